@@ -1,0 +1,1 @@
+"""StellaPromote: promotions of releases between environments, approved by people and decided by signed rules."""

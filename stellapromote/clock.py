@@ -1,0 +1,61 @@
+"""Time: aware UTC, in whole milliseconds, written one way only (api.md: RFC 3339 with `Z`; domain.md §0, the instant)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,12})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+class Clock(Protocol):
+    """Where actions read the time. An action reads it once, after its locks are held (domain.md §0)."""
+
+    def now(self) -> datetime: ...
+
+
+def whole_milliseconds(at: datetime) -> datetime:
+    """The same instant in UTC, cut to milliseconds. ValueError for a time without a zone or outside the years 1 to 9999."""
+    if at.utcoffset() is None:
+        raise ValueError("a time needs a zone: this one has none")
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this time is outside the years 1 to 9999 in UTC") from None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> datetime:
+        return whole_milliseconds(datetime.now(UTC))
+
+
+class FixedClock:
+    """A clock that moves only when told to: for tests and for demo data."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = whole_milliseconds(at)
+
+    def now(self) -> datetime:
+        return self._at
+
+    def advance(self, by: timedelta) -> None:
+        self._at = whole_milliseconds(self._at + by)
+
+
+SYSTEM_CLOCK: Clock = SystemClock()
+
+
+def rfc3339(at: datetime) -> str:
+    """`2026-11-23T08:00:00.000Z`: UTC, always three decimals, cut and not rounded. ValueError for a time without a zone."""
+    return whole_milliseconds(at).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """An RFC 3339 time, any offset, as UTC in whole milliseconds. ValueError for anything else, leap seconds included."""
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 time such as 2026-11-23T08:00:00.000Z")
+    return whole_milliseconds(datetime.fromisoformat(text))

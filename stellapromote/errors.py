@@ -1,0 +1,263 @@
+"""Refusals and their stable codes (api.md, errors; architecture.md, refusals are named exceptions).
+
+An action refuses by raising one of the four kinds below; concrete exceptions are declared beside the action that raises
+them. They are translated in two places only: the API's exception handler and the web middleware. CODES is the one list of
+codes; docs/errors.md is written from it and a test compares the two.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The HTTP status a code is answered with, and what it means together with what to do next."""
+
+    status: int
+    meaning: str
+
+
+CODES: dict[str, Code] = {
+    # 400, 413, 415: the request itself
+    "VAL_INVALID": Code(
+        400, "A field has a value that is not allowed: correct the fields in validationErrors and send again."
+    ),
+    "VAL_UNKNOWN_FIELD": Code(
+        400, "The body has a field this call does not know: remove the field named in validationErrors."
+    ),
+    "VAL_UNKNOWN_PARAMETER": Code(
+        400,
+        "The query has a parameter or value this call does not know: remove or correct the one named in validationErrors.",
+    ),
+    "VAL_MALFORMED_JSON": Code(
+        400, "The body is not valid JSON in UTF-8: repair it at the place named and send again."
+    ),
+    "VAL_NOT_SUPPORTED": Code(
+        400,
+        "The setting exists but this version does not enforce it, so it is not stored: leave the setting named out.",
+    ),
+    "VAL_BODY_TOO_LARGE": Code(413, "The body is larger than this call takes: send less than the limit named."),
+    "VAL_UNSUPPORTED_MEDIA_TYPE": Code(
+        415, "The body's media type is not taken here: send Content-Type application/json."
+    ),
+    # 401: who calls
+    "AUTH_TOKEN_MISSING": Code(
+        401, "The call carries no credentials: send Authorization: Bearer with a token, or sign in."
+    ),
+    "AUTH_TOKEN_INVALID": Code(
+        401, "The token or the Authorization header cannot be read: send a token exactly as it was issued."
+    ),
+    "AUTH_TOKEN_EXPIRED": Code(401, "The token's life has ended: issue a new one and use that."),
+    "AUTH_TOKEN_REVOKED": Code(401, "The token was revoked: issue a new one if you are still meant to have access."),
+    # 403: what the caller may do
+    "PERM_DENIED": Code(
+        403, "The scope named in the message is missing: ask an administrator of the tenant for a role that has it."
+    ),
+    "PERM_TENANT_REQUIRED": Code(
+        403, "It is not clear which tenant is meant: name one you belong to with the X-Stella-Tenant header."
+    ),
+    "PERM_CSRF": Code(
+        403, "The CSRF token of the session is missing or wrong: load the page again, or call with a bearer token."
+    ),
+    "PERM_SEPARATION_OF_DUTIES": Code(
+        403,
+        "You took part in this promotion, for the reason named, so you cannot decide on it: ask one of the eligible approvers.",
+    ),
+    "PERM_NOT_ELIGIBLE": Code(
+        403,
+        "No open requirement of this promotion can use your vote: ask one of the eligible approvers named in the promotion.",
+    ),
+    "PERM_SERVICE_ACCOUNT_CANNOT_VOTE": Code(
+        403, "Service accounts never vote or confirm, whatever their scopes: ask a person among the eligible approvers."
+    ),
+    # 404, 405, 409, 412: the object and its state
+    "RES_NOT_FOUND": Code(404, "There is no such path or object in your tenant: check the path and the id."),
+    "RES_METHOD_NOT_ALLOWED": Code(
+        405, "The path exists but not with this method: use one of those in the Allow header."
+    ),
+    "RES_DUPLICATE": Code(409, "The same thing exists already: use the one named in details, or choose other values."),
+    "RES_IN_USE": Code(
+        409, "Other things depend on this one: release it from those counted or named in details first."
+    ),
+    "RES_STATE_CONFLICT": Code(
+        409, "The object's present state does not allow this: read it again and choose what its state allows."
+    ),
+    "RES_ALREADY_VOTED": Code(
+        409, "Your vote on this promotion is given already: withdraw it first if you want to change it."
+    ),
+    "RES_ENVIRONMENT_BUSY": Code(
+        409, "Another deployment runs in the environment: start again when the promotion named in details has ended."
+    ),
+    "RES_IDEMPOTENCY_KEY_REUSED": Code(
+        409, "The Idempotency-Key was used for another body: use a new key, or send the first body again."
+    ),
+    "RES_IN_PROGRESS": Code(
+        409, "The first call with this Idempotency-Key still runs: send the same call again in a moment."
+    ),
+    "RES_PRECONDITION_FAILED": Code(
+        412,
+        "The object changed since you read it, so If-Match does not hold: read it again and decide on what you see.",
+    ),
+    "RES_SUBJECT_CHANGED": Code(
+        412, "What you were about to decide on has changed: look at the changed fields in details, then decide again."
+    ),
+    # 422: business rules
+    "ENV_ARCHIVED": Code(
+        422, "The environment is archived and takes no promotions: unarchive it or choose another one."
+    ),
+    "ENV_INVALID_RECURRENCE": Code(422, "The recurrence rule cannot be used: correct the part named in the message."),
+    "ENV_INVALID_AUTO_PROMOTE": Code(
+        422,
+        "autoPromoteFrom must name the environment directly before this one, or nothing: correct it or the promotion order.",
+    ),
+    "REL_NOT_DRAFT": Code(422, "The release is no draft any more and cannot change: create a new release instead."),
+    "REL_INCOMPLETE": Code(
+        422, "The release cannot be finalized yet: give it the missing components or digests named in details."
+    ),
+    "PROM_SEQUENCE_VIOLATION": Code(
+        422,
+        "The release may not enter this environment yet: deploy it first into the environment named in the message.",
+    ),
+    "PROM_RELEASE_NOT_FINALIZED": Code(422, "Only finalized releases can be promoted: finalize the release first."),
+    "PROM_RELEASE_DEPRECATED": Code(
+        422, "The release is deprecated and can only be rolled back to: promote a newer release."
+    ),
+    "PROM_BLOCKED": Code(422, "Gates do not pass now: details lists them, what each waits for, and when it may pass."),
+    "PROM_APPROVAL_EXPIRED": Code(
+        422, "The request or its approval is too old to be used: request the promotion again."
+    ),
+    "GATE_FROZEN": Code(
+        422, "A freeze is active for the environment: wait for the end named in details, or ask who set it to lift it."
+    ),
+    "GATE_ERROR": Code(
+        422,
+        "A gate could not be judged, which never counts as a pass: see its details, repair the cause, evaluate again.",
+    ),
+    "GATE_TIMEOUT": Code(
+        422,
+        "A gate's facts did not arrive in time, which never counts as a pass: evaluate again when its source answers.",
+    ),
+    "POL_INVALID": Code(422, "The policy document cannot be used: correct the places named in details."),
+    "POL_UNSATISFIABLE": Code(
+        422,
+        "Nobody eligible could ever satisfy this policy: add people or teams to the rules named in details, or ask for fewer approvals.",
+    ),
+    "EVD_INVALID_DOCUMENT": Code(
+        422, "The document cannot be read as its kind: correct it at the place named in the message."
+    ),
+    "EVD_DIGEST_MISMATCH": Code(
+        422,
+        "The digest given is not the digest of what is meant: compare what you deployed or sent with the digest in details.",
+    ),
+    # 429, 500, 503: the server
+    "SYS_RATE_LIMITED": Code(429, "Too many calls in a short time: wait as long as the Retry-After header says."),
+    "SYS_INTERNAL": Code(
+        500, "The server failed and changed nothing: try again, and tell the operator the request id if it repeats."
+    ),
+    "SYS_UNAVAILABLE": Code(
+        503, "The server cannot do this now: try again shortly; /readyz tells the operator what is missing."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: its path in wire names (`rules[0].minApprovals`), a sentence, a short code."""
+
+    field: str
+    message: str
+    code: str
+
+
+class ProductError(Exception):
+    """A refusal with a stable code. Subclasses set `code`; one raised without a message says the code's meaning.
+
+    A refusal of another kind (AUTH_*, SYS_*) is a ProductError itself, with its code as argument.
+    `details` is data for the caller, put into the answer as it is: JSON only, no secrets, no other tenant's facts.
+    ValueError without a code, or for one that is not listed or belongs to another kind of refusal: a mistake in the program.
+    """
+
+    families: ClassVar[tuple[str, ...]] = (
+        "VAL_",
+        "AUTH_",
+        "PERM_",
+        "RES_",
+        "ENV_",
+        "REL_",
+        "PROM_",
+        "GATE_",
+        "POL_",
+        "EVD_",
+        "SYS_",
+    )
+    code: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "code"):
+            cls._check(cls.code)
+
+    def __init__(
+        self, message: str | None = None, *, code: str | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        if code is not None:
+            self._check(code)
+            self.code = code
+        elif not hasattr(self, "code"):
+            raise ValueError(f"{type(self).__name__} has no code of its own: give one")
+        self.message = CODES[self.code].meaning if message is None else message
+        self.details = details
+        super().__init__(self.message)
+
+    @classmethod
+    def _check(cls, code: str) -> None:
+        if code not in CODES:
+            raise ValueError(f"{code} is not in stellapromote.errors.CODES: list it there and in docs/errors.md")
+        if not code.startswith(cls.families):
+            raise ValueError(
+                f"{code} is not a code of {cls.__name__}: its codes begin with {' or '.join(cls.families)}"
+            )
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the code."""
+        return CODES[self.code].status
+
+
+class Invalid(ProductError):
+    """The request itself is wrong: 400, 413 or 415. `fields` says where, one entry for each thing to correct."""
+
+    families = ("VAL_",)
+    code = "VAL_INVALID"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        fields: Iterable[FieldError] = (),
+        code: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, details=details)
+        self.fields = list(fields)
+
+
+class Refused(ProductError):
+    """The caller may not do this: 403."""
+
+    families = ("PERM_",)
+    code = "PERM_DENIED"
+
+
+class Conflict(ProductError):
+    """The object's state, a duplicate or a precondition stands against it: 409 or 412."""
+
+    families = ("RES_",)
+    code = "RES_STATE_CONFLICT"
+
+
+class RuleViolation(ProductError):
+    """A business rule forbids it: 422. There is no general code: the subclass or the argument gives one."""
+
+    families = ("ENV_", "REL_", "PROM_", "GATE_", "POL_", "EVD_")
