@@ -1,0 +1,55 @@
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from stellapromote.accounts.scopes import SCOPES
+from stellapromote.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, in which tenant, with which rights at this moment. Actions take it as ``by``.
+
+    ``tenant_id`` is None only for tenantless system events (sign-in failures, commands before a tenant exists).
+    """
+
+    kind: Literal["person", "service", "system"]
+    user_id: UUID | None
+    username: str
+    display_name: str
+    tenant_id: UUID | None
+    tenant_slug: str
+    roles: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    scopes: frozenset[str] = frozenset()
+    auth_method: Literal["session", "token", "command", "worker"] = "session"
+    token_id: UUID | None = None
+    token_issuer_id: UUID | None = None
+    address: str | None = None
+    request_id: str | None = None
+    tenant_is_demo: bool = False
+
+    def has(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    def require(self, scope: str) -> None:
+        """Raises Refused PERM_DENIED that names the missing scope."""
+        if scope not in self.scopes:
+            raise Refused(
+                f"This needs the right {scope}: {SCOPES[scope]} Ask an administrator of the tenant for a role that has it.",
+                code="PERM_DENIED",
+                details={"scope": scope},
+            )
+
+
+def system_actor(tenant_id: UUID | None, tenant_slug: str) -> Actor:
+    """The worker: it holds no scopes and calls only actions that time or committed facts trigger."""
+    return Actor(
+        kind="system",
+        user_id=None,
+        username="system",
+        display_name="StellaPromote",
+        tenant_id=tenant_id,
+        tenant_slug=tenant_slug,
+        auth_method="worker",
+    )

@@ -1,0 +1,123 @@
+"""From a session or a token's public id to an Actor: one SQL statement each, judged at every use (product.md, Roles)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, scopes_of
+
+# Live rights of user u in tenant t; used by both lookups.
+_RIGHTS = """
+    EXISTS (SELECT 1 FROM accounts_membership m WHERE m.tenant_id = t.id AND m.user_id = u.id AND m.ended_at IS NULL),
+    ARRAY(SELECT r.role FROM accounts_rolegrant r
+          WHERE r.tenant_id = t.id AND r.user_id = u.id AND r.ended_at IS NULL ORDER BY r.role),
+    ARRAY(SELECT team.slug FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
+          WHERE g.tenant_id = t.id AND g.user_id = u.id AND g.ended_at IS NULL ORDER BY team.slug)
+"""
+
+_TOKEN_SQL = f"""
+SELECT k.id, k.secret_digest, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.issuer_id,
+       u.id, u.username, u.display_name, u.kind, u.is_active, t.id, t.slug, t.is_demo,
+       (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id),
+       {_RIGHTS}
+FROM accounts_apitoken k
+JOIN accounts_user u ON u.id = k.user_id
+JOIN accounts_tenant t ON t.id = k.tenant_id
+WHERE k.public_id = %s
+"""
+
+_SESSION_SQL = f"""
+SELECT u.username, u.display_name, t.id, t.slug, t.is_demo, {_RIGHTS}
+FROM accounts_user u
+JOIN accounts_membership live ON live.user_id = u.id AND live.ended_at IS NULL
+JOIN accounts_tenant t ON t.id = live.tenant_id
+WHERE u.id = %s AND u.is_active AND u.kind = 'person' AND (%s::text IS NULL OR t.slug = %s)
+ORDER BY t.slug
+LIMIT 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """What authentication needs to judge a token; ``actor`` is None when its owner has no live right to act."""
+
+    token_id: UUID
+    secret_digest: bytes
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantChoice:
+    """``actor`` is None when the person has no membership of that name, or several and named none."""
+
+    actor: Actor | None
+    several: bool
+
+
+def actor_for_token(public_id: str, *, address: str | None, request_id: str | None) -> TokenRow | None:
+    """The token with this public id, or None. The caller compares the secret before it believes anything else."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN_SQL, [public_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    (
+        token_id, secret_digest, token_scopes, expires_at, revoked_at, last_used_at, issuer_id,
+        user_id, username, display_name, kind, is_active, tenant_id, tenant_slug, is_demo,
+        service_scopes, is_member, roles, teams,
+    ) = row  # fmt: skip
+    actor = None
+    if is_active and (is_member if kind == "person" else service_scopes is not None):
+        held = scopes_of(roles) if kind == "person" else frozenset(service_scopes) - {PROMOTION_APPROVE}
+        actor = Actor(
+            kind=kind,
+            user_id=user_id,
+            username=username,
+            display_name=display_name,
+            tenant_id=tenant_id,
+            tenant_slug=tenant_slug,
+            roles=tuple(roles),
+            teams=tuple(teams),
+            scopes=held & frozenset(token_scopes),
+            auth_method="token",
+            token_id=token_id,
+            token_issuer_id=issuer_id,
+            address=address,
+            request_id=request_id,
+            tenant_is_demo=is_demo,
+        )
+    return TokenRow(token_id, bytes(secret_digest), expires_at, revoked_at, last_used_at, actor)
+
+
+def actor_for_session(
+    user_id: UUID, tenant_slug: str | None, *, address: str | None, request_id: str | None
+) -> TenantChoice:
+    """The person in the named tenant, or in their only one. A tenant they are no member of does not exist for them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SESSION_SQL, [user_id, tenant_slug, tenant_slug])
+        rows = cursor.fetchall()
+    if len(rows) != 1:
+        return TenantChoice(None, several=len(rows) > 1)
+    username, display_name, tenant_id, slug, is_demo, _, roles, teams = rows[0]
+    actor = Actor(
+        kind="person",
+        user_id=user_id,
+        username=username,
+        display_name=display_name,
+        tenant_id=tenant_id,
+        tenant_slug=slug,
+        roles=tuple(roles),
+        teams=tuple(teams),
+        scopes=scopes_of(roles),
+        auth_method="session",
+        address=address,
+        request_id=request_id,
+        tenant_is_demo=is_demo,
+    )
+    return TenantChoice(actor, several=False)

@@ -1,0 +1,18 @@
+from stellapromote.accounts.models.grants import Grant, Membership, RoleGrant, TeamGrant
+from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
+from stellapromote.accounts.models.tenant import Team, Tenant
+from stellapromote.accounts.models.token import ApiToken
+from stellapromote.accounts.models.user import User
+
+__all__ = [
+    "ApiToken",
+    "Grant",
+    "Membership",
+    "RoleGrant",
+    "ServiceAccount",
+    "ServiceOwner",
+    "Team",
+    "TeamGrant",
+    "Tenant",
+    "User",
+]

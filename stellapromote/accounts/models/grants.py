@@ -1,0 +1,87 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from stellapromote.accounts.models.tenant import Team, Tenant
+from stellapromote.accounts.scopes import ROLES
+from stellapromote.ids import new_id
+
+ROLE_CHOICES = [(role, role) for role in ROLES]
+
+
+class Grant(models.Model):
+    """A right given at a time by somebody; never changed except to end it (domain.md §5).
+
+    ``granted_by`` is empty for grants made on the command line by the platform owner.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    granted_at = models.DateTimeField()
+    granted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reason = models.CharField(max_length=500, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Membership(Grant):
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user"], condition=Q(ended_at=None), name="membership_one_live_per_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="membership_ends_after_start"
+            ),
+        ]
+        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="membership_live_by_user")]
+
+
+class RoleGrant(Grant):
+    """Nobody grants a role to themselves: the database refuses it too (domain.md §5)."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="role_grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="role_grants")
+    role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "role"], condition=Q(ended_at=None), name="role_grant_one_live"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="role_grant_ends_after_start"
+            ),
+            models.CheckConstraint(condition=Q(role__in=list(ROLES)), name="role_grant_known_role"),
+            models.CheckConstraint(
+                condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="role_grant_not_to_oneself"
+            ),
+        ]
+        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="role_grant_live_by_user")]
+
+
+class TeamGrant(Grant):
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="team_grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="team_grants")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="grants")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "user"], condition=Q(ended_at=None), name="team_grant_one_live"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="team_grant_ends_after_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="team_grant_not_to_oneself"
+            ),
+        ]
+        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="team_grant_live_by_user")]

@@ -1,0 +1,45 @@
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from stellapromote.accounts.models.grants import Grant
+from stellapromote.accounts.models.tenant import SLUG_PATTERN, Tenant, validate_slug
+from stellapromote.ids import new_id
+
+
+class ServiceAccount(models.Model):
+    """A machine of one tenant. It acts through tokens, is owned by people and can never vote (product.md, Roles)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="services")
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service")
+    name = models.CharField(max_length=63, validators=[validate_slug])
+    scopes = ArrayField(models.CharField(max_length=40))
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="service_name_unique_per_tenant"),
+            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="service_name_is_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ServiceOwner(Grant):
+    """What a service requests or creates counts as done by its owners (domain.md §5, machines launder nothing)."""
+
+    service = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="owners")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_services")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "owner"], condition=Q(ended_at=None), name="service_owner_one_live"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="service_owner_ends_after_start"
+            ),
+        ]

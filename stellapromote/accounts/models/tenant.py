@@ -1,0 +1,45 @@
+from django.core.validators import RegexValidator
+from django.db import models
+
+from stellapromote.ids import new_id
+
+SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+validate_slug = RegexValidator(
+    SLUG_PATTERN, "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
+)
+
+
+class Tenant(models.Model):
+    """The isolation border (product.md, Roles): every tenant-owned row carries it, nothing crosses it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.CharField(max_length=63, unique=True, validators=[validate_slug])
+    name = models.CharField(max_length=200)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(slug__regex=SLUG_PATTERN), name="tenant_slug_is_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(models.Model):
+    """A group of people inside one tenant; approval rules name teams by slug."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="teams")
+    slug = models.CharField(max_length=63, validators=[validate_slug])
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="team_slug_unique_per_tenant"),
+            models.CheckConstraint(condition=models.Q(slug__regex=SLUG_PATTERN), name="team_slug_is_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

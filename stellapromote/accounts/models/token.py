@@ -1,0 +1,38 @@
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from stellapromote.accounts.models.tenant import Tenant
+from stellapromote.ids import new_id
+
+
+class ApiToken(models.Model):
+    """A bearer token: found by ``public_id``, its secret kept only as sha256 (api.md, tokens)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="tokens")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="tokens")
+    issuer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="issued_tokens"
+    )
+    name = models.CharField(max_length=100)
+    public_id = models.CharField(max_length=32, unique=True)
+    secret_digest = models.BinaryField()
+    scopes = ArrayField(models.CharField(max_length=40))
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="token_expires_after_creation"),
+        ]
+        indexes = [models.Index(fields=["tenant", "user", "-created_at"], name="token_by_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"

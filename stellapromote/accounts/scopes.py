@@ -1,0 +1,64 @@
+"""Scopes and the roles that bundle them (product.md, Roles): the one place in code that says who may do what."""
+
+ENVIRONMENT_READ = "environment:read"
+ENVIRONMENT_WRITE = "environment:write"
+RELEASE_READ = "release:read"
+RELEASE_WRITE = "release:write"
+PROMOTION_READ = "promotion:read"
+PROMOTION_REQUEST = "promotion:request"
+PROMOTION_CANCEL = "promotion:cancel"
+PROMOTION_APPROVE = "promotion:approve"
+PROMOTION_DEPLOY = "promotion:deploy"
+PROMOTION_OVERRIDE = "promotion:override"
+POLICY_READ = "policy:read"
+POLICY_WRITE = "policy:write"
+POLICY_PUBLISH = "policy:publish"
+EVIDENCE_READ = "evidence:read"
+EVIDENCE_WRITE = "evidence:write"
+EVIDENCE_EXPORT = "evidence:export"
+AUDIT_READ = "audit:read"
+TENANT_ADMIN = "tenant:admin"
+
+SCOPES: dict[str, str] = {
+    ENVIRONMENT_READ: "See environments and freeze windows.",
+    ENVIRONMENT_WRITE: "Create, change and archive environments and freeze windows.",
+    RELEASE_READ: "See releases.",
+    RELEASE_WRITE: "Create, finalize and deprecate releases.",
+    PROMOTION_READ: "See promotions, votes and decisions.",
+    PROMOTION_REQUEST: "Request a promotion.",
+    PROMOTION_CANCEL: "Cancel one's own request.",
+    PROMOTION_APPROVE: "Vote on promotions, within approval policy and separation of duties.",
+    PROMOTION_DEPLOY: "Report deployments.",
+    PROMOTION_OVERRIDE: "Override one gate of one promotion; granted by name, in no role.",
+    POLICY_READ: "See policies and gates.",
+    POLICY_WRITE: "Edit approval policies and drafts of promotion policies.",
+    POLICY_PUBLISH: "Publish promotion policies.",
+    EVIDENCE_READ: "See evidence and verify it.",
+    EVIDENCE_WRITE: "Upload evidence documents.",
+    EVIDENCE_EXPORT: "Export evidence.",
+    AUDIT_READ: "Read and verify the audit log.",
+    TENANT_ADMIN: "Manage members, teams and tokens; cancel any promotion.",
+}
+
+_VIEWER = frozenset({ENVIRONMENT_READ, RELEASE_READ, PROMOTION_READ, POLICY_READ, EVIDENCE_READ})
+
+ROLES: dict[str, frozenset[str]] = {
+    "viewer": _VIEWER,
+    "operator": _VIEWER | {RELEASE_WRITE, PROMOTION_REQUEST, PROMOTION_CANCEL, PROMOTION_DEPLOY, EVIDENCE_WRITE},
+    "approver": _VIEWER | {PROMOTION_APPROVE},
+    "auditor": _VIEWER | {AUDIT_READ, EVIDENCE_EXPORT},
+    "admin": _VIEWER | {ENVIRONMENT_WRITE, POLICY_WRITE, POLICY_PUBLISH, EVIDENCE_EXPORT, TENANT_ADMIN},
+}
+
+ROLE_SENTENCES: dict[str, str] = {
+    "viewer": "Reads environments, releases, promotions, policies, decisions and evidence.",
+    "operator": "Creates releases, requests promotions, cancels their own, reports deployments, uploads evidence.",
+    "approver": "Votes on promotions, still subject to approval policy and separation of duties.",
+    "auditor": "Reads the audit log, exports, verifies and replays.",
+    "admin": "Manages environments, freezes, policies, members and tokens. Has no vote and cannot change their own roles.",
+}
+
+
+def scopes_of(roles: "list[str] | tuple[str, ...]") -> frozenset[str]:
+    """Union of the scopes of the given roles; a role that the running version does not know grants nothing."""
+    return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))

@@ -1,0 +1,76 @@
+from django.db import models
+from django.db.models import Q
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class AuditEvent(models.Model):
+    """What happened, written in the transaction of the change (domain.md §9). Append-only by trigger and by role.
+
+    ``salt`` blinds the digests of name, address, before and after inside ``event_digest``, so that a slice can be
+    proven without the others' data. Tenantless events (``tenant`` empty) belong to the system chain.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    timestamp = models.DateTimeField()
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    actor_type = models.CharField(max_length=7)
+    actor_id = models.UUIDField(null=True)
+    actor_name = models.CharField(max_length=200)
+    actor_ip = models.GenericIPAddressField(null=True)
+    action = models.CharField(max_length=80)
+    resource = models.CharField(max_length=40)
+    resource_id = models.CharField(max_length=200, blank=True)
+    environment_id = models.UUIDField(null=True)
+    release_id = models.UUIDField(null=True)
+    promotion_id = models.UUIDField(null=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    metadata = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=128, blank=True)
+    salt = models.BinaryField()
+    event_digest = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(actor_type__in=["user", "service", "system"]), name="audit_event_actor_type"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-timestamp", "-id"], name="audit_event_by_time"),
+            models.Index(
+                fields=["promotion_id", "timestamp", "id"],
+                condition=Q(promotion_id__isnull=False),
+                name="audit_event_by_promotion",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource} {self.resource_id}"
+
+
+class AuditPending(models.Model):
+    """Events that the sealer has still to append to their chain; a trigger on the event writes the row."""
+
+    event = models.OneToOneField(AuditEvent, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+
+
+class AuditLink(models.Model):
+    """One link of a tenant's chain: event_hash = sha256(previous_event_hash ‖ sequence ‖ event_digest). Append-only."""
+
+    event = models.OneToOneField(AuditEvent, primary_key=True, on_delete=models.PROTECT, related_name="link")
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    sequence = models.BigIntegerField()
+    previous_event_hash = models.BinaryField()
+    event_hash = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "sequence"], nulls_distinct=False, name="audit_link_sequence_unique"
+            ),
+            models.CheckConstraint(condition=Q(sequence__gte=1), name="audit_link_sequence_positive"),
+        ]
