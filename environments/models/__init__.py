@@ -1,0 +1,4 @@
+from environments.models.environment import Calendar, Environment, EnvironmentApprovalPolicy
+from environments.models.freeze_window import FreezeWindow
+
+__all__ = ["Calendar", "Environment", "EnvironmentApprovalPolicy", "FreezeWindow"]

@@ -1,0 +1,81 @@
+from django.db import models
+from django.db.models import Q
+
+from policies.models import ApprovalPolicy, PromotionPolicy
+from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
+from stellapromote.ids import new_id
+
+
+class Calendar(models.Model):
+    """The tenant's calendar row: first in the lock order (domain.md §0). A deployment start takes it FOR SHARE,
+    a freeze write FOR UPDATE, so that nothing starts while "stop the line" commits."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.PROTECT, related_name="calendar")
+
+
+class Environment(models.Model):
+    """A place that releases enter, with what guards it (domain.md §1)."""
+
+    class Exclusive(models.TextChoices):
+        PRODUCT = "product"
+        ENVIRONMENT = "environment"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="environments")
+    name = models.CharField(max_length=63, validators=[validate_slug])
+    display_name = models.CharField(max_length=200)
+    order_index = models.PositiveIntegerField(null=True, blank=True)
+    is_production = models.BooleanField(default=False)
+    config = models.JSONField(default=dict)
+    required_approvals = models.PositiveSmallIntegerField(default=0)
+    require_separation_of_duties = models.BooleanField(default=False)
+    promotion_policy = models.ForeignKey(PromotionPolicy, on_delete=models.PROTECT, related_name="environments")
+    approval_policies = models.ManyToManyField(
+        ApprovalPolicy, through="environments.EnvironmentApprovalPolicy", related_name="environments"
+    )
+    auto_promote_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="auto_promotes_to"
+    )
+    auto_promote_hold = models.BooleanField(default=False)
+    exclusive = models.CharField(max_length=11, choices=Exclusive.choices, default=Exclusive.PRODUCT)
+    require_manifest_report = models.BooleanField(default=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="environment_name_unique_per_tenant"),
+            models.UniqueConstraint(
+                fields=["tenant", "order_index"],
+                name="environment_order_unique_per_tenant",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(
+                condition=Q(archived_at=None, order_index__isnull=False)
+                | Q(archived_at__isnull=False, order_index=None),
+                name="environment_ordered_unless_archived",
+            ),
+            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="environment_name_is_slug"),
+            models.CheckConstraint(
+                condition=Q(exclusive__in=["product", "environment"]), name="environment_exclusive_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
+class EnvironmentApprovalPolicy(models.Model):
+    """Names one approval policy that guards an environment. PROTECT on both sides: neither vanishes silently."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="approval_policy_links")
+    policy = models.ForeignKey(ApprovalPolicy, on_delete=models.PROTECT, related_name="environment_links")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "policy"], name="environment_approval_policy_once"),
+        ]

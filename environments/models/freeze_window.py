@@ -1,0 +1,51 @@
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from environments.models.environment import Environment
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class FreezeWindow(models.Model):
+    """A time in which nothing may enter one environment, or any of the tenant ("stop the line") (domain.md §2).
+
+    Half-open [starts_at, ends_at) in UTC; ``timezone`` is the zone in which it was written. Never deleted: clearing
+    keeps it in history. ``exceptions`` are usernames shown and kept, without effect until overrides exist.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="freeze_windows")
+    environment = models.ForeignKey(
+        Environment, null=True, blank=True, on_delete=models.PROTECT, related_name="freeze_windows"
+    )
+    name = models.CharField(max_length=200)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    timezone = models.CharField(max_length=64, default="UTC")
+    reason = models.CharField(max_length=500)
+    exceptions = ArrayField(models.CharField(max_length=127), default=list, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_by_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    cleared_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    cleared_by_name = models.CharField(max_length=200, blank=True)
+    clear_reason = models.CharField(max_length=500, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="freeze_window_ends_after_start"),
+            models.CheckConstraint(condition=~Q(reason=""), name="freeze_window_has_reason"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "ends_at"], condition=Q(cleared_at=None), name="freeze_window_live"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,55 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class PromotionPolicy(models.Model):
+    """Which gates guard an environment (domain.md §6): one draft that may change, and immutable published versions."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="promotion_policies")
+    name = models.CharField(max_length=63)
+    draft = models.JSONField(null=True, blank=True)
+    draft_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    current = models.ForeignKey(
+        "policies.PromotionPolicyVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    revision = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "promotion policies"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="promotion_policy_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PromotionPolicyVersion(models.Model):
+    """One published, immutable state of a promotion policy: ``canonical`` are the RFC 8785 bytes ``digest`` covers."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    policy = models.ForeignKey(PromotionPolicy, on_delete=models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    canonical = models.BinaryField()
+    digest = models.CharField(max_length=71)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "version"], name="promotion_policy_version_unique"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="promotion_policy_version_positive"),
+        ]
+        indexes = [models.Index(fields=["tenant", "digest"], name="promotion_policy_by_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.policy.name} v{self.version}"

@@ -1,0 +1,29 @@
+from django.db import models
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class WeakeningEdit(models.Model):
+    """An edit that made entering an environment easier: fewer approvals, a policy removed, a freeze cleared.
+
+    Listed on the board and sealed into the packet of every promotion decided within 24 h of it (domain.md §5).
+    ``environment_id`` names the environment it concerns, ``policy_name`` the policy; neither: the whole tenant.
+    Append-only by trigger.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    actor_id = models.UUIDField(null=True)
+    actor_username = models.CharField(max_length=127)
+    actor_name = models.CharField(max_length=200)
+    what = models.CharField(max_length=500)
+    environment_id = models.UUIDField(null=True)
+    policy_name = models.CharField(max_length=63, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-at"], name="weakening_edit_recent")]
+
+    def __str__(self) -> str:
+        return self.what

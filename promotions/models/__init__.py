@@ -1,0 +1,25 @@
+from promotions.models.blob import Blob
+from promotions.models.decision import DecisionRecord
+from promotions.models.deployment import Deployment
+from promotions.models.evidence import EvidencePacket, PublicSigningKey
+from promotions.models.outbox import OutboxEvent
+from promotions.models.promotion import Promotion, PromotionCounter
+from promotions.models.release import Component, Release
+from promotions.models.vote import Confirmation, Vote
+from promotions.models.worker import WorkerHeartbeat
+
+__all__ = [
+    "Blob",
+    "Component",
+    "Confirmation",
+    "DecisionRecord",
+    "Deployment",
+    "EvidencePacket",
+    "OutboxEvent",
+    "Promotion",
+    "PromotionCounter",
+    "PublicSigningKey",
+    "Release",
+    "Vote",
+    "WorkerHeartbeat",
+]

@@ -1,0 +1,157 @@
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Q
+
+from environments.models import Environment
+from promotions.models.release import Release
+from promotions.states import ACTIVE, OPEN, VOTING, Status
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class PromotionCounter(models.Model):
+    """Hands out the tenant's gap-free promotion numbers; last in the lock order.
+
+    ``last_requested_at`` never decreases, so number order is request order even when the clock steps back.
+    """
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    last_number = models.BigIntegerField(default=0)
+    last_requested_at = models.DateTimeField(null=True)
+
+
+class Promotion(models.Model):
+    """A request to move a release into a target environment, with its whole life (domain.md §4).
+
+    ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative. ``gates``,
+    ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test
+    compares them with the decision record.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="promotions")
+    number = models.BigIntegerField()
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="promotions")
+    product = models.CharField(max_length=63)
+    source_environment = models.ForeignKey(
+        Environment, null=True, on_delete=models.PROTECT, related_name="promotions_out"
+    )
+    target_environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="promotions_in")
+    is_rollback = models.BooleanField(default=False)
+
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by_username = models.CharField(max_length=127)
+    requested_by_name = models.CharField(max_length=200)
+    requested_with_token = models.UUIDField(null=True)
+    requested_at = models.DateTimeField()
+    triggered_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="triggered")
+    reason = models.CharField(max_length=2000)
+    change = models.JSONField(null=True)
+
+    manifest_digest = models.CharField(max_length=71)
+    requirements = models.BinaryField()
+    requirements_digest = models.CharField(max_length=71)
+    excluded_persons = ArrayField(models.UUIDField(), default=list)
+    subject_digest = models.CharField(max_length=71)
+    subject = models.JSONField()
+
+    status = models.CharField(max_length=17, choices=[(s.value, s.value) for s in Status])
+    status_reason = models.CharField(max_length=40, blank=True)
+    status_detail = models.CharField(max_length=2000, blank=True)
+    gates = models.JSONField(default=list)
+    blocked_by = ArrayField(models.CharField(max_length=63), default=list)
+    approvals_required = models.PositiveSmallIntegerField(default=0)
+    approvals_given = models.PositiveSmallIntegerField(default=0)
+    open_voters = ArrayField(models.UUIDField(), default=list)
+
+    decision = models.ForeignKey("promotions.DecisionRecord", null=True, on_delete=models.PROTECT, related_name="+")
+    decision_sequence = models.PositiveIntegerField(default=0)
+    decision_fingerprint = models.CharField(max_length=71, blank=True)
+    evidence_packet = models.ForeignKey(
+        "promotions.EvidencePacket", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    last_evaluated_at = models.DateTimeField()
+    next_change_at = models.DateTimeField(null=True)
+    pending_expires_at = models.DateTimeField()
+    approval_expires_at = models.DateTimeField(null=True)
+
+    approved_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    deployment_lock = models.CharField(max_length=63, blank=True)
+    deployment_due_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(null=True)
+    auto_promoted_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="promotion_number_unique_per_tenant"),
+            models.UniqueConstraint(fields=["id", "requested_by"], name="promotion_requester_key"),
+            models.UniqueConstraint(
+                fields=["release", "target_environment"],
+                condition=Q(status__in=sorted(ACTIVE)),
+                name="promotion_one_active_per_release_and_target",
+            ),
+            models.UniqueConstraint(
+                fields=["target_environment", "deployment_lock"],
+                condition=Q(status="deploying"),
+                name="promotion_one_deploying_per_lock",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(s.value for s in Status)), name="promotion_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="deploying") | Q(started_at__isnull=False, attempt__gte=1) & ~Q(deployment_lock=""),
+                name="promotion_deploying_has_start_and_lock",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["approved", "deploying", "deployed", "failed", "rolled_back"])
+                | Q(approved_at__isnull=False, evidence_packet__isnull=False),
+                name="promotion_approved_has_packet",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["deployed", "rolled_back", "failed"]) | Q(completed_at__isnull=False),
+                name="promotion_completed_has_instant",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="promotion_has_reason"),
+            models.CheckConstraint(
+                condition=Q(pending_expires_at__gt=F("requested_at")), name="promotion_expires_after_request"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "status", "-number"], name="promotion_by_status"),
+            models.Index(fields=["tenant", "target_environment", "-number"], name="promotion_by_target"),
+            models.Index(fields=["tenant", "release", "-number"], name="promotion_by_release"),
+            models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
+            models.Index(
+                fields=["tenant", "number"], condition=Q(status__in=sorted(OPEN)), name="promotion_open"
+            ),
+            GinIndex(
+                fields=["open_voters"],
+                condition=Q(status__in=sorted(VOTING)),
+                name="promotion_open_voters",
+                opclasses=["array_ops"],
+            ),
+            models.Index(
+                fields=["target_environment", "product", "-completed_at"],
+                condition=Q(status="deployed"),
+                name="promotion_running",
+            ),
+            models.Index(
+                fields=["target_environment", "release"],
+                condition=Q(status="deployed"),
+                name="promotion_deployed_release",
+            ),
+            models.Index(
+                fields=["next_change_at"], condition=Q(status__in=sorted(OPEN)), name="promotion_due"
+            ),
+            models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number}"

@@ -1,0 +1,92 @@
+"""The life of a promotion as data (domain.md §4). The documented diagram is generated from this table."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DEPLOYING = "deploying"
+    DEPLOYED = "deployed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled_back"
+
+
+VOTING = frozenset({Status.PENDING, Status.AWAITING_APPROVAL})
+OPEN = VOTING | {Status.APPROVED}
+ACTIVE = OPEN | {Status.DEPLOYING}
+FINAL = frozenset({Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One allowed change of state: ``source`` is None for creation; ``event`` is the audit and outbox name."""
+
+    source: Status | None
+    target: Status
+    who: str
+    when: str
+    event: str
+
+
+_P, _W, _A = Status.PENDING, Status.AWAITING_APPROVAL, Status.APPROVED
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(None, _P, "requester", "requested; other gates are pending", "promotion.requested"),
+    Transition(None, _W, "requester", "requested; only people are missing", "promotion.requested"),
+    Transition(None, _A, "requester", "requested; every gate passes or warns", "promotion.requested"),
+    Transition(None, Status.REJECTED, "requester", "requested; a gate fails", "promotion.requested"),
+    Transition(_P, _W, "system", "only approval or manual gates are still pending", "promotion.evaluated"),
+    Transition(_W, _P, "system", "other gates are pending again", "promotion.evaluated"),
+    Transition(_A, _P, "system", "a re-evaluation finds gates pending again", "promotion.evaluated"),
+    Transition(_A, _W, "system", "a re-evaluation misses people again", "promotion.evaluated"),
+    Transition(_P, _A, "system", "every gate passes or warns", "promotion.approved"),
+    Transition(_W, _A, "system", "every gate passes or warns", "promotion.approved"),
+    Transition(_P, Status.REJECTED, "system", "a gate fails or a person rejects", "promotion.rejected"),
+    Transition(_W, Status.REJECTED, "system", "a gate fails or a person rejects", "promotion.rejected"),
+    Transition(_A, Status.REJECTED, "system", "a gate fails", "promotion.rejected"),
+    Transition(_P, Status.CANCELLED, "person or system", "cancelled, expired or superseded", "promotion.cancelled"),
+    Transition(_W, Status.CANCELLED, "person or system", "cancelled, expired or superseded", "promotion.cancelled"),
+    Transition(_A, Status.CANCELLED, "person or system", "cancelled, expired or superseded", "promotion.cancelled"),
+    Transition(_A, Status.DEPLOYING, "operator", "started; the start check passes", "promotion.started"),
+    Transition(Status.DEPLOYING, Status.DEPLOYED, "operator", "reported succeeded", "promotion.completed"),
+    Transition(Status.DEPLOYING, Status.FAILED, "operator", "reported failed", "promotion.failed"),
+    Transition(Status.FAILED, Status.DEPLOYING, "operator", "one more attempt passes the start check", "promotion.started"),
+    Transition(Status.DEPLOYED, Status.ROLLED_BACK, "operator", "reported rolled back", "promotion.rolled_back"),
+    Transition(Status.FAILED, Status.ROLLED_BACK, "operator", "reported rolled back", "promotion.rolled_back"),
+)
+
+_BY_EDGE = {(t.source, t.target): t for t in TRANSITIONS}
+
+
+class ImpossibleTransition(Exception):
+    """A programming error: code tried a change of state that the table does not have."""
+
+
+def transition(source: Status | None, target: Status) -> Transition:
+    """The table's row for this change; raises ImpossibleTransition when there is none."""
+    try:
+        return _BY_EDGE[(source, target)]
+    except KeyError:
+        raise ImpossibleTransition(f"{source} -> {target}") from None
+
+
+def status_for(decision: str, pending_kinds: frozenset[str]) -> Status:
+    """The open or decided state that a decision leads to; ``pending_kinds`` are the gate kinds still pending."""
+    if decision == "deny":
+        return Status.REJECTED
+    if decision == "allow":
+        return Status.APPROVED
+    return Status.AWAITING_APPROVAL if pending_kinds <= {"approval", "manual"} else Status.PENDING
+
+
+def mermaid() -> str:
+    """The state diagram for the documentation."""
+    lines = ["stateDiagram-v2"]
+    lines += [f"    {t.source or '[*]'} --> {t.target}: {t.when}" for t in TRANSITIONS]
+    lines += [f"    {status} --> [*]" for status in sorted(FINAL)]
+    return "\n".join(lines)
