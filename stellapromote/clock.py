@@ -1,4 +1,4 @@
-"""Time: aware UTC, in whole milliseconds, written one way only (api.md: RFC 3339 with `Z`; domain.md §0, the instant)."""
+"""Time: aware UTC in whole milliseconds, written in one way (api.md, RFC 3339 with `Z`; domain.md §0, the instant)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ class Clock(Protocol):
 
 
 def whole_milliseconds(at: datetime) -> datetime:
-    """The same instant in UTC, cut to milliseconds. ValueError for a time without a zone or outside the years 1 to 9999."""
+    """The same instant in UTC, cut to milliseconds. ValueError without a zone or outside the years 1 to 9999."""
     if at.utcoffset() is None:
         raise ValueError("a time needs a zone: this one has none")
     try:
@@ -50,12 +50,12 @@ SYSTEM_CLOCK: Clock = SystemClock()
 
 
 def rfc3339(at: datetime) -> str:
-    """`2026-11-23T08:00:00.000Z`: UTC, always three decimals, cut and not rounded. ValueError for a time without a zone."""
+    """`2026-11-23T08:00:00.000Z`: UTC, always three decimals, cut and not rounded. ValueError without a zone."""
     return whole_milliseconds(at).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """An RFC 3339 time, any offset, as UTC in whole milliseconds. ValueError for anything else, leap seconds included."""
+    """An RFC 3339 time of any offset, as UTC in whole milliseconds. ValueError for all else, leap seconds included."""
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 time such as 2026-11-23T08:00:00.000Z")
     return whole_milliseconds(datetime.fromisoformat(text))

@@ -1,10 +1,11 @@
 """Refusals and their stable codes (api.md, errors; architecture.md, refusals are named exceptions).
 
 An action refuses by raising one of the four kinds below; concrete exceptions are declared beside the action that raises
-them. They are translated in two places only: the API's exception handler and the web middleware. CODES is the one list of
-codes; docs/errors.md is written from it and a test compares the two.
+them. They are translated in two places only: the API's exception handler and the web middleware. CODES is the one list
+of codes; `python -m stellapromote.errors` writes docs/errors.md from it and a test compares the two.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,7 +29,7 @@ CODES: dict[str, Code] = {
     ),
     "VAL_UNKNOWN_PARAMETER": Code(
         400,
-        "The query has a parameter or value this call does not know: remove or correct the one named in validationErrors.",
+        "The query has a parameter or value this call does not know: correct the one named in validationErrors.",
     ),
     "VAL_MALFORMED_JSON": Code(
         400, "The body is not valid JSON in UTF-8: repair it at the place named and send again."
@@ -62,11 +63,11 @@ CODES: dict[str, Code] = {
     ),
     "PERM_SEPARATION_OF_DUTIES": Code(
         403,
-        "You took part in this promotion, for the reason named, so you cannot decide on it: ask one of the eligible approvers.",
+        "You took part in this promotion, for the reason named, and cannot decide on it: ask an eligible approver.",
     ),
     "PERM_NOT_ELIGIBLE": Code(
         403,
-        "No open requirement of this promotion can use your vote: ask one of the eligible approvers named in the promotion.",
+        "No open requirement of this promotion can use your vote: ask one of its eligible approvers.",
     ),
     "PERM_SERVICE_ACCOUNT_CANNOT_VOTE": Code(
         403, "Service accounts never vote or confirm, whatever their scopes: ask a person among the eligible approvers."
@@ -109,7 +110,7 @@ CODES: dict[str, Code] = {
     "ENV_INVALID_RECURRENCE": Code(422, "The recurrence rule cannot be used: correct the part named in the message."),
     "ENV_INVALID_AUTO_PROMOTE": Code(
         422,
-        "autoPromoteFrom must name the environment directly before this one, or nothing: correct it or the promotion order.",
+        "autoPromoteFrom must name the environment directly before this one, or nothing: correct it or the order.",
     ),
     "REL_NOT_DRAFT": Code(422, "The release is no draft any more and cannot change: create a new release instead."),
     "REL_INCOMPLETE": Code(
@@ -141,14 +142,14 @@ CODES: dict[str, Code] = {
     "POL_INVALID": Code(422, "The policy document cannot be used: correct the places named in details."),
     "POL_UNSATISFIABLE": Code(
         422,
-        "Nobody eligible could ever satisfy this policy: add people or teams to the rules named in details, or ask for fewer approvals.",
+        "Nobody eligible could ever satisfy this policy: add people or teams to the rules named, or ask for fewer.",
     ),
     "EVD_INVALID_DOCUMENT": Code(
         422, "The document cannot be read as its kind: correct it at the place named in the message."
     ),
     "EVD_DIGEST_MISMATCH": Code(
         422,
-        "The digest given is not the digest of what is meant: compare what you deployed or sent with the digest in details.",
+        "The digest given is not the digest of what is meant: compare what you sent with the digest in details.",
     ),
     # 429, 500, 503: the server
     "SYS_RATE_LIMITED": Code(429, "Too many calls in a short time: wait as long as the Retry-After header says."),
@@ -175,7 +176,7 @@ class ProductError(Exception):
 
     A refusal of another kind (AUTH_*, SYS_*) is a ProductError itself, with its code as argument.
     `details` is data for the caller, put into the answer as it is: JSON only, no secrets, no other tenant's facts.
-    ValueError without a code, or for one that is not listed or belongs to another kind of refusal: a mistake in the program.
+    ValueError without a code, or for one not listed or of another kind of refusal: a mistake in the program.
     """
 
     families: ClassVar[tuple[str, ...]] = (
@@ -261,3 +262,19 @@ class RuleViolation(ProductError):
     """A business rule forbids it: 422. There is no general code: the subclass or the argument gives one."""
 
     families = ("ENV_", "REL_", "PROM_", "GATE_", "POL_", "EVD_")
+
+
+def codes_as_markdown() -> str:
+    """The text of docs/errors.md."""
+    rows = "".join(f"| `{name}` | {code.status} | {code.meaning} |\n" for name, code in CODES.items())
+    return (
+        "# Error codes\n\n"
+        "Every answer that is not 2xx carries one of these codes in `error.code`. Codes are stable: programs may rely on "
+        "them, and on nothing in the sentences.\n"
+        "Written by `python -m stellapromote.errors > docs/errors.md`.\n\n"
+        "| code | HTTP | what it means: what to do |\n|---|---|---|\n" + rows
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(codes_as_markdown())

@@ -1,7 +1,7 @@
 """Identifiers: UUID version 7 of RFC 9562, ordered by creation within one process.
 
-Layout: 48 bits of Unix milliseconds, version, the upper 12 bits of a counter, variant, its lower 30 bits, 32 random bits.
-The counter starts at a random value below 2^41 in every new millisecond (RFC 9562 §6.2, method 1).
+Layout: 48 bits of Unix milliseconds, version, the upper 12 bits of a counter, variant, its lower 30 bits, 32 random
+bits. The counter starts at a random value below 2^41 in every new millisecond (RFC 9562 §6.2, method 1).
 Identifiers are not secrets: nothing may be protected by not knowing one.
 """
 
@@ -49,7 +49,7 @@ class Uuid7Generator:
 
 
 _generate = Uuid7Generator()
-# Parent and child would otherwise count on from the same value, and a lock held by another thread would stay held for ever.
+# Parent and child would otherwise count on from one value, and a lock held by another thread would stay held for ever.
 os.register_at_fork(after_in_child=_generate.forget)
 
 
