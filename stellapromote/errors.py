@@ -269,8 +269,8 @@ def codes_as_markdown() -> str:
     rows = "".join(f"| `{name}` | {code.status} | {code.meaning} |\n" for name, code in CODES.items())
     return (
         "# Error codes\n\n"
-        "Every answer that is not 2xx carries one of these codes in `error.code`. Codes are stable: programs may rely on "
-        "them, and on nothing in the sentences.\n"
+        "Every answer that is not 2xx carries one of these codes in `error.code`. Codes are stable: programs may rely "
+        "on them, and on nothing in the sentences.\n"
         "Written by `python -m stellapromote.errors > docs/errors.md`.\n\n"
         "| code | HTTP | what it means: what to do |\n|---|---|---|\n" + rows
     )
