@@ -1,0 +1,31 @@
+#!/usr/bin/env python
+"""Django's command line. Without DATABASE_URL it uses the embedded PostgreSQL and starts it where it does not run."""
+
+import os
+import sys
+
+from stellapromote.postgresql.embedded import EmbeddedPostgres, EmbeddedPostgresError
+
+# These never ask the database, so they need not start one.
+COMMANDS_WITHOUT_DATABASE = frozenset({"collectstatic", "compilemessages", "help", "makemessages", "makemigrations"})
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stellapromote.settings")
+    from django.conf import settings
+    from django.core.management import execute_from_command_line
+
+    needs_database = len(sys.argv) > 1 and sys.argv[1] not in COMMANDS_WITHOUT_DATABASE and "--help" not in sys.argv
+    if needs_database and settings.EMBEDDED_POSTGRES is not None:
+        database: EmbeddedPostgres = settings.EMBEDDED_POSTGRES
+        try:
+            with database.in_use():
+                execute_from_command_line(sys.argv)
+        except EmbeddedPostgresError as error:
+            sys.exit(f"manage.py: {error}")
+    else:
+        execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

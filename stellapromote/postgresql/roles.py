@@ -1,0 +1,88 @@
+"""The two database roles (domain.md §9) as SQL for migrations.
+
+The owner owns the tables and is used by `migrate` alone. Everything else works as the app role: it reads and writes
+rows, changes no structure, and cannot change or remove what is append-only. The app role cannot log in; the login of
+DATABASE_URL is a member and becomes it on connecting (libpq option `-c role=stellapromote_app`).
+"""
+
+import re
+
+APP_ROLE = "stellapromote_app"
+REFUSAL_FUNCTION = "stellapromote_refuse_change"
+
+
+def create_app_role_sql() -> tuple[str, str]:
+    """(forward, reverse) for the first migration: the role, the login's membership, rights on what is and what comes.
+
+    Fails with a sentence for the database administrator where the login may not create the role or join it.
+    The reverse takes the rights back and keeps the role: another database of the server may use it.
+    """
+    forward = f"""
+DO $body$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
+        BEGIN
+            CREATE ROLE {APP_ROLE} NOLOGIN;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;  -- another database of this server is being migrated at this moment
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION 'The role {APP_ROLE} does not exist and % may not create it.', session_user
+                    USING HINT = format('As an administrator of the server run: CREATE ROLE {APP_ROLE} NOLOGIN; '
+                                        'GRANT {APP_ROLE} TO %I; then migrate again.', session_user),
+                          ERRCODE = 'insufficient_privilege';
+        END;
+    END IF;
+    IF NOT pg_has_role(session_user, '{APP_ROLE}', 'MEMBER') THEN
+        BEGIN
+            GRANT {APP_ROLE} TO SESSION_USER;
+        EXCEPTION
+            WHEN insufficient_privilege OR invalid_grant_operation THEN
+                RAISE EXCEPTION '% is not a member of the role {APP_ROLE} and may not join it.', session_user
+                    USING HINT = format('As an administrator of the server run: GRANT {APP_ROLE} TO %I; '
+                                        'then migrate again.', session_user),
+                          ERRCODE = 'insufficient_privilege';
+        END;
+    END IF;
+END
+$body$;
+GRANT USAGE ON SCHEMA public TO {APP_ROLE};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {APP_ROLE};
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP_ROLE};
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APP_ROLE};
+CREATE FUNCTION {REFUSAL_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    RAISE EXCEPTION '% is append-only: % is refused.', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
+END
+$body$;
+"""
+    reverse = f"""
+DROP FUNCTION {REFUSAL_FUNCTION}();
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM {APP_ROLE};
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON SEQUENCES FROM {APP_ROLE};
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {APP_ROLE};
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {APP_ROLE};
+REVOKE USAGE ON SCHEMA public FROM {APP_ROLE};
+"""
+    return forward, reverse
+
+
+def append_only_sql(table: str) -> tuple[str, str]:
+    """(forward, reverse) that make `table` append-only: the app role loses the rights, triggers refuse everybody.
+
+    UPDATE and DELETE are refused even where they would touch no row, and for the owner too. Needs the first migration
+    of accounts (create_app_role_sql) as a dependency. Raises ValueError for a name that needs quoting.
+    """
+    if not re.fullmatch(r"[a-z_][a-z0-9_]*", table):
+        raise ValueError(f"{table!r} is not a plain table name")
+    forward = f"""
+CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION {REFUSAL_FUNCTION}();
+REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APP_ROLE};
+"""
+    reverse = f"""
+GRANT UPDATE, DELETE ON {table} TO {APP_ROLE};
+DROP TRIGGER {table}_append_only ON {table};
+"""
+    return forward, reverse

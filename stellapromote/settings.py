@@ -1,0 +1,307 @@
+"""All settings, from the environment (docs/production.md lists every variable). A wrong value stops the start with a sentence."""
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from stellapromote.environment_variables import EnvironmentVariables
+from stellapromote.generated_secrets import secret_from_file
+from stellapromote.postgresql.embedded import LOGIN, OWNER, EmbeddedPostgres, EmbeddedPostgresError
+from stellapromote.postgresql.roles import APP_ROLE
+
+env = EnvironmentVariables()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STELLAPROMOTE_VERSION = "0.1.0"
+STELLAPROMOTE_DATA = Path(env.text("STELLAPROMOTE_DATA", str(BASE_DIR / ".data"))).absolute()
+
+DEBUG = env.boolean("DEBUG", default=False)
+DATABASE_URL = env.text("DATABASE_URL")
+
+# Where `make run` listens, and whether demo data was asked for (DEMO=1), refused (DEMO=0) or left to the rule (None).
+LISTEN_HOST = env.text("HOST", "127.0.0.1")
+LISTEN_PORT = env.integer("PORT", 8000, at_least=1, at_most=65535)
+DEMO: bool | None = env.boolean("DEMO", default=False) if env.text("DEMO") else None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+LISTENS_ON_LOOPBACK = _is_loopback(LISTEN_HOST)
+
+# Secrets ---------------------------------------------------------------------------------------------------------
+
+
+def _secret_key() -> str:
+    given = env.text("SECRET_KEY")
+    if given:
+        if len(given) < 32:
+            raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters. Write a long random one.")
+        return given
+    if DATABASE_URL:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. With DATABASE_URL every process must get the same one: set SECRET_KEY or "
+            "SECRET_KEY_FILE, for example to what `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` prints."
+        )
+    return secret_from_file(STELLAPROMOTE_DATA / "secret-key")
+
+
+SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
+
+# The key that signs evidence: its PEM from the environment, else the file, made on first use (stellapromote.signing).
+SIGNING_KEY_PEM = env.text("SIGNING_KEY")
+SIGNING_KEY_PATH = STELLAPROMOTE_DATA / "signing-key.pem"
+
+# Hosts, HTTPS, proxies -------------------------------------------------------------------------------------------
+
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+TRUSTED_PROXIES = env.trusted_proxies("TRUSTED_PROXIES")
+HTTPS = env.boolean("HTTPS", default=any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS))
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# Applications ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "stellapromote.accounts",
+    "stellapromote.audit",
+    "stellapromote.api",
+    "stellapromote.web",
+    "stellapromote.identity",
+    "policies",
+    "environments",
+    "promotions",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "template_partials",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+]
+ROOT_URLCONF = "stellapromote.urls"
+WSGI_APPLICATION = "stellapromote.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+
+MIDDLEWARE = [
+    "stellapromote.web.middleware.RequestIdMiddleware",
+    "stellapromote.web.middleware.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "stellapromote.web.middleware.ActorMiddleware",
+    "stellapromote.web.middleware.LoginRequiredMiddleware",
+    "stellapromote.web.middleware.ProductErrorMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# Database --------------------------------------------------------------------------------------------------------
+
+# `default` works as the app role, on every connection from its first byte; `owner` changes structure and is used by
+# the migrate command alone (docs/adr/0002-two-database-roles.md).
+AS_APP_ROLE = f"-c role={APP_ROLE}"
+EMBEDDED_POSTGRES = None if DATABASE_URL else EmbeddedPostgres(STELLAPROMOTE_DATA)
+
+
+def _external_database(variable: str, url: str) -> dict[str, Any]:
+    try:
+        parsed = dict(dj_database_url.parse(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{variable} cannot be read ({error}). Write postgresql://user:password@host:5432/name."
+        ) from error
+    if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
+        raise ImproperlyConfigured(
+            f"{variable} must name a PostgreSQL database: postgresql://user:password@host:5432/name."
+        )
+    return parsed
+
+
+def _embedded_database(embedded: EmbeddedPostgres, user: str) -> dict[str, Any]:
+    try:
+        connection = embedded.connection(user)
+    except EmbeddedPostgresError as error:
+        raise ImproperlyConfigured(str(error)) from error
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": connection.host,
+        "PORT": connection.port,
+        "USER": connection.user,
+        "PASSWORD": connection.password,
+        "NAME": connection.dbname,
+    }
+
+
+def _databases() -> dict[str, dict[str, Any]]:
+    if EMBEDDED_POSTGRES is None:
+        default = _external_database("DATABASE_URL", DATABASE_URL)
+        owner = _external_database("DATABASE_OWNER_URL", env.text("DATABASE_OWNER_URL", DATABASE_URL))
+    else:
+        default = _embedded_database(EMBEDDED_POSTGRES, LOGIN)
+        owner = _embedded_database(EMBEDDED_POSTGRES, OWNER)
+    options = dict(default.get("OPTIONS", {}))
+    options["options"] = " ".join(filter(None, [options.get("options"), AS_APP_ROLE]))
+    default["OPTIONS"] = options
+    # A connection per request is ten times slower; a restarted server is noticed before the next use.
+    default["CONN_MAX_AGE"] = None
+    default["CONN_HEALTH_CHECKS"] = True
+    return {"default": default, "owner": owner}
+
+
+DATABASES = _databases()
+
+# Accounts and sessions -------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+# API -------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["stellapromote.api.rendering.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "stellapromote.api.authentication.TokenAuthentication",
+        "stellapromote.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "stellapromote.api.exceptions.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "StellaPromote API",
+    "VERSION": STELLAPROMOTE_VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# Language and time -----------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# Static files ----------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(STELLAPROMOTE_DATA / "static")))
+# Content-hashed names need collectstatic; without it (DEBUG) files are served from where they are.
+_STATIC_STORAGE = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if DEBUG
+    else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _STATIC_STORAGE},
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+
+# Logs: one JSON object a line, with the request id that RequestIdMiddleware binds ------------------------------------
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+_LOG_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _LOG_PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django": {"level": LOG_LEVEL}, "django.server": {"handlers": [], "propagate": True}},
+}
+structlog.configure(
+    processors=[*_LOG_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

@@ -1,0 +1,127 @@
+"""The tests' PostgreSQL: one throw-away server per run, migrated once as owner, used as the app role with its real rights.
+
+`db` and `@pytest.mark.django_db` roll back after each test, as pytest-django documents. `committed_db` is for tests that
+need commits, several connections, threads or other processes.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+from stellapromote.postgresql.embedded import LOGIN, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError
+
+T = TypeVar("T")
+
+# Django caches these rows in every process; tests do not change them.
+KEPT_TABLES = ("django_content_type", "auth_permission", "django_migrations")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """The migrated database of this run. pytest-django's fixture of the same name would make a second database."""
+    server: EmbeddedPostgres = settings.EMBEDDED_POSTGRES
+    home = server.home
+    try:
+        with server.in_use(), django_db_blocker.unblock():
+            home = server.home
+            call_command("migrate", database="owner", interactive=False, verbosity=0)
+            yield
+            connections.close_all()
+    except EmbeddedPostgresError as error:
+        pytest.exit(f"The tests need PostgreSQL. {error}", returncode=2)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class CommittedDatabase:
+    """The test database for tests that commit. Connections opened here are autocommit and closed by a `with`."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        with self.as_superuser() as connection:
+            self._rows_of_migrations = _copied_rows(connection)
+
+    def as_app(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A connection with the rights that the web and worker processes have."""
+        return psycopg.connect(self._server.connection(LOGIN).conninfo, autocommit=True, options=settings.AS_APP_ROLE)
+
+    def as_owner(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A connection with the rights that `migrate` has."""
+        return psycopg.connect(self._server.connection(OWNER).conninfo, autocommit=True)
+
+    def as_superuser(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A connection that may do anything, for arranging what the product never does."""
+        return psycopg.connect(self._server.connection(SUPERUSER).conninfo, autocommit=True)
+
+    def at_once(self, *calls: Callable[[], T]) -> "list[T | Exception]":
+        """Run the calls at the same instant, each in a thread with its own connection; results or exceptions, in order."""
+        outcomes: list[Any] = [None] * len(calls)
+        together = threading.Barrier(len(calls))
+
+        def run(position: int) -> None:
+            try:
+                connections["default"].ensure_connection()
+                together.wait(timeout=30)
+                outcomes[position] = calls[position]()
+            except Exception as error:
+                outcomes[position] = error
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=run, args=(position,)) for position in range(len(calls))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=120)
+        return outcomes
+
+    def reset(self) -> None:
+        """Back to the rows that the migrations left. Only a superuser can silence append-only triggers and foreign keys."""
+        connections.close_all()
+        with self.as_superuser() as connection, connection.transaction():
+            connection.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '20s'")
+            for table in _tables(connection):
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+            for table, rows in self._rows_of_migrations.items():
+                with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as copy:
+                    copy.write(rows)
+
+
+def _tables(connection: psycopg.Connection[Any]) -> list[str]:
+    found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+    return [name for (name,) in found if name not in KEPT_TABLES]
+
+
+def _copied_rows(connection: psycopg.Connection[Any]) -> dict[str, bytes]:
+    copied: dict[str, bytes] = {}
+    for table in _tables(connection):
+        with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))) as copy:
+            rows = b"".join(copy)
+        if rows:
+            copied[table] = rows
+    return copied
+
+
+@pytest.fixture(scope="session")
+def committed_database(django_db_setup: None) -> CommittedDatabase:
+    """To be asked for through `committed_db`, which cleans up."""
+    return CommittedDatabase(settings.EMBEDDED_POSTGRES)
+
+
+@pytest.fixture
+def committed_db(committed_database: CommittedDatabase, django_db_blocker: Any) -> Iterator[CommittedDatabase]:
+    """A database in which commits are real; everything written is removed after the test."""
+    with django_db_blocker.unblock():
+        try:
+            yield committed_database
+        finally:
+            committed_database.reset()
