@@ -1,4 +1,4 @@
-"""Typed reading of settings from the environment. A wrong value raises ImproperlyConfigured that says what to write instead.
+"""Typed reading of settings from the environment. A wrong value raises ImproperlyConfigured that says what to write.
 
 Every variable can also be given as a file: NAME_FILE holds the path of a file with the value (Docker and Kubernetes
 secrets). Giving both is refused.
@@ -46,9 +46,7 @@ class EnvironmentVariables:
                     f"{name}_FILE names {path}, which cannot be read ({error}). Make it readable or correct the path."
                 ) from error
             if not value:
-                raise ImproperlyConfigured(
-                    f"{name}_FILE names {path}, which is empty. Write the value of {name} into it."
-                )
+                raise ImproperlyConfigured(f"{name}_FILE names {path}, which is empty. Write the value into it.")
         return value or default
 
     def boolean(self, name: str, default: bool) -> bool:

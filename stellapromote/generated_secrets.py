@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def secret_from_file(path: Path) -> str:
-    """The secret in `path`, made with 384 random bits where the file does not exist; the first of several processes wins.
+    """The secret in `path`; made, with 384 random bits, where there is no file. The first of several processes wins.
 
     Raises ImproperlyConfigured when it cannot be read or written, is empty, or others may read it.
     """

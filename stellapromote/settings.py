@@ -1,4 +1,4 @@
-"""All settings, from the environment (docs/production.md lists every variable). A wrong value stops the start with a sentence."""
+"""All settings, from the environment (docs/production.md lists the variables). A wrong value stops the start."""
 
 import ipaddress
 from pathlib import Path
@@ -51,7 +51,7 @@ def _secret_key() -> str:
     if DATABASE_URL:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. With DATABASE_URL every process must get the same one: set SECRET_KEY or "
-            "SECRET_KEY_FILE, for example to what `python3 -c 'import secrets; print(secrets.token_urlsafe(50))'` prints."
+            "SECRET_KEY_FILE, for example to 64 random characters."
         )
     return secret_from_file(STELLAPROMOTE_DATA / "secret-key")
 

@@ -1,7 +1,7 @@
-"""The tests' PostgreSQL: one throw-away server per run, migrated once as owner, used as the app role with its real rights.
+"""The tests' PostgreSQL: one throw-away server per run, migrated as owner, used as the app role with its real rights.
 
-`db` and `@pytest.mark.django_db` roll back after each test, as pytest-django documents. `committed_db` is for tests that
-need commits, several connections, threads or other processes.
+`db` and `@pytest.mark.django_db` roll back after each test, as pytest-django documents. `committed_db` is for tests
+that need commits, several connections, threads or other processes.
 """
 
 import shutil
@@ -63,7 +63,7 @@ class CommittedDatabase:
         return psycopg.connect(self._server.connection(SUPERUSER).conninfo, autocommit=True)
 
     def at_once(self, *calls: Callable[[], T]) -> "list[T | Exception]":
-        """Run the calls at the same instant, each in a thread with its own connection; results or exceptions, in order."""
+        """Run the calls at one instant, each in a thread with its own connection; results or exceptions, in order."""
         outcomes: list[Any] = [None] * len(calls)
         together = threading.Barrier(len(calls))
 
@@ -85,7 +85,7 @@ class CommittedDatabase:
         return outcomes
 
     def reset(self) -> None:
-        """Back to the rows that the migrations left. Only a superuser can silence append-only triggers and foreign keys."""
+        """Back to the rows that the migrations left. Only a superuser can silence triggers and foreign keys."""
         connections.close_all()
         with self.as_superuser() as connection, connection.transaction():
             connection.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '20s'")

@@ -54,7 +54,7 @@ TRY_AGAIN_ON = ("is still in use", "already exists")
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL cannot be made, started or stopped; the message is a sentence for the person at the keyboard."""
+    """The embedded PostgreSQL cannot be made, started or stopped; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +332,7 @@ class EmbeddedPostgres:
             return None
 
     def _forget_recycled_process_id(self) -> None:
-        """After a crash postmaster.pid may name a process id that another program has now; the server would not start."""
+        """After a crash postmaster.pid may name a process that is another program now; the server would not start."""
         process_id = self._server_process_id()
         if process_id is None or not Path("/proc/self/cwd").exists() or not Path(f"/proc/{process_id}").exists():
             return

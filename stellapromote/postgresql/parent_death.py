@@ -10,7 +10,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
-    """A preexec_fn for subprocess.Popen. The kernel watches the thread that starts the child, so start it from the main one."""
+    """A preexec_fn for subprocess.Popen. The kernel watches the starting thread: start from one that lives on."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl

@@ -47,7 +47,7 @@ class ServerUser:
 
 
 def server_user(cluster: Path) -> ServerUser:
-    """Whom to run the server of `cluster` as: ourselves, or as root the owner of its files, or for a new one an unprivileged account.
+    """Whom to run the server of `cluster` as: ourselves; as root the owner of its files, or an unprivileged account.
 
     Raises LookupError where root finds no such account.
     """
