@@ -3,21 +3,26 @@ from django.db import models
 from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
 from stellapromote.ids import new_id
 
 
 class ApprovalPolicy(models.Model):
-    """Who must approve (domain.md §5). The row names the policy; what it says is in its immutable versions."""
+    """Who must approve (domain.md §5). The row names the policy; what it says is in its immutable versions.
+
+    ``revision`` grows with every change of the row, versions included: the ETag. ``current`` is empty only inside the
+    transaction that creates the policy. A composite foreign key (migration 0002) keeps it a version of this policy.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="approval_policies")
-    name = models.CharField(max_length=63)
-    current = models.ForeignKey(
-        "policies.ApprovalPolicyVersion", null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    name = models.CharField(max_length=63, validators=[validate_slug])
+    current = models.ForeignKey("policies.ApprovalPolicyVersion", null=True, on_delete=models.PROTECT, related_name="+")
     enabled = models.BooleanField(default=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    revision = models.PositiveIntegerField(default=1)
 
     class Meta:
         verbose_name_plural = "approval policies"
@@ -25,14 +30,22 @@ class ApprovalPolicy(models.Model):
             models.UniqueConstraint(
                 fields=["tenant", "name"], condition=Q(retired_at=None), name="approval_policy_name_unique"
             ),
+            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="approval_policy_name_is_slug"),
+            models.CheckConstraint(
+                condition=Q(retired_at=None) | Q(enabled=False), name="approval_policy_retired_is_disabled"
+            ),
         ]
+        indexes = [models.Index(fields=["tenant", "-id"], name="approval_policy_newest_first")]
 
     def __str__(self) -> str:
         return self.name
 
 
 class ApprovalPolicyVersion(models.Model):
-    """One immutable state of an approval policy: ``canonical`` are the RFC 8785 bytes that ``digest`` covers."""
+    """One immutable state of an approval policy: ``canonical`` are the RFC 8785 bytes that ``digest`` covers.
+
+    Append-only by trigger and by role. ``created_by`` is empty for what the installation itself wrote.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -41,6 +54,9 @@ class ApprovalPolicyVersion(models.Model):
     canonical = models.BinaryField()
     digest = models.CharField(max_length=71)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_with_token_issuer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     created_at = models.DateTimeField()
 
     class Meta:

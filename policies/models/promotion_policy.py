@@ -3,15 +3,19 @@ from django.db import models
 from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
 from stellapromote.ids import new_id
 
 
 class PromotionPolicy(models.Model):
-    """Which gates guard an environment (domain.md §6): one draft that may change, and immutable published versions."""
+    """Which gates guard an environment (domain.md §6): one draft that may change, and immutable published versions.
+
+    ``revision`` grows with every change of the row: the ETag. ``current`` is empty until the first publication.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="promotion_policies")
-    name = models.CharField(max_length=63)
+    name = models.CharField(max_length=63, validators=[validate_slug])
     draft = models.JSONField(null=True, blank=True)
     draft_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -19,13 +23,18 @@ class PromotionPolicy(models.Model):
     current = models.ForeignKey(
         "policies.PromotionPolicyVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
-    revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    revision = models.PositiveIntegerField(default=1)
 
     class Meta:
         verbose_name_plural = "promotion policies"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="promotion_policy_name_unique"),
+            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="promotion_policy_name_is_slug"),
+            models.CheckConstraint(
+                condition=Q(draft__isnull=False) | Q(draft_by=None), name="promotion_policy_drafter_has_draft"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -33,7 +42,10 @@ class PromotionPolicy(models.Model):
 
 
 class PromotionPolicyVersion(models.Model):
-    """One published, immutable state of a promotion policy: ``canonical`` are the RFC 8785 bytes ``digest`` covers."""
+    """One published, immutable state of a promotion policy: ``canonical`` are the RFC 8785 bytes ``digest`` covers.
+
+    Append-only by trigger and by role. ``published_by`` is empty for what the installation itself wrote.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -42,6 +54,9 @@ class PromotionPolicyVersion(models.Model):
     canonical = models.BinaryField()
     digest = models.CharField(max_length=71)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    published_with_token_issuer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     published_at = models.DateTimeField()
 
     class Meta:

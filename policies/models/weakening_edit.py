@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
@@ -23,6 +24,9 @@ class WeakeningEdit(models.Model):
     policy_name = models.CharField(max_length=63, blank=True)
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(what=""), name="weakening_edit_says_what"),
+        ]
         indexes = [models.Index(fields=["tenant", "-at"], name="weakening_edit_recent")]
 
     def __str__(self) -> str:
