@@ -1,10 +1,13 @@
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from policies.models import ApprovalPolicy, PromotionPolicy
 from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
 from stellapromote.ids import new_id
+
+MAX_ORDER_INDEX = 9999
+MAX_REQUIRED_APPROVALS = 50
 
 
 class Calendar(models.Model):
@@ -12,6 +15,9 @@ class Calendar(models.Model):
     a freeze write FOR UPDATE, so that nothing starts while "stop the line" commits."""
 
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.PROTECT, related_name="calendar")
+
+    def __str__(self) -> str:
+        return f"Calendar of {self.tenant_id}"
 
 
 class Environment(models.Model):
@@ -48,6 +54,8 @@ class Environment(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="environment_name_unique_per_tenant"),
+            # For composite foreign keys: what names an environment is of the same tenant (migration 0002).
+            models.UniqueConstraint(fields=["id", "tenant"], name="environment_tenant_key"),
             models.UniqueConstraint(
                 fields=["tenant", "order_index"],
                 name="environment_order_unique_per_tenant",
@@ -62,6 +70,18 @@ class Environment(models.Model):
             models.CheckConstraint(
                 condition=Q(exclusive__in=["product", "environment"]), name="environment_exclusive_known"
             ),
+            models.CheckConstraint(condition=~Q(display_name=""), name="environment_has_display_name"),
+            models.CheckConstraint(
+                condition=Q(order_index=None) | Q(order_index__lte=MAX_ORDER_INDEX), name="environment_order_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(required_approvals__lte=MAX_REQUIRED_APPROVALS), name="environment_approvals_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(auto_promote_from=None) | ~Q(auto_promote_from=F("id")),
+                name="environment_follows_another",
+            ),
+            models.CheckConstraint(condition=Q(version__gte=1), name="environment_version_positive"),
         ]
 
     def __str__(self) -> str:

@@ -42,9 +42,17 @@ class FreezeWindow(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="freeze_window_ends_after_start"),
             models.CheckConstraint(condition=~Q(reason=""), name="freeze_window_has_reason"),
+            models.CheckConstraint(condition=~Q(name=""), name="freeze_window_has_name"),
+            models.CheckConstraint(
+                condition=Q(cleared_at=None, cleared_by=None, cleared_by_name="", clear_reason="")
+                | Q(cleared_at__isnull=False) & ~Q(cleared_by_name=""),
+                name="freeze_window_cleared_by_somebody",
+            ),
+            models.CheckConstraint(condition=Q(version__gte=1), name="freeze_window_version_positive"),
         ]
         indexes = [
             models.Index(fields=["tenant", "ends_at"], condition=Q(cleared_at=None), name="freeze_window_live"),
+            models.Index(fields=["tenant", "environment", "-starts_at", "-id"], name="freeze_window_in_order"),
         ]
 
     def __str__(self) -> str:
