@@ -20,7 +20,7 @@ class Code:
 
 
 CODES: dict[str, Code] = {
-    # 400, 413, 415: the request itself
+    # 400, 406, 413, 415: the request itself
     "VAL_INVALID": Code(
         400, "A field has a value that is not allowed: correct the fields in validationErrors and send again."
     ),
@@ -41,6 +41,9 @@ CODES: dict[str, Code] = {
     "VAL_BODY_TOO_LARGE": Code(413, "The body is larger than this call takes: send less than the limit named."),
     "VAL_UNSUPPORTED_MEDIA_TYPE": Code(
         415, "The body's media type is not taken here: send Content-Type application/json."
+    ),
+    "VAL_NOT_ACCEPTABLE": Code(
+        406, "The Accept header refuses what this call answers with: allow application/json, or leave the header out."
     ),
     # 401: who calls
     "AUTH_TOKEN_MISSING": Code(
@@ -192,6 +195,9 @@ class ProductError(Exception):
         "EVD_",
         "SYS_",
     )
+    #: True for a refusal that is raised after its action has committed a change (an expired request was cancelled):
+    #: a repeated call with the same Idempotency-Key gets this answer again.
+    changed_state: bool = False
     code: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -227,7 +233,7 @@ class ProductError(Exception):
 
 
 class Invalid(ProductError):
-    """The request itself is wrong: 400, 413 or 415. `fields` says where, one entry for each thing to correct."""
+    """The request itself is wrong: 400, 406, 413 or 415. `fields` says where, one entry for each thing to correct."""
 
     families = ("VAL_",)
     code = "VAL_INVALID"
