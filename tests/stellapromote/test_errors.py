@@ -19,7 +19,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 
 # api.md, errors: the HTTP classes of each family of codes
 STATUSES = {
-    "VAL": {400, 413, 415},
+    "VAL": {400, 406, 413, 415},
     "AUTH": {401},
     "PERM": {403},
     "RES": {404, 405, 409, 412},
