@@ -14,18 +14,9 @@ if "STELLAPROMOTE_TEST_DATA" not in os.environ:
     os.chmod(_state, 0o711)  # noqa: PTH101, S103 - the database's account passes through
     atexit.register(shutil.rmtree, _state, ignore_errors=True)
     os.environ["STELLAPROMOTE_TEST_DATA"] = _state
-    for _name in (
-        "DATABASE_URL",
-        "DATABASE_OWNER_URL",
-        "SECRET_KEY",
-        "SECRET_KEY_FILE",
-        "DEBUG",
-        "DEMO",
-        "HTTPS",
-        "HOST",
-        "PORT",
-    ):
+    for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "SECRET_KEY", "DEBUG", "DEMO", "HTTPS", "HOST", "PORT"):
         os.environ.pop(_name, None)
+        os.environ.pop(f"{_name}_FILE", None)
 os.environ["STELLAPROMOTE_DATA"] = os.environ["STELLAPROMOTE_TEST_DATA"]
 
 from stellapromote.settings import *  # noqa: F403

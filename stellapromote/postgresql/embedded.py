@@ -172,9 +172,9 @@ class EmbeddedPostgres:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except PermissionError as error:
+        except OSError as error:
             raise EmbeddedPostgresError(
-                f"{error.filename or self.state} cannot be read or written. "
+                f"{error.filename or self.state} cannot be used ({error.strerror}). "
                 "Run as the user who made it, or set STELLAPROMOTE_DATA to a directory of your own."
             ) from error
         except (BinariesNotFound, LookupError) as error:

@@ -33,7 +33,9 @@ BEGIN
                           ERRCODE = 'insufficient_privilege';
         END;
     END IF;
-    IF NOT pg_has_role(session_user, '{APP_ROLE}', 'MEMBER') THEN
+    -- From PostgreSQL 16 on a role's creator is a member who may not become it.
+    IF NOT pg_has_role(session_user, '{APP_ROLE}',
+                       CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
         BEGIN
             GRANT {APP_ROLE} TO SESSION_USER;
         EXCEPTION
