@@ -222,9 +222,10 @@ class EmbeddedPostgres:
         unfinished = self.home / f"cluster.unfinished-{secrets.token_hex(4)}"
         unfinished.mkdir(mode=0o700)
         user.take(unfinished)
-        locale = ["--locale=C"]
+        # Sorted by code point, cased beyond ASCII, and the same whatever this machine's libc thinks.
+        locale = ["--locale=C", "--lc-ctype=C.UTF-8"]
         if binaries.major >= 17:
-            locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+            locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         # Trust is never in force: pg_hba.conf is replaced before the first start.
         settings = ["--auth=trust", "--no-instructions", "--encoding=UTF8", f"--username={SUPERUSER}", *locale]
         if self.throw_away:
