@@ -36,7 +36,8 @@ class Actor:
         """Raises Refused PERM_DENIED that names the missing scope."""
         if scope not in self.scopes:
             raise Refused(
-                f"This needs the right {scope}: {SCOPES[scope]} Ask an administrator of the tenant for a role that has it.",
+                f"This needs the right {scope}: {SCOPES[scope]} "
+                "Ask an administrator of the tenant for a role that has it.",
                 code="PERM_DENIED",
                 details={"scope": scope},
             )

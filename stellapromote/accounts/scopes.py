@@ -55,7 +55,7 @@ ROLE_SENTENCES: dict[str, str] = {
     "operator": "Creates releases, requests promotions, cancels their own, reports deployments, uploads evidence.",
     "approver": "Votes on promotions, still subject to approval policy and separation of duties.",
     "auditor": "Reads the audit log, exports, verifies and replays.",
-    "admin": "Manages environments, freezes, policies, members and tokens. Has no vote and cannot change their own roles.",
+    "admin": "Manages environments, freezes, policies, members and tokens. Has no vote, cannot change their own roles.",
 }
 
 

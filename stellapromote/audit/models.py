@@ -8,16 +8,17 @@ from stellapromote.ids import new_id
 class AuditEvent(models.Model):
     """What happened, written in the transaction of the change (domain.md §9). Append-only by trigger and by role.
 
+    Rows are written by ``stellapromote.audit.recording`` alone. ``actor_name`` is "display name (username)".
     ``salt`` blinds the digests of name, address, before and after inside ``event_digest``, so that a slice can be
     proven without the others' data. Tenantless events (``tenant`` empty) belong to the system chain.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     timestamp = models.DateTimeField()
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     actor_type = models.CharField(max_length=7)
     actor_id = models.UUIDField(null=True)
-    actor_name = models.CharField(max_length=200)
+    actor_name = models.CharField(max_length=400)
     actor_ip = models.GenericIPAddressField(null=True)
     action = models.CharField(max_length=80)
     resource = models.CharField(max_length=40)
@@ -52,17 +53,25 @@ class AuditEvent(models.Model):
 
 
 class AuditPending(models.Model):
-    """Events that the sealer has still to append to their chain; a trigger on the event writes the row."""
+    """Events that the sealer has still to append to their chain; a trigger on the event writes the row.
 
-    event = models.OneToOneField(AuditEvent, primary_key=True, on_delete=models.PROTECT, related_name="+")
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    Its values come from an event that can never change or go, so no foreign key is checked in the change's transaction.
+    """
+
+    event = models.OneToOneField(
+        AuditEvent, primary_key=True, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}"
 
 
 class AuditLink(models.Model):
     """One link of a tenant's chain: event_hash = sha256(previous_event_hash ‖ sequence ‖ event_digest). Append-only."""
 
     event = models.OneToOneField(AuditEvent, primary_key=True, on_delete=models.PROTECT, related_name="link")
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     sequence = models.BigIntegerField()
     previous_event_hash = models.BinaryField()
     event_hash = models.BinaryField()
@@ -74,3 +83,6 @@ class AuditLink(models.Model):
             ),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="audit_link_sequence_positive"),
         ]
+
+    def __str__(self) -> str:
+        return f"link {self.sequence}"

@@ -45,6 +45,9 @@ class Membership(Grant):
         ]
         indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="membership_live_by_user")]
 
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.tenant_id}"
+
 
 class RoleGrant(Grant):
     """Nobody grants a role to themselves: the database refuses it too (domain.md §5)."""
@@ -68,6 +71,9 @@ class RoleGrant(Grant):
         ]
         indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="role_grant_live_by_user")]
 
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.role}"
+
 
 class TeamGrant(Grant):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="team_grants")
@@ -85,3 +91,6 @@ class TeamGrant(Grant):
             ),
         ]
         indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="team_grant_live_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: team {self.team_id}"

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 
 from stellapromote.accounts.models.grants import Grant
 from stellapromote.accounts.models.tenant import SLUG_PATTERN, Tenant, validate_slug
+from stellapromote.accounts.scopes import PROMOTION_APPROVE
 from stellapromote.ids import new_id
 
 
@@ -22,6 +23,7 @@ class ServiceAccount(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="service_name_unique_per_tenant"),
             models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="service_name_is_slug"),
+            models.CheckConstraint(condition=~Q(scopes__contains=[PROMOTION_APPROVE]), name="service_never_votes"),
         ]
 
     def __str__(self) -> str:
@@ -43,3 +45,6 @@ class ServiceOwner(Grant):
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="service_owner_ends_after_start"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} owns {self.service_id}"

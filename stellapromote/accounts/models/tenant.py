@@ -38,6 +38,7 @@ class Team(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "slug"], name="team_slug_unique_per_tenant"),
+            models.UniqueConstraint(fields=["id", "tenant"], name="team_of_tenant"),
             models.CheckConstraint(condition=models.Q(slug__regex=SLUG_PATTERN), name="team_slug_is_slug"),
         ]
 

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -5,6 +7,9 @@ from django.db.models import F, Q
 
 from stellapromote.accounts.models.tenant import Tenant
 from stellapromote.ids import new_id
+
+DEFAULT_LIFE = timedelta(days=90)
+LONGEST_LIFE = timedelta(days=366)
 
 
 class ApiToken(models.Model):
@@ -31,6 +36,9 @@ class ApiToken(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="token_expires_after_creation"),
+            models.CheckConstraint(
+                condition=Q(expires_at__lte=F("created_at") + LONGEST_LIFE), name="token_life_is_bounded"
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "user", "-created_at"], name="token_by_owner")]
 
