@@ -1,0 +1,45 @@
+"""Where a request comes from: forwarding headers count only behind configured proxies (domain.md §9). Pure."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Protocol
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class TrustedProxies(Protocol):
+    """settings.TRUSTED_PROXIES: how many proxies are in front, or the networks they come from; neither: nobody's."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def networks(self) -> Sequence[Network]: ...
+
+
+def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str | None:
+    """The address of the client: the peer, or, as far as trusted proxies vouch for it, whom they speak for.
+
+    X-Forwarded-For is read from the right, where the nearest proxy writes. An entry that is no address ends the reading:
+    what stands left of it was written by nobody we trust. None when nobody has an address (a Unix socket without proxy).
+    """
+    known = _parse(peer)
+    steps = 0
+    for entry in reversed(forwarded_for.split(",")) if forwarded_for else ():
+        claimed = _parse(entry)
+        vouched = steps < trusted.count or (known is not None and any(known in net for net in trusted.networks))
+        if claimed is None or not vouched:
+            break
+        known = claimed
+        steps += 1
+    return None if known is None else str(known)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or IPv6Address(int(address))  # without the zone of a link-local address
+    return address

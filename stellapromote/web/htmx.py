@@ -1,0 +1,62 @@
+"""Answers for htmx: fragments, toasts, redirects, and polling that stays silent when nothing changed (ui.md, Behaviour)."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import redirect, render
+from django_htmx.http import HttpResponseClientRedirect
+
+from stellapromote.web.words import TONE_ICONS, Tone
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asked for a part of the page; a restored history entry and a boosted link want the whole page."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def render_page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any] | None = None,
+    *,
+    fragment: str | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page, or only its named partial when htmx asks for a part."""
+    name = f"{template}#{fragment}" if fragment and wants_fragment(request) else template
+    return render(request, name, context, status=status)
+
+
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Sends the browser to another page, from a plain form and from htmx alike. `url` is ours, never input."""
+    return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
+
+
+def toast(request: HttpRequest, message: str, *, tone: Tone = "stop", status: int = 200) -> HttpResponse:
+    """A message in the corner, announced to assistive technology; the page under it stays as it is."""
+    context = {"message": message, "tone": tone, "icon": TONE_ICONS[tone]}
+    response = render(request, "components/_toast.html", context, status=status)
+    response["HX-Retarget"] = "#toasts"
+    response["HX-Reswap"] = "beforeend"
+    response["HX-Reselect"] = ".callout"
+    return response
+
+
+def poll(request: HttpRequest, version: str, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    """Answers 304 while `version` (everything the fragment shows, as text) is what the page already has.
+
+    app.js keeps the ETag of each polled address and sends it back, because signed-in answers are never stored by the
+    browser. The tag differs per person and tenant: two people never share an answer.
+    """
+    actor = getattr(request, "actor", None)
+    owner = f"{actor.user_id}:{actor.tenant_id}" if actor else ""
+    etag = f'"{sha256(f"{owner}\n{version}".encode()).hexdigest()[:32]}"'
+    if request.headers.get("If-None-Match") == etag:
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        response = respond()
+    response["ETag"] = etag
+    return response

@@ -1,0 +1,165 @@
+"""What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Django's own and those of
+whitenoise, allauth and htmx, then LoginRequired, Actor, ProductError.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware as DjangoLoginRequired
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from structlog.contextvars import bound_contextvars
+
+from stellapromote.accounts.actor_lookup import TenantChoice, actor_for_session
+from stellapromote.errors import ProductError
+from stellapromote.web.access import View, needs_login, needs_tenant
+from stellapromote.web.client_address import client_address
+from stellapromote.web.htmx import go_to, wants_fragment
+from stellapromote.web.refusals import refusal_response
+from stellapromote.web.request_id import HEADER, request_id_from
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+# Key of the active tenant's slug in the session.
+TENANT_SESSION_KEY = "tenant"
+
+# ui.md: nothing inline, nothing from elsewhere, no frames, no plug-ins.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether the request belongs to the API, which translates refusals and knows its callers by itself."""
+    return request.path.startswith("/api/")
+
+
+class RequestIdMiddleware:
+    """Gives every request an id: `request.request_id`, the log context, and the header of every answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = request_id_from(request.headers.get(HEADER))
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response[HEADER] = request_id
+        return response
+
+
+class ClientAddressMiddleware:
+    """Sets `request.client_address`; forwarding headers count only from settings.TRUSTED_PROXIES."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.client_address = client_address(  # type: ignore[attr-defined]
+            request.META.get("REMOTE_ADDR", ""),
+            request.headers.get("X-Forwarded-For", ""),
+            settings.TRUSTED_PROXIES,
+        )
+        return self.get_response(request)
+
+
+class SecurityHeadersMiddleware:
+    """The headers of ui.md on every answer. HSTS and the redirect to https come from Django's SecurityMiddleware."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Referrer-Policy"] = "same-origin"
+        response["Cross-Origin-Opener-Policy"] = "same-origin"
+        # Whoever sends credentials gets nothing that a cache may keep, our own static files apart; for others a view may
+        # allow it.
+        credentials = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
+        if "Cache-Control" not in response or (credentials and not request.path.startswith(settings.STATIC_URL)):
+            response["Cache-Control"] = "no-store"
+        return response
+
+
+class LoginRequiredMiddleware(DjangoLoginRequired):
+    """Login by default: a view without the mark `public` needs a signed-in person. DRF marks its views itself and
+    authenticates them. htmx is sent to the sign-in page as a whole, not into the fragment."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: View) -> HttpResponse:
+        if not wants_fragment(request):
+            return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL), "next")
+        back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        return go_to(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}")
+
+
+class ActorMiddleware:
+    """Sets `request.actor` for pages: the signed-in person in the session's active tenant, judged at every request.
+
+    Without a membership the page says so (403); with several and none chosen it asks which one. API calls keep None: their
+    authentication sets it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.actor = None  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, view_args: Any, view_kwargs: Any
+    ) -> HttpResponse | None:
+        if is_api(request) or not needs_login(view_func):
+            return None
+        choice = find_actor(request)
+        if choice.actor is not None or not needs_tenant(view_func):
+            return None
+        if choice.several:
+            back = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+            return go_to(request, f"{reverse('choose_tenant')}?{back}")
+        return render(request, "errors/no_tenant.html", status=403)
+
+
+def find_actor(request: HttpRequest) -> TenantChoice:
+    """Looks up the actor of the session, sets `request.actor`, and forgets an active tenant the person has left."""
+    if not request.user.is_authenticated:
+        return TenantChoice(None, several=False)
+    chosen = request.session.get(TENANT_SESSION_KEY)
+    choice = _lookup(request, chosen)
+    if choice.actor is None and chosen is not None:
+        del request.session[TENANT_SESSION_KEY]
+        choice = _lookup(request, None)
+    request.actor = choice.actor  # type: ignore[attr-defined]
+    return choice
+
+
+def _lookup(request: HttpRequest, tenant_slug: str | None) -> TenantChoice:
+    return actor_for_session(
+        request.user.pk,
+        tenant_slug,
+        address=request.client_address,  # type: ignore[attr-defined]
+        request_id=request.request_id,  # type: ignore[attr-defined]
+    )
+
+
+class ProductErrorMiddleware:
+    """The one place that turns refusals into pages (architecture.md, How a change happens); the API has its own."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if is_api(request) or not isinstance(exception, ProductError):
+            return None
+        return refusal_response(request, exception)

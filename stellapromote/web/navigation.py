@@ -1,0 +1,53 @@
+"""The main navigation: one list, shown to those who may open what it names (ui.md, Pages)."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from stellapromote.accounts import scopes
+from stellapromote.accounts.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    path: str
+    label: Promise | str
+    scope: str
+    counts_inbox: bool = False
+
+
+ENTRIES = (
+    Entry("/", _("Pipeline"), scopes.PROMOTION_READ),
+    Entry("/approvals", _("Approvals"), scopes.PROMOTION_READ, counts_inbox=True),
+    Entry("/promotions", _("Promotions"), scopes.PROMOTION_READ),
+    Entry("/releases", _("Releases"), scopes.RELEASE_READ),
+    Entry("/environments", _("Environments"), scopes.ENVIRONMENT_READ),
+    Entry("/policies", _("Policies"), scopes.POLICY_READ),
+    Entry("/audit", _("Audit"), scopes.AUDIT_READ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An entry as this person sees it on this page. `current` is the value of aria-current, or empty."""
+
+    path: str
+    label: Promise | str
+    current: str
+    counts_inbox: bool
+
+
+def navigation(actor: Actor, path: str) -> list[Shown]:
+    """What the actor may open; the entry of the page itself is `page`, the one above it `true`."""
+    return [
+        Shown(entry.path, entry.label, _current(entry.path, path), entry.counts_inbox)
+        for entry in ENTRIES
+        if actor.has(entry.scope)
+    ]
+
+
+def _current(entry: str, path: str) -> str:
+    if path == entry:
+        return "page"
+    return "true" if entry != "/" and path.startswith(f"{entry}/") else ""

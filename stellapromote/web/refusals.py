@@ -1,0 +1,76 @@
+"""Refusals as pages and toasts that say what to do next."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+from stellapromote.errors import CODES, Invalid, ProductError
+from stellapromote.web.htmx import toast, wants_fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    title: Promise | str
+    next_step: Promise | str
+
+
+HEADINGS: dict[int, Heading] = {
+    400: Heading(_("This cannot be used"), _("Go back, correct what is named here, and send it again.")),
+    403: Heading(_("You may not do this"), _("If you should, ask an administrator of your tenant.")),
+    404: Heading(
+        _("There is nothing here"),
+        _("It may belong to another tenant, or the address may be mistyped. Look for it from the pipeline."),
+    ),
+    405: Heading(_("Not this way"), _("Go back and use the buttons of the page.")),
+    409: Heading(_("Something stands against it"), _("Load the page again: it shows how things are now.")),
+    412: Heading(_("It changed while you looked"), _("Load the page again, see what changed, then decide.")),
+    422: Heading(_("A rule does not allow this"), _("Nothing was changed.")),
+    429: Heading(_("Too fast"), _("Wait a moment, then try again.")),
+    500: Heading(_("This failed on our side"), _("Nothing was changed. Try again.")),
+    503: Heading(_("Not available now"), _("Try again shortly.")),
+}
+
+
+def refusal_response(request: HttpRequest, error: ProductError) -> HttpResponse:
+    """The page, or for htmx the toast, for a refusal; status and code are those of the API."""
+    heading = HEADINGS.get(error.status, HEADINGS[400 if error.status < 500 else 500])
+    meaning = CODES[error.code].meaning
+    fields = error.fields if isinstance(error, Invalid) else []
+    return error_response(
+        request,
+        error.status,
+        message=error.message,
+        next_step=heading.next_step if error.message == meaning else meaning,
+        code=error.code,
+        fields=fields,
+    )
+
+
+def error_response(request: HttpRequest, status: int, *, message: Any = "", **context: Any) -> HttpResponse:
+    """An error page with the heading of its status; for htmx a toast with the message or the heading."""
+    heading = HEADINGS[status] if status in HEADINGS else HEADINGS[400]
+    if wants_fragment(request):
+        return toast(request, str(message or heading.title), status=status)
+    context.setdefault("next_step", heading.next_step)
+    context.update(
+        status=status, title=heading.title, message=message, back=back_address(request) or "/", refused=True
+    )
+    return render(request, "errors/error.html", context, status=status)
+
+
+def back_address(request: HttpRequest) -> str | None:
+    """The page the person came from, when it is one of ours and not this one."""
+    referrer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure()):
+        return None
+    parts = urlsplit(referrer)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if not path.startswith("/") or path.startswith("//"):  # a second slash would name another host
+        return None
+    return None if path == request.get_full_path() and request.method == "GET" else path

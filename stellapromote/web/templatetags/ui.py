@@ -1,0 +1,280 @@
+"""The components as template tags: `{% load ui %}`. docs/web-components.md lists them; /styleguide shows them."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
+from django.http import QueryDict
+from django.template import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from stellapromote.clock import SYSTEM_CLOCK, parse_rfc3339
+from stellapromote.web import icons, track, words
+from stellapromote.web.times import absolute_words, duration_words, relative_words
+
+register = template.Library()
+
+DIGEST_SHOWN = 12
+
+
+# --- shapes, states ---------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A shape; hidden from assistive technology, so put the word beside it."""
+    return icons.icon(name)
+
+
+@register.simple_tag
+def state_badge(status: str, large: bool = False) -> SafeString:
+    """The state of a promotion: colour, shape and word. `large` for the head of its page."""
+    shown = words.shown(words.PROMOTION_STATES, status)
+    return format_html(
+        '<span class="state{}" data-tone="{}" data-state="{}">{}{}</span>',
+        " state-large" if large else "",
+        shown.tone,
+        status,
+        icons.icon(shown.icon),
+        shown.word,
+    )
+
+
+@register.simple_tag
+def verdict(status: str) -> SafeString:
+    """The verdict of a gate: pass, warn, pending, fail."""
+    return _verdict(words.shown(words.GATE_VERDICTS, status))
+
+
+@register.simple_tag
+def decision(result: str) -> SafeString:
+    """The result of a decision: allow, pending, deny."""
+    return _verdict(words.shown(words.DECISIONS, result))
+
+
+def _verdict(shown: words.Shown) -> SafeString:
+    return format_html(
+        '<span class="verdict" data-tone="{}">{}{}</span>', shown.tone, icons.icon(shown.icon), shown.word
+    )
+
+
+@register.inclusion_tag("components/_gate_row.html", takes_context=True)
+def gate_row(context: Context, gate: Mapping[str, Any]) -> dict[str, Any]:
+    """One gate: `gate` is the object of GET /promotions/{id}/gates (status, name, type, message, reasonCodes, nextChangeAt,
+    whoCanAct). Inside `<ul class="gates">`."""
+    return {"gate": gate, "now": context.get("now")}
+
+
+@register.inclusion_tag("components/_state_track.html", takes_context=True)
+def state_track(
+    context: Context, status: str, times: Mapping[str, datetime | str | None] | None = None
+) -> dict[str, Any]:
+    """The steps of a promotion; `times`: an instant per step (web/track.py)."""
+    return {"steps": track.track(status, times), "now": context.get("now")}
+
+
+@register.inclusion_tag("components/_approvals_meter.html")
+def approvals_meter(given: int, required: int) -> dict[str, Any]:
+    """`1 of 2` with slots. Nothing required is said in words and in amber."""
+    shown = min(required, 6)
+    return {
+        "given": given,
+        "required": required,
+        "slots": [place < given for place in range(shown)] if required else [],
+    }
+
+
+@register.inclusion_tag("components/_callout.html")
+def callout(text: Any, tone: words.Tone = "info", title: str = "", role: str = "") -> dict[str, Any]:
+    """A sentence that matters, with its tone: go, care, stop, motion, rest, info."""
+    return {"text": text, "tone": tone, "title": title, "role": role, "icon": words.TONE_ICONS[tone]}
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def digest(value: str | None, label: str = "") -> SafeString:
+    """The first 12 characters with a button that copies all of it; print shows all. `label` says what it is the digest of."""
+    if not value:
+        return mark_safe('<span class="muted">—</span>')  # noqa: S308  no input in it
+    algorithm, _separator, hexadecimal = value.rpartition(":")
+    return format_html(
+        '<span class="digest" title="{0}"><span class="digest-short">{1}</span><span class="digest-full">{0}</span>'
+        '<button type="button" class="icon-button digest-copy" data-copy="{0}" aria-label="{2}">{3}</button></span>',
+        value,
+        hexadecimal[:DIGEST_SHOWN],
+        _("Copy %(what)s %(short)s") % {"what": label or algorithm, "short": hexadecimal[:DIGEST_SHOWN]},
+        icons.icon("copy"),
+    )
+
+
+@register.simple_tag
+def person(display_name: str, username: str, kind: str = "person") -> SafeString:
+    """Display name and, always beside it, the username. Services carry a sign."""
+    return format_html(
+        '<span class="person">{}<bdi>{}</bdi> <span class="person-username">{}</span></span>',
+        icons.icon("gear") if kind == "service" else "",
+        display_name,
+        username,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, at: datetime | str | None) -> SafeString:
+    """`3 hours ago`, with the instant and its zone in the title. Takes aware datetimes and RFC 3339 text."""
+    instant = _instant(at)
+    if instant is None:
+        return mark_safe('<span class="muted">—</span>')  # noqa: S308  no input in it
+    now = context.get("now") or SYSTEM_CLOCK.now()
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        instant.isoformat(),
+        absolute_words(instant),
+        relative_words(instant, now),
+    )
+
+
+@register.simple_tag
+def instant(at: datetime | str | None) -> SafeString:
+    """The absolute time with its zone, for records and prints."""
+    value = _instant(at)
+    if value is None:
+        return mark_safe('<span class="muted">—</span>')  # noqa: S308  no input in it
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), absolute_words(value))
+
+
+@register.simple_tag
+def duration(length: timedelta | float | None) -> str:
+    """`2 days 3 hours`, from a timedelta or a number of seconds; `—` for None."""
+    if length is None:
+        return "—"
+    return duration_words(length if isinstance(length, timedelta) else timedelta(seconds=length))
+
+
+def _instant(at: datetime | str | None) -> datetime | None:
+    return parse_rfc3339(at) if isinstance(at, str) and at else at or None  # type: ignore[return-value]
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/_field.html")
+def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
+    """Label, control, hint and errors of a form field, tied together for assistive technology."""
+    widget = bound.field.widget
+    described = [f"{bound.auto_id}_hint"] if hint or bound.help_text else []
+    described += [f"{bound.auto_id}_error"] if bound.errors else []
+    grouped = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
+    check = isinstance(widget, CheckboxInput)
+    attrs: dict[str, Any] = {"class": _control_class(bound, grouped, check)}
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+    return {
+        "field": bound,
+        "control": bound.as_widget(attrs=attrs),
+        "hint": hint or bound.help_text,
+        "grouped": grouped,
+        "check": check,
+        "optional": not bound.field.required and not check,
+    }
+
+
+def _control_class(bound: BoundField, grouped: bool, check: bool) -> str:
+    own = bound.field.widget.attrs.get("class", "")
+    if grouped or check:
+        name = "form-check-input"
+    else:
+        name = "form-select" if isinstance(bound.field.widget, Select) else "form-control"
+    return f"{name} {own}".strip()
+
+
+@register.inclusion_tag("components/_error_summary.html")
+def error_summary(form: BaseForm | None) -> dict[str, Any]:
+    """All errors of a form in one place that takes focus; nothing when there are none."""
+    if form is None or not form.errors:
+        return {"errors": []}
+    errors = [{"target": "", "label": "", "message": text} for text in form.non_field_errors()]
+    for bound in form:
+        errors += [{"target": bound.id_for_label, "label": bound.label, "message": text} for text in bound.errors]
+    return {"errors": errors}
+
+
+@register.inclusion_tag("components/_action_button.html")
+def action_button(
+    label: str,
+    reason: str | None = "",
+    variant: str = "primary",
+    name: str = "",
+    value: str = "",
+    confirm: str = "",
+    opens: str = "",
+    icon: str = "",
+) -> dict[str, Any]:
+    """A submit button, or, with a `reason`, the same button disabled with the reason in text beside it.
+
+    `variant`: primary, danger, outline-danger, quiet or empty. `confirm`: a question asked first in a dialog. `opens`: id of
+    a dialog to open instead of submitting.
+    """
+    return {
+        "label": label,
+        "reason": reason or "",
+        "reason_id": f"reason-{slugify(f'{label} {value}')}",
+        "variant": f" btn-{variant}" if variant else "",
+        "name": name,
+        "value": value,
+        "confirm": confirm,
+        "opens": opens,
+        "icon": icon,
+    }
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+@register.simple_block_tag
+def table(content: SafeString, caption: str, cards: bool = False, show_caption: bool = False) -> SafeString:
+    """`{% table caption=… %}<thead>…<tbody>…{% endtable %}`: scrolls by itself when narrow. `cards` turns rows into blocks
+    under 640 px: give each cell `data-label`."""
+    return format_html(
+        '<div class="table-wrap" role="region" aria-label="{0}" tabindex="0"><table class="table{1}">'
+        '<caption class="{2}">{0}</caption>{3}</table></div>',
+        caption,
+        " table-cards" if cards else "",
+        "" if show_caption else "visually-hidden",
+        content,
+    )
+
+
+@register.inclusion_tag("components/_pager.html", takes_context=True)
+def pager(context: Context, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Previous and next for a list; `meta` as in the API, by page or by cursor. Filters in the URL stay."""
+    query = context["request"].GET
+    if "page" in meta:
+        page = int(meta["page"])
+        links = {
+            "previous": _with(query, page=page - 1) if meta["hasPrevious"] else "",
+            "next": _with(query, page=page + 1) if meta["hasNext"] else "",
+        }
+    else:
+        links = {
+            "previous": _with(query, cursor=meta["previousCursor"]) if meta.get("previousCursor") else "",
+            "next": _with(query, cursor=meta["nextCursor"]) if meta.get("nextCursor") else "",
+        }
+    return {**links, "meta": meta}
+
+
+def _with(query: QueryDict, **values: Any) -> str:
+    changed = query.copy()
+    for name in ("page", "cursor"):
+        changed.pop(name, None)
+    for name, value in values.items():
+        changed[name] = str(value)
+    return f"?{changed.urlencode()}"
