@@ -1,0 +1,23 @@
+"""What a judge gets beside the facts and its config."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from policies.facts import Candidate
+from policies.outcomes import OnError
+from policies.requirements import Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One gate's view of an evaluation. The callables look things up once per evaluation, when first asked.
+
+    `name` and `on_error` are the gate's in its policy. `electorate`: everybody who may vote or confirm, by id.
+    `requirements`: what has to be approved. Both raise when a document they need is missing or cannot be used, which
+    makes the gate that asked an error; they never answer with less than there is.
+    """
+
+    name: str
+    on_error: OnError
+    electorate: Callable[[], Mapping[str, Candidate]]
+    requirements: Callable[[], tuple[Requirement, ...]]

@@ -1,0 +1,257 @@
+"""Policy documents: what may stand in them, and their one normal form, whose digest names a version (domain.md §5, §6).
+
+A normal form has every field, with defaults written out; sets sorted; gates in the order in which they are judged, the
+mandatory ones present. The same meaning has the same bytes, and reading a normal form gives it back unchanged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policies.gates import MANDATORY, NOT_YET, REGISTRY, Registry
+from policies.requirements import ANYONE
+from policies.schema import SLUG, USERNAME, Schema, below, read
+from stellapromote.errors import FieldError, Invalid, RuleViolation
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+
+APPROVAL_POLICY: Final = "stella.approval-policy/v1"
+PROMOTION_POLICY: Final = "stella.promotion-policy/v1"
+
+DIRECTIONS: Final = ("forward", "rollback")
+
+_DAY: Final = 24 * 60 * 60
+_SLUG_MESSAGE: Final = "Must be 1 to 63 lower-case letters, digits and hyphens, and begin with no hyphen."
+
+APPROVAL_POLICY_SCHEMA: Final[Schema] = {
+    "type": "object",
+    "required": ["name", "rules"],
+    "properties": {
+        "schema": {"type": "string", "const": APPROVAL_POLICY, "default": APPROVAL_POLICY},
+        "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
+        "description": {"type": "string", "maxLength": 2000, "format": "text", "default": ""},
+        "rules": {
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
+                    "teams": {
+                        "type": "array",
+                        "maxItems": 50,
+                        "x-set": True,
+                        "default": [],
+                        "items": {"type": "string", "pattern": SLUG, "x-message": "Must be the short name of a team."},
+                    },
+                    "users": {
+                        "type": "array",
+                        "maxItems": 100,
+                        "x-set": True,
+                        "default": [],
+                        "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+                    },
+                    "minApprovals": {"type": "integer", "minimum": 1, "maximum": 20, "default": 1},
+                },
+            },
+        },
+        "commentRequired": {"type": "boolean", "default": False},
+        "separationOfDuties": {
+            "type": "object",
+            "default": {
+                "excludeReleaseCreator": True,
+                "excludeCommitAuthors": False,
+                "excludePolicyEditor": False,
+                "excludeDeployer": False,
+            },
+            "properties": {
+                "excludeReleaseCreator": {"type": "boolean", "default": True},
+                "excludeCommitAuthors": {"type": "boolean", "default": False},
+                "excludePolicyEditor": {"type": "boolean", "default": False},
+                "excludeDeployer": {"type": "boolean", "default": False},
+            },
+        },
+        "requireSubjectDigest": {"type": "boolean", "default": False},
+        "blind": {"type": "boolean", "default": False},
+    },
+}
+
+PROMOTION_POLICY_SCHEMA: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "schema": {"type": "string", "const": PROMOTION_POLICY, "default": PROMOTION_POLICY},
+        "gates": {
+            "type": "array",
+            "maxItems": 50,
+            "default": [],
+            "items": {
+                "type": "object",
+                "required": ["kind"],
+                "x-unsupported": ["override"],
+                "properties": {
+                    "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
+                    "kind": {"type": "string", "maxLength": 63, "x-unsupported": NOT_YET},
+                    "config": {"type": "object", "additionalProperties": {}, "maxProperties": 50, "default": {}},
+                    "onError": {"type": "string", "enum": ["pending", "fail"], "default": "pending"},
+                    "appliesTo": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 2,
+                        "x-set": True,
+                        "default": list(DIRECTIONS),
+                        "items": {"type": "string", "enum": list(DIRECTIONS)},
+                    },
+                },
+            },
+        },
+        "pendingTtl": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 366 * _DAY,
+            "default": 14 * _DAY,
+            "description": "Seconds from the request until an open promotion expires.",
+        },
+        "approvalTtl": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 366 * _DAY,
+            "default": 3 * _DAY,
+            "description": "Seconds from the approval until it can no longer be used.",
+        },
+        "supersedeOlder": {"type": "boolean", "default": False},
+    },
+}
+
+
+class InvalidDocument(Invalid):
+    """The document breaks its schema or a rule about one field; `fields` says where."""
+
+    def __init__(self, fields: list[FieldError]) -> None:
+        only = {each.code for each in fields}
+        code = only.pop() if len(only) == 1 else "VAL_INVALID"
+        super().__init__("The policy document cannot be used as it is.", fields=fields, code=code)
+
+
+class Unsatisfiable(RuleViolation):
+    """The document's rules ask for nobody, or for people who cannot exist (domain.md §5)."""
+
+    code = "POL_UNSATISFIABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy document in normal form, with the bytes to store and the digest that names them."""
+
+    content: dict[str, Any]
+    canonical: bytes
+    digest: str
+
+
+def _document(content: dict[str, Any]) -> Document:
+    canonical = canonical_bytes(content)
+    return Document(content, canonical, digest_bytes(canonical))
+
+
+def approval_policy(value: object) -> Document:
+    """An approval policy as it is stored. InvalidDocument, or Unsatisfiable when it has no rules or one for nobody."""
+    normal, errors = read_approval_policy(value)
+    if errors:
+        raise InvalidDocument(errors)
+    if not normal["rules"]:
+        raise Unsatisfiable("An approval policy needs at least one rule.", details={"rules": []})
+    empty = [rule["name"] for rule in normal["rules"] if not rule["teams"] and not rule["users"]]
+    if empty:
+        raise Unsatisfiable(f"Rule {empty[0]} names no team and no user.", details={"rules": empty})
+    crowded = [
+        rule["name"] for rule in normal["rules"] if not rule["teams"] and len(rule["users"]) < rule["minApprovals"]
+    ]
+    if crowded:
+        raise Unsatisfiable(
+            f"Rule {crowded[0]} asks for more approvals than the users it names.", details={"rules": crowded}
+        )
+    return _document(normal)
+
+
+def read_approval_policy(value: object) -> tuple[dict[str, Any], list[FieldError]]:
+    """The normal form and what is wrong with it, without judging whether anybody could satisfy it. Never raises."""
+    normal, errors = read(value, APPROVAL_POLICY_SCHEMA)
+    if not errors:
+        if normal["name"] == ANYONE:
+            errors.append(FieldError("name", f"{ANYONE} is the name of approvals by anyone.", "VAL_INVALID"))
+        errors += _repeated("rules", [rule["name"] for rule in normal["rules"]])
+    return normal, errors
+
+
+def promotion_policy(value: object) -> Document:
+    """A promotion policy as it is stored. InvalidDocument when anything about it cannot be used."""
+    normal, errors = read_promotion_policy(value)
+    if errors:
+        raise InvalidDocument(errors)
+    return _document(normal)
+
+
+def read_promotion_policy(
+    value: object, registry: Registry = REGISTRY, kinds: Mapping[str, int] | None = None
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """The normal form, with the mandatory gates added, and what is wrong with it. Never raises.
+
+    Configs are read by the versions in `kinds`, by default the current ones. With errors, the gates stand as given, so
+    that the index in `gates[2].config` is that of the document.
+    """
+    normal, errors = read(value, PROMOTION_POLICY_SCHEMA)
+    if not isinstance(normal, dict) or not isinstance(normal.get("gates"), list):
+        return normal, errors
+    versions = registry.current if kinds is None else kinds
+    for index, gate in enumerate(normal["gates"]):
+        if isinstance(gate, dict) and isinstance(gate.get("kind"), str) and gate["kind"] not in NOT_YET:
+            errors += _finish_gate(gate, f"gates[{index}]", registry, versions)
+    gates = [gate for gate in normal["gates"] if isinstance(gate, dict)]
+    errors += _repeated("gates", [gate.get("name") for gate in gates])
+    present = [gate.get("kind") for gate in gates]
+    for kind in MANDATORY:
+        for index in [index for index, each in enumerate(present) if each == kind][1:]:
+            errors.append(FieldError(f"gates[{index}].kind", f"There can be only one {kind} gate.", "VAL_INVALID"))
+    if not errors:
+        normal["gates"] += [mandatory_gate(kind, registry, versions) for kind in MANDATORY if kind not in present]
+        normal["gates"].sort(key=lambda gate: (registry.kinds[gate["kind"], versions[gate["kind"]]].rank, gate["name"]))
+    return normal, errors
+
+
+def mandatory_gate(kind: str, registry: Registry, kinds: Mapping[str, int]) -> dict[str, Any]:
+    """The gate of a mandatory kind as it stands when a policy does not name it."""
+    config, _ = read({}, registry.kinds[kind, kinds[kind]].config_schema)
+    return {"name": kind, "kind": kind, "config": config, "onError": "pending", "appliesTo": list(DIRECTIONS)}
+
+
+def _finish_gate(gate: dict[str, Any], field: str, registry: Registry, kinds: Mapping[str, int]) -> list[FieldError]:
+    """Puts the config's normal form and the name into one gate, and says what is wrong with them and with its kind."""
+    kind = gate["kind"]
+    gate.setdefault("name", kind)
+    if kind not in kinds:
+        known = ", ".join(sorted(registry.current))
+        return [FieldError(below(field, "kind"), f"There is no such kind of gate; there are {known}.", "VAL_INVALID")]
+    errors = []
+    if kind in MANDATORY:
+        if gate.get("appliesTo") not in (None, list(DIRECTIONS)):
+            errors.append(FieldError(below(field, "appliesTo"), f"{kind} applies in every direction.", "VAL_INVALID"))
+    elif gate["name"] in MANDATORY:
+        errors.append(FieldError(below(field, "name"), f"Only the gate of that kind is called {gate['name']}.", "VAL_INVALID"))
+    known_kind = registry.kinds[kind, kinds[kind]]
+    if isinstance(gate.get("config"), dict):
+        config, config_errors = read(gate["config"], known_kind.config_schema, below(field, "config"))
+        if not config_errors:
+            config_errors = known_kind.check_config(config, below(field, "config"))
+        gate["config"] = config
+        errors += config_errors
+    return errors
+
+
+def _repeated(field: str, names: list[Any]) -> list[FieldError]:
+    seen: set[str] = set()
+    errors = []
+    for index, name in enumerate(names):
+        if isinstance(name, str):
+            if name in seen:
+                errors.append(FieldError(f"{field}[{index}].name", f"{name} is there twice.", "VAL_INVALID"))
+            seen.add(name)
+    return errors

@@ -1,0 +1,103 @@
+"""The gate kinds this version knows, by kind and kindVersion (domain.md §6).
+
+A change of what a judge answers is a new kindVersion in a module of its own; the old one stays in REGISTRY while
+records refer to it, and only CURRENT moves on (domain.md §7).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from policies.context import Context
+from policies.facts import GateInput
+from policies.gates import approval, dependency, freeze_window, manual, preconditions, schedule
+from policies.outcomes import Verdict
+from policies.schema import Schema
+from stellapromote.errors import FieldError
+
+Judge = Callable[[GateInput, Mapping[str, Any], Context], Verdict]
+
+MANDATORY: Final = ("preconditions", "freeze-window", "approval")
+"""In every evaluation: a policy can configure them, not leave them out (domain.md §6)."""
+
+NOT_YET: Final = ("evidence", "security", "policy")
+"""Kinds of the design that this version does not have: refused at save, never stored (domain.md §5)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of gate in one version. `check_config` adds to what the schema says about a config."""
+
+    kind: str
+    version: int
+    rank: int
+    summary: str
+    config_schema: Schema
+    judge: Judge
+    check_config: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
+    who_can_act: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _details: ()
+
+
+def kind_of(module: ModuleType) -> Kind:
+    """The kind that a module of this package declares."""
+    optional = {name: getattr(module, name) for name in ("check_config", "who_can_act") if hasattr(module, name)}
+    return Kind(
+        kind=module.KIND,
+        version=module.KIND_VERSION,
+        rank=module.RANK,
+        summary=module.SUMMARY,
+        config_schema=module.CONFIG_SCHEMA,
+        judge=module.judge,
+        **optional,
+    )
+
+
+class Registry:
+    """Kinds by (kind, version). `current` maps each kind to its newest version, which new evaluations use."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self.kinds: Mapping[tuple[str, int], Kind] = MappingProxyType(
+            {(each.kind, each.version): each for each in kinds}
+        )
+        self.current: Mapping[str, int] = MappingProxyType(
+            {kind: max(version for name, version in self.kinds if name == kind) for kind, _ in self.kinds}
+        )
+
+    def newest(self, kind: str) -> Kind | None:
+        """The version of a kind that new evaluations use, or None when there is no such kind."""
+        version = self.current.get(kind)
+        return None if version is None else self.kinds[kind, version]
+
+
+REGISTRY: Final = Registry(
+    kind_of(module) for module in (preconditions, freeze_window, schedule, dependency, manual, approval)
+)
+
+
+def who_can_act(kind: str, version: int, details: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ids of the people who could act on a judged gate now, from its details. Empty for gates that wait for no one."""
+    known = REGISTRY.kinds.get((kind, version))
+    try:
+        return known.who_can_act(details) if known else ()
+    except KeyError:  # the details of a gate that ended in an error have another form
+        return ()
+
+
+def describe() -> list[dict[str, Any]]:
+    """Every kind this version has, in the order in which they are judged (api.md, GET /promotion-gates)."""
+    kinds = (REGISTRY.kinds[key] for key in REGISTRY.current.items())
+    return [
+        {
+            "kind": each.kind,
+            "kindVersion": each.version,
+            "rank": each.rank,
+            "summary": each.summary,
+            "mandatory": each.kind in MANDATORY,
+            "configSchema": each.config_schema,
+            "requiresPolicy": False,
+            "requiresAttestation": False,
+            "requiresApproval": each.kind in ("manual", "approval"),
+        }
+        for each in sorted(kinds, key=lambda each: (each.rank, each.kind))
+    ]

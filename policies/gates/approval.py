@@ -1,0 +1,167 @@
+"""approval: enough of the right people have said yes, and nobody who may has said no (domain.md §5, §6)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from policies.context import Context
+from policies.facts import Candidate, GateInput, Vote
+from policies.gates.people import blemish, listed, named, void
+from policies.matching import Matching, Signature
+from policies.outcomes import Verdict
+from policies.requirements import Requirement, Shortfall, fewest_people, shortfalls, signature
+
+KIND: Final = "approval"
+KIND_VERSION: Final = 1
+RANK: Final = 80
+SUMMARY: Final = "The required approvals are given by eligible people, and nobody rejected."
+
+CONFIG_SCHEMA: Final[dict[str, Any]] = {"type": "object", "properties": {}}
+
+
+def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
+    """Passes when every requirement is filled; fails on a reject that counts.
+
+    Without a usable key nothing final can be sealed, so what would pass or fail is pending (domain.md §8).
+    """
+    requirements, electorate = context.requirements(), context.electorate()
+    approvals, rejects, void_ones = _sorted_out(facts, electorate)
+    matched = _matched(requirements, approvals)
+    voted = {vote["voterId"] for vote in (*approvals, *rejects)}
+    others = sorted(
+        (person for person in electorate.values() if person["id"] not in voted),
+        key=lambda each: (each["username"], each["id"]),
+    )
+    given_signatures = [signature(requirements, vote["username"], vote["teams"]) for vote in approvals]
+    other_signatures = [signature(requirements, person["username"], person["teams"]) for person in others]
+    everybody = [*given_signatures, *other_signatures]
+    required = fewest_people(requirements, everybody)
+    missing = fewest_people(requirements, other_signatures, given_signatures)
+    lacking = shortfalls(requirements, everybody) if missing is None else ()
+    details: dict[str, Any] = {
+        "required": max((sum(each.places) for each in requirements), default=0) if required is None else required,
+        "given": len(approvals),
+        "missing": missing,
+        "requirements": [
+            _requirement_details(requirement, matching, approvals, others, [each[index] for each in other_signatures])
+            for index, (requirement, matching) in enumerate(zip(requirements, matched, strict=True))
+        ],
+        "rejectedBy": [
+            {"voteId": vote["id"], "voterId": vote["voterId"], "username": vote["username"]} for vote in rejects
+        ],
+        "shortfalls": [each.as_json() for each in lacking],
+        "voidVotes": void(void_ones),
+    }
+    codes = tuple(code for _, code in void_ones)
+    if rejects:
+        message = f"Rejected by {rejects[0]['displayName']}: {rejects[0]['reason'] or 'no reason is recorded'}"
+        return _sealable(facts, Verdict("fail", (*codes, "APPROVAL_REJECTED"), details, message))
+    if not requirements:
+        message = f"Nobody has to approve promotions into {facts['target']['name']}."
+        return _sealable(facts, Verdict("pass", (*codes, "APPROVAL_NOT_REQUIRED"), details, message))
+    if missing == 0:
+        message = f"Approved by {named([vote['displayName'] for vote in approvals], 'and')}."
+        return _sealable(facts, Verdict("pass", codes, details, message))
+    if missing is None:
+        return Verdict(
+            context.on_error, (*codes, "APPROVAL_UNSATISFIABLE"), details, _unsatisfiable_message(lacking)
+        )
+    return Verdict("pending", (*codes, "APPROVAL_PENDING"), details, _pending_message(details, electorate))
+
+
+def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ids of the people whose vote would fill a place now, each once, in the order of the rules."""
+    rules = (rule for requirement in details["requirements"] for rule in requirement["rules"])
+    return tuple(dict.fromkeys(person for rule in rules for person in rule["eligible"]))
+
+
+def _sorted_out(
+    facts: GateInput, electorate: Mapping[str, Candidate]
+) -> tuple[list[Vote], list[Vote], list[tuple[str, str]]]:
+    """The live votes as approvals (one for each person), rejects, and what is void with its code; oldest first."""
+    approvals: dict[str, Vote] = {}
+    rejects: list[Vote] = []
+    void_ones: list[tuple[str, str]] = []
+    for vote in sorted(facts["votes"], key=lambda each: (each["at"], each["id"])):
+        code = blemish(vote, electorate, facts["subject"]["digest"])
+        if code is not None:
+            void_ones.append((vote["id"], code))
+        elif vote["verdict"] == "reject":
+            rejects.append(vote)
+        elif vote["verdict"] == "approve":
+            approvals.setdefault(vote["voterId"], vote)
+        else:
+            raise ValueError("a vote is neither approve nor reject")
+    return list(approvals.values()), rejects, void_ones
+
+
+def _matched(requirements: Sequence[Requirement], approvals: Sequence[Vote]) -> list[Matching]:
+    """One matching for each requirement; a person's number in it is the place of their vote in `approvals`."""
+    found = []
+    for requirement in requirements:
+        matching = Matching(requirement.places)
+        for index, vote in enumerate(approvals):
+            matching.add(index, requirement.abilities(vote["username"], vote["teams"]))
+        found.append(matching)
+    return found
+
+
+def _requirement_details(
+    requirement: Requirement,
+    matching: Matching,
+    approvals: Sequence[Vote],
+    others: Sequence[Candidate],
+    abilities: Sequence[tuple[int, ...]],
+) -> dict[str, Any]:
+    open_rules = matching.open_rules()
+    rules = []
+    slots = []
+    for index, rule in enumerate(requirement.rules):
+        holders = sorted(matching.holders[index])
+        able = [person for person, able in zip(others, abilities, strict=True) if index in able]
+        eligible, eligible_count = listed(able if index in open_rules else ())
+        rules.append(
+            {
+                "name": rule.name,
+                "minApprovals": rule.places,
+                "filledBy": [approvals[holder]["voterId"] for holder in holders],
+                "eligible": [person["id"] for person in eligible],
+                "eligibleCount": eligible_count,
+            }
+        )
+        slots += [
+            {"slot": f"{rule.name}#{number}", "voterId": approvals[holder]["voterId"]}
+            for number, holder in enumerate(holders, start=1)
+        ]
+    return {
+        "name": requirement.name,
+        "slots": sum(requirement.places),
+        "filled": sum(requirement.places) - matching.missing,
+        "rules": rules,
+        "matching": slots,
+    }
+
+
+def _sealable(facts: GateInput, verdict: Verdict) -> Verdict:
+    """The verdict, or pending when there is no key to sign what it would make final."""
+    if facts["signing"]["available"] is True:
+        return verdict
+    message = f"{verdict.message} It becomes final when the signing key is usable again: an operator must repair it."
+    return Verdict("pending", (*verdict.codes, "SIGNING_UNAVAILABLE"), verdict.details, message)
+
+
+def _pending_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate]) -> str:
+    waits = []
+    for requirement in details["requirements"]:
+        for rule in requirement["rules"]:
+            lacking = rule["minApprovals"] - len(rule["filledBy"])
+            if lacking:
+                people = named([electorate[each]["username"] for each in rule["eligible"]])
+                waits.append(f"{lacking} for {rule['name']} by {people}")
+    missing = details["missing"]
+    approvals = "1 more approval" if missing == 1 else f"{missing} more approvals"
+    return f"Waiting for {approvals} ({details['given']} given): {'; '.join(waits)}."
+
+
+def _unsatisfiable_message(lacking: Sequence[Shortfall]) -> str:
+    why = " ".join(each.sentence for each in lacking)
+    return f"Cannot be approved as things stand. {why} Let more people have the role and request again."

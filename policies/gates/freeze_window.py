@@ -1,0 +1,49 @@
+"""freeze-window: nothing enters an environment while a freeze is active for it (domain.md §2, §6)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.context import Context
+from policies.facts import GateInput
+from policies.outcomes import Verdict
+from policies.windows import freeze_state, in_words
+
+KIND: Final = "freeze-window"
+KIND_VERSION: Final = 1
+RANK: Final = 10
+SUMMARY: Final = "No freeze is active for the target, its own or one of the whole tenant."
+
+CONFIG_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "onFreeze": {
+            "type": "string",
+            "enum": ["pending", "fail"],
+            "default": "pending",
+            "description": "pending: the promotion waits until the freeze ends. fail: it is rejected.",
+        }
+    },
+}
+
+
+def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
+    """Pending, or fail where onFreeze says so, while any window is active. Passing, it still tells the next freeze."""
+    freezes = facts["freezes"]
+    state = freeze_state(freezes, facts["instant"])
+    shown = None if state.window is None else freezes[state.window]
+    details = {
+        "frozen": state.frozen,
+        "reason": shown and shown["reason"],
+        "windowId": shown and shown["id"],
+        "nextOpen": state.next_open,
+        "nextClose": state.next_close,
+        "windows": [dict(freezes[index]) for index in state.active],
+    }
+    if shown is None or state.next_open is None:
+        return Verdict("pass", (), details, f"{facts['target']['name']} is not frozen.", state.next_close)
+    why = f"({shown['reason']}, by {shown['createdByName']})"
+    if config["onFreeze"] == "fail":
+        message = f"{facts['target']['name']} is frozen until {in_words(state.next_open)} {why}: request again then."
+        return Verdict("fail", ("GATE_FROZEN",), details, message)
+    message = f"Frozen until {in_words(state.next_open)} {why}. It continues by itself then."
+    return Verdict("pending", ("GATE_FROZEN",), details, message, state.next_open)

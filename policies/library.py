@@ -1,0 +1,196 @@
+"""The documents beside a gate input, by digest: verified and read once, then remembered (docs/adr/0010).
+
+A digest names its content, so what was read under it stays right for as long as the process lives. Whatever is
+missing, is not what its digest says, or cannot be used raises; nothing here answers with less than there is.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any, Final, TypeVar, cast
+
+from policies.documents import DIRECTIONS, mandatory_gate, read_approval_policy, read_promotion_policy
+from policies.facts import CANDIDATES_SCHEMA, Candidate, CandidatesReference
+from policies.gates import MANDATORY, Judge, Registry
+from policies.outcomes import OnError
+from policies.requirements import Requirement, of_policy
+from policies.schema import SLUG
+from stellapromote.errors import FieldError
+from stellapromote.signing.canonical_json import digest as digest_of
+
+T = TypeVar("T")
+
+RANK_OF_UNKNOWN: Final = 1000
+"""A gate of a kind that nobody knows comes after all others."""
+
+_GATE = re.compile(r"gates\[([0-9]+)\]")
+_SLUG = re.compile(SLUG)
+
+Documents = Mapping[str, Mapping[str, Any]]
+
+
+class DocumentMissing(LookupError):
+    """No document with this digest came with the gate input, or its content is not what the digest says."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.digest = digest
+
+
+class DocumentUnusable(ValueError):
+    """The document is there, but is not what it should be."""
+
+    def __init__(self, digest: str, errors: list[FieldError]) -> None:
+        super().__init__(digest)
+        self.digest = digest
+        self.errors = errors
+
+
+class _Memory:
+    """The values of the last `size` keys, for any number of threads; a failure is not remembered."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return cast(T, self._values[key])
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+
+_plans: Final = _Memory(256)
+_requirements: Final = _Memory(1024)
+_candidates: Final = _Memory(8)
+
+
+def _content(documents: Documents, digest: str) -> Mapping[str, Any]:
+    document = documents.get(digest)
+    if document is None or digest_of(document) != digest:
+        raise DocumentMissing(digest)
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedGate:
+    """One gate of a promotion policy, ready to be judged; with `problem`, the code of why it cannot be."""
+
+    name: str
+    kind: str
+    version: int
+    rank: int
+    judge: Judge | None
+    config: Mapping[str, Any]
+    on_error: OnError
+    directions: frozenset[str]
+    problem: str | None = None
+    errors: tuple[FieldError, ...] = ()
+
+
+def plan(documents: Documents, digest: str, kinds: Mapping[str, int], registry: Registry) -> tuple[PlannedGate, ...]:
+    """The gates of a promotion policy in the order in which they are judged: rank, then name (domain.md §6).
+
+    Every mandatory kind is among them, and must be in `kinds`. DocumentMissing.
+    """
+    if digest not in documents:
+        raise DocumentMissing(digest)
+    key = (digest, tuple(sorted(kinds.items())), registry)
+    return _plans.get(key, lambda: _plan(_content(documents, digest), kinds, registry))
+
+
+def mandatory_plan(kinds: Mapping[str, int], registry: Registry) -> tuple[PlannedGate, ...]:
+    """The gates that are in every evaluation, with the settings they have when no policy names them."""
+    return _in_order(_planned(mandatory_gate(kind, registry, kinds), kinds, registry) for kind in MANDATORY)
+
+
+def _plan(document: Mapping[str, Any], kinds: Mapping[str, int], registry: Registry) -> tuple[PlannedGate, ...]:
+    normal, errors = read_promotion_policy(dict(document), registry, kinds)
+    by_gate: dict[int, list[FieldError]] = {}
+    for error in errors:
+        place = _GATE.match(error.field)
+        if place is None:
+            broken = {"problem": "GATE_CONFIG_INVALID", "errors": tuple(errors)}
+            return tuple(replace(each, **broken) for each in mandatory_plan(kinds, registry))
+        by_gate.setdefault(int(place[1]), []).append(error)
+    planned = [
+        _broken(gate, index, by_gate[index], kinds, registry) if index in by_gate else _planned(gate, kinds, registry)
+        for index, gate in enumerate(normal["gates"])
+    ]
+    present = {each.kind for each in planned}
+    return _in_order([*planned, *(each for each in mandatory_plan(kinds, registry) if each.kind not in present)])
+
+
+def _planned(gate: Mapping[str, Any], kinds: Mapping[str, int], registry: Registry) -> PlannedGate:
+    kind = registry.kinds[gate["kind"], kinds[gate["kind"]]]
+    return PlannedGate(
+        name=gate["name"],
+        kind=kind.kind,
+        version=kind.version,
+        rank=kind.rank,
+        judge=kind.judge,
+        config=gate["config"],
+        on_error=gate["onError"],
+        directions=frozenset(gate["appliesTo"]),
+    )
+
+
+def _broken(
+    gate: Any, index: int, errors: list[FieldError], kinds: Mapping[str, int], registry: Registry
+) -> PlannedGate:
+    given = gate if isinstance(gate, dict) else {}
+    name, kind = given.get("name"), given.get("kind")
+    unknown = isinstance(kind, str) and kind not in kinds
+    version = kinds.get(kind, 0) if isinstance(kind, str) else 0
+    known = registry.kinds.get((str(kind), version))
+    return PlannedGate(
+        name=name if isinstance(name, str) and _SLUG.fullmatch(name) else f"gate-{index}",
+        kind=kind if isinstance(kind, str) and _SLUG.fullmatch(kind) else "unknown",
+        version=version,
+        rank=known.rank if known else RANK_OF_UNKNOWN,
+        judge=None,
+        config={},
+        on_error="fail",
+        directions=frozenset(DIRECTIONS),
+        problem="GATE_UNKNOWN_KIND" if unknown else "GATE_CONFIG_INVALID",
+        errors=tuple(errors),
+    )
+
+
+def _in_order(gates: Iterable[PlannedGate]) -> tuple[PlannedGate, ...]:
+    return tuple(sorted(gates, key=lambda each: (each.rank, each.name)))
+
+
+def requirement(documents: Documents, digest: str) -> Requirement:
+    """The requirement of one approval policy. DocumentMissing; DocumentUnusable, also when it has no rules."""
+    if digest not in documents:
+        raise DocumentMissing(digest)
+    return _requirements.get(digest, lambda: _requirement(_content(documents, digest), digest))
+
+
+def _requirement(document: Mapping[str, Any], digest: str) -> Requirement:
+    normal, errors = read_approval_policy(dict(document))
+    if errors or not normal["rules"]:
+        raise DocumentUnusable(digest, errors or [FieldError("rules", "There are no rules.", "VAL_INVALID")])
+    return of_policy(normal)
+
+
+def candidates(documents: Documents, given: list[Candidate] | CandidatesReference) -> list[Candidate]:
+    """The candidates themselves, wherever they are. DocumentMissing; DocumentUnusable when the count does not fit."""
+    if isinstance(given, list):
+        return given
+    if given["digest"] not in documents:
+        raise DocumentMissing(given["digest"])
+    blob = _candidates.get(given["digest"], lambda: _content(documents, given["digest"]))
+    if blob["schema"] != CANDIDATES_SCHEMA or len(blob["candidates"]) != given["count"]:
+        raise DocumentUnusable(given["digest"], [])
+    return cast(list[Candidate], blob["candidates"])

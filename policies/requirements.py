@@ -1,0 +1,164 @@
+"""What has to be approved by whom: places in named rules, out of approval policies and a plain number (domain.md §5)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from policies import matching
+
+ANYONE: Final = "anyone"
+"""Name of the requirement, and of its one rule, that any eligible person serves. No approval policy may have it."""
+
+MOST_SETS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`places` people who are in one of `teams` or named in `users`; `everyone`: any eligible person."""
+
+    name: str
+    places: int
+    teams: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    everyone: bool = False
+
+    def admits(self, username: str, teams: Iterable[str]) -> bool:
+        """Whether a person of that username, in those teams, may fill a place of this rule."""
+        return self.everyone or username in self.users or not self.teams.isdisjoint(teams)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A set of rules in which one person fills at most one place."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def places(self) -> matching.Places:
+        """The places of each rule."""
+        return tuple(rule.places for rule in self.rules)
+
+    def abilities(self, username: str, teams: Sequence[str]) -> matching.Abilities:
+        """The rules, by index, of which the person may fill a place."""
+        return tuple(index for index, rule in enumerate(self.rules) if rule.admits(username, teams))
+
+
+def anyone(people: int) -> Requirement:
+    """So many approvals by anyone eligible."""
+    return Requirement(ANYONE, (Rule(ANYONE, people, everyone=True),))
+
+
+def of_policy(document: Mapping[str, Any]) -> Requirement:
+    """The requirement of one approval policy document in normal form."""
+    rules = (
+        Rule(rule["name"], rule["minApprovals"], frozenset(rule["teams"]), frozenset(rule["users"]))
+        for rule in document["rules"]
+    )
+    return Requirement(document["name"], tuple(rules))
+
+
+def all_of(required_approvals: int, documents: Iterable[Mapping[str, Any]]) -> tuple[Requirement, ...]:
+    """Everything that must hold: the number by anyone when it is not zero, and each policy. Empty: nobody has to."""
+    first = (anyone(required_approvals),) if required_approvals else ()
+    return (*first, *(of_policy(document) for document in documents))
+
+
+def signature(requirements: Sequence[Requirement], username: str, teams: Sequence[str]) -> matching.Signature:
+    """What one person can do for each requirement, in the form that `matching` takes."""
+    return tuple(requirement.abilities(username, teams) for requirement in requirements)
+
+
+def fewest_people(
+    requirements: Sequence[Requirement],
+    pool: Iterable[matching.Signature],
+    already: Iterable[matching.Signature] = (),
+) -> int | None:
+    """The smallest number of people of the pool who, with those already there, satisfy all; None: not enough people."""
+    counts: dict[matching.Signature, int] = {}
+    for person in pool:
+        counts[person] = counts.get(person, 0) + 1
+    return matching.fewest_people(
+        tuple(requirement.places for requirement in requirements),
+        tuple(sorted(counts.items())),
+        tuple(sorted(already)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Rules of one requirement that together need more people than can serve any of them."""
+
+    requirement: str
+    rules: tuple[str, ...]
+    needed: int
+    available: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The shortfall in wire names."""
+        return {
+            "requirement": self.requirement,
+            "rules": list(self.rules),
+            "needed": self.needed,
+            "available": self.available,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The shortfall for a person to read."""
+        one = len(self.rules) == 1
+        which = f"Rule {self.rules[0]}" if one else f"Rules {', '.join(self.rules[:-1])} and {self.rules[-1]} together"
+        return (
+            f"{which} of {self.requirement} {'needs' if one else 'need'} {_people(self.needed)}, "
+            f"and {self.available or 'nobody'} {'is' if self.available < 2 else 'are'} eligible."
+        )
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
+
+
+def shortfalls(requirements: Sequence[Requirement], people: Sequence[matching.Signature]) -> tuple[Shortfall, ...]:
+    """Why these people cannot satisfy the requirements: one entry for each that stays open. Empty: they can."""
+    found = []
+    for index, requirement in enumerate(requirements):
+        if not requirement.rules:
+            found.append(Shortfall(requirement.name, (), 0, 0))
+            continue
+        matched = matching.match(requirement.places, [person[index] for person in people])
+        if matched.missing:
+            # By Hall's theorem the open rules of a maximum matching are a set of rules with too few people for it.
+            lacking = sorted(matched.open_rules())
+            found.append(
+                Shortfall(
+                    requirement.name,
+                    tuple(requirement.rules[rule].name for rule in lacking),
+                    sum(requirement.places[rule] for rule in lacking),
+                    sum(not set(lacking).isdisjoint(person[index]) for person in people),
+                )
+            )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Who could approve: the answer of POST /approval-policies/{id}/check (api.md)."""
+
+    satisfiable: bool
+    minimal_sets: tuple[tuple[str, ...], ...]
+    shortfalls: tuple[Shortfall, ...]
+
+
+def check(requirements: Sequence[Requirement], people: Mapping[str, Sequence[str]]) -> Check:
+    """Whether eligible people (username → counting teams) satisfy everything, and at most ten smallest sets who do.
+
+    A requirement without rules is never satisfied (domain.md §5: "no rules found" is not "allowed").
+    """
+    usernames = sorted(people)
+    signatures = [signature(requirements, username, people[username]) for username in usernames]
+    lacking = shortfalls(requirements, signatures)
+    if lacking:
+        return Check(False, (), lacking)
+    sets = matching.smallest_sets(tuple(each.places for each in requirements), signatures, MOST_SETS)
+    return Check(True, tuple(tuple(usernames[index] for index in each) for each in sets), ())

@@ -1,0 +1,263 @@
+"""Reads untrusted JSON by a closed subset of JSON Schema, and gives back its normal form.
+
+One schema both publishes a gate kind's settings (api.md, GET /promotion-gates) and checks them; why not the jsonschema
+library: docs/adr/0011. Keywords read: type, properties, required, additionalProperties (absent or false: refused; a
+schema: a map), maxProperties, enum, const, minimum, maximum, minLength, maxLength, pattern, format, items, minItems,
+maxItems, default, oneOf (branches told apart by the const of their `type`), and three of ours, for which other readers
+have no use: x-set (an array without order: sorted, no repeats), x-unsupported (a field or value that a later version
+knows, refused with "not supported yet") and x-message (the sentence said when pattern does not match).
+"""
+
+import re
+import types
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from functools import lru_cache
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.errors import FieldError
+
+Schema = Mapping[str, Any]
+
+class Limits:
+    """Schema keywords that an Annotated type carries. Compared by identity: unions of types need hashable parts."""
+
+    def __init__(self, **keywords: Any) -> None:
+        self.keywords = keywords
+
+
+MOST_ERRORS: Final = 50
+"""Reading stops there: nobody corrects more at once, and a hostile body costs no more."""
+
+SLUG: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+USERNAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+DIGEST: Final = r"^sha256:[0-9a-f]{64}$"
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_INVISIBLE = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_NOT_IN_A_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_INVISIBLE}]")
+_NOT_IN_A_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
+_CREDENTIALS = re.compile(r"://[^/\s@]*@")
+
+_TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "object": ("an object", lambda value: isinstance(value, dict)),
+    "array": ("an array", lambda value: isinstance(value, list)),
+    "string": ("a string", lambda value: isinstance(value, str)),
+    "integer": ("a whole number", lambda value: type(value) is int),
+    "boolean": ("true or false", lambda value: isinstance(value, bool)),
+    "null": ("null", lambda value: value is None),
+}
+
+
+def read(value: object, schema: Schema, field: str = "") -> tuple[Any, list[FieldError]]:
+    """The value's normal form (defaults filled in, sets sorted) and what is wrong with it, in document order.
+
+    The normal form means something only when nothing is wrong. Reading a normal form changes nothing. `field` is the
+    path of the value itself; deeper ones are written `rules[0].minApprovals`. Never raises, whatever the value.
+    """
+    errors: list[FieldError] = []
+    normal = _read(value, schema, field, errors)
+    return normal, errors[:MOST_ERRORS]
+
+
+def below(field: str, name: str) -> str:
+    """The path of a field of the object at `field`."""
+    return f"{field}.{name}" if field else name
+
+
+def _refuse(errors: list[FieldError], field: str, message: str, code: str = "VAL_INVALID") -> None:
+    errors.append(FieldError(field, message, code))
+
+
+def _read(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> Any:
+    if len(errors) >= MOST_ERRORS:
+        return value
+    if not schema:  # anything: whoever knows more reads it with a schema of its own
+        return value
+    if "oneOf" in schema:
+        return _read_one_of(value, schema, field, errors)
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if not any(_TYPES[each][1](value) for each in types):
+        _refuse(errors, field, f"Must be {' or '.join(_TYPES[each][0] for each in types)}.")
+        return value
+    if isinstance(value, str) and value in schema.get("x-unsupported", ()):
+        _refuse(errors, field, f"{value} is not supported yet.", "VAL_NOT_SUPPORTED")
+        return value
+    if "const" in schema and value != schema["const"]:
+        _refuse(errors, field, f"Must be {schema['const']}.")
+    elif "enum" in schema and value not in schema["enum"]:
+        _refuse(errors, field, f"Must be one of {', '.join(str(each) for each in schema['enum'])}.")
+    elif isinstance(value, dict):
+        return _read_object(value, schema, field, errors)
+    elif isinstance(value, list):
+        return _read_array(value, schema, field, errors)
+    elif isinstance(value, str):
+        _check_string(value, schema, field, errors)
+    elif type(value) is int:
+        least, most = schema.get("minimum"), schema.get("maximum")
+        if (least is not None and value < least) or (most is not None and value > most):
+            _refuse(errors, field, f"Must be a whole number from {least} to {most}.")
+    return value
+
+
+def _read_one_of(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> Any:
+    if not isinstance(value, dict):
+        _refuse(errors, field, "Must be an object.")
+        return value
+    branches = {branch["properties"]["type"]["const"]: branch for branch in schema["oneOf"]}
+    chosen = value.get("type")
+    if isinstance(chosen, str) and chosen in branches:
+        return _read_object(value, branches[chosen], field, errors)
+    if isinstance(chosen, str) and chosen in schema.get("x-unsupported", ()):
+        _refuse(errors, below(field, "type"), f"{chosen} is not supported yet.", "VAL_NOT_SUPPORTED")
+    else:
+        _refuse(errors, below(field, "type"), f"Must be one of {', '.join(sorted(branches))}.")
+    return value
+
+
+def _read_object(value: dict[Any, Any], schema: Schema, field: str, errors: list[FieldError]) -> Any:
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    others = schema.get("additionalProperties")
+    if len(value) > schema.get("maxProperties", len(value)):
+        _refuse(errors, field, f"Must have at most {schema['maxProperties']} entries.")
+        return value
+    normal: dict[str, Any] = {}
+    for name, part in value.items():
+        if name in properties:
+            continue
+        if not isinstance(name, str) or len(name) > 255 or _UNSTORABLE.search(name):
+            _refuse(errors, field, "Has a name that is no field name.", "VAL_UNKNOWN_FIELD")
+        elif isinstance(others, Mapping):
+            normal[name] = _read(part, others, below(field, name), errors)
+        elif name in schema.get("x-unsupported", ()):
+            _refuse(errors, below(field, name), f"{name} is not supported yet.", "VAL_NOT_SUPPORTED")
+        else:
+            _refuse(errors, below(field, name), "There is no such field.", "VAL_UNKNOWN_FIELD")
+    for name, part_schema in properties.items():
+        if name in value:
+            normal[name] = _read(value[name], part_schema, below(field, name), errors)
+        elif name in schema.get("required", ()):
+            _refuse(errors, below(field, name), "Is required.")
+        elif "default" in part_schema:
+            normal[name] = deepcopy(part_schema["default"])
+    return normal
+
+
+def _read_array(value: list[Any], schema: Schema, field: str, errors: list[FieldError]) -> Any:
+    least, most = schema.get("minItems", 0), schema.get("maxItems", len(value))
+    if not least <= len(value) <= most:
+        _refuse(errors, field, f"Must have from {least} to {most} entries.")
+        return value
+    before = len(errors)
+    normal = [_read(part, schema["items"], f"{field}[{index}]", errors) for index, part in enumerate(value)]
+    if schema.get("x-set") and len(errors) == before:
+        return sorted(set(normal))
+    return normal
+
+
+def _check_string(value: str, schema: Schema, field: str, errors: list[FieldError]) -> None:
+    least, most = schema.get("minLength", 0), schema.get("maxLength", len(value))
+    if not least <= len(value) <= most:
+        _refuse(errors, field, f"Must have from {least} to {most} characters.")
+    elif "pattern" in schema and not _compiled(schema["pattern"]).search(value):
+        _refuse(errors, field, schema.get("x-message", f"Must match {schema['pattern']}."))
+    elif _UNSTORABLE.search(value):
+        _refuse(errors, field, "Must not have NUL or lone surrogate characters.")
+    elif complaint := _FORMATS[schema.get("format", "any")](value):
+        _refuse(errors, field, complaint)
+    elif least and not value.strip():
+        _refuse(errors, field, "Must not be blank.")
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # `$` alone also matches before a final newline; JSON Schema's does not.
+    return re.compile(pattern.replace("$", r"\Z") if pattern.endswith("$") else pattern)
+
+
+def _line(value: str) -> str | None:
+    """Single-line fields refuse control and bidi characters (ui.md, Behaviour)."""
+    if _NOT_IN_A_LINE.search(value):
+        return "Must be one line without control or invisible characters."
+    return _no_credentials(value)
+
+
+def _text(value: str) -> str | None:
+    if _NOT_IN_A_TEXT.search(value):
+        return "Must not have control or invisible characters."
+    return _no_credentials(value)
+
+
+def _no_credentials(value: str) -> str | None:
+    """No secret lives in a policy: user info in URLs is refused at save (domain.md §6)."""
+    return "Must not have a user or password in a URL." if _CREDENTIALS.search(value) else None
+
+
+def _instant(value: str) -> str | None:
+    try:
+        written_so = rfc3339(parse_rfc3339(value)) == value
+    except ValueError:
+        written_so = False
+    return None if written_so else "Must be a time written like 2026-11-23T08:00:00.000Z."
+
+
+_FORMATS: dict[str, Callable[[str], str | None]] = {
+    "any": lambda _: None,
+    "line": _line,
+    "text": _text,
+    "instant": _instant,
+}
+
+
+def of_type(hint: Any) -> Schema:
+    """The schema of a type made of TypedDict, list, dict, Literal, unions, str, int, bool and Annotated with Limits.
+
+    KeyError for any other type: the program is wrong, not its input.
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Required, NotRequired):
+        return of_type(arguments[0])
+    if origin is Annotated:
+        return {**of_type(arguments[0]), **arguments[1].keywords}
+    if origin is Literal:
+        return {"type": "string", "const": arguments[0]} if len(arguments) == 1 else _enum(arguments)
+    if origin in (Union, types.UnionType):
+        return _union([of_type(each) for each in arguments])
+    if origin is list:
+        return {"type": "array", "items": of_type(arguments[0]), "maxItems": 10_000}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": of_type(arguments[1]), "maxProperties": 1_000}
+    if is_typeddict(hint):
+        hints = get_type_hints(hint, include_extras=True)
+        return {
+            "type": "object",
+            "properties": {name: of_type(each) for name, each in hints.items()},
+            "required": sorted(hint.__required_keys__),
+        }
+    return {"type": {str: "string", int: "integer", bool: "boolean", type(None): "null"}[hint]}
+
+
+def _enum(values: Sequence[str]) -> Schema:
+    return {"type": "string", "enum": list(values)}
+
+
+def _union(parts: Sequence[Mapping[str, Any]]) -> Schema:
+    if all(part["type"] == "object" for part in parts):
+        return {"oneOf": list(parts)}
+    merged: dict[str, Any] = {}
+    for part in parts:
+        merged.update(part)
+    return {**merged, "type": [part["type"] for part in parts]}
