@@ -1,0 +1,85 @@
+from datetime import datetime
+
+import orjson
+
+from policies import documents, rules, weakening
+from policies.actions.lock import lock_promotion_policy
+from policies.actions.versions import add_promotion_version, note_weakening
+from policies.models import PromotionPolicy
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import POLICY_PUBLISH
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.errors import Conflict, Invalid, RuleViolation
+from stellapromote.transactions import transactional
+
+
+class NothingToPublish(Conflict):
+    """The policy has no draft, or the draft says what is published already."""
+
+    code = "RES_STATE_CONFLICT"
+
+
+class CannotBePublished(RuleViolation):
+    """The draft breaks a rule of the running version, or names people or teams that do not exist."""
+
+    code = "POL_INVALID"
+
+    def __init__(self, refusal: Invalid) -> None:
+        places = [{"field": each.field, "message": each.message, "code": each.code} for each in refusal.fields]
+        first = f" {places[0]['field']}: {places[0]['message']}" if places else ""
+        super().__init__(f"The draft cannot be published.{first}", details={"places": places})
+
+
+@transactional
+def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: IfMatch | None = None) -> PromotionPolicy:
+    """The draft becomes the next immutable version, which new promotions are judged by (domain.md §6).
+
+    What it makes easier is noted as weakening edits. Raises Http404, Refused (403), PreconditionFailed (412),
+    NothingToPublish (409), CannotBePublished and Unsatisfiable (422).
+    """
+    by.require(POLICY_PUBLISH)
+    policy = lock_promotion_policy(name, by.tenant_id)
+    if if_match is not None:
+        if_match.check(strong(policy.revision))
+    if policy.draft is None:
+        raise NothingToPublish(f"{name} has no draft: everything in it is published.")
+    at = clock.now()
+    before = None if policy.current is None else orjson.loads(policy.current.canonical)
+    document = _publishable(policy, before, at)
+    if policy.current is not None and policy.current.digest == document.digest:
+        raise NothingToPublish(f"The draft of {name} says what is published already.")
+    add_promotion_version(policy, document, by=by, at=at)
+    assert policy.current is not None
+    policy.draft, policy.draft_by = None, None
+    policy.updated_at, policy.revision = at, policy.revision + 1
+    policy.save(update_fields=["draft", "draft_by", "current", "updated_at", "revision"])
+    weaker = [] if before is None else weakening.in_promotion_policy(before, document.content)
+    note_weakening(weaker, policy_name=name, by=by, at=at)
+    record(
+        by=by,
+        at=at,
+        action="policy.published",
+        resource="promotion_policy",
+        resource_id=policy.id,
+        before={"document": before},
+        after={"document": document.content},
+        metadata={
+            "name": name,
+            "version": policy.current.version,
+            "digest": document.digest,
+            "weakening": weaker,
+        },
+    )
+    return policy
+
+
+def _publishable(policy: PromotionPolicy, before: rules.Document | None, at: datetime) -> documents.Document:
+    """The draft as a version would hold it. A draft may be older than the running version, so it is read again."""
+    try:
+        document = documents.promotion_policy(policy.draft)
+        rules.check_confirmers(policy.tenant_id, document.content, before, at)
+    except Invalid as refusal:
+        raise CannotBePublished(refusal) from refusal
+    return document

@@ -1,0 +1,58 @@
+"""What a change of a policy leaves behind for ever; called inside an action's transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from policies.documents import Document
+from policies.models import (
+    ApprovalPolicy,
+    ApprovalPolicyVersion,
+    PromotionPolicy,
+    PromotionPolicyVersion,
+    WeakeningEdit,
+)
+from stellapromote.accounts.actor import Actor
+
+
+def add_approval_version(policy: ApprovalPolicy, document: Document, *, by: Actor, at: datetime) -> None:
+    """Stores the document as the policy's next version and makes it the current one; the caller saves the policy."""
+    policy.current = ApprovalPolicyVersion.objects.create(
+        tenant_id=policy.tenant_id,
+        policy=policy,
+        version=policy.current.version + 1 if policy.current else 1,
+        canonical=document.canonical,
+        digest=document.digest,
+        created_by_id=by.user_id,
+        created_with_token_issuer_id=by.token_issuer_id,
+        created_at=at,
+    )
+
+
+def add_promotion_version(policy: PromotionPolicy, document: Document, *, by: Actor, at: datetime) -> None:
+    """The same for a promotion policy."""
+    policy.current = PromotionPolicyVersion.objects.create(
+        tenant_id=policy.tenant_id,
+        policy=policy,
+        version=policy.current.version + 1 if policy.current else 1,
+        canonical=document.canonical,
+        digest=document.digest,
+        published_by_id=by.user_id,
+        published_with_token_issuer_id=by.token_issuer_id,
+        published_at=at,
+    )
+
+
+def note_weakening(sentences: Iterable[str], *, policy_name: str, by: Actor, at: datetime) -> None:
+    """One row for each thing that became easier (domain.md §5)."""
+    WeakeningEdit.objects.bulk_create(
+        WeakeningEdit(
+            tenant_id=by.tenant_id,
+            at=at,
+            actor_id=by.user_id,
+            actor_username=by.username,
+            actor_name=by.display_name,
+            what=sentence,
+            policy_name=policy_name,
+        )
+        for sentence in sentences
+    )

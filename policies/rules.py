@@ -1,0 +1,156 @@
+"""When a policy may be written (domain.md §5, §6). Each rule once: pages, API and admin use the same ones."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+
+from policies import people
+from policies.documents import InvalidDocument
+from policies.models import ApprovalPolicy
+from policies.requirements import Requirement, Rule, Shortfall, of_policy, shortfalls, signature
+from stellapromote.accounts.models.tenant import validate_slug
+from stellapromote.errors import Conflict, FieldError, ProductError, RuleViolation
+
+Document = dict[str, Any]
+
+
+class InUse(Conflict):
+    """Environments name the policy: it can be neither disabled nor retired."""
+
+    code = "RES_IN_USE"
+
+    def __init__(self, name: str, used_by: Sequence[str]) -> None:
+        them = "that environment" if len(used_by) == 1 else "those environments"
+        super().__init__(
+            f"{name} guards {', '.join(used_by)}: take it out of {them} first.",
+            details={"environments": list(used_by)},
+        )
+
+
+class Retired(Conflict):
+    """A retired policy stays readable and changes no more."""
+
+    code = "RES_STATE_CONFLICT"
+
+
+class NameTaken(Conflict):
+    """Another policy of the tenant has the name."""
+
+    code = "RES_DUPLICATE"
+
+    def __init__(self, name: str, policy_id: UUID) -> None:
+        super().__init__(f"There is a policy {name} already: choose another name.", details={"id": str(policy_id)})
+
+
+class Unsatisfiable(RuleViolation):
+    """Too few members may vote to ever satisfy the rules, so nothing could pass (domain.md §5)."""
+
+    code = "POL_UNSATISFIABLE"
+
+    def __init__(self, lacking: Sequence[Shortfall]) -> None:
+        super().__init__(
+            " ".join(each.sentence for each in lacking), details={"shortfalls": [each.as_json() for each in lacking]}
+        )
+
+
+def check_name(name: object) -> None:
+    """InvalidDocument unless it is a name that the database takes."""
+    try:
+        validate_slug(name)
+    except ValidationError as error:
+        raise InvalidDocument([FieldError("name", str(error.message), "VAL_INVALID")]) from None
+
+
+def check_same_name(name: str, given: str) -> None:
+    """InvalidDocument: records and environments name a policy, so its name never changes (domain.md §5)."""
+    if given != name:
+        raise InvalidDocument([FieldError("name", f"The name stays {name}: create another policy.", "VAL_INVALID")])
+
+
+def check_can_edit(policy: ApprovalPolicy) -> None:
+    """Raises Retired."""
+    if policy.retired_at is not None:
+        raise Retired(f"{policy.name} is retired and changes no more: create a new policy.")
+
+
+def check_can_stop_using(policy: ApprovalPolicy, used_by: Sequence[str]) -> None:
+    """For disabling and retiring. `used_by`: the environments that name it, read under its lock. Raises InUse."""
+    if used_by:
+        raise InUse(policy.name, used_by)
+
+
+def can(check: Callable[[], None]) -> str | None:
+    """The reason why not, or None: the twin of every check, for buttons and tooltips."""
+    try:
+        check()
+    except ProductError as refusal:
+        return refusal.message
+    return None
+
+
+def check_approval_rules(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
+    """Whether the people and teams exist, and enough of them may vote. Raises InvalidDocument, Unsatisfiable.
+
+    Names that stood in `before` are not checked again: somebody who left must not stand in the way of another edit.
+    """
+    members = people.members(tenant_id)
+    known = {rule["name"]: rule for rule in before["rules"]} if before else {}
+    named = [
+        (f"rules[{index}]", rule, known.get(rule["name"], {"teams": (), "users": ()}))
+        for index, rule in enumerate(document["rules"])
+    ]
+    _check_names(tenant_id, members, named)
+    _check_filled([of_policy(document)], members, at)
+
+
+def check_confirmers(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
+    """The same for the confirmers of every manual gate. Raises InvalidDocument, Unsatisfiable."""
+    manual = [(index, gate) for index, gate in enumerate(document["gates"]) if gate["kind"] == "manual"]
+    if not manual:
+        return
+    members = people.members(tenant_id)
+    known = {gate["name"]: gate for gate in before["gates"] if gate["kind"] == "manual"} if before else {}
+    named = [
+        (
+            f"gates[{index}].config.confirmers",
+            gate["config"]["confirmers"],
+            known[gate["name"]]["config"]["confirmers"] if gate["name"] in known else {"teams": (), "users": ()},
+        )
+        for index, gate in manual
+    ]
+    _check_names(tenant_id, members, named)
+    _check_filled([_confirmation(gate) for _, gate in manual], members, at)
+
+
+def _confirmation(gate: Document) -> Requirement:
+    confirmers, places = gate["config"]["confirmers"], gate["config"]["minConfirmations"]
+    rule = Rule("confirmers", places, frozenset(confirmers["teams"]), frozenset(confirmers["users"]))
+    return Requirement(f"gate {gate['name']}", (rule,))
+
+
+def _check_names(
+    tenant_id: UUID, members: Iterable[people.Person], named: Iterable[tuple[str, Document, Document]]
+) -> None:
+    """`named`: path, what names teams and users now, what did before."""
+    usernames = {person.username for person in members}
+    slugs = people.team_slugs(tenant_id)
+    errors = []
+    for path, now, before in named:
+        for part, exist, what in (("teams", slugs, "team"), ("users", usernames, "member")):
+            errors += [
+                FieldError(f"{path}.{part}[{index}]", f"There is no {what} {each}.", "VAL_INVALID")
+                for index, each in enumerate(now[part])
+                if each not in exist and each not in before[part]
+            ]
+    if errors:
+        raise InvalidDocument(errors)
+
+
+def _check_filled(requirements: Sequence[Requirement], members: Iterable[people.Person], at: datetime) -> None:
+    signatures = [signature(requirements, name, teams) for name, teams in people.voters(members, at=at).items()]
+    lacking = shortfalls(requirements, signatures)
+    if lacking:
+        raise Unsatisfiable(lacking)
