@@ -235,7 +235,8 @@ def _finish_gate(gate: dict[str, Any], field: str, registry: Registry, kinds: Ma
         if gate.get("appliesTo") not in (None, list(DIRECTIONS)):
             errors.append(FieldError(below(field, "appliesTo"), f"{kind} applies in every direction.", "VAL_INVALID"))
     elif gate["name"] in MANDATORY:
-        errors.append(FieldError(below(field, "name"), f"Only the gate of that kind is called {gate['name']}.", "VAL_INVALID"))
+        message = f"Only the gate of that kind is called {gate['name']}."
+        errors.append(FieldError(below(field, "name"), message, "VAL_INVALID"))
     known_kind = registry.kinds[kind, kinds[kind]]
     if isinstance(gate.get("config"), dict):
         config, config_errors = read(gate["config"], known_kind.config_schema, below(field, "config"))

@@ -27,9 +27,9 @@ from policies.outcomes import STATUSES, Evaluation, GateResult, Verdict
 from policies.requirements import Requirement, anyone
 from policies.windows import BadTime, check_instant
 from stellapromote.errors import FieldError
+from stellapromote.signing.canonical_json import canonical_bytes
 
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
-_DEEPEST_DETAILS: Final = 20
 
 
 class UnknownKindVersion(LookupError):
@@ -39,11 +39,6 @@ class UnknownKindVersion(LookupError):
         super().__init__(f"this version cannot judge {kind} version {version}")
         self.kind = kind
         self.version = version
-
-
-def current_kinds(registry: Registry = REGISTRY) -> dict[str, int]:
-    """`kinds` of a new gate input: every kind this version has, in its newest version."""
-    return dict(registry.current)
 
 
 def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REGISTRY) -> Evaluation:
@@ -118,30 +113,18 @@ def _judged(gate: PlannedGate, facts: GateInput, context: Context, direction: st
         _check_verdict(verdict)
     except DocumentUnusable as error:
         return _unusable("GATE_CONFIG_INVALID", tuple(error.errors), error.digest)
-    except Exception as error:  # noqa: BLE001  whatever it is, it is not a pass
+    except Exception as error:  # whatever it is, it is not a pass
         return _error(gate.on_error, error)
     return verdict
 
 
 def _check_verdict(verdict: Verdict) -> None:
-    """ValueError for what no judge may say: it would be a pass nobody meant, or could not be sealed."""
+    """Raises for what no judge may say: it would be a pass nobody meant, or could not be sealed."""
     if verdict.status not in STATUSES or not all(_CODE.fullmatch(code) for code in verdict.codes):
         raise ValueError("no such status or code")
-    if type(verdict.details) is not dict or not _is_json(verdict.details, _DEEPEST_DETAILS):
-        raise ValueError("details are not plain JSON")
-
-
-def _is_json(value: Any, deepest: int) -> bool:
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return -(2**53) < value < 2**53
-    if not deepest:
-        return False
-    if kind is dict:
-        return all(type(name) is str and _is_json(part, deepest - 1) for name, part in value.items())
-    return kind is list and all(_is_json(part, deepest - 1) for part in value)
+    if not isinstance(verdict.details, dict):
+        raise TypeError("details are an object")
+    canonical_bytes(verdict.details)
 
 
 def _error(on_error: Any, error: Exception) -> Verdict:

@@ -14,7 +14,7 @@ from stellapromote.signing.canonical_json import digest
 SCHEMA: Final = "stella.gate-input/v1"
 CANDIDATES_SCHEMA: Final = "stella.candidates/v1"
 REQUIREMENTS_SCHEMA: Final = "stella.requirements/v1"
-SUBJECT_SCHEMA: Final = "stella.subject/v1"
+"""Of the object that requirementsDigest covers: Requirements with this schema."""
 
 MOST_INLINE_CANDIDATES: Final = 500
 """More than these are kept as a blob beside the input (domain.md §5)."""
@@ -231,43 +231,11 @@ class InvalidGateInput(ValueError):
 
 
 def check_gate_input(value: object) -> GateInput:
-    """The value, if it has exactly the shape of a gate input. InvalidGateInput otherwise. About 0.3 ms: not for judging."""
+    """The value, if it has exactly the shape of a gate input; else InvalidGateInput. For input from outside."""
     normal, errors = read(value, GATE_INPUT_SCHEMA)
     if errors:
         raise InvalidGateInput(errors)
-    return cast(GateInput, normal)
-
-
-def ordered(facts: GateInput) -> GateInput:
-    """The same facts with every set in its one order, so that the same facts have the same bytes (domain.md §0)."""
-    requirements = facts["requirements"]
-    candidates = facts["candidates"]
-    return {
-        **facts,
-        "requirements": {
-            **requirements,
-            "approvalPolicies": sorted(requirements["approvalPolicies"], key=lambda each: each["name"]),
-            "excludedPersons": sorted(
-                ({**each, "reasons": sorted(each["reasons"])} for each in requirements["excludedPersons"]),
-                key=lambda each: each["id"],
-            ),
-        },
-        "freezes": sorted(facts["freezes"], key=lambda each: (each["start"], each["id"])),
-        "schedules": {
-            gate: sorted(spans, key=lambda each: (each["start"], each["end"]))
-            for gate, spans in facts["schedules"].items()
-        },
-        "votes": [_teams_sorted(vote) for vote in sorted(facts["votes"], key=lambda each: (each["at"], each["id"]))],
-        "confirmations": [
-            {**each, "teams": sorted(each["teams"])}
-            for each in sorted(facts["confirmations"], key=lambda each: (each["at"], each["id"]))
-        ],
-        "candidates": _candidates_sorted(candidates) if isinstance(candidates, list) else candidates,
-    }
-
-
-def _teams_sorted(vote: Vote) -> Vote:
-    return {**vote, "teams": sorted(vote["teams"])}
+    return cast("GateInput", normal)
 
 
 def _candidates_sorted(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -287,40 +255,6 @@ def candidates_fact(
     blob: dict[str, Any] = {"schema": CANDIDATES_SCHEMA, "candidates": in_order}
     key = digest(blob)
     return {"digest": key, "count": len(in_order)}, {key: blob}
-
-
-def requirements_digest(requirements: Requirements) -> str:
-    """requirementsDigest of a snapshot (domain.md §5)."""
-    return digest({"schema": REQUIREMENTS_SCHEMA, **requirements})
-
-
-def subject_digest(
-    *,
-    promotion_id: str,
-    release_id: str,
-    manifest_digest: str,
-    source_environment_id: str | None,
-    target_environment_id: str,
-    is_rollback: bool,
-    target_release_id: str | None,
-    requirements_digest: str,
-    evidence_bundle_digest: str | None,
-) -> str:
-    """subjectDigest: what a vote is bound to (domain.md §5). `target_release_id` is the release now in the target."""
-    return digest(
-        {
-            "schema": SUBJECT_SCHEMA,
-            "promotionId": promotion_id,
-            "releaseId": release_id,
-            "manifestDigest": manifest_digest,
-            "sourceEnvironmentId": source_environment_id,
-            "targetEnvironmentId": target_environment_id,
-            "isRollback": is_rollback,
-            "targetReleaseId": target_release_id,
-            "requirementsDigest": requirements_digest,
-            "evidenceBundleDigest": evidence_bundle_digest,
-        }
-    )
 
 
 GATE_INPUT_SCHEMA: Final = of_type(GateInput)

@@ -60,7 +60,7 @@ class _Memory:
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
-                return cast(T, self._values[key])
+                return cast("T", self._values[key])
         value = make()
         with self._lock:
             self._values[key] = value
@@ -119,8 +119,10 @@ def _plan(document: Mapping[str, Any], kinds: Mapping[str, int], registry: Regis
     for error in errors:
         place = _GATE.match(error.field)
         if place is None:
-            broken = {"problem": "GATE_CONFIG_INVALID", "errors": tuple(errors)}
-            return tuple(replace(each, **broken) for each in mandatory_plan(kinds, registry))
+            return tuple(
+                replace(each, problem="GATE_CONFIG_INVALID", errors=tuple(errors))
+                for each in mandatory_plan(kinds, registry)
+            )
         by_gate.setdefault(int(place[1]), []).append(error)
     planned = [
         _broken(gate, index, by_gate[index], kinds, registry) if index in by_gate else _planned(gate, kinds, registry)
@@ -193,4 +195,4 @@ def candidates(documents: Documents, given: list[Candidate] | CandidatesReferenc
     blob = _candidates.get(given["digest"], lambda: _content(documents, given["digest"]))
     if blob["schema"] != CANDIDATES_SCHEMA or len(blob["candidates"]) != given["count"]:
         raise DocumentUnusable(given["digest"], [])
-    return cast(list[Candidate], blob["candidates"])
+    return cast("list[Candidate]", blob["candidates"])

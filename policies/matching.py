@@ -83,8 +83,7 @@ def match(places: Places, people: Sequence[Abilities]) -> Matching:
 def satisfiable(requirements: Sequence[Places], people: Sequence[Signature]) -> bool:
     """Whether these people fill every place of every requirement. No requirement at all: True."""
     return all(
-        match(places, [person[index] for person in people]).missing == 0
-        for index, places in enumerate(requirements)
+        match(places, [person[index] for person in people]).missing == 0 for index, places in enumerate(requirements)
     )
 
 
@@ -131,9 +130,7 @@ def smallest_sets(requirements: tuple[Places, ...], people: Sequence[Signature],
 
 
 def _seated(requirements: tuple[Places, ...], people: Sequence[Signature]) -> list[Matching]:
-    return [
-        match(places, [person[index] for person in people]) for index, places in enumerate(requirements)
-    ]
+    return [match(places, [person[index] for person in people]) for index, places in enumerate(requirements)]
 
 
 def _missing(state: Sequence[Matching]) -> int:

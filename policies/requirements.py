@@ -1,4 +1,4 @@
-"""What has to be approved by whom: places in named rules, out of approval policies and a plain number (domain.md §5)."""
+"""What has to be approved by whom: places in named rules, from approval policies and a number (domain.md §5)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

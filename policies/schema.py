@@ -32,6 +32,7 @@ from stellapromote.errors import FieldError
 
 Schema = Mapping[str, Any]
 
+
 class Limits:
     """Schema keywords that an Annotated type carries. Compared by identity: unions of types need hashable parts."""
 

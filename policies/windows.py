@@ -12,9 +12,11 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from policies.facts import Span
 from stellapromote.clock import parse_rfc3339, rfc3339
 
 Edge = Literal["start", "end"]
+Bounded = Span | Mapping[str, str]
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _WALL_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,3})?)?")
@@ -79,7 +81,7 @@ def _first_after_gap(before: datetime, after: datetime, where: ZoneInfo) -> date
     return after
 
 
-def interval(window: Mapping[str, str], zone_name: str) -> dict[str, str]:
+def interval(window: Mapping[str, str], zone_name: str) -> Span:
     """`{"start", "end"}` in UTC of a window whose own `timezone`, when it has one, comes before `zone_name`.
 
     BadTime when an edge cannot be read or the end is not after the start.
@@ -91,7 +93,7 @@ def interval(window: Mapping[str, str], zone_name: str) -> dict[str, str]:
     return {"start": rfc3339(start), "end": rfc3339(end)}
 
 
-def intervals(windows: Iterable[Mapping[str, str]], zone_name: str) -> list[dict[str, str]]:
+def intervals(windows: Iterable[Mapping[str, str]], zone_name: str) -> list[Span]:
     """The absolute intervals that go into a gate input as a calendar fact: in order, without repeats (domain.md §2)."""
     found = {(each["start"], each["end"]): each for each in (interval(window, zone_name) for window in windows)}
     return [found[key] for key in sorted(found)]
@@ -111,7 +113,7 @@ class Standing:
     enters_at: str | None
 
 
-def standing(spans: Sequence[Mapping[str, str]], instant: str) -> Standing:
+def standing(spans: Sequence[Bounded], instant: str) -> Standing:
     """Where `instant` stands among spans with `start` and `end`. O(n log n). BadTime for a text in another form."""
     check_instant(instant)
     for span in spans:
@@ -151,7 +153,7 @@ class FreezeState:
     next_close: str | None
 
 
-def freeze_state(windows: Sequence[Mapping[str, str]], instant: str) -> FreezeState:
+def freeze_state(windows: Sequence[Bounded], instant: str) -> FreezeState:
     """The freeze that windows with `start` and `end` make at an instant. BadTime for a text in another form."""
     found = standing(windows, instant)
     # Of those that end together the first one given, so that the answer depends on the windows and not on chance.

@@ -75,6 +75,15 @@ REGISTRY: Final = Registry(
 )
 
 
+def current_versions(kinds: Iterable[str]) -> dict[str, int]:
+    """`kinds` of a new gate input: the newest version of each of these and of the mandatory ones.
+
+    A kind that this version does not know is left out, which is what makes its gate GATE_UNKNOWN_KIND, now and in
+    every later replay.
+    """
+    return {kind: REGISTRY.current[kind] for kind in sorted({*kinds, *MANDATORY}) if kind in REGISTRY.current}
+
+
 def who_can_act(kind: str, version: int, details: Mapping[str, Any]) -> tuple[str, ...]:
     """Ids of the people who could act on a judged gate now, from its details. Empty for gates that wait for no one."""
     known = REGISTRY.kinds.get((kind, version))

@@ -6,7 +6,7 @@ from typing import Any, Final
 from policies.context import Context
 from policies.facts import Candidate, GateInput, Vote
 from policies.gates.people import blemish, listed, named, void
-from policies.matching import Matching, Signature
+from policies.matching import Matching
 from policies.outcomes import Verdict
 from policies.requirements import Requirement, Shortfall, fewest_people, shortfalls, signature
 
@@ -62,9 +62,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         message = f"Approved by {named([vote['displayName'] for vote in approvals], 'and')}."
         return _sealable(facts, Verdict("pass", codes, details, message))
     if missing is None:
-        return Verdict(
-            context.on_error, (*codes, "APPROVAL_UNSATISFIABLE"), details, _unsatisfiable_message(lacking)
-        )
+        return Verdict(context.on_error, (*codes, "APPROVAL_UNSATISFIABLE"), details, _unsatisfiable_message(lacking))
     return Verdict("pending", (*codes, "APPROVAL_PENDING"), details, _pending_message(details, electorate))
 
 
@@ -152,14 +150,17 @@ def _sealable(facts: GateInput, verdict: Verdict) -> Verdict:
 def _pending_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate]) -> str:
     waits = []
     for requirement in details["requirements"]:
+        could = [person for rule in requirement["rules"] for person in rule["eligible"]]
         for rule in requirement["rules"]:
             lacking = rule["minApprovals"] - len(rule["filledBy"])
             if lacking:
-                people = named([electorate[each]["username"] for each in rule["eligible"]])
-                waits.append(f"{lacking} for {rule['name']} by {people}")
+                # Nobody new may fit this very rule, and somebody who has voted still move to it from another one.
+                people = rule["eligible"] or could
+                names = named(sorted({electorate[each]["username"] for each in people}))
+                waits.append(f"{lacking} from {rule['name']} ({names})")
     missing = details["missing"]
     approvals = "1 more approval" if missing == 1 else f"{missing} more approvals"
-    return f"Waiting for {approvals} ({details['given']} given): {'; '.join(waits)}."
+    return f"Waiting for {approvals}, {details['given']} given: {', '.join(waits)}."
 
 
 def _unsatisfiable_message(lacking: Sequence[Shortfall]) -> str:

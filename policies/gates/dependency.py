@@ -76,9 +76,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     unknown = [each for each in observed if each["observed"] is None]
     unmet = [each for each in observed if each["observed"] is not None and not _holds(each)]
     details = {
-        "targets": [
-            {**each, "met": each["observed"] is not None and _holds(each)} for each in observed
-        ],
+        "targets": [{**each, "met": each["observed"] is not None and _holds(each)} for each in observed],
     }
     codes = (("DEPENDENCY_UNKNOWN",) if unknown else ()) + (("DEPENDENCY_NOT_MET",) if unmet else ())
     if unknown:

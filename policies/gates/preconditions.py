@@ -50,7 +50,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     if target["archived"] is not False:
         broken["ENVIRONMENT_ARCHIVED"] = f"{target['name']} is archived and takes no promotions."
     if facts["supersededBy"] is not None:
-        broken["SUPERSEDED"] = "A later promotion into the same environment was approved: this one is not needed any more."
+        broken["SUPERSEDED"] = "A later promotion into the same environment was approved: this one is not needed."
     if config["requireChangeRef"] and not (promotion["change"] and promotion["change"]["ref"]):
         broken["CHANGE_REF_REQUIRED"] = "The policy requires a change reference: request again with change.ref."
     details = {
