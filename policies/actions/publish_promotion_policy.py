@@ -64,12 +64,11 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
         resource="promotion_policy",
         resource_id=policy.id,
         before={"document": before},
-        after={"document": document.content},
+        after={"document": document.content, "weakening": weaker},
         metadata={
             "name": name,
             "version": policy.current.version,
             "digest": document.digest,
-            "weakening": weaker,
         },
     )
     return policy

@@ -65,12 +65,11 @@ def update_approval_policy(
         resource="approval_policy",
         resource_id=policy.id,
         before=before,
-        after={"enabled": enabled, "document": document.content},
+        after={"enabled": enabled, "document": document.content, "weakening": weaker},
         metadata={
             "name": policy.name,
             "version": policy.current.version,
             "digest": document.digest,
-            "weakening": weaker,
         },
     )
     return policy
