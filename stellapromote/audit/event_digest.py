@@ -20,7 +20,7 @@ SALT_BYTES = 64  # 16 each for name, address, before and after, in this order
 
 @lru_cache(maxsize=1024)
 def plain_address(address: str) -> str:
-    """One spelling of an address; PostgreSQL and Python write some IPv6 addresses differently. ValueError if it is none."""
+    """One spelling of an address: PostgreSQL and Python write some IPv6 addresses differently. May raise ValueError."""
     return str(ip_address(address))
 
 

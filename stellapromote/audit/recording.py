@@ -68,7 +68,7 @@ def record(
     release_id: UUID | None = None,
     promotion_id: UUID | None = None,
 ) -> UUID:
-    """Write one event and return its id. The fields are those of Entry; `action` is past tense: `promotion.approved`."""
+    """Write one event and return its id. The fields are Entry's; `action` is past tense: `promotion.approved`."""
     entry = Entry(
         by=by,
         at=at,
@@ -133,4 +133,3 @@ def _with_authentication(by: Actor, metadata: dict[str, Any]) -> dict[str, Any]:
         return {**metadata, "authMethod": by.auth_method}
     issuer = None if by.token_issuer_id is None else str(by.token_issuer_id)
     return {**metadata, "authMethod": by.auth_method, "tokenId": str(by.token_id), "tokenIssuerId": issuer}
-

@@ -1,0 +1,124 @@
+"""Appending recorded events to the chain of their tenant (domain.md §9), outside of anybody's transaction.
+
+The worker calls `seal_pending` at least every second; verification and export call `seal_chain` first. What is to be
+sealed is what stands in audit_pending, never "everything after the last id": events commit in another order than their
+ids, and one that commits late must not be passed over.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from stellapromote.audit.chain import GENESIS, Head, event_hash
+
+BATCH = 1000
+
+_CHAINS_WITH_PENDING = "SELECT DISTINCT tenant_id FROM audit_auditpending"
+
+_HEAD = "SELECT sequence, event_hash FROM audit_auditlink WHERE {tenant} ORDER BY sequence DESC LIMIT 1"
+
+_PENDING = """
+SELECT event.id, event.event_digest
+FROM audit_auditpending pending JOIN audit_auditevent event ON event.id = pending.event_id
+WHERE pending.{tenant} ORDER BY event.timestamp, event.id LIMIT %s
+"""
+
+_APPEND = """
+INSERT INTO audit_auditlink (event_id, tenant_id, sequence, previous_event_hash, event_hash)
+SELECT event_id, %s, sequence, previous_event_hash, event_hash
+FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[], %s::bytea[])
+    AS link (event_id, sequence, previous_event_hash, event_hash)
+"""
+
+_OLDEST = "SELECT min(event.timestamp) FROM audit_auditpending JOIN audit_auditevent event ON event.id = event_id"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHead:
+    """The last link of a chain: what evidence and exports name to say up to where the log stood."""
+
+    sequence: int
+    event_hash: str
+
+
+def seal_pending(limit: int = BATCH) -> int:
+    """Seal up to `limit` events of every chain that nobody else seals right now; the number of events sealed.
+
+    Each chain is sealed in a transaction of its own. Call again while the answer is not 0.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAINS_WITH_PENDING)
+        chains = [tenant_id for (tenant_id,) in cursor.fetchall()]
+    return sum(_seal_batch(tenant_id, limit, wait=False) for tenant_id in chains)
+
+
+def seal_chain(tenant_id: UUID | None) -> int:
+    """Seal everything that was committed in this chain when called, waiting for another sealer; the number sealed."""
+    sealed = 0
+    while batch := _seal_batch(tenant_id, BATCH, wait=True):
+        sealed += batch
+    return sealed
+
+
+def sealed_head(tenant_id: UUID | None) -> SealedHead | None:
+    """The last link of the chain, or None while nothing is sealed. One statement."""
+    head = _head(tenant_id)
+    return SealedHead(head.sequence, f"sha256:{head.event_hash.hex()}") if head.sequence else None
+
+
+def unsealed_age(now: datetime) -> timedelta:
+    """How long the oldest event of the installation has been waiting for its link; zero when none is. For readiness."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST)
+        (oldest,) = cursor.fetchone()
+    return timedelta(0) if oldest is None else max(now - oldest, timedelta(0))
+
+
+@transaction.atomic(durable=True)
+def _seal_batch(tenant_id: UUID | None, limit: int, *, wait: bool) -> int:
+    if not _lock_chain(tenant_id, wait=wait):
+        return 0
+    condition, parameters = of_chain(tenant_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_PENDING.format(tenant=condition), [*parameters, limit])
+        events = cursor.fetchall()
+        if not events:
+            return 0
+        head = _head(tenant_id)
+        previous, hashes = [head.event_hash], []
+        for sequence, (_, digest) in enumerate(events, head.sequence + 1):
+            hashes.append(event_hash(previous[-1], sequence, bytes(digest)))
+            previous.append(hashes[-1])
+        ids = [event_id for event_id, _ in events]
+        sequences = [head.sequence + 1 + position for position in range(len(events))]
+        cursor.execute(_APPEND, [tenant_id, ids, sequences, previous[:-1], hashes])
+        cursor.execute("DELETE FROM audit_auditpending WHERE event_id = ANY(%s)", [ids])
+    return len(events)
+
+
+def _lock_chain(tenant_id: UUID | None, *, wait: bool) -> bool:
+    """One sealer at a time for each chain, until the end of the transaction. What follows sees all it committed."""
+    name = f"stella.audit-chain {tenant_id}".encode()
+    key = int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        if wait:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+            return True
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        return bool(cursor.fetchone()[0])
+
+
+def _head(tenant_id: UUID | None) -> Head:
+    condition, parameters = of_chain(tenant_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAD.format(tenant=condition), parameters)
+        row = cursor.fetchone()
+    return Head(0, GENESIS) if row is None else Head(row[0], bytes(row[1]))
+
+
+def of_chain(tenant_id: UUID | None) -> tuple[str, list[UUID]]:
+    """The SQL condition on tenant_id, with its parameters; the system chain is that of no tenant."""
+    return ("tenant_id IS NULL", []) if tenant_id is None else ("tenant_id = %s", [tenant_id])

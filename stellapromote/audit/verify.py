@@ -1,0 +1,125 @@
+"""Verification of a whole chain, from its first link to what is recorded now (domain.md §9)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from stellapromote.audit.chain import Break, Broken, Head, Link, follow
+from stellapromote.audit.event_digest import event_digest, plain_address
+from stellapromote.audit.sealer import of_chain, seal_chain
+from stellapromote.clock import rfc3339, whole_milliseconds
+from stellapromote.signing.canonical_json import CanonicalJsonError
+
+PAGE = 2000
+
+_COLUMNS = (
+    "timestamp", "actor_type", "actor_name", "action", "resource", "resource_id", "request_id", "salt", "event_digest",
+    "actor_ip", "id", "tenant_id", "actor_id", "environment_id", "release_id", "promotion_id",
+    "before", "after", "metadata",
+)  # fmt: skip
+_IDENTIFIERS = _COLUMNS[10:16]
+_DOCUMENTS = _COLUMNS[16:]
+
+# The database allows each sequence number once; a chain forked by other means shows both of its links here.
+_LINKS = f"""
+SELECT link.event_id, link.sequence, link.previous_event_hash, link.event_hash,
+       {", ".join(f"event.{column}" for column in _COLUMNS)}
+FROM audit_auditlink link LEFT JOIN audit_auditevent event ON event.id = link.event_id
+WHERE link.{{tenant}} AND link.sequence >= %s AND (link.sequence > %s OR link.event_id > %s)
+ORDER BY link.sequence, link.event_id LIMIT {PAGE}
+"""  # noqa: S608 - only the constants above are put in
+
+# An event that neither has a link nor waits for one was taken out of audit_pending by other hands than the sealer's.
+_LOST = """
+SELECT event.id FROM audit_auditevent event
+WHERE event.{tenant}
+  AND NOT EXISTS (SELECT FROM audit_auditlink link WHERE link.event_id = event.id)
+  AND NOT EXISTS (SELECT FROM audit_auditpending pending WHERE pending.event_id = event.id)
+ORDER BY event.timestamp, event.id LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What was found: `checked` links hold, `head` is the last of them; `broken` is None for a sound chain."""
+
+    checked: int
+    head: Head
+    broken: Broken | None
+
+    @property
+    def intact(self) -> bool:
+        return self.broken is None
+
+    @property
+    def head_hash(self) -> str | None:
+        """`sha256:` + hex of the last link that holds; None for an empty chain."""
+        return f"sha256:{self.head.event_hash.hex()}" if self.head.sequence else None
+
+
+def verify_tenant(tenant_id: UUID | None, on_progress: Callable[[int], None] | None = None) -> VerifyResult:
+    """Seal what is recorded, then walk the chain (None: the system chain) and every event in it, to the first break.
+
+    Reads 2000 links at a time, whatever the length; `on_progress` hears the number checked after each. Changes nothing
+    but the seal. Must be called outside a transaction.
+    """
+    seal_chain(tenant_id)
+    head, last_event = Head(), UUID(int=0)
+    while rows := _page(tenant_id, head.sequence, last_event):
+        head, broken = follow(head, (_link(tenant_id, row) for row in rows))
+        if broken is not None:
+            return VerifyResult(head.sequence, head, broken)
+        last_event = rows[-1][0]
+        if on_progress is not None:
+            on_progress(head.sequence)
+    return VerifyResult(head.sequence, head, _lost_event(tenant_id, head))
+
+
+def _page(tenant_id: UUID | None, sequence: int, event_id: UUID) -> list[tuple[Any, ...]]:
+    condition, parameters = of_chain(tenant_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_LINKS.format(tenant=condition), [*parameters, sequence, sequence, event_id])
+        return cursor.fetchall()
+
+
+def _link(tenant_id: UUID | None, row: tuple[Any, ...]) -> Link:
+    _, sequence, previous, own, *event = row
+    facts = dict(zip(_COLUMNS, event, strict=True))
+    is_there = facts["id"] is not None
+    return Link(
+        sequence=sequence,
+        previous_event_hash=bytes(previous),
+        event_hash=bytes(own),
+        stored_digest=bytes(facts["event_digest"]) if is_there else None,
+        computed_digest=_computed_digest(tenant_id, facts) if is_there else None,
+    )
+
+
+def _computed_digest(tenant_id: UUID | None, facts: dict[str, Any]) -> bytes:
+    """The digest of the event as it stands now; empty, which no digest is, for what was never recorded like that."""
+    if facts["tenant_id"] != tenant_id or facts["timestamp"] != whole_milliseconds(facts["timestamp"]):
+        return b""
+    facts["timestamp"] = rfc3339(facts["timestamp"])
+    facts["actor_ip"] = facts["actor_ip"] and plain_address(facts["actor_ip"])
+    for column in _IDENTIFIERS:
+        facts[column] = facts[column] and str(facts[column])
+    for column in _DOCUMENTS:
+        facts[column] = facts[column] and orjson.loads(facts[column])
+    try:
+        return event_digest(facts, bytes(facts["salt"]))
+    except CanonicalJsonError:
+        return b""
+
+
+def _lost_event(tenant_id: UUID | None, head: Head) -> Broken | None:
+    condition, parameters = of_chain(tenant_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOST.format(tenant=condition), parameters)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Broken(head.sequence + 1, Break.MISSING_LINK, f"Event {row[0]} has no link and does not wait for one.")
