@@ -75,13 +75,13 @@ def transition(source: Status | None, target: Status) -> Transition:
         raise ImpossibleTransition(f"{source} -> {target}") from None
 
 
-def status_for(decision: str, pending_kinds: frozenset[str]) -> Status:
-    """The open or decided state that a decision leads to; ``pending_kinds`` are the gate kinds still pending."""
+def status_for(decision: str, *, waits_for_people_only: bool) -> Status:
+    """The state that a decision leads to: an open one or rejected."""
     if decision == "deny":
         return Status.REJECTED
     if decision == "allow":
         return Status.APPROVED
-    return Status.AWAITING_APPROVAL if pending_kinds <= {"approval", "manual"} else Status.PENDING
+    return Status.AWAITING_APPROVAL if waits_for_people_only else Status.PENDING
 
 
 def mermaid() -> str:

@@ -1,1 +1,3 @@
 """StellaPromote: promotions of releases between environments, approved by people and decided by signed rules."""
+
+VERSION = "0.1.0"

@@ -1,7 +1,7 @@
 from promotions.models.blob import Blob
 from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
-from promotions.models.evidence import EvidencePacket, PublicSigningKey
+from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
 from promotions.models.outbox import OutboxEvent
 from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.release import Component, Release
@@ -15,6 +15,7 @@ __all__ = [
     "DecisionRecord",
     "Deployment",
     "EvidencePacket",
+    "Installation",
     "OutboxEvent",
     "Promotion",
     "PromotionCounter",

@@ -19,6 +19,9 @@ class Deployment(models.Model):
     url = models.CharField(max_length=500, blank=True)
     manifest_reported = models.BooleanField()
     reported_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    reported_with_token_issuer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     reported_by_username = models.CharField(max_length=127)
     reported_by_name = models.CharField(max_length=200)
     reported_at = models.DateTimeField()

@@ -7,6 +7,16 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 
+class Installation(models.Model):
+    """The one row that names this installation in every packet; written by migration 0002."""
+
+    only = models.BooleanField(primary_key=True, default=True)
+    installation_id = models.UUIDField(default=new_id)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(only=True), name="installation_only_one")]
+
+
 class PublicSigningKey(models.Model):
     """Public half of every key this installation ever signed with: retired ones still verify (domain.md §8)."""
 

@@ -54,8 +54,10 @@ class Promotion(models.Model):
     requirements = models.BinaryField()
     requirements_digest = models.CharField(max_length=71)
     excluded_persons = ArrayField(models.UUIDField(), default=list)
+    requesting_persons = ArrayField(models.UUIDField(), default=list)
     subject_digest = models.CharField(max_length=71)
     subject = models.JSONField()
+    earlier_subjects = models.JSONField(default=dict)
 
     status = models.CharField(max_length=17, choices=[(s.value, s.value) for s in Status])
     status_reason = models.CharField(max_length=40, blank=True)
@@ -75,7 +77,10 @@ class Promotion(models.Model):
     last_evaluated_at = models.DateTimeField()
     next_change_at = models.DateTimeField(null=True)
     pending_expires_at = models.DateTimeField()
+    approval_ttl_seconds = models.PositiveIntegerField()
     approval_expires_at = models.DateTimeField(null=True)
+    approval_seconds_left = models.PositiveIntegerField(null=True)
+    supersedes_older = models.BooleanField(default=False)
 
     approved_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
@@ -85,7 +90,7 @@ class Promotion(models.Model):
     deployment_lock = models.CharField(max_length=63, blank=True)
     deployment_due_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
-    auto_promoted_at = models.DateTimeField(null=True)
+    auto_promote_due = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -150,8 +155,51 @@ class Promotion(models.Model):
             models.Index(
                 fields=["next_change_at"], condition=Q(status__in=sorted(OPEN)), name="promotion_due"
             ),
+            models.Index(fields=["id"], condition=Q(auto_promote_due=True), name="promotion_auto_promote_due"),
+            models.Index(
+                fields=["deployment_due_at"],
+                condition=Q(status="deploying", overdue_at=None),
+                name="promotion_deployment_due",
+            ),
             models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
         ]
 
     def __str__(self) -> str:
         return f"#{self.number}"
+
+    def store(self) -> None:
+        """Writes what may change after the request; the rest of the row never does."""
+        self.save(update_fields=_MUTABLE)
+
+
+_MUTABLE = (
+    "subject_digest",
+    "subject",
+    "earlier_subjects",
+    "status",
+    "status_reason",
+    "status_detail",
+    "gates",
+    "blocked_by",
+    "approvals_required",
+    "approvals_given",
+    "open_voters",
+    "decision",
+    "decision_sequence",
+    "decision_fingerprint",
+    "evidence_packet",
+    "last_evaluated_at",
+    "next_change_at",
+    "approval_expires_at",
+    "approval_seconds_left",
+    "approved_at",
+    "decided_at",
+    "started_at",
+    "completed_at",
+    "attempt",
+    "deployment_lock",
+    "deployment_due_at",
+    "overdue_at",
+    "auto_promote_due",
+    "version",
+)

@@ -29,6 +29,13 @@ class Actor:
     request_id: str | None = None
     tenant_is_demo: bool = False
 
+    @property
+    def tenant(self) -> UUID:
+        """The tenant acted in. Raises Refused PERM_TENANT_REQUIRED for an actor without one."""
+        if self.tenant_id is None:
+            raise Refused("This needs a tenant: name the one you mean.", code="PERM_TENANT_REQUIRED")
+        return self.tenant_id
+
     def has(self, scope: str) -> bool:
         return scope in self.scopes
 

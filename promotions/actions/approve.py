@@ -1,0 +1,37 @@
+from uuid import UUID
+
+from promotions import rules
+from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.outcome import Outcome
+from promotions.models import Promotion, Vote
+from promotions.voting import as_fact, stored_act
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.transactions import transactional
+
+
+def approve(
+    promotion_id: UUID, *, by: Actor, comment: str = "", seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+) -> Promotion:
+    """Gives one approval and judges again; the last one needed decides, signs and stores (domain.md §5, §7).
+
+    Raises Http404, the refusals of ``promotions.rules`` and Conflict RES_PRECONDITION_FAILED.
+    """
+    return _approve(promotion_id, by, comment, seen, clock).result()
+
+
+@transactional
+def _approve(promotion_id: UUID, by: Actor, comment: str, seen: Seen, clock: Clock) -> Outcome:
+    box = open_box(
+        promotion_id, by=by, seen=seen, clock=clock, check=lambda _, ballot: rules.check_can_approve(by, ballot)
+    )
+    if isinstance(box, Outcome):
+        return box
+    rules.check_comment(box.ballot, comment)
+    vote = stored_act(
+        Vote, by, box.scene, comment=comment, seen=seen.subject_digest, verdict=Vote.Verdict.APPROVE
+    )
+    vote.save(force_insert=True)
+    box.scene.votes.append(as_fact(vote))
+    box.journal.note("approval.granted", box.promotion, voteId=str(vote.id), comment=comment)
+    return box.close()

@@ -1,0 +1,66 @@
+"""What every act of voting begins with: the lock, the instant, fresh facts, and a subject that is current."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from promotions import rules
+from promotions.actions.outcome import Outcome
+from promotions.journal import Journal
+from promotions.judging import Scene, adopt_subject, conclude, expire_if_due, instant, look
+from promotions.locks import lock_promotion
+from promotions.models import Promotion
+from promotions.rules import Ballot
+from promotions.voting import ballot_under_lock
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the caller says they looked at: the subject's digest, and the version of an If-Match."""
+
+    subject_digest: str | None = None
+    version: int | None = None
+
+
+@dataclass(slots=True)
+class OpenBox:
+    """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything."""
+
+    promotion: Promotion
+    scene: Scene
+    ballot: Ballot
+    journal: Journal
+    superseded: list[Promotion]
+
+    def close(self) -> Outcome:
+        conclude(self.scene, self.journal, superseded=self.superseded)
+        self.promotion.store()
+        self.journal.write()
+        return Outcome(self.promotion)
+
+
+def open_box(
+    promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Callable[[Scene, Ballot], None]
+) -> OpenBox | Outcome:
+    """Locks, looks and checks in the contract's order. An Outcome is a refusal that was committed with what it changed."""
+    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+    rules.check_version(promotion.version, seen.version)
+    at = instant(clock, promotion)
+    journal = Journal(by, at)
+    if expire_if_due(promotion, at, journal):
+        promotion.store()
+        journal.write()
+        return Outcome(promotion, rules.StateForbids(promotion.status_detail))
+    scene = look(promotion, at)
+    adopt_subject(scene, journal)
+    ballot = ballot_under_lock(scene)
+    check(scene, ballot)
+    box = OpenBox(promotion, scene, ballot, journal, superseded)
+    stale = rules.subject_changed(promotion, seen.subject_digest)
+    if stale is not None:
+        box.close()
+        return Outcome(promotion, stale)
+    rules.check_says_what_was_seen(ballot, seen.subject_digest)
+    return box

@@ -1,0 +1,27 @@
+from uuid import UUID
+
+from promotions import rules
+from promotions.actions.ballot_box import Seen
+from promotions.journal import Journal
+from promotions.judging import cancel as move_to_cancelled
+from promotions.judging import instant
+from promotions.locks import lock_promotion
+from promotions.models import Promotion
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.transactions import transactional
+
+
+@transactional
+def cancel(
+    promotion_id: UUID, *, by: Actor, reason: str = "", seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+) -> Promotion:
+    """A person takes an open request back; it stays in history (domain.md §4). Raises Http404, Refused, StateForbids."""
+    promotion, _ = lock_promotion(promotion_id, by.tenant)
+    rules.check_version(promotion.version, seen.version)
+    rules.check_can_cancel(by, promotion)
+    journal = Journal(by, instant(clock, promotion))
+    move_to_cancelled(promotion, "cancelled", reason.strip(), journal)
+    promotion.store()
+    journal.write()
+    return promotion

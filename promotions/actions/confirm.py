@@ -1,0 +1,79 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from promotions import rules
+from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.outcome import Outcome
+from promotions.electorate import gate_confirmers
+from promotions.judging import Scene
+from promotions.models import Confirmation, Promotion
+from promotions.rules import Ballot
+from promotions.voting import confirmation_as_fact, stored_act
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.transactions import transactional
+
+
+def confirm(
+    promotion_id: UUID, gate: str, *, by: Actor, comment: str = "", seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+) -> Promotion:
+    """Confirms one manual gate: same exclusions, binding and audit as a vote (domain.md §6).
+
+    Raises Http404 for a gate that is not a manual one of this promotion, and the refusals of ``promotions.rules``.
+    """
+    return _confirm(promotion_id, gate, by, comment, seen, clock).result()
+
+
+def unconfirm(
+    promotion_id: UUID, gate: str, *, by: Actor, seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+) -> Promotion:
+    """Takes the caller's own confirmation of a manual gate back. Raises as ``confirm``."""
+    return _unconfirm(promotion_id, gate, by, seen, clock).result()
+
+
+@transactional
+def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen, clock: Clock) -> Outcome:
+    def check(scene: Scene, ballot: Ballot) -> None:
+        _check_manual(scene, gate)
+        may = frozenset(gate_confirmers(scene.facts.gate_input, scene.documents, gate))
+        rules.check_can_confirm(by, ballot, may, confirmed=_confirmers(scene, gate))
+
+    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
+    if isinstance(box, Outcome):
+        return box
+    act = stored_act(Confirmation, by, box.scene, comment=comment, seen=seen.subject_digest, gate=gate)
+    act.save(force_insert=True)
+    box.scene.confirmations.append(confirmation_as_fact(act))
+    box.journal.note("approval.granted", box.promotion, gate=gate, confirmationId=str(act.id), comment=comment)
+    return box.close()
+
+
+@transactional
+def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Clock) -> Outcome:
+    def check(scene: Scene, ballot: Ballot) -> None:
+        _check_manual(scene, gate)
+        rules.check_can_unconfirm(by, ballot, confirmed=_confirmers(scene, gate))
+
+    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
+    if isinstance(box, Outcome):
+        return box
+    me = str(by.user_id)
+    Confirmation.objects.filter(promotion=box.promotion, gate=gate, voter_id=by.user_id, ended_at=None).update(
+        ended_at=box.scene.at, ended_as="withdrawn"
+    )
+    box.scene.confirmations[:] = [
+        act for act in box.scene.confirmations if (act["gate"], act["voterId"]) != (gate, me)
+    ]
+    box.journal.note("approval.withdrawn", box.promotion, gate=gate)
+    return box.close()
+
+
+def _check_manual(scene: Scene, gate: str) -> None:
+    policy = scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]]
+    if not any(each["name"] == gate and each["kind"] == "manual" for each in policy["gates"]):
+        raise Http404("This promotion has no manual gate of that name.")
+
+
+def _confirmers(scene: Scene, gate: str) -> frozenset[str]:
+    return frozenset(act["voterId"] for act in scene.confirmations if act["gate"] == gate)

@@ -1,0 +1,243 @@
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.http import Http404
+
+from environments.models import Environment
+from promotions import rules
+from promotions.actions.outcome import Outcome
+from promotions.actions.start_check import EnvironmentBusy, check_starts
+from promotions.journal import Journal
+from promotions.judging import SigningUnavailable, instant, look, packet_content, store_packet
+from promotions.locks import lock_promotion, share_surroundings
+from promotions.models import Deployment, Promotion
+from promotions.states import OPEN, Status, transition
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
+from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
+from stellapromote.ids import new_id
+from stellapromote.transactions import transactional
+
+STARTED, SUCCEEDED, FAILED, ROLLED_BACK = "started", "succeeded", "failed", "rolled_back"
+REPORTS = (STARTED, SUCCEEDED, FAILED, ROLLED_BACK)
+
+_REACHED = {
+    STARTED: Status.DEPLOYING,
+    SUCCEEDED: Status.DEPLOYED,
+    FAILED: Status.FAILED,
+    ROLLED_BACK: Status.ROLLED_BACK,
+}
+
+
+class OtherManifest(RuleViolation):
+    """What was deployed is not what was approved."""
+
+    code = "EVD_DIGEST_MISMATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What CI or an operator says about the deployment; ``message`` is the reason of a rollback."""
+
+    status: str
+    message: str = ""
+    url: str = ""
+    manifest_digest: str | None = None
+
+
+def report_deployment(
+    promotion_id: UUID, report: Report, *, by: Actor, clock: Clock = SYSTEM_CLOCK
+) -> Promotion:
+    """Takes one report about a deployment (domain.md §4, reports); the same report again changes nothing.
+
+    ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
+    PROM_APPROVAL_EXPIRED or RES_ENVIRONMENT_BUSY. Contradicting reports raise RES_STATE_CONFLICT and are audited.
+    """
+    rules.check_can_report(by)
+    if report.status == ROLLED_BACK and not report.message.strip():
+        message = "A rollback needs a reason in `message`."
+        raise Invalid(message, fields=[FieldError("message", message, "required")])
+    try:
+        return _report(promotion_id, report, by, clock).result()
+    except IntegrityError as error:
+        if "promotion_one_deploying_per_lock" not in str(error):
+            raise
+        raise EnvironmentBusy("Another deployment into this environment has just started: try again when it ends.") from error
+
+
+@transactional
+def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outcome:
+    ids = (
+        Promotion.objects.filter(pk=promotion_id, tenant_id=by.tenant)
+        .values_list("target_environment_id", "release_id")
+        .first()
+    )
+    if ids is None:
+        raise Http404("No such promotion.")
+    if report.status == ROLLED_BACK:
+        Environment.objects.select_for_update().get(pk=ids[0])
+    share_surroundings(tenant_id=by.tenant, environment_id=ids[0], release_id=ids[1])
+    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+    journal = Journal(by, instant(clock, promotion))
+    _check_manifest(promotion, report)
+    if promotion.status == _REACHED[report.status]:
+        return Outcome(promotion)
+    if report.status == STARTED:
+        return _start(promotion, superseded, report, by, journal)
+    if (promotion.status, report.status) in {(Status.DEPLOYING, SUCCEEDED), (Status.DEPLOYING, FAILED)}:
+        return _finish(promotion, report, by, journal)
+    if report.status == ROLLED_BACK and promotion.status in {Status.DEPLOYED, Status.FAILED}:
+        return _roll_back(promotion, report, by, journal)
+    return _contradiction(promotion, report, journal)
+
+
+def _start(
+    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal
+) -> Outcome:
+    if promotion.status not in OPEN | {Status.FAILED}:
+        return _contradiction(promotion, report, journal)
+    if promotion.target_environment.require_manifest_report and report.manifest_digest is None:
+        message = "This environment requires the manifestDigest of what is deployed with the report."
+        raise Invalid(message, fields=[FieldError("manifestDigest", message, "required")])
+    refusal = check_starts(promotion, superseded, by, journal)
+    if refusal is not None:
+        promotion.store()
+        journal.write()
+        return Outcome(promotion, refusal)
+    at, environment = journal.at, promotion.target_environment
+    before = promotion.status
+    step = transition(Status(before), Status.DEPLOYING)
+    promotion.status = Status.DEPLOYING
+    promotion.attempt += 1
+    promotion.started_at, promotion.completed_at = at, None
+    promotion.overdue_at = promotion.next_change_at = None
+    whole = environment.exclusive == Environment.Exclusive.ENVIRONMENT
+    promotion.deployment_lock = "*" if whole else promotion.product
+    promotion.deployment_due_at = at + timedelta(seconds=environment.config["deploymentTimeout"])
+    promotion.version += 1
+    _store_report(promotion, report, by, at)
+    journal.note(
+        step.event, promotion, before={"status": before}, after={"status": promotion.status}, attempt=promotion.attempt
+    )
+    promotion.store()
+    journal.write()
+    return Outcome(promotion)
+
+
+def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
+    target = _REACHED[report.status]
+    promotion.completed_at = journal.at
+    promotion.auto_promote_due = target is Status.DEPLOYED and promotion.target_environment.auto_promotes_to.exists()
+    return _close(promotion, target, report, by, journal, packet_type="deployment")
+
+
+def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
+    later = Promotion.objects.filter(
+        target_environment=promotion.target_environment,
+        product=promotion.product,
+        status__in=[Status.DEPLOYED, Status.FAILED, Status.DEPLOYING],
+        started_at__gt=promotion.started_at,
+    ).order_by("-started_at")
+    newest = later.first()
+    if newest is not None:
+        return Outcome(
+            promotion,
+            rules.StateForbids(
+                f"Only the newest deployment of an environment can be rolled back, and that is #{newest.number}.",
+                details={"promotionId": str(newest.pk), "number": newest.number},
+            ),
+        )
+    promotion.auto_promote_due = False
+    environment = promotion.target_environment
+    if environment.auto_promote_from_id is not None:
+        # It stays on hold until a person requests again (domain.md §1, auto-promotion).
+        Environment.objects.filter(pk=environment.pk).update(auto_promote_hold=True)
+    return _close(promotion, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
+
+
+def _close(
+    promotion: Promotion, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str
+) -> Outcome:
+    before = promotion.status
+    step = transition(Status(before), target)
+    promotion.status = target
+    promotion.status_detail = report.message.strip()
+    promotion.version += 1
+    _store_report(promotion, report, by, journal.at)
+    scene = look(promotion, journal.at)
+    if scene.key is None:
+        raise SigningUnavailable("No usable signing key: the report cannot be sealed now. Send it again later.")
+    content = packet_content(
+        promotion,
+        scene.facts,
+        approvers=[
+            {name: vote[name] for name in ("username", "displayName", "verdict", "at")} | {"id": vote["voterId"]}
+            for vote in scene.votes
+        ],
+        decision={"recordId": str(promotion.decision_id), "sequence": promotion.decision_sequence},
+        execution=_execution(promotion, report, by, journal.at),
+    )
+    journal.note(
+        step.event,
+        promotion,
+        before={"status": before},
+        after={"status": promotion.status},
+        attempt=promotion.attempt,
+        message=report.message,
+    )
+    store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=promotion.decision_id)
+    promotion.store()
+    journal.write()
+    return Outcome(promotion)
+
+
+def _execution(promotion: Promotion, report: Report, by: Actor, at: datetime) -> dict[str, Any]:
+    return {
+        "status": report.status,
+        "attempt": promotion.attempt,
+        "message": report.message,
+        "url": report.url,
+        "manifestReported": report.manifest_digest is not None,
+        "reportedBy": {"id": str(by.user_id), "username": by.username, "displayName": by.display_name},
+        "reportedAt": rfc3339(at),
+        "startedAt": None if promotion.started_at is None else rfc3339(promotion.started_at),
+    }
+
+
+def _store_report(promotion: Promotion, report: Report, by: Actor, at: datetime) -> None:
+    Deployment.objects.create(
+        tenant_id=promotion.tenant_id,
+        promotion=promotion,
+        attempt=promotion.attempt,
+        status=report.status,
+        message=report.message,
+        url=report.url,
+        manifest_reported=report.manifest_digest is not None,
+        reported_by_id=by.user_id,
+        reported_with_token_issuer_id=by.token_issuer_id,
+        reported_by_username=by.username,
+        reported_by_name=by.display_name,
+        reported_at=at,
+    )
+
+
+def _check_manifest(promotion: Promotion, report: Report) -> None:
+    if report.manifest_digest is not None and report.manifest_digest != promotion.manifest_digest:
+        raise OtherManifest(
+            "The reported manifestDigest is not the approved one: what runs there is not what was decided on.",
+            details={"approved": promotion.manifest_digest, "reported": report.manifest_digest},
+        )
+
+
+def _contradiction(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
+    journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
+    journal.write()
+    words = Status(promotion.status).replace("_", " ")
+    refusal: Conflict = rules.StateForbids(
+        f"Promotion #{promotion.number} is {words}: the report `{report.status}` contradicts that.",
+        details={"status": promotion.status},
+    )
+    return Outcome(promotion, refusal)

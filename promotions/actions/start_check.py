@@ -1,0 +1,92 @@
+"""May a deployment start now? Judged again under the locks, on fresh facts (domain.md §4, start check)."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from environments.models import Environment
+from promotions import rules
+from promotions.journal import Journal
+from promotions.judging import Scene, adopt_subject, conclude, expire_if_due, look
+from promotions.models import Promotion
+from promotions.states import Status
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import ServiceOwner
+from stellapromote.errors import Conflict, ProductError, RuleViolation
+
+
+class Frozen(RuleViolation):
+    """A freeze window is active for the target."""
+
+    code = "GATE_FROZEN"
+
+
+class Blocked(RuleViolation):
+    """Gates that passed before do not pass now."""
+
+    code = "PROM_BLOCKED"
+
+
+class EnvironmentBusy(Conflict):
+    """Another deployment holds the environment, or the product in it."""
+
+    code = "RES_ENVIRONMENT_BUSY"
+
+
+def check_starts(
+    promotion: Promotion, superseded: list[Promotion], by: Actor, journal: Journal
+) -> ProductError | None:
+    """Judges ``promotion`` again, in memory and records, and returns what stands against its start.
+
+    The caller stores the promotion either way: a refused start keeps its re-evaluation.
+    """
+    at = journal.at
+    if expire_if_due(promotion, at, journal):
+        return rules.ApprovalExpired(promotion.status_detail)
+    expires = promotion.approval_expires_at
+    if promotion.status == Status.FAILED and (expires is None or at >= expires):
+        return rules.ApprovalExpired("The approval expired: another attempt needs a new request.")
+    scene = look(promotion, at)
+    adopt_subject(scene, journal)
+    evaluation = conclude(scene, journal, superseded=superseded)
+    if evaluation.decision != "allow":
+        blocking = [gate.as_json() for gate in evaluation.gates if gate.status in ("pending", "fail")]
+        details = {"gates": blocking, "mayPassAt": evaluation.next_change_at}
+        message = " ".join(gate["message"] for gate in blocking)
+        frozen = any(gate["type"] == "freeze-window" for gate in blocking)
+        return Frozen(message, details=details) if frozen else Blocked(message, details=details)
+    return _deployer_may(promotion, scene, by) or _busy(promotion)
+
+
+def _deployer_may(promotion: Promotion, scene: Scene, by: Actor) -> ProductError | None:
+    """excludeDeployer: who approved does not deploy, nor does a machine of theirs (domain.md §5)."""
+    wanted = scene.facts.gate_input["requirements"]["approvalPolicies"]
+    if not any(scene.documents[policy["digest"]]["separationOfDuties"]["excludeDeployer"] for policy in wanted):
+        return None
+    persons: set[Any] = {by.user_id, by.token_issuer_id}
+    persons.update(
+        ServiceOwner.objects.filter(service__user_id=by.user_id, ended_at=None).values_list("owner_id", flat=True)
+    )
+    voters = {UUID(vote["voterId"]) for vote in scene.votes}
+    if persons & voters:
+        return rules.SeparationOfDuties(
+            "An approval policy excludes whoever approved from deploying: somebody else must start this deployment.",
+            details={"reasons": ["DEPLOYER"]},
+        )
+    return None
+
+
+def _busy(promotion: Promotion) -> EnvironmentBusy | None:
+    others = Promotion.objects.filter(
+        target_environment=promotion.target_environment, status=Status.DEPLOYING
+    ).exclude(pk=promotion.pk)
+    if promotion.target_environment.exclusive == Environment.Exclusive.PRODUCT:
+        others = others.filter(Q(deployment_lock=promotion.product) | Q(deployment_lock="*"))
+    other = others.first()
+    if other is None:
+        return None
+    return EnvironmentBusy(
+        f"#{other.number} is being deployed there: start when it has ended.",
+        details={"promotionId": str(other.pk), "number": other.number},
+    )

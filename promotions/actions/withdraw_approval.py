@@ -1,0 +1,35 @@
+from uuid import UUID
+
+from promotions import rules
+from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.outcome import Outcome
+from promotions.models import Promotion, Vote
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.transactions import transactional
+
+
+def withdraw_approval(
+    promotion_id: UUID, *, by: Actor, seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+) -> Promotion:
+    """Takes the caller's own approval back and judges again; possible while the promotion is open (domain.md §5).
+
+    Raises Http404, the refusals of ``promotions.rules`` and Conflict RES_PRECONDITION_FAILED.
+    """
+    return _withdraw(promotion_id, by, seen, clock).result()
+
+
+@transactional
+def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcome:
+    box = open_box(
+        promotion_id, by=by, seen=seen, clock=clock, check=lambda _, ballot: rules.check_can_withdraw(by, ballot)
+    )
+    if isinstance(box, Outcome):
+        return box
+    me = str(by.user_id)
+    Vote.objects.filter(promotion=box.promotion, voter_id=by.user_id, ended_at=None).update(
+        ended_at=box.scene.at, ended_as="withdrawn"
+    )
+    box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
+    box.journal.note("approval.withdrawn", box.promotion)
+    return box.close()

@@ -1,0 +1,104 @@
+"""The decision record: its bytes and its digests (domain.md §7). Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from policies.outcomes import Evaluation
+from stellapromote import VERSION
+from stellapromote.clock import rfc3339
+from stellapromote.signing.canonical_json import canonical_bytes, digest, digest_bytes
+
+RECORD_SCHEMA = "stella.decision-record/v1"
+DETERMINISM_SCHEMA = "stella.determinism/v1"
+FINGERPRINT_SCHEMA = "stella.decision-fingerprint/v1"
+ENGINE_NAME = "stellapromote"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``input`` and ``document`` are the canonical bytes that are stored; ``fields`` is the parsed document."""
+
+    input: bytes
+    document: bytes
+    fields: dict[str, Any]
+
+
+def determinism_hash(*, policy_digest: str, input_digest: str, evaluation: Evaluation) -> str:
+    """Covers what a replay must reproduce: never a message or nextChangeAt."""
+    return digest(
+        {
+            "schema": DETERMINISM_SCHEMA,
+            "policyDigest": policy_digest,
+            "inputDigest": input_digest,
+            "decision": evaluation.decision,
+            "reasonCodes": list(evaluation.reason_codes),
+            "gates": [gate.as_determined() for gate in evaluation.gates],
+        }
+    )
+
+
+def fingerprint(evaluation: Evaluation, *, votes: list[str], subject_digest: str) -> str:
+    """Two evaluations with the same fingerprint need one record. ``votes`` are ids of live votes and confirmations."""
+    return digest(
+        {
+            "schema": FINGERPRINT_SCHEMA,
+            "decision": evaluation.decision,
+            "reasonCodes": list(evaluation.reason_codes),
+            "gates": [[gate.name, gate.status, list(gate.reason_codes)] for gate in evaluation.gates],
+            "votes": sorted(votes),
+            "overrides": [],
+            "subjectDigest": subject_digest,
+        }
+    )
+
+
+def build_record(
+    *,
+    record_id: UUID,
+    promotion_id: UUID,
+    sequence: int,
+    previous_id: UUID | None,
+    packet_id: UUID | None,
+    gate_input: dict[str, Any],
+    evaluation: Evaluation,
+    at: datetime,
+) -> Record:
+    """The record of one evaluation, as it is stored and as GET returns it."""
+    requirements = gate_input["requirements"]
+    policy = requirements["promotionPolicy"]
+    input_bytes = canonical_bytes(gate_input)
+    input_digest = digest_bytes(input_bytes)
+    fields = {
+        "schema": RECORD_SCHEMA,
+        "id": str(record_id),
+        "promotionId": str(promotion_id),
+        "sequence": sequence,
+        "decision": evaluation.decision,
+        "reasonCodes": list(evaluation.reason_codes),
+        "policyDigest": policy["digest"],
+        "policyName": policy["name"],
+        "policyVersion": policy["version"],
+        "approvalPolicies": requirements["approvalPolicies"],
+        "requirementsDigest": gate_input["requirementsDigest"],
+        "inputDigest": input_digest,
+        "determinismHash": determinism_hash(
+            policy_digest=policy["digest"], input_digest=input_digest, evaluation=evaluation
+        ),
+        "engine": {"name": ENGINE_NAME, "version": VERSION},
+        "evaluatedAtUtc": rfc3339(at),
+        "gates": [gate.as_json() for gate in evaluation.gates],
+        "approvals": gate_input["votes"],
+        "evidence": {
+            "bundleId": None,
+            "bundleDigest": None,
+            "sbomDigest": None,
+            "attestationDigests": [],
+            "packetId": None if packet_id is None else str(packet_id),
+        },
+        "humanDecisionEnvelopeIds": [],
+        "subjectDigest": gate_input["subject"]["digest"],
+        "previousDecisionId": None if previous_id is None else str(previous_id),
+    }
+    return Record(input=input_bytes, document=canonical_bytes(fields), fields=fields)

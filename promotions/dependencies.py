@@ -1,0 +1,57 @@
+"""What the targets of dependency gates look like now: facts for the gate input (domain.md §6, dependency)."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from environments.models import Environment, FreezeWindow
+from policies.windows import freeze_state
+from promotions.models import Promotion, Release
+from promotions.states import Status
+from stellapromote.clock import rfc3339
+
+
+def observe(policy: dict[str, Any], *, tenant_id: UUID, at: datetime) -> dict[str, list[dict[str, Any]]]:
+    """For each dependency gate its configured targets with what was seen; ``observed`` is None where a name is unknown."""
+    return {
+        gate["name"]: [{**target, "observed": _observed(target, tenant_id, at)} for target in gate["config"]["targets"]]
+        for gate in policy["gates"]
+        if gate["kind"] == "dependency"
+    }
+
+
+def _observed(target: dict[str, Any], tenant_id: UUID, at: datetime) -> dict[str, Any] | None:
+    environment = Environment.objects.filter(tenant_id=tenant_id, name=target["environment"], archived_at=None).first()
+    if environment is None:
+        return None
+    return _release(target, environment) if target["type"] == "release" else _environment(environment, at)
+
+
+def _release(target: dict[str, Any], environment: Environment) -> dict[str, Any] | None:
+    releases = Release.objects.filter(tenant_id=environment.tenant_id, name=target["release"])
+    if "product" in target:
+        releases = releases.filter(product=target["product"])
+    release = releases.first()
+    if release is None:
+        return None
+    deployed = Promotion.objects.filter(
+        release=release, target_environment=environment, status=Status.DEPLOYED
+    ).exists()
+    return {"deployed": deployed}
+
+
+def _environment(environment: Environment, at: datetime) -> dict[str, Any]:
+    windows = FreezeWindow.objects.filter(
+        Q(environment=None) | Q(environment=environment), tenant_id=environment.tenant_id, cleared_at=None, ends_at__gt=at
+    ).order_by("starts_at", "pk")
+    spans = [{"start": rfc3339(w.starts_at), "end": rfc3339(w.ends_at)} for w in windows]
+    state = freeze_state(spans, rfc3339(at))
+    deploying = Promotion.objects.filter(target_environment=environment, status=Status.DEPLOYING).exists()
+    return {
+        "frozen": state.frozen,
+        "nextOpen": state.next_open,
+        "nextClose": state.next_close,
+        "idle": not deploying,
+    }

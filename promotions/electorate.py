@@ -1,0 +1,55 @@
+"""Whose vote or confirmation some open requirement can use now, out of a gate input (domain.md §5): pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.facts import Candidate
+from policies.matching import match
+from policies.requirements import Rule, all_of
+
+Documents = Mapping[str, dict[str, Any]]
+
+
+def electorate(gate_input: dict[str, Any], documents: Documents) -> dict[str, Candidate]:
+    """Everybody who may vote on this promotion, by id."""
+    candidates = gate_input["candidates"]
+    if isinstance(candidates, dict):
+        candidates = documents[candidates["digest"]]["candidates"]
+    return {person["id"]: person for person in candidates if person["exclusion"] is None}
+
+
+def approval_voters(gate_input: dict[str, Any], documents: Documents) -> set[str]:
+    """Ids of eligible people without a vote whose approval would fill a place."""
+    people = electorate(gate_input, documents)
+    wanted = gate_input["requirements"]
+    policies = [documents[policy["digest"]] for policy in wanted["approvalPolicies"]]
+    votes = [vote for vote in gate_input["votes"] if vote["voterId"] in people]
+    voted = {vote["voterId"] for vote in votes}
+    found: set[str] = set()
+    for requirement in all_of(wanted["requiredApprovals"], policies):
+        open_rules = match(
+            requirement.places, [requirement.abilities(vote["username"], vote["teams"]) for vote in votes]
+        ).open_rules()
+        found.update(
+            person["id"]
+            for person in people.values()
+            if person["id"] not in voted
+            and not open_rules.isdisjoint(requirement.abilities(person["username"], person["teams"]))
+        )
+    return found
+
+
+def gate_confirmers(gate_input: dict[str, Any], documents: Documents, gate_name: str) -> set[str]:
+    """Ids of eligible people who may confirm the manual gate and have not."""
+    policy = documents[gate_input["requirements"]["promotionPolicy"]["digest"]]
+    gate = next((each for each in policy["gates"] if each["name"] == gate_name and each["kind"] == "manual"), None)
+    if gate is None:
+        return set()
+    confirmers = gate["config"]["confirmers"]
+    rule = Rule(gate_name, 1, frozenset(confirmers["teams"]), frozenset(confirmers["users"]))
+    given = {act["voterId"] for act in gate_input["confirmations"] if act["gate"] == gate_name}
+    return {
+        person["id"]
+        for person in electorate(gate_input, documents).values()
+        if person["id"] not in given and rule.admits(person["username"], person["teams"])
+    }

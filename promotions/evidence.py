@@ -1,0 +1,72 @@
+"""Evidence packets and their DSSE envelopes: signed bytes are the stored bytes (domain.md §8). Pure but for the key."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from stellapromote import VERSION
+from stellapromote.clock import rfc3339
+from stellapromote.signing import dsse
+from stellapromote.signing.canonical_json import canonical_bytes, digest
+from stellapromote.signing.keyring import SigningKey
+
+PACKET_SCHEMA = "stella.evidence-packet/v1"
+PACKET_VERSION = "1.0"
+SIGNATURE_ALGORITHM = "ES256"
+CAPSULE_MEDIA_TYPE = "application/vnd.stellaops.promotion-capsule+json"
+CAPSULE_PREDICATE_TYPE = "stella.ops/promotionCapsule@v1"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPacket:
+    """``document``: canonical bytes of the packet with its signature. ``envelope``: JSON bytes of the DSSE envelope."""
+
+    document: bytes
+    envelope: bytes
+    content_hash: str
+
+
+def sign_packet(
+    *,
+    packet_id: UUID,
+    packet_type: str,
+    tenant_id: UUID,
+    generated_at: datetime,
+    content: dict[str, Any],
+    key: SigningKey,
+) -> SignedPacket:
+    """Signs before anything is stored. ``content`` begins with its schema and names ``components`` by digest."""
+    content_hash = digest(content)
+    unsigned = {
+        "schema": PACKET_SCHEMA,
+        "id": str(packet_id),
+        "version": PACKET_VERSION,
+        "type": packet_type,
+        "tenantId": str(tenant_id),
+        "generatedAt": rfc3339(generated_at),
+        "generatorVersion": VERSION,
+        "content": content,
+        "contentHash": content_hash,
+        "signatureAlgorithm": SIGNATURE_ALGORITHM,
+        "signerKeyRef": key.key_id,
+    }
+    signature = base64.b64encode(key.sign(canonical_bytes(unsigned))).decode("ascii")
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {"name": component["imageRepository"], "digest": {"sha256": component["digest"].removeprefix("sha256:")}}
+            for component in content["release"]["components"]
+        ],
+        "predicateType": CAPSULE_PREDICATE_TYPE,
+        "predicate": {"packetId": str(packet_id), "contentHash": content_hash, "content": content},
+    }
+    return SignedPacket(
+        document=canonical_bytes({**unsigned, "signature": signature}),
+        envelope=orjson.dumps(dsse.envelope(CAPSULE_MEDIA_TYPE, canonical_bytes(statement), key)),
+        content_hash=content_hash,
+    )

@@ -1,0 +1,266 @@
+"""Everything an evaluation looks at, gathered by one SQL statement, so that it is one consistent view (domain.md §7).
+
+The result of ``gather`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from policies import gates
+from policies.eligibility import Grant, standing
+from policies.facts import Candidate, candidates_fact
+from policies.windows import intervals
+from promotions.dependencies import observe
+from promotions.models import Blob, Promotion
+from promotions.subject import SUBJECT_SCHEMA, Subject, subject_digest
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
+from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.signing.canonical_json import canonical_bytes
+
+GATE_INPUT_SCHEMA = "stella.gate-input/v1"
+FREEZE_HORIZON = "31 days"
+
+_APPROVING_ROLES = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]
+
+
+def _instant(column: str) -> str:
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+_ACT = f"""
+    'id', v.id, 'voterId', v.voter_id, 'username', v.username,
+    'teams', to_jsonb(v.teams), 'subjectDigest', v.subject_digest, 'at', {_instant("v.at")}
+"""
+
+_SQL = f"""
+SELECT jsonb_build_object(
+  'votes', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object({_ACT}, 'displayName', v.display_name,
+                                                 'verdict', v.verdict, 'reason', v.comment)
+                              ORDER BY v.at, v.id), '[]')
+    FROM promotions_vote v WHERE v.promotion_id = %(promotion)s AND v.ended_at IS NULL),
+  'confirmations', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object({_ACT}, 'gate', v.gate) ORDER BY v.at, v.id), '[]')
+    FROM promotions_confirmation v WHERE v.promotion_id = %(promotion)s AND v.ended_at IS NULL),
+  'freezes', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', f.id, 'name', f.name, 'scope', CASE WHEN f.environment_id IS NULL THEN 'tenant' ELSE 'environment' END,
+        'start', {_instant("f.starts_at")}, 'end', {_instant("f.ends_at")}, 'reason', f.reason,
+        'createdByName', f.created_by_name) ORDER BY f.starts_at, f.id), '[]')
+    FROM environments_freezewindow f
+    WHERE f.tenant_id = %(tenant)s AND f.cleared_at IS NULL AND f.ends_at > %(at)s
+      AND f.starts_at <= %(at)s + interval '{FREEZE_HORIZON}'
+      AND (f.environment_id IS NULL OR f.environment_id = %(target)s)),
+  'people', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {_instant("m.granted_at")},
+        'roles', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', r.role, 'grantedAt', {_instant("r.granted_at")},
+                         'grantedById', r.granted_by_id) ORDER BY r.role), '[]')
+                  FROM accounts_rolegrant r
+                  WHERE r.tenant_id = %(tenant)s AND r.user_id = u.id AND r.ended_at IS NULL),
+        'teams', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', team.slug, 'grantedAt',
+                         {_instant("g.granted_at")}, 'grantedById', g.granted_by_id) ORDER BY team.slug), '[]')
+                  FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
+                  WHERE g.tenant_id = %(tenant)s AND g.user_id = u.id AND g.ended_at IS NULL)
+        ) ORDER BY u.username), '[]')
+    FROM accounts_rolegrant a
+    JOIN accounts_user u ON u.id = a.user_id AND u.is_active
+    JOIN accounts_membership m ON m.tenant_id = %(tenant)s AND m.user_id = u.id AND m.ended_at IS NULL
+    WHERE a.tenant_id = %(tenant)s AND a.role = ANY(%(roles)s) AND a.ended_at IS NULL),
+  'current', (
+    SELECT d.release_id FROM promotions_promotion d
+    WHERE d.target_environment_id = %(target)s AND d.product = %(product)s AND d.status = 'deployed'
+    ORDER BY d.completed_at DESC, d.number DESC LIMIT 1),
+  'sourceDeployed', EXISTS (
+    SELECT 1 FROM promotions_promotion d
+    WHERE d.target_environment_id = %(source)s AND d.release_id = %(release)s AND d.status = 'deployed'),
+  'components', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('name', c.name, 'imageRepository', c.image_repository,
+                    'digest', c.digest, 'role', c.role, 'tag', c.tag, 'semver', c.semver) ORDER BY c.name), '[]')
+    FROM promotions_component c WHERE c.release_id = %(release)s),
+  'weakeningEdits', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('at', {_instant("w.at")}, 'by', w.actor_username, 'what', w.what)
+                    ORDER BY w.at, w.id), '[]')
+    FROM policies_weakeningedit w
+    WHERE w.tenant_id = %(tenant)s AND w.at > %(at)s - interval '24 hours' AND w.at <= %(at)s
+      AND (w.environment_id IS NULL OR w.environment_id = %(target)s)
+      AND (w.policy_name = '' OR w.policy_name = ANY(%(policies)s))),
+  'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = %(tenant)s),
+  'auditHead', (
+    SELECT jsonb_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
+    FROM audit_auditlink l WHERE l.tenant_id = %(tenant)s ORDER BY l.sequence DESC LIMIT 1)
+)::text
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The gate input, and what the evidence packet says beside it."""
+
+    gate_input: dict[str, Any]
+    subject: Subject
+    people: dict[str, dict[str, Any]]
+    components: list[dict[str, Any]]
+    weakening_edits: list[dict[str, Any]]
+    audit_head: dict[str, Any] | None
+    is_demo: bool
+    blobs: dict[str, bytes]
+
+
+def gather(
+    promotion: Promotion,
+    *,
+    requirements: dict[str, Any],
+    policy: dict[str, Any],
+    signing_available: bool,
+    at: datetime,
+) -> Facts:
+    """Facts about ``promotion`` at the instant ``at``, read under its lock.
+
+    Cost: one statement, and one more for each dependency gate of the policy. ``promotion`` need not be stored yet.
+    """
+    row = _read(promotion, requirements, at)
+    subject: Subject = {
+        "schema": SUBJECT_SCHEMA,
+        "promotionId": str(promotion.id),
+        "releaseId": str(promotion.release_id),
+        "manifestDigest": promotion.release.manifest_digest or "",
+        "sourceEnvironmentId": _text(promotion.source_environment_id),
+        "targetEnvironmentId": str(promotion.target_environment_id),
+        "isRollback": promotion.is_rollback,
+        "currentReleaseId": row["current"],
+        "requirementsDigest": promotion.requirements_digest,
+        "evidenceBundleDigest": None,
+    }
+    candidates, blobs = candidates_fact(_candidates(row["people"], requirements, promotion))
+    release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
+    gate_input = {
+        "schema": GATE_INPUT_SCHEMA,
+        "instant": rfc3339(at),
+        "kinds": gates.current_versions(gate["kind"] for gate in policy["gates"]),
+        "promotion": {
+            "id": str(promotion.id),
+            "number": promotion.number,
+            "product": promotion.product,
+            "isRollback": promotion.is_rollback,
+            "requestedAt": rfc3339(promotion.requested_at),
+            "requestedById": str(promotion.requested_by_id),
+            "change": promotion.change,
+        },
+        "release": {
+            "id": str(release.id),
+            "name": release.name,
+            "status": release.status,
+            "manifestDigest": release.manifest_digest,
+        },
+        "source": None
+        if source is None
+        else {"id": str(source.id), "name": source.name, "deployed": row["sourceDeployed"]},
+        "target": {
+            "id": str(target.id),
+            "name": target.name,
+            "isProduction": target.is_production,
+            "archived": target.archived_at is not None,
+            "currentReleaseId": row["current"],
+        },
+        "subject": {"digest": subject_digest(subject), "manifestDigest": promotion.manifest_digest},
+        "requirements": requirements,
+        "requirementsDigest": promotion.requirements_digest,
+        "signing": {"available": signing_available},
+        "freezes": row["freezes"],
+        "schedules": _schedules(policy),
+        "votes": row["votes"],
+        "confirmations": row["confirmations"],
+        "candidates": candidates,
+        "dependencies": observe(policy, tenant_id=promotion.tenant_id, at=at),
+        "supersededBy": None,
+    }
+    return Facts(
+        gate_input=gate_input,
+        subject=subject,
+        people={person["id"]: person for person in row["people"]},
+        components=row["components"],
+        weakening_edits=row["weakeningEdits"],
+        audit_head=row["auditHead"],
+        is_demo=row["isDemo"],
+        blobs={key: canonical_bytes(blob) for key, blob in blobs.items()},
+    )
+
+
+def store_blobs(blobs: dict[str, bytes]) -> None:
+    """Keeps large facts that a record is about to name by digest."""
+    if blobs:
+        Blob.objects.bulk_create(
+            [Blob(digest=key, content=content) for key, content in blobs.items()], ignore_conflicts=True
+        )
+
+
+def _read(promotion: Promotion, requirements: dict[str, Any], at: datetime) -> dict[str, Any]:
+    policies = [policy["name"] for policy in requirements["approvalPolicies"]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SQL,
+            {
+                "promotion": promotion.id,
+                "tenant": promotion.tenant_id,
+                "target": promotion.target_environment_id,
+                "source": promotion.source_environment_id,
+                "release": promotion.release_id,
+                "product": promotion.product,
+                "at": at,
+                "roles": _APPROVING_ROLES,
+                "policies": [*policies, requirements["promotionPolicy"]["name"]],
+            },
+        )
+        row: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
+        return row
+
+
+def _schedules(policy: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Allowed windows of every schedule gate as absolute UTC intervals (domain.md §2)."""
+    return {
+        gate["name"]: intervals(gate["config"]["windows"], gate["config"]["timezone"])
+        for gate in policy["gates"]
+        if gate["kind"] == "schedule"
+    }
+
+
+def _candidates(people: list[dict[str, Any]], requirements: dict[str, Any], promotion: Promotion) -> list[Candidate]:
+    """Everybody who holds a voting role now, with what counts of it for this promotion (domain.md §5)."""
+    excluded = {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
+    found: list[Candidate] = []
+    for person in people:
+        verdict = standing(
+            person_id=person["id"],
+            kind=person["kind"],
+            active=True,
+            roles=_grants(person["roles"]),
+            teams=_grants(person["teams"]),
+            voting_roles=_APPROVING_ROLES,
+            requested_at=promotion.requested_at,
+            excluded=excluded,
+        )
+        found.append(
+            {
+                "id": person["id"],
+                "username": person["username"],
+                "roles": list(verdict.roles),
+                "teams": list(verdict.teams),
+                "grantedAt": None if verdict.granted_at is None else rfc3339(verdict.granted_at),
+                "exclusion": verdict.exclusion,
+            }
+        )
+    return found
+
+
+def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
+    return [Grant(row["name"], parse_rfc3339(row["grantedAt"]), row["grantedById"]) for row in rows]
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,72 @@
+"""The lock order in one place (domain.md §0): calendar → environments by id → release → promotions by id."""
+
+from uuid import UUID
+
+from django.db import connection
+from django.db.models.expressions import RawSQL
+from django.http import Http404
+
+from promotions.models import Promotion
+from promotions.states import OPEN
+
+_SELF_AND_SUPERSEDED = """
+SELECT %s::uuid
+UNION
+SELECT older.id FROM promotions_promotion me JOIN promotions_promotion older
+  ON older.target_environment_id = me.target_environment_id AND older.product = me.product
+WHERE me.id = %s AND me.supersedes_older AND NOT me.is_rollback
+  AND older.number < me.number AND NOT older.is_rollback AND older.status = ANY(%s)
+"""
+
+
+def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list[Promotion]]:
+    """The promotion FOR UPDATE, and the older open ones that its approval would supersede, locked in id order.
+
+    Raises Http404 for ids that the tenant does not have.
+    """
+    rows = list(
+        Promotion.objects.select_for_update(of=("self",))
+        .select_related("release", "target_environment", "source_environment")
+        .filter(
+            tenant_id=tenant_id,
+            pk__in=RawSQL(_SELF_AND_SUPERSEDED, [promotion_id, promotion_id, sorted(OPEN)]),  # noqa: S611
+        )
+        .order_by("pk")
+    )
+    mine = next((row for row in rows if row.pk == promotion_id), None)
+    if mine is None:
+        raise Http404("No such promotion.")
+    return mine, [row for row in rows if row.pk != promotion_id]
+
+
+def lock_superseded(promotion: Promotion) -> list[Promotion]:
+    """The open ones that a promotion not stored yet would supersede if it is approved at once, locked in id order."""
+    if not promotion.supersedes_older or promotion.is_rollback:
+        return []
+    return list(
+        Promotion.objects.select_for_update(of=("self",))
+        .select_related("release", "target_environment")
+        .filter(
+            target_environment=promotion.target_environment,
+            product=promotion.product,
+            is_rollback=False,
+            status__in=OPEN,
+        )
+        .order_by("pk")
+    )
+
+
+def share_surroundings(*, tenant_id: UUID, environment_id: UUID, release_id: UUID) -> None:
+    """FOR SHARE on the calendar, the target and the release: no freeze, archive or deprecation commits meanwhile.
+
+    Call before ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM environments_calendar WHERE tenant_id = %s FOR SHARE", [tenant_id])
+        cursor.execute(
+            "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR SHARE",
+            [environment_id, tenant_id],
+        )
+        cursor.execute(
+            "SELECT 1 FROM promotions_release WHERE id = %s AND tenant_id = %s FOR SHARE", [release_id, tenant_id]
+        )

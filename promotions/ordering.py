@@ -1,0 +1,58 @@
+"""Which releases may enter which environment (domain.md §1): the one rule of the promotion order."""
+
+from dataclasses import dataclass
+
+from environments.models import Environment
+from promotions.models import Promotion, Release
+from promotions.states import Status
+from stellapromote.errors import RuleViolation
+
+
+class SequenceViolation(RuleViolation):
+    """The release has not been deployed in the environment directly before the target."""
+
+    code = "PROM_SEQUENCE_VIOLATION"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a release enters a target: from where, and whether that goes back behind the release that runs there."""
+
+    source: Environment | None
+    is_rollback: bool
+
+
+def environment_before(target: Environment) -> Environment | None:
+    """The environment directly before ``target`` in promotion order; archived ones do not count."""
+    return (
+        Environment.objects.filter(tenant_id=target.tenant_id, archived_at=None, order_index__lt=target.order_index)
+        .order_by("-order_index")
+        .first()
+    )
+
+
+def check_can_enter(release: Release, target: Environment) -> Entry:
+    """How ``release`` may enter ``target``. Raises SequenceViolation naming the missing step. At most four statements."""
+    before = environment_before(target)
+    deployed = Promotion.objects.filter(release=release, status=Status.DEPLOYED)
+    came_through = before is not None and deployed.filter(target_environment=before).exists()
+    earlier = deployed.filter(target_environment=target).order_by("-completed_at", "-number").first()
+    if before is not None and not came_through and earlier is None:
+        raise SequenceViolation(
+            f"{release.name} must be deployed in {before.display_name} before it may enter {target.display_name}: "
+            f"promote it to {before.display_name} first.",
+            details={"missingEnvironment": before.name, "targetEnvironment": target.name},
+        )
+    current = running(target, release.product)
+    is_rollback = earlier is not None and current is not None and current.release_id != release.pk
+    return Entry(source=before if came_through else None, is_rollback=is_rollback)
+
+
+def running(target: Environment, product: str) -> Promotion | None:
+    """The newest deployed promotion of the product in the environment that was not rolled back."""
+    return (
+        Promotion.objects.filter(target_environment=target, product=product, status=Status.DEPLOYED)
+        .order_by("-completed_at", "-number")
+        .select_related("release")
+        .first()
+    )

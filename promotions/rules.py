@@ -1,0 +1,224 @@
+"""Who may do what to a promotion now: `check_can_x` raises with the reason, `can_x` wraps it (architecture.md, 2).
+
+Actions, pages, API and button tooltips ask the same functions. They look at a Ballot, which an action builds from
+fresh facts under the lock and a page from the stored result of the last evaluation.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from policies.eligibility import SENTENCES
+from promotions.models import Promotion
+from promotions.subject import changed_fields
+from promotions.states import OPEN, VOTING, Status
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import (
+    PROMOTION_APPROVE,
+    PROMOTION_CANCEL,
+    PROMOTION_DEPLOY,
+    PROMOTION_REQUEST,
+    TENANT_ADMIN,
+)
+from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused, RuleViolation
+
+
+class StateForbids(Conflict):
+    """The promotion is not in a state in which this may be done."""
+
+    code = "RES_STATE_CONFLICT"
+
+
+class MachinesDoNotVote(Refused):
+    """Service accounts never vote or confirm, whatever their scopes (product.md, Roles)."""
+
+    code = "PERM_SERVICE_ACCOUNT_CANNOT_VOTE"
+
+
+class SeparationOfDuties(Refused):
+    """The person had a part in what is being decided, so they may not decide it (domain.md §5)."""
+
+    code = "PERM_SEPARATION_OF_DUTIES"
+
+
+class NotEligible(Refused):
+    """No open requirement can use this person's vote."""
+
+    code = "PERM_NOT_ELIGIBLE"
+
+
+class AlreadyVoted(Conflict):
+    """The person has a live vote."""
+
+    code = "RES_ALREADY_VOTED"
+
+
+class SubjectChanged(Conflict):
+    """What would be decided is no longer what the voter saw (domain.md §5)."""
+
+    code = "RES_SUBJECT_CHANGED"
+
+
+class ApprovalExpired(RuleViolation):
+    """The approval is too old to deploy on (domain.md §4)."""
+
+    code = "PROM_APPROVAL_EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What the voting rules look at. Ids are text, as in the gate input."""
+
+    number: int
+    status: str
+    requester_id: str
+    exclusions: Mapping[str, list[str]]
+    voted: frozenset[str]
+    open_voters: frozenset[str]
+    subject_digest: str
+    comment_required: bool
+    subject_digest_required: bool
+
+
+def check_can_decide(by: Actor, ballot: Ballot) -> None:
+    """Whether a word of ``by`` may count at all, in the contract's order of checks (api.md, order of checks)."""
+    if by.kind == "person":
+        by.require(PROMOTION_APPROVE)
+    if ballot.status not in VOTING:
+        raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: it takes no more votes.")
+    if by.kind != "person":
+        raise MachinesDoNotVote("Service accounts cannot vote: a person who did not ask for this must.")
+    me = str(by.user_id)
+    if me == ballot.requester_id:
+        raise SeparationOfDuties(
+            "You requested this promotion, so somebody else must decide on it.", details={"reasons": ["REQUESTER"]}
+        )
+    if me in ballot.exclusions:
+        reasons = ballot.exclusions[me]
+        why = ", ".join(SENTENCES.get(reason, reason) for reason in reasons)
+        raise SeparationOfDuties(
+            f"Somebody else must decide on this promotion: {by.display_name} {why}.", details={"reasons": reasons}
+        )
+
+
+def check_can_vote(by: Actor, ballot: Ballot) -> None:
+    """Whether a vote of ``by`` can be used by some open requirement, or is there already."""
+    check_can_decide(by, ballot)
+    if str(by.user_id) not in ballot.open_voters | ballot.voted:
+        raise NotEligible(
+            "No open requirement of this promotion can use your vote: you are in none of the teams that are still "
+            "missing, or your role or team was granted after the request."
+        )
+
+
+def check_can_approve(by: Actor, ballot: Ballot) -> None:
+    """May ``by`` give an approval that counts, now? Raises the rule that stands against it."""
+    check_can_vote(by, ballot)
+    if str(by.user_id) in ballot.voted:
+        raise AlreadyVoted("You have already approved this promotion. Withdraw the approval to change your mind.")
+
+
+def check_can_reject(by: Actor, ballot: Ballot) -> None:
+    """May ``by`` reject, now? A reject replaces the person's own approval (domain.md §5)."""
+    check_can_vote(by, ballot)
+
+
+def check_can_withdraw(by: Actor, ballot: Ballot) -> None:
+    """May ``by`` take their approval back? While the promotion is open and the approval is theirs and live."""
+    if ballot.status not in OPEN:
+        raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: votes stay as they are.")
+    if str(by.user_id) not in ballot.voted:
+        raise StateForbids("You have no live approval on this promotion to withdraw.")
+
+
+def check_can_confirm(by: Actor, ballot: Ballot, may: frozenset[str], *, confirmed: frozenset[str]) -> None:
+    """May ``by`` confirm a manual gate whose confirmers are ``may``?"""
+    check_can_decide(by, ballot)
+    if str(by.user_id) in confirmed:
+        raise AlreadyVoted("You have already confirmed this gate.")
+    if str(by.user_id) not in may:
+        raise NotEligible("The policy names other people or teams to confirm this gate.")
+
+
+def check_can_unconfirm(by: Actor, ballot: Ballot, *, confirmed: frozenset[str]) -> None:
+    """May ``by`` take their confirmation back? While the promotion is open and it is theirs."""
+    if ballot.status not in OPEN:
+        raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: confirmations stay as they are.")
+    if str(by.user_id) not in confirmed:
+        raise StateForbids("You have no live confirmation of this gate to withdraw.")
+
+
+def check_can_cancel(by: Actor, promotion: Promotion) -> None:
+    """A person cancels what is open: their own request with promotion:cancel, any with tenant:admin."""
+    mine = by.user_id is not None and by.user_id in promotion.requesting_persons
+    if not by.has(TENANT_ADMIN):
+        by.require(PROMOTION_CANCEL)
+        if not mine:
+            raise Refused("Only whoever requested this promotion, or an administrator, may cancel it.")
+    if promotion.status not in OPEN:
+        raise StateForbids(f"Promotion #{promotion.number} is {_words(promotion.status)}: only open ones are cancelled.")
+
+
+def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
+    """Anybody who requests, approves or administers may have an open promotion judged again."""
+    if not (by.has(PROMOTION_REQUEST) or by.has(PROMOTION_APPROVE) or by.has(TENANT_ADMIN)):
+        by.require(PROMOTION_REQUEST)
+    if promotion.status not in OPEN:
+        raise StateForbids(f"Promotion #{promotion.number} is {_words(promotion.status)}: its decision is final.")
+
+
+def check_can_request(by: Actor) -> None:
+    by.require(PROMOTION_REQUEST)
+
+
+def check_can_report(by: Actor) -> None:
+    by.require(PROMOTION_DEPLOY)
+
+
+def check_comment(ballot: Ballot, comment: str) -> None:
+    """A policy may require a comment with every approval."""
+    if ballot.comment_required and not comment.strip():
+        message = "An approval policy of this promotion requires a comment."
+        raise Invalid(message, fields=[FieldError("comment", message, "required")])
+
+
+def check_says_what_was_seen(ballot: Ballot, seen: str | None) -> None:
+    """A policy may refuse votes that do not say what the voter looked at."""
+    if seen is None and ballot.subject_digest_required:
+        message = "An approval policy of this promotion requires the subjectDigest of what you looked at."
+        raise Invalid(message, fields=[FieldError("subjectDigest", message, "required")])
+
+
+def check_version(stored: int, expected: int | None) -> None:
+    """The object is still the one the caller saw; asked under the row lock (api.md, concurrency)."""
+    if expected is not None and expected != stored:
+        raise Conflict(
+            "It was changed since you read it: read it again, then send the change with the new ETag.",
+            code="RES_PRECONDITION_FAILED",
+        )
+
+
+def subject_changed(promotion: Promotion, seen: str | None) -> SubjectChanged | None:
+    """The refusal of a vote on content that is no longer current, naming what changed; None when it is current."""
+    if seen is None or seen == promotion.subject_digest:
+        return None
+    earlier = promotion.earlier_subjects.get(seen)
+    return SubjectChanged(
+        "What you looked at has changed since: look at the promotion again, then vote.",
+        details={
+            "changed": [] if earlier is None else changed_fields(earlier, promotion.subject),
+            "subjectDigest": promotion.subject_digest,
+        },
+    )
+
+
+def refusal(check: Callable[[], None]) -> ProductError | None:
+    """The reason that stands against it, or None: for buttons that are shown disabled with the reason."""
+    try:
+        check()
+    except ProductError as error:
+        return error
+    return None
+
+
+def _words(status: str) -> str:
+    return Status(status).value.replace("_", " ")

@@ -1,0 +1,117 @@
+"""Between the facts and the voting rules: who may vote now, and what a vote stores (domain.md §5)."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from promotions.electorate import approval_voters, electorate
+from promotions.judging import Scene, stored_requirements
+from promotions.models import Confirmation, Promotion, Vote
+from promotions.rules import Ballot
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import rfc3339
+from stellapromote.ids import new_id
+
+Act = TypeVar("Act", Vote, Confirmation)
+
+
+def ballot_under_lock(scene: Scene) -> Ballot:
+    """The voting rules' view of fresh facts: for actions."""
+    return _ballot(
+        scene.promotion,
+        requirements=scene.facts.gate_input["requirements"],
+        documents=scene.documents,
+        voted=frozenset(vote["voterId"] for vote in scene.votes),
+        open_voters=frozenset(approval_voters(scene.facts.gate_input, scene.documents)),
+        subject_digest=scene.facts.gate_input["subject"]["digest"],
+    )
+
+
+def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]], voted: frozenset[str]) -> Ballot:
+    """The voting rules' view of the last evaluation: for pages, which ask before anybody clicks."""
+    return _ballot(
+        promotion,
+        requirements=stored_requirements(promotion),
+        documents=documents,
+        voted=voted,
+        open_voters=frozenset(str(each) for each in promotion.open_voters),
+        subject_digest=promotion.subject_digest,
+    )
+
+
+def stored_act(
+    kind: type[Act], by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields: Any
+) -> Act:
+    """A vote or confirmation with everything the record must remember of the person, not stored yet."""
+    promotion = scene.promotion
+    candidate = electorate(scene.facts.gate_input, scene.documents)[str(by.user_id)]
+    return kind(
+        id=new_id(),
+        tenant_id=promotion.tenant_id,
+        promotion_id=promotion.id,
+        requester_id=promotion.requested_by_id,
+        voter_id=by.user_id,
+        username=by.username,
+        display_name=by.display_name,
+        roles=candidate["roles"],
+        teams=candidate["teams"],
+        auth_method=by.auth_method,
+        token_id=by.token_id,
+        token_issuer_id=by.token_issuer_id,
+        address=by.address,
+        comment=comment,
+        subject_digest=scene.facts.gate_input["subject"]["digest"],
+        subject_binding="implicit" if seen is None else "explicit",
+        at=scene.at,
+        **fields,
+    )
+
+
+def as_fact(vote: Vote) -> dict[str, Any]:
+    """A vote just given, as it stands in the gate input."""
+    return {
+        "id": str(vote.id),
+        "voterId": str(vote.voter_id),
+        "username": vote.username,
+        "displayName": vote.display_name,
+        "verdict": str(vote.verdict),
+        "teams": vote.teams,
+        "reason": vote.comment,
+        "subjectDigest": vote.subject_digest,
+        "at": rfc3339(vote.at),
+    }
+
+
+def confirmation_as_fact(act: Confirmation) -> dict[str, Any]:
+    """A confirmation just given, as it stands in the gate input."""
+    return {
+        "id": str(act.id),
+        "gate": act.gate,
+        "voterId": str(act.voter_id),
+        "username": act.username,
+        "teams": act.teams,
+        "subjectDigest": act.subject_digest,
+        "at": rfc3339(act.at),
+    }
+
+
+def _ballot(
+    promotion: Promotion,
+    *,
+    requirements: dict[str, Any],
+    documents: Mapping[str, dict[str, Any]],
+    voted: frozenset[str],
+    open_voters: frozenset[str],
+    subject_digest: str,
+) -> Ballot:
+    policies = [documents[policy["digest"]] for policy in requirements["approvalPolicies"]]
+    return Ballot(
+        number=promotion.number,
+        status=promotion.status,
+        requester_id=str(promotion.requested_by_id),
+        exclusions={person["id"]: person["reasons"] for person in requirements["excludedPersons"]},
+        voted=voted,
+        open_voters=open_voters,
+        subject_digest=subject_digest,
+        comment_required=any(policy["commentRequired"] for policy in policies),
+        subject_digest_required=any(policy["requireSubjectDigest"] for policy in policies),
+    )
