@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from stellapromote.postgresql.unprivileged import make_state_directory
+
 
 def secret_from_file(path: Path) -> str:
     """The secret in `path`; made, with 384 random bits, where there is no file. The first of several processes wins.
@@ -30,7 +32,7 @@ def secret_from_file(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    make_state_directory(path.parent)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
         file.write(secrets.token_urlsafe(48))

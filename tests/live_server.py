@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from scripts.web_command import web_command
 from stellapromote.postgresql.parent_death import die_with_parent
 from tests.database import CommittedDatabase
 
@@ -26,12 +26,10 @@ def live_server_process(
     """The running server of this test run. To be asked for through `live_server_url`, which cleans up the rows."""
     port = _free_port()
     log = tmp_path_factory.mktemp("live-server") / "server.log"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--no-ws", "--respawn-failed-workers", "stellapromote.wsgi:application"]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(settings.BASE_DIR)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            web_command("127.0.0.1", port),
             cwd=settings.BASE_DIR,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ import psycopg
 from stellapromote.postgresql.binaries import Binaries, BinariesNotFound, find_binaries
 from stellapromote.postgresql.parent_death import die_with_parent
 from stellapromote.postgresql.roles import APP_ROLE
-from stellapromote.postgresql.unprivileged import ServerUser, server_user
+from stellapromote.postgresql.unprivileged import ServerUser, make_state_directory, server_user
 
 DATABASE = "stellapromote"
 SUPERUSER = "postgres"
@@ -184,9 +184,7 @@ class EmbeddedPostgres:
 
     def _make_state(self) -> None:
         """The state directory and home. Nothing happens when they exist."""
-        if not self.state.exists():
-            # Root's server account has to pass through; every secret inside is a file of mode 0600.
-            self.state.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        make_state_directory(self.state)
         link = self.state / "postgresql"
         if link.exists():
             return

@@ -46,6 +46,13 @@ class ServerUser:
         return bool(status.st_mode & stat.S_IXOTH)
 
 
+def make_state_directory(state: Path) -> None:
+    """Make STELLAPROMOTE_DATA where it is missing. Every secret inside is a file of mode 0600."""
+    if not state.exists():
+        # Root's server runs as another account, which has to pass through.
+        state.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+
+
 def server_user(cluster: Path) -> ServerUser:
     """Whom to run the server of `cluster` as: ourselves; as root the owner of its files, or an unprivileged account.
 

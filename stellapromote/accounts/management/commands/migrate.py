@@ -1,6 +1,10 @@
 from argparse import ArgumentParser
+from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
+from django.db import ProgrammingError
+from psycopg.errors import InsufficientPrivilege
 
 
 class Command(migrate.Command):
@@ -9,3 +13,13 @@ class Command(migrate.Command):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """A right that the login lacks becomes one sentence with what the administrator of the server has to do."""
+        try:
+            super().handle(*args, **options)
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, InsufficientPrivilege):
+                raise
+            told = error.__cause__.diag
+            raise CommandError(f"{told.message_primary} {told.message_hint or ''}".strip()) from error

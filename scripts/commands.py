@@ -1,0 +1,136 @@
+"""What `scripts/bootstrap.py COMMAND` can do. Standard library only: it runs before the environment exists."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scripts.environment import ROOT, BrokenEnvironment, VirtualEnvironment, child_environment, say
+
+# Quick ones first. Each is shown with its output only when it fails, except the tests.
+CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("code style", ("ruff", "check", ".")),
+    ("format", ("ruff", "format", "--check", ".")),
+    ("imports point one way", ("lint-imports", "--no-cache")),
+    ("templates", ("djlint", "templates", "--lint", "--quiet")),
+    ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
+    ("types", ("mypy",)),
+)
+COMPILE = ("pip-compile", "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-emit-index-url")
+COMPILE += ("--no-emit-trusted-host", "--no-emit-find-links")
+
+
+@dataclass(frozen=True)
+class Command:
+    help: str
+    run: Callable[[list[str]], None]
+
+
+def run(arguments: list[str]) -> None:
+    """Never returns: the supervisor takes this process over, so that signals reach it."""
+    VirtualEnvironment().ensure("base")
+    _become("python", "-m", "scripts.supervisor", *arguments)
+
+
+def test(arguments: list[str]) -> None:
+    """With arguments only pytest runs, with them; without, every check and the whole suite."""
+    VirtualEnvironment().ensure("dev")
+    if arguments:
+        _become("pytest", *arguments)
+    failed = _failed_checks()
+    say("\n== tests")
+    tests = _call("pytest", "--cov", "--cov-report=term", "--durations=10")
+    if tests:
+        failed.append("tests")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}.")
+
+
+def lint(arguments: list[str]) -> None:
+    VirtualEnvironment().ensure("dev")
+    failed = _failed_checks()
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}.")
+
+
+def style(arguments: list[str]) -> None:
+    VirtualEnvironment().ensure("dev")
+    sys.exit(_call("ruff", "check", "--fix", ".") or _call("ruff", "format", "."))
+
+
+def migrations(arguments: list[str]) -> None:
+    VirtualEnvironment().ensure("dev")
+    _become("python", "-W", "ignore", "manage.py", "makemigrations", *arguments)
+
+
+def requirements(arguments: list[str]) -> None:
+    """Writes requirements/*.txt from pyproject.toml; `make requirements ARGS=--upgrade` takes newer versions."""
+    VirtualEnvironment().ensure("dev")
+    os.environ["CUSTOM_COMPILE_COMMAND"] = "make requirements"
+    for name, extra in (("base", ()), ("dev", ("--extra", "dev"))):
+        output = ("--output-file", f"requirements/{name}.txt", "pyproject.toml")
+        if _call(*COMPILE, *extra, *arguments, *output):
+            sys.exit(f"requirements/{name}.txt was not written.")
+
+
+def bench(arguments: list[str]) -> None:
+    VirtualEnvironment().ensure("dev")
+    _become("python", "-m", "tests.bench", *arguments)
+
+
+def bench_data(arguments: list[str]) -> None:
+    VirtualEnvironment().ensure("dev")
+    _become("python", "-m", "tests.bench.data", *arguments)
+
+
+COMMANDS = {
+    "run": Command("start everything on HOST:PORT (127.0.0.1:8000); Ctrl-C stops it", run),
+    "test": Command("every check and the whole test suite; with arguments only pytest with them", test),
+    "lint": Command("the checks without the tests", lint),
+    "format": Command("repair what ruff can repair", style),
+    "migrations": Command("write the migrations that the models need", migrations),
+    "requirements": Command("write requirements/*.txt from pyproject.toml", requirements),
+    "bench": Command("measure, and print a table of ratios", bench),
+    "bench-data": Command("fill a database for the measurements", bench_data),
+}
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] not in COMMANDS:
+        say("Usage: python3 scripts/bootstrap.py COMMAND\n")
+        for name, command in COMMANDS.items():
+            say(f"  {name:14}{command.help}")
+        sys.exit(0 if arguments in ([], ["help"], ["--help"], ["-h"]) else 2)
+    os.chdir(ROOT)
+    try:
+        COMMANDS[arguments[0]].run(arguments[1:])
+    except BrokenEnvironment as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _failed_checks() -> list[str]:
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="stellapromote-checks-") as state:
+        environment = child_environment() | {"STELLAPROMOTE_DATA": state}
+        for name, command in CHECKS:
+            started = time.monotonic()
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            say(f"== {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)")
+            if done.returncode != 0:
+                say(f"{done.stdout}{done.stderr}")
+                failed.append(name)
+    return failed
+
+
+def _call(program: str, *arguments: str) -> int:
+    return subprocess.run([program, *arguments], env=child_environment()).returncode
+
+
+def _become(program: str, *arguments: str) -> None:
+    sys.stdout.flush()
+    os.execvpe(program, [program, *arguments], child_environment())  # noqa: S606
