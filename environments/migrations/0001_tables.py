@@ -4,161 +4,329 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.constraints
 import django.db.models.deletion
-import stellapromote.ids
 from django.conf import settings
 from django.db import migrations, models
 
+import stellapromote.ids
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_tables'),
-        ('policies', '0003_versions_of_their_policy'),
+        ("accounts", "0001_tables"),
+        ("policies", "0003_versions_of_their_policy"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Calendar',
+            name="Calendar",
             fields=[
-                ('tenant', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='calendar', serialize=False, to='accounts.tenant')),
+                (
+                    "tenant",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="calendar",
+                        serialize=False,
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Environment',
+            name="Environment",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$', 'Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit.')])),
-                ('display_name', models.CharField(max_length=200)),
-                ('order_index', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_production', models.BooleanField(default=False)),
-                ('config', models.JSONField(default=dict)),
-                ('required_approvals', models.PositiveSmallIntegerField(default=0)),
-                ('require_separation_of_duties', models.BooleanField(default=False)),
-                ('auto_promote_hold', models.BooleanField(default=False)),
-                ('exclusive', models.CharField(choices=[('product', 'Product'), ('environment', 'Environment')], default='product', max_length=11)),
-                ('require_manifest_report', models.BooleanField(default=False)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('auto_promote_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='auto_promotes_to', to='environments.environment')),
-                ('promotion_policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='environments', to='policies.promotionpolicy')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='environments', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+                                "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("display_name", models.CharField(max_length=200)),
+                ("order_index", models.PositiveIntegerField(blank=True, null=True)),
+                ("is_production", models.BooleanField(default=False)),
+                ("config", models.JSONField(default=dict)),
+                ("required_approvals", models.PositiveSmallIntegerField(default=0)),
+                ("require_separation_of_duties", models.BooleanField(default=False)),
+                ("auto_promote_hold", models.BooleanField(default=False)),
+                (
+                    "exclusive",
+                    models.CharField(
+                        choices=[("product", "Product"), ("environment", "Environment")],
+                        default="product",
+                        max_length=11,
+                    ),
+                ),
+                ("require_manifest_report", models.BooleanField(default=False)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "auto_promote_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="auto_promotes_to",
+                        to="environments.environment",
+                    ),
+                ),
+                (
+                    "promotion_policy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="environments",
+                        to="policies.promotionpolicy",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="environments", to="accounts.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='EnvironmentApprovalPolicy',
+            name="EnvironmentApprovalPolicy",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approval_policy_links', to='environments.environment')),
-                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='environment_links', to='policies.approvalpolicy')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="approval_policy_links",
+                        to="environments.environment",
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="environment_links",
+                        to="policies.approvalpolicy",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='environment',
-            name='approval_policies',
-            field=models.ManyToManyField(related_name='environments', through='environments.EnvironmentApprovalPolicy', to='policies.approvalpolicy'),
+            model_name="environment",
+            name="approval_policies",
+            field=models.ManyToManyField(
+                related_name="environments",
+                through="environments.EnvironmentApprovalPolicy",
+                to="policies.approvalpolicy",
+            ),
         ),
         migrations.CreateModel(
-            name='FreezeWindow',
+            name="FreezeWindow",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('timezone', models.CharField(default='UTC', max_length=64)),
-                ('reason', models.CharField(max_length=500)),
-                ('exceptions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=127), blank=True, default=list, size=None)),
-                ('created_by_name', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField()),
-                ('cleared_at', models.DateTimeField(blank=True, null=True)),
-                ('cleared_by_name', models.CharField(blank=True, max_length=200)),
-                ('clear_reason', models.CharField(blank=True, max_length=500)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('cleared_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('environment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='freeze_windows', to='environments.environment')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='freeze_windows', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                ("timezone", models.CharField(default="UTC", max_length=64)),
+                ("reason", models.CharField(max_length=500)),
+                (
+                    "exceptions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=127), blank=True, default=list, size=None
+                    ),
+                ),
+                ("created_by_name", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField()),
+                ("cleared_at", models.DateTimeField(blank=True, null=True)),
+                ("cleared_by_name", models.CharField(blank=True, max_length=200)),
+                ("clear_reason", models.CharField(blank=True, max_length=500)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "cleared_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="freeze_windows",
+                        to="environments.environment",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="freeze_windows", to="accounts.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='environmentapprovalpolicy',
-            constraint=models.UniqueConstraint(fields=('environment', 'policy'), name='environment_approval_policy_once'),
+            model_name="environmentapprovalpolicy",
+            constraint=models.UniqueConstraint(
+                fields=("environment", "policy"), name="environment_approval_policy_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='environment_name_unique_per_tenant'),
+            model_name="environment",
+            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="environment_name_unique_per_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.UniqueConstraint(fields=('id', 'tenant'), name='environment_tenant_key'),
+            model_name="environment",
+            constraint=models.UniqueConstraint(fields=("id", "tenant"), name="environment_tenant_key"),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('tenant', 'order_index'), name='environment_order_unique_per_tenant'),
+            model_name="environment",
+            constraint=models.UniqueConstraint(
+                deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                fields=("tenant", "order_index"),
+                name="environment_order_unique_per_tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('archived_at', None), ('order_index__isnull', False)), models.Q(('archived_at__isnull', False), ('order_index', None)), _connector='OR'), name='environment_ordered_unless_archived'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("archived_at", None), ("order_index__isnull", False)),
+                    models.Q(("archived_at__isnull", False), ("order_index", None)),
+                    _connector="OR",
+                ),
+                name="environment_ordered_unless_archived",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('name__regex', '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$')), name='environment_name_is_slug'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                name="environment_name_is_slug",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('exclusive__in', ['product', 'environment'])), name='environment_exclusive_known'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("exclusive__in", ["product", "environment"])), name="environment_exclusive_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('display_name', ''), _negated=True), name='environment_has_display_name'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("display_name", ""), _negated=True), name="environment_has_display_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('order_index', None), ('order_index__lte', 9999), _connector='OR'), name='environment_order_bounded'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("order_index", None), ("order_index__lte", 9999), _connector="OR"),
+                name="environment_order_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('required_approvals__lte', 50)), name='environment_approvals_bounded'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("required_approvals__lte", 50)), name="environment_approvals_bounded"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('auto_promote_from', None), models.Q(('auto_promote_from', models.F('id')), _negated=True), _connector='OR'), name='environment_follows_another'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("auto_promote_from", None),
+                    models.Q(("auto_promote_from", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="environment_follows_another",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='environment',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='environment_version_positive'),
+            model_name="environment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("version__gte", 1)), name="environment_version_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='freezewindow',
-            index=models.Index(condition=models.Q(('cleared_at', None)), fields=['tenant', 'ends_at'], name='freeze_window_live'),
+            model_name="freezewindow",
+            index=models.Index(
+                condition=models.Q(("cleared_at", None)), fields=["tenant", "ends_at"], name="freeze_window_live"
+            ),
         ),
         migrations.AddIndex(
-            model_name='freezewindow',
-            index=models.Index(fields=['tenant', 'environment', '-starts_at', '-id'], name='freeze_window_in_order'),
+            model_name="freezewindow",
+            index=models.Index(fields=["tenant", "environment", "-starts_at", "-id"], name="freeze_window_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='freezewindow',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='freeze_window_ends_after_start'),
+            model_name="freezewindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="freeze_window_ends_after_start"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='freezewindow',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='freeze_window_has_reason'),
+            model_name="freezewindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="freeze_window_has_reason"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='freezewindow',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='freeze_window_has_name'),
+            model_name="freezewindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="freeze_window_has_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='freezewindow',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('clear_reason', ''), ('cleared_at', None), ('cleared_by', None), ('cleared_by_name', '')), models.Q(('cleared_at__isnull', False), models.Q(('cleared_by_name', ''), _negated=True)), _connector='OR'), name='freeze_window_cleared_by_somebody'),
+            model_name="freezewindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("clear_reason", ""), ("cleared_at", None), ("cleared_by", None), ("cleared_by_name", "")),
+                    models.Q(("cleared_at__isnull", False), models.Q(("cleared_by_name", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="freeze_window_cleared_by_somebody",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='freezewindow',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='freeze_window_version_positive'),
+            model_name="freezewindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("version__gte", 1)), name="freeze_window_version_positive"
+            ),
         ),
     ]

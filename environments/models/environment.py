@@ -1,3 +1,6 @@
+from typing import Self
+from uuid import UUID
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -18,6 +21,23 @@ class Calendar(models.Model):
 
     def __str__(self) -> str:
         return f"Calendar of {self.tenant_id}"
+
+
+class EnvironmentQuerySet(models.QuerySet["Environment"]):
+    def of(self, tenant_id: UUID) -> Self:
+        return self.filter(tenant_id=tenant_id)
+
+    def live(self) -> Self:
+        """Not archived: those that take part in the promotion order."""
+        return self.filter(archived_at=None)
+
+    def in_order(self) -> Self:
+        """Promotion order; archived ones last, newest archived first."""
+        return self.order_by(F("order_index").asc(nulls_last=True), "-archived_at", "name")
+
+    def with_settings(self) -> Self:
+        """Everything that the full object shows, in two queries."""
+        return self.select_related("promotion_policy", "auto_promote_from").prefetch_related("approval_policies")
 
 
 class Environment(models.Model):
@@ -50,6 +70,8 @@ class Environment(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
+
+    objects = EnvironmentQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -99,3 +121,6 @@ class EnvironmentApprovalPolicy(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["environment", "policy"], name="environment_approval_policy_once"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.policy} guards {self.environment}"

@@ -1,3 +1,7 @@
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -6,6 +10,22 @@ from django.db.models import F, Q
 from environments.models.environment import Environment
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+
+
+class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
+    def of(self, tenant_id: UUID) -> Self:
+        return self.filter(tenant_id=tenant_id)
+
+    def standing_at(self, at: datetime) -> Self:
+        """Neither cleared nor over: those in force at `at`, and those to come."""
+        return self.filter(cleared_at=None, ends_at__gt=at)
+
+    def touching(self, start: datetime, end: datetime) -> Self:
+        """Those that say something about [start, end), cleared ones included."""
+        return self.filter(starts_at__lt=end, ends_at__gt=start)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-starts_at", "-id")
 
 
 class FreezeWindow(models.Model):
@@ -37,6 +57,8 @@ class FreezeWindow(models.Model):
     cleared_by_name = models.CharField(max_length=200, blank=True)
     clear_reason = models.CharField(max_length=500, blank=True)
     version = models.PositiveIntegerField(default=1)
+
+    objects = FreezeWindowQuerySet.as_manager()
 
     class Meta:
         constraints = [

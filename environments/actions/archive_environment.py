@@ -1,0 +1,61 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from environments import rules
+from environments.actions.settings import reloaded
+from environments.locks import lock_topology
+from environments.models import Environment
+from environments.ordering import names_of, order_of
+from environments.presenters import differences, environment_document
+from environments.weakening import record_weakened_order
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.transactions import transactional
+
+
+@transactional
+def archive_environment(
+    *, by: Actor, clock: Clock, environment_id: UUID, active_promotions: int, if_match: IfMatch | None = None
+) -> Environment:
+    """Takes the environment out of the order and keeps its history (domain.md §1). Nothing enters it by itself any
+    more.
+
+    `active_promotions`: how many there are into or out of it, counted by the caller under lock_topology. Raises Refused
+    (403), Http404, PreconditionFailed (412), Archived and PromotionsActive (409), NotDirectlyBefore (422) when the next
+    one is promoted to automatically from it.
+    """
+    tenant_id = rules.tenant_written(by)
+    topology = lock_topology(tenant_id)
+    environment = topology.get(environment_id)
+    if environment is None:
+        raise Http404
+    if if_match is not None:
+        if_match.check(strong(environment.version))
+    rules.check_can_archive(environment, active_promotions=active_promotions)
+    before, order = environment_document(environment), order_of(topology.values())
+    at = clock.now()
+    environment.archived_at = environment.updated_at = at
+    environment.order_index = environment.auto_promote_from = None
+    environment.version += 1
+    rules.check_auto_promotion(topology.values())
+    environment.save()
+    environment = reloaded(environment_id)
+    old, new = differences(before, environment_document(environment))
+    record(
+        by=by,
+        at=at,
+        action="environment.archived",
+        resource="environment",
+        resource_id=environment_id,
+        before=old,
+        after=new,
+        metadata={"name": environment.name},
+        environment_id=environment_id,
+    )
+    record_weakened_order(
+        order, order_of(topology.values()), names_of(topology.values()), by=by, at=at, tenant_id=tenant_id
+    )
+    return environment

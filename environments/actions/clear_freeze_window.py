@@ -1,0 +1,63 @@
+from uuid import UUID
+
+from environments import rules
+from environments.actions.freeze_edges import WHOLE_TENANT
+from environments.locks import lock_freeze_window
+from environments.models import FreezeWindow
+from environments.presenters import differences, freeze_window_document
+from environments.settings_schema import CLEAR_REASON, read_freeze_window
+from environments.weakening import of_cleared, record_weakening
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.transactions import transactional
+
+
+@transactional
+def clear_freeze_window(
+    *,
+    by: Actor,
+    clock: Clock,
+    window_id: UUID,
+    environment_id: UUID | None,
+    reason: str = "",
+    if_match: IfMatch | None = None,
+) -> FreezeWindow:
+    """Lifts a freeze from now on, or calls off one that has not begun; the row stays in history (domain.md §2).
+
+    Clearing what is cleared already changes nothing: the first one counts. Always kept as a weakening edit. Raises
+    Refused (403), Http404 (also when the window is not of this environment), Invalid (400), PreconditionFailed (412),
+    FreezeOver (409) for one that has ended by itself.
+    """
+    tenant_id = rules.tenant_written(by)
+    window, environment = lock_freeze_window(tenant_id, window_id, environment_id)
+    values = read_freeze_window({"reason": reason}, CLEAR_REASON)
+    if if_match is not None:
+        if_match.check(strong(window.version))
+    if window.cleared_at is not None:
+        return window
+    at = clock.now()
+    rules.check_can_change_freeze(window, at)
+    before = freeze_window_document(window)
+    window.cleared_at = window.changed_at = at
+    window.cleared_by_id = by.user_id
+    window.cleared_by_name = by.display_name
+    window.clear_reason = values["reason"]
+    window.version += 1
+    window.save()
+    old, new = differences(before, freeze_window_document(window))
+    record(
+        by=by,
+        at=at,
+        action="freeze_window.cleared",
+        resource="freeze_window",
+        resource_id=window_id,
+        before=old,
+        after=new,
+        metadata={"name": window.name},
+        environment_id=environment_id,
+    )
+    scope = environment.name if environment else WHOLE_TENANT
+    record_weakening([of_cleared(window, scope)], by=by, at=at, tenant_id=tenant_id, environment_id=environment_id)
+    return window

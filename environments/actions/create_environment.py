@@ -1,0 +1,98 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from environments import rules
+from environments.actions.settings import (
+    environment_named,
+    guard_with,
+    lock_approval_policies,
+    merged_config,
+    published_policy,
+    reloaded,
+)
+from environments.locks import lock_topology
+from environments.models import Environment
+from environments.presenters import environment_document
+from environments.settings_schema import DEFAULT_CONFIG, ENVIRONMENT_TO_CREATE, read_environment
+from stellapromote.accounts.actor import Actor
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.transactions import transactional
+
+PRODUCTION_NAMES = frozenset({"prod", "production"})
+
+
+@transactional
+def create_environment(
+    *,
+    by: Actor,
+    clock: Clock,
+    name: str,
+    display_name: str,
+    order_index: int,
+    is_production: bool | None = None,
+    config: Mapping[str, Any] | None = None,
+    required_approvals: int = 0,
+    require_separation_of_duties: bool = False,
+    promotion_policy: str = "default",
+    approval_policies: Sequence[str] = (),
+    auto_promote_from: str | None = None,
+    auto_promote_hold: bool = False,
+    exclusive: str = "product",
+    require_manifest_report: bool = False,
+) -> Environment:
+    """A new environment at a free place in the order (domain.md §1). Policies and `auto_promote_from` are names.
+
+    `is_production` None: true for the names `prod` and `production`. Raises Refused (403), Invalid (400), NameTaken and
+    OrderIndexTaken (409), NotDirectlyBefore (422), also when it would come between two that follow each other
+    automatically.
+    """
+    tenant_id = rules.tenant_written(by)
+    values = read_environment(
+        {
+            "name": name,
+            "display_name": display_name,
+            "order_index": order_index,
+            "is_production": name in PRODUCTION_NAMES if is_production is None else is_production,
+            "config": {} if config is None else config,
+            "required_approvals": required_approvals,
+            "require_separation_of_duties": require_separation_of_duties,
+            "promotion_policy": promotion_policy,
+            "approval_policies": list(approval_policies),
+            "auto_promote_from": auto_promote_from,
+            "auto_promote_hold": auto_promote_hold,
+            "exclusive": exclusive,
+            "require_manifest_report": require_manifest_report,
+        },
+        ENVIRONMENT_TO_CREATE,
+    )
+    topology = lock_topology(tenant_id)
+    policies = lock_approval_policies(tenant_id, values.pop("approval_policies"))
+    at = clock.now()
+    rules.check_name_free(values["name"], topology.values())
+    rules.check_order_index_free(values["order_index"], topology.values())
+    environment = Environment(
+        tenant_id=tenant_id,
+        created_at=at,
+        updated_at=at,
+        **{
+            **values,
+            "config": merged_config(DEFAULT_CONFIG, values["config"]),
+            "promotion_policy": published_policy(tenant_id, values["promotion_policy"]),
+            "auto_promote_from": environment_named(values["auto_promote_from"], topology.values()),
+        },
+    )
+    rules.check_auto_promotion([*topology.values(), environment])
+    environment.save(force_insert=True)
+    guard_with(environment, policies)
+    environment = reloaded(environment.pk)
+    record(
+        by=by,
+        at=at,
+        action="environment.created",
+        resource="environment",
+        resource_id=environment.pk,
+        after=environment_document(environment),
+        environment_id=environment.pk,
+    )
+    return environment

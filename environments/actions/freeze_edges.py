@@ -1,0 +1,67 @@
+"""What creating and changing a freeze window have in common: times and names that were given become what is stored."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from environments.settings_schema import refuse
+from policies.windows import BadTime, instant_of, zone
+from stellapromote.accounts.models import Membership
+from stellapromote.errors import FieldError
+
+FIRST_YEAR: Final = 2000
+LAST_YEAR: Final = 2100
+
+WHOLE_TENANT: Final = "all environments"
+
+
+def edges(values: dict[str, Any], timezone: str, at: datetime) -> dict[str, datetime]:
+    """`starts_at` and `ends_at` of what is given as `start` and `end`: instants, or wall-clock times in `timezone`.
+
+    Invalid for a zone that is none, a time that cannot be read, years that nobody plans for, and an end that has
+    passed.
+    """
+    try:
+        zone(timezone)
+    except BadTime as error:
+        refuse([FieldError("timezone", str(error), "invalid")])
+    found, errors = {}, []
+    for edge, name in _EDGES.items():
+        if edge not in values:
+            continue
+        try:
+            instant = instant_of(values[edge], timezone, edge)
+        except BadTime as error:
+            errors.append(FieldError(edge, str(error), "invalid"))
+            continue
+        if not FIRST_YEAR <= instant.year < LAST_YEAR:
+            errors.append(FieldError(edge, f"Must be in the years {FIRST_YEAR} to {LAST_YEAR - 1}.", "invalid"))
+        elif edge == "end" and instant <= at:
+            errors.append(FieldError(edge, "Must be in the future: what is over holds nothing back.", "invalid"))
+        found[name] = instant
+    refuse(errors)
+    return found
+
+
+_EDGES: Final[dict[Literal["start", "end"], str]] = {"start": "starts_at", "end": "ends_at"}
+
+
+def check_order(starts_at: datetime, ends_at: datetime) -> None:
+    """Half-open [start, end): an empty or inverted window would hold nothing back. Invalid."""
+    if ends_at <= starts_at:
+        refuse([FieldError("end", "Must be after the start.", "invalid")])
+
+
+def check_members(tenant_id: UUID, usernames: Sequence[str]) -> None:
+    """Exceptions name people of the tenant; Invalid names each one that is no member."""
+    members = set(
+        Membership.objects.filter(tenant_id=tenant_id, ended_at=None, user__username__in=usernames).values_list(
+            "user__username", flat=True
+        )
+    )
+    refuse(
+        FieldError(f"exceptions[{index}]", f"{username} is not a member.", "unknown")
+        for index, username in enumerate(usernames)
+        if username not in members
+    )

@@ -1,0 +1,75 @@
+"""What creating and changing an environment have in common: names become rows."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from environments.models import Environment, EnvironmentApprovalPolicy
+from environments.settings_schema import refuse
+from policies.models import ApprovalPolicy, PromotionPolicy
+from stellapromote.errors import FieldError
+
+Before = Environment | None
+
+
+def published_policy(tenant_id: UUID, name: str) -> PromotionPolicy:
+    """The tenant's published promotion policy of that name; Invalid when there is none."""
+    policy = PromotionPolicy.objects.filter(tenant_id=tenant_id, name=name).first()
+    if policy is None:
+        refuse([FieldError("promotionPolicy", f"There is no promotion policy {name}.", "unknown")])
+    elif policy.current_id is None:
+        refuse([FieldError("promotionPolicy", f"Promotion policy {name} has no published version yet.", "unpublished")])
+    return policy  # type: ignore[return-value]
+
+
+def lock_approval_policies(tenant_id: UUID, names: Sequence[str]) -> list[ApprovalPolicy]:
+    """The tenant's enabled approval policies of these names, kept from being disabled or retired until commit. Invalid
+    naming each one that does not exist or is disabled."""
+    rows = (
+        ApprovalPolicy.objects.filter(tenant_id=tenant_id, name__in=names, retired_at=None)
+        .select_for_update(no_key=True)
+        .order_by("id")
+    )
+    found = {row.name: row for row in rows}
+    errors = []
+    for index, name in enumerate(names):
+        if name not in found:
+            errors.append(FieldError(f"approvalPolicies[{index}]", f"There is no approval policy {name}.", "unknown"))
+        elif not found[name].enabled:
+            errors.append(FieldError(f"approvalPolicies[{index}]", f"Approval policy {name} is disabled.", "disabled"))
+    refuse(errors)
+    return [found[name] for name in names]
+
+
+def environment_named(name: str | None, environments: Iterable[Environment]) -> Environment | None:
+    """For autoPromoteFrom; Invalid when the tenant has no environment of that name. Its place is checked afterwards."""
+    if name is None:
+        return None
+    for each in environments:
+        if each.name == name:
+            return each
+    refuse([FieldError("autoPromoteFrom", f"There is no environment {name}.", "unknown")])
+    return None
+
+
+def guard_with(environment: Environment, policies: Iterable[ApprovalPolicy]) -> None:
+    """Makes these the approval policies of the environment; links that stay are left alone."""
+    wanted = {policy.pk: policy for policy in policies}
+    links = environment.approval_policy_links
+    links.exclude(policy__in=wanted).delete()
+    present = set(links.values_list("policy_id", flat=True))
+    EnvironmentApprovalPolicy.objects.bulk_create(
+        EnvironmentApprovalPolicy(environment=environment, policy=policy)
+        for pk, policy in wanted.items()
+        if pk not in present
+    )
+
+
+def merged_config(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Parts that are given replace those that are stored; `variables` counts as one part."""
+    return {**config, **changes}
+
+
+def reloaded(environment_id: UUID) -> Environment:
+    """The environment with everything its full object shows, as it is now."""
+    return Environment.objects.with_settings().get(pk=environment_id)

@@ -1,0 +1,60 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from environments import rules
+from environments.actions.settings import lock_approval_policies, reloaded
+from environments.locks import lock_topology
+from environments.models import Environment
+from environments.presenters import differences, environment_document
+from environments.settings_schema import ORDER_INDEX, read_environment
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.transactions import transactional
+
+
+@transactional
+def unarchive_environment(
+    *, by: Actor, clock: Clock, environment_id: UUID, order_index: int, if_match: IfMatch | None = None
+) -> Environment:
+    """Puts an archived environment back at a free place in the order.
+
+    Raises Refused (403), Http404, Invalid (400), also when an approval policy it names is disabled or retired,
+    PreconditionFailed (412), NotArchived and OrderIndexTaken (409), NotDirectlyBefore (422) when it would come between
+    two that follow each other automatically.
+    """
+    tenant_id = rules.tenant_written(by)
+    topology = lock_topology(tenant_id)
+    environment = topology.get(environment_id)
+    if environment is None:
+        raise Http404
+    values = read_environment({"order_index": order_index}, ORDER_INDEX)
+    if if_match is not None:
+        if_match.check(strong(environment.version))
+    rules.check_archived(environment)
+    rules.check_order_index_free(values["order_index"], topology.values())
+    before = environment_document(environment)
+    lock_approval_policies(tenant_id, before["approvalPolicies"])
+    at = clock.now()
+    environment.archived_at = None
+    environment.order_index = values["order_index"]
+    environment.updated_at = at
+    environment.version += 1
+    rules.check_auto_promotion(topology.values())
+    environment.save()
+    environment = reloaded(environment_id)
+    old, new = differences(before, environment_document(environment))
+    record(
+        by=by,
+        at=at,
+        action="environment.unarchived",
+        resource="environment",
+        resource_id=environment_id,
+        before=old,
+        after=new,
+        metadata={"name": environment.name},
+        environment_id=environment_id,
+    )
+    return environment

@@ -1,0 +1,115 @@
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+
+from environments import rules
+from environments.actions.settings import (
+    environment_named,
+    guard_with,
+    lock_approval_policies,
+    merged_config,
+    published_policy,
+    reloaded,
+)
+from environments.locks import lock_topology
+from environments.models import Environment
+from environments.ordering import moved, names_of, order_of
+from environments.presenters import differences, environment_document
+from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
+from environments.weakening import in_environment, record_weakened_order, record_weakening
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.serializers import camel
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.transactions import transactional
+
+
+@transactional
+def update_environment(
+    *, by: Actor, clock: Clock, environment_id: UUID, changes: Mapping[str, Any], if_match: IfMatch | None = None
+) -> Environment:
+    """Changes what is given and leaves the rest; names as for create_environment. What changes nothing leaves no trace.
+
+    A new `order_index` moves the environment and shifts others (ordering.moved), whose versions rise too. Raises
+    Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived (409), NotDirectlyBefore (422).
+    """
+    tenant_id = rules.tenant_written(by)
+    topology = lock_topology(tenant_id)
+    environment = topology.get(environment_id)
+    if environment is None:
+        raise Http404
+    before = environment_document(environment)
+    values = _different(changes, before)
+    if if_match is not None:
+        if_match.check(strong(environment.version))
+    if not values:
+        return environment
+    rules.check_not_archived(environment)
+    policies = None
+    if "approval_policies" in values:
+        policies = lock_approval_policies(tenant_id, values.pop("approval_policies"))
+    if "promotion_policy" in values:
+        values["promotion_policy"] = published_policy(tenant_id, values["promotion_policy"])
+    if "auto_promote_from" in values:
+        values["auto_promote_from"] = environment_named(values["auto_promote_from"], topology.values())
+    at = clock.now()
+
+    order = order_of(topology.values())
+    moves = moved(order, environment_id, values.pop("order_index", order[environment_id]))
+    for name, value in values.items():
+        setattr(environment, name, value)
+    for each, order_index in moves.items():
+        topology[each].order_index = order_index
+    rules.check_auto_promotion(topology.values())
+    for each in {environment_id, *moves}:
+        topology[each].version += 1
+        topology[each].updated_at = at
+        topology[each].save()
+    if policies is not None:
+        guard_with(environment, policies)
+
+    environment = reloaded(environment_id)
+    old, new = differences(before, environment_document(environment))
+    record(
+        by=by,
+        at=at,
+        action="environment.updated",
+        resource="environment",
+        resource_id=environment_id,
+        before=old,
+        after=new,
+        metadata={
+            "name": environment.name,
+            "shifted": [
+                {"name": topology[each].name, "from": order[each], "to": order_index}
+                for each, order_index in sorted(moves.items(), key=lambda move: move[1])
+                if each != environment_id
+            ],
+        },
+        environment_id=environment_id,
+    )
+    record_weakening(
+        in_environment(before, environment_document(environment)),
+        by=by,
+        at=at,
+        tenant_id=tenant_id,
+        environment_id=environment_id,
+    )
+    record_weakened_order(
+        order, order_of(topology.values()), names_of(topology.values()), by=by, at=at, tenant_id=tenant_id
+    )
+    return environment
+
+
+def _different(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The normal form of what is given and not stored already."""
+    given = dict(changes)
+    if stored["orderIndex"] is None and given.get("order_index", 0) is None:
+        del given["order_index"]  # what an archived environment says of itself
+    values = read_environment(given, ENVIRONMENT_TO_UPDATE)
+    if "config" in values:
+        values["config"] = merged_config(stored["config"], values["config"])
+    return {name: value for name, value in values.items() if value != stored[camel(name)]}

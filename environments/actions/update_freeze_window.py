@@ -1,0 +1,74 @@
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from environments import rules
+from environments.actions.freeze_edges import WHOLE_TENANT, check_members, check_order, edges
+from environments.locks import lock_freeze_window
+from environments.models import FreezeWindow
+from environments.presenters import differences, freeze_window_document
+from environments.settings_schema import FREEZE_WINDOW_TO_UPDATE, read_freeze_window
+from environments.weakening import in_freeze_window, record_weakening
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.transactions import transactional
+
+
+@transactional
+def update_freeze_window(
+    *,
+    by: Actor,
+    clock: Clock,
+    window_id: UUID,
+    environment_id: UUID | None,
+    changes: Mapping[str, Any],
+    if_match: IfMatch | None = None,
+) -> FreezeWindow:
+    """Changes what is given; names as for create_freeze_window. A new zone alone moves no instant: they are absolute.
+
+    What the window would have frozen and does not any more is kept as a weakening edit. Raises Refused (403), Http404
+    (also when the window is not of this environment), Invalid (400), PreconditionFailed (412), FreezeOver (409).
+    """
+    tenant_id = rules.tenant_written(by)
+    window, environment = lock_freeze_window(tenant_id, window_id, environment_id)
+    values = read_freeze_window(changes, FREEZE_WINDOW_TO_UPDATE)
+    before = freeze_window_document(window)
+    values = {name: value for name, value in values.items() if value != before[name]}
+    if if_match is not None:
+        if_match.check(strong(window.version))
+    if not values:
+        return window
+    at = clock.now()
+    rules.check_can_change_freeze(window, at)
+    times = edges(values, values.get("timezone", window.timezone), at)
+    if "exceptions" in values:
+        check_members(tenant_id, values["exceptions"])
+    plain = {name: value for name, value in values.items() if name not in ("start", "end")}
+    for name, value in {**plain, **times}.items():
+        setattr(window, name, value)
+    check_order(window.starts_at, window.ends_at)
+    after = freeze_window_document(window)
+    old, new = differences(before, after)
+    if not new:
+        return window
+    window.changed_at = at
+    window.version += 1
+    window.save()
+    record(
+        by=by,
+        at=at,
+        action="freeze_window.updated",
+        resource="freeze_window",
+        resource_id=window_id,
+        before=old,
+        after=new,
+        metadata={"name": window.name},
+        environment_id=environment_id,
+    )
+    scope = environment.name if environment else WHOLE_TENANT
+    record_weakening(
+        in_freeze_window(before, after, at, scope), by=by, at=at, tenant_id=tenant_id, environment_id=environment_id
+    )
+    return window

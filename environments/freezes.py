@@ -1,0 +1,72 @@
+"""What freezes say at an instant (domain.md §2): the same answer in every place that gives one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
+
+from django.db.models import Q
+
+from environments.models import FreezeWindow
+from policies import windows as intervals
+from stellapromote.clock import rfc3339
+
+
+class Freeze(TypedDict):
+    """`reason` and `windowId` are of the active window that lasts longest. `nextOpen`: when entering is free again,
+    None while it is. `nextClose`: when the next freeze begins, None when none is planned.
+    """
+
+    frozen: bool
+    reason: str | None
+    windowId: str | None
+    nextOpen: str | None
+    nextClose: str | None
+
+
+class Span(TypedDict):
+    start: str
+    end: str
+
+
+def freeze_state(windows: Sequence[FreezeWindow], at: datetime) -> Freeze:
+    """The freeze that these windows make at `at`; cleared ones say nothing. Pure."""
+    standing = sorted((each for each in windows if each.cleared_at is None), key=lambda each: (each.starts_at, each.pk))
+    found = intervals.freeze_state([span(each) for each in standing], rfc3339(at))
+    window = None if found.window is None else standing[found.window]
+    return {
+        "frozen": found.frozen,
+        "reason": window.reason if window else None,
+        "windowId": str(window.pk) if window else None,
+        "nextOpen": found.next_open,
+        "nextClose": found.next_close,
+    }
+
+
+def span(window: FreezeWindow) -> Span:
+    return {"start": rfc3339(window.starts_at), "end": rfc3339(window.ends_at)}
+
+
+def in_force(window: FreezeWindow) -> Span | None:
+    """The time in which the window was or will be in force: up to its clearing; None when it was cleared before it
+    began.
+    """
+    end = window.ends_at if window.cleared_at is None else min(window.ends_at, window.cleared_at)
+    return {"start": rfc3339(window.starts_at), "end": rfc3339(end)} if end > window.starts_at else None
+
+
+def standing_windows(tenant_id: UUID, environment_ids: Iterable[UUID], at: datetime) -> list[FreezeWindow]:
+    """Windows not over at `at` that concern any of these environments, tenant-wide ones included: one query."""
+    concerned = Q(environment=None) | Q(environment__in=list(environment_ids))
+    return list(FreezeWindow.objects.of(tenant_id).standing_at(at).filter(concerned).order_by("starts_at", "id"))
+
+
+def concerning(windows: Iterable[FreezeWindow], environment_id: UUID) -> list[FreezeWindow]:
+    """Those for this environment and those for the whole tenant."""
+    return [each for each in windows if each.environment_id in (None, environment_id)]
+
+
+def freeze_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime) -> Mapping[UUID, Freeze]:
+    """The freeze of each environment at `at`: one query, however many there are."""
+    windows = standing_windows(tenant_id, environment_ids, at)
+    return {each: freeze_state(concerning(windows, each), at) for each in environment_ids}

@@ -1,0 +1,65 @@
+"""The promotion order: pure rules over `{environment: orderIndex}`, and questions to the database (domain.md §1)."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
+from uuid import UUID
+
+from environments.models import Environment
+
+K = TypeVar("K", bound=Hashable)
+
+
+def moved(order: Mapping[K, int], key: K, to: int) -> dict[K, int]:
+    """The new indexes of everything that moves when `key` goes to `to`: itself, and those between that make room.
+
+    A free index is simply taken. A taken one is handed over, and what lies between shifts by one place towards where
+    `key` came from; the set of used indexes then stays as it is. Empty when `key` is there already.
+    """
+    if order[key] == to:
+        return {}
+    if to not in order.values():
+        return {key: to}
+    slots = sorted(order.values())
+    keys = sorted((each for each in order if each != key), key=lambda each: order[each])
+    keys.insert(slots.index(to), key)
+    return {each: slot for each, slot in zip(keys, slots, strict=True) if order[each] != slot}
+
+
+def predecessor(order: Mapping[K, int], key: K) -> K | None:
+    """The one directly before `key`, or None for the first."""
+    before = [each for each in order if order[each] < order[key]]
+    return max(before, key=lambda each: order[each], default=None)
+
+
+def lost_steps(before: Mapping[K, int], after: Mapping[K, int]) -> dict[K, list[K]]:
+    """Who can now be entered without passing which others, in their old order. Only what is in both orders is asked."""
+    lost = {}
+    for key in after.keys() & before.keys():
+        steps = {each for each in before if before[each] < before[key]}
+        gone = steps - {each for each in after if after[each] < after[key]}
+        if gone:
+            lost[key] = sorted(gone, key=lambda each: before[each])
+    return lost
+
+
+def order_of(environments: Iterable[Environment]) -> dict[UUID, int]:
+    """`{id: orderIndex}` of those that are not archived."""
+    return {each.pk: each.order_index for each in environments if each.order_index is not None}
+
+
+def names_of(environments: Iterable[Environment]) -> dict[UUID, str]:
+    """`{id: name}` of all of them."""
+    return {each.pk: each.name for each in environments}
+
+
+def order(tenant_id: UUID) -> list[Environment]:
+    """The tenant's environments in promotion order, archived ones left out. One query."""
+    return list(Environment.objects.of(tenant_id).live().in_order())
+
+
+def environment_before(environment: Environment) -> Environment | None:
+    """The environment directly before this one, archived ones not counted; None for the first or an archived one."""
+    if environment.order_index is None:
+        return None
+    before = Environment.objects.of(environment.tenant_id).live().filter(order_index__lt=environment.order_index)
+    return before.order_by("-order_index").first()

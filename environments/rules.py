@@ -1,0 +1,156 @@
+"""What stands against an edit of environments and freezes: each rule once, for API, pages and admin (domain.md §1, §2).
+
+`check_x` raises the refusal, `why_not_x` gives its sentence or None: the text of a disabled button.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from environments.models import Environment, FreezeWindow
+from environments.ordering import names_of, order_of, predecessor
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import ENVIRONMENT_WRITE
+from stellapromote.clock import rfc3339
+from stellapromote.errors import Conflict, ProductError, Refused, RuleViolation
+
+
+class NameTaken(Conflict):
+    code = "RES_DUPLICATE"
+
+
+class OrderIndexTaken(Conflict):
+    code = "RES_DUPLICATE"
+
+
+class Archived(Conflict):
+    code = "RES_STATE_CONFLICT"
+
+
+class NotArchived(Conflict):
+    code = "RES_STATE_CONFLICT"
+
+
+class PromotionsActive(Conflict):
+    code = "RES_STATE_CONFLICT"
+
+
+class InUse(Conflict):
+    code = "RES_IN_USE"
+
+
+class NotDirectlyBefore(RuleViolation):
+    code = "ENV_INVALID_AUTO_PROMOTE"
+
+
+class FreezeOver(Conflict):
+    code = "RES_STATE_CONFLICT"
+
+
+def check_can_write(by: Actor) -> None:
+    """Every edit of environments and freezes needs this right; raises Refused."""
+    by.require(ENVIRONMENT_WRITE)
+
+
+def tenant_written(by: Actor) -> UUID:
+    """The tenant whose environments `by` may edit; raises Refused."""
+    check_can_write(by)
+    if by.tenant_id is None:
+        raise Refused(code="PERM_TENANT_REQUIRED")
+    return by.tenant_id
+
+
+def check_name_free(name: str, environments: Iterable[Environment]) -> None:
+    for each in environments:
+        if each.name == name:
+            archived = " It is archived: unarchive it, or choose another name." if each.archived_at else ""
+            raise NameTaken(
+                f"There is an environment {name} already.{archived}", details={"field": "name", "id": str(each.pk)}
+            )
+
+
+def check_order_index_free(order_index: int, environments: Iterable[Environment]) -> None:
+    for each in environments:
+        if each.order_index == order_index:
+            raise OrderIndexTaken(
+                f"{each.name} stands at orderIndex {order_index}: choose a free one, or move {each.name} first.",
+                details={"field": "orderIndex", "id": str(each.pk)},
+            )
+
+
+def check_not_archived(environment: Environment) -> None:
+    if environment.archived_at is not None:
+        raise Archived(f"{environment.name} is archived and does not change: unarchive it first.")
+
+
+def check_archived(environment: Environment) -> None:
+    if environment.archived_at is None:
+        raise NotArchived(f"{environment.name} is not archived.")
+
+
+def check_can_archive(environment: Environment, *, active_promotions: int) -> None:
+    """Archiving is refused while promotions into or out of it are active (domain.md §1)."""
+    check_not_archived(environment)
+    if active_promotions:
+        raise PromotionsActive(
+            f"{environment.name} has {_promotions(active_promotions, 'active')}: wait for the end or cancel first.",
+            details={"activePromotions": active_promotions},
+        )
+
+
+def check_can_delete(environment: Environment, *, promotions: int) -> None:
+    """What has any promotion history stays (domain.md §1): it can only be archived."""
+    if promotions:
+        raise InUse(
+            f"{environment.name} has {_promotions(promotions, 'recorded')} that must stay readable: archive it.",
+            details={"promotions": promotions},
+        )
+
+
+def check_auto_promotion(environments: Collection[Environment]) -> None:
+    """autoPromoteFrom names the environment directly before: asked of all when the order changes (domain.md §1)."""
+    order = order_of(environments)
+    names = names_of(environments)
+    wrong = []
+    for each in sorted(environments, key=lambda one: one.name):
+        source = each.auto_promote_from
+        if source is None:
+            continue
+        before = predecessor(order, each.pk)
+        if before != source.pk:
+            wrong.append((each.name, source.name, names[before] if before else None))
+    if wrong:
+        name, source_name, before_name = wrong[0]
+        stands = f"{before_name} stands directly before it" if before_name else "it stands first"
+        raise NotDirectlyBefore(
+            f"{name} is promoted to automatically from {source_name}, but then {stands}: correct autoPromoteFrom of "
+            f"{name}, or the order.",
+            details={
+                "environments": [
+                    {"name": name, "autoPromoteFrom": source_name, "directlyBefore": before_name}
+                    for name, source_name, before_name in wrong
+                ]
+            },
+        )
+
+
+def check_can_change_freeze(window: FreezeWindow, at: datetime) -> None:
+    """What is cleared or over is history and does not change."""
+    if window.cleared_at is not None:
+        raise FreezeOver(f"The freeze {window.name} was cleared by {window.cleared_by_name} and does not change.")
+    if window.ends_at <= at:
+        raise FreezeOver(f"The freeze {window.name} ended at {rfc3339(window.ends_at)} and does not change.")
+
+
+def why_not(check: Callable[..., None], *args: Any, **facts: Any) -> str | None:
+    """The sentence with which `check` refuses, or None when it does not."""
+    try:
+        check(*args, **facts)
+    except ProductError as refusal:
+        return refusal.message
+    return None
+
+
+def _promotions(number: int, adjective: str) -> str:
+    return f"1 {adjective} promotion" if number == 1 else f"{number} {adjective} promotions"

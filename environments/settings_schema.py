@@ -1,0 +1,181 @@
+"""What may be written about an environment or a freeze window, and the readers of it (domain.md §1, §2). Pure.
+
+Actions hand over their arguments in snake_case; the readers give their normal form, also in snake_case, or raise
+Invalid naming every place that is wrong by its wire name, so that API, pages, admin and commands refuse the same things
+with the same words.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from policies.schema import SLUG, USERNAME, Schema, read
+from stellapromote.api.exceptions import invalid
+from stellapromote.api.serializers import camel
+from stellapromote.errors import FieldError
+
+MAX_ORDER_INDEX: Final = 9999
+MAX_REQUIRED_APPROVALS: Final = 50
+DAY: Final = 86400
+DEFAULT_CONFIG: Final = {"deploymentTimeout": 3600, "healthCheckInterval": 60, "variables": {}}
+
+# A DNS label: what names tenants and environments, stricter at the end than the slugs of policies.
+NAME: Final = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+_NAME_MESSAGE: Final = (
+    "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
+)
+
+CONFIG: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "deploymentTimeout": {"type": "integer", "minimum": 1, "maximum": 7 * DAY},
+        "healthCheckInterval": {"type": "integer", "minimum": 1, "maximum": DAY},
+        "variables": {
+            "type": "object",
+            "maxProperties": 100,
+            "additionalProperties": {"type": "string", "maxLength": 2000, "format": "text"},
+        },
+    },
+}
+
+SETTINGS: Final[dict[str, Schema]] = {
+    "displayName": {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"},
+    "orderIndex": {"type": "integer", "minimum": 0, "maximum": MAX_ORDER_INDEX},
+    "isProduction": {"type": "boolean"},
+    "config": CONFIG,
+    "requiredApprovals": {"type": "integer", "minimum": 0, "maximum": MAX_REQUIRED_APPROVALS},
+    "requireSeparationOfDuties": {"type": "boolean"},
+    "promotionPolicy": {"type": "string", "pattern": SLUG, "x-message": "Must be the name of a promotion policy."},
+    "approvalPolicies": {
+        "type": "array",
+        "maxItems": 20,
+        "x-set": True,
+        "items": {"type": "string", "pattern": SLUG, "x-message": "Must be the name of an approval policy."},
+    },
+    "autoPromoteFrom": {
+        "type": ["string", "null"],
+        "pattern": NAME,
+        "x-message": "Must be the name of the environment directly before, or null.",
+    },
+    "autoPromoteHold": {"type": "boolean"},
+    "exclusive": {"type": "string", "enum": ["product", "environment"]},
+    "requireManifestReport": {"type": "boolean"},
+}
+
+ENVIRONMENT_TO_CREATE: Final[Schema] = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "pattern": NAME, "x-message": _NAME_MESSAGE}, **SETTINGS},
+    "required": ["name", "displayName", "orderIndex"],
+}
+ENVIRONMENT_TO_UPDATE: Final[Schema] = {"type": "object", "properties": SETTINGS}
+ORDER_INDEX: Final[Schema] = {
+    "type": "object",
+    "properties": {"orderIndex": SETTINGS["orderIndex"]},
+    "required": ["orderIndex"],
+}
+
+_WINDOW: Final[dict[str, Schema]] = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"},
+    "start": {"type": "string", "minLength": 1, "maxLength": 40, "format": "line"},
+    "end": {"type": "string", "minLength": 1, "maxLength": 40, "format": "line"},
+    "timezone": {"type": "string", "minLength": 1, "maxLength": 64, "format": "line"},
+    "reason": {"type": "string", "minLength": 1, "maxLength": 500, "format": "line"},
+    "exceptions": {
+        "type": "array",
+        "maxItems": 50,
+        "x-set": True,
+        "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+    },
+}
+FREEZE_WINDOW_TO_CREATE: Final[Schema] = {
+    "type": "object",
+    "properties": _WINDOW,
+    "required": ["start", "end", "reason"],
+}
+FREEZE_WINDOW_TO_UPDATE: Final[Schema] = {"type": "object", "properties": _WINDOW}
+CLEAR_REASON: Final[Schema] = {
+    "type": "object",
+    "properties": {"reason": {"type": "string", "maxLength": 500, "format": "line"}},
+}
+
+_NO_RECURRENCE: Final[dict[str, Any]] = {"recurrence": None, "exdates": []}
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_SECRET = re.compile("password|passwd|passphrase|secret|token|credential|apikey|privatekey|accesskey")
+
+
+def read_environment(values: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """The normal form of `values` by ENVIRONMENT_TO_CREATE, ENVIRONMENT_TO_UPDATE or ORDER_INDEX. Invalid otherwise.
+
+    What is inside `config` keeps its wire names: it is stored as it is.
+    """
+    given = _on_the_wire(values)
+    if isinstance(given.get("config"), Mapping):
+        given["config"] = _on_the_wire(given["config"])
+    normal, errors = read(given, schema)
+    variables = given["config"].get("variables") if isinstance(given.get("config"), Mapping) else None
+    if isinstance(variables, Mapping):
+        errors += _variable_names(variables)
+    refuse(errors)
+    return _for_python(normal)
+
+
+def read_freeze_window(values: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """The normal form of `values` by FREEZE_WINDOW_TO_CREATE, FREEZE_WINDOW_TO_UPDATE or CLEAR_REASON. Invalid
+    otherwise.
+
+    `recurrence` null and `exdates` [] are what every window says of itself and are dropped; anything else there is
+    refused, because this version would not enforce it (domain.md §5).
+    """
+    given = _on_the_wire(values)
+    errors = []
+    for part, nothing in _NO_RECURRENCE.items():
+        if part in given and given.pop(part) != nothing:
+            errors.append(FieldError(part, f"{part} is not supported yet.", "not_supported"))
+    normal, wrong = read(given, schema)
+    refuse(errors + wrong)
+    return _for_python(normal)
+
+
+def _on_the_wire(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {camel(name): value for name, value in values.items()}
+
+
+def _for_python(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name): value for name, value in values.items()}
+
+
+def refuse(errors: Iterable[FieldError]) -> None:
+    """Raises Invalid when there is an error."""
+    fields = [replace(each, code=_CODES.get(each.code, each.code)) for each in errors]
+    if fields:
+        raise invalid(fields)
+
+
+# What policies.schema says, in the words that validationErrors use everywhere else.
+_CODES: Final = {"VAL_INVALID": "invalid", "VAL_UNKNOWN_FIELD": "unknown_field", "VAL_NOT_SUPPORTED": "not_supported"}
+
+
+def _variable_names(variables: Mapping[str, Any]) -> list[FieldError]:
+    """No secret lives in an environment (domain.md §6): a name that promises one is refused, whatever its value is."""
+    errors = []
+    for name in variables:
+        place = f"config.variables.{name[:128]}"
+        if not _VARIABLE_NAME.fullmatch(name):
+            errors.append(
+                FieldError(
+                    "config.variables",
+                    "A variable's name has 1 to 128 letters, digits, underscores, dots and hyphens, and begins with a "
+                    "letter or underscore.",
+                    "invalid",
+                )
+            )
+        elif _SECRET.search(re.sub("[^a-z0-9]", "", name.lower())):
+            errors.append(
+                FieldError(
+                    place,
+                    "Secrets do not live in environments: keep it where the deployment reads it, and take it out here.",
+                    "invalid",
+                )
+            )
+    return errors

@@ -1,0 +1,91 @@
+"""Edits of environments and freezes that make entering easier, in words, and how they are kept (domain.md §5).
+
+Where it cannot be told whether an edit is easier or only different, it counts as easier (policies/weakening.py).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from environments.models import FreezeWindow
+from environments.ordering import lost_steps
+from policies.models import WeakeningEdit
+from policies.weakening import LONGEST
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import rfc3339
+
+
+def in_environment(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What became easier between two documents of one environment; empty when nothing did. Pure."""
+    found = []
+    if after["requiredApprovals"] < before["requiredApprovals"]:
+        found.append(f"Needs {_approvals(after['requiredApprovals'])} instead of {before['requiredApprovals']}.")
+    if before["requireSeparationOfDuties"] and not after["requireSeparationOfDuties"]:
+        found.append("Separation of duties: the release's creator may vote again.")
+    found += [
+        f"Approval policy {name} does not apply any more."
+        for name in sorted(set(before["approvalPolicies"]) - set(after["approvalPolicies"]))
+    ]
+    if after["promotionPolicy"] != before["promotionPolicy"]:
+        found.append(f"Promotion policy {after['promotionPolicy']} guards it instead of {before['promotionPolicy']}.")
+    return [f"Environment {after['name']}: {each}" for each in found]
+
+
+def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mapping[UUID, str]) -> dict[UUID, str]:
+    """Environments that a release may now enter without passing others, each with the sentence that says so. Pure."""
+    sentences = {}
+    for each, steps in lost_steps(before, after).items():
+        passed = " or ".join(names[step] for step in steps)
+        sentences[each] = f"Environment {names[each]}: releases need not pass {passed} before it any more."
+    return sentences
+
+
+def in_freeze_window(before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, scope: str) -> list[str]:
+    """Whether something that was to be frozen from `at` on is not any more. Pure."""
+    start = max(before["start"], rfc3339(at))
+    if after["start"] <= start and before["end"] <= after["end"]:
+        return []
+    new, old = (f"from {each['start']} to {each['end']}" for each in (after, before))
+    return [f"Freeze {before['name']} of {scope} was shortened: it is {new} instead of {old}."]
+
+
+def of_cleared(window: FreezeWindow, scope: str) -> str:
+    reason = f": {window.clear_reason}" if window.clear_reason else "."
+    return f"Freeze {window.name} of {scope} was cleared before its end, {rfc3339(window.ends_at)}{reason}"
+
+
+def _approvals(number: int) -> str:
+    return f"{number} approval" if number == 1 else f"{number} approvals"
+
+
+def record_weakening(
+    sentences: Iterable[str], *, by: Actor, at: datetime, tenant_id: UUID, environment_id: UUID | None
+) -> None:
+    """Keeps the edits for the board and for packets of the next 24 hours. `environment_id` None: the whole tenant."""
+    WeakeningEdit.objects.bulk_create(
+        WeakeningEdit(
+            tenant_id=tenant_id,
+            at=at,
+            actor_id=by.user_id,
+            actor_username=by.username,
+            actor_name=by.display_name,
+            what=each if len(each) <= LONGEST else f"{each[: LONGEST - 1]}…",
+            environment_id=environment_id,
+        )
+        for each in sentences
+    )
+
+
+def record_weakened_order(
+    before: Mapping[UUID, int],
+    after: Mapping[UUID, int],
+    names: Mapping[UUID, str],
+    *,
+    by: Actor,
+    at: datetime,
+    tenant_id: UUID,
+) -> None:
+    """Keeps what a change of the order made easier. `names`: of all that were or are in it."""
+    for environment_id, sentence in in_order(before, after, names).items():
+        record_weakening([sentence], by=by, at=at, tenant_id=tenant_id, environment_id=environment_id)
