@@ -29,7 +29,10 @@ class Journal:
         outside: bool = True,
         **metadata: Any,
     ) -> None:
-        """One audit event about the promotion and, unless ``outside`` is false, one outbox event of the same name."""
+        """One audit event about the promotion and, unless ``outside`` is false, one outbox event of the same name.
+
+        What people wrote belongs into ``after``, which the chain holds only as a salted digest; never into ``metadata``.
+        """
         self._entries.append(
             Entry(
                 by=self.by,
@@ -56,6 +59,7 @@ class Journal:
                 "status": str(promotion.status),
                 "at": rfc3339(self.at),
                 "actor": {"id": None if self.by.user_id is None else str(self.by.user_id), "username": self.by.username},
+                **(after or {}),
                 **metadata,
             }
             self._events.append(

@@ -180,8 +180,7 @@ def cancel(promotion: Promotion, status_reason: str, detail: str, journal: Journ
         "promotion.cancelled",
         promotion,
         before={"status": before},
-        after={"status": promotion.status, "statusReason": status_reason},
-        reason=detail,
+        after={"status": promotion.status, "statusReason": status_reason, "reason": detail},
     )
 
 

@@ -33,5 +33,5 @@ def _approve(promotion_id: UUID, by: Actor, comment: str, seen: Seen, clock: Clo
     )
     vote.save(force_insert=True)
     box.scene.votes.append(as_fact(vote))
-    box.journal.note("approval.granted", box.promotion, voteId=str(vote.id), comment=comment)
+    box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote.id))
     return box.close()

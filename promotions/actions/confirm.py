@@ -45,7 +45,7 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
     act = stored_act(Confirmation, by, box.scene, comment=comment, seen=seen.subject_digest, gate=gate)
     act.save(force_insert=True)
     box.scene.confirmations.append(confirmation_as_fact(act))
-    box.journal.note("approval.granted", box.promotion, gate=gate, confirmationId=str(act.id), comment=comment)
+    box.journal.note("approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act.id))
     return box.close()
 
 

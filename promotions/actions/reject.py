@@ -39,5 +39,5 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
     vote = stored_act(Vote, by, box.scene, comment=reason, seen=seen.subject_digest, verdict=Vote.Verdict.REJECT)
     vote.save(force_insert=True)
     box.scene.votes.append(as_fact(vote))
-    box.journal.note("approval.denied", box.promotion, voteId=str(vote.id), reason=reason)
+    box.journal.note("approval.denied", box.promotion, after={"reason": reason}, voteId=str(vote.id))
     return box.close()

@@ -184,9 +184,8 @@ def _close(
         step.event,
         promotion,
         before={"status": before},
-        after={"status": promotion.status},
+        after={"status": promotion.status, "message": report.message},
         attempt=promotion.attempt,
-        message=report.message,
     )
     store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=promotion.decision_id)
     promotion.store()

@@ -10,11 +10,11 @@ from stellapromote.ids import new_id
 class Installation(models.Model):
     """The one row that names this installation in every packet; written by migration 0002."""
 
-    only = models.BooleanField(primary_key=True, default=True)
+    singleton = models.BooleanField(primary_key=True, default=True)
     installation_id = models.UUIDField(default=new_id)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(only=True), name="installation_only_one")]
+        constraints = [models.CheckConstraint(condition=Q(singleton=True), name="installation_only_one")]
 
 
 class PublicSigningKey(models.Model):

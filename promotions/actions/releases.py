@@ -1,0 +1,284 @@
+"""Creating, changing, finalizing, deprecating and archiving releases (domain.md §3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.http import Http404
+
+from promotions.manifest import manifest_digest
+from promotions.models import Component, Promotion, Release
+from promotions.rules import check_version
+from promotions.states import ACTIVE
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import RELEASE_WRITE
+from stellapromote.audit.recording import record
+from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
+from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
+from stellapromote.transactions import transactional
+
+MAX_COMPONENTS = 200
+
+
+class NotDraft(RuleViolation):
+    """Components and texts change only in draft."""
+
+    code = "REL_NOT_DRAFT"
+
+
+class Incomplete(RuleViolation):
+    """A release without components, or with a component without digest, cannot be finalized."""
+
+    code = "REL_INCOMPLETE"
+
+
+class NameTaken(Conflict):
+    """Release names are unique within a tenant."""
+
+    code = "RES_DUPLICATE"
+
+
+class ReleaseInUse(Conflict):
+    """Active promotions need the release."""
+
+    code = "RES_IN_USE"
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentSpec:
+    name: str
+    image_repository: str
+    digest: str = ""
+    tag: str = ""
+    semver: str = ""
+    role: str = Component.Role.PRIMARY
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpec:
+    """What a caller may say about a release. ``source_ref`` as in domain.md §3, or None."""
+
+    name: str
+    product: str = "main"
+    display_name: str = ""
+    description: str = ""
+    source_ref: dict[str, Any] | None = None
+    components: Sequence[ComponentSpec] = field(default_factory=tuple)
+
+
+@transactional
+def create_release(
+    spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = SYSTEM_CLOCK
+) -> Release:
+    """A new draft, finalized at once if asked. Raises Refused, NameTaken, Invalid, Incomplete."""
+    by.require(RELEASE_WRITE)
+    _check_names(spec.components)
+    if Release.objects.filter(tenant_id=by.tenant, name=spec.name).exists():
+        raise _name_taken(spec.name)
+    at = clock.now()
+    release = Release(
+        tenant_id=by.tenant,
+        product=spec.product,
+        name=spec.name,
+        display_name=spec.display_name,
+        description=spec.description,
+        source_ref=spec.source_ref,
+        created_by_id=by.user_id,
+        created_by_name=by.display_name,
+        created_with_token_issuer_id=by.token_issuer_id,
+        created_at=at,
+        changed_at=at,
+    )
+    try:
+        release.save(force_insert=True)
+    except IntegrityError as error:
+        if "release_name_unique_per_tenant" not in str(error):
+            raise
+        raise _name_taken(spec.name) from error
+    _store_components(release, spec.components)
+    _note("release.created", release, by, at, after=_summary(release))
+    if finalize:
+        _finalize(release, by, at)
+    return release
+
+
+@transactional
+def update_release(
+    release_id: UUID, changes: dict[str, Any], *, by: Actor, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+) -> Release:
+    """Merges ``changes`` (fields of ReleaseSpec) into a draft. Raises NotDraft, NameTaken, Invalid, Http404."""
+    by.require(RELEASE_WRITE)
+    release = lock_release(release_id, by, if_version)
+    if release.status != Release.Status.DRAFT:
+        raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
+    before = _summary(release)
+    components = changes.pop("components", None)
+    for name, value in changes.items():
+        setattr(release, name, value)
+    if Release.objects.filter(tenant_id=by.tenant, name=release.name).exclude(pk=release.pk).exists():
+        raise _name_taken(release.name)
+    if components is not None:
+        _check_names(components)
+        release.components.all().delete()
+        _store_components(release, components)
+    at = clock.now()
+    _touch(release, at)
+    _note("release.updated", release, by, at, before=before, after=_summary(release))
+    return release
+
+
+@transactional
+def finalize_release(
+    release_id: UUID, *, by: Actor, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+) -> Release:
+    """Fixes the components and computes the manifestDigest. Raises NotDraft, Incomplete, Http404."""
+    by.require(RELEASE_WRITE)
+    release = lock_release(release_id, by, if_version)
+    _finalize(release, by, clock.now())
+    return release
+
+
+@transactional
+def deprecate_release(
+    release_id: UUID, *, by: Actor, reason: str, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+) -> Release:
+    """No new promotion but rollbacks from now on; open ones are rejected when they are judged again (domain.md §3)."""
+    by.require(RELEASE_WRITE)
+    if not reason.strip():
+        message = "Deprecating needs a reason: people whose promotion is rejected will read it."
+        raise Invalid(message, fields=[FieldError("reason", message, "required")])
+    release = lock_release(release_id, by, if_version)
+    if release.status != Release.Status.FINALIZED:
+        raise Conflict(f"{release.name} is {release.status}: only a finalized release can be deprecated.")
+    return _set_status(release, Release.Status.DEPRECATED, "release.deprecated", by, clock, reason=reason.strip())
+
+
+@transactional
+def archive_release(
+    release_id: UUID, *, by: Actor, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+) -> Release:
+    """Hides a release that nothing needs any more. Raises ReleaseInUse while promotions of it are active."""
+    by.require(RELEASE_WRITE)
+    release = lock_release(release_id, by, if_version)
+    if release.status == Release.Status.ARCHIVED:
+        raise Conflict(f"{release.name} is archived already.")
+    active = Promotion.objects.filter(release=release, status__in=ACTIVE).count()
+    if active:
+        raise ReleaseInUse(
+            f"{active} promotions of {release.name} are active: wait for them or cancel them.",
+            details={"activePromotions": active},
+        )
+    return _set_status(release, Release.Status.ARCHIVED, "release.archived", by, clock, reason="")
+
+
+def lock_release(release_id: UUID, by: Actor, if_version: int | None) -> Release:
+    """The release FOR UPDATE. Raises Http404 and Conflict RES_PRECONDITION_FAILED."""
+    release = Release.objects.select_for_update().filter(tenant_id=by.tenant, pk=release_id).first()
+    if release is None:
+        raise Http404("No such release.")
+    check_version(release.version, if_version)
+    return release
+
+
+def _finalize(release: Release, by: Actor, at: Any) -> None:
+    if release.status != Release.Status.DRAFT:
+        raise NotDraft(f"{release.name} is {release.status}: it was finalized before.")
+    components = list(release.components.order_by("name"))
+    without = [component.name for component in components if not component.digest]
+    if not components:
+        raise Incomplete(f"{release.name} has no components: add at least one with its digest.")
+    if without:
+        raise Incomplete(
+            f"These components have no digest: {', '.join(without)}. A tag decides nothing; give sha256 digests.",
+            details={"components": without},
+        )
+    release.status = Release.Status.FINALIZED
+    release.finalized_at = at
+    release.manifest_digest = manifest_digest(
+        {"name": c.name, "imageRepository": c.image_repository, "digest": c.digest, "role": c.role} for c in components
+    )
+    _touch(release, at)
+    _note("release.finalized", release, by, at, after=_summary(release))
+
+
+def _set_status(
+    release: Release, status: str, action: str, by: Actor, clock: Clock, *, reason: str
+) -> Release:
+    at = clock.now()
+    before = {"status": release.status}
+    release.status, release.status_reason = status, reason
+    _touch(release, at)
+    _note(action, release, by, at, before=before, after={"status": release.status, "reason": reason})
+    return release
+
+
+def _touch(release: Release, at: Any) -> None:
+    release.changed_at = at
+    release.version += 1
+    release.save()
+
+
+def _check_names(components: Sequence[ComponentSpec]) -> None:
+    names = [component.name for component in components]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            message = f"Component names are unique within a release; {name} appears twice."
+            raise Invalid(message, fields=[FieldError(f"components.{index}.name", message, "duplicate")])
+
+
+def _store_components(release: Release, components: Sequence[ComponentSpec]) -> None:
+    Component.objects.bulk_create(
+        [
+            Component(
+                release=release,
+                name=spec.name,
+                image_repository=spec.image_repository,
+                digest=spec.digest,
+                tag=spec.tag,
+                semver=spec.semver,
+                role=spec.role,
+            )
+            for spec in components
+        ]
+    )
+
+
+def _name_taken(name: str) -> NameTaken:
+    return NameTaken(f"There is a release named {name} already: choose another name.", details={"name": name})
+
+
+def _summary(release: Release) -> dict[str, Any]:
+    return {
+        "name": release.name,
+        "product": release.product,
+        "status": release.status,
+        "manifestDigest": release.manifest_digest,
+        "finalizedAt": None if release.finalized_at is None else rfc3339(release.finalized_at),
+        "components": [
+            {"name": c.name, "imageRepository": c.image_repository, "digest": c.digest, "tag": c.tag, "role": c.role}
+            for c in release.components.order_by("name")
+        ],
+    }
+
+
+def _note(
+    action: str,
+    release: Release,
+    by: Actor,
+    at: Any,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    record(
+        by=by,
+        at=at,
+        action=action,
+        resource="release",
+        resource_id=release.pk,
+        before=before,
+        after=after,
+        release_id=release.pk,
+    )

@@ -1,0 +1,139 @@
+"""Who could approve a promotion into an environment, if this person asked for it? (api.md, approval-policies check)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404
+
+from environments.models import Environment
+from policies import eligibility, people, requirements
+from policies.models import ApprovalPolicy
+from policies.stored_documents import documents
+from stellapromote.accounts.models import ServiceAccount, ServiceOwner, User
+
+MOST_REASONS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`sets`: at most ten of the smallest sets of people who together suffice, by username in each."""
+
+    satisfiable: bool
+    sets: tuple[tuple[people.Person, ...], ...]
+    reasons: tuple[dict[str, str | None], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer in wire names."""
+        return {
+            "satisfiable": self.satisfiable,
+            "minimalApproverSets": [
+                [{"id": str(one.id), "username": one.username, "displayName": one.display_name} for one in each]
+                for each in self.sets
+            ],
+            "reasons": list(self.reasons),
+        }
+
+
+def could_approve(
+    *, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime
+) -> Answer:
+    """Judges the policy together with everything else that the environment requires, for people as they are now.
+
+    Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
+    only pointed out. Http404 when the requester is neither a member nor a service of the tenant.
+    """
+    tenant_id = policy.tenant_id
+    members = people.members(tenant_id)
+    named = {each.id: each for each in environment.approval_policies.select_related("current")}
+    named[policy.id] = policy
+    digests = [each.current.digest for each in sorted(named.values(), key=lambda each: each.name) if each.current]
+    texts = documents(tenant_id, digests)
+    rules = [texts[digest] for digest in digests]
+    duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
+    excluded = _excluded(members, tenant_id, requester_id, _editors(named.values(), environment), duties)
+
+    required = requirements.all_of(environment.required_approvals, rules)
+    checked = requirements.check(required, people.voters(members, at=at, excluded=excluded))
+    by_name = {each.username: each for each in members}
+    return Answer(
+        satisfiable=checked.satisfiable,
+        sets=tuple(tuple(by_name[name] for name in each) for each in checked.minimal_sets),
+        reasons=(
+            *(_reason("APPROVAL_UNSATISFIABLE", each.sentence) for each in checked.shortfalls),
+            *_left_out(members, required, excluded, at),
+            *_unknown_here(duties),
+        )[:MOST_REASONS],
+    )
+
+
+def _editors(policies: Iterable[ApprovalPolicy], environment: Environment) -> set[UUID]:
+    """Who wrote what guards the environment, with the issuers of the tokens they used."""
+    found: set[UUID | None] = set()
+    for each in policies:
+        if each.current is not None:
+            found |= {each.current.created_by_id, each.current.created_with_token_issuer_id}
+    published = environment.promotion_policy.current
+    if published is not None:
+        found |= {published.published_by_id, published.published_with_token_issuer_id}
+    return {each for each in found if each is not None}
+
+
+def _excluded(
+    members: Sequence[people.Person],
+    tenant_id: UUID,
+    requester_id: UUID,
+    editors: set[UUID],
+    duties: frozenset[str],
+) -> Mapping[str, list[str]]:
+    """Everybody who could not vote on this person's request, by id, with why (domain.md §5)."""
+    if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
+        raise Http404("No such requester.")
+    reasons = {each: eligibility.POLICY_EDITOR for each in editors}
+    reasons[requester_id] = eligibility.REQUESTER
+    names = dict(User.objects.filter(pk__in=reasons).values_list("pk", "username"))
+    parts = [eligibility.Involvement(str(each), names[each], why) for each, why in reasons.items()]
+    owners = ServiceOwner.objects.filter(Q(ended_at=None), service__user_id__in=reasons)
+    for user_id, owner_id, username in owners.values_list("service__user_id", "owner_id", "owner__username"):
+        why = eligibility.SERVICE_OWNER if user_id == requester_id else eligibility.POLICY_EDITOR
+        parts.append(eligibility.Involvement(str(owner_id), username, why))
+    return {each["id"]: each["reasons"] for each in eligibility.excluded_persons(parts, duties)}
+
+
+def _is_service(user_id: UUID, tenant_id: UUID) -> bool:
+    return ServiceAccount.objects.filter(tenant_id=tenant_id, user_id=user_id).exists()
+
+
+def _left_out(
+    members: Iterable[people.Person],
+    required: Sequence[requirements.Requirement],
+    excluded: Mapping[str, Sequence[str]],
+    at: datetime,
+) -> Iterable[dict[str, str | None]]:
+    """Members who vote, or whom a rule names, and who could not approve this one."""
+    for each in members:
+        verdict = each.standing(at=at, excluded=excluded)
+        teams = [grant.name for grant in each.teams]
+        meant = any(rule.admits(each.username, teams) for one in required for rule in one.rules if not rule.everyone)
+        votes = any(grant.name in people.VOTING_ROLES for grant in each.roles)
+        if verdict.exclusion is not None and (votes or meant):
+            why = eligibility.SENTENCES[verdict.exclusion]
+            yield _reason(verdict.exclusion, f"{each.display_name} ({each.username}) {why}.", each.username)
+
+
+def _unknown_here(duties: frozenset[str]) -> Iterable[dict[str, str | None]]:
+    """What only a real promotion tells."""
+    for code, whom in (
+        (eligibility.RELEASE_CREATOR, "Whoever created the release"),
+        (eligibility.COMMIT_AUTHOR, "Whoever wrote commits of the release"),
+        (eligibility.DEPLOYER, "Whoever deployed the release before"),
+    ):
+        if code in duties:
+            yield _reason(code, f"{whom} cannot approve it either.")
+
+
+def _reason(code: str, message: str, username: str | None = None) -> dict[str, str | None]:
+    return {"code": code, "message": message, "username": username}
