@@ -43,7 +43,7 @@ class Limits:
 MOST_ERRORS: Final = 50
 """Reading stops there: nobody corrects more at once, and a hostile body costs no more."""
 
-SLUG: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+SLUG: Final = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 USERNAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 DIGEST: Final = r"^sha256:[0-9a-f]{64}$"
 

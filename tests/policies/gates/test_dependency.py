@@ -1,0 +1,128 @@
+from typing import Any
+
+import pytest
+
+from policies.documents import InvalidDocument, promotion_policy
+from tests.policies.cases import Case, verdict
+
+LEDGER = {"type": "release", "release": "ledger-9", "environment": "production", "state": "deployed"}
+OPEN = {"type": "environment", "environment": "staging", "state": "not-frozen"}
+IDLE = {"type": "environment", "environment": "staging", "state": "idle"}
+HOUR_9 = "2026-11-23T09:00:00.000Z"
+HOUR_10 = "2026-11-23T10:00:00.000Z"
+
+
+def environment(**observed: Any) -> dict[str, Any]:
+    return {"frozen": False, "nextOpen": None, "nextClose": None, "idle": True, **observed}
+
+
+def depends(*pairs: tuple[dict[str, Any], Any], **gate: Any) -> Case:
+    targets = [target for target, _ in pairs]
+    case = Case(gates_=[{"name": "needs", "kind": "dependency", "config": {"targets": targets}, **gate}])
+    return case.given(dependencies={"needs": [{**target, "observed": seen} for target, seen in pairs]})
+
+
+FROZEN = environment(frozen=True, nextOpen=HOUR_9)
+
+TABLE: list[tuple[list[tuple[dict[str, Any], Any]], tuple[str, list[str]], str | None]] = [
+    # the release is deployed there
+    ([(LEDGER, {"deployed": True})], ("pass", []), None),
+    # it is not, or was rolled back
+    ([(LEDGER, {"deployed": False})], ("pending", ["DEPENDENCY_NOT_MET"]), None),
+    # there is no such release or environment
+    ([(LEDGER, None)], ("pending", ["DEPENDENCY_UNKNOWN"]), None),
+    # the environment is not frozen
+    ([(OPEN, environment())], ("pass", []), None),
+    # it is not frozen yet
+    ([(OPEN, environment(nextClose=HOUR_10))], ("pass", []), HOUR_10),
+    # it is frozen
+    ([(OPEN, FROZEN)], ("pending", ["DEPENDENCY_NOT_MET"]), HOUR_9),
+    # who asks for idle does not ask about freezes
+    ([(IDLE, FROZEN)], ("pass", []), None),
+    # a deployment runs there
+    ([(IDLE, environment(idle=False))], ("pending", ["DEPENDENCY_NOT_MET"]), None),
+    # there is no such environment
+    ([(IDLE, None)], ("pending", ["DEPENDENCY_UNKNOWN"]), None),
+    # all must hold
+    ([(LEDGER, {"deployed": True}), (IDLE, environment(idle=False))], ("pending", ["DEPENDENCY_NOT_MET"]), None),
+    # everything wrong is named
+    (
+        [(LEDGER, None), (OPEN, FROZEN)],
+        ("pending", ["DEPENDENCY_NOT_MET", "DEPENDENCY_UNKNOWN"]),
+        None,
+    ),
+    # an observation of another shape is an error
+    ([(LEDGER, {"installed": True})], ("pending", ["GATE_ERROR"]), None),
+    # "yes" is not true
+    ([(LEDGER, {"deployed": "yes"})], ("pending", ["DEPENDENCY_NOT_MET"]), None),
+]
+
+
+@pytest.mark.parametrize(("pairs", "expected", "next_change_at"), TABLE)
+def test_truth_table(
+    pairs: list[tuple[dict[str, Any], Any]], expected: tuple[str, list[str]], next_change_at: str | None
+) -> None:
+    gate = depends(*pairs).gate("needs")
+    assert (verdict(gate), gate.next_change_at) == (expected, next_change_at)
+
+
+MISSING: list[Any] = [
+    # nothing was gathered
+    {},
+    # fewer than configured
+    {"needs": []},
+    # something else was observed
+    {"needs": [{**LEDGER, "release": "ledger-8", "observed": {"deployed": True}}]},
+    # more than configured
+    {"needs": [{**LEDGER, "observed": {"deployed": True}}, {**IDLE, "observed": environment()}]},
+]
+
+
+@pytest.mark.parametrize("gathered", MISSING)
+def test_facts_that_are_not_those_of_the_config_are_missing(gathered: Any) -> None:
+    case = depends((LEDGER, {"deployed": True}))
+    case.facts["dependencies"] = gathered
+    assert verdict(case.gate("needs")) == ("pending", ["GATE_FACTS_MISSING"])
+
+
+@pytest.mark.parametrize("seen", [None, "missing"])
+def test_on_error_fail_rejects_what_is_unknown(seen: Any) -> None:
+    case = depends((LEDGER, None), onError="fail")
+    if seen == "missing":
+        case.facts["dependencies"] = {}
+    assert case.gate("needs").status == "fail"
+
+
+def test_on_error_does_not_reject_what_only_waits() -> None:
+    assert depends((LEDGER, {"deployed": False}), onError="fail").gate("needs").status == "pending"
+
+
+def test_the_message_names_the_first_of_what_it_waits_for() -> None:
+    gate = depends((OPEN, FROZEN), (LEDGER, {"deployed": False})).gate("needs")
+    assert gate.message == "Waiting for the freeze of staging to end 2026-11-23 09:00 UTC and 1 more."
+
+
+def test_details_say_of_each_target_whether_it_is_met() -> None:
+    gate = depends((LEDGER, {"deployed": True}), (IDLE, environment(idle=False))).gate("needs")
+    assert [each["met"] for each in gate.details["targets"]] == [True, False]
+
+
+REFUSED = [
+    # an HTTP health answer comes later
+    ({"type": "http", "url": "https://example.org"}, "gates[0].config.targets[0].type", "VAL_NOT_SUPPORTED"),
+    # no such type
+    ({"type": "moon"}, "gates[0].config.targets[0].type", "VAL_INVALID"),
+    # a release has one state that can be asked for
+    (LEDGER | {"state": "failed"}, "gates[0].config.targets[0].state", "VAL_INVALID"),
+    # an environment has to be in a named state
+    ({"type": "environment", "environment": "staging"}, "gates[0].config.targets[0].state", "VAL_INVALID"),
+    # an unknown field
+    (IDLE | {"product": "main"}, "gates[0].config.targets[0].product", "VAL_UNKNOWN_FIELD"),
+]
+
+
+@pytest.mark.parametrize(("target", "field", "code"), REFUSED)
+def test_refused_at_save(target: dict[str, Any], field: str, code: str) -> None:
+    with pytest.raises(InvalidDocument) as refusal:
+        promotion_policy({"gates": [{"name": "needs", "kind": "dependency", "config": {"targets": [target]}}]})
+    assert [(each.field, each.code) for each in refusal.value.fields] == [(field, code)]
