@@ -1,0 +1,273 @@
+"""OpenAPI 3.1 from what viewsets declare: nothing is documented that is not enforced (api.md: the schema is the contract)."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema as SpectacularSchema
+from drf_spectacular.plumbing import ResolvedComponent, get_doc
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from stellapromote.api.declarations import MEMBER, PUBLIC, Answer
+from stellapromote.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from stellapromote.api.serializers import Body
+from stellapromote.errors import CODES
+
+_UNREADABLE_BODY = ("VAL_MALFORMED_JSON", "VAL_BODY_TOO_LARGE", "VAL_UNSUPPORTED_MEDIA_TYPE")
+_ALWAYS = ("VAL_UNKNOWN_PARAMETER", "VAL_NOT_ACCEPTABLE", "SYS_INTERNAL", "SYS_UNAVAILABLE")
+_AUTHENTICATION = tuple(code for code in CODES if code.startswith("AUTH_")) + ("PERM_TENANT_REQUIRED",)
+
+_ERROR = {
+    "type": "object",
+    "required": ["success", "error", "meta"],
+    "properties": {
+        "success": {"const": False},
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "string", "description": "Stable; listed in docs/errors.md."},
+                "message": {"type": "string", "description": "A sentence for people; its wording may change."},
+                "details": {"type": "object", "description": "Data about the refusal, by code."},
+                "validationErrors": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["field", "message", "code"],
+                        "properties": {
+                            "field": {"type": "string", "description": "Place in wire names: rules[0].minApprovals"},
+                            "message": {"type": "string"},
+                            "code": {"type": "string"},
+                        },
+                    },
+                },
+            },
+        },
+        "meta": {
+            "type": "object",
+            "required": ["requestId", "timestamp"],
+            "properties": {
+                "requestId": {"type": ["string", "null"]},
+                "timestamp": {"type": "string", "format": "date-time"},
+            },
+        },
+    },
+}
+_COUNT = {"type": "integer", "minimum": 0}
+_PAGE_META = {
+    "type": "object",
+    "required": ["page", "pageSize", "totalCount", "totalPages", "hasNext", "hasPrevious"],
+    "properties": {
+        "page": {"type": "integer", "minimum": 1},
+        "pageSize": {"type": "integer", "minimum": 1},
+        "totalCount": _COUNT,
+        "totalPages": _COUNT,
+        "hasNext": {"type": "boolean"},
+        "hasPrevious": {"type": "boolean"},
+    },
+    "additionalProperties": False,
+}
+_CURSOR_META = {
+    "type": "object",
+    "required": ["pageSize", "nextCursor", "previousCursor"],
+    "properties": {
+        "pageSize": {"type": "integer", "minimum": 1},
+        "nextCursor": {"type": ["string", "null"]},
+        "previousCursor": {"type": ["string", "null"]},
+    },
+    "additionalProperties": False,
+}
+_SECURITY_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "spt_…", "description": "An API token."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "A signed-in browser; unsafe methods also send X-CSRFToken.",
+    },
+}
+
+
+class AutoSchema(SpectacularSchema):
+    """The operation of one ApiView action."""
+
+    def get_tags(self) -> list[str]:
+        return [self.view.tag or super().get_tags()[0].replace("-", " ").capitalize()]
+
+    def get_operation_id(self) -> str:
+        action = self.view.action
+        verb = "patch" if self.method == "PATCH" else action
+        if verb not in ("list", "create", "retrieve", "update", "patch", "destroy"):
+            verb = self.method.lower()
+        return "_".join([*(token.replace("-", "_") for token in self._tokenize_path()), verb])
+
+    def get_summary(self) -> str | None:
+        return self._sentences()[0] or None
+
+    def get_description(self) -> str:
+        scopes = self._scopes()
+        needs = {
+            (PUBLIC,): "No authentication.",
+            (MEMBER,): "Any member of the tenant.",
+        }.get(scopes, f"Needs the right {' or '.join(f'`{scope}`' for scope in scopes)}.")
+        return "\n\n".join(filter(None, [self._sentences()[1], needs]))
+
+    def _sentences(self) -> tuple[str, str]:
+        handler = getattr(self.view, self.view.action)
+        summary, _, rest = get_doc(handler).partition("\n\n")
+        return summary.replace("\n", " "), rest
+
+    def _scopes(self) -> tuple[str, ...]:
+        scopes = self.view.scopes[self.view.action]
+        return scopes if isinstance(scopes, tuple) else (scopes,)
+
+    def get_extensions(self) -> dict[str, Any]:
+        scopes = self._scopes()
+        return {"x-required-scope": scopes[0] if len(scopes) == 1 else list(scopes)}
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        if self._scopes() == (PUBLIC,):
+            return [{}]
+        for name, definition in _SECURITY_SCHEMES.items():
+            self._component(name, definition, ResolvedComponent.SECURITY_SCHEMA)
+        return [{name: []} for name in _SECURITY_SCHEMES]
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = [
+            OpenApiParameter(
+                parameter.wire,
+                {"type": "array", "items": dict(parameter.schema)} if parameter.repeatable else dict(parameter.schema),
+                OpenApiParameter.QUERY,
+                description=parameter.description,
+                explode=True if parameter.repeatable else None,
+            )
+            for parameter in self.view.parameters.get(self.view.action, ())
+        ]
+        if self._scopes() != (PUBLIC,):
+            parameters.append(
+                _header("X-Stella-Tenant", "Slug of the tenant, for a session of several.", {"maxLength": 63})
+            )
+        if self._takes_key():
+            parameters.append(
+                _header(
+                    IDEMPOTENCY_HEADER,
+                    "The same call with the same key within 24 hours gets the same answer and is done once.",
+                    {"pattern": r"^[\x21-\x7e]{1,255}$"},
+                )
+            )
+        if self._is_conditional():
+            parameters.append(_header("If-Match", "ETag of what you have seen; another state is 412.", {}))
+        if self._answer().etag and self.method == "GET":
+            parameters.append(_header("If-None-Match", "ETag that you hold; the same state is 304.", {}))
+        return parameters
+
+    def get_request_serializer(self) -> Any:
+        body: type[Body] | None = self.view.bodies.get(self.view.action)
+        return body(partial=self.method in ("PUT", "PATCH")) if body is not None else None
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, Body) and not serializer.partial:
+            schema["additionalProperties"] = False
+        return schema
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        answer = self._answer()
+        success: dict[str, Any] = {
+            "description": answer.description or "Done.",
+            "content": {answer.media_type: {"schema": self._success_schema(answer)}},
+        }
+        if answer.etag:
+            success["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Strong tag of this state."}}
+        bodies: dict[str, Any] = {str(answer.status): success}
+        if answer.etag and self.method == "GET":
+            bodies["304"] = {"description": "What you hold is still the present state."}
+        by_status: dict[int, list[str]] = defaultdict(list)
+        for code in dict.fromkeys(self._codes()):
+            by_status[CODES[code].status].append(code)
+        bodies.update((str(status), self._refusal(codes)) for status, codes in sorted(by_status.items()))
+        return bodies
+
+    def _success_schema(self, answer: Answer) -> dict[str, Any]:
+        form = answer.form
+        schema: dict[str, Any] = {} if form is None else form if isinstance(form, dict) else self._ref(form)
+        if answer.many:
+            return {"type": "array", "items": schema}
+        if not answer.paged:
+            return schema
+        metas = [self._component("PageMeta", _PAGE_META).ref, self._component("CursorMeta", _CURSOR_META).ref]
+        return {
+            "type": "object",
+            "required": ["data", "meta"],
+            "properties": {"data": {"type": "array", "items": schema}, "meta": {"oneOf": metas}},
+            "additionalProperties": False,
+        }
+
+    def _codes(self) -> Iterable[str]:
+        yield from _ALWAYS
+        if self._scopes() != (PUBLIC,):
+            yield from _AUTHENTICATION
+            if self._scopes() != (MEMBER,):
+                yield "PERM_DENIED"
+            if self.method != "GET":
+                yield "PERM_CSRF"
+        if "{" in self.path:
+            yield "RES_NOT_FOUND"
+        if self.view.parameters.get(self.view.action) or self.method != "GET":
+            yield "VAL_INVALID"
+        if self.method != "GET":
+            yield from _UNREADABLE_BODY
+            yield "VAL_UNKNOWN_FIELD"
+            yield "VAL_NOT_SUPPORTED"
+        if self._takes_key():
+            yield from ("RES_IDEMPOTENCY_KEY_REUSED", "RES_IN_PROGRESS")
+        if self._is_conditional():
+            yield "RES_PRECONDITION_FAILED"
+        yield from self.view.refusals.get(self.view.action, ())
+
+    def _refusal(self, codes: list[str]) -> dict[str, Any]:
+        error = self._component("Error", _ERROR).ref
+        narrowed = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
+        refusal: dict[str, Any] = {
+            "description": "\n".join(f"- `{code}`: {CODES[code].meaning}" for code in codes),
+            "content": {"application/json": {"schema": {"allOf": [error, narrowed]}}},
+        }
+        if CODES[codes[0]].status == 401:
+            refusal["headers"] = {"WWW-Authenticate": {"schema": {"const": "Bearer"}}}
+        return refusal
+
+    def _answer(self) -> Answer:
+        answer: Answer = self.view.answers[self.view.action]
+        return answer
+
+    def _takes_key(self) -> bool:
+        return self.method == "POST" and self._scopes() != (PUBLIC,)
+
+    def _is_conditional(self) -> bool:
+        return self.view.action in self.view.conditional
+
+    def _ref(self, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        component = self.resolve_serializer(form, "response")
+        return dict(component.ref) if component else {"type": "object"}
+
+    def _component(self, name: str, schema: dict[str, Any], kind: Any = ResolvedComponent.SCHEMA) -> ResolvedComponent:
+        component = ResolvedComponent(name=name, type=kind, object=name, schema=schema)
+        self.registry.register_on_missing(component)
+        return component
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return False
+
+
+def _header(name: str, description: str, schema: dict[str, Any]) -> OpenApiParameter:
+    return OpenApiParameter(name, {"type": "string", **schema}, OpenApiParameter.HEADER, description=description)
+
+
+@lru_cache(maxsize=4)
+def openapi(urlconf: str) -> dict[str, Any]:
+    """The document for a URL conf; made once in a process, because what it is made from is code."""
+    document: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(request=None, public=True)
+    return document

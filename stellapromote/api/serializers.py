@@ -1,0 +1,88 @@
+"""What bodies look like: `Body` for what the API takes, `Resource` for what it answers (documentation only).
+
+Attributes are written in snake_case and stand on the wire in camelCase; validated data comes back in snake_case, ready to
+be an action's keyword arguments. A Body says shape and bounds only: it has no context, no instance and no database, so
+one instance serves all requests of a process. Rules that need to look something up belong to actions.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import cached_property
+from rest_framework import serializers
+
+from stellapromote.errors import FieldError
+
+
+def camel(name: str) -> str:
+    """`order_index` → `orderIndex`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+class _OnTheWire(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, field in super().get_fields().items():
+            wire = camel(name)
+            if wire != name and field.source is None:
+                field.source = name
+            fields[wire] = field
+        return fields
+
+
+class Resource(_OnTheWire):
+    """The documented form of an answer. Nothing is rendered through it: presenters make plain dicts (architecture.md)."""
+
+
+class Body(_OnTheWire):
+    """A request body or an object inside one. Unknown names are refused, wherever they stand."""
+
+    default_error_messages = {"invalid": "This must be a JSON object."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError(self.error_messages["invalid"], code="invalid")
+        unknown = [name for name in data if name not in self._taken]
+        if not unknown:
+            return super().to_internal_value(data)
+        errors: dict[str, Any] = {
+            str(name)[:100]: [serializers.ErrorDetail("This field is not known here.", code="unknown_field")]
+            for name in unknown[:20]
+        }
+        try:
+            super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if isinstance(error.detail, dict):
+                errors.update(error.detail)
+        raise serializers.ValidationError(errors)
+
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        return frozenset(name for name, field in self.fields.items() if not field.read_only)
+
+
+class NoBody(Body):
+    """For calls that take no body: nothing, or an empty object."""
+
+
+_bodies: dict[tuple[type[Body], bool], Body] = {}
+
+
+def shared(body: type[Body], *, partial: bool) -> Body:
+    """The one instance of a body that all requests of this process use."""
+    key = (body, partial)
+    instance = _bodies.get(key)
+    if instance is None:
+        instance = _bodies[key] = body(partial=partial)
+        instance.fields  # noqa: B018 - bound now, before two threads do it at once
+    return instance
+
+
+def changed_read_only(given: Mapping[str, Any], stored: Mapping[str, Any]) -> list[FieldError]:
+    """Read-only fields that were sent with another value than the stored one (api.md, writes)."""
+    return [
+        FieldError(name, "This field is read-only: leave it out, or send the stored value.", "read_only")
+        for name, value in given.items()
+        if name not in stored or stored[name] != value
+    ]

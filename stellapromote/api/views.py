@@ -1,0 +1,405 @@
+"""The base of every endpoint. A viewset declares; what is declared is checked, enforced in the order of api.md, and documented.
+
+Order of checks: 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 413/415/406 · 400 not JSON · 403 scope · 404 object ·
+400 fields and parameters · idempotency · 412 and what follows in the action. How to declare: docs/api-conventions.md.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, NoReturn
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import SCOPES
+from stellapromote.api import idempotency
+from stellapromote.api.authentication import NotAuthenticated, SessionAuthentication, TokenAuthentication, note_use
+from stellapromote.api.declarations import MEMBER, PUBLIC, Answer, Scopes
+from stellapromote.api.etag import IfMatch, not_modified
+from stellapromote.api.exceptions import MethodNotAllowed, error_response, exception_handler, field_errors, invalid
+from stellapromote.api.pagination import QuerySetSource, RowSource, read_page
+from stellapromote.api.parameters import Parameter, Parameters
+from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, StrictJsonParser, parse_json, read_body
+from stellapromote.api.rendering import MEDIA_TYPE, ApiResponse, JsonRenderer
+from stellapromote.api.schema import AutoSchema
+from stellapromote.api.serializers import Body, NoBody, changed_read_only, shared
+from stellapromote.errors import CODES, FieldError, Invalid, ProductError, Refused
+from stellapromote.transactions import transactional
+
+_AUTHENTICATIONS = (TokenAuthentication(), SessionAuthentication())
+_PARSERS = (StrictJsonParser(),)
+_WRITES = frozenset({"post", "put", "patch", "delete"})
+_STANDARD_ACTIONS = {"list": "get", "create": "post", "retrieve": "get", "update": "put", "destroy": "delete"}
+
+
+class ApiRequest(Request):
+    """DRF's request with the caller. `user` is fetched only when it is looked at; actions take `actor`."""
+
+    actor: Actor
+    method: str
+    used_token: tuple[UUID, datetime] | None = None
+
+    def __init__(self, http: HttpRequest) -> None:
+        super().__init__(http, parsers=_PARSERS, authenticators=_AUTHENTICATIONS, negotiator=_NEGOTIATOR)
+        # Set here because DRF looks every other attribute up by failing first.
+        self.method = http.method or ""
+        self.META = http.META
+        self.path = http.path
+        self.request_id = getattr(http, "request_id", None)
+        self.client_address = getattr(http, "client_address", None)
+
+
+class _JsonOnly:
+    """DRF's tools ask for a negotiator; there is one parser and one renderer."""
+
+    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+_NEGOTIATOR: Any = _JsonOnly()
+
+
+class ApiView(APIView):
+    """An endpoint whose handlers are `get`, `post`, `put`, `patch` and `delete`. Most endpoints are an ApiViewSet."""
+
+    #: Per action: a scope, several of which any one is enough, MEMBER, or PUBLIC.
+    scopes: ClassVar[Mapping[str, Scopes]] = {}
+    #: Per action that takes a body (every POST, PUT and PATCH).
+    bodies: ClassVar[Mapping[str, type[Body]]] = {}
+    #: Per action: its query parameters; `PAGING` and filters for a list.
+    parameters: ClassVar[Mapping[str, Sequence[Parameter]]] = {}
+    #: Per action: its success answer.
+    answers: ClassVar[Mapping[str, Answer]] = {}
+    #: Per action: codes of refusals that it gives beyond those every call can give.
+    refusals: ClassVar[Mapping[str, Iterable[str]]] = {}
+    #: Actions that hand `self.if_match` to their action function.
+    conditional: ClassVar[frozenset[str]] = frozenset({"update", "destroy", "put", "patch", "delete"})
+    #: Largest request body in bytes.
+    body_limit: ClassVar[int] = MAX_BODY
+    #: Heading in the documentation.
+    tag: ClassVar[str] = ""
+
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    parser_classes = (StrictJsonParser,)
+    renderer_classes = (JsonRenderer,)
+    permission_classes = ()
+    throttle_classes = ()
+    schema = AutoSchema()
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+
+    action: str
+    request: ApiRequest
+    #: Validated body in snake_case; only the given fields when it is a PUT or PATCH.
+    body: dict[str, Any]
+    #: Given query parameters in snake_case.
+    query: dict[str, Any]
+    #: The condition of a write, or None; an action in `conditional` must check it.
+    if_match: IfMatch | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._parameters = {action: Parameters(listed) for action, listed in cls.parameters.items()}
+        for action, verbs in cls.declared_actions().items():
+            cls._check_declaration(action, verbs)
+
+    _parameters: ClassVar[dict[str, Parameters]] = {}
+
+    @classmethod
+    def declared_actions(cls) -> dict[str, frozenset[str]]:
+        """Every handler of the class with the HTTP methods it may serve."""
+        return {
+            method: frozenset({method}) for method in cls.http_method_names if method != "head" and hasattr(cls, method)
+        }
+
+    @classmethod
+    def _check_declaration(cls, action: str, verbs: frozenset[str]) -> None:
+        def refuse(what: str) -> NoReturn:
+            raise ImproperlyConfigured(
+                f"{cls.__module__}.{cls.__qualname__}.{action} {what} (docs/api-conventions.md)."
+            )
+
+        scopes = cls.scopes.get(action)
+        if scopes is None:
+            refuse("declares no scope")
+        for scope in scopes if isinstance(scopes, tuple) else (scopes,):
+            if scope not in SCOPES and scope not in (PUBLIC, MEMBER):
+                refuse(f"declares the unknown scope {scope!r}")
+        if verbs & {"post", "put", "patch"} and action not in cls.bodies:
+            refuse("declares no body: give its class, or NoBody")
+        if action not in cls.answers:
+            refuse("declares no answer")
+        for code in cls.refusals.get(action, ()):
+            if code not in CODES:
+                refuse(f"declares the unknown code {code!r}")
+
+    def resource(self) -> dict[str, Any]:
+        """The resource that the path names, as GET answers it; Http404 if it is not there for the caller.
+
+        Called only before a 400 (404 comes first) and to judge read-only fields of a PUT or PATCH: a valid call pays
+        nothing for it, because actions look their object up under its lock anyway.
+        """
+        if self.kwargs:
+            raise ImproperlyConfigured(f"{type(self).__qualname__} has path parameters and must define resource().")
+        return {}
+
+    def page(
+        self,
+        rows: RowSource | QuerySet[Any, Any],
+        *,
+        present: Callable[[Any], Any] | None = None,
+        order: tuple[str, ...] = ("-created_at", "-id"),
+    ) -> ApiResponse:
+        """The answer of a list: the page that the query asks for, each row through `present`."""
+        source = QuerySetSource(rows, order) if isinstance(rows, QuerySet) else rows
+        page = read_page(
+            source,
+            query=self.query,
+            path=self.request.path,
+            tenant=self.request.actor.tenant_id,
+            filters=dict(self.request._request.GET.lists()),
+        )
+        data = page.rows if present is None else [present(row) for row in page.rows]
+        return ApiResponse({"data": data, "meta": page.meta})
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
+        self.action = (request.method or "").lower().replace("head", "get")
+        return ApiRequest(request)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        response: HttpResponseBase
+        try:
+            response = self._answer(self.request)
+        except Exception as error:
+            response = exception_handler(error, {"view": self, "request": self.request})
+        if self.request.used_token is not None:
+            response._resource_closers.append(partial(note_use, *self.request.used_token))  # type: ignore[attr-defined]
+        return response
+
+    def _answer(self, request: ApiRequest) -> HttpResponseBase:
+        method = request.method.lower()
+        handler = getattr(self, method, None) if method in self.http_method_names else None
+        if handler is None:
+            raise MethodNotAllowed(self.allowed_methods)
+        scopes = self.scopes[self.action]
+        if scopes != PUBLIC:
+            self._authenticate(request)
+        raw = self._read(request, method)
+        data, problems = parse_json(raw) if raw else ({}, [])
+        if scopes not in (PUBLIC, MEMBER):
+            _require(request.actor, scopes)
+        self._validate(request, method, data, problems)
+        perform = partial(handler, request, *self.args, **self.kwargs)
+        if method not in _WRITES:
+            response = perform()
+            etag = response.headers.get("ETag")
+            if etag is not None and not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
+                return _unchanged(response, etag)
+            return response
+        return self._write(request, method, raw, perform)
+
+    def _authenticate(self, request: ApiRequest) -> None:
+        for authentication in _AUTHENTICATIONS:
+            found = authentication.authenticate(request)
+            if found is not None:
+                request.user, request.auth = found
+                request.actor = found[1]
+                request._request.actor = found[1]  # type: ignore[attr-defined]
+                return
+        raise NotAuthenticated()
+
+    def _read(self, request: ApiRequest, method: str) -> bytes:
+        """The raw body after its size, its media type and Accept were looked at."""
+        meta = request.META
+        raw = b""
+        if method in _WRITES:
+            announced = meta.get("CONTENT_LENGTH") or "0"
+            if announced.isdigit() and int(announced) > self.body_limit:
+                raise BodyTooLarge(
+                    f"This call takes at most {self.body_limit} bytes.", details={"limit": self.body_limit}
+                )
+            if announced != "0" or "HTTP_TRANSFER_ENCODING" in meta:
+                _check_media_type(meta.get("CONTENT_TYPE", ""))
+                raw = read_body(request._request, self.body_limit)
+        accept = meta.get("HTTP_ACCEPT")
+        if accept is not None:
+            _check_accept(accept, self.answers[self.action].media_type)
+        return raw
+
+    def _validate(self, request: ApiRequest, method: str, data: Any, problems: list[FieldError]) -> None:
+        """Sets body, query and if_match. Before it refuses it makes sure that what the path names is there."""
+        try:
+            self.query = self._read_query(request)
+            if method in _WRITES:
+                self.if_match = self._read_condition(request)
+                self.body = self._read_fields(method, data, problems)
+        except Invalid:
+            if self.kwargs:
+                self.resource()
+            raise
+
+    def _read_query(self, request: ApiRequest) -> dict[str, Any]:
+        if not request.META.get("QUERY_STRING"):
+            return {}
+        values, problems = self._parameters.get(self.action, _NO_PARAMETERS).read(request._request.GET)
+        if problems:
+            raise invalid(problems)
+        return values
+
+    def _read_condition(self, request: ApiRequest) -> IfMatch | None:
+        header = request.META.get("HTTP_IF_MATCH")
+        if header is None:
+            return None
+        if self.action not in self.conditional:
+            message = "This call takes no If-Match: leave the header out."
+            raise Invalid(message, code="VAL_NOT_SUPPORTED", fields=[FieldError("If-Match", message, "not_supported")])
+        return IfMatch(header)
+
+    def _read_fields(self, method: str, data: Any, problems: list[FieldError]) -> dict[str, Any]:
+        if problems:
+            raise invalid(problems)
+        partly = method in ("put", "patch")
+        body = shared(self.bodies.get(self.action, NoBody), partial=partly)
+        if partly and isinstance(data, dict):
+            data = self._without_read_only(body, data)
+        try:
+            values: dict[str, Any] = body.run_validation(data)
+        except serializers.ValidationError as error:
+            raise invalid(list(field_errors(error.detail))) from None
+        return values
+
+    def _without_read_only(self, body: Body, data: dict[str, Any]) -> dict[str, Any]:
+        form = self.answers[self.action].form
+        if not (isinstance(form, type) and issubclass(form, serializers.Serializer)):
+            return data
+        given = {name: value for name, value in data.items() if name not in body.fields and name in form().fields}
+        if not given:
+            return data
+        stored, _ = parse_json(ApiResponse(self.resource()).content)
+        changed = changed_read_only(given, stored)
+        if changed:
+            raise invalid(changed)
+        return {name: value for name, value in data.items() if name not in given}
+
+    def _write(
+        self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
+    ) -> HttpResponseBase:
+        if self.if_match is not None:
+            perform = partial(self._under_condition, partial(self._perform_or_refuse, perform), self.if_match)
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        if key is None or method != "post" or self.scopes[self.action] == PUBLIC:
+            return perform()
+        call = idempotency.Call(
+            actor=request.actor,
+            method=request.method,
+            path=request.path,
+            query=request.META.get("QUERY_STRING", ""),
+            key=idempotency.checked_key(key),
+            body=raw,
+        )
+        return idempotency.once(call, partial(self._perform_or_refuse, perform))
+
+    def _perform_or_refuse(self, perform: Callable[[], HttpResponseBase]) -> ApiResponse:
+        """A refusal that changed state becomes an answer here, so that the change and the answer are committed."""
+        try:
+            return perform()  # type: ignore[return-value]
+        except ProductError as refusal:
+            if not refusal.changed_state:
+                raise
+            return error_response(refusal, self.request)
+
+    @staticmethod
+    @transactional
+    def _under_condition(perform: Callable[[], HttpResponseBase], condition: IfMatch) -> HttpResponseBase:
+        """In a transaction, so that a handler which forgot the condition leaves nothing behind."""
+        response = perform()
+        if not condition.checked and response.status_code < 400:
+            raise AssertionError("the action is declared conditional and did not check if_match")
+        return response
+
+
+class ApiViewSet(ViewSetMixin, ApiView):
+    """A resource with `list`, `create`, `retrieve`, `update` (PUT and PATCH), `destroy` and `@action` methods.
+
+    Register it with an ApiRouter (routers.py).
+    """
+
+    lookup_value_converter = "uuid"
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
+        self.action = self.action_map.get((request.method or "").lower(), "")
+        return ApiRequest(request)
+
+    @classmethod
+    def declared_actions(cls) -> dict[str, frozenset[str]]:
+        found = {name: frozenset({verb}) for name, verb in _STANDARD_ACTIONS.items() if hasattr(cls, name)}
+        for action in cls.get_extra_actions():
+            # One path may have a handler for each verb: `@gates.mapping.delete`.
+            for verb, name in action.mapping.items():
+                found[name] = found.get(name, frozenset()) | {verb}
+        return found
+
+    @classmethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:  # type: ignore[override]
+        for verb, action in (actions or {}).items():
+            cls._check_declaration(action, frozenset({verb}))
+        if initkwargs.get("detail") and cls.resource is ApiView.resource:
+            raise ImproperlyConfigured(f"{cls.__qualname__} has detail routes and must define resource().")
+        return super().as_view(actions, **initkwargs)
+
+
+class UnknownPath(ApiView):
+    """Last in the URL conf: whatever the API does not know, with any method and without credentials."""
+
+    schema = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return exception_handler(Http404(), {"view": self, "request": request})
+
+
+_NO_PARAMETERS = Parameters(())
+
+
+def _require(actor: Actor, scopes: Scopes) -> None:
+    if isinstance(scopes, str):
+        actor.require(scopes)
+    elif not any(actor.has(scope) for scope in scopes):
+        named = " or ".join(scopes)
+        raise Refused(
+            f"This needs one of the rights {named}. Ask an administrator of the tenant for a role that has one.",
+            details={"scopes": list(scopes)},
+        )
+
+
+def _check_media_type(header: str) -> None:
+    kind, _, parameters = header.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if kind.strip().lower() != MEDIA_TYPE or charset not in ("", "utf-8"):
+        raise Invalid(code="VAL_UNSUPPORTED_MEDIA_TYPE")
+
+
+def _check_accept(header: str, media_type: str) -> None:
+    if "*/*" in header or media_type in header:
+        return
+    family = media_type.partition("/")[0] + "/*"
+    if family not in header and header.strip():
+        raise Invalid(code="VAL_NOT_ACCEPTABLE")
+
+
+def _unchanged(response: ApiResponse, etag: str) -> ApiResponse:
+    unchanged = ApiResponse(b"", status=304, etag=etag)
+    del unchanged.headers["Content-Type"]
+    return unchanged

@@ -1,0 +1,43 @@
+"""Every address, put together. Apps bring their own lists; what nobody knows under /api/ is the API's 404."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+
+from stellapromote.api.docs import DocsView, SchemaView
+from stellapromote.api.exceptions import outside_of_views
+from stellapromote.api.views import UnknownPath
+from stellapromote.web.middleware import is_api
+from stellapromote.web.views import errors as pages
+
+# Each app adds its router here: path("", include("environments.api.urls")).
+api_v1 = [
+    path("schema", SchemaView.as_view(), name="api-schema"),
+]
+
+urlpatterns = [
+    path("", include("stellapromote.web.urls")),
+    path("", include("stellapromote.identity.sign_in_urls")),
+    path("api/v1/", include(api_v1)),
+    path("api/docs", DocsView.as_view(), name="api-docs"),
+    re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),
+]
+
+
+def _by_path(code: str, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Django's error hooks serve pages and API alike: each gets its own kind of answer."""
+
+    def handler(request: HttpRequest, exception: Exception) -> HttpResponse:
+        return outside_of_views(request, code) if is_api(request) else page(request, exception)
+
+    return handler
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return outside_of_views(request, "SYS_INTERNAL") if is_api(request) else pages.server_error(request)
+
+
+handler400 = _by_path("VAL_INVALID", pages.bad_request)
+handler403 = _by_path("PERM_DENIED", pages.permission_denied)
+handler404 = _by_path("RES_NOT_FOUND", pages.page_not_found)
