@@ -1,0 +1,89 @@
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Membership, User
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.errors import FieldError, Invalid
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_person
+from stellapromote.transactions import transactional
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMember:
+    """`is_new_person`: the account was made now. `password_set`: the given password is theirs now."""
+
+    user: User
+    membership: Membership
+    is_new_person: bool
+    is_new_member: bool
+    password_set: bool
+
+
+@transactional
+def add_member(
+    *, by: Actor, clock: Clock, username: str, display_name: str = "", password: str | None = None, reason: str = ""
+) -> AddedMember:
+    """Make a person a member of the actor's tenant; they hold no role yet. Again for a member: nothing changes.
+
+    Only a command makes accounts: a new one has no password unless one is given, and its person sets it by a one-time
+    link. A password given for somebody who has one already is ignored: it is theirs.
+    Raises Refused (403), Invalid (400) for an unknown person, a bad name or a password that is too weak.
+    """
+    rules.check_manages_members(by)
+    rules.checked_username(username)
+    reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    display_name = rules.checked_line("display_name", display_name or username, longest=rules.LONGEST_NAME)
+    user = lock_person(username)
+    is_new_person = user is None
+    at = clock.now()
+    if user is None:
+        user = _create_person(by, username, display_name, at)
+    if user.pk == by.user_id:
+        raise rules.OwnRights()
+    password_set = password is not None and not user.has_usable_password() and by.auth_method == "command"
+    if password_set:
+        _set_password(user, password or "")
+    membership = Membership.objects.filter(tenant_id=by.tenant_id, user=user, ended_at=None).first()
+    is_new_member = membership is None
+    if membership is None:
+        membership = Membership.objects.create(
+            tenant_id=by.tenant_id, user=user, granted_at=at, granted_by_id=by.user_id, reason=reason
+        )
+        record(
+            by=by,
+            at=at,
+            action="member.added",
+            resource="member",
+            resource_id=user.id,
+            after={"username": user.username, "displayName": user.display_name, "reason": reason},
+            metadata={"isNewPerson": is_new_person},
+        )
+    return AddedMember(user, membership, is_new_person, is_new_member, password_set)
+
+
+def _create_person(by: Actor, username: str, display_name: str, at: datetime) -> User:
+    if by.auth_method != "command":
+        raise rules.wrong("username", "Nobody has this username. New accounts are made on the server.", "unknown")
+    user = User(username=username, display_name=display_name, kind=User.Kind.PERSON, date_joined=at)
+    user.set_unusable_password()
+    # Two commands at one instant: the second waits here for the first and then finds its row.
+    User.objects.bulk_create([user], ignore_conflicts=True)
+    person = lock_person(username)
+    assert person is not None
+    return person
+
+
+def _set_password(user: User, password: str) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        message = " ".join(error.messages)
+        raise Invalid(message, fields=[FieldError("password", message, "password")]) from error
+    user.set_password(password)
+    user.save(update_fields=["password"])

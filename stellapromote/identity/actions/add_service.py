@@ -1,0 +1,68 @@
+from collections.abc import Collection, Iterable
+
+from django.contrib.auth.hashers import make_password
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import ServiceAccount, ServiceOwner, User
+from stellapromote.accounts.scopes import SCOPES
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.errors import Conflict
+from stellapromote.identity import rules
+from stellapromote.transactions import transactional
+
+
+class ServiceExists(Conflict):
+    code = "RES_DUPLICATE"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a service {name} already.", details={"name": name})
+
+
+@transactional
+def add_service(
+    *, by: Actor, clock: Clock, name: str, owners: Collection[str], scopes: Iterable[str]
+) -> ServiceAccount:
+    """A service of the actor's tenant, owned by the members with these usernames.
+
+    What it does counts as done by its owners (domain.md §5). It never votes or overrides, so those scopes are refused.
+    Raises Refused (403), Invalid (400), ServiceExists (409).
+    """
+    rules.check_manages_members(by)
+    assert by.tenant_id is not None
+    rules.checked_slug("name", name)
+    allowed = SCOPES.keys() - rules.NEVER_FOR_SERVICES
+    chosen = rules.checked_scopes(scopes, allowed, "services never vote, confirm or override.")
+    people = _members(by, owners)
+    at = clock.now()
+    user, is_new = User.objects.get_or_create(
+        username=f"{by.tenant_slug}.{name}",
+        defaults={"display_name": name, "kind": User.Kind.SERVICE, "date_joined": at, "password": make_password(None)},
+    )
+    if not is_new:
+        raise ServiceExists(name)
+    service = ServiceAccount.objects.create(tenant_id=by.tenant_id, user=user, name=name, scopes=chosen, created_at=at)
+    ServiceOwner.objects.bulk_create(
+        [ServiceOwner(service=service, owner=person, granted_at=at, granted_by_id=by.user_id) for person in people]
+    )
+    record(
+        by=by,
+        at=at,
+        action="service.created",
+        resource="service",
+        resource_id=service.id,
+        after={"name": name, "scopes": chosen, "owners": [person.username for person in people]},
+    )
+    return service
+
+
+def _members(by: Actor, usernames: Collection[str]) -> list[User]:
+    if not usernames:
+        raise rules.wrong("owners", "A service has at least one owner.", "required")
+    people = User.objects.filter(
+        username__in=set(usernames), memberships__tenant_id=by.tenant_id, memberships__ended_at=None
+    ).order_by("username")
+    missing = sorted(set(usernames) - {person.username for person in people})
+    if missing:
+        raise rules.wrong("owners", f"Not a member of this tenant: {', '.join(missing)}.", "unknown")
+    return list(people)

@@ -1,0 +1,41 @@
+from uuid import UUID
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.transactions import transactional
+
+
+@transactional
+def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") -> None:
+    """End the person's membership with all their roles and teams in the tenant, and revoke their tokens there.
+
+    Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
+    """
+    rules.check_manages_members(by, user_id)
+    reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    membership = lock_membership(by.tenant_id, user_id)
+    at = max(clock.now(), membership.granted_at)
+    live = {"tenant_id": by.tenant_id, "user_id": user_id, "ended_at": None}
+    roles = list(RoleGrant.objects.filter(**live).order_by("role").values_list("role", flat=True))
+    teams = list(TeamGrant.objects.filter(**live).order_by("team__slug").values_list("team__slug", flat=True))
+    ended = {"ended_at": at, "ended_by_id": by.user_id}
+    RoleGrant.objects.filter(**live).update(**ended)
+    TeamGrant.objects.filter(**live).update(**ended)
+    membership.ended_at, membership.ended_by_id = at, by.user_id
+    membership.save(update_fields=["ended_at", "ended_by"])
+    tokens = ApiToken.objects.filter(tenant_id=by.tenant_id, user_id=user_id, revoked_at=None)
+    revoked = tokens.update(revoked_at=at, revoked_by_id=by.user_id)
+    record(
+        by=by,
+        at=at,
+        action="member.ended",
+        resource="member",
+        resource_id=user_id,
+        before={"username": membership.user.username, "roles": roles, "teams": teams},
+        after={"reason": reason},
+        metadata={"revokedTokens": revoked},
+    )

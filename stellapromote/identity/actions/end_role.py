@@ -1,0 +1,34 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import RoleGrant
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.transactions import transactional
+
+
+@transactional
+def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str = "") -> RoleGrant:
+    """Take a role from a member from now on. Raises Refused (403), Invalid (400), Http404 when they do not hold it."""
+    rules.check_manages_members(by, user_id)
+    reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    membership = lock_membership(by.tenant_id, user_id)
+    grant = RoleGrant.objects.filter(tenant_id=by.tenant_id, user_id=user_id, role=role, ended_at=None).first()
+    if grant is None:
+        raise Http404("They do not hold this role.")
+    grant.ended_at, grant.ended_by_id = max(clock.now(), grant.granted_at), by.user_id
+    grant.save(update_fields=["ended_at", "ended_by"])
+    record(
+        by=by,
+        at=grant.ended_at,
+        action="role.ended",
+        resource="member",
+        resource_id=user_id,
+        before={"username": membership.user.username, "role": role},
+        after={"reason": reason},
+    )
+    return grant

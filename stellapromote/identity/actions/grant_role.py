@@ -1,0 +1,38 @@
+from uuid import UUID
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import RoleGrant
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.transactions import transactional
+
+
+@transactional
+def grant_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str = "") -> RoleGrant:
+    """Give a member a role from now on. Who holds it already keeps the grant they have.
+
+    A role gained after a promotion was requested does not count for it (domain.md §5).
+    Raises Refused (403), Invalid (400), Http404.
+    """
+    rules.check_manages_members(by, user_id)
+    rules.checked_role(role)
+    reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    membership = lock_membership(by.tenant_id, user_id)
+    grant = RoleGrant.objects.filter(tenant_id=by.tenant_id, user_id=user_id, role=role, ended_at=None).first()
+    if grant is not None:
+        return grant
+    at = clock.now()
+    grant = RoleGrant.objects.create(
+        tenant_id=by.tenant_id, user_id=user_id, role=role, granted_at=at, granted_by_id=by.user_id, reason=reason
+    )
+    record(
+        by=by,
+        at=at,
+        action="role.granted",
+        resource="member",
+        resource_id=user_id,
+        after={"username": membership.user.username, "role": role, "reason": reason},
+    )
+    return grant

@@ -1,0 +1,42 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Team, TeamGrant
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.transactions import transactional
+
+
+@transactional
+def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str = "") -> TeamGrant:
+    """Put a member into the team with this slug from now on. Who is in it already keeps the grant they have.
+
+    A team gained after a promotion was requested does not count for it (domain.md §5).
+    Raises Refused (403), Invalid (400), Http404.
+    """
+    rules.check_manages_members(by, user_id)
+    reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    membership = lock_membership(by.tenant_id, user_id)
+    found = Team.objects.filter(tenant_id=by.tenant_id, slug=team).first()
+    if found is None:
+        raise Http404("No such team.")
+    grant = TeamGrant.objects.filter(team=found, user_id=user_id, ended_at=None).first()
+    if grant is not None:
+        return grant
+    at = clock.now()
+    grant = TeamGrant.objects.create(
+        tenant_id=by.tenant_id, user_id=user_id, team=found, granted_at=at, granted_by_id=by.user_id, reason=reason
+    )
+    record(
+        by=by,
+        at=at,
+        action="team.granted",
+        resource="member",
+        resource_id=user_id,
+        after={"username": membership.user.username, "team": team, "reason": reason},
+    )
+    return grant

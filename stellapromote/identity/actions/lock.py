@@ -1,0 +1,19 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from stellapromote.accounts.models import Membership, User
+
+
+def lock_membership(tenant_id: UUID | None, user_id: UUID) -> Membership:
+    """The person's live membership, locked: their roles and teams in the tenant change one at a time. Http404."""
+    memberships = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    membership = memberships.filter(tenant_id=tenant_id, user_id=user_id, ended_at=None).first()
+    if membership is None:
+        raise Http404("Nobody of this tenant.")
+    return membership
+
+
+def lock_person(username: str) -> User | None:
+    """The account, locked against a second membership at the same instant; None if nobody has this username."""
+    return User.objects.select_for_update(no_key=True).filter(username=username, kind=User.Kind.PERSON).first()

@@ -1,0 +1,133 @@
+"""Who may change whose rights, and what names, scopes and lives are allowed (product.md, Roles; domain.md §5)."""
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models.tenant import SLUG_PATTERN
+from stellapromote.accounts.models.token import LONGEST_LIFE
+from stellapromote.accounts.models.user import PERSON_USERNAME_PATTERN
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, ROLES, SCOPES, TENANT_ADMIN
+from stellapromote.errors import FieldError, Invalid, Refused
+from stellapromote.plain_text import problem_in_line
+
+LONGEST_REASON = 500
+LONGEST_NAME = 200
+LONGEST_TOKEN_NAME = 100
+NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
+SLUG_HELP = "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
+USERNAME_HELP = "Use 1 to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter or digit."
+
+
+class OwnRights(Refused):
+    """Nobody changes their own roles, teams or membership (domain.md §5)."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody changes their own roles, teams or membership: ask another administrator.")
+
+
+class OnlyOnTheServer(Refused):
+    """Tenants and new accounts are made by who runs the installation, with a command (product.md, Roles)."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} by a command on the server: ask whoever runs this installation.")
+
+
+class NotYourToken(Refused):
+    """Tokens are personal; those of a service belong to its owners."""
+
+
+def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
+    """The actor may change memberships, roles and teams of the tenant, and this person is somebody else."""
+    by.require(TENANT_ADMIN)
+    if user_id is not None and user_id == by.user_id:
+        raise OwnRights()
+
+
+def can_manage_member(by: Actor, user_id: UUID) -> bool:
+    try:
+        check_manages_members(by, user_id)
+    except Refused:
+        return False
+    return True
+
+
+def check_on_the_server(by: Actor, what: str) -> None:
+    if by.auth_method != "command":
+        raise OnlyOnTheServer(what)
+
+
+def check_may_issue_token(by: Actor, owner_id: UUID, service_owners: Collection[UUID] | None) -> None:
+    """People issue their own tokens, signed in; owners and administrators those of a service; the server any."""
+    if by.auth_method == "command":
+        return
+    if by.auth_method != "session":
+        raise NotYourToken("A token cannot issue another one: sign in on the web pages.")
+    if service_owners is None:
+        if by.user_id != owner_id:
+            raise NotYourToken("Tokens are personal: only the person they act for can issue them.")
+    elif by.user_id not in service_owners and not by.has(TENANT_ADMIN):
+        raise NotYourToken("Tokens of a service are issued by its owners or an administrator of the tenant.")
+
+
+def check_may_revoke_token(by: Actor, owner_id: UUID, service_owners: Collection[UUID] | None) -> None:
+    """Whose token it is, who owns its service, and every administrator of the tenant may end it."""
+    if by.has(TENANT_ADMIN) or by.user_id == owner_id or by.user_id in (service_owners or ()):
+        return
+    raise NotYourToken("This token is not yours: ask its owner or an administrator of the tenant to revoke it.")
+
+
+def checked_line(field: str, text: str, *, longest: int, required: bool = True) -> str:
+    """The text without blanks around it. Invalid when it is missing, too long or holds control or bidi characters."""
+    text = text.strip()
+    if required and not text:
+        raise wrong(field, "This must not be empty.", "blank")
+    if len(text) > longest:
+        raise wrong(field, f"This must be at most {longest} characters.", "max_length")
+    if problem := problem_in_line(text):
+        raise wrong(field, problem, "characters")
+    return text
+
+
+def checked_slug(field: str, text: str) -> str:
+    if not re.fullmatch(SLUG_PATTERN, text):
+        raise wrong(field, SLUG_HELP, "slug")
+    return text
+
+
+def checked_username(text: str) -> str:
+    if not re.fullmatch(PERSON_USERNAME_PATTERN, text):
+        raise wrong("username", USERNAME_HELP, "username")
+    return text
+
+
+def checked_role(role: str) -> str:
+    if role not in ROLES:
+        raise wrong("role", f"{role!r} is no role. Roles: {', '.join(ROLES)}.", "role")
+    return role
+
+
+def checked_scopes(scopes: Iterable[str], allowed: Collection[str], why: str) -> list[str]:
+    """The scopes, each once and in order. Invalid when there is none, an unknown one, or one that is not allowed."""
+    chosen = sorted(set(scopes))
+    if not chosen:
+        raise wrong("scopes", "Choose at least one scope.", "required")
+    for scope in chosen:
+        if scope not in SCOPES:
+            raise wrong("scopes", f"{scope!r} is no scope. Scopes: {', '.join(SCOPES)}.", "unknown")
+        if scope not in allowed:
+            raise wrong("scopes", f"{scope}: {why}", "not_allowed")
+    return chosen
+
+
+def checked_life(life: timedelta) -> timedelta:
+    """Between one day and 366 (api.md, tokens)."""
+    if not timedelta(days=1) <= life <= LONGEST_LIFE:
+        raise wrong("expires_days", f"A token lives 1 to {LONGEST_LIFE.days} days.", "range")
+    return life
+
+
+def wrong(field: str, message: str, code: str) -> Invalid:
+    return Invalid(message, fields=[FieldError(field, message, code)])

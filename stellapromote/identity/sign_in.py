@@ -1,0 +1,158 @@
+"""Signing in with username and password, through django-allauth: throttled, audited, silent about which accounts exist.
+
+OIDC and second factors are configuration of allauth later; they end in the same adapter.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.forms import LoginForm
+from allauth.account.views import LoginView
+from django import forms
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core import signing
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.validators import MaxLengthValidator
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from stellapromote.accounts.models import User
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity import sign_in_records, throttle
+from stellapromote.web.times import duration_words
+
+DEVICE_COOKIE = "known_device"
+_DEVICE_LIFE = timedelta(days=180)
+_DEVICE_SALT = "stellapromote.known-device"
+
+
+class PeopleBackend(AuthenticationBackend):
+    """Only active people have a session; services come with tokens (product.md, Roles)."""
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        return bool(super().user_can_authenticate(user)) and user.kind == User.Kind.PERSON
+
+    def get_user(self, user_id: Any) -> Any:
+        user = super().get_user(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+
+class SignInAdapter(DefaultAccountAdapter):
+    """allauth's hooks, with our own throttle and audit events in them."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "username_password_mismatch": gettext_lazy("Username or password is wrong."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Administrators make accounts; nobody registers."""
+        return False
+
+    def is_ajax(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """These pages answer with pages, whatever a header says."""
+        return False
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """`next` stays on this site: a path, not another allowed host."""
+        return bool(url) and str(url).startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return getattr(request, "client_address", None) or "0.0.0.0"  # noqa: S104  a key for allauth's limits
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """The person, or None for every reason alike: unknown, wrong, a service, not active.
+
+        ValidationError `throttled` inside the delay, whether the password is right or not.
+        """
+        username = str(credentials.get("username", "")).strip().lower()
+        address = getattr(request, "client_address", None)
+        now = SYSTEM_CLOCK.now()
+        buckets = throttle.buckets_for(username, address, known_device(request, username))
+        admission = throttle.admit(buckets, now=now)
+        if not admission.allowed:
+            raise _throttled(admission.wait)
+        user = authenticate(request, **{**credentials, "username": username})
+        AuthenticationBackend.unstash_authenticated_user()
+        if user is None:
+            sign_in_records.failed(request, username, at=now)
+            return None
+        throttle.succeeded(admission, now=now)
+        throttle.forget(now=now)
+        return user
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        response = super().post_login(request, user, **kwargs)
+        remember_device(response, user.username)
+        sign_in_records.succeeded(request, user, at=SYSTEM_CLOCK.now())
+        return response
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user
+        super().logout(request)
+        if isinstance(user, User):
+            sign_in_records.ended(request, user, at=SYSTEM_CLOCK.now())
+
+    def set_password(self, user: Any, password: str) -> None:
+        super().set_password(user, password)
+        sign_in_records.password_changed(user, at=SYSTEM_CLOCK.now())
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
+        return "/settings"
+
+
+class SignInForm(LoginForm):
+    """allauth's form without its placeholders, which only repeat the labels."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].validators.append(MaxLengthValidator(1024))
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+        if not self.is_bound:
+            self.fields["login"].widget.attrs["autofocus"] = True
+
+
+class SignInView(LoginView):
+    """allauth's view; a refused attempt answers 429 and says when to try again."""
+
+    def form_invalid(self, form: forms.Form) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)
+        for error in form.errors.as_data().get(NON_FIELD_ERRORS, ()):
+            if error.code == "throttled" and error.params:
+                response.status_code = 429
+                response["Retry-After"] = str(error.params["seconds"])
+        return response
+
+
+def _throttled(wait: timedelta) -> forms.ValidationError:
+    seconds = max(1, -(-wait // timedelta(seconds=1)))
+    return forms.ValidationError(
+        _("Too many attempts. Wait %(duration)s, then try again.")
+        % {"duration": duration_words(timedelta(seconds=seconds))},
+        code="throttled",
+        params={"seconds": seconds},
+    )
+
+
+def known_device(request: HttpRequest, username: str) -> str | None:
+    """This browser's name, if it has signed in to the account before; None if its cookie is forged, old, another's."""
+    try:
+        value = signing.loads(request.COOKIES.get(DEVICE_COOKIE, ""), salt=_DEVICE_SALT, max_age=_DEVICE_LIFE)
+    except signing.BadSignature:
+        return None
+    return value["device"] if value["username"] == username else None
+
+
+def remember_device(response: HttpResponse, username: str) -> None:
+    value = signing.dumps({"username": username, "device": secrets.token_hex(16)}, salt=_DEVICE_SALT)
+    response.set_cookie(
+        DEVICE_COOKIE, value, max_age=_DEVICE_LIFE, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+    )

@@ -1,0 +1,68 @@
+"""Audit events of signing in and out (domain.md §9). They have no tenant: an account may be in several."""
+
+from datetime import datetime
+
+from allauth.core import context
+from django.http import HttpRequest
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import User
+from stellapromote.audit.recording import record
+
+
+def succeeded(request: HttpRequest, user: User, *, at: datetime) -> None:
+    record(by=_person(request, user), at=at, action="user.signed_in", resource="user", resource_id=user.pk)
+
+
+def ended(request: HttpRequest, user: User, *, at: datetime) -> None:
+    record(by=_person(request, user), at=at, action="user.signed_out", resource="user", resource_id=user.pk)
+
+
+def password_changed(user: User, *, at: datetime) -> None:
+    record(
+        by=_person(context.request, user), at=at, action="user.password_changed", resource="user", resource_id=user.pk
+    )
+
+
+def failed(request: HttpRequest, username: str, *, at: datetime) -> None:
+    """A name that no account has is not recorded: it may be a password that was typed into the wrong field."""
+    user_id = User.objects.filter(username=username).values_list("pk", flat=True).first()
+    nobody = Actor(
+        kind="system",
+        user_id=None,
+        username="",
+        display_name="Nobody signed in",
+        tenant_id=None,
+        tenant_slug="",
+        address=_address(request),
+        request_id=_request_id(request),
+    )
+    record(
+        by=nobody,
+        at=at,
+        action="user.sign_in_failed",
+        resource="user",
+        resource_id=user_id or "",
+        metadata={"knownAccount": user_id is not None},
+    )
+
+
+def _person(request: HttpRequest | None, user: User) -> Actor:
+    return Actor(
+        kind="person",
+        user_id=user.pk,
+        username=user.username,
+        display_name=user.display_name,
+        tenant_id=None,
+        tenant_slug="",
+        address=_address(request),
+        request_id=_request_id(request),
+    )
+
+
+def _address(request: HttpRequest | None) -> str | None:
+    return getattr(request, "client_address", None)
+
+
+def _request_id(request: HttpRequest | None) -> str | None:
+    return getattr(request, "request_id", None)

@@ -1,0 +1,18 @@
+"""The pages of django-allauth that this product has: a closed list, so that nothing of it appears by surprise.
+
+No registration, no e-mail addresses, no password reset by e-mail.
+"""
+
+from allauth.account import views
+from django.urls import path
+
+from stellapromote.identity.sign_in import SignInView
+from stellapromote.web.access import tenant_not_required
+
+urlpatterns = [
+    path("accounts/login", SignInView.as_view(), name="account_login"),
+    path("accounts/logout", tenant_not_required(views.logout), name="account_logout"),
+    path("accounts/password", tenant_not_required(views.password_change), name="account_change_password"),
+    path("accounts/reauthenticate", tenant_not_required(views.reauthenticate), name="account_reauthenticate"),
+    path("accounts/inactive", views.account_inactive, name="account_inactive"),
+]

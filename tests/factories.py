@@ -1,0 +1,108 @@
+"""Tenants and people for tests, made by the product's own actions. Extend with one function for each noun."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import count
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
+from stellapromote.accounts.models import ServiceAccount, Team, Tenant, User
+from stellapromote.accounts.models.token import DEFAULT_LIFE
+from stellapromote.accounts.token_format import parse
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.identity.actions.add_member import add_member
+from stellapromote.identity.actions.add_service import add_service
+from stellapromote.identity.actions.create_team import create_team
+from stellapromote.identity.actions.create_tenant import create_tenant
+from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.identity.actions.issue_token import issue_token
+from stellapromote.identity.command_line import command_actor
+
+PASSWORD = "correct horse battery staple"
+_numbers = count(1)
+
+
+def make_tenant(slug: str | None = None, *, name: str = "", clock: Clock = SYSTEM_CLOCK) -> Tenant:
+    return create_tenant(by=command_actor(), clock=clock, slug=slug or f"tenant-{next(_numbers)}", name=name)
+
+
+def make_person(
+    tenant: Tenant,
+    username: str | None = None,
+    *,
+    roles: Iterable[str] = (),
+    teams: Iterable[str] = (),
+    password: str | None = None,
+    display_name: str = "",
+    clock: Clock = SYSTEM_CLOCK,
+) -> User:
+    """A member with these roles, in these teams, which are made where they do not exist yet."""
+    by = command_actor(tenant)
+    username = username or f"person-{next(_numbers)}"
+    added = add_member(
+        by=by, clock=clock, username=username, display_name=display_name or username.capitalize(), password=password
+    )
+    for role in roles:
+        grant_role(by=by, clock=clock, user_id=added.user.pk, role=role)
+    for team in teams:
+        if not Team.objects.filter(tenant=tenant, slug=team).exists():
+            create_team(by=by, clock=clock, slug=team)
+        grant_team(by=by, clock=clock, user_id=added.user.pk, team=team)
+    return added.user
+
+
+def make_service(
+    tenant: Tenant,
+    owner: User,
+    name: str | None = None,
+    *,
+    scopes: Iterable[str] = (
+        "promotion:read",
+        "promotion:request",
+        "promotion:deploy",
+        "release:read",
+        "release:write",
+    ),
+    clock: Clock = SYSTEM_CLOCK,
+) -> ServiceAccount:
+    return add_service(
+        by=command_actor(tenant),
+        clock=clock,
+        name=name or f"service-{next(_numbers)}",
+        owners=[owner.username],
+        scopes=scopes,
+    )
+
+
+def make_token(
+    tenant: Tenant,
+    user: User,
+    *,
+    scopes: Iterable[str] | None = None,
+    life: timedelta = DEFAULT_LIFE,
+    by: Actor | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> str:
+    """The text of a token that acts for a person, or for a service: give its `.user`. `by`: who issues it."""
+    issued = issue_token(
+        by=by or command_actor(tenant), clock=clock, user_id=user.pk, name="test", scopes=scopes, life=life
+    )
+    return issued.text
+
+
+def actor_of(user: User, tenant: Tenant) -> Actor:
+    """The person as they are when signed in, with the rights they have now."""
+    actor = actor_for_session(user.pk, tenant.slug, address="192.0.2.1", request_id="test").actor
+    assert actor is not None
+    return actor
+
+
+def actor_of_token(text: str) -> Actor:
+    """Who a token acts for, with the rights that are left of it now."""
+    parts = parse(text)
+    assert parts is not None
+    row = actor_for_token(parts[0], address="192.0.2.1", request_id="test")
+    assert row is not None
+    assert row.actor is not None
+    return row.actor
