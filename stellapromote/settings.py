@@ -8,6 +8,7 @@ import dj_database_url
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from stellapromote import VERSION
 from stellapromote.environment_variables import EnvironmentVariables
 from stellapromote.generated_secrets import secret_from_file
 from stellapromote.postgresql.embedded import LOGIN, OWNER, EmbeddedPostgres, EmbeddedPostgresError
@@ -16,7 +17,7 @@ from stellapromote.postgresql.roles import APP_ROLE
 env = EnvironmentVariables()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-STELLAPROMOTE_VERSION = "0.1.0"
+STELLAPROMOTE_VERSION = VERSION
 STELLAPROMOTE_DATA = Path(env.text("STELLAPROMOTE_DATA", str(BASE_DIR / ".data"))).absolute()
 
 DEBUG = env.boolean("DEBUG", default=False)
@@ -116,6 +117,7 @@ APPEND_SLASH = False
 
 MIDDLEWARE = [
     "stellapromote.web.middleware.RequestIdMiddleware",
+    "stellapromote.web.middleware.ClientAddressMiddleware",
     "stellapromote.web.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -127,8 +129,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "stellapromote.web.middleware.ActorMiddleware",
     "stellapromote.web.middleware.LoginRequiredMiddleware",
+    "stellapromote.web.middleware.ActorMiddleware",
     "stellapromote.web.middleware.ProductErrorMiddleware",
 ]
 
@@ -142,6 +144,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "stellapromote.web.context.frame",
             ],
         },
     }
@@ -205,7 +208,7 @@ DATABASES = _databases()
 # Accounts and sessions -------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["stellapromote.identity.sign_in.PeopleBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -218,33 +221,43 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
+CSRF_FAILURE_VIEW = "stellapromote.web.views.errors.csrf_failure"
+
+# Signing in is throttled by stellapromote.identity.throttle; allauth's own limits count per process only.
+ACCOUNT_ADAPTER = "stellapromote.identity.sign_in.SignInAdapter"
+ACCOUNT_FORMS = {"login": "stellapromote.identity.sign_in.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "change_password": "5/m/user"}
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+SESSION_COOKIE_AGE = 12 * 3600
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # API -------------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["stellapromote.api.rendering.JsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["stellapromote.api.parsing.StrictJsonParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "stellapromote.api.authentication.TokenAuthentication",
         "stellapromote.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "stellapromote.api.schema.AutoSchema",
     "EXCEPTION_HANDLER": "stellapromote.api.exceptions.exception_handler",
+    "LIST_SERIALIZER_ERRORS_AS_DICT": True,
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "StellaPromote API",
+    "DESCRIPTION": "Promotions of releases between environments: request, decide, prove.",
     "VERSION": STELLAPROMOTE_VERSION,
     "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 # Language and time -----------------------------------------------------------------------------------------------
