@@ -31,9 +31,10 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     server: EmbeddedPostgres = settings.EMBEDDED_POSTGRES
     home = server.home
     try:
-        with server.in_use(), django_db_blocker.unblock():
+        with server.in_use():
             home = server.home
-            call_command("migrate", database="owner", interactive=False, verbosity=0)
+            with django_db_blocker.unblock():
+                call_command("migrate", database="owner", interactive=False, verbosity=0)
             yield
             connections.close_all()
     except EmbeddedPostgresError as error:

@@ -354,6 +354,9 @@ class EmbeddedPostgres:
                 if self._process is not None:
                     self._process.poll()  # reap, else it stays a zombie of ours
                 if self._server_process_id() is None:
+                    if not self.socket_directory.is_relative_to(self.home):
+                        with contextlib.suppress(OSError):
+                            self.socket_directory.rmdir()
                     return
                 time.sleep(0.01)
         raise EmbeddedPostgresError(f"The embedded PostgreSQL (process {process_id}) does not stop.")
