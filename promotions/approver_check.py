@@ -38,9 +38,7 @@ class Answer:
         }
 
 
-def could_approve(
-    *, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime
-) -> Answer:
+def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime) -> Answer:
     """Judges the policy together with everything else that the environment requires, for people as they are now.
 
     Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
@@ -92,7 +90,7 @@ def _excluded(
     """Everybody who could not vote on this person's request, by id, with why (domain.md §5)."""
     if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
         raise Http404("No such requester.")
-    reasons = {each: eligibility.POLICY_EDITOR for each in editors}
+    reasons = dict.fromkeys(editors, eligibility.POLICY_EDITOR)
     reasons[requester_id] = eligibility.REQUESTER
     names = dict(User.objects.filter(pk__in=reasons).values_list("pk", "username"))
     parts = [eligibility.Involvement(str(each), names[each], why) for each, why in reasons.items()]

@@ -14,6 +14,8 @@ from stellapromote.web.views import errors as pages
 # Each app adds its router here: path("", include("environments.api.urls")).
 api_v1 = [
     path("schema", SchemaView.as_view(), name="api-schema"),
+    path("", include("policies.api.urls")),
+    path("", include("promotions.api.policies_urls")),
 ]
 
 urlpatterns = [

@@ -20,14 +20,13 @@ def create_approval_policy(
     Raises Refused (403), InvalidDocument (400), Unsatisfiable of documents or rules (422), NameTaken (409).
     """
     by.require(POLICY_WRITE)
-    assert by.tenant_id is not None
     document = documents.approval_policy(dict(content))
     name = document.content["name"]
     rules.check_name(name)
     at = clock.now()
-    rules.check_approval_rules(by.tenant_id, document.content, None, at)
+    rules.check_approval_rules(by.tenant, document.content, None, at)
     policy, is_new = ApprovalPolicy.objects.get_or_create(
-        tenant_id=by.tenant_id,
+        tenant_id=by.tenant,
         name=name,
         retired_at=None,
         defaults={"enabled": enabled, "created_at": at, "updated_at": at},

@@ -18,12 +18,11 @@ def create_promotion_policy(*, by: Actor, clock: Clock, name: str, document: Map
     Raises Refused (403), InvalidDocument (400), NameTaken (409).
     """
     by.require(POLICY_WRITE)
-    assert by.tenant_id is not None
     rules.check_name(name)
     draft = documents.promotion_policy(dict(document))
     at = clock.now()
     policy, is_new = PromotionPolicy.objects.get_or_create(
-        tenant_id=by.tenant_id,
+        tenant_id=by.tenant,
         name=name,
         defaults={"draft": draft.content, "draft_by_id": by.user_id, "created_at": at, "updated_at": at},
     )

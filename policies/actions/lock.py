@@ -5,7 +5,7 @@ from django.http import Http404
 from policies.models import ApprovalPolicy, PromotionPolicy
 
 
-def lock_approval_policy(policy_id: UUID, tenant_id: UUID | None) -> ApprovalPolicy:
+def lock_approval_policy(policy_id: UUID, tenant_id: UUID) -> ApprovalPolicy:
     """The policy FOR UPDATE, with its current version: no environment can begin to name it meanwhile. Http404."""
     policies = ApprovalPolicy.objects.select_for_update(of=("self",)).select_related("current")
     policy = policies.filter(pk=policy_id, tenant_id=tenant_id).first()
@@ -14,7 +14,7 @@ def lock_approval_policy(policy_id: UUID, tenant_id: UUID | None) -> ApprovalPol
     return policy
 
 
-def lock_promotion_policy(name: str, tenant_id: UUID | None) -> PromotionPolicy:
+def lock_promotion_policy(name: str, tenant_id: UUID) -> PromotionPolicy:
     """The policy FOR UPDATE, with its current version if it has one. Http404."""
     policies = PromotionPolicy.objects.select_for_update(of=("self",)).select_related("current")
     policy = policies.filter(name=name, tenant_id=tenant_id).first()

@@ -5,10 +5,11 @@ import orjson
 from policies import documents, rules, weakening
 from policies.actions.lock import lock_promotion_policy
 from policies.actions.versions import add_promotion_version, note_weakening
+from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict, Invalid, RuleViolation
@@ -40,9 +41,9 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     NothingToPublish (409), CannotBePublished and Unsatisfiable (422).
     """
     by.require(POLICY_PUBLISH)
-    policy = lock_promotion_policy(name, by.tenant_id)
+    policy = lock_promotion_policy(name, by.tenant)
     if if_match is not None:
-        if_match.check(strong(policy.revision))
+        if_match.check(promotion_policy_tag(policy))
     if policy.draft is None:
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")
     at = clock.now()

@@ -3,10 +3,11 @@ from uuid import UUID
 
 from policies import rules
 from policies.actions.lock import lock_approval_policy
+from policies.etags import approval_policy_tag
 from policies.models import ApprovalPolicy
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -22,9 +23,9 @@ def retire_approval_policy(
     Raises Http404, Refused (403), PreconditionFailed (412), Retired and InUse (409).
     """
     by.require(POLICY_WRITE)
-    policy = lock_approval_policy(policy_id, by.tenant_id)
+    policy = lock_approval_policy(policy_id, by.tenant)
     if if_match is not None:
-        if_match.check(strong(policy.revision))
+        if_match.check(approval_policy_tag(policy, used_by))
     rules.check_can_edit(policy)
     rules.check_can_stop_using(policy, used_by)
     at = clock.now()

@@ -5,10 +5,11 @@ import orjson
 
 from policies import documents
 from policies.actions.lock import lock_promotion_policy
+from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -24,9 +25,9 @@ def save_draft(
     Raises Http404, Refused (403), PreconditionFailed (412), InvalidDocument (400).
     """
     by.require(POLICY_WRITE)
-    policy = lock_promotion_policy(name, by.tenant_id)
+    policy = lock_promotion_policy(name, by.tenant)
     if if_match is not None:
-        if_match.check(strong(policy.revision))
+        if_match.check(promotion_policy_tag(policy))
     at = clock.now()
     before = policy.draft
     published = orjson.loads(policy.current.canonical) if policy.current else {}

@@ -7,10 +7,11 @@ import orjson
 from policies import documents, rules, weakening
 from policies.actions.lock import lock_approval_policy
 from policies.actions.versions import add_approval_version, note_weakening
+from policies.etags import approval_policy_tag
 from policies.models import ApprovalPolicy
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -35,10 +36,10 @@ def update_approval_policy(
     InvalidDocument (400), Unsatisfiable of documents or rules (422).
     """
     by.require(POLICY_WRITE)
-    policy = lock_approval_policy(policy_id, by.tenant_id)
+    policy = lock_approval_policy(policy_id, by.tenant)
     assert policy.current is not None
     if if_match is not None:
-        if_match.check(strong(policy.revision))
+        if_match.check(approval_policy_tag(policy, used_by))
     rules.check_can_edit(policy)
     at = clock.now()
     current = orjson.loads(policy.current.canonical)
@@ -52,7 +53,7 @@ def update_approval_policy(
     if not is_new_version and enabled == policy.enabled:
         return policy
     if is_new_version:
-        rules.check_approval_rules(by.tenant_id, document.content, current, at)
+        rules.check_approval_rules(by.tenant, document.content, current, at)
         add_approval_version(policy, document, by=by, at=at)
     policy.enabled, policy.updated_at, policy.revision = enabled, at, policy.revision + 1
     policy.save(update_fields=["current", "enabled", "updated_at", "revision"])

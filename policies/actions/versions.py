@@ -46,7 +46,7 @@ def note_weakening(sentences: Iterable[str], *, policy_name: str, by: Actor, at:
     """One row for each thing that became easier (domain.md §5)."""
     WeakeningEdit.objects.bulk_create(
         WeakeningEdit(
-            tenant_id=by.tenant_id,
+            tenant_id=by.tenant,
             at=at,
             actor_id=by.user_id,
             actor_username=by.username,

@@ -1,3 +1,6 @@
+from typing import Self
+from uuid import UUID
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -5,6 +8,16 @@ from django.db.models import Q
 from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
 from stellapromote.ids import new_id
+
+
+class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
+    def of(self, tenant_id: UUID) -> Self:
+        """The tenant's policies, retired ones included, with what they say now."""
+        return self.filter(tenant_id=tenant_id).select_related("current")
+
+    def live(self) -> Self:
+        """Those that are not retired."""
+        return self.filter(retired_at=None)
 
 
 class ApprovalPolicy(models.Model):
@@ -23,6 +36,8 @@ class ApprovalPolicy(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     revision = models.PositiveIntegerField(default=1)
+
+    objects = ApprovalPolicyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "approval policies"

@@ -1,3 +1,6 @@
+from typing import Self
+from uuid import UUID
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -5,6 +8,12 @@ from django.db.models import Q
 from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
 from stellapromote.ids import new_id
+
+
+class PromotionPolicyQuerySet(models.QuerySet["PromotionPolicy"]):
+    def of(self, tenant_id: UUID) -> Self:
+        """The tenant's policies with what is published of them, and by whom."""
+        return self.filter(tenant_id=tenant_id).select_related("current__published_by")
 
 
 class PromotionPolicy(models.Model):
@@ -26,6 +35,8 @@ class PromotionPolicy(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     revision = models.PositiveIntegerField(default=1)
+
+    objects = PromotionPolicyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "promotion policies"

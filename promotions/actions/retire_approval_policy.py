@@ -20,5 +20,5 @@ def retire_approval_policy(
     Raises what policies.actions.retire_approval_policy raises.
     """
     by.require(POLICY_WRITE)
-    used_by = names_using(lock_approval_policy(policy_id, by.tenant_id))
+    used_by = names_using(lock_approval_policy(policy_id, by.tenant))
     return retire(by=by, clock=clock, policy_id=policy_id, used_by=used_by, if_match=if_match)

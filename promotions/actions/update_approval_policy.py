@@ -28,7 +28,7 @@ def update_approval_policy(
     Raises what policies.actions.update_approval_policy raises.
     """
     by.require(POLICY_WRITE)
-    used_by = names_using(lock_approval_policy(policy_id, by.tenant_id))
+    used_by = names_using(lock_approval_policy(policy_id, by.tenant))
     return update(
         by=by,
         clock=clock,

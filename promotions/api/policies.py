@@ -1,28 +1,170 @@
-"""Policies and gates, as far as they need facts from above: which environments they guard, who could approve, health."""
+"""Approval policies, whose answers need facts from above: which environments they guard, and who could approve."""
 
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 
 from environments.models import Environment
-from policies import gates
 from policies.actions.create_approval_policy import create_approval_policy
 from policies.api.bodies import ApprovalPolicyBody, CheckBody, NewApprovalPolicyBody, in_wire_names
-from policies.api.document_body import as_json_schema
 from policies.api.resources import (
     ApprovalPolicyResource,
     ApprovalPolicyVersionResource,
     CheckResource,
-    GateKindResource,
 )
 from policies.etags import approval_policy_tag
-from policies.models import ApprovalPolicy
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion
 from policies.presenters import approval_policy_document, approval_version_document
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.approver_check import could_approve
 from promotions.policy_use import environments_naming
-from promotions.signing_key import current_key
 from stellapromote.accounts.scopes import POLICY_READ, POLICY_WRITE
 from stellapromote.api.declarations import Answer
-from stellapromote.api.lookup import get_or_404
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.parameters import flag, line
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.views import ApiRequest, ApiViewSet
+from stellapromote.clock import SYSTEM_CLOCK
+
+TAG = "Policies and gates"
+_WRITE_REFUSALS = ("POL_UNSATISFIABLE", "VAL_NOT_SUPPORTED")
+
+
+class ApprovalPolicyViewSet(ApiViewSet):
+    """Who must approve (domain.md §5)."""
+
+    tag = TAG
+    scopes = {
+        "list": POLICY_READ,
+        "create": POLICY_WRITE,
+        "retrieve": POLICY_READ,
+        "update": POLICY_WRITE,
+        "destroy": POLICY_WRITE,
+        "versions": POLICY_READ,
+        "version": POLICY_READ,
+        "check": POLICY_READ,
+    }
+    bodies = {"create": NewApprovalPolicyBody, "update": ApprovalPolicyBody, "check": CheckBody}
+    parameters = {
+        "list": (
+            *PAGING,
+            line("name", "The one of this name.", max_length=63),
+            flag("include_retired", "Also those that were retired; false if not given."),
+        ),
+        "versions": PAGING,
+    }
+    answers = {
+        "list": Answer(ApprovalPolicyResource, paged=True),
+        "create": Answer(ApprovalPolicyResource, status=201, etag=True),
+        "retrieve": Answer(ApprovalPolicyResource, etag=True),
+        "update": Answer(ApprovalPolicyResource, etag=True),
+        "destroy": Answer(ApprovalPolicyResource, etag=True, description="The retired policy."),
+        "versions": Answer(ApprovalPolicyVersionResource, paged=True),
+        "version": Answer(ApprovalPolicyVersionResource),
+        "check": Answer(CheckResource),
+    }
+    refusals = {
+        "create": ("RES_DUPLICATE", *_WRITE_REFUSALS),
+        "update": ("RES_IN_USE", "RES_STATE_CONFLICT", *_WRITE_REFUSALS),
+        "destroy": ("RES_IN_USE", "RES_STATE_CONFLICT"),
+    }
+
+    def list(self, request: ApiRequest) -> ApiResponse:
+        """Approval policies, newest first."""
+        policies = ApprovalPolicy.objects.of(request.actor.tenant).prefetch_related("environments")
+        if not self.query.get("include_retired", False):
+            policies = policies.live()
+        if "name" in self.query:
+            policies = policies.filter(name=self.query["name"])
+        return self.page(policies, present=_listed)
+
+    def create(self, request: ApiRequest) -> ApiResponse:
+        """Create an approval policy
+
+        It is version 1. Rules that nobody eligible could satisfy are refused.
+        """
+        enabled = self.body.pop("enabled", True)
+        policy = create_approval_policy(
+            by=request.actor, clock=SYSTEM_CLOCK, content=in_wire_names(self.body), enabled=enabled
+        )
+        return _answer(policy, status=201)
+
+    def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """One approval policy, retired or not."""
+        return _answer(self._policy())
+
+    def update(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Change an approval policy
+
+        What is left out stays. A changed document is a new version, for new promotions; the same one is none. A policy
+        that environments name cannot be disabled.
+        """
+        policy = update_approval_policy(
+            by=request.actor,
+            clock=SYSTEM_CLOCK,
+            policy_id=pk,
+            enabled=self.body.pop("enabled", None),
+            changes=in_wire_names(self.body),
+            if_match=self.if_match,
+        )
+        return _answer(policy)
+
+    def destroy(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Retire an approval policy
+
+        Its versions stay readable. A policy that environments name cannot be retired.
+        """
+        return _answer(
+            retire_approval_policy(by=request.actor, clock=SYSTEM_CLOCK, policy_id=pk, if_match=self.if_match)
+        )
+
+    @action(detail=True)
+    def versions(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """All versions, newest first."""
+        return self.page(self._versions(), present=approval_version_document, order=("-version",))
+
+    @action(detail=True, url_path="versions/<int:number>")
+    def version(self, request: ApiRequest, pk: Any, number: int) -> ApiResponse:
+        """One version."""
+        return ApiResponse(approval_version_document(get_object_or_404(self._versions(), version=number)))
+
+    @action(detail=True, methods=["post"])
+    def check(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Who could approve?
+
+        Judges the policy, together with everything else that the environment requires, for a promotion that this
+        person would request now. Changes nothing.
+        """
+        environments = Environment.objects.of(request.actor.tenant).select_related("promotion_policy__current")
+        answer = could_approve(
+            policy=self._policy(),
+            environment=get_object_or_404(environments, pk=self.body["environment_id"]),
+            requester_id=self.body["requester_id"],
+            at=SYSTEM_CLOCK.now(),
+        )
+        return ApiResponse(answer.as_json())
+
+    def resource(self) -> dict[str, Any]:
+        if "number" in self.kwargs:
+            return approval_version_document(get_object_or_404(self._versions(), version=self.kwargs["number"]))
+        policy = self._policy()
+        return approval_policy_document(policy, environments_naming([policy.pk])[policy.pk])
+
+    def _policy(self) -> ApprovalPolicy:
+        return get_object_or_404(ApprovalPolicy.objects.of(self.request.actor.tenant), pk=self.kwargs["pk"])
+
+    def _versions(self) -> Any:
+        return ApprovalPolicyVersion.objects.filter(policy=self._policy()).select_related("created_by")
+
+
+def _listed(policy: ApprovalPolicy) -> dict[str, Any]:
+    used_by = sorted(policy.environments.all(), key=lambda each: each.name)
+    return approval_policy_document(policy, [{"id": str(each.id), "name": each.name} for each in used_by])
+
+
+def _answer(policy: ApprovalPolicy, status: int = 200) -> ApiResponse:
+    used_by = environments_naming([policy.pk])[policy.pk]
+    tag = approval_policy_tag(policy, [each["name"] for each in used_by])
+    return ApiResponse(approval_policy_document(policy, used_by), status=status, etag=tag)

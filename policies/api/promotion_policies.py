@@ -1,0 +1,130 @@
+"""Promotion policies: one draft that changes, and published versions that do not (domain.md §6; api.md)."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from rest_framework.decorators import action
+
+from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.actions.save_draft import save_draft
+from policies.api.bodies import NewPromotionPolicyBody, PromotionPolicyBody, in_wire_names
+from policies.api.resources import PromotionPolicyResource, PromotionPolicyVersionResource
+from policies.etags import promotion_policy_tag
+from policies.models import PromotionPolicy, PromotionPolicyVersion
+from policies.presenters import promotion_policy_document, promotion_version_document
+from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
+from stellapromote.api.declarations import Answer
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.serializers import NoBody
+from stellapromote.api.views import ApiRequest, ApiViewSet
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.errors import FieldError, Invalid
+
+
+class PromotionPolicyViewSet(ApiViewSet):
+    """Which gates guard an environment (domain.md §6)."""
+
+    tag = "Policies and gates"
+    lookup_field = "name"
+    lookup_value_converter = "slug"
+    scopes = {
+        "list": POLICY_READ,
+        "create": POLICY_WRITE,
+        "retrieve": POLICY_READ,
+        "update": POLICY_WRITE,
+        "publish": POLICY_PUBLISH,
+        "versions": POLICY_READ,
+        "version": POLICY_READ,
+    }
+    bodies = {"create": NewPromotionPolicyBody, "update": PromotionPolicyBody, "publish": NoBody}
+    parameters = {"list": PAGING, "versions": PAGING}
+    answers = {
+        "list": Answer(PromotionPolicyResource, paged=True),
+        "create": Answer(PromotionPolicyResource, status=201, etag=True),
+        "retrieve": Answer(PromotionPolicyResource, etag=True),
+        "update": Answer(PromotionPolicyResource, etag=True),
+        "publish": Answer(PromotionPolicyResource, etag=True),
+        "versions": Answer(PromotionPolicyVersionResource, paged=True),
+        "version": Answer(PromotionPolicyVersionResource),
+    }
+    refusals = {
+        "create": ("RES_DUPLICATE",),
+        "publish": ("RES_STATE_CONFLICT", "POL_INVALID", "POL_UNSATISFIABLE"),
+    }
+    conditional = frozenset({"update", "publish"})
+
+    def list(self, request: ApiRequest) -> ApiResponse:
+        """Promotion policies, newest first."""
+        return self.page(PromotionPolicy.objects.of(request.actor.tenant), present=promotion_policy_document)
+
+    def create(self, request: ApiRequest) -> ApiResponse:
+        """Create a promotion policy
+
+        It is a draft until it is published.
+        """
+        name = self.body.pop("name")
+        policy = create_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, document=self._document())
+        return _answer(policy, status=201)
+
+    def retrieve(self, request: ApiRequest, name: str) -> ApiResponse:
+        """One promotion policy with its draft, or with what is published."""
+        return _answer(self._policy())
+
+    def update(self, request: ApiRequest, name: str) -> ApiResponse:
+        """Change the draft
+
+        What is left out stays; without a draft, one begins from what is published. It guards nothing until it is
+        published.
+        """
+        policy = save_draft(
+            by=request.actor, clock=SYSTEM_CLOCK, name=name, changes=self._document(), if_match=self.if_match
+        )
+        return _answer(policy)
+
+    @action(detail=True, methods=["post"])
+    def publish(self, request: ApiRequest, name: str) -> ApiResponse:
+        """Publish the draft
+
+        It becomes the next immutable version, for new promotions.
+        """
+        return _answer(
+            publish_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, if_match=self.if_match)
+        )
+
+    @action(detail=True)
+    def versions(self, request: ApiRequest, name: str) -> ApiResponse:
+        """All published versions, newest first."""
+        return self.page(self._versions(), present=promotion_version_document, order=("-version",))
+
+    @action(detail=True, url_path="versions/<int:number>")
+    def version(self, request: ApiRequest, name: str, number: int) -> ApiResponse:
+        """One published version."""
+        return ApiResponse(promotion_version_document(get_object_or_404(self._versions(), version=number)))
+
+    def resource(self) -> dict[str, Any]:
+        if "number" in self.kwargs:
+            return promotion_version_document(get_object_or_404(self._versions(), version=self.kwargs["number"]))
+        return promotion_policy_document(self._policy())
+
+    def _document(self) -> dict[str, Any]:
+        """The fields of the document, in whichever of the two ways they were given. Invalid (400) for both at once."""
+        document: dict[str, Any] | None = self.body.pop("document", None)
+        if document is None:
+            return in_wire_names(self.body)
+        if self.body:
+            message = "Give document, or its fields directly, not both."
+            raise Invalid(message, fields=[FieldError("document", message, "invalid")])
+        return document
+
+    def _policy(self) -> PromotionPolicy:
+        policies = PromotionPolicy.objects.of(self.request.actor.tenant)
+        return get_object_or_404(policies, name=self.kwargs["name"])
+
+    def _versions(self) -> Any:
+        return PromotionPolicyVersion.objects.filter(policy=self._policy()).select_related("published_by")
+
+
+def _answer(policy: PromotionPolicy, status: int = 200) -> ApiResponse:
+    return ApiResponse(promotion_policy_document(policy), status=status, etag=promotion_policy_tag(policy))

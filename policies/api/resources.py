@@ -1,0 +1,108 @@
+"""What the calls of "Policies and gates" answer, for the documentation; presenters make the dicts (api.md)."""
+
+from rest_framework import serializers
+
+from policies.api.document_body import DocumentField
+from policies.documents import APPROVAL_POLICY_SCHEMA, PROMOTION_POLICY_SCHEMA
+from stellapromote.api.serializers import Resource
+
+_APPROVAL = APPROVAL_POLICY_SCHEMA["properties"]
+
+
+class EnvironmentReference(Resource):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class ApprovalPolicyResource(Resource):
+    """An approval policy as its current version says."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    rules = DocumentField(_APPROVAL["rules"])
+    comment_required = serializers.BooleanField()
+    separation_of_duties = DocumentField(_APPROVAL["separationOfDuties"])
+    require_subject_digest = serializers.BooleanField()
+    blind = serializers.BooleanField()
+    enabled = serializers.BooleanField()
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    used_by = EnvironmentReference(many=True, help_text="The environments that name it.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    retired_at = serializers.DateTimeField(allow_null=True)
+
+
+class ApprovalPolicyVersionResource(Resource):
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    document = DocumentField(APPROVAL_POLICY_SCHEMA)
+    created_by = serializers.UUIDField(allow_null=True)
+    created_by_name = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class PersonResource(Resource):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+
+
+class ReasonResource(Resource):
+    """Why somebody may not approve, or why the rules cannot be satisfied."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    username = serializers.CharField(allow_null=True)
+
+
+class CheckResource(Resource):
+    satisfiable = serializers.BooleanField()
+    minimal_approver_sets = serializers.ListField(
+        child=PersonResource(many=True), help_text="At most ten of the smallest sets of people who together suffice."
+    )
+    reasons = ReasonResource(many=True)
+
+
+class PromotionPolicyResource(Resource):
+    """A promotion policy. `document` is what an edit changes: the draft if there is one, else what is published."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    document = DocumentField(PROMOTION_POLICY_SCHEMA)
+    has_draft = serializers.BooleanField()
+    version = serializers.IntegerField(allow_null=True, help_text="The published version; null before the first.")
+    digest = serializers.CharField(allow_null=True)
+    published_by = serializers.UUIDField(allow_null=True)
+    published_by_name = serializers.CharField(allow_null=True)
+    published_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class PromotionPolicyVersionResource(Resource):
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    document = DocumentField(PROMOTION_POLICY_SCHEMA)
+    published_by = serializers.UUIDField(allow_null=True)
+    published_by_name = serializers.CharField(allow_null=True)
+    published_at = serializers.DateTimeField()
+
+
+class HealthResource(Resource):
+    status = serializers.ChoiceField(["ok", "unavailable"])
+    reason = serializers.CharField(allow_null=True)
+
+
+class GateKindResource(Resource):
+    kind = serializers.CharField()
+    kind_version = serializers.IntegerField()
+    rank = serializers.IntegerField(help_text="Gates are judged in this order, then by name.")
+    summary = serializers.CharField()
+    mandatory = serializers.BooleanField(help_text="In every evaluation: a policy configures it, not leaves it out.")
+    config_schema = serializers.DictField(help_text="JSON Schema of config.")
+    requires_policy = serializers.BooleanField()
+    requires_attestation = serializers.BooleanField()
+    requires_approval = serializers.BooleanField()
+    health = HealthResource()

@@ -1,0 +1,79 @@
+"""Policies as plain dicts in wire names, for API and pages alike (api.md, Policies and gates)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
+from stellapromote.accounts.models import User
+from stellapromote.clock import rfc3339
+
+
+def approval_policy_document(policy: ApprovalPolicy, used_by: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """The full object. No query when `current` was selected. `used_by`: id and name of the environments it guards."""
+    version = policy.current
+    assert version is not None
+    content = orjson.loads(version.canonical)
+    return {
+        "id": str(policy.id),
+        **{name: content[name] for name in content if name != "schema"},
+        "enabled": policy.enabled,
+        "version": version.version,
+        "digest": version.digest,
+        "usedBy": list(used_by),
+        "createdAt": rfc3339(policy.created_at),
+        "updatedAt": rfc3339(policy.updated_at),
+        "retiredAt": rfc3339(policy.retired_at) if policy.retired_at else None,
+    }
+
+
+def approval_version_document(version: ApprovalPolicyVersion) -> dict[str, Any]:
+    """One version with what it says. `created_by` must be selected."""
+    return {
+        "version": version.version,
+        "digest": version.digest,
+        "document": orjson.loads(version.canonical),
+        **_author("createdBy", version.created_by),
+        "createdAt": rfc3339(version.created_at),
+    }
+
+
+def promotion_policy_document(policy: PromotionPolicy) -> dict[str, Any]:
+    """The full object: `document` is what an edit changes, the draft if there is one, else what is published.
+
+    No query when `current` and its `published_by` were selected.
+    """
+    version = policy.current
+    document = policy.draft
+    if document is None:
+        assert version is not None
+        document = orjson.loads(version.canonical)
+    return {
+        "id": str(policy.id),
+        "name": policy.name,
+        "document": document,
+        "hasDraft": policy.draft is not None,
+        "version": version.version if version else None,
+        "digest": version.digest if version else None,
+        **_author("publishedBy", version.published_by if version else None),
+        "publishedAt": rfc3339(version.published_at) if version else None,
+        "createdAt": rfc3339(policy.created_at),
+        "updatedAt": rfc3339(policy.updated_at),
+    }
+
+
+def promotion_version_document(version: PromotionPolicyVersion) -> dict[str, Any]:
+    """One published version with what it says. `published_by` must be selected."""
+    return {
+        "version": version.version,
+        "digest": version.digest,
+        "document": orjson.loads(version.canonical),
+        **_author("publishedBy", version.published_by),
+        "publishedAt": rfc3339(version.published_at),
+    }
+
+
+def _author(field: str, user: User | None) -> dict[str, str | None]:
+    """Id and name; both null for what the installation itself wrote."""
+    return {field: str(user.id) if user else None, f"{field}Name": user.display_name if user else None}
