@@ -67,7 +67,7 @@ def document_by_digest(tenant_id: UUID, digest: str) -> Document:
     return documents(tenant_id, [digest])[digest]
 
 
-def _stored(tenant_id: UUID, digests: set[str]) -> Iterable[tuple[str, bytes]]:
+def _stored(tenant_id: UUID, digests: set[str]) -> Iterable[tuple[str, bytes | memoryview]]:
     of_tenant = {"tenant_id": tenant_id, "digest__in": digests}
     approval = ApprovalPolicyVersion.objects.filter(**of_tenant).order_by().values_list("digest", "canonical")
     promotion = PromotionPolicyVersion.objects.filter(**of_tenant).order_by().values_list("digest", "canonical")

@@ -3,7 +3,12 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
+from policies.actions.create_approval_policy import create_approval_policy
+from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.models import ApprovalPolicy, PromotionPolicy
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
 from stellapromote.accounts.models import ServiceAccount, Team, Tenant, User
@@ -106,3 +111,19 @@ def actor_of_token(text: str) -> Actor:
     assert row is not None
     assert row.actor is not None
     return row.actor
+
+
+def make_approval_policy(
+    by: Actor, name: str = "two-person", *, clock: Clock = SYSTEM_CLOCK, **content: Any
+) -> ApprovalPolicy:
+    """By an administrator. `content`: fields of the document in wire names; without rules, one approval by team release."""
+    document = {"name": name, "rules": [{"name": "release", "teams": ["release"]}], **content}
+    return create_approval_policy(by=by, clock=clock, content=document)
+
+
+def make_promotion_policy(
+    by: Actor, name: str = "strict", *, published: bool = True, clock: Clock = SYSTEM_CLOCK, **document: Any
+) -> PromotionPolicy:
+    """By an administrator. `document`: its fields in wire names; without any, the three gates that are always there."""
+    policy = create_promotion_policy(by=by, clock=clock, name=name, document=document)
+    return publish_promotion_policy(by=by, clock=clock, name=name) if published else policy

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Final
 
 from policies import documents
@@ -28,7 +29,7 @@ def seed_default_policy(*, by: Actor, clock: Clock, tenant: Tenant) -> Promotion
     add_promotion_version(policy, document, by=by, at=at)
     policy.save(update_fields=["current"])
     record(
-        by=by,
+        by=replace(by, tenant_id=tenant.id, tenant_slug=tenant.slug),
         at=at,
         action="policy.published",
         resource="promotion_policy",
