@@ -114,8 +114,8 @@ def fewest_people(
 def smallest_sets(requirements: tuple[Places, ...], people: Sequence[Signature], limit: int) -> list[tuple[int, ...]]:
     """Up to `limit` different sets of people, of the smallest size that fills every requirement, by their indexes.
 
-    In the order of `people`, which is the order in which they are found. Empty when all of them are not enough; one
-    empty set when nothing is required. Bounded like fewest_people.
+    In the order of `people`. Empty when all of them are not enough; one empty set when nothing is required. Bounded
+    like fewest_people: in a large crowd there may be more sets than are found.
     """
     counts: dict[Signature, int] = {}
     for person in people:
@@ -124,9 +124,9 @@ def smallest_sets(requirements: tuple[Places, ...], people: Sequence[Signature],
     if size is None:
         return []
     found: list[tuple[int, ...]] = []
-    budget = [SEARCH_NODES * limit]
+    budget = [SEARCH_NODES]
     _search(_seated(requirements, ()), list(people), [1] * len(people), size, budget, found, [], limit)
-    return found
+    return sorted(found)
 
 
 def _seated(requirements: tuple[Places, ...], people: Sequence[Signature]) -> list[Matching]:
@@ -143,6 +143,18 @@ def _with(state: Sequence[Matching], signature: Signature) -> list[Matching]:
     for matching, abilities in zip(grown, signature, strict=True):
         matching.add(len(matching.abilities), abilities)
     return grown
+
+
+def _fewest_able(state: Sequence[Matching], signatures: Sequence[Signature], left: Sequence[int]) -> list[int]:
+    """Who could help the one lacking requirement that has the fewest such people: there a search fails soonest."""
+    choices = []
+    for which, matching in enumerate(state):
+        if matching.missing:
+            wanted = matching.open_rules()
+            choices.append(
+                [index for index, each in enumerate(signatures) if left[index] and not wanted.isdisjoint(each[which])]
+            )
+    return min(choices, key=len)
 
 
 def _greedy(state: list[Matching], pool: Sequence[tuple[Signature, int]]) -> int:
@@ -176,8 +188,9 @@ def _search(
 ) -> bool:
     """Whether `size` further people suffice; with `found`, goes on until `limit` answers are collected there.
 
-    A requirement that lacks someone can only grow by a person for one of its open rules, so only those are tried;
-    whoever was tried is left out of the later branches, so no set is met twice.
+    A requirement that lacks someone can only grow by a person for one of its open rules, so only those of one such
+    requirement are tried; whoever was tried is left out of the later branches, so no set is met twice. SEARCH_NODES
+    also bounds how deep this goes.
     """
     budget[0] -= 1
     lacking = _missing(state)
@@ -188,12 +201,9 @@ def _search(
         return len(found) >= limit
     if lacking > size or budget[0] <= 0:
         return False
-    which = next(index for index, matching in enumerate(state) if matching.missing == lacking)
-    wanted = state[which].open_rules()
     left = list(left)
-    for index, signature in enumerate(signatures):
-        if not left[index] or wanted.isdisjoint(signature[which]):
-            continue
+    for index in _fewest_able(state, signatures, left):
+        signature = signatures[index]
         left[index] -= 1
         done = _search(_with(state, signature), signatures, left, size - 1, budget, found, [*chosen, index], limit)
         if done:
