@@ -89,7 +89,7 @@ class SignInAdapter(DefaultAccountAdapter):
         return user
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
-        response = super().post_login(request, user, **kwargs)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
         remember_device(response, user.username)
         sign_in_records.succeeded(request, user, at=SYSTEM_CLOCK.now())
         return response

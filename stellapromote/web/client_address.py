@@ -20,18 +20,16 @@ class TrustedProxies(Protocol):
 def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str | None:
     """The address of the client: the peer, or, as far as trusted proxies vouch for it, whom they speak for.
 
-    X-Forwarded-For is read from the right, where the nearest proxy writes. An entry that is no address ends the reading:
-    what stands left of it was written by nobody we trust. None when nobody has an address (a Unix socket without proxy).
+    X-Forwarded-For is read from the right, where the nearest proxy writes. An entry that is no address ends the
+    reading: what stands left of it was written by nobody we trust. None when nobody has an address (a Unix socket).
     """
     known = _parse(peer)
-    steps = 0
-    for entry in reversed(forwarded_for.split(",")) if forwarded_for else ():
+    for steps, entry in enumerate(reversed(forwarded_for.split(","))):
         claimed = _parse(entry)
         vouched = steps < trusted.count or (known is not None and any(known in net for net in trusted.networks))
         if claimed is None or not vouched:
             break
         known = claimed
-        steps += 1
     return None if known is None else str(known)
 
 

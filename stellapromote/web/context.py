@@ -8,20 +8,21 @@ from django.utils.functional import SimpleLazyObject
 from stellapromote import VERSION
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import SYSTEM_CLOCK
-from stellapromote.web.navigation import navigation
+from stellapromote.web.navigation import SETTINGS_PATH, navigation
 
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: actor, their tenants, navigation, theme, version, and the instant all relative times refer to."""
+    """Context processor: actor, their tenants, navigation, theme, version, the instant relative times refer to."""
     actor = getattr(request, "actor", None)
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "actor": actor,
         "tenants": SimpleLazyObject(lambda: tenants_of(request)),
         "navigation": navigation(actor, request.path) if actor else [],
+        "settings_path": SETTINGS_PATH,
         "theme": theme if theme in THEMES else "",
         "product_version": VERSION,
         "now": SYSTEM_CLOCK.now(),

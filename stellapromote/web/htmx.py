@@ -1,4 +1,4 @@
-"""Answers for htmx: fragments, toasts, redirects, and polling that stays silent when nothing changed (ui.md, Behaviour)."""
+"""Answers for htmx: fragments, toasts, redirects, polling that is silent when nothing changed (ui.md, Behaviour)."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -7,14 +7,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from stellapromote.web.words import TONE_ICONS, Tone
 
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asked for a part of the page; a restored history entry and a boosted link want the whole page."""
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    return bool(htmx and not htmx.boosted and not htmx.history_restore_request)
 
 
 def render_page(
@@ -52,8 +53,8 @@ def poll(request: HttpRequest, version: str, respond: Callable[[], HttpResponse]
     browser. The tag differs per person and tenant: two people never share an answer.
     """
     actor = getattr(request, "actor", None)
-    owner = f"{actor.user_id}:{actor.tenant_id}" if actor else ""
-    etag = f'"{sha256(f"{owner}\n{version}".encode()).hexdigest()[:32]}"'
+    seen = f"{actor.user_id}:{actor.tenant_id}:{version}" if actor else version
+    etag = f'"{sha256(seen.encode()).hexdigest()[:32]}"'
     if request.headers.get("If-None-Match") == etag:
         response: HttpResponse = HttpResponseNotModified()
     else:

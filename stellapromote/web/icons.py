@@ -1,4 +1,4 @@
-"""The shapes of the product: 16 × 16, drawn with lines in the colour of the text around them.
+"""The shapes of the product: 16 by 16, drawn with lines in the colour of the text around them.
 
 A shape never stands alone for a meaning: the word beside it says it too (ui.md, Look), so every icon is hidden from
 assistive technology.
@@ -37,7 +37,8 @@ ICONS: dict[str, str] = {
     "search": '<circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3.5 3.5"/>',
     "close": '<path d="m3.75 3.75 8.5 8.5m0-8.5-8.5 8.5"/>',
     "sun": '<circle cx="8" cy="8" r="3"/>'
-    '<path d="M8 1v1.5m0 11V15m7-7h-1.5m-11 0H1m11.95-4.95-1.05 1.05M4.1 11.9l-1.05 1.05m9.9 0-1.05-1.05M4.1 4.1 3.05 3.05"/>',
+    '<path d="M8 1v1.5m0 11V15m7-7h-1.5m-11 0H1m11.95-4.95-1.05 1.05M4.1 11.9l-1.05 1.05"/>'
+    '<path d="m12.95 12.95-1.05-1.05M4.1 4.1 3.05 3.05"/>',
     "moon": '<path d="M13.75 9.75A6 6 0 0 1 6.25 2.25a6 6 0 1 0 7.5 7.5z"/>',
     "screen": '<rect x="1.75" y="2.5" width="12.5" height="8.5" rx="1"/><path d="M5.5 14h5M8 11v3"/>',
     "gear": '<circle cx="8" cy="8" r="2.25"/>'

@@ -81,7 +81,7 @@ class SecurityHeadersMiddleware:
         response["X-Content-Type-Options"] = "nosniff"
         response["Referrer-Policy"] = "same-origin"
         response["Cross-Origin-Opener-Policy"] = "same-origin"
-        # Whoever sends credentials gets nothing that a cache may keep, our own static files apart; for others a view may
+        # Whoever sends credentials gets nothing that a cache may keep, except our static files; for others a view may
         # allow it.
         credentials = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
         if "Cache-Control" not in response or (credentials and not request.path.startswith(settings.STATIC_URL)):
@@ -93,7 +93,7 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
     """Login by default: a view without the mark `public` needs a signed-in person. DRF marks its views itself and
     authenticates them. htmx is sent to the sign-in page as a whole, not into the fragment."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: View) -> HttpResponse:
+    def handle_no_permission(self, request: HttpRequest, view_func: View) -> Any:  # noqa: ARG002
         if not wants_fragment(request):
             return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL), "next")
         back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
@@ -103,8 +103,8 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
 class ActorMiddleware:
     """Sets `request.actor` for pages: the signed-in person in the session's active tenant, judged at every request.
 
-    Without a membership the page says so (403); with several and none chosen it asks which one. API calls keep None: their
-    authentication sets it.
+    Without a membership the page says so (403); with several and none chosen it asks which one. API calls keep None:
+    their authentication sets it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -115,7 +115,11 @@ class ActorMiddleware:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view_func: View, view_args: Any, view_kwargs: Any
+        self,
+        request: HttpRequest,
+        view_func: View,
+        view_args: Any,  # noqa: ARG002
+        view_kwargs: Any,  # noqa: ARG002
     ) -> HttpResponse | None:
         if is_api(request) or not needs_login(view_func):
             return None
@@ -142,6 +146,7 @@ def find_actor(request: HttpRequest) -> TenantChoice:
 
 
 def _lookup(request: HttpRequest, tenant_slug: str | None) -> TenantChoice:
+    assert request.user.pk is not None
     return actor_for_session(
         request.user.pk,
         tenant_slug,

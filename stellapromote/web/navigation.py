@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from django.urls import is_valid_path
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from stellapromote.accounts import scopes
 from stellapromote.accounts.actor import Actor
+
+SETTINGS_PATH = "/settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,11 @@ class Shown:
 
 
 def navigation(actor: Actor, path: str) -> list[Shown]:
-    """What the actor may open; the entry of the page itself is `page`, the one above it `true`."""
+    """What the actor may open and this version has; the entry of the page itself is `page`, one above it `true`."""
     return [
         Shown(entry.path, entry.label, _current(entry.path, path), entry.counts_inbox)
         for entry in ENTRIES
-        if actor.has(entry.scope)
+        if actor.has(entry.scope) and is_valid_path(entry.path)
     ]
 
 

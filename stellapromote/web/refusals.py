@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from stellapromote.errors import CODES, Invalid, ProductError
+from stellapromote.errors import Invalid, ProductError
 from stellapromote.web.htmx import toast, wants_fragment
 
 
@@ -39,28 +39,17 @@ HEADINGS: dict[int, Heading] = {
 
 def refusal_response(request: HttpRequest, error: ProductError) -> HttpResponse:
     """The page, or for htmx the toast, for a refusal; status and code are those of the API."""
-    heading = HEADINGS.get(error.status, HEADINGS[400 if error.status < 500 else 500])
-    meaning = CODES[error.code].meaning
     fields = error.fields if isinstance(error, Invalid) else []
-    return error_response(
-        request,
-        error.status,
-        message=error.message,
-        next_step=heading.next_step if error.message == meaning else meaning,
-        code=error.code,
-        fields=fields,
-    )
+    return error_response(request, error.status, message=error.message, code=error.code, fields=fields)
 
 
 def error_response(request: HttpRequest, status: int, *, message: Any = "", **context: Any) -> HttpResponse:
     """An error page with the heading of its status; for htmx a toast with the message or the heading."""
-    heading = HEADINGS[status] if status in HEADINGS else HEADINGS[400]
+    heading = HEADINGS.get(status) or HEADINGS[400 if status < 500 else 500]
     if wants_fragment(request):
         return toast(request, str(message or heading.title), status=status)
     context.setdefault("next_step", heading.next_step)
-    context.update(
-        status=status, title=heading.title, message=message, back=back_address(request) or "/", refused=True
-    )
+    context.update(status=status, title=heading.title, message=message, back=back_address(request) or "/")
     return render(request, "errors/error.html", context, status=status)
 
 

@@ -33,7 +33,7 @@ _AHEAD = (
 
 
 def duration_words(length: timedelta) -> str:
-    """`2 days 3 hours`: the largest unit and the next one if it counts; months of 30 days, years of 365. Negative is 0."""
+    """`2 days 3 hours`: the largest unit and the next one if any; months of 30 days, years of 365. Negative is 0."""
     seconds = max(0, int(length.total_seconds()))
     for place, (size, text) in enumerate(_LENGTH):
         count, rest = divmod(seconds, size)

@@ -43,8 +43,11 @@ class Step:
 
 
 def track(status: str, times: Mapping[str, datetime | str | None] | None = None) -> list[Step]:
-    """The steps for a state of domain.md §4. `times` may give an instant per step: requested, gates, approvals, approved,
-    deploying, deployed, and `end` for the state that ended it. An unknown state shows the request and its own word."""
+    """The steps for a state of domain.md §4. An unknown state shows the request and its own word.
+
+    `times` may give an instant per step: requested, gates, approvals, approved, deploying, deployed, and `end` for the
+    state that ended it.
+    """
     times = times or {}
     behind = _BEHIND.get(status, 1)
     steps = [Step(word, "done", None, times.get(name)) for name, word in _WAY[:behind]]

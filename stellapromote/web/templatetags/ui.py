@@ -65,8 +65,8 @@ def _verdict(shown: words.Shown) -> SafeString:
 
 @register.inclusion_tag("components/_gate_row.html", takes_context=True)
 def gate_row(context: Context, gate: Mapping[str, Any]) -> dict[str, Any]:
-    """One gate: `gate` is the object of GET /promotions/{id}/gates (status, name, type, message, reasonCodes, nextChangeAt,
-    whoCanAct). Inside `<ul class="gates">`."""
+    """One gate, inside `<ul class="gates">`: the object of GET /promotions/{id}/gates (status, name, type, message,
+    reasonCodes, nextChangeAt, whoCanAct)."""
     return {"gate": gate, "now": context.get("now")}
 
 
@@ -100,9 +100,9 @@ def callout(text: Any, tone: words.Tone = "info", title: str = "", role: str = "
 
 @register.simple_tag
 def digest(value: str | None, label: str = "") -> SafeString:
-    """The first 12 characters with a button that copies all of it; print shows all. `label` says what it is the digest of."""
+    """The first 12 characters with a button that copies all of it; print shows all. `label`: the digest of what."""
     if not value:
-        return mark_safe('<span class="muted">—</span>')  # noqa: S308  no input in it
+        return mark_safe('<span class="muted">—</span>')
     algorithm, _separator, hexadecimal = value.rpartition(":")
     return format_html(
         '<span class="digest" title="{0}"><span class="digest-short">{1}</span><span class="digest-full">{0}</span>'
@@ -130,7 +130,7 @@ def when(context: Context, at: datetime | str | None) -> SafeString:
     """`3 hours ago`, with the instant and its zone in the title. Takes aware datetimes and RFC 3339 text."""
     instant = _instant(at)
     if instant is None:
-        return mark_safe('<span class="muted">—</span>')  # noqa: S308  no input in it
+        return mark_safe('<span class="muted">—</span>')
     now = context.get("now") or SYSTEM_CLOCK.now()
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
@@ -145,7 +145,7 @@ def instant(at: datetime | str | None) -> SafeString:
     """The absolute time with its zone, for records and prints."""
     value = _instant(at)
     if value is None:
-        return mark_safe('<span class="muted">—</span>')  # noqa: S308  no input in it
+        return mark_safe('<span class="muted">—</span>')
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), absolute_words(value))
 
 
@@ -158,7 +158,9 @@ def duration(length: timedelta | float | None) -> str:
 
 
 def _instant(at: datetime | str | None) -> datetime | None:
-    return parse_rfc3339(at) if isinstance(at, str) and at else at or None  # type: ignore[return-value]
+    if isinstance(at, str):
+        return parse_rfc3339(at) if at else None
+    return at
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     described += [f"{bound.auto_id}_error"] if bound.errors else []
     grouped = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
     check = isinstance(widget, CheckboxInput)
-    attrs: dict[str, Any] = {"class": _control_class(bound, grouped, check)}
+    attrs: dict[str, Any] = {} if grouped else {"class": _control_class(bound, check)}
     if described:
         attrs["aria-describedby"] = " ".join(described)
     if bound.errors:
@@ -187,12 +189,10 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     }
 
 
-def _control_class(bound: BoundField, grouped: bool, check: bool) -> str:
+def _control_class(bound: BoundField, check: bool) -> str:
     own = bound.field.widget.attrs.get("class", "")
-    if grouped or check:
-        name = "form-check-input"
-    else:
-        name = "form-select" if isinstance(bound.field.widget, Select) else "form-control"
+    name = "form-select" if isinstance(bound.field.widget, Select) else "form-control"
+    name = "form-check-input" if check else name
     return f"{name} {own}".strip()
 
 
@@ -220,8 +220,8 @@ def action_button(
 ) -> dict[str, Any]:
     """A submit button, or, with a `reason`, the same button disabled with the reason in text beside it.
 
-    `variant`: primary, danger, outline-danger, quiet or empty. `confirm`: a question asked first in a dialog. `opens`: id of
-    a dialog to open instead of submitting.
+    `variant`: primary, danger, outline-danger, quiet or empty. `confirm`: a question asked first in a dialog. `opens`:
+    id of a dialog to open instead of submitting.
     """
     return {
         "label": label,
@@ -241,8 +241,8 @@ def action_button(
 
 @register.simple_block_tag
 def table(content: SafeString, caption: str, cards: bool = False, show_caption: bool = False) -> SafeString:
-    """`{% table caption=… %}<thead>…<tbody>…{% endtable %}`: scrolls by itself when narrow. `cards` turns rows into blocks
-    under 640 px: give each cell `data-label`."""
+    """`{% table caption=… %}<thead>…<tbody>…{% endtable %}`: scrolls by itself when narrow. `cards` turns rows into
+    blocks under 640 px: give each cell `data-label`."""
     return format_html(
         '<div class="table-wrap" role="region" aria-label="{0}" tabindex="0"><table class="table{1}">'
         '<caption class="{2}">{0}</caption>{3}</table></div>',
@@ -254,8 +254,11 @@ def table(content: SafeString, caption: str, cards: bool = False, show_caption: 
 
 
 @register.inclusion_tag("components/_pager.html", takes_context=True)
-def pager(context: Context, meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Previous and next for a list; `meta` as in the API, by page or by cursor. Filters in the URL stay."""
+def pager(context: Context, meta: Mapping[str, Any], label: str = "") -> dict[str, Any]:
+    """Previous and next for a list; `meta` as in the API, by page or by cursor. Filters in the URL stay.
+
+    `label` names the list where a page has several.
+    """
     query = context["request"].GET
     if "page" in meta:
         page = int(meta["page"])
@@ -268,7 +271,7 @@ def pager(context: Context, meta: Mapping[str, Any]) -> dict[str, Any]:
             "previous": _with(query, cursor=meta["previousCursor"]) if meta.get("previousCursor") else "",
             "next": _with(query, cursor=meta["nextCursor"]) if meta.get("nextCursor") else "",
         }
-    return {**links, "meta": meta}
+    return {**links, "meta": meta, "label": label}
 
 
 def _with(query: QueryDict, **values: Any) -> str:

@@ -17,9 +17,10 @@ _YEAR = 365 * 24 * 3600
 @require_http_methods(["GET", "HEAD", "POST"])
 @tenant_not_required
 def choose_tenant(request: HttpRequest) -> HttpResponse:
-    """Shows the person's tenants; a post makes one of them the session's active tenant. Any other does not exist (404)."""
+    """Shows the person's tenants; a post makes one of them the session's active one. Any other does not exist (404)."""
     if request.method != "POST":
         return render(request, "web/choose_tenant.html", {"next": _local(request, request.GET.get("next", ""))})
+    assert request.user.pk is not None
     slug = request.POST.get("tenant", "")
     if not slug or actor_for_session(request.user.pk, slug, address=None, request_id=None).actor is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""The living page of components, in debug mode only (ui.md, Look). Every component in every state, with made-up data."""
+"""The living page of components, in debug mode only (ui.md, Look): every one in every state, with made-up data."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from django.shortcuts import render
 
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.access import public
+from stellapromote.web.middleware import find_actor
 from stellapromote.web.words import GATE_VERDICTS, PROMOTION_STATES, TONE_ICONS
 
 DIGEST = "sha256:9f2b1c7e4a8d0356b1e2c3d4f5a6978812ab34cd56ef7890a1b2c3d4e5f60718"
@@ -24,6 +25,7 @@ class SampleForm(forms.Form):
 
 @public
 def styleguide(request: HttpRequest) -> HttpResponse:
+    find_actor(request)
     return render(request, "web/styleguide.html", _samples())
 
 
@@ -60,7 +62,14 @@ def _samples() -> dict[str, Any]:
         "form": SampleForm(),
         "dialog_form": SampleForm(prefix="dialog"),
         "wrong_form": SampleForm({"wrong-name": "a name that is much too long"}, prefix="wrong"),
-        "by_page": {"page": 2, "pageSize": 50, "totalCount": 412, "totalPages": 9, "hasNext": True, "hasPrevious": True},
+        "by_page": {
+            "page": 2,
+            "pageSize": 50,
+            "totalCount": 412,
+            "totalPages": 9,
+            "hasNext": True,
+            "hasPrevious": True,
+        },
         "by_cursor": {"pageSize": 50, "nextCursor": "b2xkZXI", "previousCursor": None},
     }
 
