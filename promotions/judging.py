@@ -151,6 +151,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         packet_id = new_id() if seals else None
         record = _write_record(promotion, scene, evaluation, packet_id)
         promotion.decision_fingerprint = mark
+        promotion.version += 1
         if packet_id is not None and scene.key is not None:
             _seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
     if moves:
@@ -161,7 +162,6 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
                 older.store()
     promotion.open_voters = _open_voters(scene, evaluation) if promotion.status in VOTING else []
     promotion.next_change_at = _next_change(promotion, evaluation)
-    promotion.version += 1
     return evaluation
 
 

@@ -19,6 +19,7 @@ from stellapromote.accounts.scopes import (
     PROMOTION_REQUEST,
     TENANT_ADMIN,
 )
+from stellapromote.api.etag import IfMatch, strong
 from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused, RuleViolation
 
 
@@ -188,13 +189,10 @@ def check_says_what_was_seen(ballot: Ballot, seen: str | None) -> None:
         raise Invalid(message, fields=[FieldError("subjectDigest", message, "required")])
 
 
-def check_version(stored: int, expected: int | None) -> None:
+def check_version(stored: int, condition: IfMatch | None) -> None:
     """The object is still the one the caller saw; asked under the row lock (api.md, concurrency)."""
-    if expected is not None and expected != stored:
-        raise Conflict(
-            "It was changed since you read it: read it again, then send the change with the new ETag.",
-            code="RES_PRECONDITION_FAILED",
-        )
+    if condition is not None:
+        condition.check(strong(stored))
 
 
 def subject_changed(promotion: Promotion, seen: str | None) -> SubjectChanged | None:

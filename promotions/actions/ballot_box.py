@@ -13,15 +13,16 @@ from promotions.models import Promotion
 from promotions.rules import Ballot
 from promotions.voting import ballot_under_lock
 from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch
 from stellapromote.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the caller says they looked at: the subject's digest, and the version of an If-Match."""
+    """What the caller says they looked at: the subject's digest, and the condition of an If-Match."""
 
     subject_digest: str | None = None
-    version: int | None = None
+    if_match: IfMatch | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ def open_box(
 ) -> OpenBox | Outcome:
     """Locks, looks and checks in the contract's order. An Outcome is a refusal that was committed with what it changed."""
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
-    rules.check_version(promotion.version, seen.version)
+    rules.check_version(promotion.version, seen.if_match)
     at = instant(clock, promotion)
     journal = Journal(by, at)
     if expire_if_due(promotion, at, journal):

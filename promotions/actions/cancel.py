@@ -18,7 +18,7 @@ def cancel(
 ) -> Promotion:
     """A person takes an open request back; it stays in history (domain.md §4). Raises Http404, Refused, StateForbids."""
     promotion, _ = lock_promotion(promotion_id, by.tenant)
-    rules.check_version(promotion.version, seen.version)
+    rules.check_version(promotion.version, seen.if_match)
     rules.check_can_cancel(by, promotion)
     journal = Journal(by, instant(clock, promotion))
     move_to_cancelled(promotion, "cancelled", reason.strip(), journal)

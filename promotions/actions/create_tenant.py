@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from environments.models import Calendar
 from policies.actions.seed_default_policy import seed_default_policy
 from promotions.models import PromotionCounter
@@ -19,5 +21,6 @@ def create_tenant(
     tenant = create_empty_tenant(slug=slug, name=name, by=by, is_demo=is_demo, clock=clock)
     Calendar.objects.create(tenant=tenant)
     PromotionCounter.objects.create(tenant=tenant)
-    seed_default_policy(tenant=tenant, by=by, clock=clock)
+    inside = replace(by, tenant_id=tenant.pk, tenant_slug=tenant.slug, tenant_is_demo=is_demo)
+    seed_default_policy(tenant=tenant, by=inside, clock=clock)
     return tenant

@@ -14,6 +14,7 @@ from promotions.rules import check_version
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import RELEASE_WRITE
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
@@ -106,11 +107,11 @@ def create_release(
 
 @transactional
 def update_release(
-    release_id: UUID, changes: dict[str, Any], *, by: Actor, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, changes: dict[str, Any], *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> Release:
     """Merges ``changes`` (fields of ReleaseSpec) into a draft. Raises NotDraft, NameTaken, Invalid, Http404."""
     by.require(RELEASE_WRITE)
-    release = lock_release(release_id, by, if_version)
+    release = lock_release(release_id, by, if_match)
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
     before = _summary(release)
@@ -131,25 +132,25 @@ def update_release(
 
 @transactional
 def finalize_release(
-    release_id: UUID, *, by: Actor, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> Release:
     """Fixes the components and computes the manifestDigest. Raises NotDraft, Incomplete, Http404."""
     by.require(RELEASE_WRITE)
-    release = lock_release(release_id, by, if_version)
+    release = lock_release(release_id, by, if_match)
     _finalize(release, by, clock.now())
     return release
 
 
 @transactional
 def deprecate_release(
-    release_id: UUID, *, by: Actor, reason: str, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, *, by: Actor, reason: str, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> Release:
     """No new promotion but rollbacks from now on; open ones are rejected when they are judged again (domain.md §3)."""
     by.require(RELEASE_WRITE)
     if not reason.strip():
         message = "Deprecating needs a reason: people whose promotion is rejected will read it."
         raise Invalid(message, fields=[FieldError("reason", message, "required")])
-    release = lock_release(release_id, by, if_version)
+    release = lock_release(release_id, by, if_match)
     if release.status != Release.Status.FINALIZED:
         raise Conflict(f"{release.name} is {release.status}: only a finalized release can be deprecated.")
     return _set_status(release, Release.Status.DEPRECATED, "release.deprecated", by, clock, reason=reason.strip())
@@ -157,11 +158,11 @@ def deprecate_release(
 
 @transactional
 def archive_release(
-    release_id: UUID, *, by: Actor, if_version: int | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> Release:
     """Hides a release that nothing needs any more. Raises ReleaseInUse while promotions of it are active."""
     by.require(RELEASE_WRITE)
-    release = lock_release(release_id, by, if_version)
+    release = lock_release(release_id, by, if_match)
     if release.status == Release.Status.ARCHIVED:
         raise Conflict(f"{release.name} is archived already.")
     active = Promotion.objects.filter(release=release, status__in=ACTIVE).count()
@@ -173,12 +174,12 @@ def archive_release(
     return _set_status(release, Release.Status.ARCHIVED, "release.archived", by, clock, reason="")
 
 
-def lock_release(release_id: UUID, by: Actor, if_version: int | None) -> Release:
+def lock_release(release_id: UUID, by: Actor, if_match: IfMatch | None) -> Release:
     """The release FOR UPDATE. Raises Http404 and Conflict RES_PRECONDITION_FAILED."""
     release = Release.objects.select_for_update().filter(tenant_id=by.tenant, pk=release_id).first()
     if release is None:
         raise Http404("No such release.")
-    check_version(release.version, if_version)
+    check_version(release.version, if_match)
     return release
 
 

@@ -189,8 +189,18 @@ def _close(
     )
     store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=promotion.decision_id)
     promotion.store()
+    _look_again(promotion, journal.at)
     journal.write()
     return Outcome(promotion)
+
+
+def _look_again(promotion: Promotion, at: datetime) -> None:
+    """What runs in the target is part of the subject of everything that waits for it: the worker judges those again."""
+    waiting = Promotion.objects.filter(
+        target_environment=promotion.target_environment, product=promotion.product, status__in=OPEN
+    )
+    ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
+    Promotion.objects.filter(pk__in=ids).update(next_change_at=at)
 
 
 def _execution(promotion: Promotion, report: Report, by: Actor, at: datetime) -> dict[str, Any]:

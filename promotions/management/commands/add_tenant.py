@@ -1,0 +1,25 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from promotions.actions.create_tenant import create_tenant
+from stellapromote.errors import ProductError
+from stellapromote.identity.command_line import command_actor
+
+
+class Command(BaseCommand):
+    """Creates a tenant with its published `default` policy. Run again with the same slug it says so and changes nothing."""
+
+    help = "Create a tenant."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", help="Short name in URLs and headers: lower-case letters, digits, hyphens.")
+        parser.add_argument("--name", help="Name that people read; the slug when left out.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        slug = options["slug"]
+        try:
+            tenant = create_tenant(slug=slug, name=options["name"] or slug, by=command_actor())
+        except ProductError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(f"Tenant {tenant.slug} is ready. Next: manage.py add_member --tenant {tenant.slug} …")

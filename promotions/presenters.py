@@ -1,0 +1,123 @@
+"""Promotions as plain documents in wire names: the API sends them, the pages show them (api.md, Promotions)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
+from stellapromote.clock import rfc3339
+
+Document = dict[str, Any]
+
+
+def summary(promotion: Promotion) -> Document:
+    """One row of a list. ``promotion`` has its release and target selected."""
+    return {
+        "id": str(promotion.pk),
+        "number": promotion.number,
+        "releaseId": str(promotion.release_id),
+        "releaseName": promotion.release.name,
+        "targetEnvironmentId": str(promotion.target_environment_id),
+        "targetEnvironmentName": promotion.target_environment.name,
+        "status": promotion.status,
+        "requestedBy": str(promotion.requested_by_id),
+        "requestedByName": promotion.requested_by_name,
+        "requestedAt": rfc3339(promotion.requested_at),
+        "approvals": approval_count(promotion),
+        "blockedBy": promotion.blocked_by,
+    }
+
+
+def request_answer(promotion: Promotion) -> Document:
+    """The answer to a request: what was asked, where it stands, and the decision in short."""
+    source = promotion.source_environment
+    return {
+        "id": str(promotion.pk),
+        "number": promotion.number,
+        "releaseId": str(promotion.release_id),
+        "releaseName": promotion.release.name,
+        "product": promotion.product,
+        "sourceEnvironmentId": None if source is None else str(source.pk),
+        "sourceEnvironmentName": None if source is None else source.name,
+        "targetEnvironmentId": str(promotion.target_environment_id),
+        "targetEnvironmentName": promotion.target_environment.name,
+        "status": promotion.status,
+        "statusReason": promotion.status_reason or None,
+        "statusDetail": promotion.status_detail or None,
+        "requestedBy": str(promotion.requested_by_id),
+        "requestedByName": promotion.requested_by_name,
+        "requestedAt": rfc3339(promotion.requested_at),
+        "reason": promotion.reason,
+        "change": promotion.change,
+        "isRollback": promotion.is_rollback,
+        "subjectDigest": promotion.subject_digest,
+        "manifestDigest": promotion.manifest_digest,
+        "approvalCount": approval_count(promotion),
+        "blockedBy": promotion.blocked_by,
+        "decision": {
+            "id": None if promotion.decision_id is None else str(promotion.decision_id),
+            "sequence": promotion.decision_sequence,
+            "gates": [{name: gate[name] for name in ("name", "type", "status", "message")} for gate in promotion.gates],
+            "nextChangeAt": instant(promotion.next_change_at),
+        },
+        "evidencePacketId": None if promotion.evidence_packet_id is None else str(promotion.evidence_packet_id),
+    }
+
+
+def detail(
+    promotion: Promotion,
+    *,
+    record: DecisionRecord,
+    acts: Iterable[Vote | Confirmation],
+    eligible: list[Document],
+    diff: Document,
+    timeline: list[Document],
+) -> Document:
+    """The whole promotion. ``eligible`` are the people whose vote can still be used."""
+    return {
+        **request_answer(promotion),
+        "decidedAt": instant(promotion.decided_at),
+        "startedAt": instant(promotion.started_at),
+        "completedAt": instant(promotion.completed_at),
+        "pendingExpiresAt": rfc3339(promotion.pending_expires_at),
+        "approvalExpiresAt": instant(promotion.approval_expires_at),
+        "overdueAt": instant(promotion.overdue_at),
+        "attempt": promotion.attempt,
+        "decisionRecord": orjson.loads(bytes(record.document)),
+        "approvals": [act_document(act) for act in acts],
+        "eligibleApprovers": eligible,
+        "diff": diff,
+        "timeline": timeline,
+    }
+
+
+def act_document(act: Vote | Confirmation) -> Document:
+    """A vote or confirmation as everybody may see it: never the address it came from."""
+    kind = {"verdict": act.verdict} if isinstance(act, Vote) else {"verdict": "confirm", "gate": act.gate}
+    return {
+        "id": str(act.pk),
+        **kind,
+        "voterId": str(act.voter_id),
+        "username": act.username,
+        "displayName": act.display_name,
+        "roles": act.roles,
+        "teams": act.teams,
+        "authMethod": act.auth_method,
+        "comment": act.comment or None,
+        "subjectDigest": act.subject_digest,
+        "subjectBinding": act.subject_binding,
+        "at": rfc3339(act.at),
+        "status": act.ended_as or "live",
+        "endedAt": instant(act.ended_at),
+        "endedReason": act.ended_reason or None,
+    }
+
+
+def approval_count(promotion: Promotion) -> Document:
+    return {"required": promotion.approvals_required, "given": promotion.approvals_given}
+
+
+def instant(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)

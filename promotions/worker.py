@@ -1,0 +1,119 @@
+"""One round of what time or committed facts make due: it decides nothing itself, it calls the same actions.
+
+Every step claims its work by query, does each item in its own transaction, and survives the failure of one item
+(architecture.md, 9). Rounds are idempotent: a worker killed anywhere leaves whole transactions behind, and the next
+round, of any worker, finds the rest.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, connection
+from django.db.models import QuerySet
+
+from promotions.actions.auto_promote import auto_promote
+from promotions.actions.evaluate import reevaluate
+from promotions.actions.mark_overdue import mark_overdue
+from promotions.models import OutboxEvent, Promotion, WorkerHeartbeat
+from promotions.states import OPEN, Status
+from stellapromote.accounts.actor import Actor, system_actor
+from stellapromote.api.idempotency import forget_expired
+from stellapromote.audit.sealer import seal_pending
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+OUTBOX_KEPT = timedelta(days=30)
+
+# A change reads its instant before it commits, so an evaluation may have missed a change that is older than itself by as
+# long as the change's transaction took. Everything is looked at again until it is this much older than the change.
+SETTLED = "10 seconds"
+
+# Open promotions whose instant has come, or to whose facts something happened: a freeze of the target or tenant was
+# written, a right was granted or ended, the release changed. What runs in the target changes by deployment reports,
+# which set next_change_at themselves.
+_DUE = f"""
+WITH changed AS (
+  SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
+  UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
+  UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_teamgrant
+  UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_membership
+  UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r
+    WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%(open)s)))
+SELECT p.id, p.tenant_id, t.slug
+FROM promotions_promotion p JOIN accounts_tenant t ON t.id = p.tenant_id
+WHERE p.status = ANY(%(open)s) AND (p.next_change_at <= %(now)s OR EXISTS (
+  SELECT 1 FROM changed c
+  WHERE c.tenant_id = p.tenant_id AND c.at > p.last_evaluated_at - interval '{SETTLED}'
+    AND (c.environment_id IS NULL OR c.environment_id = p.target_environment_id)
+    AND (c.release_id IS NULL OR c.release_id = p.release_id)))
+ORDER BY p.next_change_at NULLS LAST, p.id
+LIMIT %(batch)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One promotion that needs a look, and the system acting in its tenant."""
+
+    promotion_id: UUID
+    by: Actor
+
+
+def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
+    """Does everything that is due now; returns how many things it did. ``name`` is this worker's, for its heartbeat."""
+    now = clock.now()
+    done = _each("reevaluate", _due_promotions(now), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
+    done += _each("overdue", _overdue(now), lambda due: mark_overdue(due.promotion_id, by=due.by, clock=clock))
+    done += _each("auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock))
+    done += seal_pending()
+    WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": now})
+    return done
+
+
+def tidy(clock: Clock = SYSTEM_CLOCK) -> None:
+    """Deletes what is kept for a time only: outbox events after 30 days (domain.md §10), idempotency keys, old heartbeats."""
+    now = clock.now()
+    OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
+    WorkerHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()
+    forget_expired(now)
+
+
+def _each(step: str, items: Iterable[Due], act: Callable[[Due], object]) -> int:
+    done = 0
+    for due in items:
+        try:
+            act(due)
+            done += 1
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("worker_step_failed", extra={"step": step, "promotion_id": str(due.promotion_id)})
+    return done
+
+
+def _due_promotions(now: datetime) -> list[Due]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"open": sorted(OPEN), "now": now, "batch": BATCH})
+        return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in cursor]
+
+
+def _overdue(now: datetime) -> list[Due]:
+    return _as_due(
+        Promotion.objects.filter(status=Status.DEPLOYING, overdue_at=None, deployment_due_at__lte=now).order_by(
+            "deployment_due_at"
+        )
+    )
+
+
+def _to_auto_promote() -> list[Due]:
+    return _as_due(Promotion.objects.filter(auto_promote_due=True).order_by("pk"))
+
+
+def _as_due(promotions: QuerySet[Promotion]) -> list[Due]:
+    rows = promotions.values_list("pk", "tenant_id", "tenant__slug")[:BATCH]
+    return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in rows]
