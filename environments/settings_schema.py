@@ -99,7 +99,7 @@ CLEAR_REASON: Final[Schema] = {
     "properties": {"reason": {"type": "string", "maxLength": 500, "format": "line"}},
 }
 
-_NO_RECURRENCE: Final[dict[str, Any]] = {"recurrence": None, "exdates": []}
+_NO_RECURRENCE: Final[dict[str, tuple[Any, ...]]] = {"recurrence": (None,), "exdates": (None, [])}
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _SECRET = re.compile("password|passwd|passphrase|secret|token|credential|apikey|privatekey|accesskey")
 
@@ -124,13 +124,13 @@ def read_freeze_window(values: Mapping[str, Any], schema: Schema) -> dict[str, A
     """The normal form of `values` by FREEZE_WINDOW_TO_CREATE, FREEZE_WINDOW_TO_UPDATE or CLEAR_REASON. Invalid
     otherwise.
 
-    `recurrence` null and `exdates` [] are what every window says of itself and are dropped; anything else there is
+    `recurrence` null and `exdates` [] or null say that there is none and are dropped; anything else there is
     refused, because this version would not enforce it (domain.md §5).
     """
     given = _on_the_wire(values)
     errors = []
     for part, nothing in _NO_RECURRENCE.items():
-        if part in given and given.pop(part) != nothing:
+        if part in given and given.pop(part) not in nothing:
             errors.append(FieldError(part, f"{part} is not supported yet.", "not_supported"))
     normal, wrong = read(given, schema)
     refuse(errors + wrong)

@@ -46,7 +46,9 @@ def make_person(tenant: Tenant, username: str, *roles: str) -> Actor:
     )
 
 
-def make_environment(by: Actor, name: str, order_index: int, *, clock: Clock | None = None, **options: Any) -> Environment:
+def make_environment(
+    by: Actor, name: str, order_index: int, *, clock: Clock | None = None, **options: Any
+) -> Environment:
     return create_environment(
         by=by,
         clock=clock or FixedClock(NOW),

@@ -6,7 +6,13 @@ from environments.rules import NameTaken, NotDirectlyBefore, OrderIndexTaken
 from policies.models import WeakeningEdit
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Invalid, Refused
-from tests.environments.world import make_approval_policy, make_environment, make_person, make_promotion_policy, make_tenant
+from tests.environments.world import (
+    make_approval_policy,
+    make_environment,
+    make_person,
+    make_promotion_policy,
+    make_tenant,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +75,11 @@ def test_what_is_given_is_stored(greta):
     document = environment_document(Environment.objects.get(pk=prod.pk))
     assert document["config"] == {"deploymentTimeout": 60, "healthCheckInterval": 60, "variables": {"REGION": "eu"}}
     assert (document["requiredApprovals"], document["requireSeparationOfDuties"]) == (2, True)
-    assert (document["promotionPolicy"], document["autoPromoteFrom"], document["autoPromoteHold"]) == ("strict", "dev", True)
+    assert (document["promotionPolicy"], document["autoPromoteFrom"], document["autoPromoteHold"]) == (
+        "strict",
+        "dev",
+        True,
+    )
     assert (document["exclusive"], document["requireManifestReport"]) == ("environment", True)
 
 
@@ -171,7 +181,17 @@ def test_a_value_out_of_bounds_is_refused_by_its_place(greta, options, place):
 
 
 @pytest.mark.parametrize(
-    "name", ["DB_PASSWORD", "db.passwd", "ApiToken", "api-key", "client_secret", "PRIVATE_KEY", "awsAccessKeyId", "credentials"]
+    "name",
+    [
+        "DB_PASSWORD",
+        "db.passwd",
+        "ApiToken",
+        "api-key",
+        "client_secret",
+        "PRIVATE_KEY",
+        "awsAccessKeyId",
+        "credentials",
+    ],
 )
 def test_a_variable_whose_name_promises_a_secret_is_refused(greta, name):
     with pytest.raises(Invalid, match="Secrets do not live in environments"):
