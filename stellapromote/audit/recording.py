@@ -90,17 +90,21 @@ def record_many(entries: Iterable[Entry]) -> list[UUID]:
 
     Raises CanonicalJsonError for values that are not canonical JSON, ValueError for a time without a zone.
     """
-    rows = [_row(entry) for entry in entries]
+    rows: list[dict[str, Any]] = []
+    identifiers: list[UUID] = []
+    for entry in entries:
+        identifiers.append(identifier := new_id())
+        rows.append(_row(identifier, entry))
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_INSERT, [orjson.dumps(rows).decode()])
-    return [row["id"] for row in rows]
+    return identifiers
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(identifier: UUID, entry: Entry) -> dict[str, Any]:
     by = entry.by
     row: dict[str, Any] = {
-        "id": new_id(),
+        "id": identifier,
         "timestamp": rfc3339(entry.at),
         "tenant_id": by.tenant_id,
         "actor_type": ACTOR_TYPES[by.kind],

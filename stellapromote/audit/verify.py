@@ -30,7 +30,7 @@ SELECT link.event_id, link.sequence, link.previous_event_hash, link.event_hash,
        {", ".join(f"event.{column}" for column in _COLUMNS)}
 FROM audit_auditlink link LEFT JOIN audit_auditevent event ON event.id = link.event_id
 WHERE link.{{tenant}} AND link.sequence >= %s AND (link.sequence > %s OR link.event_id > %s)
-ORDER BY link.sequence, link.event_id LIMIT {PAGE}
+ORDER BY link.sequence, link.event_id LIMIT %s
 """  # noqa: S608 - only the constants above are put in
 
 # An event that neither has a link nor waits for one was taken out of audit_pending by other hands than the sealer's.
@@ -82,8 +82,9 @@ def verify_tenant(tenant_id: UUID | None, on_progress: Callable[[int], None] | N
 def _page(tenant_id: UUID | None, sequence: int, event_id: UUID) -> list[tuple[Any, ...]]:
     condition, parameters = of_chain(tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(_LINKS.format(tenant=condition), [*parameters, sequence, sequence, event_id])
-        return cursor.fetchall()
+        cursor.execute(_LINKS.format(tenant=condition), [*parameters, sequence, sequence, event_id, PAGE])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _link(tenant_id: UUID | None, row: tuple[Any, ...]) -> Link:

@@ -40,10 +40,17 @@ class NotYourToken(Refused):
 
 
 def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
-    """The actor may change memberships, roles and teams of the tenant, and this person is somebody else."""
+    """The actor may change memberships, roles and teams of the tenant, and this person, if any, is somebody else."""
     by.require(TENANT_ADMIN)
     if user_id is not None and user_id == by.user_id:
         raise OwnRights()
+
+
+def tenant_of(by: Actor) -> UUID:
+    """The tenant the actor works in. Raises Refused PERM_TENANT_REQUIRED for one without."""
+    if by.tenant_id is None:
+        raise Refused(code="PERM_TENANT_REQUIRED")
+    return by.tenant_id
 
 
 def can_manage_member(by: Actor, user_id: UUID) -> bool:

@@ -36,6 +36,7 @@ def add_member(
     Raises Refused (403), Invalid (400) for an unknown person, a bad name or a password that is too weak.
     """
     rules.check_manages_members(by)
+    tenant_id = rules.tenant_of(by)
     rules.checked_username(username)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     display_name = rules.checked_line("display_name", display_name or username, longest=rules.LONGEST_NAME)
@@ -49,11 +50,11 @@ def add_member(
     password_set = password is not None and not user.has_usable_password() and by.auth_method == "command"
     if password_set:
         _set_password(user, password or "")
-    membership = Membership.objects.filter(tenant_id=by.tenant_id, user=user, ended_at=None).first()
+    membership = Membership.objects.filter(tenant_id=tenant_id, user=user, ended_at=None).first()
     is_new_member = membership is None
     if membership is None:
         membership = Membership.objects.create(
-            tenant_id=by.tenant_id, user=user, granted_at=at, granted_by_id=by.user_id, reason=reason
+            tenant_id=tenant_id, user=user, granted_at=at, granted_by_id=by.user_id, reason=reason
         )
         record(
             by=by,

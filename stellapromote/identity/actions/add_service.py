@@ -1,4 +1,5 @@
 from collections.abc import Collection, Iterable
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 
@@ -29,11 +30,11 @@ def add_service(
     Raises Refused (403), Invalid (400), ServiceExists (409).
     """
     rules.check_manages_members(by)
-    assert by.tenant_id is not None
     rules.checked_slug("name", name)
     allowed = SCOPES.keys() - rules.NEVER_FOR_SERVICES
     chosen = rules.checked_scopes(scopes, allowed, "services never vote, confirm or override.")
-    people = _members(by, owners)
+    tenant_id = rules.tenant_of(by)
+    people = _members(tenant_id, owners)
     at = clock.now()
     user, is_new = User.objects.get_or_create(
         username=f"{by.tenant_slug}.{name}",
@@ -41,7 +42,7 @@ def add_service(
     )
     if not is_new:
         raise ServiceExists(name)
-    service = ServiceAccount.objects.create(tenant_id=by.tenant_id, user=user, name=name, scopes=chosen, created_at=at)
+    service = ServiceAccount.objects.create(tenant_id=tenant_id, user=user, name=name, scopes=chosen, created_at=at)
     ServiceOwner.objects.bulk_create(
         [ServiceOwner(service=service, owner=person, granted_at=at, granted_by_id=by.user_id) for person in people]
     )
@@ -56,11 +57,11 @@ def add_service(
     return service
 
 
-def _members(by: Actor, usernames: Collection[str]) -> list[User]:
+def _members(tenant_id: UUID, usernames: Collection[str]) -> list[User]:
     if not usernames:
         raise rules.wrong("owners", "A service has at least one owner.", "required")
     people = User.objects.filter(
-        username__in=set(usernames), memberships__tenant_id=by.tenant_id, memberships__ended_at=None
+        username__in=set(usernames), memberships__tenant_id=tenant_id, memberships__ended_at=None
     ).order_by("username")
     missing = sorted(set(usernames) - {person.username for person in people})
     if missing:

@@ -18,10 +18,10 @@ class TeamExists(Conflict):
 def create_team(*, by: Actor, clock: Clock, slug: str, name: str = "") -> Team:
     """A team without people. Raises Refused (403), Invalid (400), TeamExists (409)."""
     rules.check_manages_members(by)
-    assert by.tenant_id is not None
+    tenant_id = rules.tenant_of(by)
     rules.checked_slug("slug", slug)
     name = rules.checked_line("name", name or slug, longest=rules.LONGEST_NAME)
-    team, is_new = Team.objects.get_or_create(tenant_id=by.tenant_id, slug=slug, defaults={"name": name})
+    team, is_new = Team.objects.get_or_create(tenant_id=tenant_id, slug=slug, defaults={"name": name})
     if not is_new:
         raise TeamExists(slug)
     record(

@@ -16,10 +16,11 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by, user_id)
+    tenant_id = rules.tenant_of(by)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
-    membership = lock_membership(by.tenant_id, user_id)
+    membership = lock_membership(tenant_id, user_id)
     at = max(clock.now(), membership.granted_at)
-    live = {"tenant_id": by.tenant_id, "user_id": user_id, "ended_at": None}
+    live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
     roles = list(RoleGrant.objects.filter(**live).order_by("role").values_list("role", flat=True))
     teams = list(TeamGrant.objects.filter(**live).order_by("team__slug").values_list("team__slug", flat=True))
     ended = {"ended_at": at, "ended_by_id": by.user_id}
@@ -27,7 +28,7 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     TeamGrant.objects.filter(**live).update(**ended)
     membership.ended_at, membership.ended_by_id = at, by.user_id
     membership.save(update_fields=["ended_at", "ended_by"])
-    tokens = ApiToken.objects.filter(tenant_id=by.tenant_id, user_id=user_id, revoked_at=None)
+    tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id, revoked_at=None)
     revoked = tokens.update(revoked_at=at, revoked_by_id=by.user_id)
     record(
         by=by,

@@ -17,15 +17,16 @@ def grant_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str
     Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by, user_id)
+    tenant_id = rules.tenant_of(by)
     rules.checked_role(role)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
-    membership = lock_membership(by.tenant_id, user_id)
-    grant = RoleGrant.objects.filter(tenant_id=by.tenant_id, user_id=user_id, role=role, ended_at=None).first()
+    membership = lock_membership(tenant_id, user_id)
+    grant = RoleGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, role=role, ended_at=None).first()
     if grant is not None:
         return grant
     at = clock.now()
     grant = RoleGrant.objects.create(
-        tenant_id=by.tenant_id, user_id=user_id, role=role, granted_at=at, granted_by_id=by.user_id, reason=reason
+        tenant_id=tenant_id, user_id=user_id, role=role, granted_at=at, granted_by_id=by.user_id, reason=reason
     )
     record(
         by=by,

@@ -19,9 +19,10 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
     Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by, user_id)
+    tenant_id = rules.tenant_of(by)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
-    membership = lock_membership(by.tenant_id, user_id)
-    found = Team.objects.filter(tenant_id=by.tenant_id, slug=team).first()
+    membership = lock_membership(tenant_id, user_id)
+    found = Team.objects.filter(tenant_id=tenant_id, slug=team).first()
     if found is None:
         raise Http404("No such team.")
     grant = TeamGrant.objects.filter(team=found, user_id=user_id, ended_at=None).first()
@@ -29,7 +30,7 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
         return grant
     at = clock.now()
     grant = TeamGrant.objects.create(
-        tenant_id=by.tenant_id, user_id=user_id, team=found, granted_at=at, granted_by_id=by.user_id, reason=reason
+        tenant_id=tenant_id, user_id=user_id, team=found, granted_at=at, granted_by_id=by.user_id, reason=reason
     )
     record(
         by=by,

@@ -40,14 +40,15 @@ def issue_token(
     """
     name = rules.checked_line("name", name, longest=rules.LONGEST_TOKEN_NAME)
     rules.checked_life(life)
-    owner, held = _owner(by, user_id)
+    tenant_id = rules.tenant_of(by)
+    owner, held = _owner(by, tenant_id, user_id)
     chosen = rules.checked_scopes(
         held if scopes is None else scopes, held, f"{owner.username} does not have this scope."
     )
     at = clock.now()
     public_id, secret, text = generate()
     token = ApiToken.objects.create(
-        tenant_id=by.tenant_id,
+        tenant_id=tenant_id,
         user=owner,
         issuer_id=by.user_id,
         name=name,
@@ -74,14 +75,14 @@ def issue_token(
     return IssuedToken(token, text)
 
 
-def _owner(by: Actor, user_id: UUID) -> tuple[User, frozenset[str]]:
+def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[str]]:
     """The account the token is for, with the scopes it holds now."""
-    service = ServiceAccount.objects.select_related("user").filter(tenant_id=by.tenant_id, user_id=user_id).first()
+    service = ServiceAccount.objects.select_related("user").filter(tenant_id=tenant_id, user_id=user_id).first()
     if service is not None:
         owners = set(service.owners.filter(ended_at=None).values_list("owner_id", flat=True))
         rules.check_may_issue_token(by, user_id, owners)
         return service.user, frozenset(service.scopes)
-    person = lock_membership(by.tenant_id, user_id).user
+    person = lock_membership(tenant_id, user_id).user
     rules.check_may_issue_token(by, user_id, None)
-    grants = RoleGrant.objects.filter(tenant_id=by.tenant_id, user_id=user_id, ended_at=None)
+    grants = RoleGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, ended_at=None)
     return person, scopes_of(tuple(grants.values_list("role", flat=True)))

@@ -5,7 +5,7 @@ from django.http import Http404
 from stellapromote.accounts.models import Membership, User
 
 
-def lock_membership(tenant_id: UUID | None, user_id: UUID) -> Membership:
+def lock_membership(tenant_id: UUID, user_id: UUID) -> Membership:
     """The person's live membership, locked: their roles and teams in the tenant change one at a time. Http404."""
     memberships = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
     membership = memberships.filter(tenant_id=tenant_id, user_id=user_id, ended_at=None).first()
