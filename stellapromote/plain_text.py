@@ -1,4 +1,4 @@
-"""Which characters text may hold, for API and forms alike (ui.md: single-line fields refuse control and bidi characters)."""
+"""Which characters text may hold, for API and forms alike (ui.md: single lines refuse control and bidi characters)."""
 
 import re
 

@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 def transactional(function: Callable[P, R]) -> Callable[P, R]:
-    """Runs the function in a transaction; it is called again, up to three times, after deadlock or serialization failure.
+    """Runs the function in a transaction; called again, up to three times, after deadlock or serialization failure.
 
     Inside another transaction it joins that one, without a savepoint: an exception that leaves the function then dooms
     the whole. The function must be safe to call again: all it does is in the database, or is done by on_commit.
@@ -58,4 +58,4 @@ def is_repeatable(error: BaseException) -> bool:
 def _is_outermost() -> bool:
     """True where no transaction is open, and in a test that Django wraps in one: there a savepoint stands for it."""
     blocks = connections[DEFAULT_DB_ALIAS].atomic_blocks
-    return not blocks or blocks[-1]._from_testcase
+    return not blocks or blocks[-1]._from_testcase  # type: ignore[attr-defined]

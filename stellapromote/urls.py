@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from stellapromote.api.docs import DocsView, SchemaView
 from stellapromote.api.exceptions import outside_of_views
@@ -12,7 +12,7 @@ from stellapromote.web.middleware import is_api
 from stellapromote.web.views import errors as pages
 
 # Each app adds its router here: path("", include("environments.api.urls")).
-api_v1 = [
+api_v1: list[URLPattern | URLResolver] = [
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("", include("policies.api.urls")),
     path("", include("promotions.api.policies_urls")),

@@ -1,4 +1,4 @@
-"""Opaque cursors: a place in an ordered list, bound to the list's filters and signed, so that a crafted one is only a 400."""
+"""Opaque cursors: a place in an ordered list, bound to the list's filters and signed: a crafted one is only a 400."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ class Position:
 
 
 def encode(position: Position, scope: str) -> str:
-    """The cursor for a position in the list that `scope` names (path, filters, tenant). TypeError for unknown kinds of values."""
+    """The cursor for a position in the list that `scope` names. TypeError for values of an unknown kind."""
     payload = json.dumps(
         [int(position.backwards), *(_to_text(value) for value in position.values)], separators=(",", ":")
     ).encode()

@@ -133,7 +133,7 @@ def resources(urlconf: str) -> list[ResourceTable]:
 
 def _operation(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> Operation:
     parameters = operation.get("parameters", [])
-    body_schema = next(iter(operation.get("requestBody", {}).get("content", {}).values()), {}).get("schema", {})
+    body_schema = _schema(operation.get("requestBody", {}))
     body = list(_rows(_resolved(document, body_schema)))
     return Operation(
         anchor=operation["operationId"],
@@ -158,7 +158,7 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
 
 
 def _outcome(status: str, response: dict[str, Any]) -> Outcome:
-    schema = next(iter(response.get("content", {}).values()), {}).get("schema", {})
+    schema = _schema(response)
     codes: list[str] = []
     if "allOf" in schema and "properties" in schema["allOf"][-1]:
         codes = schema["allOf"][-1]["properties"]["error"]["properties"]["code"]["enum"]
@@ -178,6 +178,15 @@ def _curl(path: str, method: str, body: list[Row], *, public: bool) -> str:
     return " \\\n     ".join(lines)
 
 
+def _schema(holder: dict[str, Any]) -> dict[str, Any]:
+    """Of a body or an answer: that of its first media type."""
+    contents: dict[str, Any] = holder.get("content", {})
+    for content in contents.values():
+        found: dict[str, Any] = content["schema"]
+        return found
+    return {}
+
+
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in schema:
         return schema
@@ -192,8 +201,8 @@ def _rows(schema: dict[str, Any]) -> Iterator[Row]:
 
 
 def _type(schema: dict[str, Any], depth: int = 0) -> str:
-    """A short text for a JSON Schema: `text (1–63)`, `integer (0–100) or null`, `list of Environment`."""
-    if depth > _DEEPEST or not schema or schema is True:
+    """A short text for a JSON Schema: `text (1 to 63)`, `integer (0 to 100) or null`, `list of Environment`."""
+    if depth > _DEEPEST or not schema:
         return "any JSON"
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(_REFERENCE)
@@ -213,7 +222,7 @@ def _kind(kind: str, schema: dict[str, Any], depth: int) -> str:
     if kind == "array":
         return f"list of {_type(schema.get('items', {}), depth + 1)}"
     if kind == "string":
-        return schema.get("format", "text") + _range(schema, "minLength", "maxLength")
+        return str(schema.get("format", "text")) + _range(schema, "minLength", "maxLength")
     if kind in ("integer", "number"):
         return kind + _range(schema, "minimum", "maximum")
     return kind
@@ -221,7 +230,7 @@ def _kind(kind: str, schema: dict[str, Any], depth: int) -> str:
 
 def _range(schema: dict[str, Any], low: str, high: str) -> str:
     if high in schema:
-        return f" ({schema.get(low, 0)}–{schema[high]})"
+        return f" ({schema.get(low, 0)} to {schema[high]})"
     return f" (≥ {schema[low]})" if low in schema else ""
 
 

@@ -22,7 +22,7 @@ def strong(version: object) -> str:
 
 
 class IfMatch:
-    """The condition of one write. The action compares under its row lock: `if_match.check(strong(row.version))`."""
+    """The condition of a write. The action compares under its row lock: `if_match.check(strong(row.version))`."""
 
     __slots__ = ("checked", "tags")
 
@@ -32,14 +32,14 @@ class IfMatch:
         self.checked = False
 
     def check(self, *current: str) -> None:
-        """PreconditionFailed unless one of the object's present tags is listed. A weak tag matches nothing (RFC 9110)."""
+        """PreconditionFailed unless one of the object's present tags is listed. A weak one matches nothing."""
         self.checked = True
         if self.tags is not None and not any(tag in self.tags for tag in current):
             raise PreconditionFailed(details={"etag": current[0]})
 
 
 def not_modified(header: str | None, etag: str) -> bool:
-    """Whether If-None-Match names the tag, compared weakly. An unreadable header asks nothing, as if it was not sent."""
+    """Whether If-None-Match names the tag, compared weakly. An unreadable header counts as not sent."""
     if not header:
         return False
     if header.strip() == "*":

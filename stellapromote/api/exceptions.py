@@ -84,7 +84,7 @@ def error_response(error: ProductError, request: Any) -> ApiResponse:
         headers=headers,
     )
     # Django would log every refusal again, without saying which.
-    response._has_been_logged = True
+    response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 

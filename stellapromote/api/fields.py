@@ -1,4 +1,4 @@
-"""Fields of request bodies: exact types (no "1" for 1, no true for 1), bounded everywhere (api.md; issue: bad input)."""
+"""Fields of request bodies: exact types (no "1" for 1, no true for 1), bounded everywhere (api.md, conventions)."""
 
 import re
 from collections.abc import Iterable
@@ -210,7 +210,7 @@ class StrictListField(serializers.ListField):
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class JsonObjectField(serializers.Field[Any, Any, Any, Any]):
-    """A free-form JSON object, bounded by its size when written again. NUL characters and long numbers never get here."""
+    """A free-form JSON object of bounded size. NUL characters and long numbers never get here."""
 
     default_error_messages = {
         "not_an_object": "This must be a JSON object.",

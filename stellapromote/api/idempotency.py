@@ -1,7 +1,7 @@
 """Idempotency-Key on POST (api.md, idempotency): the same call again is answered, not done, again.
 
-The answer is written in the transaction of the change, so that either both are there or neither is. While the first call
-runs, an advisory lock of its transaction tells the second one to come back.
+The answer is written in the transaction of the change, so that either both are there or neither is. While the first
+call runs, an advisory lock of its transaction tells the second one to come back.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.rendering import ApiResponse
@@ -103,7 +102,8 @@ def forget_expired(now: datetime, *, limit: int = 1000) -> int:
             " ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)",
             [now - LIFE, limit],
         )
-        return cursor.rowcount
+        deleted: int = cursor.rowcount
+        return deleted
 
 
 def _replay(stored: tuple[bytes, int, str, bytes], body_digest: bytes) -> ApiResponse:
@@ -134,7 +134,7 @@ def _store(call: Call, fingerprint: bytes, response: ApiResponse, now: datetime)
                 fingerprint,
                 call.body_digest,
                 response.status_code,
-                Jsonb(headers),
+                json.dumps(headers),
                 response.content,
                 now,
             ],

@@ -7,7 +7,7 @@ from stellapromote.ids import new_id
 
 
 class IdempotentAnswer(models.Model):
-    """What one POST with an Idempotency-Key was answered, written in the transaction of its change (api.md, idempotency).
+    """What a POST with an Idempotency-Key was answered, written in the transaction of its change (api.md).
 
     `fingerprint` is the sha256 of tenant, actor, method, path, query and key; `body_digest` that of the request's body.
     The answer is kept byte for byte for 24 hours. Answers that carry a secret never get here.

@@ -37,10 +37,13 @@ _PAGING_NAMES = frozenset(parameter.wire for parameter in PAGING)
 class RowSource(Protocol):
     """What a list is read from. Rows are whatever `order_values` and the presenter understand."""
 
-    columns: int
+    @property
+    def columns(self) -> int:
+        """How many columns the order has."""
+        ...
 
     def after(self, position: Position | None, limit: int) -> Sequence[Any]:
-        """At most `limit` rows behind the position in the list's order; before it, nearest first, when it is backwards."""
+        """At most `limit` rows behind the position in the list's order; if backwards, before it and nearest first."""
         ...
 
     def numbered(self, offset: int, limit: int) -> Sequence[Any]:
@@ -103,7 +106,7 @@ class Page:
 def read_page(
     source: RowSource, *, query: dict[str, Any], path: str, tenant: object, filters: dict[str, list[str]]
 ) -> Page:
-    """The page that the query asks for. Invalid (400) for page together with cursor, and for a cursor of another list."""
+    """The page that the query asks for. Invalid (400) for page and cursor together, and for another list's cursor."""
     size: int = query.get("page_size", DEFAULT_PAGE_SIZE)
     cursor: str | None = query.get("cursor")
     if cursor is None:

@@ -22,7 +22,7 @@ class UnknownValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One query parameter. `parse` raises ValueError with a sentence; a repeatable one gives a list of distinct values."""
+    """One query parameter. `parse` raises ValueError with a sentence; a repeatable one gives distinct values."""
 
     name: str
     parse: Callable[[str], Any]
@@ -118,7 +118,7 @@ class Parameters:
             raise ValueError("two parameters have the same name")
 
     def read(self, query: QueryDict) -> tuple[dict[str, Any], list[FieldError]]:
-        """The given values by their snake_case names, and what is wrong. Parameters that were not given are left out."""
+        """The given values by their snake_case names, and what is wrong. What was not given is left out."""
         values: dict[str, Any] = {}
         problems: list[FieldError] = []
         for wire, texts in query.lists():

@@ -1,8 +1,8 @@
 """How the API reads JSON: I-JSON (RFC 7493) and nothing else. Refuses before anything is made of it.
 
-Refused as VAL_MALFORMED_JSON: not UTF-8, a byte order mark, not JSON, NaN and infinities, a name twice in one object, lone
-surrogates, nesting deeper than 64. Reported by place, so that they come after 403 and 404 in the order of checks: NUL
-characters, and numbers beyond ±(2^53-1) or too large for a double (domain.md §7).
+Refused as VAL_MALFORMED_JSON: not UTF-8, a byte order mark, not JSON, NaN and infinities, a name twice in one object,
+lone surrogates, nesting deeper than 64. Reported by place, so that they come after 403 and 404 in the order of checks:
+NUL characters, and numbers beyond ±(2^53-1) or too large for a double (domain.md §7).
 """
 
 import json
@@ -46,7 +46,7 @@ class StrictJsonParser(BaseParser):
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The raw body, never more than `limit` bytes of it. BodyTooLarge (413) beyond, before reading when it is announced."""
+    """The raw body. BodyTooLarge (413) beyond `limit` bytes, before reading when the length is announced."""
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(f"The body has {announced} bytes; this call takes {limit}.", details={"limit": limit})
@@ -63,7 +63,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
 
 
 def parse_json(raw: bytes) -> tuple[Any, list[FieldError]]:
-    """The value, and what is wrong with single places in it. MalformedJson when it is not I-JSON. Linear in the length."""
+    """The value, and what is wrong with single places in it. MalformedJson when it is not I-JSON. Linear cost."""
     try:
         text = raw.decode("utf-8")
         data = json.loads(

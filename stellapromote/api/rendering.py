@@ -1,4 +1,4 @@
-"""How the API writes JSON: one function, one renderer, one response class (api.md: camelCase is the presenters' work)."""
+"""How the API writes JSON: one function, one renderer, one response class. Presenters bring camelCase names."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,10 +16,10 @@ MEDIA_TYPE = "application/json"
 
 
 def dumps(data: Any) -> bytes:
-    """UTF-8 JSON; datetimes as RFC 3339 UTC with milliseconds and `Z`. Embed stored JSON bytes as `orjson.Fragment(bytes)`.
+    """UTF-8 JSON; datetimes as RFC 3339 UTC with milliseconds and `Z`. Embed stored JSON as `orjson.Fragment(bytes)`.
 
-    TypeError for what has no one true form on the wire: Decimal, sets, naive datetimes' relatives (date, time), integers
-    beyond ±(2^53-1), keys that are not text. ValueError for a datetime without a zone.
+    TypeError for what has no one true form on the wire: Decimal, sets, dates and times of day, integers beyond
+    ±(2^53-1), keys that are not text. ValueError for a datetime without a zone.
     """
     return orjson.dumps(data, default=_default, option=_OPTIONS)
 

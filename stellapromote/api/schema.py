@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 from what viewsets declare: nothing is documented that is not enforced (api.md: the schema is the contract)."""
+"""OpenAPI 3.1 from what viewsets declare: what is documented is what is enforced (api.md)."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from stellapromote.errors import CODES
 
 _UNREADABLE_BODY = ("VAL_MALFORMED_JSON", "VAL_BODY_TOO_LARGE", "VAL_UNSUPPORTED_MEDIA_TYPE")
 _ALWAYS = ("VAL_UNKNOWN_PARAMETER", "VAL_NOT_ACCEPTABLE", "SYS_INTERNAL", "SYS_UNAVAILABLE")
-_AUTHENTICATION = tuple(code for code in CODES if code.startswith("AUTH_")) + ("PERM_TENANT_REQUIRED",)
+_AUTHENTICATION = (*(code for code in CODES if code.startswith("AUTH_")), "PERM_TENANT_REQUIRED")
 
 _ERROR = {
     "type": "object",
@@ -94,11 +94,16 @@ _SECURITY_SCHEMES = {
 class AutoSchema(SpectacularSchema):
     """The operation of one ApiView action."""
 
+    @property
+    def _endpoint(self) -> Any:
+        """The ApiView; typed loosely, because views.py imports this module."""
+        return self.view
+
     def get_tags(self) -> list[str]:
-        return [self.view.tag or super().get_tags()[0].replace("-", " ").capitalize()]
+        return [self._endpoint.tag or super().get_tags()[0].replace("-", " ").capitalize()]
 
     def get_operation_id(self) -> str:
-        action = self.view.action
+        action = self._endpoint.action
         verb = "patch" if self.method == "PATCH" else action
         if verb not in ("list", "create", "retrieve", "update", "patch", "destroy"):
             verb = self.method.lower()
@@ -107,21 +112,20 @@ class AutoSchema(SpectacularSchema):
     def get_summary(self) -> str | None:
         return self._sentences()[0] or None
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         scopes = self._scopes()
-        needs = {
-            (PUBLIC,): "No authentication.",
-            (MEMBER,): "Any member of the tenant.",
-        }.get(scopes, f"Needs the right {' or '.join(f'`{scope}`' for scope in scopes)}.")
+        needs = f"Needs the right {' or '.join(f'`{scope}`' for scope in scopes)}."
+        if scopes in ((PUBLIC,), (MEMBER,)):
+            needs = "No authentication." if scopes == (PUBLIC,) else "Any member of the tenant."
         return "\n\n".join(filter(None, [self._sentences()[1], needs]))
 
     def _sentences(self) -> tuple[str, str]:
-        handler = getattr(self.view, self.view.action)
+        handler = getattr(self._endpoint, self._endpoint.action)
         summary, _, rest = get_doc(handler).partition("\n\n")
         return summary.replace("\n", " "), rest
 
     def _scopes(self) -> tuple[str, ...]:
-        scopes = self.view.scopes[self.view.action]
+        scopes = self._endpoint.scopes[self._endpoint.action]
         return scopes if isinstance(scopes, tuple) else (scopes,)
 
     def get_extensions(self) -> dict[str, Any]:
@@ -144,7 +148,7 @@ class AutoSchema(SpectacularSchema):
                 description=parameter.description,
                 explode=True if parameter.repeatable else None,
             )
-            for parameter in self.view.parameters.get(self.view.action, ())
+            for parameter in self._endpoint.parameters.get(self._endpoint.action, ())
         ]
         if self._scopes() != (PUBLIC,):
             parameters.append(
@@ -165,7 +169,7 @@ class AutoSchema(SpectacularSchema):
         return parameters
 
     def get_request_serializer(self) -> Any:
-        body: type[Body] | None = self.view.bodies.get(self.view.action)
+        body: type[Body] | None = self._endpoint.bodies.get(self._endpoint.action)
         return body(partial=self.method in ("PUT", "PATCH")) if body is not None else None
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
@@ -216,7 +220,7 @@ class AutoSchema(SpectacularSchema):
                 yield "PERM_CSRF"
         if "{" in self.path:
             yield "RES_NOT_FOUND"
-        if self.view.parameters.get(self.view.action) or self.method != "GET":
+        if self._endpoint.parameters.get(self._endpoint.action) or self.method != "GET":
             yield "VAL_INVALID"
         if self.method != "GET":
             yield from _UNREADABLE_BODY
@@ -226,7 +230,7 @@ class AutoSchema(SpectacularSchema):
             yield from ("RES_IDEMPOTENCY_KEY_REUSED", "RES_IN_PROGRESS")
         if self._is_conditional():
             yield "RES_PRECONDITION_FAILED"
-        yield from self.view.refusals.get(self.view.action, ())
+        yield from self._endpoint.refusals.get(self._endpoint.action, ())
 
     def _refusal(self, codes: list[str]) -> dict[str, Any]:
         error = self._component("Error", _ERROR).ref
@@ -240,14 +244,14 @@ class AutoSchema(SpectacularSchema):
         return refusal
 
     def _answer(self) -> Answer:
-        answer: Answer = self.view.answers[self.view.action]
+        answer: Answer = self._endpoint.answers[self._endpoint.action]
         return answer
 
     def _takes_key(self) -> bool:
         return self.method == "POST" and self._scopes() != (PUBLIC,)
 
     def _is_conditional(self) -> bool:
-        return self.view.action in self.view.conditional
+        return self._endpoint.action in self._endpoint.conditional
 
     def _ref(self, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         component = self.resolve_serializer(form, "response")

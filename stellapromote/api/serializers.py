@@ -1,8 +1,8 @@
 """What bodies look like: `Body` for what the API takes, `Resource` for what it answers (documentation only).
 
-Attributes are written in snake_case and stand on the wire in camelCase; validated data comes back in snake_case, ready to
-be an action's keyword arguments. A Body says shape and bounds only: it has no context, no instance and no database, so
-one instance serves all requests of a process. Rules that need to look something up belong to actions.
+Attributes are written in snake_case and stand on the wire in camelCase; validated data comes back in snake_case, ready
+to be an action's keyword arguments. A Body says shape and bounds only: it has no context, no instance and no database,
+so one instance serves all requests of a process. Rules that need to look something up belong to actions.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.functional import cached_property
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from stellapromote.errors import FieldError
 
@@ -32,7 +33,7 @@ class _OnTheWire(serializers.Serializer[Any]):
 
 
 class Resource(_OnTheWire):
-    """The documented form of an answer. Nothing is rendered through it: presenters make plain dicts (architecture.md)."""
+    """The documented form of an answer. Nothing is rendered through it: presenters make plain dicts."""
 
 
 class Body(_OnTheWire):
@@ -69,13 +70,20 @@ class NoBody(Body):
 _bodies: dict[tuple[type[Body], bool], Body] = {}
 
 
-def shared(body: type[Body], *, partial: bool) -> Body:
-    """The one instance of a body that all requests of this process use."""
-    key = (body, partial)
+def shared(body: type[Body], *, merging: bool) -> Body:
+    """The one instance of a body that all requests of this process use.
+
+    `merging` is for PUT and PATCH: every field may be left out and none gets its default. Objects inside stay whole,
+    which DRF's own `partial` would not see to.
+    """
+    key = (body, merging)
     instance = _bodies.get(key)
     if instance is None:
-        instance = _bodies[key] = body(partial=partial)
-        instance.fields  # noqa: B018 - bound now, before two threads do it at once
+        instance = body()
+        for field in instance.fields.values():
+            if merging:
+                field.required, field.default = False, empty
+        _bodies[key] = instance
     return instance
 
 

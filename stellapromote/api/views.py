@@ -1,7 +1,8 @@
-"""The base of every endpoint. A viewset declares; what is declared is checked, enforced in the order of api.md, and documented.
+"""The base of every endpoint. A viewset declares; what is declared is checked, enforced in order, and documented.
 
-Order of checks: 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 413/415/406 · 400 not JSON · 403 scope · 404 object ·
-400 fields and parameters · idempotency · 412 and what follows in the action. How to declare: docs/api-conventions.md.
+Order of checks (api.md): 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 413/415/406 · 400 not JSON ·
+403 scope · 404 object · 400 fields and parameters · idempotency · 412 and what follows in the action.
+How to declare: docs/api-conventions.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -204,10 +205,10 @@ class ApiView(APIView):
         self._validate(request, method, data, problems)
         perform = partial(handler, request, *self.args, **self.kwargs)
         if method not in _WRITES:
-            response = perform()
+            response: HttpResponseBase = perform()
             etag = response.headers.get("ETag")
             if etag is not None and not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
-                return _unchanged(response, etag)
+                return _unchanged(etag)
             return response
         return self._write(request, method, raw, perform)
 
@@ -271,9 +272,9 @@ class ApiView(APIView):
     def _read_fields(self, method: str, data: Any, problems: list[FieldError]) -> dict[str, Any]:
         if problems:
             raise invalid(problems)
-        partly = method in ("put", "patch")
-        body = shared(self.bodies.get(self.action, NoBody), partial=partly)
-        if partly and isinstance(data, dict):
+        merging = method in ("put", "patch")
+        body = shared(self.bodies.get(self.action, NoBody), merging=merging)
+        if merging and isinstance(data, dict):
             data = self._without_read_only(body, data)
         try:
             values: dict[str, Any] = body.run_validation(data)
@@ -346,14 +347,15 @@ class ApiViewSet(ViewSetMixin, ApiView):
     @classmethod
     def declared_actions(cls) -> dict[str, frozenset[str]]:
         found = {name: frozenset({verb}) for name, verb in _STANDARD_ACTIONS.items() if hasattr(cls, name)}
-        for action in cls.get_extra_actions():
+        extra: list[Any] = list(cls.get_extra_actions())
+        for action in extra:
             # One path may have a handler for each verb: `@gates.mapping.delete`.
             for verb, name in action.mapping.items():
                 found[name] = found.get(name, frozenset()) | {verb}
         return found
 
     @classmethod
-    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:  # type: ignore[override]
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
         for verb, action in (actions or {}).items():
             cls._check_declaration(action, frozenset({verb}))
         if initkwargs.get("detail") and cls.resource is ApiView.resource:
@@ -364,7 +366,7 @@ class ApiViewSet(ViewSetMixin, ApiView):
 class UnknownPath(ApiView):
     """Last in the URL conf: whatever the API does not know, with any method and without credentials."""
 
-    schema = None
+    schema: Any = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return exception_handler(Http404(), {"view": self, "request": request})
@@ -399,7 +401,7 @@ def _check_accept(header: str, media_type: str) -> None:
         raise Invalid(code="VAL_NOT_ACCEPTABLE")
 
 
-def _unchanged(response: ApiResponse, etag: str) -> ApiResponse:
+def _unchanged(etag: str) -> ApiResponse:
     unchanged = ApiResponse(b"", status=304, etag=etag)
     del unchanged.headers["Content-Type"]
     return unchanged

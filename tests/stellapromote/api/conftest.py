@@ -28,10 +28,15 @@ class Caller:
     def call(self, method: str, path: str, data: Any = None, raw: bytes | None = None, **headers: str) -> Any:
         """`headers` by their names with underscores: `If_Match='"7"'`."""
         body = raw if raw is not None else b"" if data is None else json.dumps(data).encode()
-        sent = {"Authorization": f"Bearer {self.text}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        sent = {
+            "Authorization": f"Bearer {self.text}",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         sent = {name: value for name, value in sent.items() if value}
         content_type = sent.pop("Content-Type", "application/json" if body else "")
-        return Client(raise_request_exception=False).generic(method, path, body, content_type=content_type, headers=sent)
+        return Client(raise_request_exception=False).generic(
+            method, path, body, content_type=content_type, headers=sent
+        )
 
 
 def make_tenant(slug: str) -> Tenant:
