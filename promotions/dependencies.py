@@ -14,7 +14,7 @@ from stellapromote.clock import rfc3339
 
 
 def observe(policy: dict[str, Any], *, tenant_id: UUID, at: datetime) -> dict[str, list[dict[str, Any]]]:
-    """For each dependency gate its configured targets with what was seen; ``observed`` is None where a name is unknown."""
+    """For each dependency gate its targets with what was seen; ``observed`` is None where a name is unknown."""
     return {
         gate["name"]: [{**target, "observed": _observed(target, tenant_id, at)} for target in gate["config"]["targets"]]
         for gate in policy["gates"]
@@ -44,7 +44,10 @@ def _release(target: dict[str, Any], environment: Environment) -> dict[str, Any]
 
 def _environment(environment: Environment, at: datetime) -> dict[str, Any]:
     windows = FreezeWindow.objects.filter(
-        Q(environment=None) | Q(environment=environment), tenant_id=environment.tenant_id, cleared_at=None, ends_at__gt=at
+        Q(environment=None) | Q(environment=environment),
+        tenant_id=environment.tenant_id,
+        cleared_at=None,
+        ends_at__gt=at,
     ).order_by("starts_at", "pk")
     spans = [{"start": rfc3339(w.starts_at), "end": rfc3339(w.ends_at)} for w in windows]
     state = freeze_state(spans, rfc3339(at))

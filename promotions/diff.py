@@ -8,7 +8,7 @@ _LABELS = ("digest", "semver", "tag", "imageRepository", "role")
 
 
 def component_diff(old: Iterable[Component], new: Iterable[Component]) -> dict[str, list[dict[str, Any]]]:
-    """Components added, removed, changed and unchanged, by name. A component changed when its digest or repository did."""
+    """Components added, removed, changed and unchanged, by name; changed: another digest, repository or role."""
     before = {component["name"]: component for component in old}
     after = {component["name"]: component for component in new}
     both = sorted(before.keys() & after.keys())

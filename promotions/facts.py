@@ -13,7 +13,7 @@ from django.db import connection
 
 from policies import gates
 from policies.eligibility import Grant, standing
-from policies.facts import Candidate, candidates_fact
+from policies.facts import Candidate, Span, candidates_fact
 from policies.windows import intervals
 from promotions.dependencies import observe
 from promotions.models import Blob, Promotion
@@ -95,7 +95,7 @@ SELECT jsonb_build_object(
     SELECT jsonb_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
     FROM audit_auditlink l WHERE l.tenant_id = %(tenant)s ORDER BY l.sequence DESC LIMIT 1)
 )::text
-"""
+"""  # noqa: S608 - the parts are constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ def _read(promotion: Promotion, requirements: dict[str, Any], at: datetime) -> d
         return row
 
 
-def _schedules(policy: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+def _schedules(policy: dict[str, Any]) -> dict[str, list[Span]]:
     """Allowed windows of every schedule gate as absolute UTC intervals (domain.md §2)."""
     return {
         gate["name"]: intervals(gate["config"]["windows"], gate["config"]["timezone"])

@@ -31,7 +31,7 @@ class Journal:
     ) -> None:
         """One audit event about the promotion and, unless ``outside`` is false, one outbox event of the same name.
 
-        What people wrote belongs into ``after``, which the chain holds only as a salted digest; never into ``metadata``.
+        What people wrote belongs into ``after``, which the chain holds as a salted digest; never into ``metadata``.
         """
         self._entries.append(
             Entry(
@@ -58,7 +58,10 @@ class Journal:
                 "targetEnvironmentName": promotion.target_environment.name,
                 "status": str(promotion.status),
                 "at": rfc3339(self.at),
-                "actor": {"id": None if self.by.user_id is None else str(self.by.user_id), "username": self.by.username},
+                "actor": {
+                    "id": None if self.by.user_id is None else str(self.by.user_id),
+                    "username": self.by.username,
+                },
                 **(after or {}),
                 **metadata,
             }

@@ -1,4 +1,4 @@
-"""Judging a promotion under its lock: look at the facts, evaluate, and conclude (architecture.md, how a change happens).
+"""Judging a promotion under its lock: look at the facts, evaluate, conclude (architecture.md, how a change happens).
 
 Every action that may change a verdict goes through ``look`` and ``conclude`` in one transaction, and nothing else
 writes a decision record or moves a promotion between its open states.
@@ -8,16 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
 
 from policies.evaluator import evaluate
+from policies.facts import GateInput
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents
-from promotions.electorate import approval_voters, gate_confirmers
 from promotions.decision import Record, build_record, fingerprint
+from promotions.electorate import approval_voters, gate_confirmers
 from promotions.evidence import sign_packet
 from promotions.facts import Facts, gather, store_blobs
 from promotions.journal import Journal
@@ -62,7 +63,7 @@ class Scene:
 
     def evaluate(self) -> Evaluation:
         """What the gates say about these facts; changes nothing."""
-        return evaluate(self.facts.gate_input, self.documents)
+        return evaluate(cast("GateInput", self.facts.gate_input), self.documents)
 
     def subject_changes(self) -> list[str]:
         """What changed in the subject since the promotion was last evaluated."""
@@ -144,7 +145,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         promotion.next_change_at = scene.at
         return evaluation
 
-    _summarise(promotion, scene, evaluation)
+    _summarise(promotion, evaluation)
     live = [act["id"] for act in (*scene.votes, *scene.confirmations)]
     mark = fingerprint(evaluation, votes=live, subject_digest=promotion.subject_digest)
     if mark != promotion.decision_fingerprint or seals:
@@ -194,7 +195,7 @@ def expire_if_due(promotion: Promotion, at: datetime, journal: Journal) -> bool:
     return True
 
 
-def _summarise(promotion: Promotion, scene: Scene, evaluation: Evaluation) -> None:
+def _summarise(promotion: Promotion, evaluation: Evaluation) -> None:
     promotion.gates = [
         {"name": gate.name, "type": gate.type, "status": gate.status, "message": gate.message}
         for gate in evaluation.gates
@@ -249,7 +250,7 @@ def packet_content(
     decision: dict[str, Any] | None,
     execution: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The content of a packet of any type (domain.md §8): account id, username and display name, nothing more personal."""
+    """The content of a packet of any type (domain.md §8): of people only account id, username and display name."""
     requirements = facts.gate_input["requirements"]
     source, target = promotion.source_environment, promotion.target_environment
     content: dict[str, Any] = {
@@ -408,7 +409,13 @@ def _move(
         promotion.status_reason = failed.reason_codes[0] if failed.reason_codes else "GATE_FAILED"
         promotion.status_detail = failed.message[:2000]
     outcome = {"status": str(target), "decision": evaluation.decision, "reasonCodes": list(evaluation.reason_codes)}
-    journal.note(step.event, promotion, before=before and {"status": str(before)}, after=outcome, decisionId=str(promotion.decision_id))
+    journal.note(
+        step.event,
+        promotion,
+        before=None if before is None else {"status": str(before)},
+        after=outcome,
+        decisionId=str(promotion.decision_id),
+    )
     if creating and target in (Status.APPROVED, Status.REJECTED):
         journal.note(f"promotion.{target}", promotion, after=outcome, decisionId=str(promotion.decision_id))
 

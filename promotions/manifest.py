@@ -18,7 +18,6 @@ class ManifestComponent(TypedDict):
 def manifest_digest(components: Iterable[ManifestComponent]) -> str:
     """`sha256:…` over name, imageRepository, digest and role of each component, sorted by name; never tag or semver."""
     rows = [
-        {name: component[name] for name in ("name", "imageRepository", "digest", "role")}  # type: ignore[literal-required]
-        for component in components
+        {name: component[name] for name in ("name", "imageRepository", "digest", "role")} for component in components
     ]
     return digest({"schema": MANIFEST_SCHEMA, "components": sorted(rows, key=lambda row: row["name"])})

@@ -32,7 +32,7 @@ def environment_before(target: Environment) -> Environment | None:
 
 
 def check_can_enter(release: Release, target: Environment) -> Entry:
-    """How ``release`` may enter ``target``. Raises SequenceViolation naming the missing step. At most four statements."""
+    """How ``release`` may enter ``target``. Raises SequenceViolation naming the missing step. Cost: ≤ 4 statements."""
     before = environment_before(target)
     deployed = Promotion.objects.filter(release=release, status=Status.DEPLOYED)
     came_through = before is not None and deployed.filter(target_environment=before).exists()

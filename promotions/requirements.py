@@ -1,4 +1,4 @@
-"""The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits do not reach it."""
+"""The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits miss it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +46,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``document`` is what requirementsDigest covers; ``promotion_policy`` and ``approval_policies`` are its documents."""
+    """``document`` is what requirementsDigest covers; beside it the documents of the policies it names."""
 
     document: dict[str, Any]
     canonical: bytes
@@ -170,4 +170,8 @@ def _commit_authors(release: Release) -> list[UUID]:
     members = Membership.objects.filter(tenant_id=release.tenant_id).annotate(
         username=Lower("user__username"), email=Lower("user__email")
     )
-    return list(members.filter(Q(username__in=authors) | Q(email__in=[e for e in emails if e])).values_list("user_id", flat=True))
+    return list(
+        members.filter(Q(username__in=authors) | Q(email__in=[e for e in emails if e])).values_list(
+            "user_id", flat=True
+        )
+    )

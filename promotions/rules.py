@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from policies.eligibility import SENTENCES
 from promotions.models import Promotion
-from promotions.subject import changed_fields
 from promotions.states import OPEN, VOTING, Status
+from promotions.subject import changed_fields
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import (
     PROMOTION_APPROVE,
@@ -156,7 +156,9 @@ def check_can_cancel(by: Actor, promotion: Promotion) -> None:
         if not mine:
             raise Refused("Only whoever requested this promotion, or an administrator, may cancel it.")
     if promotion.status not in OPEN:
-        raise StateForbids(f"Promotion #{promotion.number} is {_words(promotion.status)}: only open ones are cancelled.")
+        raise StateForbids(
+            f"Promotion #{promotion.number} is {_words(promotion.status)}: only open ones are cancelled."
+        )
 
 
 def check_can_evaluate(by: Actor, promotion: Promotion) -> None:

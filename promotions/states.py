@@ -55,7 +55,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_A, Status.DEPLOYING, "operator", "started; the start check passes", "promotion.started"),
     Transition(Status.DEPLOYING, Status.DEPLOYED, "operator", "reported succeeded", "promotion.completed"),
     Transition(Status.DEPLOYING, Status.FAILED, "operator", "reported failed", "promotion.failed"),
-    Transition(Status.FAILED, Status.DEPLOYING, "operator", "one more attempt passes the start check", "promotion.started"),
+    Transition(
+        Status.FAILED, Status.DEPLOYING, "operator", "one more attempt passes the start check", "promotion.started"
+    ),
     Transition(Status.DEPLOYED, Status.ROLLED_BACK, "operator", "reported rolled back", "promotion.rolled_back"),
     Transition(Status.FAILED, Status.ROLLED_BACK, "operator", "reported rolled back", "promotion.rolled_back"),
 )

@@ -38,9 +38,7 @@ def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]]
     )
 
 
-def stored_act(
-    kind: type[Act], by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields: Any
-) -> Act:
+def stored_act(kind: type[Act], by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields: Any) -> Act:
     """A vote or confirmation with everything the record must remember of the person, not stored yet."""
     promotion = scene.promotion
     candidate = electorate(scene.facts.gate_input, scene.documents)[str(by.user_id)]
@@ -49,7 +47,7 @@ def stored_act(
         tenant_id=promotion.tenant_id,
         promotion_id=promotion.id,
         requester_id=promotion.requested_by_id,
-        voter_id=by.user_id,
+        voter_id=by.account,
         username=by.username,
         display_name=by.display_name,
         roles=candidate["roles"],

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 OUTBOX_KEPT = timedelta(days=30)
 
-# A change reads its instant before it commits, so an evaluation may have missed a change that is older than itself by as
-# long as the change's transaction took. Everything is looked at again until it is this much older than the change.
+# A change reads its instant before it commits, so an evaluation may have missed a change that is older than itself by
+# as long as the change's transaction took. Everything is looked at again until its evaluation is this much younger.
 SETTLED = "10 seconds"
 
 # Open promotions whose instant has come, or to whose facts something happened: a freeze of the target or tenant was
@@ -53,7 +53,7 @@ WHERE p.status = ANY(%(open)s) AND (p.next_change_at <= %(now)s OR EXISTS (
     AND (c.release_id IS NULL OR c.release_id = p.release_id)))
 ORDER BY p.next_change_at NULLS LAST, p.id
 LIMIT %(batch)s
-"""
+"""  # noqa: S608 - the part is a constant of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,16 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
     now = clock.now()
     done = _each("reevaluate", _due_promotions(now), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
     done += _each("overdue", _overdue(now), lambda due: mark_overdue(due.promotion_id, by=due.by, clock=clock))
-    done += _each("auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock))
+    done += _each(
+        "auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock)
+    )
     done += seal_pending()
     WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": now})
     return done
 
 
 def tidy(clock: Clock = SYSTEM_CLOCK) -> None:
-    """Deletes what is kept for a time only: outbox events after 30 days (domain.md §10), idempotency keys, old heartbeats."""
+    """Deletes what is kept for a time only: outbox events (30 days, domain.md §10), idempotency keys, heartbeats."""
     now = clock.now()
     OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
     WorkerHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()

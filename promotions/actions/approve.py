@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from promotions import rules
-from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
 from promotions.voting import as_fact, stored_act
@@ -11,7 +11,7 @@ from stellapromote.transactions import transactional
 
 
 def approve(
-    promotion_id: UUID, *, by: Actor, comment: str = "", seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, *, by: Actor, comment: str = "", seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
 ) -> Promotion:
     """Gives one approval and judges again; the last one needed decides, signs and stores (domain.md §5, §7).
 
@@ -28,9 +28,7 @@ def _approve(promotion_id: UUID, by: Actor, comment: str, seen: Seen, clock: Clo
     if isinstance(box, Outcome):
         return box
     rules.check_comment(box.ballot, comment)
-    vote = stored_act(
-        Vote, by, box.scene, comment=comment, seen=seen.subject_digest, verdict=Vote.Verdict.APPROVE
-    )
+    vote = stored_act(Vote, by, box.scene, comment=comment, seen=seen.subject_digest, verdict=Vote.Verdict.APPROVE)
     vote.save(force_insert=True)
     box.scene.votes.append(as_fact(vote))
     box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote.id))

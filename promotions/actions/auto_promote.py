@@ -20,7 +20,7 @@ def auto_promote(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) 
 
     The claim is committed first, so a worker killed in between asks for nothing twice.
     """
-    origin = _claim(promotion_id, by, clock)
+    origin = _claim(promotion_id, by)
     if origin is None:
         return []
     targets = Environment.objects.filter(
@@ -30,7 +30,7 @@ def auto_promote(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) 
 
 
 @transactional
-def _claim(promotion_id: UUID, by: Actor, clock: Clock) -> Promotion | None:
+def _claim(promotion_id: UUID, by: Actor) -> Promotion | None:
     promotion, _ = lock_promotion(promotion_id, by.tenant)
     if not promotion.auto_promote_due:
         return None

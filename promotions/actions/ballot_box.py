@@ -25,6 +25,9 @@ class Seen:
     if_match: IfMatch | None = None
 
 
+UNSEEN = Seen()
+
+
 @dataclass(slots=True)
 class OpenBox:
     """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything."""
@@ -45,7 +48,7 @@ class OpenBox:
 def open_box(
     promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Callable[[Scene, Ballot], None]
 ) -> OpenBox | Outcome:
-    """Locks, looks and checks in the contract's order. An Outcome is a refusal that was committed with what it changed."""
+    """Locks, looks and checks in the contract's order. An Outcome is a refusal committed with what it changed."""
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
     rules.check_version(promotion.version, seen.if_match)
     at = instant(clock, promotion)

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from promotions import rules
-from promotions.actions.ballot_box import Seen
+from promotions.actions.ballot_box import UNSEEN, Seen
 from promotions.journal import Journal
 from promotions.judging import cancel as move_to_cancelled
 from promotions.judging import instant
@@ -14,9 +14,12 @@ from stellapromote.transactions import transactional
 
 @transactional
 def cancel(
-    promotion_id: UUID, *, by: Actor, reason: str = "", seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, *, by: Actor, reason: str = "", seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
 ) -> Promotion:
-    """A person takes an open request back; it stays in history (domain.md §4). Raises Http404, Refused, StateForbids."""
+    """A person takes an open request back; it stays in history (domain.md §4).
+
+    Raises Http404, Refused and StateForbids.
+    """
     promotion, _ = lock_promotion(promotion_id, by.tenant)
     rules.check_version(promotion.version, seen.if_match)
     rules.check_can_cancel(by, promotion)

@@ -3,7 +3,7 @@ from uuid import UUID
 from django.http import Http404
 
 from promotions import rules
-from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.electorate import gate_confirmers
 from promotions.judging import Scene
@@ -16,7 +16,7 @@ from stellapromote.transactions import transactional
 
 
 def confirm(
-    promotion_id: UUID, gate: str, *, by: Actor, comment: str = "", seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, gate: str, *, by: Actor, comment: str = "", seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
 ) -> Promotion:
     """Confirms one manual gate: same exclusions, binding and audit as a vote (domain.md §6).
 
@@ -26,7 +26,7 @@ def confirm(
 
 
 def unconfirm(
-    promotion_id: UUID, gate: str, *, by: Actor, seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, gate: str, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
 ) -> Promotion:
     """Takes the caller's own confirmation of a manual gate back. Raises as ``confirm``."""
     return _unconfirm(promotion_id, gate, by, seen, clock).result()
@@ -45,7 +45,9 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
     act = stored_act(Confirmation, by, box.scene, comment=comment, seen=seen.subject_digest, gate=gate)
     act.save(force_insert=True)
     box.scene.confirmations.append(confirmation_as_fact(act))
-    box.journal.note("approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act.id))
+    box.journal.note(
+        "approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act.id)
+    )
     return box.close()
 
 
@@ -62,9 +64,7 @@ def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Cloc
     Confirmation.objects.filter(promotion=box.promotion, gate=gate, voter_id=by.user_id, ended_at=None).update(
         ended_at=box.scene.at, ended_as="withdrawn"
     )
-    box.scene.confirmations[:] = [
-        act for act in box.scene.confirmations if (act["gate"], act["voterId"]) != (gate, me)
-    ]
+    box.scene.confirmations[:] = [act for act in box.scene.confirmations if (act["gate"], act["voterId"]) != (gate, me)]
     box.journal.note("approval.withdrawn", box.promotion, gate=gate)
     return box.close()
 

@@ -11,9 +11,7 @@ from stellapromote.transactions import transactional
 
 
 @transactional
-def create_tenant(
-    *, slug: str, name: str, by: Actor, is_demo: bool = False, clock: Clock = SYSTEM_CLOCK
-) -> Tenant:
+def create_tenant(*, slug: str, name: str, by: Actor, is_demo: bool = False, clock: Clock = SYSTEM_CLOCK) -> Tenant:
     """A tenant ready for use: its calendar, its promotion counter, and a published policy named `default`.
 
     Raises Conflict RES_DUPLICATE when the slug is taken and Invalid when it is no slug.

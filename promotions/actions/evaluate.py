@@ -13,7 +13,10 @@ from stellapromote.transactions import transactional
 
 
 def evaluate(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
-    """Judges an open promotion again, now. Raises Http404, Refused, StateForbids when it is not open or just expired."""
+    """Judges an open promotion again, now.
+
+    Raises Http404, Refused, and StateForbids when it is not open or just expired.
+    """
     return _evaluate(promotion_id, by, clock).result()
 
 

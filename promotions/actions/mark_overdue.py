@@ -12,7 +12,7 @@ from stellapromote.transactions import transactional
 
 @transactional
 def mark_overdue(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
-    """Marks a deployment that has not reported its end in time; it stays deploying until somebody reports (domain.md §4)."""
+    """Marks a deployment that did not report its end in time; it stays deploying until somebody does (domain.md §4)."""
     promotion, _ = lock_promotion(promotion_id, by.tenant)
     at = instant(clock, promotion)
     due = promotion.deployment_due_at

@@ -8,7 +8,7 @@ from stellapromote.errors import ProductError
 class Outcome:
     """What a transaction committed: the promotion, and a refusal that the caller is told about only after the commit.
 
-    Some refusals change state, such as an approval found expired: raising them inside would undo the change (domain.md §4).
+    Some refusals change state, such as an approval found expired: raising them inside would undo it (domain.md §4).
     """
 
     promotion: Promotion

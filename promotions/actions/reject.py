@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from promotions import rules
-from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
 from promotions.voting import as_fact, stored_act
@@ -12,7 +12,7 @@ from stellapromote.transactions import transactional
 
 
 def reject(
-    promotion_id: UUID, *, by: Actor, reason: str, seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, *, by: Actor, reason: str, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
 ) -> Promotion:
     """Ends the promotion by one person's reject, which replaces their own approval (domain.md §5).
 

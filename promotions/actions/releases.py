@@ -70,9 +70,7 @@ class ReleaseSpec:
 
 
 @transactional
-def create_release(
-    spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = SYSTEM_CLOCK
-) -> Release:
+def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = SYSTEM_CLOCK) -> Release:
     """A new draft, finalized at once if asked. Raises Refused, NameTaken, Invalid, Incomplete."""
     by.require(RELEASE_WRITE)
     _check_names(spec.components)
@@ -86,7 +84,7 @@ def create_release(
         display_name=spec.display_name,
         description=spec.description,
         source_ref=spec.source_ref,
-        created_by_id=by.user_id,
+        created_by_id=by.account,
         created_by_name=by.display_name,
         created_with_token_issuer_id=by.token_issuer_id,
         created_at=at,
@@ -107,7 +105,12 @@ def create_release(
 
 @transactional
 def update_release(
-    release_id: UUID, changes: dict[str, Any], *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID,
+    changes: dict[str, Any],
+    *,
+    by: Actor,
+    if_match: IfMatch | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Release:
     """Merges ``changes`` (fields of ReleaseSpec) into a draft. Raises NotDraft, NameTaken, Invalid, Http404."""
     by.require(RELEASE_WRITE)
@@ -204,9 +207,7 @@ def _finalize(release: Release, by: Actor, at: Any) -> None:
     _note("release.finalized", release, by, at, after=_summary(release))
 
 
-def _set_status(
-    release: Release, status: str, action: str, by: Actor, clock: Clock, *, reason: str
-) -> Release:
+def _set_status(release: Release, status: str, action: str, by: Actor, clock: Clock, *, reason: str) -> Release:
     at = clock.now()
     before = {"status": release.status}
     release.status, release.status_reason = status, reason

@@ -48,9 +48,7 @@ class Report:
     manifest_digest: str | None = None
 
 
-def report_deployment(
-    promotion_id: UUID, report: Report, *, by: Actor, clock: Clock = SYSTEM_CLOCK
-) -> Promotion:
+def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
     """Takes one report about a deployment (domain.md §4, reports); the same report again changes nothing.
 
     ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
@@ -65,7 +63,9 @@ def report_deployment(
     except IntegrityError as error:
         if "promotion_one_deploying_per_lock" not in str(error):
             raise
-        raise EnvironmentBusy("Another deployment into this environment has just started: try again when it ends.") from error
+        raise EnvironmentBusy(
+            "Another deployment into this environment has just started: try again when it ends."
+        ) from error
 
 
 @transactional
@@ -94,9 +94,7 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
     return _contradiction(promotion, report, journal)
 
 
-def _start(
-    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal
-) -> Outcome:
+def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal) -> Outcome:
     if promotion.status not in OPEN | {Status.FAILED}:
         return _contradiction(promotion, report, journal)
     if promotion.target_environment.require_manifest_report and report.manifest_digest is None:

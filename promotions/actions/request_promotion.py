@@ -124,9 +124,7 @@ def _prepare(
     else:
         at = clock.now()
     requester = _requester(by, triggered_by, at)
-    snapshot = take_snapshot(
-        release=release, target=target, requester=requester, triggered_by=triggered_by, at=at
-    )
+    snapshot = take_snapshot(release=release, target=target, requester=requester, triggered_by=triggered_by, at=at)
     promotion = _build(wish, release, target, entry, snapshot, by, triggered_by, number, at)
     scene = look(promotion, at)
     promotion.subject = dict(scene.facts.subject)
@@ -147,7 +145,7 @@ def _build(
 ) -> Promotion:
     policy = snapshot.promotion_policy
     if triggered_by is None:
-        requested_by_id, username, name = by.user_id, by.username, by.display_name
+        requested_by_id, username, name = by.account, by.username, by.display_name
     else:
         requested_by_id = triggered_by.requested_by_id
         username, name = triggered_by.requested_by_username, triggered_by.requested_by_name
@@ -168,7 +166,7 @@ def _build(
         triggered_by=triggered_by,
         reason=wish.reason.strip(),
         change=wish.change,
-        manifest_digest=release.manifest_digest,
+        manifest_digest=release.manifest_digest or "",
         requirements=snapshot.canonical,
         requirements_digest=snapshot.digest,
         excluded_persons=snapshot.excluded_ids,
@@ -199,9 +197,7 @@ def _check_release_and_target(release: Release, target: Environment) -> None:
 def _requester(by: Actor, triggered_by: Promotion | None, at: datetime) -> Origin:
     if triggered_by is not None:
         return Origin(triggered_by.requested_by_id, None, triggered_by.requested_at)
-    if by.user_id is None:
-        raise Http404("The system asks for nothing by itself.")
-    return Origin(by.user_id, by.token_issuer_id, at)
+    return Origin(by.account, by.token_issuer_id, at)
 
 
 def _next_number(tenant_id: UUID, clock: Clock) -> tuple[int, datetime]:

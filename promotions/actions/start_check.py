@@ -34,9 +34,7 @@ class EnvironmentBusy(Conflict):
     code = "RES_ENVIRONMENT_BUSY"
 
 
-def check_starts(
-    promotion: Promotion, superseded: list[Promotion], by: Actor, journal: Journal
-) -> ProductError | None:
+def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, journal: Journal) -> ProductError | None:
     """Judges ``promotion`` again, in memory and records, and returns what stands against its start.
 
     The caller stores the promotion either way: a refused start keeps its re-evaluation.
@@ -56,17 +54,17 @@ def check_starts(
         message = " ".join(gate["message"] for gate in blocking)
         frozen = any(gate["type"] == "freeze-window" for gate in blocking)
         return Frozen(message, details=details) if frozen else Blocked(message, details=details)
-    return _deployer_may(promotion, scene, by) or _busy(promotion)
+    return _deployer_may(scene, by) or _busy(promotion)
 
 
-def _deployer_may(promotion: Promotion, scene: Scene, by: Actor) -> ProductError | None:
+def _deployer_may(scene: Scene, by: Actor) -> ProductError | None:
     """excludeDeployer: who approved does not deploy, nor does a machine of theirs (domain.md §5)."""
     wanted = scene.facts.gate_input["requirements"]["approvalPolicies"]
     if not any(scene.documents[policy["digest"]]["separationOfDuties"]["excludeDeployer"] for policy in wanted):
         return None
     persons: set[Any] = {by.user_id, by.token_issuer_id}
     persons.update(
-        ServiceOwner.objects.filter(service__user_id=by.user_id, ended_at=None).values_list("owner_id", flat=True)
+        ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None).values_list("owner_id", flat=True)
     )
     voters = {UUID(vote["voterId"]) for vote in scene.votes}
     if persons & voters:
@@ -78,9 +76,9 @@ def _deployer_may(promotion: Promotion, scene: Scene, by: Actor) -> ProductError
 
 
 def _busy(promotion: Promotion) -> EnvironmentBusy | None:
-    others = Promotion.objects.filter(
-        target_environment=promotion.target_environment, status=Status.DEPLOYING
-    ).exclude(pk=promotion.pk)
+    others = Promotion.objects.filter(target_environment=promotion.target_environment, status=Status.DEPLOYING).exclude(
+        pk=promotion.pk
+    )
     if promotion.target_environment.exclusive == Environment.Exclusive.PRODUCT:
         others = others.filter(Q(deployment_lock=promotion.product) | Q(deployment_lock="*"))
     other = others.first()

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from promotions import rules
-from promotions.actions.ballot_box import Seen, open_box
+from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
 from stellapromote.accounts.actor import Actor
@@ -9,9 +9,7 @@ from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional
 
 
-def withdraw_approval(
-    promotion_id: UUID, *, by: Actor, seen: Seen = Seen(), clock: Clock = SYSTEM_CLOCK
-) -> Promotion:
+def withdraw_approval(promotion_id: UUID, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK) -> Promotion:
     """Takes the caller's own approval back and judges again; possible while the promotion is open (domain.md §5).
 
     Raises Http404, the refusals of ``promotions.rules`` and Conflict RES_PRECONDITION_FAILED.

@@ -4,501 +4,1017 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
-import promotions.states
-import stellapromote.ids
 from django.conf import settings
 from django.db import migrations, models
 
+import promotions.states
+import stellapromote.ids
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0004_tokens_stay'),
-        ('environments', '0002_one_tenant'),
+        ("accounts", "0004_tokens_stay"),
+        ("environments", "0002_one_tenant"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Blob',
+            name="Blob",
             fields=[
-                ('digest', models.CharField(max_length=71, primary_key=True, serialize=False)),
-                ('content', models.BinaryField()),
+                ("digest", models.CharField(max_length=71, primary_key=True, serialize=False)),
+                ("content", models.BinaryField()),
             ],
         ),
         migrations.CreateModel(
-            name='PromotionCounter',
+            name="PromotionCounter",
             fields=[
-                ('tenant', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='accounts.tenant')),
-                ('last_number', models.BigIntegerField(default=0)),
-                ('last_requested_at', models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="accounts.tenant",
+                    ),
+                ),
+                ("last_number", models.BigIntegerField(default=0)),
+                ("last_requested_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='PublicSigningKey',
+            name="PublicSigningKey",
             fields=[
-                ('key_id', models.CharField(max_length=71, primary_key=True, serialize=False)),
-                ('pem', models.TextField()),
-                ('activated_at', models.DateTimeField()),
-                ('retired_at', models.DateTimeField(null=True)),
+                ("key_id", models.CharField(max_length=71, primary_key=True, serialize=False)),
+                ("pem", models.TextField()),
+                ("activated_at", models.DateTimeField()),
+                ("retired_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='WorkerHeartbeat',
+            name="WorkerHeartbeat",
             fields=[
-                ('name', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
+                ("name", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='DecisionRecord',
+            name="DecisionRecord",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('sequence', models.PositiveIntegerField()),
-                ('decision', models.CharField(max_length=7)),
-                ('reason_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), size=None)),
-                ('evaluated_at', models.DateTimeField()),
-                ('subject_digest', models.CharField(max_length=71)),
-                ('input', models.BinaryField()),
-                ('document', models.BinaryField()),
-                ('determinism_hash', models.CharField(max_length=71)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("sequence", models.PositiveIntegerField()),
+                ("decision", models.CharField(max_length=7)),
+                (
+                    "reason_codes",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), size=None),
+                ),
+                ("evaluated_at", models.DateTimeField()),
+                ("subject_digest", models.CharField(max_length=71)),
+                ("input", models.BinaryField()),
+                ("document", models.BinaryField()),
+                ("determinism_hash", models.CharField(max_length=71)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='EvidencePacket',
+            name="EvidencePacket",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('type', models.CharField(choices=[('release_decision', 'Release Decision'), ('deployment', 'Deployment'), ('rollback', 'Rollback')], max_length=16)),
-                ('generated_at', models.DateTimeField()),
-                ('document', models.BinaryField()),
-                ('envelope', models.BinaryField()),
-                ('content_hash', models.CharField(max_length=71)),
-                ('decision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='packets', to='promotions.decisionrecord')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("release_decision", "Release Decision"),
+                            ("deployment", "Deployment"),
+                            ("rollback", "Rollback"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("generated_at", models.DateTimeField()),
+                ("document", models.BinaryField()),
+                ("envelope", models.BinaryField()),
+                ("content_hash", models.CharField(max_length=71)),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="packets",
+                        to="promotions.decisionrecord",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Installation',
+            name="Installation",
             fields=[
-                ('singleton', models.BooleanField(default=True, primary_key=True, serialize=False)),
-                ('installation_id', models.UUIDField(default=stellapromote.ids.new_id)),
+                ("singleton", models.BooleanField(default=True, primary_key=True, serialize=False)),
+                ("installation_id", models.UUIDField(default=stellapromote.ids.new_id)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('singleton', True)), name='installation_only_one')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("singleton", True)), name="installation_only_one")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Promotion',
+            name="Promotion",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.BigIntegerField()),
-                ('product', models.CharField(max_length=63)),
-                ('is_rollback', models.BooleanField(default=False)),
-                ('requested_by_username', models.CharField(max_length=127)),
-                ('requested_by_name', models.CharField(max_length=200)),
-                ('requested_with_token', models.UUIDField(null=True)),
-                ('requested_at', models.DateTimeField()),
-                ('reason', models.CharField(max_length=2000)),
-                ('change', models.JSONField(null=True)),
-                ('manifest_digest', models.CharField(max_length=71)),
-                ('requirements', models.BinaryField()),
-                ('requirements_digest', models.CharField(max_length=71)),
-                ('excluded_persons', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('requesting_persons', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('subject_digest', models.CharField(max_length=71)),
-                ('subject', models.JSONField()),
-                ('earlier_subjects', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('pending', 'pending'), ('awaiting_approval', 'awaiting_approval'), ('approved', 'approved'), ('rejected', 'rejected'), ('deploying', 'deploying'), ('deployed', 'deployed'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('rolled_back', 'rolled_back')], max_length=17)),
-                ('status_reason', models.CharField(blank=True, max_length=40)),
-                ('status_detail', models.CharField(blank=True, max_length=2000)),
-                ('gates', models.JSONField(default=list)),
-                ('blocked_by', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), default=list, size=None)),
-                ('approvals_required', models.PositiveSmallIntegerField(default=0)),
-                ('approvals_given', models.PositiveSmallIntegerField(default=0)),
-                ('open_voters', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('decision_sequence', models.PositiveIntegerField(default=0)),
-                ('decision_fingerprint', models.CharField(blank=True, max_length=71)),
-                ('last_evaluated_at', models.DateTimeField()),
-                ('next_change_at', models.DateTimeField(null=True)),
-                ('pending_expires_at', models.DateTimeField()),
-                ('approval_ttl_seconds', models.PositiveIntegerField()),
-                ('approval_expires_at', models.DateTimeField(null=True)),
-                ('approval_seconds_left', models.PositiveIntegerField(null=True)),
-                ('supersedes_older', models.BooleanField(default=False)),
-                ('approved_at', models.DateTimeField(null=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('deployment_lock', models.CharField(blank=True, max_length=63)),
-                ('deployment_due_at', models.DateTimeField(null=True)),
-                ('overdue_at', models.DateTimeField(null=True)),
-                ('auto_promote_due', models.BooleanField(default=False)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('decision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='promotions.decisionrecord')),
-                ('evidence_packet', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='promotions.evidencepacket')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('source_environment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='promotions_out', to='environments.environment')),
-                ('target_environment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions_in', to='environments.environment')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='accounts.tenant')),
-                ('triggered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='triggered', to='promotions.promotion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.BigIntegerField()),
+                ("product", models.CharField(max_length=63)),
+                ("is_rollback", models.BooleanField(default=False)),
+                ("requested_by_username", models.CharField(max_length=127)),
+                ("requested_by_name", models.CharField(max_length=200)),
+                ("requested_with_token", models.UUIDField(null=True)),
+                ("requested_at", models.DateTimeField()),
+                ("reason", models.CharField(max_length=2000)),
+                ("change", models.JSONField(null=True)),
+                ("manifest_digest", models.CharField(max_length=71)),
+                ("requirements", models.BinaryField()),
+                ("requirements_digest", models.CharField(max_length=71)),
+                (
+                    "excluded_persons",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                (
+                    "requesting_persons",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                ("subject_digest", models.CharField(max_length=71)),
+                ("subject", models.JSONField()),
+                ("earlier_subjects", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("awaiting_approval", "awaiting_approval"),
+                            ("approved", "approved"),
+                            ("rejected", "rejected"),
+                            ("deploying", "deploying"),
+                            ("deployed", "deployed"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                            ("rolled_back", "rolled_back"),
+                        ],
+                        max_length=17,
+                    ),
+                ),
+                ("status_reason", models.CharField(blank=True, max_length=40)),
+                ("status_detail", models.CharField(blank=True, max_length=2000)),
+                ("gates", models.JSONField(default=list)),
+                (
+                    "blocked_by",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=63), default=list, size=None
+                    ),
+                ),
+                ("approvals_required", models.PositiveSmallIntegerField(default=0)),
+                ("approvals_given", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "open_voters",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                ("decision_sequence", models.PositiveIntegerField(default=0)),
+                ("decision_fingerprint", models.CharField(blank=True, max_length=71)),
+                ("last_evaluated_at", models.DateTimeField()),
+                ("next_change_at", models.DateTimeField(null=True)),
+                ("pending_expires_at", models.DateTimeField()),
+                ("approval_ttl_seconds", models.PositiveIntegerField()),
+                ("approval_expires_at", models.DateTimeField(null=True)),
+                ("approval_seconds_left", models.PositiveIntegerField(null=True)),
+                ("supersedes_older", models.BooleanField(default=False)),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("completed_at", models.DateTimeField(null=True)),
+                ("attempt", models.PositiveSmallIntegerField(default=0)),
+                ("deployment_lock", models.CharField(blank=True, max_length=63)),
+                ("deployment_due_at", models.DateTimeField(null=True)),
+                ("overdue_at", models.DateTimeField(null=True)),
+                ("auto_promote_due", models.BooleanField(default=False)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="promotions.decisionrecord",
+                    ),
+                ),
+                (
+                    "evidence_packet",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="promotions.evidencepacket",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "source_environment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions_out",
+                        to="environments.environment",
+                    ),
+                ),
+                (
+                    "target_environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions_in",
+                        to="environments.environment",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="promotions", to="accounts.tenant"
+                    ),
+                ),
+                (
+                    "triggered_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="triggered",
+                        to="promotions.promotion",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='evidencepacket',
-            name='promotion',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='packets', to='promotions.promotion'),
+            model_name="evidencepacket",
+            name="promotion",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="packets", to="promotions.promotion"
+            ),
         ),
         migrations.AddField(
-            model_name='decisionrecord',
-            name='promotion',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='promotions.promotion'),
+            model_name="decisionrecord",
+            name="promotion",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="promotions.promotion"
+            ),
         ),
         migrations.CreateModel(
-            name='Confirmation',
+            name="Confirmation",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('requester_id', models.UUIDField()),
-                ('username', models.CharField(max_length=127)),
-                ('display_name', models.CharField(max_length=200)),
-                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None)),
-                ('teams', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), size=None)),
-                ('auth_method', models.CharField(max_length=7)),
-                ('token_id', models.UUIDField(null=True)),
-                ('token_issuer_id', models.UUIDField(null=True)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('comment', models.CharField(blank=True, max_length=2000)),
-                ('subject_digest', models.CharField(max_length=71)),
-                ('subject_binding', models.CharField(max_length=8)),
-                ('at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('ended_as', models.CharField(blank=True, max_length=9)),
-                ('ended_reason', models.CharField(blank=True, max_length=40)),
-                ('gate', models.CharField(max_length=63)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
-                ('voter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='promotions.promotion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("requester_id", models.UUIDField()),
+                ("username", models.CharField(max_length=127)),
+                ("display_name", models.CharField(max_length=200)),
+                (
+                    "roles",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None),
+                ),
+                (
+                    "teams",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), size=None),
+                ),
+                ("auth_method", models.CharField(max_length=7)),
+                ("token_id", models.UUIDField(null=True)),
+                ("token_issuer_id", models.UUIDField(null=True)),
+                ("address", models.GenericIPAddressField(null=True)),
+                ("comment", models.CharField(blank=True, max_length=2000)),
+                ("subject_digest", models.CharField(max_length=71)),
+                ("subject_binding", models.CharField(max_length=8)),
+                ("at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("ended_as", models.CharField(blank=True, max_length=9)),
+                ("ended_reason", models.CharField(blank=True, max_length=40)),
+                ("gate", models.CharField(max_length=63)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.tenant"
+                    ),
+                ),
+                (
+                    "voter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="promotions.promotion",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='evidencepacket',
-            name='signing_key',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='promotions.publicsigningkey'),
+            model_name="evidencepacket",
+            name="signing_key",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="promotions.publicsigningkey"
+            ),
         ),
         migrations.CreateModel(
-            name='Release',
+            name="Release",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('product', models.CharField(default='main', max_length=63, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$', 'Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit.')])),
-                ('name', models.CharField(max_length=128)),
-                ('display_name', models.CharField(blank=True, max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('source_ref', models.JSONField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('finalized', 'Finalized'), ('deprecated', 'Deprecated'), ('archived', 'Archived')], default='draft', max_length=10)),
-                ('status_reason', models.CharField(blank=True, max_length=500)),
-                ('manifest_digest', models.CharField(blank=True, max_length=71, null=True)),
-                ('created_by_name', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('finalized_at', models.DateTimeField(blank=True, null=True)),
-                ('changed_at', models.DateTimeField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_with_token_issuer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "product",
+                    models.CharField(
+                        default="main",
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+                                "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("name", models.CharField(max_length=128)),
+                ("display_name", models.CharField(blank=True, max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("source_ref", models.JSONField(blank=True, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("finalized", "Finalized"),
+                            ("deprecated", "Deprecated"),
+                            ("archived", "Archived"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("status_reason", models.CharField(blank=True, max_length=500)),
+                ("manifest_digest", models.CharField(blank=True, max_length=71, null=True)),
+                ("created_by_name", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("finalized_at", models.DateTimeField(blank=True, null=True)),
+                ("changed_at", models.DateTimeField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "created_with_token_issuer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="releases", to="accounts.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='promotion',
-            name='release',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='promotions.release'),
+            model_name="promotion",
+            name="release",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="promotions", to="promotions.release"
+            ),
         ),
         migrations.CreateModel(
-            name='Component',
+            name="Component",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128)),
-                ('image_repository', models.CharField(max_length=255)),
-                ('digest', models.CharField(blank=True, max_length=71)),
-                ('tag', models.CharField(blank=True, max_length=128)),
-                ('semver', models.CharField(blank=True, max_length=128)),
-                ('role', models.CharField(choices=[('primary', 'Primary'), ('sidecar', 'Sidecar'), ('init', 'Init'), ('migration', 'Migration')], default='primary', max_length=9)),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='components', to='promotions.release')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=128)),
+                ("image_repository", models.CharField(max_length=255)),
+                ("digest", models.CharField(blank=True, max_length=71)),
+                ("tag", models.CharField(blank=True, max_length=128)),
+                ("semver", models.CharField(blank=True, max_length=128)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("primary", "Primary"),
+                            ("sidecar", "Sidecar"),
+                            ("init", "Init"),
+                            ("migration", "Migration"),
+                        ],
+                        default="primary",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="components", to="promotions.release"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Vote',
+            name="Vote",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('requester_id', models.UUIDField()),
-                ('username', models.CharField(max_length=127)),
-                ('display_name', models.CharField(max_length=200)),
-                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None)),
-                ('teams', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), size=None)),
-                ('auth_method', models.CharField(max_length=7)),
-                ('token_id', models.UUIDField(null=True)),
-                ('token_issuer_id', models.UUIDField(null=True)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('comment', models.CharField(blank=True, max_length=2000)),
-                ('subject_digest', models.CharField(max_length=71)),
-                ('subject_binding', models.CharField(max_length=8)),
-                ('at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('ended_as', models.CharField(blank=True, max_length=9)),
-                ('ended_reason', models.CharField(blank=True, max_length=40)),
-                ('verdict', models.CharField(choices=[('approve', 'Approve'), ('reject', 'Reject')], max_length=7)),
-                ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='promotions.promotion')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
-                ('voter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("requester_id", models.UUIDField()),
+                ("username", models.CharField(max_length=127)),
+                ("display_name", models.CharField(max_length=200)),
+                (
+                    "roles",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None),
+                ),
+                (
+                    "teams",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63), size=None),
+                ),
+                ("auth_method", models.CharField(max_length=7)),
+                ("token_id", models.UUIDField(null=True)),
+                ("token_issuer_id", models.UUIDField(null=True)),
+                ("address", models.GenericIPAddressField(null=True)),
+                ("comment", models.CharField(blank=True, max_length=2000)),
+                ("subject_digest", models.CharField(max_length=71)),
+                ("subject_binding", models.CharField(max_length=8)),
+                ("at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("ended_as", models.CharField(blank=True, max_length=9)),
+                ("ended_reason", models.CharField(blank=True, max_length=40)),
+                ("verdict", models.CharField(choices=[("approve", "Approve"), ("reject", "Reject")], max_length=7)),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="promotions.promotion",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.tenant"
+                    ),
+                ),
+                (
+                    "voter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OutboxEvent',
+            name="OutboxEvent",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=40)),
-                ('payload', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
-                ('promotion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='promotions.promotion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=40)),
+                ("payload", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.tenant"
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="promotions.promotion",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='outbox_by_age')],
+                "indexes": [models.Index(fields=["created_at"], name="outbox_by_age")],
             },
         ),
         migrations.CreateModel(
-            name='Deployment',
+            name="Deployment",
             fields=[
-                ('id', models.UUIDField(default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('attempt', models.PositiveSmallIntegerField()),
-                ('status', models.CharField(max_length=11)),
-                ('message', models.CharField(blank=True, max_length=2000)),
-                ('url', models.CharField(blank=True, max_length=500)),
-                ('manifest_reported', models.BooleanField()),
-                ('reported_by_username', models.CharField(max_length=127)),
-                ('reported_by_name', models.CharField(max_length=200)),
-                ('reported_at', models.DateTimeField()),
-                ('reported_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('reported_with_token_issuer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
-                ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deployments', to='promotions.promotion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=stellapromote.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("attempt", models.PositiveSmallIntegerField()),
+                ("status", models.CharField(max_length=11)),
+                ("message", models.CharField(blank=True, max_length=2000)),
+                ("url", models.CharField(blank=True, max_length=500)),
+                ("manifest_reported", models.BooleanField()),
+                ("reported_by_username", models.CharField(max_length=127)),
+                ("reported_by_name", models.CharField(max_length=200)),
+                ("reported_at", models.DateTimeField()),
+                (
+                    "reported_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "reported_with_token_issuer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.tenant"
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deployments",
+                        to="promotions.promotion",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('promotion', 'attempt', 'status'), name='deployment_report_once'), models.CheckConstraint(condition=models.Q(('status__in', ['started', 'succeeded', 'failed', 'rolled_back'])), name='deployment_status_known')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("promotion", "attempt", "status"), name="deployment_report_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["started", "succeeded", "failed", "rolled_back"])),
+                        name="deployment_status_known",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.UniqueConstraint(fields=('promotion', 'sequence'), name='decision_sequence_unique'),
+            model_name="decisionrecord",
+            constraint=models.UniqueConstraint(fields=("promotion", "sequence"), name="decision_sequence_unique"),
         ),
         migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('decision__in', ['allow', 'deny', 'pending'])), name='decision_outcome_known'),
+            model_name="decisionrecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("decision__in", ["allow", "deny", "pending"])), name="decision_outcome_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='decision_sequence_positive'),
+            model_name="decisionrecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sequence__gte", 1)), name="decision_sequence_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='confirmation',
-            index=models.Index(fields=['promotion', 'at', 'id'], name='confirmation_in_order'),
+            model_name="confirmation",
+            index=models.Index(fields=["promotion", "at", "id"], name="confirmation_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('promotion', 'gate', 'voter'), name='confirmation_one_live_per_person'),
+            model_name="confirmation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)),
+                fields=("promotion", "gate", "voter"),
+                name="confirmation_one_live_per_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.CheckConstraint(condition=models.Q(('voter', models.F('requester_id')), _negated=True), name='confirmation_not_by_requester'),
+            model_name="confirmation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("voter", models.F("requester_id")), _negated=True),
+                name="confirmation_not_by_requester",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_as', ''), ('ended_at', None)), models.Q(('ended_as__in', ['withdrawn', 'void']), ('ended_at__isnull', False)), _connector='OR'), name='confirmation_ended_says_how'),
+            model_name="confirmation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_as", ""), ("ended_at", None)),
+                    models.Q(("ended_as__in", ["withdrawn", "void"]), ("ended_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="confirmation_ended_says_how",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.CheckConstraint(condition=models.Q(('subject_binding__in', ['explicit', 'implicit'])), name='confirmation_binding_known'),
+            model_name="confirmation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("subject_binding__in", ["explicit", "implicit"])), name="confirmation_binding_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='evidencepacket',
-            index=models.Index(fields=['promotion', 'generated_at', 'id'], name='packet_in_order'),
+            model_name="evidencepacket",
+            index=models.Index(fields=["promotion", "generated_at", "id"], name="packet_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='evidencepacket',
-            constraint=models.CheckConstraint(condition=models.Q(('type__in', ['release_decision', 'deployment', 'rollback'])), name='packet_type_known'),
+            model_name="evidencepacket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("type__in", ["release_decision", "deployment", "rollback"])),
+                name="packet_type_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='release',
-            index=models.Index(fields=['tenant', '-created_at', '-id'], name='release_newest'),
+            model_name="release",
+            index=models.Index(fields=["tenant", "-created_at", "-id"], name="release_newest"),
         ),
         migrations.AddIndex(
-            model_name='release',
-            index=models.Index(fields=['tenant', 'status', '-created_at', '-id'], name='release_newest_by_status'),
+            model_name="release",
+            index=models.Index(fields=["tenant", "status", "-created_at", "-id"], name="release_newest_by_status"),
         ),
         migrations.AddIndex(
-            model_name='release',
-            index=models.Index(fields=['tenant', 'manifest_digest'], name='release_by_manifest'),
+            model_name="release",
+            index=models.Index(fields=["tenant", "manifest_digest"], name="release_by_manifest"),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='release_name_unique_per_tenant'),
+            model_name="release",
+            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="release_name_unique_per_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.UniqueConstraint(fields=('id', 'tenant'), name='release_tenant_key'),
+            model_name="release",
+            constraint=models.UniqueConstraint(fields=("id", "tenant"), name="release_tenant_key"),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(('name__regex', '^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$')), name='release_name_pattern'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name__regex", "^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$")),
+                name="release_name_pattern",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(('product__regex', '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$')), name='release_product_is_slug'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("product__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                name="release_product_is_slug",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'finalized', 'deprecated', 'archived'])), name='release_status_known'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["draft", "finalized", "deprecated", "archived"])),
+                name="release_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finalized_at', None), ('manifest_digest', None)), models.Q(('finalized_at__isnull', False), ('manifest_digest__regex', '^sha256:[0-9a-f]{64}$')), _connector='OR'), name='release_manifest_iff_finalized'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("finalized_at", None), ("manifest_digest", None)),
+                    models.Q(("finalized_at__isnull", False), ("manifest_digest__regex", "^sha256:[0-9a-f]{64}$")),
+                    _connector="OR",
+                ),
+                name="release_manifest_iff_finalized",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['finalized', 'deprecated']), _negated=True), ('finalized_at__isnull', False), _connector='OR'), name='release_finalized_has_instant'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["finalized", "deprecated"]), _negated=True),
+                    ("finalized_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="release_finalized_has_instant",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(fields=['tenant', 'status', '-number'], name='promotion_by_status'),
+            model_name="promotion",
+            index=models.Index(fields=["tenant", "status", "-number"], name="promotion_by_status"),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(fields=['tenant', 'target_environment', '-number'], name='promotion_by_target'),
+            model_name="promotion",
+            index=models.Index(fields=["tenant", "target_environment", "-number"], name="promotion_by_target"),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(fields=['tenant', 'release', '-number'], name='promotion_by_release'),
+            model_name="promotion",
+            index=models.Index(fields=["tenant", "release", "-number"], name="promotion_by_release"),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(fields=['tenant', 'requested_by', '-number'], name='promotion_by_requester'),
+            model_name="promotion",
+            index=models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(condition=models.Q(('status__in', [promotions.states.Status['APPROVED'], promotions.states.Status['AWAITING_APPROVAL'], promotions.states.Status['PENDING']])), fields=['tenant', 'number'], name='promotion_open'),
+            model_name="promotion",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            promotions.states.Status["APPROVED"],
+                            promotions.states.Status["AWAITING_APPROVAL"],
+                            promotions.states.Status["PENDING"],
+                        ],
+                    )
+                ),
+                fields=["tenant", "number"],
+                name="promotion_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('status__in', [promotions.states.Status['AWAITING_APPROVAL'], promotions.states.Status['PENDING']])), fields=['open_voters'], name='promotion_open_voters', opclasses=['array_ops']),
+            model_name="promotion",
+            index=django.contrib.postgres.indexes.GinIndex(
+                condition=models.Q(
+                    ("status__in", [promotions.states.Status["AWAITING_APPROVAL"], promotions.states.Status["PENDING"]])
+                ),
+                fields=["open_voters"],
+                name="promotion_open_voters",
+                opclasses=["array_ops"],
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(condition=models.Q(('status', 'deployed')), fields=['target_environment', 'product', '-completed_at'], name='promotion_running'),
+            model_name="promotion",
+            index=models.Index(
+                condition=models.Q(("status", "deployed")),
+                fields=["target_environment", "product", "-completed_at"],
+                name="promotion_running",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(condition=models.Q(('status', 'deployed')), fields=['target_environment', 'release'], name='promotion_deployed_release'),
+            model_name="promotion",
+            index=models.Index(
+                condition=models.Q(("status", "deployed")),
+                fields=["target_environment", "release"],
+                name="promotion_deployed_release",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(condition=models.Q(('status__in', [promotions.states.Status['APPROVED'], promotions.states.Status['AWAITING_APPROVAL'], promotions.states.Status['PENDING']])), fields=['next_change_at'], name='promotion_due'),
+            model_name="promotion",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            promotions.states.Status["APPROVED"],
+                            promotions.states.Status["AWAITING_APPROVAL"],
+                            promotions.states.Status["PENDING"],
+                        ],
+                    )
+                ),
+                fields=["next_change_at"],
+                name="promotion_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(condition=models.Q(('auto_promote_due', True)), fields=['id'], name='promotion_auto_promote_due'),
+            model_name="promotion",
+            index=models.Index(
+                condition=models.Q(("auto_promote_due", True)), fields=["id"], name="promotion_auto_promote_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(condition=models.Q(('overdue_at', None), ('status', 'deploying')), fields=['deployment_due_at'], name='promotion_deployment_due'),
+            model_name="promotion",
+            index=models.Index(
+                condition=models.Q(("overdue_at", None), ("status", "deploying")),
+                fields=["deployment_due_at"],
+                name="promotion_deployment_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotion',
-            index=models.Index(fields=['tenant', '-completed_at'], name='promotion_completed'),
+            model_name="promotion",
+            index=models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'number'), name='promotion_number_unique_per_tenant'),
+            model_name="promotion",
+            constraint=models.UniqueConstraint(fields=("tenant", "number"), name="promotion_number_unique_per_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.UniqueConstraint(fields=('id', 'requested_by'), name='promotion_requester_key'),
+            model_name="promotion",
+            constraint=models.UniqueConstraint(fields=("id", "requested_by"), name="promotion_requester_key"),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', [promotions.states.Status['APPROVED'], promotions.states.Status['AWAITING_APPROVAL'], promotions.states.Status['DEPLOYING'], promotions.states.Status['PENDING']])), fields=('release', 'target_environment'), name='promotion_one_active_per_release_and_target'),
+            model_name="promotion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            promotions.states.Status["APPROVED"],
+                            promotions.states.Status["AWAITING_APPROVAL"],
+                            promotions.states.Status["DEPLOYING"],
+                            promotions.states.Status["PENDING"],
+                        ],
+                    )
+                ),
+                fields=("release", "target_environment"),
+                name="promotion_one_active_per_release_and_target",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'deploying')), fields=('target_environment', 'deployment_lock'), name='promotion_one_deploying_per_lock'),
+            model_name="promotion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "deploying")),
+                fields=("target_environment", "deployment_lock"),
+                name="promotion_one_deploying_per_lock",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['approved', 'awaiting_approval', 'cancelled', 'deployed', 'deploying', 'failed', 'pending', 'rejected', 'rolled_back'])), name='promotion_status_known'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "approved",
+                            "awaiting_approval",
+                            "cancelled",
+                            "deployed",
+                            "deploying",
+                            "failed",
+                            "pending",
+                            "rejected",
+                            "rolled_back",
+                        ],
+                    )
+                ),
+                name="promotion_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'deploying'), _negated=True), models.Q(('attempt__gte', 1), ('started_at__isnull', False), models.Q(('deployment_lock', ''), _negated=True)), _connector='OR'), name='promotion_deploying_has_start_and_lock'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "deploying"), _negated=True),
+                    models.Q(
+                        ("attempt__gte", 1),
+                        ("started_at__isnull", False),
+                        models.Q(("deployment_lock", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="promotion_deploying_has_start_and_lock",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['approved', 'deploying', 'deployed', 'failed', 'rolled_back']), _negated=True), models.Q(('approved_at__isnull', False), ('evidence_packet__isnull', False)), _connector='OR'), name='promotion_approved_has_packet'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("status__in", ["approved", "deploying", "deployed", "failed", "rolled_back"]), _negated=True
+                    ),
+                    models.Q(("approved_at__isnull", False), ("evidence_packet__isnull", False)),
+                    _connector="OR",
+                ),
+                name="promotion_approved_has_packet",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['deployed', 'rolled_back', 'failed']), _negated=True), ('completed_at__isnull', False), _connector='OR'), name='promotion_completed_has_instant'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["deployed", "rolled_back", "failed"]), _negated=True),
+                    ("completed_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="promotion_completed_has_instant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='promotion_has_reason'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="promotion_has_reason"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('pending_expires_at__gt', models.F('requested_at'))), name='promotion_expires_after_request'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("pending_expires_at__gt", models.F("requested_at"))),
+                name="promotion_expires_after_request",
+            ),
         ),
         migrations.AddIndex(
-            model_name='component',
-            index=models.Index(fields=['digest'], name='component_by_digest'),
+            model_name="component",
+            index=models.Index(fields=["digest"], name="component_by_digest"),
         ),
         migrations.AddConstraint(
-            model_name='component',
-            constraint=models.UniqueConstraint(fields=('release', 'name'), name='component_name_unique_in_release'),
+            model_name="component",
+            constraint=models.UniqueConstraint(fields=("release", "name"), name="component_name_unique_in_release"),
         ),
         migrations.AddConstraint(
-            model_name='component',
-            constraint=models.CheckConstraint(condition=models.Q(('digest', ''), ('digest__regex', '^sha256:[0-9a-f]{64}$'), _connector='OR'), name='component_digest_pattern'),
+            model_name="component",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("digest", ""), ("digest__regex", "^sha256:[0-9a-f]{64}$"), _connector="OR"),
+                name="component_digest_pattern",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='component',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['primary', 'sidecar', 'init', 'migration'])), name='component_role_known'),
+            model_name="component",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["primary", "sidecar", "init", "migration"])),
+                name="component_role_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='vote',
-            index=models.Index(fields=['promotion', 'at', 'id'], name='vote_in_order'),
+            model_name="vote",
+            index=models.Index(fields=["promotion", "at", "id"], name="vote_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('promotion', 'voter'), name='vote_one_live_per_person'),
+            model_name="vote",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("promotion", "voter"), name="vote_one_live_per_person"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(('voter', models.F('requester_id')), _negated=True), name='vote_not_by_requester'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("voter", models.F("requester_id")), _negated=True), name="vote_not_by_requester"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['approve', 'reject'])), name='vote_verdict_known'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("verdict__in", ["approve", "reject"])), name="vote_verdict_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'reject'), _negated=True), models.Q(('comment', ''), _negated=True), _connector='OR'), name='vote_reject_has_reason'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("verdict", "reject"), _negated=True),
+                    models.Q(("comment", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="vote_reject_has_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_as', ''), ('ended_at', None)), models.Q(('ended_as__in', ['withdrawn', 'replaced', 'void']), ('ended_at__isnull', False)), _connector='OR'), name='vote_ended_says_how'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_as", ""), ("ended_at", None)),
+                    models.Q(("ended_as__in", ["withdrawn", "replaced", "void"]), ("ended_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="vote_ended_says_how",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(('subject_binding__in', ['explicit', 'implicit'])), name='vote_binding_known'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("subject_binding__in", ["explicit", "implicit"])), name="vote_binding_known"
+            ),
         ),
     ]

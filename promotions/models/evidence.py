@@ -16,6 +16,9 @@ class Installation(models.Model):
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(singleton=True), name="installation_only_one")]
 
+    def __str__(self) -> str:
+        return str(self.installation_id)
+
 
 class PublicSigningKey(models.Model):
     """Public half of every key this installation ever signed with: retired ones still verify (domain.md §8)."""

@@ -21,6 +21,9 @@ class PromotionCounter(models.Model):
     last_number = models.BigIntegerField(default=0)
     last_requested_at = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.last_number}"
+
 
 class Promotion(models.Model):
     """A request to move a release into a target environment, with its whole life (domain.md §4).
@@ -133,9 +136,7 @@ class Promotion(models.Model):
             models.Index(fields=["tenant", "target_environment", "-number"], name="promotion_by_target"),
             models.Index(fields=["tenant", "release", "-number"], name="promotion_by_release"),
             models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
-            models.Index(
-                fields=["tenant", "number"], condition=Q(status__in=sorted(OPEN)), name="promotion_open"
-            ),
+            models.Index(fields=["tenant", "number"], condition=Q(status__in=sorted(OPEN)), name="promotion_open"),
             GinIndex(
                 fields=["open_voters"],
                 condition=Q(status__in=sorted(VOTING)),
@@ -152,9 +153,7 @@ class Promotion(models.Model):
                 condition=Q(status="deployed"),
                 name="promotion_deployed_release",
             ),
-            models.Index(
-                fields=["next_change_at"], condition=Q(status__in=sorted(OPEN)), name="promotion_due"
-            ),
+            models.Index(fields=["next_change_at"], condition=Q(status__in=sorted(OPEN)), name="promotion_due"),
             models.Index(fields=["id"], condition=Q(auto_promote_due=True), name="promotion_auto_promote_due"),
             models.Index(
                 fields=["deployment_due_at"],

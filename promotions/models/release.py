@@ -28,7 +28,7 @@ class Release(models.Model):
     source_ref = models.JSONField(null=True, blank=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     status_reason = models.CharField(max_length=500, blank=True)
-    manifest_digest = models.CharField(max_length=71, null=True, blank=True)
+    manifest_digest = models.CharField(max_length=71, null=True, blank=True)  # noqa: DJ001 - absent, not empty
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_by_name = models.CharField(max_length=200)
     created_with_token_issuer = models.ForeignKey(

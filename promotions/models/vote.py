@@ -66,6 +66,9 @@ class Vote(HumanAct):
         ]
         indexes = [models.Index(fields=["promotion", "at", "id"], name="vote_in_order")]
 
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.username}"
+
 
 class Confirmation(HumanAct):
     """A named person's confirmation of one manual gate."""
@@ -89,3 +92,6 @@ class Confirmation(HumanAct):
             ),
         ]
         indexes = [models.Index(fields=["promotion", "at", "id"], name="confirmation_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.gate} by {self.username}"

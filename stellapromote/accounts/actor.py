@@ -36,6 +36,13 @@ class Actor:
             raise Refused("This needs a tenant: name the one you mean.", code="PERM_TENANT_REQUIRED")
         return self.tenant_id
 
+    @property
+    def account(self) -> UUID:
+        """The account that acts. Raises Refused PERM_DENIED for the system, which asks for nothing by itself."""
+        if self.user_id is None:
+            raise Refused("This is done by a person or a service account, not by the system itself.", code="PERM_DENIED")
+        return self.user_id
+
     def has(self, scope: str) -> bool:
         return scope in self.scopes
 

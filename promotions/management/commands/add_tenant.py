@@ -8,7 +8,7 @@ from stellapromote.identity.command_line import command_actor
 
 
 class Command(BaseCommand):
-    """Creates a tenant with its published `default` policy. Run again with the same slug it says so and changes nothing."""
+    """Creates a tenant with its published `default` policy; a slug that is taken is refused."""
 
     help = "Create a tenant."
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="Short name in URLs and headers: lower-case letters, digits, hyphens.")
         parser.add_argument("--name", help="Name that people read; the slug when left out.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         slug = options["slug"]
         try:
             tenant = create_tenant(slug=slug, name=options["name"] or slug, by=command_actor())

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--interval", type=float, default=0.5, help="Seconds between two rounds without work.")
         parser.add_argument("--once", action="store_true", help="Do one round and end.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         name = f"{socket.gethostname()}:{os.getpid()}"[:100]
         stop = threading.Event()
         if options["once"]:
