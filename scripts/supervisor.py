@@ -133,7 +133,7 @@ class Supervisor:
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()  # noqa: S310 - our own address
                 return
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise CannotRun(f"The web server did not start; its log is {children[0].log}.")
 
     def _keep_database_alive(self) -> None:
