@@ -2,7 +2,7 @@ import pytest
 
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.audit import verify
-from stellapromote.audit.chain import Break
+from stellapromote.audit.chain import Break, event_hash
 from stellapromote.audit.models import AuditEvent
 from stellapromote.audit.recording import Entry, record_many
 from stellapromote.audit.sealer import seal_chain, sealed_head
@@ -182,3 +182,17 @@ def test_an_event_moved_into_another_tenants_chain_is_found(chain: Actor, tamper
     tamper.run(f"UPDATE audit_auditevent SET tenant_id = '{other.id}' WHERE id = {{event}}")
     assert found(chain) == (5, Break.DIGEST_MISMATCH)
     assert found(system_actor(other.id, other.slug)) is None
+
+
+def test_a_link_to_an_event_of_another_tenant_is_found(chain: Actor, tamper: Tampering) -> None:
+    other = make_tenant()
+    seal_chain(other.id)
+    moved = AuditEvent.objects.get(tenant_id=other.id)
+    head = verify_tenant(chain.tenant_id).head
+    own_hash = event_hash(head.event_hash, LENGTH + 1, bytes(moved.event_digest)).hex()
+    tamper.run(
+        f"UPDATE audit_auditlink SET tenant_id = '{chain.tenant_id}', sequence = {LENGTH + 1},"
+        f" previous_event_hash = decode('{head.event_hash.hex()}', 'hex'), event_hash = decode('{own_hash}', 'hex')"
+        f" WHERE event_id = '{moved.id}'"
+    )
+    assert found(chain) == (LENGTH + 1, Break.DIGEST_MISMATCH)
