@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "stellapromote.web.middleware.NoNulMiddleware",
     "stellapromote.web.middleware.LoginRequiredMiddleware",
     "stellapromote.web.middleware.ActorMiddleware",
     "stellapromote.web.middleware.ProductErrorMiddleware",

@@ -1,5 +1,5 @@
 """What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Django's own and those of
-whitenoise, allauth and htmx, then LoginRequired, Actor, ProductError.
+whitenoise, allauth and htmx, then NoNul, LoginRequired, Actor, ProductError.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from stellapromote.errors import ProductError
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
 from stellapromote.web.htmx import go_to, wants_fragment
-from stellapromote.web.refusals import refusal_response
+from stellapromote.web.refusals import error_response, refusal_response
 from stellapromote.web.request_id import HEADER, request_id_from
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -87,6 +87,18 @@ class SecurityHeadersMiddleware:
         if "Cache-Control" not in response or (credentials and not request.path.startswith(settings.STATIC_URL)):
             response["Cache-Control"] = "no-store"
         return response
+
+
+class NoNulMiddleware:
+    """A NUL in the address of a page is a bad request: PostgreSQL has no text with one, and no address of ours either."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not is_api(request) and ("\x00" in request.path or "%00" in request.META.get("QUERY_STRING", "")):
+            return error_response(request, 400)
+        return self.get_response(request)
 
 
 class LoginRequiredMiddleware(DjangoLoginRequired):

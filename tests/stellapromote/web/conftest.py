@@ -1,0 +1,17 @@
+import pytest
+from django.test import Client
+
+from stellapromote.accounts.models import User
+from tests.factories import make_person, make_tenant
+
+
+@pytest.fixture
+def nia(db: None) -> User:
+    """An approver of one tenant."""
+    return make_person(make_tenant("kestrel-pay", name="Kestrel Pay"), "nia", roles=["approver"])
+
+
+@pytest.fixture
+def as_nia(client: Client, nia: User) -> Client:
+    client.force_login(nia)
+    return client

@@ -1,0 +1,77 @@
+"""The product's addresses plus pages that do one thing each: refuse, fail, show who acts."""
+
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from stellapromote.errors import Conflict, FieldError, Invalid, Refused, RuleViolation
+from stellapromote.urls import handler400, handler403, handler404, handler500
+from stellapromote.web import htmx
+from stellapromote.web.access import public, tenant_not_required
+from stellapromote.web.views.styleguide import styleguide
+
+__all__ = ["handler400", "handler403", "handler404", "handler500"]
+
+REFUSALS = {
+    "invalid": Invalid("The name is too long.", fields=[FieldError("name", "At most 20 characters.", "too_long")]),
+    "refused": Refused("This needs the right policy:write."),
+    "conflict": Conflict("Somebody else moved it."),
+    "changed": Conflict("What you saw has changed.", code="RES_SUBJECT_CHANGED"),
+    "rule": RuleViolation("Deploy it into staging first.", code="PROM_SEQUENCE_VIOLATION"),
+}
+DJANGO_REFUSALS = {"404": Http404, "403": PermissionDenied, "400": BadRequest, "500": RuntimeError}
+
+
+def whoami(request: HttpRequest) -> JsonResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    return JsonResponse(
+        {
+            "username": actor and actor.username,
+            "tenant": actor and actor.tenant_slug,
+            "address": request.client_address,  # type: ignore[attr-defined]
+            "requestId": actor and actor.request_id,
+        }
+    )
+
+
+def refuse(request: HttpRequest, kind: str) -> HttpResponse:
+    raise REFUSALS[kind]
+
+
+def fail(request: HttpRequest, kind: str) -> HttpResponse:
+    raise DJANGO_REFUSALS[kind]
+
+
+def polled(request: HttpRequest) -> HttpResponse:
+    return htmx.poll(request, "version 1", lambda: HttpResponse("news"))
+
+
+@public
+def open_page(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse("open")
+    response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+class ApiProbe(APIView):
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: HttpRequest) -> Response:
+        return Response({"actor": request._request.actor})  # type: ignore[attr-defined]
+
+
+urlpatterns = [
+    path("whoami", whoami),
+    path("alone", tenant_not_required(whoami)),
+    path("refuse/<kind>", refuse),
+    path("fail/<kind>", fail),
+    path("polled", polled),
+    path("open", open_page),
+    path("api/probe", ApiProbe.as_view()),
+    path("api/page", whoami),
+    path("styleguide", styleguide, name="styleguide"),
+    path("", include("stellapromote.urls")),
+]
