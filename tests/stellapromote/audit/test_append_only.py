@@ -7,9 +7,8 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from stellapromote.audit.sealer import seal_chain
 from tests.database import CommittedDatabase
-from tests.factories import make_tenant
+from tests.stellapromote.audit.chains import make_chain
 
 STATEMENTS = [
     "UPDATE {} SET tenant_id = NULL",
@@ -31,8 +30,7 @@ def connect(database: CommittedDatabase, role: str) -> AbstractContextManager[ps
 def test_recorded_rows_cannot_be_changed_or_removed(
     committed_db: CommittedDatabase, role: str, table: str, statement: str
 ) -> None:
-    tenant = make_tenant()
-    seal_chain(tenant.id)
+    tenant = make_chain()
     with connect(committed_db, role) as connection:
         with pytest.raises(InsufficientPrivilege):
             connection.execute(statement.format(table))  # type: ignore[arg-type]

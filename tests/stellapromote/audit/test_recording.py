@@ -15,6 +15,7 @@ from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import CanonicalJsonError
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
+from tests.stellapromote.audit.chains import make_chain
 
 AT = datetime(2026, 11, 23, 8, 0, 0, 123999, tzinfo=UTC)
 
@@ -117,7 +118,7 @@ def test_a_time_without_a_zone_is_refused(nia: Actor) -> None:
 
 @pytest.fixture
 def chain(committed_db: CommittedDatabase) -> Actor:
-    tenant = make_tenant()
+    tenant = make_chain()
     return system_actor(tenant.id, tenant.slug)
 
 

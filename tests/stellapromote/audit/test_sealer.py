@@ -12,7 +12,7 @@ from stellapromote.audit.recording import Entry, record_many
 from stellapromote.audit.sealer import seal_chain, seal_pending, sealed_head, unsealed_age
 from stellapromote.audit.verify import verify_tenant
 from tests.database import CommittedDatabase
-from tests.factories import make_tenant
+from tests.stellapromote.audit.chains import make_chain
 
 AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -32,8 +32,7 @@ def chain(committed_db: CommittedDatabase) -> Actor:
 
 
 def _new_chain() -> Actor:
-    tenant = make_tenant()
-    seal_chain(tenant.id)
+    tenant = make_chain()
     return system_actor(tenant.id, tenant.slug)
 
 

@@ -9,7 +9,7 @@ from stellapromote.audit.sealer import seal_chain, sealed_head
 from stellapromote.audit.verify import verify_tenant
 from stellapromote.clock import SYSTEM_CLOCK
 from tests.database import CommittedDatabase
-from tests.factories import make_tenant
+from tests.stellapromote.audit.chains import make_chain
 
 LENGTH = 9
 
@@ -17,7 +17,7 @@ LENGTH = 9
 @pytest.fixture
 def chain(committed_db: CommittedDatabase) -> Actor:
     """A chain of nine sealed events, the first of which tells of the tenant's creation."""
-    tenant = make_tenant()
+    tenant = make_chain()
     by = Actor("system", None, "root", "root", tenant.id, tenant.slug, address="192.0.2.1")
     for number in range(1, LENGTH):
         now = SYSTEM_CLOCK.now()
@@ -177,16 +177,14 @@ def test_a_fork_is_found_inside_a_page_and_between_two(
 
 
 def test_an_event_moved_into_another_tenants_chain_is_found(chain: Actor, tamper: Tampering) -> None:
-    other = make_tenant()
-    seal_chain(other.id)
+    other = make_chain()
     tamper.run(f"UPDATE audit_auditevent SET tenant_id = '{other.id}' WHERE id = {{event}}")
     assert found(chain) == (5, Break.DIGEST_MISMATCH)
     assert found(system_actor(other.id, other.slug)) is None
 
 
 def test_a_link_to_an_event_of_another_tenant_is_found(chain: Actor, tamper: Tampering) -> None:
-    other = make_tenant()
-    seal_chain(other.id)
+    other = make_chain()
     moved = AuditEvent.objects.get(tenant_id=other.id)
     head = verify_tenant(chain.tenant_id).head
     own_hash = event_hash(head.event_hash, LENGTH + 1, bytes(moved.event_digest)).hex()

@@ -1,0 +1,18 @@
+"""A chain to write to: tests of the chain count events, so they make a tenant by its one action alone."""
+
+from itertools import count
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.audit.sealer import seal_chain
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity.actions.create_tenant import create_tenant
+from stellapromote.identity.command_line import command_actor
+
+_numbers = count(1)
+
+
+def make_chain() -> Tenant:
+    """A tenant whose chain has one sealed link, that of its creation."""
+    tenant = create_tenant(by=command_actor(), clock=SYSTEM_CLOCK, slug=f"chain-{next(_numbers)}")
+    seal_chain(tenant.id)
+    return tenant
