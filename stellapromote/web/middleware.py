@@ -90,7 +90,7 @@ class SecurityHeadersMiddleware:
 
 
 class NoNulMiddleware:
-    """A NUL in the address of a page is a bad request: PostgreSQL has no text with one, and no address of ours either."""
+    """A NUL in the address of a page is a bad request: PostgreSQL has no text with one, nor has any address of ours."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -1,17 +1,13 @@
 """What a person chooses about the frame of the pages: the tenant they work in, and light or dark."""
 
-import re
-
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from stellapromote.accounts.actor_lookup import actor_for_session
-from stellapromote.accounts.models.tenant import SLUG_PATTERN
 from stellapromote.web.access import public, tenant_not_required
-from stellapromote.web.context import THEME_COOKIE, THEMES
+from stellapromote.web.context import THEME_COOKIE, THEMES, tenants_of
 from stellapromote.web.middleware import TENANT_SESSION_KEY
 
 _YEAR = 365 * 24 * 3600
@@ -23,12 +19,8 @@ def choose_tenant(request: HttpRequest) -> HttpResponse:
     """Shows the person's tenants; a post makes one of them the session's active one. Any other does not exist (404)."""
     if request.method != "POST":
         return render(request, "web/choose_tenant.html", {"next": _local(request, request.GET.get("next", ""))})
-    assert request.user.pk is not None
     slug = request.POST.get("tenant", "")
-    if (
-        not re.fullmatch(SLUG_PATTERN, slug)
-        or actor_for_session(request.user.pk, slug, address=None, request_id=None).actor is None
-    ):
+    if slug not in {tenant.slug for tenant in tenants_of(request)}:
         raise Http404
     request.session[TENANT_SESSION_KEY] = slug
     return redirect(_local(request, request.POST.get("next", "")))

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.stellapromote.web.u
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/whoami?a=1"}
 
 
-# --- request id -------------------------------------------------------------------------------------------------------
+# --- request id ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/whoami", "/fail/404", "/fail/500", "/api/nothing", "/nothing"])
@@ -38,7 +38,7 @@ def test_the_log_context_holds_the_request_id_only_during_the_request(as_nia: Cl
     assert structlog.contextvars.get_contextvars() == {}
 
 
-# --- address ----------------------------------------------------------------------------------------------------------
+# --- address ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_forwarding_header_of_a_stranger_is_ignored(as_nia: Client) -> None:
@@ -50,7 +50,7 @@ def test_a_forwarding_header_of_a_configured_proxy_counts(as_nia: Client, settin
     assert as_nia.get("/whoami", headers={"X-Forwarded-For": "198.51.100.1"}).json()["address"] == "198.51.100.1"
 
 
-# --- headers ----------------------------------------------------------------------------------------------------------
+# --- headers ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/whoami", "/open", "/fail/404", "/fail/500", "/api/nothing", "/static/app.js"])
@@ -83,7 +83,7 @@ def test_static_files_may_be_stored_by_everybody(as_nia: Client) -> None:
     assert "no-store" not in as_nia.get("/static/app.js")["Cache-Control"]
 
 
-# --- login by default --------------------------------------------------------------------------------------------------
+# --- login by default ------------------------------------------------------------------------------------------------
 
 
 def test_a_page_without_a_mark_sends_strangers_to_sign_in_and_back(client: Client) -> None:
@@ -108,7 +108,7 @@ def test_an_api_view_is_left_to_its_own_authentication(client: Client) -> None:
     assert client.get("/api/probe").json() == {"actor": None}
 
 
-# --- addresses that nothing can have -----------------------------------------------------------------------------------
+# --- addresses that nothing can have ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/promotions/a%00b", "/whoami?q=a%00b"])
@@ -116,7 +116,7 @@ def test_a_nul_in_the_address_of_a_page_is_a_bad_request(as_nia: Client, path: s
     assert as_nia.get(path).status_code == 400
 
 
-# --- actor ------------------------------------------------------------------------------------------------------------
+# --- actor -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_person_with_one_tenant_acts_in_it(as_nia: Client) -> None:
@@ -165,7 +165,7 @@ def test_a_deactivated_person_is_signed_out(as_nia: Client, nia: User) -> None:
     assert as_nia.get("/whoami").status_code == 302
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
