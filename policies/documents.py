@@ -20,7 +20,9 @@ PROMOTION_POLICY: Final = "stella.promotion-policy/v1"
 DIRECTIONS: Final = ("forward", "rollback")
 
 _DAY: Final = 24 * 60 * 60
-_SLUG_MESSAGE: Final = "Must be 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
+_SLUG_MESSAGE: Final = (
+    "Must be 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
+)
 
 APPROVAL_POLICY_SCHEMA: Final[Schema] = {
     "type": "object",

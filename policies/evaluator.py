@@ -122,8 +122,10 @@ def _check_verdict(verdict: Verdict) -> None:
     """Raises for what no judge may say: it would be a pass nobody meant, or could not be sealed."""
     if verdict.status not in STATUSES or not all(_CODE.fullmatch(code) for code in verdict.codes):
         raise ValueError("no such status or code")
-    if not isinstance(verdict.details, dict):
-        raise TypeError("details are an object")
+    if not isinstance(verdict.details, dict) or not isinstance(verdict.message, str):
+        raise TypeError("details are an object and the message is text")
+    if verdict.next_change_at is not None:
+        check_instant(verdict.next_change_at)
     canonical_bytes(verdict.details)
 
 

@@ -107,10 +107,17 @@ class Shortfall:
     @property
     def sentence(self) -> str:
         """The shortfall for a person to read."""
+        if not self.rules:
+            return f"{self.requirement} has no rules, so nobody can satisfy it."
         one = len(self.rules) == 1
-        which = f"Rule {self.rules[0]}" if one else f"Rules {', '.join(self.rules[:-1])} and {self.rules[-1]} together"
+        if self.requirement == ANYONE:
+            which = "Approval by anyone"
+        elif one:
+            which = f"Rule {self.rules[0]} of {self.requirement}"
+        else:
+            which = f"Rules {', '.join(self.rules[:-1])} and {self.rules[-1]} of {self.requirement} together"
         return (
-            f"{which} of {self.requirement} {'needs' if one else 'need'} {_people(self.needed)}, "
+            f"{which} {'needs' if one else 'need'} {_people(self.needed)}, "
             f"and {self.available or 'nobody'} {'is' if self.available < 2 else 'are'} eligible."
         )
 

@@ -48,7 +48,9 @@ def test_a_matching_is_maximum(crowd: tuple[tuple[int, ...], list[tuple[int, ...
 
 
 @given(crowds(), st.randoms(use_true_random=False))
-def test_the_order_of_people_never_matters(crowd: tuple[tuple[int, ...], list[tuple[int, ...]]], random: object) -> None:
+def test_the_order_of_people_never_matters(
+    crowd: tuple[tuple[int, ...], list[tuple[int, ...]]], random: object
+) -> None:
     places, people = crowd
     shuffled = list(people)
     random.shuffle(shuffled)  # type: ignore[attr-defined]

@@ -225,9 +225,7 @@ MESSAGES: list[tuple[Case, str]] = [
     ),
     # only ravi fits the open rule and he has voted: nia can take his place so that he moves
     (
-        Case(
-            policies=[TWO_PERSON], votes=[vote("ravi")], candidates=[candidate("ravi"), candidate("nia")]
-        ),
+        Case(policies=[TWO_PERSON], votes=[vote("ravi")], candidates=[candidate("ravi"), candidate("nia")]),
         "Waiting for 1 more approval, 1 given: 1 from security (nia).",
     ),
     # done
@@ -235,8 +233,10 @@ MESSAGES: list[tuple[Case, str]] = [
     # cannot be done
     (
         Case(policies=[TWO_PERSON], candidates=[candidate("nia")]),
-        "Cannot be approved as things stand. Rule security of two-person needs 1 person, and nobody is eligible. "
-        "Let more people have the role and request again.",
+        (
+            "Cannot be approved as things stand. Rule security of two-person needs 1 person, and nobody is eligible. "
+            "Let more people have the role and request again."
+        ),
     ),
 ]
 

@@ -60,9 +60,7 @@ def test_truth_table(
 
 
 def test_on_freeze_fail_rejects_and_does_not_wait() -> None:
-    case = Case(
-        gates_=[{"kind": "freeze-window", "config": {"onFreeze": "fail"}}], freezes=[freeze(HOUR_7, HOUR_9)]
-    )
+    case = Case(gates_=[{"kind": "freeze-window", "config": {"onFreeze": "fail"}}], freezes=[freeze(HOUR_7, HOUR_9)])
     gate = case.gate("freeze-window")
     assert (verdict(gate), gate.next_change_at) == (("fail", ["GATE_FROZEN"]), None)
 

@@ -53,7 +53,7 @@ FAIL_TABLE: list[tuple[Any, dict[str, Any], tuple[str, list[str]]]] = [
     ([(HOUR_7, HOUR_9)], {"config": {"outside": "fail"}}, ("pass", [])),
     # missing facts follow onError and not outside
     (None, {"config": {"outside": "fail"}}, ("pending", ["GATE_FACTS_MISSING"])),
-    # onError: fail
+    # and reject where onError says so
     (None, {"onError": "fail"}, ("fail", ["GATE_FACTS_MISSING"])),
 ]
 

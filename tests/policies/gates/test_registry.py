@@ -1,0 +1,68 @@
+import pytest
+
+from policies.gates import MANDATORY, NOT_YET, REGISTRY, current_versions, describe, who_can_act
+
+RANKS = {
+    "preconditions": 0,
+    "freeze-window": 10,
+    "schedule": 20,
+    "dependency": 60,
+    "manual": 70,
+    "approval": 80,
+}
+
+
+def test_every_kind_has_its_rank_of_the_design() -> None:
+    assert {kind: REGISTRY.kinds[kind, version].rank for kind, version in REGISTRY.current.items()} == RANKS
+
+
+def test_the_three_mandatory_kinds_are_there() -> None:
+    assert set(MANDATORY) <= set(REGISTRY.current)
+
+
+def test_a_kind_is_either_there_or_not_supported_yet() -> None:
+    assert not set(NOT_YET) & set(REGISTRY.current)
+
+
+def test_current_versions_name_the_kinds_asked_for_and_the_mandatory_ones() -> None:
+    assert current_versions(["manual"]) == {"approval": 1, "freeze-window": 1, "manual": 1, "preconditions": 1}
+
+
+def test_a_kind_nobody_knows_has_no_current_version() -> None:
+    assert "horoscope" not in current_versions(["horoscope"])
+
+
+def test_kinds_are_described_in_the_order_in_which_they_are_judged() -> None:
+    assert [each["kind"] for each in describe()] == sorted(RANKS, key=RANKS.__getitem__)
+
+
+def test_a_description_says_what_the_page_and_the_api_show() -> None:
+    approval = describe()[-1]
+    assert approval == {
+        "kind": "approval",
+        "kindVersion": 1,
+        "rank": 80,
+        "summary": "The required approvals are given by eligible people, and nobody rejected.",
+        "mandatory": True,
+        "configSchema": {"type": "object", "properties": {}},
+        "requiresPolicy": False,
+        "requiresAttestation": False,
+        "requiresApproval": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "details"),
+    [
+        # nobody can act on a freeze
+        ("freeze-window", 1, {"frozen": True}),
+        # a gate that ended in an error
+        ("approval", 1, {"error": "KeyError"}),
+        # a kind nobody knows
+        ("horoscope", 1, {}),
+        # a version nobody knows
+        ("approval", 99, {"requirements": []}),
+    ],
+)
+def test_nobody_can_act_where_nobody_is_named(kind: str, version: int, details: dict[str, object]) -> None:
+    assert who_can_act(kind, version, details) == ()

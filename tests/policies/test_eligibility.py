@@ -1,0 +1,225 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies import eligibility
+from policies.eligibility import (
+    REASONS,
+    SENTENCES,
+    Grant,
+    Involvement,
+    Standing,
+    duties_in_force,
+    excluded_persons,
+    standing,
+    weightiest,
+)
+
+REQUESTED = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+LONG_AGO, LATER = REQUESTED - timedelta(days=90), REQUESTED + timedelta(milliseconds=1)
+EXCLUDED = {"id-tomas": ["REQUESTER"], "id-greta": ["RELEASE_CREATOR"]}
+
+
+def grant(name: str, at: datetime = LONG_AGO, by: str | None = "id-root") -> Grant:
+    return Grant(name, at, by)
+
+
+def nia(**changes: Any) -> Standing:
+    facts: dict[str, Any] = {
+        "person_id": "id-nia",
+        "kind": "person",
+        "active": True,
+        "roles": [grant("approver")],
+        "teams": [grant("release")],
+        "voting_roles": {"approver"},
+        "requested_at": REQUESTED,
+        "excluded": EXCLUDED,
+    }
+    return standing(**{**facts, **changes})
+
+
+TABLE: list[tuple[dict[str, Any], str | None]] = [
+    # an approver of long standing
+    ({}, None),
+    # a service account never votes, whatever its roles
+    ({"kind": "service"}, "SERVICE_ACCOUNT"),
+    # the requester
+    ({"person_id": "id-tomas"}, "REQUESTER"),
+    # somebody else who is excluded
+    ({"person_id": "id-greta"}, "RELEASE_CREATOR"),
+    # an inactive account or membership
+    ({"active": False}, "NOT_ACTIVE"),
+    # a member without a role that votes
+    ({"roles": [grant("viewer"), grant("admin")]}, "NO_VOTING_ROLE"),
+    # no role at all
+    ({"roles": []}, "NO_VOTING_ROLE"),
+    # the role came after the request
+    ({"roles": [grant("approver", LATER)]}, "ROLE_GRANTED_AFTER_REQUEST"),
+    # at the very instant is not after it
+    ({"roles": [grant("approver", REQUESTED)]}, None),
+    # granted by herself
+    ({"roles": [grant("approver", by="id-nia")]}, "ROLE_GRANTED_BY_SELF"),
+    # granted by the requester
+    ({"roles": [grant("approver", by="id-tomas")]}, "ROLE_GRANTED_BY_EXCLUDED"),
+    # granted by anybody else who is excluded
+    ({"roles": [grant("approver", by="id-greta")]}, "ROLE_GRANTED_BY_EXCLUDED"),
+    # granted on the command line
+    ({"roles": [grant("approver", by=None)]}, None),
+    # another voting role that counts is enough
+    (
+        {"voting_roles": {"approver", "chief"}, "roles": [grant("approver", LATER), grant("chief")]},
+        None,
+    ),
+    # a clean role that does not vote is not
+    ({"roles": [grant("approver", LATER), grant("viewer")]}, "ROLE_GRANTED_AFTER_REQUEST"),
+    # of several reasons the weightiest is told: excluded before inactive before the role
+    ({"person_id": "id-tomas", "active": False, "roles": []}, "REQUESTER"),
+    ({"active": False, "roles": []}, "NOT_ACTIVE"),
+    # a service account is told so first
+    ({"kind": "service", "person_id": "id-tomas"}, "SERVICE_ACCOUNT"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), TABLE)
+def test_truth_table(changes: dict[str, Any], expected: str | None) -> None:
+    assert nia(**changes).exclusion == expected
+
+
+TEAMS: list[tuple[Grant, tuple[str, ...]]] = [
+    # a team of long standing counts
+    (grant("release"), ("release",)),
+    # one gained after the request does not
+    (grant("release", LATER), ()),
+    # nor one granted by herself
+    (grant("release", by="id-nia"), ()),
+    # nor one granted by somebody excluded
+    (grant("release", by="id-greta"), ()),
+    # the command line may
+    (grant("release", by=None), ("release",)),
+]
+
+
+@pytest.mark.parametrize(("team", "counting"), TEAMS)
+def test_which_teams_count(team: Grant, counting: tuple[str, ...]) -> None:
+    assert nia(teams=[team]).teams == counting
+
+
+def test_a_team_that_does_not_count_leaves_the_vote() -> None:
+    assert nia(teams=[grant("release", LATER)]).exclusion is None
+
+
+def test_roles_and_teams_are_sorted_and_only_those_that_count() -> None:
+    found = nia(
+        roles=[grant("viewer"), grant("approver"), grant("admin", LATER)], teams=[grant("security"), grant("release")]
+    )
+    assert (found.roles, found.teams) == (("approver", "viewer"), ("release", "security"))
+
+
+def test_granted_at_is_of_the_voting_role() -> None:
+    assert nia(roles=[grant("viewer", REQUESTED), grant("approver")]).granted_at == LONG_AGO
+
+
+def test_granted_at_is_told_also_where_the_role_does_not_count() -> None:
+    assert nia(roles=[grant("approver", LATER)]).granted_at == LATER
+
+
+@given(
+    st.lists(
+        st.builds(
+            Grant,
+            st.sampled_from(["approver", "viewer"]),
+            st.sampled_from([LONG_AGO, REQUESTED, LATER]),
+            st.sampled_from([None, "id-root", "id-nia", "id-tomas", "id-greta"]),
+        ),
+        max_size=4,
+    ),
+    st.sampled_from(["id-tomas", "id-greta"]),
+)
+def test_no_grant_makes_an_excluded_person_eligible(roles: list[Grant], person: str) -> None:
+    assert nia(person_id=person, roles=roles).exclusion == EXCLUDED[person][0]
+
+
+@given(st.lists(st.sampled_from(REASONS), min_size=1))
+def test_the_weightiest_reason_is_the_first_in_order(reasons: list[str]) -> None:
+    assert weightiest(reasons) == REASONS[min(REASONS.index(each) for each in reasons)]
+
+
+def test_an_unknown_reason_excludes_too() -> None:
+    assert nia(excluded={"id-nia": ["TEA_MAKER"]}).exclusion == "TEA_MAKER"
+
+
+def test_an_exclusion_without_a_reason_still_excludes() -> None:
+    assert nia(excluded={"id-nia": []}).exclusion is not None
+
+
+def duties(**on: bool) -> dict[str, Any]:
+    return {
+        "separationOfDuties": {
+            "excludeReleaseCreator": False,
+            "excludeCommitAuthors": False,
+            "excludePolicyEditor": False,
+            "excludeDeployer": False,
+            **on,
+        }
+    }
+
+
+DUTIES: list[tuple[bool, list[dict[str, Any]], set[str]]] = [
+    # nothing asks for anything
+    (False, [], set()),
+    # the environment's own setting
+    (True, [], {"RELEASE_CREATOR"}),
+    # whatever the policies say
+    (True, [duties()], {"RELEASE_CREATOR"}),
+    # each flag has its reason
+    (False, [duties(excludeReleaseCreator=True)], {"RELEASE_CREATOR"}),
+    (False, [duties(excludeCommitAuthors=True)], {"COMMIT_AUTHOR"}),
+    (False, [duties(excludePolicyEditor=True)], {"POLICY_EDITOR"}),
+    (False, [duties(excludeDeployer=True)], {"DEPLOYER"}),
+    # the union over all policies
+    (False, [duties(excludeDeployer=True), duties(excludeCommitAuthors=True)], {"DEPLOYER", "COMMIT_AUTHOR"}),
+]
+
+
+@pytest.mark.parametrize(("required", "policies", "expected"), DUTIES)
+def test_duties_in_force(required: bool, policies: list[dict[str, Any]], expected: set[str]) -> None:
+    assert duties_in_force(required, policies) == expected
+
+
+def test_excluded_persons_have_all_their_reasons_in_order() -> None:
+    parts = [
+        Involvement("id-2", "tomas", "TOKEN_ISSUER"),
+        Involvement("id-1", "greta", "RELEASE_CREATOR"),
+        Involvement("id-2", "tomas", "REQUESTER"),
+        Involvement("id-2", "tomas", "REQUESTER"),
+    ]
+    assert excluded_persons(parts, {"RELEASE_CREATOR"}) == [
+        {"id": "id-1", "username": "greta", "reasons": ["RELEASE_CREATOR"]},
+        {"id": "id-2", "username": "tomas", "reasons": ["REQUESTER", "TOKEN_ISSUER"]},
+    ]
+
+
+ALWAYS = [
+    # no setting turns these off
+    ("REQUESTER", True),
+    ("SERVICE_OWNER", True),
+    ("TOKEN_ISSUER", True),
+    # these are settings
+    ("RELEASE_CREATOR", False),
+    ("COMMIT_AUTHOR", False),
+    ("POLICY_EDITOR", False),
+    ("DEPLOYER", False),
+]
+
+
+@pytest.mark.parametrize(("reason", "excluded"), ALWAYS)
+def test_who_is_excluded_when_no_duty_is_in_force(reason: str, excluded: bool) -> None:
+    assert bool(excluded_persons([Involvement("id-1", "greta", reason)], ())) is excluded
+
+
+def test_every_code_has_its_sentence() -> None:
+    codes = {value for name, value in vars(eligibility).items() if name.isupper() and isinstance(value, str)}
+    assert codes == set(SENTENCES)

@@ -1,0 +1,214 @@
+"""What holds for every promotion, whatever its facts: separation of duties and fail closed, on drawn cases."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.facts import Vote
+from policies.outcomes import Evaluation
+from tests.policies.cases import BEFORE, NOW, OTHER_SUBJECT, Case, candidate, vote
+
+VOTERS = ("idris", "mei", "nia", "ravi")
+TEAMS = ("audit", "release", "security")
+
+teams = st.sets(st.sampled_from(TEAMS)).map(sorted)
+times = st.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", "2026-11-22T08:00:00.000Z", NOW])
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
+    found = []
+    for name in draw(st.sampled_from([(), ("first",), ("first", "second")])):
+        named = draw(st.lists(st.sampled_from(TEAMS), min_size=1, max_size=3, unique=True))
+        rules = [
+            {
+                "name": f"rule-{team}",
+                "teams": draw(st.sets(st.sampled_from(TEAMS)).map(lambda more, team=team: sorted({*more, team}))),
+                "users": draw(st.sets(st.sampled_from([*VOTERS, "tomas", "greta"])).map(sorted)),
+                "minApprovals": draw(st.integers(1, 2)),
+            }
+            for team in named
+        ]
+        found.append({"name": name, "rules": rules})
+    return found
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """A promotion with drawn requirements, teams, votes, and perhaps a freeze or a broken fact."""
+    candidates = [candidate(username, teams=draw(teams)) for username in VOTERS]
+    candidates += [candidate("greta", exclusion="RELEASE_CREATOR"), candidate("tomas", exclusion="REQUESTER")]
+    votes = [
+        vote(
+            each["username"],
+            draw(st.sampled_from(["approve", "approve", "approve", "approve", "reject"])),
+            at=draw(times),
+            teams=each["teams"],
+            subject=draw(st.sampled_from([vote("nia")["subjectDigest"]] * 4 + [OTHER_SUBJECT])),
+        )
+        for each in candidates[: len(VOTERS)]
+        if draw(st.booleans())
+    ]
+    return Case(
+        policies=draw(policies()),
+        required=draw(st.integers(0, 3)),
+        candidates=candidates,
+        votes=votes,
+        freezes=draw(st.sampled_from([[], [], [FREEZE]])),
+        release={"status": draw(st.sampled_from(["finalized", "finalized", "deprecated"]))},
+        signing={"available": draw(st.sampled_from([True, True, False]))},
+    )
+
+
+FREEZE: Any = {
+    "id": "freeze",
+    "name": "Quarter end",
+    "scope": "tenant",
+    "start": BEFORE,
+    "end": "2026-11-24T08:00:00.000Z",
+    "reason": "quarter end",
+    "createdByName": "Greta",
+}
+
+
+def outcome(evaluation: Evaluation) -> Any:
+    """What an evaluation decides and counts; not who is named where."""
+    requirements = evaluation.gates[-1].details["requirements"]
+    return (
+        evaluation.decision,
+        [each.status for each in evaluation.gates],
+        evaluation.required,
+        evaluation.given,
+        [(each["name"], each["slots"], each["filled"]) for each in requirements],
+    )
+
+
+@given(cases(), st.permutations(range(len(VOTERS))))
+def test_the_order_of_votes_never_matters(case: Case, order: list[int]) -> None:
+    before = outcome(case.judged())
+    instants = [BEFORE, "2026-11-21T08:00:00.000Z", "2026-11-22T08:00:00.000Z", NOW]
+    case.facts["votes"] = [
+        {**each, "at": instants[place]} for each, place in zip(case.facts["votes"], order, strict=False)
+    ]
+    assert outcome(case.judged()) == before
+
+
+@given(cases(), st.sampled_from(["approve", "reject"]), teams, times)
+def test_the_vote_of_an_excluded_person_never_changes_the_outcome(
+    case: Case, ballot: str, of_teams: list[str], at: str
+) -> None:
+    before = outcome(case.judged())
+    case.facts["votes"].append(vote("greta", ballot, teams=of_teams, at=at))
+    assert outcome(case.judged()) == before
+
+
+@given(cases(), st.sampled_from(["approve", "reject"]), teams, times, st.booleans())
+def test_the_requester_never_counts(case: Case, ballot: str, of_teams: list[str], at: str, forged: bool) -> None:
+    """Not even where the list of candidates says that the requester may vote."""
+    if forged:
+        case.facts["candidates"] = [*case.facts["candidates"][:-1], candidate("tomas", teams=of_teams)]  # type: ignore[index]
+        case.facts["requirements"]["excludedPersons"] = [
+            each for each in case.facts["requirements"]["excludedPersons"] if each["username"] != "tomas"
+        ]
+    before = outcome(case.judged())
+    case.facts["votes"].append(vote("tomas", ballot, teams=of_teams, at=at))
+    assert outcome(case.judged()) == before
+
+
+@given(cases(), teams, times)
+def test_somebody_who_is_no_candidate_never_counts(case: Case, of_teams: list[str], at: str) -> None:
+    before = outcome(case.judged())
+    case.facts["votes"].append(vote("zoe", teams=of_teams, at=at))
+    assert outcome(case.judged()) == before
+
+
+@given(cases())
+def test_overlapping_teams_never_deadlock(case: Case) -> None:
+    """When nothing is wrong but missing votes, everybody eligible voting yes is always enough."""
+    case.given(freezes=[], release={"status": "finalized"}, signing={"available": True}, votes=[])
+    if "APPROVAL_UNSATISFIABLE" in case.judged().reason_codes:
+        return
+    for person in case.facts["candidates"]:
+        assert isinstance(person, dict)
+        if person["exclusion"] is None:
+            case.facts["votes"].append(vote(person["username"], teams=person["teams"]))
+    assert case.judged().decision == "allow"
+
+
+@given(cases())
+def test_as_many_people_as_required_are_at_least_needed(case: Case) -> None:
+    evaluation = case.judged()
+    if evaluation.gates[-1].status == "pass":
+        assert evaluation.given >= evaluation.required
+
+
+@given(cases())
+def test_who_could_act_would_fill_a_place(case: Case) -> None:
+    """Each eligible person's vote, and nobody else's, fills one more place somewhere."""
+    case.given(votes=[each for each in case.facts["votes"] if each["verdict"] == "approve"])
+    details = case.judged().gates[-1].details
+    listed = {each for one in details["requirements"] for rule in one["rules"] for each in rule["eligible"]}
+    voted = {each["voterId"] for each in case.facts["votes"] if each["subjectDigest"] != OTHER_SUBJECT}
+    for person in case.facts["candidates"]:
+        assert isinstance(person, dict)
+        if person["exclusion"] is None and person["id"] not in voted:
+            more = copy.deepcopy(case)
+            more.facts["votes"] = [each for each in more.facts["votes"] if each["voterId"] != person["id"]]
+            more.facts["votes"].append(vote(person["username"], teams=person["teams"]))
+            after = more.judged().gates[-1].details
+            grew = sum(each["filled"] for each in after["requirements"]) > sum(
+                each["filled"] for each in details["requirements"]
+            )
+            assert grew == (person["id"] in listed)
+
+
+def _without_a_vote(votes: list[Vote]) -> list[Vote]:
+    return [each for index, each in enumerate(votes) if index or each["verdict"] == "reject"]
+
+
+WORSE: dict[str, Callable[[Case], Any]] = {
+    "a freeze begins": lambda case: case.facts["freezes"].append(FREEZE),
+    "the release is deprecated": lambda case: case.given(release={"status": "deprecated"}),
+    "the release is archived": lambda case: case.given(release={"status": "archived"}),
+    "the components changed": lambda case: case.given(release={"manifestDigest": None}),
+    "it was rolled back in the source": lambda case: case.given(source={"deployed": False}),
+    "the target was archived": lambda case: case.given(target={"archived": True}),
+    "a later one was approved": lambda case: case.given(supersededBy="id-later"),
+    "the key is gone": lambda case: case.given(signing={"available": False}),
+    "an approval was withdrawn": lambda case: case.given(votes=_without_a_vote(case.facts["votes"])),
+    "somebody rejects": lambda case: case.facts["votes"].append(vote("idris", "reject", vote_id="late")),
+    "votes are for another subject": lambda case: case.given(subject={"digest": OTHER_SUBJECT}, votes=[]),
+    "one more approval is required": lambda case: case.given(
+        requirements={"requiredApprovals": case.facts["requirements"]["requiredApprovals"] + 1}
+    ),
+    "a document is lost": lambda case: case.documents.clear(),
+}
+
+
+@given(cases(), st.sampled_from(sorted(WORSE)))
+def test_a_worse_fact_never_turns_another_decision_into_allow(case: Case, what: str) -> None:
+    before = case.judged().decision
+    WORSE[what](case)
+    if before != "allow":
+        assert case.judged().decision != "allow"
+
+
+@given(cases(), st.sets(st.sampled_from(VOTERS)))
+def test_who_loses_the_role_never_turns_another_decision_into_allow(case: Case, lost: set[str]) -> None:
+    """As long as it is not a reject that is lost: that one ended the promotion when it was given."""
+    case.facts["votes"] = [each for each in case.facts["votes"] if each["verdict"] == "approve"]
+    before = case.judged().decision
+    case.facts["candidates"] = [
+        candidate(
+            each["username"],
+            teams=each["teams"],
+            exclusion="NO_VOTING_ROLE" if each["username"] in lost else each["exclusion"],
+        )
+        for each in case.facts["candidates"]
+        if isinstance(each, dict)
+    ]
+    if before != "allow":
+        assert case.judged().decision != "allow"
