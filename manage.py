@@ -3,6 +3,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 
 from stellapromote.postgresql.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
@@ -13,18 +14,19 @@ COMMANDS_WITHOUT_DATABASE = frozenset({"collectstatic", "compilemessages", "help
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stellapromote.settings")
     from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     needs_database = len(sys.argv) > 1 and sys.argv[1] not in COMMANDS_WITHOUT_DATABASE and "--help" not in sys.argv
-    if needs_database and settings.EMBEDDED_POSTGRES is not None:
-        database: EmbeddedPostgres = settings.EMBEDDED_POSTGRES
-        try:
-            with database.in_use():
-                execute_from_command_line(sys.argv)
-        except EmbeddedPostgresError as error:
-            sys.exit(f"manage.py: {error}")
-    else:
-        execute_from_command_line(sys.argv)
+    try:
+        database: EmbeddedPostgres | None = settings.EMBEDDED_POSTGRES
+    except ImproperlyConfigured as error:
+        sys.exit(f"manage.py: {error}")
+    try:
+        with database.in_use() if needs_database and database else nullcontext():
+            execute_from_command_line(sys.argv)
+    except EmbeddedPostgresError as error:
+        sys.exit(f"manage.py: {error}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,127 @@
+"""Settings are read at import, so each case is a process of its own with nothing but its own environment."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+READ = """
+import json, stellapromote.settings as settings
+print(json.dumps([getattr(settings, name) for name in NAMES], default=str))
+"""
+EXTERNAL = {"DATABASE_URL": "postgresql://web@db.example/stella", "SECRET_KEY": "k" * 40}
+
+
+def start(tmp_path: Path, script: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    whole = {"PATH": os.environ["PATH"], "STELLAPROMOTE_DATA": str(tmp_path / "data"), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=settings.BASE_DIR, env=whole, capture_output=True, text=True
+    )
+
+
+def read(tmp_path: Path, *names: str, **environment: str) -> Any:
+    done = start(tmp_path, READ.replace("NAMES", repr(names)), environment)
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)
+    return values[0] if len(values) == 1 else values
+
+
+def refusal(tmp_path: Path, **environment: str) -> str:
+    done = start(tmp_path, "import stellapromote.settings", environment)
+    assert done.returncode != 0
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_debug_is_off_by_default(tmp_path: Path) -> None:
+    assert read(tmp_path, "DEBUG") is False
+
+
+def test_secret_key_of_an_installation_is_generated_and_kept(tmp_path: Path) -> None:
+    assert read(tmp_path, "SECRET_KEY") == read(tmp_path, "SECRET_KEY") != ""
+
+
+def test_external_database_needs_a_secret_key(tmp_path: Path) -> None:
+    assert "SECRET_KEY is not set" in refusal(tmp_path, DATABASE_URL="postgresql://db.example/stella")
+
+
+def test_short_secret_key_is_refused(tmp_path: Path) -> None:
+    assert "shorter than 32" in refusal(tmp_path, SECRET_KEY="short")
+
+
+def test_external_database_is_used_as_the_app_role(tmp_path: Path) -> None:
+    database = read(tmp_path, "DATABASES", **EXTERNAL)["default"]
+    assert (database["HOST"], database["OPTIONS"]) == ("db.example", {"options": "-c role=stellapromote_app"})
+
+
+def test_options_of_the_database_url_are_kept(tmp_path: Path) -> None:
+    url = "postgresql://web@db.example/stella?sslmode=require&options=-c%20statement_timeout%3D9s"
+    options = read(tmp_path, "DATABASES", **(EXTERNAL | {"DATABASE_URL": url}))["default"]["OPTIONS"]
+    assert options == {"sslmode": "require", "options": "-c statement_timeout=9s -c role=stellapromote_app"}
+
+
+def test_owner_has_no_role_option(tmp_path: Path) -> None:
+    assert "stellapromote_app" not in str(read(tmp_path, "DATABASES", **EXTERNAL)["owner"])
+
+
+def test_owner_of_an_external_database_is_its_own_login_when_given(tmp_path: Path) -> None:
+    databases = read(tmp_path, "DATABASES", DATABASE_OWNER_URL="postgresql://boss@db.example/stella", **EXTERNAL)
+    assert (databases["default"]["USER"], databases["owner"]["USER"]) == ("web", "boss")
+
+
+def test_embedded_database_is_used_as_two_different_logins(tmp_path: Path) -> None:
+    databases = read(tmp_path, "DATABASES")
+    assert databases["default"]["USER"] != databases["owner"]["USER"]
+
+
+def test_connections_are_kept(tmp_path: Path) -> None:
+    assert read(tmp_path, "DATABASES")["default"]["CONN_MAX_AGE"] is None
+
+
+@pytest.mark.parametrize("url", ["mysql://db.example/stella", "nonsense", "postgresql://db.example", "sqlite:///x"])
+def test_database_url_that_names_no_postgresql_database_is_refused_with_an_example(tmp_path: Path, url: str) -> None:
+    assert "postgresql://user:password@host:5432/name" in refusal(tmp_path, **(EXTERNAL | {"DATABASE_URL": url}))
+
+
+def test_refusal_of_a_database_url_does_not_show_its_password(tmp_path: Path) -> None:
+    assert "hunter2" not in refusal(tmp_path, **(EXTERNAL | {"DATABASE_URL": "postgresql://u:hunter2@h:port/x"}))
+
+
+def test_https_origin_makes_cookies_secure_and_sends_hsts(tmp_path: Path) -> None:
+    names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS")
+    assert read(tmp_path, *names, CSRF_TRUSTED_ORIGINS="https://promote.example.org") == [True, True, 31536000]
+
+
+def test_plain_http_has_neither(tmp_path: Path) -> None:
+    assert read(tmp_path, "SESSION_COOKIE_SECURE", "SECURE_HSTS_SECONDS") == [False, 0]
+
+
+def test_forwarded_scheme_is_believed_only_behind_configured_proxies(tmp_path: Path) -> None:
+    assert read(tmp_path, "SECURE_PROXY_SSL_HEADER", HTTPS="1") is None
+    assert read(tmp_path, "SECURE_PROXY_SSL_HEADER", HTTPS="1", TRUSTED_PROXIES="1") is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)]
+)
+def test_loopback_is_recognised(tmp_path: Path, host: str, loopback: bool) -> None:
+    assert read(tmp_path, "LISTENS_ON_LOOPBACK", HOST=host) is loopback
+
+
+@pytest.mark.parametrize(("written", "value"), [("", None), ("0", False), ("1", True)])
+def test_demo_is_asked_for_refused_or_left_to_the_rule(tmp_path: Path, written: str, value: bool | None) -> None:
+    assert read(tmp_path, "DEMO", DEMO=written) is value
+
+
+def test_wrong_port_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    assert "PORT is 'http'. Write a whole number from 1 to 65535." in refusal(tmp_path, PORT="http")
+
+
+def test_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
+    assert project["project"]["version"] == settings.STELLAPROMOTE_VERSION
