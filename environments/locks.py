@@ -9,12 +9,6 @@ from uuid import UUID
 from django.http import Http404
 
 from environments.models import Calendar, Environment, FreezeWindow
-from stellapromote.accounts.models import Tenant
-
-
-def create_calendar(tenant: Tenant) -> Calendar:
-    """The calendar row of a new tenant; add_tenant calls it in its transaction."""
-    return Calendar.objects.create(tenant=tenant)
 
 
 def lock_calendar(tenant_id: UUID) -> None:

@@ -6,14 +6,13 @@
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from environments.models import Environment, FreezeWindow
 from environments.ordering import names_of, order_of, predecessor
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import ENVIRONMENT_WRITE
 from stellapromote.clock import rfc3339
-from stellapromote.errors import Conflict, ProductError, Refused, RuleViolation
+from stellapromote.errors import Conflict, ProductError, RuleViolation
 
 
 class NameTaken(Conflict):
@@ -51,14 +50,6 @@ class FreezeOver(Conflict):
 def check_can_write(by: Actor) -> None:
     """Every edit of environments and freezes needs this right; raises Refused."""
     by.require(ENVIRONMENT_WRITE)
-
-
-def tenant_written(by: Actor) -> UUID:
-    """The tenant whose environments `by` may edit; raises Refused."""
-    check_can_write(by)
-    if by.tenant_id is None:
-        raise Refused(code="PERM_TENANT_REQUIRED")
-    return by.tenant_id
 
 
 def check_name_free(name: str, environments: Iterable[Environment]) -> None:

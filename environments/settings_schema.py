@@ -26,6 +26,8 @@ _NAME_MESSAGE: Final = (
     "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 )
 
+VARIABLE_NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]{0,127}"
+
 CONFIG: Final[Schema] = {
     "type": "object",
     "properties": {
@@ -34,6 +36,7 @@ CONFIG: Final[Schema] = {
         "variables": {
             "type": "object",
             "maxProperties": 100,
+            "propertyNames": {"pattern": f"^{VARIABLE_NAME}$"},
             "additionalProperties": {"type": "string", "maxLength": 2000, "format": "text"},
         },
     },
@@ -75,10 +78,18 @@ ORDER_INDEX: Final[Schema] = {
     "required": ["orderIndex"],
 }
 
-_WINDOW: Final[dict[str, Schema]] = {
+_TIME: Final[Schema] = {
+    "type": "string",
+    "maxLength": 40,
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?$",
+    "x-message": "Must be a time such as 2026-11-23T08:00:00Z, or without an offset by the clock in timezone.",
+    "description": "RFC 3339, or without an offset the time on the wall clock in `timezone`.",
+}
+
+WINDOW: Final[dict[str, Schema]] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"},
-    "start": {"type": "string", "minLength": 1, "maxLength": 40, "format": "line"},
-    "end": {"type": "string", "minLength": 1, "maxLength": 40, "format": "line"},
+    "start": _TIME,
+    "end": _TIME,
     "timezone": {"type": "string", "minLength": 1, "maxLength": 64, "format": "line"},
     "reason": {"type": "string", "minLength": 1, "maxLength": 500, "format": "line"},
     "exceptions": {
@@ -90,28 +101,25 @@ _WINDOW: Final[dict[str, Schema]] = {
 }
 FREEZE_WINDOW_TO_CREATE: Final[Schema] = {
     "type": "object",
-    "properties": _WINDOW,
+    "properties": WINDOW,
     "required": ["start", "end", "reason"],
 }
-FREEZE_WINDOW_TO_UPDATE: Final[Schema] = {"type": "object", "properties": _WINDOW}
+FREEZE_WINDOW_TO_UPDATE: Final[Schema] = {"type": "object", "properties": WINDOW}
 CLEAR_REASON: Final[Schema] = {
     "type": "object",
     "properties": {"reason": {"type": "string", "maxLength": 500, "format": "line"}},
 }
 
 _NO_RECURRENCE: Final[dict[str, tuple[Any, ...]]] = {"recurrence": (None,), "exdates": (None, [])}
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _SECRET = re.compile("password|passwd|passphrase|secret|token|credential|apikey|privatekey|accesskey")
 
 
 def read_environment(values: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """The normal form of `values` by ENVIRONMENT_TO_CREATE, ENVIRONMENT_TO_UPDATE or ORDER_INDEX. Invalid otherwise.
 
-    What is inside `config` keeps its wire names: it is stored as it is.
+    What is inside `config` has its wire names here too: it is stored as it is.
     """
     given = _on_the_wire(values)
-    if isinstance(given.get("config"), Mapping):
-        given["config"] = _on_the_wire(given["config"])
     normal, errors = read(given, schema)
     variables = given["config"].get("variables") if isinstance(given.get("config"), Mapping) else None
     if isinstance(variables, Mapping):
@@ -161,7 +169,7 @@ def _variable_names(variables: Mapping[str, Any]) -> list[FieldError]:
     errors = []
     for name in variables:
         place = f"config.variables.{name[:128]}"
-        if not _VARIABLE_NAME.fullmatch(name):
+        if not re.fullmatch(VARIABLE_NAME, name):
             errors.append(
                 FieldError(
                     "config.variables",

@@ -59,13 +59,11 @@ def _approvals(number: int) -> str:
     return f"{number} approval" if number == 1 else f"{number} approvals"
 
 
-def record_weakening(
-    sentences: Iterable[str], *, by: Actor, at: datetime, tenant_id: UUID, environment_id: UUID | None
-) -> None:
+def record_weakening(sentences: Iterable[str], *, by: Actor, at: datetime, environment_id: UUID | None) -> None:
     """Keeps the edits for the board and for packets of the next 24 hours. `environment_id` None: the whole tenant."""
     WeakeningEdit.objects.bulk_create(
         WeakeningEdit(
-            tenant_id=tenant_id,
+            tenant_id=by.tenant,
             at=at,
             actor_id=by.user_id,
             actor_username=by.username,
@@ -84,8 +82,7 @@ def record_weakened_order(
     *,
     by: Actor,
     at: datetime,
-    tenant_id: UUID,
 ) -> None:
     """Keeps what a change of the order made easier. `names`: of all that were or are in it."""
     for environment_id, sentence in in_order(before, after, names).items():
-        record_weakening([sentence], by=by, at=at, tenant_id=tenant_id, environment_id=environment_id)
+        record_weakening([sentence], by=by, at=at, environment_id=environment_id)

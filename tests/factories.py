@@ -5,10 +5,14 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from environments.actions.create_environment import create_environment
+from environments.actions.create_freeze_window import create_freeze_window
+from environments.models import Environment, FreezeWindow
 from policies.actions.create_approval_policy import create_approval_policy
 from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.models import ApprovalPolicy, PromotionPolicy
+from promotions.actions.create_tenant import create_tenant
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
 from stellapromote.accounts.models import ServiceAccount, Team, Tenant, User
@@ -18,7 +22,7 @@ from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.actions.add_service import add_service
 from stellapromote.identity.actions.create_team import create_team
-from stellapromote.identity.actions.create_tenant import create_tenant
+from stellapromote.identity.actions.create_tenant import create_tenant as create_empty_tenant
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.actions.issue_token import issue_token
@@ -29,7 +33,14 @@ _numbers = count(1)
 
 
 def make_tenant(slug: str | None = None, *, name: str = "", clock: Clock = SYSTEM_CLOCK) -> Tenant:
-    return create_tenant(by=command_actor(), clock=clock, slug=slug or f"tenant-{next(_numbers)}", name=name)
+    """An empty one: its audit chain has nothing but its own creation."""
+    return create_empty_tenant(by=command_actor(), clock=clock, slug=slug or f"tenant-{next(_numbers)}", name=name)
+
+
+def make_ready_tenant(slug: str | None = None, *, name: str = "", clock: Clock = SYSTEM_CLOCK) -> Tenant:
+    """One as `add_tenant` makes it: with its calendar and the published policy `default`."""
+    slug = slug or f"tenant-{next(_numbers)}"
+    return create_tenant(by=command_actor(), clock=clock, slug=slug, name=name or slug.title())
 
 
 def make_person(
@@ -116,7 +127,7 @@ def actor_of_token(text: str) -> Actor:
 def make_approval_policy(
     by: Actor, name: str = "two-person", *, clock: Clock = SYSTEM_CLOCK, **content: Any
 ) -> ApprovalPolicy:
-    """By an administrator. `content`: fields of the document in wire names; without rules, one approval by team release."""
+    """By an administrator. `content`: fields in wire names; without rules, one approval by team release."""
     document = {"name": name, "rules": [{"name": "release", "teams": ["release"]}], **content}
     return create_approval_policy(by=by, clock=clock, content=document)
 
@@ -127,3 +138,31 @@ def make_promotion_policy(
     """By an administrator. `document`: its fields in wire names; without any, the three gates that are always there."""
     policy = create_promotion_policy(by=by, clock=clock, name=name, document=document)
     return publish_promotion_policy(by=by, clock=clock, name=name) if published else policy
+
+
+def make_environment(
+    by: Actor, name: str, order_index: int, *, clock: Clock = SYSTEM_CLOCK, **options: Any
+) -> Environment:
+    """By an administrator. `options`: what create_environment takes."""
+    options.setdefault("display_name", name.title())
+    return create_environment(by=by, clock=clock, name=name, order_index=order_index, **options)
+
+
+def make_freeze(
+    by: Actor,
+    environment: Environment | None,
+    start: str,
+    end: str,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    **options: Any,
+) -> FreezeWindow:
+    """By an administrator; environment None stops the line. `options`: what create_freeze_window takes."""
+    return create_freeze_window(
+        by=by,
+        clock=clock,
+        environment_id=environment.pk if environment else None,
+        start=start,
+        end=end,
+        **{"reason": "Quarter end", **options},
+    )

@@ -27,8 +27,8 @@ def archive_environment(
     (403), Http404, PreconditionFailed (412), Archived and PromotionsActive (409), NotDirectlyBefore (422) when the next
     one is promoted to automatically from it.
     """
-    tenant_id = rules.tenant_written(by)
-    topology = lock_topology(tenant_id)
+    rules.check_can_write(by)
+    topology = lock_topology(by.tenant)
     environment = topology.get(environment_id)
     if environment is None:
         raise Http404
@@ -55,7 +55,5 @@ def archive_environment(
         metadata={"name": environment.name},
         environment_id=environment_id,
     )
-    record_weakened_order(
-        order, order_of(topology.values()), names_of(topology.values()), by=by, at=at, tenant_id=tenant_id
-    )
+    record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
     return environment

@@ -30,8 +30,8 @@ def clear_freeze_window(
     Refused (403), Http404 (also when the window is not of this environment), Invalid (400), PreconditionFailed (412),
     FreezeOver (409) for one that has ended by itself.
     """
-    tenant_id = rules.tenant_written(by)
-    window, environment = lock_freeze_window(tenant_id, window_id, environment_id)
+    rules.check_can_write(by)
+    window, environment = lock_freeze_window(by.tenant, window_id, environment_id)
     values = read_freeze_window({"reason": reason}, CLEAR_REASON)
     if if_match is not None:
         if_match.check(strong(window.version))
@@ -59,5 +59,5 @@ def clear_freeze_window(
         environment_id=environment_id,
     )
     scope = environment.name if environment else WHOLE_TENANT
-    record_weakening([of_cleared(window, scope)], by=by, at=at, tenant_id=tenant_id, environment_id=environment_id)
+    record_weakening([of_cleared(window, scope)], by=by, at=at, environment_id=environment_id)
     return window

@@ -47,7 +47,7 @@ def create_environment(
     OrderIndexTaken (409), NotDirectlyBefore (422), also when it would come between two that follow each other
     automatically.
     """
-    tenant_id = rules.tenant_written(by)
+    rules.check_can_write(by)
     values = read_environment(
         {
             "name": name,
@@ -66,19 +66,19 @@ def create_environment(
         },
         ENVIRONMENT_TO_CREATE,
     )
-    topology = lock_topology(tenant_id)
-    policies = lock_approval_policies(tenant_id, values.pop("approval_policies"))
+    topology = lock_topology(by.tenant)
+    policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
     at = clock.now()
     rules.check_name_free(values["name"], topology.values())
     rules.check_order_index_free(values["order_index"], topology.values())
     environment = Environment(
-        tenant_id=tenant_id,
+        tenant_id=by.tenant,
         created_at=at,
         updated_at=at,
         **{
             **values,
             "config": merged_config(DEFAULT_CONFIG, values["config"]),
-            "promotion_policy": published_policy(tenant_id, values["promotion_policy"]),
+            "promotion_policy": published_policy(by.tenant, values["promotion_policy"]),
             "auto_promote_from": environment_named(values["auto_promote_from"], topology.values()),
         },
     )

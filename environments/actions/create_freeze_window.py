@@ -35,9 +35,9 @@ def create_freeze_window(
     Nothing starts to deploy once this has committed. Raises Refused (403), Http404, Invalid (400, VAL_NOT_SUPPORTED for
     a recurrence), Archived (409).
     """
-    tenant_id = rules.tenant_written(by)
-    lock_calendar(tenant_id)
-    environment = lock_environment(tenant_id, environment_id) if environment_id else None
+    rules.check_can_write(by)
+    lock_calendar(by.tenant)
+    environment = lock_environment(by.tenant, environment_id) if environment_id else None
     values = read_freeze_window(
         {
             "start": start,
@@ -54,11 +54,11 @@ def create_freeze_window(
     at = clock.now()
     times = edges(values, values["timezone"], at)
     check_order(**times)
-    check_members(tenant_id, values["exceptions"])
+    check_members(by.tenant, values["exceptions"])
     if environment is not None:
         rules.check_not_archived(environment)
     window = FreezeWindow.objects.create(
-        tenant_id=tenant_id,
+        tenant_id=by.tenant,
         environment=environment,
         name=values.get("name") or values["reason"][:200],
         timezone=values["timezone"],

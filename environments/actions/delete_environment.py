@@ -25,8 +25,8 @@ def delete_environment(
     behind it. Raises Refused (403), Http404, PreconditionFailed (412), InUse (409), NotDirectlyBefore (422) when the
     next one is promoted to automatically from it.
     """
-    tenant_id = rules.tenant_written(by)
-    topology = lock_topology(tenant_id)
+    rules.check_can_write(by)
+    topology = lock_topology(by.tenant)
     environment = topology.get(environment_id)
     if environment is None:
         raise Http404
@@ -52,4 +52,4 @@ def delete_environment(
         metadata={"name": document["name"]},
         environment_id=environment_id,
     )
-    record_weakened_order(order, order_of(topology.values()), names, by=by, at=at, tenant_id=tenant_id)
+    record_weakened_order(order, order_of(topology.values()), names, by=by, at=at)

@@ -25,8 +25,8 @@ def unarchive_environment(
     PreconditionFailed (412), NotArchived and OrderIndexTaken (409), NotDirectlyBefore (422) when it would come between
     two that follow each other automatically.
     """
-    tenant_id = rules.tenant_written(by)
-    topology = lock_topology(tenant_id)
+    rules.check_can_write(by)
+    topology = lock_topology(by.tenant)
     environment = topology.get(environment_id)
     if environment is None:
         raise Http404
@@ -36,7 +36,7 @@ def unarchive_environment(
     rules.check_archived(environment)
     rules.check_order_index_free(values["order_index"], topology.values())
     before = environment_document(environment)
-    lock_approval_policies(tenant_id, before["approvalPolicies"])
+    lock_approval_policies(by.tenant, before["approvalPolicies"])
     at = clock.now()
     environment.archived_at = None
     environment.order_index = values["order_index"]

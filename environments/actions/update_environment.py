@@ -36,8 +36,8 @@ def update_environment(
     A new `order_index` moves the environment and shifts others (ordering.moved), whose versions rise too. Raises
     Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived (409), NotDirectlyBefore (422).
     """
-    tenant_id = rules.tenant_written(by)
-    topology = lock_topology(tenant_id)
+    rules.check_can_write(by)
+    topology = lock_topology(by.tenant)
     environment = topology.get(environment_id)
     if environment is None:
         raise Http404
@@ -50,9 +50,9 @@ def update_environment(
     rules.check_not_archived(environment)
     policies = None
     if "approval_policies" in values:
-        policies = lock_approval_policies(tenant_id, values.pop("approval_policies"))
+        policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
     if "promotion_policy" in values:
-        values["promotion_policy"] = published_policy(tenant_id, values["promotion_policy"])
+        values["promotion_policy"] = published_policy(by.tenant, values["promotion_policy"])
     if "auto_promote_from" in values:
         values["auto_promote_from"] = environment_named(values["auto_promote_from"], topology.values())
     at = clock.now()
@@ -95,12 +95,9 @@ def update_environment(
         in_environment(before, environment_document(environment)),
         by=by,
         at=at,
-        tenant_id=tenant_id,
         environment_id=environment_id,
     )
-    record_weakened_order(
-        order, order_of(topology.values()), names_of(topology.values()), by=by, at=at, tenant_id=tenant_id
-    )
+    record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
     return environment
 
 

@@ -31,8 +31,8 @@ def update_freeze_window(
     What the window would have frozen and does not any more is kept as a weakening edit. Raises Refused (403), Http404
     (also when the window is not of this environment), Invalid (400), PreconditionFailed (412), FreezeOver (409).
     """
-    tenant_id = rules.tenant_written(by)
-    window, environment = lock_freeze_window(tenant_id, window_id, environment_id)
+    rules.check_can_write(by)
+    window, environment = lock_freeze_window(by.tenant, window_id, environment_id)
     values = read_freeze_window(changes, FREEZE_WINDOW_TO_UPDATE)
     before = freeze_window_document(window)
     values = {name: value for name, value in values.items() if value != before[name]}
@@ -44,7 +44,7 @@ def update_freeze_window(
     rules.check_can_change_freeze(window, at)
     times = edges(values, values.get("timezone", window.timezone), at)
     if "exceptions" in values:
-        check_members(tenant_id, values["exceptions"])
+        check_members(by.tenant, values["exceptions"])
     plain = {name: value for name, value in values.items() if name not in ("start", "end")}
     for name, value in {**plain, **times}.items():
         setattr(window, name, value)
@@ -68,7 +68,5 @@ def update_freeze_window(
         environment_id=environment_id,
     )
     scope = environment.name if environment else WHOLE_TENANT
-    record_weakening(
-        in_freeze_window(before, after, at, scope), by=by, at=at, tenant_id=tenant_id, environment_id=environment_id
-    )
+    record_weakening(in_freeze_window(before, after, at, scope), by=by, at=at, environment_id=environment_id)
     return window
