@@ -82,8 +82,6 @@ class Ballot:
 
 def check_can_decide(by: Actor, ballot: Ballot) -> None:
     """Whether a word of ``by`` may count at all, in the contract's order of checks (api.md, order of checks)."""
-    if by.kind == "person":
-        by.require(PROMOTION_APPROVE)
     if ballot.status not in VOTING:
         raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: it takes no more votes.")
     if by.kind != "person":
@@ -99,6 +97,8 @@ def check_can_decide(by: Actor, ballot: Ballot) -> None:
         raise SeparationOfDuties(
             f"Somebody else must decide on this promotion: {by.display_name} {why}.", details={"reasons": reasons}
         )
+    # After the reasons that are about this promotion, which tell a person without the right more than its absence.
+    by.require(PROMOTION_APPROVE)
 
 
 def check_can_vote(by: Actor, ballot: Ballot) -> None:

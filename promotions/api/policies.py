@@ -85,9 +85,12 @@ class ApprovalPolicyViewSet(ApiViewSet):
 
         It is version 1. Rules that nobody eligible could satisfy are refused.
         """
-        enabled = self.body.pop("enabled", True)
+        content = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = create_approval_policy(
-            by=request.actor, clock=SYSTEM_CLOCK, content=in_wire_names(self.body), enabled=enabled
+            by=request.actor,
+            clock=SYSTEM_CLOCK,
+            content=in_wire_names(content),
+            enabled=self.body.get("enabled", True),
         )
         return _answer(policy, status=201)
 
@@ -101,12 +104,13 @@ class ApprovalPolicyViewSet(ApiViewSet):
         What is left out stays. A changed document is a new version, for new promotions; the same one is none. A policy
         that environments name cannot be disabled.
         """
+        changes = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = update_approval_policy(
             by=request.actor,
             clock=SYSTEM_CLOCK,
             policy_id=pk,
-            enabled=self.body.pop("enabled", None),
-            changes=in_wire_names(self.body),
+            changes=in_wire_names(changes),
+            enabled=self.body.get("enabled"),
             if_match=self.if_match,
         )
         return _answer(policy)

@@ -1,0 +1,127 @@
+"""Who plays in the demo: the tenant Kestrel Pay with its people, machine, policies and environments."""
+
+from dataclasses import dataclass, replace
+
+from environments.actions.create_environment import create_environment
+from environments.models import Environment
+from policies.actions.create_approval_policy import create_approval_policy
+from promotions.actions.create_tenant import create_tenant
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.actor_lookup import actor_for_session
+from stellapromote.accounts.models import ServiceAccount, Tenant, User
+from stellapromote.accounts.scopes import PROMOTION_DEPLOY, PROMOTION_READ, RELEASE_READ
+from stellapromote.clock import Clock
+from stellapromote.identity.actions.add_member import add_member
+from stellapromote.identity.actions.add_service import add_service
+from stellapromote.identity.actions.create_team import create_team
+from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.identity.command_line import command_actor
+
+SLUG, NAME = "kestrel-pay", "Kestrel Pay"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    username: str
+    name: str
+    roles: tuple[str, ...]
+    teams: tuple[str, ...] = ()
+    does: str = ""
+
+
+PEOPLE = (
+    Person("nia", "Nia Okafor", ("approver",), ("release",), "approves for the release team: sign in first"),
+    Person("mei", "Mei Tanaka", ("approver",), ("security",), "approves for security"),
+    Person("tomas", "Tomás Silva", ("operator",), (), "requests promotions"),
+    Person("ravi", "Ravi Menon", ("operator", "approver"), (), "builds releases, may vote on what he did not build"),
+    Person("greta", "Greta Lindqvist", ("admin",), (), "administers: policies, freezes, members; has no vote"),
+    Person("idris", "Idris Haddad", ("auditor",), (), "replays and verifies"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The tenant as the story needs it: actors by username, and the three environments."""
+
+    tenant: Tenant
+    actors: dict[str, Actor]
+    dev: Environment
+    staging: Environment
+    production: Environment
+
+
+def assemble(passphrase: str, clock: Clock) -> Cast:
+    """Creates the tenant and everybody in it, through the product's own actions."""
+    tenant = create_tenant(slug=SLUG, name=NAME, by=command_actor(), is_demo=True, clock=clock)
+    by = command_actor(tenant)
+    for team in ("release", "security"):
+        create_team(by=by, clock=clock, slug=team, name=f"{team.capitalize()} team")
+    for person in PEOPLE:
+        user = add_member(
+            by=by, clock=clock, username=person.username, display_name=person.name, password=passphrase
+        ).user
+        for role in person.roles:
+            grant_role(by=by, clock=clock, user_id=user.pk, role=role)
+        for team in person.teams:
+            grant_team(by=by, clock=clock, user_id=user.pk, team=team)
+    add_service(
+        by=by,
+        clock=clock,
+        name="ci-runner",
+        owners=["tomas"],
+        scopes=[PROMOTION_READ, PROMOTION_DEPLOY, RELEASE_READ],
+    )
+    greta = _person(tenant, "greta")
+    create_approval_policy(
+        by=greta,
+        clock=clock,
+        content={
+            "name": "two-person-rule",
+            "description": "Two-person rule: one of the release team and one of security.",
+            "rules": [
+                {"name": "release", "teams": ["release"], "minApprovals": 1},
+                {"name": "security", "teams": ["security"], "minApprovals": 1},
+            ],
+        },
+    )
+    create_environment(by=greta, clock=clock, name="dev", display_name="Development", order_index=1)
+    create_environment(
+        by=greta, clock=clock, name="staging", display_name="Staging", order_index=2, required_approvals=1
+    )
+    create_environment(
+        by=greta,
+        clock=clock,
+        name="production",
+        display_name="Production",
+        order_index=3,
+        approval_policies=["two-person-rule"],
+        require_separation_of_duties=True,
+    )
+    return recall(tenant)
+
+
+def recall(tenant: Tenant) -> Cast:
+    """The cast of a tenant assembled before, with the rights everybody has now."""
+    environments = {environment.name: environment for environment in Environment.objects.filter(tenant=tenant)}
+    actors = {person.username: _person(tenant, person.username) for person in PEOPLE}
+    service = ServiceAccount.objects.select_related("user").get(tenant=tenant, name="ci-runner")
+    actors["ci-runner"] = replace(
+        actors["tomas"],
+        kind="service",
+        user_id=service.user.pk,
+        username=service.user.username,
+        display_name=service.user.display_name,
+        roles=(),
+        scopes=frozenset(service.scopes),
+        auth_method="token",
+    )
+    return Cast(tenant, actors, environments["dev"], environments["staging"], environments["production"])
+
+
+def _person(tenant: Tenant, username: str) -> Actor:
+    user = User.objects.get(username=username)
+    actor = actor_for_session(user.pk, tenant.slug, address=None, request_id=None).actor
+    if actor is None:
+        raise LookupError(f"{username} is no member of {tenant.slug} any more.")
+    return actor

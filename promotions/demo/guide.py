@@ -1,0 +1,29 @@
+"""What `make run` prints: where, who, and five minutes of things to try."""
+
+from promotions.demo.cast import PEOPLE
+from promotions.models import Promotion
+
+
+def guide(url: str, passphrase: str, token: str, waiting: Promotion) -> str:
+    """The text for the terminal. ``token`` belongs to tomas; ``waiting`` is what Nia decides on."""
+    api = f"{url}/api/v1"
+    people = "\n".join(f"  {person.username:<6} {person.name:<16} {person.does}" for person in PEOPLE)
+    return f"""
+Demo: {waiting.release.name} waits for Nia before it may enter {waiting.target_environment.display_name}.
+Sign in as nia at {url} . All demo people have the passphrase: {passphrase}
+
+{people}
+
+Five minutes:
+  1. As nia, open "Approvals", look at #{waiting.number} and approve it: the decision is signed at once.
+  2. As tomas, who requested it, see why the button is disabled. The API refuses him, too:
+       curl -s -X POST {api}/promotions/{waiting.pk}/approve \\
+         -H "Authorization: Bearer {token}" -H "Content-Type: application/json" -d '{{}}'
+  3. As ravi, who built it, and as greta, who administers, see the same button with their own reasons.
+  4. As idris, open the promotion: replay the decision and verify its signature; verify the audit chain under "Audit".
+  5. As greta, stop the line under "Environments", watch what was approved wait, and lift it again.
+  6. Your own tenant:
+       .venv/bin/python manage.py add_tenant acme --name "Acme"
+       .venv/bin/python manage.py add_member --tenant acme --username you --roles admin,operator --password-stdin
+       .venv/bin/python manage.py issue_token --tenant acme --username you
+"""

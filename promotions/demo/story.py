@@ -1,0 +1,237 @@
+"""What happened at Kestrel Pay in the last month, told through the real actions with a clock that stands in the past."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from environments.actions.create_freeze_window import create_freeze_window
+from environments.models import Environment
+from promotions.actions.approve import approve
+from promotions.actions.ballot_box import Seen
+from promotions.actions.cancel import cancel
+from promotions.actions.evaluate import reevaluate
+from promotions.actions.reject import reject
+from promotions.actions.releases import ReleaseSpec, create_release
+from promotions.actions.report_deployment import Report, report_deployment
+from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.demo.artifacts import Artifact, pinned
+from promotions.demo.cast import Cast
+from promotions.models import Promotion, Release
+from promotions.states import ACTIVE, VOTING, Status
+from stellapromote.accounts.actor import system_actor
+from stellapromote.clock import FixedClock, rfc3339
+
+FREEZE_LASTS = timedelta(minutes=30)
+
+_SHIPS = {
+    "payments": ("django", "psycopg", "granian", "whitenoise"),
+    "checkout": ("djangorestframework", "orjson", "structlog"),
+}
+
+
+class Story:
+    """Tells the story step by step; every step moves the clock on."""
+
+    def __init__(self, cast: Cast, clock: FixedClock, requirements: Path) -> None:
+        self.cast = cast
+        self.clock = clock
+        self._artifacts = pinned(requirements)
+        self._builds = 0
+
+    def at(self, moment: datetime) -> None:
+        """Moves the clock to ``moment``, unless it is there already."""
+        self.clock.advance(max(timedelta(0), moment - self.clock.now()))
+
+    def release(self, name: str, product: str, *, by: str, what: str) -> Release:
+        self._builds += 1
+        components = [self._component(package, index) for index, package in enumerate(_SHIPS[product])]
+        commit = f"{self._builds:040x}"
+        return create_release(
+            ReleaseSpec(
+                name=name,
+                product=product,
+                display_name=f"{product.capitalize()} {name}",
+                description=what,
+                source_ref=_source(product, commit, self._builds),
+                components=components,
+            ),
+            by=self.cast.actors[by],
+            finalize=True,
+            clock=self.clock,
+        )
+
+    def ask(
+        self, release: Release, target: Environment, reason: str, *, by: str = "tomas", ref: str | None = None
+    ) -> Promotion:
+        self.clock.advance(timedelta(minutes=2))
+        change = None if ref is None else {"ref": ref, "url": None, "type": "standard", "backout": None}
+        return request_promotion(Wish(release.pk, target.pk, reason, change), by=self.cast.actors[by], clock=self.clock)
+
+    def votes(self, promotion: Promotion, *voters: str, comment: str = "") -> Promotion:
+        for voter in voters:
+            self.clock.advance(timedelta(minutes=17))
+            promotion = approve(
+                promotion.pk,
+                by=self.cast.actors[voter],
+                comment=comment,
+                seen=Seen(promotion.subject_digest),
+                clock=self.clock,
+            )
+        return promotion
+
+    def starts(self, promotion: Promotion) -> Promotion:
+        self.clock.advance(timedelta(minutes=4))
+        return self._report(promotion, Report("started", manifest_digest=promotion.manifest_digest))
+
+    def succeeds(self, promotion: Promotion) -> Promotion:
+        self.clock.advance(timedelta(minutes=6))
+        return self._report(promotion, Report("succeeded", manifest_digest=promotion.manifest_digest))
+
+    def fails(self, promotion: Promotion, why: str) -> Promotion:
+        self.clock.advance(timedelta(minutes=6))
+        return self._report(promotion, Report("failed", message=why))
+
+    def rolls_back(self, promotion: Promotion, why: str) -> Promotion:
+        self.clock.advance(timedelta(minutes=42))
+        return self._report(promotion, Report("rolled_back", message=why))
+
+    def goes_to_dev(self, release: Release) -> None:
+        self.succeeds(self.starts(self.ask(release, self.cast.dev, "Built and tested.", by="ravi")))
+
+    def goes_to_staging(self, release: Release, voter: str = "nia") -> None:
+        self.goes_to_dev(release)
+        promotion = self.ask(release, self.cast.staging, "Ready for acceptance tests.")
+        self.succeeds(self.starts(self.votes(promotion, voter)))
+
+    def goes_live(self, release: Release, reason: str, ref: str | None = None) -> Promotion:
+        self.goes_to_staging(release)
+        promotion = self.ask(release, self.cast.production, reason, ref=ref)
+        return self.succeeds(self.starts(self.votes(promotion, "mei", "nia")))
+
+    def rejected(self, promotion: Promotion, why: str) -> None:
+        self.clock.advance(timedelta(minutes=31))
+        reject(
+            promotion.pk,
+            by=self.cast.actors["mei"],
+            reason=why,
+            seen=Seen(promotion.subject_digest),
+            clock=self.clock,
+        )
+
+    def cancelled(self, promotion: Promotion, why: str) -> None:
+        self.clock.advance(timedelta(minutes=9))
+        cancel(promotion.pk, by=self.cast.actors["tomas"], reason=why, clock=self.clock)
+
+    def freeze_staging(self, until: datetime) -> None:
+        create_freeze_window(
+            by=self.cast.actors["greta"],
+            clock=self.clock,
+            environment_id=self.cast.staging.pk,
+            name="Acceptance tests",
+            start=rfc3339(self.clock.now()),
+            end=rfc3339(until),
+            reason="Acceptance tests run",
+        )
+
+    def _component(self, package: str, index: int) -> Any:
+        artifact: Artifact = self._artifacts[package]
+        return artifact.component(self._builds + index, role="primary" if index == 0 else "sidecar")
+
+    def _report(self, promotion: Promotion, report: Report) -> Promotion:
+        return report_deployment(promotion.pk, report, by=self.cast.actors["ci-runner"], clock=self.clock)
+
+
+def tell(story: Story, now: datetime) -> None:
+    """A month of history, then everything that is in the air at ``now``."""
+    history(story, now)
+    present(story, now)
+
+
+def history(story: Story, now: datetime) -> None:
+    """Four weeks: what went live, what was refused, what came back."""
+    for weeks, week in ((4, 43), (3, 44), (2, 45)):
+        story.at(now - timedelta(weeks=weeks, hours=3))
+        release = story.release(f"2026.{week}.1", "payments", by="ravi", what="Weekly release of the payment service.")
+        story.goes_live(release, "Weekly release.", ref=f"CHG-{4000 + week}")
+        story.at(now - timedelta(weeks=weeks, days=-2, hours=5))
+        checkout = story.release(f"checkout-{week}.0", "checkout", by="ravi", what="Weekly release of the checkout.")
+        story.goes_live(checkout, "Weekly release.")
+    story.at(now - timedelta(days=9))
+    hasty = story.release("2026.46.1", "payments", by="ravi", what="Faster settlement.")
+    live = story.goes_live(hasty, "Settlement is late at month end.", ref="CHG-4046")
+    story.rolls_back(live, "Settlement totals were off by rounding.")
+
+
+def present(story: Story, now: datetime) -> None:
+    """One promotion in every state that a newcomer should see, and one that waits for Nia."""
+    cast = story.cast
+    story.at(now - timedelta(days=3))
+    insecure = story.release("checkout-46.1", "checkout", by="ravi", what="New card form.")
+    story.goes_to_staging(insecure)
+    story.rejected(
+        story.ask(insecure, cast.production, "The card form is wanted for the campaign."),
+        "The card form logs the last four digits. Remove that, then ask again.",
+    )
+    story.at(now - timedelta(days=1, hours=4))
+    broken = story.release("checkout-46.2", "checkout", by="ravi", what="Card form without the log line.")
+    story.goes_to_dev(broken)
+    attempt = story.votes(story.ask(broken, cast.staging, "Acceptance tests of the card form."), "nia")
+    story.fails(story.starts(attempt), "The migration job ran out of memory.")
+    mistaken = story.release("checkout-46.3", "checkout", by="ravi", what="Wrong branch.")
+    story.goes_to_dev(mistaken)
+    story.cancelled(story.ask(mistaken, cast.staging, "Acceptance tests."), "Built from the wrong branch.")
+
+    story.at(now - timedelta(hours=9))
+    story.goes_to_staging(waiting := story.release("2026.47.1", "payments", by="ravi", what="Instant refunds."))
+    approved = story.release("checkout-47.1", "checkout", by="ravi", what="Card form, reviewed by security.")
+    story.goes_to_staging(approved, voter="mei")
+    story.votes(story.ask(approved, cast.production, "Campaign starts tomorrow.", ref="CHG-4051"), "mei", "nia")
+    held = story.release("2026.47.2", "payments", by="ravi", what="Refund e-mails in two languages.")
+    story.goes_to_dev(held)
+    story.votes(
+        story.ask(waiting, cast.production, "Customers wait for instant refunds.", ref="CHG-4052"),
+        "mei",
+        comment="Scanned, nothing open.",
+    )
+    story.at(now - timedelta(minutes=12))
+    running = story.release("2026.47.3", "payments", by="ravi", what="Retry of failed payouts.")
+    story.starts(story.ask(running, cast.dev, "Built and tested.", by="ravi"))
+    story.freeze_staging(now + FREEZE_LASTS)
+    frozen = story.ask(held, cast.staging, "Acceptance tests of the e-mails.")
+    reevaluate(frozen.pk, by=system_actor(cast.tenant.pk, cast.tenant.slug), clock=story.clock)
+
+
+def ensure_something_waits(story: Story) -> Promotion:
+    """Something that only Nia's approval is missing for; made when she has decided on everything."""
+    cast = story.cast
+    nia = cast.actors["nia"]
+    to_production = Promotion.objects.filter(tenant=cast.tenant, target_environment=cast.production)
+    waiting = to_production.filter(status__in=sorted(VOTING), open_voters__contains=[nia.user_id]).first()
+    if waiting is not None:
+        return waiting
+    in_staging = Promotion.objects.filter(target_environment=cast.staging, status=Status.DEPLOYED)
+    ready = (
+        Release.objects.filter(tenant=cast.tenant, status=Release.Status.FINALIZED, pk__in=in_staging.values("release"))
+        .exclude(pk__in=to_production.filter(status__in=sorted(ACTIVE)).values("release"))
+        .exclude(pk__in=to_production.filter(status=Status.DEPLOYED).values("release"))
+        .order_by("-created_at")
+        .first()
+    )
+    if ready is None:
+        number = Release.objects.filter(tenant=cast.tenant).count()
+        ready = story.release(f"checkout-48.{number}", "checkout", by="ravi", what="The next release of the checkout.")
+        story.goes_to_staging(ready)
+    return story.votes(
+        story.ask(ready, cast.production, "Wanted by customers."), "mei", comment="Scanned, nothing open."
+    )
+
+
+def _source(product: str, commit: str, build: int) -> dict[str, Any]:
+    return {
+        "repository": f"kestrel-pay/{product}",
+        "commitSha": commit,
+        "branch": "main",
+        "buildId": str(build),
+        "pipelineUrl": None,
+        "authors": ["ravi"],
+    }
