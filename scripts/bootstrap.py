@@ -11,7 +11,7 @@ OLDEST_PYTHON = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 
-def use_a_new_enough_python():
+def use_a_new_enough_python() -> None:
     """Go on under a newer Python of this machine, or end with one sentence."""
     if sys.version_info >= OLDEST_PYTHON:
         return

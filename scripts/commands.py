@@ -19,8 +19,8 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
     ("types", ("mypy",)),
 )
-COMPILE = ("pip-compile", "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-emit-index-url")
-COMPILE += ("--no-emit-trusted-host", "--no-emit-find-links")
+COMPILE = ("pip-compile", "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe")
+NO_ADDRESSES = ("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def requirements(arguments: list[str]) -> None:
     os.environ["CUSTOM_COMPILE_COMMAND"] = "make requirements"
     for name, extra in (("base", ()), ("dev", ("--extra", "dev"))):
         output = ("--output-file", f"requirements/{name}.txt", "pyproject.toml")
-        if _call(*COMPILE, *extra, *arguments, *output):
+        if _call(*COMPILE, *NO_ADDRESSES, *extra, *arguments, *output):
             sys.exit(f"requirements/{name}.txt was not written.")
 
 

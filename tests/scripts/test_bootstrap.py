@@ -15,7 +15,7 @@ SCRIPT = ROOT / "scripts" / "bootstrap.py"
 
 
 def test_script_is_readable_by_pythons_that_are_too_old_to_run_it() -> None:
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 4))
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 5))
 
 
 def test_old_python_without_a_newer_one_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import ProgrammingError
 from psycopg.errors import InsufficientPrivilege
@@ -10,7 +9,7 @@ from psycopg.errors import InsufficientPrivilege
 class Command(migrate.Command):
     """Django's migrate, as the owner role unless --database says otherwise: the app role may not change structure."""
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
 
