@@ -15,6 +15,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.create_tenant import create_tenant
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Team, Tenant, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
 from stellapromote.accounts.token_format import parse
@@ -26,7 +27,6 @@ from stellapromote.identity.actions.create_tenant import create_tenant as create
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.actions.issue_token import issue_token
-from stellapromote.identity.command_line import command_actor
 
 PASSWORD = "correct horse battery staple"
 _numbers = count(1)

@@ -40,7 +40,7 @@ class Actor:
     def account(self) -> UUID:
         """The account that acts. Raises Refused PERM_DENIED for the system, which asks for nothing by itself."""
         if self.user_id is None:
-            raise Refused("This is done by a person or a service account, not by the system itself.", code="PERM_DENIED")
+            raise Refused("This is done by a person or a service account, not by the system.", code="PERM_DENIED")
         return self.user_id
 
     def has(self, scope: str) -> bool:

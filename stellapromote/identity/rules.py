@@ -46,13 +46,6 @@ def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
         raise OwnRights()
 
 
-def tenant_of(by: Actor) -> UUID:
-    """The tenant the actor works in. Raises Refused PERM_TENANT_REQUIRED for one without."""
-    if by.tenant_id is None:
-        raise Refused(code="PERM_TENANT_REQUIRED")
-    return by.tenant_id
-
-
 def can_manage_member(by: Actor, user_id: UUID) -> bool:
     try:
         check_manages_members(by, user_id)

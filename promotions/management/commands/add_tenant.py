@@ -3,8 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from promotions.actions.create_tenant import create_tenant
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.errors import ProductError
-from stellapromote.identity.command_line import command_actor
 
 
 class Command(BaseCommand):

@@ -36,7 +36,7 @@ def add_member(
     Raises Refused (403), Invalid (400) for an unknown person, a bad name or a password that is too weak.
     """
     rules.check_manages_members(by)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     rules.checked_username(username)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     display_name = rules.checked_line("display_name", display_name or username, longest=rules.LONGEST_NAME)

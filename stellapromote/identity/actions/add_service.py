@@ -33,7 +33,7 @@ def add_service(
     rules.checked_slug("name", name)
     allowed = SCOPES.keys() - rules.NEVER_FOR_SERVICES
     chosen = rules.checked_scopes(scopes, allowed, "services never vote, confirm or override.")
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     people = _members(tenant_id, owners)
     at = clock.now()
     user, is_new = User.objects.get_or_create(

@@ -18,7 +18,7 @@ class TeamExists(Conflict):
 def create_team(*, by: Actor, clock: Clock, slug: str, name: str = "") -> Team:
     """A team without people. Raises Refused (403), Invalid (400), TeamExists (409)."""
     rules.check_manages_members(by)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     rules.checked_slug("slug", slug)
     name = rules.checked_line("name", name or slug, longest=rules.LONGEST_NAME)
     team, is_new = Team.objects.get_or_create(tenant_id=tenant_id, slug=slug, defaults={"name": name})

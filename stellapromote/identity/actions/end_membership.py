@@ -16,7 +16,7 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by, user_id)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     membership = lock_membership(tenant_id, user_id)
     at = max(clock.now(), membership.granted_at)

@@ -15,7 +15,7 @@ from stellapromote.transactions import transactional
 def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str = "") -> RoleGrant:
     """Take a role from a member from now on. Raises Refused (403), Invalid (400), Http404 when they do not hold it."""
     rules.check_manages_members(by, user_id)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     membership = lock_membership(tenant_id, user_id)
     grant = RoleGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, role=role, ended_at=None).first()

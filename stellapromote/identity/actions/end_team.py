@@ -15,7 +15,7 @@ from stellapromote.transactions import transactional
 def end_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str = "") -> TeamGrant:
     """Take a member out of a team from now on. Raises Refused (403), Invalid (400), Http404 when they are not in it."""
     rules.check_manages_members(by, user_id)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     membership = lock_membership(tenant_id, user_id)
     grant = TeamGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, team__slug=team, ended_at=None).first()

@@ -17,7 +17,7 @@ def grant_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str
     Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by, user_id)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     rules.checked_role(role)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     membership = lock_membership(tenant_id, user_id)

@@ -40,7 +40,7 @@ def issue_token(
     """
     name = rules.checked_line("name", name, longest=rules.LONGEST_TOKEN_NAME)
     rules.checked_life(life)
-    tenant_id = rules.tenant_of(by)
+    tenant_id = by.tenant
     owner, held = _owner(by, tenant_id, user_id)
     chosen = rules.checked_scopes(
         held if scopes is None else scopes, held, f"{owner.username} does not have this scope."

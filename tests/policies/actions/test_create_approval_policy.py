@@ -8,6 +8,7 @@ from policies.actions.create_approval_policy import create_approval_policy
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, WeakeningEdit
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import FixedClock
@@ -15,7 +16,6 @@ from stellapromote.errors import Refused
 from stellapromote.identity.actions.create_team import create_team
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
-from stellapromote.identity.command_line import command_actor
 from stellapromote.signing.canonical_json import digest_bytes
 from tests.factories import actor_of, make_approval_policy, make_person, make_tenant
 

@@ -22,6 +22,7 @@ from policies.documents import InvalidDocument
 from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy, PromotionPolicyVersion, WeakeningEdit
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
@@ -29,7 +30,6 @@ from stellapromote.clock import FixedClock
 from stellapromote.errors import Refused
 from stellapromote.identity.actions.create_tenant import create_tenant
 from stellapromote.identity.actions.end_membership import end_membership
-from stellapromote.identity.command_line import command_actor
 from stellapromote.signing.canonical_json import digest_bytes
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_person, make_promotion_policy, make_tenant

@@ -13,13 +13,13 @@ from policies.documents import InvalidDocument
 from policies.etags import approval_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, WeakeningEdit
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import FixedClock
 from stellapromote.errors import Refused
 from stellapromote.identity.actions.end_membership import end_membership
-from stellapromote.identity.command_line import command_actor
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_approval_policy, make_person, make_tenant
 

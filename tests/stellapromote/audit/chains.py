@@ -2,11 +2,11 @@
 
 from itertools import count
 
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.sealer import seal_chain
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.identity.actions.create_tenant import create_tenant
-from stellapromote.identity.command_line import command_actor
 
 _numbers = count(1)
 

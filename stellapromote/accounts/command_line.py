@@ -1,0 +1,79 @@
+"""Management commands: who acts when one runs, and how refusals are told (domain.md §9)."""
+
+import os
+import pwd
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
+from django.http import Http404
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.scopes import TENANT_ADMIN
+from stellapromote.errors import Invalid, ProductError
+
+
+def command_actor(tenant: Tenant | None = None) -> Actor:
+    """The platform owner, named by their account on the server, in a tenant or before there is one.
+
+    Holds tenant:admin alone: a command manages members and tokens; it neither votes nor edits what is promoted.
+    """
+    name = operating_system_user()
+    return Actor(
+        kind="system",
+        user_id=None,
+        username=name,
+        display_name=f"{name} (command line)",
+        tenant_id=None if tenant is None else tenant.id,
+        tenant_slug="" if tenant is None else tenant.slug,
+        scopes=frozenset({TENANT_ADMIN}),
+        auth_method="command",
+        tenant_is_demo=tenant is not None and tenant.is_demo,
+    )
+
+
+def operating_system_user() -> str:
+    """The login name of the process's user, with who became it by sudo; its number where the system knows no name."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid {os.getuid()}"
+    return f"{os.environ['SUDO_USER']} as {name}" if os.environ.get("SUDO_USER") else name
+
+
+class ProductCommand(BaseCommand):
+    """A command whose refusals are one sentence on stderr and exit code 1, never a traceback. Subclasses have `act`."""
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            self.act(**options)
+        except Invalid as error:
+            told = " ".join(f"--{each.field.replace('_', '-')}: {each.message}" for each in error.fields)
+            raise CommandError(told or error.message) from error
+        except ProductError as error:
+            raise CommandError(error.message) from error
+        except Http404 as error:
+            raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"The database does not answer: {error}".strip()) from error
+
+    def act(self, **options: Any) -> None:  # noqa: ARG002
+        """Do what the command is for. Actions' refusals may leave it as they are."""
+        raise AssertionError("a command says what it does")
+
+    @staticmethod
+    def tenant(slug: str) -> Tenant:
+        """The tenant with this slug. CommandError that names the existing ones."""
+        tenant = Tenant.objects.filter(slug=slug).first()
+        if tenant is None:
+            slugs = ", ".join(Tenant.objects.order_by("slug").values_list("slug", flat=True)[:20])
+            raise CommandError(
+                f"There is no tenant {slug!r}. {f'Tenants: {slugs}.' if slugs else 'There is none yet.'}"
+            )
+        return tenant
+
+
+def comma_separated(text: str) -> list[str]:
+    """`a, b` as ["a", "b"]: the type of options that take several values."""
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,75 @@
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from stellapromote.accounts.command_line import ProductCommand, command_actor
+from stellapromote.accounts.models import Tenant
+from stellapromote.audit.recording import record
+from stellapromote.audit.sealer import unsealed_age
+from stellapromote.audit.verify import VerifyResult, verify_tenant
+from stellapromote.clock import SYSTEM_CLOCK
+
+
+class Command(ProductCommand):
+    """Verifies the audit chain of a tenant, or of every tenant and of the system: exit code 1 when one does not hold.
+
+    What was recorded and not sealed yet is sealed first. Each verification is an event of the chain it went over.
+    """
+
+    help = "Verify that no audit event was changed, removed, added or reordered."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--tenant", metavar="SLUG", help="Only this tenant's chain.")
+
+    def act(self, **options: Any) -> None:
+        only = self.tenant(options["tenant"]) if options["tenant"] else None
+        waited = unsealed_age(SYSTEM_CLOCK.now())
+        broken = []
+        for tenant in [only] if only else self._chains():
+            name = tenant.slug if tenant else "(system)"
+            result = verify_tenant(tenant.id if tenant else None, partial(self._progress, name))
+            self._note(tenant, result)
+            self.stdout.write(f"{name}: {_told(result)}")
+            if not result.intact:
+                broken.append(name)
+        self.stdout.write(f"Oldest event that waited for its seal: {waited.total_seconds():.0f} s")
+        if broken:
+            raise CommandError(f"The audit log does not hold: {', '.join(broken)}.")
+
+    @staticmethod
+    def _chains() -> Iterator[Tenant | None]:
+        yield None
+        yield from Tenant.objects.order_by("slug").iterator()
+
+    def _progress(self, name: str, checked: int) -> None:
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{name}: {checked} events", ending="")
+            self.stderr.flush()
+
+    @staticmethod
+    def _note(tenant: Tenant | None, result: VerifyResult) -> None:
+        record(
+            by=command_actor(tenant),
+            at=SYSTEM_CLOCK.now(),
+            action="audit.verified",
+            resource="audit",
+            metadata={
+                "intact": result.intact,
+                "checked": result.checked,
+                "head": result.head_hash,
+                "brokenSequence": result.broken.sequence if result.broken else None,
+                "reason": str(result.broken.reason) if result.broken else None,
+            },
+        )
+
+
+def _told(result: VerifyResult) -> str:
+    if result.broken is None:
+        return f"intact, {result.checked} events, head {result.head_hash or 'none yet'}"
+    broken = result.broken
+    return (
+        f"BROKEN at sequence {broken.sequence} ({broken.reason}): {broken.message} "
+        f"The {result.checked} events before it hold."
+    )

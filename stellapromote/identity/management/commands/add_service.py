@@ -1,0 +1,34 @@
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity import rules
+from stellapromote.identity.actions.add_service import add_service
+
+
+class Command(ProductCommand):
+    """Creates a service account; a name that is taken is refused."""
+
+    help = "Add a service account, owned by people: what it does counts as done by them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--tenant", required=True, metavar="SLUG")
+        parser.add_argument("--name", required=True, help=rules.SLUG_HELP)
+        parser.add_argument("--owner", required=True, action="append", metavar="USERNAME", help="May be given again.")
+        parser.add_argument("--scopes", required=True, type=comma_separated, metavar="SCOPE,SCOPE")
+
+    def act(self, **options: Any) -> None:
+        tenant = self.tenant(options["tenant"])
+        service = add_service(
+            by=command_actor(tenant),
+            clock=SYSTEM_CLOCK,
+            name=options["name"],
+            owners=options["owner"],
+            scopes=options["scopes"],
+        )
+        username = service.user.username
+        self.stdout.write(
+            f"{username} is ready. Next: manage.py issue_token --tenant {tenant.slug} --username {username}"
+        )
