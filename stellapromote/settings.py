@@ -288,8 +288,19 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 # Logs: one JSON object a line, with the request id that RequestIdMiddleware binds ------------------------------------
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+def _request_id_of_record(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Django logs some answers after the middleware is left: the id comes with the record's request then."""
+    request_id = getattr(getattr(event.get("_record"), "request", None), "request_id", None)
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
+
+
 _LOG_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    _request_id_of_record,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),

@@ -1,15 +1,21 @@
 """Settings are read at import, so each case is a process of its own with nothing but its own environment."""
 
+import io
 import json
+import logging
+import logging.config
 import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from django.conf import settings
+from django.http import HttpRequest
 
 READ = """
 import json, stellapromote.settings as settings
@@ -125,3 +131,41 @@ def test_wrong_port_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_version_is_that_of_the_project() -> None:
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
     assert project["project"]["version"] == settings.STELLAPROMOTE_VERSION
+
+
+def logged(emit: Callable[[logging.Logger], None]) -> dict[str, Any]:
+    """The line that the product's logging writes for what `emit` logs."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(
+        logging.config.DictConfigurator(settings.LOGGING).configure_formatter(
+            dict(settings.LOGGING["formatters"]["json"])
+        )
+    )
+    logger = logging.Logger("stellapromote.example")
+    logger.addHandler(handler)
+    emit(logger)
+    line: dict[str, Any] = json.loads(written.getvalue())
+    return line
+
+
+def test_log_line_is_json_with_the_request_id_of_the_context() -> None:
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        line = logged(lambda logger: logger.warning("%s things", 3))
+    assert (line["event"], line["level"], line["request_id"]) == ("3 things", "warning", "abc")
+
+
+def test_log_line_of_django_about_a_request_has_its_id_after_the_middleware_was_left() -> None:
+    request = HttpRequest()
+    request.request_id = "abc"  # type: ignore[attr-defined]
+    assert logged(lambda logger: logger.warning("Not Found", extra={"request": request}))["request_id"] == "abc"
+
+
+def test_traceback_of_an_error_is_in_its_log_line() -> None:
+    def fail(logger: logging.Logger) -> None:
+        try:
+            raise LookupError("lost")
+        except LookupError:
+            logger.exception("failed")
+
+    assert "LookupError: lost" in logged(fail)["exception"]
