@@ -1,4 +1,4 @@
-"""What happened at Kestrel Pay in the last month, told through the real actions with a clock that stands in the past."""
+"""The last month at Kestrel Pay, told through the real actions with a clock that stands in the past."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
