@@ -22,9 +22,7 @@ DEFAULT_CONFIG: Final = {"deploymentTimeout": 3600, "healthCheckInterval": 60, "
 
 # A DNS label: what names tenants and environments, stricter at the end than the slugs of policies.
 NAME: Final = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-_NAME_MESSAGE: Final = (
-    "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
-)
+NAME_MESSAGE: Final = "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 
 VARIABLE_NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]{0,127}"
 
@@ -68,7 +66,7 @@ SETTINGS: Final[dict[str, Schema]] = {
 
 ENVIRONMENT_TO_CREATE: Final[Schema] = {
     "type": "object",
-    "properties": {"name": {"type": "string", "pattern": NAME, "x-message": _NAME_MESSAGE}, **SETTINGS},
+    "properties": {"name": {"type": "string", "pattern": NAME, "x-message": NAME_MESSAGE}, **SETTINGS},
     "required": ["name", "displayName", "orderIndex"],
 }
 ENVIRONMENT_TO_UPDATE: Final[Schema] = {"type": "object", "properties": SETTINGS}

@@ -16,6 +16,8 @@ api_v1: list[URLPattern | URLResolver] = [
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("", include("policies.api.urls")),
     path("", include("promotions.api.policies_urls")),
+    path("", include("environments.api.urls")),
+    path("", include("promotions.api.environments_urls")),
 ]
 
 urlpatterns = [

@@ -20,9 +20,10 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
         """Neither cleared nor over: those in force at `at`, and those to come."""
         return self.filter(cleared_at=None, ends_at__gt=at)
 
-    def touching(self, start: datetime, end: datetime) -> Self:
-        """Those that say something about [start, end), cleared ones included."""
-        return self.filter(starts_at__lt=end, ends_at__gt=start)
+    def touching(self, start: datetime | None, end: datetime | None) -> Self:
+        """Those that say something about [start, end), cleared ones included; None: no bound on that side."""
+        bounds = {"ends_at__gt": start, "starts_at__lt": end}
+        return self.filter(**{name: at for name, at in bounds.items() if at is not None})
 
     def newest_first(self) -> Self:
         return self.order_by("-starts_at", "-id")

@@ -1,0 +1,90 @@
+"""What the calls of "Environments" take (api.md)."""
+
+from typing import Any
+
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers
+
+from environments.settings_schema import CLEAR_REASON, NAME, NAME_MESSAGE, SETTINGS, WINDOW
+from policies.api.document_body import DocumentBody, DocumentField
+from stellapromote.api.fields import StrictBooleanField
+
+
+class EnvironmentBody(DocumentBody):
+    """An environment (domain.md §1). What is left out stays as it is."""
+
+    display_name = DocumentField(SETTINGS["displayName"])
+    order_index = DocumentField(SETTINGS["orderIndex"])
+    is_production = DocumentField(SETTINGS["isProduction"], required=False)
+    config = DocumentField(SETTINGS["config"], required=False)
+    required_approvals = DocumentField(SETTINGS["requiredApprovals"], required=False)
+    require_separation_of_duties = DocumentField(SETTINGS["requireSeparationOfDuties"], required=False)
+    require_sod = StrictBooleanField(required=False, help_text="Another name of requireSeparationOfDuties.")
+    promotion_policy = DocumentField(SETTINGS["promotionPolicy"], required=False)
+    approval_policies = DocumentField(SETTINGS["approvalPolicies"], required=False)
+    auto_promote_from = DocumentField(SETTINGS["autoPromoteFrom"], required=False, allow_null=True)
+    auto_promote_hold = DocumentField(SETTINGS["autoPromoteHold"], required=False)
+    exclusive = DocumentField(SETTINGS["exclusive"], required=False)
+    require_manifest_report = DocumentField(SETTINGS["requireManifestReport"], required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The two names of one setting become one; both with different values contradict each other."""
+        if "require_sod" in attrs:
+            required = attrs.pop("require_sod")
+            if attrs.setdefault("require_separation_of_duties", required) is not required:
+                message = "requireSeparationOfDuties says otherwise: send one of the two."
+                raise serializers.ValidationError({"requireSod": [message]})
+        return attrs
+
+
+class NewEnvironmentBody(EnvironmentBody):
+    """An environment to create. What is left out has its default."""
+
+    name = DocumentField({"type": "string", "pattern": NAME, "x-message": NAME_MESSAGE})
+
+
+class ChangedEnvironmentBody(EnvironmentBody):
+    """Any part of an environment. `orderIndex` null is what an archived one says of itself."""
+
+    order_index = DocumentField(SETTINGS["orderIndex"], allow_null=True)
+
+
+class OrderIndexBody(DocumentBody):
+    """Where the environment returns to: a free place in the promotion order."""
+
+    order_index = DocumentField(SETTINGS["orderIndex"])
+
+
+class NotSupportedYet(serializers.Field[Any, Any, Any, Any]):
+    """What a later version knows. Every window says that it has none; that is taken back, and nothing else."""
+
+    default_error_messages = {"not_supported": "{name} is not supported yet."}
+
+    def __init__(self, nothing: Any, form: dict[str, Any]) -> None:
+        self.nothing = nothing
+        super().__init__(required=False, allow_null=True)
+        set_override(self, "field", form)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if data != self.nothing:
+            self.fail("not_supported", name=self.field_name)
+        return data
+
+
+class FreezeWindowBody(DocumentBody):
+    """A freeze window (domain.md §2). What is left out stays as it is."""
+
+    name = DocumentField(WINDOW["name"], required=False)
+    start = DocumentField(WINDOW["start"])
+    end = DocumentField(WINDOW["end"])
+    timezone = DocumentField(WINDOW["timezone"], required=False)
+    recurrence = NotSupportedYet(None, {"type": "null"})
+    exdates = NotSupportedYet([], {"type": ["array", "null"], "maxItems": 0})
+    reason = DocumentField(WINDOW["reason"])
+    exceptions = DocumentField(WINDOW["exceptions"], required=False)
+
+
+class ClearBody(DocumentBody):
+    """Why the freeze ends before its time."""
+
+    reason = DocumentField(CLEAR_REASON["properties"]["reason"], required=False)

@@ -1,0 +1,139 @@
+"""Freeze windows of one environment, and of the whole tenant: the same calls under two addresses (api.md)."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from environments.actions.clear_freeze_window import clear_freeze_window
+from environments.actions.create_freeze_window import create_freeze_window
+from environments.actions.update_freeze_window import update_freeze_window
+from environments.api.bodies import ClearBody, FreezeWindowBody
+from environments.api.resources import FreezeWindowResource, ListedFreezeWindowResource
+from environments.models import Environment, FreezeWindow
+from environments.presenters import freeze_window_document, occurrences
+from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
+from stellapromote.api.declarations import Answer
+from stellapromote.api.etag import strong
+from stellapromote.api.exceptions import invalid
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.parameters import timestamp
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.views import ApiRequest, ApiViewSet
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.errors import FieldError
+
+
+class FreezeWindowViewSet(ApiViewSet):
+    """Freezes of the environment in the path; without one, of the whole tenant ("stop the line")."""
+
+    tag = "Environments"
+    scopes = {
+        "list": ENVIRONMENT_READ,
+        "create": ENVIRONMENT_WRITE,
+        "retrieve": ENVIRONMENT_READ,
+        "update": ENVIRONMENT_WRITE,
+        "destroy": ENVIRONMENT_WRITE,
+    }
+    bodies = {"create": FreezeWindowBody, "update": FreezeWindowBody, "destroy": ClearBody}
+    parameters = {
+        "list": (
+            *PAGING,
+            timestamp("from", "Only windows that end after this instant."),
+            timestamp("to", "Only windows that begin before this instant."),
+        )
+    }
+    answers = {
+        "list": Answer(ListedFreezeWindowResource, paged=True),
+        "create": Answer(FreezeWindowResource, status=201, etag=True),
+        "retrieve": Answer(FreezeWindowResource, etag=True),
+        "update": Answer(FreezeWindowResource, etag=True),
+        "destroy": Answer(FreezeWindowResource, etag=True, description="The cleared window."),
+    }
+    refusals = {
+        "create": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED"),
+        "update": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED"),
+        "destroy": ("RES_STATE_CONFLICT",),
+    }
+
+    def list(self, request: ApiRequest, **path: UUID) -> ApiResponse:
+        """Freeze windows, the latest start first
+
+        Cleared and past ones are among them. With `from` or `to` each says when it was or will be in force.
+        """
+        start, end = self.query.get("from"), self.query.get("to")
+        if start is not None and end is not None and end <= start:
+            raise invalid([FieldError("to", "This must be after from.", "invalid")])
+        present = freeze_window_document if start is None and end is None else _expanded
+        return self.page(self._windows().touching(start, end), present=present, order=("-starts_at", "-id"))
+
+    def create(self, request: ApiRequest, **path: UUID) -> ApiResponse:
+        """Freeze
+
+        Nothing is deployed in [start, end) once this is answered. Times are RFC 3339 instants, or without an offset the
+        clock on the wall in `timezone`.
+        """
+        window = create_freeze_window(
+            by=request.actor, clock=SYSTEM_CLOCK, environment_id=self._environment_id(), **self.body
+        )
+        return _answer(window, status=201)
+
+    def retrieve(self, request: ApiRequest, pk: UUID, **path: UUID) -> ApiResponse:
+        """One freeze window, cleared or not."""
+        return _answer(get_object_or_404(self._windows(), pk=pk))
+
+    def update(self, request: ApiRequest, pk: UUID, **path: UUID) -> ApiResponse:
+        """Change a freeze window that is not over
+
+        What is left out stays. Freezing less is listed as a weakening edit.
+        """
+        window = update_freeze_window(
+            by=request.actor,
+            clock=SYSTEM_CLOCK,
+            window_id=pk,
+            environment_id=self._environment_id(),
+            changes=self.body,
+            if_match=self.if_match,
+        )
+        return _answer(window)
+
+    def destroy(self, request: ApiRequest, pk: UUID, **path: UUID) -> ApiResponse:
+        """Clear a freeze window
+
+        It ends now, or never begins, and stays in history. Listed as a weakening edit; a body may say the reason.
+        """
+        window = clear_freeze_window(
+            by=request.actor,
+            clock=SYSTEM_CLOCK,
+            window_id=pk,
+            environment_id=self._environment_id(),
+            reason=self.body.get("reason", ""),
+            if_match=self.if_match,
+        )
+        return _answer(window)
+
+    def resource(self) -> dict[str, Any]:
+        windows = self._windows()
+        if "pk" not in self.kwargs:
+            return {}
+        return freeze_window_document(get_object_or_404(windows, pk=self.kwargs["pk"]))
+
+    def _windows(self) -> QuerySet[FreezeWindow]:
+        """Those of the environment in the path, or the tenant-wide ones. Http404 for an unknown environment."""
+        tenant = self.request.actor.tenant
+        environment_id = self._environment_id()
+        if environment_id is not None:
+            get_object_or_404(Environment.objects.of(tenant), pk=environment_id)
+        return FreezeWindow.objects.of(tenant).filter(environment=environment_id)
+
+    def _environment_id(self) -> UUID | None:
+        return self.kwargs.get("environment_id")
+
+
+def _answer(window: FreezeWindow, status: int = 200) -> ApiResponse:
+    return ApiResponse(freeze_window_document(window), status=status, etag=strong(window.version))
+
+
+def _expanded(window: FreezeWindow) -> dict[str, Any]:
+    return {**freeze_window_document(window), "occurrences": occurrences(window)}
