@@ -8,6 +8,7 @@ from policies.actions.create_approval_policy import create_approval_policy
 from promotions.actions.create_tenant import create_tenant
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Tenant, User
 from stellapromote.accounts.scopes import PROMOTION_DEPLOY, PROMOTION_READ, RELEASE_READ
 from stellapromote.clock import Clock
@@ -16,7 +17,6 @@ from stellapromote.identity.actions.add_service import add_service
 from stellapromote.identity.actions.create_team import create_team
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
-from stellapromote.identity.command_line import command_actor
 
 SLUG, NAME = "kestrel-pay", "Kestrel Pay"
 
