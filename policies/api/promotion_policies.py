@@ -64,8 +64,9 @@ class PromotionPolicyViewSet(ApiViewSet):
 
         It is a draft until it is published.
         """
-        name = self.body.pop("name")
-        policy = create_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, document=self._document())
+        policy = create_promotion_policy(
+            by=request.actor, clock=SYSTEM_CLOCK, name=self.body["name"], document=self._document()
+        )
         return _answer(policy, status=201)
 
     def retrieve(self, request: ApiRequest, name: str) -> ApiResponse:
@@ -110,10 +111,11 @@ class PromotionPolicyViewSet(ApiViewSet):
 
     def _document(self) -> dict[str, Any]:
         """The fields of the document, in whichever of the two ways they were given. Invalid (400) for both at once."""
-        document: dict[str, Any] | None = self.body.pop("document", None)
+        direct = {name: value for name, value in self.body.items() if name not in ("name", "document")}
+        document: dict[str, Any] | None = self.body.get("document")
         if document is None:
-            return in_wire_names(self.body)
-        if self.body:
+            return in_wire_names(direct)
+        if direct:
             message = "Give document, or its fields directly, not both."
             raise Invalid(message, fields=[FieldError("document", message, "invalid")])
         return document
