@@ -101,14 +101,15 @@ def as_product_error(error: Exception) -> ProductError:
         return NotFound()
     if isinstance(error, drf.APIException):
         return _from_drf(error)
+    # Both are IntegrityErrors of their own kind, so they come first.
+    if isinstance(error, ProtectedError | RestrictedError):
+        return Conflict(code="RES_IN_USE")
     if isinstance(error, DatabaseError | InterfaceError):
         return _from_database(error)
     if isinstance(error, PermissionDenied):
         return Refused("You may not do this.")
     if isinstance(error, DjangoValidationError):
         return Invalid(fields=_django_fields(error))
-    if isinstance(error, ProtectedError | RestrictedError):
-        return Conflict(code="RES_IN_USE")
     if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         return ProductError(code="VAL_BODY_TOO_LARGE")
     if isinstance(error, UnreadablePostError):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
+from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -69,7 +70,7 @@ class PatternField(LineField):
     def __init__(self, pattern: str, message: str, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, trim_whitespace=False, **options)
         self.pattern = re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern, re.ASCII)
-        self.schema_pattern = pattern
+        set_override(self, "field", {"type": "string", "pattern": pattern, "maxLength": max_length})
         self.message = message
 
     def to_internal_value(self, data: Any) -> str:

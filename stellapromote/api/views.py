@@ -394,10 +394,10 @@ def _check_media_type(header: str) -> None:
 
 
 def _check_accept(header: str, media_type: str) -> None:
-    if "*/*" in header or media_type in header:
+    if header == "*/*" or header == media_type or not header.strip():
         return
-    family = media_type.partition("/")[0] + "/*"
-    if family not in header and header.strip():
+    named = {entry.partition(";")[0].strip().lower() for entry in header.split(",")}
+    if not named & {"*/*", media_type, media_type.partition("/")[0] + "/*"}:
         raise Invalid(code="VAL_NOT_ACCEPTABLE")
 
 

@@ -1,5 +1,6 @@
 """Deadlocks and serialization failures, made on real connections."""
 
+import contextlib
 import threading
 from typing import Any
 
@@ -114,10 +115,8 @@ def test_an_exception_of_an_inner_call_dooms_the_whole(committed_db: CommittedDa
 
     @transactional
     def outer() -> None:
-        try:
+        with contextlib.suppress(ValueError):
             inner()
-        except ValueError:
-            pass
 
     outer()
     assert not Tenant.objects.exists()

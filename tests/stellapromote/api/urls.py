@@ -61,6 +61,11 @@ def rename(team_id: Any, tenant_id: Any, name: str) -> Team:
     return team
 
 
+@transactional
+def create(tenant_id: Any, slug: str, name: str) -> Team:
+    return Team.objects.create(tenant_id=tenant_id, slug=slug, name=name)
+
+
 class TeamViewSet(ApiViewSet):
     """Teams, for the tests of the conventions."""
 
@@ -134,9 +139,7 @@ class TeamViewSet(ApiViewSet):
         """Create a team."""
         if self.query.get("validate_only"):
             return ApiResponse({"valid": True})
-        team = Team.objects.create(
-            tenant_id=request.actor.tenant_id, slug=self.body["slug"], name=self.body["display_name"]
-        )
+        team = create(request.actor.tenant_id, self.body["slug"], self.body["display_name"])
         return ApiResponse(present(team), 201, headers={"Location": f"/api/v1/teams/{team.id}"})
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
