@@ -186,6 +186,7 @@ def test_second_start_of_the_same_installation_is_refused_in_one_sentence(instal
 
 def test_busy_port_is_one_sentence(installation: Installation) -> None:
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", installation.port))
         other.listen()
         process = installation.start()
