@@ -1,5 +1,6 @@
 """Tenants and people for tests, made by the product's own actions. Extend with one function for each noun."""
 
+import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
@@ -13,6 +14,10 @@ from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.create_tenant import create_tenant
+from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
+from promotions.actions.report_deployment import Report, report_deployment
+from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
 from stellapromote.accounts.command_line import command_actor
@@ -166,3 +171,37 @@ def make_freeze(
         end=end,
         **{"reason": "Quarter end", **options},
     )
+
+
+def make_release(
+    by: Actor, name: str | None = None, *, finalize: bool = True, clock: Clock = SYSTEM_CLOCK, **options: Any
+) -> Release:
+    """By somebody who may write releases. `options`: fields of ReleaseSpec; without components, one named `api`."""
+    name = name or f"2026.{next(_numbers)}"
+    options.setdefault("components", [component(name)])
+    return create_release(ReleaseSpec(name=name, **options), by=by, finalize=finalize, clock=clock)
+
+
+def component(content: str, name: str = "api", **options: Any) -> ComponentSpec:
+    """An artifact whose digest is that of `content`."""
+    options.setdefault("digest", "sha256:" + hashlib.sha256(content.encode()).hexdigest())
+    return ComponentSpec(name=name, image_repository=f"registry.example/kestrel/{name}", **options)
+
+
+def make_promotion(
+    by: Actor,
+    release: Release,
+    target: Environment,
+    *,
+    reason: str = "Because it is ready",
+    change: dict[str, Any] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Promotion:
+    """Requested by somebody who may; judged at once."""
+    return request_promotion(Wish(release.pk, target.pk, reason, change), by=by, clock=clock)
+
+
+def deploy(by: Actor, promotion: Promotion, *, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+    """Reports that an approved promotion was started and succeeded."""
+    report_deployment(promotion.pk, Report("started"), by=by, clock=clock)
+    return report_deployment(promotion.pk, Report("succeeded"), by=by, clock=clock)
