@@ -64,11 +64,6 @@ class Registry:
             {kind: max(version for name, version in self.kinds if name == kind) for kind, _ in self.kinds}
         )
 
-    def newest(self, kind: str) -> Kind | None:
-        """The version of a kind that new evaluations use, or None when there is no such kind."""
-        version = self.current.get(kind)
-        return None if version is None else self.kinds[kind, version]
-
 
 REGISTRY: Final = Registry(
     kind_of(module) for module in (preconditions, freeze_window, schedule, dependency, manual, approval)

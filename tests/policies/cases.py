@@ -26,7 +26,7 @@ TEAMS: dict[str, list[str]] = {
     "idris": [],
 }
 
-TWO_PERSON = {
+TWO_PERSON: Any = {
     "name": "two-person",
     "rules": [{"name": "release", "teams": ["release"]}, {"name": "security", "teams": ["security"]}],
 }
