@@ -118,9 +118,10 @@ def update_release(
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
     before = _summary(release)
-    components = changes.pop("components", None)
+    components = changes.get("components")
     for name, value in changes.items():
-        setattr(release, name, value)
+        if name != "components":
+            setattr(release, name, value)
     if Release.objects.filter(tenant_id=by.tenant, name=release.name).exclude(pk=release.pk).exists():
         raise _name_taken(release.name)
     if components is not None:
