@@ -1,12 +1,15 @@
 """Promotions as plain documents in wire names: the API sends them, the pages show them (api.md, Promotions)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
+from policies.decision import decide
+from promotions.models import Confirmation, DecisionRecord, Promotion, Release, Vote
+from promotions.states import status_for
+from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
 
 Document = dict[str, Any]
@@ -27,6 +30,25 @@ def summary(promotion: Promotion) -> Document:
         "requestedAt": rfc3339(promotion.requested_at),
         "approvals": approval_count(promotion),
         "blockedBy": promotion.blocked_by,
+    }
+
+
+def row(found: Sequence[Any]) -> Document:
+    """One row of ``promotions.listing`` as ``summary`` shows it."""
+    (id_, number, release_id, release, target_id, target, status, by, by_name, at, required, given, blocked) = found
+    return {
+        "id": id_,
+        "number": number,
+        "releaseId": release_id,
+        "releaseName": release,
+        "targetEnvironmentId": target_id,
+        "targetEnvironmentName": target,
+        "status": status,
+        "requestedBy": by,
+        "requestedByName": by_name,
+        "requestedAt": rfc3339(at),
+        "approvals": {"required": required, "given": given},
+        "blockedBy": blocked,
     }
 
 
@@ -90,6 +112,83 @@ def detail(
         "eligibleApprovers": eligible,
         "diff": diff,
         "timeline": timeline,
+    }
+
+
+def preview(promotion: Promotion, gates: list[Document], eligible: list[Document]) -> Document:
+    """What a request would lead to (api.md, validateOnly). ``gates`` as judged, ``eligible`` who could vote then."""
+    decision = decide(gate["status"] for gate in gates)
+    people_only = all(gate["type"] in ("approval", "manual") for gate in gates if gate["status"] == "pending")
+    source = promotion.source_environment
+    return {
+        "releaseId": str(promotion.release_id),
+        "releaseName": promotion.release.name,
+        "sourceEnvironmentId": None if source is None else str(source.pk),
+        "sourceEnvironmentName": None if source is None else source.name,
+        "targetEnvironmentId": str(promotion.target_environment_id),
+        "targetEnvironmentName": promotion.target_environment.name,
+        "isRollback": promotion.is_rollback,
+        "status": str(status_for(decision, waits_for_people_only=people_only)),
+        "decision": decision,
+        "gates": gates,
+        "approvalCount": approval_count(promotion),
+        "eligibleApprovers": eligible,
+    }
+
+
+def release_row(release: Release) -> Document:
+    """One row of a list of releases."""
+    return {
+        "id": str(release.pk),
+        "product": release.product,
+        "name": release.name,
+        "displayName": release.display_name,
+        "status": release.status,
+        "manifestDigest": release.manifest_digest,
+        "createdBy": str(release.created_by_id),
+        "createdByName": release.created_by_name,
+        "createdAt": rfc3339(release.created_at),
+        "finalizedAt": instant(release.finalized_at),
+    }
+
+
+def release_detail(release: Release, *, components: list[Document], deployments: list[Document]) -> Document:
+    """The whole release, with where it is deployed."""
+    return {
+        **release_row(release),
+        "description": release.description,
+        "statusReason": release.status_reason or None,
+        "components": components,
+        "sourceRef": release.source_ref,
+        "updatedAt": rfc3339(release.changed_at),
+        "version": release.version,
+        "deployments": deployments,
+    }
+
+
+def deployment(promotion: Promotion, *, current: bool) -> Document:
+    """Where a release runs, by the promotion that brought it there; its target is selected."""
+    return {
+        "environmentId": str(promotion.target_environment_id),
+        "environmentName": promotion.target_environment.name,
+        "promotionId": str(promotion.pk),
+        "promotionNumber": promotion.number,
+        "deployedAt": instant(promotion.completed_at),
+        "current": current,
+    }
+
+
+def event(found: AuditEvent) -> Document:
+    """An audit event as everybody who sees the promotion may see it: without address."""
+    return {
+        "id": str(found.pk),
+        "at": rfc3339(found.timestamp),
+        "action": found.action,
+        "actorId": None if found.actor_id is None else str(found.actor_id),
+        "actorName": found.actor_name,
+        "before": found.before,
+        "after": found.after,
+        "metadata": found.metadata,
     }
 
 

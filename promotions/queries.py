@@ -1,20 +1,23 @@
 """Reading promotions and releases for API and pages: every query begins with the tenant."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+import orjson
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404
 
+from environments.models import Environment
+from policies.gates import who_can_act
 from promotions import presenters
 from promotions.diff import component_diff
 from promotions.models import Component, Confirmation, DecisionRecord, Promotion, Release, Vote
-from promotions.states import VOTING
+from promotions.states import VOTING, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
 from stellapromote.audit.models import AuditEvent
-from stellapromote.clock import rfc3339
 
 Document = dict[str, Any]
 MAX_TIMELINE = 200
@@ -61,7 +64,12 @@ def acts_of(promotion: Promotion) -> list[Vote | Confirmation]:
 
 def eligible_voters(promotion: Promotion) -> list[Document]:
     """Who can still give what is missing, by username. One statement."""
-    people = User.objects.filter(pk__in=promotion.open_voters).order_by("username")
+    return people_of(promotion.open_voters)
+
+
+def people_of(user_ids: Iterable[UUID | str]) -> list[Document]:
+    """Id and names of people, by username. One statement."""
+    people = User.objects.filter(pk__in=list(user_ids)).order_by("username")
     return [{"id": str(p.pk), "username": p.username, "displayName": p.display_name} for p in people]
 
 
@@ -82,34 +90,23 @@ def component_document(component: Component) -> Document:
 
 
 def diff_of(promotion: Promotion) -> Document:
-    """What the promotion would change against the release its voters see as running. At most three statements."""
+    """What the promotion would change against the release its voters see as running. Three statements at most.
+
+    ``promotion`` has its release selected.
+    """
     running_id = promotion.subject.get("currentReleaseId")
     running = None if running_id is None else Release.objects.filter(pk=running_id).first()
-    before = [] if running is None else components_of(running.pk)
-    return {
-        "against": None if running is None else {"releaseId": str(running.pk), "releaseName": running.name},
-        **component_diff(before, components_of(promotion.release_id)),
-    }
+    return diff_of_releases(promotion.release, running)
 
 
 def timeline_of(promotion: Promotion) -> list[Document]:
     """The audit slice of the promotion, oldest first, without addresses."""
-    events = AuditEvent.objects.filter(promotion_id=promotion.pk, tenant_id=promotion.tenant_id).order_by(
-        "timestamp", "pk"
-    )
-    return [
-        {
-            "id": str(event.pk),
-            "at": rfc3339(event.timestamp),
-            "action": event.action,
-            "actorId": None if event.actor_id is None else str(event.actor_id),
-            "actorName": event.actor_name,
-            "before": event.before,
-            "after": event.after,
-            "metadata": event.metadata,
-        }
-        for event in events[:MAX_TIMELINE]
-    ]
+    return [presenters.event(event) for event in events_of(promotion).order_by("timestamp", "pk")[:MAX_TIMELINE]]
+
+
+def events_of(promotion: Promotion) -> QuerySet[AuditEvent]:
+    """The audit events of one promotion."""
+    return AuditEvent.objects.filter(promotion_id=promotion.pk, tenant_id=promotion.tenant_id)
 
 
 def detail_of(promotion: Promotion) -> Document:
@@ -122,3 +119,75 @@ def detail_of(promotion: Promotion) -> Document:
         diff=diff_of(promotion),
         timeline=timeline_of(promotion),
     )
+
+
+def gates_of(promotion: Promotion) -> list[Document]:
+    """The gates of the decision in force, in order, each with the people it waits for. Two statements at most."""
+    gates = orjson.loads(bytes(current_record(promotion).document))["gates"]
+    waits_for: list[tuple[str, ...]] = [
+        who_can_act(gate["type"], gate["kindVersion"], gate["details"]) if promotion.status in VOTING else ()
+        for gate in gates
+    ]
+    wanted = {person for people in waits_for for person in people}
+    by_id = {person["id"]: person for person in (people_of(wanted) if wanted else ())}
+    return [
+        {**gate, "whoCanAct": [by_id[person] for person in people if person in by_id]}
+        for gate, people in zip(gates, waits_for, strict=True)
+    ]
+
+
+def existing_promotion(tenant_id: UUID, promotion_id: UUID) -> Promotion:
+    """The bare row. Raises Http404 for ids that the tenant does not have."""
+    found = Promotion.objects.filter(tenant_id=tenant_id, pk=promotion_id).first()
+    if found is None:
+        raise Http404("No such promotion.")
+    return found
+
+
+def release_of(tenant_id: UUID, release_id: UUID) -> Release:
+    """One release. Raises Http404 for ids that the tenant does not have."""
+    found = Release.objects.filter(tenant_id=tenant_id, pk=release_id).first()
+    if found is None:
+        raise Http404("No such release.")
+    return found
+
+
+def deployments_of(release: Release) -> list[Document]:
+    """The newest deployment of the release in each environment, in promotion order. One statement."""
+    newer = Promotion.objects.filter(
+        target_environment=OuterRef("target_environment"),
+        product=OuterRef("product"),
+        status=Status.DEPLOYED,
+        completed_at__gt=OuterRef("completed_at"),
+    )
+    deployed = (
+        Promotion.objects.filter(release=release, status=Status.DEPLOYED)
+        .select_related("target_environment")
+        .annotate(current=~Exists(newer))
+        .order_by("target_environment_id", "-completed_at", "-number")
+        .distinct("target_environment_id")
+    )
+    in_order = sorted(deployed, key=lambda each: (each.target_environment.order_index or 0, each.number))
+    return [presenters.deployment(each, current=each.current) for each in in_order]
+
+
+def release_detail_of(release: Release) -> Document:
+    """The whole release as the API sends it. Two statements."""
+    return presenters.release_detail(release, components=components_of(release.pk), deployments=deployments_of(release))
+
+
+def diff_of_releases(release: Release, against: Release | None) -> Document:
+    """What ``release`` has that ``against`` has not. Two statements at most."""
+    before = [] if against is None else components_of(against.pk)
+    return {
+        "against": None if against is None else {"releaseId": str(against.pk), "releaseName": against.name},
+        **component_diff(before, components_of(release.pk)),
+    }
+
+
+def id_by_name(model: type[Release] | type[Environment], tenant_id: UUID, name: str) -> UUID:
+    """The id of what has this name. Raises Http404 when the tenant has nothing of that name."""
+    found: UUID | None = model.objects.filter(tenant_id=tenant_id, name=name).values_list("pk", flat=True).first()
+    if found is None:
+        raise Http404(f"No such {model._meta.verbose_name}.")
+    return found

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from promotions.api.urls import health
 from stellapromote.api.docs import DocsView, SchemaView
 from stellapromote.api.exceptions import outside_of_views
 from stellapromote.api.views import UnknownPath
@@ -15,6 +16,7 @@ from stellapromote.web.views import errors as pages
 api_v1: list[URLPattern | URLResolver] = [
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("", include("policies.api.urls")),
+    path("", include("promotions.api.urls")),
     path("", include("promotions.api.policies_urls")),
     path("", include("environments.api.urls")),
     path("", include("promotions.api.environments_urls")),
@@ -23,6 +25,7 @@ api_v1: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", include("stellapromote.web.urls")),
     path("", include("stellapromote.identity.sign_in_urls")),
+    path("", include(health)),  # for load balancers and supervisors, which know no API version
     path("api/v1/", include(api_v1)),
     path("api/docs", DocsView.as_view(), name="api-docs"),
     re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),

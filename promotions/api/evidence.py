@@ -1,0 +1,163 @@
+"""Evidence packets, the keys they verify with, and their verification (domain.md §8; api.md)."""
+
+from typing import Any
+
+import orjson
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.decorators import action
+
+from promotions.api.bodies import EvidenceDocument
+from promotions.api.promotion_resources import JsonField
+from promotions.api.promotion_schema import VerificationSchema
+from promotions.models import EvidencePacket, PublicSigningKey
+from promotions.queries import existing_promotion
+from promotions.signing_key import current_key
+from promotions.verify_evidence import known_keys, verify
+from stellapromote.accounts.scopes import EVIDENCE_READ
+from stellapromote.api.declarations import PUBLIC, Answer
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.serializers import Resource
+from stellapromote.api.views import ApiRequest, ApiView, ApiViewSet
+from stellapromote.signing.keyring import public_jwk, public_key_from_pem
+
+
+class SignatureResource(Resource):
+    keyid = serializers.CharField()
+    sig = serializers.CharField()
+
+
+class EnvelopeResource(Resource):
+    """A DSSE envelope around an in-toto statement."""
+
+    payload = serializers.CharField()
+    payload_type = serializers.CharField()
+    signatures = SignatureResource(many=True)
+
+
+class PacketResource(Resource):
+    """The packet as it was signed, with its DSSE envelope beside it: leave `envelope` out to verify `signature`."""
+
+    schema = serializers.CharField()
+    id = serializers.UUIDField()
+    version = serializers.CharField()
+    type = serializers.ChoiceField(EvidencePacket.Type.values)
+    tenant_id = serializers.UUIDField()
+    generated_at = serializers.DateTimeField()
+    generator_version = serializers.CharField()
+    content = JsonField()
+    content_hash = serializers.CharField()
+    signature_algorithm = serializers.CharField()
+    signer_key_ref = serializers.CharField()
+    signature = serializers.CharField(help_text="ES256, raw r‖s in base64, over the canonical packet without it.")
+    envelope = EnvelopeResource()
+
+
+class KeyResource(Resource):
+    """A JSON Web Key (RFC 7517) with what else is known of it."""
+
+    kty = serializers.CharField()
+    crv = serializers.CharField()
+    x = serializers.CharField()
+    y = serializers.CharField()
+    use = serializers.CharField()
+    alg = serializers.CharField()
+    kid = serializers.CharField()
+    pem = serializers.CharField()
+    status = serializers.ChoiceField(["active", "retired"])
+    activated_at = serializers.DateTimeField()
+    retired_at = serializers.DateTimeField(allow_null=True)
+
+
+class KeySetResource(Resource):
+    keys = KeyResource(many=True)
+
+
+class EvidenceCheckResource(Resource):
+    name = serializers.ChoiceField(["schema", "key", "signature", "contentHash", "subjects", "envelope"])
+    result = serializers.ChoiceField(["passed", "failed", "skipped"])
+    message = serializers.CharField()
+
+
+class VerificationResource(Resource):
+    valid = serializers.BooleanField()
+    kind = serializers.ChoiceField(["packet", "envelope", "unknown"])
+    packet_id = serializers.CharField(allow_null=True)
+    type = serializers.CharField(allow_null=True)
+    generated_at = serializers.CharField(allow_null=True)
+    key_id = serializers.CharField(allow_null=True)
+    checks = EvidenceCheckResource(many=True)
+
+
+class PromotionEvidenceViewSet(ApiViewSet):
+    """What was signed about one promotion."""
+
+    tag = "Evidence"
+    scopes = {"evidence": EVIDENCE_READ}
+    parameters = {"evidence": PAGING}
+    answers = {"evidence": Answer(PacketResource, paged=True)}
+
+    @action(detail=True)
+    def evidence(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """The packets of the promotion, oldest first
+
+        404 while it is undecided.
+        """
+        promotion = existing_promotion(request.actor.tenant, pk)
+        packets = EvidencePacket.objects.filter(promotion=promotion)
+        if not packets.exists():
+            raise Http404("Nothing is decided yet, so there is no evidence.")
+        return self.page(packets, present=_packet, order=("generated_at", "id"))
+
+    def resource(self) -> dict[str, Any]:
+        existing_promotion(self.request.actor.tenant, self.kwargs["pk"])
+        return {}
+
+
+class KeysView(ApiView):
+    """Public keys, for anybody who verifies evidence."""
+
+    tag = "Evidence"
+    scopes = {"get": PUBLIC}
+    answers = {"get": Answer(KeySetResource)}
+
+    def get(self, request: ApiRequest) -> ApiResponse:
+        """Every key this installation signs or signed with
+
+        A JSON Web Key Set; each key also as PEM. Retired keys still verify what they signed.
+        """
+        current_key()  # a new installation registers its key before anybody asks for it
+        return ApiResponse({"keys": [_key(row) for row in PublicSigningKey.objects.order_by("activated_at", "key_id")]})
+
+
+class VerifyView(ApiView):
+    """Verification of what somebody holds."""
+
+    tag = "Evidence"
+    schema = VerificationSchema()
+    scopes = {"post": EVIDENCE_READ}
+    bodies = {"post": EvidenceDocument}
+    answers = {"post": Answer(VerificationResource)}
+
+    def post(self, request: ApiRequest) -> ApiResponse:
+        """Verify a packet or an envelope
+
+        Send the packet as GET …/evidence gives it, or its DSSE envelope. Each check says what it found; `valid` when
+        all of them passed. Stores nothing.
+        """
+        return ApiResponse(verify(self.body["document"], known_keys()).as_json())
+
+
+def _packet(packet: EvidencePacket) -> dict[str, Any]:
+    return {**orjson.loads(bytes(packet.document)), "envelope": orjson.Fragment(bytes(packet.envelope))}
+
+
+def _key(row: PublicSigningKey) -> dict[str, Any]:
+    return {
+        **public_jwk(public_key_from_pem(row.pem)),
+        "pem": row.pem,
+        "status": "active" if row.retired_at is None else "retired",
+        "activatedAt": row.activated_at,
+        "retiredAt": row.retired_at,
+    }

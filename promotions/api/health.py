@@ -1,0 +1,59 @@
+"""Liveness and readiness (api.md). Public, so they name parts and what to do, never addresses or keys."""
+
+from rest_framework import serializers
+
+from promotions.readiness import look_around
+from stellapromote.api.declarations import PUBLIC, Answer
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.serializers import Resource
+from stellapromote.api.views import ApiRequest, ApiView
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.errors import ProductError
+
+
+class LivenessResource(Resource):
+    status = serializers.ChoiceField(["ok"])
+
+
+class PartResource(Resource):
+    name = serializers.ChoiceField(["database", "migrations", "signingKey", "worker", "auditLog"])
+    ok = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class ReadinessResource(Resource):
+    status = serializers.ChoiceField(["ready"])
+    parts = PartResource(many=True)
+
+
+class HealthView(ApiView):
+    """The process."""
+
+    tag = "Operations"
+    scopes = {"get": PUBLIC}
+    answers = {"get": Answer(LivenessResource)}
+
+    def get(self, request: ApiRequest) -> ApiResponse:
+        """The process lives; asks nothing of the database."""
+        return ApiResponse({"status": "ok"})
+
+
+class ReadyView(ApiView):
+    """The installation."""
+
+    tag = "Operations"
+    scopes = {"get": PUBLIC}
+    answers = {"get": Answer(ReadinessResource)}
+
+    def get(self, request: ApiRequest) -> ApiResponse:
+        """The installation can do its work: database, migrations, signing key, worker, audit log
+
+        503 names the parts that cannot, and what to do, in `error.details.parts`.
+        """
+        parts = look_around(SYSTEM_CLOCK.now())
+        failed = [part for part in parts if not part.ok]
+        found = [{"name": part.name, "ok": part.ok, "message": part.message} for part in parts]
+        if failed:
+            message = " ".join(part.message for part in failed)
+            raise ProductError(message, code="SYS_UNAVAILABLE", details={"parts": found})
+        return ApiResponse({"status": "ready", "parts": found})

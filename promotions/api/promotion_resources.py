@@ -1,0 +1,248 @@
+"""What the calls of promotions answer, for the documentation; presenters make the dicts (api.md, Promotions)."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from policies.api.resources import PersonResource
+from policies.outcomes import STATUSES
+from promotions.api.bodies import CHANGE_TYPES
+from promotions.api.release_resources import DiffResource
+from promotions.states import Status
+from stellapromote.api.serializers import Resource
+
+_STATUSES = [status.value for status in Status]
+_GATE_STATUSES = sorted(STATUSES)
+_DECISIONS = ["allow", "deny", "pending"]
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class JsonField(serializers.Field[Any, Any, Any, Any]):
+    """An object whose form is told by its own schema, kind or event."""
+
+
+@extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+class NullableJsonField(serializers.Field[Any, Any, Any, Any]):
+    """As JsonField, or null."""
+
+
+class ApprovalCount(Resource):
+    required = serializers.IntegerField(help_text="The smallest number of people that satisfies everything.")
+    given = serializers.IntegerField(help_text="Live votes that count.")
+
+
+class ChangeResource(Resource):
+    ref = serializers.CharField(allow_null=True)
+    url = serializers.CharField(allow_null=True)
+    type = serializers.ChoiceField(CHANGE_TYPES, allow_null=True)
+    backout = serializers.CharField(allow_null=True)
+
+
+class PromotionRow(Resource):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    release_id = serializers.UUIDField()
+    release_name = serializers.CharField()
+    target_environment_id = serializers.UUIDField()
+    target_environment_name = serializers.CharField()
+    status = serializers.ChoiceField(_STATUSES)
+    requested_by = serializers.UUIDField()
+    requested_by_name = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    approvals = ApprovalCount()
+    blocked_by = serializers.ListField(
+        child=serializers.CharField(), help_text="Names of the gates that do not pass, as last judged."
+    )
+
+
+class GateSummary(Resource):
+    name = serializers.CharField()
+    type = serializers.CharField()
+    status = serializers.ChoiceField(_GATE_STATUSES)
+    message = serializers.CharField()
+
+
+class DecisionSummary(Resource):
+    id = serializers.UUIDField(allow_null=True)
+    sequence = serializers.IntegerField()
+    gates = GateSummary(many=True)
+    next_change_at = serializers.DateTimeField(allow_null=True)
+
+
+class PromotionResource(Resource):
+    """A promotion as its calls answer with it; GET adds what PromotionDetail shows."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    release_id = serializers.UUIDField()
+    release_name = serializers.CharField()
+    product = serializers.CharField()
+    source_environment_id = serializers.UUIDField(allow_null=True)
+    source_environment_name = serializers.CharField(allow_null=True)
+    target_environment_id = serializers.UUIDField()
+    target_environment_name = serializers.CharField()
+    status = serializers.ChoiceField(_STATUSES)
+    status_reason = serializers.CharField(allow_null=True)
+    status_detail = serializers.CharField(allow_null=True)
+    requested_by = serializers.UUIDField()
+    requested_by_name = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    change = ChangeResource(allow_null=True)
+    is_rollback = serializers.BooleanField()
+    subject_digest = serializers.CharField()
+    manifest_digest = serializers.CharField()
+    approval_count = ApprovalCount()
+    blocked_by = serializers.ListField(child=serializers.CharField())
+    decision = DecisionSummary()
+    evidence_packet_id = serializers.UUIDField(allow_null=True)
+
+
+class ActResource(Resource):
+    """A vote, or a confirmation of a manual gate."""
+
+    id = serializers.UUIDField()
+    verdict = serializers.ChoiceField(["approve", "reject", "confirm"])
+    gate = serializers.CharField(required=False, help_text="The manual gate of a confirmation.")
+    voter_id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+    teams = serializers.ListField(child=serializers.CharField())
+    auth_method = serializers.CharField()
+    comment = serializers.CharField(allow_null=True)
+    subject_digest = serializers.CharField()
+    subject_binding = serializers.ChoiceField(["explicit", "implicit"])
+    at = serializers.DateTimeField()
+    status = serializers.ChoiceField(["live", "withdrawn", "replaced", "void"])
+    ended_at = serializers.DateTimeField(allow_null=True)
+    ended_reason = serializers.CharField(allow_null=True)
+
+
+class PromotionEvent(Resource):
+    id = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    action = serializers.CharField()
+    actor_id = serializers.UUIDField(allow_null=True)
+    actor_name = serializers.CharField()
+    before = NullableJsonField()
+    after = NullableJsonField()
+    metadata = JsonField()
+
+
+class GateResource(Resource):
+    sequence = serializers.IntegerField()
+    type = serializers.CharField()
+    kind_version = serializers.IntegerField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(_GATE_STATUSES)
+    reason_codes = serializers.ListField(child=serializers.CharField())
+    details = JsonField(help_text="Data about the verdict, by kind of gate.")
+    message = serializers.CharField()
+    next_change_at = serializers.DateTimeField(allow_null=True)
+
+
+class JudgedGateResource(GateResource):
+    who_can_act = PersonResource(many=True, help_text="Whose vote or confirmation the gate waits for.")
+
+
+class PolicyReference(Resource):
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+
+
+class EngineResource(Resource):
+    name = serializers.CharField()
+    version = serializers.CharField()
+
+
+class CountedVote(Resource):
+    id = serializers.UUIDField()
+    voter_id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    verdict = serializers.ChoiceField(["approve", "reject"])
+    teams = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField(allow_null=True, allow_blank=True)
+    subject_digest = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class RecordEvidence(Resource):
+    bundle_id = serializers.UUIDField(allow_null=True)
+    bundle_digest = serializers.CharField(allow_null=True)
+    sbom_digest = serializers.CharField(allow_null=True)
+    attestation_digests = serializers.ListField(child=serializers.CharField())
+    packet_id = serializers.UUIDField(allow_null=True)
+
+
+class DecisionRecordResource(Resource):
+    """The outcome of one evaluation; the bytes of one record never change."""
+
+    schema = serializers.CharField()
+    id = serializers.UUIDField()
+    promotion_id = serializers.UUIDField()
+    sequence = serializers.IntegerField()
+    decision = serializers.ChoiceField(_DECISIONS)
+    reason_codes = serializers.ListField(child=serializers.CharField())
+    policy_digest = serializers.CharField()
+    policy_name = serializers.CharField()
+    policy_version = serializers.IntegerField()
+    approval_policies = PolicyReference(many=True)
+    requirements_digest = serializers.CharField()
+    input_digest = serializers.CharField()
+    determinism_hash = serializers.CharField()
+    engine = EngineResource()
+    evaluated_at_utc = serializers.DateTimeField()
+    gates = GateResource(many=True)
+    approvals = CountedVote(many=True)
+    evidence = RecordEvidence()
+    human_decision_envelope_ids = serializers.ListField(child=serializers.UUIDField())
+    subject_digest = serializers.CharField()
+    previous_decision_id = serializers.UUIDField(allow_null=True)
+
+
+class PromotionDetail(PromotionResource):
+    """Everything about one promotion. `approvals` are the votes; `approvalCount` counts them."""
+
+    decided_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(allow_null=True)
+    pending_expires_at = serializers.DateTimeField()
+    approval_expires_at = serializers.DateTimeField(allow_null=True)
+    overdue_at = serializers.DateTimeField(allow_null=True)
+    attempt = serializers.IntegerField()
+    decision_record = DecisionRecordResource()
+    approvals = ActResource(many=True)
+    eligible_approvers = PersonResource(many=True)
+    diff = DiffResource()
+    timeline = PromotionEvent(many=True)
+
+
+class PreviewResource(Resource):
+    """What a request would lead to now; nothing of it is stored."""
+
+    release_id = serializers.UUIDField()
+    release_name = serializers.CharField()
+    source_environment_id = serializers.UUIDField(allow_null=True)
+    source_environment_name = serializers.CharField(allow_null=True)
+    target_environment_id = serializers.UUIDField()
+    target_environment_name = serializers.CharField()
+    is_rollback = serializers.BooleanField()
+    status = serializers.ChoiceField(_STATUSES)
+    decision = serializers.ChoiceField(_DECISIONS)
+    gates = GateResource(many=True)
+    approval_count = ApprovalCount()
+    eligible_approvers = PersonResource(many=True)
+
+
+class ReplayResource(Resource):
+    """`equal` is missing when this version cannot judge the record: `notReplayable` says why."""
+
+    equal = serializers.BooleanField(required=False)
+    recorded = JsonField()
+    recomputed = JsonField(required=False)
+    first_difference = serializers.CharField(required=False, help_text="Place of the first difference: gates.0.status")
+    not_replayable = serializers.CharField(required=False)

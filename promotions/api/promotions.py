@@ -1,0 +1,221 @@
+"""Promotions: requests, their whole life, and what CI reports about them (domain.md §4; api.md, Promotions)."""
+
+from typing import Any
+
+from rest_framework.decorators import action
+
+from environments.models import Environment
+from promotions import presenters
+from promotions.actions.ballot_box import Seen
+from promotions.actions.cancel import cancel
+from promotions.actions.report_deployment import Report, report_deployment
+from promotions.actions.request_promotion import Preview, Wish, preview_promotion, request_promotion
+from promotions.api.bodies import Cancellation, DeploymentReport, NewPromotion, change_record
+from promotions.api.promotion_resources import (
+    JudgedGateResource,
+    PromotionDetail,
+    PromotionEvent,
+    PromotionResource,
+    PromotionRow,
+)
+from promotions.api.promotion_schema import PromotionSchema
+from promotions.api.sequences import SequenceSource, in_place
+from promotions.electorate import approval_voters
+from promotions.listing import PromotionRows, WaitingForPerson
+from promotions.models import Promotion, Release
+from promotions.queries import (
+    detail_of,
+    events_of,
+    existing_promotion,
+    gates_of,
+    id_by_name,
+    people_of,
+    promotion_of,
+)
+from promotions.states import Status
+from stellapromote.accounts.scopes import (
+    PROMOTION_APPROVE,
+    PROMOTION_CANCEL,
+    PROMOTION_DEPLOY,
+    PROMOTION_READ,
+    PROMOTION_REQUEST,
+    TENANT_ADMIN,
+)
+from stellapromote.api.declarations import Answer
+from stellapromote.api.etag import not_modified, strong
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.parameters import choice, flag, timestamp, uuid
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.views import ApiRequest, ApiViewSet
+from stellapromote.clock import SYSTEM_CLOCK
+
+STATUS_FILTERS = {
+    **{status.value: status.value for status in Status},
+    "pending_gate": Status.PENDING.value,
+    "pending_approval": Status.AWAITING_APPROVAL.value,
+}
+PRECONDITIONS = (
+    "RES_NOT_FOUND",
+    "RES_DUPLICATE",
+    "ENV_ARCHIVED",
+    "PROM_SEQUENCE_VIOLATION",
+    "PROM_RELEASE_NOT_FINALIZED",
+    "PROM_RELEASE_DEPRECATED",
+    "PROM_BLOCKED",
+    "POL_INVALID",
+)
+
+
+class PromotionViewSet(ApiViewSet):
+    """Requests to move a release into an environment."""
+
+    tag = "Promotions"
+    schema = PromotionSchema()
+    scopes = {
+        "list": PROMOTION_READ,
+        "create": PROMOTION_REQUEST,
+        "retrieve": PROMOTION_READ,
+        "pending_approvals": PROMOTION_READ,
+        "gates": PROMOTION_READ,
+        "events": PROMOTION_READ,
+        "cancel": (PROMOTION_CANCEL, TENANT_ADMIN),
+        "deployment": PROMOTION_DEPLOY,
+    }
+    bodies = {"create": NewPromotion, "cancel": Cancellation, "deployment": DeploymentReport}
+    parameters = {
+        "list": (
+            *PAGING,
+            choice("status", STATUS_FILTERS, repeatable=True),
+            uuid("release_id"),
+            uuid("environment_id", "The target environment."),
+            uuid("requested_by"),
+            timestamp("from", "Requested at or after."),
+            timestamp("to", "Requested before."),
+        ),
+        "create": (flag("validate_only", "Check and judge, and store nothing: 200 with what a request would see."),),
+        "pending_approvals": PAGING,
+        "gates": PAGING,
+        "events": PAGING,
+    }
+    answers = {
+        "list": Answer(PromotionRow, paged=True),
+        "create": Answer(PromotionResource, status=201, etag=True, description="The promotion, judged already."),
+        "retrieve": Answer(PromotionDetail, etag=True),
+        "pending_approvals": Answer(PromotionRow, paged=True),
+        "gates": Answer(JudgedGateResource, paged=True),
+        "events": Answer(PromotionEvent, paged=True),
+        "cancel": Answer(PromotionResource, etag=True),
+        "deployment": Answer(PromotionResource, etag=True),
+    }
+    refusals = {
+        "create": PRECONDITIONS,
+        "cancel": ("RES_STATE_CONFLICT",),
+        "deployment": (
+            "PERM_SEPARATION_OF_DUTIES",
+            "RES_STATE_CONFLICT",
+            "RES_ENVIRONMENT_BUSY",
+            "GATE_FROZEN",
+            "PROM_BLOCKED",
+            "PROM_APPROVAL_EXPIRED",
+            "EVD_DIGEST_MISMATCH",
+        ),
+    }
+    conditional = frozenset({"cancel"})
+
+    def list(self, request: ApiRequest) -> ApiResponse:
+        """Promotions, newest first."""
+        query = self.query
+        rows = PromotionRows(
+            request.actor.tenant,
+            statuses=tuple(dict.fromkeys(query.get("status", ()))),
+            release_id=query.get("release_id"),
+            environment_id=query.get("environment_id"),
+            requested_by=query.get("requested_by"),
+            since=query.get("from"),
+            until=query.get("to"),
+        )
+        return self.page(rows, present=presenters.row)
+
+    def create(self, request: ApiRequest) -> ApiResponse:
+        """Request a promotion
+
+        It is judged at once. A broken precondition stores nothing; failing gates store a rejected promotion with its
+        decision record. With `validateOnly=true` nothing is stored.
+        """
+        wish = self._wish()
+        if self.query.get("validate_only", False):
+            return ApiResponse(_previewed(preview_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK)))
+        return promotion_answer(request_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK), status=201)
+
+    def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """One promotion with its decision, votes, difference and timeline."""
+        promotion = promotion_of(request.actor.tenant, pk)
+        etag = strong(promotion.version)
+        if not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
+            return ApiResponse(b"", etag=etag)  # answered 304: the rest need not be read
+        return ApiResponse(detail_of(promotion), etag=etag)
+
+    @action(detail=False, url_path="pending-approvals")
+    def pending_approvals(self, request: ApiRequest) -> ApiResponse:
+        """What you may vote on now, oldest first
+
+        Nothing for a service account, and nothing without the right `promotion:approve`.
+        """
+        actor = request.actor
+        votes = actor.kind == "person" and actor.has(PROMOTION_APPROVE)
+        rows = WaitingForPerson(actor.tenant, actor.account) if votes else SequenceSource(())
+        return self.page(rows, present=presenters.row)
+
+    @action(detail=True)
+    def gates(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Gates in the order in which they were judged, and whom each waits for."""
+        return self.page(SequenceSource(gates_of(promotion_of(request.actor.tenant, pk))), present=in_place)
+
+    @action(detail=True)
+    def events(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """The audit events of this promotion, newest first."""
+        promotion = existing_promotion(request.actor.tenant, pk)
+        return self.page(events_of(promotion), present=presenters.event, order=("-timestamp", "-id"))
+
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Cancel an open promotion
+
+        Whoever requested it, or an administrator.
+        """
+        return promotion_answer(
+            cancel(
+                pk,
+                by=request.actor,
+                reason=self.body.get("reason", ""),
+                seen=Seen(if_match=self.if_match),
+                clock=SYSTEM_CLOCK,
+            )
+        )
+
+    @action(detail=True, methods=["post"])
+    def deployment(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Report a deployment
+
+        `started` runs the start check under the lock. The same report again changes nothing.
+        """
+        return promotion_answer(report_deployment(pk, Report(**self.body), by=request.actor, clock=SYSTEM_CLOCK))
+
+    def resource(self) -> dict[str, Any]:
+        return presenters.request_answer(promotion_of(self.request.actor.tenant, self.kwargs["pk"]))
+
+    def _wish(self) -> Wish:
+        tenant_id, body = self.request.actor.tenant, self.body
+        release_id = body.get("release_id") or id_by_name(Release, tenant_id, body["release_name"])
+        target_id = body.get("target_environment_id") or id_by_name(Environment, tenant_id, body["target_environment"])
+        return Wish(release_id, target_id, body["reason"], change_record(body.get("change")))
+
+
+def promotion_answer(promotion: Promotion, status: int = 200) -> ApiResponse:
+    """What every call that changes a promotion answers with; no statement."""
+    return ApiResponse(presenters.request_answer(promotion), status=status, etag=strong(promotion.version))
+
+
+def _previewed(preview: Preview) -> dict[str, Any]:
+    voters = approval_voters(preview.scene.facts.gate_input, preview.scene.documents)
+    return presenters.preview(preview.promotion, preview.gates, people_of(voters))

@@ -1,0 +1,36 @@
+"""Releases, promotions, evidence, audit and operations; each app and each group of calls has its own list."""
+
+from django.urls import path
+
+from promotions.api.audit import AuditEventViewSet
+from promotions.api.decisions import DecisionViewSet
+from promotions.api.evidence import KeysView, PromotionEvidenceViewSet, VerifyView
+from promotions.api.health import HealthView, ReadyView
+from promotions.api.me import MeView
+from promotions.api.promotions import PromotionViewSet
+from promotions.api.releases import ReleaseViewSet
+from promotions.api.votes import VoteViewSet
+from stellapromote.api.routers import ApiRouter
+
+router = ApiRouter()
+router.register("releases", ReleaseViewSet, "release")
+router.register("promotions", PromotionViewSet, "promotion")
+router.register("promotions", VoteViewSet, "promotion-vote")
+router.register("promotions", DecisionViewSet, "promotion-decision")
+router.register("promotions", PromotionEvidenceViewSet, "promotion-evidence")
+router.register("audit-events", AuditEventViewSet, "audit-event")
+
+# The same two without the prefix of a version, for stellapromote/urls.py; the contract lists them once.
+health = [
+    path("healthz", HealthView.as_view(schema=None), name="healthz"),
+    path("readyz", ReadyView.as_view(schema=None), name="readyz"),
+]
+
+urlpatterns = [
+    *router.urls,
+    path("evidence/keys", KeysView.as_view(), name="evidence-keys"),
+    path("evidence/verify", VerifyView.as_view(), name="evidence-verify"),
+    path("me", MeView.as_view(), name="me"),
+    path("healthz", HealthView.as_view(), name="api-healthz"),
+    path("readyz", ReadyView.as_view(), name="api-readyz"),
+]

@@ -1,0 +1,133 @@
+"""What people say about a promotion: approve, reject, withdraw, confirm (domain.md §5; api.md, Promotions)."""
+
+from typing import Any
+
+from django.http import Http404
+from rest_framework.decorators import action
+
+from promotions import presenters
+from promotions.actions.approve import approve
+from promotions.actions.ballot_box import Seen
+from promotions.actions.confirm import confirm, unconfirm
+from promotions.actions.reject import reject
+from promotions.actions.withdraw_approval import withdraw_approval
+from promotions.api.bodies import Approval, Rejection
+from promotions.api.promotion_resources import ActResource, PromotionResource
+from promotions.api.promotions import promotion_answer
+from promotions.api.sequences import SequenceSource, in_place
+from promotions.models import Promotion
+from promotions.queries import acts_of, existing_promotion
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ
+from stellapromote.api.declarations import Answer, Scopes
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.serializers import NoBody
+from stellapromote.api.views import ApiRequest, ApiViewSet
+from stellapromote.clock import SYSTEM_CLOCK
+
+_ANSWER = Answer(PromotionResource, etag=True)
+_STANDING = ("RES_STATE_CONFLICT", "PERM_SERVICE_ACCOUNT_CANNOT_VOTE", "PERM_SEPARATION_OF_DUTIES")
+_VOTING = (*_STANDING, "PERM_NOT_ELIGIBLE", "RES_SUBJECT_CHANGED")
+
+
+class VoteViewSet(ApiViewSet):
+    """Votes and confirmations. `subjectDigest` or `If-Match` binds them to what you looked at."""
+
+    tag = "Promotions"
+    scopes = {
+        "approvals": PROMOTION_READ,
+        "approve": PROMOTION_APPROVE,
+        "reject": PROMOTION_APPROVE,
+        "withdraw_approval": PROMOTION_APPROVE,
+        "confirm": PROMOTION_APPROVE,
+        "unconfirm": PROMOTION_APPROVE,
+    }
+    bodies = {
+        "approve": Approval,
+        "reject": Rejection,
+        "withdraw_approval": NoBody,
+        "confirm": Approval,
+        "unconfirm": NoBody,
+    }
+    parameters = {"approvals": PAGING}
+    answers = {
+        "approvals": Answer(ActResource, paged=True),
+        "approve": _ANSWER,
+        "reject": _ANSWER,
+        "withdraw_approval": _ANSWER,
+        "confirm": _ANSWER,
+        "unconfirm": _ANSWER,
+    }
+    refusals = {
+        "approve": (*_VOTING, "RES_ALREADY_VOTED"),
+        "reject": _VOTING,
+        "withdraw_approval": ("RES_STATE_CONFLICT",),
+        "confirm": (*_VOTING, "RES_ALREADY_VOTED"),
+        "unconfirm": ("RES_STATE_CONFLICT",),
+    }
+    conditional = frozenset({"approve", "reject", "withdraw_approval", "confirm", "unconfirm"})
+
+    def check_scope(self, actor: Actor, scopes: Scopes) -> None:
+        """No machine holds promotion:approve, and the rule that refuses them all says why; a missing scope does not."""
+        if actor.kind == "person" or self.action not in ("approve", "reject", "confirm"):
+            super().check_scope(actor, scopes)
+
+    @action(detail=True)
+    def approvals(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Votes and confirmations in the order they were given, withdrawn and void ones marked."""
+        acts = [presenters.act_document(act) for act in acts_of(existing_promotion(request.actor.tenant, pk))]
+        return self.page(SequenceSource(acts), present=in_place)
+
+    @action(detail=True, methods=["post"])
+    def approve(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Approve
+
+        The last approval needed decides: the answer is then `approved`, with decision record and signed evidence.
+        """
+        comment = self.body.get("comment", "")
+        promotion = approve(pk, by=request.actor, comment=comment, seen=self._seen(), clock=SYSTEM_CLOCK)
+        return promotion_answer(promotion)
+
+    @action(detail=True, methods=["post"])
+    def reject(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Reject
+
+        Ends the request. It replaces your own approval.
+        """
+        reason = self.body["reason"]
+        return promotion_answer(reject(pk, by=request.actor, reason=reason, seen=self._seen(), clock=SYSTEM_CLOCK))
+
+    @action(detail=True, methods=["post"], url_path="withdraw-approval")
+    def withdraw_approval(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Take your approval back
+
+        Possible while the promotion is open; it is judged again.
+        """
+        return promotion_answer(withdraw_approval(pk, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK))
+
+    @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/confirm")
+    def confirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
+        """Confirm a manual gate."""
+        comment = self.body.get("comment", "")
+        promotion = confirm(pk, gate, by=request.actor, comment=comment, seen=self._seen(), clock=SYSTEM_CLOCK)
+        return promotion_answer(promotion)
+
+    @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/unconfirm")
+    def unconfirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
+        """Take your confirmation of a manual gate back."""
+        return promotion_answer(unconfirm(pk, gate, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK))
+
+    def resource(self) -> dict[str, Any]:
+        promotion = existing_promotion(self.request.actor.tenant, self.kwargs["pk"])
+        if "gate" in self.kwargs:
+            _check_manual(promotion, self.kwargs["gate"])
+        return {}
+
+    def _seen(self) -> Seen:
+        return Seen(self.body.get("subject_digest"), self.if_match)
+
+
+def _check_manual(promotion: Promotion, gate: str) -> None:
+    if not any(each["name"] == gate and each["type"] == "manual" for each in promotion.gates):
+        raise Http404("This promotion has no manual gate of that name.")

@@ -1,0 +1,205 @@
+"""Lists of promotions for millions of rows: one flat statement by keyset on `number`, no model instances (api.md).
+
+Numbers are gap-free within a tenant and given in the order of requests. So a tenant's rows are counted without
+counting, a page by number is a range of numbers and never an OFFSET, and a span of time is a span of numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from promotions.states import VOTING
+from stellapromote.api.cursors import Position
+
+_ROW = """
+p.id, p.number, p.release_id, r.name, p.target_environment_id, e.name, p.status, p.requested_by_id,
+p.requested_by_name, p.requested_at, p.approvals_required, p.approvals_given, p.blocked_by
+"""
+
+_PAGE = f"""
+SELECT {_ROW} FROM promotions_promotion p
+JOIN promotions_release r ON r.id = p.release_id
+JOIN environments_environment e ON e.id = p.target_environment_id
+WHERE {{where}} ORDER BY p.number {{direction}} LIMIT %(limit)s OFFSET %(offset)s
+"""  # noqa: S608 - the part is a constant of this module
+
+# For each status its own walk along (tenant, status, number): a rare one is not searched for among all rows.
+_PAGE_OF_STATUSES = f"""
+SELECT {_ROW} FROM (
+  SELECT found.id FROM unnest(%(statuses)s::text[]) AS wanted (status) CROSS JOIN LATERAL (
+    SELECT p.id, p.number FROM promotions_promotion p WHERE {{where}} AND p.status = wanted.status
+    ORDER BY p.number {{direction}} LIMIT %(reach)s) found
+  ORDER BY found.number {{direction}} LIMIT %(limit)s OFFSET %(offset)s) page
+JOIN promotions_promotion p ON p.id = page.id
+JOIN promotions_release r ON r.id = p.release_id
+JOIN environments_environment e ON e.id = p.target_environment_id
+ORDER BY p.number {{direction}}
+"""  # noqa: S608 - the part is a constant of this module
+
+# The first number requested at or after an instant, by halving: twenty looks into the index of numbers for a million.
+_FIRST_SINCE = """
+WITH RECURSIVE search (low, high) AS (
+  SELECT 1::bigint, last_number + 1 FROM promotions_promotioncounter WHERE tenant_id = %(tenant)s
+  UNION ALL
+  SELECT CASE WHEN p.requested_at < %(at)s THEN p.number + 1 ELSE search.low END,
+         CASE WHEN p.requested_at < %(at)s THEN search.high ELSE p.number END
+  FROM search JOIN promotions_promotion p ON p.tenant_id = %(tenant)s AND p.number = (search.low + search.high) / 2
+  WHERE search.low < search.high
+)
+SELECT low FROM search WHERE low >= high
+"""
+
+
+@dataclass(frozen=True)
+class PromotionRows:
+    """A tenant's promotions, newest first, for `ApiView.page`; rows are tuples for `row_document`.
+
+    ``since`` and ``until`` bound the request: since ≤ requestedAt < until.
+    """
+
+    tenant_id: UUID
+    statuses: tuple[str, ...] = ()
+    release_id: UUID | None = None
+    environment_id: UUID | None = None
+    requested_by: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    columns = 1
+
+    def after(self, position: Position | None, limit: int) -> Sequence[Any]:
+        backwards = position is not None and position.backwards
+        first, last = self._span
+        if position is not None and backwards:
+            first = max(first or 0, position.values[0] + 1)
+        elif position is not None:
+            last = min(last, position.values[0] - 1) if last is not None else position.values[0] - 1
+        return self._read(first, last, limit=limit, ascending=backwards)
+
+    def numbered(self, offset: int, limit: int) -> Sequence[Any]:
+        if self._filtered:
+            return self._read(*self._span, limit=limit, offset=offset)
+        first, last = self._whole_span
+        return self._read(first, last - offset, limit=limit)
+
+    def count(self) -> int:
+        if not self._filtered:
+            first, last = self._whole_span
+            return max(0, last - first + 1)
+        where, values = self._conditions(*self._span)
+        if self.statuses:
+            where, values = f"{where} AND p.status = ANY(%(statuses)s)", {**values, "statuses": list(self.statuses)}
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM promotions_promotion p WHERE {where}", values)  # noqa: S608
+            return int(cursor.fetchone()[0])
+
+    def order_values(self, row: Any) -> tuple[Any, ...]:
+        return (row[1],)
+
+    @property
+    def _filtered(self) -> bool:
+        return bool(self.statuses or self.release_id or self.environment_id or self.requested_by)
+
+    @cached_property
+    def _span(self) -> tuple[int | None, int | None]:
+        """First and last number of the asked time; None where it is open."""
+        first = None if self.since is None else self._first_since(self.since)
+        last = None if self.until is None else self._first_since(self.until) - 1
+        return first, last
+
+    @cached_property
+    def _whole_span(self) -> tuple[int, int]:
+        first, last = self._span
+        if last is None:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT last_number FROM promotions_promotioncounter WHERE tenant_id = %s", [self.tenant_id]
+                )
+                found = cursor.fetchone()
+                last = 0 if found is None else found[0]
+        return first or 1, last
+
+    def _first_since(self, at: datetime) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(_FIRST_SINCE, {"tenant": self.tenant_id, "at": at})
+            found = cursor.fetchone()
+            return 1 if found is None else int(found[0])
+
+    def _conditions(self, first: int | None, last: int | None) -> tuple[str, dict[str, Any]]:
+        bounds = {
+            "tenant": ("p.tenant_id = %(tenant)s", self.tenant_id),
+            "release": ("p.release_id = %(release)s", self.release_id),
+            "target": ("p.target_environment_id = %(target)s", self.environment_id),
+            "requester": ("p.requested_by_id = %(requester)s", self.requested_by),
+            "first": ("p.number >= %(first)s", first),
+            "last": ("p.number <= %(last)s", last),
+        }
+        given = {name: bound for name, bound in bounds.items() if bound[1] is not None}
+        return " AND ".join(text for text, _ in given.values()), {name: value for name, (_, value) in given.items()}
+
+    def _read(
+        self, first: int | None, last: int | None, *, limit: int, offset: int = 0, ascending: bool = False
+    ) -> Sequence[Any]:
+        where, values = self._conditions(first, last)
+        sql = _PAGE_OF_STATUSES if self.statuses else _PAGE
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.format(where=where, direction="ASC" if ascending else "DESC"),
+                {
+                    **values,
+                    "statuses": list(self.statuses),
+                    "limit": limit,
+                    "offset": offset,
+                    "reach": limit + offset,
+                },
+            )
+            rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+@dataclass(frozen=True)
+class WaitingForPerson:
+    """Promotions that want this person's vote or confirmation now, oldest first; rows as in PromotionRows."""
+
+    tenant_id: UUID
+    person_id: UUID
+
+    columns = 1
+
+    def after(self, position: Position | None, limit: int) -> Sequence[Any]:
+        if position is None:
+            return self._read(limit=limit)
+        if position.backwards:
+            return self._read("AND p.number < %(number)s", position.values[0], limit=limit, direction="DESC")
+        return self._read("AND p.number > %(number)s", position.values[0], limit=limit)
+
+    def numbered(self, offset: int, limit: int) -> Sequence[Any]:
+        return self._read(limit=limit, offset=offset)
+
+    def count(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM promotions_promotion p WHERE {_WAITING}", self._values())  # noqa: S608
+            return int(cursor.fetchone()[0])
+
+    def order_values(self, row: Any) -> tuple[Any, ...]:
+        return (row[1],)
+
+    def _values(self) -> dict[str, Any]:
+        return {"tenant": self.tenant_id, "person": self.person_id, "voting": sorted(VOTING)}
+
+    def _read(
+        self, beyond: str = "", number: int | None = None, *, limit: int, offset: int = 0, direction: str = "ASC"
+    ) -> Sequence[Any]:
+        sql = _PAGE.format(where=f"{_WAITING} {beyond}", direction=direction)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {**self._values(), "number": number, "limit": limit, "offset": offset})
+            rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+_WAITING = "p.tenant_id = %(tenant)s AND p.status = ANY(%(voting)s) AND p.open_voters @> ARRAY[%(person)s]::uuid[]"
