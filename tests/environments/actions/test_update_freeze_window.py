@@ -135,7 +135,7 @@ def test_what_has_passed_of_a_freeze_can_be_moved_without_weakening_it(window, u
 
 def test_a_freeze_that_is_over_does_not_change(window, update, clock):
     clock.advance(timedelta(hours=12))
-    with pytest.raises(FreezeOver, match="ended at 2026-11-23T20:00:00.000Z"):
+    with pytest.raises(FreezeOver, match=r"ended at 2026-11-23T20:00:00\.000Z"):
         update(window, end="2026-11-24T00:00:00Z")
 
 

@@ -172,7 +172,7 @@ def test_the_state_is_added_when_asked_for(
     window = make_freeze(admin, line["staging"], at(hours=-1), at(hours=1), reason="Stock-taking")
     request(operator, one, line["staging"])
 
-    dev, staging, prod = greta.get("/environments?includeState=true").json()
+    dev, staging, _ = greta.get("/environments?includeState=true").json()
     assert dev["currentRelease"] == dev["currentReleases"][0]
     assert (dev["currentRelease"]["name"], dev["currentRelease"]["promotionId"]) == ("2026.47.1", str(promotion.pk))
     assert (dev["freeze"]["frozen"], dev["openPromotions"]) == (False, 0)
