@@ -5,6 +5,7 @@ Standard library only. This file must be readable by old Pythons too, so that th
 
 import os
 import shutil
+import subprocess
 import sys
 
 OLDEST_PYTHON = (3, 11)
@@ -17,13 +18,18 @@ def use_a_new_enough_python() -> None:
         return
     for name in NEWER_NAMES:
         path = shutil.which(name)
-        if path:
+        if path and runs(path):
             os.execv(path, [path] + sys.argv)  # noqa: S606, RUF005 - old Pythons read this line
     sys.exit(
         "StellaPromote needs Python 3.11 or newer; this is Python %d.%d and no newer one was found. "  # noqa: UP031
         "Install one (Debian, Ubuntu: apt install python3.11; macOS: brew install python) and try again."
         % sys.version_info[:2]
     )
+
+
+def runs(path: str) -> bool:
+    """Version managers leave commands for versions that are not switched on."""
+    return subprocess.call([path, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
 if __name__ == "__main__":

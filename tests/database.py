@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
 from stellapromote.postgresql.embedded import LOGIN, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError
+from tests.migrated_database import make_schema
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         with server.in_use():
             home = server.home
             with django_db_blocker.unblock():
-                call_command("migrate", database="owner", interactive=False, verbosity=0)
+                make_schema(server)
             yield
             connections.close_all()
     except EmbeddedPostgresError as error:

@@ -16,7 +16,7 @@ from scripts.web_command import web_command
 from stellapromote.postgresql.parent_death import die_with_parent
 from tests.database import CommittedDatabase
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @pytest.fixture(scope="session")

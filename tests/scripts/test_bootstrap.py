@@ -30,7 +30,8 @@ def test_old_python_goes_on_as_a_newer_one_that_is_there(monkeypatch: pytest.Mon
         raise SystemExit(f"became {path} {arguments[0]}")
 
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
-    monkeypatch.setattr(shutil, "which", lambda name: "/opt/python3.12" if name == "python3.12" else None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/opt/{name}" if name in {"python3.13", "python3.12"} else None)
+    monkeypatch.setattr(bootstrap, "runs", lambda path: path != "/opt/python3.13")
     monkeypatch.setattr(os, "execv", instead_of_exec)
     with pytest.raises(SystemExit, match=r"became /opt/python3\.12 /opt/python3\.12"):
         bootstrap.use_a_new_enough_python()
