@@ -1,41 +1,19 @@
 """GET /promotion-gates: the kinds of gates, with whether they can be judged now (api.md, Policies and gates)."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from policies import gates
 from policies.api.document_body import as_json_schema
 from policies.api.resources import GateKindResource
+from promotions.api.sequences import SequenceSource, in_place
 from promotions.signing_key import current_key
 from stellapromote.accounts.scopes import POLICY_READ
-from stellapromote.api.cursors import Position
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiView
 
 KINDS: Final = tuple({**each, "configSchema": as_json_schema(each["configSchema"])} for each in gates.describe())
-
-
-class _KindsSource:
-    """The kinds in the order in which they are judged; their place is the key of the order."""
-
-    columns = 1
-
-    def after(self, position: Position | None, limit: int) -> Sequence[Any]:
-        if position is None:
-            return KINDS[:limit]
-        place = int(position.values[0])
-        return KINDS[:place][::-1][:limit] if position.backwards else KINDS[place + 1 :][:limit]
-
-    def numbered(self, offset: int, limit: int) -> Sequence[Any]:
-        return KINDS[offset : offset + limit]
-
-    def count(self) -> int:
-        return len(KINDS)
-
-    def order_values(self, row: Any) -> tuple[Any, ...]:
-        return (KINDS.index(row),)
 
 
 class GateKindsView(ApiView):
@@ -49,7 +27,10 @@ class GateKindsView(ApiView):
     def get(self, request: ApiRequest) -> ApiResponse:
         """Every kind of gate, in the order in which they are judged."""
         can_sign = current_key() is not None
-        return self.page(_KindsSource(), present=lambda kind: {**kind, "health": _health(kind["kind"], can_sign)})
+        return self.page(
+            SequenceSource(KINDS),
+            present=lambda row: {**in_place(row), "health": _health(in_place(row)["kind"], can_sign)},
+        )
 
 
 def _health(kind: str, can_sign: bool) -> dict[str, str | None]:

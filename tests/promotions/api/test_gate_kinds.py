@@ -1,0 +1,98 @@
+"""GET /promotion-gates (api.md, Policies and gates)."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from policies import documents, gates
+from promotions.api import gate_kinds
+from tests.calling import Caller, caller, refusal
+from tests.factories import make_person, make_ready_tenant
+
+
+@pytest.fixture
+def viewer(db: None) -> Caller:
+    tenant = make_ready_tenant("kestrel-pay")
+    return caller(tenant, make_person(tenant, "vera", roles=["viewer"]))
+
+
+def kinds(viewer: Caller) -> dict[str, Any]:
+    return {each["kind"]: each for each in viewer.get("/promotion-gates").json()["data"]}
+
+
+def test_every_kind_that_can_be_judged_is_told_in_the_order_of_judging(viewer: Caller) -> None:
+    body = viewer.get("/promotion-gates").json()
+    assert [each["kind"] for each in body["data"]] == [
+        "preconditions",
+        "freeze-window",
+        "schedule",
+        "dependency",
+        "manual",
+        "approval",
+    ]
+    assert {(each["kind"], each["kindVersion"]) for each in body["data"]} == set(gates.REGISTRY.current.items())
+    assert body["meta"]["totalCount"] == 6
+
+
+def test_those_in_every_evaluation_are_marked(viewer: Caller) -> None:
+    assert [each for each, told in kinds(viewer).items() if told["mandatory"]] == list(gates.MANDATORY)
+
+
+def test_only_people_s_gates_require_approval_and_none_needs_a_policy_or_an_attestation(viewer: Caller) -> None:
+    told = kinds(viewer)
+    assert [kind for kind in told if told[kind]["requiresApproval"]] == ["manual", "approval"]
+    assert not any(each["requiresPolicy"] or each["requiresAttestation"] for each in told.values())
+
+
+def test_the_settings_are_json_schema_that_another_library_reads(viewer: Caller) -> None:
+    for each in kinds(viewer).values():
+        Draft202012Validator.check_schema(each["configSchema"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "fits"),
+    [
+        ("freeze-window", {"onFreeze": "fail"}, True),
+        ("freeze-window", {"onFreeze": "warn"}, False),
+        ("freeze-window", {"other": 1}, False),
+        ("approval", {}, True),
+        ("approval", {"quorum": 0}, False),
+        ("manual", {"confirmers": {"teams": ["release"]}, "text": "Backup checked"}, True),
+        ("manual", {"confirmers": {"groups": ["release"]}, "text": "Backup checked"}, False),
+        ("dependency", {"targets": [{"type": "environment", "environment": "qa", "state": "idle"}]}, True),
+        ("dependency", {"targets": [{"type": "environment", "environment": "qa", "state": "idle", "x": 1}]}, False),
+        ("schedule", {"windows": [{"start": "2026-11-23T08:00:00", "end": "2026-11-23T16:00:00"}]}, True),
+        ("schedule", {"windows": []}, False),
+    ],
+)
+def test_the_settings_schema_says_what_a_policy_takes(
+    viewer: Caller, kind: str, config: dict[str, Any], fits: bool
+) -> None:
+    schema = kinds(viewer)[kind]["configSchema"]
+    assert Draft202012Validator(schema).is_valid(config) is fits
+    _, errors = documents.read_promotion_policy({"gates": [{"kind": kind, "config": config}]})
+    assert (not errors) is fits
+
+
+def test_without_a_signing_key_approval_is_unavailable(viewer: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_kinds, "current_key", lambda: None)
+    told = {kind: each["health"]["status"] for kind, each in kinds(viewer).items()}
+    assert told.pop("approval") == "unavailable"
+    assert set(told.values()) == {"ok"}
+
+
+def test_it_is_paged_like_every_list(viewer: Caller) -> None:
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        body = viewer.get(f"/promotion-gates?pageSize=4&cursor={cursor}").json()
+        seen += [each["kind"] for each in body["data"]]
+        cursor = body["meta"]["nextCursor"]
+    assert seen == list(kinds(viewer))
+    previous = body["meta"]["previousCursor"]
+    assert [
+        each["kind"] for each in viewer.get(f"/promotion-gates?pageSize=4&cursor={previous}").json()["data"]
+    ] == seen[:4]
+    assert len(viewer.get("/promotion-gates?pageSize=4&page=2").json()["data"]) == 2
+    assert refusal(viewer.get("/promotion-gates?kind=manual")) == (400, "VAL_UNKNOWN_PARAMETER")
