@@ -178,6 +178,14 @@ class AutoSchema(SpectacularSchema):
             schema["additionalProperties"] = False
         return schema
 
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        # A field that is documented as null and takes null would be ["null", "null"], which drf-spectacular cannot read.
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            distinct = list(dict.fromkeys(kinds))
+            schema["type"] = distinct if len(distinct) > 1 else distinct[0]
+        super()._insert_field_validators(field, schema)
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answer = self._answer()
         success: dict[str, Any] = {
