@@ -1,0 +1,100 @@
+"""A real Chromium. Tests that need it are skipped, with a line that says so, where none is found; CI installs it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.database import CommittedDatabase
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 375, "height": 740}
+NARROWEST = {"width": 320, "height": 640}
+
+
+def _chromium() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return named
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser of a test module."""
+    path = _chromium()
+    if path is None or not Path(path).exists():
+        pytest.skip("No Chromium found: install it, or name it in CHROMIUM, to run the browser tests.")
+    # Playwright runs an event loop in this thread, in which Django would refuse the database to the test itself.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            yield browser
+            browser.close()
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def server(committed_db: CommittedDatabase) -> Iterator[str]:
+    """The product in threads of this process, with the URLconf of the test; what it writes is removed afterwards."""
+    live = LiveServer("127.0.0.1")
+    try:
+        yield live.url
+    finally:
+        live.stop()
+
+
+@pytest.fixture
+def new_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
+    """Makes pages of a fresh profile each; the test fails if one logged an error or broke the security policy."""
+    complaints: list[str] = []
+    contexts = []
+
+    def make(*, viewport: dict[str, int] = DESKTOP, colour_scheme: str = "light", **options: Any) -> Page:
+        context = chromium.new_context(
+            base_url=server,
+            viewport=viewport,
+            color_scheme=colour_scheme,
+            **options,  # type: ignore[arg-type]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if _is_complaint(message) else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_complaint(message: Any) -> bool:
+    refused_on_purpose = "Failed to load resource" in message.text
+    return message.type == "error" and not refused_on_purpose
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe finds on the page as it is now, one line each."""
+    found = Axe().run(page).response["violations"]
+    return [f"{entry['id']}: {node['html'][:120]}" for entry in found for node in entry["nodes"]]

@@ -1,0 +1,205 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django import forms
+from django.template import Context, Template
+from django.test import RequestFactory
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+DIGEST = "sha256:9f2b1c7e4a8d0356b1e2c3d4f5a6978812ab34cd56ef7890a1b2c3d4e5f60718"
+EVIL = '"><script>alert(1)</script>'
+
+
+def render(source: str, **values: Any) -> str:
+    return Template("{% load ui %}" + source).render(Context({"now": NOW, **values}))
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_state_has_its_tone_shape_and_word() -> None:
+    html = render('{% state_badge "rolled_back" %}')
+    assert 'data-tone="rest"' in html
+    assert "<svg" in html
+    assert "Rolled back" in html
+
+
+def test_a_digest_shows_twelve_characters_and_copies_all() -> None:
+    html = render("{% digest value %}", value=DIGEST)
+    assert '<span class="digest-short">9f2b1c7e4a8d</span>' in html
+    assert f'data-copy="{DIGEST}"' in html
+
+
+def test_no_digest_is_a_dash() -> None:
+    assert "—" in render("{% digest value %}", value=None)
+
+
+def test_a_person_is_never_without_the_username() -> None:
+    html = render('{% person "Nia Okafor" "nia" %}')
+    assert "<bdi>Nia Okafor</bdi>" in html
+    assert ">nia<" in html
+
+
+def test_a_service_carries_a_sign() -> None:
+    assert "<svg" in render('{% person "CI runner" "kestrel-pay.ci" kind="service" %}')
+
+
+@pytest.mark.parametrize("at", [NOW - timedelta(hours=3), "2026-11-23T05:00:00.000Z"])
+def test_a_time_is_relative_with_the_instant_in_its_title(at: datetime | str) -> None:
+    html = render("{% when at %}", at=at)
+    assert ">3 hours ago<" in html
+    assert 'title="Mon 23 Nov 2026 05:00:00 UTC"' in html
+
+
+def test_no_time_is_a_dash() -> None:
+    assert "—" in render("{% when at %}", at=None)
+
+
+def test_a_duration_takes_seconds_too() -> None:
+    assert render("{% duration 7200 %}") == "2 hours"
+
+
+def test_an_approvals_meter_says_given_of_required() -> None:
+    html = render("{% approvals_meter 1 2 %}")
+    assert "1 of 2" in html
+    assert html.count("is-given") == 1
+
+
+def test_nobody_has_to_approve_is_said_in_words_and_amber() -> None:
+    html = render("{% approvals_meter 0 0 %}")
+    assert "Nobody has to approve" in html
+    assert 'data-tone="care"' in html
+
+
+# --- gates, track, callout -------------------------------------------------------------------------------------------
+
+
+def test_a_gate_row_says_verdict_reason_and_when_it_changes() -> None:
+    gate = {
+        "name": "quarter-end",
+        "type": "freeze-window",
+        "status": "pending",
+        "message": "Frozen until Mon 08:00.",
+        "reasonCodes": ["FROZEN"],
+        "nextChangeAt": "2026-11-23T10:00:00.000Z",
+        "whoCanAct": [{"displayName": "Greta", "username": "greta"}],
+    }
+    html = render("{% gate_row gate %}", gate=gate)
+    for text in ("Pending", "quarter-end", "Frozen until Mon 08:00.", "FROZEN", "in 2 hours", "greta"):
+        assert text in html
+
+
+def test_the_track_marks_the_current_step() -> None:
+    html = render('{% state_track "approved" %}')
+    assert html.count('aria-current="step"') == 1
+
+
+def test_a_callout_has_its_tone() -> None:
+    assert 'data-tone="care"' in render('{% callout "Frozen." "care" %}')
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+class Form(forms.Form):
+    name = forms.CharField(max_length=5, help_text="Short.")
+    role = forms.ChoiceField(choices=[("a", "A"), ("b", "B")], widget=forms.RadioSelect)
+    note = forms.CharField(required=False, widget=forms.Textarea)
+
+
+def test_a_field_ties_hint_and_error_to_its_control() -> None:
+    form = Form({"name": "too long"})
+    html = render("{% field form.name %}", form=form)
+    assert 'aria-describedby="id_name_hint id_name_error"' in html
+    assert 'aria-invalid="true"' in html
+    assert 'id="id_name_error"' in html
+
+
+def test_a_field_keeps_what_was_typed() -> None:
+    assert 'value="too long"' in render("{% field form.name %}", form=Form({"name": "too long"}))
+
+
+def test_choices_are_a_group_with_a_legend() -> None:
+    assert "<legend" in render("{% field form.role %}", form=Form())
+
+
+def test_a_field_that_may_stay_empty_says_so() -> None:
+    assert "optional" in render("{% field form.note %}", form=Form())
+
+
+def test_the_summary_lists_every_error_with_a_way_to_its_field() -> None:
+    html = render("{% error_summary form %}", form=Form({"name": "too long"}))
+    assert 'href="#id_name"' in html
+    assert "There are 2 things to correct" in html
+    assert "autofocus" in html
+
+
+def test_there_is_no_summary_without_errors() -> None:
+    assert render("{% error_summary form %}", form=Form()).strip() == ""
+
+
+def test_a_button_that_may_be_used_submits() -> None:
+    html = render('{% action_button "Approve" reason=reason %}', reason=None)
+    assert 'type="submit"' in html
+    assert "disabled" not in html
+
+
+def test_a_button_with_a_reason_is_disabled_and_says_it() -> None:
+    html = render('{% action_button "Approve" reason="You requested it." %}')
+    assert 'type="button"' in html
+    assert 'aria-disabled="true" aria-describedby="reason-approve"' in html
+    assert 'id="reason-approve">You requested it.<' in html
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_scrolls_by_itself_under_its_name() -> None:
+    html = render('{% table caption="Open" %}<tbody></tbody>{% endtable %}')
+    assert 'role="region" aria-label="Open"' in html
+    assert "<tbody></tbody>" in html
+
+
+def test_the_pager_keeps_the_filters_and_drops_the_old_place() -> None:
+    request = RequestFactory().get("/promotions?status=failed&status=rejected&page=2")
+    meta = {"page": 2, "pageSize": 50, "totalCount": 120, "totalPages": 3, "hasNext": True, "hasPrevious": True}
+    html = render("{% pager meta %}", request=request, meta=meta)
+    assert 'href="?status=failed&amp;status=rejected&amp;page=3"' in html
+    assert 'href="?status=failed&amp;status=rejected&amp;page=1"' in html
+
+
+def test_the_pager_goes_by_cursor_too() -> None:
+    request = RequestFactory().get("/promotions?cursor=old")
+    meta = {"pageSize": 50, "nextCursor": "abc", "previousCursor": None}
+    html = render("{% pager meta %}", request=request, meta=meta)
+    assert 'href="?cursor=abc"' in html
+    assert "Previous" not in html
+
+
+# --- all -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% state_badge evil %}",
+        "{% verdict evil %}",
+        "{% decision evil %}",
+        "{% digest evil label=evil %}",
+        "{% person evil evil %}",
+        "{% callout evil title=evil %}",
+        "{% state_track evil %}",
+        "{% gate_row gate %}",
+        "{% action_button evil reason=evil %}",
+        "{% action_button evil name=evil value=evil confirm=evil %}",
+        "{% action_button evil opens=evil %}",
+        "{% table caption=evil %}{% endtable %}",
+    ],
+)
+def test_no_component_lets_markup_through(source: str) -> None:
+    gate = dict.fromkeys(("name", "type", "status", "message"), EVIL) | {
+        "reasonCodes": [EVIL],
+        "whoCanAct": [{"displayName": EVIL, "username": EVIL}],
+    }
+    assert "<script" not in render(source, evil=EVIL, gate=gate)
