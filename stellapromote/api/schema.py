@@ -103,10 +103,10 @@ class AutoSchema(SpectacularSchema):
         return [self._endpoint.tag or super().get_tags()[0].replace("-", " ").capitalize()]
 
     def get_operation_id(self) -> str:
-        action = self._endpoint.action
-        verb = "patch" if self.method == "PATCH" else action
+        verb = "patch" if self.method == "PATCH" else self._endpoint.action
         if verb not in ("list", "create", "retrieve", "update", "patch", "destroy"):
-            verb = self.method.lower()
+            # `…/versions` and `…/versions/{number}` have the same words.
+            verb = "retrieve" if self.method == "GET" and self.path.endswith("}") else self.method.lower()
         return "_".join([*(token.replace("-", "_") for token in self._tokenize_path()), verb])
 
     def get_summary(self) -> str | None:
@@ -179,7 +179,7 @@ class AutoSchema(SpectacularSchema):
         return schema
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
-        # A field that is documented as null and takes null would be ["null", "null"], which drf-spectacular cannot read.
+        # A field that is documented as null and takes null is ["null", "null"], which drf-spectacular cannot read.
         kinds = schema.get("type")
         if isinstance(kinds, list):
             distinct = list(dict.fromkeys(kinds))
