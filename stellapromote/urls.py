@@ -25,6 +25,9 @@ api_v1: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", include("stellapromote.web.urls")),
     path("", include("stellapromote.identity.sign_in_urls")),
+    path("", include("stellapromote.identity.urls")),
+    path("", include("promotions.urls")),
+    path("", include("promotions.views.policies_urls")),
     path("", include(health)),  # for load balancers and supervisors, which know no API version
     path("api/v1/", include(api_v1)),
     path("api/docs", DocsView.as_view(), name="api-docs"),

@@ -71,7 +71,7 @@ def _cast(passphrase: str, requirements: Any) -> Cast:
 def _token(cast: Cast) -> str:
     """A fresh token of tomas for the ready-made curl; the one of the last start ends."""
     tomas = cast.actors["tomas"]
-    for old in ApiToken.objects.filter(tenant=cast.tenant, user_id=tomas.user_id, name=TOKEN_NAME, revoked_at=None):
+    for old in ApiToken.objects.filter(tenant=cast.tenant, user_id=tomas.account, name=TOKEN_NAME, revoked_at=None):
         revoke_token(by=tomas, clock=SYSTEM_CLOCK, token_id=old.pk)
     issued = issue_token(
         by=tomas, clock=SYSTEM_CLOCK, user_id=tomas.account, name=TOKEN_NAME, scopes=None, life=TOKEN_LIFE

@@ -1,0 +1,135 @@
+"""What the promotion page shows to one person: facts, sentences, and what they may do, with the reason if not."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from policies.stored_documents import documents
+from promotions import queries, rules
+from promotions.judging import stored_requirements
+from promotions.models import Confirmation, EvidencePacket, Promotion, Vote
+from promotions.rules import Ballot
+from promotions.states import OPEN, Status
+from promotions.voting import ballot_on_page
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import User
+from stellapromote.accounts.scopes import PROMOTION_REQUEST
+
+Context = dict[str, Any]
+
+_ENDED_BADLY = frozenset({Status.REJECTED, Status.CANCELLED, Status.FAILED, Status.ROLLED_BACK})
+
+
+def promotion_page(promotion: Promotion, by: Actor) -> Context:
+    """The context of the page. Cost: a constant number of statements, stated in a test."""
+    acts = queries.acts_of(promotion)
+    gates = queries.gates_of(promotion)
+    record = orjson.loads(bytes(queries.current_record(promotion).document))
+    requirements = stored_requirements(promotion)
+    wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
+    voted = frozenset(str(act.voter_id) for act in acts if isinstance(act, Vote) and act.ended_at is None)
+    ballot = ballot_on_page(promotion, documents(promotion.tenant_id, wanted), voted)
+    excluded = {person["id"] for person in requirements["excludedPersons"]}
+    names = _names(promotion, gates, excluded)
+    return {
+        "promotion": promotion,
+        "subject_digest": promotion.subject_digest,
+        "blocked": [gate for gate in gates if gate["status"] in ("pending", "fail")],
+        "gates_open": [gate for gate in gates if gate["status"] != "pass"],
+        "gates_passed": [gate for gate in gates if gate["status"] == "pass"],
+        "gates": gates,
+        "manual_gates": [_manual(gate, acts, by, ballot) for gate in gates if gate["type"] == "manual"],
+        "requirements": _requirements(gates, names),
+        "excluded": [
+            {**person, "displayName": names.get(person["id"], person["username"])}
+            for person in requirements["excludedPersons"]
+        ],
+        "nobody_approves": not requirements["requiredApprovals"] and not requirements["approvalPolicies"],
+        "acts": acts,
+        "diff": queries.diff_of(promotion),
+        "timeline": queries.timeline_of(promotion),
+        "times": _times(promotion),
+        "record": record,
+        "packets": list(EvidencePacket.objects.filter(promotion=promotion).order_by("generated_at", "pk")),
+        "is_open": promotion.status in OPEN,
+        "may": _may(promotion, by, ballot),
+        "my_vote": next(
+            (a for a in acts if isinstance(a, Vote) and a.ended_at is None and a.voter_id == by.user_id), None
+        ),
+        "request_again": promotion.status in _ENDED_BADLY and by.has(PROMOTION_REQUEST),
+    }
+
+
+def _may(promotion: Promotion, by: Actor, ballot: Ballot) -> dict[str, str]:
+    """For each act the reason why this person may not, empty when they may: the same rules that the actions ask."""
+    return {
+        "approve": _reason(lambda: rules.check_can_approve(by, ballot)),
+        "reject": _reason(lambda: rules.check_can_reject(by, ballot)),
+        "withdraw": _reason(lambda: rules.check_can_withdraw(by, ballot)),
+        "cancel": _reason(lambda: rules.check_can_cancel(by, promotion)),
+        "evaluate": _reason(lambda: rules.check_can_evaluate(by, promotion)),
+    }
+
+
+def _reason(check: Callable[[], None]) -> str:
+    refusal = rules.refusal(check)
+    return "" if refusal is None else refusal.message
+
+
+def _manual(gate: Context, acts: Iterable[Vote | Confirmation], by: Actor, ballot: Ballot) -> Context:
+    confirmed = frozenset(
+        str(act.voter_id)
+        for act in acts
+        if isinstance(act, Confirmation) and act.gate == gate["name"] and act.ended_at is None
+    )
+    may = frozenset(person["id"] for person in gate["whoCanAct"])
+    return {
+        "gate": gate,
+        "mine": str(by.user_id) in confirmed,
+        "confirm": _reason(lambda: rules.check_can_confirm(by, ballot, may, confirmed=confirmed)),
+        "unconfirm": _reason(lambda: rules.check_can_unconfirm(by, ballot, confirmed=confirmed)),
+    }
+
+
+def _names(promotion: Promotion, gates: Iterable[Context], excluded: set[str]) -> dict[str, str]:
+    """Display names of everybody the page mentions by id. One statement."""
+    wanted = set(excluded) | {str(each) for each in promotion.open_voters}
+    for gate in gates:
+        for requirement in gate["details"].get("requirements", ()):
+            for rule in requirement["rules"]:
+                wanted.update(rule["filledBy"], rule["eligible"])
+    return {str(pk): name for pk, name in User.objects.filter(pk__in=wanted).values_list("pk", "display_name")}
+
+
+def _requirements(gates: Iterable[Context], names: dict[str, str]) -> list[Context]:
+    """Approvals by rule: who filled it, and who still can."""
+    found = []
+    for gate in gates:
+        if gate["type"] != "approval":
+            continue
+        for requirement in gate["details"].get("requirements", ()):
+            found += [
+                {
+                    "requirement": requirement["name"],
+                    "rule": rule["name"],
+                    "given": len(rule["filledBy"]),
+                    "required": rule["minApprovals"],
+                    "by": [names.get(person, person) for person in rule["filledBy"]],
+                    "could": [names.get(person, person) for person in rule["eligible"]],
+                }
+                for rule in requirement["rules"]
+            ]
+    return found
+
+
+def _times(promotion: Promotion) -> dict[str, Any]:
+    """When the promotion entered each step of the state track."""
+    ended = promotion.status in {Status.REJECTED, Status.CANCELLED}
+    return {
+        "requested": promotion.requested_at,
+        "approved": promotion.approved_at,
+        "deploying": promotion.started_at,
+        "deployed": promotion.completed_at if promotion.status == Status.DEPLOYED else None,
+        "end": promotion.decided_at if ended else None,
+    }

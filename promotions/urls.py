@@ -1,0 +1,33 @@
+"""Pages of promotions, releases, audit and evidence."""
+
+from django.urls import path
+
+from promotions.views import approvals, audit, board, promotion, promotions, releases, request
+
+_ID = "promotions/<uuid:promotion_id>"
+_RELEASE = "releases/<uuid:release_id>"
+
+urlpatterns = [
+    path("", board.board, name="board"),
+    path("approvals", approvals.approvals, name="approvals"),
+    path("promotions", promotions.promotions, name="promotions"),
+    path("promotions/new", request.request_page, name="promotion_request"),
+    path(_ID, promotion.promotion, name="promotion"),
+    path(f"{_ID}/approve", promotion.approve, name="promotion_approve"),
+    path(f"{_ID}/reject", promotion.reject, name="promotion_reject"),
+    path(f"{_ID}/withdraw", promotion.withdraw, name="promotion_withdraw"),
+    path(f"{_ID}/cancel", promotion.cancel, name="promotion_cancel"),
+    path(f"{_ID}/evaluate", promotion.evaluate, name="promotion_evaluate"),
+    path(f"{_ID}/replay", promotion.replay_decision, name="promotion_replay"),
+    path(f"{_ID}/verify", promotion.verify, name="promotion_verify"),
+    path(f"{_ID}/gates/<slug:gate>/confirm", promotion.confirm, name="promotion_confirm"),
+    path(f"{_ID}/gates/<slug:gate>/unconfirm", promotion.unconfirm, name="promotion_unconfirm"),
+    path("releases", releases.releases, name="releases"),
+    path(_RELEASE, releases.release, name="release"),
+    path(f"{_RELEASE}/finalize", releases.finalize, name="release_finalize"),
+    path(f"{_RELEASE}/deprecate", releases.deprecate, name="release_deprecate"),
+    path(f"{_RELEASE}/archive", releases.archive, name="release_archive"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/verify", audit.verify_chain, name="audit_verify"),
+    path("evidence/verify", audit.verify_evidence, name="verify_evidence"),
+]

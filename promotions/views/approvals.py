@@ -1,0 +1,39 @@
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from promotions.models import Promotion
+from promotions.queries import awaiting_decision_by, promotions_of
+from promotions.states import OPEN
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_READ
+from stellapromote.web.acting import acting
+from stellapromote.web.htmx import poll, render_page
+
+SHOWN = 100
+
+
+@require_safe
+def approvals(request: HttpRequest) -> HttpResponse:
+    """What waits for me, what I asked for, and everything open; oldest first."""
+    by = acting(request)
+    by.require(PROMOTION_READ)
+    tab = request.GET.get("tab", "needs-me")
+    tabs = {"needs-me": awaiting_decision_by(by), "mine": _requested_by(by), "open": _open(by)}
+    rows = list(tabs.get(tab, tabs["needs-me"])[: SHOWN + 1])
+    context = {
+        "tab": tab if tab in tabs else "needs-me",
+        "rows": rows[:SHOWN],
+        "more": len(rows) > SHOWN,
+        "counts": {name.replace("-", "_"): found.count() for name, found in tabs.items()},
+    }
+    version = f"{tab}:{context['counts']}:" + ",".join(f"{row.pk}.{row.version}" for row in rows)
+    return poll(request, version, lambda: render_page(request, "promotions/approvals.html", context, fragment="inbox"))
+
+
+def _open(by: Actor) -> QuerySet[Promotion]:
+    return promotions_of(by.tenant).filter(status__in=sorted(OPEN)).order_by("number")
+
+
+def _requested_by(by: Actor) -> QuerySet[Promotion]:
+    return _open(by).filter(requesting_persons__contains=[by.user_id])

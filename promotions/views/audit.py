@@ -1,0 +1,97 @@
+import json
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from promotions.forms import VerifyForm
+from promotions.models import Promotion
+from promotions.verify_evidence import known_keys
+from promotions.verify_evidence import verify as verify_document
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import AUDIT_READ, EVIDENCE_READ
+from stellapromote.audit.models import AuditEvent
+from stellapromote.audit.verify import verify_tenant
+from stellapromote.web.acting import acting
+
+PAGE = 100
+
+
+class AuditFilterForm(forms.Form):
+    """Filters of the log, all in the address."""
+
+    action = forms.CharField(label=_("Action"), max_length=80, required=False)
+    actor = forms.CharField(label=_("Actor"), max_length=200, required=False)
+    promotion = forms.IntegerField(label=_("Promotion number"), min_value=1, max_value=2**62, required=False)
+    before = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """What happened in the tenant, newest first."""
+    by = acting(request)
+    by.require(AUDIT_READ)
+    return _log(request, by)
+
+
+@require_POST
+def verify_chain(request: HttpRequest) -> HttpResponse:
+    """Seals what is recorded, walks the whole chain and says whether it holds."""
+    by = acting(request)
+    by.require(AUDIT_READ)
+    return _log(request, by, verified=verify_tenant(by.tenant))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def verify_evidence(request: HttpRequest) -> HttpResponse:
+    """Checks a packet or envelope that somebody holds, here or from elsewhere; stores nothing."""
+    acting(request).require(EVIDENCE_READ)
+    form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
+    context: dict[str, Any] = {"form": form}
+    if form.is_bound and form.is_valid():
+        file = form.cleaned_data["file"]
+        text = file.read(1_000_000) if file else form.cleaned_data["text"].encode()
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            form.add_error(None, _("This is not JSON in UTF-8."))
+        else:
+            context["result"] = verify_document(document, known_keys())
+    return render(request, "audit/verify_evidence.html", context, status=400 if form.errors else 200)
+
+
+def _log(request: HttpRequest, by: Actor, **extra: Any) -> HttpResponse:
+    form = AuditFilterForm(request.GET)
+    valid = form.is_valid()
+    rows = list(_filtered(by, form.cleaned_data)[: PAGE + 1]) if valid else []
+    older = request.GET.copy()
+    if len(rows) > PAGE:
+        older["before"] = str(rows[PAGE - 1].pk)
+    context = {
+        "form": form,
+        "rows": rows[:PAGE],
+        "older": older.urlencode() if len(rows) > PAGE else "",
+        **extra,
+    }
+    return render(request, "audit/audit.html", context, status=200 if valid else 400)
+
+
+def _filtered(by: Actor, wanted: dict[str, Any]) -> QuerySet[AuditEvent]:
+    rows = AuditEvent.objects.filter(tenant_id=by.tenant).select_related("link").order_by("-timestamp", "-pk")
+    if wanted["action"]:
+        rows = rows.filter(action=wanted["action"])
+    if wanted["actor"]:
+        rows = rows.filter(actor_name=wanted["actor"])
+    if wanted["promotion"]:
+        rows = rows.filter(
+            promotion_id__in=Promotion.objects.filter(tenant_id=by.tenant, number=wanted["promotion"]).values("pk")
+        )
+    if wanted["before"]:
+        last = AuditEvent.objects.filter(tenant_id=by.tenant, pk=wanted["before"]).first()
+        if last is not None:
+            rows = rows.filter(timestamp__lte=last.timestamp).exclude(timestamp=last.timestamp, pk__gte=last.pk)
+    return rows

@@ -1,0 +1,20 @@
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from promotions import dashboard
+from stellapromote.accounts.scopes import PROMOTION_READ, PROMOTION_REQUEST
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.web.acting import acting
+from stellapromote.web.htmx import poll, render_page
+
+
+@require_safe
+def board(request: HttpRequest) -> HttpResponse:
+    """The pipeline: products by environments, what moves and what is blocked."""
+    by = acting(request)
+    by.require(PROMOTION_READ)
+    context = dashboard.board(by, SYSTEM_CLOCK.now())
+    context["may_request"] = by.has(PROMOTION_REQUEST)
+    shown = [*context["in_flight"], *context["blocked"], *context["ready"], *context["decided"]]
+    version = ",".join(f"{each.pk}.{each.version}" for each in shown) + str([c["freeze"] for c in context["columns"]])
+    return poll(request, version, lambda: render_page(request, "promotions/board.html", context, fragment="board"))

@@ -1,0 +1,216 @@
+"""The promotion page and what people do there."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from promotions import queries, replay
+from promotions.actions.approve import approve as give_approval
+from promotions.actions.ballot_box import Seen
+from promotions.actions.cancel import cancel as cancel_promotion
+from promotions.actions.confirm import confirm as confirm_gate
+from promotions.actions.confirm import unconfirm as unconfirm_gate
+from promotions.actions.evaluate import evaluate as evaluate_promotion
+from promotions.actions.reject import reject as reject_promotion
+from promotions.actions.withdraw_approval import withdraw_approval
+from promotions.forms import CancelForm, RejectForm, SubjectForm, VoteForm
+from promotions.models import Promotion
+from promotions.promotion_page import promotion_page
+from promotions.verify_evidence import known_keys
+from promotions.verify_evidence import verify as verify_document
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
+from stellapromote.errors import ProductError
+from stellapromote.web.acting import acting
+from stellapromote.web.htmx import go_to, poll, render_page
+
+Context = dict[str, Any]
+
+
+@require_safe
+def promotion(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    """What goes where, what changes, every gate, who has approved and who may, and the two buttons."""
+    by = acting(request)
+    by.require(PROMOTION_READ)
+    found = queries.promotion_of(by.tenant, promotion_id)
+    return poll(request, f"{found.pk}:{found.version}", lambda: _page(request, found, by))
+
+
+@require_POST
+def approve(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    form = VoteForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        seen = Seen(form.cleaned_data["subject_digest"])
+        return give_approval(promotion_id, by=by, comment=form.cleaned_data["comment"], seen=seen)
+
+    return _vote(request, promotion_id, form, act, _("Your approval is stored."))
+
+
+@require_POST
+def reject(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    form = RejectForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        seen = Seen(form.cleaned_data["subject_digest"])
+        return reject_promotion(promotion_id, by=by, reason=form.cleaned_data["reason"], seen=seen)
+
+    return _vote(request, promotion_id, form, act, _("You rejected this promotion; the request has ended."))
+
+
+@require_POST
+def withdraw(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    form = SubjectForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        return withdraw_approval(promotion_id, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
+
+    return _vote(request, promotion_id, form, act, _("Your approval is withdrawn."))
+
+
+@require_POST
+def confirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpResponse:
+    form = VoteForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        seen = Seen(form.cleaned_data["subject_digest"])
+        return confirm_gate(promotion_id, gate, by=by, comment=form.cleaned_data["comment"], seen=seen)
+
+    return _vote(request, promotion_id, form, act, _("Your confirmation is stored."))
+
+
+@require_POST
+def unconfirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpResponse:
+    form = SubjectForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        return unconfirm_gate(promotion_id, gate, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
+
+    return _vote(request, promotion_id, form, act, _("Your confirmation is withdrawn."))
+
+
+@require_POST
+def cancel(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    form = CancelForm(request.POST)
+    return _act(
+        request,
+        promotion_id,
+        form,
+        lambda by: cancel_promotion(promotion_id, by=by, reason=form.cleaned_data["reason"]),
+        _("The request is cancelled."),
+    )
+
+
+@require_POST
+def evaluate(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    return _act(
+        request,
+        promotion_id,
+        forms.Form(request.POST),
+        lambda by: evaluate_promotion(promotion_id, by=by),
+        _("All gates were judged again."),
+    )
+
+
+@require_POST
+def replay_decision(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    """Judges the stored decision again and shows whether it comes out equal; stores nothing."""
+    by = acting(request)
+    by.require(PROMOTION_READ)
+    found = queries.promotion_of(by.tenant, promotion_id)
+    result = replay.replay(queries.current_record(found))
+    return _page(request, found, by, replayed=result)
+
+
+@require_POST
+def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    """Checks the signatures and digests of every packet of the promotion."""
+    by = acting(request)
+    by.require(EVIDENCE_READ)
+    found = queries.promotion_of(by.tenant, promotion_id)
+    keys = known_keys()
+    packets = found.packets.order_by("generated_at", "pk")
+    verified = [(packet, verify_document(orjson.loads(bytes(packet.document)), keys)) for packet in packets]
+    return _page(request, found, by, verified=verified)
+
+
+def _vote(
+    request: HttpRequest,
+    promotion_id: UUID,
+    form: forms.Form,
+    act: Callable[[Actor], Promotion],
+    done: str,
+) -> HttpResponse:
+    def said(promotion: Promotion, by: Actor) -> str:
+        return " ".join([done, _count(promotion), _next(by, promotion)]).replace("  ", " ")
+
+    return _act(request, promotion_id, form, act, said)
+
+
+def _act(
+    request: HttpRequest,
+    promotion_id: UUID,
+    form: forms.Form,
+    act: Callable[[Actor], Promotion],
+    done: str | Callable[[Promotion, Actor], str],
+) -> HttpResponse:
+    """Does one thing and shows the page again; a refusal is shown on the page, which then has fresh facts."""
+    by = acting(request)
+    if not form.is_valid():
+        return _refused(request, promotion_id, by, form, None, 400)
+    try:
+        promotion = act(by)
+    except ProductError as refusal:
+        return _refused(request, promotion_id, by, form, refusal, refusal.status)
+    messages.success(request, done if isinstance(done, str) else done(promotion, by))
+    return go_to(request, f"/promotions/{promotion_id}")
+
+
+def _refused(
+    request: HttpRequest, promotion_id: UUID, by: Actor, form: forms.Form, refusal: ProductError | None, status: int
+) -> HttpResponse:
+    found = queries.promotion_of(by.tenant, promotion_id)
+    changed = (refusal.details or {}).get("changed", []) if refusal is not None else []
+    typed = {"comment": form.data.get("comment", ""), "reason": form.data.get("reason", "")}
+    return _page(request, found, by, status=status, refusal=refusal, changed=changed, wrong=form, typed=typed)
+
+
+def _page(request: HttpRequest, promotion: Promotion, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
+    typed = extra.get("typed", {})
+    context: Context = {
+        **promotion_page(promotion, by),
+        "vote_form": VoteForm(
+            initial={"subject_digest": promotion.subject_digest, "comment": typed.get("comment", "")}
+        ),
+        "reject_form": RejectForm(
+            initial={"subject_digest": promotion.subject_digest, "reason": typed.get("reason", "")}, prefix=None
+        ),
+        "cancel_form": CancelForm(),
+        **extra,
+    }
+    return render_page(request, "promotions/promotion.html", context, fragment="body", status=status)
+
+
+def _count(promotion: Promotion) -> str:
+    if not promotion.approvals_required:
+        return ""
+    return _("%(given)d of %(required)d.") % {
+        "given": promotion.approvals_given,
+        "required": promotion.approvals_required,
+    }
+
+
+def _next(by: Actor, promotion: Promotion) -> str:
+    waiting = queries.awaiting_decision_by(by).exclude(pk=promotion.pk)
+    count = waiting.count()
+    if not count:
+        return _("Nothing else waits for you.")
+    return ngettext("%(count)d more waits for you.", "%(count)d more wait for you.", count) % {"count": count}

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from promotions import queries
+from promotions.actions.releases import (
+    ReleaseSpec,
+    archive_release,
+    create_release,
+    deprecate_release,
+    finalize_release,
+)
+from promotions.forms import ReasonForm, ReleaseForm
+from promotions.models import Release
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_REQUEST, RELEASE_READ, RELEASE_WRITE
+from stellapromote.errors import ProductError
+from stellapromote.web.acting import acting
+
+PAGE = 50
+SHOWN_PROMOTIONS = 20
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def releases(request: HttpRequest) -> HttpResponse:
+    """Releases, newest first; POST creates one and finalizes it when asked."""
+    by = acting(request)
+    by.require(RELEASE_READ)
+    form = ReleaseForm(request.POST if request.method == "POST" else None)
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        spec = ReleaseSpec(
+            typed["name"], typed["product"], description=typed["description"], components=typed["components"]
+        )
+        try:
+            made = create_release(spec, by=by, finalize="finalize" in request.POST)
+        except ProductError as error:
+            refusal = error
+        else:
+            return redirect("release", made.pk)
+    rows = Release.objects.filter(tenant_id=by.tenant).order_by("-created_at", "-pk")
+    context = {
+        "form": form,
+        "refusal": refusal,
+        "rows": rows[:PAGE],
+        "may_write": by.has(RELEASE_WRITE),
+    }
+    status = refusal.status if refusal is not None else 400 if form.errors else 200
+    return render(request, "releases/releases.html", context, status=status)
+
+
+@require_safe
+def release(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    """Components, source, where it runs, and its promotions."""
+    by = acting(request)
+    by.require(RELEASE_READ)
+    return _page(request, release_id, by)
+
+
+@require_POST
+def finalize(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    return _act(request, release_id, lambda by: finalize_release(release_id, by=by), _("The release is finalized."))
+
+
+@require_POST
+def deprecate(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    return _act(
+        request,
+        release_id,
+        lambda by: deprecate_release(release_id, by=by, reason=reason),
+        _("The release is deprecated; open promotions of it are rejected when they are judged again."),
+    )
+
+
+@require_POST
+def archive(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    return _act(request, release_id, lambda by: archive_release(release_id, by=by), _("The release is archived."))
+
+
+def _act(request: HttpRequest, release_id: UUID, act: Callable[[Actor], Release], done: str) -> HttpResponse:
+    by = acting(request)
+    try:
+        act(by)
+    except ProductError as refusal:
+        return _page(request, release_id, by, status=refusal.status, refusal=refusal)
+    messages.success(request, done)
+    return redirect("release", release_id)
+
+
+def _page(request: HttpRequest, release_id: UUID, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
+    found = queries.release_of(by.tenant, release_id)
+    context = {
+        "release": found,
+        "components": queries.components_of(found.pk),
+        "deployments": queries.deployments_of(found),
+        "rows": queries.promotions_of(by.tenant).filter(release=found)[:SHOWN_PROMOTIONS],
+        "reason_form": ReasonForm(),
+        "may_write": by.has(RELEASE_WRITE),
+        "may_request": by.has(PROMOTION_REQUEST) and found.status == Release.Status.FINALIZED,
+        **extra,
+    }
+    return render(request, "releases/release.html", context, status=status)

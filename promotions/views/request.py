@@ -1,0 +1,93 @@
+"""Asking for a promotion: release, target, preview and reason, one after the other on one page."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from environments.models import Environment
+from promotions.actions.request_promotion import Preview, Wish, preview_promotion, request_promotion
+from promotions.forms import RequestForm
+from promotions.models import Release
+from promotions.queries import diff_of
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_REQUEST
+from stellapromote.errors import ProductError
+from stellapromote.web.acting import acting
+
+Context = dict[str, Any]
+OFFERED = 50
+PREVIEW_REASON = "preview"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_page(request: HttpRequest) -> HttpResponse:
+    """GET reveals the next step of what the address already says; POST asks."""
+    by = acting(request)
+    by.require(PROMOTION_REQUEST)
+    release = _chosen(Release, by, request.GET.get("release"))
+    target = _chosen(Environment, by, request.GET.get("target"))
+    form = RequestForm(request.POST if request.method == "POST" else None)
+    context: Context = {"form": form, "release": release, "target": target}
+    status = 200
+    if request.method == "POST":
+        if release is None or target is None:
+            raise Http404
+        if form.is_valid():
+            wish = Wish(release.pk, target.pk, form.cleaned_data["reason"], form.change())
+            try:
+                made = request_promotion(wish, by=by)
+            except ProductError as refusal:
+                context["refusal"], status = refusal, refusal.status
+            else:
+                messages.success(request, _("Promotion #%(number)d is requested.") % {"number": made.number})
+                return redirect("promotion", made.pk)
+        else:
+            status = 400
+    if release is None:
+        context["releases"] = _releases(by)
+    else:
+        context["targets"] = [_offer(release, each, by) for each in _environments(by)]
+    if release is not None and target is not None:
+        context |= _preview(release, target, by)
+    return render(request, "promotions/request.html", context, status=status)
+
+
+def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
+    """What the address names, or None while nothing is chosen. Http404 for what the tenant does not have."""
+    if not text:
+        return None
+    try:
+        return model.objects.get(tenant_id=by.tenant, pk=UUID(text))
+    except (ValueError, model.DoesNotExist) as error:
+        raise Http404 from error
+
+
+def _releases(by: Actor) -> list[Release]:
+    found = Release.objects.filter(tenant_id=by.tenant, status=Release.Status.FINALIZED)
+    return list(found.order_by("-created_at")[:OFFERED])
+
+
+def _environments(by: Actor) -> list[Environment]:
+    return list(Environment.objects.filter(tenant_id=by.tenant, archived_at=None).order_by("order_index"))
+
+
+def _offer(release: Release, target: Environment, by: Actor) -> Context:
+    """One target, with the reason why the release may not enter it now: the same checks as the request."""
+    try:
+        preview_promotion(Wish(release.pk, target.pk, PREVIEW_REASON), by=by)
+    except ProductError as refusal:
+        return {"environment": target, "reason": refusal.message}
+    return {"environment": target, "reason": ""}
+
+
+def _preview(release: Release, target: Environment, by: Actor) -> Context:
+    try:
+        preview: Preview = preview_promotion(Wish(release.pk, target.pk, PREVIEW_REASON), by=by)
+    except ProductError as refusal:
+        return {"not_allowed": refusal}
+    return {"preview": preview, "gates": preview.gates, "diff": diff_of(preview.promotion)}
