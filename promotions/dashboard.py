@@ -27,8 +27,8 @@ _DECIDED = [Status.APPROVED, Status.REJECTED, Status.DEPLOYED, Status.FAILED, St
 _NUMBERS = """
 SELECT date_trunc('week', p.requested_at AT TIME ZONE 'UTC')::date AS week,
        count(*) FILTER (WHERE p.completed_at IS NOT NULL AND p.started_at IS NOT NULL),
-       avg(extract(epoch FROM p.completed_at - p.requested_at)) FILTER (WHERE p.status = 'deployed'),
-       avg(extract(epoch FROM p.approved_at - p.requested_at)) FILTER (WHERE p.approved_at IS NOT NULL),
+       avg(extract(epoch FROM p.completed_at - p.requested_at)::float8) FILTER (WHERE p.status = 'deployed'),
+       avg(extract(epoch FROM p.approved_at - p.requested_at)::float8) FILTER (WHERE p.approved_at IS NOT NULL),
        count(*) FILTER (WHERE p.status IN ('rejected', 'failed', 'rolled_back')),
        count(*) FILTER (WHERE p.status IN ('rejected', 'failed', 'rolled_back', 'deployed'))
 FROM promotions_promotion p
