@@ -140,7 +140,8 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
         method=method.upper(),
         path=path,
         summary=operation.get("summary", ""),
-        description=operation.get("description", ""),
+        # Backticks are for readers of the document; the page sets no code inside sentences.
+        description=operation.get("description", "").replace("`", ""),
         parameters=[
             Row(
                 parameter["name"],

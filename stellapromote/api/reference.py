@@ -5,8 +5,8 @@ from stellapromote.api.schema import openapi
 
 _HEAD = """# API: every call and the right it needs
 
-Written by `python manage.py api_reference > docs/api.md` from what the viewsets declare. The whole contract, with bodies,
-answers and refusals, is at `/api/v1/schema` (OpenAPI 3.1) and, for people, at `/api/docs`. How it behaves:
+Written by `python manage.py api_reference > docs/api.md` from what the viewsets declare. The whole contract, with
+bodies, answers and refusals, is at `/api/v1/schema` (OpenAPI 3.1) and, for people, at `/api/docs`. How it behaves:
 [api-conventions.md](api-conventions.md).
 """
 
