@@ -1,0 +1,220 @@
+"""Policies as forms in the Django admin: a valid form has done its action, a refusal stands beside its field."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+from django import forms
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from policies import documents
+from policies.actions.create_approval_policy import create_approval_policy
+from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.save_draft import save_draft
+from policies.actions.update_approval_policy import update_approval_policy
+from policies.models import ApprovalPolicy, PromotionPolicy
+from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
+from policies.rules import NameTaken
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.parsing import parse_json
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.errors import Invalid, ProductError, RuleViolation
+
+_MONO = {"class": "vLargeTextField", "spellcheck": "false"}
+_NAME_HELP = _("Lower-case letters, digits and hyphens. It cannot be changed later.")
+_DUTIES = {
+    "exclude_release_creator": "excludeReleaseCreator",
+    "exclude_commit_authors": "excludeCommitAuthors",
+    "exclude_policy_editor": "excludePolicyEditor",
+    "exclude_deployer": "excludeDeployer",
+}
+_FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
+
+
+class PolicyForm(forms.ModelForm[Any]):
+    """`actor` is set by the admin for each request; `seen` is the revision that the person looked at.
+
+    Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it.
+    """
+
+    actor: ClassVar[Actor]
+    main_field: ClassVar[str]
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            try:
+                with transaction.atomic():
+                    self.instance = self.act(cleaned)
+            except ProductError as refusal:
+                self._tell(refusal)
+        return cleaned
+
+    def act(self, cleaned: dict[str, Any]) -> Any:
+        """Creates or changes the policy by its action."""
+        raise NotImplementedError
+
+    def place_of(self, place: str) -> tuple[str | None, str]:
+        """The form's field for a place in the document, None for all of it, and how the place is named inside it."""
+        raise NotImplementedError
+
+    def condition(self, cleaned: Mapping[str, Any]) -> IfMatch | None:
+        """That the policy is still as the person saw it."""
+        return None if cleaned.get("seen") is None else IfMatch(strong(cleaned["seen"]))
+
+    def _tell(self, refusal: ProductError) -> None:
+        if isinstance(refusal, Invalid):
+            for each in refusal.fields:
+                field, inside = self.place_of(each.field)
+                self.add_error(field if field in self.fields else None, f"{inside}{each.message}")
+        elif isinstance(refusal, NameTaken):
+            self.add_error("name", refusal.message)
+        else:
+            self.add_error(self.main_field if isinstance(refusal, RuleViolation) else None, refusal.message)
+
+
+class ApprovalPolicyForm(PolicyForm):
+    main_field = "rules"
+
+    description = forms.CharField(
+        label=_("Description"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    rules = forms.CharField(
+        label=_("Rules"),
+        max_length=20_000,
+        widget=forms.Textarea(attrs={**_MONO, "rows": 5, "placeholder": EXAMPLE}),
+        help_text=_(
+            "One rule in each line: its name, how many approvals, and by whom. For example “release: 1 by team "
+            "release” and “security: 2 by team security or mei”. All rules must be filled, each place by somebody else."
+        ),
+    )
+    comment_required = forms.BooleanField(label=_("Every approval needs a comment"), required=False)
+    exclude_release_creator = forms.BooleanField(
+        label=_("Whoever created the release does not vote"), required=False, initial=True
+    )
+    exclude_commit_authors = forms.BooleanField(
+        label=_("Whoever wrote commits of the release does not vote"), required=False
+    )
+    exclude_policy_editor = forms.BooleanField(
+        label=_("Whoever edited the policies in force does not vote"), required=False
+    )
+    exclude_deployer = forms.BooleanField(label=_("Whoever deploys the release does not vote"), required=False)
+    require_subject_digest = forms.BooleanField(
+        label=_("Votes by API must name the digest of what the voter saw"), required=False
+    )
+    blind = forms.BooleanField(label=_("Nobody sees the votes of others before their own"), required=False)
+
+    class Meta:
+        model = ApprovalPolicy
+        fields = ("name",)
+        help_texts = {"name": _NAME_HELP}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.current is not None:
+            document = orjson.loads(self.instance.current.canonical)
+            self.initial |= {
+                "description": document["description"],
+                "rules": as_lines(document["rules"]),
+                **{name: document[wire] for name, wire in _FLAGS.items()},
+                **{name: document["separationOfDuties"][wire] for name, wire in _DUTIES.items()},
+                "seen": self.instance.revision,
+            }
+
+    def clean_rules(self) -> list[dict[str, Any]]:
+        try:
+            return as_rules(self.cleaned_data["rules"])
+        except BadLine as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def act(self, cleaned: dict[str, Any]) -> ApprovalPolicy:
+        content = {
+            "description": cleaned["description"].replace("\r\n", "\n"),
+            "rules": cleaned["rules"],
+            **{wire: cleaned[name] for name, wire in _FLAGS.items()},
+            "separationOfDuties": {wire: cleaned[name] for name, wire in _DUTIES.items()},
+        }
+        if self.instance.current is None:
+            return create_approval_policy(
+                by=self.actor, clock=SYSTEM_CLOCK, content={"name": cleaned["name"], **content}
+            )
+        return update_approval_policy(
+            by=self.actor,
+            clock=SYSTEM_CLOCK,
+            policy_id=self.instance.pk,
+            changes=content,
+            used_by=(),  # needed for disabling only, which this form does not offer
+            if_match=self.condition(cleaned),
+        )
+
+    def place_of(self, place: str) -> tuple[str | None, str]:
+        if not place.startswith("rules["):
+            wire = place.rpartition(".")[2]
+            return next((name for name, each in {**_FLAGS, **_DUTIES}.items() if each == wire), wire), ""
+        index, _bracket, inside = place.removeprefix("rules[").partition("]")
+        inside = inside.removeprefix(".")
+        return "rules", f"Rule {int(index) + 1}, {inside}: " if inside else f"Rule {int(index) + 1}: "
+
+
+class PromotionPolicyForm(PolicyForm):
+    main_field = "document"
+
+    document = forms.CharField(
+        label=_("Document"),
+        max_length=200_000,
+        widget=forms.Textarea(attrs={**_MONO, "rows": 24}),
+        help_text=_(
+            "The draft, as JSON: gates, pendingTtl and approvalTtl in seconds, supersedeOlder. The gates "
+            "preconditions, freeze-window and approval are always there. Saving changes the draft only, until you "
+            "publish it."
+        ),
+    )
+
+    class Meta:
+        model = PromotionPolicy
+        fields = ("name",)
+        help_texts = {"name": _NAME_HELP}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.draft is not None:
+            shown = self.instance.draft
+        elif self.instance.current is not None:
+            shown = orjson.loads(self.instance.current.canonical)
+        else:
+            shown = documents.promotion_policy({}).content
+        self.initial |= {"document": json.dumps(shown, indent=2, ensure_ascii=False), "seen": self.instance.revision}
+
+    def clean_document(self) -> dict[str, Any]:
+        try:
+            value, problems = parse_json(self.cleaned_data["document"].encode())
+        except Invalid as refusal:
+            raise forms.ValidationError(refusal.message) from None
+        if problems:
+            raise forms.ValidationError([f"{each.field}: {each.message}" for each in problems])
+        if not isinstance(value, dict):
+            raise forms.ValidationError(_("This must be a JSON object, in braces."))
+        return value
+
+    def act(self, cleaned: dict[str, Any]) -> PromotionPolicy:
+        if self.instance._state.adding:
+            return create_promotion_policy(
+                by=self.actor, clock=SYSTEM_CLOCK, name=cleaned["name"], document=cleaned["document"]
+            )
+        # Everything is there, so that what was taken out of the text is taken out of the draft.
+        whole = {**documents.promotion_policy({}).content, **cleaned["document"]}
+        return save_draft(
+            by=self.actor,
+            clock=SYSTEM_CLOCK,
+            name=self.instance.name,
+            changes=whole,
+            if_match=self.condition(cleaned),
+        )
+
+    def place_of(self, place: str) -> tuple[str | None, str]:
+        return ("name", "") if place == "name" else ("document", f"{place}: ")

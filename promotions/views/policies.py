@@ -1,0 +1,168 @@
+"""/policies: what guards what, versions and their differences, and who could approve (ui.md, Pages).
+
+Editing happens in the Django admin; what needs to know which environments name a policy happens here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from policies import rules, sentences
+from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.differences import Difference, differences
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
+from promotions import policy_pages
+from promotions.actions.retire_approval_policy import retire_approval_policy as retire
+from promotions.actions.update_approval_policy import update_approval_policy
+from promotions.approver_check import could_approve
+from promotions.policy_forms import ApproverCheckForm
+from promotions.policy_use import names_using
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.web.acting import acting
+from stellapromote.web.htmx import go_to
+
+
+@require_safe
+def policies(request: HttpRequest) -> HttpResponse:
+    """Every environment with what guards it, and every policy with what it guards."""
+    actor = _reader(request)
+    context = {
+        "environments": policy_pages.guarded_environments(actor.tenant),
+        "approval_policies": policy_pages.approval_policies(actor.tenant),
+        "promotion_policies": policy_pages.promotion_policies(actor.tenant),
+        "weakening_edits": policy_pages.weakening_edits(actor.tenant),
+        "cannot_edit": _reason_against(actor, POLICY_WRITE),
+    }
+    return render(request, "policies/policies.html", context)
+
+
+@require_safe
+def approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+    """One approval policy in words, with its versions and the question who could approve under it."""
+    actor = _reader(request)
+    policy = get_object_or_404(ApprovalPolicy.objects.of(actor.tenant), pk=policy_id)
+    versions = list(policy.versions.select_related("created_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
+    document = policy_pages.says(policy.current)
+    used_by = names_using(policy)
+    form = ApproverCheckForm(request.GET if "requester" in request.GET else None, tenant_id=actor.tenant)
+    context = {
+        "policy": policy,
+        "document": document,
+        "rules": [(rule["name"], sentences.of_rule(rule)) for rule in document["rules"]],
+        "conditions": sentences.of_conditions(document),
+        "versions": versions,
+        "used_by": used_by,
+        "comparison": _comparison(request, versions),
+        "form": form,
+        "answer": _answer(policy, form),
+        "cannot_edit": _reason_against(actor, POLICY_WRITE),
+        "cannot_stop": _reason_against(actor, POLICY_WRITE)
+        or rules.can(lambda: rules.check_can_stop_using(policy, used_by)),
+    }
+    return render(request, "policies/approval_policy.html", context)
+
+
+@require_POST
+def retire_approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+    """Takes the policy out of use for ever."""
+    policy = retire(by=_reader(request), clock=SYSTEM_CLOCK, policy_id=policy_id)
+    messages.success(request, _("%(name)s is retired. Its versions stay readable.") % {"name": policy.name})
+    return go_to(request, reverse("policies"))
+
+
+@require_POST
+def enable_approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+    """Lets environments name the policy again."""
+    return _switch(request, policy_id, enabled=True, told=_("%(name)s is enabled."))
+
+
+@require_POST
+def disable_approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+    """Keeps environments from naming the policy."""
+    return _switch(request, policy_id, enabled=False, told=_("%(name)s is disabled."))
+
+
+@require_safe
+def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
+    """One promotion policy in words: its gates, its draft, its versions."""
+    actor = _reader(request)
+    policy = get_object_or_404(PromotionPolicy.objects.of(actor.tenant), name=name)
+    versions = list(policy.versions.select_related("published_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
+    published = policy_pages.says(policy.current) if policy.current else None
+    shown = published or policy.draft
+    context = {
+        "policy": policy,
+        "document": shown,
+        "gates": policy_pages.gates(shown),
+        "draft_differences": differences(published or {}, policy.draft) if policy.draft else [],
+        "environments": policy.environments.order_by("name"),
+        "versions": versions,
+        "comparison": _comparison(request, versions),
+        "cannot_edit": _reason_against(actor, POLICY_WRITE),
+        "cannot_publish": _reason_against(actor, POLICY_PUBLISH),
+    }
+    return render(request, "policies/promotion_policy.html", context)
+
+
+@require_POST
+def publish(request: HttpRequest, name: str) -> HttpResponse:
+    """The draft becomes the next version."""
+    policy = publish_promotion_policy(by=_reader(request), clock=SYSTEM_CLOCK, name=name)
+    assert policy.current is not None
+    told = _("Version %(version)s of %(name)s is published; new promotions are judged by it.")
+    messages.success(request, told % {"version": policy.current.version, "name": name})
+    return go_to(request, reverse("promotion_policy", args=[name]))
+
+
+def _reader(request: HttpRequest) -> Actor:
+    actor = acting(request)
+    actor.require(POLICY_READ)
+    return actor
+
+
+def _reason_against(actor: Actor, scope: str) -> str | None:
+    return rules.can(lambda: actor.require(scope))
+
+
+def _switch(request: HttpRequest, policy_id: UUID, *, enabled: bool, told: str) -> HttpResponse:
+    policy = update_approval_policy(
+        by=_reader(request), clock=SYSTEM_CLOCK, policy_id=policy_id, changes={}, enabled=enabled
+    )
+    messages.success(request, told % {"name": policy.name})
+    return go_to(request, reverse("approval_policy", args=[policy_id]))
+
+
+def _answer(policy: ApprovalPolicy, form: ApproverCheckForm) -> Any:
+    """Who could approve, once both questions are answered."""
+    if not form.is_bound or not form.is_valid():
+        return None
+    return could_approve(
+        policy=policy,
+        environment=form.cleaned_data["environment"],
+        requester_id=form.cleaned_data["requester"].pk,
+        at=SYSTEM_CLOCK.now(),
+    )
+
+
+def _comparison(
+    request: HttpRequest, versions: Sequence[ApprovalPolicyVersion | PromotionPolicyVersion]
+) -> dict[str, Any] | None:
+    """The two versions that the address names, else the newest two, and what differs; None when there is only one."""
+    by_number = {str(each.version): each for each in versions}
+    newest = [str(each.version) for each in versions[:2]]
+    if len(newest) < 2:
+        return None
+    after, before = request.GET.get("to", newest[0]), request.GET.get("from", newest[1])
+    found: list[Difference] | None = None
+    if before in by_number and after in by_number:
+        found = differences(policy_pages.says(by_number[before]), policy_pages.says(by_number[after]))
+    return {"before": before, "after": after, "differences": found}

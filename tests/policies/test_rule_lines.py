@@ -1,0 +1,55 @@
+from typing import Any
+
+import pytest
+
+from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
+
+
+def rule(name: str, minimum: int, *, teams: tuple[str, ...] = (), users: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"name": name, "teams": list(teams), "users": list(users), "minApprovals": minimum}
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        # the example that the form shows
+        (EXAMPLE, [rule("release", 1, teams=("release",)), rule("security", 2, teams=("security",), users=("mei",))]),
+        # commas and several spaces
+        ("a:2  by  mei,  nia , team x", [rule("a", 2, teams=("x",), users=("mei", "nia"))]),
+        # empty lines, and lines of other systems
+        ("\r\n\r\na: 1 by mei\r\n", [rule("a", 1, users=("mei",))]),
+        # somebody called team-lead is no team
+        ("a: 1 by team-lead", [rule("a", 1, users=("team-lead",))]),
+        # what is no name is the document's to judge
+        ("A b: 0 by MEI", [rule("A b", 0, users=("MEI",))]),
+        ("", []),
+    ],
+)
+def test_lines_are_rules(text: str, rules: list[dict[str, Any]]) -> None:
+    assert as_rules(text) == rules
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "security",
+        "security: team security",
+        "security: two by team security",
+        "security: 2 team security",
+        "security: 2 by",
+        "security: -1 by mei",
+        "security: 1.5 by mei",
+        "security: 2 by team security security",
+        "security: 2 by mei and nia",
+        f"security: {'9' * 5000} by mei",
+        ": " * 20_000,
+    ],
+)
+def test_what_is_no_rule_is_told_by_its_line(line: str) -> None:
+    with pytest.raises(BadLine, match=r"^Line 2"):
+        as_rules(f"release: 1 by team release\n{line}")
+
+
+def test_what_is_written_is_read_again() -> None:
+    rules = [rule("a", 1, teams=("x", "y"), users=("mei",)), rule("b", 3, users=("nia",))]
+    assert as_rules(as_lines(rules)) == rules
