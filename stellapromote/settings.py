@@ -91,7 +91,7 @@ INSTALLED_APPS = [
     "policies",
     "environments",
     "promotions",
-    "django.contrib.admin",
+    "stellapromote.web.admin_config.TenantAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

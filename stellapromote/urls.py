@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
@@ -28,7 +29,10 @@ urlpatterns = [
     path("", include("stellapromote.identity.urls")),
     path("", include("promotions.urls")),
     path("", include("promotions.views.policies_urls")),
+    path("", include("promotions.views.environments_urls")),
+    path("", include("environments.urls")),
     path("", include(health)),  # for load balancers and supervisors, which know no API version
+    path("admin/", admin.site.urls),
     path("api/v1/", include(api_v1)),
     path("api/docs", DocsView.as_view(), name="api-docs"),
     re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),

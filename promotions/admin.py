@@ -1,0 +1,99 @@
+"""Promotions, votes, decisions and evidence to look at: nothing here is changed by hand (ui.md, /admin)."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from promotions.models import (
+    Confirmation,
+    DecisionRecord,
+    Deployment,
+    EvidencePacket,
+    OutboxEvent,
+    Promotion,
+    Release,
+    Vote,
+)
+from stellapromote.audit.models import AuditEvent
+from stellapromote.web.admin_site import ReadOnlyAdmin
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ("name", "product", "status", "created_by_name", "created_at")
+    search_fields = ("name",)
+    ordering = ("-created_at",)
+
+
+@admin.register(Promotion)
+class PromotionAdmin(ReadOnlyAdmin):
+    list_display = ("number", "release", "target_environment", "status", "requested_by_name", "requested_at")
+    list_filter = ("status",)
+    list_select_related = ("release", "target_environment")
+    exclude = ("requirements",)
+    ordering = ("-number",)
+
+
+@admin.register(Vote)
+class VoteAdmin(ReadOnlyAdmin):
+    list_display = ("promotion", "verdict", "username", "at", "ended_as")
+    list_select_related = ("promotion",)
+    exclude = ("address",)
+    ordering = ("-at",)
+
+
+@admin.register(Confirmation)
+class ConfirmationAdmin(ReadOnlyAdmin):
+    list_display = ("promotion", "gate", "username", "at", "ended_as")
+    list_select_related = ("promotion",)
+    exclude = ("address",)
+    ordering = ("-at",)
+
+
+@admin.register(DecisionRecord)
+class DecisionRecordAdmin(ReadOnlyAdmin):
+    list_display = ("promotion", "sequence", "decision", "evaluated_at", "determinism_hash")
+    list_select_related = ("promotion",)
+    exclude = ("input", "document")
+    readonly_fields = ("record",)
+    ordering = ("-evaluated_at",)
+
+    @admin.display(description="Record")
+    def record(self, row: DecisionRecord) -> Any:
+        """The stored bytes, as text."""
+        return bytes(row.document).decode()
+
+
+@admin.register(EvidencePacket)
+class EvidencePacketAdmin(ReadOnlyAdmin):
+    list_display = ("promotion", "type", "generated_at", "content_hash")
+    list_select_related = ("promotion",)
+    exclude = ("document", "envelope")
+    readonly_fields = ("packet",)
+    ordering = ("-generated_at",)
+
+    @admin.display(description="Packet")
+    def packet(self, row: EvidencePacket) -> Any:
+        """The signed bytes, as text."""
+        return bytes(row.document).decode()
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnlyAdmin):
+    list_display = ("promotion", "attempt", "status", "reported_by_name", "reported_at")
+    list_select_related = ("promotion",)
+    ordering = ("-reported_at",)
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(ReadOnlyAdmin):
+    list_display = ("name", "promotion", "created_at")
+    list_select_related = ("promotion",)
+    ordering = ("-created_at",)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ("timestamp", "action", "actor_name", "resource", "resource_id")
+    exclude = ("salt", "event_digest")
+    ordering = ("-timestamp",)

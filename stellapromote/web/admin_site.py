@@ -1,0 +1,89 @@
+"""Django admin for members with the role admin, in their active tenant (product.md, Roles): there is no superuser."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import TENANT_ADMIN
+
+
+def administering(request: HttpRequest) -> Actor | None:
+    """The administrator of the active tenant, or None for everybody else."""
+    actor = getattr(request, "actor", None)
+    return actor if isinstance(actor, Actor) and actor.has(TENANT_ADMIN) else None
+
+
+class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What both bases share: rows of the active tenant only, nothing deleted, no bulk actions.
+
+    ``tenant_path`` leads from the model to its tenant in lookup notation.
+    """
+
+    tenant_path = "tenant"
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        actor = administering(request)
+        rows = super().get_queryset(request)
+        return rows.none() if actor is None else rows.filter(**{self.tenant_path: actor.tenant})
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return administering(request) is not None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return administering(request) is not None
+
+    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+class ReadOnlyAdmin(TenantAdmin):
+    """Looking only: workflow, decisions, evidence, audit, grants and accounts."""
+
+
+class ActionAdmin(TenantAdmin):
+    """Adding and changing by the product's own actions: ``save_model`` must call one and may raise its refusals
+    only from the form's validation, so that they stand beside the field."""
+
+    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
+        return administering(request) is not None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return administering(request) is not None
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
+        raise TypeError(f"{type(self).__name__} stores nothing by itself: it has to call an action.")
+
+
+class TenantAdminSite(admin.AdminSite):
+    """Takes models only through the two bases; whatever libraries register for themselves stays out."""
+
+    site_header = _("StellaPromote administration")
+    site_title = _("StellaPromote")
+    index_title = _("Administration")
+    site_url = "/"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return administering(request) is not None
+
+    def register(
+        self,
+        model_or_iterable: type[Model] | Iterable[type[Model]],
+        admin_class: "type[admin.ModelAdmin[Any]] | None" = None,
+        **options: Any,
+    ) -> None:
+        if admin_class is not None and issubclass(admin_class, TenantAdmin):
+            super().register(model_or_iterable, admin_class, **options)
