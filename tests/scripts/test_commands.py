@@ -1,0 +1,74 @@
+import subprocess
+from typing import Any, NoReturn
+
+import pytest
+
+from scripts import commands
+from scripts.environment import VirtualEnvironment
+
+
+class Tools:
+    """Stands for the programs of the environment: what was started, and what each answers."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.failing: set[str] = set()
+
+    def run(self, command: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
+        self.started.append(" ".join(command))
+        code = 1 if command[0] in self.failing else 0
+        return subprocess.CompletedProcess(command, code, stdout=f"{command[0]} complains", stderr="")
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
+    tools = Tools()
+    monkeypatch.setattr(commands.subprocess, "run", tools.run)
+    monkeypatch.setattr(VirtualEnvironment, "ensure", lambda self, wanted: tools.started.append(f"install {wanted}"))
+    return tools
+
+
+def test_tests_run_last_after_every_check(tools: Tools) -> None:
+    commands.main(["test"])
+    names = [line.split()[0] for line in tools.started]
+    assert names == ["install", "ruff", "ruff", "lint-imports", "djlint", "python", "mypy", "pytest"]
+
+
+def test_failed_check_fails_the_run_and_the_rest_still_runs(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
+    tools.failing = {"mypy"}
+    with pytest.raises(SystemExit, match=r"Failed: types\."):
+        commands.main(["test"])
+    assert tools.started[-1].startswith("pytest")
+    assert "mypy complains" in capsys.readouterr().out
+
+
+def test_failed_tests_fail_the_run(tools: Tools) -> None:
+    tools.failing = {"pytest"}
+    with pytest.raises(SystemExit, match=r"Failed: tests\."):
+        commands.main(["test"])
+
+
+def test_lint_runs_no_tests(tools: Tools) -> None:
+    commands.main(["lint"])
+    assert not [line for line in tools.started if line.startswith("pytest")]
+
+
+def test_arguments_of_test_go_to_pytest_alone(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    def instead_of_exec(program: str, arguments: list[str], _: dict[str, str]) -> NoReturn:
+        raise SystemExit(" ".join(arguments))
+
+    monkeypatch.setattr(commands.os, "execvpe", instead_of_exec)
+    with pytest.raises(SystemExit, match=r"^pytest tests/scripts -x$"):
+        commands.main(["test", "tests/scripts", "-x"])
+
+
+def test_checks_leave_no_state_in_the_checkout(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[str] = []
+
+    def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        states.append(options["env"]["STELLAPROMOTE_DATA"])
+        return tools.run(command)
+
+    monkeypatch.setattr(commands.subprocess, "run", run)
+    commands.main(["lint"])
+    assert all("stellapromote-checks-" in state for state in states)
