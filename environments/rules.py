@@ -94,7 +94,7 @@ def check_can_delete(environment: Environment, *, promotions: int) -> None:
     """What has any promotion history stays (domain.md §1): it can only be archived."""
     if promotions:
         raise InUse(
-            f"{environment.name} has {_promotions(promotions, 'recorded')} that must stay readable: archive it.",
+            f"{environment.name} has promotion history that must stay readable: archive it instead.",
             details={"promotions": promotions},
         )
 

@@ -116,6 +116,11 @@ def recorded_promotions(tenant_id: UUID, environment_id: UUID) -> int:
     return _naming(tenant_id, environment_id).count()
 
 
+def was_ever_promoted(tenant_id: UUID, environment_id: UUID) -> bool:
+    """Whether there are any of those: cheap where there are many."""
+    return _naming(tenant_id, environment_id).exists()
+
+
 def deployments_into(tenant_id: UUID, environment_id: UUID) -> QuerySet[Promotion]:
     """What was ever started to be deployed there, for a list ordered by ("-started_at", "-id")."""
     return Promotion.objects.filter(

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from environments.actions.clear_freeze_window import clear_freeze_window
@@ -12,6 +11,7 @@ from environments.actions.update_freeze_window import update_freeze_window
 from environments.api.bodies import ClearBody, FreezeWindowBody
 from environments.api.resources import FreezeWindowResource, ListedFreezeWindowResource
 from environments.models import Environment, FreezeWindow
+from environments.models.freeze_window import FreezeWindowQuerySet
 from environments.presenters import freeze_window_document, occurrences
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
@@ -119,7 +119,7 @@ class FreezeWindowViewSet(ApiViewSet):
             return {}
         return freeze_window_document(get_object_or_404(windows, pk=self.kwargs["pk"]))
 
-    def _windows(self) -> QuerySet[FreezeWindow]:
+    def _windows(self) -> FreezeWindowQuerySet:
         """Those of the environment in the path, or the tenant-wide ones. Http404 for an unknown environment."""
         tenant = self.request.actor.tenant
         environment_id = self._environment_id()

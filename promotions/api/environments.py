@@ -1,5 +1,6 @@
 """Environments, whose answers need facts from above: what runs there, what waits, what was promoted (api.md)."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from environments.presenters import environment_document
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.delete_environment import delete_environment
 from promotions.environment_state import deployment_document, deployments_into, environment_states
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.etag import strong
@@ -121,7 +123,7 @@ class EnvironmentViewSet(ApiViewSet):
         environments = Environment.objects.of(request.actor.tenant).in_order().with_settings()
         if not self.query.get("include_archived", False):
             environments = environments.live()
-        return ApiResponse(self._documents([*environments]))
+        return ApiResponse(_documents([*environments], request.actor, self.query.get("include_state", False)))
 
     def create(self, request: ApiRequest) -> ApiResponse:
         """Create an environment
@@ -134,7 +136,7 @@ class EnvironmentViewSet(ApiViewSet):
         """One environment, archived or not."""
         environment = self._environment()
         if self.query.get("include_state", False):
-            return ApiResponse(self._documents([environment])[0])
+            return ApiResponse(_documents([environment], request.actor, True)[0])
         return _answer(environment)
 
     def update(self, request: ApiRequest, pk: UUID) -> ApiResponse:
@@ -187,13 +189,13 @@ class EnvironmentViewSet(ApiViewSet):
         environments = Environment.objects.of(self.request.actor.tenant).with_settings()
         return get_object_or_404(environments, pk=self.kwargs["pk"])
 
-    def _documents(self, environments: "list[Environment]") -> "list[dict[str, Any]]":
-        documents = [environment_document(each) for each in environments]
-        if not self.query.get("include_state", False):
-            return documents
-        ids = [each.pk for each in environments]
-        states = environment_states(self.request.actor.tenant, ids, SYSTEM_CLOCK.now())
-        return [{**document, **states[pk]} for document, pk in zip(documents, ids, strict=True)]
+
+def _documents(environments: Sequence[Environment], by: Actor, include_state: bool) -> list[dict[str, Any]]:
+    documents = [environment_document(each) for each in environments]
+    if not include_state:
+        return documents
+    states = environment_states(by.tenant, [each.pk for each in environments], SYSTEM_CLOCK.now())
+    return [{**document, **states[each.pk]} for document, each in zip(documents, environments, strict=True)]
 
 
 def _answer(environment: Environment, status: int = 200) -> ApiResponse:

@@ -1,0 +1,321 @@
+"""What people type on environment pages. Forms read; the actions judge, and their refusals come back to the fields."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from environments.actions.create_environment import PRODUCTION_NAMES
+from environments.models import Environment, FreezeWindow
+from environments.ordering import order
+from environments.settings_schema import DAY, DEFAULT_CONFIG, MAX_ORDER_INDEX, MAX_REQUIRED_APPROVALS
+from policies.models import ApprovalPolicy, PromotionPolicy
+from policies.windows import BadTime, instant_of
+from stellapromote.api.exceptions import invalid
+from stellapromote.clock import rfc3339
+from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
+
+T = TypeVar("T")
+
+
+class ActionForm(forms.Form):
+    """A form whose input goes to one action."""
+
+    #: Places in wire names that are called otherwise here.
+    called: ClassVar[dict[str, str]] = {}
+
+    def submit(self, act: Callable[[], T]) -> T | None:
+        """What the action returns; None when the form or the action found something to correct: the form says it."""
+        if not self.is_valid():
+            return None
+        try:
+            return act()
+        except Invalid as refusal:
+            for each in refusal.fields:
+                self.add_error(self._field_at(each.field), each.message)
+        except (Conflict, RuleViolation) as refusal:
+            self.add_error(None, refusal.message)
+        return None
+
+    def read(self) -> dict[str, Any]:
+        """What was posted by a button of ours. Invalid when it was not: then there is no field to say it at."""
+        if not self.is_valid():
+            raise invalid(
+                [FieldError(name, " ".join(map(str, errors)), "invalid") for name, errors in self.errors.items()]
+            )
+        return dict(self.cleaned_data)
+
+    def _field_at(self, place: str) -> str | None:
+        """The field of `approvalPolicies[0]` or `config.variables.REGION`; None when the form has none for it."""
+        head, *rest = re.split(r"[.\[]", place)
+        wire = rest[0] if head == "config" and rest else head
+        name = self.called.get(wire, re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", wire))
+        return name if name in self.fields else None
+
+
+class EnvironmentForm(ActionForm):
+    """What an environment is and what guards it; everything but its name."""
+
+    display_name = forms.CharField(label=_("Display name"), max_length=200)
+    order_index = forms.IntegerField(
+        label=_("Place in the order"),
+        min_value=0,
+        max_value=MAX_ORDER_INDEX,
+        help_text=_("Releases pass environments from the lowest number to the highest."),
+    )
+    is_production = forms.ChoiceField(label=_("Production"), required=False)
+    required_approvals = forms.IntegerField(
+        label=_("Required approvals"),
+        min_value=0,
+        max_value=MAX_REQUIRED_APPROVALS,
+        initial=0,
+        help_text=_(
+            "By anyone eligible, besides what approval policies ask for. With 0 and no policy nobody approves."
+        ),
+    )
+    require_separation_of_duties = forms.BooleanField(
+        label=_("Whoever created the release does not approve it"), required=False
+    )
+    promotion_policy = forms.ChoiceField(label=_("Promotion policy"), help_text=_("Which gates guard it."))
+    approval_policies = forms.MultipleChoiceField(
+        label=_("Approval policies"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    auto_promote_from = forms.ChoiceField(
+        label=_("Promote automatically from"),
+        required=False,
+        help_text=_("The environment directly before. Gates and approvals stay as they are."),
+    )
+    auto_promote_hold = forms.BooleanField(label=_("Hold automatic promotion for now"), required=False)
+    exclusive = forms.ChoiceField(
+        label=_("Deployments at the same time"),
+        choices=[("product", _("One for each product")), ("environment", _("One in the whole environment"))],
+    )
+    require_manifest_report = forms.BooleanField(
+        label=_("A deployment report must name the manifest digest"), required=False
+    )
+    deployment_timeout = forms.IntegerField(
+        label=_("Deployment is overdue after, in seconds"),
+        min_value=1,
+        max_value=7 * DAY,
+        initial=DEFAULT_CONFIG["deploymentTimeout"],
+    )
+    health_check_interval = forms.IntegerField(
+        label=_("Health check interval, in seconds"),
+        min_value=1,
+        max_value=DAY,
+        initial=DEFAULT_CONFIG["healthCheckInterval"],
+    )
+    variables = forms.CharField(
+        label=_("Variables"),
+        required=False,
+        max_length=250_000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
+        help_text=_("NAME=value, one in each line. Never secrets."),
+    )
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None,
+        *,
+        tenant_id: UUID,
+        environment: Environment | None = None,
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
+        named = [] if environment is None else [each.name for each in environment.approval_policies.all()]
+        policies = ApprovalPolicy.objects.filter(tenant_id=tenant_id, retired_at=None).order_by("name")
+        published = PromotionPolicy.objects.filter(tenant_id=tenant_id, current__isnull=False).order_by("name")
+        others = [each for each in order(tenant_id) if environment is None or each.pk != environment.pk]
+        self._choose("promotion_policy", [(each.name, each.name) for each in published])
+        self._choose(
+            "approval_policies", [(each.name, each.name) for each in policies if each.enabled or each.name in named]
+        )
+        self._choose("auto_promote_from", [("", _("Never")), *((each.name, each.display_name) for each in others)])
+        self._choose("is_production", [("yes", _("Yes")), ("no", _("No"))])
+
+    def _choose(self, name: str, choices: list[tuple[Any, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def clean_variables(self) -> dict[str, str]:
+        found = {}
+        for number, line in enumerate(self.cleaned_data["variables"].splitlines(), start=1):
+            if not line.strip():
+                continue
+            name, separator, value = line.partition("=")
+            if not separator:
+                raise forms.ValidationError(_("Line %(number)s has no = sign."), params={"number": number})
+            found[name.strip()] = value.strip()
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """What the actions take."""
+        data = dict(self.cleaned_data)
+        data["config"] = {
+            "deploymentTimeout": data.pop("deployment_timeout"),
+            "healthCheckInterval": data.pop("health_check_interval"),
+            "variables": data.pop("variables"),
+        }
+        data["is_production"] = {"yes": True, "no": False}.get(data["is_production"])
+        data["auto_promote_from"] = data["auto_promote_from"] or None
+        return data
+
+
+class NewEnvironmentForm(EnvironmentForm):
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=63,
+        help_text=_("1 to 63 lower-case letters, digits and hyphens. It never changes."),
+    )
+    field_order = ("name", "display_name", "order_index")
+
+    def __init__(self, data: Mapping[str, Any] | None, *, tenant_id: UUID) -> None:
+        super().__init__(data, tenant_id=tenant_id)
+        by_name = _("Yes if the name is %(names)s") % {"names": " or ".join(sorted(PRODUCTION_NAMES))}
+        self._choose("is_production", [("", by_name), ("yes", _("Yes")), ("no", _("No"))])
+        last = order(tenant_id)[-1:]
+        self.initial.setdefault("order_index", (last[0].order_index or 0) + 1 if last else 1)
+        self.initial.setdefault("promotion_policy", "default")
+
+
+class EditEnvironmentForm(EnvironmentForm):
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, environment: Environment) -> None:
+        initial = {
+            "version": environment.version,
+            "display_name": environment.display_name,
+            "order_index": environment.order_index,
+            "is_production": "yes" if environment.is_production else "no",
+            "required_approvals": environment.required_approvals,
+            "require_separation_of_duties": environment.require_separation_of_duties,
+            "promotion_policy": environment.promotion_policy.name,
+            "approval_policies": [each.name for each in environment.approval_policies.all()],
+            "auto_promote_from": environment.auto_promote_from.name if environment.auto_promote_from else "",
+            "auto_promote_hold": environment.auto_promote_hold,
+            "exclusive": environment.exclusive,
+            "require_manifest_report": environment.require_manifest_report,
+            "deployment_timeout": environment.config["deploymentTimeout"],
+            "health_check_interval": environment.config["healthCheckInterval"],
+            "variables": "\n".join(f"{name}={value}" for name, value in environment.config["variables"].items()),
+        }
+        super().__init__(data, tenant_id=environment.tenant_id, environment=environment, initial=initial)
+
+    def changes(self) -> dict[str, Any]:
+        changes = self.values()
+        del changes["version"]
+        return changes
+
+
+class MoveForm(ActionForm):
+    order_index = forms.IntegerField(min_value=0, max_value=MAX_ORDER_INDEX, label=_("Place in the order"))
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+
+class UnarchiveForm(ActionForm):
+    order_index = forms.IntegerField(min_value=0, max_value=MAX_ORDER_INDEX, label=_("Place in the order"))
+
+
+class _WallClock(forms.CharField):
+    """A time by the clock on the wall; the browser offers its calendar."""
+
+    widget = forms.TextInput(attrs={"type": "datetime-local"})
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=40, **options)
+
+
+_EXCEPTIONS_HELP = _("Usernames of members, separated by commas. Kept and shown; without effect in this version.")
+_ZONE_HELP = _("A name such as Europe/Berlin or UTC; start and end are times on the clock there.")
+
+
+class FreezeForm(ActionForm):
+    """A new freeze: from a time or from now on, until a time or for some hours."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=500, help_text=_("Everybody who is held back reads it."))
+    start = _WallClock(label=_("Start"), required=False, help_text=_("Empty: from now on."))
+    lasting = forms.TypedChoiceField(
+        label=_("Lasts"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", _("Until the end below")), *((hours, _("%d hours") % hours) for hours in (1, 2, 4, 8, 24, 72))],
+    )
+    end = _WallClock(label=_("End"), required=False)
+    timezone = forms.CharField(label=_("Time zone"), max_length=64, initial="UTC", help_text=_ZONE_HELP)
+    name = forms.CharField(label=_("Name"), max_length=200, required=False, help_text=_("Empty: the reason."))
+    exceptions = forms.CharField(
+        label=_("May later ask for an exception"), max_length=4000, required=False, help_text=_EXCEPTIONS_HELP
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not data.get("end") and not data.get("lasting"):
+            self.add_error("end", _("Say when it ends, or how long it lasts."))
+        elif data.get("end") and data.get("lasting"):
+            self.add_error("end", _("Say when it ends, or how long it lasts, not both."))
+        return data
+
+    def values(self, now: datetime) -> dict[str, Any]:
+        """What the action takes. Invalid input stays as it is, for the action to refuse."""
+        data = dict(self.cleaned_data)
+        lasting = data.pop("lasting")
+        start = data["start"] or rfc3339(now)
+        if lasting:
+            try:
+                data["end"] = rfc3339(instant_of(start, data["timezone"], "start") + timedelta(hours=lasting))
+            except (BadTime, OverflowError, ValueError):
+                data["end"] = rfc3339(now + timedelta(hours=lasting))
+        return {**data, "start": start, "name": data["name"] or None, "exceptions": usernames(data["exceptions"])}
+
+
+class EditFreezeForm(ActionForm):
+    """A freeze that is not over. What was not touched is not sent: a time on the wall may stand for two instants."""
+
+    name = forms.CharField(label=_("Name"), max_length=200)
+    reason = forms.CharField(label=_("Reason"), max_length=500)
+    start = _WallClock(label=_("Start"))
+    end = _WallClock(label=_("End"))
+    timezone = forms.CharField(label=_("Time zone"), max_length=64, help_text=_ZONE_HELP)
+    exceptions = forms.CharField(
+        label=_("May later ask for an exception"), max_length=4000, required=False, help_text=_EXCEPTIONS_HELP
+    )
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, window: FreezeWindow) -> None:
+        where = ZoneInfo(window.timezone)
+        initial = {
+            "name": window.name,
+            "reason": window.reason,
+            "start": window.starts_at.astimezone(where).strftime("%Y-%m-%dT%H:%M"),
+            "end": window.ends_at.astimezone(where).strftime("%Y-%m-%dT%H:%M"),
+            "timezone": window.timezone,
+            "exceptions": ", ".join(window.exceptions),
+            "version": window.version,
+        }
+        super().__init__(data, initial=initial)
+
+    def changes(self) -> dict[str, Any]:
+        changes = {name: self.cleaned_data[name] for name in self.changed_data if name != "version"}
+        if "exceptions" in changes:
+            changes["exceptions"] = usernames(changes["exceptions"])
+        return changes
+
+
+class LiftForm(ActionForm):
+    reason = forms.CharField(
+        label=_("Why it ends before its time"),
+        max_length=500,
+        help_text=_("Lifting a freeze is listed with every promotion that is decided within a day of it."),
+    )
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+
+def usernames(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
