@@ -1,4 +1,9 @@
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+
+from stellapromote.ids import new_id
 
 
 class SignInThrottle(models.Model):
@@ -14,3 +19,26 @@ class SignInThrottle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attempts} attempts until {self.last_at:%Y-%m-%d %H:%M:%S}"
+
+
+class PersonSession(AbstractBaseSession):
+    """A browser session, with what its person needs to recognize it (stellapromote.identity.sessions writes it).
+
+    `public_id` names it in addresses: whoever knows `session_key` is signed in.
+    """
+
+    public_id = models.UUIDField(unique=True, default=new_id, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="sessions")
+    signed_in_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+    device = models.CharField(max_length=200, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+
+    @classmethod
+    def get_session_store_class(cls) -> "type[SessionBase]":
+        from stellapromote.identity.sessions import SessionStore  # the engine needs this model
+
+        return SessionStore

@@ -11,6 +11,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import LoginForm
 from allauth.account.views import LoginView
+from allauth.core import context
 from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -26,6 +27,8 @@ from django.utils.translation import gettext_lazy
 from stellapromote.accounts.models import User
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.identity import sign_in_records, throttle
+from stellapromote.identity.actions.set_password import set_password
+from stellapromote.identity.sessions import note_sign_in
 from stellapromote.web.times import duration_words
 
 DEVICE_COOKIE = "known_device"
@@ -62,7 +65,7 @@ class SignInAdapter(DefaultAccountAdapter):
 
     def is_safe_url(self, url: str | None) -> bool:
         """`next` stays on this site: a path, not another allowed host."""
-        return bool(url) and str(url).startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+        return bool(url) and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return getattr(request, "client_address", None) or "0.0.0.0"  # noqa: S104  a key for allauth's limits
@@ -91,6 +94,7 @@ class SignInAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **kwargs)
         remember_device(response, user.username)
+        note_sign_in(request)
         sign_in_records.succeeded(request, user, at=SYSTEM_CLOCK.now())
         return response
 
@@ -101,8 +105,15 @@ class SignInAdapter(DefaultAccountAdapter):
             sign_in_records.ended(request, user, at=SYSTEM_CLOCK.now())
 
     def set_password(self, user: Any, password: str) -> None:
-        super().set_password(user, password)
-        sign_in_records.password_changed(user, at=SYSTEM_CLOCK.now())
+        """Every other session of the person ends with the old password."""
+        request = context.request
+        set_password(
+            by=sign_in_records.person_without_tenant(request, user),
+            clock=SYSTEM_CLOCK,
+            user=user,
+            password=password,
+            keep_session=None if request is None else request.session.session_key,
+        )
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return "/settings"

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from allauth.core import context
 from django.http import HttpRequest
 
 from stellapromote.accounts.actor import Actor
@@ -11,16 +10,14 @@ from stellapromote.audit.recording import record
 
 
 def succeeded(request: HttpRequest, user: User, *, at: datetime) -> None:
-    record(by=_person(request, user), at=at, action="user.signed_in", resource="user", resource_id=user.pk)
+    record(
+        by=person_without_tenant(request, user), at=at, action="user.signed_in", resource="user", resource_id=user.pk
+    )
 
 
 def ended(request: HttpRequest, user: User, *, at: datetime) -> None:
-    record(by=_person(request, user), at=at, action="user.signed_out", resource="user", resource_id=user.pk)
-
-
-def password_changed(user: User, *, at: datetime) -> None:
     record(
-        by=_person(context.request, user), at=at, action="user.password_changed", resource="user", resource_id=user.pk
+        by=person_without_tenant(request, user), at=at, action="user.signed_out", resource="user", resource_id=user.pk
     )
 
 
@@ -47,7 +44,8 @@ def failed(request: HttpRequest, username: str, *, at: datetime) -> None:
     )
 
 
-def _person(request: HttpRequest | None, user: User) -> Actor:
+def person_without_tenant(request: HttpRequest | None, user: User) -> Actor:
+    """The person as the actor of what concerns their account, whatever tenants they are in."""
     return Actor(
         kind="person",
         user_id=user.pk,

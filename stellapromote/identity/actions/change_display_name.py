@@ -1,0 +1,27 @@
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import User
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.transactions import transactional
+
+
+@transactional
+def change_display_name(*, by: Actor, clock: Clock, display_name: str) -> User:
+    """The actor's own name from now on; votes and records keep the one of their time. Raises Invalid (400)."""
+    display_name = rules.checked_line("display_name", display_name, longest=rules.LONGEST_NAME)
+    user = User.objects.select_for_update(no_key=True).get(pk=by.account)
+    if user.display_name == display_name:
+        return user
+    before, user.display_name = user.display_name, display_name
+    user.save(update_fields=["display_name"])
+    record(
+        by=by,
+        at=clock.now(),
+        action="user.renamed",
+        resource="user",
+        resource_id=user.pk,
+        before={"displayName": before},
+        after={"displayName": display_name},
+    )
+    return user

@@ -1,0 +1,48 @@
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import User
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.errors import Conflict, Refused
+from stellapromote.identity.actions.end_sessions import end_other_sessions
+from stellapromote.transactions import transactional
+
+
+class NotYourPassword(Refused):
+    """A password belongs to its person; no administrator sets it (domain.md §5)."""
+
+
+class PasswordIsSet(Conflict):
+    """A one-time link sets the first password and no other."""
+
+    code = "RES_STATE_CONFLICT"
+
+
+@transactional
+def set_password(
+    *,
+    by: Actor,
+    clock: Clock,
+    user: User,
+    password: str,
+    only_first: bool = False,
+    keep_session: str | None = None,
+) -> None:
+    """Give the person a new password, which the form has already judged, and end their sessions but `keep_session`.
+
+    Raises NotYourPassword (403) for anybody but the person, PasswordIsSet (409) with `only_first` where there is one.
+    """
+    if by.user_id != user.pk:
+        raise NotYourPassword("Only the person can set their password.")
+    is_first = not User.objects.select_for_update(no_key=True).get(pk=user.pk).has_usable_password()
+    if only_first and not is_first:
+        raise PasswordIsSet("This account has a password already.")
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(
+        by=by,
+        at=clock.now(),
+        action="user.password_set" if is_first else "user.password_changed",
+        resource="user",
+        resource_id=user.pk,
+    )
+    end_other_sessions(by=by, clock=clock, keep=keep_session)

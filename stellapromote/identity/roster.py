@@ -1,0 +1,80 @@
+"""Who is in a tenant and what they hold, for pages: a constant number of queries."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ServiceAccount, ServiceOwner, TeamGrant, User
+from stellapromote.accounts.scopes import ROLE_SENTENCES
+
+
+@dataclass(slots=True)
+class Member:
+    membership: Membership
+    roles: list[RoleGrant] = field(default_factory=list)
+    teams: list[TeamGrant] = field(default_factory=list)
+
+    @property
+    def user(self) -> User:
+        return self.membership.user
+
+    @property
+    def role_names(self) -> list[str]:
+        return [grant.role for grant in self.roles]
+
+    @property
+    def team_slugs(self) -> list[str]:
+        return [grant.team.slug for grant in self.teams]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleHolders:
+    """One role in a sentence, and the people who hold it now."""
+
+    role: str
+    sentence: str
+    people: list[User]
+
+
+def members_of(tenant_id: UUID, user_id: UUID | None = None) -> list[Member]:
+    """The live members by username with their live roles and teams, or one of them. Three queries."""
+    live: dict[str, object] = {"tenant_id": tenant_id, "ended_at": None}
+    if user_id is not None:
+        live["user_id"] = user_id
+    memberships = Membership.objects.filter(**live).select_related("user", "granted_by").order_by("user__username")
+    members = {membership.user_id: Member(membership) for membership in memberships}
+    for role in RoleGrant.objects.filter(**live).select_related("granted_by").order_by("role"):
+        if role.user_id in members:
+            members[role.user_id].roles.append(role)
+    for team in TeamGrant.objects.filter(**live).select_related("team", "granted_by").order_by("team__slug"):
+        if team.user_id in members:
+            members[team.user_id].teams.append(team)
+    return list(members.values())
+
+
+def role_holders(members: list[Member]) -> list[RoleHolders]:
+    holders: dict[str, list[User]] = defaultdict(list)
+    for member in members:
+        for role in member.role_names:
+            holders[role].append(member.user)
+    return [RoleHolders(role, sentence, holders[role]) for role, sentence in ROLE_SENTENCES.items()]
+
+
+def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:
+    """All tokens that act for the account in the tenant, newest first; never their secrets."""
+    tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id).defer("secret_digest")
+    return tokens.select_related("issuer", "revoked_by").order_by("-created_at", "-id")
+
+
+def services_of(tenant_id: UUID, owner_id: UUID | None = None) -> list[tuple[ServiceAccount, list[User]]]:
+    """The services by name with their owners; only those this person owns when `owner_id` is given. Two queries."""
+    services = ServiceAccount.objects.filter(tenant_id=tenant_id).select_related("user").order_by("name")
+    if owner_id is not None:
+        services = services.filter(owners__owner_id=owner_id, owners__ended_at=None)
+    owners: dict[UUID, list[User]] = defaultdict(list)
+    grants = ServiceOwner.objects.filter(service__tenant_id=tenant_id, ended_at=None).select_related("owner")
+    for grant in grants.order_by("owner__username"):
+        owners[grant.service_id].append(grant.owner)
+    return [(service, owners[service.id]) for service in services]

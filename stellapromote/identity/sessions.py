@@ -1,0 +1,70 @@
+"""Browser sessions in a table of our own, so that people see theirs and end them (settings.SESSION_ENGINE).
+
+The row is made from the session's own data at every save; a change of the session's key (at sign-in and at a change of
+password) therefore keeps what is known about it.
+"""
+
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
+from django.http import HttpRequest
+
+from stellapromote.clock import SYSTEM_CLOCK, parse_rfc3339, rfc3339
+from stellapromote.identity.models import PersonSession
+from stellapromote.ids import new_id
+
+SIGN_IN = "sign_in"
+SEEN_GRANULARITY = timedelta(minutes=1)
+_LONGEST_DEVICE = 200
+
+
+class SessionStore(DatabaseSessionStore):
+    """Django's database sessions with a person beside each. The last use is written at most once a minute."""
+
+    @classmethod
+    def get_model_class(cls) -> type[PersonSession]:
+        return PersonSession
+
+    def create_model_instance(self, data: dict[str, Any]) -> PersonSession:
+        row = cast("PersonSession", super().create_model_instance(data))
+        details = data.get(SIGN_IN) or {}
+        row.user_id = UUID(data[SESSION_KEY]) if data.get(SESSION_KEY) else None
+        row.public_id = UUID(details["id"]) if details else new_id()
+        row.signed_in_at = parse_rfc3339(details["at"]) if details else None
+        row.address = details.get("address")
+        row.device = details.get("device", "")
+        row.last_seen_at = SYSTEM_CLOCK.now()
+        return row
+
+    def cycle_key(self) -> None:
+        """The new row stands beside the old one for a moment, so it needs a name of its own: Django takes any clash of
+        unique values for a clash of keys and tries for ever."""
+        if self.get(SIGN_IN):
+            self[SIGN_IN] = {**self[SIGN_IN], "id": str(new_id())}
+        super().cycle_key()
+
+    def _get_session_from_db(self) -> PersonSession | None:
+        row: PersonSession | None = super()._get_session_from_db()  # type: ignore[misc]  # not in the stubs
+        now = SYSTEM_CLOCK.now()
+        if row is not None and now - row.last_seen_at >= SEEN_GRANULARITY:
+            PersonSession.objects.filter(pk=row.pk).update(last_seen_at=now)
+        return row
+
+
+def note_sign_in(request: HttpRequest) -> None:
+    """Keep in the session when, from where and with what browser its person signed in."""
+    request.session[SIGN_IN] = {
+        "id": str(new_id()),
+        "at": rfc3339(SYSTEM_CLOCK.now()),
+        "address": getattr(request, "client_address", None),
+        "device": request.headers.get("User-Agent", "").replace("\0", "")[:_LONGEST_DEVICE],
+    }
+
+
+def sessions_of(user_id: UUID) -> list[PersonSession]:
+    """The person's sessions that are still good, the one used last first."""
+    rows = PersonSession.objects.filter(user_id=user_id, expire_date__gt=SYSTEM_CLOCK.now())
+    return list(rows.defer("session_data").order_by("-last_seen_at", "public_id"))

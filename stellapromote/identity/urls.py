@@ -1,0 +1,26 @@
+"""The /settings pages, and the page that a new person's one-time link leads to."""
+
+from django.urls import path
+
+from stellapromote.identity.views import members, profile, services, teams, tokens
+from stellapromote.identity.views.first_password import first_password
+
+urlpatterns = [
+    path("welcome/<str:person>/<str:token>", first_password, name="first_password"),
+    path("settings", profile.profile, name="settings"),
+    path("settings/name", profile.rename, name="settings_name"),
+    path("settings/sessions/end-others", profile.end_other_sessions, name="settings_end_other_sessions"),
+    path("settings/sessions/<uuid:session_id>/end", profile.end_session, name="settings_end_session"),
+    path("settings/tokens", tokens.tokens, name="settings_tokens"),
+    path("settings/tokens/<uuid:token_id>/revoke", tokens.revoke_token, name="settings_revoke_token"),
+    path("settings/services", services.services, name="settings_services"),
+    path("settings/services/<uuid:service_id>", services.service, name="settings_service"),
+    path("settings/members", members.members, name="settings_members"),
+    path("settings/members/<uuid:user_id>", members.member, name="settings_member"),
+    path("settings/members/<uuid:user_id>/roles", members.grant_role, name="settings_grant_role"),
+    path("settings/members/<uuid:user_id>/roles/<slug:role>/end", members.end_role, name="settings_end_role"),
+    path("settings/members/<uuid:user_id>/teams", members.grant_team, name="settings_grant_team"),
+    path("settings/members/<uuid:user_id>/teams/<slug:team>/end", members.end_team, name="settings_end_team"),
+    path("settings/members/<uuid:user_id>/end", members.end_membership, name="settings_end_membership"),
+    path("settings/teams", teams.teams, name="settings_teams"),
+]

@@ -1,0 +1,156 @@
+from typing import Any
+
+import pytest
+
+from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, TeamGrant
+from tests.factories import make_person, make_tenant, make_token
+from tests.stellapromote.identity.views.people import People, browser, make_people
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def people() -> People:
+    return make_people()
+
+
+def roles_of(username: str) -> list[str]:
+    grants = RoleGrant.objects.filter(user__username=username, ended_at=None).order_by("role")
+    return list(grants.values_list("role", flat=True))
+
+
+def teams_of(username: str) -> list[str]:
+    grants = TeamGrant.objects.filter(user__username=username, ended_at=None).order_by("team__slug")
+    return list(grants.values_list("team__slug", flat=True))
+
+
+def test_the_list_shows_everybody_and_who_holds_which_role() -> None:
+    page = browser("greta").get("/settings/members").text
+    for username in ("greta", "nia", "tomas"):
+        assert username in page
+    assert "Reads the audit log, exports, verifies and replays." in page
+    assert "Nobody." in page
+
+
+def test_the_list_is_a_constant_number_of_queries(people: People, django_assert_max_num_queries: Any) -> None:
+    client = browser("greta")
+    for _ in range(5):
+        make_person(people.tenant, roles=["viewer", "operator"], teams=["release", "security"])
+    with django_assert_max_num_queries(7):
+        client.get("/settings/members")
+
+
+@pytest.mark.parametrize("page", ["/settings/members", "/settings/teams"])
+def test_others_than_administrators_see_no_members_pages(page: str) -> None:
+    client = browser("nia")
+    assert client.get(page).status_code == 403
+    assert page not in client.get("/settings").text
+
+
+def test_an_account_that_exists_can_be_added() -> None:
+    make_person(make_tenant("osprey"), "mei")
+    response = browser("greta").post("/settings/members", {"username": "mei", "reason": "joins security"})
+    membership = Membership.objects.get(user__username="mei", tenant__slug="kestrel-pay")
+    assert response.headers["Location"] == f"/settings/members/{membership.user_id}"
+    assert membership.reason == "joins security"
+
+
+@pytest.mark.parametrize("username", ["nobody", "Not A Name", "x\0", ""])
+def test_an_account_that_does_not_exist_cannot_be_added(username: str) -> None:
+    response = browser("greta").post("/settings/members", {"username": username, "reason": "?"})
+    assert response.status_code == 400
+    assert "field-error" in response.text
+
+
+def test_a_role_is_granted_with_a_reason(people: People) -> None:
+    browser("greta").post(f"/settings/members/{people.tomas.pk}/roles", {"role": "auditor", "reason": "audit week"})
+    assert roles_of("tomas") == ["auditor", "operator"]
+    grant = RoleGrant.objects.get(user=people.tomas, role="auditor")
+    assert (grant.granted_by, grant.reason) == (people.greta, "audit week")
+
+
+def test_a_role_is_ended_with_a_reason(people: People) -> None:
+    browser("greta").post(f"/settings/members/{people.nia.pk}/roles/approver/end", {"reason": "leaves the team"})
+    assert roles_of("nia") == []
+
+
+def test_a_team_is_granted_and_ended(people: People) -> None:
+    client = browser("greta")
+    client.post(f"/settings/members/{people.tomas.pk}/teams", {"team": "release", "reason": "on call"})
+    assert teams_of("tomas") == ["release"]
+    client.post(f"/settings/members/{people.tomas.pk}/teams/release/end", {"reason": "off call"})
+    assert teams_of("tomas") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("roles", {"role": "auditor", "reason": ""}),
+        ("roles", {"role": "king", "reason": "?"}),
+        ("roles", {"role": "auditor", "reason": "x" * 501}),
+        ("roles/approver/end", {"reason": ""}),
+        ("teams", {"team": "nonsense", "reason": "?"}),
+        ("teams/release/end", {"reason": "a\u202eb"}),
+        ("end", {"reason": ""}),
+    ],
+)
+def test_what_is_incomplete_changes_nothing_and_is_said(people: People, path: str, answer: dict[str, str]) -> None:
+    response = browser("greta").post(f"/settings/members/{people.nia.pk}/{path}", answer)
+    assert response.status_code == 400
+    assert "error-summary" in response.text
+    assert (roles_of("nia"), teams_of("nia")) == (["approver"], ["release"])
+
+
+def test_a_membership_is_ended_with_all_in_it(people: People) -> None:
+    make_token(people.tenant, people.nia)
+    client = browser("nia")
+    browser("greta").post(f"/settings/members/{people.nia.pk}/end", {"reason": "left the company"})
+    assert not people.nia.memberships.filter(ended_at=None).exists()
+    assert (roles_of("nia"), teams_of("nia")) == ([], [])
+    assert ApiToken.objects.get().revoked_by == people.greta
+    assert client.get("/settings/tokens").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["roles", "roles/admin/end", "teams", "end"])
+def test_nobody_changes_their_own_rights(people: People, path: str) -> None:
+    answer = {"role": "approver", "team": "release", "reason": "because I can"}
+    response = browser("greta").post(f"/settings/members/{people.greta.pk}/{path}", answer)
+    assert response.status_code == 403
+    assert (roles_of("greta"), teams_of("greta")) == (["admin"], [])
+
+
+def test_ones_own_page_says_so_and_has_no_forms(people: People) -> None:
+    page = browser("greta").get(f"/settings/members/{people.greta.pk}").text
+    assert "Nobody changes their own roles" in page
+    assert f"/settings/members/{people.greta.pk}/roles" not in page
+
+
+@pytest.mark.parametrize("username", ["nia", "tomas"])
+@pytest.mark.parametrize("path", ["roles", "roles/operator/end", "teams", "teams/release/end", "end"])
+def test_others_than_administrators_change_nobody(people: People, username: str, path: str) -> None:
+    other = people.tomas if username == "nia" else people.nia
+    answer = {"role": "viewer", "team": "release", "reason": "?"}
+    assert browser(username).post(f"/settings/members/{other.pk}/{path}", answer).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["", "/roles", "/roles/approver/end", "/teams", "/end"])
+def test_people_of_another_tenant_do_not_exist(path: str) -> None:
+    stranger = make_person(make_tenant("osprey"), "mei", roles=["approver"], teams=["release"])
+    client = browser("greta")
+    answer = {"role": "viewer", "team": "release", "reason": "?"}
+    address = f"/settings/members/{stranger.pk}{path}"
+    response = client.post(address, answer) if path else client.get(address)
+    assert response.status_code == 404
+    assert roles_of("mei") == ["approver"]
+
+
+def test_an_administrator_sees_and_revokes_the_tokens_of_a_member_but_not_their_text(people: People) -> None:
+    text = make_token(people.tenant, people.nia)
+    client = browser("greta")
+    page = client.get(f"/settings/members/{people.nia.pk}").text
+    token = ApiToken.objects.get()
+    assert token.public_id in page
+    assert text not in page
+    client.post(f"/settings/tokens/{token.pk}/revoke")
+    token.refresh_from_db()
+    assert token.revoked_by == people.greta

@@ -1,0 +1,76 @@
+import re
+
+import pytest
+
+from stellapromote.accounts.models import ServiceAccount
+from tests.factories import actor_of_token, make_person, make_service, make_tenant
+from tests.stellapromote.identity.views.people import People, browser, make_people
+
+pytestmark = pytest.mark.django_db
+
+ANSWER = {"name": "ci-runner", "owners": "tomas, nia", "scopes": ["promotion:read", "promotion:deploy"]}
+
+
+@pytest.fixture(autouse=True)
+def people() -> People:
+    return make_people()
+
+
+def test_an_administrator_adds_a_service_with_its_owners() -> None:
+    browser("greta").post("/settings/services", ANSWER)
+    service = ServiceAccount.objects.get()
+    owners = service.owners.order_by("owner__username").values_list("owner__username", flat=True)
+    assert (service.name, list(owners), service.scopes) == (
+        "ci-runner",
+        ["nia", "tomas"],
+        ["promotion:deploy", "promotion:read"],
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scopes": ["promotion:approve"]},
+        {"scopes": ["promotion:override"]},
+        {"scopes": []},
+        {"owners": "nobody"},
+        {"owners": ""},
+        {"owners": " , "},
+        {"owners": "tomas\0"},
+        {"name": "Not A Slug"},
+        {"name": "taken"},
+    ],
+)
+def test_a_service_that_cannot_be_is_said(people: People, change: dict[str, object]) -> None:
+    make_service(people.tenant, people.tomas, "taken")
+    response = browser("greta").post("/settings/services", {**ANSWER, **change})
+    assert response.status_code == 400
+    assert "error-summary" in response.text
+    assert ServiceAccount.objects.count() == 1
+
+
+def test_only_administrators_add_services() -> None:
+    assert browser("tomas").post("/settings/services", ANSWER).status_code == 403
+
+
+def test_an_owner_issues_tokens_of_the_service_and_is_recorded_as_issuer(people: People) -> None:
+    service = make_service(people.tenant, people.tomas, "ci-runner")
+    answer = {"name": "pipeline", "scopes": ["promotion:deploy"], "expires_days": "30"}
+    page = browser("tomas").post(f"/settings/services/{service.pk}", answer).text
+    found = re.search(r"spt_[0-9A-Za-z]{65}", page)
+    assert found
+    by = actor_of_token(found.group())
+    assert (by.kind, by.scopes, by.token_issuer_id) == ("service", {"promotion:deploy"}, people.tomas.pk)
+
+
+def test_the_services_of_others_do_not_exist(people: People) -> None:
+    service = make_service(people.tenant, people.tomas, "ci-runner")
+    client = browser("nia")
+    assert client.get(f"/settings/services/{service.pk}").status_code == 404
+    assert "ci-runner" not in client.get("/settings/services").text
+
+
+def test_services_of_another_tenant_do_not_exist_for_an_administrator(people: People) -> None:
+    other = make_tenant("osprey")
+    service = make_service(other, make_person(other, "mei"), "ci-runner")
+    assert browser("greta").get(f"/settings/services/{service.pk}").status_code == 404
