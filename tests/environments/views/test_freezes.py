@@ -1,0 +1,153 @@
+"""Setting, changing and lifting freezes in the browser."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from environments.models import Environment, FreezeWindow
+from stellapromote.accounts.models import Tenant
+from stellapromote.clock import SYSTEM_CLOCK
+from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
+
+NOWHERE = UUID("00000000-0000-7000-8000-000000000000")
+EVER = ("2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
+
+
+@pytest.fixture
+def tenant(db: None) -> Tenant:
+    return make_ready_tenant("kestrel-pay")
+
+
+@pytest.fixture
+def admin(tenant: Tenant) -> Any:
+    return actor_of(make_person(tenant, "greta", roles=["admin"]), tenant)
+
+
+@pytest.fixture
+def prod(admin: Any) -> Environment:
+    return make_environment(admin, "prod", 1)
+
+
+def signed_in(tenant: Tenant, username: str, *roles: str) -> Client:
+    client = Client()
+    client.force_login(make_person(tenant, username, roles=roles))
+    return client
+
+
+@pytest.fixture
+def greta(tenant: Tenant) -> Client:
+    return signed_in(tenant, "greta", "admin")
+
+
+@pytest.fixture
+def tomas(tenant: Tenant) -> Client:
+    return signed_in(tenant, "tomas", "operator")
+
+
+@pytest.fixture
+def stranger(db: None) -> Client:
+    return signed_in(make_ready_tenant("merlin"), "otto", "admin")
+
+
+def text(answer: Any) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def test_stopping_the_line_from_now_on_for_some_hours(greta: Client) -> None:
+    assert greta.get("/environments/stop-the-line").status_code == 200
+    answer = greta.post("/environments/stop-the-line", {"reason": "Incident", "lasting": "4", "timezone": "UTC"})
+    assert (answer.status_code, answer["Location"]) == (302, "/environments")
+    window = FreezeWindow.objects.get()
+    assert (window.environment, window.reason) == (None, "Incident")
+    assert window.ends_at - window.starts_at == timedelta(hours=4)
+    assert window.starts_at <= SYSTEM_CLOCK.now()
+
+
+def test_freezing_one_environment_by_the_clock_on_its_wall(greta: Client, prod: Environment) -> None:
+    data = {"reason": "Christmas", "start": "2090-12-24T00:00", "end": "2090-12-27T00:00", "timezone": "Europe/Berlin"}
+    answer = greta.post(f"/environments/{prod.pk}/freeze", data)
+    assert (answer.status_code, answer["Location"]) == (302, f"/environments/{prod.pk}")
+    assert FreezeWindow.objects.get().starts_at.isoformat() == "2090-12-23T23:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"reason": ""}, "reason"),
+        ({"lasting": ""}, "end"),
+        ({"lasting": "5"}, "lasting"),
+        ({"timezone": "Nowhere"}, "timezone"),
+        ({"start": "tomorrow"}, "start"),
+        ({"start": "2090-13-01T00:00"}, "start"),
+        ({"lasting": "", "end": "2020-01-01T00:00"}, "end"),
+        ({"exceptions": "nobody"}, "exceptions"),
+        ({"reason": "a\x00b"}, "reason"),
+    ],
+)
+def test_the_form_says_what_is_wrong_beside_the_field(greta: Client, data: dict[str, str], field: str) -> None:
+    answer = greta.post(
+        "/environments/stop-the-line", {"reason": "Incident", "lasting": "4", "timezone": "UTC", **data}
+    )
+    assert answer.status_code == 400
+    assert f'id="id_{field}_error"' in text(answer)
+    assert not FreezeWindow.objects.exists()
+
+
+def test_changing_a_freeze(greta: Client, admin: Any, prod: Environment) -> None:
+    window = make_freeze(admin, prod, *EVER, name="Quarter end")
+    form = greta.get(f"/freezes/{window.pk}/edit").context["form"]
+    data = {name: form[name].value() for name in form.fields}
+    answer = greta.post(f"/freezes/{window.pk}/edit", {**data, "reason": "Audit"})
+    assert (answer.status_code, answer["Location"]) == (302, f"/environments/{prod.pk}")
+    changed = FreezeWindow.objects.get()
+    assert (changed.reason, changed.starts_at, changed.version) == ("Audit", window.starts_at, 2)
+
+
+def test_a_change_of_what_changed_meanwhile_is_not_stored(greta: Client, admin: Any) -> None:
+    window = make_freeze(admin, None, *EVER)
+    form = greta.get(f"/freezes/{window.pk}/edit").context["form"]
+    data = {name: form[name].value() for name in form.fields}
+    greta.post(f"/freezes/{window.pk}/edit", {**data, "reason": "First"})
+    answer = greta.post(f"/freezes/{window.pk}/edit", {**data, "reason": "Second"})
+    assert answer.status_code == 400
+    assert FreezeWindow.objects.get().reason == "First"
+
+
+def test_lifting_needs_a_reason(greta: Client, admin: Any) -> None:
+    window = make_freeze(admin, None, *EVER)
+    assert greta.get(f"/freezes/{window.pk}/lift").status_code == 200
+    refused = greta.post(f"/freezes/{window.pk}/lift", {"version": 1})
+    assert (refused.status_code, 'id="id_reason_error"' in text(refused)) == (400, True)
+    answer = greta.post(f"/freezes/{window.pk}/lift", {"version": 1, "reason": "The incident is over"})
+    assert (answer.status_code, answer["Location"]) == (302, "/environments")
+    assert FreezeWindow.objects.get().clear_reason == "The incident is over"
+
+
+def test_a_freeze_is_lifted_once(greta: Client, admin: Any) -> None:
+    window = make_freeze(admin, None, *EVER)
+    greta.post(f"/freezes/{window.pk}/lift", {"version": 1, "reason": "First"})
+    assert greta.post(f"/freezes/{window.pk}/lift", {"version": 1, "reason": "Second"}).status_code == 409
+    assert greta.get(f"/freezes/{window.pk}/edit").status_code == 409
+    assert FreezeWindow.objects.get().clear_reason == "First"
+
+
+@pytest.mark.parametrize(
+    "path", ["/environments/stop-the-line", "/environments/{prod}/freeze", "/freezes/{window}/lift"]
+)
+def test_writing_needs_the_right_to_write(tomas: Client, admin: Any, prod: Environment, path: str) -> None:
+    window = make_freeze(admin, prod, *EVER)
+    for method in (tomas.get, tomas.post):
+        assert method(path.format(prod=prod.pk, window=window.pk)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/environments/{prod}/freeze", "/freezes/{window}/lift", "/freezes/{window}/edit"])
+def test_another_tenants_environment_and_freezes_do_not_exist(
+    stranger: Client, admin: Any, prod: Environment, path: str
+) -> None:
+    window = make_freeze(admin, prod, *EVER)
+    for ids in ({"prod": prod.pk, "window": window.pk}, {"prod": NOWHERE, "window": NOWHERE}):
+        for method in (stranger.get, stranger.post):
+            assert method(path.format(**ids)).status_code == 404
