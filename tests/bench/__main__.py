@@ -96,7 +96,8 @@ def lists(tenant: Any, seconds: float) -> None:
             for name, each in found.items()
         ],
     )
-    print(f"  page by number takes {cursor / found['page by number, with count'].per_second:.2f} times a cursor page (≤ 3)")
+    by_number = found["page by number, with count"].per_second
+    print(f"  page by number takes {cursor / by_number:.2f} times a cursor page (≤ 3)")
     print(f"  page 10,000 by cursor runs at {found['page 10,000 by cursor'].per_second / cursor:.0%} of the first")
     print(f"  largest web process: {memory:.0f} MB (< 200)\n")
 

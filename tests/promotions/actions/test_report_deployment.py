@@ -1,0 +1,191 @@
+import pytest
+
+from promotions.actions.evaluate import reevaluate
+from promotions.models import DecisionRecord, Deployment, EvidencePacket, Promotion
+from promotions.worker import run_round
+from stellapromote.accounts.actor import system_actor
+from stellapromote.errors import ProductError
+from tests.factories import make_approval_policy, make_environment, make_freeze
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    return make_kestrel()
+
+
+def test_a_deployed_release_runs_in_the_environment(kestrel: Kestrel) -> None:
+    promotion = kestrel.deploys(kestrel.approved_for_production())
+    assert promotion.status == "deployed"
+    types = (
+        EvidencePacket.objects.filter(promotion=promotion).order_by("generated_at", "pk").values_list("type", flat=True)
+    )
+    assert list(types) == ["release_decision", "deployment"]
+
+
+def test_environment_sequence_is_enforced(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    with pytest.raises(ProductError) as refused:
+        kestrel.ask(release, kestrel.production)
+    assert refused.value.code == "PROM_SEQUENCE_VIOLATION"
+    assert refused.value.details == {"missingEnvironment": "staging", "targetEnvironment": "production"}
+    assert not Promotion.objects.exists()
+
+
+def test_a_rolled_back_release_may_not_go_on(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    promotion = kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    kestrel.reports(promotion, "rolled_back", message="It was slow")
+    with pytest.raises(ProductError) as refused:
+        kestrel.ask(release, kestrel.staging)
+    assert refused.value.code == "PROM_SEQUENCE_VIOLATION"
+
+
+def test_the_same_report_again_changes_nothing(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    first = kestrel.reports(promotion, "started", url="https://ci.example/1")
+    again = kestrel.reports(promotion, "started", url="https://ci.example/2")
+    assert again.version == first.version
+    assert Deployment.objects.get(promotion=promotion).url == "https://ci.example/1"
+
+
+def test_a_contradicting_report_is_refused(kestrel: Kestrel) -> None:
+    promotion = kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "failed")
+    assert refused.value.code == "RES_STATE_CONFLICT"
+    assert Promotion.objects.get(pk=promotion.pk).status == "deployed"
+
+
+def test_another_manifest_than_the_approved_one_is_refused(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started", manifest_digest="sha256:" + "f" * 64)
+    assert refused.value.code == "EVD_DIGEST_MISMATCH"
+
+
+def test_a_freeze_that_began_after_the_approval_stops_the_start(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    kestrel.wait()
+    start = kestrel.clock.now().isoformat()
+    make_freeze(kestrel["admin"], kestrel.production, start, "2026-11-03T00:00:00Z", clock=kestrel.clock)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started")
+    assert refused.value.code == "GATE_FROZEN"
+    assert refused.value.details is not None
+    assert refused.value.details["mayPassAt"] == "2026-11-03T00:00:00.000Z"
+    # The re-evaluation is kept, and it continues by itself.
+    assert Promotion.objects.get(pk=promotion.pk).status == "pending"
+    kestrel.wait(days=1)
+    run_round("worker", kestrel.clock)
+    assert Promotion.objects.get(pk=promotion.pk).status == "approved"
+
+
+def test_the_approval_pauses_while_a_freeze_holds_it_up(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    system = system_actor(kestrel.tenant.pk, kestrel.tenant.slug)
+    kestrel.wait(hours=70)
+    start = kestrel.clock.now().isoformat()
+    make_freeze(kestrel["admin"], None, start, "2026-11-09T00:00:00Z", clock=kestrel.clock)
+    promotion = reevaluate(promotion.pk, by=system, clock=kestrel.clock)
+    assert (promotion.status, promotion.approval_expires_at) == ("pending", None)
+    kestrel.wait(days=4)
+    promotion = reevaluate(promotion.pk, by=system, clock=kestrel.clock)
+    assert promotion.status == "approved"
+    assert promotion.approval_expires_at is not None
+    left = promotion.approval_expires_at - kestrel.clock.now()
+    assert 1.9 < left.total_seconds() / 3600 <= 2
+
+
+def test_an_expired_approval_starts_nothing_and_the_move_is_kept(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    kestrel.wait(hours=73)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started")
+    assert refused.value.code == "PROM_APPROVAL_EXPIRED"
+    assert refused.value.changed_state
+    promotion.refresh_from_db()
+    assert (promotion.status, promotion.status_reason) == ("cancelled", "expired")
+
+
+def test_a_request_that_nobody_decides_expires(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.wait(days=15)
+    run_round("worker", kestrel.clock)
+    promotion.refresh_from_db()
+    assert (promotion.status, promotion.status_reason) == ("cancelled", "expired")
+
+
+def test_a_failed_deployment_may_be_tried_once_more(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    kestrel.reports(promotion, "started")
+    kestrel.reports(promotion, "failed", message="Out of memory")
+    promotion = kestrel.deploys(promotion)
+    assert (promotion.status, promotion.attempt) == ("deployed", 2)
+
+
+def test_only_the_newest_deployment_is_rolled_back(kestrel: Kestrel) -> None:
+    older = kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    newest = kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(older, "rolled_back", message="Wrong one")
+    assert refused.value.code == "RES_STATE_CONFLICT"
+    promotion = kestrel.reports(newest, "rolled_back", message="Slow")
+    assert promotion.status == "rolled_back"
+    assert EvidencePacket.objects.filter(promotion=newest, type="rollback").count() == 1
+
+
+def test_going_back_to_an_earlier_release_is_a_rollback_promotion(kestrel: Kestrel) -> None:
+    earlier = kestrel.release()
+    kestrel.deploys(kestrel.ask(earlier, kestrel.dev))
+    kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    assert kestrel.ask(earlier, kestrel.dev).is_rollback
+
+
+def test_who_approved_does_not_deploy_when_the_policy_says_so(kestrel: Kestrel) -> None:
+    make_approval_policy(
+        kestrel["admin"],
+        "apart",
+        clock=kestrel.clock,
+        rules=[{"name": "release", "teams": ["release"], "minApprovals": 1}],
+        separationOfDuties={"excludeDeployer": True},
+    )
+    apart = make_environment(kestrel["admin"], "apart", 0, clock=kestrel.clock, approval_policies=["apart"])
+    promotion = kestrel.ask(kestrel.release(by="operator"), apart)
+    kestrel.approves("builder", promotion)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started", by="builder")
+    assert refused.value.code == "PERM_SEPARATION_OF_DUTIES"
+    assert kestrel.reports(promotion, "started", by="operator").status == "deploying"
+
+
+def test_a_deprecated_release_is_rejected_when_it_is_judged_again(kestrel: Kestrel) -> None:
+    from promotions.actions.releases import deprecate_release
+
+    promotion = kestrel.waits_for_production()
+    kestrel.wait()
+    deprecate_release(promotion.release_id, by=kestrel["builder"], reason="A hole", clock=kestrel.clock)
+    kestrel.wait()
+    run_round("worker", kestrel.clock)
+    promotion.refresh_from_db()
+    assert promotion.status == "rejected"
+    record = DecisionRecord.objects.get(pk=promotion.decision_id)
+    assert "RELEASE_DEPRECATED" in record.reason_codes
+
+
+def test_a_voter_who_lost_the_role_counts_no_more(kestrel: Kestrel) -> None:
+    from stellapromote.accounts.command_line import command_actor
+    from stellapromote.identity.actions.end_role import end_role
+
+    promotion = kestrel.approved_for_production()
+    kestrel.wait()
+    end_role(by=command_actor(kestrel.tenant), clock=kestrel.clock, user_id=kestrel["second"].account, role="approver")
+    kestrel.wait()
+    run_round("worker", kestrel.clock)
+    promotion.refresh_from_db()
+    assert (promotion.status, promotion.approvals_given) == ("awaiting_approval", 1)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started")
+    assert refused.value.code == "PROM_BLOCKED"

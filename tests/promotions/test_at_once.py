@@ -1,0 +1,165 @@
+"""Several people and machines at the same instant, on real connections: one transition, one record, one packet."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from promotions.actions.approve import approve
+from promotions.actions.cancel import cancel
+from promotions.actions.evaluate import reevaluate
+from promotions.actions.reject import reject
+from promotions.actions.report_deployment import Report, report_deployment
+from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Promotion, Vote
+from promotions.worker import run_round
+from stellapromote.accounts.actor import system_actor
+from stellapromote.audit.models import AuditEvent
+from stellapromote.errors import ProductError
+from tests.database import CommittedDatabase
+from tests.factories import make_freeze
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+
+@pytest.fixture
+def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+    return make_kestrel()
+
+
+def outcomes(results: list[Any]) -> list[str]:
+    """`ok`, or the code of the refusal, sorted."""
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, ProductError):
+            raise result
+    return sorted(result.code if isinstance(result, ProductError) else "ok" for result in results)
+
+
+def approved_once(promotion_id: UUID) -> None:
+    assert Promotion.objects.get(pk=promotion_id).status == "approved"
+    assert EvidencePacket.objects.filter(promotion_id=promotion_id).count() == 1
+    assert DecisionRecord.objects.filter(promotion_id=promotion_id, decision="allow").count() == 1
+    assert AuditEvent.objects.filter(promotion_id=promotion_id, action="promotion.approved").count() == 1
+    assert OutboxEvent.objects.filter(promotion_id=promotion_id, name="promotion.approved").count() == 1
+
+
+def test_two_final_votes_at_once_make_one_approval(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.wait()
+    found = committed_db.at_once(
+        lambda: approve(promotion.pk, by=kestrel["approver"], clock=kestrel.clock),
+        lambda: approve(promotion.pk, by=kestrel["second"], clock=kestrel.clock),
+    )
+    assert outcomes(found) == ["ok", "ok"]
+    approved_once(promotion.pk)
+
+
+def test_one_person_clicking_eight_times_votes_once(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    calls: list[Callable[[], Promotion]] = [
+        lambda: approve(promotion.pk, by=kestrel["approver"], clock=kestrel.clock)
+    ] * 8
+    assert outcomes(committed_db.at_once(*calls)) == ["RES_ALREADY_VOTED"] * 7 + ["ok"]
+    assert Vote.objects.filter(promotion=promotion).count() == 1
+
+
+def test_the_last_approval_and_a_reject_at_once_end_in_one_final_state(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("approver", promotion)
+    found = committed_db.at_once(
+        lambda: approve(promotion.pk, by=kestrel["second"], clock=kestrel.clock),
+        lambda: reject(promotion.pk, by=kestrel["third"], reason="No", clock=kestrel.clock),
+    )
+    assert outcomes(found) in (["RES_STATE_CONFLICT", "ok"],)
+    final = Promotion.objects.get(pk=promotion.pk)
+    assert final.status in ("approved", "rejected")
+    assert EvidencePacket.objects.filter(promotion=promotion).count() == 1
+
+
+def test_the_last_approval_and_a_cancel_at_once_leave_one_consistent_state(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("approver", promotion)
+    committed_db.at_once(
+        lambda: approve(promotion.pk, by=kestrel["second"], clock=kestrel.clock),
+        lambda: cancel(promotion.pk, by=kestrel["requester"], clock=kestrel.clock),
+    )
+    final = Promotion.objects.get(pk=promotion.pk)
+    assert final.status == "cancelled"
+    packets = EvidencePacket.objects.filter(promotion=promotion).count()
+    assert packets == (1 if final.approved_at else 0)
+
+
+def test_the_same_request_twice_at_once_makes_one_promotion(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    wish = Wish(release.pk, kestrel.dev.pk, "Wanted")
+    found = committed_db.at_once(*[lambda: request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)] * 4)
+    assert outcomes(found) == ["RES_DUPLICATE"] * 3 + ["ok"]
+    assert Promotion.objects.filter(release=release).count() == 1
+
+
+def test_promotion_numbers_have_no_gap_when_requests_come_at_once(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    wishes = [Wish(kestrel.release().pk, kestrel.dev.pk, "Wanted") for _ in range(6)]
+    found = committed_db.at_once(
+        *[
+            lambda wish=wish: request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)  # type: ignore[misc]
+            for wish in wishes
+        ]
+    )
+    assert outcomes(found) == ["ok"] * 6
+    numbers = sorted(Promotion.objects.values_list("number", flat=True))
+    assert numbers == list(range(1, 7))
+
+
+def test_two_starts_into_one_environment_at_once_start_one(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    one = kestrel.ask(kestrel.release(), kestrel.dev)
+    other = kestrel.ask(kestrel.release(), kestrel.dev)
+    found = committed_db.at_once(
+        *[
+            lambda each=each: report_deployment(  # type: ignore[misc]
+                each.pk, Report("started"), by=kestrel["operator"], clock=kestrel.clock
+            )
+            for each in (one, other)
+        ]
+    )
+    assert outcomes(found) == ["RES_ENVIRONMENT_BUSY", "ok"]
+    assert Promotion.objects.filter(status="deploying").count() == 1
+
+
+def test_a_freeze_and_a_start_at_once_never_start_inside_the_freeze(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    now = kestrel.clock.now()
+    committed_db.at_once(
+        lambda: make_freeze(kestrel["admin"], None, now.isoformat(), "2026-12-31T00:00:00Z", clock=kestrel.clock),
+        lambda: report_deployment(promotion.pk, Report("started"), by=kestrel["operator"], clock=kestrel.clock),
+    )
+    final = Promotion.objects.get(pk=promotion.pk)
+    # Either the start committed before the freeze, or it was refused by it.
+    events = list(
+        AuditEvent.objects.filter(
+            action__in=["promotion.started", "freeze_window.created", "environment.freeze_started"]
+        )
+        .order_by("timestamp", "pk")
+        .values_list("action", flat=True)
+    )
+    assert final.status in ("deploying", "pending"), events
+
+
+def test_the_worker_and_a_voter_at_once_keep_every_vote(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("approver", promotion)
+    system = system_actor(kestrel.tenant.pk, kestrel.tenant.slug)
+    committed_db.at_once(
+        lambda: approve(promotion.pk, by=kestrel["second"], clock=kestrel.clock),
+        lambda: reevaluate(promotion.pk, by=system, clock=kestrel.clock),
+        lambda: run_round("one", kestrel.clock),
+        lambda: run_round("two", kestrel.clock),
+    )
+    approved_once(promotion.pk)
