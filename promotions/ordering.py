@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from environments.models import Environment
+from environments.ordering import environment_before
 from promotions.models import Promotion, Release
 from promotions.states import Status
 from stellapromote.errors import RuleViolation
@@ -20,15 +21,6 @@ class Entry:
 
     source: Environment | None
     is_rollback: bool
-
-
-def environment_before(target: Environment) -> Environment | None:
-    """The environment directly before ``target`` in promotion order; archived ones do not count."""
-    return (
-        Environment.objects.filter(tenant_id=target.tenant_id, archived_at=None, order_index__lt=target.order_index)
-        .order_by("-order_index")
-        .first()
-    )
 
 
 def check_can_enter(release: Release, target: Environment) -> Entry:

@@ -161,6 +161,11 @@ class Promotion(models.Model):
                 name="promotion_deployment_due",
             ),
             models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
+            models.Index(
+                fields=["target_environment", "-started_at", "-id"],
+                condition=Q(started_at__isnull=False),
+                name="promotion_deployments",
+            ),
         ]
 
     def __str__(self) -> str:
