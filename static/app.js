@@ -59,11 +59,11 @@
 
   /* --- dialogs: popovers without this file, modal with it ------------------------------------------------------------ */
 
-  function openDialog(dialog, opener) {
+  // Closing gives the focus back to where it was: dialogs do that by themselves.
+  function openDialog(dialog) {
     if (dialog.open) return;
     if (dialog.matches("[popover]:popover-open")) dialog.hidePopover();
     dialog.showModal();
-    dialog.addEventListener("close", () => opener?.isConnected && opener.focus(), { once: true });
   }
 
   function onPopoverButton(event, button) {
@@ -71,7 +71,7 @@
     if (!(dialog instanceof HTMLDialogElement)) return;
     event.preventDefault();
     if (button.getAttribute("popovertargetaction") === "hide") dialog.close();
-    else openDialog(dialog, button);
+    else openDialog(dialog);
   }
 
   /* --- forms: ask first, send once ---------------------------------------------------------------------------------- */
@@ -123,7 +123,7 @@
     yes.textContent = opener?.dataset.confirmLabel ?? opener?.textContent.trim() ?? yes.textContent;
     yes.className = `btn ${opener?.matches(".btn-danger, .btn-outline-danger") ? "btn-danger" : "btn-primary"}`;
     dialog.returnValue = "no";
-    openDialog(dialog, opener);
+    openDialog(dialog);
     return new Promise((resolve) => {
       dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
     });
@@ -163,7 +163,7 @@
       moveRow(event.key === "j" ? 1 : -1);
     } else if (event.key === "?") {
       const help = one("#help-dialog");
-      if (help) openDialog(help, document.activeElement);
+      if (help) openDialog(help);
     }
   }
 
