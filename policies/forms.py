@@ -12,16 +12,20 @@ from django.utils.translation import gettext_lazy as _
 from policies import documents
 from policies.actions.create_approval_policy import create_approval_policy
 from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.actions.update_approval_policy import update_approval_policy
 from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
 from policies.rules import NameTaken
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch, PreconditionFailed, strong
 from stellapromote.api.parsing import parse_json
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import Invalid, ProductError, RuleViolation
+
+PUBLISH = "_publish"
+"""Name of the button that saves the draft and publishes it."""
 
 _MONO = {"class": "vLargeTextField", "spellcheck": "false"}
 _NAME_HELP = _("Lower-case letters, digits and hyphens. It cannot be changed later.")
@@ -34,7 +38,7 @@ _DUTIES = {
 _FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
 
 
-class PolicyForm(forms.ModelForm[Any]):
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     """`actor` is set by the admin for each request; `seen` is the revision that the person looked at.
 
     Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it.
@@ -74,6 +78,8 @@ class PolicyForm(forms.ModelForm[Any]):
                 self.add_error(field if field in self.fields else None, f"{inside}{each.message}")
         elif isinstance(refusal, NameTaken):
             self.add_error("name", refusal.message)
+        elif isinstance(refusal, PreconditionFailed):
+            self.add_error(None, _("It was changed since you opened it: open it again and make your change there."))
         else:
             self.add_error(self.main_field if isinstance(refusal, RuleViolation) else None, refusal.message)
 
@@ -208,13 +214,13 @@ class PromotionPolicyForm(PolicyForm):
             )
         # Everything is there, so that what was taken out of the text is taken out of the draft.
         whole = {**documents.promotion_policy({}).content, **cleaned["document"]}
-        return save_draft(
-            by=self.actor,
-            clock=SYSTEM_CLOCK,
-            name=self.instance.name,
-            changes=whole,
-            if_match=self.condition(cleaned),
+        name = self.instance.name
+        saved = save_draft(
+            by=self.actor, clock=SYSTEM_CLOCK, name=name, changes=whole, if_match=self.condition(cleaned)
         )
+        if PUBLISH not in self.data:
+            return saved
+        return publish_promotion_policy(by=self.actor, clock=SYSTEM_CLOCK, name=name)
 
     def place_of(self, place: str) -> tuple[str | None, str]:
         return ("name", "") if place == "name" else ("document", f"{place}: ")

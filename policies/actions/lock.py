@@ -1,5 +1,5 @@
-"""Policy rows under their lock. The current version is read by a statement of its own: PostgreSQL re-reads a row that it
-had to wait for, but joins it with what the statement saw before, where a version written meanwhile is not there yet."""
+"""Policy rows under their lock. The current version is read by a statement of its own: PostgreSQL re-reads a row that
+it had to wait for, but joins it with what the statement saw before, where a version written meanwhile is missing."""
 
 from uuid import UUID
 

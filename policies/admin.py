@@ -1,0 +1,154 @@
+"""Policies in the Django admin: edited by the API's own actions, with their versions to look at (ui.md, /admin)."""
+
+import json
+from typing import Any
+
+import orjson
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from policies.forms import ApprovalPolicyForm, PromotionPolicyForm
+from policies.models import (
+    ApprovalPolicy,
+    ApprovalPolicyVersion,
+    PromotionPolicy,
+    PromotionPolicyVersion,
+    WeakeningEdit,
+)
+from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administering
+
+Version = ApprovalPolicyVersion | PromotionPolicyVersion
+
+
+class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The versions of a policy, newest first, to look at."""
+
+    extra = 0
+    can_delete = False
+    ordering = ("-version",)
+    verbose_name_plural = _("versions")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return administering(request) is not None
+
+    @admin.display(description=_("Says"))
+    def says(self, version: Version) -> SafeString:
+        """The document as it is stored, folded."""
+        return format_html(
+            "<details><summary>{}</summary><pre>{}</pre></details>", _("Document"), _pretty(version.canonical)
+        )
+
+
+class ApprovalPolicyVersionsInline(VersionsInline):
+    model = ApprovalPolicyVersion
+    fields = ("version", "created_at", "created_by", "digest", "says")
+    readonly_fields = fields
+
+
+class PromotionPolicyVersionsInline(VersionsInline):
+    model = PromotionPolicyVersion
+    fields = ("version", "published_at", "published_by", "digest", "says")
+    readonly_fields = fields
+
+
+class PolicyAdmin(ActionAdmin):
+    """Saving is the form's validation: a refusal of the action stands beside the field."""
+
+    search_fields = ("name",)
+    ordering = ("name",)
+    list_select_related = ("current",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        return type(form.__name__, (form,), {"actor": administering(request)})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name",) if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The action has stored everything already."""
+
+    @admin.display(description=_("Version"))
+    def version(self, policy: ApprovalPolicy | PromotionPolicy) -> str:
+        """The number of the version in force."""
+        return str(policy.current.version) if policy.current else _("none published")
+
+
+@admin.register(ApprovalPolicy)
+class ApprovalPolicyAdmin(PolicyAdmin):
+    form = ApprovalPolicyForm
+    list_display = ("name", "version", "enabled", "updated_at", "retired_at")
+    list_filter = ("enabled",)
+    inlines = (ApprovalPolicyVersionsInline,)
+    fieldsets = (
+        (None, {"fields": ("name", "description", "rules", "seen")}),
+        (
+            _("Separation of duties"),
+            {
+                "description": _("The requester never votes; no setting changes that."),
+                "fields": (
+                    "exclude_release_creator",
+                    "exclude_commit_authors",
+                    "exclude_policy_editor",
+                    "exclude_deployer",
+                ),
+            },
+        ),
+        (_("Votes"), {"fields": ("comment_required", "require_subject_digest", "blind")}),
+    )
+    retired_fields = ("name", "retired_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.retired_at is None)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None and obj.retired_at is not None:
+            return ((None, {"fields": self.retired_fields}),)
+        return super().get_fieldsets(request, obj)
+
+    def view_on_site(self, policy: ApprovalPolicy) -> str:
+        """The page where it is disabled, enabled, retired, compared, and checked for who could approve."""
+        return reverse("approval_policy", args=[policy.pk])
+
+
+@admin.register(PromotionPolicy)
+class PromotionPolicyAdmin(PolicyAdmin):
+    form = PromotionPolicyForm
+    list_display = ("name", "version", "has_draft", "updated_at")
+    inlines = (PromotionPolicyVersionsInline,)
+    fieldsets = ((None, {"fields": ("name", "document", "seen")}),)
+
+    @admin.display(description=_("Draft"), boolean=True)
+    def has_draft(self, policy: PromotionPolicy) -> bool:
+        """Whether something waits to be published."""
+        return policy.draft is not None
+
+    def view_on_site(self, policy: PromotionPolicy) -> str:
+        """The page where its draft and versions are compared and published."""
+        return reverse("promotion_policy", args=[policy.name])
+
+
+@admin.register(WeakeningEdit)
+class WeakeningEditAdmin(ReadOnlyAdmin):
+    list_display = ("at", "actor_username", "policy_name", "what")
+    ordering = ("-at",)
+
+
+def _pretty(canonical: bytes | memoryview) -> str:
+    return json.dumps(orjson.loads(canonical), indent=2, ensure_ascii=False)

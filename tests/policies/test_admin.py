@@ -1,0 +1,266 @@
+"""Policies in the Django admin: the same actions, refusals beside the fields (ui.md, /admin)."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from django.test import Client
+
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, WeakeningEdit
+from promotions.actions.retire_approval_policy import retire_approval_policy
+from promotions.actions.update_approval_policy import update_approval_policy
+from stellapromote.accounts.models import Tenant, User
+from stellapromote.audit.models import AuditEvent
+from stellapromote.clock import SYSTEM_CLOCK
+from tests.factories import actor_of, make_approval_policy, make_person, make_promotion_policy, make_ready_tenant
+
+APPROVAL = "/admin/policies/approvalpolicy/"
+PROMOTION = "/admin/policies/promotionpolicy/"
+GIVEN = {
+    "name": "two-person",
+    "description": "One of each.",
+    "rules": "release: 1 by team release\r\nsecurity: 1 by team security or nia",
+    "exclude_release_creator": "on",
+    "comment_required": "on",
+}
+
+
+@pytest.fixture
+def tenant(db: None) -> Tenant:
+    tenant = make_ready_tenant("kestrel-pay")
+    make_person(tenant, "nia", roles=["approver"], teams=["release"])
+    make_person(tenant, "mei", roles=["approver"], teams=["security"])
+    return tenant
+
+
+@pytest.fixture
+def greta(tenant: Tenant) -> User:
+    return make_person(tenant, "greta", roles=["admin"])
+
+
+@pytest.fixture
+def client(greta: User) -> Client:
+    client = Client()
+    client.force_login(greta)
+    return client
+
+
+@pytest.fixture
+def policy(tenant: Tenant, greta: User) -> ApprovalPolicy:
+    rules = [{"name": "release", "teams": ["release"]}, {"name": "security", "teams": ["security"], "users": ["nia"]}]
+    return make_approval_policy(actor_of(greta, tenant), rules=rules, description="One of each.", commentRequired=True)
+
+
+def inline(prefix: str = "versions", initial: int = 0) -> dict[str, Any]:
+    return {f"{prefix}-TOTAL_FORMS": initial, f"{prefix}-INITIAL_FORMS": initial}
+
+
+def errors(page: Any) -> dict[str, list[str]]:
+    """What stands beside each field; `__all__` is above them."""
+    assert page.status_code == 200, page.headers.get("Location")
+    found: dict[str, list[str]] = dict(page.context["adminform"].form.errors)
+    return found
+
+
+def says(policy: ApprovalPolicy) -> dict[str, Any]:
+    version = ApprovalPolicyVersion.objects.filter(policy=policy).latest("version")
+    content: dict[str, Any] = orjson.loads(version.canonical)
+    return content
+
+
+class TestApprovalPolicies:
+    def test_adding_one_is_its_action(self, client: Client, greta: User) -> None:
+        assert client.post(f"{APPROVAL}add/", GIVEN).status_code == 302
+        policy = ApprovalPolicy.objects.get()
+        document = says(policy)
+        assert (policy.name, document["description"], document["commentRequired"]) == (
+            "two-person",
+            "One of each.",
+            True,
+        )
+        assert document["rules"][1] == {"name": "security", "teams": ["security"], "users": ["nia"], "minApprovals": 1}
+        assert document["separationOfDuties"]["excludeReleaseCreator"] is True
+        assert AuditEvent.objects.get(action="approval_policy.created").actor_id == greta.id
+
+    def test_the_form_shows_what_the_policy_says(self, client: Client, policy: ApprovalPolicy) -> None:
+        page = client.get(f"{APPROVAL}{policy.id}/change/")
+        initial = page.context["adminform"].form.initial
+        assert initial["rules"] == "release: 1 by team release\nsecurity: 1 by team security or nia"
+        assert (initial["comment_required"], initial["blind"]) == (True, False)
+        assert "stella.approval-policy/v1" in page.content.decode()
+
+    def test_saving_what_is_shown_is_no_new_version(self, client: Client, policy: ApprovalPolicy) -> None:
+        assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "seen": 1, **inline()}).status_code == 302
+        assert ApprovalPolicyVersion.objects.count() == 1
+
+    def test_changing_one_is_its_action(self, client: Client, policy: ApprovalPolicy) -> None:
+        changed = {**GIVEN, "rules": "release: 1 by team release", "seen": 1, **inline()}
+        assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
+        assert [rule["name"] for rule in says(policy)["rules"]] == ["release"]
+        assert WeakeningEdit.objects.get().what == "Rule security is gone: 1 approval fewer."
+
+    def test_the_name_stays_whatever_is_posted(self, client: Client, policy: ApprovalPolicy) -> None:
+        changed = {**GIVEN, "name": "other", "description": "Changed.", "seen": 1, **inline()}
+        assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
+        assert (ApprovalPolicy.objects.get().name, says(policy)["description"]) == ("two-person", "Changed.")
+
+    @pytest.mark.parametrize(
+        ("changes", "field", "told"),
+        [
+            ({"name": "Two"}, "name", "lower-case letters"),
+            ({"name": ""}, "name", "required"),
+            ({"name": "anyone"}, "name", "anyone is the name of approvals by anyone."),
+            ({"rules": ""}, "rules", "required"),
+            ({"rules": "security"}, "rules", "Line 1 is no rule."),
+            ({"rules": "a: 0 by nia"}, "rules", "Rule 1, minApprovals: Must be a whole number from 1 to 20."),
+            ({"rules": "a: 1 by nia\na: 1 by mei"}, "rules", "Rule 2, name: a is there twice."),
+            ({"rules": "a: 1 by team nobody"}, "rules", "Rule 1, teams[0]: There is no team nobody."),
+            ({"rules": "a: 1 by stranger"}, "rules", "Rule 1, users[0]: There is no member stranger."),
+            ({"rules": "a: 2 by team release"}, "rules", "Rule a of two-person needs 2 people, and 1 is eligible."),
+            ({"rules": "a: 1 by greta"}, "rules", "nobody is eligible"),
+            ({"description": "x" * 2001}, "description", "2000"),
+            ({"description": "\u202e"}, "description", "control or invisible"),
+            ({"rules": "a: 1 by nia\x00"}, "rules", "Null characters"),
+        ],
+    )
+    def test_a_refusal_stands_beside_its_field(
+        self, client: Client, changes: dict[str, str], field: str, told: str
+    ) -> None:
+        found = errors(client.post(f"{APPROVAL}add/", {**GIVEN, **changes}))
+        assert list(found) == [field]
+        assert told in " ".join(found[field])
+        assert not ApprovalPolicy.objects.exists()
+
+    def test_a_taken_name_is_told_beside_the_name(self, client: Client, policy: ApprovalPolicy) -> None:
+        assert list(errors(client.post(f"{APPROVAL}add/", GIVEN))) == ["name"]
+
+    def test_an_edit_of_somebody_else_in_between_is_told_and_kept(
+        self, client: Client, tenant: Tenant, greta: User, policy: ApprovalPolicy
+    ) -> None:
+        update_approval_policy(
+            by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, policy_id=policy.id, changes={"description": "By another."}
+        )
+        changed = {**GIVEN, "description": "By me.", "seen": 1, **inline()}
+        page = client.post(f"{APPROVAL}{policy.id}/change/", changed)
+        assert "changed since you opened it" in errors(page)["__all__"][0]
+        assert "By me." in page.content.decode()
+        assert says(policy)["description"] == "By another."
+
+    def test_a_retired_policy_is_only_looked_at(
+        self, client: Client, tenant: Tenant, greta: User, policy: ApprovalPolicy
+    ) -> None:
+        retire_approval_policy(by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, policy_id=policy.id)
+        page = client.get(f"{APPROVAL}{policy.id}/change/")
+        assert page.status_code == 200
+        assert 'name="_save"' not in page.content.decode()
+        assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "seen": 2, **inline()}).status_code == 403
+
+    def test_the_list_says_which_version_is_in_force(self, client: Client, policy: ApprovalPolicy) -> None:
+        assert "two-person" in client.get(APPROVAL).content.decode()
+
+    def test_nothing_is_deleted(self, client: Client, policy: ApprovalPolicy) -> None:
+        assert client.post(f"{APPROVAL}{policy.id}/delete/", {"post": "yes"}).status_code == 403
+        assert ApprovalPolicy.objects.get().retired_at is None
+
+    def test_versions_are_not_changed_through_the_inline(self, client: Client, policy: ApprovalPolicy) -> None:
+        version = ApprovalPolicyVersion.objects.get()
+        forged = {
+            **GIVEN,
+            "seen": 1,
+            **inline(initial=1),
+            "versions-0-id": str(version.id),
+            "versions-0-policy": str(policy.id),
+            "versions-0-digest": "sha256:forged",
+            "versions-0-DELETE": "on",
+        }
+        client.post(f"{APPROVAL}{policy.id}/change/", forged)
+        assert ApprovalPolicyVersion.objects.get().digest == version.digest
+
+
+class TestPromotionPolicies:
+    def test_adding_one_is_a_draft(self, client: Client) -> None:
+        given = {"name": "strict", "document": '{"approvalTtl": 60}'}
+        assert client.post(f"{PROMOTION}add/", given).status_code == 302
+        policy = PromotionPolicy.objects.get(name="strict")
+        assert (policy.current, policy.draft["approvalTtl"]) == (None, 60)
+
+    def test_a_new_one_begins_with_the_defaults(self, client: Client) -> None:
+        initial = json.loads(client.get(f"{PROMOTION}add/").context["adminform"].form.initial["document"])
+        assert [gate["kind"] for gate in initial["gates"]] == ["preconditions", "freeze-window", "approval"]
+
+    def test_saving_changes_the_draft_only(self, client: Client, tenant: Tenant, greta: User) -> None:
+        policy = make_promotion_policy(actor_of(greta, tenant), "strict", approvalTtl=60)
+        given = {"document": '{"supersedeOlder": true}', "seen": policy.revision, **inline()}
+        assert client.post(f"{PROMOTION}{policy.id}/change/", given).status_code == 302
+        stored = PromotionPolicy.objects.get(pk=policy.pk)
+        assert stored.current_id == policy.current_id
+        assert stored.draft["supersedeOlder"] is True
+        assert stored.draft["approvalTtl"] == 3 * 86400  # taken out of the text: back to the default
+
+    def test_saving_and_publishing_is_one_button(self, client: Client, tenant: Tenant, greta: User) -> None:
+        policy = make_promotion_policy(actor_of(greta, tenant), "strict")
+        page = client.get(f"{PROMOTION}{policy.id}/change/")
+        assert 'name="_publish"' in page.content.decode()
+        given = {"document": '{"supersedeOlder": true}', "seen": policy.revision, "_publish": "1", **inline()}
+        assert client.post(f"{PROMOTION}{policy.id}/change/", given).status_code == 302
+        stored = PromotionPolicy.objects.select_related("current").get(pk=policy.pk)
+        assert stored.current is not None
+        assert (stored.draft, stored.current.version) == (None, 2)
+        assert AuditEvent.objects.filter(action="policy.published", metadata__name="strict").count() == 2
+
+    def test_what_cannot_be_published_is_told_and_not_even_saved(
+        self, client: Client, tenant: Tenant, greta: User
+    ) -> None:
+        policy = make_promotion_policy(actor_of(greta, tenant), "strict")
+        gate = {"name": "a", "kind": "manual", "config": {"confirmers": {"teams": ["nobody"]}, "text": "Checked"}}
+        given = {"document": json.dumps({"gates": [gate]}), "seen": policy.revision, "_publish": "1", **inline()}
+        found = errors(client.post(f"{PROMOTION}{policy.id}/change/", given))
+        assert "gates[2].config.confirmers.teams[0]: There is no team nobody." in found["document"][0]
+        assert PromotionPolicy.objects.get(pk=policy.pk).draft is None
+
+    @pytest.mark.parametrize(
+        ("document", "told"),
+        [
+            ("{", "line 1, column 2"),
+            ("[]", "must be a JSON object"),
+            ('{"a": 1, "a": 2}', "stands twice"),
+            ('{"approvalTtl": NaN}', "NaN"),
+            ('{"approvalTtl": 99999999999999999999}', "approvalTtl: Numbers go from"),
+            ("[" * 100_000, "nested deeper"),
+            ('{"quorum": 1}', "quorum: There is no such field."),
+            ('{"gates": [{"kind": "security"}]}', "gates[0].kind: security is not supported yet."),
+            ('{"gates": [{"kind": "manual"}]}', "gates[0].config.confirmers: Is required."),
+        ],
+    )
+    def test_what_is_wrong_is_told_by_place(self, client: Client, document: str, told: str) -> None:
+        found = errors(client.post(f"{PROMOTION}add/", {"name": "strict", "document": document}))
+        assert list(found) == ["document"]
+        assert told in " ".join(found["document"])
+        assert not PromotionPolicy.objects.filter(name="strict").exists()
+
+    def test_an_edit_of_somebody_else_in_between_is_told(self, client: Client, tenant: Tenant, greta: User) -> None:
+        policy = make_promotion_policy(actor_of(greta, tenant), "strict")
+        given = {"document": '{"supersedeOlder": true}', "seen": policy.revision - 1, **inline()}
+        found = errors(client.post(f"{PROMOTION}{policy.id}/change/", given))
+        assert "changed since you opened it" in found["__all__"][0]
+
+
+@pytest.mark.parametrize("roles", [[], ["viewer"], ["approver", "operator", "auditor"]])
+def test_who_is_no_administrator_does_not_get_in(tenant: Tenant, policy: ApprovalPolicy, roles: list[str]) -> None:
+    client = Client()
+    client.force_login(make_person(tenant, "vera", roles=roles))
+    for path in (APPROVAL, f"{APPROVAL}add/", f"{APPROVAL}{policy.id}/change/", PROMOTION):
+        assert client.get(path).status_code in (302, 403)
+        client.post(path, {**GIVEN, "name": "other"})
+    assert ApprovalPolicy.objects.count() == 1
+
+
+def test_policies_of_another_tenant_are_not_there(policy: ApprovalPolicy) -> None:
+    other = make_ready_tenant("merlin")
+    client = Client()
+    client.force_login(make_person(other, "otto", roles=["admin"]))
+    assert client.get(f"{APPROVAL}{policy.id}/change/").status_code == 302
+    assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "blind": "on", **inline()}).status_code == 302
+    assert "two-person" not in client.get(APPROVAL).content.decode()
+    assert ApprovalPolicyVersion.objects.count() == 1
