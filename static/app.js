@@ -206,11 +206,15 @@
     if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   }
 
-  function onAfterRequest(event) {
+  // Before the exchange: afterwards the part that asked may be gone.
+  function onBeforeOnLoad(event) {
     const { elt, pathInfo, xhr } = event.detail;
-    const tag = xhr?.getResponseHeader("ETag");
+    const tag = xhr.getResponseHeader("ETag");
     if (isPoll(elt) && tag) tags.set(pathInfo.requestPath, tag);
-    const form = elt?.closest?.("form");
+  }
+
+  function onAfterRequest(event) {
+    const form = event.detail.elt.closest("form");
     if (form) release(form);
   }
 
@@ -278,6 +282,7 @@
   });
   document.addEventListener("htmx:beforeRequest", onBeforeRequest);
   document.addEventListener("htmx:configRequest", onConfigRequest);
+  document.addEventListener("htmx:beforeOnLoad", onBeforeOnLoad);
   document.addEventListener("htmx:beforeSwap", onBeforeSwap);
   document.addEventListener("htmx:afterRequest", onAfterRequest);
   document.addEventListener("htmx:responseError", onFailure);

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template import engines
 from django.urls import include, path
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -36,16 +37,48 @@ def whoami(request: HttpRequest) -> JsonResponse:
     )
 
 
+@public
 def refuse(request: HttpRequest, kind: str) -> HttpResponse:
     raise REFUSALS[kind]
 
 
+@public
 def fail(request: HttpRequest, kind: str) -> HttpResponse:
     raise DJANGO_REFUSALS[kind]
 
 
 def polled(request: HttpRequest) -> HttpResponse:
     return htmx.poll(request, "version 1", lambda: HttpResponse("news"))
+
+
+BOARD = """{% extends "base.html" %}
+{% block content %}
+  <h1>Board</h1>
+  <div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll>
+    <label for="note">Note</label><input id="note">
+  </div>
+  <form hx-post="/refuse/rule" hx-swap="none"><button type="submit">Refused</button></form>
+  <form hx-post="/fail/500" hx-swap="none"><button type="submit">Failing</button></form>
+  <form hx-post="/board/toast" hx-swap="none"><button type="submit">Well done</button></form>
+{% endblock %}"""
+PART = """<div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll
+  data-announce="{n} wait for you"><label for="note">Note</label><input id="note"> <b>{n}</b></div>"""
+waiting = [1]
+
+
+@public
+def board(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(engines["django"].from_string(BOARD).render(request=request))
+
+
+@public
+def board_part(request: HttpRequest) -> HttpResponse:
+    return htmx.poll(request, str(waiting[0]), lambda: HttpResponse(PART.format(n=waiting[0])))
+
+
+@public
+def board_toast(request: HttpRequest) -> HttpResponse:
+    return htmx.toast(request, "Approved. 2 of 2.", tone="go")
 
 
 @public
@@ -70,6 +103,9 @@ urlpatterns = [
     path("fail/<kind>", fail),
     path("polled", polled),
     path("open", open_page),
+    path("board", board),
+    path("board/part", board_part),
+    path("board/toast", board_toast),
     path("api/probe", ApiProbe.as_view()),
     path("api/page", whoami),
     path("styleguide", styleguide, name="styleguide"),

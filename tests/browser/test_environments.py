@@ -1,0 +1,99 @@
+"""Environments and freezes in a real browser: greta administers, three environments, one freeze of each kind."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from environments.models import Environment
+from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_violations
+from tests.factories import PASSWORD, actor_of, make_environment, make_freeze, make_person, make_ready_tenant
+from tests.promotions.deployments import deploy, release
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Page]
+FROM, UNTIL = "2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def line(server: str) -> list[Environment]:
+    tenant = make_ready_tenant("kestrel-pay", name="Kestrel Pay")
+    greta = actor_of(make_person(tenant, "greta", roles=["admin"], password=PASSWORD), tenant)
+    tomas = actor_of(make_person(tenant, "tomas", roles=["operator"]), tenant)
+    line = [
+        make_environment(greta, name, index, required_approvals=index - 1)
+        for index, name in enumerate(("dev", "staging", "prod"), 1)
+    ]
+    deploy(tomas, release(tomas, "2026.47.1"), line[0])
+    make_freeze(greta, line[1], FROM, UNTIL, name="Stock-taking", reason="Books are closed")
+    make_freeze(greta, None, "2098-12-24T00:00:00Z", UNTIL, name="Christmas")
+    return line
+
+
+def sign_in(page: Page, path: str) -> Page:
+    page.goto(f"/accounts/login?next={path}")
+    page.get_by_label("Username").fill("greta")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+def addresses(line: list[Environment]) -> list[str]:
+    staging = f"/environments/{line[1].pk}"
+    lift = f"/freezes/{line[1].freeze_windows.get().pk}/lift"
+    return ["/environments", staging, f"{staging}/edit", f"{staging}/freeze", "/environments/stop-the-line", lift]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(
+    new_page: NewPage, line: list[Environment], viewport: dict[str, int], scheme: str
+) -> None:
+    page = sign_in(new_page(viewport=viewport, colour_scheme=scheme), "/environments")
+    for number, path in enumerate(addresses(line)):
+        page.goto(path)
+        if shots := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=Path(shots) / f"{number}-{scheme}-{viewport['width']}.png", full_page=True)
+        assert axe_violations(page) == [], path
+
+
+def test_pages_reflow_at_320_pixels(new_page: NewPage, line: list[Environment]) -> None:
+    page = sign_in(new_page(viewport=NARROWEST), "/environments")
+    for path in addresses(line):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, path
+
+
+def test_the_line_is_stopped_and_lifted_without_script(new_page: NewPage, line: list[Environment]) -> None:
+    page = sign_in(new_page(java_script_enabled=False), "/environments")
+    page.get_by_role("link", name="Stop the line").click()
+    page.get_by_label("Reason").fill("Incident 4711")
+    page.get_by_label("Lasts").select_option("4")
+    page.get_by_role("button", name="Stop the line").click()
+    expect(page.get_by_text("The line is stopped: nothing enters any environment")).to_be_visible()
+    page.get_by_role("link", name="Lift Incident 4711").click()
+    page.get_by_label("Why it ends before its time").fill("It is over")
+    page.get_by_role("button", name="Lift").click()
+    expect(page.get_by_text("The freeze Incident 4711 is lifted.")).to_be_visible()
+    expect(page.get_by_text("The line is stopped")).to_have_count(0)
+
+
+def test_a_month_is_turned_without_loading_the_page_again(new_page: NewPage, line: list[Environment]) -> None:
+    page = sign_in(new_page(), f"/environments/{line[1].pk}")
+    page.evaluate("window.sameDocument = true")
+    shown = page.locator("#month h3").text_content()
+    page.get_by_role("link", name="Next month").click()
+    expect(page.locator("#month h3")).not_to_have_text(shown or "")
+    assert page.evaluate("window.sameDocument")
+    expect(page.locator("#month")).to_have_count(1)
+
+
+def test_an_environment_is_moved_in_the_list(new_page: NewPage, line: list[Environment]) -> None:
+    page = sign_in(new_page(), "/environments")
+    page.get_by_role("button", name="Earlier prod").click()
+    expect(page.get_by_text("Prod has another place in the order.")).to_be_visible()
+    assert [row.name for row in Environment.objects.in_order()] == ["dev", "prod", "staging"]
