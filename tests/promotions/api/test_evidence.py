@@ -1,0 +1,98 @@
+"""Evidence over REST: packets, keys, verification (api.md; domain.md §8)."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from promotions.models import EvidencePacket, PublicSigningKey
+from tests.promotions.api.world import World
+
+
+def test_an_undecided_promotion_has_no_evidence(world: World) -> None:
+    assert world.vera.refused("GET", f"promotions/{world.waiting().pk}/evidence") == (404, "RES_NOT_FOUND")
+
+
+def test_a_rejected_one_has(world: World) -> None:
+    promotion = world.waiting()
+    world.nia.ok("POST", f"promotions/{promotion.pk}/reject", {"reason": "No"})
+    packets = world.vera.get(f"promotions/{promotion.pk}/evidence")["data"]
+    assert [packet["content"]["decision"]["result"] for packet in packets] == ["deny"]
+
+
+def test_packets_are_the_stored_ones_with_their_envelope(world: World) -> None:
+    promotion = world.approved()
+    found = world.vera.get(f"promotions/{promotion.pk}/evidence")["data"][0]
+    stored = EvidencePacket.objects.get(promotion=promotion)
+    envelope = found.pop("envelope")
+    assert found == json.loads(bytes(stored.document))
+    assert envelope == json.loads(bytes(stored.envelope))
+
+
+def test_nobody_needs_to_sign_in_to_get_the_keys(world: World) -> None:
+    world.approved()
+    answer = Client().get("/api/v1/evidence/keys")
+    assert answer.status_code == 200
+    key = answer.json()["keys"][0]
+    assert (key["kty"], key["crv"], key["alg"], key["status"], key["retiredAt"]) == (
+        "EC",
+        "P-256",
+        "ES256",
+        "active",
+        None,
+    )
+    assert key["kid"] == EvidencePacket.objects.values_list("signing_key_id", flat=True).first()
+    assert key["pem"].startswith("-----BEGIN PUBLIC KEY-----")
+    assert "d" not in key
+
+
+def test_a_new_installation_shows_its_key_before_it_signed_anything(db: None) -> None:
+    assert len(Client().get("/api/v1/evidence/keys").json()["keys"]) == 1
+
+
+def test_retired_keys_stay_and_verify(world: World) -> None:
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    PublicSigningKey.objects.update(retired_at=timezone.now())
+    key = Client().get("/api/v1/evidence/keys").json()["keys"][0]
+    assert (key["status"], key["retiredAt"] is None) == ("retired", False)
+    assert world.idris.ok("POST", "evidence/verify", packet)["valid"] is True
+
+
+def test_a_packet_as_it_was_given_out_verifies(world: World) -> None:
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    found = world.idris.ok("POST", "evidence/verify", packet)
+    assert (found["valid"], found["kind"], found["packetId"]) == (True, "packet", packet["id"])
+    assert {(check["name"], check["result"]) for check in found["checks"]} == {
+        ("schema", "passed"),
+        ("contentHash", "passed"),
+        ("key", "passed"),
+        ("signature", "passed"),
+        ("envelope", "passed"),
+    }
+
+
+def test_an_envelope_verifies_alone(world: World) -> None:
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    found = world.idris.ok("POST", "evidence/verify", packet["envelope"])
+    assert (found["valid"], found["kind"], found["packetId"]) == (True, "envelope", packet["id"])
+
+
+def test_a_changed_packet_does_not_verify(world: World) -> None:
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    packet["content"]["actors"]["requester"]["username"] = "somebody-else"
+    found = world.idris.ok("POST", "evidence/verify", packet)
+    failed = {check["name"] for check in found["checks"] if check["result"] == "failed"}
+    assert (found["valid"], failed) == (False, {"contentHash", "signature"})
+
+
+@pytest.mark.parametrize("garbage", [{}, {"x": 1}, {"contentHash": None}, {"signatures": {}}, {"payloadType": []}])
+def test_garbage_is_told_so(world: World, garbage: dict[str, Any]) -> None:
+    assert world.idris.ok("POST", "evidence/verify", garbage)["valid"] is False
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"1", b'"x"', b"null"])
+def test_what_is_no_object_is_400(world: World, raw: bytes) -> None:
+    response = world.idris.call("POST", "evidence/verify", raw=raw)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "VAL_INVALID")

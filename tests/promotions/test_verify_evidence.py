@@ -1,0 +1,212 @@
+"""Every check of a packet and of an envelope, broken one at a time (promotions/verify_evidence.py)."""
+
+import base64
+import copy
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promotions.evidence import CAPSULE_MEDIA_TYPE, sign_packet
+from promotions.verify_evidence import KnownKey, Verification, verify
+from stellapromote.ids import new_id
+from stellapromote.signing import dsse
+from stellapromote.signing.canonical_json import canonical_bytes, digest
+from stellapromote.signing.keyring import SigningKey, key_id
+
+AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+def _key() -> SigningKey:
+    private = generate_private_key(SECP256R1())
+    return SigningKey(key_id(private.public_key()), private)
+
+
+KEY, OTHER = _key(), _key()
+KEYS = {KEY.key_id: KnownKey(KEY.public_key)}
+CONTENT = {
+    "schema": "stella.packet-content/v1",
+    "release": {"components": [{"name": "api", "imageRepository": "r/api", "digest": "sha256:" + "ab" * 32}]},
+    "number": 1,
+}
+SIGNED = sign_packet(
+    packet_id=new_id(), packet_type="release_decision", tenant_id=new_id(), generated_at=AT, content=CONTENT, key=KEY
+)
+PACKET: dict[str, Any] = json.loads(SIGNED.document)
+ENVELOPE: dict[str, Any] = json.loads(SIGNED.envelope)
+
+
+def failed(found: Verification) -> set[str]:
+    return {check.name for check in found.checks if check.result == "failed"}
+
+
+def changed(document: dict[str, Any], change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    document = copy.deepcopy(document)
+    change(document)
+    return document
+
+
+def signed_again(packet: dict[str, Any], key: SigningKey = KEY) -> dict[str, Any]:
+    unsigned = {name: value for name, value in packet.items() if name != "signature"}
+    return {**unsigned, "signature": base64.b64encode(key.sign(canonical_bytes(unsigned))).decode()}
+
+
+def enveloped(statement: Any, key: SigningKey = KEY, kind: str = CAPSULE_MEDIA_TYPE) -> dict[str, Any]:
+    return dsse.envelope(kind, json.dumps(statement).encode(), key)
+
+
+STATEMENT: dict[str, Any] = json.loads(base64.b64decode(ENVELOPE["payload"]))
+
+
+def test_what_was_signed_is_valid() -> None:
+    for document in (PACKET, {**PACKET, "envelope": ENVELOPE}, ENVELOPE):
+        assert verify(document, KEYS).valid, document
+
+
+@pytest.mark.parametrize(
+    ("change", "checks"),
+    [
+        (lambda p: p["content"].update(number=2), {"contentHash", "signature"}),
+        (lambda p: p.update(generatedAt="2026-11-23T08:00:00.001Z"), {"signature"}),
+        (lambda p: p.update(type="rollback"), {"signature"}),
+        (lambda p: p.update(id=str(new_id())), {"signature"}),
+        (lambda p: p.update(contentHash="sha256:" + "0" * 64), {"contentHash", "signature"}),
+        (lambda p: p.update(signature=base64.b64encode(bytes(64)).decode()), {"signature"}),
+        (lambda p: p.update(signature="?"), {"signature"}),
+        (lambda p: p.update(signature=None), {"signature"}),
+        (lambda p: p.update(signature=p["signature"][:-4]), {"signature"}),
+        (lambda p: p.update(extra=1), {"schema", "signature"}),
+        (lambda p: p.pop("tenantId"), {"schema", "signature"}),
+        (lambda p: p.pop("signature"), {"schema", "signature"}),
+    ],
+)
+def test_any_change_of_a_packet_is_found(change: Callable[[dict[str, Any]], Any], checks: set[str]) -> None:
+    found = verify(changed(PACKET, change), KEYS)
+    assert not found.valid
+    assert failed(found) == checks
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.update(schema="stella.evidence-packet/v2"),
+        lambda p: p.update(version="2.0"),
+        lambda p: p.update(signatureAlgorithm="none"),
+        lambda p: p.update(type="gossip"),
+        lambda p: p.update(type=["release_decision"]),
+        lambda p: p.update(generatedAt="today"),
+        lambda p: p.update(generatedAt=1),
+        lambda p: p.update(content=[], contentHash=digest([])),
+    ],
+)
+def test_no_packet_of_ours_is_invalid_even_if_our_key_signed_it(
+    change: Callable[[dict[str, Any]], Any],
+) -> None:
+    found = verify(signed_again(changed(PACKET, change)), KEYS)
+    assert not found.valid
+    assert failed(found) == {"schema"}
+
+
+def test_a_signature_by_a_stranger_proves_nothing() -> None:
+    theirs = signed_again({**PACKET, "signerKeyRef": OTHER.key_id}, OTHER)
+    found = verify(theirs, KEYS)
+    assert not found.valid
+    assert {check.name: check.result for check in found.checks}["key"] == "failed"
+    assert {check.name: check.result for check in found.checks}["signature"] == "skipped"
+    assert not verify(signed_again(PACKET, OTHER), KEYS).valid
+
+
+def test_a_retired_key_verifies_what_it_signed_before_and_nothing_after() -> None:
+    before = {KEY.key_id: KnownKey(KEY.public_key, AT + timedelta(seconds=1))}
+    after = {KEY.key_id: KnownKey(KEY.public_key, AT - timedelta(seconds=1))}
+    assert verify(PACKET, before).valid
+    assert failed(verify(PACKET, after)) == {"key"}
+
+
+@pytest.mark.parametrize(
+    ("envelope", "checks"),
+    [
+        ({**ENVELOPE, "payloadType": "application/json"}, {"schema", "signature"}),
+        ({**ENVELOPE, "payload": "?"}, {"schema", "signature"}),
+        ({**ENVELOPE, "payload": base64.b64encode(b"{}").decode()}, {"schema", "signature"}),
+        ({**ENVELOPE, "signatures": []}, {"key", "signature"}),
+        ({**ENVELOPE, "signatures": "x"}, {"key", "signature"}),
+        ({**ENVELOPE, "signatures": [{"keyid": KEY.key_id, "sig": "AA=="}]}, {"signature"}),
+        ({**ENVELOPE, "signatures": ENVELOPE["signatures"] * 21}, {"signature"}),
+        (enveloped(STATEMENT, OTHER), {"key", "signature"}),
+        (enveloped(STATEMENT, kind="application/json"), {"schema"}),
+        (enveloped({**STATEMENT, "_type": "x"}), {"schema"}),
+        (enveloped({**STATEMENT, "predicateType": "x"}), {"schema"}),
+        (enveloped({**STATEMENT, "predicate": []}), {"schema"}),
+        (enveloped({**STATEMENT, "subject": []}), {"subjects"}),
+        (enveloped({**STATEMENT, "subject": 1}), {"subjects"}),
+        (enveloped({**STATEMENT, "predicate": {**STATEMENT["predicate"], "contentHash": "x"}}), {"contentHash"}),
+        (enveloped([]), {"schema"}),
+    ],
+)
+def test_any_change_of_an_envelope_is_found(envelope: dict[str, Any], checks: set[str]) -> None:
+    found = verify(envelope, KEYS)
+    assert not found.valid
+    assert failed(found) == checks
+
+
+@pytest.mark.parametrize(
+    "envelope", [None, 1, {}, enveloped({**STATEMENT, "subject": []}), {**ENVELOPE, "payload": ""}]
+)
+def test_a_packet_with_a_broken_envelope_beside_it_is_invalid(envelope: Any) -> None:
+    found = verify({**PACKET, "envelope": envelope}, KEYS)
+    assert not found.valid
+    assert failed(found) == {"envelope"}
+
+
+def test_the_envelope_of_another_packet_is_found() -> None:
+    other = sign_packet(
+        packet_id=new_id(), packet_type="deployment", tenant_id=new_id(), generated_at=AT, content=CONTENT, key=KEY
+    )
+    found = verify({**PACKET, "envelope": json.loads(other.envelope)}, KEYS)
+    assert failed(found) == {"envelope"}
+
+
+# A busy machine is no mistake of the code under test.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+_JSON = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+
+
+@UNHURRIED
+@given(_JSON)
+def test_nothing_raises_and_nothing_made_up_is_valid(document: Any) -> None:
+    assert not verify(document, KEYS).valid
+
+
+@UNHURRIED
+@given(st.sampled_from(sorted(PACKET)), _JSON)
+def test_a_packet_with_any_field_replaced_never_raises(name: str, value: Any) -> None:
+    document = {**PACKET, name: value}
+    assert verify(document, KEYS).valid == (canonical(document) == canonical(PACKET))
+
+
+@UNHURRIED
+@given(st.sampled_from(sorted(ENVELOPE)), _JSON)
+def test_an_envelope_with_any_field_replaced_never_raises(name: str, value: Any) -> None:
+    assert verify({**ENVELOPE, name: value}, KEYS).valid == (value == ENVELOPE[name])
+
+
+@UNHURRIED
+@given(st.sampled_from(sorted(STATEMENT)), _JSON)
+def test_a_statement_with_any_part_replaced_never_raises(name: str, value: Any) -> None:
+    verify(enveloped({**STATEMENT, name: value}), KEYS)
+
+
+def canonical(value: Any) -> bytes | None:
+    try:
+        return canonical_bytes(value)
+    except ValueError:
+        return None
