@@ -1,6 +1,20 @@
 """Fixtures for every test. Databases: tests/database.py; a real server: tests/live_server.py."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.database import committed_database, committed_db, django_db_setup
 from tests.live_server import live_server_process, live_server_url
 
 __all__ = ["committed_database", "committed_db", "django_db_setup", "live_server_process", "live_server_url"]
+
+
+@pytest.fixture(autouse=True)
+def signing_key_forgotten() -> Iterator[None]:
+    """A process registers its signing key once; in tests the registered row goes with each test's database."""
+    from promotions import signing_key
+
+    signing_key.forget()
+    yield
+    signing_key.forget()

@@ -50,9 +50,7 @@ def addresses(line: list[Environment]) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_nothing(
-    new_page: NewPage, line: list[Environment], viewport: dict[str, int], scheme: str
-) -> None:
+def test_axe_finds_nothing(new_page: NewPage, line: list[Environment], viewport: dict[str, int], scheme: str) -> None:
     page = sign_in(new_page(viewport=viewport, colour_scheme=scheme), "/environments")
     for number, path in enumerate(addresses(line)):
         page.goto(path)
