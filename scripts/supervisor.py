@@ -23,6 +23,7 @@ from scripts.child_process import ChildProcess
 from scripts.environment import ROOT, say
 from scripts.previous_run import AlreadyRunning, Run
 from scripts.web_command import web_command
+from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
 from stellapromote.postgresql.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from stellapromote.postgresql.parent_death import die_with_parent
@@ -90,9 +91,10 @@ class Supervisor:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stellapromote.settings")
         from django.conf import settings
 
-        if os.environ.get("DATABASE_URL") and not (os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE")):
-            # This process starts all web processes of this installation, so one generated key reaches them all.
-            path = Path(os.environ.get("STELLAPROMOTE_DATA") or ROOT / ".data").absolute() / "secret-key"
+        env = EnvironmentVariables()
+        if env.text("DATABASE_URL") and not env.text("SECRET_KEY") and is_loopback(env.text("HOST", "localhost")):
+            # Nobody but this process starts web processes here, so one generated key reaches them all.
+            path = Path(env.text("STELLAPROMOTE_DATA", str(ROOT / ".data"))).absolute() / "secret-key"
             os.environ["SECRET_KEY"] = secret_from_file(path)
         self.settings = settings
         self.embedded: EmbeddedPostgres | None = settings.EMBEDDED_POSTGRES

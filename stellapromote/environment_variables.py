@@ -26,6 +26,14 @@ class TrustedProxies:
         return bool(self.count or self.networks)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class EnvironmentVariables:
     """Readers over one mapping. An empty value is the same as none."""
 

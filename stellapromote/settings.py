@@ -1,6 +1,5 @@
 """All settings, from the environment (docs/production.md lists the variables). A wrong value stops the start."""
 
-import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from stellapromote import VERSION
-from stellapromote.environment_variables import EnvironmentVariables
+from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
 from stellapromote.postgresql.embedded import LOGIN, OWNER, EmbeddedPostgres, EmbeddedPostgresError
 from stellapromote.postgresql.roles import APP_ROLE
@@ -27,18 +26,7 @@ DATABASE_URL = env.text("DATABASE_URL")
 LISTEN_HOST = env.text("HOST", "127.0.0.1")
 LISTEN_PORT = env.integer("PORT", 8000, at_least=1, at_most=65535)
 DEMO: bool | None = env.boolean("DEMO", default=False) if env.text("DEMO") else None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-LISTENS_ON_LOOPBACK = _is_loopback(LISTEN_HOST)
+LISTENS_ON_LOOPBACK = is_loopback(LISTEN_HOST)
 
 # Secrets ---------------------------------------------------------------------------------------------------------
 
@@ -67,7 +55,7 @@ SIGNING_KEY_PATH = STELLAPROMOTE_DATA / "signing-key.pem"
 # Hosts, HTTPS, proxies -------------------------------------------------------------------------------------------
 
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
-ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", f"127.0.0.1,localhost,[::1],{LISTEN_HOST}")
 TRUSTED_PROXIES = env.trusted_proxies("TRUSTED_PROXIES")
 HTTPS = env.boolean("HTTPS", default=any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS))
 

@@ -46,6 +46,8 @@ PORT = 5432  # only part of the socket's file name
 LONGEST_SOCKET_DIRECTORY = 103 - len(f"/.s.PGSQL.{PORT}") - 1
 # Where root keeps the data when the server's account cannot reach the state directory.
 OPEN_PLACE = Path("/var/lib/stellapromote")
+# Not TMPDIR: processes with different environments have to find the same socket.
+SHORT_PLACE = Path("/tmp")  # noqa: S108 - a directory of somebody else's there is refused
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 LARGEST_LOG_BYTES = 10 * 1024 * 1024
@@ -97,7 +99,7 @@ class EmbeddedPostgres:
         if len(os.fsencode(beside)) <= LONGEST_SOCKET_DIRECTORY:
             return beside
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"stellapromote-{name}"
+        return SHORT_PLACE / f"stellapromote-{name}"
 
     def connection(self, user: str = LOGIN, dbname: str = DATABASE) -> Connection:
         """How `user` (LOGIN, OWNER or SUPERUSER) connects. Makes the state directory and the passwords on first use.
@@ -265,6 +267,8 @@ class EmbeddedPostgres:
             self._make_cluster(user, binaries)
         self._make_socket_directory(user)
         deadline = time.monotonic() + START_SECONDS
+        if self._comes_back(deadline):
+            return
         while not self._start_once(user, binaries, deadline):
             time.sleep(0.2)
 
@@ -330,16 +334,25 @@ class EmbeddedPostgres:
         except (FileNotFoundError, ValueError):
             return None
 
+    def _comes_back(self, deadline: float) -> bool:
+        """Whether the server lives and answers before the deadline: it recovers by itself when a backend is killed."""
+        while self._server_lives() and time.monotonic() < deadline:
+            if self.is_running():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _server_lives(self) -> bool:
+        """Whether postmaster.pid names a process that works in our cluster. Without /proc nobody can say: False."""
+        try:
+            return Path(f"/proc/{self._server_process_id()}/cwd").resolve(strict=True) == self.cluster
+        except OSError:
+            return False
+
     def _forget_recycled_process_id(self) -> None:
         """After a crash postmaster.pid may name a process that is another program now; the server would not start."""
         process_id = self._server_process_id()
-        if process_id is None or not Path("/proc/self/cwd").exists() or not Path(f"/proc/{process_id}").exists():
-            return
-        try:
-            ours = Path(f"/proc/{process_id}/cwd").resolve(strict=True) == self.cluster
-        except OSError:
-            ours = False
-        if not ours:
+        if process_id is not None and Path(f"/proc/{process_id}").exists() and not self._server_lives():
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _stop(self) -> None:

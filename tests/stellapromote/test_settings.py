@@ -119,6 +119,10 @@ def test_loopback_is_recognised(tmp_path: Path, host: str, loopback: bool) -> No
     assert read(tmp_path, "LISTENS_ON_LOOPBACK", HOST=host) is loopback
 
 
+def test_address_that_is_listened_on_is_an_allowed_host(tmp_path: Path) -> None:
+    assert "192.0.2.7" in read(tmp_path, "ALLOWED_HOSTS", HOST="192.0.2.7")
+
+
 @pytest.mark.parametrize(("written", "value"), [("", None), ("0", False), ("1", True)])
 def test_demo_is_asked_for_refused_or_left_to_the_rule(tmp_path: Path, written: str, value: bool | None) -> None:
     assert read(tmp_path, "DEMO", DEMO=written) is value

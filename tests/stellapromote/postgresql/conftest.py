@@ -1,9 +1,11 @@
-"""A private server for tests of the lifecycle; the product's test database is not involved."""
+"""Private servers for tests of the lifecycle; the product's test database is not involved."""
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,14 +13,40 @@ import pytest
 from stellapromote.postgresql.embedded import EmbeddedPostgres
 
 
-@pytest.fixture
-def state() -> Iterator[Path]:
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
     """A state directory that the database's account can pass through (pytest's tmp_path is closed to it)."""
     directory = Path(tempfile.mkdtemp(prefix="stella-pg-"))
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    yield directory
-    shutil.rmtree((directory / "postgresql").resolve(), ignore_errors=True)
-    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree((directory / "postgresql").resolve(), ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def fresh_state() -> Iterator[Path]:
+    """An empty state directory: the first use makes everything."""
+    with reachable_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def made_state() -> Iterator[Path]:
+    """A state directory whose server was made once and is stopped. To be copied."""
+    with reachable_directory() as directory:
+        with EmbeddedPostgres(directory, throw_away=True).in_use():
+            pass
+        yield directory
+
+
+@pytest.fixture
+def state(made_state: Path) -> Iterator[Path]:
+    """A state directory with a stopped server: a copy, which costs a tenth of making one."""
+    with reachable_directory() as directory:
+        subprocess.run(["cp", "-a", f"{made_state}/.", str(directory)], check=True)
+        yield directory
 
 
 @pytest.fixture
@@ -29,10 +57,7 @@ def server(state: Path) -> EmbeddedPostgres:
 @pytest.fixture(scope="module")
 def running_server() -> Iterator[EmbeddedPostgres]:
     """One running server for the tests of a module that leave nothing behind in it."""
-    directory = Path(tempfile.mkdtemp(prefix="stella-pg-"))
-    directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    server = EmbeddedPostgres(directory, throw_away=True)
-    with server.in_use():
-        yield server
-    shutil.rmtree((directory / "postgresql").resolve(), ignore_errors=True)
-    shutil.rmtree(directory, ignore_errors=True)
+    with reachable_directory() as directory:
+        server = EmbeddedPostgres(directory, throw_away=True)
+        with server.in_use():
+            yield server

@@ -49,7 +49,8 @@ def other_process_using(server: EmbeddedPostgres) -> "Iterator[subprocess.Popen[
         process.stdout.close()
 
 
-def test_first_use_makes_and_starts_a_server_with_the_product_database(server: EmbeddedPostgres) -> None:
+def test_first_use_makes_and_starts_a_server_with_the_product_database(fresh_state: Path) -> None:
+    server = EmbeddedPostgres(fresh_state, throw_away=True)
     with server.in_use():
         assert ask(server, "SELECT current_database()") == "stellapromote"
 
@@ -105,6 +106,25 @@ def kill_server(server: EmbeddedPostgres) -> None:
         time.sleep(0.01)
 
 
+def test_server_that_recovers_from_a_killed_backend_is_waited_for(state: Path) -> None:
+    server = EmbeddedPostgres(state)
+    with server.in_use():
+        before = (server.cluster / "postmaster.pid").read_text().split()[0]
+        question = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+        os.kill(int(str(ask(server, question, SUPERUSER))), signal.SIGKILL)
+        wait_for_log(state, "terminating any other active server processes")
+        server.ensure_running()
+        assert ask(server, "SELECT 1") == 1
+        assert (server.cluster / "postmaster.pid").read_text().split()[0] == before
+    assert "FATAL:  lock file" not in (state / "postgresql.log").read_text()
+
+
+def wait_for_log(state: Path, words: str) -> None:
+    deadline = time.monotonic() + 10
+    while words not in (state / "postgresql.log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def test_process_id_that_now_belongs_to_another_program_does_not_keep_the_server_from_starting(state: Path) -> None:
     server = EmbeddedPostgres(state)
     with server.in_use():
@@ -121,12 +141,15 @@ def test_process_id_that_now_belongs_to_another_program_does_not_keep_the_server
                 stranger.kill()
 
 
-def test_six_processes_at_once_share_one_new_server(state: Path) -> None:
-    server = EmbeddedPostgres(state)
+def test_six_processes_at_once_share_one_new_server(fresh_state: Path) -> None:
+    server = EmbeddedPostgres(fresh_state)
     with contextlib.ExitStack() as stack:
         starting = [
             subprocess.Popen(
-                [sys.executable, "-c", OTHER_USER, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [sys.executable, "-c", OTHER_USER, str(fresh_state)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             for _ in range(6)
         ]
@@ -139,7 +162,8 @@ def test_six_processes_at_once_share_one_new_server(state: Path) -> None:
     assert not server.is_running()
 
 
-def test_unfinished_cluster_of_a_killed_start_is_replaced(server: EmbeddedPostgres) -> None:
+def test_unfinished_cluster_of_a_killed_start_is_replaced(fresh_state: Path) -> None:
+    server = EmbeddedPostgres(fresh_state, throw_away=True)
     server.connection()
     (server.home / "cluster.unfinished-1234").mkdir()
     with server.in_use():
@@ -167,8 +191,8 @@ def test_state_directory_closed_to_the_account_gets_its_data_elsewhere(
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-def test_socket_moves_to_a_short_place_when_the_state_directory_has_a_long_path(state: Path) -> None:
-    deep = state / ("long" * 20) / ("path" * 20)
+def test_socket_moves_to_a_short_place_when_the_state_directory_has_a_long_path(fresh_state: Path) -> None:
+    deep = fresh_state / ("long" * 20) / ("path" * 20)
     deep.mkdir(parents=True)
     server = EmbeddedPostgres(deep, throw_away=True)
     with server.in_use():
@@ -189,7 +213,8 @@ def test_socket_directory_that_somebody_else_made_is_refused(state: Path, monkey
         trap.unlink()
 
 
-def test_passwords_are_readable_by_their_owner_alone(server: EmbeddedPostgres) -> None:
+def test_passwords_are_readable_by_their_owner_alone(fresh_state: Path) -> None:
+    server = EmbeddedPostgres(fresh_state, throw_away=True)
     server.connection()
     assert stat.S_IMODE((server.state / "postgresql.json").stat().st_mode) == 0o600
 
