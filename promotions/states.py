@@ -1,5 +1,6 @@
 """The life of a promotion as data (domain.md §4). The documented diagram is generated from this table."""
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -92,3 +93,19 @@ def mermaid() -> str:
     lines += [f"    {t.source or '[*]'} --> {t.target}: {t.when}" for t in TRANSITIONS]
     lines += [f"    {status} --> [*]" for status in sorted(FINAL)]
     return "\n".join(lines)
+
+
+def document() -> str:
+    """The text of docs/states.md."""
+    rows = "".join(f"| {t.source or '–'} | {t.target} | {t.who} | {t.when} | `{t.event}` |\n" for t in TRANSITIONS)
+    return (
+        "# The life of a promotion\n\n"
+        "Written by `python -m promotions.states > docs/states.md` from the table in `promotions/states.py`; "
+        "a test compares the two.\n\n"
+        f"```mermaid\n{mermaid()}\n```\n\n"
+        f"| from | to | who | when | event |\n|---|---|---|---|---|\n{rows}"
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

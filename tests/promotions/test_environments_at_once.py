@@ -26,7 +26,7 @@ def people() -> tuple[Tenant, Actor, Actor]:
 def test_nothing_active_is_left_in_an_environment_that_is_archived_meanwhile(committed_db: CommittedDatabase) -> None:
     _, greta, tomas = people()
     for number in range(4):
-        environment = make_environment(greta, f"e{number}", number)
+        environment = make_environment(greta, f"e{number}", 9 - number)
         wanted = release(tomas, f"r{number}")
         archived, requested = committed_db.at_once(
             lambda environment=environment: archive_environment(

@@ -146,7 +146,12 @@ def test_a_vote_remembers_the_person_as_they_were(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion, comment="Looked at it")
     vote = Vote.objects.get(promotion=promotion)
-    assert (vote.username, vote.teams, vote.roles, vote.comment) == ("approver", ["release"], ["approver"], "Looked at it")
+    assert (vote.username, vote.teams, vote.roles, vote.comment) == (
+        "approver",
+        ["release"],
+        ["approver"],
+        "Looked at it",
+    )
     assert vote.subject_binding == "implicit"
     assert vote.subject_digest == promotion.subject_digest
 
@@ -200,4 +205,3 @@ def test_every_stored_decision_names_the_people_who_could_vote(kestrel: Kestrel)
     names = {str(each.pk): each.username for each in User.objects.filter(memberships__tenant=kestrel.tenant)}
     assert {names[str(each)] for each in promotion.open_voters} == {"approver", "second", "third"}
     assert b'"exclusion":"RELEASE_CREATOR"' in bytes(record.input)
-
