@@ -8,7 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from stellapromote import VERSION
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import SYSTEM_CLOCK
-from stellapromote.web.navigation import SETTINGS_PATH, navigation
+from stellapromote.web.navigation import navigation
 
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
@@ -22,7 +22,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "tenants": SimpleLazyObject(lambda: tenants_of(request)),
         "navigation": navigation(actor, request.path) if actor else [],
-        "settings_path": SETTINGS_PATH,
         "theme": theme if theme in THEMES else "",
         "product_version": VERSION,
         "now": SYSTEM_CLOCK.now(),

@@ -9,8 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from stellapromote.accounts import scopes
 from stellapromote.accounts.actor import Actor
 
-SETTINGS_PATH = "/settings"
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
