@@ -6,17 +6,14 @@ How to declare: docs/api-conventions.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, NoReturn
-from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
@@ -30,46 +27,15 @@ from stellapromote.api.exceptions import MethodNotAllowed, error_response, excep
 from stellapromote.api.pagination import QuerySetSource, RowSource, read_page
 from stellapromote.api.parameters import Parameter, Parameters
 from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, StrictJsonParser, parse_json, read_body
-from stellapromote.api.rendering import MEDIA_TYPE, ApiResponse, JsonRenderer
+from stellapromote.api.rendering import ApiResponse, JsonRenderer
+from stellapromote.api.requests import AUTHENTICATIONS, ApiRequest, check_accept, check_media_type
 from stellapromote.api.schema import AutoSchema
 from stellapromote.api.serializers import Body, NoBody, changed_read_only, shared
 from stellapromote.errors import CODES, FieldError, Invalid, ProductError, Refused
 from stellapromote.transactions import transactional
 
-_AUTHENTICATIONS = (TokenAuthentication(), SessionAuthentication())
-_PARSERS = (StrictJsonParser(),)
 _WRITES = frozenset({"post", "put", "patch", "delete"})
 _STANDARD_ACTIONS = {"list": "get", "create": "post", "retrieve": "get", "update": "put", "destroy": "delete"}
-
-
-class ApiRequest(Request):
-    """DRF's request with the caller. `user` is fetched only when it is looked at; actions take `actor`."""
-
-    actor: Actor
-    method: str
-    used_token: tuple[UUID, datetime] | None = None
-
-    def __init__(self, http: HttpRequest) -> None:
-        super().__init__(http, parsers=_PARSERS, authenticators=_AUTHENTICATIONS, negotiator=_NEGOTIATOR)
-        # Set here because DRF looks every other attribute up by failing first.
-        self.method = http.method or ""
-        self.META = http.META
-        self.path = http.path
-        self.request_id = getattr(http, "request_id", None)
-        self.client_address = getattr(http, "client_address", None)
-
-
-class _JsonOnly:
-    """DRF's tools ask for a negotiator; there is one parser and one renderer."""
-
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
-_NEGOTIATOR: Any = _JsonOnly()
 
 
 class ApiView(APIView):
@@ -220,7 +186,7 @@ class ApiView(APIView):
         return self._write(request, method, raw, perform)
 
     def _authenticate(self, request: ApiRequest) -> None:
-        for authentication in _AUTHENTICATIONS:
+        for authentication in AUTHENTICATIONS:
             found = authentication.authenticate(request)
             if found is not None:
                 request.user, request.auth = found
@@ -240,11 +206,11 @@ class ApiView(APIView):
                     f"This call takes at most {self.body_limit} bytes.", details={"limit": self.body_limit}
                 )
             if announced != "0" or "HTTP_TRANSFER_ENCODING" in meta:
-                _check_media_type(meta.get("CONTENT_TYPE", ""))
+                check_media_type(meta.get("CONTENT_TYPE", ""))
                 raw = read_body(request._request, self.body_limit)
         accept = meta.get("HTTP_ACCEPT")
         if accept is not None:
-            _check_accept(accept, self.answers[self.action].media_type)
+            check_accept(accept, self.answers[self.action].media_type)
         return raw
 
     def _validate(self, request: ApiRequest, method: str, data: Any, problems: list[FieldError]) -> None:
@@ -391,21 +357,6 @@ def _require(actor: Actor, scopes: Scopes) -> None:
             f"This needs one of the rights {named}. Ask an administrator of the tenant for a role that has one.",
             details={"scopes": list(scopes)},
         )
-
-
-def _check_media_type(header: str) -> None:
-    kind, _, parameters = header.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() != MEDIA_TYPE or charset not in ("", "utf-8"):
-        raise Invalid(code="VAL_UNSUPPORTED_MEDIA_TYPE")
-
-
-def _check_accept(header: str, media_type: str) -> None:
-    if header == "*/*" or header == media_type or not header.strip():
-        return
-    named = {entry.partition(";")[0].strip().lower() for entry in header.split(",")}
-    if not named & {"*/*", media_type, media_type.partition("/")[0] + "/*"}:
-        raise Invalid(code="VAL_NOT_ACCEPTABLE")
 
 
 def _unchanged(etag: str) -> ApiResponse:

@@ -13,13 +13,13 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from stellapromote.accounts.scopes import SCOPES
+from stellapromote.api.contract import as_markdown
 from stellapromote.api.declarations import MEMBER, PUBLIC
-from stellapromote.api.reference import reference
 from stellapromote.api.schema import openapi
 from stellapromote.api.views import ApiView, UnknownPath
 
 URLCONF = "stellapromote.urls"
-REFERENCE = Path(__file__).parents[3] / "docs" / "api.md"
+CONTRACT = Path(__file__).parents[3] / "docs" / "api.md"
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 # Calls without authentication, each with its reason.
@@ -125,11 +125,12 @@ def test_a_call_refuses_a_method_that_it_does_not_have(method: str, path: str, o
     assert method in response.headers["Allow"].split(", ")
 
 
-def test_the_reference_is_that_of_this_code() -> None:
-    assert REFERENCE.read_text() == reference(URLCONF), "write it again: python manage.py api_reference > docs/api.md"
+def test_the_documented_contract_is_that_of_this_code() -> None:
+    written = as_markdown(openapi(URLCONF))
+    assert CONTRACT.read_text() == written, "write it again: python manage.py api_contract > docs/api.md"
 
 
-def test_the_command_prints_the_reference() -> None:
+def test_the_command_prints_the_contract() -> None:
     printed = StringIO()
-    call_command("api_reference", stdout=printed)
-    assert printed.getvalue() == reference(URLCONF)
+    call_command("api_contract", stdout=printed)
+    assert printed.getvalue() == as_markdown(openapi(URLCONF))

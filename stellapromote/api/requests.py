@@ -1,0 +1,65 @@
+"""The request that handlers see, and what its headers must say before its body is read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.authentication import SessionAuthentication, TokenAuthentication
+from stellapromote.api.parsing import StrictJsonParser
+from stellapromote.api.rendering import MEDIA_TYPE
+from stellapromote.errors import Invalid
+
+AUTHENTICATIONS = (TokenAuthentication(), SessionAuthentication())
+_PARSERS = (StrictJsonParser(),)
+
+
+class ApiRequest(Request):
+    """DRF's request with the caller. `user` is fetched only when it is looked at; actions take `actor`."""
+
+    actor: Actor
+    method: str
+    used_token: tuple[UUID, datetime] | None = None
+
+    def __init__(self, http: HttpRequest) -> None:
+        super().__init__(http, parsers=_PARSERS, authenticators=AUTHENTICATIONS, negotiator=_NEGOTIATOR)
+        # Set here because DRF looks every other attribute up by failing first.
+        self.method = http.method or ""
+        self.META = http.META
+        self.path = http.path
+        self.request_id = getattr(http, "request_id", None)
+        self.client_address = getattr(http, "client_address", None)
+
+
+class _JsonOnly:
+    """DRF's tools ask for a negotiator; there is one parser and one renderer."""
+
+    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+_NEGOTIATOR: Any = _JsonOnly()
+
+
+def check_media_type(header: str) -> None:
+    """415 unless Content-Type is JSON in UTF-8."""
+    kind, _, parameters = header.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if kind.strip().lower() != MEDIA_TYPE or charset not in ("", "utf-8"):
+        raise Invalid(code="VAL_UNSUPPORTED_MEDIA_TYPE")
+
+
+def check_accept(header: str, media_type: str) -> None:
+    """406 when Accept names neither the media type nor its family. There is one form, so quality values say nothing."""
+    if header == "*/*" or header == media_type or not header.strip():
+        return
+    named = {entry.partition(";")[0].strip().lower() for entry in header.split(",")}
+    if not named & {"*/*", media_type, media_type.partition("/")[0] + "/*"}:
+        raise Invalid(code="VAL_NOT_ACCEPTABLE")
