@@ -105,7 +105,7 @@ def _judged(gate: PlannedGate, facts: GateInput, context: Context, direction: st
         return _unusable(gate.problem, gate.errors)
     if gate.judge is None:
         raise InvalidGateInput([FieldError("kinds", f"{gate.kind} has no judge.", "VAL_INVALID")])
-    if direction not in gate.directions and gate.kind not in MANDATORY:
+    if direction not in gate.directions:
         details = {"direction": direction, "appliesTo": sorted(gate.directions)}
         return Verdict("pass", ("GATE_NOT_APPLICABLE",), details, f"The policy does not ask this of a {direction}.")
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.database import committed_database, committed_db, django_db_setup
 from tests.live_server import live_server_process, live_server_url
@@ -18,3 +19,8 @@ def signing_key_forgotten() -> Iterator[None]:
     signing_key.forget()
     yield
     signing_key.forget()
+
+
+# How long one example takes says more about what else runs on the machine than about the code.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")

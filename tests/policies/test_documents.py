@@ -149,21 +149,21 @@ def test_an_approval_policy_is_refused(changes: dict[str, Any], field: str, code
     assert (refusal.value.status, refusal.value.code) == (400, code)
 
 
-UNSATISFIABLE: list[list[dict[str, Any]]] = [
+UNSATISFIABLE: list[tuple[list[dict[str, Any]], str]] = [
     # no rules
-    [],
+    ([], "at least one rule"),
     # a rule for nobody
-    [{"name": "nobody"}],
+    ([{"name": "nobody"}], "names no team and no user"),
     # more approvals than named people
-    [{"name": "pair", "users": ["mei", "nia"], "minApprovals": 3}],
+    ([{"name": "pair", "users": ["mei", "nia"], "minApprovals": 3}], "more approvals than the users"),
     # the same person twice is one person
-    [{"name": "pair", "users": ["mei", "mei"], "minApprovals": 2}],
+    ([{"name": "pair", "users": ["mei", "mei"], "minApprovals": 2}], "more approvals than the users"),
 ]
 
 
-@pytest.mark.parametrize("rules", UNSATISFIABLE)
-def test_rules_that_nobody_can_satisfy_are_refused(rules: list[dict[str, Any]]) -> None:
-    with pytest.raises(Unsatisfiable) as refusal:
+@pytest.mark.parametrize(("rules", "why"), UNSATISFIABLE)
+def test_rules_that_nobody_can_satisfy_are_refused(rules: list[dict[str, Any]], why: str) -> None:
+    with pytest.raises(Unsatisfiable, match=why) as refusal:
         approval_policy({"name": "two", "rules": rules})
     assert (refusal.value.status, refusal.value.code) == (422, "POL_UNSATISFIABLE")
 

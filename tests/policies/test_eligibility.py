@@ -73,6 +73,14 @@ TABLE: list[tuple[dict[str, Any], str | None]] = [
         {"voting_roles": {"approver", "chief"}, "roles": [grant("approver", LATER), grant("chief")]},
         None,
     ),
+    # also when it came later than the one that does not count
+    (
+        {
+            "voting_roles": {"approver", "chief"},
+            "roles": [grant("approver", by="id-nia"), grant("chief", REQUESTED)],
+        },
+        None,
+    ),
     # a clean role that does not vote is not
     ({"roles": [grant("approver", LATER), grant("viewer")]}, "ROLE_GRANTED_AFTER_REQUEST"),
     # of several reasons the weightiest is told: excluded before inactive before the role

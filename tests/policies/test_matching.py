@@ -210,3 +210,8 @@ def test_sets_are_found_in_a_crowd_where_only_the_last_one_fills_a_rule() -> Non
 def test_sets_too_large_for_the_bounds_are_not_searched_to_death() -> None:
     people = [((0,), (0,))] * 900
     assert smallest_sets(((450,), (450,)), people, 10) == []
+
+
+def test_a_rule_is_open_also_when_several_people_would_have_to_move() -> None:
+    """The free place is the last rule's; who holds the first can only move to the second, whose holder moves on."""
+    assert match((1, 1, 1), [(0, 1), (1, 2)]).open_rules() == {0, 1, 2}

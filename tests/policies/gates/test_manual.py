@@ -124,3 +124,11 @@ def test_refused_at_save(config: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidDocument) as refusal:
         promotion_policy({"gates": [{"name": "backup", "kind": "manual", "config": config}]})
     assert [each.field for each in refusal.value.fields] == [field]
+
+
+def test_of_two_confirmations_by_one_person_the_first_is_shown() -> None:
+    gate = backup(confirmation("nia"), confirmation("nia") | {"id": "later"}).gate("backup")
+    assert (gate.details["confirmations"], gate.message) == (
+        ["confirmation-nia"],
+        "nia confirmed: Backup restored and checked.",
+    )
