@@ -1,0 +1,107 @@
+"""Accounts, grants and tokens of the tenant to look at. They change on the /settings pages, which ask for a reason."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+
+from stellapromote.accounts.models import (
+    ApiToken,
+    Membership,
+    RoleGrant,
+    ServiceAccount,
+    ServiceOwner,
+    Team,
+    TeamGrant,
+    User,
+)
+from stellapromote.web.admin_site import ReadOnlyAdmin, administering
+
+_GRANT = ("granted_at", "granted_by", "reason", "ended_at", "ended_by")
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyAdmin):
+    """People who are members now, and services. E-mail and password are the person's own (domain.md §5)."""
+
+    fields = ("username", "display_name", "kind", "is_active", "date_joined")
+    list_display = ("username", "display_name", "kind", "is_active")
+    list_filter = ("kind", "is_active")
+    search_fields = ("username", "display_name")
+    ordering = ("username",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        actor = administering(request)
+        if actor is None:
+            return User.objects.none()
+        member = Membership.objects.filter(user=OuterRef("pk"), tenant_id=actor.tenant, ended_at=None)
+        return User.objects.filter(Q(Exists(member)) | Q(service__tenant_id=actor.tenant)).order_by("username")
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin):
+    fields = ("user", *_GRANT)
+    list_display = ("user", "granted_at", "granted_by", "ended_at")
+    list_select_related = ("user", "granted_by")
+    search_fields = ("user__username",)
+    ordering = ("-granted_at",)
+
+
+@admin.register(RoleGrant)
+class RoleGrantAdmin(ReadOnlyAdmin):
+    fields = ("user", "role", *_GRANT)
+    list_display = ("user", "role", "granted_at", "granted_by", "reason", "ended_at")
+    list_select_related = ("user", "granted_by")
+    list_filter = ("role",)
+    search_fields = ("user__username",)
+    ordering = ("-granted_at",)
+
+
+@admin.register(Team)
+class TeamAdmin(ReadOnlyAdmin):
+    fields = ("slug", "name")
+    list_display = ("slug", "name")
+    search_fields = ("slug", "name")
+    ordering = ("slug",)
+
+
+@admin.register(TeamGrant)
+class TeamGrantAdmin(ReadOnlyAdmin):
+    fields = ("user", "team", *_GRANT)
+    list_display = ("user", "team", "granted_at", "granted_by", "reason", "ended_at")
+    list_select_related = ("user", "team", "granted_by")
+    search_fields = ("user__username", "team__slug")
+    ordering = ("-granted_at",)
+
+
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(ReadOnlyAdmin):
+    fields = ("name", "user", "scopes", "created_at")
+    list_display = ("name", "user", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("name",)
+    ordering = ("name",)
+
+
+@admin.register(ServiceOwner)
+class ServiceOwnerAdmin(ReadOnlyAdmin):
+    tenant_path = "service__tenant"
+    fields = ("service", "owner", *_GRANT)
+    list_display = ("service", "owner", "granted_at", "ended_at")
+    list_select_related = ("service", "owner")
+    ordering = ("-granted_at",)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Never the digest of the secret."""
+
+    fields = (
+        "name", "public_id", "user", "issuer", "scopes",
+        "created_at", "expires_at", "last_used_at", "revoked_at", "revoked_by",
+    )  # fmt: skip
+    list_display = ("name", "public_id", "user", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "public_id", "user__username")
+    ordering = ("-created_at",)

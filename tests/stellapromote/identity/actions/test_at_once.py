@@ -1,0 +1,47 @@
+"""Two changes of the same person's rights at one instant, on real transactions."""
+
+from stellapromote.accounts.command_line import command_actor
+from stellapromote.accounts.models import Membership, RoleGrant, User
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity.actions.add_member import AddedMember, add_member
+from stellapromote.identity.actions.end_membership import end_membership
+from stellapromote.identity.actions.grant_role import grant_role
+from tests.database import CommittedDatabase
+from tests.factories import make_person, make_tenant
+from tests.stellapromote.identity.actions.cases import make_house
+
+
+def test_two_commands_at_once_make_one_account_and_one_membership(committed_db: CommittedDatabase) -> None:
+    by = command_actor(make_tenant())
+
+    def add() -> AddedMember:
+        return add_member(by=by, clock=SYSTEM_CLOCK, username="mei")
+
+    outcomes = committed_db.at_once(*[add] * 6)
+    assert [each for each in outcomes if isinstance(each, Exception)] == []
+    assert User.objects.filter(username="mei").count() == 1
+    assert Membership.objects.filter(user__username="mei").count() == 1
+
+
+def test_the_same_role_granted_twice_at_one_instant_is_one_grant(committed_db: CommittedDatabase) -> None:
+    house = make_house()
+    by = house.admin
+
+    def grant() -> RoleGrant:
+        return grant_role(by=by, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor")
+
+    outcomes = committed_db.at_once(*[grant] * 6)
+    assert [each for each in outcomes if isinstance(each, Exception)] == []
+    assert RoleGrant.objects.filter(user=house.nia, role="auditor").count() == 1
+
+
+def test_a_membership_that_ends_while_a_role_is_granted_leaves_no_live_role(committed_db: CommittedDatabase) -> None:
+    house = make_house()
+    by = house.admin
+    people = [make_person(house.tenant) for _ in range(6)]
+    for person in people:
+        committed_db.at_once(
+            lambda person=person: grant_role(by=by, clock=SYSTEM_CLOCK, user_id=person.pk, role="auditor"),
+            lambda person=person: end_membership(by=by, clock=SYSTEM_CLOCK, user_id=person.pk),
+        )
+    assert not RoleGrant.objects.filter(user__in=people, ended_at=None).exists()
