@@ -24,7 +24,7 @@ from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administeri
 Version = ApprovalPolicyVersion | PromotionPolicyVersion
 
 
-class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
+class VersionsInline(admin.TabularInline):
     """The versions of a policy, newest first, to look at."""
 
     extra = 0
@@ -32,7 +32,7 @@ class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
     ordering = ("-version",)
     verbose_name_plural = _("versions")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -87,7 +87,7 @@ class PolicyAdmin(ActionAdmin):
     @admin.display(description=_("Version"))
     def version(self, policy: ApprovalPolicy | PromotionPolicy) -> str:
         """The number of the version in force."""
-        return str(policy.current.version) if policy.current else _("none published")
+        return str(policy.current.version if policy.current else _("none published"))
 
 
 @admin.register(ApprovalPolicy)

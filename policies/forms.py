@@ -24,6 +24,9 @@ from stellapromote.api.parsing import parse_json
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import Invalid, ProductError, RuleViolation
 
+_PARTS = {"name": "its name", "minApprovals": "how many approvals"}
+"""Parts of a rule whose complaint does not say which one it is about."""
+
 PUBLISH = "_publish"
 """Name of the button that saves the draft and publishes it."""
 
@@ -38,7 +41,7 @@ _DUTIES = {
 _FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+class PolicyForm(forms.ModelForm):
     """`actor` is set by the admin for each request; `seen` is the revision that the person looked at.
 
     Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it.
@@ -124,13 +127,15 @@ class ApprovalPolicyForm(PolicyForm):
         super().__init__(*args, **options)
         if self.instance.current is not None:
             document = orjson.loads(self.instance.current.canonical)
-            self.initial |= {
-                "description": document["description"],
-                "rules": as_lines(document["rules"]),
-                **{name: document[wire] for name, wire in _FLAGS.items()},
-                **{name: document["separationOfDuties"][wire] for name, wire in _DUTIES.items()},
-                "seen": self.instance.revision,
-            }
+            self.initial.update(
+                {
+                    "description": document["description"],
+                    "rules": as_lines(document["rules"]),
+                    **{name: document[wire] for name, wire in _FLAGS.items()},
+                    **{name: document["separationOfDuties"][wire] for name, wire in _DUTIES.items()},
+                    "seen": self.instance.revision,
+                }
+            )
 
     def clean_rules(self) -> list[dict[str, Any]]:
         try:
@@ -163,8 +168,8 @@ class ApprovalPolicyForm(PolicyForm):
             wire = place.rpartition(".")[2]
             return next((name for name, each in {**_FLAGS, **_DUTIES}.items() if each == wire), wire), ""
         index, _bracket, inside = place.removeprefix("rules[").partition("]")
-        inside = inside.removeprefix(".")
-        return "rules", f"Rule {int(index) + 1}, {inside}: " if inside else f"Rule {int(index) + 1}: "
+        part = _PARTS.get(inside.removeprefix("."))
+        return "rules", f"Rule {int(index) + 1}, {part}: " if part else f"Rule {int(index) + 1}: "
 
 
 class PromotionPolicyForm(PolicyForm):
@@ -194,7 +199,8 @@ class PromotionPolicyForm(PolicyForm):
             shown = orjson.loads(self.instance.current.canonical)
         else:
             shown = documents.promotion_policy({}).content
-        self.initial |= {"document": json.dumps(shown, indent=2, ensure_ascii=False), "seen": self.instance.revision}
+        text = json.dumps(shown, indent=2, ensure_ascii=False)
+        self.initial.update({"document": text, "seen": self.instance.revision})
 
     def clean_document(self) -> dict[str, Any]:
         try:

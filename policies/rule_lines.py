@@ -29,7 +29,8 @@ def _rule(number: int, line: str) -> dict[str, Any]:
     found = _LINE.fullmatch(line)
     if found is None:
         raise BadLine(f"Line {number} is no rule. Write it like: security: 2 by team security or mei")
-    teams, users = [], []
+    teams: list[str] = []
+    users: list[str] = []
     for part in _BETWEEN.split(found["people"].strip()):
         person = _PERSON.fullmatch(part)
         if person is None:

@@ -47,7 +47,7 @@ def of_gate(gate: Part) -> str:
 
 def _named(names: Part) -> str:
     people = [_("team %(team)s") % {"team": team} for team in names["teams"]]
-    return get_text_list([*people, *names["users"]], _("or"))
+    return str(get_text_list([*people, *names["users"]], _("or")))
 
 
 def _preconditions(config: Part) -> str:

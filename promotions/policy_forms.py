@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from environments.models import Environment
@@ -18,9 +18,16 @@ class ApproverCheckForm(forms.Form):
         queryset=User.objects.none(), label=_("Requested by"), help_text=_("A member, or a service account.")
     )
 
-    def __init__(self, data: Mapping[str, Any] | None, *, tenant_id: UUID) -> None:
-        super().__init__(data)
+    def __init__(self, data: Mapping[str, Any] | None, *, tenant_id: UUID, first: Environment | None) -> None:
+        """`first`: the environment that is chosen until the person chooses another one."""
+        super().__init__(data, initial={"environment": first})
         environments = Environment.objects.of(tenant_id).live().in_order()
         of_tenant = Q(memberships__tenant_id=tenant_id, memberships__ended_at=None) | Q(service__tenant_id=tenant_id)
-        self.fields["environment"].queryset = environments.select_related("promotion_policy__current")
-        self.fields["requester"].queryset = User.objects.filter(of_tenant).order_by("username").distinct()
+        people = User.objects.filter(of_tenant).order_by("username").distinct()
+        self._offer("environment", environments.select_related("promotion_policy__current"))
+        self._offer("requester", people)
+
+    def _offer(self, name: str, rows: QuerySet[Any]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = rows

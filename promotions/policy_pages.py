@@ -67,7 +67,7 @@ def promotion_policies(tenant_id: UUID) -> list[dict[str, Any]]:
     return [
         {
             "policy": policy,
-            "gates": [gate["name"] for gate in (says(policy.current) if policy.current else policy.draft)["gates"]],
+            "gates": [gate["name"] for gate in shown(policy)["gates"]],
             "environments": named[policy.id],
         }
         for policy in PromotionPolicy.objects.of(tenant_id).order_by("name")
@@ -82,6 +82,13 @@ def weakening_edits(tenant_id: UUID) -> list[WeakeningEdit]:
 def gates(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The gates of a promotion policy in the order in which they are judged, in words."""
     return [{**gate, "sentence": sentences.of_gate(gate)} for gate in document["gates"]]
+
+
+def shown(policy: PromotionPolicy) -> dict[str, Any]:
+    """What is published, else the draft: one of the two is always there."""
+    document = says(policy.current) if policy.current else policy.draft
+    assert document is not None
+    return document
 
 
 def says(version: ApprovalPolicyVersion | PromotionPolicyVersion | None) -> dict[str, Any]:

@@ -53,7 +53,11 @@ def approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     versions = list(policy.versions.select_related("created_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
     document = policy_pages.says(policy.current)
     used_by = names_using(policy)
-    form = ApproverCheckForm(request.GET if "requester" in request.GET else None, tenant_id=actor.tenant)
+    form = ApproverCheckForm(
+        request.GET if "requester" in request.GET else None,
+        tenant_id=actor.tenant,
+        first=policy.environments.in_order().first(),
+    )
     context = {
         "policy": policy,
         "document": document,
@@ -97,13 +101,13 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
     actor = _reader(request)
     policy = get_object_or_404(PromotionPolicy.objects.of(actor.tenant), name=name)
     versions = list(policy.versions.select_related("published_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
-    published = policy_pages.says(policy.current) if policy.current else None
-    shown = published or policy.draft
+    published = policy_pages.says(policy.current) if policy.current else {}
+    shown = policy_pages.shown(policy)
     context = {
         "policy": policy,
         "document": shown,
         "gates": policy_pages.gates(shown),
-        "draft_differences": differences(published or {}, policy.draft) if policy.draft else [],
+        "draft_differences": differences(published, policy.draft) if policy.draft else [],
         "environments": policy.environments.order_by("name"),
         "versions": versions,
         "comparison": _comparison(request, versions),

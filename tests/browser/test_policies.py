@@ -99,7 +99,7 @@ def test_an_administrator_edits_sees_what_is_wrong_and_puts_it_right(new_page: N
     page.get_by_role("button", name="Save", exact=True).click()
     if shots := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(shots) / "policies-admin.png", full_page=True)
-    expect(page.get_by_text("Rule 2, teams[0]: There is no team secruity.")).to_be_visible()
+    expect(page.get_by_text("Rule 2: There is no team secruity.")).to_be_visible()
     rules.fill("release: 1 by team release\nsecurity: 1 by team security")
     page.get_by_role("button", name="Save", exact=True).click()
     page.goto(f"/policies/approval/{policy.id}")
