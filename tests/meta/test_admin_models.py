@@ -1,0 +1,101 @@
+"""Every model in Django admin: registered by the two bases; nobody adds, changes or deletes past the actions."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from stellapromote.accounts.models import User
+from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+REGISTERED = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label)
+NAMES = [model._meta.label for model, _ in REGISTERED]
+
+
+def test_models_are_registered_through_the_two_bases_only() -> None:
+    assert REGISTERED
+    assert [
+        label
+        for (_, each), label in zip(REGISTERED, NAMES, strict=True)
+        if not isinstance(each, ReadOnlyAdmin | ActionAdmin)
+    ] == []
+
+
+@pytest.mark.parametrize("label", ["promotions.Promotion", "promotions.DecisionRecord", "promotions.EvidencePacket",
+                                   "promotions.Vote", "audit.AuditEvent"])  # fmt: skip
+def test_what_was_decided_is_there_to_look_at_only(label: str) -> None:
+    assert isinstance(admin.site._registry[apps.get_model(label)], ReadOnlyAdmin)
+
+
+@pytest.fixture
+def kestrel(db: None) -> Kestrel:
+    kestrel = make_kestrel()
+    kestrel.deploys(kestrel.approved_for_production())
+    return kestrel
+
+
+def signed_in(kestrel: Kestrel, who: str) -> Client:
+    client = Client()
+    user = User.objects.get(pk=kestrel[who].user_id)
+    client.force_login(user)
+    return client
+
+
+def visible(registered: Any, kestrel: Kestrel) -> Any:
+    """The rows that the administrator of the tenant may see."""
+    request = RequestFactory().get("/admin/")
+    request.actor = kestrel["admin"]  # type: ignore[attr-defined]
+    return registered.get_queryset(request)
+
+
+def addresses(model: Any, pk: Any) -> dict[str, str]:
+    base = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    return {
+        "add": reverse(f"{base}_add"),
+        "change": reverse(f"{base}_change", args=[pk]),
+        "delete": reverse(f"{base}_delete", args=[pk]),
+        "list": reverse(f"{base}_changelist"),
+    }
+
+
+def test_an_administrator_sees_every_list_and_deletes_nothing(kestrel: Kestrel) -> None:
+    client = signed_in(kestrel, "admin")
+    for model, registered in REGISTERED:
+        row = visible(registered, kestrel).first()
+        paths = addresses(model, row.pk if row is not None else "0197a000-0000-7000-8000-000000000000")
+        assert client.get(paths["list"]).status_code == 200, model
+        before = model._default_manager.count()
+        bulk = {"action": "delete_selected", "_selected_action": [str(row.pk) if row else "x"], "post": "yes"}
+        assert client.post(paths["list"], bulk).status_code in (200, 302, 403), model
+        assert client.post(paths["delete"], {"post": "yes"}).status_code in (302, 403, 404), model
+        if isinstance(registered, ReadOnlyAdmin):
+            assert client.post(paths["add"], {}).status_code == 403, model
+            if row is not None:
+                assert client.get(paths["change"]).status_code == 200, model
+                assert client.post(paths["change"], {}).status_code == 403, model
+        assert model._default_manager.count() == before, model
+
+
+@pytest.mark.parametrize("who", ["requester", "approver", "operator", "auditor", "viewer"])
+def test_django_admin_is_closed_to_everybody_else(kestrel: Kestrel, who: str) -> None:
+    client = signed_in(kestrel, who)
+    for model, _ in REGISTERED:
+        answer = client.get(addresses(model, "0197a000-0000-7000-8000-000000000000")["list"])
+        assert answer.status_code in (302, 403, 404), (model, who)
+
+
+def test_an_administrator_of_another_tenant_sees_none_of_it(kestrel: Kestrel) -> None:
+    from tests.factories import make_person, make_ready_tenant
+
+    other = make_ready_tenant("elsewhere")
+    stranger = make_person(other, "stranger", roles=["admin"])
+    client = Client()
+    client.force_login(stranger)
+    for model, registered in REGISTERED:
+        row = visible(registered, kestrel).first()
+        if row is not None:
+            assert client.get(addresses(model, row.pk)["change"]).status_code in (302, 403, 404), model
