@@ -10,6 +10,8 @@ _APPROVAL = APPROVAL_POLICY_SCHEMA["properties"]
 
 
 class EnvironmentReference(Resource):
+    """An environment, named."""
+
     id = serializers.UUIDField()
     name = serializers.CharField()
 
@@ -35,6 +37,8 @@ class ApprovalPolicyResource(Resource):
 
 
 class ApprovalPolicyVersionResource(Resource):
+    """One immutable version of an approval policy."""
+
     version = serializers.IntegerField()
     digest = serializers.CharField()
     document = DocumentField(APPROVAL_POLICY_SCHEMA)
@@ -44,6 +48,8 @@ class ApprovalPolicyVersionResource(Resource):
 
 
 class PersonResource(Resource):
+    """Somebody who could approve."""
+
     id = serializers.UUIDField()
     username = serializers.CharField()
     display_name = serializers.CharField()
@@ -58,6 +64,8 @@ class ReasonResource(Resource):
 
 
 class CheckResource(Resource):
+    """Who could approve a promotion that this person would request."""
+
     satisfiable = serializers.BooleanField()
     minimal_approver_sets = serializers.ListField(
         child=PersonResource(many=True), help_text="At most ten of the smallest sets of people who together suffice."
@@ -82,6 +90,8 @@ class PromotionPolicyResource(Resource):
 
 
 class PromotionPolicyVersionResource(Resource):
+    """One published version of a promotion policy."""
+
     version = serializers.IntegerField()
     digest = serializers.CharField()
     document = DocumentField(PROMOTION_POLICY_SCHEMA)
@@ -91,11 +101,15 @@ class PromotionPolicyVersionResource(Resource):
 
 
 class HealthResource(Resource):
+    """Whether gates of this kind can be judged now."""
+
     status = serializers.ChoiceField(["ok", "unavailable"])
     reason = serializers.CharField(allow_null=True)
 
 
 class GateKindResource(Resource):
+    """One kind of gate."""
+
     kind = serializers.CharField()
     kind_version = serializers.IntegerField()
     rank = serializers.IntegerField(help_text="Gates are judged in this order, then by name.")
