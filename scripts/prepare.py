@@ -48,6 +48,7 @@ def seed_demo(sign_ins: Path) -> None:
     embedded_here = settings.EMBEDDED_POSTGRES is not None and settings.LISTENS_ON_LOOPBACK
     if settings.DEMO is False or not (embedded_here or settings.DEMO):
         return
+    print("Seeing to the demo data (DEMO=0 leaves it out) …", flush=True)
     with sign_ins.open("w") as said:
         call_command("seed_demo", stdout=said)
 
