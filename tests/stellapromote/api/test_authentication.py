@@ -256,9 +256,7 @@ def test_a_dead_token_is_not_used(kestrel: Tenant) -> None:
     assert last_use(caller) is None
 
 
-def test_a_locked_row_is_left_alone_at_once(
-    committed_db: CommittedDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_locked_row_is_left_alone_at_once(committed_db: CommittedDatabase, caplog: pytest.LogCaptureFixture) -> None:
     caller = give_token(
         make_tenant("kestrel"), User.objects.create_user("greta", display_name="G", date_joined=EARLIER)
     )
