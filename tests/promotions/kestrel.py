@@ -101,9 +101,9 @@ class Kestrel:
         return self.approves("second", promotion)
 
 
-def make_kestrel(slug: str = "kestrel", *, prefix: str = "") -> Kestrel:
-    """Everybody and everything, through the real actions."""
-    clock = FixedClock(START)
+def make_kestrel(slug: str = "kestrel", *, prefix: str = "", now: bool = False) -> Kestrel:
+    """Everybody and everything, through the real actions; ``now`` begins an hour ago, for tests with a real server."""
+    clock = FixedClock(datetime.now(UTC) - timedelta(hours=1) if now else START)
     tenant = create_tenant(slug=slug, name=slug.title(), by=command_actor(), clock=clock)
     actors = {}
     for name, (roles, teams) in PEOPLE.items():

@@ -1,0 +1,109 @@
+"""Request → approve in a real browser: what a team does every day, as four people, with and without JavaScript."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from promotions.models import EvidencePacket, Promotion
+from stellapromote.accounts.models import User
+from tests.browser.conftest import DESKTOP, PHONE, axe_violations
+from tests.factories import PASSWORD
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture
+def kestrel(server: str) -> Kestrel:
+    kestrel = make_kestrel(now=True)
+    for user in User.objects.filter(pk__in=[actor.user_id for actor in kestrel.actors.values()]):
+        user.set_password(PASSWORD)
+        user.save()
+    return kestrel
+
+
+def signed_in(page: Page, username: str, path: str = "/") -> Page:
+    page.goto(f"/accounts/login?next={path}")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_request_to_approve(new_page: NewPage, kestrel: Kestrel, java_script: bool) -> None:
+    release = kestrel.reaches_staging()
+
+    requester = signed_in(new_page(java_script_enabled=java_script), "requester", "/promotions/new")
+    requester.get_by_role("link", name=release.name).click()
+    requester.get_by_role("link", name="Production").click()
+    requester.get_by_label("Why should it go there now?").fill("Customers wait for it.")
+    requester.get_by_role("button", name="Request", exact=True).click()
+    expect(requester.get_by_role("heading", level=1)).to_contain_text(release.name)
+    # The requester is refused with the reason, in the page.
+    expect(
+        requester.get_by_text("You requested this promotion, so somebody else must decide on it.").first
+    ).to_be_visible()
+    path = requester.url.split("?")[0]
+    promotion = Promotion.objects.get(pk=UUID(path.rsplit("/", 1)[1]))
+
+    for username, said in (("second", "1 of 2"), ("approver", "2 of 2")):
+        page = signed_in(new_page(java_script_enabled=java_script), username, "/approvals")
+        page.get_by_role("link", name=release.name).click()
+        page.get_by_role("button", name="Approve", exact=True).click()
+        expect(page.get_by_text(said).first).to_be_visible()
+    expect(page.get_by_text("Nothing else waits for you.").first).to_be_visible()
+    expect(page.get_by_text("Signed decision")).to_be_visible()
+
+    promotion.refresh_from_db()
+    assert promotion.status == "approved"
+    assert EvidencePacket.objects.filter(promotion=promotion).count() == 1
+
+    auditor = signed_in(new_page(java_script_enabled=java_script), "auditor", f"/promotions/{promotion.pk}")
+    auditor.get_by_role("button", name="Replay the decision").click()
+    expect(auditor.get_by_text("Equal: the stored input judged again")).to_be_visible()
+    auditor.get_by_role("button", name="Verify the evidence").click()
+    expect(auditor.get_by_text("Valid: every check passes.")).to_be_visible()
+    auditor.goto("/audit")
+    auditor.get_by_role("button", name="Verify the chain").click()
+    expect(auditor.get_by_text("The chain holds")).to_be_visible()
+
+
+def test_a_reject_says_that_it_ends_the_request(new_page: NewPage, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    page = signed_in(new_page(), "second", f"/promotions/{promotion.pk}")
+    page.get_by_role("button", name="Reject …").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("A reject ends the request for everybody.")).to_be_visible()
+    dialog.get_by_label("Reason").fill("The form logs card numbers.")
+    dialog.get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("Rejected by Second: The form logs card numbers.").first).to_be_visible()
+    promotion.refresh_from_db()
+    assert promotion.status == "rejected"
+
+
+def test_what_changed_is_shown_and_no_vote_is_stored(new_page: NewPage, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    page = signed_in(new_page(java_script_enabled=False), "second", f"/promotions/{promotion.pk}")
+    kestrel.deploys(kestrel.approved_for_production())
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_text("What you looked at has changed since")).to_be_visible()
+    expect(page.get_by_text("currentReleaseId")).to_be_visible()
+    promotion.refresh_from_db()
+    assert promotion.approvals_given == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(new_page: NewPage, kestrel: Kestrel, scheme: str, viewport: dict[str, int]) -> None:
+    promotion = kestrel.waits_for_production()
+    page = signed_in(new_page(viewport=viewport, colour_scheme=scheme), "third")
+    for path in ("/", "/approvals", "/promotions", f"/promotions/{promotion.pk}", "/releases",
+                 f"/releases/{promotion.release_id}", "/evidence/verify"):  # fmt: skip
+        page.goto(path)
+        assert axe_violations(page) == [], path
