@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
@@ -56,7 +57,11 @@ def error_response(request: HttpRequest, status: int, *, message: Any = "", **co
 def back_address(request: HttpRequest) -> str | None:
     """The page the person came from, when it is one of ours and not this one."""
     referrer = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure()):
+    try:
+        host = request.get_host()
+    except DisallowedHost:  # this may be the very refusal that is shown
+        return None
+    if not url_has_allowed_host_and_scheme(referrer, {host}, require_https=request.is_secure()):
         return None
     parts = urlsplit(referrer)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path

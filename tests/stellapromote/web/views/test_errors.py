@@ -60,3 +60,7 @@ def test_the_way_back_never_leaves_the_site(as_nia: Client, referrer: str) -> No
 def test_the_way_back_is_not_the_refused_page_itself(as_nia: Client) -> None:
     text = as_nia.get("/refuse/rule", headers={"Referer": "http://testserver/refuse/rule"}).text
     assert "Back to where you were" not in text
+
+
+def test_a_made_up_host_is_a_bad_request(client: Client) -> None:
+    assert client.get("/whoami", headers={"Host": "evil.example"}).status_code == 400
