@@ -17,7 +17,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         "required_approvals",
         "require_separation_of_duties",
         "promotion_policy",
-        "approval_policies",
+        "approval_policy_names",
         "auto_promote_from",
         "auto_promote_hold",
         "exclusive",
@@ -28,9 +28,14 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         "updated_at",
         "version",
     )
+    readonly_fields = ("approval_policy_names",)
     list_display = ("name", "display_name", "order_index", "is_production", "required_approvals", "archived_at")
     search_fields = ("name", "display_name")
     ordering = ("order_index", "name")
+
+    @admin.display(description="approval policies")
+    def approval_policy_names(self, environment: Environment) -> str:
+        return ", ".join(environment.approval_policies.order_by("name").values_list("name", flat=True))
 
     def view_on_site(self, environment: Environment) -> str:
         """The page where it is changed, moved, frozen and archived."""
