@@ -21,6 +21,7 @@ from promotions.models import OutboxEvent, Promotion, WorkerHeartbeat
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.api.idempotency import forget_expired
+from stellapromote.audit.refusals import tell_counted
 from stellapromote.audit.sealer import seal_pending
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 
@@ -72,6 +73,7 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
     done += _each(
         "auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock)
     )
+    done += tell_counted(now)
     done += seal_pending()
     WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": now})
     return done

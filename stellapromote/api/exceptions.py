@@ -21,6 +21,7 @@ from rest_framework import exceptions as drf
 
 from stellapromote.api.authentication import NotAuthenticated, request_id_of
 from stellapromote.api.rendering import ApiResponse
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.clock import SYSTEM_CLOCK, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused
 
@@ -55,6 +56,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiRespon
         logger.warning("Unavailable at %s: %s", request.path, error, exc_info=error)
     else:
         logger.info("%s at %s: %s", refusal.code, request.path, refusal.message)
+        note_refused_request(getattr(request, "_request", request), refusal.code)
     return error_response(refusal, request)
 
 

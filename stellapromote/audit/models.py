@@ -86,3 +86,18 @@ class AuditLink(models.Model):
 
     def __str__(self) -> str:
         return f"link {self.sequence}"
+
+
+class RefusalCount(models.Model):
+    """Refusals of permission that count as one within a minute (domain.md §9); stellapromote.audit.refusals keeps it.
+
+    `facts` is what the event will say, kept until the refusals counted since the last event are told.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    facts = models.JSONField()
+    last_event_at = models.DateTimeField(db_index=True)
+    untold = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.untold} untold since {self.last_event_at:%Y-%m-%d %H:%M:%S}"

@@ -15,6 +15,7 @@ from django.urls import reverse
 from structlog.contextvars import bound_contextvars
 
 from stellapromote.accounts.actor_lookup import TenantChoice, actor_for_session
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
@@ -179,4 +180,5 @@ class ProductErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_api(request) or not isinstance(exception, ProductError):
             return None
+        note_refused_request(request, exception.code)
         return refusal_response(request, exception)
