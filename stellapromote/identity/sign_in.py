@@ -120,13 +120,11 @@ class SignInAdapter(DefaultAccountAdapter):
 
 
 class SignInForm(LoginForm):
-    """allauth's form without its placeholders, which only repeat the labels."""
+    """allauth's form; the first field takes focus, unless a mistake has to be read first."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password"].validators.append(MaxLengthValidator(1024))
-        for field in self.fields.values():
-            field.widget.attrs.pop("placeholder", None)
         if not self.is_bound:
             self.fields["login"].widget.attrs["autofocus"] = True
 

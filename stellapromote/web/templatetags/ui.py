@@ -192,6 +192,8 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     grouped = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
     check = isinstance(widget, CheckboxInput)
     attrs: dict[str, Any] = {} if grouped else {"class": _control_class(bound, check)}
+    if str(widget.attrs.get("placeholder", "")) == str(bound.label):
+        attrs["placeholder"] = False  # it would vanish with the first letter, and the label says it already
     if described:
         attrs["aria-describedby"] = " ".join(described)
     if bound.errors:

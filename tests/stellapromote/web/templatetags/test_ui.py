@@ -120,6 +120,14 @@ def test_a_field_keeps_what_was_typed() -> None:
     assert 'value="too long"' in render("{% field form.name %}", form=Form({"name": "too long"}))
 
 
+def test_a_placeholder_that_repeats_the_label_is_left_out() -> None:
+    form = Form()
+    form.fields["name"].widget.attrs["placeholder"] = "Name"
+    form.fields["note"].widget.attrs["placeholder"] = "for example: hotfix"
+    assert "placeholder" not in render("{% field form.name %}", form=form)
+    assert 'placeholder="for example: hotfix"' in render("{% field form.note %}", form=form)
+
+
 def test_choices_are_a_group_with_a_legend() -> None:
     assert "<legend" in render("{% field form.role %}", form=Form())
 
