@@ -425,6 +425,12 @@ class TestCheck:
         assert self.names(self.check(greta, policy, three, people["tomas"])) == [["mei", "nia", "ravi"]]
         assert self.check(greta, policy, three, people["nia"])["satisfiable"] is False
 
+    def test_it_is_judged_for_an_environment_that_does_not_name_it_yet(
+        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
+    ) -> None:
+        dev = guard(tenant, people, "dev", approval_policies=[])
+        assert self.names(self.check(greta, policy, dev, people["tomas"])) == [["mei", "nia"], ["mei", "ravi"]]
+
     def test_editors_are_left_out_where_the_policy_says_so(
         self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
     ) -> None:
