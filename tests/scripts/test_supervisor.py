@@ -29,7 +29,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 90.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -66,7 +66,7 @@ class Installation:
             finally:
                 if process.poll() is None:
                     process.terminate()
-                process.communicate(timeout=60)
+                process.communicate(timeout=120)
 
     def wait_until_ready(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
@@ -114,7 +114,7 @@ def test_start_serves_and_sigterm_stops_everything(installation: Installation) -
     with installation.running() as process:
         assert installation.answers()
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
     assert not installation.answers()
     assert not installation.database.is_running()
     assert processes_of(installation) == []
@@ -123,7 +123,7 @@ def test_start_serves_and_sigterm_stops_everything(installation: Installation) -
 def test_ctrl_c_stops_with_exit_code_0(installation: Installation) -> None:
     with installation.running() as process:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_worker_runs_beside_the_web_server(installation: Installation) -> None:
@@ -179,7 +179,7 @@ def test_killed_worker_is_started_again(installation: Installation) -> None:
 def test_second_start_of_the_same_installation_is_refused_in_one_sentence(installation: Installation) -> None:
     with installation.running():
         second = installation.start()
-        said, _ = second.communicate(timeout=60)
+        said, _ = second.communicate(timeout=120)
     assert second.returncode == 1
     assert said.startswith(f"StellaPromote runs here already: {installation.url}")
 
@@ -190,21 +190,21 @@ def test_busy_port_is_one_sentence(installation: Installation) -> None:
         other.bind(("127.0.0.1", installation.port))
         other.listen()
         process = installation.start()
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
     assert (process.returncode, len(said.splitlines())) == (1, 1)
     assert said.startswith(f"Port {installation.port} on 127.0.0.1 cannot be used (Address already in use).")
 
 
 def test_database_that_does_not_answer_is_one_sentence_without_its_password(installation: Installation) -> None:
     process = installation.start(DATABASE_URL=f"postgresql://u:hunter2@127.0.0.1:{free_port()}/x")
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert (process.returncode, len(said.splitlines()), "hunter2" in said) == (1, 1, False)
     assert said.startswith("The database that DATABASE_URL names does not answer: ")
 
 
 def test_wrong_setting_is_one_sentence(installation: Installation) -> None:
     process = installation.start(PORT="http")
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert (process.returncode, said) == (1, "PORT is 'http'. Write a whole number from 1 to 65535.\n")
 
 
@@ -212,7 +212,7 @@ def test_sigterm_while_starting_stops_too(installation: Installation) -> None:
     with installation.start() as process:
         assert wait_until(lambda: bool(processes_of(installation, "scripts.prepare")))
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
         process.communicate()
     assert processes_of(installation) == []
 
