@@ -1,0 +1,194 @@
+"""Pages of promotions: who sees which button, forms that vote, and how many statements a page costs."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from promotions.models import Promotion, Vote
+from stellapromote.accounts.models import User
+from tests.factories import make_person, make_ready_tenant
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    return make_kestrel(now=True)
+
+
+def page_of(kestrel: Kestrel, who: str) -> Client:
+    client = Client()
+    client.force_login(User.objects.get(pk=kestrel[who].user_id))
+    return client
+
+
+def text(client: Client, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, answer.content.decode()[:2000]
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        ("requester", "You requested this promotion, so somebody else must decide on it."),
+        ("builder", "Builder created the release."),
+        ("admin", "This needs the right promotion:approve"),
+        ("auditor", "This needs the right promotion:approve"),
+    ],
+)
+def test_a_button_somebody_may_not_use_is_disabled_with_their_own_reason(
+    kestrel: Kestrel, who: str, reason: str
+) -> None:
+    promotion = kestrel.waits_for_production()
+    shown = text(page_of(kestrel, who), f"/promotions/{promotion.pk}")
+    assert reason in shown
+    assert 'aria-disabled="true"' in shown
+
+
+def test_who_may_vote_sees_both_buttons(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    shown = text(page_of(kestrel, "approver"), f"/promotions/{promotion.pk}")
+    assert "Reject …" in shown
+    assert f'name="subject_digest" value="{promotion.subject_digest}"' in shown
+
+
+def test_a_vote_by_form_counts_once_however_often_it_is_sent(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    client = page_of(kestrel, "approver")
+    form = {"subject_digest": promotion.subject_digest, "comment": "Fine"}
+    path = f"/promotions/{promotion.pk}/approve"
+    assert client.post(path, form).status_code == 302
+    again = client.post(path, form)
+    assert again.status_code == 409
+    assert "You have already approved this promotion." in again.content.decode()
+    assert Vote.objects.filter(promotion=promotion).count() == 1
+
+
+def test_a_vote_on_a_page_that_is_out_of_date_shows_what_changed_and_stores_nothing(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.deploys(kestrel.approved_for_production())
+    answer = page_of(kestrel, "approver").post(
+        f"/promotions/{promotion.pk}/approve", {"subject_digest": promotion.subject_digest}
+    )
+    assert answer.status_code == 412
+    shown = answer.content.decode()
+    assert "What you looked at has changed since" in shown
+    assert "<mark>currentReleaseId</mark>" in shown
+    now = Promotion.objects.get(pk=promotion.pk)
+    assert now.subject_digest != promotion.subject_digest
+    assert f'value="{now.subject_digest}"' in shown
+    assert not Vote.objects.filter(promotion=promotion).exists()
+
+
+def test_a_form_without_the_digest_of_what_was_seen_votes_nothing(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    answer = page_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", {"comment": "Fine"})
+    assert answer.status_code == 400
+    assert not Vote.objects.filter(promotion=promotion).exists()
+
+
+def test_the_inbox_holds_what_waits_for_this_person(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    assert f"/promotions/{promotion.pk}" in text(page_of(kestrel, "approver"), "/approvals")
+    assert f"/promotions/{promotion.pk}" not in text(page_of(kestrel, "requester"), "/approvals")
+    assert f"/promotions/{promotion.pk}" in text(page_of(kestrel, "requester"), "/approvals?tab=mine")
+    assert f"/promotions/{promotion.pk}" in text(page_of(kestrel, "viewer"), "/approvals?tab=open")
+
+
+def test_the_open_list_is_the_snapshot_of_who_may_vote(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("second", promotion)
+    promotion.refresh_from_db()
+    names = set(User.objects.filter(pk__in=promotion.open_voters).values_list("username", flat=True))
+    for who in kestrel.actors:
+        listed = f"/promotions/{promotion.pk}" in text(page_of(kestrel, who), "/approvals")
+        assert listed == (who in names), who
+    assert names == {"approver", "third"}
+
+
+def test_a_request_by_form_leads_to_its_page(kestrel: Kestrel) -> None:
+    release = kestrel.reaches_staging()
+    client = page_of(kestrel, "requester")
+    path = f"/promotions/new?release={release.pk}&target={kestrel.production.pk}"
+    assert "Waiting for 2 more approvals" in text(client, path)
+    answer = client.post(path, {"reason": "Wanted", "change_ref": "CHG-1"})
+    promotion = Promotion.objects.get(release=release, target_environment=kestrel.production)
+    assert answer["Location"] == f"/promotions/{promotion.pk}"
+    assert promotion.change == {"ref": "CHG-1", "url": None, "type": None, "backout": None}
+
+
+def test_a_target_out_of_order_is_listed_with_the_reason(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    shown = text(page_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
+    assert "must be deployed in Staging before it may enter Production" in shown
+
+
+def test_pages_of_another_tenant_do_not_exist(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    other = make_ready_tenant("elsewhere")
+    client = Client()
+    client.force_login(make_person(other, "outsider", roles=["approver", "operator"]))
+    text(client, f"/promotions/{promotion.pk}", 404)
+    text(client, f"/releases/{promotion.release_id}", 404)
+    assert promotion.release.name not in text(client, "/promotions")
+
+
+@pytest.mark.parametrize(
+    ("path", "statements"),
+    [
+        ("/", 17),
+        ("/approvals", 9),
+        ("/promotions", 8),
+        ("/releases", 6),
+    ],
+)
+def test_a_list_costs_the_same_however_long_it_is(
+    kestrel: Kestrel, path: str, statements: int, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    client = page_of(kestrel, "approver")
+    kestrel.waits_for_production()
+    client.get(path)
+    with django_assert_max_num_queries(statements) as few:  # type: ignore[attr-defined]
+        client.get(path)
+    for _ in range(3):
+        kestrel.waits_for_production()
+    with django_assert_max_num_queries(statements) as many:  # type: ignore[attr-defined]
+        client.get(path)
+    assert len(few) == len(many)
+
+
+def test_the_promotion_page_costs_the_same_however_much_happened(
+    kestrel: Kestrel, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    promotion = kestrel.waits_for_production()
+    client = page_of(kestrel, "auditor")
+    client.get(f"/promotions/{promotion.pk}")
+    with django_assert_max_num_queries(18) as few:  # type: ignore[attr-defined]
+        client.get(f"/promotions/{promotion.pk}")
+    kestrel.approves("approver", promotion)
+    kestrel.approves("second", promotion)
+    with django_assert_max_num_queries(18) as many:  # type: ignore[attr-defined]
+        client.get(f"/promotions/{promotion.pk}")
+    assert len(many) <= len(few) + 1
+
+
+STRANGE = [
+    "/?x=1",
+    "/approvals?tab=nonsense",
+    "/promotions?status=nonsense",
+    "/promotions?before=0",
+    "/promotions?before=abc",
+    "/promotions?release=%00",
+    "/promotions/new?release=abc",
+    "/audit?before=abc",
+    "/audit?action=%00",
+]
+
+
+@pytest.mark.parametrize("path", STRANGE)
+def test_a_strange_address_is_answered_and_never_an_error_of_ours(kestrel: Kestrel, path: str) -> None:
+    for who in ("requester", "auditor"):
+        assert page_of(kestrel, who).get(path).status_code in (200, 400, 403, 404), path
