@@ -57,9 +57,9 @@ BOARD = """{% extends "base.html" %}
   <div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll>
     <label for="note">Note</label><input id="note">
   </div>
-  <form method="post" action="/refuse/rule" hx-post="/refuse/rule" hx-swap="none"><button type="submit">Refused</button></form>
-  <form method="post" action="/fail/500" hx-post="/fail/500" hx-swap="none"><button type="submit">Failing</button></form>
-  <form method="post" action="/board/toast" hx-post="/board/toast" hx-swap="none"><button type="submit">Well done</button></form>
+  <form method="post" hx-post="/refuse/rule" hx-swap="none"><button type="submit">Refused</button></form>
+  <form method="post" hx-post="/fail/500" hx-swap="none"><button type="submit">Failing</button></form>
+  <form method="post" hx-post="/board/toast" hx-swap="none"><button type="submit">Well done</button></form>
 {% endblock %}"""
 PART = """<div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll
   data-announce="{n} wait for you"><label for="note">Note</label><input id="note"> <b>{n}</b></div>"""
