@@ -1,9 +1,10 @@
 """The key this process signs evidence with, and its public half in the database (domain.md §8)."""
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from promotions.models import PublicSigningKey
@@ -40,7 +41,8 @@ def current_key() -> keyring.SigningKey | None:
         if row.retired_at is not None:
             logger.error("signing_key_retired", extra={"key_id": key.key_id})
             return None
-        _registered.add(key.key_id)
+        # Not before the row is there to stay: the caller's transaction may still be rolled back.
+        transaction.on_commit(partial(_registered.add, key.key_id))
     return key
 
 
