@@ -24,6 +24,7 @@ from stellapromote.api.idempotency import forget_expired
 from stellapromote.audit.refusals import tell_counted
 from stellapromote.audit.sealer import seal_pending
 from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.identity.sessions import SessionStore
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +81,12 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
 
 
 def tidy(clock: Clock = SYSTEM_CLOCK) -> None:
-    """Deletes what is kept for a time only: outbox events (30 days, domain.md §10), idempotency keys, heartbeats."""
+    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), idempotency keys, heartbeats, sessions."""
     now = clock.now()
     OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
     WorkerHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()
     forget_expired(now)
+    SessionStore.clear_expired()
 
 
 def _each(step: str, items: Iterable[Due], act: Callable[[Due], object]) -> int:
