@@ -97,7 +97,7 @@ def mermaid() -> str:
 
 def document() -> str:
     """The text of docs/states.md."""
-    rows = "".join(f"| {t.source or '–'} | {t.target} | {t.who} | {t.when} | `{t.event}` |\n" for t in TRANSITIONS)
+    rows = "".join(f"| {t.source or '-'} | {t.target} | {t.who} | {t.when} | `{t.event}` |\n" for t in TRANSITIONS)
     return (
         "# The life of a promotion\n\n"
         "Written by `python -m promotions.states > docs/states.md` from the table in `promotions/states.py`; "
