@@ -1,0 +1,116 @@
+"""The server is fuzzed against its own contract (api.md): whatever is sent, the answer is in the document."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection, transaction
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from promotions.models import WorkerHeartbeat
+from stellapromote.clock import SYSTEM_CLOCK
+from tests.promotions.api.world import World, make_world
+
+TAGS = ("Releases", "Promotions", "Evidence", "Audit", "Operations")
+EXAMPLES = 12
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Any:
+    """The product on the test's own connection, which Django would close between requests, as its test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        return HANDLER(environ, start_response)
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+
+
+HANDLER = WSGIHandler()
+SCHEMA = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
+OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations() if found.ok().definition.raw["tags"][0] in TAGS]
+#: Who holds the right that a call names.
+HOLDERS = {
+    "release:write": "ravi",
+    "promotion:request": "tomas",
+    "promotion:cancel": "tomas",
+    "promotion:approve": "nia",
+    "promotion:deploy": "ci",
+    "audit:read": "idris",
+}
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A block whose writes are undone; the product takes it for the outside, as it does in every test."""
+    with transaction.atomic():
+        connection.atomic_blocks[-1]._from_testcase = True
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    with django_db_blocker.unblock(), undone():
+        WorkerHeartbeat.objects.create(name="one", at=SYSTEM_CLOCK.now())
+        yield make_world()
+
+
+@pytest.fixture(scope="module")
+def promotions(world: World) -> list[str]:
+    return [str(world.waiting().pk), str(world.approved().pk)]
+
+
+@pytest.fixture(scope="module")
+def releases(world: World) -> list[str]:
+    return [str(world.release().pk), str(world.release(finalize=False).pk)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_every_answer_is_in_the_document(
+    world: World, promotions: list[str], releases: list[str], operation: Any
+) -> None:
+    scope = operation.definition.raw["x-required-scope"]
+    holder = HOLDERS.get(scope if isinstance(scope, str) else scope[0], "vera")
+    ids = promotions if "/promotions/" in operation.path else releases
+    cases = operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+
+    @seed(47)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases, pk=st.sampled_from(ids))
+    def fuzz(case: Any, pk: str) -> None:
+        if "id" in (case.path_parameters or {}):
+            case.path_parameters["id"] = pk
+        with undone():
+            case.call_and_validate(
+                headers={"Authorization": f"Bearer {world.people[holder].token}"},
+                checks=CHECKS,
+            )
+
+    fuzz()
