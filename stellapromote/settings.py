@@ -188,7 +188,7 @@ def _databases() -> dict[str, dict[str, Any]]:
     default["OPTIONS"] = options
     # A connection per request is ten times slower; a restarted server is noticed before the next use.
     default["CONN_MAX_AGE"] = None
-    default["CONN_HEALTH_CHECKS"] = True
+    default["CONN_HEALTH_CHECKS"] = False
     return {"default": default, "owner": owner}
 
 

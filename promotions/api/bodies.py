@@ -83,7 +83,7 @@ class ReleaseChanges(Body):
     product = SlugField(required=False)
     display_name = LineField(max_length=200, required=False, allow_blank=True)
     description = TextField(max_length=5000, required=False, allow_blank=True)
-    components = ComponentBody(many=True, max_length=MAX_COMPONENTS, required=False)
+    components = ComponentBody(many=True, max_length=MAX_COMPONENTS, required=False)  # type: ignore[call-arg]
     source_ref = SourceReferenceBody(required=False, allow_null=True)
 
 

@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from promotions.actions.evaluate import evaluate
 from promotions.api.promotion_resources import DecisionRecordResource, ReplayResource
 from promotions.models import DecisionRecord
-from promotions.queries import existing_promotion
+from promotions.queries import current_record, existing_promotion
 from promotions.replay import replay
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ, PROMOTION_REQUEST, TENANT_ADMIN
 from stellapromote.api.declarations import Answer
@@ -67,7 +67,7 @@ class DecisionViewSet(ApiViewSet):
     def evaluate(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """Judge an open promotion again, now."""
         promotion = evaluate(pk, by=request.actor, clock=SYSTEM_CLOCK)
-        return ApiResponse(bytes(DecisionRecord.objects.get(pk=promotion.decision_id).document))
+        return ApiResponse(bytes(current_record(promotion).document))
 
     def resource(self) -> dict[str, Any]:
         existing_promotion(self.request.actor.tenant, self.kwargs["pk"])

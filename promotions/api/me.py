@@ -65,7 +65,7 @@ def _tenants(actor: Actor) -> list[dict[str, Any]]:
     """A token belongs to one tenant and tells of no other; a session may choose among the person's."""
     tenants = Tenant.objects.order_by("slug")
     if actor.auth_method == "session":
-        tenants = tenants.filter(memberships__user_id=actor.user_id, memberships__ended_at=None)
+        tenants = tenants.filter(memberships__user_id=actor.account, memberships__ended_at=None)
     else:
-        tenants = tenants.filter(pk=actor.tenant_id)
+        tenants = tenants.filter(pk=actor.tenant)
     return [{"id": tenant.pk, "slug": tenant.slug, "name": tenant.name} for tenant in tenants]

