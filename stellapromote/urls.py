@@ -15,15 +15,16 @@ from stellapromote.web.views import errors as pages
 
 # Each app adds its router here: path("", include("environments.api.urls")).
 api_v1: list[URLPattern | URLResolver] = [
+    path("", include("promotions.api.urls")),
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("", include("policies.api.urls")),
-    path("", include("promotions.api.urls")),
     path("", include("promotions.api.policies_urls")),
     path("", include("environments.api.urls")),
     path("", include("promotions.api.environments_urls")),
 ]
 
 urlpatterns = [
+    path("api/v1/", include(api_v1)),  # first: automation calls it most, and every pattern before it costs each call
     path("", include("stellapromote.web.urls")),
     path("", include("stellapromote.identity.sign_in_urls")),
     path("", include("stellapromote.identity.urls")),
@@ -33,7 +34,6 @@ urlpatterns = [
     path("", include("environments.urls")),
     path("", include(health)),  # for load balancers and supervisors, which know no API version
     path("admin/", admin.site.urls),
-    path("api/v1/", include(api_v1)),
     path("api/docs", DocsView.as_view(), name="api-docs"),
     re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),
 ]
