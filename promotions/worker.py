@@ -81,7 +81,7 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
 
 
 def tidy(clock: Clock = SYSTEM_CLOCK) -> None:
-    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), idempotency keys, heartbeats, sessions."""
+    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), answers, sessions, heartbeats."""
     now = clock.now()
     OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
     WorkerHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()

@@ -73,6 +73,12 @@ def test_a_service_is_owned_by_members_of_its_tenant(house: House, owners: list[
     assert ServiceAccount.objects.count() == 1
 
 
+def test_who_left_owns_no_new_service(house: House) -> None:
+    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk)
+    with pytest.raises(Invalid):
+        make_service(house.tenant, house.tomas)
+
+
 def test_the_name_of_a_service_is_taken_once_in_each_tenant(house: House) -> None:
     make_service(house.tenant, house.tomas, "ci-runner")
     with pytest.raises(ServiceExists):
