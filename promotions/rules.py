@@ -67,13 +67,17 @@ class ApprovalExpired(RuleViolation):
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What the voting rules look at. Ids are text, as in the gate input."""
+    """What the voting rules look at. Ids are text, as in the gate input.
+
+    ``voted`` have a live vote; ``counted`` are those of them who may still vote, so that their vote is not void.
+    """
 
     number: int
     status: str
     requester_id: str
     exclusions: Mapping[str, list[str]]
     voted: frozenset[str]
+    counted: frozenset[str]
     open_voters: frozenset[str]
     subject_digest: str
     comment_required: bool
@@ -104,7 +108,7 @@ def check_can_decide(by: Actor, ballot: Ballot) -> None:
 def check_can_vote(by: Actor, ballot: Ballot) -> None:
     """Whether a vote of ``by`` can be used by some open requirement, or is there already."""
     check_can_decide(by, ballot)
-    if str(by.user_id) not in ballot.open_voters | ballot.voted:
+    if str(by.user_id) not in ballot.open_voters | ballot.counted:
         raise NotEligible(
             "No open requirement of this promotion can use your vote: you are in none of the teams that are still "
             "missing, or your role or team was granted after the request."

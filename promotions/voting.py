@@ -16,11 +16,13 @@ Act = TypeVar("Act", Vote, Confirmation)
 
 def ballot_under_lock(scene: Scene) -> Ballot:
     """The voting rules' view of fresh facts: for actions."""
+    voted = frozenset(vote["voterId"] for vote in scene.votes)
     return _ballot(
         scene.promotion,
         requirements=scene.facts.gate_input["requirements"],
         documents=scene.documents,
-        voted=frozenset(vote["voterId"] for vote in scene.votes),
+        voted=voted,
+        counted=voted.intersection(electorate(scene.facts.gate_input, scene.documents)),
         open_voters=frozenset(approval_voters(scene.facts.gate_input, scene.documents)),
         subject_digest=scene.facts.gate_input["subject"]["digest"],
     )
@@ -33,6 +35,7 @@ def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]]
         requirements=stored_requirements(promotion),
         documents=documents,
         voted=voted,
+        counted=voted,
         open_voters=frozenset(str(each) for each in promotion.open_voters),
         subject_digest=promotion.subject_digest,
     )
@@ -98,6 +101,7 @@ def _ballot(
     requirements: dict[str, Any],
     documents: Mapping[str, dict[str, Any]],
     voted: frozenset[str],
+    counted: frozenset[str],
     open_voters: frozenset[str],
     subject_digest: str,
 ) -> Ballot:
@@ -108,6 +112,7 @@ def _ballot(
         requester_id=str(promotion.requested_by_id),
         exclusions={person["id"]: person["reasons"] for person in requirements["excludedPersons"]},
         voted=voted,
+        counted=counted,
         open_voters=open_voters,
         subject_digest=subject_digest,
         comment_required=any(policy["commentRequired"] for policy in policies),

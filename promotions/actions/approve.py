@@ -28,7 +28,7 @@ def _approve(promotion_id: UUID, by: Actor, comment: str, seen: Seen, clock: Clo
     if isinstance(box, Outcome):
         return box
     rules.check_comment(box.ballot, comment)
-    vote = stored_act(Vote, by, box.scene, comment=comment, seen=seen.subject_digest, verdict=Vote.Verdict.APPROVE)
+    vote = stored_act(Vote, by, box.scene, comment=comment, seen=box.seen, verdict=Vote.Verdict.APPROVE)
     vote.save(force_insert=True)
     box.scene.votes.append(as_fact(vote))
     box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote.id))

@@ -30,13 +30,17 @@ UNSEEN = Seen()
 
 @dataclass(slots=True)
 class OpenBox:
-    """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything."""
+    """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything.
+
+    ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing.
+    """
 
     promotion: Promotion
     scene: Scene
     ballot: Ballot
     journal: Journal
     superseded: list[Promotion]
+    seen: str | None
 
     def close(self) -> Outcome:
         conclude(self.scene, self.journal, superseded=self.superseded)
@@ -46,9 +50,18 @@ class OpenBox:
 
 
 def open_box(
-    promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Callable[[Scene, Ballot], None]
+    promotion_id: UUID,
+    *,
+    by: Actor,
+    seen: Seen,
+    clock: Clock,
+    check: Callable[[Scene, Ballot], None],
+    takes_back: bool = False,
 ) -> OpenBox | Outcome:
-    """Locks, looks and checks in the contract's order. An Outcome is a refusal committed with what it changed."""
+    """Locks, looks and checks in the contract's order. An Outcome is a refusal committed with what it changed.
+
+    ``takes_back``: the act only takes a word back, which no policy makes conditional on what was seen.
+    """
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
     rules.check_version(promotion.version, seen.if_match)
     at = instant(clock, promotion)
@@ -58,13 +71,23 @@ def open_box(
         journal.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
     scene = look(promotion, at)
+    digest = _digest_seen(seen, promotion)
     adopt_subject(scene, journal)
     ballot = ballot_under_lock(scene)
     check(scene, ballot)
-    box = OpenBox(promotion, scene, ballot, journal, superseded)
-    stale = rules.subject_changed(promotion, seen.subject_digest)
+    box = OpenBox(promotion, scene, ballot, journal, superseded, digest)
+    stale = rules.subject_changed(promotion, digest)
     if stale is not None:
         box.close()
         return Outcome(promotion, stale)
-    rules.check_says_what_was_seen(ballot, seen.subject_digest)
+    if not takes_back:
+        rules.check_says_what_was_seen(ballot, digest)
     return box
+
+
+def _digest_seen(seen: Seen, promotion: Promotion) -> str | None:
+    """The subject the caller looked at. An If-Match that named this version stands for the subject stored with it,
+    which facts newer than the last evaluation may have overtaken (domain.md §5); `*` names nothing."""
+    if seen.subject_digest is not None or seen.if_match is None or seen.if_match.tags is None:
+        return seen.subject_digest
+    return promotion.subject_digest

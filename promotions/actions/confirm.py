@@ -42,7 +42,7 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
     if isinstance(box, Outcome):
         return box
-    act = stored_act(Confirmation, by, box.scene, comment=comment, seen=seen.subject_digest, gate=gate)
+    act = stored_act(Confirmation, by, box.scene, comment=comment, seen=box.seen, gate=gate)
     act.save(force_insert=True)
     box.scene.confirmations.append(confirmation_as_fact(act))
     box.journal.note(
@@ -57,7 +57,7 @@ def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Cloc
         _check_manual(scene, gate)
         rules.check_can_unconfirm(by, ballot, confirmed=_confirmers(scene, gate))
 
-    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
+    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):
         return box
     me = str(by.user_id)

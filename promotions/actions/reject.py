@@ -36,7 +36,7 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
         ended_at=box.scene.at, ended_as="replaced"
     )
     box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
-    vote = stored_act(Vote, by, box.scene, comment=reason, seen=seen.subject_digest, verdict=Vote.Verdict.REJECT)
+    vote = stored_act(Vote, by, box.scene, comment=reason, seen=box.seen, verdict=Vote.Verdict.REJECT)
     vote.save(force_insert=True)
     box.scene.votes.append(as_fact(vote))
     box.journal.note("approval.denied", box.promotion, after={"reason": reason}, voteId=str(vote.id))

@@ -20,7 +20,12 @@ def withdraw_approval(promotion_id: UUID, *, by: Actor, seen: Seen = UNSEEN, clo
 @transactional
 def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcome:
     box = open_box(
-        promotion_id, by=by, seen=seen, clock=clock, check=lambda _, ballot: rules.check_can_withdraw(by, ballot)
+        promotion_id,
+        by=by,
+        seen=seen,
+        clock=clock,
+        check=lambda _, ballot: rules.check_can_withdraw(by, ballot),
+        takes_back=True,
     )
     if isinstance(box, Outcome):
         return box
