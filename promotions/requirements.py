@@ -1,5 +1,6 @@
 """The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits miss it."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from policies.eligibility import (
     excluded_persons,
 )
 from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
-from policies.models import ApprovalPolicyVersion
+from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion
 from policies.stored_documents import documents
 from promotions.models import Deployment, Promotion, Release
 from stellapromote.accounts.models import Membership, ServiceOwner, User
@@ -118,7 +119,8 @@ def take_snapshot(
     if COMMIT_AUTHOR in duties:
         parts.add(COMMIT_AUTHOR, *_commit_authors(release))
     if POLICY_EDITOR in duties:
-        parts.add(POLICY_EDITOR, promotion_version.published_by_id, *(v.created_by_id for v in approval_versions))
+        for editor in _policy_editors(promotion_version, approval_versions):
+            parts.add_origin(POLICY_EDITOR, editor)
     excluded = parts.excluded(duties)
 
     document = {
@@ -156,6 +158,21 @@ def _add_trigger(parts: _Parts, triggered_by: Promotion) -> None:
     ):
         if reporter_id is not None:
             parts.add_origin(REQUESTER, Origin(reporter_id, issuer_id, reported_at))
+
+
+def _policy_editors(
+    promotion_version: PromotionPolicyVersion, approval_versions: Iterable[ApprovalPolicyVersion]
+) -> Iterator[Origin]:
+    """Who wrote the versions in force; the seeded policy was written by nobody."""
+    edits = [
+        (
+            promotion_version.published_by_id,
+            promotion_version.published_with_token_issuer_id,
+            promotion_version.published_at,
+        ),
+        *((v.created_by_id, v.created_with_token_issuer_id, v.created_at) for v in approval_versions),
+    ]
+    return (Origin(editor_id, issuer_id, at) for editor_id, issuer_id, at in edits if editor_id is not None)
 
 
 def _commit_authors(release: Release) -> list[UUID]:
