@@ -18,6 +18,9 @@ WHERE me.id = %s AND me.supersedes_older AND NOT me.is_rollback
   AND older.number < me.number AND NOT older.is_rollback AND older.status = ANY(%s)
 """
 
+_ENVIRONMENT_TO_READ = "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR SHARE"
+_ENVIRONMENT_TO_WRITE = "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR UPDATE"
+
 
 def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list[Promotion]]:
     """The promotion FOR UPDATE, and the older open ones that its approval would supersede, locked in id order.
@@ -36,7 +39,8 @@ def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list
     mine = next((row for row in rows if row.pk == promotion_id), None)
     if mine is None:
         raise Http404("No such promotion.")
-    return mine, [row for row in rows if row.pk != promotion_id]
+    # PostgreSQL chose the ids before it waited for the rows: one that ended or started meanwhile is not superseded.
+    return mine, [row for row in rows if row.pk != promotion_id and row.status in OPEN]
 
 
 def lock_superseded(promotion: Promotion) -> list[Promotion]:
@@ -56,17 +60,18 @@ def lock_superseded(promotion: Promotion) -> list[Promotion]:
     )
 
 
-def share_surroundings(*, tenant_id: UUID, environment_id: UUID, release_id: UUID) -> None:
+def share_surroundings(
+    *, tenant_id: UUID, environment_id: UUID, release_id: UUID, writes_environment: bool = False
+) -> None:
     """FOR SHARE on the calendar, the target and the release: no freeze, archive or deprecation commits meanwhile.
 
-    Call before ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
+    ``writes_environment`` takes the target FOR UPDATE instead, in its place in the order. Call before
+    ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
     """
+    environment = _ENVIRONMENT_TO_WRITE if writes_environment else _ENVIRONMENT_TO_READ
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM environments_calendar WHERE tenant_id = %s FOR SHARE", [tenant_id])
-        cursor.execute(
-            "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR SHARE",
-            [environment_id, tenant_id],
-        )
+        cursor.execute(environment, [environment_id, tenant_id])
         cursor.execute(
             "SELECT 1 FROM promotions_release WHERE id = %s AND tenant_id = %s FOR SHARE", [release_id, tenant_id]
         )

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Q
 from django.http import Http404
 
 from environments.models import Environment
@@ -77,9 +78,12 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
     )
     if ids is None:
         raise Http404("No such promotion.")
-    if report.status == ROLLED_BACK:
-        Environment.objects.select_for_update().get(pk=ids[0])
-    share_surroundings(tenant_id=by.tenant, environment_id=ids[0], release_id=ids[1])
+    share_surroundings(
+        tenant_id=by.tenant,
+        environment_id=ids[0],
+        release_id=ids[1],
+        writes_environment=report.status == ROLLED_BACK,
+    )
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
     journal = Journal(by, instant(clock, promotion))
     _check_manifest(promotion, report)
@@ -193,10 +197,16 @@ def _close(
 
 
 def _look_again(promotion: Promotion, at: datetime) -> None:
-    """What runs in the target is part of the subject of everything that waits for it: the worker judges those again."""
-    waiting = Promotion.objects.filter(
-        target_environment=promotion.target_environment, product=promotion.product, status__in=OPEN
+    """The worker judges again whatever the report may concern: what waits for the same target, whose subject has what
+    runs there; what is to come from there with this release; and what waits by a dependency gate for anything.
+    """
+    here = promotion.target_environment
+    concerned = (
+        Q(target_environment=here, product=promotion.product)
+        | Q(source_environment=here, release=promotion.release_id)
+        | Q(gates__contains=[{"type": "dependency"}])
     )
+    waiting = Promotion.objects.filter(concerned, tenant_id=promotion.tenant_id, status__in=OPEN)
     ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
     Promotion.objects.filter(pk__in=ids).update(next_change_at=at)
 

@@ -1,0 +1,64 @@
+import threading
+import time
+from typing import Any
+
+import pytest
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from promotions.actions.cancel import cancel
+from promotions.locks import lock_promotion
+from tests.database import CommittedDatabase
+from tests.factories import make_environment, make_promotion_policy
+from tests.promotions.kestrel import make_kestrel
+
+
+def test_what_ended_while_its_lock_was_awaited_is_not_superseded(committed_db: CommittedDatabase) -> None:
+    kestrel = make_kestrel()
+    admin = kestrel["admin"]
+    make_promotion_policy(admin, "newest", clock=kestrel.clock, supersedeOlder=True)
+    target = make_environment(admin, "newest", 0, clock=kestrel.clock, promotion_policy="newest", required_approvals=1)
+    older, newer = (kestrel.ask(kestrel.release(), target) for _ in range(2))
+    found: list[Any] = []
+
+    def lock() -> None:
+        try:
+            with transaction.atomic():
+                found.extend(lock_promotion(newer.pk, kestrel.tenant.pk))
+        finally:
+            connections.close_all()
+
+    waiting = threading.Thread(target=lock)
+    with transaction.atomic():
+        cancel(older.pk, by=kestrel["requester"], clock=kestrel.clock)
+        waiting.start()
+        _until_somebody_waits(committed_db)
+    waiting.join(timeout=60)
+    mine, superseded = found
+    assert (mine.pk, superseded) == (newer.pk, [])
+
+
+def _until_somebody_waits(committed_db: CommittedDatabase) -> None:
+    with committed_db.as_superuser() as watching:
+        for _ in range(600):
+            row = watching.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+            if row is not None and row[0]:
+                return
+            time.sleep(0.05)
+    pytest.fail("nobody waited for the lock")
+
+
+@pytest.mark.django_db
+def test_a_rollback_locks_the_calendar_before_the_environment() -> None:
+    kestrel = make_kestrel()
+    promotion = kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    with CaptureQueriesContext(connection) as made:
+        kestrel.reports(promotion, "rolled_back", message="It was slow")
+    locks = [
+        query["sql"] for query in made.captured_queries if " FOR SHARE" in query["sql"] or " FOR UPDATE" in query["sql"]
+    ]
+    tables = ["environments_calendar", "environments_environment", "promotions_release", "promotions_promotion"]
+    first = [
+        next(index for index, text in enumerate(locks) if f"FROM {table}" in text.replace('"', "")) for table in tables
+    ]
+    assert first == sorted(first)
