@@ -1,0 +1,60 @@
+from typing import Any
+
+import pytest
+
+from environments.actions.update_environment import update_environment
+from promotions.actions import auto_promote as module
+from promotions.models import Promotion
+from promotions.worker import run_round
+from stellapromote.audit.models import AuditEvent
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    kestrel = make_kestrel()
+    changes = {"auto_promote_from": "dev"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+    return kestrel
+
+
+def followers(kestrel: Kestrel) -> list[Promotion]:
+    return list(Promotion.objects.filter(target_environment=kestrel.staging))
+
+
+def test_a_deployment_is_followed_by_a_request_once(kestrel: Kestrel) -> None:
+    origin = kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    for _ in range(2):
+        run_round("worker", kestrel.clock)
+    (made,) = followers(kestrel)
+    assert (made.triggered_by_id, made.requested_by_id) == (origin.pk, kestrel["requester"].user_id)
+    assert kestrel["operator"].user_id in made.excluded_persons
+
+
+def test_a_worker_killed_between_claim_and_request_loses_nothing(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+
+    def killed(*_args: Any, **_options: Any) -> Promotion:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "request_promotion", killed)
+        with pytest.raises(SystemExit):
+            run_round("worker", kestrel.clock)
+    assert not followers(kestrel)
+    run_round("worker", kestrel.clock)
+    assert len(followers(kestrel)) == 1
+
+
+def test_a_refusal_is_audited_and_not_tried_again(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    by_hand = kestrel.ask(release, kestrel.staging)
+    for _ in range(2):
+        run_round("worker", kestrel.clock)
+    assert [each.pk for each in followers(kestrel)] == [by_hand.pk]
+    assert AuditEvent.objects.filter(action="promotion.auto_promotion_refused").count() == 1
