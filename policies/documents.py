@@ -157,6 +157,9 @@ def _document(content: dict[str, Any]) -> Document:
 def approval_policy(value: object) -> Document:
     """An approval policy as it is stored. InvalidDocument, or Unsatisfiable when it has no rules or one for nobody."""
     normal, errors = read_approval_policy(value)
+    if not errors and normal["blind"]:
+        # A setting that nothing enforces is never stored (domain.md §5).
+        errors.append(FieldError("blind", "blind is not supported yet.", "VAL_NOT_SUPPORTED"))
     if errors:
         raise InvalidDocument(errors)
     if not normal["rules"]:

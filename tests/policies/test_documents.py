@@ -71,6 +71,13 @@ def test_the_digest_is_that_of_the_content_and_its_bytes() -> None:
     assert document.digest == digest(document.content) == digest(json.loads(document.canonical))
 
 
+def test_a_setting_that_nothing_enforces_yet_is_refused() -> None:
+    with pytest.raises(InvalidDocument) as refusal:
+        approval_policy({**TWO_PERSON, "blind": True})
+    assert (refusal.value.code, [each.field for each in refusal.value.fields]) == ("VAL_NOT_SUPPORTED", ["blind"])
+    assert approval_policy({**TWO_PERSON, "blind": False}).content["blind"] is False
+
+
 def test_the_order_of_gates_does_not_change_the_digest() -> None:
     gates = [
         {"name": name, "kind": "manual", "config": {"confirmers": {"users": ["nia"]}, "text": "ok"}} for name in "ab"
@@ -78,7 +85,7 @@ def test_the_order_of_gates_does_not_change_the_digest() -> None:
     assert promotion_policy({"gates": gates}).digest == promotion_policy({"gates": gates[::-1]}).digest
 
 
-@pytest.mark.parametrize("value", [TWO_PERSON, {"name": "x", "rules": [RULE], "blind": True}])
+@pytest.mark.parametrize("value", [TWO_PERSON, {"name": "x", "rules": [RULE], "requireSubjectDigest": True}])
 def test_reading_the_normal_form_of_an_approval_policy_changes_nothing(value: Any) -> None:
     document = approval_policy(value)
     assert approval_policy(document.content).canonical == document.canonical

@@ -67,7 +67,9 @@ def test_what_is_not_given_stays(greta: Actor, policy: ApprovalPolicy, clock: Fi
     assert says(policy) == {**before, "commentRequired": True, "separationOfDuties": duties}
 
 
-@pytest.mark.parametrize("changes", [{}, {"blind": False}, {"rules": [RELEASE, {**SECURITY, "users": []}]}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"requireSubjectDigest": False}, {"rules": [RELEASE, {**SECURITY, "users": []}]}]
+)
 def test_the_same_document_is_no_new_version(
     greta: Actor, policy: ApprovalPolicy, clock: FixedClock, changes: dict[str, Any]
 ) -> None:
@@ -78,8 +80,8 @@ def test_the_same_document_is_no_new_version(
 
 
 def test_an_earlier_document_is_a_version_of_its_own(greta: Actor, policy: ApprovalPolicy, clock: FixedClock) -> None:
-    update(greta, policy, clock, {"blind": True})
-    update(greta, policy, clock, {"blind": False})
+    update(greta, policy, clock, {"requireSubjectDigest": True})
+    update(greta, policy, clock, {"requireSubjectDigest": False})
     digests = list(
         ApprovalPolicyVersion.objects.filter(policy=policy).order_by("version").values_list("digest", flat=True)
     )
@@ -118,14 +120,14 @@ def test_the_name_never_changes(greta: Actor, policy: ApprovalPolicy, clock: Fix
 
 def test_who_may_not_write_policies_changes_none(nia: Actor, policy: ApprovalPolicy, clock: FixedClock) -> None:
     with pytest.raises(Refused):
-        update(nia, policy, clock, {"blind": True})
+        update(nia, policy, clock, {"requireSubjectDigest": True})
 
 
 def test_a_policy_of_another_tenant_does_not_exist(policy: ApprovalPolicy, clock: FixedClock) -> None:
     other = make_tenant("other")
     stranger = actor_of(make_person(other, "otto", roles=["admin"]), other)
     with pytest.raises(Http404):
-        update(stranger, policy, clock, {"blind": True})
+        update(stranger, policy, clock, {"requireSubjectDigest": True})
     with pytest.raises(Http404):
         retire_approval_policy(by=stranger, clock=clock, policy_id=policy.id, used_by=[])
 
@@ -165,7 +167,7 @@ def test_a_policy_in_use_is_not_disabled(greta: Actor, policy: ApprovalPolicy, c
 
 
 def test_a_policy_in_use_can_be_edited(greta: Actor, policy: ApprovalPolicy, clock: FixedClock) -> None:
-    assert update(greta, policy, clock, {"blind": True}, used_by=["production"]).revision == 2
+    assert update(greta, policy, clock, {"requireSubjectDigest": True}, used_by=["production"]).revision == 2
 
 
 def test_disabling_is_no_new_version_but_audited(greta: Actor, policy: ApprovalPolicy, clock: FixedClock) -> None:
@@ -187,7 +189,7 @@ def test_a_policy_that_nobody_can_satisfy_any_more_can_still_be_disabled(
 
 def test_an_edit_on_an_old_state_is_refused(greta: Actor, policy: ApprovalPolicy, clock: FixedClock) -> None:
     seen = approval_policy_tag(policy, [])
-    update(greta, policy, clock, {"blind": True}, if_match=IfMatch(seen))
+    update(greta, policy, clock, {"requireSubjectDigest": True}, if_match=IfMatch(seen))
     with pytest.raises(PreconditionFailed):
         update(greta, policy, clock, {"commentRequired": True}, if_match=IfMatch(seen))
     assert not says(policy)["commentRequired"]
@@ -198,7 +200,7 @@ def test_that_an_environment_names_it_meanwhile_is_another_state(
 ) -> None:
     seen = approval_policy_tag(policy, [])
     with pytest.raises(PreconditionFailed):
-        update(greta, policy, clock, {"blind": True}, used_by=["production"], if_match=IfMatch(seen))
+        update(greta, policy, clock, {"requireSubjectDigest": True}, used_by=["production"], if_match=IfMatch(seen))
 
 
 def test_a_retired_policy_changes_no_more_and_its_name_is_free(
@@ -207,7 +209,7 @@ def test_a_retired_policy_changes_no_more_and_its_name_is_free(
     retired = retire_approval_policy(by=greta, clock=clock, policy_id=policy.id, used_by=[])
     assert (retired.retired_at, retired.enabled) == (clock.now(), False)
     for change in (
-        lambda: update(greta, policy, clock, {"blind": True}),
+        lambda: update(greta, policy, clock, {"requireSubjectDigest": True}),
         lambda: update(greta, policy, clock, {}, enabled=True),
         lambda: retire_approval_policy(by=greta, clock=clock, policy_id=policy.id, used_by=[]),
     ):

@@ -175,10 +175,10 @@ def test_read_only_fields_keep_their_values(greta: Caller, policy: ApprovalPolic
 def test_an_old_etag_is_refused(greta: Caller, policy: ApprovalPolicy) -> None:
     path = f"/approval-policies/{policy.id}"
     seen = greta.get(path).headers["ETag"]
-    assert greta.put(path, {"blind": True}, If_Match=seen).status_code == 200
-    assert refusal(greta.put(path, {"blind": False}, If_Match=seen)) == (412, "RES_PRECONDITION_FAILED")
+    assert greta.put(path, {"requireSubjectDigest": True}, If_Match=seen).status_code == 200
+    assert refusal(greta.put(path, {"requireSubjectDigest": False}, If_Match=seen)) == (412, "RES_PRECONDITION_FAILED")
     assert refusal(greta.delete(path, If_Match=seen)) == (412, "RES_PRECONDITION_FAILED")
-    assert wrong_fields(greta.put(path, {"blind": False}, If_Match="7")) == ["If-Match"]
+    assert wrong_fields(greta.put(path, {"requireSubjectDigest": False}, If_Match="7")) == ["If-Match"]
 
 
 def test_the_same_state_is_304_until_an_environment_names_it(
@@ -199,7 +199,7 @@ def test_delete_retires_and_keeps_the_history(greta: Caller, policy: ApprovalPol
     assert greta.get(path).json() == retired.json()
     assert greta.get(f"{path}/versions/1").status_code == 200
     assert refusal(greta.delete(path)) == (409, "RES_STATE_CONFLICT")
-    assert refusal(greta.put(path, {"blind": True})) == (409, "RES_STATE_CONFLICT")
+    assert refusal(greta.put(path, {"requireSubjectDigest": True})) == (409, "RES_STATE_CONFLICT")
 
 
 def test_a_policy_in_use_is_neither_retired_nor_disabled(
@@ -343,8 +343,8 @@ def test_each_call_needs_its_scope(tenant: Tenant, people: dict[str, User], poli
     assert refusal(none.post(f"{path}/check", check)) == (403, "PERM_DENIED")
     for method, each, body in (
         ("POST", "/approval-policies", TWO_PERSON),
-        ("PUT", path, {"blind": True}),
-        ("PATCH", path, {"blind": True}),
+        ("PUT", path, {"requireSubjectDigest": True}),
+        ("PATCH", path, {"requireSubjectDigest": True}),
         ("DELETE", path, None),
     ):
         assert refusal(reader.call(method, each, body)) == (403, "PERM_DENIED")
@@ -355,7 +355,7 @@ def test_another_tenant_s_policy_does_not_exist(stranger: Caller, policy: Approv
     check = {"environmentId": NOWHERE, "requesterId": NOWHERE}
     for method, each, body in (
         ("GET", path, None),
-        ("PUT", path, {"blind": True}),
+        ("PUT", path, {"requireSubjectDigest": True}),
         ("PATCH", path, {"nothing": True}),
         ("DELETE", path, None),
         ("GET", f"{path}/versions", None),

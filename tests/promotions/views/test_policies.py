@@ -132,12 +132,13 @@ class TestApprovalPolicy:
     ) -> None:
         client, path = signed_in(vera), f"/policies/approval/{policy.id}"
         assert client.get(path).context["comparison"] is None
-        edit(tenant, greta, policy, blind=True)
+        edit(tenant, greta, policy, requireSubjectDigest=True)
         edit(tenant, greta, policy, commentRequired=True)
         places = [each.place for each in client.get(path).context["comparison"]["differences"]]
         assert places == ["commentRequired"]
         asked = client.get(f"{path}?from=1&to=3")
-        assert [each.place for each in asked.context["comparison"]["differences"]] == ["blind", "commentRequired"]
+        places = [each.place for each in asked.context["comparison"]["differences"]]
+        assert places == ["commentRequired", "requireSubjectDigest"]
         assert "They say the same." in text(client.get(f"{path}?from=2&to=2"))
         for wrong in ("?from=7&to=1", "?from=x", "?from=99999999999999999999"):
             assert "There is no such version." in text(client.get(path + wrong))
