@@ -1,0 +1,103 @@
+"""Lists of promotions stay on their indexes; what they show: tests/promotions/api/test_promotions.py."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from promotions.listing import PromotionRows, WaitingForPerson
+from promotions.models import Promotion
+from promotions.presenters import row, summary
+from promotions.queries import promotions_of
+from stellapromote.api.cursors import Position
+from stellapromote.api.rendering import dumps
+from tests.database import CommittedDatabase
+from tests.promotions.api.world import World, make_world
+
+ROWS = 20_000
+
+
+@pytest.fixture
+def crowded(committed_db: CommittedDatabase) -> World:
+    """Twenty thousand promotions, one a second, hardly any of them open; copied by hand, for the actions take hours."""
+    world = make_world()
+    first = world.waiting()
+    with committed_db.as_superuser() as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        columns = [column.column for column in Promotion._meta.local_concrete_fields if column.column]
+        changed = {
+            "id": "gen_random_uuid()",
+            "number": f"{first.number} + n",
+            "requested_at": "p.requested_at + n * interval '1 second'",
+            "status": "(ARRAY['deployed', 'rejected', 'cancelled'])[1 + n % 3]",
+            "approved_at": "now()",
+            "completed_at": "now()",
+            "evidence_packet_id": "gen_random_uuid()",
+            "open_voters": "'{}'",
+        }
+        picked = ", ".join(changed.get(column, f"p.{column}") for column in columns)
+        superuser.execute(
+            f"INSERT INTO promotions_promotion ({', '.join(columns)}) SELECT {picked}"
+            f" FROM promotions_promotion p, generate_series(1, {ROWS}) n WHERE p.number = {first.number}"
+        )
+        superuser.execute("UPDATE promotions_promotioncounter SET last_number = last_number + %s", [ROWS])
+        superuser.execute("VACUUM ANALYZE promotions_promotion")
+    return world
+
+
+def plans(read: Callable[[], Any]) -> str:
+    with CaptureQueriesContext(connection) as statements:
+        read()
+    found = []
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute("EXPLAIN " + statement["sql"])
+            found += [line for (line,) in cursor.fetchall()]
+    return "\n".join(found)
+
+
+def test_no_page_reads_the_whole_table(crowded: World) -> None:
+    tenant = crowded.tenant.pk
+    promotion = Promotion.objects.order_by("number").last()
+    assert promotion is not None
+    middle = Position((ROWS // 2,))
+    at = promotion.requested_at - timedelta(hours=1)
+    for source in (
+        PromotionRows(tenant),
+        PromotionRows(tenant, statuses=("awaiting_approval",)),
+        PromotionRows(tenant, statuses=("deployed", "pending")),
+        PromotionRows(tenant, since=at, until=at + timedelta(minutes=5)),
+        PromotionRows(tenant, requested_by=uuid4()),
+        WaitingForPerson(tenant, crowded.nia.user.pk),
+    ):
+        read = plans(lambda source=source: (source.after(None, 51), source.after(middle, 51)))  # type: ignore[misc]
+        assert "Seq Scan on promotions_promotion p" not in read, read
+
+
+def test_a_late_page_is_a_range_of_numbers_and_no_offset(crowded: World) -> None:
+    source = PromotionRows(crowded.tenant.pk)
+    assert source.count() == ROWS + 3
+    with CaptureQueriesContext(connection) as statements:
+        rows = source.numbered(15_000, 50)
+    assert [found[1] for found in rows] == list(range(ROWS + 3 - 15_000, ROWS + 3 - 15_050, -1))
+    assert "OFFSET 0" in statements[0]["sql"]
+
+
+def test_a_span_of_time_is_found_by_halving(crowded: World) -> None:
+    first = Promotion.objects.get(number=3)
+    at = first.requested_at + timedelta(seconds=7_000)
+    source = PromotionRows(crowded.tenant.pk, since=at, until=at + timedelta(seconds=100))
+    assert (source.count(), source.after(None, 1)[0][1]) == (100, 3 + 7_099)
+    with CaptureQueriesContext(connection) as statements:
+        PromotionRows(crowded.tenant.pk, since=at).count()
+    assert len(statements) == 2
+
+
+def test_a_row_says_what_the_summary_says(crowded: World) -> None:
+    found = PromotionRows(crowded.tenant.pk).after(None, 50)
+    models = promotions_of(crowded.tenant.pk)[:50]
+    assert [dumps(row(each)) for each in found] == [dumps(summary(each)) for each in models]
