@@ -127,7 +127,7 @@ def open_transaction(django_db_setup: None, django_db_blocker: Any) -> Iterator[
 def _undone() -> Iterator[None]:
     """A block whose writes are undone; the product takes it for the outside, as it does in every test."""
     with transaction.atomic():
-        connection.atomic_blocks[-1]._from_testcase = True
+        connection.atomic_blocks[-1]._from_testcase = True  # type: ignore[attr-defined]
         yield
         transaction.set_rollback(True)
 
@@ -271,7 +271,7 @@ def test_another_media_type_is_415(world: World, places: dict[str, str]) -> None
         assert found == (415, "VAL_UNSUPPORTED_MEDIA_TYPE"), (str(call), found)
 
 
-WRONG = [
+WRONG: list[Any] = [
     None,
     True,
     1,
@@ -308,10 +308,10 @@ def _fields() -> Iterator[tuple[Call, str, str | None]]:
     }
     for call in WRITES:
         if call.form is not None:
-            for name in call.form().fields:
+            for name in map(str, call.form().fields):
                 yield call, name, None
                 if name in inside:
-                    for inner in inside[name]().fields:
+                    for inner in map(str, inside[name]().fields):
                         yield call, name, inner
 
 

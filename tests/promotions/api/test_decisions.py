@@ -17,7 +17,7 @@ LONG_AGO, FAR_AHEAD = "2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
 def test_two_gets_of_the_decision_are_the_stored_canonical_bytes(world: World) -> None:
     promotion = world.approved()
     first, second = (world.vera.call("GET", f"promotions/{promotion.pk}/decision") for _ in range(2))
-    record = DecisionRecord.objects.get(pk=promotion.decision_id)
+    record = DecisionRecord.objects.get(promotion=promotion, sequence=3)
     assert first.content == second.content == bytes(record.document) == rfc8785.dumps(json.loads(first.content))
 
 

@@ -320,7 +320,13 @@ class TestList:
 
     def test_the_list_shows_only_the_tenants_own(self, world: World, stranger: World) -> None:
         stranger.waiting()
-        assert world.vera.get("promotions")["data"] == []
+        mine, theirs = world.waiting(), stranger.waiting()
+        for query in ("page=1", "cursor=", f"from={LONG_AGO}&cursor=", "status=awaiting_approval&cursor="):
+            found = {row["id"] for row in world.vera.get(f"promotions?{query}")["data"]}
+            assert str(mine.pk) in found
+            assert len(found) <= 3
+        for query in (f"releaseId={theirs.release_id}", f"requestedBy={stranger.tomas.user.pk}&cursor="):
+            assert world.vera.get(f"promotions?{query}")["data"] == []
 
     @pytest.mark.parametrize(("query", "statements"), [("cursor=", 2), ("page=1", 3), ("status=deployed&cursor=", 2)])
     def test_a_page_costs_the_same_however_many_rows_it_has(self, world: World, query: str, statements: int) -> None:

@@ -47,7 +47,8 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
 
 HANDLER = WSGIHandler()
 SCHEMA = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
-OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations() if found.ok().definition.raw["tags"][0] in TAGS]
+FOUND: list[Any] = [found.ok() for found in SCHEMA.get_all_operations()]  # type: ignore[union-attr]
+OPERATIONS = [operation for operation in FOUND if operation.definition.raw["tags"][0] in TAGS]
 #: Who holds the right that a call names.
 HOLDERS = {
     "release:write": "ravi",
@@ -63,7 +64,7 @@ HOLDERS = {
 def undone() -> Iterator[None]:
     """A block whose writes are undone; the product takes it for the outside, as it does in every test."""
     with transaction.atomic():
-        connection.atomic_blocks[-1]._from_testcase = True
+        connection.atomic_blocks[-1]._from_testcase = True  # type: ignore[attr-defined]
         yield
         transaction.set_rollback(True)
 

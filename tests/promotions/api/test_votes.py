@@ -205,7 +205,7 @@ def test_the_checks_of_approve_come_in_their_order(world: World) -> None:
     stale = '"999"'
     attempt = Attempt(world, promotion)
 
-    def step(expected: tuple[int, str], mend: Callable[[], None]) -> None:
+    def step(expected: tuple[int, str], mend: Callable[[], object]) -> None:
         assert attempt.send() == expected
         mend()
 
