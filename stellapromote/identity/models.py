@@ -3,6 +3,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
+from stellapromote.identity.devices import device_words
 from stellapromote.ids import new_id
 
 
@@ -36,6 +37,10 @@ class PersonSession(AbstractBaseSession):
 
     class Meta(AbstractBaseSession.Meta):
         abstract = False
+
+    @property
+    def device_words(self) -> str:
+        return device_words(self.device)
 
     @classmethod
     def get_session_store_class(cls) -> "type[SessionBase]":

@@ -125,6 +125,12 @@ def test_ones_own_page_says_so_and_has_no_forms(people: People) -> None:
     assert f"/settings/members/{people.greta.pk}/roles" not in page
 
 
+def test_who_is_in_every_team_is_offered_to_make_another(people: People) -> None:
+    page = browser("greta").get(f"/settings/members/{people.nia.pk}").text
+    assert "There is no other team yet: make one." in page
+    assert f'action="/settings/members/{people.nia.pk}/teams"' not in page
+
+
 @pytest.mark.parametrize("username", ["nia", "tomas"])
 @pytest.mark.parametrize("path", ["roles", "roles/operator/end", "teams", "teams/release/end", "end"])
 def test_others_than_administrators_change_nobody(people: People, username: str, path: str) -> None:

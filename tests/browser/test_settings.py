@@ -1,0 +1,131 @@
+"""/settings in a real browser: greta administers; nia approves; ci-runner is tomas' service."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.identity.one_time_links import first_password_link
+from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_violations
+from tests.factories import PASSWORD, actor_of_token, make_person, make_ready_tenant, make_service, make_token
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture
+def paths(server: str) -> dict[str, str]:
+    """The pages by name, each with something on it."""
+    tenant: Tenant = make_ready_tenant("kestrel-pay", name="Kestrel Pay")
+    greta = make_person(tenant, "greta", roles=["admin"], password=PASSWORD)
+    nia = make_person(
+        tenant, "nia", display_name="Nia Okafor", roles=["approver"], teams=["release"], password=PASSWORD
+    )
+    tomas = make_person(tenant, "tomas", roles=["operator"])
+    service = make_service(tenant, tomas, "ci-runner")
+    for account in (greta, nia, service.user):
+        make_token(tenant, account)
+    return {
+        "profile": "/settings",
+        "tokens": "/settings/tokens",
+        "services": "/settings/services",
+        "service": f"/settings/services/{service.pk}",
+        "members": "/settings/members",
+        "member": f"/settings/members/{nia.pk}",
+        "oneself": f"/settings/members/{greta.pk}",
+        "teams": "/settings/teams",
+    }
+
+
+def sign_in(page: Page, username: str = "greta", path: str = "/settings") -> Page:
+    page.goto(f"/accounts/login?next={path}")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+def keep_picture(page: Page, name: str) -> None:
+    directory = os.environ.get("SCREENSHOTS")
+    if directory:
+        page.screenshot(path=Path(directory) / f"settings-{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(new_page: NewPage, paths: dict[str, str], scheme: str) -> None:
+    page = sign_in(new_page(viewport=DESKTOP, colour_scheme=scheme))
+    for name, path in paths.items():
+        page.goto(path)
+        keep_picture(page, f"{name}-{scheme}")
+        assert axe_violations(page) == [], name
+
+
+@pytest.mark.parametrize("viewport", [PHONE, NARROWEST], ids=["phone", "narrowest"])
+def test_nothing_is_wider_than_a_phone(new_page: NewPage, paths: dict[str, str], viewport: dict[str, int]) -> None:
+    page = sign_in(new_page(viewport=viewport))
+    for name, path in paths.items():
+        page.goto(path)
+        keep_picture(page, f"{name}-{viewport['width']}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+def test_a_token_is_issued_shown_once_and_revoked(new_page: NewPage, paths: dict[str, str], javascript: bool) -> None:
+    page = sign_in(new_page(java_script_enabled=javascript), "nia", "/settings/tokens")
+    page.get_by_label("What is it for?").fill("laptop")
+    page.get_by_label(re.compile("promotion:read:")).check()
+    page.get_by_role("button", name="Issue token").click()
+    shown = page.get_by_label("laptop", exact=True)
+    text = shown.input_value()
+    assert actor_of_token(text).scopes == {"promotion:read"}
+    assert axe_violations(page) == [] if javascript else True
+    page.goto("/settings/tokens")
+    expect(page.get_by_text(text)).to_have_count(0)
+    row = page.get_by_role("row").filter(has_text="laptop")
+    row.get_by_role("button", name="Revoke").click()
+    if javascript:
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("row").filter(has_text="laptop")).to_contain_text("revoked")
+
+
+def test_a_role_is_granted_and_ended_with_a_reason(new_page: NewPage, paths: dict[str, str]) -> None:
+    page = sign_in(new_page(), path=paths["member"])
+    page.get_by_label("Role", exact=True).select_option("auditor")
+    page.get_by_role("region", name="Roles").get_by_label("Reason").last.fill("audit week")
+    page.get_by_role("button", name="Grant role").click()
+    expect(page.get_by_text("audit week")).to_be_visible()
+    page.get_by_text("End auditor").first.click()
+    page.locator("#end-auditor").fill("week is over")
+    page.get_by_role("button", name="End auditor").click()
+    expect(page.get_by_text("audit week")).to_have_count(0)
+
+
+def test_a_wrong_form_says_what_to_correct_and_keeps_what_was_typed(new_page: NewPage, paths: dict[str, str]) -> None:
+    page = sign_in(new_page(), path="/settings/teams")
+    page.get_by_label("Short name").fill("Not A Slug")
+    page.get_by_role("button", name="Make team").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("Use 1 to 63 lower-case letters")
+    expect(summary).to_be_focused()
+    expect(page.get_by_label("Short name")).to_have_value("Not A Slug")
+    assert axe_violations(page) == []
+
+
+def test_a_new_person_sets_a_password_by_their_link_and_signs_in(new_page: NewPage, paths: dict[str, str]) -> None:
+    mei = make_person(Tenant.objects.get(), "mei", display_name="Mei Lin", roles=["approver"])
+    page = new_page()
+    page.goto("/welcome/" + first_password_link(mei).split("/welcome/")[1])
+    expect(page.get_by_role("heading", name="Welcome, Mei Lin")).to_be_visible()
+    assert axe_violations(page) == []
+    keep_picture(page, "welcome")
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password confirmation").fill(PASSWORD)
+    page.get_by_role("button", name="Set password").click()
+    sign_in(page, "mei")
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
