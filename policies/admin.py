@@ -110,7 +110,7 @@ class ApprovalPolicyAdmin(PolicyAdmin):
                 ),
             },
         ),
-        (_("Votes"), {"fields": ("comment_required", "require_subject_digest", "blind")}),
+        (_("Votes"), {"fields": ("comment_required", "require_subject_digest")}),
     )
     retired_fields = ("name", "retired_at")
 

@@ -38,7 +38,7 @@ _DUTIES = {
     "exclude_policy_editor": "excludePolicyEditor",
     "exclude_deployer": "excludeDeployer",
 }
-_FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
+_FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest"}
 
 
 class PolicyForm(forms.ModelForm):
@@ -112,11 +112,10 @@ class ApprovalPolicyForm(PolicyForm):
     exclude_policy_editor = forms.BooleanField(
         label=_("Whoever edited the policies in force does not vote"), required=False
     )
-    exclude_deployer = forms.BooleanField(label=_("Whoever deploys the release does not vote"), required=False)
+    exclude_deployer = forms.BooleanField(label=_("Whoever approved does not start the deployment"), required=False)
     require_subject_digest = forms.BooleanField(
         label=_("Votes by API must name the digest of what the voter saw"), required=False
     )
-    blind = forms.BooleanField(label=_("Nobody sees the votes of others before their own"), required=False)
 
     class Meta:
         model = ApprovalPolicy

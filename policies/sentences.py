@@ -27,11 +27,10 @@ def of_conditions(document: Part) -> list[str]:
     told = [
         (document["commentRequired"], _("Every approval needs a comment.")),
         (document["requireSubjectDigest"], _("Every vote names the digest of what the voter saw.")),
-        (document["blind"], _("Nobody sees the votes of others before their own.")),
         (duties["excludeReleaseCreator"], _("Whoever created the release does not vote.")),
         (duties["excludeCommitAuthors"], _("Whoever wrote commits of the release does not vote.")),
         (duties["excludePolicyEditor"], _("Whoever edited the policies in force does not vote.")),
-        (duties["excludeDeployer"], _("Whoever deploys the release does not vote.")),
+        (duties["excludeDeployer"], _("Whoever approved does not start the deployment.")),
     ]
     return [_("The requester never votes."), *(sentence for holds, sentence in told if holds)]
 

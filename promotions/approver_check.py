@@ -127,7 +127,6 @@ def _unknown_here(duties: frozenset[str]) -> Iterable[dict[str, str | None]]:
     for code, whom in (
         (eligibility.RELEASE_CREATOR, "Whoever created the release"),
         (eligibility.COMMIT_AUTHOR, "Whoever wrote commits of the release"),
-        (eligibility.DEPLOYER, "Whoever deployed the release before"),
     ):
         if code in duties:
             yield _reason(code, f"{whom} cannot approve it either.")

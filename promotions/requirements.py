@@ -116,6 +116,8 @@ def take_snapshot(
     if RELEASE_CREATOR in duties:
         creator = Origin(release.created_by_id, release.created_with_token_issuer_id, release.created_at)
         parts.add_origin(RELEASE_CREATOR, creator)
+        for contributor in release.contributors:
+            parts.add_origin(RELEASE_CREATOR, Origin(contributor, None, release.created_at))
     if COMMIT_AUTHOR in duties:
         parts.add(COMMIT_AUTHOR, *_commit_authors(release))
     if POLICY_EDITOR in duties:
@@ -170,6 +172,7 @@ def _policy_editors(
             promotion_version.published_with_token_issuer_id,
             promotion_version.published_at,
         ),
+        (promotion_version.drafted_by_id, None, promotion_version.published_at),
         *((v.created_by_id, v.created_with_token_issuer_id, v.created_at) for v in approval_versions),
     ]
     return (Origin(editor_id, issuer_id, at) for editor_id, issuer_id, at in edits if editor_id is not None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
 
 from promotions.actions.auto_promote import auto_promote
@@ -51,7 +51,8 @@ FROM promotions_promotion p JOIN accounts_tenant t ON t.id = p.tenant_id
 WHERE p.status = ANY(%(open)s) AND (p.next_change_at <= %(now)s OR EXISTS (
   SELECT 1 FROM changed c
   WHERE c.tenant_id = p.tenant_id AND c.at > p.last_evaluated_at - interval '{SETTLED}'
-    AND (c.environment_id IS NULL OR c.environment_id = p.target_environment_id)
+    AND (c.environment_id IS NULL OR c.environment_id = p.target_environment_id
+         OR p.gates @> '[{{"type": "dependency"}}]')
     AND (c.release_id IS NULL OR c.release_id = p.release_id)))
 ORDER BY p.next_change_at NULLS LAST, p.id
 LIMIT %(batch)s
@@ -95,8 +96,8 @@ def _each(step: str, items: Iterable[Due], act: Callable[[Due], object]) -> int:
         try:
             act(due)
             done += 1
-        except DatabaseError:
-            raise
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: nothing else of this round can be done either
         except Exception:
             logger.exception("worker_step_failed", extra={"step": step, "promotion_id": str(due.promotion_id)})
     return done

@@ -36,6 +36,7 @@ def add_promotion_version(policy: PromotionPolicy, document: Document, *, by: Ac
         version=policy.current.version + 1 if policy.current else 1,
         canonical=document.canonical,
         digest=document.digest,
+        drafted_by_id=policy.draft_by_id,
         published_by_id=by.user_id,
         published_with_token_issuer_id=by.token_issuer_id,
         published_at=at,

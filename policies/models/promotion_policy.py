@@ -64,6 +64,7 @@ class PromotionPolicyVersion(models.Model):
     version = models.PositiveIntegerField()
     canonical = models.BinaryField()
     digest = models.CharField(max_length=71)
+    drafted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     published_with_token_issuer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

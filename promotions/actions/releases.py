@@ -90,6 +90,7 @@ def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, cloc
         created_at=at,
         changed_at=at,
     )
+    _contributes(by, release)
     try:
         release.save(force_insert=True)
     except IntegrityError as error:
@@ -129,6 +130,7 @@ def update_release(
         release.components.all().delete()
         _store_components(release, components)
     at = clock.now()
+    _contributes(by, release)
     _touch(release, at)
     _note("release.updated", release, by, at, before=before, after=_summary(release))
     return release
@@ -199,6 +201,7 @@ def _finalize(release: Release, by: Actor, at: Any) -> None:
             f"These components have no digest: {', '.join(without)}. A tag decides nothing; give sha256 digests.",
             details={"components": without},
         )
+    _contributes(by, release)
     release.status = Release.Status.FINALIZED
     release.finalized_at = at
     release.manifest_digest = manifest_digest(
@@ -215,6 +218,10 @@ def _set_status(release: Release, status: str, action: str, by: Actor, clock: Cl
     _touch(release, at)
     _note(action, release, by, at, before=before, after={"status": release.status, "reason": reason})
     return release
+
+
+def _contributes(by: Actor, release: Release) -> None:
+    release.contributors = sorted({*release.contributors, by.account, *filter(None, [by.token_issuer_id])})
 
 
 def _touch(release: Release, at: Any) -> None:

@@ -86,7 +86,8 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
     )
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
     journal = Journal(by, instant(clock, promotion))
-    _check_manifest(promotion, report)
+    if report.manifest_digest not in (None, promotion.manifest_digest):
+        return _other_manifest(promotion, report, journal)
     if promotion.status == _REACHED[report.status]:
         return Outcome(promotion)
     if report.status == STARTED:
@@ -241,17 +242,22 @@ def _store_report(promotion: Promotion, report: Report, by: Actor, at: datetime)
     )
 
 
-def _check_manifest(promotion: Promotion, report: Report) -> None:
-    if report.manifest_digest is not None and report.manifest_digest != promotion.manifest_digest:
-        raise OtherManifest(
-            "The reported manifestDigest is not the approved one: what runs there is not what was decided on.",
-            details={"approved": promotion.manifest_digest, "reported": report.manifest_digest},
-        )
+def _other_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
+    _refused(promotion, report, journal)
+    refusal = OtherManifest(
+        "The reported manifestDigest is not the approved one: what runs there is not what was decided on.",
+        details={"approved": promotion.manifest_digest, "reported": report.manifest_digest},
+    )
+    return Outcome(promotion, refusal)
+
+
+def _refused(promotion: Promotion, report: Report, journal: Journal) -> None:
+    journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
+    journal.write()
 
 
 def _contradiction(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
-    journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
-    journal.write()
+    _refused(promotion, report, journal)
     words = Status(promotion.status).replace("_", " ")
     refusal: Conflict = rules.StateForbids(
         f"Promotion #{promotion.number} is {words}: the report `{report.status}` contradicts that.",

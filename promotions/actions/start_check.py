@@ -10,6 +10,7 @@ from promotions import rules
 from promotions.journal import Journal
 from promotions.judging import Scene, adopt_subject, conclude, expire_if_due, look
 from promotions.models import Promotion
+from promotions.ordering import SequenceViolation, check_can_enter
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ServiceOwner
@@ -54,7 +55,16 @@ def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, j
         message = " ".join(gate["message"] for gate in blocking)
         frozen = any(gate["type"] == "freeze-window" for gate in blocking)
         return Frozen(message, details=details) if frozen else Blocked(message, details=details)
-    return _deployer_may(scene, by) or _busy(promotion)
+    return _may_enter(promotion) or _deployer_may(scene, by) or _busy(promotion)
+
+
+def _may_enter(promotion: Promotion) -> SequenceViolation | None:
+    """The order rule once more: what let the release in at the request may have been rolled back since."""
+    try:
+        check_can_enter(promotion.release, promotion.target_environment)
+    except SequenceViolation as refusal:
+        return refusal
+    return None
 
 
 def _deployer_may(scene: Scene, by: Actor) -> ProductError | None:

@@ -30,9 +30,9 @@ def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcom
     if isinstance(box, Outcome):
         return box
     me = str(by.user_id)
-    Vote.objects.filter(promotion=box.promotion, voter_id=by.user_id, ended_at=None).update(
-        ended_at=box.scene.at, ended_as="withdrawn"
-    )
-    box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
+    Vote.objects.filter(
+        promotion=box.promotion, voter_id=by.user_id, verdict=Vote.Verdict.APPROVE, ended_at=None
+    ).update(ended_at=box.scene.at, ended_as="withdrawn")
+    box.scene.votes[:] = [vote for vote in box.scene.votes if (vote["voterId"], vote["verdict"]) != (me, "approve")]
     box.journal.note("approval.withdrawn", box.promotion)
     return box.close()

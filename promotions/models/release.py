@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -11,7 +12,11 @@ RELEASE_NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$"
 
 
 class Release(models.Model):
-    """A named set of OCI digests of one product (domain.md §3). Components change only in draft."""
+    """A named set of OCI digests of one product (domain.md §3). Components change only in draft.
+
+    ``contributors`` are the accounts, and the issuers of their tokens, that created, changed or finalized it: whoever
+    put another's components in counts as its creator, too (domain.md §5).
+    """
 
     class Status(models.TextChoices):
         DRAFT = "draft"
@@ -34,6 +39,7 @@ class Release(models.Model):
     created_with_token_issuer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    contributors = ArrayField(models.UUIDField(), default=list)
     created_at = models.DateTimeField()
     finalized_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField()

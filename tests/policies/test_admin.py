@@ -87,7 +87,7 @@ class TestApprovalPolicies:
         page = client.get(f"{APPROVAL}{policy.id}/change/")
         initial = page.context["adminform"].form.initial
         assert initial["rules"] == "release: 1 by team release\nsecurity: 1 by team security or nia"
-        assert (initial["comment_required"], initial["blind"]) == (True, False)
+        assert (initial["comment_required"], initial["require_subject_digest"]) == (True, False)
         assert "stella.approval-policy/v1" in page.content.decode()
 
     def test_saving_what_is_shown_is_no_new_version(self, client: Client, policy: ApprovalPolicy) -> None:
@@ -261,6 +261,9 @@ def test_policies_of_another_tenant_are_not_there(policy: ApprovalPolicy) -> Non
     client = Client()
     client.force_login(make_person(other, "otto", roles=["admin"]))
     assert client.get(f"{APPROVAL}{policy.id}/change/").status_code == 302
-    assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "blind": "on", **inline()}).status_code == 302
+    assert (
+        client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "require_subject_digest": "on", **inline()}).status_code
+        == 302
+    )
     assert "two-person" not in client.get(APPROVAL).content.decode()
     assert ApprovalPolicyVersion.objects.count() == 1

@@ -189,3 +189,40 @@ def test_a_voter_who_lost_the_role_counts_no_more(kestrel: Kestrel) -> None:
     with pytest.raises(ProductError) as refused:
         kestrel.reports(promotion, "started")
     assert refused.value.code == "PROM_BLOCKED"
+
+
+def test_who_put_the_components_into_a_draft_counts_as_its_creator(kestrel: Kestrel) -> None:
+    from promotions.actions.releases import ComponentSpec, finalize_release, update_release
+
+    release = kestrel.release(by="operator", finalize=False)
+    components = [ComponentSpec("app", "registry.example/app", "sha256:" + "e" * 64)]
+    update_release(release.pk, {"components": components}, by=kestrel["builder"], clock=kestrel.clock)
+    finalize_release(release.pk, by=kestrel["operator"], clock=kestrel.clock)
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    kestrel.deploys(kestrel.approves("approver", kestrel.ask(release, kestrel.staging)))
+    promotion = kestrel.ask(release, kestrel.production)
+    with pytest.raises(ProductError) as refused:
+        kestrel.approves("builder", promotion)
+    assert refused.value.code == "PERM_SEPARATION_OF_DUTIES"
+
+
+def test_a_start_is_refused_when_what_let_the_release_in_was_rolled_back(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    in_dev = kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    in_staging = kestrel.deploys(kestrel.approves("approver", kestrel.ask(release, kestrel.staging)))
+    kestrel.reports(in_dev, "rolled_back", message="Slow")
+    again = kestrel.approves("approver", kestrel.ask(release, kestrel.staging))
+    assert (again.status, again.source_environment) == ("approved", None)
+    kestrel.reports(in_staging, "rolled_back", message="Slow")
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(again, "started")
+    assert refused.value.code in ("PROM_SEQUENCE_VIOLATION", "PROM_BLOCKED")
+
+
+def test_a_report_of_another_manifest_is_audited(kestrel: Kestrel) -> None:
+    from stellapromote.audit.models import AuditEvent
+
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    with pytest.raises(ProductError):
+        kestrel.reports(promotion, "started", manifest_digest="sha256:" + "f" * 64)
+    assert AuditEvent.objects.filter(promotion_id=promotion.pk, action="promotion.report_refused").exists()
