@@ -19,6 +19,8 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
     ("types", ("mypy",)),
 )
+# Each process has a database server of its own; a file's tests stay together for the fixtures that they share.
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
 COMPILE = ("pip-compile", "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe")
 NO_ADDRESSES = ("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links")
 
@@ -42,7 +44,7 @@ def test(arguments: list[str]) -> None:
         _become("pytest", *arguments)
     failed = _failed_checks()
     say("\n== tests")
-    tests = _call("pytest", "--cov", "--cov-report=term", "--durations=10")
+    tests = _call("pytest", *IN_PARALLEL, "--cov", "--cov-report=term", "--durations=10")
     if tests:
         failed.append("tests")
     if failed:

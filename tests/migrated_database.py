@@ -3,6 +3,7 @@
 The key covers the migrations, what they import and the installed packages; a fresh checkout always migrates.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -23,16 +24,22 @@ def make_schema(server: EmbeddedPostgres) -> None:
     """Have the running server's database migrated, from the kept SQL where it is there."""
     binaries = find_binaries(server_user(server.cluster), server.home / "binaries")
     kept = KEPT_IN / f"{_fingerprint(binaries)}.sql"
-    if kept.exists():
-        _client(server, binaries, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={kept}")
-        return
-    call_command("migrate", database="owner", interactive=False, verbosity=0)
+    KEPT_IN.mkdir(exist_ok=True)
+    with (KEPT_IN / "lock").open("ab") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not kept.exists():
+            call_command("migrate", database="owner", interactive=False, verbosity=0)
+            _keep(server, binaries, kept)
+            return
+    _client(server, binaries, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={kept}")
+
+
+def _keep(server: EmbeddedPostgres, binaries: Binaries, kept: Path) -> None:
     if not (binaries.directory / "psql").exists():
         return
-    KEPT_IN.mkdir(exist_ok=True)
     for old in KEPT_IN.glob("*.sql"):
         old.unlink(missing_ok=True)
-    unfinished = kept.with_suffix(f".{os.getpid()}")
+    unfinished = kept.with_suffix(".unfinished")
     _client(server, binaries, "pg_dump", f"--file={unfinished}")
     unfinished.replace(kept)
 

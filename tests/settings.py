@@ -9,7 +9,10 @@ import os
 import shutil
 import tempfile
 
-if "STELLAPROMOTE_TEST_DATA" not in os.environ:
+# Empty without pytest-xdist. A process that a test starts inherits both and makes no state of its own.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if os.environ.get("STELLAPROMOTE_TEST_WORKER") != _worker:
+    os.environ["STELLAPROMOTE_TEST_WORKER"] = _worker
     _state = tempfile.mkdtemp(prefix="stellapromote-test-")
     os.chmod(_state, 0o711)  # noqa: PTH101, S103 - the database's account passes through
     atexit.register(shutil.rmtree, _state, ignore_errors=True)
@@ -19,7 +22,7 @@ if "STELLAPROMOTE_TEST_DATA" not in os.environ:
         os.environ.pop(f"{_name}_FILE", None)
 os.environ["STELLAPROMOTE_DATA"] = os.environ["STELLAPROMOTE_TEST_DATA"]
 
-from stellapromote.settings import *  # noqa: F403
+from stellapromote.settings import *  # noqa: E402, F403
 
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost", "[::1]"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
