@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from promotions import rows
 from promotions.models import OutboxEvent, Promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import Entry, record_many
@@ -77,6 +78,6 @@ class Journal:
 
     def write(self) -> None:
         record_many(self._entries)
-        OutboxEvent.objects.bulk_create(self._events)
+        rows.insert(*self._events)
         self._entries.clear()
         self._events.clear()

@@ -17,6 +17,7 @@ from policies.evaluator import evaluate
 from policies.facts import GateInput
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents
+from promotions import rows
 from promotions.decision import Record, build_record, fingerprint
 from promotions.electorate import approval_voters, gate_confirmers
 from promotions.evidence import sign_packet
@@ -160,7 +161,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         if target is Status.APPROVED:
             for older in superseded:
                 cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
-                older.store()
+                rows.store(older)
     promotion.open_voters = _open_voters(scene, evaluation) if promotion.status in VOTING else []
     promotion.next_change_at = _next_change(promotion, evaluation)
     return evaluation
@@ -218,7 +219,7 @@ def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, pa
         evaluation=evaluation,
         at=scene.at,
     )
-    DecisionRecord.objects.create(
+    recorded = DecisionRecord(
         id=record_id,
         tenant_id=promotion.tenant_id,
         promotion_id=promotion.id,
@@ -231,6 +232,7 @@ def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, pa
         document=record.document,
         determinism_hash=record.fields["determinismHash"],
     )
+    rows.insert(recorded)
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record
@@ -359,7 +361,7 @@ def store_packet(
         content=content,
         key=key,
     )
-    EvidencePacket.objects.create(
+    packet = EvidencePacket(
         id=packet_id,
         tenant_id=promotion.tenant_id,
         promotion_id=promotion.id,
@@ -371,6 +373,7 @@ def store_packet(
         content_hash=signed.content_hash,
         signing_key_id=key.key_id,
     )
+    rows.insert(packet)
     promotion.evidence_packet_id = packet_id
     journal.note(
         "evidence.packet_created",

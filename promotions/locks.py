@@ -3,19 +3,21 @@
 from uuid import UUID
 
 from django.db import connection
-from django.db.models.expressions import RawSQL
 from django.http import Http404
 
+from promotions import rows as rows_of
 from promotions.models import Promotion
 from promotions.states import OPEN
 
-_SELF_AND_SUPERSEDED = """
-SELECT %s::uuid
-UNION
-SELECT older.id FROM promotions_promotion me JOIN promotions_promotion older
-  ON older.target_environment_id = me.target_environment_id AND older.product = me.product
-WHERE me.id = %s AND me.supersedes_older AND NOT me.is_rollback
-  AND older.number < me.number AND NOT older.is_rollback AND older.status = ANY(%s)
+_LOCK = """
+SELECT id FROM promotions_promotion WHERE tenant_id = %s AND id IN (
+  SELECT %s::uuid
+  UNION
+  SELECT older.id FROM promotions_promotion me JOIN promotions_promotion older
+    ON older.target_environment_id = me.target_environment_id AND older.product = me.product
+  WHERE me.id = %s AND me.supersedes_older AND NOT me.is_rollback
+    AND older.number < me.number AND NOT older.is_rollback AND older.status = ANY(%s::text[]))
+ORDER BY id FOR UPDATE
 """
 
 _ENVIRONMENT_TO_READ = "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR SHARE"
@@ -25,17 +27,13 @@ _ENVIRONMENT_TO_WRITE = "SELECT 1 FROM environments_environment WHERE id = %s AN
 def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list[Promotion]]:
     """The promotion FOR UPDATE, and the older open ones that its approval would supersede, locked in id order.
 
-    Raises Http404 for ids that the tenant does not have.
+    Raises Http404 for ids that the tenant does not have. Cost: two statements.
     """
-    rows = list(
-        Promotion.objects.select_for_update(of=("self",))
-        .select_related("release", "target_environment", "source_environment")
-        .filter(
-            tenant_id=tenant_id,
-            pk__in=RawSQL(_SELF_AND_SUPERSEDED, [promotion_id, promotion_id, sorted(OPEN)]),  # noqa: S611
-        )
-        .order_by("pk")
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [tenant_id, promotion_id, promotion_id, sorted(OPEN)])
+        ids = [row[0] for row in cursor.fetchall()]
+    # Read by a statement of its own, after the wait: release and environments as they are now, not as they were then.
+    rows = rows_of.promotions(ids)
     mine = next((row for row in rows if row.pk == promotion_id), None)
     if mine is None:
         raise Http404("No such promotion.")

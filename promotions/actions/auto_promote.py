@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 
 from environments.models import Environment
+from promotions import rows
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.journal import Journal
 from promotions.judging import SigningUnavailable, instant
@@ -29,7 +30,7 @@ def auto_promote(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) 
     if not origin.auto_promote_due:
         return []
     origin.auto_promote_due = False
-    origin.store()
+    rows.store(origin)
     if origin.status != Status.DEPLOYED:
         return []
     targets = _followers(origin.target_environment_id).filter(auto_promote_hold=False, archived_at=None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from promotions import rules
+from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.journal import Journal
 from promotions.judging import Scene, adopt_subject, conclude, expire_if_due, instant, look
@@ -44,7 +44,7 @@ class OpenBox:
 
     def close(self) -> Outcome:
         conclude(self.scene, self.journal, superseded=self.superseded)
-        self.promotion.store()
+        rows.store(self.promotion)
         self.journal.write()
         return Outcome(self.promotion)
 
@@ -67,7 +67,7 @@ def open_box(
     at = instant(clock, promotion)
     journal = Journal(by, at)
     if expire_if_due(promotion, at, journal):
-        promotion.store()
+        rows.store(promotion)
         journal.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
     scene = look(promotion, at)

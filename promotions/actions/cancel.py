@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from promotions import rules
+from promotions import rows, rules
 from promotions.actions.ballot_box import UNSEEN, Seen
 from promotions.journal import Journal
 from promotions.judging import cancel as move_to_cancelled
@@ -25,6 +25,6 @@ def cancel(
     rules.check_can_cancel(by, promotion)
     journal = Journal(by, instant(clock, promotion))
     move_to_cancelled(promotion, "cancelled", reason.strip(), journal)
-    promotion.store()
+    rows.store(promotion)
     journal.write()
     return promotion

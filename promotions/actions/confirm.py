@@ -2,7 +2,7 @@ from uuid import UUID
 
 from django.http import Http404
 
-from promotions import rules
+from promotions import rows, rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.electorate import gate_confirmers
@@ -43,7 +43,7 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
     if isinstance(box, Outcome):
         return box
     act = stored_act(Confirmation, by, box.scene, comment=comment, seen=box.seen, gate=gate)
-    act.save(force_insert=True)
+    rows.insert(act)
     box.scene.confirmations.append(confirmation_as_fact(act))
     box.journal.note(
         "approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act.id)

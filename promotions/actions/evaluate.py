@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from promotions import rules
+from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due, instant, look
@@ -47,6 +47,6 @@ def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, clock: 
         scene = look(promotion, at)
         adopt_subject(scene, journal)
         conclude(scene, journal, superseded=superseded)
-    promotion.store()
+    rows.store(promotion)
     journal.write()
     return not expired

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from promotions import rows
 from promotions.journal import Journal
 from promotions.judging import instant
 from promotions.locks import lock_promotion
@@ -21,6 +22,6 @@ def mark_overdue(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) 
         promotion.version += 1
         journal = Journal(by, at)
         journal.note("promotion.overdue", promotion, attempt=promotion.attempt)
-        promotion.store()
+        rows.store(promotion)
         journal.write()
     return promotion

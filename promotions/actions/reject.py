@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from promotions import rules
+from promotions import rows, rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
@@ -37,7 +37,7 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
     )
     box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
     vote = stored_act(Vote, by, box.scene, comment=reason, seen=box.seen, verdict=Vote.Verdict.REJECT)
-    vote.save(force_insert=True)
+    rows.insert(vote)
     box.scene.votes.append(as_fact(vote))
     box.journal.note("approval.denied", box.promotion, after={"reason": reason}, voteId=str(vote.id))
     return box.close()

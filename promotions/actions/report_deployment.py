@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.http import Http404
 
 from environments.models import Environment
-from promotions import rules
+from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.actions.start_check import EnvironmentBusy, check_starts
 from promotions.journal import Journal
@@ -107,7 +107,7 @@ def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by
         raise Invalid(message, fields=[FieldError("manifestDigest", message, "required")])
     refusal = check_starts(promotion, superseded, by, journal)
     if refusal is not None:
-        promotion.store()
+        rows.store(promotion)
         journal.write()
         return Outcome(promotion, refusal)
     at, environment = journal.at, promotion.target_environment
@@ -125,7 +125,7 @@ def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by
     journal.note(
         step.event, promotion, before={"status": before}, after={"status": promotion.status}, attempt=promotion.attempt
     )
-    promotion.store()
+    rows.store(promotion)
     journal.write()
     return Outcome(promotion)
 
@@ -191,7 +191,7 @@ def _close(
         attempt=promotion.attempt,
     )
     store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=promotion.decision_id)
-    promotion.store()
+    rows.store(promotion)
     _look_again(promotion, journal.at)
     journal.write()
     return Outcome(promotion)

@@ -171,12 +171,9 @@ class Promotion(models.Model):
     def __str__(self) -> str:
         return f"#{self.number}"
 
-    def store(self) -> None:
-        """Writes what may change after the request; the rest of the row never does."""
-        self.save(update_fields=_MUTABLE)
 
-
-_MUTABLE = (
+# What may change after the request; the rest of the row never does.
+MUTABLE = (
     "subject_digest",
     "subject",
     "earlier_subjects",
