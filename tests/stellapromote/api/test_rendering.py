@@ -43,7 +43,6 @@ def test_values_have_one_form(value: Any, written: bytes) -> None:
         "\ud800",
         datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None),
     ],
-    ids=repr,
 )
 def test_what_has_no_one_form_is_a_mistake_of_the_program(value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):

@@ -233,7 +233,6 @@ def test_no_keys_verify_nothing() -> None:
         changed(payloadType=b"bytes"),
         changed(payloadType="\ud800"),
     ],
-    ids=repr,
 )
 def test_whatever_is_no_whole_envelope_is_rejected(broken: Any) -> None:
     with pytest.raises(EnvelopeRejected):
