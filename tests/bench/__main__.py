@@ -211,10 +211,8 @@ def pages(tenant: Any) -> None:
     from stellapromote.accounts.models import User
 
     client = Client(SERVER_NAME="localhost")
-    client.force_login(
-        User.objects.get(username="bench-approver-1"), backend="django.contrib.auth.backends.ModelBackend"
-    )
-    newest = Promotion.objects.filter(tenant=tenant, status="approved").order_by("-number").first()
+    client.force_login(User.objects.get(username="bench-approver-1"))
+    newest = Promotion.objects.filter(tenant=tenant, target_environment__name="votes").order_by("-number").first()
     assert newest is not None
     rows = []
     for path in ("/approvals", f"/promotions/{newest.pk}", "/", "/promotions"):
