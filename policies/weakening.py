@@ -22,7 +22,6 @@ _DUTIES: Final = {
 _SAFEGUARDS: Final = {
     "commentRequired": "An approval needs no comment any more.",
     "requireSubjectDigest": "A vote needs no subject digest any more.",
-    "blind": "Voters see each other's votes before they vote.",
 }
 
 

@@ -89,15 +89,14 @@ def promotion_policy(*gates: dict[str, Any], **content: Any) -> dict[str, Any]:
         ({}, {"separationOfDuties": ALL_ON}, []),
         # safeguards off, and on
         (
-            {"commentRequired": True, "requireSubjectDigest": True, "blind": True},
+            {"commentRequired": True, "requireSubjectDigest": True},
             {},
             [
                 "An approval needs no comment any more.",
                 "A vote needs no subject digest any more.",
-                "Voters see each other's votes before they vote.",
             ],
         ),
-        ({}, {"commentRequired": True, "requireSubjectDigest": True, "blind": True}, []),
+        ({}, {"commentRequired": True, "requireSubjectDigest": True}, []),
         # words only
         ({}, {"description": "Two people, one of them from security."}, []),
     ],

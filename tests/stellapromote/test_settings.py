@@ -60,15 +60,22 @@ def test_short_secret_key_is_refused(tmp_path: Path) -> None:
     assert "shorter than 32" in refusal(tmp_path, SECRET_KEY="short")
 
 
+PREPARED = {"server_side_binding": True, "prepare_threshold": 3}
+
+
 def test_external_database_is_used_as_the_app_role(tmp_path: Path) -> None:
     database = read(tmp_path, "DATABASES", **EXTERNAL)["default"]
-    assert (database["HOST"], database["OPTIONS"]) == ("db.example", {"options": "-c role=stellapromote_app"})
+    assert (database["HOST"], database["OPTIONS"]) == (
+        "db.example",
+        {"options": "-c role=stellapromote_app", **PREPARED},
+    )
 
 
 def test_options_of_the_database_url_are_kept(tmp_path: Path) -> None:
     url = "postgresql://web@db.example/stella?sslmode=require&options=-c%20statement_timeout%3D9s"
     options = read(tmp_path, "DATABASES", **(EXTERNAL | {"DATABASE_URL": url}))["default"]["OPTIONS"]
-    assert options == {"sslmode": "require", "options": "-c statement_timeout=9s -c role=stellapromote_app"}
+    wanted = {"sslmode": "require", "options": "-c statement_timeout=9s -c role=stellapromote_app"}
+    assert options == wanted | PREPARED
 
 
 def test_owner_has_no_role_option(tmp_path: Path) -> None:
