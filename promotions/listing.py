@@ -16,9 +16,11 @@ from django.db import connection
 from promotions.states import VOTING
 from stellapromote.api.cursors import Position
 
+# The time is written by PostgreSQL: reading and writing fifty of them in Python was a fifth of a page.
 _ROW = """
-p.id, p.number, p.release_id, r.name, p.target_environment_id, e.name, p.status, p.requested_by_id,
-p.requested_by_name, p.requested_at, p.approvals_required, p.approvals_given, p.blocked_by
+p.id, p.number, p.release_id, r.name, p.target_environment_id, e.name, p.status, p.requested_by_id, p.requested_by_name,
+to_char(p.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+p.approvals_required, p.approvals_given, p.blocked_by
 """
 
 _PAGE = f"""

@@ -46,7 +46,7 @@ def row(found: Sequence[Any]) -> Document:
         "status": status,
         "requestedBy": by,
         "requestedByName": by_name,
-        "requestedAt": rfc3339(at),
+        "requestedAt": at,
         "approvals": {"required": required, "given": given},
         "blockedBy": blocked,
     }
