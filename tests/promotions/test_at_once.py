@@ -1,10 +1,13 @@
 """Several people and machines at the same instant, on real connections: one transition, one record, one packet."""
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
@@ -131,25 +134,27 @@ def test_two_starts_into_one_environment_at_once_start_one(committed_db: Committ
     assert Promotion.objects.filter(status="deploying").count() == 1
 
 
-def test_a_freeze_and_a_start_at_once_never_start_inside_the_freeze(
+def test_a_start_waits_for_a_freeze_that_is_being_written_and_is_refused_by_it(
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:
     promotion = kestrel.ask(kestrel.release(), kestrel.dev)
-    now = kestrel.clock.now()
-    committed_db.at_once(
-        lambda: make_freeze(kestrel["admin"], None, now.isoformat(), "2026-12-31T00:00:00Z", clock=kestrel.clock),
-        lambda: report_deployment(promotion.pk, Report("started"), by=kestrel["operator"], clock=kestrel.clock),
-    )
-    final = Promotion.objects.get(pk=promotion.pk)
-    # Either the start committed before the freeze, or it was refused by it.
-    events = list(
-        AuditEvent.objects.filter(
-            action__in=["promotion.started", "freeze_window.created", "environment.freeze_started"]
-        )
-        .order_by("timestamp", "pk")
-        .values_list("action", flat=True)
-    )
-    assert final.status in ("deploying", "pending"), events
+    now = kestrel.clock.now().isoformat()
+    written = threading.Event()
+
+    def stop_the_line() -> None:
+        with transaction.atomic():
+            make_freeze(kestrel["admin"], None, now, "2026-12-31T00:00:00Z", clock=kestrel.clock)
+            written.set()
+            # Long enough for a start that does not wait to be done before this commits.
+            time.sleep(1)
+
+    def start() -> Promotion:
+        assert written.wait(timeout=20)
+        return report_deployment(promotion.pk, Report("started"), by=kestrel["operator"], clock=kestrel.clock)
+
+    found = committed_db.at_once(stop_the_line, start)
+    assert outcomes(found) == ["GATE_FROZEN", "ok"]
+    assert Promotion.objects.get(pk=promotion.pk).status == "pending"
 
 
 def test_the_worker_and_a_voter_at_once_keep_every_vote(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
