@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from policies.facts import Candidate
 from policies.outcomes import OnError
@@ -13,11 +14,13 @@ class Context:
     """One gate's view of an evaluation. The callables look things up once per evaluation, when first asked.
 
     `name` and `on_error` are the gate's in its policy. `electorate`: everybody who may vote or confirm, by id.
-    `requirements`: what has to be approved. Both raise when a document they need is missing or cannot be used, which
-    makes the gate that asked an error; they never answer with less than there is.
+    `requirements`: what has to be approved. `document`: a blob that the facts name by digest, to be read only. All
+    three raise when a document they need is missing or cannot be used, which makes the gate that asked an error; they
+    never answer with less than there is.
     """
 
     name: str
     on_error: OnError
     electorate: Callable[[], Mapping[str, Candidate]]
     requirements: Callable[[], tuple[Requirement, ...]]
+    document: Callable[[str], Mapping[str, Any]]

@@ -18,6 +18,7 @@ from policies.library import (
     Documents,
     DocumentUnusable,
     PlannedGate,
+    blob,
     candidates,
     mandatory_plan,
     plan,
@@ -51,10 +52,11 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
     gates, missing = _planned(facts, documents, kinds, registry)
     electorate = cache(partial(_electorate, facts, documents))
     requirements = cache(partial(_requirements, facts, documents))
+    document = partial(blob, documents)
     direction = "rollback" if facts["promotion"]["isRollback"] else "forward"
     results = []
     for sequence, gate in enumerate(gates, start=1):
-        context = Context(gate.name, gate.on_error, electorate, requirements)
+        context = Context(gate.name, gate.on_error, electorate, requirements, document)
         verdict = missing or _judged(gate, facts, context, direction)
         results.append(
             GateResult(

@@ -7,6 +7,7 @@ The TypedDicts below are its contract; GATE_INPUT_SCHEMA is made from them.
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, cast
 
+from policies.evidence_facts import EvidenceFact, OverrideFact, PolicyAnswer
 from policies.schema import DIGEST, Limits, of_type, read
 from stellapromote.errors import FieldError
 from stellapromote.signing.canonical_json import digest
@@ -200,7 +201,10 @@ Dependency = ReleaseDependency | EnvironmentDependency
 
 
 class GateInput(TypedDict):
-    """Everything the gates may know. `kinds` is the kindVersion used for each gate kind, also at replay."""
+    """Everything the gates may know. `kinds` is the kindVersion used for each gate kind, also at replay.
+
+    `evidence` None or absent: no bundle was taken. `policyAnswers`: of each policy gate, by its name.
+    """
 
     schema: Literal["stella.gate-input/v1"]
     instant: Instant
@@ -220,6 +224,9 @@ class GateInput(TypedDict):
     candidates: list[Candidate] | CandidatesReference
     dependencies: dict[str, list[Dependency]]
     supersededBy: Id | None
+    evidence: NotRequired[EvidenceFact | None]
+    policyAnswers: NotRequired[dict[str, PolicyAnswer]]
+    overrides: NotRequired[list[OverrideFact]]
 
 
 class InvalidGateInput(ValueError):

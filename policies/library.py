@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Final, TypeVar, cast
 
+import orjson
+
 from policies.documents import DIRECTIONS, mandatory_gate, read_approval_policy, read_promotion_policy
 from policies.facts import CANDIDATES_SCHEMA, Candidate, CandidatesReference
 from policies.gates import MANDATORY, Judge, Registry
@@ -19,6 +21,7 @@ from policies.requirements import Requirement, of_policy
 from policies.schema import SLUG
 from stellapromote.errors import FieldError
 from stellapromote.signing.canonical_json import digest as digest_of
+from stellapromote.signing.canonical_json import digest_bytes
 
 T = TypeVar("T")
 
@@ -28,7 +31,8 @@ RANK_OF_UNKNOWN: Final = 1000
 _GATE = re.compile(r"gates\[([0-9]+)\]")
 _SLUG = re.compile(SLUG)
 
-Documents = Mapping[str, Mapping[str, Any]]
+Documents = Mapping[str, Mapping[str, Any] | bytes]
+"""Each read already, or as its canonical bytes: large blobs are read only when a gate asks for them."""
 
 
 class DocumentMissing(LookupError):
@@ -71,14 +75,25 @@ class _Memory:
 
 _plans: Final = _Memory(256)
 _requirements: Final = _Memory(1024)
-_candidates: Final = _Memory(8)
+_blobs: Final = _Memory(16)
 
 
 def _content(documents: Documents, digest: str) -> Mapping[str, Any]:
     document = documents.get(digest)
+    if isinstance(document, bytes):
+        if digest_bytes(document) != digest:
+            raise DocumentMissing(digest)
+        return cast("Mapping[str, Any]", orjson.loads(document))
     if document is None or digest_of(document) != digest:
         raise DocumentMissing(digest)
     return document
+
+
+def blob(documents: Documents, digest: str) -> Mapping[str, Any]:
+    """The blob of this digest, shared between evaluations: nobody may change it. DocumentMissing."""
+    if digest not in documents:
+        raise DocumentMissing(digest)
+    return _blobs.get(digest, lambda: _content(documents, digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +205,7 @@ def candidates(documents: Documents, given: list[Candidate] | CandidatesReferenc
     """The candidates themselves, wherever they are. DocumentMissing; DocumentUnusable when the count does not fit."""
     if isinstance(given, list):
         return given
-    if given["digest"] not in documents:
-        raise DocumentMissing(given["digest"])
-    blob = _candidates.get(given["digest"], lambda: _content(documents, given["digest"]))
-    if blob["schema"] != CANDIDATES_SCHEMA or len(blob["candidates"]) != given["count"]:
+    many = blob(documents, given["digest"])
+    if many["schema"] != CANDIDATES_SCHEMA or len(many["candidates"]) != given["count"]:
         raise DocumentUnusable(given["digest"], [])
-    return cast("list[Candidate]", blob["candidates"])
+    return cast("list[Candidate]", many["candidates"])

@@ -224,11 +224,13 @@ _FORMATS: dict[str, Callable[[str], str | None]] = {
 
 
 def of_type(hint: Any) -> Schema:
-    """The schema of a type made of TypedDict, list, dict, Literal, unions, str, int, bool and Annotated with Limits.
+    """The schema of a type: TypedDict, list, dict, Literal, unions, str, int, bool, Any and Annotated with Limits.
 
     KeyError for any other type: the program is wrong, not its input.
     """
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return {}
     if origin in (Required, NotRequired):
         return of_type(arguments[0])
     if origin is Annotated:
