@@ -101,7 +101,7 @@ class AddMemberForm(ReasonForm):
     username = forms.CharField(
         label=_("Username"),
         max_length=63,
-        help_text=_("Of an account that exists. New accounts are made on the server."),
+        help_text=_("Of somebody who was a member here before. New members are added on the server."),
     )
     field_order = ("username", "reason")
 

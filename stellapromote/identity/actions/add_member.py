@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -33,18 +34,22 @@ def add_member(
 
     Only a command makes accounts: a new one has no password unless one is given, and its person sets it by a one-time
     link. A password given for somebody who has one already is ignored: it is theirs.
-    Raises Refused (403), Invalid (400) for an unknown person, a bad name or a password that is too weak.
+    An administrator takes back people who were members before; to them every other username is the same, whether an
+    account of another tenant has it or nobody (docs/adr/0055).
+    Raises Refused (403), Invalid (400) for somebody who never was a member, a bad name or a password that is too weak.
     """
     rules.check_manages_members(by)
     tenant_id = by.tenant
     rules.checked_username(username)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     display_name = rules.checked_line("display_name", display_name or username, longest=rules.LONGEST_NAME)
+    if by.auth_method != "command":
+        _check_was_member(tenant_id, username)
     user = lock_person(username)
     is_new_person = user is None
     at = clock.now()
     if user is None:
-        user = _create_person(by, username, display_name, at)
+        user = _create_person(username, display_name, at)
     if user.pk == by.user_id:
         raise rules.OwnRights()
     password_set = password is not None and not user.has_usable_password() and by.auth_method == "command"
@@ -68,9 +73,18 @@ def add_member(
     return AddedMember(user, membership, is_new_person, is_new_member, password_set)
 
 
-def _create_person(by: Actor, username: str, display_name: str, at: datetime) -> User:
-    if by.auth_method != "command":
-        raise rules.wrong("username", "Nobody has this username. New accounts are made on the server.", "unknown")
+def _check_was_member(tenant_id: UUID, username: str) -> None:
+    """Invalid unless the tenant knows the person from before. Nothing outside of the tenant is read, and the same
+    statement answers for every other username, so that neither the answer nor its time tells who has an account."""
+    if not Membership.objects.filter(tenant_id=tenant_id, user__username=username).exists():
+        message = (
+            "Nobody who was a member here before has this username. "
+            "New members are added on the server: ask whoever runs this installation."
+        )
+        raise rules.wrong("username", message, "unknown")
+
+
+def _create_person(username: str, display_name: str, at: datetime) -> User:
     user = User(username=username, display_name=display_name, kind=User.Kind.PERSON, date_joined=at)
     user.set_unusable_password()
     # Two commands at one instant: the second waits here for the first and then finds its row.

@@ -26,7 +26,7 @@ from stellapromote.identity.views.page import acting, render_settings
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest) -> HttpResponse:
-    """Everybody in the tenant with roles and teams, and who holds which role; adds an account that exists."""
+    """Everybody in the tenant with roles and teams, and who holds which role; takes back who left."""
     by = acting(request)
     by.require(TENANT_ADMIN)
     form = AddMemberForm(posted(request))

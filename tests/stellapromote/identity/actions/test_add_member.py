@@ -22,6 +22,13 @@ def by_command(house: House, username: str, **more: str) -> AddedMember:
     return add_member(by=command_actor(house.tenant), clock=SYSTEM_CLOCK, username=username, **more)  # type: ignore[arg-type]
 
 
+def left(house: House, username: str) -> User:
+    """Somebody who was a member and is not any more."""
+    user = make_person(house.tenant, username)
+    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=user.pk)
+    return user
+
+
 def test_a_new_person_is_a_member_without_password_and_without_a_role(house: House) -> None:
     added = by_command(house, "mei", display_name="Mei Lin")
     assert (added.is_new_person, added.is_new_member, added.password_set) == (True, True, False)
@@ -54,7 +61,7 @@ def test_a_password_is_never_set_over_that_of_its_person(house: House) -> None:
 
 
 def test_no_administrator_sets_a_password(house: House) -> None:
-    make_person(make_tenant(), "mei")
+    left(house, "mei")
     added = add_member(by=house.admin, clock=SYSTEM_CLOCK, username="mei", password=PASSWORD)
     assert not added.password_set
     assert not User.objects.get(username="mei").has_usable_password()
@@ -66,15 +73,27 @@ def test_a_weak_password_makes_no_account(house: House, password: str) -> None:
         by_command(house, "mei-mei-mei-mei", password=password)
 
 
-def test_an_administrator_adds_an_account_that_exists(house: House) -> None:
-    mei = make_person(make_tenant(), "mei")
+def test_an_administrator_takes_back_who_left(house: House) -> None:
+    mei = left(house, "mei")
     added = add_member(by=house.admin, clock=SYSTEM_CLOCK, username="mei", reason="joins security")
     assert (added.user, added.membership.granted_by, added.membership.reason) == (mei, house.greta, "joins security")
 
 
+def test_to_an_administrator_an_account_elsewhere_is_as_one_that_nobody_has(house: House) -> None:
+    make_person(make_tenant(), "mei")
+    answers = []
+    for username in ("mei", "nobody"):
+        with pytest.raises(Invalid) as refused:
+            add_member(by=house.admin, clock=SYSTEM_CLOCK, username=username)
+        answers.append((refused.value.message, refused.value.fields))
+    assert answers[0] == answers[1]
+    assert not Membership.objects.filter(tenant=house.tenant, user__username="mei").exists()
+
+
 def test_an_administrator_makes_no_account(house: House) -> None:
-    with pytest.raises(Invalid, match="Nobody has this username"):
+    with pytest.raises(Invalid, match="Nobody who was a member here before"):
         add_member(by=house.admin, clock=SYSTEM_CLOCK, username="mei")
+    assert not User.objects.filter(username="mei").exists()
 
 
 def test_who_left_can_come_back_with_a_new_membership(house: House) -> None:

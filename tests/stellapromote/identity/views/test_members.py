@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -47,12 +48,22 @@ def test_others_than_administrators_see_no_members_pages(page: str) -> None:
     assert page not in client.get("/settings").text
 
 
-def test_an_account_that_exists_can_be_added() -> None:
+def test_somebody_who_left_can_be_taken_back(people: People) -> None:
+    client = browser("greta")
+    client.post(f"/settings/members/{people.nia.pk}/end", {"reason": "left the company"})
+    response = client.post("/settings/members", {"username": "nia", "reason": "is back"})
+    membership = Membership.objects.get(user=people.nia, ended_at=None)
+    assert response.headers["Location"] == f"/settings/members/{people.nia.pk}"
+    assert membership.reason == "is back"
+
+
+def test_a_username_of_another_tenant_is_answered_as_one_that_nobody_has() -> None:
     make_person(make_tenant("osprey"), "mei")
-    response = browser("greta").post("/settings/members", {"username": "mei", "reason": "joins security"})
-    membership = Membership.objects.get(user__username="mei", tenant__slug="kestrel-pay")
-    assert response.headers["Location"] == f"/settings/members/{membership.user_id}"
-    assert membership.reason == "joins security"
+    client = browser("greta")
+    pages = [client.post("/settings/members", {"username": name, "reason": "?"}) for name in ("mei", "ola")]
+    assert [page.status_code for page in pages] == [400, 400]
+    mei, ola = (re.sub(r"[A-Za-z0-9]{64}|nonce-?=?[^ >]*", "", page.text) for page in pages)
+    assert mei.replace('value="mei"', 'value="ola"') == ola
 
 
 @pytest.mark.parametrize("username", ["nobody", "Not A Name", "x\0", ""])
