@@ -4,7 +4,7 @@ The result of ``gather`` is the gate input: what is judged is what is stored, an
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,8 @@ from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes
 
 GATE_INPUT_SCHEMA = "stella.gate-input/v1"
-FREEZE_HORIZON = "31 days"
+# Freezes that begin later are not in a gate input: the promotion is looked at again by then at the latest.
+FREEZE_HORIZON = timedelta(days=31)
 
 _APPROVING_ROLES = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]
 
@@ -54,7 +55,7 @@ SELECT jsonb_build_object(
         'createdByName', f.created_by_name) ORDER BY f.starts_at, f.id), '[]')
     FROM environments_freezewindow f
     WHERE f.tenant_id = %(tenant)s AND f.cleared_at IS NULL AND f.ends_at > %(at)s
-      AND f.starts_at <= %(at)s + interval '{FREEZE_HORIZON}'
+      AND f.starts_at <= %(at)s + interval '{FREEZE_HORIZON.days} days'
       AND (f.environment_id IS NULL OR f.environment_id = %(target)s)),
   'people', (
     SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -21,7 +21,7 @@ from promotions import rows
 from promotions.decision import Record, build_record, fingerprint
 from promotions.electorate import approval_voters, gate_confirmers
 from promotions.evidence import sign_packet
-from promotions.facts import Facts, gather, store_blobs
+from promotions.facts import FREEZE_HORIZON, Facts, gather, store_blobs
 from promotions.journal import Journal
 from promotions.models import Confirmation, DecisionRecord, EvidencePacket, Installation, Promotion, Vote
 from promotions.signing_key import current_key
@@ -438,7 +438,9 @@ def _next_change(promotion: Promotion, evaluation: Evaluation) -> datetime | Non
     if promotion.status not in OPEN:
         return None
     due = promotion.approval_expires_at if promotion.status == Status.APPROVED else promotion.pending_expires_at
-    changes = [due] if due is not None else []
+    changes = [promotion.last_evaluated_at + FREEZE_HORIZON]
+    if due is not None:
+        changes.append(due)
     if evaluation.next_change_at is not None:
         changes.append(parse_rfc3339(evaluation.next_change_at))
-    return min(changes, default=None)
+    return min(changes)
