@@ -20,6 +20,7 @@ from policies.library import (
     PlannedGate,
     blob,
     candidates,
+    derived,
     mandatory_plan,
     plan,
     requirement,
@@ -52,11 +53,11 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
     gates, missing = _planned(facts, documents, kinds, registry)
     electorate = cache(partial(_electorate, facts, documents))
     requirements = cache(partial(_requirements, facts, documents))
-    document = partial(blob, documents)
+    document, derive = partial(blob, documents), partial(derived, documents)
     direction = "rollback" if facts["promotion"]["isRollback"] else "forward"
     results = []
     for sequence, gate in enumerate(gates, start=1):
-        context = Context(gate.name, gate.on_error, electorate, requirements, document)
+        context = Context(gate.name, gate.on_error, electorate, requirements, document, derive)
         verdict = missing or _judged(gate, facts, context, direction)
         results.append(
             GateResult(

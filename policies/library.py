@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 import orjson
 
+from policies.context import Made
 from policies.documents import DIRECTIONS, mandatory_gate, read_approval_policy, read_promotion_policy
 from policies.facts import CANDIDATES_SCHEMA, Candidate, CandidatesReference
 from policies.gates import MANDATORY, Judge, Registry
@@ -53,10 +54,15 @@ class DocumentUnusable(ValueError):
 
 
 class _Memory:
-    """The values of the last `size` keys, for any number of threads; a failure is not remembered."""
+    """The values of the last keys, for any number of threads; a failure is not remembered.
 
-    def __init__(self, size: int) -> None:
+    `size`: how much the values may weigh together; each weighs 1 unless `weight` says otherwise.
+    """
+
+    def __init__(self, size: int, weight: Callable[[Any], int] = lambda _value: 1) -> None:
         self._size = size
+        self._weight = weight
+        self._weighs = 0
         self._values: OrderedDict[Any, Any] = OrderedDict()
         self._lock = Lock()
 
@@ -67,15 +73,20 @@ class _Memory:
                 return cast("T", self._values[key])
         value = make()
         with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)
+            if key not in self._values:
+                self._values[key] = value
+                self._weighs += self._weight(value)
+            while self._weighs > self._size:
+                _, oldest = self._values.popitem(last=False)
+                self._weighs -= self._weight(oldest)
         return value
 
 
 _plans: Final = _Memory(256)
 _requirements: Final = _Memory(1024)
 _blobs: Final = _Memory(16)
+_derived: Final = _Memory(200_000, lambda value: 1 + len(value))
+"""About 1 KB each: a hostile report of any size leaves the process its memory."""
 
 
 def _content(documents: Documents, digest: str) -> Mapping[str, Any]:
@@ -94,6 +105,13 @@ def blob(documents: Documents, digest: str) -> Mapping[str, Any]:
     if digest not in documents:
         raise DocumentMissing(digest)
     return _blobs.get(digest, lambda: _content(documents, digest))
+
+
+def derived(documents: Documents, digest: str, make: Callable[[Mapping[str, Any]], Made]) -> Made:
+    """What `make`, a pure function of a module, makes of the blob; shared like the blob itself. DocumentMissing."""
+    if digest not in documents:
+        raise DocumentMissing(digest)
+    return _derived.get((digest, make), lambda: make(_content(documents, digest)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
+from math import isfinite
 from typing import (
     Annotated,
     Any,
@@ -58,6 +59,7 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "array": ("an array", lambda value: isinstance(value, list)),
     "string": ("a string", lambda value: isinstance(value, str)),
     "integer": ("a whole number", lambda value: type(value) is int),
+    "number": ("a number", lambda value: type(value) is int or (type(value) is float and isfinite(value))),
     "boolean": ("true or false", lambda value: isinstance(value, bool)),
     "null": ("null", lambda value: value is None),
 }
@@ -107,10 +109,10 @@ def _read(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> A
         return _read_array(value, schema, field, errors)
     elif isinstance(value, str):
         _check_string(value, schema, field, errors)
-    elif type(value) is int:
+    elif type(value) in (int, float):
         least, most = schema.get("minimum"), schema.get("maximum")
         if (least is not None and value < least) or (most is not None and value > most):
-            _refuse(errors, field, f"Must be a whole number from {least} to {most}.")
+            _refuse(errors, field, f"Must be {_TYPES[types[0]][0]} from {least} to {most}.")
     return value
 
 
