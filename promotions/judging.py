@@ -110,6 +110,7 @@ def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
     promotion = scene.promotion
     changes = scene.subject_changes()
     if changes:
+        promotion.version += 1
         ended = {"ended_at": scene.at, "ended_as": "void", "ended_reason": "SUBJECT_CHANGED"}
         Vote.objects.filter(promotion=promotion, ended_at=None).update(**ended)
         Confirmation.objects.filter(promotion=promotion, ended_at=None).update(**ended)
@@ -131,6 +132,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     Changes ``scene.promotion`` in memory; the caller stores it. Raises SigningUnavailable only while creating.
     """
     promotion = scene.promotion
+    version, shown = promotion.version, _shown(promotion)
     evaluation = scene.evaluate()
     creating = not promotion.decision_sequence
     movable = creating or promotion.status in OPEN
@@ -143,7 +145,8 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         if creating:
             raise SigningUnavailable("No usable signing key: nothing can be decided now. Tell the platform owner.")
         # A refusal that cannot be signed waits, blocked, until the worker finds a key.
-        promotion.next_change_at = scene.at
+        promotion.next_change_at = min(promotion.next_change_at or scene.at, scene.at)
+        promotion.version += _shown(promotion) != shown
         return evaluation
 
     _summarise(promotion, evaluation)
@@ -164,7 +167,21 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
                 rows.store(older)
     promotion.open_voters = _open_voters(scene, evaluation) if promotion.status in VOTING else []
     promotion.next_change_at = _next_change(promotion, evaluation)
+    if promotion.version == version and _shown(promotion) != shown:
+        promotion.version += 1
     return evaluation
+
+
+def _shown(promotion: Promotion) -> tuple[Any, ...]:
+    """What an evaluation may change of what is shown, beside the record: the version, an ETag, changes with it."""
+    return (
+        promotion.status,
+        promotion.gates,
+        promotion.approvals_required,
+        promotion.approvals_given,
+        promotion.open_voters,
+        promotion.next_change_at,
+    )
 
 
 def cancel(promotion: Promotion, status_reason: str, detail: str, journal: Journal) -> None:

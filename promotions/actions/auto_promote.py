@@ -59,6 +59,8 @@ def _follow(origin: Promotion, target: Environment, by: Actor, clock: Clock) -> 
         raise
     except (ProductError, Http404) as refusal:
         journal = Journal(by, instant(clock, origin))
+        origin.version += 1  # its timeline shows it
+        rows.store(origin)
         journal.note("promotion.auto_promotion_refused", origin, after={"reason": str(refusal)}, target=target.name)
         journal.write()
         return None

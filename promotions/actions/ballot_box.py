@@ -32,7 +32,8 @@ UNSEEN = Seen()
 class OpenBox:
     """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything.
 
-    ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing.
+    ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing. ``version``
+    is the promotion's as it was opened: the act is shown, so closing leaves another one.
     """
 
     promotion: Promotion
@@ -41,9 +42,12 @@ class OpenBox:
     journal: Journal
     superseded: list[Promotion]
     seen: str | None
+    version: int
 
     def close(self) -> Outcome:
         conclude(self.scene, self.journal, superseded=self.superseded)
+        if self.promotion.version == self.version:
+            self.promotion.version += 1
         rows.store(self.promotion)
         self.journal.write()
         return Outcome(self.promotion)
@@ -72,10 +76,11 @@ def open_box(
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
     scene = look(promotion, at)
     digest = _digest_seen(seen, promotion)
+    version = promotion.version
     adopt_subject(scene, journal)
     ballot = ballot_under_lock(scene)
     check(scene, ballot)
-    box = OpenBox(promotion, scene, ballot, journal, superseded, digest)
+    box = OpenBox(promotion, scene, ballot, journal, superseded, digest, version)
     stale = rules.subject_changed(promotion, digest)
     if stale is not None:
         box.close()

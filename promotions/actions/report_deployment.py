@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import Http404
 
 from environments.models import Environment
@@ -209,7 +209,7 @@ def _look_again(promotion: Promotion, at: datetime) -> None:
     )
     waiting = Promotion.objects.filter(concerned, tenant_id=promotion.tenant_id, status__in=OPEN)
     ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
-    Promotion.objects.filter(pk__in=ids).update(next_change_at=at)
+    Promotion.objects.filter(pk__in=ids).update(next_change_at=at, version=F("version") + 1)
 
 
 def _execution(promotion: Promotion, report: Report, by: Actor, at: datetime) -> dict[str, Any]:
@@ -253,6 +253,8 @@ def _other_manifest(promotion: Promotion, report: Report, journal: Journal) -> O
 
 def _refused(promotion: Promotion, report: Report, journal: Journal) -> None:
     journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
+    promotion.version += 1  # the timeline shows it
+    rows.store(promotion)
     journal.write()
 
 

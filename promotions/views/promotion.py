@@ -41,7 +41,10 @@ def promotion(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by = acting(request)
     by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
-    return poll(request, f"{found.pk}:{found.version}", lambda: _page(request, found, by))
+    # The row's version covers what is decided; names of environments and what this person may do change beside it.
+    places = [each.display_name for each in (found.source_environment, found.target_environment) if each is not None]
+    version = f"{found.pk}:{found.version}:{places}:{sorted(by.scopes)}"
+    return poll(request, version, lambda: _page(request, found, by))
 
 
 @require_POST
