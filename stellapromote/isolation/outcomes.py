@@ -1,0 +1,22 @@
+"""What can become of a task beside its answer."""
+
+
+class IsolationTimeout(Exception):
+    """The task did not answer in time; its process was killed."""
+
+
+class IsolationCrashed(Exception):
+    """The process ended, could not be started, or the task raised what nobody expected; the text says which."""
+
+
+class TaskRefused(Exception):
+    """The task looked at its payload and will not have it: raised by the task, and again by `run`.
+
+    `code` is a stable code, `message` one sentence, `place` where in the payload (`findings[3].cvss`, `2:14`, or "").
+    """
+
+    def __init__(self, code: str, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.place = place

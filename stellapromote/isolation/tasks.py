@@ -1,0 +1,39 @@
+"""The closed table of what may run in a child, and the limits of each group of tasks.
+
+Tasks of one group share one child; a group that handles documents must not slow down one that handles expressions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One child. `memory` limits its address space: a Python with the CEL and Rego engines maps 110 MiB before work.
+
+    `open_files` counts the three standard ones: with 3, nothing can be opened at all. `most_output` bounds an answer.
+    """
+
+    name: str
+    memory: int
+    open_files: int
+    most_output: int
+
+
+EXPRESSIONS: Final = Group("expressions", memory=512 * MIB, open_files=3, most_output=MIB)
+DOCUMENTS: Final = Group("documents", memory=1024 * MIB, open_files=16, most_output=64 * MIB)
+
+TASKS: Final[Mapping[str, Group]] = MappingProxyType(
+    {
+        "policies.engines.cel:check": EXPRESSIONS,
+        "policies.engines.cel:evaluate": EXPRESSIONS,
+        "policies.engines.rego:check": EXPRESSIONS,
+        "policies.engines.rego:evaluate": EXPRESSIONS,
+        "promotions.formats.parse:parse": DOCUMENTS,
+    }
+)
+"""Dotted name of a function `(payload: bytes) -> bytes`, importable without Django, and the group it runs in."""
