@@ -24,6 +24,7 @@ from stellapromote.transactions import transactional
 
 STARTED, SUCCEEDED, FAILED, ROLLED_BACK = "started", "succeeded", "failed", "rolled_back"
 REPORTS = (STARTED, SUCCEEDED, FAILED, ROLLED_BACK)
+STARTING = OPEN | {Status.FAILED}
 
 _REACHED = {
     STARTED: Status.DEPLOYING,
@@ -53,7 +54,8 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
     """Takes one report about a deployment (domain.md §4, reports); the same report again changes nothing.
 
     ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
-    PROM_APPROVAL_EXPIRED or RES_ENVIRONMENT_BUSY. Contradicting reports raise RES_STATE_CONFLICT and are audited.
+    PROM_APPROVAL_EXPIRED or RES_ENVIRONMENT_BUSY. Contradicting reports raise RES_STATE_CONFLICT, another manifest
+    EVD_DIGEST_MISMATCH, and a missing one, where the environment requires it, Invalid; all three are audited.
     """
     rules.check_can_report(by)
     if report.status == ROLLED_BACK and not report.message.strip():
@@ -90,6 +92,8 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
         return _other_manifest(promotion, report, journal)
     if promotion.status == _REACHED[report.status]:
         return Outcome(promotion)
+    if _lacks_manifest(promotion, report):
+        return _without_manifest(promotion, report, journal)
     if report.status == STARTED:
         return _start(promotion, superseded, report, by, journal)
     if (promotion.status, report.status) in {(Status.DEPLOYING, SUCCEEDED), (Status.DEPLOYING, FAILED)}:
@@ -100,11 +104,8 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
 
 
 def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal) -> Outcome:
-    if promotion.status not in OPEN | {Status.FAILED}:
+    if promotion.status not in STARTING:
         return _contradiction(promotion, report, journal)
-    if promotion.target_environment.require_manifest_report and report.manifest_digest is None:
-        message = "This environment requires the manifestDigest of what is deployed with the report."
-        raise Invalid(message, fields=[FieldError("manifestDigest", message, "required")])
     refusal = check_starts(promotion, superseded, by, journal)
     if refusal is not None:
         rows.store(promotion)
@@ -240,6 +241,22 @@ def _store_report(promotion: Promotion, report: Report, by: Actor, at: datetime)
         reported_by_name=by.display_name,
         reported_at=at,
     )
+
+
+def _lacks_manifest(promotion: Promotion, report: Report) -> bool:
+    """Where the environment requires it, what starts and what then runs is said by digest, each time."""
+    return (
+        promotion.target_environment.require_manifest_report
+        and report.manifest_digest is None
+        and (promotion.status, report.status)
+        in {*((each, STARTED) for each in STARTING), (Status.DEPLOYING, SUCCEEDED)}
+    )
+
+
+def _without_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
+    _refused(promotion, report, journal)
+    message = "This environment requires the manifestDigest of what is deployed with the report."
+    return Outcome(promotion, Invalid(message, fields=[FieldError("manifestDigest", message, "required")]))
 
 
 def _other_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:

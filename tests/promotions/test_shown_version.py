@@ -97,7 +97,7 @@ def test_the_page_is_sent_again_when_an_environment_is_renamed() -> None:
     kestrel = make_kestrel(now=True)
     promotion = kestrel.waits_for_production()
     client = Client()
-    client.force_login(User.objects.get(pk=kestrel["approver"].user_id))
+    client.force_login(User.objects.get(pk=kestrel["approver"].account))
     etag = client.get(f"/promotions/{promotion.pk}").headers["ETag"]
     again = client.get(f"/promotions/{promotion.pk}", headers={"If-None-Match": etag})
     assert again.status_code == 304

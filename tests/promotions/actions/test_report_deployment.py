@@ -1,9 +1,11 @@
 import pytest
 
+from environments.actions.update_environment import update_environment
 from promotions.actions.evaluate import reevaluate
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, Promotion
 from promotions.worker import run_round
 from stellapromote.accounts.actor import system_actor
+from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import ProductError
 from tests.factories import make_approval_policy, make_environment, make_freeze
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -226,3 +228,40 @@ def test_a_report_of_another_manifest_is_audited(kestrel: Kestrel) -> None:
     with pytest.raises(ProductError):
         kestrel.reports(promotion, "started", manifest_digest="sha256:" + "f" * 64)
     assert AuditEvent.objects.filter(promotion_id=promotion.pk, action="promotion.report_refused").exists()
+
+
+def strict_about_manifests(kestrel: Kestrel) -> None:
+    changes = {"require_manifest_report": True}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+
+
+@pytest.mark.parametrize("status", ["started", "succeeded"])
+@pytest.mark.parametrize(("manifest", "code"), [(None, "VAL_INVALID"), ("sha256:" + "f" * 64, "EVD_DIGEST_MISMATCH")])
+def test_a_missing_or_wrong_manifest_is_refused_and_audited_where_one_is_required(
+    kestrel: Kestrel, status: str, manifest: str | None, code: str
+) -> None:
+    strict_about_manifests(kestrel)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    if status == "succeeded":
+        kestrel.reports(promotion, "started", manifest_digest=promotion.manifest_digest)
+    before = Promotion.objects.get(pk=promotion.pk).status
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, status, manifest_digest=manifest)
+    assert refused.value.code == code
+    assert Promotion.objects.get(pk=promotion.pk).status == before
+    event = AuditEvent.objects.get(action="promotion.report_refused")
+    assert (event.promotion_id, event.metadata["reported"]) == (promotion.pk, status)
+
+
+def test_the_same_report_again_without_a_manifest_changes_nothing(kestrel: Kestrel) -> None:
+    strict_about_manifests(kestrel)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started", manifest_digest=promotion.manifest_digest)
+    assert kestrel.reports(promotion, "started").status == "deploying"
+
+
+def test_a_failure_needs_no_manifest(kestrel: Kestrel) -> None:
+    strict_about_manifests(kestrel)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started", manifest_digest=promotion.manifest_digest)
+    assert kestrel.reports(promotion, "failed", message="Out of memory").status == "failed"
