@@ -4,11 +4,13 @@ A normal form has every field, with defaults written out; sets sorted; gates in 
 mandatory ones present. The same meaning has the same bytes, and reading a normal form gives it back unchanged.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from policies.gates import MANDATORY, NOT_YET, REGISTRY, Registry
+from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, begin_of
 from policies.requirements import ANYONE
 from policies.schema import SLUG, USERNAME, Schema, below, read
 from stellapromote.errors import FieldError, Invalid, RuleViolation
@@ -20,6 +22,8 @@ PROMOTION_POLICY: Final = "stella.promotion-policy/v1"
 DIRECTIONS: Final = ("forward", "rollback")
 
 _DAY: Final = 24 * 60 * 60
+_DAY_WRITTEN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_PERSON_OR_TEAM: Final = r"^(?:team:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|[a-z0-9][a-z0-9_-]{0,62})$"
 _SLUG_MESSAGE: Final = (
     "Must be 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 )
@@ -89,7 +93,6 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
             "items": {
                 "type": "object",
                 "required": ["kind"],
-                "x-unsupported": ["override"],
                 "properties": {
                     "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
                     "kind": {"type": "string", "maxLength": 63, "x-unsupported": NOT_YET},
@@ -102,6 +105,39 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
                         "x-set": True,
                         "default": list(DIRECTIONS),
                         "items": {"type": "string", "enum": list(DIRECTIONS)},
+                    },
+                    # Neither has a default: a gate without them has the bytes it had before there were any.
+                    "override": {
+                        "type": "object",
+                        "required": ["by"],
+                        "description": "Who may override the gate for one promotion; preconditions and approval never.",
+                        "properties": {
+                            "by": {
+                                "type": "array",
+                                "minItems": 1,
+                                "maxItems": 50,
+                                "x-set": True,
+                                "items": {
+                                    "type": "string",
+                                    "pattern": _PERSON_OR_TEAM,
+                                    "x-message": "Must be a username, or team: and the short name of a team.",
+                                },
+                            },
+                            "maxHours": {"type": "integer", "minimum": 1, "maximum": 720, "default": DEFAULT_HOURS},
+                            "reviewHours": {
+                                "type": "integer",
+                                "minimum": 1,
+                                "maximum": 720,
+                                "default": DEFAULT_REVIEW_HOURS,
+                                "description": "Hours within which another person looks at an override.",
+                            },
+                        },
+                    },
+                    "effectiveOn": {
+                        "type": "string",
+                        "pattern": _DAY_WRITTEN,
+                        "x-message": "Must be a day written like 2026-12-01.",
+                        "description": "Until this day begins (UTC) the gate only warns.",
                     },
                 },
             },
@@ -121,6 +157,12 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
             "description": "Seconds from the approval until it can no longer be used.",
         },
         "supersedeOlder": {"type": "boolean", "default": False},
+        "overrideTtl": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 366 * _DAY,
+            "description": "Seconds a failing gate with override waits for somebody; 24 hours if not given.",
+        },
     },
 }
 
@@ -239,9 +281,14 @@ def _finish_gate(gate: dict[str, Any], field: str, registry: Registry, kinds: Ma
     if kind in MANDATORY:
         if gate.get("appliesTo") not in (None, list(DIRECTIONS)):
             errors.append(FieldError(below(field, "appliesTo"), f"{kind} applies in every direction.", "VAL_INVALID"))
+        if "effectiveOn" in gate:
+            errors.append(FieldError(below(field, "effectiveOn"), f"{kind} is always in effect.", "VAL_INVALID"))
     elif gate["name"] in MANDATORY:
         message = f"Only the gate of that kind is called {gate['name']}."
         errors.append(FieldError(below(field, "name"), message, "VAL_INVALID"))
+    if kind in NEVER and "override" in gate:
+        errors.append(FieldError(below(field, "override"), f"Nobody overrides {kind}.", "VAL_INVALID"))
+    errors += _not_a_day(gate.get("effectiveOn"), below(field, "effectiveOn"))
     known_kind = registry.kinds[kind, kinds[kind]]
     if isinstance(gate.get("config"), dict):
         config, config_errors = read(gate["config"], known_kind.config_schema, below(field, "config"))
@@ -250,6 +297,16 @@ def _finish_gate(gate: dict[str, Any], field: str, registry: Registry, kinds: Ma
         gate["config"] = config
         errors += config_errors
     return errors
+
+
+def _not_a_day(day: object, field: str) -> list[FieldError]:
+    """What a pattern cannot say of effectiveOn: 2026-02-30 is written like a day and is none."""
+    if isinstance(day, str) and re.fullmatch(_DAY_WRITTEN, day):
+        try:
+            begin_of(day)
+        except ValueError:
+            return [FieldError(field, "There is no such day.", "VAL_INVALID")]
+    return []
 
 
 def _repeated(field: str, names: list[Any]) -> list[FieldError]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any, Final
 
+from policies import overrides
 from policies.context import Context
 from policies.decision import decide
 from policies.facts import SCHEMA, Candidate, GateInput, InvalidGateInput
@@ -58,7 +59,7 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
     results = []
     for sequence, gate in enumerate(gates, start=1):
         context = Context(gate.name, gate.on_error, electorate, requirements, document, derive)
-        verdict = missing or _judged(gate, facts, context, direction)
+        verdict = missing or _settled(gate, facts, _judged(gate, facts, context, direction))
         results.append(
             GateResult(
                 sequence=sequence,
@@ -121,6 +122,24 @@ def _judged(gate: PlannedGate, facts: GateInput, context: Context, direction: st
     return verdict
 
 
+def _settled(gate: PlannedGate, facts: GateInput, verdict: Verdict) -> Verdict:
+    """The verdict after `effectiveOn` and `override` of the gate's entry; a broken entry has neither."""
+    if gate.problem is not None:
+        return verdict
+    try:
+        return overrides.settled(
+            verdict,
+            facts,
+            name=gate.name,
+            kind=gate.kind,
+            override=gate.override,
+            ttl=gate.override_ttl,
+            effective_on=gate.effective_on,
+        )
+    except Exception as error:  # an override that cannot be read lifts nothing
+        return _error(gate.on_error, error)
+
+
 def _check_verdict(verdict: Verdict) -> None:
     """Raises for what no judge may say: it would be a pass nobody meant, or could not be sealed."""
     if verdict.status not in STATUSES or not all(_CODE.fullmatch(code) for code in verdict.codes):
@@ -150,8 +169,9 @@ def _unusable(code: str, errors: tuple[FieldError, ...], document: str | None = 
 
 
 def _electorate(facts: GateInput, documents: Documents) -> dict[str, Candidate]:
-    """Everybody who may vote. The requester and the excluded never do, whatever the candidates say (domain.md §5)."""
-    barred = {person["id"] for person in facts["requirements"]["excludedPersons"]}
+    """Everybody who may vote. The requester, the excluded and who overrode a gate here never do (domain.md §5, §6)."""
+    barred = overrides.barred(facts)
+    barred.update(person["id"] for person in facts["requirements"]["excludedPersons"])
     barred.add(facts["promotion"]["requestedById"])
     return {
         person["id"]: person

@@ -203,7 +203,9 @@ Dependency = ReleaseDependency | EnvironmentDependency
 class GateInput(TypedDict):
     """Everything the gates may know. `kinds` is the kindVersion used for each gate kind, also at replay.
 
-    `evidence` None or absent: no bundle was taken. `policyAnswers`: of each policy gate, by its name.
+    `evidence` None or absent: no bundle was taken. `policyAnswers`: of each policy gate, by its name. `overrides`: all
+    of the promotion, those that are over too, because their authors never vote on it. `failingSince`: when a gate that
+    may be overridden began to fail, by its name.
     """
 
     schema: Literal["stella.gate-input/v1"]
@@ -227,6 +229,7 @@ class GateInput(TypedDict):
     evidence: NotRequired[EvidenceFact | None]
     policyAnswers: NotRequired[dict[str, PolicyAnswer]]
     overrides: NotRequired[list[OverrideFact]]
+    failingSince: NotRequired[dict[str, Instant]]
 
 
 class InvalidGateInput(ValueError):

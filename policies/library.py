@@ -18,6 +18,7 @@ from policies.documents import DIRECTIONS, mandatory_gate, read_approval_policy,
 from policies.facts import CANDIDATES_SCHEMA, Candidate, CandidatesReference
 from policies.gates import MANDATORY, Judge, Registry
 from policies.outcomes import OnError
+from policies.overrides import DEFAULT_TTL
 from policies.requirements import Requirement, of_policy
 from policies.schema import SLUG
 from stellapromote.errors import FieldError
@@ -126,6 +127,9 @@ class PlannedGate:
     config: Mapping[str, Any]
     on_error: OnError
     directions: frozenset[str]
+    override: Mapping[str, Any] | None = None
+    override_ttl: int = DEFAULT_TTL
+    effective_on: str | None = None
     problem: str | None = None
     errors: tuple[FieldError, ...] = ()
 
@@ -157,15 +161,20 @@ def _plan(document: Mapping[str, Any], kinds: Mapping[str, int], registry: Regis
                 for each in mandatory_plan(kinds, registry)
             )
         by_gate.setdefault(int(place[1]), []).append(error)
+    ttl = normal.get("overrideTtl", DEFAULT_TTL)
     planned = [
-        _broken(gate, index, by_gate[index], kinds, registry) if index in by_gate else _planned(gate, kinds, registry)
+        _broken(gate, index, by_gate[index], kinds, registry)
+        if index in by_gate
+        else _planned(gate, kinds, registry, ttl)
         for index, gate in enumerate(normal["gates"])
     ]
     present = {each.kind for each in planned}
     return _in_order([*planned, *(each for each in mandatory_plan(kinds, registry) if each.kind not in present)])
 
 
-def _planned(gate: Mapping[str, Any], kinds: Mapping[str, int], registry: Registry) -> PlannedGate:
+def _planned(
+    gate: Mapping[str, Any], kinds: Mapping[str, int], registry: Registry, ttl: int = DEFAULT_TTL
+) -> PlannedGate:
     kind = registry.kinds[gate["kind"], kinds[gate["kind"]]]
     return PlannedGate(
         name=gate["name"],
@@ -176,6 +185,9 @@ def _planned(gate: Mapping[str, Any], kinds: Mapping[str, int], registry: Regist
         config=gate["config"],
         on_error=gate["onError"],
         directions=frozenset(gate["appliesTo"]),
+        override=gate.get("override"),
+        override_ttl=ttl,
+        effective_on=gate.get("effectiveOn"),
     )
 
 

@@ -106,6 +106,28 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
     _check_filled([of_policy(document)], members, at)
 
 
+def check_overriders(tenant_id: UUID, document: Document, before: Document | None) -> None:
+    """Whether everybody exists who may override a gate. Raises InvalidDocument."""
+    known = {gate["name"]: gate for gate in before["gates"]} if before else {}
+    wanted = [(index, gate) for index, gate in enumerate(document["gates"]) if "override" in gate]
+    if not wanted:
+        return
+    exist = {person.username for person in people.members(tenant_id)}
+    exist.update(f"team:{slug}" for slug in people.team_slugs(tenant_id))
+    errors = [
+        FieldError(f"gates[{index}].override.by[{place}]", f"There is no {_in_words(each)}.", "VAL_INVALID")
+        for index, gate in wanted
+        for place, each in enumerate(gate["override"]["by"])
+        if each not in exist and each not in known.get(gate["name"], {}).get("override", {"by": ()})["by"]
+    ]
+    if errors:
+        raise InvalidDocument(errors)
+
+
+def _in_words(named: str) -> str:
+    return f"team {named.removeprefix('team:')}" if named.startswith("team:") else f"member {named}"
+
+
 def check_confirmers(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
     """The same for the confirmers of every manual gate. Raises InvalidDocument, Unsatisfiable."""
     manual = [(index, gate) for index, gate in enumerate(document["gates"]) if gate["kind"] == "manual"]

@@ -7,6 +7,7 @@ to what. Where it cannot be told whether an edit is easier or only different, it
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from policies.overrides import DEFAULT_TTL
 from stellapromote.signing.canonical_json import canonical_bytes
 
 Document = Mapping[str, Any]
@@ -75,6 +76,9 @@ def in_promotion_policy(before: Document, after: Document) -> list[str]:
     for setting, what in (("pendingTtl", "A request"), ("approvalTtl", "An approval")):
         if after[setting] > before[setting]:
             found.append(f"{what} stays good for {_span(after[setting])} instead of {_span(before[setting])}.")
+    waited, waits = (each.get("overrideTtl", DEFAULT_TTL) for each in (before, after))
+    if waits > waited:
+        found.append(f"A failing gate waits {_span(waits)} for an override instead of {_span(waited)}.")
     return _fitting(found)
 
 
@@ -91,7 +95,24 @@ def _gate(before: Document, after: Document) -> list[str]:
         found.append(f"Gate {name} waits instead of rejecting when it cannot be judged.")
     if gone := sorted(set(before["appliesTo"]) - set(after["appliesTo"])):
         found.append(f"Gate {name} does not guard {_listed(f'{way} promotions' for way in gone)} any more.")
+    found.extend(_override(name, before.get("override"), after.get("override")))
+    if after.get("effectiveOn", "") > before.get("effectiveOn", ""):
+        found.append(f"Gate {name} only warns until {after['effectiveOn']}.")
     found.extend(_config(name, before["kind"], before["config"], after["config"]))
+    return found
+
+
+def _override(name: str, before: Document | None, after: Document | None) -> list[str]:
+    if after is None:
+        return []
+    if before is None:
+        return [f"Gate {name} may be overridden by {_listed(after['by'])}."]
+    found = []
+    if joined := sorted(set(after["by"]) - set(before["by"])):
+        found.append(f"Gate {name} may also be overridden by {_listed(joined)}.")
+    for setting, what in (("maxHours", "An override of gate"), ("reviewHours", "The review of an override of gate")):
+        if after[setting] > before[setting]:
+            found.append(f"{what} {name} may take {after[setting]} hours instead of {before[setting]}.")
     return found
 
 

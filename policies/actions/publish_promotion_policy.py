@@ -80,6 +80,7 @@ def _publishable(policy: PromotionPolicy, before: rules.Document | None, at: dat
     try:
         document = documents.promotion_policy(policy.draft)
         rules.check_confirmers(policy.tenant_id, document.content, before, at)
+        rules.check_overriders(policy.tenant_id, document.content, before)
     except Invalid as refusal:
         raise CannotBePublished(refusal) from refusal
     return document

@@ -45,6 +45,7 @@ class PromotionPolicyBody(DocumentBody):
     pending_ttl = DocumentField(_PROMOTION["pendingTtl"], required=False)
     approval_ttl = DocumentField(_PROMOTION["approvalTtl"], required=False)
     supersede_older = DocumentField(_PROMOTION["supersedeOlder"], required=False)
+    override_ttl = DocumentField(_PROMOTION["overrideTtl"], required=False)
 
 
 class NewPromotionPolicyBody(PromotionPolicyBody):

@@ -190,7 +190,7 @@ PROMOTION_REFUSED: list[tuple[Any, list[tuple[str, str]]]] = [
     # a kind of a later version
     ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].kind", "VAL_NOT_SUPPORTED")]),
     # overrides come later
-    ({"gates": [{"kind": "approval", "override": {}}]}, [("gates[0].override", "VAL_NOT_SUPPORTED")]),
+    ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, [("gates[0].override", "VAL_INVALID")]),
     # an error can be pending or a failure, never a pass
     ({"gates": [{"kind": "approval", "onError": "pass"}]}, [("gates[0].onError", "VAL_INVALID")]),
     # an unknown setting

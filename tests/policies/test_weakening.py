@@ -244,3 +244,48 @@ def test_a_sentence_fits_the_row_that_keeps_it() -> None:
     after = approval_policy(rules=[{**RELEASE, "users": many}])
     (sentence,) = weakening.in_approval_policy(before, after)
     assert len(sentence) == weakening.LONGEST
+
+
+def entry(**more: Any) -> dict[str, Any]:
+    return promotion_policy({**schedule(HOURS), **more})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        # nobody, then somebody; somebody, then nobody
+        ({}, {"override": {"by": ["mei"]}}, ["Gate hours may be overridden by mei."]),
+        ({"override": {"by": ["mei"]}}, {}, []),
+        # one more, one fewer
+        (
+            {"override": {"by": ["mei"]}},
+            {"override": {"by": ["mei", "team:release"]}},
+            ["Gate hours may also be overridden by team:release."],
+        ),
+        ({"override": {"by": ["mei", "nia"]}}, {"override": {"by": ["mei"]}}, []),
+        # longer, and later looked at
+        (
+            {"override": {"by": ["mei"], "maxHours": 4}},
+            {"override": {"by": ["mei"], "maxHours": 8}},
+            ["An override of gate hours may take 8 hours instead of 4."],
+        ),
+        (
+            {"override": {"by": ["mei"], "reviewHours": 24}},
+            {"override": {"by": ["mei"], "reviewHours": 48}},
+            ["The review of an override of gate hours may take 48 hours instead of 24."],
+        ),
+        # later, sooner
+        ({}, {"effectiveOn": "2026-12-01"}, ["Gate hours only warns until 2026-12-01."]),
+        ({"effectiveOn": "2026-12-01"}, {"effectiveOn": "2026-11-01"}, []),
+    ],
+)
+def test_overrides_and_days_of_effect(before: dict[str, Any], after: dict[str, Any], expected: list[str]) -> None:
+    assert weakening.in_promotion_policy(entry(**before), entry(**after)) == expected
+
+
+def test_a_longer_wait_for_an_override_is_weaker() -> None:
+    before, after = promotion_policy(), promotion_policy(overrideTtl=2 * 24 * 3600)
+    assert weakening.in_promotion_policy(before, after) == [
+        "A failing gate waits 2 days for an override instead of 1 day."
+    ]
+    assert weakening.in_promotion_policy(after, before) == []

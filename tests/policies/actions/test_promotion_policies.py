@@ -78,7 +78,7 @@ def test_a_name_that_is_no_slug_is_refused_by_field(greta: Actor, name: str) -> 
     ("document", "place", "code"),
     [
         ({"gates": [{"kind": "security"}]}, "gates[0].kind", "VAL_NOT_SUPPORTED"),
-        ({"gates": [{"kind": "approval", "override": {}}]}, "gates[0].override", "VAL_NOT_SUPPORTED"),
+        ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, "gates[0].override", "VAL_INVALID"),
         ({"gates": [{"kind": "nothing"}]}, "gates[0].kind", "VAL_INVALID"),
         (
             {"gates": [{"kind": "freeze-window", "config": {"onFreeze": "warn"}}]},

@@ -220,7 +220,7 @@ def test_a_name_that_is_no_slug_is_refused(greta: Caller, name: Any) -> None:
         ({"gates": [{"kind": "security"}]}, "gates[0].kind", "VAL_NOT_SUPPORTED"),
         ({"gates": [{"kind": "evidence"}]}, "gates[0].kind", "VAL_NOT_SUPPORTED"),
         ({"gates": [{"kind": "policy"}]}, "gates[0].kind", "VAL_NOT_SUPPORTED"),
-        ({"gates": [{"kind": "approval", "override": {}}]}, "gates[0].override", "VAL_NOT_SUPPORTED"),
+        ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, "gates[0].override", "VAL_INVALID"),
     ],
 )
 def test_what_is_unknown_or_not_enforced_yet_is_never_stored(

@@ -11,7 +11,12 @@ from policies.gates import NOT_YET, REGISTRY
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
 POLICIES = ROOT / "policies"
-SOURCES = [*sorted((POLICIES / "gates").glob("*.py")), POLICIES / "evaluator.py", POLICIES / "library.py"]
+SOURCES = [
+    *sorted((POLICIES / "gates").glob("*.py")),
+    POLICIES / "evaluator.py",
+    POLICIES / "library.py",
+    POLICIES / "overrides.py",
+]
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+|SUPERSEDED)"')
 CODES = sorted(
     {code for source in SOURCES for code in CODE.findall(source.read_text(encoding="utf-8"))} - {"VAL_INVALID"}

@@ -1,0 +1,186 @@
+"""Overrides of one gate by a named person, and rules that only warn until a day (domain.md §6): pure.
+
+An override lifts what its author saw and nothing more: any reason code or finding that is new keeps the gate blocking.
+What is said here depends on the stored gate input and policy alone, so that a record replays equal for ever.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from policies.evidence_facts import OverrideFact
+from policies.facts import GateInput
+from policies.outcomes import Verdict
+from policies.windows import in_words
+from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.signing.canonical_json import digest
+
+NEVER: Final = ("preconditions", "approval")
+"""Kinds that nobody overrides: what is promoted, and that people agreed (domain.md §6)."""
+
+BY_EXCEPTION: Final = "freeze-window"
+"""The kind that the people in `exceptions` of every active window may override, whatever the policy says."""
+
+OVERRIDDEN: Final = "OVERRIDDEN"
+OVERRIDE_POSSIBLE: Final = "OVERRIDE_POSSIBLE"
+NOT_YET_EFFECTIVE: Final = "NOT_YET_EFFECTIVE"
+
+DEFAULT_TTL: Final = 24 * 60 * 60
+"""Seconds that a failing gate with `override` waits for somebody when the policy has no overrideTtl."""
+DEFAULT_HOURS: Final = 24
+"""The longest an override of a freeze lasts when the policy has no `override` for the gate."""
+DEFAULT_REVIEW_HOURS: Final = 72
+
+_LONGEST_NAME: Final = 512
+_TEAM: Final = "team:"
+
+
+def may_be_overridden(kind: str, override: Mapping[str, Any] | None) -> bool:
+    """Whether any override of such a gate counts."""
+    return kind not in NEVER and (override is not None or kind == BY_EXCEPTION)
+
+
+def named_in(override: Mapping[str, Any], username: str, teams: Collection[str]) -> bool:
+    """Whether `override.by` of a gate names the person or one of their teams."""
+    return any(
+        each.removeprefix(_TEAM) in teams if each.startswith(_TEAM) else each == username for each in override["by"]
+    )
+
+
+def what_stands_against(codes: Iterable[str], details: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The reason codes and the names of the single things (findings, windows, targets) of a gate result, both sorted:
+    what an override of it lifts."""
+    ours = {OVERRIDDEN, OVERRIDE_POSSIBLE, NOT_YET_EFFECTIVE}
+    return sorted(set(codes) - ours), sorted(set(_things(details)))
+
+
+def barred(facts: GateInput) -> set[str]:
+    """Ids of the people who overrode a gate of this promotion: their vote does not count on it, then or later."""
+    return {each["actorId"] for each in facts.get("overrides") or ()}
+
+
+def standing_at(override: OverrideFact, instant: str, subject_digest: str) -> bool:
+    """Whether the override is given, not over, and about what is judged. Times are RFC 3339 text of one form."""
+    return override["recordedAt"] <= instant < override["expiresAt"] and override["subjectDigest"] == subject_digest
+
+
+def settled(
+    verdict: Verdict,
+    facts: GateInput,
+    *,
+    name: str,
+    kind: str,
+    override: Mapping[str, Any] | None,
+    ttl: int,
+    effective_on: str | None,
+) -> Verdict:
+    """What the judge's verdict comes to under the gate's `effectiveOn` and `override`.
+
+    Before `effectiveOn` nothing blocks; a live override that covers everything the gate says now makes a warning; else
+    a fail of a gate that may be overridden by policy waits `ttl` seconds for somebody.
+    """
+    if verdict.status not in ("fail", "pending"):
+        return verdict
+    instant = facts["instant"]
+    if effective_on is not None and instant < (begins := begin_of(effective_on)):
+        return _only_warns(verdict, begins)
+    if may_be_overridden(kind, override) and (lifting := _lifting(verdict, facts, name)) is not None:
+        return _lifted(verdict, lifting)
+    if override is not None and kind not in NEVER and verdict.status == "fail":
+        return _waits(verdict, facts, name, ttl)
+    return verdict
+
+
+def begin_of(day: str) -> str:
+    """The instant at which a day begins, in UTC. ValueError when there is no such day."""
+    return rfc3339(parse_rfc3339(f"{day}T00:00:00.000Z"))
+
+
+def _only_warns(verdict: Verdict, begins: str) -> Verdict:
+    details = {**verdict.details, "notYetEffective": {"status": verdict.status, "effectiveAt": begins}}
+    return Verdict(
+        "warn",
+        (*verdict.codes, NOT_YET_EFFECTIVE),
+        details,
+        f"Only a warning until {in_words(begins)}, then it blocks: {verdict.message}",
+        _earlier(verdict.next_change_at, begins),
+    )
+
+
+def _lifting(verdict: Verdict, facts: GateInput, name: str) -> OverrideFact | None:
+    """The override that lifts all of the verdict, the one that lasts longest if there are several."""
+    given = facts.get("overrides")
+    if not given:
+        return None
+    codes, things = (set(each) for each in what_stands_against(verdict.codes, verdict.details))
+    never = {person["id"] for person in facts["requirements"]["excludedPersons"]} | {
+        facts["promotion"]["requestedById"]
+    }
+    found = [
+        each
+        for each in given
+        if each["gate"] == name
+        and standing_at(each, facts["instant"], facts["subject"]["digest"])
+        and each["actorId"] not in never
+        and codes.issubset(each["reasonCodes"])
+        and things.issubset(each["findings"])
+    ]
+    return max(found, key=lambda each: (each["expiresAt"], each["id"]), default=None)
+
+
+def _lifted(verdict: Verdict, override: OverrideFact) -> Verdict:
+    shown = {name: override[name] for name in ("id", "actorId", "username", "ticket", "expiresAt")}
+    return Verdict(
+        "warn",
+        (*verdict.codes, OVERRIDDEN),
+        {**verdict.details, "override": {**shown, "status": verdict.status}},
+        f"Overridden by {override['displayName']} until {in_words(override['expiresAt'])} "
+        f"({override['ticket']}): {verdict.message}",
+        _earlier(verdict.next_change_at, override["expiresAt"]),
+    )
+
+
+def _waits(verdict: Verdict, facts: GateInput, name: str, ttl: int) -> Verdict:
+    since = (facts.get("failingSince") or {}).get(name, facts["instant"])
+    until = rfc3339(parse_rfc3339(since) + timedelta(seconds=ttl))
+    details = {**verdict.details, "overridePossible": {"since": since, "until": until}}
+    if facts["instant"] >= until:
+        message = f"Nobody overrode this until {in_words(until)}: {verdict.message}"
+        return replace(verdict, details=details, message=message)
+    return Verdict(
+        "pending",
+        (*verdict.codes, OVERRIDE_POSSIBLE),
+        details,
+        f"{verdict.message} A named person may override it until {in_words(until)}; then it is rejected.",
+        _earlier(verdict.next_change_at, until),
+    )
+
+
+def _things(details: Mapping[str, Any]) -> Iterable[str]:
+    for finding in details.get("findings") or ():
+        yield _finding(finding)
+    for window in details.get("windows") or ():
+        yield f"window {window['id']}"
+    for target in details.get("targets") or ():
+        if not target.get("met"):
+            wanted = {part: value for part, value in target.items() if part not in ("observed", "met")}
+            yield f"target {digest(wanted)}"
+
+
+def _finding(finding: Any) -> str:
+    """A finding by what it is and where: the same CVE in another component is another finding."""
+    if not isinstance(finding, Mapping):
+        return _fitting(str(finding))
+    where = finding.get("purl") or " ".join(
+        str(finding[part]) for part in ("component", "version") if finding.get(part)
+    )
+    return _fitting(f"{finding.get('id', '')} {where}".strip())
+
+
+def _fitting(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else digest(name)
+
+
+def _earlier(one: str | None, other: str) -> str:
+    return other if one is None else min(one, other)

@@ -1,0 +1,205 @@
+"""Overrides of one gate, and rules that only warn until a day (domain.md §6): what they lift and never lift."""
+
+from typing import Any
+
+import pytest
+
+from policies.documents import InvalidDocument, promotion_policy
+from policies.overrides import named_in, what_stands_against
+from tests.policies.cases import BEFORE, NOW, OTHER_SUBJECT, SUBJECT, TWO_PERSON, Case, verdict, vote
+
+LATER = "2026-11-23T20:00:00.000Z"
+NEXT_DAY = "2026-11-24T08:00:00.000Z"
+FREEZE = {
+    "id": "freeze-1",
+    "name": "Quarter end",
+    "scope": "environment",
+    "start": BEFORE,
+    "end": NEXT_DAY,
+    "reason": "Quarter end",
+    "createdByName": "Greta",
+}
+SHUT = {"windows": [{"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z"}], "outside": "fail"}
+SPAN = {"start": "2026-11-20T00:00:00.000Z", "end": "2026-11-21T00:00:00.000Z"}
+
+
+def override(gate: str = "hours", who: str = "idris", **changes: Any) -> Any:
+    fact = {
+        "id": f"override-{gate}",
+        "gate": gate,
+        "actorId": f"id-{who}",
+        "username": who,
+        "displayName": who.title(),
+        "subjectDigest": SUBJECT,
+        "reasonCodes": ["OUTSIDE_SCHEDULE", "SCHEDULE_ENDED"],
+        "findings": [],
+        "reason": "The fix cannot wait",
+        "ticket": "INC-7",
+        "recordedAt": BEFORE,
+        "expiresAt": LATER,
+    }
+    return {**fact, **changes}
+
+
+def shut(*overrides: Any, entry: Any = None, **changes: Any) -> Case:
+    """A schedule gate that fails, which mei and team release may override."""
+    gate = {"name": "hours", "kind": "schedule", "config": SHUT, **(entry or {"override": {"by": ["mei"]}})}
+    case = Case(gates_=[gate], schedules={"hours": [SPAN]}, **changes)
+    case.facts["overrides"] = list(overrides)
+    return case
+
+
+def frozen(*overrides: Any, windows: Any = (FREEZE,)) -> Case:
+    case = Case(freezes=list(windows))
+    case.facts["overrides"] = list(overrides)
+    return case
+
+
+def test_a_live_override_makes_a_warning_that_says_whose_it_is() -> None:
+    gate = shut(override()).gate("hours")
+    assert verdict(gate) == ("warn", ["OUTSIDE_SCHEDULE", "OVERRIDDEN", "SCHEDULE_ENDED"])
+    assert gate.details["override"] == {
+        "id": "override-hours",
+        "actorId": "id-idris",
+        "username": "idris",
+        "ticket": "INC-7",
+        "expiresAt": LATER,
+        "status": "fail",
+    }
+    assert gate.next_change_at == LATER
+    assert gate.message.startswith("Overridden by Idris until 2026-11-23 20:00 UTC (INC-7): ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expiresAt": NOW},  # over at this very instant
+        {"recordedAt": LATER, "expiresAt": NEXT_DAY},  # not given yet
+        {"subjectDigest": OTHER_SUBJECT},  # another content
+        {"gate": "other"},  # another gate
+        {"reasonCodes": ["OUTSIDE_SCHEDULE"]},  # SCHEDULE_ENDED is new
+        {"actorId": "id-tomas"},  # the requester
+        {"actorId": "id-greta"},  # excluded
+    ],
+)
+def test_what_an_override_does_not_cover_stays_blocking(changes: dict[str, Any]) -> None:
+    assert shut(override(**changes)).gate("hours").status == "pending"  # waits for somebody to override it
+
+
+def test_a_gate_whose_policy_has_no_override_is_not_lifted() -> None:
+    assert shut(override(), entry={"onError": "fail"}).gate("hours").status == "fail"
+
+
+@pytest.mark.parametrize("gate", ["preconditions", "approval"])
+def test_preconditions_and_approval_are_never_lifted(gate: str) -> None:
+    case = Case(policies=[TWO_PERSON], supersededBy="id-newer", release={"status": "deprecated"})
+    before = case.gate(gate)
+    assert before.status in ("fail", "pending")
+    case.facts["overrides"] = [override(gate, reasonCodes=list(before.reason_codes))]
+    assert case.gate(gate).status == before.status
+
+
+def test_a_freeze_is_lifted_without_a_word_in_the_policy() -> None:
+    case = frozen(override("freeze-window", reasonCodes=["GATE_FROZEN"], findings=["window freeze-1"]))
+    assert verdict(case.gate("freeze-window")) == ("warn", ["GATE_FROZEN", "OVERRIDDEN"])
+
+
+def test_a_new_freeze_is_not_lifted_by_the_override_of_an_older_one() -> None:
+    given = override("freeze-window", reasonCodes=["GATE_FROZEN"], findings=["window freeze-1"])
+    case = frozen(given, windows=(FREEZE, {**FREEZE, "id": "freeze-2"}))
+    assert verdict(case.gate("freeze-window")) == ("pending", ["GATE_FROZEN"])
+
+
+def test_a_new_finding_is_not_lifted() -> None:
+    seen = {"findings": [{"id": "CVE-1", "purl": "pkg:a"}]}
+    more = {"findings": [*seen["findings"], {"id": "CVE-1", "purl": "pkg:b"}]}
+    covered = set(what_stands_against(["KEV"], seen)[1])
+    assert not set(what_stands_against(["KEV"], more)[1]) <= covered
+
+
+def test_a_fail_that_may_be_overridden_waits_a_day_then_denies() -> None:
+    gate = shut().gate("hours")
+    assert verdict(gate) == ("pending", ["OUTSIDE_SCHEDULE", "OVERRIDE_POSSIBLE", "SCHEDULE_ENDED"])
+    assert gate.details["overridePossible"] == {"since": NOW, "until": NEXT_DAY}
+    assert gate.next_change_at == NEXT_DAY
+    case = shut()
+    case.facts["failingSince"] = {"hours": "2026-11-22T08:00:00.000Z"}
+    assert verdict(case.gate("hours")) == ("fail", ["OUTSIDE_SCHEDULE", "SCHEDULE_ENDED"])
+    assert case.judged().decision == "deny"
+
+
+def test_the_policy_says_how_long_a_fail_waits() -> None:
+    gate = {"name": "hours", "kind": "schedule", "config": SHUT, "override": {"by": ["mei"]}}
+    case = shut()
+    policy = promotion_policy({"gates": [gate], "overrideTtl": 3600})
+    case.documents[policy.digest] = policy.content
+    case.facts["requirements"]["promotionPolicy"]["digest"] = policy.digest
+    assert case.gate("hours").next_change_at == "2026-11-23T09:00:00.000Z"
+
+
+def test_who_overrode_a_gate_does_not_vote_there_even_when_it_is_over() -> None:
+    case = shut(override(who="nia", expiresAt=NOW), policies=[TWO_PERSON], votes=[vote("nia"), vote("mei")])
+    assert "VOTER_NOT_ELIGIBLE" in case.gate("approval").reason_codes
+    case.facts["overrides"] = []
+    assert case.gate("approval").status == "pass"
+
+
+def test_inputs_without_overrides_are_judged_as_before() -> None:
+    case = shut(entry={"onError": "fail"}, policies=[TWO_PERSON], votes=[vote("nia"), vote("mei")])
+    with_key = case.judged().as_json()
+    del case.facts["overrides"]
+    assert case.judged().as_json() == with_key
+
+
+def test_before_its_day_a_gate_only_warns() -> None:
+    gate = shut(entry={"effectiveOn": "2026-11-24"}).gate("hours")
+    assert verdict(gate) == ("warn", ["NOT_YET_EFFECTIVE", "OUTSIDE_SCHEDULE", "SCHEDULE_ENDED"])
+    assert gate.details["notYetEffective"] == {"status": "fail", "effectiveAt": "2026-11-24T00:00:00.000Z"}
+    assert gate.next_change_at == "2026-11-24T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("day", ["2026-11-23", "2025-01-01"])
+def test_from_its_day_on_a_gate_blocks(day: str) -> None:
+    assert shut(entry={"effectiveOn": day}).gate("hours").status == "fail"
+
+
+def test_before_its_day_missing_facts_do_not_block_either() -> None:
+    case = shut(entry={"effectiveOn": "2026-11-24"}).given(schedules={"hours": None})
+    del case.facts["schedules"]["hours"]
+    assert verdict(case.gate("hours")) == ("warn", ["GATE_FACTS_MISSING", "NOT_YET_EFFECTIVE"])
+
+
+@pytest.mark.parametrize(
+    ("gate", "place"),
+    [
+        ({"kind": "approval", "override": {"by": ["mei"]}}, "gates[0].override"),
+        ({"kind": "preconditions", "override": {"by": ["mei"]}}, "gates[0].override"),
+        ({"kind": "freeze-window", "effectiveOn": "2026-12-01"}, "gates[0].effectiveOn"),
+        ({"kind": "approval", "effectiveOn": "2026-12-01"}, "gates[0].effectiveOn"),
+        ({"kind": "schedule", "config": SHUT, "effectiveOn": "2026-02-30"}, "gates[0].effectiveOn"),
+        ({"kind": "schedule", "config": SHUT, "effectiveOn": "tomorrow"}, "gates[0].effectiveOn"),
+        ({"kind": "schedule", "config": SHUT, "override": {"by": []}}, "gates[0].override.by"),
+        ({"kind": "schedule", "config": SHUT, "override": {}}, "gates[0].override.by"),
+        ({"kind": "schedule", "config": SHUT, "override": {"by": ["Team X"]}}, "gates[0].override.by[0]"),
+        (
+            {"kind": "schedule", "config": SHUT, "override": {"by": ["mei"], "maxHours": 0}},
+            "gates[0].override.maxHours",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_at_save(gate: dict[str, Any], place: str) -> None:
+    with pytest.raises(InvalidDocument) as refused:
+        promotion_policy({"gates": [gate]})
+    assert [each.field for each in refused.value.fields] == [place]
+
+
+def test_a_policy_without_them_keeps_its_bytes() -> None:
+    assert b"override" not in promotion_policy({"gates": []}).canonical
+    assert b"effectiveOn" not in promotion_policy({"gates": []}).canonical
+
+
+def test_people_are_named_by_username_or_team() -> None:
+    by = {"by": ["mei", "team:release"]}
+    assert named_in(by, "mei", [])
+    assert named_in(by, "nia", ["release"])
+    assert not named_in(by, "release", ["security"])
