@@ -31,9 +31,7 @@ QUEUE_SECONDS: Final = 30.0
 
 _BODY_OF_FAILURE: Final = 4096
 _PROJECT: Final = str(Path(__file__).resolve().parent.parent.parent)
-_BOOT: Final = "import sys; sys.path[:] = sys.argv[2:]; import stellapromote.isolation.child as it; it.main(sys.argv[1])"
-    "import sys; sys.path[:] = sys.argv[2:]; from stellapromote.isolation.child import main; main(sys.argv[1])"
-)
+_BOOT: Final = "import sys; sys.path[:] = sys.argv[2:]; import stellapromote.isolation.child as c; c.main(sys.argv[1])"
 
 
 class Pool:

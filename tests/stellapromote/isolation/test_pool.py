@@ -134,7 +134,7 @@ def test_what_a_task_prints_is_not_its_answer(pool: Pool) -> None:
 def test_the_child_has_no_environment(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "told to nobody")
     pool.close()
-    environment, _ = literal_eval(ask(pool, "surroundings"))
+    environment, _ = literal_eval(ask(pool, "surroundings").decode())
     assert set(environment) <= {"LC_CTYPE"}  # Python's own
 
 
@@ -142,7 +142,7 @@ def test_the_child_has_no_descriptor_of_its_parent(pool: Pool) -> None:
     with Path(os.devnull).open() as held:
         os.set_inheritable(held.fileno(), True)
         pool.close()
-        _, descriptors = literal_eval(ask(pool, "surroundings", b"descriptors"))
+        _, descriptors = literal_eval(ask(pool, "surroundings", b"descriptors").decode())
     assert descriptors == ["0", "1", "2", "3"]  # 3 is the directory that is being listed
 
 
