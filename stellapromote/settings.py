@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "stellapromote.web.middleware.ClientAddressMiddleware",
     "stellapromote.web.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "stellapromote.web.token_calls.TokenCallsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import QueryDict
-
 from stellapromote.api.fields import EARLIEST_YEAR
 from stellapromote.api.serializers import camel
 from stellapromote.clock import parse_rfc3339
@@ -117,11 +115,11 @@ class Parameters:
         if len(self.by_wire_name) != len(parameters):
             raise ValueError("two parameters have the same name")
 
-    def read(self, query: QueryDict) -> tuple[dict[str, Any], list[FieldError]]:
+    def read(self, query: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], list[FieldError]]:
         """The given values by their snake_case names, and what is wrong. What was not given is left out."""
         values: dict[str, Any] = {}
         problems: list[FieldError] = []
-        for wire, texts in query.lists():
+        for wire, texts in query.items():
             parameter = self.by_wire_name.get(wire)
             if parameter is None:
                 problems.append(FieldError(wire[:100], "This parameter is not known here.", "unknown_parameter"))

@@ -142,7 +142,7 @@ class ApiView(APIView):
             query=self.query,
             path=self.request.path,
             tenant=self.request.actor.tenant_id,
-            filters=dict(self.request._request.GET.lists()),
+            filters=self.request.query,
         )
         data = page.rows if present is None else [present(row) for row in page.rows]
         return ApiResponse({"data": data, "meta": page.meta})
@@ -228,7 +228,7 @@ class ApiView(APIView):
     def _read_query(self, request: ApiRequest) -> dict[str, Any]:
         if not request.META.get("QUERY_STRING"):
             return {}
-        values, problems = self._parameters.get(self.action, _NO_PARAMETERS).read(request._request.GET)
+        values, problems = self._parameters.get(self.action, _NO_PARAMETERS).read(request.query)
         if problems:
             raise invalid(problems)
         return values

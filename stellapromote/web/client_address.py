@@ -1,6 +1,7 @@
 """Where a request comes from: forwarding headers count only behind configured proxies (domain.md §9). Pure."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
@@ -33,6 +34,7 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
     return None if known is None else str(known)
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text.strip())

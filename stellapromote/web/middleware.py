@@ -1,5 +1,6 @@
-"""What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Django's own and those of
-whitenoise, allauth and htmx, then NoNul, LoginRequired, Actor, ProductError.
+"""What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Django's security,
+TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then NoNul,
+LoginRequired, Actor, ProductError.
 """
 
 from collections.abc import Callable
@@ -47,7 +48,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = request_id_from(request.headers.get(HEADER))
+        request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
         request.request_id = request_id  # type: ignore[attr-defined]
         with bound_contextvars(request_id=request_id):
             response = self.get_response(request)
@@ -64,14 +65,14 @@ class ClientAddressMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.client_address = client_address(  # type: ignore[attr-defined]
             request.META.get("REMOTE_ADDR", ""),
-            request.headers.get("X-Forwarded-For", ""),
+            request.META.get("HTTP_X_FORWARDED_FOR", ""),
             settings.TRUSTED_PROXIES,
         )
         return self.get_response(request)
 
 
 class SecurityHeadersMiddleware:
-    """The headers of ui.md on every answer. HSTS and the redirect to https come from Django's SecurityMiddleware."""
+    """The headers of ui.md on every answer, beside those that Django's SecurityMiddleware sets."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -79,12 +80,9 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Referrer-Policy"] = "same-origin"
-        response["Cross-Origin-Opener-Policy"] = "same-origin"
         # Whoever sends credentials gets nothing that a cache may keep, except our static files; for others a view may
         # allow it.
-        credentials = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
+        credentials = settings.SESSION_COOKIE_NAME in request.COOKIES or "HTTP_AUTHORIZATION" in request.META
         if "Cache-Control" not in response or (credentials and not request.path.startswith(settings.STATIC_URL)):
             response["Cache-Control"] = "no-store"
         return response
