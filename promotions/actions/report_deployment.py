@@ -7,6 +7,7 @@ from django.db import IntegrityError
 from django.db.models import F, Q
 from django.http import Http404
 
+from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions import rows, rules
 from promotions.actions.outcome import Outcome
@@ -158,7 +159,8 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
     environment = promotion.target_environment
     if environment.auto_promote_from_id is not None:
         # It stays on hold until a person requests again (domain.md §1, auto-promotion).
-        Environment.objects.filter(pk=environment.pk).update(auto_promote_hold=True)
+        because = f"#{promotion.number} was rolled back."
+        hold_auto_promotion(environment, hold=True, by=by, at=journal.at, because=because)
     return _close(promotion, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
 
 

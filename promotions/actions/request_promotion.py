@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection
 from django.http import Http404
 
+from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions import rules
 from promotions.journal import Journal
@@ -87,23 +88,44 @@ def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> 
 
 @transactional
 def _request(wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
-    promotion, scene, target = _prepare(wish, by, triggered_by, clock, number=None)
+    ends_hold = triggered_by is None and by.kind == "person" and _follows_another(wish, by)
+    promotion, scene, target = _prepare(wish, by, triggered_by, clock, number=None, writes_environment=ends_hold)
     journal = Journal(by, scene.at)
     conclude(scene, journal, superseded=lock_superseded(promotion))
     promotion.save(force_insert=True)
-    if triggered_by is None and by.kind == "person" and target.auto_promote_hold:
-        Environment.objects.filter(pk=target.pk).update(auto_promote_hold=False)
+    if ends_hold:
+        because = f"#{promotion.number} was requested."
+        hold_auto_promotion(target, hold=False, by=by, at=scene.at, because=because)
     journal.write()
     return promotion
 
 
+def _follows_another(wish: Wish, by: Actor) -> bool:
+    """Whether the target is one that may be on hold: asked before the locks, because the environment is locked to be
+    written from the beginning. A shared lock that is raised later is a deadlock between two requests (domain.md §0).
+    """
+    targets = Environment.objects.filter(pk=wish.target_environment_id, tenant_id=by.tenant)
+    return targets.exclude(auto_promote_from=None).exists()
+
+
 def _prepare(
-    wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock, *, number: int | None
+    wish: Wish,
+    by: Actor,
+    triggered_by: Promotion | None,
+    clock: Clock,
+    *,
+    number: int | None,
+    writes_environment: bool = False,
 ) -> tuple[Promotion, Scene, Environment]:
     """Checks preconditions under the locks and builds the promotion with its facts; ``number`` None draws the next."""
     if triggered_by is None:
         rules.check_can_request(by)
-    share_surroundings(tenant_id=by.tenant, environment_id=wish.target_environment_id, release_id=wish.release_id)
+    share_surroundings(
+        tenant_id=by.tenant,
+        environment_id=wish.target_environment_id,
+        release_id=wish.release_id,
+        writes_environment=writes_environment,
+    )
     target = (
         Environment.objects.select_related("promotion_policy__current")
         .filter(tenant_id=by.tenant, pk=wish.target_environment_id)

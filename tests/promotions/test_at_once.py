@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import transaction
 
+from environments.actions.update_environment import update_environment
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import reevaluate
@@ -168,3 +170,32 @@ def test_the_worker_and_a_voter_at_once_keep_every_vote(committed_db: CommittedD
         lambda: run_round("two", kestrel.clock),
     )
     approved_once(promotion.pk)
+
+
+def test_requests_into_an_environment_on_hold_do_not_deadlock(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    releases = [kestrel.release() for _ in range(4)]
+    for release in releases:
+        kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    changes = {"auto_promote_from": "dev", "auto_promote_hold": True}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+    looks: list[datetime] = []
+
+    class Watched:
+        """Each attempt of a request looks at the clock once: one that met a deadlock is tried again."""
+
+        def now(self) -> datetime:
+            looks.append(kestrel.clock.now())
+            time.sleep(0.3)
+            return looks[-1]
+
+    wishes = [Wish(release.pk, kestrel.staging.pk, "Wanted") for release in releases]
+    found = committed_db.at_once(
+        *[
+            lambda wish=wish: request_promotion(wish, by=kestrel["requester"], clock=Watched())  # type: ignore[misc]
+            for wish in wishes
+        ]
+    )
+    assert outcomes(found) == ["ok"] * 4
+    assert len(looks) == 4

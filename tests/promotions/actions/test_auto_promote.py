@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from environments.actions.update_environment import update_environment
+from environments.models import Environment
 from promotions.actions import auto_promote as module
 from promotions.models import Promotion
 from promotions.worker import run_round
@@ -47,6 +48,36 @@ def test_a_worker_killed_between_claim_and_request_loses_nothing(
             run_round("worker", kestrel.clock)
     assert not followers(kestrel)
     run_round("worker", kestrel.clock)
+    assert len(followers(kestrel)) == 1
+
+
+def rolled_back_into_staging(kestrel: Kestrel) -> Promotion:
+    """Staging is on hold after this."""
+    kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    run_round("worker", kestrel.clock)
+    (follower,) = followers(kestrel)
+    kestrel.deploys(kestrel.approves("approver", follower))
+    return kestrel.reports(follower, "rolled_back", message="It was slow")
+
+
+def test_a_rollback_holds_and_a_persons_request_ends_it_each_audited_with_another_version(kestrel: Kestrel) -> None:
+    before = Environment.objects.get(pk=kestrel.staging.pk)
+    follower = rolled_back_into_staging(kestrel)
+    held = Environment.objects.get(pk=kestrel.staging.pk)
+    assert (held.auto_promote_hold, held.version) == (True, before.version + 1)
+    kestrel.ask(follower.release, kestrel.staging)
+    freed = Environment.objects.get(pk=kestrel.staging.pk)
+    assert (freed.auto_promote_hold, freed.version) == (False, before.version + 2)
+    events = AuditEvent.objects.filter(action="environment.updated", after__has_key="autoPromoteHold")
+    told = list(events.order_by("timestamp", "pk").values_list("actor_name", "after__autoPromoteHold"))
+    assert told == [("Operator (operator)", True), ("Requester (requester)", False)]
+
+
+def test_what_is_promoted_automatically_leaves_a_hold_alone(kestrel: Kestrel) -> None:
+    rolled_back_into_staging(kestrel)
+    kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    run_round("worker", kestrel.clock)
+    assert Environment.objects.get(pk=kestrel.staging.pk).auto_promote_hold
     assert len(followers(kestrel)) == 1
 
 
