@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.scopes import PROMOTION_APPROVE, scopes_of
+from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
 
 # Live rights of user u in tenant t; used by both lookups.
 _RIGHTS = """
@@ -15,7 +15,9 @@ _RIGHTS = """
     ARRAY(SELECT r.role FROM accounts_rolegrant r
           WHERE r.tenant_id = t.id AND r.user_id = u.id AND r.ended_at IS NULL ORDER BY r.role),
     ARRAY(SELECT team.slug FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
-          WHERE g.tenant_id = t.id AND g.user_id = u.id AND g.ended_at IS NULL ORDER BY team.slug)
+          WHERE g.tenant_id = t.id AND g.user_id = u.id AND g.ended_at IS NULL ORDER BY team.slug),
+    ARRAY(SELECT n.scope FROM accounts_scopegrant n
+          WHERE n.tenant_id = t.id AND n.user_id = u.id AND n.ended_at IS NULL)
 """
 
 _TOKEN_SQL = f"""
@@ -70,11 +72,11 @@ def actor_for_token(public_id: str, *, address: str | None, request_id: str | No
     (
         token_id, secret_digest, token_scopes, expires_at, revoked_at, last_used_at, issuer_id,
         user_id, username, display_name, kind, is_active, tenant_id, tenant_slug, is_demo,
-        service_scopes, is_member, roles, teams,
+        service_scopes, is_member, roles, teams, by_name,
     ) = row  # fmt: skip
     actor = None
     if is_active and (is_member if kind == "person" else service_scopes is not None):
-        held = scopes_of(roles) if kind == "person" else frozenset(service_scopes) - {PROMOTION_APPROVE}
+        held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes) - NEVER_FOR_SERVICES
         actor = Actor(
             kind=kind,
             user_id=user_id,
@@ -104,7 +106,7 @@ def actor_for_session(
         rows = cursor.fetchall()
     if len(rows) != 1:
         return TenantChoice(None, several=len(rows) > 1)
-    username, display_name, tenant_id, slug, is_demo, _, roles, teams = rows[0]
+    username, display_name, tenant_id, slug, is_demo, _, roles, teams, by_name = rows[0]
     actor = Actor(
         kind="person",
         user_id=user_id,
@@ -114,7 +116,7 @@ def actor_for_session(
         tenant_slug=slug,
         roles=tuple(roles),
         teams=tuple(teams),
-        scopes=scopes_of(roles),
+        scopes=scopes_of(roles).union(by_name),
         auth_method="session",
         address=address,
         request_id=request_id,

@@ -50,6 +50,12 @@ ROLES: dict[str, frozenset[str]] = {
     "admin": _VIEWER | {ENVIRONMENT_WRITE, POLICY_WRITE, POLICY_PUBLISH, EVIDENCE_EXPORT, TENANT_ADMIN},
 }
 
+NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
+"""Scopes with which a person vouches: no machine holds them (product.md, Roles)."""
+
+GRANTED_BY_NAME = (PROMOTION_OVERRIDE,)
+"""Scopes that a person gets by name and that no role has (domain.md §6)."""
+
 ROLE_SENTENCES: dict[str, str] = {
     "viewer": "Reads environments, releases, promotions, policies, decisions and evidence.",
     "operator": "Creates releases, requests promotions, cancels their own, reports deployments, uploads evidence.",

@@ -10,6 +10,7 @@ from stellapromote.accounts.models import (
     ApiToken,
     Membership,
     RoleGrant,
+    ScopeGrant,
     ServiceAccount,
     ServiceOwner,
     Team,
@@ -44,6 +45,16 @@ class MembershipAdmin(ReadOnlyAdmin):
     fields = ("user", *_GRANT)
     list_display = ("user", "granted_at", "granted_by", "ended_at")
     list_select_related = ("user", "granted_by")
+    search_fields = ("user__username",)
+    ordering = ("-granted_at",)
+
+
+@admin.register(ScopeGrant)
+class ScopeGrantAdmin(ReadOnlyAdmin):
+    fields = ("user", "scope", *_GRANT)
+    list_display = ("user", "scope", "granted_at", "granted_by", "reason", "ended_at")
+    list_select_related = ("user", "granted_by")
+    list_filter = ("scope",)
     search_fields = ("user__username",)
     ordering = ("-granted_at",)
 

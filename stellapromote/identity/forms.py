@@ -11,7 +11,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
-from stellapromote.accounts.scopes import ROLE_SENTENCES, ROLES, SCOPES
+from stellapromote.accounts.scopes import GRANTED_BY_NAME, NEVER_FOR_SERVICES, ROLE_SENTENCES, ROLES, SCOPES
 from stellapromote.errors import Conflict, Invalid
 from stellapromote.identity import rules
 
@@ -88,6 +88,17 @@ class GrantRoleForm(ReasonForm):
         _choices(self, "role", [(role, f"{role}: {ROLE_SENTENCES[role]}") for role in ROLES if role not in held])
 
 
+class GrantScopeForm(ReasonForm):
+    """A right that no role has; the reason is required, because it lets one person pass a gate."""
+
+    scope = forms.ChoiceField(label=_("Right"))
+    field_order = ("scope", "reason")
+
+    def __init__(self, *args: object, held: Collection[str], **options: object) -> None:
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+        _choices(self, "scope", [(each, f"{each}: {SCOPES[each]}") for each in GRANTED_BY_NAME if each not in held])
+
+
 class GrantTeamForm(ReasonForm):
     team = forms.ChoiceField(label=_("Team"))
     field_order = ("team", "reason")
@@ -122,7 +133,7 @@ class ServiceForm(forms.Form):
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
-        _choices(self, "scopes", _scope_choices(SCOPES.keys() - rules.NEVER_FOR_SERVICES))
+        _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
 
     @property
     def usernames(self) -> list[str]:

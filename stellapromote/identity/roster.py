@@ -6,7 +6,16 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ServiceAccount, ServiceOwner, TeamGrant, User
+from stellapromote.accounts.models import (
+    ApiToken,
+    Membership,
+    RoleGrant,
+    ScopeGrant,
+    ServiceAccount,
+    ServiceOwner,
+    TeamGrant,
+    User,
+)
 from stellapromote.accounts.scopes import ROLE_SENTENCES
 
 
@@ -15,6 +24,7 @@ class Member:
     membership: Membership
     roles: list[RoleGrant] = field(default_factory=list)
     teams: list[TeamGrant] = field(default_factory=list)
+    scopes: list[ScopeGrant] = field(default_factory=list)
 
     @property
     def user(self) -> User:
@@ -39,7 +49,7 @@ class RoleHolders:
 
 
 def members_of(tenant_id: UUID, user_id: UUID | None = None) -> list[Member]:
-    """The live members by username with their live roles and teams, or one of them. Three queries."""
+    """The live members by username with their live roles, teams and rights by name, or one of them. Four queries."""
     live: dict[str, object] = {"tenant_id": tenant_id, "ended_at": None}
     if user_id is not None:
         live["user_id"] = user_id
@@ -51,6 +61,9 @@ def members_of(tenant_id: UUID, user_id: UUID | None = None) -> list[Member]:
     for team in TeamGrant.objects.filter(**live).select_related("team", "granted_by").order_by("team__slug"):
         if team.user_id in members:
             members[team.user_id].teams.append(team)
+    for scope in ScopeGrant.objects.filter(**live).select_related("granted_by").order_by("scope"):
+        if scope.user_id in members:
+            members[scope.user_id].scopes.append(scope)
     return list(members.values())
 
 

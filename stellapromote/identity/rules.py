@@ -9,14 +9,13 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models.tenant import SLUG_PATTERN
 from stellapromote.accounts.models.token import LONGEST_LIFE
 from stellapromote.accounts.models.user import PERSON_USERNAME_PATTERN
-from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, ROLES, SCOPES, TENANT_ADMIN
+from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES, SCOPES, TENANT_ADMIN
 from stellapromote.errors import FieldError, Invalid, Refused
 from stellapromote.plain_text import problem_in_line
 
 LONGEST_REASON = 500
 LONGEST_NAME = 200
 LONGEST_TOKEN_NAME = 100
-NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
 SLUG_HELP = "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 USERNAME_HELP = "Use 1 to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter or digit."
 
@@ -107,6 +106,12 @@ def checked_role(role: str) -> str:
     if role not in ROLES:
         raise wrong("role", f"{role!r} is no role. Roles: {', '.join(ROLES)}.", "role")
     return role
+
+
+def checked_scope_by_name(scope: str) -> str:
+    if scope not in GRANTED_BY_NAME:
+        raise wrong("scope", f"{scope!r} is not given by name. Such rights: {', '.join(GRANTED_BY_NAME)}.", "scope")
+    return scope
 
 
 def checked_scopes(scopes: Iterable[str], allowed: Collection[str], why: str) -> list[str]:

@@ -1,4 +1,4 @@
-from stellapromote.accounts.models.grants import Grant, Membership, RoleGrant, TeamGrant
+from stellapromote.accounts.models.grants import Grant, Membership, RoleGrant, ScopeGrant, TeamGrant
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
 from stellapromote.accounts.models.tenant import Team, Tenant
 from stellapromote.accounts.models.token import ApiToken
@@ -9,6 +9,7 @@ __all__ = [
     "Grant",
     "Membership",
     "RoleGrant",
+    "ScopeGrant",
     "ServiceAccount",
     "ServiceOwner",
     "Team",

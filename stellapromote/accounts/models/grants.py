@@ -3,9 +3,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from stellapromote.accounts.models.tenant import Team, Tenant
-from stellapromote.accounts.scopes import ROLES
+from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES
 from stellapromote.ids import new_id
 
+SCOPE_CHOICES = [(scope, scope) for scope in GRANTED_BY_NAME]
 ROLE_CHOICES = [(role, role) for role in ROLES]
 
 
@@ -94,3 +95,29 @@ class TeamGrant(Grant):
 
     def __str__(self) -> str:
         return f"{self.user_id}: team {self.team_id}"
+
+
+class ScopeGrant(Grant):
+    """A right that no role has, given to one person by name: promotion:override (domain.md §6)."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="scope_grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scope_grants")
+    scope = models.CharField(max_length=40, choices=SCOPE_CHOICES)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "scope"], condition=Q(ended_at=None), name="scope_grant_one_live"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="scope_grant_ends_after_start"
+            ),
+            models.CheckConstraint(condition=Q(scope__in=list(GRANTED_BY_NAME)), name="scope_grant_known_scope"),
+            models.CheckConstraint(
+                condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="scope_grant_not_to_oneself"
+            ),
+        ]
+        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="scope_grant_live_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.scope}"

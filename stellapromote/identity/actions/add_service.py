@@ -5,7 +5,7 @@ from django.contrib.auth.hashers import make_password
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ServiceAccount, ServiceOwner, User
-from stellapromote.accounts.scopes import SCOPES
+from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, SCOPES
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
@@ -31,7 +31,7 @@ def add_service(
     """
     rules.check_manages_members(by)
     rules.checked_slug("name", name)
-    allowed = SCOPES.keys() - rules.NEVER_FOR_SERVICES
+    allowed = SCOPES.keys() - NEVER_FOR_SERVICES
     chosen = rules.checked_scopes(scopes, allowed, "services never vote, confirm or override.")
     tenant_id = by.tenant
     people = _members(tenant_id, owners)

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant
+from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, TeamGrant
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
@@ -11,7 +11,7 @@ from stellapromote.transactions import transactional
 
 @transactional
 def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") -> None:
-    """End the person's membership with all their roles and teams in the tenant, and revoke their tokens there.
+    """End the membership with all the person holds in the tenant: roles, teams, rights by name; revoke their tokens.
 
     Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
     """
@@ -23,9 +23,11 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
     roles = list(RoleGrant.objects.filter(**live).order_by("role").values_list("role", flat=True))
     teams = list(TeamGrant.objects.filter(**live).order_by("team__slug").values_list("team__slug", flat=True))
+    by_name = list(ScopeGrant.objects.filter(**live).order_by("scope").values_list("scope", flat=True))
     ended = {"ended_at": at, "ended_by_id": by.user_id}
     RoleGrant.objects.filter(**live).update(**ended)
     TeamGrant.objects.filter(**live).update(**ended)
+    ScopeGrant.objects.filter(**live).update(**ended)
     membership.ended_at, membership.ended_by_id = at, by.user_id
     membership.save(update_fields=["ended_at", "ended_by"])
     tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id, revoked_at=None)
@@ -36,7 +38,7 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
         action="member.ended",
         resource="member",
         resource_id=user_id,
-        before={"username": membership.user.username, "roles": roles, "teams": teams},
+        before={"username": membership.user.username, "roles": roles, "teams": teams, "scopes": by_name},
         after={"reason": reason},
         metadata={"revokedTokens": revoked},
     )

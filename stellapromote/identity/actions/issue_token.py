@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ApiToken, RoleGrant, ServiceAccount, User
+from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
 from stellapromote.accounts.scopes import scopes_of
 from stellapromote.accounts.token_format import generate, secret_digest
@@ -84,5 +84,6 @@ def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[s
         return service.user, frozenset(service.scopes)
     person = lock_membership(tenant_id, user_id).user
     rules.check_may_issue_token(by, user_id, None)
-    grants = RoleGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, ended_at=None)
-    return person, scopes_of(tuple(grants.values_list("role", flat=True)))
+    live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
+    roles = RoleGrant.objects.filter(**live).values_list("role", flat=True)
+    return person, scopes_of(tuple(roles)).union(ScopeGrant.objects.filter(**live).values_list("scope", flat=True))

@@ -15,11 +15,21 @@ from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.identity import rules
 from stellapromote.identity.actions import end_membership as ending_membership
 from stellapromote.identity.actions import end_role as ending_role
+from stellapromote.identity.actions import end_scope as ending_scope
 from stellapromote.identity.actions import end_team as ending_team
 from stellapromote.identity.actions import grant_role as granting_role
+from stellapromote.identity.actions import grant_scope as granting_scope
 from stellapromote.identity.actions import grant_team as granting_team
 from stellapromote.identity.actions.add_member import add_member
-from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantTeamForm, ReasonForm, posted, submit
+from stellapromote.identity.forms import (
+    AddMemberForm,
+    GrantRoleForm,
+    GrantScopeForm,
+    GrantTeamForm,
+    ReasonForm,
+    posted,
+    submit,
+)
 from stellapromote.identity.roster import members_of, role_holders, tokens_of
 from stellapromote.identity.views.page import acting, render_settings
 
@@ -54,6 +64,17 @@ def grant_role(request: HttpRequest, user_id: UUID) -> HttpResponse:
 def grant_team(request: HttpRequest, user_id: UUID) -> HttpResponse:
     form = GrantTeamForm(request.POST, teams=_teams(acting(request).tenant))
     return _apply(request, user_id, "team_form", form, granting_team.grant_team)
+
+
+@require_POST
+def grant_scope(request: HttpRequest, user_id: UUID) -> HttpResponse:
+    form = GrantScopeForm(request.POST, held=())
+    return _apply(request, user_id, "scope_form", form, granting_scope.grant_scope)
+
+
+@require_POST
+def end_scope(request: HttpRequest, user_id: UUID, scope: str) -> HttpResponse:
+    return _apply(request, user_id, "end_form", ReasonForm(request.POST), ending_scope.end_scope, scope=scope)
 
 
 @require_POST
@@ -99,6 +120,7 @@ def _member(request: HttpRequest, user_id: UUID, *, status: int = 200, **forms_s
         "member": shown,
         "may_change": rules.can_manage_member(by, user_id),
         "role_form": GrantRoleForm(held=shown.role_names, auto_id="role_%s"),
+        "scope_form": GrantScopeForm(held=[grant.scope for grant in shown.scopes], auto_id="scope_%s"),
         "team_form": GrantTeamForm(teams=free_teams, auto_id="team_%s"),
         "end_form": ReasonForm(auto_id="end_%s"),
         "tokens": tokens_of(by.tenant, user_id),

@@ -9,13 +9,21 @@ import pytest
 from django.db import IntegrityError, transaction
 from psycopg.errors import InsufficientPrivilege
 
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Membership, RoleGrant, ServiceOwner, Team, TeamGrant, Tenant, User
 from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.ids import new_id
 from tests.database import CommittedDatabase
 from tests.factories import make_person, make_service, make_tenant
 
-TABLES = ["accounts_membership", "accounts_rolegrant", "accounts_teamgrant", "accounts_serviceowner"]
+TABLES = [
+    "accounts_membership",
+    "accounts_rolegrant",
+    "accounts_teamgrant",
+    "accounts_serviceowner",
+    "accounts_scopegrant",
+]
 
 
 @pytest.fixture
@@ -24,6 +32,9 @@ def house(committed_db: CommittedDatabase) -> CommittedDatabase:
     tenant = make_tenant()
     nia = make_person(tenant, "nia", roles=["approver"], teams=["release"])
     make_service(tenant, nia)
+    grant_scope(
+        by=command_actor(tenant), clock=SYSTEM_CLOCK, user_id=nia.pk, scope="promotion:override", reason="On call"
+    )
     return committed_db
 
 

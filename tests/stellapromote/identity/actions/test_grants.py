@@ -11,14 +11,16 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant
-from stellapromote.accounts.scopes import ROLES, TENANT_ADMIN
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE, ROLES, TENANT_ADMIN
 from stellapromote.clock import SYSTEM_CLOCK, FixedClock
 from stellapromote.errors import Invalid, Refused
 from stellapromote.identity.actions.create_team import TeamExists, create_team
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
+from stellapromote.identity.actions.end_scope import end_scope
 from stellapromote.identity.actions.end_team import end_team
 from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.rules import OwnRights
 from tests.factories import actor_of, make_person, make_tenant, make_token
@@ -32,6 +34,10 @@ CHANGES: dict[str, Change] = {
     "end_role": lambda by, user: end_role(by=by, clock=SYSTEM_CLOCK, user_id=user, role="admin"),
     "grant_team": lambda by, user: grant_team(by=by, clock=SYSTEM_CLOCK, user_id=user, team="release"),
     "end_team": lambda by, user: end_team(by=by, clock=SYSTEM_CLOCK, user_id=user, team="release"),
+    "grant_scope": lambda by, user: grant_scope(
+        by=by, clock=SYSTEM_CLOCK, user_id=user, scope=PROMOTION_OVERRIDE, reason="On call"
+    ),
+    "end_scope": lambda by, user: end_scope(by=by, clock=SYSTEM_CLOCK, user_id=user, scope=PROMOTION_OVERRIDE),
     "end_membership": lambda by, user: end_membership(by=by, clock=SYSTEM_CLOCK, user_id=user),
 }
 every_change = pytest.mark.parametrize("change", list(CHANGES.values()), ids=list(CHANGES))
@@ -161,7 +167,7 @@ def test_an_ended_membership_ends_all_that_hung_on_it(house: House) -> None:
     assert not TeamGrant.objects.filter(user=house.nia, ended_at=None).exists()
     assert ApiToken.objects.get().revoked_by == house.greta
     event = last_event("member.ended")
-    assert event.before == {"username": "nia", "roles": ["approver"], "teams": ["release"]}
+    assert event.before == {"username": "nia", "roles": ["approver"], "teams": ["release"], "scopes": []}
     assert event.metadata["revokedTokens"] == 1
 
 

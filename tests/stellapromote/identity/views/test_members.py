@@ -37,7 +37,7 @@ def test_the_list_is_a_constant_number_of_queries(people: People, django_assert_
     client = browser("greta")
     for _ in range(5):
         make_person(people.tenant, roles=["viewer", "operator"], teams=["release", "security"])
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         client.get("/settings/members")
 
 

@@ -1,0 +1,38 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import ScopeGrant
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.transactions import transactional
+
+
+@transactional
+def end_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: str = "") -> ScopeGrant:
+    """Take a right by name from a member from now on; what they did with it stays.
+
+    Raises Refused (403), Invalid (400), Http404 when they do not hold it.
+    """
+    rules.check_manages_members(by, user_id)
+    tenant_id = by.tenant
+    reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    membership = lock_membership(tenant_id, user_id)
+    grant = ScopeGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, scope=scope, ended_at=None).first()
+    if grant is None:
+        raise Http404("They do not hold this right by name.")
+    grant.ended_at, grant.ended_by_id = max(clock.now(), grant.granted_at), by.user_id
+    grant.save(update_fields=["ended_at", "ended_by"])
+    record(
+        by=by,
+        at=grant.ended_at,
+        action="scope.ended",
+        resource="member",
+        resource_id=user_id,
+        before={"username": membership.user.username, "scope": scope},
+        after={"reason": reason},
+    )
+    return grant
