@@ -1,0 +1,60 @@
+"""FIRST's EPSS scores: the daily CSV, plain or compressed. Pure."""
+
+import re
+import zlib
+from typing import Final
+
+from policies.evidence_facts import EPSS_SCHEMA, Epss
+from promotions.formats.document import Read
+from promotions.formats.reading import MOST_BYTES, DocumentRefused, maybe_time
+
+FORMAT = "epss"
+MOST_ROWS: Final = 1_000_000
+
+_GZIP = b"\x1f\x8b"
+_HEAD = re.compile(r"#model_version:[^,]{1,64},score_date:([0-9T:+.Z-]{10,40})")
+_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
+_ROW = re.compile(r"(CVE-[0-9]{4}-[0-9]{4,19}),([01](?:\.[0-9]{1,17})?(?:[eE]-[0-9]{1,2})?),[0-9.eE+-]{1,24}")
+
+
+def feed(document: bytes) -> Read:
+    """DocumentRefused for what is no EPSS file, also for one that unpacks to more than 32 MiB."""
+    try:
+        lines = _unpacked(document).decode("ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise DocumentRefused(f"The file is not plain text: byte {error.start + 1} cannot be read.") from None
+    head = _HEAD.fullmatch(lines[0]) if len(lines) > 1 else None
+    if head is None or lines[1].strip() != "cve,epss,percentile":
+        raise DocumentRefused(
+            "This is not an EPSS file: it begins with model_version and score_date, then cve,epss,percentile.", "line 1"
+        )
+    published = maybe_time({"score_date": _OFFSET.sub(r"\1:\2", head[1])}, "score_date", "line 1")
+    if published is None:
+        raise DocumentRefused("The file does not say of which day its scores are.", "line 1")
+    if len(lines) - 2 > MOST_ROWS:
+        raise DocumentRefused(f"The file has more than {MOST_ROWS} rows.")
+    scores: dict[str, float] = {}
+    for number, text in enumerate(lines[2:], start=3):
+        row = _ROW.fullmatch(text)
+        if row is None or (score := float(row[2])) > 1:
+            raise DocumentRefused(
+                f"Line {number} is no CVE with a score from 0 to 1 and a percentile.", f"line {number}"
+            )
+        scores[row[1]] = max(score, scores.get(row[1], 0.0))
+    parsed: Epss = {"schema": EPSS_SCHEMA, "scores": [{"cve": cve, "epss": scores[cve]} for cve in sorted(scores)]}
+    return Read(FORMAT, parsed, "first", published, {"entries": len(scores)})
+
+
+def _unpacked(document: bytes) -> bytes:
+    if not document.startswith(_GZIP):
+        return document
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(document, MOST_BYTES)
+    except zlib.error:
+        raise DocumentRefused("The file is damaged: it cannot be unpacked.") from None
+    if unpacker.unconsumed_tail:
+        raise DocumentRefused(f"The file unpacks to more than {MOST_BYTES} bytes.")
+    if not unpacker.eof:
+        raise DocumentRefused("The file is cut off: it cannot be unpacked to its end.")
+    return plain

@@ -1,0 +1,48 @@
+"""CISA's catalogue of known exploited vulnerabilities, as JSON. Pure."""
+
+import re
+from datetime import date
+from typing import Any
+
+from policies.evidence_facts import KEV_SCHEMA, Kev
+from promotions.formats.document import Read
+from promotions.formats.reading import DocumentRefused, at, line, maybe_time, member, objects, read_json
+
+FORMAT = "kev"
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def feed(document: bytes) -> Read:
+    """DocumentRefused for what is no catalogue, or one that does not say when it was released."""
+    catalogue = read_json(document)
+    if not isinstance(catalogue, dict) or "catalogVersion" not in catalogue:
+        raise DocumentRefused("This is not the KEV catalogue: catalogVersion is missing.")
+    released = maybe_time(catalogue, "dateReleased", "$")
+    if released is None:
+        raise DocumentRefused("The catalogue does not say when it was released.", "$.dateReleased")
+    member(catalogue, "vulnerabilities", "$")
+    added: dict[str, str] = {}
+    for entry, place in objects(catalogue, "vulnerabilities", "$"):
+        cve, day = line(entry, "cveID", place, longest=64).upper(), _day(entry, place)
+        added[cve] = min(day, added.get(cve, day))
+    _check_count(catalogue, len(catalogue["vulnerabilities"]))
+    parsed: Kev = {"schema": KEV_SCHEMA, "entries": [{"cve": cve, "dateAdded": added[cve]} for cve in sorted(added)]}
+    return Read(FORMAT, parsed, "cisa", released, {"entries": len(added)})
+
+
+def _check_count(catalogue: dict[str, Any], counted: int) -> None:
+    """A catalogue that was cut short would clear what it lost."""
+    count = catalogue.get("count")
+    if count is not None and count != counted:
+        raise DocumentRefused(f"The catalogue says it has {count} entries and has {counted}.", "$.count")
+
+
+def _day(entry: dict[str, Any], place: str) -> str:
+    text = line(entry, "dateAdded", place, longest=32)
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise DocumentRefused("A date is written 2026-11-23.", at(place, "dateAdded")) from None

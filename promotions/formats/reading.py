@@ -1,0 +1,215 @@
+"""How uploaded documents are read: strictly, and with the place of whatever is wrong (issue 3, bad input). Pure.
+
+I-JSON (RFC 7493) in UTF-8: a name twice in one object, NaN and infinities, numbers beyond ±(2^53-1), NUL characters and
+lone surrogates are refused, and more than 64 levels. Readers disagree about all of these, and two readers of one signed
+document must not see two documents.
+"""
+
+import json
+import math
+import re
+from datetime import UTC
+from typing import Any, Final, NoReturn
+
+from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.isolation import TaskRefused
+from stellapromote.plain_text import problem_in_line
+
+MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_LEVELS: Final = 64
+MOST_VALUES: Final = 2_000_000
+"""More commas and brackets than this are not read: they would need more memory than the child process has."""
+MOST_DIGITS: Final = 17
+LARGEST_INTEGER: Final = 2**53 - 1
+LONGEST_TEXT: Final = 512
+
+INVALID: Final = "EVD_INVALID_DOCUMENT"
+MISMATCH: Final = "EVD_DIGEST_MISMATCH"
+
+_TOO_LARGE = object()
+_EARLIEST = 1970
+
+
+class DocumentRefused(TaskRefused):
+    """The document cannot be taken. `place` is a JSON path such as `$.components[3].purl`, or a line of a CSV."""
+
+    def __init__(self, message: str, place: str = "$", *, code: str = INVALID) -> None:
+        super().__init__(code, message, place[:200])
+
+
+def read_json(document: bytes) -> Any:
+    """The value. DocumentRefused for what is not I-JSON. Cost: linear; 264 KB take about 10 ms."""
+    if len(document) > MOST_BYTES:
+        raise DocumentRefused(f"The document is larger than {MOST_BYTES} bytes.")
+    if document[:2] == b"\x1f\x8b":
+        raise DocumentRefused("The document is compressed: send it as it was before compression.")
+    if document.count(b",") + document.count(b"[") + document.count(b"{") > MOST_VALUES:
+        raise DocumentRefused(f"The document has more than {MOST_VALUES} values.")
+    try:
+        text = document.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DocumentRefused(f"The document is not UTF-8: byte {error.start + 1} cannot be read.") from None
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DocumentRefused(f"The document is not JSON, or is cut off: {error.msg} at {where}.", where) from None
+    except RecursionError:
+        raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.") from None
+    _inspect(value)
+    return value
+
+
+class _Twice(dict[str, Any]):
+    """Marks an object that has a name twice; `_inspect` knows its place."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Twice(_named_twice(pairs))
+
+
+def _named_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return {name: None}
+        seen.add(name)
+    raise AssertionError("unreachable: fewer names than pairs")
+
+
+def _integer(text: str) -> Any:
+    if len(text) <= MOST_DIGITS and abs(number := int(text)) <= LARGEST_INTEGER:
+        return number
+    return _TOO_LARGE
+
+
+def _float(text: str) -> Any:
+    number = float(text)
+    return number if math.isfinite(number) and abs(number) <= LARGEST_INTEGER else _TOO_LARGE
+
+
+def _constant(name: str) -> NoReturn:
+    raise DocumentRefused(f"{name} is no JSON number.")
+
+
+def _inspect(document: Any) -> None:
+    """Looks at every value once, without recursion: the depth is not known yet."""
+    waiting: list[tuple[Any, tuple[Any, ...]]] = [(document, ())]
+    while waiting:
+        value, path = waiting.pop()
+        kind = type(value)
+        if kind is str:
+            if "\x00" in value or not value.isascii():
+                _check_characters(value, path)
+        elif kind is dict or kind is list:
+            if len(path) >= MOST_LEVELS:
+                raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.", _place(path))
+            if kind is dict:
+                for name, item in value.items():
+                    if "\x00" in name or not name.isascii():
+                        _check_characters(name, path)
+                    waiting.append((item, (*path, name)))
+            else:
+                waiting.extend((item, (*path, index)) for index, item in enumerate(value))
+        elif kind is _Twice:
+            name = next(iter(value))
+            raise DocumentRefused(f"The name {name[:80]!r} stands twice in one object.", _place(path))
+        elif value is _TOO_LARGE:
+            raise DocumentRefused(f"Numbers go from -{LARGEST_INTEGER} to {LARGEST_INTEGER}.", _place(path))
+
+
+def _check_characters(text: str, path: tuple[Any, ...]) -> None:
+    if "\x00" in text:
+        raise DocumentRefused("There is a NUL character.", _place(path))
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DocumentRefused("There is half of a surrogate pair, which is no character.", _place(path))
+
+
+_PLAIN = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@:-]*")
+
+
+def _place(path: tuple[Any, ...]) -> str:
+    return "$" + "".join(at("", part) for part in path)
+
+
+def at(place: str, part: str | int) -> str:
+    """The place of a member or an entry below a place."""
+    if isinstance(part, int):
+        return f"{place}[{part}]"
+    return f"{place}.{part}" if _PLAIN.fullmatch(part) else f"{place}[{part[:80]!r}]"
+
+
+def member(value: dict[str, Any], name: str, place: str) -> Any:
+    """A member that must be there."""
+    if name not in value:
+        raise DocumentRefused(f"{name} is missing.", place)
+    return value[name]
+
+
+def an_object(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DocumentRefused("This must be an object.", place)
+    return value
+
+
+def a_list(value: Any, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DocumentRefused("This must be a list.", place)
+    return value
+
+
+def objects(holder: dict[str, Any], name: str, place: str) -> list[tuple[dict[str, Any], str]]:
+    """The objects of a list that may be absent or null, each with its place."""
+    if holder.get(name) is None:
+        return []
+    inside = at(place, name)
+    return [(an_object(each, at(inside, i)), at(inside, i)) for i, each in enumerate(a_list(holder[name], inside))]
+
+
+def part(holder: dict[str, Any], name: str, place: str) -> dict[str, Any]:
+    """An object that may be absent or null: then it is empty."""
+    return {} if holder.get(name) is None else an_object(holder[name], at(place, name))
+
+
+def line(holder: dict[str, Any], name: str, place: str, *, longest: int = LONGEST_TEXT) -> str:
+    """One line of text that must be there and say something."""
+    found = maybe_line(holder, name, place, longest=longest)
+    if found is None:
+        raise DocumentRefused(f"{name} is missing or empty.", at(place, name) if name in holder else place)
+    return found
+
+
+def maybe_line(holder: dict[str, Any], name: str, place: str, *, longest: int = LONGEST_TEXT) -> str | None:
+    """One line of text; None where it is absent, null or blank."""
+    value = holder.get(name)
+    return None if value is None else check_line(value, at(place, name), longest=longest)
+
+
+def check_line(value: Any, place: str, *, longest: int = LONGEST_TEXT) -> str | None:
+    if not isinstance(value, str):
+        raise DocumentRefused("This must be text.", place)
+    text = value.strip()
+    if len(text) > longest:
+        raise DocumentRefused(f"This is longer than {longest} characters.", place)
+    problem = problem_in_line(text)
+    if problem:
+        raise DocumentRefused(problem, place)
+    return text or None
+
+
+def maybe_time(holder: dict[str, Any], name: str, place: str) -> str | None:
+    """An RFC 3339 time in the product's form; None where it is absent, or the zero that Go writes for `not set`."""
+    text = maybe_line(holder, name, place, longest=64)
+    if text is None:
+        return None
+    try:
+        moment = parse_rfc3339(text if _ZONE.search(text) else f"{text}Z")
+    except ValueError:
+        raise DocumentRefused("This must be an RFC 3339 time such as 2026-11-23T08:00:00Z.", at(place, name)) from None
+    return None if moment.astimezone(UTC).year < _EARLIEST else rfc3339(moment)
+
+
+_ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:[0-9]{2})$")

@@ -1,0 +1,70 @@
+"""Trivy's JSON report, schema version 2. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from policies.evidence_facts import Finding
+from promotions.formats.document import Context, Read
+from promotions.formats.findings import finding, findings, identities, summary
+from promotions.formats.packages import check_names, digests_in, maybe_purl
+from promotions.formats.reading import (
+    DocumentRefused,
+    a_list,
+    an_object,
+    at,
+    line,
+    maybe_line,
+    maybe_time,
+    objects,
+    part,
+)
+from promotions.formats.scores import Score, given_score, highest, severity, vector_score
+
+FORMAT = "trivy"
+
+
+def recognises(document: dict[str, Any]) -> bool:
+    return "SchemaVersion" in document and ("Results" in document or "ArtifactName" in document)
+
+
+def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
+    """DocumentRefused for another schema version, or for a report about another image."""
+    if document["SchemaVersion"] != 2:
+        raise DocumentRefused("This version reads schema version 2.", at(place, "SchemaVersion"))
+    metadata = part(document, "Metadata", place)
+    inside = at(place, "Metadata")
+    names = digests_in(*a_list(metadata.get("RepoDigests") or [], at(inside, "RepoDigests")))
+    if names:
+        names |= digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
+    check_names(context.artifact, names, inside)
+    report = findings(
+        each
+        for result, where in objects(document, "Results", place)
+        for entry, spot in objects(result, "Vulnerabilities", where)
+        for each in _findings(entry, spot)
+    )
+    return Read(FORMAT, report, FORMAT, maybe_time(document, "CreatedAt", place), summary(report))
+
+
+def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:
+    identifier = part(entry, "PkgIdentifier", place)
+    for identity in identities(line(entry, "VulnerabilityID", place)):
+        yield finding(
+            identity=identity,
+            component=line(entry, "PkgName", place),
+            version=maybe_line(entry, "InstalledVersion", place),
+            purl=maybe_purl(identifier, "PURL", at(place, "PkgIdentifier")),
+            cvss=highest(_scores(entry, place)),
+            word=severity(entry.get("Severity")),
+            published_at=maybe_time(entry, "PublishedDate", place),
+            fixed_version=maybe_line(entry, "FixedVersion", place),
+        )
+
+
+def _scores(entry: dict[str, Any], place: str) -> Iterator[Score | None]:
+    for source, given in part(entry, "CVSS", place).items():
+        where = at(at(place, "CVSS"), source)
+        rating = an_object(given, where)
+        for version, new in (("V40", True), ("V3", True), ("V2", False)):
+            score = given_score(rating.get(f"{version}Score"), at(where, f"{version}Score"), new=new)
+            yield score or vector_score(rating.get(f"{version}Vector"))

@@ -1,0 +1,69 @@
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from promotions.formats.reading import DocumentRefused
+from tests.promotions.formats.samples import EPSS, KEV, read, shared
+
+
+def refused(kind: str, document: Any) -> DocumentRefused:
+    with pytest.raises(DocumentRefused) as caught:
+        read(kind, document)
+    return caught.value
+
+
+def test_the_catalogue_says_since_when_each_cve_is_listed() -> None:
+    answer = read("kev", KEV)
+    assert answer["parsed"]["entries"] == [
+        {"cve": "CVE-2025-0009", "dateAdded": "2025-02-03"},
+        {"cve": "CVE-2026-0001", "dateAdded": "2026-10-01"},
+    ]
+    assert answer["generatedAt"] == "2026-11-01T17:00:00.000Z"
+
+
+def test_a_catalogue_that_lost_entries_is_refused() -> None:
+    assert refused("kev", {**KEV, "vulnerabilities": KEV["vulnerabilities"][:1]}).place == "$.count"
+
+
+def test_a_date_that_is_none_is_refused_at_its_place() -> None:
+    entries = [{"cveID": "CVE-2026-0001", "dateAdded": "01.10.2026"}]
+    assert refused("kev", {**KEV, "count": 1, "vulnerabilities": entries}).place == "$.vulnerabilities[0].dateAdded"
+
+
+def test_the_real_catalogue_has_all_its_entries() -> None:
+    assert read("kev", shared("kev/known_exploited_vulnerabilities.json"))["summary"] == {"entries": 1404}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_scores_are_read_plain_and_compressed(packed: bool) -> None:
+    answer = read("epss", gzip.compress(EPSS) if packed else EPSS)
+    assert answer["parsed"]["scores"] == [
+        {"cve": "CVE-2025-0009", "epss": 0.00043},
+        {"cve": "CVE-2026-0001", "epss": 0.91234},
+    ]
+    assert answer["generatedAt"] == "2026-11-01T00:00:00.000Z"
+
+
+def test_a_file_that_unpacks_to_more_than_32_mib_is_refused() -> None:
+    assert "unpacks" in refused("epss", gzip.compress(EPSS + b"\n" * (33 * 1024 * 1024))).message
+
+
+def test_a_packed_file_that_was_cut_off_is_refused() -> None:
+    assert "cut off" in refused("epss", gzip.compress(EPSS * 100)[:-20]).message
+
+
+@pytest.mark.parametrize(
+    "row", [b"CVE-2026-0001,1.5,0.9", b"CVE-2026-0001,,0.9", b"x,0.5,0.5", b"CVE-2026-0001,nan,1", b""]
+)
+def test_a_row_that_is_none_is_refused_with_its_line(row: bytes) -> None:
+    assert refused("epss", EPSS + row + b"\n").place == "line 5"
+
+
+def test_another_csv_is_refused() -> None:
+    assert refused("epss", b"a,b\n1,2\n").place == "line 1"
+
+
+def test_a_catalogue_is_no_epss_file() -> None:
+    refused("epss", json.dumps(KEV).encode())

@@ -1,0 +1,66 @@
+"""The same facts have the same bytes, whatever the order in the file."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.promotions.formats.samples import (
+    cyclonedx,
+    cyclonedx_entry,
+    grype,
+    grype_match,
+    openvex,
+    osv,
+    read,
+    shared,
+    spdx,
+    trivy,
+    trivy_entry,
+)
+
+
+def shuffled(value: Any, random: Random) -> Any:
+    """Every list and every object in another order."""
+    if isinstance(value, dict):
+        names = list(value)
+        random.shuffle(names)
+        return {name: shuffled(value[name], random) for name in names}
+    if isinstance(value, list):
+        entries = [shuffled(each, random) for each in value]
+        random.shuffle(entries)
+        return entries
+    return value
+
+
+ENTRIES = [
+    trivy_entry(),
+    trivy_entry(CVSS={"nvd": {"V3Score": 9.1}, "redhat": {"V3Score": 3.1}}, FixedVersion="2, 1"),
+    trivy_entry("CVE-2026-0002", PublishedDate="2026-01-01T00:00:00Z"),
+    trivy_entry("CVE-2026-0002", PublishedDate="2026-02-01T00:00:00Z", CVSS={}),
+]
+DOCUMENTS = [
+    ("vulnerabilities", trivy(*ENTRIES)),
+    ("vulnerabilities", grype(grype_match(related=("CVE-2026-1", "CVE-2026-0005", "CVE-2026-0006")), grype_match())),
+    ("vulnerabilities", osv()),
+    ("vulnerabilities", cyclonedx(vulnerabilities=[cyclonedx_entry(affects=[{"ref": "a"}, {"ref": "b"}])])),
+    ("vex", openvex({"@id": "pkg:npm/b@1"}, {"@id": "pkg:npm/a@1"})),
+    ("sbom", cyclonedx()),
+    ("sbom", spdx()),
+]
+
+
+@pytest.mark.parametrize(("kind", "document"), DOCUMENTS)
+@given(random=st.randoms(use_true_random=False))
+def test_the_order_in_a_document_says_nothing(kind: str, document: Any, random: Random) -> None:
+    assert read(kind, shuffled(document, random)) == read(kind, document)
+
+
+@pytest.mark.parametrize("name", ["alpine-39", "alpine-310", "fluentd-gems", "distroless-python27"])
+def test_the_order_in_a_real_report_says_nothing(name: str) -> None:
+    import json
+
+    document = json.loads(shared(f"trivy/{name}.json"))
+    assert read("vulnerabilities", shuffled(document, Random(7))) == read("vulnerabilities", document)

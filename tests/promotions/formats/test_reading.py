@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from promotions.formats.reading import MOST_BYTES, MOST_VALUES, DocumentRefused, read_json
+
+
+def refused(document: bytes) -> DocumentRefused:
+    with pytest.raises(DocumentRefused) as caught:
+        read_json(document)
+    return caught.value
+
+
+def test_a_name_that_stands_twice_is_refused_at_its_place() -> None:
+    assert refused(b'{"a": [{"b": 1, "b": 2}]}').place == "$.a[0]"
+
+
+def test_a_document_that_was_cut_off_is_refused_with_line_and_column() -> None:
+    assert refused(b'{"a": [1,\n2').place == "line 2, column 2"
+
+
+def test_bytes_that_are_not_utf8_are_refused() -> None:
+    assert "byte 8" in refused(b'{"a": "\xff"}').message
+
+
+def test_sixty_four_levels_are_read_and_sixty_five_are_not() -> None:
+    read_json(b"[" * 64 + b"]" * 64)
+    assert "64 levels" in refused(b"[" * 65 + b"]" * 65).message
+
+
+def test_endless_nesting_is_refused_and_does_not_end_the_process() -> None:
+    assert "64 levels" in refused(b'{"a":' * 100_000).message
+
+
+@pytest.mark.parametrize("number", ["9007199254740992", "-9007199254740992", "1e400", "9" * 5000, "1e300"])
+def test_numbers_beyond_what_every_reader_holds_are_refused_at_their_place(number: str) -> None:
+    assert refused(b'{"a": {"b": %b}}' % number.encode()).place == "$.a.b"
+
+
+@pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_is_no_json_number_is_refused(constant: bytes) -> None:
+    refused(b"[%b]" % constant)
+
+
+def test_a_nul_character_is_refused_at_its_place() -> None:
+    assert refused(b'{"a": ["x\\u0000"]}').place == "$.a[0]"
+
+
+def test_half_of_a_surrogate_pair_is_refused() -> None:
+    refused(b'{"a": "\\ud800"}')
+
+
+def test_a_byte_order_mark_is_refused() -> None:
+    refused(b"\xef\xbb\xbf{}")
+
+
+def test_more_than_32_mib_are_not_read() -> None:
+    assert "larger" in refused(b'"' + b"x" * MOST_BYTES + b'"').message
+
+
+def test_more_values_than_the_memory_of_the_child_are_not_read() -> None:
+    assert "values" in refused(b"[" + b"[]," * MOST_VALUES + b"[]]").message
+
+
+def test_compressed_documents_are_refused_in_words() -> None:
+    assert "compressed" in refused(b"\x1f\x8b\x08\x00").message
+
+
+def test_what_is_i_json_is_read_as_it_is() -> None:
+    value = {"a": [1, -1.5, True, None, "é😀"], "b": {}}
+    assert read_json(json.dumps(value, ensure_ascii=False).encode()) == value

@@ -1,0 +1,203 @@
+"""Scanners' reports become findings."""
+
+from typing import Any
+
+import pytest
+
+from promotions.formats.reading import DocumentRefused
+from tests.promotions.formats.samples import (
+    ARTIFACT,
+    OTHER,
+    cyclonedx,
+    cyclonedx_entry,
+    grype,
+    grype_match,
+    osv,
+    read,
+    shared,
+    trivy,
+    trivy_entry,
+)
+
+
+def found(document: Any) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = read("vulnerabilities", document)["parsed"]["findings"]
+    return findings
+
+
+def refused(document: Any) -> DocumentRefused:
+    with pytest.raises(DocumentRefused) as caught:
+        read("vulnerabilities", document)
+    return caught.value
+
+
+def test_a_trivy_entry_becomes_a_finding() -> None:
+    entry = trivy_entry(FixedVersion="1.1", PublishedDate="2026-01-02T03:04:05Z")
+    assert found(trivy(entry)) == [
+        {
+            "id": "CVE-2026-0001",
+            "aliases": [],
+            "purl": "pkg:deb/debian/openssl@1.0?arch=amd64",
+            "component": "openssl",
+            "version": "1.0",
+            "severity": "high",
+            "cvss": 7.5,
+            "reachable": None,
+            "publishedAt": "2026-01-02T03:04:05.000Z",
+            "fixedVersion": "1.1",
+        }
+    ]
+
+
+def test_a_report_says_who_made_it_and_when() -> None:
+    answer = read("vulnerabilities", trivy())
+    assert (answer["format"], answer["producer"], answer["generatedAt"]) == (
+        "trivy",
+        "trivy",
+        "2026-11-01T08:00:00.000Z",
+    )
+
+
+def test_the_highest_score_counts_whoever_gave_it() -> None:
+    scores = {"redhat": {"V3Score": 5.6}, "nvd": {"V3Score": 9.8, "V2Score": 10}, "ghsa": {"V40Score": 6.9}}
+    assert found(trivy(trivy_entry(CVSS=scores)))[0]["cvss"] == 9.8
+
+
+def test_cvss_2_counts_only_where_there_is_nothing_newer() -> None:
+    scores = {"nvd": {"V2Score": 10, "V3Score": 5.3}}
+    assert found(trivy(trivy_entry(CVSS=scores)))[0]["severity"] == "medium"
+    assert found(trivy(trivy_entry(CVSS={"nvd": {"V2Score": 10}})))[0]["severity"] == "critical"
+
+
+def test_a_vector_without_a_score_is_computed() -> None:
+    scores = {"ghsa": {"V40Vector": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}}
+    assert found(trivy(trivy_entry(CVSS=scores)))[0]["cvss"] == 9.3
+
+
+def test_a_report_without_scores_says_so_and_keeps_its_words() -> None:
+    answer = read("vulnerabilities", trivy(trivy_entry(CVSS={}, Severity="CRITICAL")))
+    assert answer["parsed"]["hasScores"] is False
+    assert answer["parsed"]["findings"][0]["severity"] == "critical"
+
+
+@pytest.mark.parametrize("score", [10.1, -1, 1e9])
+def test_a_score_beyond_the_scale_is_refused_at_its_place(score: float) -> None:
+    problem = refused(trivy(trivy_entry(CVSS={"nvd": {"V3Score": score}})))
+    assert problem.place == "$.Results[0].Vulnerabilities[0].CVSS.nvd.V3Score"
+
+
+def test_a_text_that_is_no_package_url_is_refused_at_its_place() -> None:
+    problem = refused(trivy(trivy_entry(PkgIdentifier={"PURL": "openssl"})))
+    assert problem.place == "$.Results[0].Vulnerabilities[0].PkgIdentifier.PURL"
+
+
+def test_another_schema_version_is_refused() -> None:
+    assert refused(trivy(SchemaVersion=3)).place == "$.SchemaVersion"
+
+
+def test_a_report_about_another_image_is_a_mismatch() -> None:
+    problem = refused(trivy(Metadata={"RepoDigests": [f"registry.example/app@{OTHER}"]}))
+    assert problem.code == "EVD_DIGEST_MISMATCH"
+
+
+def test_a_report_about_this_image_is_taken() -> None:
+    assert read("vulnerabilities", trivy(Metadata={"RepoDigests": [f"registry.example/app@{ARTIFACT}"]}))
+
+
+def test_the_cve_is_the_id_and_the_advisory_its_alias() -> None:
+    (one,) = found(grype(grype_match(related=("CVE-2026-0005",))))
+    assert (one["id"], one["aliases"], one["cvss"], one["fixedVersion"]) == (
+        "CVE-2026-0005",
+        ["GHSA-aaaa-bbbb-cccc"],
+        9.8,
+        "2.0",
+    )
+
+
+def test_an_advisory_of_several_cves_is_as_many_findings_that_are_no_aliases_of_each_other() -> None:
+    both = found(grype(grype_match("ELSA-2026-1", related=("CVE-2026-0005", "CVE-2026-0006"))))
+    assert [(each["id"], each["aliases"]) for each in both] == [
+        ("CVE-2026-0005", ["ELSA-2026-1"]),
+        ("CVE-2026-0006", ["ELSA-2026-1"]),
+    ]
+
+
+def test_the_worst_word_of_a_match_counts_without_a_score() -> None:
+    (one,) = found(grype(grype_match(related=("CVE-2026-0005",), cvss=[])))
+    assert (one["severity"], one["cvss"]) == ("high", None)
+
+
+def test_a_grype_report_about_another_image_is_a_mismatch() -> None:
+    source = {"type": "image", "target": {"manifestDigest": OTHER, "repoDigests": []}}
+    assert refused(grype(source=source)).code == "EVD_DIGEST_MISMATCH"
+
+
+def test_an_osv_entry_becomes_a_finding_with_what_was_called() -> None:
+    (one,) = found(osv())
+    assert one == {
+        "id": "CVE-2026-0002",
+        "aliases": ["GHSA-aaaa-bbbb-cccc"],
+        "purl": "pkg:npm/%40scope/pad@1.0.0",
+        "component": "@scope/pad",
+        "version": "1.0.0",
+        "severity": "critical",
+        "cvss": 9.8,
+        "reachable": False,
+        "publishedAt": "2026-10-01T00:00:00.000Z",
+        "fixedVersion": "1.2.0",
+    }
+
+
+def test_the_group_says_the_score_where_the_entry_does_not() -> None:
+    assert found(osv(severity=[]))[0]["cvss"] == 9.8
+
+
+def test_a_withdrawn_entry_is_no_vulnerability() -> None:
+    assert found(osv(withdrawn="2026-10-02T00:00:00Z")) == []
+
+
+def test_cyclonedx_with_vulnerabilities_names_the_component() -> None:
+    (one,) = found(cyclonedx(vulnerabilities=[cyclonedx_entry()]))
+    assert (one["component"], one["purl"], one["cvss"]) == ("openssl", "pkg:deb/debian/openssl@3.0", 8.1)
+
+
+def test_what_a_reference_leads_nowhere_to_is_still_a_finding() -> None:
+    (one,) = found(cyclonedx(vulnerabilities=[cyclonedx_entry(affects=[{"ref": "nowhere"}])]))
+    assert (one["component"], one["purl"]) == ("nowhere", None)
+
+
+def test_an_sbom_that_nobody_scanned_is_no_clean_report() -> None:
+    assert refused(cyclonedx(vulnerabilities=[])).place == "$.vulnerabilities"
+    assert refused(cyclonedx()).place == "$.vulnerabilities"
+
+
+def test_the_same_vulnerability_of_one_component_is_one_finding_the_worse() -> None:
+    worse = trivy_entry(CVSS={"nvd": {"V3Score": 9.1}}, FixedVersion="1.2")
+    (one,) = found(trivy(trivy_entry(FixedVersion="1.1"), worse))
+    assert (one["cvss"], one["severity"], one["fixedVersion"]) == (9.1, "critical", "1.1, 1.2")
+
+
+@pytest.mark.parametrize("document", [{}, {"Results": []}, cyclonedx(bomFormat="Other"), {"matches": []}, [], "x", 1])
+def test_another_format_is_refused(document: Any) -> None:
+    assert refused(document).code == "EVD_INVALID_DOCUMENT"
+
+
+def test_an_sbom_is_no_report() -> None:
+    with pytest.raises(DocumentRefused):
+        read("sbom", trivy())
+
+
+def test_the_image_of_alpine_3_9_has_the_two_criticals_of_musl() -> None:
+    report = read("vulnerabilities", shared("trivy/alpine-39.json"))["parsed"]["findings"]
+    critical = [(each["id"], each["component"]) for each in report if each["severity"] == "critical"]
+    assert critical == [("CVE-2019-14697", "musl"), ("CVE-2019-14697", "musl-utils")]
+    assert len(report) == 6
+
+
+def test_the_report_of_the_cyclonedx_specification_is_known_by_its_cve() -> None:
+    (one,) = read("vulnerabilities", shared("cyclonedx/valid-vulnerability-1.6.json"))["parsed"]["findings"]
+    assert (one["id"], one["aliases"], one["cvss"]) == (
+        "CVE-2018-7489",
+        ["SNYK-JAVA-COMFASTERXMLJACKSONCORE-32111"],
+        9.8,
+    )
