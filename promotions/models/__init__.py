@@ -3,6 +3,7 @@ from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
 from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
 from promotions.models.outbox import OutboxEvent
+from promotions.models.override import Override, OverrideReview
 from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.release import Component, Release
 from promotions.models.vote import Confirmation, Vote
@@ -17,6 +18,8 @@ __all__ = [
     "EvidencePacket",
     "Installation",
     "OutboxEvent",
+    "Override",
+    "OverrideReview",
     "Promotion",
     "PromotionCounter",
     "PublicSigningKey",
