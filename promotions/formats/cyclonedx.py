@@ -126,11 +126,13 @@ def _all_components(document: dict[str, Any], place: str) -> Iterator[tuple[Sbom
 
 
 def _by_reference(document: dict[str, Any], place: str, root: _Named) -> dict[str, _Named]:
-    found = {
-        reference: _Named(each["name"], each["version"], each["purl"])
-        for each, reference in _all_components(document, place)
-        if isinstance(reference, str)
-    }
+    found: dict[str, _Named] = {}
+    for each, reference in _all_components(document, place):
+        if not isinstance(reference, str):
+            continue
+        if reference in found:
+            raise DocumentRefused(f"The bom-ref {reference[:80]!r} stands twice.", at(place, "components"))
+        found[reference] = _Named(each["name"], each["version"], each["purl"])
     about = part(part(document, "metadata", place), "component", place).get("bom-ref")
     if isinstance(about, str):
         found[about] = root

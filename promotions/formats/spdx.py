@@ -50,12 +50,12 @@ def _version(package: dict[str, Any], place: str) -> str | None:
 
 
 def _purl(package: dict[str, Any], place: str) -> str | None:
-    for each, where in objects(package, "externalRefs", place):
-        if each.get("referenceType") == "purl":
-            return normal_purl(
-                line(each, "referenceLocator", where, longest=LONGEST_PURL), at(where, "referenceLocator")
-            )
-    return None
+    found = {
+        normal_purl(line(each, "referenceLocator", where, longest=LONGEST_PURL), at(where, "referenceLocator"))
+        for each, where in objects(package, "externalRefs", place)
+        if each.get("referenceType") == "purl"
+    }
+    return min(found, default=None)
 
 
 def _producer(creation: dict[str, Any], place: str) -> str | None:

@@ -1,5 +1,6 @@
 """The same facts have the same bytes, whatever the order in the file."""
 
+import json
 from random import Random
 from typing import Any
 
@@ -60,7 +61,5 @@ def test_the_order_in_a_document_says_nothing(kind: str, document: Any, random: 
 
 @pytest.mark.parametrize("name", ["alpine-39", "alpine-310", "fluentd-gems", "distroless-python27"])
 def test_the_order_in_a_real_report_says_nothing(name: str) -> None:
-    import json
-
     document = json.loads(shared(f"trivy/{name}.json"))
-    assert read("vulnerabilities", shuffled(document, Random(7))) == read("vulnerabilities", document)
+    assert read("vulnerabilities", shuffled(document, Random(7))) == read("vulnerabilities", document)  # noqa: S311
