@@ -60,11 +60,13 @@ _BY_DUTY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A live grant of one role or team: by whom, None for the command line, and when."""
+    """A live grant of one role or team: by whom, None for the command line, and when. `behind`: the people whose
+    machine or token it was, who granted it as much."""
 
     name: str
     granted_at: datetime
     granted_by_id: str | None
+    behind: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,10 @@ def standing(
     """
 
     def blemish(grant: Grant) -> str | None:
-        if grant.granted_by_id == person_id:
+        granters = {grant.granted_by_id, *grant.behind}
+        if person_id in granters:
             return ROLE_GRANTED_BY_SELF
-        if grant.granted_by_id in excluded:
+        if not granters.isdisjoint(excluded):
             return ROLE_GRANTED_BY_EXCLUDED
         return ROLE_GRANTED_AFTER_REQUEST if grant.granted_at > requested_at else None
 

@@ -47,14 +47,13 @@ def members(tenant_id: UUID) -> list[Person]:
     }
     roles = RoleGrant.objects.filter(tenant_id=tenant_id, ended_at=None)
     teams = TeamGrant.objects.filter(tenant_id=tenant_id, ended_at=None)
-    for user_id, name, granted_at, granted_by in roles.values_list("user_id", "role", "granted_at", "granted_by_id"):
+    how = ("granted_at", "granted_by_id", "granted_behind")
+    for user_id, *grant in roles.values_list("user_id", "role", *how):
         if user_id in found:
-            found[user_id].roles.append(_grant(name, granted_at, granted_by))
-    for user_id, name, granted_at, granted_by in teams.values_list(
-        "user_id", "team__slug", "granted_at", "granted_by_id"
-    ):
+            found[user_id].roles.append(_grant(*grant))
+    for user_id, *grant in teams.values_list("user_id", "team__slug", *how):
         if user_id in found:
-            found[user_id].teams.append(_grant(name, granted_at, granted_by))
+            found[user_id].teams.append(_grant(*grant))
     return list(found.values())
 
 
@@ -75,5 +74,5 @@ def team_slugs(tenant_id: UUID) -> frozenset[str]:
     return frozenset(Team.objects.filter(tenant_id=tenant_id).values_list("slug", flat=True))
 
 
-def _grant(name: str, granted_at: datetime, granted_by: UUID | None) -> Grant:
-    return Grant(name, granted_at, None if granted_by is None else str(granted_by))
+def _grant(name: str, granted_at: datetime, granted_by: UUID | None, behind: Iterable[UUID]) -> Grant:
+    return Grant(name, granted_at, None if granted_by is None else str(granted_by), frozenset(map(str, behind)))

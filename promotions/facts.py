@@ -61,11 +61,12 @@ SELECT jsonb_build_object(
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {_instant("m.granted_at")},
         'roles', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', r.role, 'grantedAt', {_instant("r.granted_at")},
-                         'grantedById', r.granted_by_id) ORDER BY r.role), '[]')
+                         'grantedById', r.granted_by_id, 'behind', to_jsonb(r.granted_behind)) ORDER BY r.role), '[]')
                   FROM accounts_rolegrant r
                   WHERE r.tenant_id = %(tenant)s AND r.user_id = u.id AND r.ended_at IS NULL),
         'teams', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', team.slug, 'grantedAt',
-                         {_instant("g.granted_at")}, 'grantedById', g.granted_by_id) ORDER BY team.slug), '[]')
+                         {_instant("g.granted_at")}, 'grantedById', g.granted_by_id,
+                         'behind', to_jsonb(g.granted_behind)) ORDER BY team.slug), '[]')
                   FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
                   WHERE g.tenant_id = %(tenant)s AND g.user_id = u.id AND g.ended_at IS NULL)
         ) ORDER BY u.username), '[]')
@@ -260,7 +261,10 @@ def _candidates(people: list[dict[str, Any]], requirements: dict[str, Any], prom
 
 
 def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
-    return [Grant(row["name"], parse_rfc3339(row["grantedAt"]), row["grantedById"]) for row in rows]
+    return [
+        Grant(row["name"], parse_rfc3339(row["grantedAt"]), row["grantedById"], frozenset(row["behind"]))
+        for row in rows
+    ]
 
 
 def _text(value: UUID | None) -> str | None:

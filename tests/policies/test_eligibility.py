@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,8 +24,8 @@ LONG_AGO, LATER = REQUESTED - timedelta(days=90), REQUESTED + timedelta(millisec
 EXCLUDED = {"id-tomas": ["REQUESTER"], "id-greta": ["RELEASE_CREATOR"]}
 
 
-def grant(name: str, at: datetime = LONG_AGO, by: str | None = "id-root") -> Grant:
-    return Grant(name, at, by)
+def grant(name: str, at: datetime = LONG_AGO, by: str | None = "id-root", behind: Iterable[str] = ()) -> Grant:
+    return Grant(name, at, by, frozenset(behind))
 
 
 def nia(**changes: Any) -> Standing:
@@ -66,6 +67,12 @@ TABLE: list[tuple[dict[str, Any], str | None]] = [
     ({"roles": [grant("approver", by="id-tomas")]}, "ROLE_GRANTED_BY_EXCLUDED"),
     # granted by anybody else who is excluded
     ({"roles": [grant("approver", by="id-greta")]}, "ROLE_GRANTED_BY_EXCLUDED"),
+    # granted by a machine of hers
+    ({"roles": [grant("approver", by="id-robot", behind=["id-nia"])]}, "ROLE_GRANTED_BY_SELF"),
+    # granted by a machine that the requester owns, or with a token that they issued
+    ({"roles": [grant("approver", by="id-robot", behind=["id-ola", "id-tomas"])]}, "ROLE_GRANTED_BY_EXCLUDED"),
+    # granted by a machine of somebody who has nothing to do with it
+    ({"roles": [grant("approver", by="id-robot", behind=["id-ola"])]}, None),
     # granted on the command line
     ({"roles": [grant("approver", by=None)]}, None),
     # another voting role that counts is enough

@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -13,7 +14,8 @@ ROLE_CHOICES = [(role, role) for role in ROLES]
 class Grant(models.Model):
     """A right given at a time by somebody; never changed except to end it (domain.md §5).
 
-    ``granted_by`` is empty for grants made on the command line by the platform owner.
+    ``granted_by`` is empty for grants made on the command line by the platform owner. ``granted_behind``: whoever owned
+    the machine that granted it and issued its token, whose grant it is as well.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -21,6 +23,7 @@ class Grant(models.Model):
     granted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    granted_behind = ArrayField(models.UUIDField(), default=list, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.ForeignKey(

@@ -12,6 +12,7 @@ from stellapromote.clock import Clock
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_person
+from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
 
@@ -52,6 +53,7 @@ def add_member(
         user = _create_person(username, display_name, at)
     if user.pk == by.user_id:
         raise rules.OwnRights()
+    behind = people_behind(by, user.pk)
     password_set = password is not None and not user.has_usable_password() and by.auth_method == "command"
     if password_set:
         _set_password(user, password or "")
@@ -59,7 +61,12 @@ def add_member(
     is_new_member = membership is None
     if membership is None:
         membership = Membership.objects.create(
-            tenant_id=tenant_id, user=user, granted_at=at, granted_by_id=by.user_id, reason=reason
+            tenant_id=tenant_id,
+            user=user,
+            granted_at=at,
+            granted_by_id=by.user_id,
+            granted_behind=behind,
+            reason=reason,
         )
         record(
             by=by,

@@ -6,6 +6,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
 
@@ -19,13 +20,20 @@ def grant_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: s
     tenant_id = by.tenant
     rules.checked_scope_by_name(scope)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON)
+    behind = people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
     grant = ScopeGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, scope=scope, ended_at=None).first()
     if grant is not None:
         return grant
     at = clock.now()
     grant = ScopeGrant.objects.create(
-        tenant_id=tenant_id, user_id=user_id, scope=scope, granted_at=at, granted_by_id=by.user_id, reason=reason
+        tenant_id=tenant_id,
+        user_id=user_id,
+        scope=scope,
+        granted_at=at,
+        granted_by_id=by.user_id,
+        granted_behind=behind,
+        reason=reason,
     )
     record(
         by=by,

@@ -8,6 +8,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
 
@@ -21,6 +22,7 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    behind = people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
     found = Team.objects.filter(tenant_id=tenant_id, slug=team).first()
     if found is None:
@@ -30,7 +32,13 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
         return grant
     at = clock.now()
     grant = TeamGrant.objects.create(
-        tenant_id=tenant_id, user_id=user_id, team=found, granted_at=at, granted_by_id=by.user_id, reason=reason
+        tenant_id=tenant_id,
+        user_id=user_id,
+        team=found,
+        granted_at=at,
+        granted_by_id=by.user_id,
+        granted_behind=behind,
+        reason=reason,
     )
     record(
         by=by,

@@ -10,7 +10,7 @@ from django.http import Http404
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant
+from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE, ROLES, TENANT_ADMIN
 from stellapromote.clock import SYSTEM_CLOCK, FixedClock
 from stellapromote.errors import Invalid, Refused
@@ -23,7 +23,7 @@ from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.rules import OwnRights
-from tests.factories import actor_of, make_person, make_tenant, make_token
+from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
 
 pytestmark = pytest.mark.django_db
@@ -179,3 +179,24 @@ def test_what_a_person_holds_in_another_tenant_stays(house: House) -> None:
     there = actor_of(house.nia, other)
     assert (there.roles, there.teams) == (("viewer",), ("theirs",))
     assert ApiToken.objects.get().revoked_at is None
+
+
+def machine_of(house: House, owner: User, issuer: User) -> Actor:
+    """A service with tenant:admin, acting by a token that `issuer` made."""
+    service = make_service(house.tenant, owner, scopes=["tenant:admin"])
+    return actor_of_token(make_token(house.tenant, service.user, by=house.as_actor(issuer)))
+
+
+def test_what_a_machine_grants_is_granted_by_its_owners_and_the_issuer_of_its_token_too(house: House) -> None:
+    by = machine_of(house, house.tomas, house.greta)
+    grant = grant_role(by=by, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor")
+    assert grant.granted_by_id == by.user_id
+    assert set(grant.granted_behind) == {house.tomas.pk, house.greta.pk}
+
+
+@pytest.mark.parametrize("mine", ["owner", "issuer"])
+def test_nobody_grants_themselves_a_role_by_a_machine(house: House, mine: str) -> None:
+    by = machine_of(house, house.nia if mine == "owner" else house.tomas, house.greta)
+    user = house.nia if mine == "owner" else house.greta
+    with pytest.raises(OwnRights):
+        grant_role(by=by, clock=SYSTEM_CLOCK, user_id=user.pk, role="auditor")
