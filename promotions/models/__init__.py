@@ -2,6 +2,7 @@ from promotions.models.blob import Blob
 from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
 from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
+from promotions.models.evidence_input import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
 from promotions.models.outbox import OutboxEvent
 from promotions.models.override import Override, OverrideReview
 from promotions.models.promotion import Promotion, PromotionCounter
@@ -15,7 +16,11 @@ __all__ = [
     "Confirmation",
     "DecisionRecord",
     "Deployment",
+    "EvidenceBundle",
+    "EvidenceDocument",
     "EvidencePacket",
+    "Feed",
+    "FeedEntry",
     "Installation",
     "OutboxEvent",
     "Override",
@@ -24,6 +29,7 @@ __all__ = [
     "PromotionCounter",
     "PublicSigningKey",
     "Release",
+    "TrustedKey",
     "Vote",
     "WorkerHeartbeat",
 ]

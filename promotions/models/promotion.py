@@ -61,6 +61,10 @@ class Promotion(models.Model):
     subject_digest = models.CharField(max_length=71)
     subject = models.JSONField()
     earlier_subjects = models.JSONField(default=dict)
+    evidence_bundle = models.ForeignKey(
+        "promotions.EvidenceBundle", null=True, on_delete=models.PROTECT, related_name="promotions"
+    )
+    evidence_bundle_digest = models.CharField(max_length=71, null=True)  # noqa: DJ001 - absent, not empty
 
     status = models.CharField(max_length=17, choices=[(s.value, s.value) for s in Status])
     status_reason = models.CharField(max_length=40, blank=True)
@@ -177,6 +181,8 @@ MUTABLE = (
     "subject_digest",
     "subject",
     "earlier_subjects",
+    "evidence_bundle",
+    "evidence_bundle_digest",
     "status",
     "status_reason",
     "status_detail",

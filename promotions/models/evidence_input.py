@@ -1,0 +1,174 @@
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from promotions.models.blob import Blob
+from promotions.models.release import DIGEST_PATTERN
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class Uploaded(models.Model):
+    """Who brought something in, as they were then. ``attributed`` are the people whom it counts for, as
+    ``[{id, username}]``: the person, or the owners of the machine and the issuer of its token (domain.md §5)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    uploaded_by_username = models.CharField(max_length=127)
+    uploaded_by_name = models.CharField(max_length=200)
+    attributed = models.JSONField()
+    token_id = models.UUIDField(null=True)
+    uploaded_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class EvidenceDocument(Uploaded):
+    """A document about one artifact, bound to its digest (domain.md §6). Append-only by trigger and by role.
+
+    ``content`` are the bytes as uploaded, ``parsed`` the blob made of them. ``signer`` is the key id of the trusted
+    key whose signature was verified at upload; whether that key is trusted now is asked when gates are judged.
+    """
+
+    class Kind(models.TextChoices):
+        SBOM = "sbom"
+        VULNERABILITIES = "vulnerabilities"
+        VEX = "vex"
+        ATTESTATION = "attestation"
+
+    artifact_digest = models.CharField(max_length=71)
+    kind = models.CharField(max_length=15, choices=Kind.choices)
+    format = models.CharField(max_length=20)
+    media_type = models.CharField(max_length=100)
+    content = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+", db_column="digest")
+    size = models.PositiveIntegerField()
+    parsed = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+", db_column="parsed_digest")
+    summary = models.JSONField()
+    producer = models.CharField(max_length=512)
+    generated_at = models.DateTimeField(null=True)
+    predicate_type = models.CharField(max_length=512, blank=True)
+    signer = models.CharField(max_length=71, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "artifact_digest", "kind", "content"], name="evidence_document_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["sbom", "vulnerabilities", "vex", "attestation"]), name="evidence_document_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(artifact_digest__regex=DIGEST_PATTERN), name="evidence_document_artifact_pattern"
+            ),
+            models.CheckConstraint(
+                condition=Q(signer="") | Q(signer__regex=DIGEST_PATTERN), name="evidence_document_signer_pattern"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "artifact_digest", "-uploaded_at"], name="evidence_document_newest"),
+            models.Index(fields=["tenant", "-uploaded_at", "-id"], name="evidence_document_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.content_id}"
+
+
+class EvidenceBundle(models.Model):
+    """That a tenant took this bundle: ``content`` is the blob that names its documents. Append-only.
+
+    The same documents make the same bundle, so a tenant has each digest once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    content = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+", db_column="digest")
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "content"], name="evidence_bundle_once_per_tenant")]
+
+    def __str__(self) -> str:
+        return self.content_id
+
+
+class Feed(Uploaded):
+    """A tenant's feed: which CVEs are exploited (KEV), or how likely that is (EPSS). The newest of a kind counts.
+
+    Append-only. What of it concerns a decision is kept with the decision, so the entries of older feeds may go.
+    """
+
+    class Kind(models.TextChoices):
+        KEV = "kev"
+        EPSS = "epss"
+
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    content = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+", db_column="digest")
+    published_at = models.DateTimeField()
+    size = models.PositiveIntegerField()
+    entry_count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "kind", "content"], name="feed_once_per_tenant"),
+            models.CheckConstraint(condition=Q(kind__in=["kev", "epss"]), name="feed_kind_known"),
+        ]
+        indexes = [models.Index(fields=["tenant", "kind", "-published_at", "-id"], name="feed_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.content_id}"
+
+
+class FeedEntry(models.Model):
+    """One CVE of the newest feed of a kind, to be looked up: ``listed_on`` in KEV, ``score`` in EPSS."""
+
+    pk = models.CompositePrimaryKey("feed_id", "cve")
+    feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    cve = models.CharField(max_length=64)
+    listed_on = models.DateField(null=True)
+    score = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return self.cve
+
+
+class TrustedKey(models.Model):
+    """A public key whose signatures under documents a tenant trusts (domain.md §6). Only ever revoked, by trigger."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=100)
+    key_id = models.CharField(max_length=71)
+    algorithm = models.CharField(max_length=20)
+    pem = models.TextField()
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    added_by_name = models.CharField(max_length=200)
+    added_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "key_id"], condition=Q(revoked_at=None), name="trusted_key_once_while_trusted"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "name"], condition=Q(revoked_at=None), name="trusted_key_name_while_trusted"
+            ),
+            models.CheckConstraint(condition=Q(key_id__regex=DIGEST_PATTERN), name="trusted_key_id_pattern"),
+            models.CheckConstraint(
+                condition=Q(revoked_at=None, revoked_by=None) | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                name="trusted_key_revoked_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def people(attributed: Any) -> list[dict[str, str]]:
+    """``attributed`` as it stands in the facts: sorted, each once."""
+    return sorted({each["id"]: each for each in attributed}.values(), key=lambda each: (each["username"], each["id"]))
