@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates import approval, dependency, freeze_window, manual, preconditions, schedule
+from policies.gates import approval, dependency, evidence, freeze_window, manual, preconditions, schedule, security
 from policies.outcomes import Verdict
 from policies.schema import Schema
 from stellapromote.errors import FieldError
@@ -21,7 +21,7 @@ Judge = Callable[[GateInput, Mapping[str, Any], Context], Verdict]
 MANDATORY: Final = ("preconditions", "freeze-window", "approval")
 """In every evaluation: a policy can configure them, not leave them out (domain.md §6)."""
 
-NOT_YET: Final = ("evidence", "security", "policy")
+NOT_YET: Final = ("policy",)
 """Kinds of the design that this version does not have: refused at save, never stored (domain.md §5)."""
 
 
@@ -66,7 +66,8 @@ class Registry:
 
 
 REGISTRY: Final = Registry(
-    kind_of(module) for module in (preconditions, freeze_window, schedule, dependency, manual, approval)
+    kind_of(module)
+    for module in (preconditions, freeze_window, schedule, evidence, security, dependency, manual, approval)
 )
 
 
@@ -100,7 +101,7 @@ def describe() -> list[dict[str, Any]]:
             "mandatory": each.kind in MANDATORY,
             "configSchema": each.config_schema,
             "requiresPolicy": False,
-            "requiresAttestation": False,
+            "requiresAttestation": each.kind == "evidence",
             "requiresApproval": each.kind in ("manual", "approval"),
         }
         for each in sorted(kinds, key=lambda each: (each.rank, each.kind))

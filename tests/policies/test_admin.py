@@ -229,7 +229,7 @@ class TestPromotionPolicies:
             ('{"approvalTtl": 99999999999999999999}', "approvalTtl: Numbers go from"),
             ("[" * 100_000, "nested deeper"),
             ('{"quorum": 1}', "quorum: There is no such field."),
-            ('{"gates": [{"kind": "security"}]}', "gates[0].kind: security is not supported yet."),
+            ('{"gates": [{"kind": "security"}]}', "gates[0].config.rules: Is required."),
             ('{"gates": [{"kind": "manual"}]}', "gates[0].config.confirmers: Is required."),
         ],
     )

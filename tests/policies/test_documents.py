@@ -187,8 +187,8 @@ PROMOTION_REFUSED: list[tuple[Any, list[tuple[str, str]]]] = [
     ({"gates": [{"name": "x"}]}, [("gates[0].kind", "VAL_INVALID")]),
     # a kind nobody knows
     ({"gates": [{"name": "x", "kind": "horoscope"}]}, [("gates[0].kind", "VAL_INVALID")]),
-    # a kind of a later version
-    ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].kind", "VAL_NOT_SUPPORTED")]),
+    # a kind without the settings that it needs
+    ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].config.rules", "VAL_INVALID")]),
     # overrides come later
     ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, [("gates[0].override", "VAL_INVALID")]),
     # an error can be pending or a failure, never a pass

@@ -86,8 +86,6 @@ def document(*gates: Any, **changes: Any) -> dict[str, Any]:
 UNUSABLE: list[tuple[dict[str, Any], dict[str, str | None]]] = [
     # a kind nobody knows: only that gate
     (document(gate(kind="horoscope")), {"check": "GATE_UNKNOWN_KIND", "approval": None}),
-    # a kind of a later version
-    (document(gate(kind="security")), {"check": "GATE_UNKNOWN_KIND", "approval": None}),
     # a config that cannot be used
     (document(gate(config={"confirmers": {}})), {"check": "GATE_CONFIG_INVALID", "approval": None}),
     # an onError that would pass

@@ -34,6 +34,7 @@ from stellapromote.signing.canonical_json import digest_bytes
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_person, make_promotion_policy, make_tenant
 
+MORNING = {"start": "2026-11-23T08:00:00", "end": "2026-11-23T09:00:00"}
 MANUAL = {
     "name": "backup",
     "kind": "manual",
@@ -77,7 +78,11 @@ def test_a_name_that_is_no_slug_is_refused_by_field(greta: Actor, name: str) -> 
 @pytest.mark.parametrize(
     ("document", "place", "code"),
     [
-        ({"gates": [{"kind": "security"}]}, "gates[0].kind", "VAL_NOT_SUPPORTED"),
+        (
+            {"gates": [{"kind": "schedule", "config": {"windows": [{**MORNING, "recurrence": "FREQ=DAILY"}]}}]},
+            "gates[0].config.windows[0].recurrence",
+            "VAL_NOT_SUPPORTED",
+        ),
         ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, "gates[0].override", "VAL_INVALID"),
         ({"gates": [{"kind": "nothing"}]}, "gates[0].kind", "VAL_INVALID"),
         (
@@ -212,7 +217,8 @@ def test_a_confirmer_who_left_does_not_stop_another_edit(
 
 def test_a_draft_that_a_newer_version_refuses_is_not_published(greta: Actor, clock: FixedClock) -> None:
     policy = make_promotion_policy(greta, "strict", published=False)
-    policy.draft["gates"].append({"name": "cve", "kind": "security", "config": {}})
+    settings = {"windows": [{**MORNING, "recurrence": "FREQ=DAILY"}]}
+    policy.draft["gates"].append({"name": "hours", "kind": "schedule", "config": settings})
     policy.save(update_fields=["draft"])
     with pytest.raises(CannotBePublished) as refusal:
         publish_promotion_policy(by=greta, clock=clock, name="strict")

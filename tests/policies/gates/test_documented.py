@@ -13,6 +13,7 @@ PAGE = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
 POLICIES = ROOT / "policies"
 SOURCES = [
     *sorted((POLICIES / "gates").glob("*.py")),
+    *sorted((POLICIES / "security").glob("*.py")),
     POLICIES / "evaluator.py",
     POLICIES / "library.py",
     POLICIES / "overrides.py",

@@ -6,6 +6,8 @@ RANKS = {
     "preconditions": 0,
     "freeze-window": 10,
     "schedule": 20,
+    "evidence": 30,
+    "security": 40,
     "dependency": 60,
     "manual": 70,
     "approval": 80,

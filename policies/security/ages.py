@@ -1,0 +1,27 @@
+"""How old a document is, and when it will be too old."""
+
+from datetime import timedelta
+
+from policies.evidence_facts import DocumentFact
+from policies.windows import check_instant
+from stellapromote.clock import parse_rfc3339, rfc3339
+
+
+def made_at(document: DocumentFact) -> str:
+    """When the document was generated, else uploaded. It cannot be newer than its upload, whatever it says.
+
+    BadTime for a time in another form than the clock writes.
+    """
+    generated, uploaded = document["generatedAt"], document["uploadedAt"]
+    check_instant(uploaded)
+    if generated is None:
+        return uploaded
+    check_instant(generated)
+    return min(generated, uploaded)
+
+
+def too_old_at(document: DocumentFact, max_age: int | None) -> str | None:
+    """The instant from which the document is too old; None: never."""
+    if max_age is None:
+        return None
+    return rfc3339(parse_rfc3339(made_at(document)) + timedelta(seconds=max_age))

@@ -1,0 +1,56 @@
+"""cve-delta: no serious vulnerability that the release now in the target does not have (domain.md §6)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.security.findings import report, worst
+from policies.security.outcome import Outcome, View, and_others, in_words, remedy
+from policies.security.severities import RANK, THRESHOLDS
+
+NAME: Final = "cve-delta"
+SETTINGS: Final[dict[str, Any]] = {
+    "newCveSeverityThreshold": {
+        "type": "string",
+        "enum": THRESHOLDS,
+        "default": "high",
+        "description": "The least severity of a new vulnerability that blocks.",
+    },
+    "allowFirstRelease": {
+        "type": "boolean",
+        "default": True,
+        "description": "true: nothing is new while nothing runs in the target. false: everything is.",
+    },
+}
+
+
+class Known(frozenset[tuple[str, str]]):
+    """What a report knows, as (name of the vulnerability, package without version)."""
+
+    __slots__ = ()
+
+
+def known(blob: Mapping[str, Any]) -> Known:
+    """What a findings blob knows, whatever the version of the component: an upgrade that keeps a CVE adds none."""
+    return Known((name, record.package) for record in report(blob) for name in record.names)
+
+
+def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
+    """Fails for such a finding. What the running release has is what trusted reports say of it."""
+    if view.first_release and settings["allowFirstRelease"]:
+        return Outcome("pass", details={"firstRelease": True, "new": 0})
+    baseline = frozenset() if view.first_release else view.baseline()
+    if baseline is None:
+        return Outcome(
+            "missing",
+            ("SECURITY_BASELINE_MISSING",),
+            sentence=f"the release that runs in {view.environment} has no trusted report to compare with",
+        )
+    least = RANK[settings["newCveSeverityThreshold"]]
+    found = [each for each in view.findings if view.rank(each) >= least and (each.key[0], each.package) not in baseline]
+    details = {"firstRelease": view.first_release, "new": len(found)}
+    if not found:
+        return Outcome("pass", details=details)
+    first = worst(found)
+    what = "is new" if view.first_release else f"is not in the release that runs in {view.environment}"
+    sentence = f"{in_words(first)} {what}{and_others(len(found) - 1)}; {remedy(first)}"
+    return Outcome("fail", ("NEW_CVE",), details, tuple(found), sentence)

@@ -1,0 +1,154 @@
+"""Findings as the rules see them: read once from a report, merged over reports and artifacts (domain.md §6).
+
+Two findings are the same when the same component has the same vulnerability by the names that each report itself gives
+for it. No report can make two findings of another one the same, so one more finding never makes fewer (docs/adr/0080).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from heapq import nsmallest
+from operator import attrgetter
+from typing import Any, Final
+
+from policies.evidence_facts import FINDINGS_SCHEMA, Finding
+from policies.security.packages import Package, package
+from policies.security.severities import BANDS, RANK, rank_of_score
+from stellapromote.signing.canonical_json import digest
+
+_by_order = attrgetter("order")
+
+LONGEST_ID: Final = 400
+"""Longer ids are cut and end in their digest: an override names them, and a line holds 512 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One vulnerability in one component.
+
+    `key` tells it from others: the vulnerability's one name and the component's place. `order`: the worst first, for
+    people. `names` are all its names. `package` is the place without version, qualifiers and subpath; what has no
+    package URL has its name as a package, and with the version as a place. `rank` is that of its worst known severity,
+    -1 when none is known; `unscored`: some report knows none.
+    """
+
+    key: tuple[str, str]
+    order: tuple[int, float, tuple[str, str]]
+    names: frozenset[str]
+    package: str
+    component: str
+    version: str | None
+    purl: Package | None
+    rank: int
+    unscored: bool
+    cvss: float | None
+    reachable: bool | None
+    fixed_version: str | None
+
+    @property
+    def id(self) -> str:
+        """`CVE-2019-14697@pkg:apk/alpine/musl@1.1.22-r2`: the name by which details and overrides call it."""
+        full = f"{self.key[0]}@{self.key[1]}"
+        return full if len(full) <= LONGEST_ID else f"{full[: LONGEST_ID - 72]}…{digest(full)}"
+
+
+class Report(tuple[Record, ...]):
+    """The records of one report."""
+
+    __slots__ = ()
+
+
+def report(blob: Mapping[str, Any]) -> Report:
+    """The records of a findings blob. ValueError or KeyError when it is none."""
+    if blob["schema"] != FINDINGS_SCHEMA:
+        raise ValueError("no findings")
+    return Report(_record(each) for each in blob["findings"])
+
+
+def _record(finding: Finding) -> Record:
+    purl, version = finding["purl"], finding["version"]
+    parts = None if purl is None else package(purl)
+    unversioned = f"{finding['component']}@{version}" if version else finding["component"]
+    rank = -1 if finding["severity"] == "unknown" else RANK[finding["severity"]]
+    if finding["cvss"] is not None:
+        rank = max(rank, rank_of_score(finding["cvss"]))
+    key = (_vulnerability(finding), purl or unversioned)
+    return Record(
+        key=key,
+        order=_order(rank, rank < 0, finding["cvss"], key),
+        names=frozenset((finding["id"], *finding["aliases"])),
+        package=finding["component"] if parts is None else parts.name,
+        component=finding["component"],
+        version=version,
+        purl=parts,
+        rank=rank,
+        unscored=rank < 0,
+        cvss=finding["cvss"],
+        reachable=finding["reachable"],
+        fixed_version=finding["fixedVersion"],
+    )
+
+
+def _vulnerability(finding: Finding) -> str:
+    """The one name among those that the finding itself has: its CVE where there is one."""
+    if finding["id"].startswith("CVE-"):
+        return finding["id"]
+    cves = [each for each in finding["aliases"] if each.startswith("CVE-")]
+    return min(cves or [finding["id"], *finding["aliases"]])
+
+
+def merged(records: Iterable[Record], into: dict[tuple[str, str], Record]) -> None:
+    """Adds records to those that are there; of the same finding the worse of everything counts."""
+    for record in records:
+        there = into.get(record.key)
+        if there is None:
+            into[record.key] = record
+        elif there is not record:
+            into[record.key] = _worse(there, record)
+
+
+def _worse(one: Record, other: Record) -> Record:
+    scores = [each.cvss for each in (one, other) if each.cvss is not None]
+    fixes = [each.fixed_version for each in (one, other) if each.fixed_version is not None]
+    component, version = min((each.component, each.version or "") for each in (one, other))
+    reach = {one.reachable, other.reachable}
+    rank, unscored, cvss = max(one.rank, other.rank), one.unscored or other.unscored, max(scores, default=None)
+    return Record(
+        key=one.key,
+        order=_order(rank, unscored, cvss, one.key),
+        names=one.names | other.names,
+        package=min(one.package, other.package),
+        component=component,
+        version=version or None,
+        purl=one.purl,
+        rank=rank,
+        unscored=unscored,
+        cvss=cvss,
+        reachable=True if True in reach else None if None in reach else False,
+        fixed_version=min(fixes, default=None),
+    )
+
+
+def _order(rank: int, unscored: bool, cvss: float | None, key: tuple[str, str]) -> tuple[int, float, tuple[str, str]]:
+    return -(len(BANDS) if unscored else rank), -(cvss or 0.0), key
+
+
+def worst(records: Iterable[Record]) -> Record:
+    """The one that people should look at first. ValueError when there is none."""
+    return min(records, key=_by_order)
+
+
+def worst_first(records: Iterable[Record], most: int) -> list[Record]:
+    """So many of them at most, in the order in which people should look at them."""
+    return nsmallest(most, records, key=_by_order)
+
+
+def severity_rank(record: Record, rank_of_unknown: int) -> int:
+    """The rank that counts: one report that knows no severity makes it at least as bad as the unknown counts."""
+    return max(record.rank, rank_of_unknown) if record.unscored else record.rank
+
+
+def severity_words(record: Record) -> str:
+    """`critical, CVSS 9.8` or `severity unknown`: what the reports say, before the unknown counts as something."""
+    if record.rank < 0:
+        return "severity unknown"
+    return BANDS[record.rank] if record.cvss is None else f"{BANDS[record.rank]}, CVSS {record.cvss:.1f}"

@@ -1,0 +1,62 @@
+"""What a rule sees and what it says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from policies.security.findings import Record, severity_rank, severity_words
+
+RuleStatus = Literal["pass", "warn", "missing", "fail"]
+"""missing: a fact is not there; the gate's onError says what that makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All findings that no VEX statement lifts, and what else rules look at.
+
+    `kev`: the day on which each name was listed, None without a feed; `epss`: the score of each name likewise.
+    `baseline`: what the release now in the target is known to have, as (name, package); None: nothing is known of it.
+    """
+
+    instant: str
+    environment: str
+    findings: Sequence[Record]
+    rank_of_unknown: int
+    kev: Mapping[str, str] | None
+    epss: Mapping[str, float] | None
+    first_release: bool
+    baseline: Callable[[], frozenset[tuple[str, str]] | None]
+
+    def rank(self, record: Record) -> int:
+        """The rank of the severity that counts."""
+        return severity_rank(record, self.rank_of_unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one rule says. `findings` are those that make its status; `sentence` has neither capital nor full stop."""
+
+    status: RuleStatus
+    codes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    findings: tuple[Record, ...] = ()
+    sentence: str = ""
+    next_change_at: str | None = None
+
+
+def in_words(record: Record) -> str:
+    """`CVE-2019-14697 in musl 1.1.22-r2 (critical, CVSS 9.8)`."""
+    version = f" {record.version}" if record.version else ""
+    return f"{record.key[0]} in {record.component}{version} ({severity_words(record)})"
+
+
+def remedy(record: Record) -> str:
+    """What to do about one finding, beside a statement that it does not apply."""
+    if record.fixed_version is None:
+        return f"{record.component} has no fixed version yet"
+    return f"upgrade {record.component} to {record.fixed_version}"
+
+
+def and_others(number: int) -> str:
+    """` and 3 more`, or nothing."""
+    return f" and {number} more" if number else ""

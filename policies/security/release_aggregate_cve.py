@@ -1,0 +1,73 @@
+"""release-aggregate-cve: so many vulnerabilities of each severity in the whole release, no more (domain.md §6)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.security.findings import Record, worst
+from policies.security.outcome import Outcome, View, and_others, in_words, remedy
+from policies.security.severities import RANK, Band
+
+NAME: Final = "release-aggregate-cve"
+
+_BANDS: Final[dict[str, Band]] = {"maxCritical": "critical", "maxHigh": "high", "maxMedium": "medium", "maxLow": "low"}
+_TOTAL: Final = "maxTotal"
+_CODES: Final = {
+    "maxCritical": "TOO_MANY_CRITICAL",
+    "maxHigh": "TOO_MANY_HIGH",
+    "maxMedium": "TOO_MANY_MEDIUM",
+    "maxLow": "TOO_MANY_LOW",
+    "maxTotal": "TOO_MANY_FINDINGS",
+}
+
+
+def _limit(default: int | None, what: str) -> dict[str, Any]:
+    return {
+        "type": ["integer", "null"],
+        "minimum": 0,
+        "maximum": 1_000_000,
+        "default": default,
+        "description": f"So many {what} at most; null: any number.",
+    }
+
+
+SETTINGS: Final[dict[str, Any]] = {
+    "maxCritical": _limit(0, "critical findings"),
+    "maxHigh": _limit(3, "high findings"),
+    "maxMedium": _limit(20, "medium findings"),
+    "maxLow": _limit(None, "low findings"),
+    "maxTotal": _limit(None, "findings of any severity"),
+}
+
+
+def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
+    """Fails above a limit; warns from 80 % of it on, except of zero."""
+    by_rank: dict[int, list[Record]] = {}
+    for record in view.findings:
+        by_rank.setdefault(view.rank(record), []).append(record)
+    above: list[tuple[str, list[Record]]] = []
+    near: list[tuple[str, list[Record]]] = []
+    for setting in (*_BANDS, _TOTAL):
+        limit = settings[setting]
+        if limit is None:
+            continue
+        found = list(view.findings) if setting == _TOTAL else by_rank.get(RANK[_BANDS[setting]], [])
+        if len(found) > limit:
+            above.append((setting, found))
+        elif limit and len(found) * 5 >= limit * 4:
+            near.append((setting, found))
+    details = {"above": sorted(each for each, _ in above), "near": sorted(each for each, _ in near)}
+    if not above and not near:
+        return Outcome("pass", details=details)
+    setting, found = (above or near)[0]
+    first = worst(found)
+    kind = f"{_BANDS[setting]} finding" if setting in _BANDS else "finding"
+    what = f"{len(found)} {kind}{'' if len(found) == 1 else 's'} where {settings[setting]} may be"
+    if not above:
+        what = f"{len(found)} of at most {settings[setting]} {kind}s"
+    return Outcome(
+        "fail" if above else "warn",
+        (*(_CODES[each] for each, _ in above), *(("CVE_LIMIT_NEAR",) if near else ())),
+        details,
+        tuple({record.key: record for _, those in above or near for record in those}.values()),
+        f"{what}: {in_words(first)}{and_others(len(found) - 1)}; {remedy(first)}",
+    )

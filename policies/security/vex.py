@@ -1,0 +1,118 @@
+"""VEX: which findings of an artifact trusted statements lift, and no others (domain.md §6, docs/adr/0081)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policies.evidence_facts import VEX_SCHEMA, DocumentFact
+from policies.security.ages import made_at
+from policies.security.findings import Record
+from policies.security.packages import Package, image_digest, package
+from policies.windows import check_instant
+
+LIFTING: Final = frozenset({"fixed", "not_affected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`digests` and `packages`: the products it names; neither: the whole artifact. `cves`: the CVEs it is about."""
+
+    cves: frozenset[str]
+    status: str
+    justification: str | None
+    stated_at: str | None
+    digests: frozenset[str]
+    packages: tuple[Package, ...]
+
+    def speaks_of(self, record: Record, artifact: str) -> bool:
+        """Whether it names this finding's component, or the artifact as a whole.
+
+        The two share some name. Where both have a CVE it must be the same: one advisory may cover several.
+        """
+        if self.cves and record.key[0].startswith("CVE-") and self.cves.isdisjoint(record.names):
+            return False
+        if not self.digests and not self.packages:
+            return True
+        if artifact in self.digests:
+            return True
+        return record.purl is not None and any(each.covers(record.purl) for each in self.packages)
+
+
+class Statements(dict[str, tuple[Statement, ...]]):
+    """Statements by each name of the vulnerability that they are about."""
+
+    __slots__ = ()
+
+
+def statements(blob: Mapping[str, Any]) -> Statements:
+    """The statements of a VEX blob. ValueError or KeyError when it is none."""
+    if blob["schema"] != VEX_SCHEMA:
+        raise ValueError("no VEX")
+    found: dict[str, list[Statement]] = {}
+    for each in blob["statements"]:
+        named = [package(product) for product in each["products"] if product.startswith("pkg:")]
+        images = {digest for digest in map(image_digest, named) if digest is not None}
+        names = {each["vulnerability"], *each["aliases"]}
+        statement = Statement(
+            cves=frozenset(name for name in names if name.startswith("CVE-")),
+            status=each["status"],
+            justification=each["justification"],
+            stated_at=each["statedAt"],
+            digests=frozenset({product for product in each["products"] if not product.startswith("pkg:")} | images),
+            packages=tuple(named),
+        )
+        for name in names:
+            found.setdefault(name, []).append(statement)
+    return Statements({name: tuple(those) for name, those in found.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One VEX document of an artifact."""
+
+    document: DocumentFact
+    trusted: bool
+    statements: Statements
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """What lifts a finding: the status said, why, and the digest of the document that says so."""
+
+    status: str
+    justification: str | None
+    document: str
+
+
+def lift(record: Record, artifact: str, sources: Sequence[Source]) -> Lift | None:
+    """The newest statement about the finding, if it is trusted and says not_affected or fixed; else None.
+
+    Only trusted statements lift; that a finding does affect, or is looked into, counts whoever says so. Of statements
+    of the same time the one that does not lift decides.
+    """
+    best: tuple[str, bool] | None = None
+    lifts: list[tuple[str, str, str]] = []
+    for source in sources:
+        for name in record.names:
+            for statement in source.statements.get(name, ()):
+                lifting = statement.status in LIFTING
+                if (lifting and not source.trusted) or not statement.speaks_of(record, artifact):
+                    continue
+                standing = (_said_at(statement, source.document), not lifting)
+                if best is None or standing > best:
+                    best, lifts = standing, []
+                if standing == best:
+                    lifts.append((source.document["digest"], statement.status, statement.justification or ""))
+    if best is None or best[1]:
+        return None
+    document, status, justification = min(lifts)
+    return Lift(status, justification or None, document)
+
+
+def _said_at(statement: Statement, document: DocumentFact) -> str:
+    """When it was said; not after the upload, whatever it says."""
+    if statement.stated_at is None:
+        return made_at(document)
+    check_instant(statement.stated_at)
+    check_instant(document["uploadedAt"])
+    return min(statement.stated_at, document["uploadedAt"])
