@@ -88,13 +88,15 @@ class ExcludedPerson(TypedDict):
 
 
 class Requirements(TypedDict):
-    """The snapshot taken at the request (domain.md §5)."""
+    """The snapshot taken at the request (domain.md §5). `externalAuthors`: commit authors for whom nobody is excluded,
+    because the release says that they have no account here; only where commit authors are excluded."""
 
     requiredApprovals: Count
     requireSeparationOfDuties: bool
     approvalPolicies: list[PolicyReference]
     promotionPolicy: PolicyReference
     excludedPersons: list[ExcludedPerson]
+    externalAuthors: NotRequired[list[Name]]
 
 
 class Signing(TypedDict):

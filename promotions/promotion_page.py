@@ -45,6 +45,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             {**person, "displayName": names.get(person["id"], person["username"])}
             for person in requirements["excludedPersons"]
         ],
+        "external_authors": requirements.get("externalAuthors", []),
         "nobody_approves": not requirements["requiredApprovals"] and not requirements["approvalPolicies"],
         "acts": acts,
         "diff": queries.diff_of(promotion),

@@ -1,12 +1,12 @@
 """The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits miss it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 from environments.models import Environment
@@ -22,18 +22,37 @@ from policies.eligibility import (
     excluded_persons,
 )
 from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
-from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicyVersion
 from policies.stored_documents import documents
 from promotions.models import Deployment, Promotion, Release
-from stellapromote.accounts.models import Membership, ServiceOwner, User
+from stellapromote.accounts.models import ServiceOwner, User
 from stellapromote.errors import RuleViolation
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
+EXTERNAL = "external:"
+"""Before an author in sourceRef.authors: somebody without an account here, whom nobody needs to exclude."""
+
 
 class CommitAuthorsUnknown(RuleViolation):
-    """A policy excludes commit authors and the release does not name them: nothing passes on a guess."""
+    """A policy excludes commit authors and it is not known who they are: nothing passes on a guess (docs/adr/0056)."""
 
     code = "PROM_BLOCKED"
+
+
+class PolicyWithoutVersion(RuleViolation):
+    """A policy that guards the environment has no version in force, so it is not known what it asks for."""
+
+    code = "POL_INVALID"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Policy {name} guards this environment and has no published version: publish one, or take the policy "
+            "away from the environment, then request again.",
+            details={"policy": name},
+        )
+
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +90,15 @@ class _Parts:
     def add_origin(self, reason: str, origin: Origin) -> None:
         """The person, or the machine with everybody who owned it at any moment since, and the token's issuer."""
         self.add(reason, origin.user_id)
-        owners = ServiceOwner.objects.filter(
-            Q(ended_at=None) | Q(ended_at__gte=origin.at),
-            service__user_id=origin.user_id,
-            granted_at__lte=self._until,
-        ).values_list("owner_id", flat=True)
-        self.add(SERVICE_OWNER, *owners)
+        self.add_owners([origin.user_id], since=origin.at)
         self.add(TOKEN_ISSUER, origin.token_issuer_id)
+
+    def add_owners(self, user_ids: Collection[UUID], *, since: datetime) -> None:
+        """Everybody who owned one of the machines among these accounts at any moment since. One statement."""
+        owners = ServiceOwner.objects.filter(
+            Q(ended_at=None) | Q(ended_at__gte=since), service__user_id__in=user_ids, granted_at__lte=self._until
+        )
+        self.add(SERVICE_OWNER, *owners.values_list("owner_id", flat=True))
 
     def ids(self) -> list[UUID]:
         return sorted({user_id for user_id, _ in self._found})
@@ -93,16 +114,12 @@ def take_snapshot(
 ) -> Snapshot:
     """Reads the rules that guard ``target``, under its lock, and computes who may not vote.
 
-    ``target`` has its promotion policy selected. Raises CommitAuthorsUnknown.
+    ``target`` has its promotion policy selected. Raises CommitAuthorsUnknown, PolicyWithoutVersion.
     """
     promotion_version = target.promotion_policy.current
     if promotion_version is None:
-        raise RuleViolation("The environment's promotion policy has no published version.", code="POL_INVALID")
-    approval_versions = list(
-        ApprovalPolicyVersion.objects.filter(policy__environments=target, pk=F("policy__current_id"))
-        .select_related("policy")
-        .order_by("policy__name")
-    )
+        raise PolicyWithoutVersion(target.promotion_policy.name)
+    approval_versions = _approval_versions(target)
     texts = documents(target.tenant_id, [promotion_version.digest, *(v.digest for v in approval_versions)])
     approval_policies = [texts[v.digest] for v in approval_versions]
 
@@ -118,14 +135,17 @@ def take_snapshot(
         parts.add_origin(RELEASE_CREATOR, creator)
         for contributor in release.contributors:
             parts.add_origin(RELEASE_CREATOR, Origin(contributor, None, release.created_at))
+    external: list[str] = []
     if COMMIT_AUTHOR in duties:
-        parts.add(COMMIT_AUTHOR, *_commit_authors(release))
+        authors, external = _commit_authors(release)
+        parts.add(COMMIT_AUTHOR, *authors)
+        parts.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
         for editor in _policy_editors(promotion_version, approval_versions):
             parts.add_origin(POLICY_EDITOR, editor)
     excluded = parts.excluded(duties)
 
-    document = {
+    document: dict[str, Any] = {
         "schema": REQUIREMENTS_SCHEMA,
         "requiredApprovals": target.required_approvals,
         "requireSeparationOfDuties": target.require_separation_of_duties,
@@ -139,6 +159,8 @@ def take_snapshot(
         },
         "excludedPersons": excluded,
     }
+    if external:
+        document["externalAuthors"] = external
     canonical = canonical_bytes(document)
     return Snapshot(
         document=document,
@@ -178,20 +200,48 @@ def _policy_editors(
     return (Origin(editor_id, issuer_id, at) for editor_id, issuer_id, at in edits if editor_id is not None)
 
 
-def _commit_authors(release: Release) -> list[UUID]:
-    """Members whose username or e-mail is among the release's authors."""
-    authors = [str(author).strip().lower() for author in (release.source_ref or {}).get("authors") or []]
-    if not authors:
+def _approval_versions(target: Environment) -> list[ApprovalPolicyVersion]:
+    """The versions in force of the approval policies that guard ``target``, by name; PolicyWithoutVersion."""
+    found = []
+    for policy in ApprovalPolicy.objects.filter(environments=target).select_related("current").order_by("name"):
+        if policy.current is None:
+            raise PolicyWithoutVersion(policy.name)
+        policy.current.policy = policy
+        found.append(policy.current)
+    return found
+
+
+def _commit_authors(release: Release) -> tuple[list[UUID], list[str]]:
+    """The accounts of the release's authors, and those whom the release says to be of no account here.
+
+    An author is a username of a member or service of the tenant, now or before, or a member's e-mail address, alone or
+    as in `Tomas <tomas@example.org>`. CommitAuthorsUnknown for anybody else, and for a release that names nobody.
+    """
+    named = [str(author).strip().lower() for author in (release.source_ref or {}).get("authors") or []]
+    if not named:
         raise CommitAuthorsUnknown(
             "An approval policy of this environment excludes commit authors, but the release names none in "
             "sourceRef.authors: create the release with its authors and request again."
         )
-    emails = [author.rpartition("<")[2].rstrip(">") for author in authors]
-    members = Membership.objects.filter(tenant_id=release.tenant_id).annotate(
-        username=Lower("user__username"), email=Lower("user__email")
+    external = sorted({author.removeprefix(EXTERNAL).strip() for author in named if author.startswith(EXTERNAL)})
+    inside = {author: author.rpartition("<")[2].rstrip(">") for author in named if not author.startswith(EXTERNAL)}
+    keys = {*inside, *inside.values()} - {""}
+    accounts = (
+        User.objects.filter(Q(memberships__tenant_id=release.tenant_id) | Q(service__tenant_id=release.tenant_id))
+        .annotate(name=Lower("username"), address=Lower("email"))
+        .filter(Q(name__in=keys) | Q(address__in=keys))
+        .distinct()
     )
-    return list(
-        members.filter(Q(username__in=authors) | Q(email__in=[e for e in emails if e])).values_list(
-            "user_id", flat=True
+    known: dict[str, set[UUID]] = {}
+    for user_id, *labels in accounts.values_list("pk", "name", "address"):
+        for label in filter(None, labels):
+            known.setdefault(label, set()).add(user_id)
+    unknown = sorted(author for author, address in inside.items() if not (author in known or address in known))
+    if unknown:
+        raise CommitAuthorsUnknown(
+            "An approval policy of this environment excludes commit authors, and nobody here is known as "
+            f"{', '.join(unknown[:_MOST_NAMED])}: name authors in sourceRef.authors by their usernames, or as "
+            f"`{EXTERNAL}name` when they have no account here, and request again.",
+            details={"unknownAuthors": unknown[:_MOST_NAMED]},
         )
-    )
+    return sorted({user_id for key in keys for user_id in known.get(key, ())}), external

@@ -72,7 +72,8 @@ class SourceReferenceBody(Body):
         child=LineField(max_length=254),
         max_length=500,
         required=False,
-        help_text="Usernames or e-mail addresses of whoever wrote the commits; policies may exclude them from voting.",
+        help_text="Usernames or e-mail addresses of whoever wrote the commits; policies may exclude them from voting, "
+        "and then refuse names that nobody here has: `external:name` says that somebody has no account here.",
     )
 
 

@@ -1,7 +1,12 @@
+from typing import Any
+
 import pytest
 
-from promotions.requirements import Origin, take_snapshot
+from environments.models import Environment
+from policies.models import ApprovalPolicy, PromotionPolicy
+from promotions.requirements import CommitAuthorsUnknown, Origin, PolicyWithoutVersion, take_snapshot
 from stellapromote.accounts.models import User
+from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import (
     actor_of_token,
@@ -9,6 +14,7 @@ from tests.factories import (
     make_environment,
     make_person,
     make_service,
+    make_tenant,
     make_token,
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -47,3 +53,82 @@ def test_who_got_their_role_from_a_machine_of_the_requester_does_not_vote(kestre
     promotion = kestrel.ask(release, kestrel.staging)
     assert kestrel["approver"].user_id in promotion.open_voters
     assert friend.pk not in promotion.open_voters
+
+
+@pytest.fixture
+def without_authors(kestrel: Kestrel) -> Environment:
+    """An environment before all others that keeps commit authors from approving."""
+    make_approval_policy(
+        kestrel["admin"],
+        "not-the-authors",
+        clock=kestrel.clock,
+        separationOfDuties={"excludeReleaseCreator": False, "excludeCommitAuthors": True},
+    )
+    return make_environment(kestrel["admin"], "guarded", 0, clock=kestrel.clock, approval_policies=["not-the-authors"])
+
+
+def snapshot_of(kestrel: Kestrel, target: Environment, authors: list[str]) -> dict[str, Any]:
+    at = kestrel.clock.now()
+    requester = Origin(kestrel["requester"].account, None, at)
+    release = kestrel.release(source_ref={"authors": authors})
+    return take_snapshot(release=release, target=target, requester=requester, triggered_by=None, at=at).document
+
+
+def excluded_in(document: dict[str, Any], reason: str) -> list[str]:
+    return [person["username"] for person in document["excludedPersons"] if reason in person["reasons"]]
+
+
+@pytest.mark.parametrize("author", ["second", "SECOND", "mei@kestrel.example", "Mei <Mei@Kestrel.example>"])
+def test_a_commit_author_is_excluded_by_username_and_by_address(
+    kestrel: Kestrel, without_authors: Environment, author: str
+) -> None:
+    User.objects.filter(pk=kestrel["second"].account).update(email="mei@kestrel.example")
+    document = snapshot_of(kestrel, without_authors, [author])
+    assert excluded_in(document, "COMMIT_AUTHOR") == ["second"]
+
+
+@pytest.mark.parametrize("author", ["nobody", "mei@elsewhere.example", "merlin-second", "<>"])
+def test_an_author_whom_nobody_knows_stops_the_request(
+    kestrel: Kestrel, without_authors: Environment, author: str
+) -> None:
+    make_person(make_tenant(), "merlin-second")
+    with pytest.raises(CommitAuthorsUnknown) as refused:
+        snapshot_of(kestrel, without_authors, ["second", author])
+    assert refused.value.details == {"unknownAuthors": [author]}
+
+
+def test_an_author_who_left_is_known(kestrel: Kestrel, without_authors: Environment) -> None:
+    end_membership(by=kestrel["admin"], clock=kestrel.clock, user_id=kestrel["second"].account)
+    assert excluded_in(snapshot_of(kestrel, without_authors, ["second"]), "COMMIT_AUTHOR") == ["second"]
+
+
+def test_commits_of_a_machine_are_those_of_its_owners(kestrel: Kestrel, without_authors: Environment) -> None:
+    owner = User.objects.get(pk=kestrel["second"].account)
+    service = make_service(kestrel.tenant, owner, clock=kestrel.clock)
+    document = snapshot_of(kestrel, without_authors, [service.user.username])
+    assert excluded_in(document, "SERVICE_OWNER") == ["second"]
+
+
+def test_an_author_without_account_is_named_as_such_in_the_snapshot(
+    kestrel: Kestrel, without_authors: Environment
+) -> None:
+    document = snapshot_of(kestrel, without_authors, ["second", "external: Renovate"])
+    assert document["externalAuthors"] == ["renovate"]
+    assert excluded_in(document, "COMMIT_AUTHOR") == ["second"]
+
+
+def test_where_commit_authors_may_vote_nobody_asks_who_they_are(kestrel: Kestrel) -> None:
+    assert "externalAuthors" not in snapshot_of(kestrel, kestrel.dev, ["nobody", "external:renovate"])
+
+
+@pytest.mark.parametrize("kind", ["approval", "promotion"])
+def test_a_policy_without_a_version_in_force_stops_the_request(kestrel: Kestrel, kind: str) -> None:
+    if kind == "approval":
+        ApprovalPolicy.objects.filter(name="two-person").update(current=None)
+    else:
+        PromotionPolicy.objects.filter(name="default").update(current=None)
+    name = "two-person" if kind == "approval" else "default"
+    target = Environment.objects.select_related("promotion_policy__current").get(pk=kestrel.production.pk)
+    with pytest.raises(PolicyWithoutVersion) as refused:
+        snapshot_of(kestrel, target, ["second"])
+    assert refused.value.details == {"policy": name}

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from environments.actions.update_environment import update_environment
 from promotions.models import Promotion, Vote
 from stellapromote.accounts.models import User
-from tests.factories import make_person, make_ready_tenant
+from tests.factories import make_approval_policy, make_person, make_ready_tenant
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +193,13 @@ STRANGE = [
 def test_a_strange_address_is_answered_and_never_an_error_of_ours(kestrel: Kestrel, path: str) -> None:
     for who in ("requester", "auditor"):
         assert page_of(kestrel, who).get(path).status_code in (200, 400, 403, 404), path
+
+
+def test_authors_without_an_account_are_told_before_anybody_votes(kestrel: Kestrel) -> None:
+    duties = {"excludeCommitAuthors": True}
+    make_approval_policy(kestrel["admin"], "not-the-authors", clock=kestrel.clock, separationOfDuties=duties)
+    changes = {"approval_policies": ["not-the-authors"]}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    release = kestrel.release(source_ref={"authors": ["builder", "external:<renovate>"]})
+    shown = text(page_of(kestrel, "approver"), f"/promotions/{kestrel.ask(release, kestrel.dev).pk}")
+    assert "people without an account here, by the word of the release: &lt;renovate&gt;." in shown
