@@ -29,7 +29,23 @@ def in_environment(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     ]
     if after["promotionPolicy"] != before["promotionPolicy"]:
         found.append(f"Promotion policy {after['promotionPolicy']} guards it instead of {before['promotionPolicy']}.")
+    if before["requireManifestReport"] and not after["requireManifestReport"]:
+        found.append("Deployments may be reported without saying by digest what runs.")
+    if before["exclusive"] == "environment" and after["exclusive"] != "environment":
+        found.append("Deployments of several products may run at once.")
+    found += _automatic(before, after)
     return [f"Environment {after['name']}: {each}" for each in found]
+
+
+def _automatic(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    source = after["autoPromoteFrom"]
+    if source is None:
+        return []
+    if source != before["autoPromoteFrom"]:
+        return [f"Releases that are deployed to {source} are requested here automatically."]
+    if before["autoPromoteHold"] and not after["autoPromoteHold"]:
+        return [f"Automatic promotion from {source} is not on hold any more."]
+    return []
 
 
 def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mapping[UUID, str]) -> dict[UUID, str]:

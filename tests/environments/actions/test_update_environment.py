@@ -234,6 +234,34 @@ def test_an_archived_environment_takes_what_it_says_of_itself(line, update, gret
             {"order_index": 1},
             ["Environment prod: releases need not pass dev or staging before it any more."],
         ),
+        # Manifests need not be reported any more, and have to.
+        (
+            {"require_manifest_report": True},
+            {"require_manifest_report": False},
+            ["Environment prod: Deployments may be reported without saying by digest what runs."],
+        ),
+        ({}, {"require_manifest_report": True}, []),
+        # The lock on the whole environment widens to one for each product, and back.
+        (
+            {"exclusive": "environment"},
+            {"exclusive": "product"},
+            ["Environment prod: Deployments of several products may run at once."],
+        ),
+        ({}, {"exclusive": "environment"}, []),
+        # Releases enter by themselves, held or not; they stop; they go on.
+        (
+            {"auto_promote_hold": True},
+            {"auto_promote_from": "staging"},
+            ["Environment prod: Releases that are deployed to staging are requested here automatically."],
+        ),
+        ({"auto_promote_from": "staging"}, {"auto_promote_from": None}, []),
+        ({"auto_promote_from": "staging"}, {"auto_promote_hold": True}, []),
+        (
+            {"auto_promote_from": "staging", "auto_promote_hold": True},
+            {"auto_promote_hold": False},
+            ["Environment prod: Automatic promotion from staging is not on hold any more."],
+        ),
+        ({"auto_promote_hold": True}, {"auto_promote_hold": False}, []),
         # What has nothing to do with entering.
         ({}, {"display_name": "Live", "is_production": False, "config": {"deploymentTimeout": 1}}, []),
     ],
