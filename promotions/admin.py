@@ -10,6 +10,8 @@ from promotions.models import (
     Deployment,
     EvidencePacket,
     OutboxEvent,
+    Override,
+    OverrideReview,
     Promotion,
     Release,
     Vote,
@@ -47,6 +49,21 @@ class ConfirmationAdmin(ReadOnlyAdmin):
     list_display = ("promotion", "gate", "username", "at", "ended_as")
     list_select_related = ("promotion",)
     exclude = ("address",)
+    ordering = ("-at",)
+
+
+@admin.register(Override)
+class OverrideAdmin(ReadOnlyAdmin):
+    list_display = ("promotion", "gate", "username", "ticket", "recorded_at", "expires_at")
+    list_select_related = ("promotion",)
+    exclude = ("address", "envelope")
+    ordering = ("-recorded_at",)
+
+
+@admin.register(OverrideReview)
+class OverrideReviewAdmin(ReadOnlyAdmin):
+    list_display = ("override", "verdict", "username", "at")
+    list_select_related = ("override",)
     ordering = ("-at",)
 
 

@@ -48,10 +48,15 @@ def fingerprint(evaluation: Evaluation, *, votes: list[str], subject_digest: str
             "reasonCodes": list(evaluation.reason_codes),
             "gates": [[gate.name, gate.status, list(gate.reason_codes)] for gate in evaluation.gates],
             "votes": sorted(votes),
-            "overrides": [],
+            "overrides": overrides_used(evaluation),
             "subjectDigest": subject_digest,
         }
     )
+
+
+def overrides_used(evaluation: Evaluation) -> list[str]:
+    """Ids of the overrides that lifted a gate, which are the ids of their human_decision envelopes."""
+    return sorted({gate.details["override"]["id"] for gate in evaluation.gates if "override" in gate.details})
 
 
 def build_record(
@@ -97,7 +102,7 @@ def build_record(
             "attestationDigests": [],
             "packetId": None if packet_id is None else str(packet_id),
         },
-        "humanDecisionEnvelopeIds": [],
+        "humanDecisionEnvelopeIds": overrides_used(evaluation),
         "subjectDigest": gate_input["subject"]["digest"],
         "previousDecisionId": None if previous_id is None else str(previous_id),
     }

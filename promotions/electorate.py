@@ -11,11 +11,14 @@ Documents = Mapping[str, dict[str, Any]]
 
 
 def electorate(gate_input: dict[str, Any], documents: Documents) -> dict[str, Candidate]:
-    """Everybody who may vote on this promotion, by id."""
+    """Everybody who may vote on this promotion, by id; whoever overrode one of its gates may not (domain.md §6)."""
     candidates = gate_input["candidates"]
     if isinstance(candidates, dict):
         candidates = documents[candidates["digest"]]["candidates"]
-    return {person["id"]: person for person in candidates if person["exclusion"] is None}
+    authors = {each["actorId"] for each in gate_input.get("overrides") or ()}
+    return {
+        person["id"]: person for person in candidates if person["exclusion"] is None and person["id"] not in authors
+    }
 
 
 def approval_voters(gate_input: dict[str, Any], documents: Documents) -> set[str]:

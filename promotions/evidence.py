@@ -19,6 +19,9 @@ PACKET_VERSION = "1.0"
 SIGNATURE_ALGORITHM = "ES256"
 CAPSULE_MEDIA_TYPE = "application/vnd.stellaops.promotion-capsule+json"
 CAPSULE_PREDICATE_TYPE = "stella.ops/promotionCapsule@v1"
+HUMAN_DECISION_SCHEMA = "stella.human-decision/v1"
+HUMAN_DECISION_MEDIA_TYPE = "application/vnd.stellaops.human-decision+json"
+HUMAN_DECISION_PREDICATE_TYPE = "stella.ops/humanDecision@v1"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
 
@@ -58,10 +61,7 @@ def sign_packet(
     signature = base64.b64encode(key.sign(canonical_bytes(unsigned))).decode("ascii")
     statement = {
         "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": component["imageRepository"], "digest": {"sha256": component["digest"].removeprefix("sha256:")}}
-            for component in content["release"]["components"]
-        ],
+        "subject": _subjects(content["release"]["components"]),
         "predicateType": CAPSULE_PREDICATE_TYPE,
         "predicate": {"packetId": str(packet_id), "contentHash": content_hash, "content": content},
     }
@@ -70,3 +70,25 @@ def sign_packet(
         envelope=orjson.dumps(dsse.envelope(CAPSULE_MEDIA_TYPE, canonical_bytes(statement), key)),
         content_hash=content_hash,
     )
+
+
+def sign_human_decision(predicate: dict[str, Any], *, components: list[dict[str, Any]], key: SigningKey) -> bytes:
+    """JSON bytes of the DSSE envelope around what one person decided alone (domain.md §8, human_decision).
+
+    ``predicate`` has decisionId, promotionId, requestId, actorId, decision, reason, ticket, expiresAtUtc and
+    recordedAtUtc; the statement's subjects are the components of the release, as in a packet's envelope.
+    """
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(components),
+        "predicateType": HUMAN_DECISION_PREDICATE_TYPE,
+        "predicate": {"schema": HUMAN_DECISION_SCHEMA, **predicate},
+    }
+    return orjson.dumps(dsse.envelope(HUMAN_DECISION_MEDIA_TYPE, canonical_bytes(statement), key))
+
+
+def _subjects(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": component["imageRepository"], "digest": {"sha256": component["digest"].removeprefix("sha256:")}}
+        for component in components
+    ]

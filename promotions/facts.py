@@ -48,6 +48,13 @@ SELECT jsonb_build_object(
   'confirmations', (
     SELECT coalesce(jsonb_agg(jsonb_build_object({_ACT}, 'gate', v.gate) ORDER BY v.at, v.id), '[]')
     FROM promotions_confirmation v WHERE v.promotion_id = %(promotion)s AND v.ended_at IS NULL),
+  'overrides', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', o.id, 'gate', o.gate, 'actorId', o.actor_id, 'username', o.username, 'displayName', o.display_name,
+        'subjectDigest', o.subject_digest, 'reasonCodes', to_jsonb(o.reason_codes), 'findings', o.findings,
+        'reason', o.reason, 'ticket', o.ticket, 'recordedAt', {_instant("o.recorded_at")},
+        'expiresAt', {_instant("o.expires_at")}) ORDER BY o.recorded_at, o.id), '[]')
+    FROM promotions_override o WHERE o.promotion_id = %(promotion)s),
   'freezes', (
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'id', f.id, 'name', f.name, 'scope', CASE WHEN f.environment_id IS NULL THEN 'tenant' ELSE 'environment' END,
@@ -98,6 +105,9 @@ SELECT jsonb_build_object(
     FROM audit_auditlink l WHERE l.tenant_id = %(tenant)s ORDER BY l.sequence DESC LIMIT 1)
 )::text
 """  # noqa: S608 - the parts are constants of this module
+
+
+_TEXT = " ".join(_SQL.split())  # psycopg remembers how it reads a statement of at most 4,096 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,8 @@ def gather(
         "candidates": candidates,
         "dependencies": observe(policy, tenant_id=promotion.tenant_id, at=at),
         "supersededBy": None,
+        "overrides": row["overrides"],
+        "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
     }
     return Facts(
         gate_input=gate_input,
@@ -206,7 +218,7 @@ def _read(promotion: Promotion, requirements: dict[str, Any], at: datetime) -> d
     policies = [policy["name"] for policy in requirements["approvalPolicies"]]
     with connection.cursor() as cursor:
         cursor.execute(
-            _SQL,
+            _TEXT,
             {
                 "promotion": promotion.id,
                 "tenant": promotion.tenant_id,

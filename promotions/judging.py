@@ -15,7 +15,7 @@ import orjson
 
 from policies.evaluator import evaluate
 from policies.facts import GateInput
-from policies.outcomes import Evaluation
+from policies.outcomes import Evaluation, GateResult
 from policies.stored_documents import documents
 from promotions import rows
 from promotions.decision import Record, build_record, fingerprint
@@ -61,6 +61,11 @@ class Scene:
     def confirmations(self) -> list[dict[str, Any]]:
         confirmations: list[dict[str, Any]] = self.facts.gate_input["confirmations"]
         return confirmations
+
+    @property
+    def overrides(self) -> list[dict[str, Any]]:
+        overrides: list[dict[str, Any]] = self.facts.gate_input["overrides"]
+        return overrides
 
     def evaluate(self) -> Evaluation:
         """What the gates say about these facts; changes nothing."""
@@ -215,12 +220,18 @@ def expire_if_due(promotion: Promotion, at: datetime, journal: Journal) -> bool:
 
 def _summarise(promotion: Promotion, evaluation: Evaluation) -> None:
     promotion.gates = [
-        {"name": gate.name, "type": gate.type, "status": gate.status, "message": gate.message}
+        {"name": gate.name, "type": gate.type, "status": gate.status, "message": gate.message, **_failing_since(gate)}
         for gate in evaluation.gates
     ]
     promotion.blocked_by = [gate.name for gate in evaluation.gates if gate.status in ("pending", "fail")]
     promotion.approvals_required = evaluation.required
     promotion.approvals_given = evaluation.given
+
+
+def _failing_since(gate: GateResult) -> dict[str, str]:
+    """When a gate that waits for an override began to fail: the next evaluation counts from there."""
+    possible = gate.details.get("overridePossible")
+    return {} if possible is None else {"failingSince": possible["since"]}
 
 
 def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, packet_id: Any) -> Record:

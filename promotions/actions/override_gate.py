@@ -1,0 +1,224 @@
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.http import Http404
+
+from policies.gates import who_can_act
+from policies.outcomes import GateResult
+from policies.overrides import what_stands_against
+from promotions import rows, rules
+from promotions.actions.ballot_box import UNSEEN, OpenBox, Seen, open_box
+from promotions.actions.outcome import Outcome
+from promotions.evidence import sign_human_decision
+from promotions.judging import Scene, SigningUnavailable, installation_id
+from promotions.models import DecisionRecord, Override, Promotion
+from promotions.override_rules import Case, case_of, check_can_override, check_end, check_words
+from promotions.rules import Ballot
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
+from stellapromote.ids import new_id
+from stellapromote.signing.keyring import SigningKey
+from stellapromote.transactions import transactional
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. ``decision_id``: the record whose gate result the person looked at; None binds to the result
+    that is found under the lock."""
+
+    gate: str
+    reason: str
+    ticket: str
+    expires_at: datetime
+    decision_id: UUID | None = None
+
+
+def override_gate(
+    promotion_id: UUID, wanted: Wanted, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+) -> Override:
+    """Lets one promotion past one gate until an instant, by one named person, signed and for all to see (domain.md §6).
+
+    Lifts the reason codes and findings that the person saw, for this subject. Raises Http404 without such a gate,
+    Invalid, StateForbids, the refusals of ``promotions.override_rules``, SubjectChanged (412) when the subject or the
+    gate's result is no longer what they saw, Conflict RES_PRECONDITION_FAILED, and SigningUnavailable.
+    """
+    reason, ticket = check_words(wanted.reason, wanted.ticket)
+    outcome, override = _override(promotion_id, wanted, reason, ticket, by, seen, clock)
+    outcome.result()
+    if override is None:
+        raise AssertionError("an override without a refusal is stored")
+    return override
+
+
+@transactional
+def _override(
+    promotion_id: UUID, wanted: Wanted, reason: str, ticket: str, by: Actor, seen: Seen, clock: Clock
+) -> tuple[Outcome, Override | None]:
+    found: list[tuple[GateResult, Case, Override.Authority]] = []
+
+    def check(scene: Scene, ballot: Ballot) -> None:  # noqa: ARG001 - an override is no vote
+        gate = _judged(scene, wanted.gate)
+        case = _case(scene, gate, by)
+        found.append((gate, case, check_can_override(by, case)))
+
+    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
+    if isinstance(box, Outcome):
+        return box, None
+    [(gate, case, authority)] = found
+    check_end(wanted.expires_at, box.scene.at, case)
+    bound = _bound(box.promotion, gate, wanted.decision_id)
+    if bound is None:
+        box.close()
+        return Outcome(box.promotion, _another_result(box.promotion, gate)), None
+    if box.scene.key is None:
+        raise SigningUnavailable("No usable signing key: an override that cannot be signed is not given.")
+    override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.scene.key)
+    rows.insert(override)
+    box.scene.overrides.append(override_as_fact(override))
+    box.journal.note(
+        "gate.overridden",
+        box.promotion,
+        after={"reason": reason, "ticket": ticket},
+        gate=gate.name,
+        overrideId=str(override.pk),
+        authority=str(authority),
+        reasonCodes=override.reason_codes,
+        expiresAt=rfc3339(override.expires_at),
+        told=_skipped(box.scene, gate),
+    )
+    return box.close(), override
+
+
+def override_as_fact(override: Override) -> dict[str, Any]:
+    """An override just given, as it stands in the gate input."""
+    return {
+        "id": str(override.pk),
+        "gate": override.gate,
+        "actorId": str(override.actor_id),
+        "username": override.username,
+        "displayName": override.display_name,
+        "subjectDigest": override.subject_digest,
+        "reasonCodes": override.reason_codes,
+        "findings": override.findings,
+        "reason": override.reason,
+        "ticket": override.ticket,
+        "recordedAt": rfc3339(override.recorded_at),
+        "expiresAt": rfc3339(override.expires_at),
+    }
+
+
+def _judged(scene: Scene, name: str) -> GateResult:
+    found = next((gate for gate in scene.evaluate().gates if gate.name == name), None)
+    if found is None:
+        raise Http404("This promotion has no gate of that name.")
+    return found
+
+
+def _case(scene: Scene, gate: GateResult, by: Actor) -> Case:
+    requirements = scene.facts.gate_input["requirements"]
+    policy = scene.documents[requirements["promotionPolicy"]["digest"]]
+    return case_of(scene.promotion, gate.as_json(), by=by, policy=policy, requirements=requirements)
+
+
+def _bound(promotion: Promotion, gate: GateResult, decision_id: UUID | None) -> tuple[list[str], list[str]] | None:
+    """The reason codes and findings to lift; None when the gate now says more than the person saw."""
+    now = what_stands_against(gate.reason_codes, gate.details)
+    if decision_id is None:
+        return now
+    record = DecisionRecord.objects.filter(pk=decision_id, promotion=promotion).first()
+    if record is None:
+        raise Http404("This promotion has no such decision record.")
+    gates = orjson.loads(bytes(record.document))["gates"]
+    shown = next((each for each in gates if each["name"] == gate.name), None)
+    if shown is None:
+        return None
+    saw = what_stands_against(shown["reasonCodes"], shown["details"])
+    covered = all(set(new) <= set(old) for new, old in zip(now, saw, strict=True))
+    return saw if covered else None
+
+
+def _another_result(promotion: Promotion, gate: GateResult) -> rules.SubjectChanged:
+    return rules.SubjectChanged(
+        f"{gate.name} says more than what you looked at: look at it again, then decide.",
+        details={"changed": [f"gates.{gate.name}"], "subjectDigest": promotion.subject_digest},
+    )
+
+
+def _stored(
+    box: OpenBox,
+    gate: GateResult,
+    case: Case,
+    authority: Override.Authority,
+    bound: tuple[list[str], list[str]],
+    wanted: Wanted,
+    reason: str,
+    ticket: str,
+    by: Actor,
+    key: SigningKey,
+) -> Override:
+    """The row with its signed envelope, not stored yet."""
+    promotion, at = box.promotion, box.scene.at
+    override_id, codes, findings = new_id(), *bound
+    decision_id = wanted.decision_id or promotion.decision_id
+    if decision_id is None:
+        raise AssertionError("a promotion has a decision from its creation")
+    predicate = {
+        "id": str(override_id),
+        "installationId": installation_id(),
+        "tenantId": str(promotion.tenant_id),
+        "decisionId": str(decision_id),
+        "promotionId": str(promotion.pk),
+        "requestId": by.request_id,
+        "actorId": str(by.account),
+        "actor": {"username": by.username, "displayName": by.display_name},
+        "authority": str(authority),
+        "decision": "override",
+        "gate": {"name": gate.name, "type": gate.type, "kindVersion": gate.kind_version},
+        "reasonCodes": codes,
+        "findings": findings,
+        "subjectDigest": promotion.subject_digest,
+        "reason": reason,
+        "ticket": ticket,
+        "recordedAtUtc": rfc3339(at),
+        "expiresAtUtc": rfc3339(wanted.expires_at),
+    }
+    return Override(
+        id=override_id,
+        tenant_id=promotion.tenant_id,
+        promotion_id=promotion.pk,
+        requester_id=promotion.requested_by_id,
+        gate=gate.name,
+        gate_type=gate.type,
+        actor_id=by.account,
+        username=by.username,
+        display_name=by.display_name,
+        roles=list(by.roles),
+        teams=list(by.teams),
+        authority=authority,
+        auth_method=by.auth_method,
+        token_id=by.token_id,
+        token_issuer_id=by.token_issuer_id,
+        address=by.address,
+        reason=reason,
+        ticket=ticket,
+        subject_digest=promotion.subject_digest,
+        decision_id=decision_id,
+        reason_codes=codes,
+        findings=findings,
+        recorded_at=at,
+        expires_at=wanted.expires_at,
+        review_due_at=at + timedelta(hours=case.review_hours),
+        envelope=sign_human_decision(predicate, components=box.scene.facts.components, key=key),
+        signing_key_id=key.key_id,
+    )
+
+
+def _skipped(scene: Scene, gate: GateResult) -> list[str]:
+    """Ids of the people whose word is passed over, or stood on what the gate said: who voted, and who could confirm."""
+    people = {act["voterId"] for act in (*scene.votes, *scene.confirmations)}
+    people.update(who_can_act(gate.type, gate.kind_version, gate.details))
+    people.update(str(each) for each in scene.promotion.open_voters)
+    return sorted(people)

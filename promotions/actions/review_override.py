@@ -1,0 +1,74 @@
+from uuid import UUID
+
+from django.http import Http404
+
+from promotions import rows
+from promotions.journal import Journal
+from promotions.judging import instant, stored_requirements
+from promotions.locks import lock_promotion
+from promotions.models import Override, OverrideReview
+from promotions.override_rules import LONGEST_REASON, check_can_review
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.errors import FieldError, Invalid
+from stellapromote.ids import new_id
+from stellapromote.transactions import transactional
+
+
+@transactional
+def review_override(
+    promotion_id: UUID, override_id: UUID, *, by: Actor, verdict: str, comment: str = "", clock: Clock = SYSTEM_CLOCK
+) -> Override:
+    """Says afterwards whether an override was justified; it changes no decision (domain.md §6).
+
+    Raises Http404, Invalid for an objection without a reason, and the refusals of ``check_can_review``.
+    """
+    comment = comment.strip()
+    _check(verdict, comment)
+    promotion, _ = lock_promotion(promotion_id, by.tenant)
+    override = Override.objects.select_related("review").filter(pk=override_id, promotion=promotion).first()
+    if override is None:
+        raise Http404("This promotion has no such override.")
+    exclusions = {person["id"]: person["reasons"] for person in stored_requirements(promotion)["excludedPersons"]}
+    check_can_review(by, promotion, override, exclusions)
+    at = instant(clock, promotion)
+    review = OverrideReview(
+        id=new_id(),
+        tenant_id=promotion.tenant_id,
+        override_id=override.pk,
+        author_id=override.actor_id,
+        reviewer_id=by.account,
+        username=by.username,
+        display_name=by.display_name,
+        verdict=verdict,
+        comment=comment,
+        at=at,
+    )
+    rows.insert(review)
+    promotion.version += 1
+    rows.store(promotion)
+    journal = Journal(by, at)
+    journal.note(
+        "override.reviewed",
+        promotion,
+        after={"comment": comment},
+        outside=False,
+        gate=override.gate,
+        overrideId=str(override.pk),
+        verdict=verdict,
+    )
+    journal.write()
+    return Override.objects.select_related("review").get(pk=override.pk)
+
+
+def _check(verdict: str, comment: str) -> None:
+    errors = []
+    if verdict not in OverrideReview.Verdict.values:
+        told = f"Must be one of {', '.join(OverrideReview.Verdict.values)}."
+        errors.append(FieldError("verdict", told, "invalid_choice"))
+    elif verdict == OverrideReview.Verdict.OBJECTED and not comment:
+        errors.append(FieldError("comment", "An objection needs a reason.", "required"))
+    if len(comment) > LONGEST_REASON:
+        errors.append(FieldError("comment", f"This must be at most {LONGEST_REASON} characters.", "max_length"))
+    if errors:
+        raise Invalid(errors[0].message, fields=errors)

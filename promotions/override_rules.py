@@ -1,0 +1,194 @@
+"""Who may override a gate of a promotion now, and who reviews that afterwards (domain.md §6, Overrides).
+
+As in ``promotions.rules``: ``check_can_x`` raises with the reason; actions, API, pages and tooltips ask the same one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from environments.models import FreezeWindow
+from policies.eligibility import SENTENCES
+from policies.overrides import (
+    BY_EXCEPTION,
+    DEFAULT_HOURS,
+    DEFAULT_REVIEW_HOURS,
+    NEVER,
+    may_be_overridden,
+    named_in,
+)
+from promotions.models import Override, Promotion
+from promotions.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
+from promotions.states import OPEN, Status
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import ScopeGrant
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, TENANT_ADMIN
+from stellapromote.errors import FieldError, Invalid
+
+LONGEST_REASON = 2000
+LONGEST_TICKET = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One gate of one promotion as one person might override it. ``gate`` is its result in wire names.
+
+    ``setting``: `override` of the gate in the promotion's policy. ``grantors``: everybody behind the person's live
+    grant of promotion:override; None without one. ``windows``: for each active freeze window, who is excepted and who
+    wrote it.
+    """
+
+    number: int
+    status: str
+    gate: Mapping[str, Any]
+    setting: Mapping[str, Any] | None
+    requester_id: UUID
+    exclusions: Mapping[str, list[str]]
+    grantors: frozenset[str] | None
+    windows: tuple[tuple[frozenset[str], UUID | None], ...]
+
+    @property
+    def max_hours(self) -> int:
+        """The longest that an override of this gate lasts."""
+        return DEFAULT_HOURS if self.setting is None else int(self.setting["maxHours"])
+
+    @property
+    def review_hours(self) -> int:
+        """Within how many hours another person looks at it."""
+        return DEFAULT_REVIEW_HOURS if self.setting is None else int(self.setting["reviewHours"])
+
+
+def case_of(
+    promotion: Promotion,
+    gate: Mapping[str, Any],
+    *,
+    by: Actor,
+    policy: Mapping[str, Any],
+    requirements: Mapping[str, Any],
+) -> Case:
+    """The case of ``by`` and this gate. Cost: one statement, and one more for a freeze."""
+    grant = ScopeGrant.objects.filter(
+        tenant_id=promotion.tenant_id, user_id=by.account, scope=PROMOTION_OVERRIDE, ended_at=None
+    ).first()
+    grantors = None
+    if grant is not None:
+        behind = {grant.granted_by_id, *grant.granted_behind}
+        grantors = frozenset(str(each) for each in behind if each is not None)
+    return Case(
+        number=promotion.number,
+        status=promotion.status,
+        gate=gate,
+        setting=next((each.get("override") for each in policy["gates"] if each["name"] == gate["name"]), None),
+        requester_id=promotion.requested_by_id,
+        exclusions={person["id"]: person["reasons"] for person in requirements["excludedPersons"]},
+        grantors=grantors,
+        windows=_windows(promotion.tenant_id, gate) if gate["type"] == BY_EXCEPTION else (),
+    )
+
+
+def _windows(tenant_id: UUID, gate: Mapping[str, Any]) -> tuple[tuple[frozenset[str], UUID | None], ...]:
+    active = [window["id"] for window in gate["details"].get("windows", ())]
+    if not active:
+        return ()
+    rows = FreezeWindow.objects.filter(tenant_id=tenant_id, pk__in=active).values_list("exceptions", "created_by_id")
+    return tuple((frozenset(exceptions), created_by_id) for exceptions, created_by_id in rows)
+
+
+def check_can_override(by: Actor, case: Case) -> Override.Authority:
+    """Whether ``by`` may override the gate, and by what right: StateForbids, MachinesDoNotVote, SeparationOfDuties or
+    NotEligible, in the contract's order (api.md, order of checks)."""
+    name = case.gate["name"]
+    if case.status not in OPEN:
+        raise StateForbids(f"Promotion #{case.number} is {_words(case.status)}: nothing of it is overridden any more.")
+    if case.gate["type"] in NEVER:
+        raise StateForbids(f"Nobody overrides {name}: what is promoted and that people agreed stays as it is.")
+    if case.gate["status"] not in ("pending", "fail"):
+        raise StateForbids(f"{name} does not block this promotion: there is nothing to override.")
+    if by.kind != "person":
+        raise MachinesDoNotVote("Service accounts override nothing: a person named for it must.")
+    me = str(by.user_id)
+    if by.user_id == case.requester_id or me in case.exclusions:
+        reasons = case.exclusions.get(me, ["REQUESTER"])
+        why = ", ".join(SENTENCES.get(reason, reason) for reason in reasons)
+        raise SeparationOfDuties(
+            f"Somebody else must override a gate of this promotion: {by.display_name} {why}.",
+            details={"reasons": reasons},
+        )
+    if _excepted(by, case):
+        return Override.Authority.EXCEPTION
+    if not may_be_overridden(case.gate["type"], case.setting):
+        raise NotEligible(f"The policy of this promotion lets nobody override {name}.")
+    _check_granted(by, case)
+    return Override.Authority.GRANT
+
+
+def _excepted(by: Actor, case: Case) -> bool:
+    """In `exceptions` of every active window, and of none that they wrote themselves; signed in, because no token has
+    the right."""
+    signed_in = by.auth_method == "session" or by.has(PROMOTION_OVERRIDE)
+    return (
+        signed_in
+        and bool(case.windows)
+        and all(by.username in excepted and wrote != by.user_id for excepted, wrote in case.windows)
+    )
+
+
+def _check_granted(by: Actor, case: Case) -> None:
+    name = case.gate["name"]
+    if not by.has(PROMOTION_OVERRIDE) or case.grantors is None:
+        raise NotEligible(
+            f"Overriding {name} needs the right {PROMOTION_OVERRIDE}, which an administrator gives to people by name."
+        )
+    if case.setting is None or not named_in(case.setting, by.username, by.teams):
+        raise NotEligible(f"The policy names other people to override {name}.")
+    barred = {str(case.requester_id), str(by.user_id), *case.exclusions}
+    if case.grantors & barred:
+        raise NotEligible(
+            f"Your right {PROMOTION_OVERRIDE} was granted by somebody excluded here: it does not count here."
+        )
+
+
+def check_words(reason: str, ticket: str) -> tuple[str, str]:
+    """Both, without blanks around them. Invalid when one is missing or too long."""
+    reason, ticket = reason.strip(), ticket.strip()
+    errors = []
+    if not reason:
+        errors.append(FieldError("reason", "An override needs a reason: say why it cannot wait.", "required"))
+    if not ticket:
+        errors.append(FieldError("ticket", "An override needs a ticket: where it is followed up.", "required"))
+    for field, text, longest in (("reason", reason, LONGEST_REASON), ("ticket", ticket, LONGEST_TICKET)):
+        if len(text) > longest:
+            errors.append(FieldError(field, f"This must be at most {longest} characters.", "max_length"))
+    if errors:
+        raise Invalid(errors[0].message, fields=errors)
+    return reason, ticket
+
+
+def check_end(expires_at: datetime, at: datetime, case: Case) -> None:
+    """Invalid unless the override ends after ``at`` and within what the policy allows."""
+    if at < expires_at <= at + timedelta(hours=case.max_hours):
+        return
+    message = f"An override of {case.gate['name']} ends in the future, within {case.max_hours} hours."
+    raise Invalid(message, fields=[FieldError("expiresAt", message, "range")])
+
+
+def check_can_review(by: Actor, promotion: Promotion, override: Override, exclusions: Mapping[str, list[str]]) -> None:
+    """Another person, with a say in promotions and no part in this one, once."""
+    if hasattr(override, "review"):
+        raise StateForbids("This override is reviewed already.")
+    if by.kind != "person":
+        raise MachinesDoNotVote("Service accounts review nothing: a person must.")
+    if by.user_id == override.actor_id:
+        raise SeparationOfDuties("You gave this override, so somebody else must review it.", details={"reasons": []})
+    if by.user_id == promotion.requested_by_id or str(by.user_id) in exclusions:
+        reasons = exclusions.get(str(by.user_id), ["REQUESTER"])
+        raise SeparationOfDuties("You took part in this promotion, so somebody else must review the override.",
+                                 details={"reasons": reasons})  # fmt: skip
+    if not (by.has(PROMOTION_OVERRIDE) or by.has(TENANT_ADMIN)):
+        by.require(PROMOTION_APPROVE)
+
+
+def _words(status: str) -> str:
+    return Status(status).value.replace("_", " ")

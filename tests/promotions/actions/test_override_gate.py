@@ -1,0 +1,398 @@
+"""Overriding one gate of one promotion (domain.md §6): who may, what it lifts, what is kept of it, and when it ends."""
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from django.db import IntegrityError
+from django.http import Http404
+
+from environments.actions.update_environment import update_environment
+from environments.models import FreezeWindow
+from promotions import replay
+from promotions.actions.evaluate import evaluate
+from promotions.actions.override_gate import Wanted, override_gate
+from promotions.models import DecisionRecord, OutboxEvent, Override, Promotion
+from promotions.queries import current_record
+from promotions.rules import (
+    MachinesDoNotVote,
+    NotEligible,
+    SeparationOfDuties,
+    StateForbids,
+    SubjectChanged,
+)
+from promotions.states import Status
+from promotions.verify_evidence import known_keys
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import ScopeGrant, User
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
+from stellapromote.clock import rfc3339
+from stellapromote.errors import Invalid, ProductError
+from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.grant_scope import grant_scope
+from stellapromote.signing import dsse
+from tests.factories import actor_of, actor_of_token, make_freeze, make_promotion_policy, make_service, make_token
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.django_db
+
+SHUT = {
+    "name": "hours",
+    "kind": "schedule",
+    "config": {"windows": [{"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}], "outside": "fail"},
+    "override": {"by": ["third", "team:security"], "maxHours": 8},
+}
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    """Production has hours that are over; third and team security may override them."""
+    kestrel = make_kestrel()
+    make_promotion_policy(kestrel["admin"], "strict", clock=kestrel.clock, gates=[SHUT])
+    _guard(kestrel, "strict")
+    return kestrel
+
+
+def _guard(kestrel: Kestrel, policy: str) -> None:
+    update_environment(
+        by=kestrel["admin"],
+        clock=kestrel.clock,
+        environment_id=kestrel.production.pk,
+        changes={"promotionPolicy": policy},
+    )
+
+
+def may_override(kestrel: Kestrel, who: str, *, by: str = "admin") -> Actor:
+    """The person with promotion:override by name."""
+    kestrel.wait()
+    user_id = kestrel[who].account
+    grant_scope(by=kestrel[by], clock=kestrel.clock, user_id=user_id, scope=PROMOTION_OVERRIDE, reason="On call")
+    kestrel.actors[who] = actor_of(User.objects.get(pk=user_id), kestrel.tenant)
+    return kestrel[who]
+
+
+def overrides(kestrel: Kestrel, who: str, promotion: Promotion, gate: str = "hours", **changes: Any) -> Override:
+    kestrel.wait()
+    hours = changes.pop("hours", 4)
+    wanted = {
+        "reason": "Payments are down",
+        "ticket": "INC-7",
+        "expires_at": kestrel.clock.now() + timedelta(hours=hours),
+    }
+    seen = {name: changes.pop(name) for name in ("seen",) if name in changes}
+    return override_gate(
+        promotion.pk, Wanted(gate, **{**wanted, **changes}), by=kestrel[who], clock=kestrel.clock, **seen
+    )
+
+
+def gate_of(promotion: Promotion, name: str = "hours") -> Any:
+    promotion.refresh_from_db()
+    gates = orjson.loads(bytes(current_record(promotion).document))["gates"]
+    return next(gate for gate in gates if gate["name"] == name)
+
+
+def test_a_failing_gate_waits_for_somebody_who_may_override_it(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    assert promotion.status == Status.PENDING
+    assert gate_of(promotion)["reasonCodes"] == ["OUTSIDE_SCHEDULE", "OVERRIDE_POSSIBLE", "SCHEDULE_ENDED"]
+
+
+def test_nobody_overrides_in_time_and_it_is_rejected(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.wait(hours=23)
+    assert evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock).status == Status.PENDING
+    kestrel.wait(hours=2)
+    assert evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock).status == Status.REJECTED
+
+
+def test_an_override_lets_the_promotion_on(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    given = overrides(kestrel, "third", promotion)
+    gate = gate_of(promotion)
+    assert (gate["status"], gate["reasonCodes"]) == ("warn", ["OUTSIDE_SCHEDULE", "OVERRIDDEN", "SCHEDULE_ENDED"])
+    assert promotion.status == Status.AWAITING_APPROVAL
+    kestrel.approves("approver", promotion)
+    assert kestrel.approves("second", promotion).status == Status.APPROVED
+    assert kestrel.deploys(promotion).status == Status.DEPLOYED
+    assert given.authority == "grant"
+
+
+def test_the_record_names_the_signed_envelope(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    given = overrides(kestrel, "third", promotion)
+    promotion.refresh_from_db()
+    record = orjson.loads(bytes(current_record(promotion).document))
+    assert record["humanDecisionEnvelopeIds"] == [str(given.pk)]
+    keys = {key_id: known.public_key for key_id, known in known_keys().items()}
+    statement = orjson.loads(dsse.verify_envelope(orjson.loads(bytes(given.envelope)), keys))
+    said = statement["predicate"]
+    assert statement["subject"][0]["name"] == "registry.example/app"
+    assert {
+        name: said[name] for name in ("promotionId", "actorId", "decision", "reason", "ticket", "expiresAtUtc")
+    } == {
+        "promotionId": str(promotion.pk),
+        "actorId": str(kestrel["third"].account),
+        "decision": "override",
+        "reason": "Payments are down",
+        "ticket": "INC-7",
+        "expiresAtUtc": rfc3339(given.expires_at),
+    }
+    assert said["reasonCodes"] == ["OUTSIDE_SCHEDULE", "SCHEDULE_ENDED"]
+
+
+def test_every_record_replays_equal(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    overrides(kestrel, "third", promotion)
+    kestrel.approves("approver", promotion)
+    kestrel.approves("second", promotion)
+    records = DecisionRecord.objects.filter(promotion=promotion)
+    assert len(records) >= 3
+    assert [replay.replay(record).equal for record in records] == [True] * len(records)
+
+
+def test_it_is_audited_told_and_sent(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("approver", promotion)
+    may_override(kestrel, "third")
+    overrides(kestrel, "third", promotion)
+    event = OutboxEvent.objects.get(name="gate.overridden")
+    assert event.payload["reason"] == "Payments are down"
+    assert str(kestrel["approver"].account) in event.payload["told"]
+
+
+def test_whoever_overrides_does_not_vote_there(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    overrides(kestrel, "third", promotion)
+    with pytest.raises(NotEligible):
+        kestrel.approves("third", promotion)
+
+
+def test_the_vote_of_whoever_overrides_is_void(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("third", promotion)
+    may_override(kestrel, "third")
+    overrides(kestrel, "third", promotion)
+    assert "VOTER_NOT_ELIGIBLE" in gate_of(promotion, "approval")["reasonCodes"]
+
+
+def test_an_override_that_is_over_authorises_no_start(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    overrides(kestrel, "third", promotion, hours=2)
+    kestrel.approves("approver", promotion)
+    assert kestrel.approves("second", promotion).status == Status.APPROVED
+    kestrel.wait(hours=3)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started")
+    assert refused.value.code == "PROM_BLOCKED"
+    promotion.refresh_from_db()
+    assert promotion.status == Status.PENDING
+
+
+def test_an_approved_promotion_wakes_when_its_override_ends(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    given = overrides(kestrel, "third", promotion, hours=2)
+    kestrel.approves("approver", promotion)
+    assert kestrel.approves("second", promotion).next_change_at == given.expires_at
+
+
+def _refusals() -> dict[str, Any]:
+    return {
+        "requester": SeparationOfDuties,  # asked for it
+        "builder": SeparationOfDuties,  # made the release
+        "approver": NotEligible,  # holds the right, is not named
+        "operator": NotEligible,  # neither
+        "admin": NotEligible,  # administrators have no way round
+    }
+
+
+@pytest.mark.parametrize(("who", "refusal"), _refusals().items())
+def test_who_may_not(kestrel: Kestrel, who: str, refusal: type[ProductError]) -> None:
+    promotion = kestrel.waits_for_production()
+    if who in ("requester", "builder", "approver"):
+        may_override(kestrel, who)
+    with pytest.raises(refusal):
+        overrides(kestrel, who, promotion)
+    assert not Override.objects.exists()
+
+
+def test_being_named_without_the_right_is_not_enough(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    with pytest.raises(NotEligible, match="by name"):
+        overrides(kestrel, "third", promotion)
+
+
+def test_a_right_granted_by_somebody_excluded_does_not_count(kestrel: Kestrel) -> None:
+    grant_role(by=kestrel["admin"], clock=kestrel.clock, user_id=kestrel["requester"].account, role="admin")
+    kestrel.actors["requester"] = actor_of(User.objects.get(pk=kestrel["requester"].account), kestrel.tenant)
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third", by="requester")
+    with pytest.raises(NotEligible, match="excluded"):
+        overrides(kestrel, "third", promotion)
+
+
+def test_a_token_without_the_scope_may_not(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    text = make_token(kestrel.tenant, User.objects.get(username="third"), scopes=["promotion:approve"])
+    kestrel.actors["third"] = actor_of_token(text)
+    with pytest.raises(NotEligible):
+        overrides(kestrel, "third", promotion)
+
+
+def test_a_service_account_never_may(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    service = make_service(kestrel.tenant, User.objects.get(username="third"), scopes=["promotion:deploy"])
+    kestrel.actors["machine"] = actor_of_token(make_token(kestrel.tenant, service.user))
+    with pytest.raises(MachinesDoNotVote):
+        overrides(kestrel, "machine", promotion)
+
+
+@pytest.mark.parametrize("gate", ["approval", "preconditions"])
+def test_approval_and_preconditions_are_never_overridden(kestrel: Kestrel, gate: str) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    with pytest.raises(StateForbids, match="Nobody overrides"):
+        overrides(kestrel, "third", promotion, gate)
+
+
+def test_a_gate_that_passes_is_not_overridden(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    with pytest.raises(StateForbids, match="does not block"):
+        overrides(kestrel, "third", promotion, "freeze-window")
+
+
+def test_a_gate_that_is_not_there_is_not_found(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    with pytest.raises(Http404):
+        overrides(kestrel, "third", promotion, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"reason": " "}, "reason"),
+        ({"ticket": ""}, "ticket"),
+        ({"hours": 9}, "expiresAt"),  # the policy says 8
+        ({"hours": -1}, "expiresAt"),
+        ({"reason": "x" * 2001}, "reason"),
+        ({"ticket": "x" * 201}, "ticket"),
+    ],
+)
+def test_it_needs_reason_ticket_and_an_end_within_the_policys(
+    kestrel: Kestrel, changes: dict[str, Any], field: str
+) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    with pytest.raises(Invalid) as refused:
+        overrides(kestrel, "third", promotion, **changes)
+    assert [each.field for each in refused.value.fields] == [field]
+
+
+def test_after_the_end_of_the_promotion_nothing_is_overridden(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    kestrel.rejects("approver", promotion)
+    with pytest.raises(StateForbids):
+        overrides(kestrel, "third", promotion)
+
+
+def test_a_gate_that_says_more_than_was_seen_is_not_overridden(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    third = may_override(kestrel, "third")
+    now = kestrel.clock.now()
+    window = freeze(kestrel, now, exceptions=[third.username])
+    evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock)
+    promotion.refresh_from_db()
+    saw = promotion.decision_id
+    freeze(kestrel, now, exceptions=[third.username])
+    with pytest.raises(SubjectChanged) as refused:
+        overrides(kestrel, "third", promotion, "freeze-window", decision_id=saw)
+    assert (refused.value.details or {})["changed"] == ["gates.freeze-window"]
+    assert window.pk
+
+
+def freeze(kestrel: Kestrel, now: Any, *, by: str = "admin", **options: Any) -> FreezeWindow:
+    return make_freeze(
+        kestrel[by],
+        kestrel.production,
+        rfc3339(now),
+        rfc3339(now + timedelta(hours=30)),
+        clock=kestrel.clock,
+        **options,
+    )
+
+
+@pytest.fixture
+def frozen() -> tuple[Kestrel, Promotion]:
+    """Production under the default policy, frozen, with a promotion waiting; second is excepted."""
+    kestrel = make_kestrel()
+    promotion = kestrel.waits_for_production()
+    freeze(kestrel, kestrel.clock.now(), exceptions=["second"])
+    evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock)
+    return kestrel, promotion
+
+
+def test_who_is_excepted_overrides_the_freeze(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    given = overrides(kestrel, "second", promotion, "freeze-window", hours=20)
+    assert given.authority == "exception"
+    assert gate_of(promotion, "freeze-window")["status"] == "warn"
+
+
+def test_an_exception_alone_lets_nobody_through(frozen: tuple[Kestrel, Promotion]) -> None:
+    _, promotion = frozen
+    assert gate_of(promotion, "freeze-window")["status"] == "pending"
+
+
+def test_who_is_not_excepted_does_not(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    with pytest.raises(NotEligible):
+        overrides(kestrel, "third", promotion, "freeze-window")
+
+
+def test_an_exception_in_one_of_two_freezes_is_not_enough(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    freeze(kestrel, kestrel.clock.now())
+    with pytest.raises(NotEligible):
+        overrides(kestrel, "second", promotion, "freeze-window")
+
+
+def test_a_freeze_that_begins_later_is_not_lifted(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    overrides(kestrel, "second", promotion, "freeze-window")
+    freeze(kestrel, kestrel.clock.now(), exceptions=["second"])
+    evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock)
+    assert gate_of(promotion, "freeze-window")["status"] == "pending"
+
+
+def test_a_token_does_not_use_an_exception(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    kestrel.actors["second"] = actor_of_token(make_token(kestrel.tenant, User.objects.get(username="second")))
+    with pytest.raises(NotEligible):
+        overrides(kestrel, "second", promotion, "freeze-window")
+
+
+def test_the_database_refuses_the_requesters_own(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    given = overrides(kestrel, "third", promotion)
+    given.pk = promotion.pk
+    given.actor_id = promotion.requested_by_id
+    with pytest.raises(IntegrityError, match="override_not_by_requester"):
+        given.save(force_insert=True)
+
+
+def test_a_right_that_ended_gives_no_more(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    ScopeGrant.objects.update(ended_at=kestrel.clock.now() + timedelta(hours=1))
+    with pytest.raises(NotEligible):
+        overrides(kestrel, "third", promotion)
