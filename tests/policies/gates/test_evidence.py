@@ -1,0 +1,153 @@
+from typing import Any
+
+import pytest
+
+from policies.documents import InvalidDocument, promotion_policy
+from tests.policies.cases import BEFORE, NOW, Case, verdict
+from tests.policies.security.world import JOBS, KEY, OTHER_KEY, WEB, Evidence
+
+PROVENANCE = "https://slsa.dev/provenance/v1"
+TESTS = "https://in-toto.io/attestation/test-result/v0.1"
+DAY = 24 * 60 * 60
+
+
+def asking(**config: Any) -> Case:
+    on_error = config.pop("onError", "pending")
+    return Case(gates_=[{"name": "papers", "kind": "evidence", "config": config, "onError": on_error}])
+
+
+def gate(evidence: Evidence, **config: Any) -> Any:
+    return evidence.into(asking(**config)).gate("papers")
+
+
+@pytest.mark.parametrize("given", ["absent", None])
+def test_without_a_bundle_it_waits(given: Any) -> None:
+    case = asking()
+    if given is None:
+        case.facts["evidence"] = None
+    assert verdict(case.gate("papers")) == ("pending", ["EVIDENCE_MISSING"])
+
+
+def test_on_error_fail_rejects_what_is_not_there() -> None:
+    assert asking(onError="fail").gate("papers").status == "fail"
+
+
+def test_a_bundle_without_artifacts_has_nothing_of_them() -> None:
+    evidence = Evidence()
+    evidence.artifacts = []
+    assert verdict(gate(evidence)) == ("pending", ["EVIDENCE_MISSING"])
+
+
+SIGNED: Any = {"trustedKeys": ["release-key"]}
+
+SBOM: list[tuple[dict[str, Any] | None, dict[str, Any], list[str]]] = [
+    # there is one
+    ({}, {}, []),
+    # there is none
+    (None, {}, ["EVIDENCE_MISSING"]),
+    # none is asked for
+    (None, {"requireSbom": False, "requiredPredicateTypes": [PROVENANCE]}, ["EVIDENCE_MISSING"]),
+    # in a format that will do
+    ({"format": "spdx"}, {"formats": ["cyclonedx", "spdx"]}, []),
+    # in another
+    ({"format": "spdx"}, {"formats": ["cyclonedx"]}, ["EVIDENCE_FORMAT"]),
+    # signed as asked
+    ({"signer": KEY}, SIGNED, []),
+    # by its id
+    ({"signer": KEY}, {"trustedKeys": [KEY]}, []),
+    # not signed
+    ({}, SIGNED, ["EVIDENCE_UNTRUSTED"]),
+    # signed with a key that the tenant trusts no more
+    ({"signer": OTHER_KEY}, {"trustedKeys": [OTHER_KEY]}, ["EVIDENCE_UNTRUSTED"]),
+    # signed with a key that the policy does not name
+    ({"signer": KEY}, {"trustedKeys": ["other"]}, ["EVIDENCE_UNTRUSTED"]),
+    # young enough
+    ({"generatedAt": BEFORE}, {"maxAge": 4 * DAY}, []),
+    # too old to the millisecond
+    ({"generatedAt": BEFORE}, {"maxAge": 3 * DAY}, ["EVIDENCE_STALE"]),
+    # by its upload when it does not say
+    ({"uploadedAt": NOW}, {"maxAge": 1}, []),
+    # not younger than its upload, whatever it says
+    ({"generatedAt": "2027-01-01T00:00:00.000Z"}, {"maxAge": 3 * DAY}, ["EVIDENCE_STALE"]),
+]
+
+
+@pytest.mark.parametrize(("document", "config", "codes"), SBOM)
+def test_truth_table(document: dict[str, Any] | None, config: dict[str, Any], codes: list[str]) -> None:
+    evidence = Evidence()
+    if document is not None:
+        evidence.sbom(**document)
+    assert verdict(gate(evidence, **config)) == ("pending" if codes else "pass", codes)
+
+
+def test_each_artifact_needs_its_own() -> None:
+    evidence = Evidence(WEB, JOBS)
+    evidence.sbom()
+    result = gate(evidence)
+    assert result.details["lacking"] == [
+        {"artifact": JOBS, "what": "sbom", "code": "EVIDENCE_MISSING", "document": None}
+    ]
+    assert result.message == f"Artifact {JOBS[:19]}… has no SBOM: upload one, then take a new evidence bundle."
+
+
+def test_one_document_must_be_everything_at_once() -> None:
+    evidence = Evidence()
+    evidence.sbom(signer=KEY, generatedAt=BEFORE)
+    evidence.sbom(uploadedAt=NOW)
+    assert list(gate(evidence, maxAge=DAY, **SIGNED).reason_codes) == ["EVIDENCE_STALE"]
+
+
+ATTESTATIONS: list[tuple[dict[str, Any] | None, dict[str, Any], list[str]]] = [
+    # signed by a key the tenant trusts; the policy names none
+    ({}, {}, []),
+    # signed by a key the policy names
+    ({}, SIGNED, []),
+    # not signed: it attests nothing, also when the policy names no key
+    ({"signer": None}, {}, ["EVIDENCE_UNTRUSTED"]),
+    # of another type
+    ({"predicateType": TESTS}, {}, ["EVIDENCE_MISSING"]),
+    # of another artifact
+    ({"subjects": [JOBS]}, {}, ["EVIDENCE_MISSING"]),
+    # too old
+    ({}, {"maxAge": DAY}, ["EVIDENCE_STALE"]),
+]
+
+
+@pytest.mark.parametrize(("document", "config", "codes"), ATTESTATIONS)
+def test_attestations(document: dict[str, Any], config: dict[str, Any], codes: list[str]) -> None:
+    evidence, changes = Evidence(), dict(document)
+    evidence.attestation(PROVENANCE, *changes.pop("subjects", [WEB]), **changes)
+    found = gate(evidence, requireSbom=False, requiredPredicateTypes=[PROVENANCE], **config)
+    assert verdict(found) == ("pending" if codes else "pass", codes)
+
+
+def test_it_is_judged_again_when_the_first_of_the_documents_gets_too_old() -> None:
+    evidence = Evidence(WEB, JOBS)
+    evidence.sbom(generatedAt=BEFORE)
+    evidence.sbom(artifactDigest=JOBS, uploadedAt=NOW)
+    assert gate(evidence, maxAge=4 * DAY).next_change_at == "2026-11-24T08:00:00.000Z"
+
+
+def test_of_two_documents_the_one_that_lasts_longer_counts() -> None:
+    evidence = Evidence()
+    evidence.sbom(generatedAt=BEFORE)
+    newer = evidence.sbom(uploadedAt=NOW)
+    found = gate(evidence, maxAge=4 * DAY)
+    assert (found.details["used"], found.next_change_at) == ([newer["digest"]], "2026-11-27T08:00:00.000Z")
+
+
+REFUSED = [
+    # it would ask for nothing
+    ({"requireSbom": False}, "requiredPredicateTypes"),
+    # formats of what is not asked for
+    ({"requireSbom": False, "requiredPredicateTypes": ["x"], "formats": ["spdx"]}, "formats"),
+    # no format of an SBOM
+    ({"formats": ["excel"]}, "formats[0]"),
+]
+
+
+@pytest.mark.parametrize(("config", "field"), REFUSED)
+def test_refused_at_save(config: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidDocument) as refusal:
+        promotion_policy({"gates": [{"kind": "evidence", "config": config}]})
+    assert [each.field for each in refusal.value.fields] == [f"gates[0].config.{field}"]
