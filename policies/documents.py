@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policies.gates import MANDATORY, NOT_YET, REGISTRY, Registry
+from policies.gates import MANDATORY, REGISTRY, Registry
 from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, begin_of
 from policies.requirements import ANYONE
 from policies.schema import SLUG, USERNAME, Schema, below, read
@@ -95,7 +95,7 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
                 "required": ["kind"],
                 "properties": {
                     "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
-                    "kind": {"type": "string", "maxLength": 63, "x-unsupported": NOT_YET},
+                    "kind": {"type": "string", "maxLength": 63},
                     "config": {"type": "object", "additionalProperties": {}, "maxProperties": 50, "default": {}},
                     "onError": {"type": "string", "enum": ["pending", "fail"], "default": "pending"},
                     "appliesTo": {
@@ -230,28 +230,32 @@ def read_approval_policy(value: object) -> tuple[dict[str, Any], list[FieldError
 
 
 def promotion_policy(value: object) -> Document:
-    """A promotion policy as it is stored. InvalidDocument when anything about it cannot be used."""
-    normal, errors = read_promotion_policy(value)
+    """A promotion policy as it is stored. InvalidDocument when anything about it cannot be used.
+
+    Cost: policies as code are compiled, in a child process.
+    """
+    normal, errors = read_promotion_policy(value, saving=True)
     if errors:
         raise InvalidDocument(errors)
     return _document(normal)
 
 
 def read_promotion_policy(
-    value: object, registry: Registry = REGISTRY, kinds: Mapping[str, int] | None = None
+    value: object, registry: Registry = REGISTRY, kinds: Mapping[str, int] | None = None, *, saving: bool = False
 ) -> tuple[dict[str, Any], list[FieldError]]:
     """The normal form, with the mandatory gates added, and what is wrong with it. Never raises.
 
-    Configs are read by the versions in `kinds`, by default the current ones. With errors, the gates stand as given, so
-    that the index in `gates[2].config` is that of the document.
+    Configs are read by the versions in `kinds`, by default the current ones. `saving` also asks what depends on what is
+    installed here, which judging a stored document must not. With errors, the gates stand as given, so that the index
+    in `gates[2].config` is that of the document.
     """
     normal, errors = read(value, PROMOTION_POLICY_SCHEMA)
     if not isinstance(normal, dict) or not isinstance(normal.get("gates"), list):
         return normal, errors
     versions = registry.current if kinds is None else kinds
     for index, gate in enumerate(normal["gates"]):
-        if isinstance(gate, dict) and isinstance(gate.get("kind"), str) and gate["kind"] not in NOT_YET:
-            errors += _finish_gate(gate, f"gates[{index}]", registry, versions)
+        if isinstance(gate, dict) and isinstance(gate.get("kind"), str):
+            errors += _finish_gate(gate, f"gates[{index}]", registry, versions, saving=saving)
     gates = [gate for gate in normal["gates"] if isinstance(gate, dict)]
     errors += _repeated("gates", [gate.get("name") for gate in gates])
     present = [gate.get("kind") for gate in gates]
@@ -270,7 +274,9 @@ def mandatory_gate(kind: str, registry: Registry, kinds: Mapping[str, int]) -> d
     return {"name": kind, "kind": kind, "config": config, "onError": "pending", "appliesTo": list(DIRECTIONS)}
 
 
-def _finish_gate(gate: dict[str, Any], field: str, registry: Registry, kinds: Mapping[str, int]) -> list[FieldError]:
+def _finish_gate(
+    gate: dict[str, Any], field: str, registry: Registry, kinds: Mapping[str, int], *, saving: bool
+) -> list[FieldError]:
     """Puts the config's normal form and the name into one gate, and says what is wrong with them and with its kind."""
     kind = gate["kind"]
     gate.setdefault("name", kind)
@@ -294,6 +300,8 @@ def _finish_gate(gate: dict[str, Any], field: str, registry: Registry, kinds: Ma
         config, config_errors = read(gate["config"], known_kind.config_schema, below(field, "config"))
         if not config_errors:
             config_errors = known_kind.check_config(config, below(field, "config"))
+        if not config_errors and saving:
+            config_errors = known_kind.check_at_save(config, below(field, "config"))
         gate["config"] = config
         errors += config_errors
     return errors

@@ -11,7 +11,17 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates import approval, dependency, evidence, freeze_window, manual, preconditions, schedule, security
+from policies.gates import (
+    approval,
+    dependency,
+    evidence,
+    freeze_window,
+    manual,
+    policy,
+    preconditions,
+    schedule,
+    security,
+)
 from policies.outcomes import Verdict
 from policies.schema import Schema
 from stellapromote.errors import FieldError
@@ -21,13 +31,13 @@ Judge = Callable[[GateInput, Mapping[str, Any], Context], Verdict]
 MANDATORY: Final = ("preconditions", "freeze-window", "approval")
 """In every evaluation: a policy can configure them, not leave them out (domain.md §6)."""
 
-NOT_YET: Final = ("policy",)
-"""Kinds of the design that this version does not have: refused at save, never stored (domain.md §5)."""
-
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of gate in one version. `check_config` adds to what the schema says about a config."""
+    """One kind of gate in one version. `check_config` adds to what the schema says about a config.
+
+    `check_at_save` is asked only when a policy is saved: it may take time and look at what is installed here.
+    """
 
     kind: str
     version: int
@@ -36,12 +46,14 @@ class Kind:
     config_schema: Schema
     judge: Judge
     check_config: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
+    check_at_save: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
     who_can_act: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _details: ()
 
 
 def kind_of(module: ModuleType) -> Kind:
     """The kind that a module of this package declares."""
-    optional = {name: getattr(module, name) for name in ("check_config", "who_can_act") if hasattr(module, name)}
+    hooks = ("check_config", "check_at_save", "who_can_act")
+    optional = {name: getattr(module, name) for name in hooks if hasattr(module, name)}
     return Kind(
         kind=module.KIND,
         version=module.KIND_VERSION,
@@ -67,7 +79,7 @@ class Registry:
 
 REGISTRY: Final = Registry(
     kind_of(module)
-    for module in (preconditions, freeze_window, schedule, evidence, security, dependency, manual, approval)
+    for module in (preconditions, freeze_window, schedule, evidence, security, policy, dependency, manual, approval)
 )
 
 

@@ -13,7 +13,7 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One child. `memory` limits its address space: a Python with the CEL and Rego engines maps 110 MiB before work.
+    """One child. `memory` limits its address space: a child with the CEL engine maps 30 MiB before work.
 
     `open_files` counts the three standard ones: with 3, nothing can be opened at all. `most_output` bounds an answer.
     """
@@ -31,8 +31,10 @@ TASKS: Final[Mapping[str, Group]] = MappingProxyType(
     {
         "policies.engines.cel:check": EXPRESSIONS,
         "policies.engines.cel:evaluate": EXPRESSIONS,
+        "policies.engines.cel:learn": EXPRESSIONS,
         "policies.engines.rego:check": EXPRESSIONS,
         "policies.engines.rego:evaluate": EXPRESSIONS,
+        "policies.engines.rego:learn": EXPRESSIONS,
         "promotions.formats.parse:parse": DOCUMENTS,
     }
 )

@@ -13,7 +13,7 @@ from policies.documents import (
     read_approval_policy,
     read_promotion_policy,
 )
-from policies.gates import MANDATORY, NOT_YET
+from policies.gates import MANDATORY
 from stellapromote.signing.canonical_json import digest
 from tests.policies.cases import TWO_PERSON
 
@@ -237,13 +237,6 @@ def test_a_promotion_policy_is_refused(value: Any, expected: list[tuple[str, str
     with pytest.raises(InvalidDocument) as refusal:
         promotion_policy(value)
     assert [(each.field, each.code) for each in refusal.value.fields] == expected
-
-
-@pytest.mark.parametrize("kind", NOT_YET)
-def test_kinds_of_a_later_version_are_not_supported_yet(kind: str) -> None:
-    with pytest.raises(InvalidDocument, match="cannot be used") as refusal:
-        promotion_policy({"gates": [{"name": "x", "kind": kind}]})
-    assert refusal.value.fields[0].message == f"{kind} is not supported yet."
 
 
 def test_mixed_errors_have_the_general_code() -> None:

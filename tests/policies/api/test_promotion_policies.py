@@ -223,7 +223,7 @@ def test_a_name_that_is_no_slug_is_refused(greta: Caller, name: Any) -> None:
             "gates[0].config.requiredPredicateTypes",
             "VAL_INVALID",
         ),
-        ({"gates": [{"kind": "policy"}]}, "gates[0].kind", "VAL_NOT_SUPPORTED"),
+        ({"gates": [{"kind": "policy"}]}, "gates[0].config.text", "VAL_INVALID"),
         ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, "gates[0].override", "VAL_INVALID"),
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.gates import MANDATORY, NOT_YET, REGISTRY, current_versions, describe, who_can_act
+from policies.gates import MANDATORY, REGISTRY, current_versions, describe, who_can_act
 
 RANKS = {
     "preconditions": 0,
@@ -8,6 +8,7 @@ RANKS = {
     "schedule": 20,
     "evidence": 30,
     "security": 40,
+    "policy": 50,
     "dependency": 60,
     "manual": 70,
     "approval": 80,
@@ -20,10 +21,6 @@ def test_every_kind_has_its_rank_of_the_design() -> None:
 
 def test_the_three_mandatory_kinds_are_there() -> None:
     assert set(MANDATORY) <= set(REGISTRY.current)
-
-
-def test_a_kind_is_either_there_or_not_supported_yet() -> None:
-    assert not set(NOT_YET) & set(REGISTRY.current)
 
 
 def test_current_versions_name_the_kinds_asked_for_and_the_mandatory_ones() -> None:

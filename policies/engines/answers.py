@@ -1,0 +1,92 @@
+"""How the answer of a policy engine is read: only a real `true` allows (docs/adr/0061). Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,62}")
+_OURS: Final = ("GATE_", "OVERRID")
+"""What codes of ours begin with that no policy may say: they would look like a word of the product about itself."""
+
+_NOT_IN_A_LINE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+MOST_REASONS: Final = 100
+LONGEST_MESSAGE: Final = 500
+
+
+class NotAnAnswer(ValueError):
+    """The engine said something that is neither an allow nor a deny; the text says what, for the policy's author."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reason:
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`allows` is true only for a real true without any deny. Reasons are sorted and unique."""
+
+    allows: bool
+    deny: tuple[Reason, ...] = ()
+    warn: tuple[Reason, ...] = ()
+
+
+def read_answer(result: object) -> Reading:
+    """`true`, `false`, or `{allow, deny?: [{code, message}], warn?: [{code, message}]}`; else NotAnAnswer."""
+    if isinstance(result, bool):
+        return Reading(result)
+    if not isinstance(result, Mapping):
+        raise NotAnAnswer(f"answers with {_kind(result)}, not with true, false or an object")
+    strange = sorted(str(name) for name in result.keys() - {"allow", "deny", "warn"})
+    if strange:
+        raise NotAnAnswer(f"answers with a field {strange[0][:50]!r} that has no meaning")
+    allow = result.get("allow")
+    if not isinstance(allow, bool):
+        raise NotAnAnswer("answers with an allow that is neither true nor false")
+    deny, warn = _reasons(result.get("deny", []), "deny"), _reasons(result.get("warn", []), "warn")
+    return Reading(allow and not deny, deny, warn)
+
+
+def normal(result: Any) -> Any:
+    """The same answer with its reasons in order: engines promise none, and a replay compares. Others unchanged."""
+    if not isinstance(result, Mapping):
+        return result
+    ordered = dict(result)
+    for name in ("deny", "warn"):
+        reasons = ordered.get(name)
+        if isinstance(reasons, list) and all(isinstance(each, Mapping) for each in reasons):
+            ordered[name] = sorted(reasons, key=lambda each: (str(each.get("code")), str(each.get("message"))))
+    return ordered
+
+
+def _reasons(value: object, name: str) -> tuple[Reason, ...]:
+    if not isinstance(value, list):
+        raise NotAnAnswer(f"answers with a {name} that is no list")
+    if len(value) > MOST_REASONS:
+        raise NotAnAnswer(f"answers with {len(value)} entries in {name}; {MOST_REASONS} are the most")
+    return tuple(sorted({_reason(each, name) for each in value}))
+
+
+def _reason(value: object, name: str) -> Reason:
+    if not isinstance(value, Mapping) or set(value) != {"code", "message"}:
+        raise NotAnAnswer(f"answers with an entry in {name} that is not {{code, message}}")
+    code, message = value["code"], value["message"]
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        raise NotAnAnswer(f"answers with a code in {name} that is not UPPER_SNAKE")
+    if code.startswith(_OURS):
+        raise NotAnAnswer(f"answers with {code}, which only the product may say")
+    if not isinstance(message, str) or not message.strip() or len(message) > LONGEST_MESSAGE:
+        raise NotAnAnswer(f"answers with a message in {name} that has not from 1 to {LONGEST_MESSAGE} characters")
+    if _NOT_IN_A_LINE.search(message):
+        raise NotAnAnswer(f"answers with a message in {name} that is not one plain line")
+    return Reason(code, message)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return {str: "a text", list: "a list", int: "a number", float: "a number"}.get(type(value), "something else")

@@ -1,0 +1,180 @@
+from typing import Any
+
+import pytest
+
+from policies.documents import InvalidDocument, promotion_policy
+from tests.policies.cases import Case, verdict
+
+CEL = {"engine": "cel", "text": "true"}
+OPA = {"engine": "opa", "connection": "main", "query": "release/allow"}
+DIGEST = "sha256:" + "e" * 64
+
+A = {"code": "TOO_OLD", "message": "The base image is too old."}
+B = {"code": "NO_OWNER", "message": "Nobody owns it."}
+
+
+def answer(result: Any, error: str | None = None, engine: str = "cel") -> dict[str, Any]:
+    return {"engine": engine, "inputDigest": DIGEST, "revision": None, "error": error, "result": result}
+
+
+def answered(result: Any, error: str | None = None, engine: str = "cel", **gate: Any) -> Case:
+    case = Case(gates_=[{"name": "team-rule", "kind": "policy", "config": CEL if engine == "cel" else OPA, **gate}])
+    case.facts["policyAnswers"] = {"team-rule": answer(result, error, engine)}  # type: ignore[dict-item]
+    return case
+
+
+TABLE: list[tuple[Any, tuple[str, list[str]]]] = [
+    # a real true
+    (True, ("pass", [])),
+    ({"allow": True}, ("pass", [])),
+    ({"allow": True, "deny": [], "warn": []}, ("pass", [])),
+    # a warning lets through
+    ({"allow": True, "warn": [A]}, ("warn", ["TOO_OLD"])),
+    # a real false
+    (False, ("fail", ["POLICY_DENIED"])),
+    ({"allow": False}, ("fail", ["POLICY_DENIED"])),
+    ({"allow": False, "warn": [A]}, ("fail", ["POLICY_DENIED", "TOO_OLD"])),
+    # a deny beats the allow
+    ({"allow": True, "deny": [A]}, ("fail", ["TOO_OLD"])),
+    ({"allow": False, "deny": [A, B]}, ("fail", ["NO_OWNER", "TOO_OLD"])),
+    ({"allow": True, "deny": [A], "warn": [B]}, ("fail", ["NO_OWNER", "TOO_OLD"])),
+    # what only looks like true
+    (1, ("pending", ["GATE_ERROR"])),
+    ("true", ("pending", ["GATE_ERROR"])),
+    (None, ("pending", ["GATE_ERROR"])),
+    ([True], ("pending", ["GATE_ERROR"])),
+    ({"allow": 1}, ("pending", ["GATE_ERROR"])),
+    ({"allow": "true"}, ("pending", ["GATE_ERROR"])),
+    ({"allow": None}, ("pending", ["GATE_ERROR"])),
+    ({}, ("pending", ["GATE_ERROR"])),
+    ({"deny": []}, ("pending", ["GATE_ERROR"])),
+    # a misspelt deny must not vanish
+    ({"allow": True, "denied": [A]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": {"code": "A"}}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": None}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": ["TOO_OLD"]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": [{**A, "code": "too-old"}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "warn": [{**A, "code": "TOO OLD"}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": [{"code": "TOO_OLD"}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": [{**A, "message": ""}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": [{**A, "message": "two\nlines"}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": [{**A, "message": "x" * 501}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "deny": [A] * 101}, ("pending", ["GATE_ERROR"])),
+    # words of the product about itself
+    ({"allow": False, "deny": [{**A, "code": "GATE_FROZEN"}]}, ("pending", ["GATE_ERROR"])),
+    ({"allow": True, "warn": [{**A, "code": "OVERRIDDEN"}]}, ("pending", ["GATE_ERROR"])),
+]
+
+
+@pytest.mark.parametrize(("result", "expected"), TABLE)
+def test_truth_table(result: Any, expected: tuple[str, list[str]]) -> None:
+    assert verdict(answered(result).gate("team-rule")) == expected
+
+
+@pytest.mark.parametrize("code", ["GATE_ERROR", "GATE_TIMEOUT"])
+def test_an_error_is_pending_and_says_what_the_problem_was(code: str) -> None:
+    gate = answered({"problem": "ended its process"}, code).gate("team-rule")
+    assert verdict(gate) == ("pending", [code])
+    assert gate.message == "The policy team-rule ended its process: a policy admin must look at it."
+
+
+@pytest.mark.parametrize(("result", "error"), [({"problem": "x"}, "GATE_TIMEOUT"), ("yes", None), (None, None)])
+def test_on_error_fail_rejects_whatever_is_no_answer(result: Any, error: str | None) -> None:
+    assert answered(result, error, onError="fail").gate("team-rule").status == "fail"
+
+
+@pytest.mark.parametrize("facts", [{}, {"policyAnswers": {}}, {"policyAnswers": {"other": answer(True)}}])
+def test_an_answer_that_was_not_gathered_is_missing(facts: dict[str, Any]) -> None:
+    case = answered(True)
+    del case.facts["policyAnswers"]
+    case.facts.update(facts)  # type: ignore[typeddict-item]
+    assert verdict(case.gate("team-rule")) == ("pending", ["GATE_FACTS_MISSING"])
+
+
+def test_the_answer_of_another_engine_does_not_count() -> None:
+    case = answered(True)
+    case.facts["policyAnswers"]["team-rule"]["engine"] = "opa"
+    assert verdict(case.gate("team-rule")) == ("pending", ["GATE_FACTS_MISSING"])
+
+
+def test_a_missing_answer_of_a_server_names_the_server() -> None:
+    case = answered(True, engine="opa")
+    case.facts["policyAnswers"] = {}
+    assert "policy server main" in case.gate("team-rule").message
+
+
+def test_the_message_is_made_from_the_reasons() -> None:
+    gate = answered({"allow": False, "deny": [B, A]}).gate("team-rule")
+    assert gate.message == "Nobody owns it; The base image is too old."
+
+
+def test_many_reasons_are_counted() -> None:
+    deny = [{"code": f"R{number}", "message": f"Reason {number}."} for number in range(5)]
+    assert answered({"allow": False, "deny": deny}).gate("team-rule").message.endswith("Reason 2; and 2 more.")
+
+
+def test_details_hold_data_and_no_sentence() -> None:
+    gate = answered({"allow": False, "deny": [A]}).gate("team-rule")
+    assert gate.details == {
+        "engine": "cel",
+        "inputDigest": DIGEST,
+        "revision": None,
+        "deny": ["TOO_OLD"],
+        "warn": [],
+    }
+
+
+def refused(config: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidDocument) as refusal:
+        promotion_policy({"gates": [{"name": "r", "kind": "policy", "config": config}]})
+    return [(each.field.removeprefix("gates[0].config."), each.message) for each in refusal.value.fields]
+
+
+CONFIGS: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "text", "Is required with engine cel."),
+    ({"engine": "cel", "text": " "}, "text", "Must not be blank."),
+    ({"engine": "lua", "text": "true"}, "engine", "Must be one of cel, rego, opa."),
+    ({**CEL, "query": "data.x"}, "query", "Has no meaning with engine cel."),
+    ({**CEL, "connection": "main"}, "connection", "Has no meaning with engine cel."),
+    ({**OPA, "text": "true"}, "text", "Has no meaning with engine opa."),
+    ({**OPA, "data": {"a": 1}}, "data", "Has no meaning with engine opa."),
+    ({"engine": "opa", "query": "a/b"}, "connection", "Is required with engine opa."),
+    ({**OPA, "query": "../../v1/policies"}, "query", "Must be written like release/allow."),
+    ({**OPA, "query": "release/allow\n"}, "query", "Must be written like release/allow."),
+    ({**OPA, "connection": "http://evil"}, "connection", "Must be the name of a connection that the platform has."),
+    ({**CEL, "text": "a" * 65_537}, "text", "Must have from 1 to 65536 characters."),
+    ({**CEL, "text": "'" + "é" * 40_000 + "'"}, "text", "Must have at most 65536 bytes."),
+    ({**CEL, "text": "1 +"}, "text", "(line 1, column 4)"),
+    ({**CEL, "text": "true ||\n now() > 1"}, "text", "There is no function now here (line 2, column 2)."),
+    ({**CEL, "text": "random() > 1"}, "text", "There is no function random here"),
+    ({**CEL, "text": "[" * 65 + "1" + "]" * 65}, "text", "Is nested more than 64 levels deep (line 1, column 65)."),
+    ({**CEL, "data": {"api": {"token": "x"}}}, "data", "token is the name of a secret"),
+    ({**CEL, "data": {"a": float("nan")}}, "data", "Cannot be stored"),
+    ({**CEL, "data": {"a": 2**53}}, "data", "Cannot be stored"),
+    ({**CEL, "data": {"a": "x" * 65_536}}, "data", "Must have at most 65536 bytes."),
+    ({**CEL, "text": "'https://nia:pass@example.org' == ''"}, "text", "Must not have a user or password in a URL."),
+    ({**CEL, "timeoutMs": 1001}, "timeoutMs", "Must be a whole number from 10 to 1000."),
+]
+
+
+@pytest.mark.parametrize(("config", "field", "message"), CONFIGS)
+def test_a_config_is_refused_with_the_place(config: dict[str, Any], field: str, message: str) -> None:
+    (found,) = refused(config)
+    assert (found[0], message in found[1]) == (field, True), found
+
+
+def test_data_may_not_be_nested_without_end() -> None:
+    data: Any = 1
+    for _ in range(70):
+        data = {"a": data}
+    assert refused({**CEL, "data": data}) == [("data", "Is nested more than 64 levels deep.")]
+
+
+def test_brackets_in_texts_do_not_nest() -> None:
+    promotion_policy({"gates": [{"name": "r", "kind": "policy", "config": {**CEL, "text": f"'{'[' * 100}' != ''"}}]})
+
+
+def test_defaults_are_written_out() -> None:
+    policy = promotion_policy({"gates": [{"name": "r", "kind": "policy", "config": {"text": "true"}}]})
+    config = next(gate["config"] for gate in policy.content["gates"] if gate["kind"] == "policy")
+    assert config == {"engine": "cel", "text": "true", "data": {}, "timeoutMs": 100, "maxAge": 300}
