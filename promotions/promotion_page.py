@@ -1,16 +1,17 @@
 """What the promotion page shows to one person: facts, sentences, and what they may do, with the reason if not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from policies.stored_documents import documents
 from promotions import queries, rules
+from promotions.electorate import gate_confirmers
 from promotions.judging import stored_requirements
-from promotions.models import Confirmation, EvidencePacket, Promotion, Vote
+from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
 from promotions.rules import Ballot
-from promotions.states import OPEN, Status
+from promotions.states import OPEN, VOTING, Status
 from promotions.voting import ballot_on_page
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
@@ -29,7 +30,9 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
     requirements = stored_requirements(promotion)
     wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
     voted = frozenset(str(act.voter_id) for act in acts if isinstance(act, Vote) and act.ended_at is None)
-    ballot = ballot_on_page(promotion, documents(promotion.tenant_id, wanted), voted)
+    texts = documents(promotion.tenant_id, wanted)
+    ballot = ballot_on_page(promotion, texts, voted)
+    confirmers = _confirmers(promotion, gates, texts)
     excluded = {person["id"] for person in requirements["excludedPersons"]}
     names = _names(promotion, gates, excluded)
     return {
@@ -39,7 +42,11 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "gates_open": [gate for gate in gates if gate["status"] != "pass"],
         "gates_passed": [gate for gate in gates if gate["status"] == "pass"],
         "gates": gates,
-        "manual_gates": [_manual(gate, acts, by, ballot) for gate in gates if gate["type"] == "manual"],
+        "manual_gates": [
+            _manual(gate, acts, by, ballot, confirmers.get(gate["name"], frozenset()))
+            for gate in gates
+            if gate["type"] == "manual"
+        ],
         "requirements": _requirements(gates, names),
         "excluded": [
             {**person, "displayName": names.get(person["id"], person["username"])}
@@ -78,13 +85,32 @@ def _reason(check: Callable[[], None]) -> str:
     return "" if refusal is None else refusal.message
 
 
-def _manual(gate: Context, acts: Iterable[Vote | Confirmation], by: Actor, ballot: Ballot) -> Context:
+def _confirmers(
+    promotion: Promotion, gates: Iterable[Context], texts: Mapping[str, dict[str, Any]]
+) -> dict[str, frozenset[str]]:
+    """Everybody who may confirm each manual gate that waits, as the action asks: a gate's details list fifty of them.
+
+    One statement more where the record keeps its candidates as a blob.
+    """
+    waiting = [gate["name"] for gate in gates if gate["type"] == "manual" and gate["status"] == "pending"]
+    if not waiting or promotion.status not in VOTING:
+        return {}
+    gate_input = orjson.loads(bytes(queries.current_record(promotion).input))
+    candidates = gate_input["candidates"]
+    if isinstance(candidates, dict):
+        blob = Blob.objects.get(pk=candidates["digest"])
+        texts = {**texts, blob.digest: orjson.loads(bytes(blob.content))}
+    return {name: frozenset(gate_confirmers(gate_input, texts, name)) for name in waiting}
+
+
+def _manual(
+    gate: Context, acts: Iterable[Vote | Confirmation], by: Actor, ballot: Ballot, may: frozenset[str]
+) -> Context:
     confirmed = frozenset(
         str(act.voter_id)
         for act in acts
         if isinstance(act, Confirmation) and act.gate == gate["name"] and act.ended_at is None
     )
-    may = frozenset(person["id"] for person in gate["whoCanAct"])
     return {
         "gate": gate,
         "mine": str(by.user_id) in confirmed,

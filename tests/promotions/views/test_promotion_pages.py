@@ -8,7 +8,7 @@ from django.test import Client
 from environments.actions.update_environment import update_environment
 from promotions.models import Promotion, Vote
 from stellapromote.accounts.models import User
-from tests.factories import make_approval_policy, make_person, make_ready_tenant
+from tests.factories import make_approval_policy, make_person, make_promotion_policy, make_ready_tenant
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +193,28 @@ STRANGE = [
 def test_a_strange_address_is_answered_and_never_an_error_of_ours(kestrel: Kestrel, path: str) -> None:
     for who in ("requester", "auditor"):
         assert page_of(kestrel, who).get(path).status_code in (200, 400, 403, 404), path
+
+
+@pytest.mark.parametrize("inline", [500, 3])
+def test_who_is_the_last_of_many_who_may_confirm_gets_the_button(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch, inline: int
+) -> None:
+    monkeypatch.setattr("policies.facts.MOST_INLINE_CANDIDATES", inline)
+    monkeypatch.setattr("policies.gates.people.MOST_LISTED", 3)
+    crowd = [
+        make_person(kestrel.tenant, f"witness-{n}", roles=["approver"], teams=["witnesses"], clock=kestrel.clock)
+        for n in range(5)
+    ]
+    gate = {"name": "seen", "kind": "manual", "config": {"confirmers": {"teams": ["witnesses"]}, "text": "Seen"}}
+    make_promotion_policy(kestrel["admin"], "witnessed", clock=kestrel.clock, gates=[gate])
+    changes = {"promotion_policy": "witnessed"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    client = Client()
+    client.force_login(crowd[-1])
+    shown = text(client, f"/promotions/{promotion.pk}")
+    assert f'action="/promotions/{promotion.pk}/gates/seen/confirm"' in shown
+    assert "The policy names other people or teams" not in shown
 
 
 def test_authors_without_an_account_are_told_before_anybody_votes(kestrel: Kestrel) -> None:
