@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from policies.decision import decide
-from promotions.models import Confirmation, DecisionRecord, Promotion, Release, Vote
+from promotions.models import Confirmation, DecisionRecord, Override, Promotion, Release, Vote
 from promotions.states import status_for
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
@@ -211,6 +211,41 @@ def act_document(act: Vote | Confirmation) -> Document:
         "status": act.ended_as or "live",
         "endedAt": instant(act.ended_at),
         "endedReason": act.ended_reason or None,
+    }
+
+
+def override_document(override: Override) -> Document:
+    """An override as everybody may see it, with its signed envelope and its review, which is selected."""
+    review = getattr(override, "review", None)
+    return {
+        "id": str(override.pk),
+        "gate": override.gate,
+        "gateType": override.gate_type,
+        "actorId": str(override.actor_id),
+        "username": override.username,
+        "displayName": override.display_name,
+        "authority": override.authority,
+        "authMethod": override.auth_method,
+        "reason": override.reason,
+        "ticket": override.ticket,
+        "decisionId": str(override.decision_id),
+        "subjectDigest": override.subject_digest,
+        "reasonCodes": override.reason_codes,
+        "findings": override.findings,
+        "recordedAt": rfc3339(override.recorded_at),
+        "expiresAt": rfc3339(override.expires_at),
+        "reviewDueAt": rfc3339(override.review_due_at),
+        "review": None
+        if review is None
+        else {
+            "reviewerId": str(review.reviewer_id),
+            "username": review.username,
+            "displayName": review.display_name,
+            "verdict": review.verdict,
+            "comment": review.comment or None,
+            "at": rfc3339(review.at),
+        },
+        "envelope": orjson.loads(bytes(override.envelope)),
     }
 
 

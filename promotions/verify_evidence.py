@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from promotions.evidence import (
     CAPSULE_MEDIA_TYPE,
     CAPSULE_PREDICATE_TYPE,
+    HUMAN_DECISION_MEDIA_TYPE,
+    HUMAN_DECISION_PREDICATE_TYPE,
     PACKET_SCHEMA,
     PACKET_VERSION,
     SIGNATURE_ALGORITHM,
@@ -47,6 +49,10 @@ _PACKET_FIELDS = frozenset(
 )
 _TYPES = frozenset(EvidencePacket.Type.values)
 _MOST_SIGNATURES = 20
+_PREDICATES = {
+    CAPSULE_MEDIA_TYPE: CAPSULE_PREDICATE_TYPE,
+    HUMAN_DECISION_MEDIA_TYPE: HUMAN_DECISION_PREDICATE_TYPE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,11 @@ def _verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey]) 
     statement, schema = _statement(envelope)
     predicate = _predicate(statement)
     checks = [schema, _envelope_signature(envelope, keys)]
+    if envelope.get("payloadType") == HUMAN_DECISION_MEDIA_TYPE:
+        at = None if predicate is None else predicate.get("recordedAtUtc")
+        checks.insert(1, _key(key_id, keys, at))
+        return Verification("envelope", tuple(checks), packet_type="human_decision", generated_at=_text(at),
+                            key_id=_text(key_id))  # fmt: skip
     checks.insert(1, _key(key_id, keys, None))
     if predicate is None:
         checks.append(Check("contentHash", "skipped", "There is no readable content."))
@@ -218,17 +229,19 @@ def _verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey]) 
 
 def _statement(envelope: Mapping[str, Any]) -> tuple[Any, Check]:
     """The payload as JSON, or None, and whether the envelope is one of ours."""
-    if envelope.get("payloadType") != CAPSULE_MEDIA_TYPE:
-        return None, Check("schema", "failed", f"payloadType is not {CAPSULE_MEDIA_TYPE}.")
+    wanted = _PREDICATES.get(str(envelope.get("payloadType")))
+    if wanted is None:
+        return None, Check("schema", "failed", f"payloadType is none of {', '.join(_PREDICATES)}.")
     try:
         statement = orjson.loads(base64.b64decode(envelope["payload"], validate=True))
     except (KeyError, TypeError, ValueError, binascii.Error):
         return None, Check("schema", "failed", "The payload is not JSON in base64.")
     if not isinstance(statement, Mapping) or statement.get("_type") != STATEMENT_TYPE:
         return None, Check("schema", "failed", f"The payload is no {STATEMENT_TYPE}.")
-    if statement.get("predicateType") != CAPSULE_PREDICATE_TYPE or _predicate(statement) is None:
-        return statement, Check("schema", "failed", f"The predicate is no {CAPSULE_PREDICATE_TYPE}.")
-    return statement, Check("schema", "passed", "A DSSE envelope around an in-toto statement of a promotion.")
+    if statement.get("predicateType") != wanted or _predicate(statement) is None:
+        return statement, Check("schema", "failed", f"The predicate is no {wanted}.")
+    what = "a promotion" if wanted == CAPSULE_PREDICATE_TYPE else "what one person decided"
+    return statement, Check("schema", "passed", f"A DSSE envelope around an in-toto statement of {what}.")
 
 
 def _predicate(statement: Any) -> Mapping[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from promotions.actions.report_deployment import REPORTS
-from promotions.models import Component
+from promotions.models import Component, OverrideReview
 from promotions.models.release import RELEASE_NAME_PATTERN
 from stellapromote.api.fields import (
     DigestField,
@@ -16,6 +16,7 @@ from stellapromote.api.fields import (
     SlugField,
     StrictBooleanField,
     StrictChoiceField,
+    StrictDateTimeField,
     StrictListField,
     StrictUUIDField,
     TextField,
@@ -142,6 +143,22 @@ class Approval(_Seen):
 
 class Rejection(_Seen):
     reason = TextField(max_length=2000, help_text="What must change before it may be requested again.")
+
+
+class OverrideBody(_Seen):
+    """Why one gate is passed over, where that is followed up, and until when."""
+
+    reason = TextField(max_length=2000)
+    ticket = LineField(max_length=200)
+    expires_at = StrictDateTimeField(help_text="Within what the policy allows; 24 hours for a freeze.")
+    decision_id = StrictUUIDField(
+        required=False, help_text="The decision record you looked at: only what it says of the gate is lifted."
+    )
+
+
+class ReviewBody(Body):
+    verdict = StrictChoiceField(choices=OverrideReview.Verdict.values)
+    comment = TextField(max_length=2000, required=False, allow_blank=True, help_text="Required with an objection.")
 
 
 class Cancellation(Body):

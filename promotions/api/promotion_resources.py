@@ -9,6 +9,7 @@ from policies.api.resources import PersonResource
 from policies.outcomes import STATUSES
 from promotions.api.bodies import CHANGE_TYPES
 from promotions.api.release_resources import DiffResource
+from promotions.models import Override, OverrideReview
 from promotions.states import Status
 from stellapromote.api.serializers import Resource
 
@@ -120,6 +121,39 @@ class ActResource(Resource):
     status = serializers.ChoiceField(["live", "withdrawn", "replaced", "void"])
     ended_at = serializers.DateTimeField(allow_null=True)
     ended_reason = serializers.CharField(allow_null=True)
+
+
+class OverrideReviewResource(Resource):
+    reviewer_id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    verdict = serializers.ChoiceField(OverrideReview.Verdict.values)
+    comment = serializers.CharField(allow_null=True)
+    at = serializers.DateTimeField()
+
+
+class OverrideResource(Resource):
+    """One gate, overridden by a named person. `envelope` is the signed human_decision: a DSSE envelope."""
+
+    id = serializers.UUIDField(help_text="Named by humanDecisionEnvelopeIds of the records that rest on it.")
+    gate = serializers.CharField()
+    gate_type = serializers.CharField()
+    actor_id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    authority = serializers.ChoiceField(Override.Authority.values)
+    auth_method = serializers.CharField()
+    reason = serializers.CharField()
+    ticket = serializers.CharField()
+    decision_id = serializers.UUIDField(help_text="The record whose gate result was overridden.")
+    subject_digest = serializers.CharField()
+    reason_codes = serializers.ListField(child=serializers.CharField())
+    findings = serializers.ListField(child=serializers.CharField())
+    recorded_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    review_due_at = serializers.DateTimeField()
+    review = OverrideReviewResource(allow_null=True)
+    envelope = JsonField()
 
 
 class PromotionEvent(Resource):

@@ -7,6 +7,7 @@ from promotions.api.decisions import DecisionViewSet
 from promotions.api.evidence import KeysView, PromotionEvidenceViewSet, VerifyView
 from promotions.api.health import HealthView, ReadyView
 from promotions.api.me import MeView
+from promotions.api.overrides import OverrideViewSet
 from promotions.api.promotions import PromotionViewSet
 from promotions.api.releases import ReleaseViewSet
 from promotions.api.votes import VoteViewSet
@@ -16,6 +17,7 @@ router = ApiRouter()
 router.register("releases", ReleaseViewSet, "release")
 router.register("promotions", PromotionViewSet, "promotion")
 router.register("promotions", VoteViewSet, "promotion-vote")
+router.register("promotions", OverrideViewSet, "promotion-override")
 router.register("promotions", DecisionViewSet, "promotion-decision")
 router.register("promotions", PromotionEvidenceViewSet, "promotion-evidence")
 router.register("audit-events", AuditEventViewSet, "audit-event")
