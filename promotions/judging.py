@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 
+from policies.engines.ask import ask_all
 from policies.evaluator import evaluate
 from policies.facts import GateInput
 from policies.outcomes import Evaluation, GateResult
@@ -21,7 +22,7 @@ from promotions import rows
 from promotions.decision import Record, build_record, fingerprint
 from promotions.electorate import approval_voters, gate_confirmers
 from promotions.evidence import sign_packet
-from promotions.facts import FREEZE_HORIZON, Facts, gather, store_blobs
+from promotions.facts import FREEZE_HORIZON, NO_BLOBS, Facts, gather, store_blobs
 from promotions.journal import Journal
 from promotions.models import Confirmation, DecisionRecord, EvidencePacket, Installation, Promotion, Vote
 from promotions.signing_key import current_key
@@ -68,8 +69,11 @@ class Scene:
         return overrides
 
     def evaluate(self) -> Evaluation:
-        """What the gates say about these facts; changes nothing."""
-        return evaluate(cast("GateInput", self.facts.gate_input), self.documents)
+        """What the gates say about these facts. Policies as code are asked now: a vote that was just given counts."""
+        facts = cast("GateInput", self.facts.gate_input)
+        policy = self.documents[facts["requirements"]["promotionPolicy"]["digest"]]
+        facts["policyAnswers"] = {**facts.get("policyAnswers", {}), **ask_all(policy, facts, self.documents)}
+        return evaluate(facts, self.documents)
 
     def subject_changes(self) -> list[str]:
         """What changed in the subject since the promotion was last evaluated."""
@@ -90,11 +94,14 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
     return requirements
 
 
-def look(promotion: Promotion, at: datetime) -> Scene:
-    """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more."""
+def look(promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = NO_BLOBS) -> Scene:
+    """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
+
+    ``unstored``: the bundle of a promotion that is only previewed.
+    """
     requirements = stored_requirements(promotion)
     wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
-    texts = dict(documents(promotion.tenant_id, wanted))
+    texts: dict[str, Any] = dict(documents(promotion.tenant_id, wanted))
     key = current_key()
     facts = gather(
         promotion,
@@ -102,7 +109,9 @@ def look(promotion: Promotion, at: datetime) -> Scene:
         policy=texts[requirements["promotionPolicy"]["digest"]],
         signing_available=key is not None,
         at=at,
+        unstored=unstored,
     )
+    texts.update(facts.documents)
     texts.update({name: orjson.loads(content) for name, content in facts.blobs.items()})
     return Scene(promotion, at, facts, texts, key)
 
@@ -234,6 +243,15 @@ def _failing_since(gate: GateResult) -> dict[str, str]:
     return {} if possible is None else {"failingSince": possible["since"]}
 
 
+def _bundle(scene: Scene) -> dict[str, Any] | None:
+    """The evidence bundle of the facts, which the record says the main digests of."""
+    evidence = scene.facts.gate_input["evidence"]
+    bundle: dict[str, Any] | None = (
+        None if evidence is None else orjson.loads(scene.facts.documents[evidence["bundleDigest"]])
+    )
+    return bundle
+
+
 def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, packet_id: Any) -> Record:
     store_blobs(scene.facts.blobs)
     record_id = new_id()
@@ -244,6 +262,7 @@ def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, pa
         previous_id=promotion.decision_id,
         packet_id=packet_id,
         gate_input=scene.facts.gate_input,
+        bundle=_bundle(scene),
         evaluation=evaluation,
         at=scene.at,
     )
@@ -354,6 +373,7 @@ def _seal_decision(
         ],
         **{name: fields[name] for name in ("policyName", "policyVersion", "policyDigest", "approvalPolicies")},
         **{name: fields[name] for name in ("requirementsDigest", "inputDigest", "determinismHash", "subjectDigest")},
+        "evidence": fields["evidence"],
     }
     approvers = [
         {

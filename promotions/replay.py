@@ -1,15 +1,22 @@
 """Judging a stored decision again from what its record holds, and comparing (domain.md §7). Stores nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 import orjson
 
+from policies.engines.ask import ask_all
 from policies.evaluator import UnknownKindVersion, evaluate
-from policies.stored_documents import documents
+from policies.evidence_facts import PolicyAnswer
+from policies.facts import GateInput
 from promotions.decision import determinism_hash
-from promotions.models import Blob, DecisionRecord
+from promotions.documents_of_input import documents_of
+from promotions.models import DecisionRecord
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+
+REPLAY_PATIENCE: Final = 20.0
+"""Times the gate's own time-out: what ended in time once must not differ because a machine is busy now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +39,19 @@ class Replay:
 
 
 def replay(record: DecisionRecord) -> Replay:
-    """Re-judges ``record.input`` with the documents it names by digest. Cost: at most two statements."""
+    """Re-judges ``record.input`` with the documents it names by digest. Cost: that of documents_of."""
     stored = orjson.loads(bytes(record.document))
     recorded = _determined(stored)
     input_bytes = bytes(record.input)
     gate_input = orjson.loads(input_bytes)
-    wanted = [stored["policyDigest"], *(policy["digest"] for policy in stored["approvalPolicies"])]
-    texts = dict(documents(record.tenant_id, wanted))
-    candidates = gate_input["candidates"]
-    if isinstance(candidates, dict):
-        blob = Blob.objects.get(pk=candidates["digest"])
-        texts[blob.digest] = orjson.loads(bytes(blob.content))
+    texts = documents_of(record.tenant_id, gate_input)
     try:
         evaluation = evaluate(gate_input, texts)
     except UnknownKindVersion as error:
+        return Replay(None, recorded, None, None, str(error))
+    try:
+        answers = _answers_again(gate_input, texts[stored["policyDigest"]], texts)
+    except PolicyNotAnswered as error:
         return Replay(None, recorded, None, None, str(error))
     input_digest = digest_bytes(input_bytes)
     recomputed = {
@@ -55,8 +61,35 @@ def replay(record: DecisionRecord) -> Replay:
         ),
         **evaluation.as_determined(),
     }
-    difference = first_difference(recorded, recomputed)
+    difference = first_difference(recorded, recomputed) or _different_answer(gate_input, answers)
     return Replay(difference is None, recorded, recomputed, difference, None)
+
+
+class PolicyNotAnswered(LookupError):
+    """An embedded engine answered when the record was made, and cannot be asked now: such a record is notReplayable."""
+
+
+def _answers_again(
+    gate_input: dict[str, Any], policy: Mapping[str, Any], texts: dict[str, Any]
+) -> dict[str, PolicyAnswer]:
+    """What embedded engines say now, for the gates whose recorded answer is one: an error may have been the machine's.
+
+    The answers of an OPA server are facts like others, and are taken from the record.
+    """
+    told = {name for name, answer in gate_input.get("policyAnswers", {}).items() if answer["error"] is None}
+    gates = [gate for gate in policy["gates"] if gate["name"] in told]
+    again = ask_all({"gates": gates}, cast("GateInput", gate_input), texts, patience=REPLAY_PATIENCE)
+    for name, answer in again.items():
+        if answer["error"] is not None:
+            raise PolicyNotAnswered(f"the policy {name} {answer['result']['problem']}")
+    return again
+
+
+def _different_answer(gate_input: dict[str, Any], again: Mapping[str, PolicyAnswer]) -> str | None:
+    for name in sorted(again):
+        if canonical_bytes(again[name]) != canonical_bytes(gate_input["policyAnswers"][name]):
+            return f"policyAnswers.{name}"
+    return None
 
 
 def _determined(stored: dict[str, Any]) -> dict[str, Any]:

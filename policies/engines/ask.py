@@ -1,13 +1,16 @@
 """Asks an embedded engine about one policy input, in the child: when facts are gathered, never while judging."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, cast
+from functools import partial
+from typing import Any, Final, Literal
 
 import orjson
 
 from policies.engines.answers import normal
-from policies.engines.policy_input import FromDocuments, PolicyInput
+from policies.engines.policy_input import NO_DOCUMENTS, FromDocuments, PolicyInput, policy_input, remembered
 from policies.evidence_facts import PolicyAnswer
+from policies.facts import GateInput
+from policies.library import DocumentMissing, Documents, blob
 from stellapromote import isolation
 
 Engine = Literal["cel", "rego", "opa"]
@@ -16,6 +19,37 @@ EMBEDDED: Final = ("cel", "rego")
 LEARN_SECONDS: Final = 5.0
 MOST_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 _EVIDENCE_UNKNOWN: Final = "EVIDENCE_UNKNOWN"
+
+
+def ask_all(
+    policy: Mapping[str, Any], facts: GateInput, documents: Documents, *, patience: float = 1.0
+) -> dict[str, PolicyAnswer]:
+    """The answers of every policy gate with an embedded engine, by its name; {} when the policy has none.
+
+    `policy` is a promotion policy's content, `documents` hold the blobs that the facts name. A gate whose documents are
+    missing has an answer with an error, as has one that fails: never raises for what a policy does.
+    """
+    gates = [each for each in policy["gates"] if each["kind"] == "policy" and each["config"]["engine"] in EMBEDDED]
+    if not gates:
+        return {}
+    try:
+        about = input_about(facts, documents)
+    except DocumentMissing as missing:
+        about = policy_input(facts, NO_DOCUMENTS)
+        problem = f"needs the document {missing.digest}, which is missing"
+        return {
+            gate["name"]: answer(gate["config"]["engine"], about.digest, error="GATE_ERROR", problem=problem)
+            for gate in gates
+        }
+    return {gate["name"]: ask(gate["config"], about, patience=patience) for gate in gates}
+
+
+def input_about(facts: GateInput, documents: Documents) -> PolicyInput:
+    """What policies are told about these facts. DocumentMissing."""
+    evidence = facts.get("evidence")
+    if evidence is None:
+        return policy_input(facts, NO_DOCUMENTS)
+    return policy_input(facts, remembered(evidence, partial(blob, documents)))
 
 
 def ask(config: Mapping[str, Any], about: PolicyInput, *, patience: float = 1.0) -> PolicyAnswer:
@@ -74,8 +108,3 @@ def _evaluate(engine: str, asked: bytes, documents: FromDocuments, seconds: floa
     taught = documents.digest.encode() + b"\n" + documents.content
     isolation.run(f"policies.engines.{engine}:learn", taught, timeout=LEARN_SECONDS)
     return isolation.run(f"policies.engines.{engine}:evaluate", asked, timeout=seconds)
-
-
-def same(recorded: PolicyAnswer, again: PolicyAnswer) -> bool:
-    """Whether a replay may call two answers equal."""
-    return cast("dict[str, Any]", recorded) == cast("dict[str, Any]", again)

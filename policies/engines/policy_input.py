@@ -4,9 +4,11 @@ Two parts: the situation, which is small and new at each evaluation, and what th
 the same for as long as the bundle does, and is kept as bytes (docs/policy-gate.md; why these: docs/adr/0062).
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any, Final
 
 import orjson
@@ -24,6 +26,8 @@ from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 SCHEMA: Final = "stella.policy-input/v1"
 DOCUMENTS_SCHEMA: Final = "stella.policy-documents/v1"
+
+MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 
 SITUATION: Final = ("schema", "instant", "promotion", "release", "source", "target", "people", "evidence")
 FROM_DOCUMENTS: Final = ("attestations", "components", "findings", "summary", "vex")
@@ -154,6 +158,25 @@ def from_documents(fact: EvidenceFact, read: Read) -> FromDocuments:
             found["attestations"].append({**said, **origin})
     parts = {name: _sorted(items) for name, items in found.items()}
     return FromDocuments({**parts, "summary": canonical_bytes(_summary(found["findings"]))})
+
+
+def remembered(fact: EvidenceFact, read: Read) -> FromDocuments:
+    """from_documents, kept between evaluations: the documents of a bundle never change. For any number of threads."""
+    key = documents_key(fact)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = from_documents(fact, read)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > 1 and sum(len(each.content) for each in _kept.values()) > MOST_KEPT_BYTES:
+            _kept.popitem(last=False)
+    return made
+
+
+_kept: Final[OrderedDict[tuple[Any, ...], FromDocuments]] = OrderedDict()
+_lock: Final = Lock()
 
 
 def _origin(document: DocumentFact, trusted: set[str]) -> dict[str, Any]:

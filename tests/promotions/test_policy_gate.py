@@ -1,0 +1,139 @@
+"""Policies as code on stored promotions: asked at each evaluation, recorded with it, asked again at replay."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from environments.actions.update_environment import update_environment
+from policies.engines import ask as asking
+from promotions import replay
+from promotions.models import DecisionRecord, Promotion
+from promotions.queries import current_record
+from stellapromote import isolation
+from stellapromote.signing.canonical_json import canonical_bytes
+from tests.factories import make_promotion_policy
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.django_db
+
+WANTS_THIRD = """
+people.votes.exists(v, v.username == "third")
+  ? {"allow": true, "warn": [{"code": "THIRD_LOOKED", "message": "The third looked at it."}]}
+  : {"allow": true}
+"""
+
+
+def guarded_by(text: str, **gate: Any) -> Kestrel:
+    kestrel = make_kestrel()
+    rule = {"name": "team-rule", "kind": "policy", "config": {"text": text, "timeoutMs": 1000}, **gate}
+    make_promotion_policy(kestrel["admin"], "as-code", clock=kestrel.clock, gates=[rule])
+    for environment in (kestrel.dev, kestrel.staging):
+        update_environment(
+            by=kestrel["admin"],
+            clock=kestrel.clock,
+            environment_id=environment.pk,
+            changes={"promotion_policy": "as-code"},
+        )
+    return kestrel
+
+
+def record_of(promotion: Promotion) -> DecisionRecord:
+    return current_record(Promotion.objects.get(pk=promotion.pk))
+
+
+def gate_of(promotion: Promotion) -> Any:
+    document = orjson.loads(bytes(record_of(promotion).document))
+    return next(gate for gate in document["gates"] if gate["name"] == "team-rule")
+
+
+def test_a_policy_that_allows_lets_the_promotion_through() -> None:
+    kestrel = guarded_by("target.name == 'dev'")
+    assert kestrel.ask(kestrel.release(), kestrel.dev).status == "approved"
+
+
+def test_a_policy_that_denies_rejects_with_its_own_code_and_sentence() -> None:
+    kestrel = guarded_by("{'allow': false, 'deny': [{'code': 'NO_FRIDAYS', 'message': 'Not on Fridays.'}]}")
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    assert (promotion.status, promotion.status_reason) == ("rejected", "NO_FRIDAYS")
+    assert promotion.status_detail == "Not on Fridays."
+
+
+def test_a_policy_that_fails_holds_the_promotion_up() -> None:
+    kestrel = guarded_by("release.owner == 'x'")
+    assert kestrel.ask(kestrel.release(), kestrel.dev).status == "pending"
+
+
+def test_the_vote_that_was_just_given_is_in_the_input() -> None:
+    kestrel = guarded_by(WANTS_THIRD)
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    promotion = kestrel.approves("third", kestrel.ask(release, kestrel.staging))
+    assert gate_of(promotion)["reasonCodes"] == ["THIRD_LOOKED"]
+
+
+@pytest.mark.parametrize("text", ["true", "false", "release.owner == 'x'", WANTS_THIRD])
+def test_every_decision_replays_equal(text: str) -> None:
+    kestrel = guarded_by(text)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    assert replay.replay(record_of(promotion)).equal is True
+
+
+def test_a_record_with_votes_replays_equal() -> None:
+    kestrel = guarded_by(WANTS_THIRD)
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    promotion = kestrel.approves("third", kestrel.ask(release, kestrel.staging))
+    assert [replay.replay(each).equal for each in DecisionRecord.objects.filter(promotion=promotion)] == [True, True]
+
+
+def test_an_answer_that_the_engine_would_not_give_is_told_by_replay() -> None:
+    kestrel = guarded_by("false")
+    record = record_of(kestrel.ask(kestrel.release(), kestrel.dev))
+    forged = orjson.loads(bytes(record.input))
+    forged["policyAnswers"]["team-rule"]["result"] = True
+    record.input = canonical_bytes(forged)
+    told = replay.replay(record)
+    assert told.equal is False
+    record.input = bytes(DecisionRecord.objects.get(pk=record.pk).input)
+    assert replay.replay(record).equal is True
+
+
+def test_a_lie_about_the_answer_that_changes_no_verdict_is_named() -> None:
+    kestrel = guarded_by("true")
+    record = record_of(kestrel.ask(kestrel.release(), kestrel.dev))
+    gate_input = orjson.loads(bytes(record.input))
+    gate_input["policyAnswers"]["team-rule"]["result"] = {"allow": True}
+    assert replay._different_answer(gate_input, replay._answers_again(gate_input, *_documents(record))) == (
+        "policyAnswers.team-rule"
+    )
+
+
+def _documents(record: DecisionRecord) -> Any:
+    stored = orjson.loads(bytes(record.document))
+    texts = dict(replay.documents(record.tenant_id, [stored["policyDigest"]]))
+    return texts[stored["policyDigest"]], texts
+
+
+def test_a_record_whose_engine_is_away_is_not_replayable(monkeypatch: pytest.MonkeyPatch) -> None:
+    kestrel = guarded_by("true")
+    record = record_of(kestrel.ask(kestrel.release(), kestrel.dev))
+
+    def away(task: str, payload: bytes, *, timeout: float) -> bytes:
+        raise isolation.IsolationCrashed(task)
+
+    monkeypatch.setattr(asking.isolation, "run", away)
+    told = replay.replay(record)
+    assert (told.equal, told.not_replayable) == (None, "the policy team-rule ended its process")
+
+
+def test_with_the_engine_away_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kestrel = guarded_by("true")
+    release = kestrel.release()
+
+    def away(task: str, payload: bytes, *, timeout: float) -> bytes:
+        raise isolation.IsolationTimeout(task)
+
+    monkeypatch.setattr(asking.isolation, "run", away)
+    promotion = kestrel.ask(release, kestrel.dev)
+    assert (promotion.status, gate_of(promotion)["reasonCodes"]) == ("pending", ["GATE_TIMEOUT"])
