@@ -28,6 +28,7 @@ from promotions.verify_evidence import known_keys
 from promotions.verify_evidence import verify as verify_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import go_to, poll, render_page
@@ -172,6 +173,7 @@ def _act(
     try:
         promotion = act(by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         return _refused(request, promotion_id, by, form, refusal, refusal.status)
     messages.success(request, done if isinstance(done, str) else done(promotion, by))
     return go_to(request, f"/promotions/{promotion_id}")

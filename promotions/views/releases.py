@@ -20,6 +20,7 @@ from promotions.forms import ReasonForm, ReleaseForm
 from promotions.models import Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_REQUEST, RELEASE_READ, RELEASE_WRITE
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
 
@@ -42,6 +43,7 @@ def releases(request: HttpRequest) -> HttpResponse:
         try:
             made = create_release(spec, by=by, finalize="finalize" in request.POST)
         except ProductError as error:
+            note_refused_request(request, error.code)
             refusal = error
         else:
             return redirect("release", made.pk)
@@ -91,6 +93,7 @@ def _act(request: HttpRequest, release_id: UUID, act: Callable[[Actor], Release]
     try:
         act(by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         return _page(request, release_id, by, status=refusal.status, refusal=refusal)
     messages.success(request, done)
     return redirect("release", release_id)

@@ -16,6 +16,7 @@ from promotions.models import Release
 from promotions.queries import diff_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_REQUEST
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
 
@@ -42,6 +43,7 @@ def request_page(request: HttpRequest) -> HttpResponse:
             try:
                 made = request_promotion(wish, by=by)
             except ProductError as refusal:
+                note_refused_request(request, refusal.code)
                 context["refusal"], status = refusal, refusal.status
             else:
                 messages.success(request, _("Promotion #%(number)d is requested.") % {"number": made.number})

@@ -31,6 +31,7 @@ from stellapromote.api.rendering import ApiResponse, JsonRenderer
 from stellapromote.api.requests import AUTHENTICATIONS, ApiRequest, check_accept, check_media_type
 from stellapromote.api.schema import AutoSchema
 from stellapromote.api.serializers import Body, NoBody, changed_read_only, shared
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import CODES, FieldError, Invalid, ProductError, Refused
 from stellapromote.transactions import transactional
 
@@ -293,6 +294,7 @@ class ApiView(APIView):
         except ProductError as refusal:
             if not refusal.changed_state:
                 raise
+            note_refused_request(self.request._request, refusal.code)
             return error_response(refusal, self.request)
 
     @staticmethod

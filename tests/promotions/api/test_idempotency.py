@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from environments.actions.update_environment import update_environment
 from promotions.models import Promotion, Release, Vote
 from stellapromote.accounts.models import RoleGrant
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import SYSTEM_CLOCK
-from tests.factories import make_freeze
+from tests.factories import make_approval_policy, make_freeze
 from tests.promotions.api.world import Caller, World
 
 KEY = "5f1c-first"
@@ -97,3 +98,19 @@ def test_a_replay_is_still_refused_to_who_lost_the_right(world: World) -> None:
     world.nia.ok("POST", path, {}, Idempotency_Key=KEY)
     RoleGrant.objects.filter(user=world.nia.user).update(ended_at=SYSTEM_CLOCK.now())
     assert world.nia.refused("POST", path, {}, Idempotency_Key=KEY) == (403, "PERM_DENIED")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": KEY}])
+def test_a_refused_deployer_is_audited_with_and_without_a_key(world: World, headers: dict[str, str]) -> None:
+    duties = {"excludeReleaseCreator": False, "excludeDeployer": True}
+    make_approval_policy(world.greta.actor, "apart", separationOfDuties=duties)
+    dev = world.environments["dev"]
+    changes = {"approval_policies": ["apart"]}
+    update_environment(by=world.greta.actor, clock=SYSTEM_CLOCK, environment_id=dev.pk, changes=changes)
+    path = f"promotions/{world.requested(world.release(), 'dev').pk}"
+    assert world.ravi.ok("POST", f"{path}/approve", {})["status"] == "approved"
+    started = {"status": "started"}
+    refused = world.ravi.refused("POST", f"{path}/deployment", started, **headers)
+    assert refused == (403, "PERM_SEPARATION_OF_DUTIES")
+    event = AuditEvent.objects.get(action="permission.refused")
+    assert (event.resource_id, event.metadata["code"]) == (f"/api/v1/{path}/deployment", refused[1])

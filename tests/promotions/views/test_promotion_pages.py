@@ -8,6 +8,7 @@ from django.test import Client
 from environments.actions.update_environment import update_environment
 from promotions.models import Promotion, Vote
 from stellapromote.accounts.models import User
+from stellapromote.audit.models import AuditEvent
 from tests.factories import make_approval_policy, make_person, make_promotion_policy, make_ready_tenant
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -193,6 +194,15 @@ STRANGE = [
 def test_a_strange_address_is_answered_and_never_an_error_of_ours(kestrel: Kestrel, path: str) -> None:
     for who in ("requester", "auditor"):
         assert page_of(kestrel, who).get(path).status_code in (200, 400, 403, 404), path
+
+
+def test_a_refused_vote_on_the_page_is_audited(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    path = f"/promotions/{promotion.pk}/approve"
+    answer = page_of(kestrel, "requester").post(path, {"subject_digest": promotion.subject_digest, "comment": ""})
+    assert answer.status_code == 403
+    event = AuditEvent.objects.get(action="permission.refused")
+    assert (event.resource_id, event.metadata["code"]) == (path, "PERM_SEPARATION_OF_DUTIES")
 
 
 @pytest.mark.parametrize("inline", [500, 3])
