@@ -1,6 +1,7 @@
 """security: the vulnerability rules hold for what reports find in the release (domain.md §6; docs/security-gate.md)."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
@@ -261,8 +262,8 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
         "version": record.version,
         "severity": "unknown" if record.rank < 0 else severities.BANDS[record.rank],
         "cvss": record.cvss,
-        "epss": max((epss[name] for name in record.names if name in epss), default=None),
-        "listedOn": min((kev[name] for name in record.names if name in kev), default=None),
+        "epss": max((epss[name] for name in record.cves if name in epss), default=None),
+        "listedOn": min((kev[name] for name in record.cves if name in kev), default=None),
         "reachable": record.reachable,
         "fixedVersion": record.fixed_version,
         "rules": list(rules),
@@ -271,11 +272,9 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
 
 def _counts(view: View) -> dict[str, int]:
     """How many findings count as each severity; `unknown` of them are known to no report."""
-    counts = [0] * len(severities.BANDS)
-    for record in view.findings:
-        counts[severity_rank(record, view.rank_of_unknown)] += 1
+    ranks = Counter(severity_rank(record, view.rank_of_unknown) for record in view.findings)
     return {
-        **dict(zip(severities.BANDS, counts, strict=True)),
+        **{band: ranks[rank] for rank, band in enumerate(severities.BANDS)},
         "unknown": sum(record.rank < 0 for record in view.findings),
         "total": len(view.findings),
     }

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from policies.context import Context
 from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
-from policies.security.cve_delta import known
 from policies.security.findings import Record, merged, report
 from policies.security.trust import Trust
 from policies.security.vex import Lift, Source, lift, statements
@@ -43,7 +42,7 @@ def union(context: Context, found: Bundle, trust: Trust) -> Union:
     live: dict[tuple[str, str], Record] = {}
     lifted: dict[tuple[str, str], tuple[Record, Lift]] = {}
     for document in of_kind(found, "vulnerabilities"):
-        records: Iterable[Record] = context.derived(document["parsed"], report)
+        records: Iterable[Record] = context.derived(document["parsed"], report).records
         artifact = document["artifactDigest"]
         said = sources.get(artifact)
         if said is not None:
@@ -66,4 +65,4 @@ def baseline(context: Context, digest: str | None, trust: Trust) -> frozenset[tu
     reports = [each for each in of_kind(bundle(context, digest), "vulnerabilities") if trust.holds_for(each)]
     if not reports:
         return None
-    return frozenset().union(*(context.derived(each["parsed"], known) for each in reports))
+    return frozenset().union(*(context.derived(each["parsed"], report).known for each in reports))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policies.security.findings import report, worst
+from policies.security.findings import worst
 from policies.security.outcome import Outcome, View, and_others, in_words, remedy
 from policies.security.severities import RANK, THRESHOLDS
 
@@ -23,19 +23,9 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-class Known(frozenset[tuple[str, str]]):
-    """What a report knows, as (name of the vulnerability, package without version)."""
-
-    __slots__ = ()
-
-
-def known(blob: Mapping[str, Any]) -> Known:
-    """What a findings blob knows, whatever the version of the component: an upgrade that keeps a CVE adds none."""
-    return Known((name, record.package) for record in report(blob) for name in record.names)
-
-
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
-    """Fails for such a finding. What the running release has is what trusted reports say of it."""
+    """Fails for such a finding. What the running release has is what trusted reports say of it, whatever the version
+    of the component: an upgrade that keeps a CVE adds none."""
     if view.first_release and settings["allowFirstRelease"]:
         return Outcome("pass", details={"firstRelease": True, "new": 0})
     baseline = frozenset() if view.first_release else view.baseline()

@@ -56,16 +56,21 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
             ("EPSS_FEED_MISSING",),
             sentence="there are no EPSS scores: an admin must upload the EPSS feed",
         )
+    known = view.epss
     scored: list[tuple[float, Record]] = []
     unscored: list[Record] = []
     for record in view.findings:
         if settings["requireReachable"] and record.reachable is False:
             continue
-        of_names = [view.epss[name] for name in record.names if name in view.epss]
-        if of_names:
-            scored.append((max(of_names), record))
-        else:
+        found = None
+        for cve in record.cves:
+            score = known.get(cve)
+            if score is not None and (found is None or score > found):
+                found = score
+        if found is None:
             unscored.append(record)
+        else:
+            scored.append((found, record))
     reached = highest = max((score for score, _ in scored), default=0.0)
     details: dict[str, Any] = {"scored": len(scored), "unscored": len(unscored), "highest": highest}
     blocking = [pair for pair in scored if pair[0] >= settings["threshold"]]

@@ -26,14 +26,15 @@ class Record:
     """One vulnerability in one component.
 
     `key` tells it from others: the vulnerability's one name and the component's place. `order`: the worst first, for
-    people. `names` are all its names. `package` is the place without version, qualifiers and subpath; what has no
-    package URL has its name as a package, and with the version as a place. `rank` is that of its worst known severity,
-    -1 when none is known; `unscored`: some report knows none.
+    people. `names` are all its names, `cves` those that feeds know. `package` is the place without version, qualifiers
+    and subpath; what has no package URL has its name as a package, and with the version as a place. `rank` is that of
+    its worst known severity, -1 when none is known; `unscored`: some report knows none.
     """
 
     key: tuple[str, str]
     order: tuple[int, float, tuple[str, str]]
     names: frozenset[str]
+    cves: tuple[str, ...]
     package: str
     component: str
     version: str | None
@@ -51,17 +52,23 @@ class Record:
         return full if len(full) <= LONGEST_ID else f"{full[: LONGEST_ID - 72]}…{digest(full)}"
 
 
-class Report(tuple[Record, ...]):
-    """The records of one report."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The records of one report, and what it knows as (name of the vulnerability, package without version)."""
 
-    __slots__ = ()
+    records: tuple[Record, ...]
+    known: frozenset[tuple[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.records)
 
 
 def report(blob: Mapping[str, Any]) -> Report:
-    """The records of a findings blob. ValueError or KeyError when it is none."""
+    """The report of a findings blob. ValueError or KeyError when it is none."""
     if blob["schema"] != FINDINGS_SCHEMA:
         raise ValueError("no findings")
-    return Report(_record(each) for each in blob["findings"])
+    records = tuple(_record(each) for each in blob["findings"])
+    return Report(records, frozenset((name, record.package) for record in records for name in record.names))
 
 
 def _record(finding: Finding) -> Record:
@@ -72,10 +79,12 @@ def _record(finding: Finding) -> Record:
     if finding["cvss"] is not None:
         rank = max(rank, rank_of_score(finding["cvss"]))
     key = (_vulnerability(finding), purl or unversioned)
+    names = frozenset((finding["id"], *finding["aliases"]))
     return Record(
         key=key,
         order=_order(rank, rank < 0, finding["cvss"], key),
-        names=frozenset((finding["id"], *finding["aliases"])),
+        names=names,
+        cves=_cves(names),
         package=finding["component"] if parts is None else parts.name,
         component=finding["component"],
         version=version,
@@ -94,6 +103,10 @@ def _vulnerability(finding: Finding) -> str:
         return finding["id"]
     cves = [each for each in finding["aliases"] if each.startswith("CVE-")]
     return min(cves or [finding["id"], *finding["aliases"]])
+
+
+def _cves(names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if name.startswith("CVE-")))
 
 
 def merged(records: Iterable[Record], into: dict[tuple[str, str], Record]) -> None:
@@ -116,6 +129,7 @@ def _worse(one: Record, other: Record) -> Record:
         key=one.key,
         order=_order(rank, unscored, cvss, one.key),
         names=one.names | other.names,
+        cves=_cves(one.names | other.names),
         package=min(one.package, other.package),
         component=component,
         version=version or None,

@@ -56,9 +56,8 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
         return Outcome("pass", details={"listed": 0})
     listed: list[tuple[str, Record]] = []
     for record in view.findings:
-        days = [view.kev[name] for name in record.names if name in view.kev]
-        if days:
-            listed.append((min(days), record))
+        if not view.kev.keys().isdisjoint(record.cves):
+            listed.append((min(view.kev[cve] for cve in record.cves if cve in view.kev), record))
     due: list[tuple[str, str, Record]] = []
     soon: list[tuple[str, str, Record]] = []
     changes: list[str] = []

@@ -1,0 +1,357 @@
+"""What holds whatever the documents say: order never matters, and a worse fact never lets anything through."""
+
+import copy
+import random
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellapromote.signing.canonical_json import canonical_bytes, digest
+from tests.policies.cases import BEFORE, NOW, Case
+from tests.policies.security.world import (
+    GRETA,
+    JOBS,
+    KEY,
+    MEI,
+    MUSL,
+    NIA,
+    OPENSSL,
+    OTHER_KEY,
+    WEB,
+    Evidence,
+    band,
+    finding,
+)
+
+CVES = ["CVE-2024-1", "CVE-2024-2", "CVE-2024-3"]
+NAMES = [*CVES, "GHSA-1", "GHSA-2"]
+OLDER_MUSL = "pkg:apk/alpine/musl@1.1.20-r0?distro=3.9.4"
+PURLS = [MUSL, OPENSSL, OLDER_MUSL, None]
+SCORES = [None, 0.0, 3.0, 5.0, 8.0, 9.8]
+LATER = "2026-11-22T08:00:00.000Z"
+times = st.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", LATER])
+
+Draft = dict[str, Any]
+
+
+@st.composite
+def findings(draw: st.DrawFn) -> Any:
+    name = draw(st.sampled_from(NAMES))
+    return finding(
+        name,
+        draw(st.sampled_from(PURLS)),
+        aliases=sorted(draw(st.sets(st.sampled_from(NAMES), max_size=2)) - {name}),
+        cvss=draw(st.sampled_from(SCORES)),
+        reachable=draw(st.sampled_from([None, True, False])),
+        fixedVersion=draw(st.sampled_from([None, "1.2", "1.3"])),
+    )
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> Any:
+    return {
+        "vulnerability": draw(st.sampled_from(NAMES)),
+        "aliases": draw(st.sampled_from([[], [], ["GHSA-1"]])),
+        "products": draw(st.sampled_from([[], [MUSL], ["pkg:apk/alpine/musl"], [OPENSSL], [WEB], [JOBS]])),
+        "status": draw(st.sampled_from(["not_affected", "not_affected", "fixed", "affected", "under_investigation"])),
+        "justification": draw(st.sampled_from([None, "component_not_present"])),
+        "statedAt": draw(st.one_of(st.none(), times)),
+    }
+
+
+def document(kind: str, content: st.SearchStrategy[Any]) -> st.SearchStrategy[Draft]:
+    return st.fixed_dictionaries(
+        {
+            "kind": st.just(kind),
+            "content": st.lists(content, max_size=4),
+            "artifactDigest": st.sampled_from([WEB, JOBS]),
+            "uploadedBy": st.sampled_from([[MEI], [MEI], [NIA], [GRETA], [MEI, NIA]]),
+            "signer": st.sampled_from([KEY, KEY, OTHER_KEY, None]),
+            "generatedAt": st.one_of(st.none(), times),
+            "uploadedAt": st.just(LATER),
+        }
+    )
+
+
+reports = document("vulnerabilities", findings())
+days = st.sampled_from(["2026-10-01", "2026-11-15", "2026-11-22"])
+limits = st.sampled_from([None, 0, 1, 2, 5])
+
+
+@st.composite
+def drafts(draw: st.DrawFn) -> Draft:
+    """A promotion with drawn documents, feeds, rules; each artifact has at least one report, mostly a trusted one."""
+    sure = [
+        {**draw(reports), "artifactDigest": artifact, "uploadedBy": [MEI], "generatedAt": LATER}
+        for artifact in (WEB, JOBS)
+    ]
+    every_rule = {
+        "kev-blocker": {"graceDays": draw(st.sampled_from([0, 14])), "warnDays": 3},
+        "epss-threshold": {
+            "threshold": draw(st.sampled_from([0.2, 0.5, 1])),
+            "mode": draw(st.sampled_from(["any", "all"])),
+            "requireReachable": draw(st.booleans()),
+        },
+        "reachable-cve": {"severityThreshold": draw(st.sampled_from(["medium", "critical"]))},
+        "cve-delta": {
+            "newCveSeverityThreshold": draw(st.sampled_from(["low", "high"])),
+            "allowFirstRelease": draw(st.booleans()),
+        },
+        "release-aggregate-cve": {
+            name: draw(limits) for name in ("maxCritical", "maxHigh", "maxMedium", "maxLow", "maxTotal")
+        },
+    }
+    names = draw(st.lists(st.sampled_from(sorted(every_rule)), min_size=1, max_size=3, unique=True))
+    return {
+        "documents": sure
+        + draw(st.lists(reports, max_size=2))
+        + draw(st.lists(document("vex", statements()), max_size=3)),
+        "current": draw(st.one_of(st.none(), st.lists(reports, max_size=2))),
+        "runs": draw(st.booleans()),
+        "kev": draw(st.dictionaries(st.sampled_from(CVES), days, max_size=2)),
+        "epss": draw(st.dictionaries(st.sampled_from(CVES), st.sampled_from([0.0, 0.1, 0.3, 0.6]), max_size=3)),
+        "keys": [{"keyId": KEY, "name": "release-key"}],
+        "excluded": [],
+        "instant": NOW,
+        "config": {
+            "rules": {name: every_rule[name] for name in names},
+            "trustedKeys": ["release-key"],
+            "trustedUploaders": ["greta", "mei"],
+            "maxReportAge": draw(st.sampled_from([None, 3 * 24 * 60 * 60])),
+            "unknownSeverityAs": draw(st.sampled_from(["critical", "medium"])),
+        },
+    }
+
+
+def _put(evidence: Evidence, documents: list[Draft]) -> None:
+    for each in documents:
+        changes = {key: value for key, value in each.items() if key not in ("kind", "content", "name")}
+        changes["digest"] = digest(each["name"])
+        changes["producer"] = each["name"]
+        if each["kind"] == "vex":
+            evidence.vex(*each["content"], **changes)
+        else:
+            evidence.report(*each["content"], **changes)
+
+
+def named(draft: Draft) -> Draft:
+    """Each document has a name from which its digest is made, so that a shuffled one stays the same document."""
+    for place in ("documents", "current"):
+        for number, each in enumerate(draft[place] or ()):
+            each.setdefault("name", f"{place}-{number}")
+    return draft
+
+
+def case_of(draft: Draft, order: random.Random | None = None) -> Case:
+    """The promotion of a draft; with an order, everything that is a set in it is shuffled."""
+    draft = named(copy.deepcopy(draft))
+    mixed: Callable[[list[Any]], Any] = (lambda _: None) if order is None else order.shuffle
+    evidence, current = Evidence(WEB, JOBS), None
+    for place in ("documents", "current"):
+        mixed(draft[place] or [])
+        for each in draft[place] or ():
+            mixed(each["content"])
+    if draft["current"] is not None:
+        _put(evidence, draft["current"])
+        current = evidence.bundle()
+        evidence.documents = []
+    _put(evidence, draft["documents"])
+    mixed(evidence.artifacts)
+    rules = list(draft["config"]["rules"].items())
+    mixed(rules)
+    other = {"name": "other", "kind": "security", "config": {**draft["config"], "rules": {"reachable-cve": {}}}}
+    gates = [{"name": "cve", "kind": "security", "config": {**draft["config"], "rules": dict(rules)}}]
+    gates += [{"name": "checks", "kind": "schedule", "config": {"windows": [OPEN]}}]
+    gates += [other] if draft.get("twice") else []
+    mixed(gates)
+    case = Case(gates_=gates, schedules={"checks": [OPEN]})
+    case.given(instant=draft["instant"], target={"currentReleaseId": "id-running" if draft["runs"] else None})
+    case.facts["requirements"]["excludedPersons"] += draft["excluded"]
+    mixed(case.facts["requirements"]["excludedPersons"])
+    mixed(draft["keys"])
+    kev, epss = list((draft["kev"] or {}).items()), list((draft["epss"] or {}).items())
+    mixed(kev)
+    mixed(epss)
+    feeds = {
+        "kev": evidence.kev(**{cve.replace("-", "_"): day for cve, day in kev}),
+        "epss": evidence.epss(**{cve.replace("-", "_"): score for cve, score in epss}),
+    }
+    for name, feed in feeds.items():
+        feed["digest"] = digest(name)
+    return evidence.into(
+        case,
+        currentBundleDigest=current,
+        trustedKeys=draft["keys"],
+        **{name: None if draft[name] is None else feed for name, feed in feeds.items()},
+    )
+
+
+OPEN = {"start": "2026-11-01T00:00:00.000Z", "end": "2027-11-01T00:00:00.000Z"}
+
+
+@given(drafts(), st.randoms(use_true_random=False))
+def test_whatever_the_order_the_bytes_are_the_same(draft: Draft, order: random.Random) -> None:
+    draft["twice"] = True
+    before = canonical_bytes(case_of(draft).judged().as_json())
+    assert canonical_bytes(case_of(draft, order).judged().as_json()) == before
+
+
+def first(draft: Draft, kind: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+    """The first entry of the documents of a kind that is wanted, or None."""
+    for each in draft["documents"]:
+        if each["kind"] == kind:
+            for entry in each["content"]:
+                if wanted(entry):
+                    return entry
+    return None
+
+
+def _raise_score(draft: Draft) -> None:
+    found = first(draft, "vulnerabilities", lambda each: each["cvss"] is not None)
+    if found is not None:
+        found["cvss"] = 10.0
+        found["severity"] = band(10.0)
+
+
+def _reach(draft: Draft) -> None:
+    found = first(draft, "vulnerabilities", lambda each: each["reachable"] is False)
+    if found is not None:
+        found["reachable"] = None
+
+
+def _list_all(draft: Draft) -> None:
+    draft["kev"] = dict.fromkeys(CVES, "2026-01-01")
+
+
+def _list_first(draft: Draft) -> None:
+    draft["kev"] = {**draft["kev"], CVES[0]: "2026-10-01"}
+
+
+def _score_higher(draft: Draft) -> None:
+    draft["epss"] = {cve: min(score + 0.3, 1.0) for cve, score in draft["epss"].items()}
+
+
+def _drop_lifting(draft: Draft) -> None:
+    """The first statement that lifts is withdrawn; one that says "affected" would be a better fact to lose."""
+    for each in draft["documents"]:
+        if each["kind"] == "vex":
+            for entry in each["content"]:
+                if entry["status"] in ("not_affected", "fixed"):
+                    each["content"].remove(entry)
+                    return
+
+
+def _affect(draft: Draft) -> None:
+    said = {
+        "vulnerability": CVES[0],
+        "aliases": [],
+        "products": [],
+        "status": "affected",
+        "justification": None,
+        "statedAt": LATER,
+    }
+    extra = {"kind": "vex", "content": [said], "artifactDigest": WEB, "uploadedBy": [NIA], "signer": None}
+    draft["documents"].append({**extra, "generatedAt": None, "uploadedAt": LATER})
+
+
+def _distrust(draft: Draft) -> None:
+    for each in draft["documents"]:
+        each["signer"] = None
+
+
+def _age(draft: Draft) -> None:
+    for each in draft["documents"]:
+        if each["kind"] == "vulnerabilities":
+            each["generatedAt"] = "2026-01-01T00:00:00.000Z"
+
+
+def _forget_current(draft: Draft) -> None:
+    draft["current"] = None
+
+
+WORSE: dict[str, Callable[[Draft], Any]] = {
+    "a score is higher": _raise_score,
+    "it may be reachable": _reach,
+    "all are known to be exploited": _list_all,
+    "one is known to be exploited": _list_first,
+    "exploitation is more likely": _score_higher,
+    "a statement is withdrawn": _drop_lifting,
+    "somebody says that it affects": _affect,
+    "the key is revoked": lambda draft: draft.update(keys=[]),
+    "nothing is signed": _distrust,
+    "the uploader is excluded": lambda draft: draft.update(excluded=[{**MEI, "reasons": ["RELEASE_CREATOR"]}]),
+    "reports are older": _age,
+    "time passes": lambda draft: draft.update(instant="2026-12-24T08:00:00.000Z"),
+    "the KEV feed is gone": lambda draft: draft.update(kev=None),
+    "the EPSS feed is gone": lambda draft: draft.update(epss=None),
+    "nothing is known of what runs there": _forget_current,
+}
+
+
+def not_let_through(before: Draft, after: Draft) -> None:
+    if case_of(before).judged().decision != "allow":
+        assert case_of(after).judged().decision != "allow"
+
+
+@given(drafts(), st.sampled_from(sorted(WORSE)))
+def test_a_worse_fact_never_lets_anything_through(draft: Draft, what: str) -> None:
+    worse = copy.deepcopy(draft)
+    WORSE[what](worse)
+    if what == "nothing is known of what runs there" and not draft["runs"]:
+        return
+    not_let_through(draft, worse)
+
+
+@given(drafts(), findings(), st.integers(0, 3))
+def test_one_more_finding_never_lets_anything_through(draft: Draft, more: Any, where: int) -> None:
+    """In any report, by whatever names: no report can make two findings of others one."""
+    worse = copy.deepcopy(draft)
+    listed = [each for each in worse["documents"] if each["kind"] == "vulnerabilities"]
+    listed[where % len(listed)]["content"].append(more)
+    not_let_through(draft, worse)
+
+
+@given(drafts(), reports)
+def test_one_more_report_of_anybody_takes_no_finding_away(draft: Draft, more: Draft) -> None:
+    """It may show that an artifact is clean, if it is trusted; it never makes a rule that failed hold."""
+    worse = copy.deepcopy(draft)
+    worse["documents"].append(more)
+    before, after = (case_of(each).gate("cve") for each in (draft, worse))
+    if before.status == "fail":
+        assert after.status == "fail"
+
+
+@given(drafts(), statements(), st.sampled_from([WEB, JOBS]))
+def test_a_statement_lifts_exactly_what_it_names(draft: Draft, statement: Any, artifact: str) -> None:
+    """Told by another program: with nothing else stated and without aliases, what goes is what is named."""
+    draft["documents"] = [each for each in draft["documents"] if each["kind"] == "vulnerabilities"]
+    draft["config"]["rules"] = {"release-aggregate-cve": {"maxTotal": 0, "maxCritical": None, "maxHigh": None}}
+    for each in draft["documents"]:
+        for entry in each["content"]:
+            entry["aliases"] = []
+    statement["aliases"] = []
+    extra = {"kind": "vex", "content": [statement], "artifactDigest": artifact, "uploadedBy": [MEI], "signer": None}
+    after = {**draft, "documents": [*draft["documents"], {**extra, "generatedAt": None, "uploadedAt": LATER}]}
+    left = {
+        (entry["id"], entry["purl"] or f"{entry['component']}@{entry['version']}".removesuffix("@None"))
+        for each in draft["documents"]
+        for entry in each["content"]
+        if not (
+            statement["status"] in ("not_affected", "fixed")
+            and each["artifactDigest"] == artifact
+            and entry["id"] == statement["vulnerability"]
+            and _is_product(entry["purl"], statement["products"], artifact)
+        )
+    }
+    assert set(case_of(after).gate("cve").details["findings"]) == {"@".join(each) for each in left}
+
+
+def _is_product(purl: str | None, products: list[str], artifact: str) -> bool:
+    return (
+        not products
+        or artifact in products
+        or purl in products
+        or ("pkg:apk/alpine/musl" in products and purl in (MUSL, OLDER_MUSL))
+    )
