@@ -1,0 +1,289 @@
+"""The one way the product calls addresses that people configure: checked, bounded, and told what it may not reach.
+
+A name is resolved once, every address is judged, and the connection goes to the judged address, so that no second
+answer of a name server can lead elsewhere. No redirect is followed, no proxy of the environment is used, and size and
+total time have limits (docs/adr/0063). Pure: the platform's exceptions (OUTBOUND_ALLOW) are handed in.
+"""
+
+import contextlib
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MOST_BYTES: Final = 1024 * 1024
+LONGEST_URL: Final = 2000
+PORTS: Final = {"http": 80, "https": 443}
+
+_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_REFUSED: Final = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        *("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15"),
+        *("100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10"),
+    )
+)
+"""Beside what `ipaddress` calls private, loopback, link-local, multicast and reserved: versions of Python differ."""
+
+
+class OutboundFailed(Exception):
+    """No answer that could be used; `code` says why, the text is for people and holds nothing of the answer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+REFUSED: Final = "ADDRESS_REFUSED"
+UNREACHABLE: Final = "UNREACHABLE"
+TOO_LATE: Final = "TIMEOUT"
+TOO_LARGE: Final = "TOO_LARGE"
+NOT_HTTP: Final = "NOT_HTTP"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The platform's exceptions: networks, and (host, port) pairs whose host may have any address."""
+
+    networks: tuple[Network, ...] = ()
+    hosts: frozenset[tuple[str, int]] = frozenset()
+
+    def allows(self, host: str, port: int, address: Address) -> bool:
+        """Whether a connection may go there."""
+        if (host, port) in self.hosts:
+            return True
+        return is_public(address) or any(_is_in(address, network) for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask. `seconds` is for everything: names, connection, answer."""
+
+    url: str
+    seconds: float
+    method: str = "GET"
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    most_bytes: int = MOST_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status."""
+
+    status: int
+    duration_ms: int
+    body: bytes
+
+
+def allowed(items: list[str]) -> Allowed:
+    """Exceptions as they are written in OUTBOUND_ALLOW: `10.0.0.0/8`, `10.1.2.3`, `opa.internal:8181`, `[::1]:8181`.
+
+    ValueError for anything else.
+    """
+    networks: list[Network] = []
+    hosts: set[tuple[str, int]] = set()
+    for item in items:
+        try:
+            networks.append(ipaddress.ip_network(item))
+        except ValueError:
+            host, _, port = item.rpartition(":")
+            if not host or "/" in host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+                raise ValueError(f"{item!r} is neither a network nor host:port") from None
+            hosts.add((host.strip("[]").lower(), int(port)))
+    return Allowed(tuple(networks), frozenset(hosts))
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the open internet, also for IPv6 addresses that carry an IPv4 one inside."""
+    inner = _inside(address)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not (
+        address.is_private
+        or address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or any(_is_in(address, network) for network in _REFUSED)
+    )
+
+
+def _inside(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, NAT64; Teredo and the rest are refused by network."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if any(address in network for network in _NAT64) or int(address) >> 32 == 0:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
+
+
+def _is_in(address: Address, network: Network) -> bool:
+    return address.version == network.version and address in network
+
+
+def url_problem(url: str) -> str | None:
+    """Why this can be no URL to call, in words for whoever configures it; None when it can."""
+    if len(url) > LONGEST_URL or not url.isascii() or any(ord(each) <= 32 or ord(each) == 127 for each in url):
+        return f"Must be an address of at most {LONGEST_URL} plain characters."
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "Must be an address like https://example.org/health."
+    if parts.scheme not in PORTS or not parts.hostname or port == 0:
+        return "Must be an address like https://example.org/health."
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        return "Must not have a user or password in a URL."
+    return "Must not have a #fragment." if parts.fragment else None
+
+
+def fetch(request: Request, allow: Allowed) -> Answer:
+    """Asks once and reads the answer. OutboundFailed for whatever stands in the way; nothing else is raised.
+
+    An answer with a redirect is an answer like others: nobody follows it.
+    """
+    problem = url_problem(request.url)
+    if problem is not None:
+        raise OutboundFailed(NOT_HTTP, problem)
+    began = time.monotonic()
+    deadline = began + request.seconds
+    parts = urlsplit(request.url)
+    host, port = (parts.hostname or "").lower(), parts.port or PORTS[parts.scheme]
+    addresses = _judged(host, port, allow, deadline)
+    connection = _Connection(host, port, addresses, secure=parts.scheme == "https", deadline=deadline)
+    watch = threading.Timer(max(0.0, deadline - time.monotonic()), connection.cut)
+    watch.daemon = True
+    watch.start()
+    late = OutboundFailed(TOO_LATE, f"no complete answer within {request.seconds:g} s")
+    try:
+        status, body = _exchange(connection, request, parts)
+    except OutboundFailed:
+        if connection.was_cut:
+            raise late from None
+        raise
+    except (TimeoutError, OSError, http.client.HTTPException, ValueError) as error:
+        if connection.was_cut or isinstance(error, TimeoutError):
+            raise late from None
+        if isinstance(error, ssl.SSLError):
+            raise OutboundFailed(UNREACHABLE, "its certificate or encryption cannot be trusted") from None
+        if isinstance(error, (http.client.HTTPException, ValueError)):
+            raise OutboundFailed(NOT_HTTP, "what it answers is no HTTP") from None
+        raise OutboundFailed(UNREACHABLE, "nothing answers there") from None
+    finally:
+        watch.cancel()
+        connection.close()
+    if connection.was_cut:
+        # A body without a length ends where the watch cut it: it is not complete.
+        raise late
+    return Answer(status, round((time.monotonic() - began) * 1000), body)
+
+
+def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -> tuple[int, bytes]:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {"User-Agent": "StellaPromote", "Accept-Encoding": "identity", **request.headers, "Connection": "close"}
+    connection.request(request.method, target, body=request.body, headers=headers)
+    response = connection.getresponse()
+    declared = response.length
+    if declared is not None and declared > request.most_bytes:
+        raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
+    body = bytearray()
+    while chunk := response.read1(65_536):
+        body += chunk
+        if len(body) > request.most_bytes:
+            raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
+    if declared is not None and len(body) < declared:
+        raise OutboundFailed(NOT_HTTP, "the answer ends before its declared length")
+    return response.status, bytes(body)
+
+
+def _judged(host: str, port: int, allow: Allowed, deadline: float) -> list[Address]:
+    """The addresses of a name. One that may not be called is enough to refuse them all: nobody chooses by luck."""
+    found = _resolved(host, port, deadline)
+    if not found:
+        raise OutboundFailed(UNREACHABLE, "its name has no address")
+    if any(not allow.allows(host, port, address) for address in found):
+        raise OutboundFailed(REFUSED, "its address is not one of the open internet: the platform may allow it")
+    return found
+
+
+def _resolved(host: str, port: int, deadline: float) -> list[Address]:
+    """Asks the system's resolver in a thread that is left behind when it takes too long: it cannot be interrupted."""
+    found: list[Address] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for *_, sockaddr in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                address = ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])
+                if address not in found:
+                    found.append(address)
+        done.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    if not done.wait(max(0.0, deadline - time.monotonic())):
+        raise OutboundFailed(TOO_LATE, "its name was not resolved in time")
+    return found
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection to judged addresses; Host and TLS name are those of the URL."""
+
+    def __init__(self, host: str, port: int, addresses: list[Address], *, secure: bool, deadline: float) -> None:
+        super().__init__(host, port)
+        self._addresses = addresses
+        self._secure = secure
+        self._deadline = deadline
+        self._raw: socket.socket | None = None
+        self.default_port = PORTS["https"] if secure else PORTS["http"]
+        self.was_cut = False
+
+    def connect(self) -> None:
+        raw = self._connected()
+        self._raw = raw
+        if self.was_cut:
+            raw.close()
+            raise TimeoutError
+        raw.settimeout(max(0.001, self._deadline - time.monotonic()))
+        self.sock = raw
+        if self._secure:
+            self.sock = ssl.create_default_context().wrap_socket(raw, server_hostname=self.host)
+
+    def _connected(self) -> socket.socket:
+        problem: OSError = OSError("no address")
+        for address in self._addresses:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            try:
+                return socket.create_connection((str(address), self.port), timeout=left)
+            except OSError as error:
+                problem = error
+        raise problem
+
+    def cut(self) -> None:
+        """Ends whatever waits on this connection, from another thread: a slow drip of bytes never times out itself."""
+        self.was_cut = True
+        raw = self._raw
+        if raw is not None:
+            with contextlib.suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        super().close()
+        if self._raw is not None:
+            self._raw.close()
