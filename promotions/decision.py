@@ -59,6 +59,19 @@ def overrides_used(evaluation: Evaluation) -> list[str]:
     return sorted({gate.details["override"]["id"] for gate in evaluation.gates if "override" in gate.details})
 
 
+def evidence_of(gate_input: dict[str, Any], bundle: dict[str, Any] | None) -> dict[str, Any]:
+    """The documents decided on, by digest. Of several SBOMs the bundle names each; sbomDigest is then null."""
+    evidence = gate_input.get("evidence")
+    found = [] if bundle is None else bundle["documents"]
+    sboms = {each["digest"] for each in found if each["kind"] == "sbom"}
+    return {
+        "bundleId": None if evidence is None else evidence["bundleId"],
+        "bundleDigest": None if evidence is None else evidence["bundleDigest"],
+        "sbomDigest": sboms.pop() if len(sboms) == 1 else None,
+        "attestationDigests": sorted({each["digest"] for each in found if each["kind"] == "attestation"}),
+    }
+
+
 def build_record(
     *,
     record_id: UUID,
@@ -67,10 +80,11 @@ def build_record(
     previous_id: UUID | None,
     packet_id: UUID | None,
     gate_input: dict[str, Any],
+    bundle: dict[str, Any] | None,
     evaluation: Evaluation,
     at: datetime,
 ) -> Record:
-    """The record of one evaluation, as it is stored and as GET returns it."""
+    """The record of one evaluation, as it is stored and as GET returns it. ``bundle`` is the one the input names."""
     requirements = gate_input["requirements"]
     policy = requirements["promotionPolicy"]
     input_bytes = canonical_bytes(gate_input)
@@ -96,10 +110,7 @@ def build_record(
         "gates": [gate.as_json() for gate in evaluation.gates],
         "approvals": gate_input["votes"],
         "evidence": {
-            "bundleId": None,
-            "bundleDigest": None,
-            "sbomDigest": None,
-            "attestationDigests": [],
+            **evidence_of(gate_input, bundle),
             "packetId": None if packet_id is None else str(packet_id),
         },
         "humanDecisionEnvelopeIds": overrides_used(evaluation),

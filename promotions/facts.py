@@ -3,6 +3,7 @@
 The result of ``gather`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +17,14 @@ from policies.eligibility import Grant, standing
 from policies.facts import Candidate, Span, candidates_fact
 from policies.windows import intervals
 from promotions.dependencies import observe
+from promotions.evidence_gathering import gather_evidence
 from promotions.models import Blob, Promotion
 from promotions.subject import SUBJECT_SCHEMA, Subject, subject_digest
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes
 
+NO_BLOBS: Mapping[str, bytes] = {}
 GATE_INPUT_SCHEMA = "stella.gate-input/v1"
 # Freezes that begin later are not in a gate input: the promotion is looked at again by then at the latest.
 FREEZE_HORIZON = timedelta(days=31)
@@ -112,7 +115,8 @@ _TEXT = " ".join(_SQL.split())  # psycopg remembers how it reads a statement of 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The gate input, and what the evidence packet says beside it."""
+    """The gate input, and what the evidence packet says beside it. ``blobs`` are kept with a record that names them;
+    ``documents`` are stored already."""
 
     gate_input: dict[str, Any]
     subject: Subject
@@ -122,6 +126,7 @@ class Facts:
     audit_head: dict[str, Any] | None
     is_demo: bool
     blobs: dict[str, bytes]
+    documents: dict[str, bytes]
 
 
 def gather(
@@ -131,10 +136,12 @@ def gather(
     policy: dict[str, Any],
     signing_available: bool,
     at: datetime,
+    unstored: Mapping[str, bytes] = NO_BLOBS,
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
-    Cost: one statement, and one more for each dependency gate of the policy. ``promotion`` need not be stored yet.
+    Cost: one statement, one more for each dependency gate of the policy, and one for a promotion with an evidence
+    bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle that is only previewed.
     """
     row = _read(promotion, requirements, at)
     subject: Subject = {
@@ -147,8 +154,9 @@ def gather(
         "isRollback": promotion.is_rollback,
         "currentReleaseId": row["current"],
         "requirementsDigest": promotion.requirements_digest,
-        "evidenceBundleDigest": None,
+        "evidenceBundleDigest": promotion.evidence_bundle_digest,
     }
+    evidence = gather_evidence(promotion, row["current"], unstored)
     candidates, blobs = candidates_fact(_candidates(row["people"], requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     gate_input = {
@@ -191,6 +199,7 @@ def gather(
         "candidates": candidates,
         "dependencies": observe(policy, tenant_id=promotion.tenant_id, at=at),
         "supersededBy": None,
+        "evidence": evidence.fact,
         "overrides": row["overrides"],
         "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
     }
@@ -202,7 +211,8 @@ def gather(
         weakening_edits=row["weakeningEdits"],
         audit_head=row["auditHead"],
         is_demo=row["isDemo"],
-        blobs={key: canonical_bytes(blob) for key, blob in blobs.items()},
+        blobs={key: canonical_bytes(blob) for key, blob in blobs.items()} | evidence.extracts,
+        documents=evidence.documents,
     )
 
 

@@ -36,14 +36,16 @@ OUTBOX_KEPT = timedelta(days=30)
 SETTLED = "10 seconds"
 
 # Open promotions whose instant has come, or to whose facts something happened: a freeze of the target or tenant was
-# written, a right was granted or ended, the release changed. What runs in the target changes by deployment reports,
-# which set next_change_at themselves.
+# written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed. What runs in the
+# target changes by deployment reports, which set next_change_at themselves.
 _DUE = f"""
 WITH changed AS (
   SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
   UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
   UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_teamgrant
   UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_membership
+  UNION ALL SELECT tenant_id, NULL, NULL, greatest(added_at, revoked_at) FROM promotions_trustedkey
+  UNION ALL SELECT tenant_id, NULL, NULL, uploaded_at FROM promotions_feed
   UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r
     WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%(open)s)))
 SELECT p.id, p.tenant_id, t.slug

@@ -154,6 +154,9 @@ CODES: dict[str, Code] = {
         422,
         "The digest given is not the digest of what is meant: compare what you sent with the digest in details.",
     ),
+    "EVD_NO_DOCUMENTS": Code(
+        422, "There is no document about these artifacts: upload one with POST /evidence, then ask again."
+    ),
     # 429, 500, 503: the server
     "SYS_RATE_LIMITED": Code(429, "Too many calls in a short time: wait as long as the Retry-After header says."),
     "SYS_INTERNAL": Code(

@@ -9,6 +9,7 @@ from django.http import Http404
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions import rules
+from promotions.bundles import stored, take_for_release
 from promotions.journal import Journal
 from promotions.judging import Scene, conclude, look
 from promotions.locks import lock_superseded, share_surroundings
@@ -148,10 +149,24 @@ def _prepare(
     requester = _requester(by, triggered_by, at)
     snapshot = take_snapshot(release=release, target=target, requester=requester, triggered_by=triggered_by, at=at)
     promotion = _build(wish, release, target, entry, snapshot, by, triggered_by, number, at)
-    scene = look(promotion, at)
+    unstored = _bind_evidence(promotion, at, preview=number == 0)
+    scene = look(promotion, at, unstored=unstored)
     promotion.subject = dict(scene.facts.subject)
     promotion.subject_digest = scene.facts.gate_input["subject"]["digest"]
     return promotion, scene, target
+
+
+def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> dict[str, bytes]:
+    """Takes the newest documents of the components (domain.md §6); a preview stores nothing and gets them back."""
+    taken = take_for_release(promotion.tenant_id, promotion.release_id)
+    if taken is None:
+        return {}
+    promotion.evidence_bundle_digest = taken.digest
+    if preview:
+        promotion.evidence_bundle_id = new_id()
+        return {taken.digest: taken.content}
+    promotion.evidence_bundle = stored(taken, tenant_id=promotion.tenant_id, at=at)
+    return {}
 
 
 def _build(

@@ -94,6 +94,7 @@ class Migration(migrations.Migration):
                 ("generated_at", models.DateTimeField(null=True)),
                 ("predicate_type", models.CharField(blank=True, max_length=512)),
                 ("signer", models.CharField(blank=True, max_length=71)),
+                ("said_by", models.CharField(max_length=71)),
                 (
                     "content",
                     models.ForeignKey(
@@ -244,7 +245,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="evidencedocument",
             constraint=models.UniqueConstraint(
-                fields=("tenant", "artifact_digest", "kind", "content"), name="evidence_document_once"
+                fields=("tenant", "artifact_digest", "kind", "content", "uploaded_by", "signer"),
+                name="evidence_document_once",
             ),
         ),
         migrations.AddConstraint(

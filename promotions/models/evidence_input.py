@@ -31,7 +31,9 @@ class EvidenceDocument(Uploaded):
     """A document about one artifact, bound to its digest (domain.md §6). Append-only by trigger and by role.
 
     ``content`` are the bytes as uploaded, ``parsed`` the blob made of them. ``signer`` is the key id of the trusted
-    key whose signature was verified at upload; whether that key is trusted now is asked when gates are judged.
+    key whose signature was verified at upload; whether that key is trusted now is asked when gates are judged. The same
+    bytes count once for each uploader and signer: somebody who is not trusted cannot take the place of who is.
+    ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs replaces this one in bundles.
     """
 
     class Kind(models.TextChoices):
@@ -52,11 +54,13 @@ class EvidenceDocument(Uploaded):
     generated_at = models.DateTimeField(null=True)
     predicate_type = models.CharField(max_length=512, blank=True)
     signer = models.CharField(max_length=71, blank=True)
+    said_by = models.CharField(max_length=71)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "artifact_digest", "kind", "content"], name="evidence_document_once"
+                fields=["tenant", "artifact_digest", "kind", "content", "uploaded_by", "signer"],
+                name="evidence_document_once",
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=["sbom", "vulnerabilities", "vex", "attestation"]), name="evidence_document_kind"

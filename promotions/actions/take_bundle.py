@@ -1,0 +1,68 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from promotions import bundles, rows, rules
+from promotions.actions.outcome import Outcome
+from promotions.journal import Journal
+from promotions.judging import adopt_subject, conclude, expire_if_due, instant, look
+from promotions.locks import lock_promotion
+from promotions.models import EvidenceBundle, Promotion
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import EVIDENCE_WRITE
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.errors import RuleViolation
+from stellapromote.transactions import transactional
+
+
+class NoDocuments(RuleViolation):
+    """There is no document about any of the artifacts, so there is nothing to take."""
+
+    code = "EVD_NO_DOCUMENTS"
+
+
+@transactional
+def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> EvidenceBundle:
+    """The bundle of the newest documents of these artifacts, new or not. Raises Refused, NoDocuments."""
+    by.require(EVIDENCE_WRITE)
+    taken = bundles.take(by.tenant, artifacts)
+    if taken is None:
+        raise NoDocuments("There is no document about any of these artifacts: upload one first.")
+    return bundles.stored(taken, tenant_id=by.tenant, at=clock.now())
+
+
+def take_newest_evidence(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+    """Binds an open promotion to the newest documents of its components and judges it again (domain.md §6).
+
+    When they differ, the subject changes: votes become void. Raises Http404, Refused, and StateForbids when the
+    promotion is not open or just expired, NoDocuments.
+    """
+    return _take(promotion_id, by, clock).result()
+
+
+@transactional
+def _take(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
+    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+    rules.check_can_evaluate(by, promotion)
+    at = instant(clock, promotion)
+    journal = Journal(by, at)
+    if expire_if_due(promotion, at, journal):
+        rows.store(promotion)
+        journal.write()
+        return Outcome(promotion, rules.StateForbids(promotion.status_detail))
+    before = promotion.evidence_bundle_digest
+    if bundles.adopt_newest(promotion, at):
+        journal.note(
+            "promotion.evidence_taken",
+            promotion,
+            before={"evidenceBundleDigest": before},
+            after={"evidenceBundleDigest": promotion.evidence_bundle_digest},
+            outside=False,
+        )
+    elif before is None:
+        raise NoDocuments("There is no document about any component of this release: upload one first.")
+    scene = look(promotion, at)
+    adopt_subject(scene, journal)
+    conclude(scene, journal, superseded=superseded)
+    rows.store(promotion)
+    journal.write()
+    return Outcome(promotion)

@@ -1,0 +1,145 @@
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from promotions import blobs
+from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation
+from promotions.attribution import people_behind
+from promotions.models import EvidenceDocument, TrustedKey
+from promotions.models.release import DIGEST_PATTERN
+from promotions.trusted_signatures import SignatureWrong, public_key, signer_of
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import EVIDENCE_WRITE
+from stellapromote.audit.recording import record
+from stellapromote.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
+from stellapromote.errors import FieldError, Invalid
+from stellapromote.ids import new_id
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+from stellapromote.transactions import transactional
+
+UNKNOWN: Final = "unknown"
+EARLY: Final = timedelta(minutes=10)
+"""How far the clock of whoever made a document may be ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A document as it was sent; ``content`` are its exact bytes."""
+
+    artifact_digest: str
+    kind: str
+    content: bytes
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the isolated child read in a document."""
+
+    upload: Upload
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The stored document; ``new`` is false when the same uploader sent the same bytes before."""
+
+    document: EvidenceDocument
+    new: bool
+
+
+def read_upload(upload: Upload, *, by: Actor) -> Reading:
+    """Reads the document in the isolated child. To be called outside any transaction: it may take seconds.
+
+    Raises Refused, Invalid, InvalidDocument, DigestMismatch, DocumentTooLarge.
+    """
+    by.require(EVIDENCE_WRITE)
+    if not re.fullmatch(DIGEST_PATTERN, upload.artifact_digest) or upload.kind not in EvidenceDocument.Kind.values:
+        message = "Say which artifact the document is about, by its digest, and which kind of document it is."
+        raise Invalid(message, fields=[FieldError("artifactDigest", message, "invalid")])
+    return Reading(upload, read_in_isolation(upload.kind, upload.artifact_digest, upload.content))
+
+
+@transactional
+def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Kept:
+    """Keeps a document for one artifact. Nothing changes for promotions that have a bundle already (domain.md §6).
+
+    Raises Refused, and InvalidDocument for a wrong signature in the name of a trusted key or a time in the future.
+    """
+    by.require(EVIDENCE_WRITE)
+    upload, answer = reading.upload, reading.answer
+    at = clock.now()
+    generated = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
+    if generated is not None and generated > at + EARLY:
+        raise InvalidDocument("The document says that it was made in the future.", details={"place": "$"})
+    signer = _signer(upload, answer, by)
+    parsed = canonical_bytes(answer["parsed"])
+    document = EvidenceDocument(
+        id=new_id(),
+        tenant_id=by.tenant,
+        artifact_digest=upload.artifact_digest,
+        kind=upload.kind,
+        format=answer["format"],
+        media_type=upload.media_type,
+        content_id=digest_bytes(upload.content),
+        size=len(upload.content),
+        parsed_id=digest_bytes(parsed),
+        summary=answer["summary"],
+        producer=answer["producer"] or signer or UNKNOWN,
+        generated_at=generated,
+        predicate_type=answer["predicateType"] or "",
+        signer=signer,
+        said_by=signer or str(by.account),
+        uploaded_by_id=by.account,
+        uploaded_by_username=by.username,
+        uploaded_by_name=by.display_name,
+        attributed=people_behind(by),
+        token_id=by.token_id,
+        uploaded_at=at,
+    )
+    blobs.store({document.content_id: upload.content, document.parsed_id: parsed})
+    EvidenceDocument.objects.bulk_create([document], ignore_conflicts=True)
+    kept = EvidenceDocument.objects.get(
+        tenant_id=by.tenant,
+        artifact_digest=upload.artifact_digest,
+        kind=upload.kind,
+        content_id=document.content_id,
+        uploaded_by_id=by.account,
+        signer=signer,
+    )
+    if kept.pk != document.pk:
+        return Kept(kept, new=False)
+    record(
+        by=by,
+        at=at,
+        action="evidence.uploaded",
+        resource="evidence_document",
+        resource_id=kept.pk,
+        metadata={
+            "artifactDigest": kept.artifact_digest,
+            "kind": kept.kind,
+            "format": kept.format,
+            "documentDigest": kept.content_id,
+            "signer": signer or None,
+        },
+    )
+    return Kept(kept, new=True)
+
+
+def _signer(upload: Upload, answer: dict[str, Any], by: Actor) -> str:
+    """The key id of the trusted key that signed; empty without one."""
+    if not answer["enveloped"]:
+        return ""
+    trusted = TrustedKey.objects.filter(tenant_id=by.tenant, revoked_at=None).values_list("key_id", "pem")
+    keys = {key_id: public_key(pem) for key_id, pem in trusted}
+    try:
+        return signer_of(upload.content, keys) or ""
+    except SignatureWrong as wrong:
+        raise InvalidDocument(
+            f"The signature in the name of the trusted key {wrong} is not by that key: sign the document again.",
+            details={"place": "$.signatures"},
+        ) from None
+
+
+__all__ = ["DigestMismatch", "InvalidDocument", "Kept", "Reading", "Upload", "read_upload", "upload_evidence"]

@@ -1,0 +1,47 @@
+"""What uploads of documents and of feeds have in common: reading them in the isolated child (docs/adr/0060)."""
+
+from typing import Any, Final
+
+import orjson
+
+from promotions.formats.reading import MISMATCH, MOST_BYTES
+from stellapromote.errors import ProductError, RuleViolation
+from stellapromote.isolation import IsolationCrashed, IsolationTimeout, TaskRefused, run
+
+TASK: Final = "promotions.formats.parse:parse"
+SECONDS: Final = 20.0
+
+
+class InvalidDocument(RuleViolation):
+    """The document cannot be read as its kind; details say where."""
+
+    code = "EVD_INVALID_DOCUMENT"
+
+
+class DigestMismatch(RuleViolation):
+    """The document is about another artifact than the one it was sent for."""
+
+    code = "EVD_DIGEST_MISMATCH"
+
+
+class DocumentTooLarge(ProductError):
+    code = "VAL_BODY_TOO_LARGE"
+
+
+def read_in_isolation(kind: str, artifact_digest: str, content: bytes) -> dict[str, Any]:
+    """The answer of promotions.formats.parse. Raises InvalidDocument, DigestMismatch, DocumentTooLarge."""
+    if len(content) > MOST_BYTES:
+        raise DocumentTooLarge(f"Documents have at most {MOST_BYTES} bytes.", details={"limit": MOST_BYTES})
+    header = orjson.dumps({"kind": kind, "artifactDigest": artifact_digest})
+    try:
+        answer: dict[str, Any] = orjson.loads(run(TASK, header + b"\n" + content, timeout=SECONDS))
+    except TaskRefused as refused:
+        kind_of_refusal = DigestMismatch if refused.code == MISMATCH else InvalidDocument
+        at = f" At {refused.place}." if refused.place not in ("", "$") else ""
+        raise kind_of_refusal(f"{refused.message}{at}", details={"place": refused.place or "$"}) from None
+    except (IsolationTimeout, IsolationCrashed):
+        raise InvalidDocument(
+            "The document cannot be read within the limits of time and memory: send a smaller one.",
+            details={"place": "$"},
+        ) from None
+    return answer

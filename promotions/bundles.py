@@ -1,0 +1,100 @@
+"""Bundles: the newest documents about some artifacts, named by digest (domain.md §5, §6).
+
+A document replaces another only from the same producer identity: the same tool and format, and the same signing key or,
+unsigned, the same uploader. So nobody makes a report disappear by uploading one of their own (docs/adr/0081).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
+from promotions import blobs
+from promotions.models import Component, EvidenceBundle, EvidenceDocument, Promotion
+from promotions.models.evidence_input import people
+from stellapromote.clock import rfc3339
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+
+_IDENTITY = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A bundle that may not be stored yet: its digest and canonical bytes."""
+
+    digest: str
+    content: bytes
+    documents: int
+
+
+def take(tenant_id: UUID, artifacts: Iterable[str]) -> Taken | None:
+    """The newest documents of these artifacts; None when there are none. Cost: one statement; stores nothing."""
+    wanted = sorted(set(artifacts))
+    documents = sorted((_fact(document) for document in newest(tenant_id, wanted)), key=_place_in_order)
+    if not documents:
+        return None
+    bundle: Bundle = {"schema": BUNDLE_SCHEMA, "artifacts": wanted, "documents": documents}
+    content = canonical_bytes(bundle)
+    return Taken(digest_bytes(content), content, len(documents))
+
+
+def newest(tenant_id: UUID, artifacts: Iterable[str]) -> Iterable[EvidenceDocument]:
+    """The documents that a bundle taken now would name."""
+    return (
+        EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts))
+        .order_by(*_IDENTITY, "-uploaded_at", "-id")
+        .distinct(*_IDENTITY)
+    )
+
+
+def stored(taken: Taken, *, tenant_id: UUID, at: datetime) -> EvidenceBundle:
+    """The tenant's bundle of this digest, new or not."""
+    blobs.store({taken.digest: taken.content})
+    EvidenceBundle.objects.bulk_create(
+        [EvidenceBundle(tenant_id=tenant_id, content_id=taken.digest, taken_at=at)], ignore_conflicts=True
+    )
+    return EvidenceBundle.objects.get(tenant_id=tenant_id, content_id=taken.digest)
+
+
+def take_for_release(tenant_id: UUID, release_id: UUID) -> Taken | None:
+    """The bundle that a promotion of the release would be judged with if it were taken now."""
+    digests = Component.objects.filter(release_id=release_id).values_list("digest", flat=True)
+    return take(tenant_id, (digest for digest in digests if digest))
+
+
+def adopt_newest(promotion: Promotion, at: datetime) -> bool:
+    """Binds the promotion, in memory, to the newest documents of its components; False when it had them already."""
+    taken = take_for_release(promotion.tenant_id, promotion.release_id)
+    if taken is None or taken.digest == promotion.evidence_bundle_digest:
+        return False
+    promotion.evidence_bundle = stored(taken, tenant_id=promotion.tenant_id, at=at)
+    promotion.evidence_bundle_digest = taken.digest
+    return True
+
+
+def has_newer(promotion: Promotion) -> bool:
+    """Whether documents came since the promotion's bundle was taken. Cost: two statements."""
+    taken = take_for_release(promotion.tenant_id, promotion.release_id)
+    return taken is not None and taken.digest != promotion.evidence_bundle_digest
+
+
+def _place_in_order(each: DocumentFact) -> tuple[str, ...]:
+    return each["artifactDigest"], each["kind"], each["digest"], each["signer"] or "", each["uploadedAt"]
+
+
+def _fact(document: Any) -> DocumentFact:
+    return {
+        "artifactDigest": document.artifact_digest,
+        "kind": document.kind,
+        "format": document.format,
+        "digest": document.content_id,
+        "parsed": document.parsed_id,
+        "producer": document.producer,
+        "uploadedBy": people(document.attributed),  # type: ignore[typeddict-item]
+        "uploadedAt": rfc3339(document.uploaded_at),
+        "generatedAt": None if document.generated_at is None else rfc3339(document.generated_at),
+        "signer": document.signer or None,
+        "predicateType": document.predicate_type or None,
+    }

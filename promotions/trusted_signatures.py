@@ -1,0 +1,112 @@
+"""Signatures of DSSE envelopes under uploaded documents, checked against the keys a tenant trusts (issue 3).
+
+As the tools of the field sign: ECDSA on P-256 (raw r‖s or DER), Ed25519, RSA with PSS or PKCS #1, always over the DSSE
+pre-authentication encoding. The key id in an envelope is a hint that nobody signed; every trusted key is tried.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+from stellapromote.signing.canonical_json import digest_bytes
+from stellapromote.signing.dsse import pae
+from stellapromote.signing.signatures import verify_es256
+
+TrustedPublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+
+LEAST_RSA_BITS: Final = 2048
+MOST_RSA_BITS: Final = 8192
+
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=padding.PSS.AUTO)
+
+
+class KeyUnusable(ValueError):
+    """The PEM text is no public key whose signatures are understood; the message says why."""
+
+
+class SignatureWrong(ValueError):
+    """A signature in the name of a trusted key is not by that key: the document was changed, or never signed."""
+
+
+def public_key(pem: str) -> TrustedPublicKey:
+    """The key in a PEM text. KeyUnusable for anything but one P-256, Ed25519 or RSA public key of 2048 to 8192 bits."""
+    text = pem.strip()
+    if not text.startswith("-----BEGIN PUBLIC KEY-----") or text.count("-----BEGIN") != 1:
+        raise KeyUnusable("Give one public key in PEM that begins with -----BEGIN PUBLIC KEY-----.")
+    try:
+        key = load_pem_public_key(text.encode("ascii"))
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnusable("This looks like PEM but is no public key that can be read.") from None
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return key
+    if isinstance(key, rsa.RSAPublicKey) and LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS:
+        return key
+    raise KeyUnusable("Signatures are checked with P-256, Ed25519 or RSA keys of 2048 to 8192 bits: this is another.")
+
+
+def algorithm(key: TrustedPublicKey) -> str:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ECDSA P-256"
+    return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else f"RSA {key.key_size}"
+
+
+def key_id(key: TrustedPublicKey) -> str:
+    """`sha256:…` over the DER of the SubjectPublicKeyInfo, as for the installation's own keys."""
+    return digest_bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def signer_of(envelope: bytes, keys: Mapping[str, TrustedPublicKey]) -> str | None:
+    """The id of the trusted key that signed; None when none of them did. SignatureWrong.
+
+    ``envelope`` was read strictly before: it is a DSSE envelope that every reader reads alike. With several trusted
+    signers the least id counts, so that the order of signatures says nothing.
+    """
+    document: dict[str, Any] = orjson.loads(envelope)
+    signed = pae(document["payloadType"], _decoded(document["payload"]))
+    found = set()
+    for entry in document["signatures"]:
+        try:
+            signature = _decoded(entry["sig"])
+        except (binascii.Error, ValueError):
+            continue
+        named = entry.get("keyid")
+        if named in keys:
+            if not _verifies(keys[named], signed, signature):
+                raise SignatureWrong(named)
+            found.add(named)
+        else:
+            found.update(each for each, key in keys.items() if _verifies(key, signed, signature))
+    return min(found, default=None)
+
+
+def _verifies(key: TrustedPublicKey, signed: bytes, signature: bytes) -> bool:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return verify_es256(key, signed, signature) or _holds(lambda: key.verify(signature, signed, ec.ECDSA(SHA256())))
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return _holds(lambda: key.verify(signature, signed))
+    return _holds(lambda: key.verify(signature, signed, _PSS, SHA256())) or _holds(
+        lambda: key.verify(signature, signed, padding.PKCS1v15(), SHA256())
+    )
+
+
+def _holds(check: Any) -> bool:
+    try:
+        check()
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _decoded(text: str) -> bytes:
+    """DSSE lets writers choose between the standard and the URL-safe alphabet."""
+    return base64.b64decode(text.translate(_STANDARD_ALPHABET), validate=True)
