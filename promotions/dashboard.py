@@ -10,7 +10,7 @@ from django.db import connection
 from environments.models import Environment
 from policies.models import WeakeningEdit
 from promotions.environment_state import environment_states
-from promotions.models import Promotion
+from promotions.models import Override, Promotion
 from promotions.queries import awaiting_decision_by, promotions_of
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor
@@ -68,6 +68,11 @@ def board(by: Actor, at: datetime) -> Context:
         "blocked": [promotion for promotion in opened if promotion.blocked_by][:LISTED],
         "ready": [promotion for promotion in opened if promotion.status == Status.APPROVED][:LISTED],
         "decided": list(promotions_of(by.tenant).filter(decided_at__isnull=False, status__in=_DECIDED)[:LISTED]),
+        "unreviewed": list(
+            Override.objects.filter(tenant_id=by.tenant, review=None)
+            .select_related("promotion__release")
+            .order_by("review_due_at")[:LISTED]
+        ),
         "weakened": list(
             WeakeningEdit.objects.filter(tenant_id=by.tenant, at__gt=at - RECENT).order_by("-at")[:LISTED]
         ),

@@ -35,6 +35,27 @@ class SubjectForm(forms.Form):
     subject_digest = forms.RegexField(DIGEST_PATTERN, widget=forms.HiddenInput)
 
 
+class OverrideForm(forms.Form):
+    """An override of one gate, bound to the decision and the subject that the page showed."""
+
+    subject_digest = forms.RegexField(DIGEST_PATTERN, widget=forms.HiddenInput)
+    decision = forms.UUIDField(widget=forms.HiddenInput)
+    reason = forms.CharField(label=_("Why it cannot wait"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+    ticket = forms.CharField(label=_("Ticket"), max_length=200)
+    hours = forms.IntegerField(label=_("For how many hours"), min_value=1, max_value=720, initial=4)
+
+
+class ReviewForm(forms.Form):
+    verdict = forms.ChoiceField(
+        label=_("Was it justified?"),
+        choices=[("justified", _("Yes, it was justified")), ("objected", _("No, I object"))],
+        widget=forms.RadioSelect,
+    )
+    comment = forms.CharField(
+        label=_("Comment"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
 class CancelForm(forms.Form):
     reason = forms.CharField(label=_("Why it is not wanted any more"), max_length=2000, required=False)
 

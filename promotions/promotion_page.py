@@ -10,6 +10,7 @@ from promotions import queries, rules
 from promotions.electorate import gate_confirmers
 from promotions.judging import stored_requirements
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
+from promotions.override_page import override_parts
 from promotions.rules import Ballot
 from promotions.states import OPEN, VOTING, Status
 from promotions.voting import ballot_on_page
@@ -47,6 +48,13 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             for gate in gates
             if gate["type"] == "manual"
         ],
+        **override_parts(
+            promotion,
+            gates,
+            by=by,
+            policy=texts[requirements["promotionPolicy"]["digest"]],
+            requirements=requirements,
+        ),
         "requirements": _requirements(gates, names),
         "excluded": [
             {**person, "displayName": names.get(person["id"], person["username"])}

@@ -215,7 +215,7 @@ def subject_changed(promotion: Promotion, seen: str | None) -> SubjectChanged | 
     )
 
 
-def refusal(check: Callable[[], None]) -> ProductError | None:
+def refusal(check: Callable[[], object]) -> ProductError | None:
     """The reason that stands against it, or None: for buttons that are shown disabled with the reason."""
     try:
         check()

@@ -1,6 +1,7 @@
 """The promotion page and what people do there."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,11 @@ from promotions.actions.cancel import cancel as cancel_promotion
 from promotions.actions.confirm import confirm as confirm_gate
 from promotions.actions.confirm import unconfirm as unconfirm_gate
 from promotions.actions.evaluate import evaluate as evaluate_promotion
+from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject as reject_promotion
+from promotions.actions.review_override import review_override as give_review
 from promotions.actions.withdraw_approval import withdraw_approval
-from promotions.forms import CancelForm, RejectForm, SubjectForm, VoteForm
+from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import Promotion
 from promotions.promotion_page import promotion_page
 from promotions.verify_evidence import known_keys
@@ -29,6 +32,7 @@ from promotions.verify_evidence import verify as verify_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
 from stellapromote.audit.refusals import note_refused_request
+from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import go_to, poll, render_page
@@ -99,6 +103,35 @@ def unconfirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespon
         return unconfirm_gate(promotion_id, gate, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
 
     return _vote(request, promotion_id, form, act, _("Your confirmation is withdrawn."))
+
+
+@require_POST
+def override(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpResponse:
+    form = OverrideForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        said = form.cleaned_data
+        wanted = Wanted(
+            gate,
+            reason=said["reason"],
+            ticket=said["ticket"],
+            expires_at=SYSTEM_CLOCK.now() + timedelta(hours=said["hours"]),
+            decision_id=said["decision"],
+        )
+        return override_gate(promotion_id, wanted, by=by, seen=Seen(said["subject_digest"])).promotion
+
+    return _act(request, promotion_id, form, act, _("The override is stored and signed, for everybody to see."))
+
+
+@require_POST
+def review_override(request: HttpRequest, promotion_id: UUID, override_id: UUID) -> HttpResponse:
+    form = ReviewForm(request.POST)
+
+    def act(by: Actor) -> Promotion:
+        said = form.cleaned_data
+        return give_review(promotion_id, override_id, by=by, verdict=said["verdict"], comment=said["comment"]).promotion
+
+    return _act(request, promotion_id, form, act, _("Your review is stored."))
 
 
 @require_POST
@@ -201,6 +234,11 @@ def _page(request: HttpRequest, promotion: Promotion, by: Actor, *, status: int 
         "cancel_form": CancelForm(),
         **extra,
     }
+    bound = {"subject_digest": promotion.subject_digest, "decision": promotion.decision_id}
+    for number, each in enumerate(context["overridable"]):
+        each["form"] = OverrideForm(initial=bound, auto_id=f"override_{number}_%s")
+    for number, each in enumerate(context["overrides"]):
+        each["form"] = ReviewForm(auto_id=f"review_{number}_%s")
     return render_page(request, "promotions/promotion.html", context, fragment="body", status=status)
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +14,21 @@ from environments.actions.update_environment import update_environment
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import reevaluate
+from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
-from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Promotion, Vote
+from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Override, Promotion, Vote
 from promotions.worker import run_round
 from stellapromote.accounts.actor import system_actor
+from stellapromote.accounts.models import User
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.audit.models import AuditEvent
+from stellapromote.clock import rfc3339
 from stellapromote.errors import ProductError
+from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.database import CommittedDatabase
-from tests.factories import make_freeze
+from tests.factories import actor_of, make_freeze, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 
@@ -199,3 +204,44 @@ def test_requests_into_an_environment_on_hold_do_not_deadlock(
     )
     assert outcomes(found) == ["ok"] * 4
     assert len(looks) == 4
+
+
+def test_an_override_and_a_vote_of_its_author_at_once_never_both_count(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    shut = {"windows": [{"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}], "outside": "fail"}
+    gate = {"name": "hours", "kind": "schedule", "config": shut, "override": {"by": ["third"]}}
+    make_promotion_policy(kestrel["admin"], "strict", clock=kestrel.clock, gates=[gate])
+    update_environment(
+        by=kestrel["admin"],
+        clock=kestrel.clock,
+        environment_id=kestrel.production.pk,
+        changes={"promotionPolicy": "strict"},
+    )
+    third = kestrel["third"].account
+    grant_scope(by=kestrel["admin"], clock=kestrel.clock, user_id=third, scope=PROMOTION_OVERRIDE, reason="On call")
+    by = actor_of(User.objects.get(pk=third), kestrel.tenant)
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("approver", promotion)
+    wanted = Wanted("hours", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
+    found = committed_db.at_once(
+        lambda: approve(promotion.pk, by=by, clock=kestrel.clock),
+        lambda: override_gate(promotion.pk, wanted, by=by, clock=kestrel.clock),
+    )
+    assert outcomes(found) in (["PERM_NOT_ELIGIBLE", "ok"], ["ok", "ok"])
+    final = Promotion.objects.get(pk=promotion.pk)
+    assert (final.status, final.approvals_given) == ("awaiting_approval", 1)
+
+
+def test_one_person_overriding_four_times_at_once_overrides_once(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    promotion = kestrel.waits_for_production()
+    now = kestrel.clock.now()
+    end = rfc3339(now + timedelta(hours=5))
+    make_freeze(kestrel["admin"], kestrel.production, rfc3339(now), end, clock=kestrel.clock, exceptions=["third"])
+    kestrel.wait()
+    wanted = Wanted("freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
+    calls = [lambda: override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)] * 4
+    assert outcomes(committed_db.at_once(*calls)) == ["RES_STATE_CONFLICT"] * 3 + ["ok"]
+    assert Override.objects.filter(promotion=promotion).count() == 1
