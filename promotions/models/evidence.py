@@ -42,15 +42,17 @@ class EvidencePacket(models.Model):
         ROLLBACK = "rollback"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="packets")
-    decision = models.ForeignKey(DecisionRecord, null=True, on_delete=models.PROTECT, related_name="packets")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="packets", db_index=False)
+    decision = models.ForeignKey(
+        DecisionRecord, null=True, on_delete=models.PROTECT, related_name="packets", db_index=False
+    )
     type = models.CharField(max_length=16, choices=Type.choices)
     generated_at = models.DateTimeField()
     document = models.BinaryField()
     envelope = models.BinaryField()
     content_hash = models.CharField(max_length=71)
-    signing_key = models.ForeignKey(PublicSigningKey, on_delete=models.PROTECT, related_name="+")
+    signing_key = models.ForeignKey(PublicSigningKey, on_delete=models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         constraints = [

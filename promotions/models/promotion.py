@@ -28,28 +28,35 @@ class PromotionCounter(models.Model):
 class Promotion(models.Model):
     """A request to move a release into a target environment, with its whole life (domain.md §4).
 
+    Every change of status writes every index again, so foreign keys have none of their own unless a query asks by them.
     ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative. ``gates``,
     ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test
     compares them with the decision record.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="promotions")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="promotions", db_index=False)
     number = models.BigIntegerField()
-    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="promotions")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="promotions", db_index=False)
     product = models.CharField(max_length=63)
     source_environment = models.ForeignKey(
-        Environment, null=True, on_delete=models.PROTECT, related_name="promotions_out"
+        Environment, null=True, on_delete=models.PROTECT, related_name="promotions_out", db_index=False
     )
-    target_environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="promotions_in")
+    target_environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="promotions_in", db_index=False
+    )
     is_rollback = models.BooleanField(default=False)
 
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     requested_by_username = models.CharField(max_length=127)
     requested_by_name = models.CharField(max_length=200)
     requested_with_token = models.UUIDField(null=True)
     requested_at = models.DateTimeField()
-    triggered_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="triggered")
+    triggered_by = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="triggered", db_index=False
+    )
     reason = models.CharField(max_length=2000)
     change = models.JSONField(null=True)
 
@@ -62,7 +69,7 @@ class Promotion(models.Model):
     subject = models.JSONField()
     earlier_subjects = models.JSONField(default=dict)
     evidence_bundle = models.ForeignKey(
-        "promotions.EvidenceBundle", null=True, on_delete=models.PROTECT, related_name="promotions"
+        "promotions.EvidenceBundle", null=True, on_delete=models.PROTECT, related_name="promotions", db_index=False
     )
     evidence_bundle_digest = models.CharField(max_length=71, null=True)  # noqa: DJ001 - absent, not empty
 
@@ -75,11 +82,13 @@ class Promotion(models.Model):
     approvals_given = models.PositiveSmallIntegerField(default=0)
     open_voters = ArrayField(models.UUIDField(), default=list)
 
-    decision = models.ForeignKey("promotions.DecisionRecord", null=True, on_delete=models.PROTECT, related_name="+")
+    decision = models.ForeignKey(
+        "promotions.DecisionRecord", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     decision_sequence = models.PositiveIntegerField(default=0)
     decision_fingerprint = models.CharField(max_length=71, blank=True)
     evidence_packet = models.ForeignKey(
-        "promotions.EvidencePacket", null=True, on_delete=models.PROTECT, related_name="+"
+        "promotions.EvidencePacket", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     last_evaluated_at = models.DateTimeField()
     next_change_at = models.DateTimeField(null=True)
@@ -137,8 +146,8 @@ class Promotion(models.Model):
         ]
         indexes = [
             models.Index(fields=["tenant", "status", "-number"], name="promotion_by_status"),
-            models.Index(fields=["tenant", "target_environment", "-number"], name="promotion_by_target"),
-            models.Index(fields=["tenant", "release", "-number"], name="promotion_by_release"),
+            models.Index(fields=["target_environment", "-number"], name="promotion_of_target"),
+            models.Index(fields=["release", "-number"], name="promotion_of_release"),
             models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
             models.Index(fields=["tenant", "number"], condition=Q(status__in=sorted(OPEN)), name="promotion_open"),
             GinIndex(

@@ -16,10 +16,10 @@ class HumanAct(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="%(class)ss")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="%(class)ss", db_index=False)
     requester_id = models.UUIDField()
-    voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     username = models.CharField(max_length=127)
     display_name = models.CharField(max_length=200)
     roles = ArrayField(models.CharField(max_length=20))
