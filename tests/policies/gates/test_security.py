@@ -167,6 +167,12 @@ def test_by_its_cve_among_the_aliases_a_finding_is_the_same() -> None:
     assert evidence.into(guarded(NO_CRITICAL)).gate("cve").details["counts"]["total"] == 1
 
 
+def test_a_finding_keeps_the_cve_that_its_report_gives_it() -> None:
+    evidence = Evidence()
+    evidence.report(finding("CVE-2024-2", aliases=["CVE-2024-1"]))
+    assert evidence.into(guarded(NO_CRITICAL)).gate("cve").details["findings"] == [f"CVE-2024-2@{MUSL}"]
+
+
 def test_the_same_vulnerability_in_two_components_counts_twice() -> None:
     evidence = Evidence()
     evidence.report(finding(cvss=5.0), finding(purl=OPENSSL, cvss=5.0))
