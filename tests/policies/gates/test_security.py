@@ -196,6 +196,13 @@ def test_an_unknown_severity_counts_as_the_policy_says(config: dict[str, Any], c
     assert gate.details["counts"]["unknown"] == 1
 
 
+def test_a_report_that_knows_no_severity_is_not_silenced_by_one_that_calls_it_low() -> None:
+    evidence = Evidence()
+    evidence.report(finding(cvss=None))
+    evidence.report(finding(cvss=3.0))
+    assert evidence.into(guarded(NO_CRITICAL)).gate("cve").details["counts"]["critical"] == 1
+
+
 def test_the_words_of_a_report_without_scores_count() -> None:
     evidence = Evidence()
     evidence.report(finding(cvss=None, severity="high"))

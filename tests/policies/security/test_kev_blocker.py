@@ -57,6 +57,14 @@ def test_an_alias_is_listed_too() -> None:
     assert listed_on("2026-11-01", with_=aliased).gate("cve").status == "fail"
 
 
+def test_of_two_listings_the_earlier_one_counts() -> None:
+    evidence = Evidence()
+    evidence.report(finding(aliases=["CVE-2020-1"]))
+    feed = evidence.kev(CVE_2019_14697="2026-11-22", CVE_2020_1="2026-11-01")
+    gate = evidence.into(guarded({RULE: {"graceDays": 14}}), kev=feed).gate("cve")
+    assert verdict(gate) == ("fail", ["KEV_LISTED"])
+
+
 def test_a_day_that_is_none_is_an_error_and_not_a_pass() -> None:
     assert verdict(listed_on("soon").gate("cve")) == ("pending", ["GATE_ERROR"])
 
