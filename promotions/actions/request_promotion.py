@@ -36,6 +36,9 @@ class EnvironmentArchived(RuleViolation):
     code = "ENV_ARCHIVED"
 
 
+ALREADY_ACTIVE = "This release already has an active promotion into this environment: follow or cancel that one."
+
+
 class AlreadyActive(Conflict):
     """One active promotion per release and target (domain.md §4)."""
 
@@ -136,10 +139,9 @@ def _prepare(
     if target is None or release is None:
         raise Http404("No such release or environment.")
     _check_reason(wish.reason)
-    _check_release_and_target(release, target)
+    check_release_and_target(release, target)
     entry = check_can_enter(release, target)
-    if release.status == Release.Status.DEPRECATED and not entry.is_rollback:
-        raise ReleaseDeprecated(f"{release.name} is deprecated: {release.status_reason}. Choose another release.")
+    check_not_deprecated(release, entry)
     if Promotion.objects.filter(release=release, target_environment=target, status__in=ACTIVE).exists():
         raise _already_active(by.tenant, wish)
     if number is None:
@@ -222,13 +224,20 @@ def _check_reason(reason: str) -> None:
         raise Invalid(message, fields=[FieldError("reason", message, "required")])
 
 
-def _check_release_and_target(release: Release, target: Environment) -> None:
+def check_release_and_target(release: Release, target: Environment) -> None:
+    """The release is finalized and the target takes promotions. Raises the refusals of ``request_promotion``."""
     if target.archived_at is not None:
         raise EnvironmentArchived(f"{target.display_name} is archived: nothing may enter it.")
     if release.status == Release.Status.DRAFT:
         raise ReleaseNotFinalized(f"{release.name} is a draft: finalize it first, so that its digests are fixed.")
     if release.status == Release.Status.ARCHIVED:
         raise ReleaseDeprecated(f"{release.name} is archived: choose another release.")
+
+
+def check_not_deprecated(release: Release, entry: Entry) -> None:
+    """Deprecated releases are only gone back to (domain.md §3). Raises ReleaseDeprecated."""
+    if release.status == Release.Status.DEPRECATED and not entry.is_rollback:
+        raise ReleaseDeprecated(f"{release.name} is deprecated: {release.status_reason}. Choose another release.")
 
 
 def _requester(by: Actor, triggered_by: Promotion | None, at: datetime) -> Origin:
@@ -261,7 +270,4 @@ def _already_active(tenant_id: UUID, wish: Wish) -> AlreadyActive:
         ).first()
         if active is not None:
             details = {"promotionId": str(active.pk), "number": active.number, "status": active.status}
-    return AlreadyActive(
-        "This release already has an active promotion into this environment: follow or cancel that one.",
-        details=details or None,
-    )
+    return AlreadyActive(ALREADY_ACTIVE, details=details or None)

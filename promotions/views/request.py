@@ -10,10 +10,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from environments.models import Environment
-from promotions.actions.request_promotion import Preview, Wish, preview_promotion, request_promotion
+from promotions import ordering
+from promotions.actions.request_promotion import (
+    ALREADY_ACTIVE,
+    Preview,
+    Wish,
+    check_not_deprecated,
+    check_release_and_target,
+    preview_promotion,
+    request_promotion,
+)
 from promotions.forms import RequestForm
-from promotions.models import Release
+from promotions.models import Promotion, Release
 from promotions.queries import diff_of
+from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_REQUEST
 from stellapromote.audit.refusals import note_refused_request
@@ -53,7 +63,7 @@ def request_page(request: HttpRequest) -> HttpResponse:
     if release is None:
         context["releases"] = _releases(by)
     else:
-        context["targets"] = [_offer(release, each, by) for each in _environments(by)]
+        context["targets"] = _offers(release, _environments(by))
     if release is not None and target is not None:
         context |= _preview(release, target, by)
     return render(request, "promotions/request.html", context, status=status)
@@ -78,13 +88,31 @@ def _environments(by: Actor) -> list[Environment]:
     return list(Environment.objects.filter(tenant_id=by.tenant, archived_at=None).order_by("order_index"))
 
 
-def _offer(release: Release, target: Environment, by: Actor) -> Context:
-    """One target, with the reason why the release may not enter it now: the same checks as the request."""
+def _offers(release: Release, environments: list[Environment]) -> list[Context]:
+    """Every target, with the reason why the release may not enter it now: the rules of the request that say so without
+    judging. What policies and gates say is shown for the chosen one. Two statements, however many targets there are.
+    """
+    entries = ordering.entries(release, environments)
+    active = set(
+        Promotion.objects.filter(release=release, status__in=ACTIVE).values_list("target_environment_id", flat=True)
+    )
+    return [
+        {"environment": target, "reason": _obstacle(release, target, entries[target.pk], is_active=target.pk in active)}
+        for target in environments
+    ]
+
+
+def _obstacle(
+    release: Release, target: Environment, entry: ordering.Entry | ordering.SequenceViolation, *, is_active: bool
+) -> str:
     try:
-        preview_promotion(Wish(release.pk, target.pk, PREVIEW_REASON), by=by)
+        check_release_and_target(release, target)
+        if isinstance(entry, ordering.SequenceViolation):
+            raise entry
+        check_not_deprecated(release, entry)
     except ProductError as refusal:
-        return {"environment": target, "reason": refusal.message}
-    return {"environment": target, "reason": ""}
+        return refusal.message
+    return ALREADY_ACTIVE if is_active else ""
 
 
 def _preview(release: Release, target: Environment, by: Actor) -> Context:

@@ -1,15 +1,29 @@
 """Pages of promotions: who sees which button, forms that vote, and how many statements a page costs."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from environments.actions.update_environment import update_environment
-from promotions.models import Promotion, Vote
+from environments.models import Environment
+from promotions.actions.releases import deprecate_release
+from promotions.actions.request_promotion import Wish, preview_promotion
+from promotions.models import Promotion, Release, Vote
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
-from tests.factories import make_approval_policy, make_person, make_promotion_policy, make_ready_tenant
+from stellapromote.errors import ProductError
+from tests.factories import (
+    make_approval_policy,
+    make_environment,
+    make_person,
+    make_promotion_policy,
+    make_ready_tenant,
+)
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +140,46 @@ def test_a_target_out_of_order_is_listed_with_the_reason(kestrel: Kestrel) -> No
     release = kestrel.release()
     shown = text(page_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
     assert "must be deployed in Staging before it may enter Production" in shown
+
+
+def test_the_targets_cost_the_same_however_many_they_are(
+    kestrel: Kestrel, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    release = kestrel.reaches_staging()
+    client = page_of(kestrel, "requester")
+    path = f"/promotions/new?release={release.pk}"
+    client.get(path)
+    with CaptureQueriesContext(connection) as before:
+        client.get(path)
+    for place in range(10, 20):
+        make_environment(kestrel["admin"], f"more-{place}", place, clock=kestrel.clock)
+    with django_assert_num_queries(len(before)):
+        client.get(path)
+
+
+def refused_preview(kestrel: Kestrel, release: Release, target: Environment) -> str:
+    try:
+        preview_promotion(Wish(release.pk, target.pk, "?"), by=kestrel["requester"], clock=kestrel.clock)
+    except ProductError as refusal:
+        return refusal.message
+    return ""
+
+
+def test_what_the_targets_say_is_what_the_request_would_say(kestrel: Kestrel) -> None:
+    old, new = kestrel.release(), kestrel.release()
+    kestrel.deploys(kestrel.ask(old, kestrel.dev))
+    kestrel.deploys(kestrel.ask(new, kestrel.dev))
+    kestrel.ask(new, kestrel.staging)
+    deprecated = kestrel.release()
+    for release in (old, deprecated):
+        deprecate_release(release.pk, by=kestrel["builder"], reason="A hole", clock=kestrel.clock)
+    for release in (old, new, deprecated, kestrel.release(finalize=False)):
+        shown = text(page_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
+        for target in (kestrel.dev, kestrel.staging, kestrel.production):
+            offered = f"?release={release.pk}&amp;target={target.pk}" in shown
+            reason = refused_preview(kestrel, release, target)
+            assert offered is (reason == "")
+            assert escape(reason) in shown
 
 
 def test_pages_of_another_tenant_do_not_exist(kestrel: Kestrel) -> None:
