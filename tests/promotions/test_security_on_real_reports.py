@@ -46,7 +46,7 @@ def openvex(vulnerability: str, *products: str) -> dict[str, Any]:
         "@context": "https://openvex.dev/ns/v0.2.0",
         "@id": "https://example.org/vex/1",
         "author": "security@example.org",
-        "timestamp": "2026-11-20T08:00:00Z",
+        "timestamp": "2026-11-01T08:00:00Z",
         "version": 1,
         "statements": [
             {

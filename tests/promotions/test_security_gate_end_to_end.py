@@ -1,0 +1,97 @@
+"""From an uploaded report to a sealed decision: what the scanner found decides, and replays equal."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from environments.actions.update_environment import update_environment
+from promotions.actions.releases import ComponentSpec
+from promotions.actions.take_bundle import take_newest_evidence
+from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.models import DecisionRecord, Promotion
+from promotions.replay import replay
+from tests.factories import make_promotion_policy
+from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.test_security_on_real_reports import LOG4J, openvex, real
+
+pytestmark = pytest.mark.django_db
+
+ARTIFACT = "sha256:" + "5" * 64
+CLEAN: Any = {"SchemaVersion": 2, "ArtifactName": "app", "Results": []}
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    """Whose first environment looks at vulnerabilities, and trusts what the operator and the requester upload."""
+    house = make_kestrel()
+    trusted = {"trustedUploaders": ["operator", "requester"]}
+    gate = {"name": "cve", "kind": "security", "config": {"rules": {"release-aggregate-cve": {}}, **trusted}}
+    make_promotion_policy(house["admin"], "scanned", clock=house.clock, gates=[gate])
+    update_environment(
+        by=house["admin"], clock=house.clock, environment_id=house.dev.pk, changes={"promotion_policy": "scanned"}
+    )
+    return house
+
+
+def upload(kestrel: Kestrel, kind: str, document: bytes | dict[str, Any], *, by: str = "operator") -> None:
+    kestrel.wait()
+    content = document if isinstance(document, bytes) else orjson.dumps(document)
+    reading = read_upload(Upload(ARTIFACT, kind, content), by=kestrel[by])
+    upload_evidence(reading, by=kestrel[by], clock=kestrel.clock)
+
+
+def asked(kestrel: Kestrel) -> Promotion:
+    release = kestrel.release(components=[ComponentSpec("app", "registry.example/app", ARTIFACT)])
+    return kestrel.ask(release, kestrel.dev)
+
+
+def cve_gate(promotion: Promotion) -> dict[str, Any]:
+    record = DecisionRecord.objects.filter(promotion=promotion).latest("sequence")
+    gates = orjson.loads(bytes(record.document))["gates"]
+    return next(each for each in gates if each["name"] == "cve")
+
+
+def replays(promotion: Promotion) -> list[bool | None]:
+    return [replay(each).equal for each in DecisionRecord.objects.filter(promotion=promotion)]
+
+
+def test_a_real_report_rejects_the_promotion_by_name_and_replays_equal(kestrel: Kestrel) -> None:
+    upload(kestrel, "vulnerabilities", real("trivy/alpine-39.json"))
+    promotion = asked(kestrel)
+    assert promotion.status == "rejected"
+    assert cve_gate(promotion)["message"].startswith(
+        "2 critical findings where 0 may be: CVE-2019-14697 in musl-utils 1.1.20-r4 (critical, CVSS 9.8)"
+    )
+    assert replays(promotion) == [True]
+
+
+def test_a_statement_that_covers_them_lets_the_same_report_through(kestrel: Kestrel) -> None:
+    upload(kestrel, "vulnerabilities", real("trivy/alpine-39.json"))
+    upload(kestrel, "vex", openvex("CVE-2019-14697", ARTIFACT))
+    promotion = asked(kestrel)
+    assert (promotion.status, cve_gate(promotion)["details"]["liftedCount"]) == ("approved", 2)
+    assert replays(promotion) == [True]
+
+
+def test_the_requesters_own_statement_lifts_nothing(kestrel: Kestrel) -> None:
+    upload(kestrel, "vulnerabilities", LOG4J)
+    upload(kestrel, "vex", openvex("CVE-2021-44228", ARTIFACT), by="requester")
+    promotion = asked(kestrel)
+    assert (promotion.status, cve_gate(promotion)["details"]["liftedCount"]) == ("rejected", 0)
+
+
+def test_without_documents_it_waits_until_a_bundle_is_taken(kestrel: Kestrel) -> None:
+    promotion = asked(kestrel)
+    assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["SECURITY_REPORT_MISSING"])
+    upload(kestrel, "vulnerabilities", CLEAN)
+    kestrel.wait()
+    promotion = take_newest_evidence(promotion.pk, by=kestrel["operator"], clock=kestrel.clock)
+    assert (promotion.status, cve_gate(promotion)["status"]) == ("approved", "pass")
+    assert replays(promotion) == [True, True]
+
+
+def test_the_requesters_own_clean_report_is_not_believed(kestrel: Kestrel) -> None:
+    upload(kestrel, "vulnerabilities", CLEAN, by="requester")
+    promotion = asked(kestrel)
+    assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["SECURITY_REPORT_UNTRUSTED"])
