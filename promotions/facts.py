@@ -16,6 +16,7 @@ from policies import gates
 from policies.eligibility import Grant, standing
 from policies.facts import Candidate, Span, candidates_fact
 from policies.windows import intervals
+from promotions.collected import fresh
 from promotions.dependencies import observe
 from promotions.evidence_gathering import gather_evidence
 from promotions.models import Blob, Promotion
@@ -157,6 +158,7 @@ def gather(
         "evidenceBundleDigest": promotion.evidence_bundle_digest,
     }
     evidence = gather_evidence(promotion, row["current"], unstored)
+    outside = fresh(promotion, policy, subject_digest=subject_digest(subject), at=at)
     candidates, blobs = candidates_fact(_candidates(row["people"], requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     gate_input = {
@@ -193,11 +195,12 @@ def gather(
         "requirementsDigest": promotion.requirements_digest,
         "signing": {"available": signing_available},
         "freezes": row["freezes"],
-        "schedules": _schedules(policy),
+        "schedules": schedules_of(policy),
         "votes": row["votes"],
         "confirmations": row["confirmations"],
         "candidates": candidates,
-        "dependencies": observe(policy, tenant_id=promotion.tenant_id, at=at),
+        "dependencies": observe(policy, tenant_id=promotion.tenant_id, at=at, health=outside.health),
+        "policyAnswers": dict(outside.answers),
         "supersededBy": None,
         "evidence": evidence.fact,
         "overrides": row["overrides"],
@@ -245,7 +248,7 @@ def _read(promotion: Promotion, requirements: dict[str, Any], at: datetime) -> d
         return row
 
 
-def _schedules(policy: dict[str, Any]) -> dict[str, list[Span]]:
+def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:
     """Allowed windows of every schedule gate as absolute UTC intervals (domain.md §2)."""
     return {
         gate["name"]: intervals(gate["config"]["windows"], gate["config"]["timezone"])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 
@@ -9,13 +10,15 @@ from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.api.bodies import NewPromotionPolicyBody, PromotionPolicyBody, in_wire_names
-from policies.api.resources import PromotionPolicyResource, PromotionPolicyVersionResource
+from policies.api.resources import PolicyDiffResource, PromotionPolicyResource, PromotionPolicyVersionResource
+from policies.differences import differences
 from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy, PromotionPolicyVersion
 from policies.presenters import promotion_policy_document, promotion_version_document
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
+from stellapromote.api.parameters import integer
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
@@ -37,9 +40,14 @@ class PromotionPolicyViewSet(ApiViewSet):
         "publish": POLICY_PUBLISH,
         "versions": POLICY_READ,
         "version": POLICY_READ,
+        "diff": POLICY_READ,
     }
     bodies = {"create": NewPromotionPolicyBody, "update": PromotionPolicyBody, "publish": NoBody}
-    parameters = {"list": PAGING, "versions": PAGING}
+    parameters = {
+        "list": PAGING,
+        "versions": PAGING,
+        "diff": (integer("against", "The one before if not given.", at_least=1, at_most=1_000_000),),
+    }
     answers = {
         "list": Answer(PromotionPolicyResource, paged=True),
         "create": Answer(PromotionPolicyResource, status=201, etag=True),
@@ -48,6 +56,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         "publish": Answer(PromotionPolicyResource, etag=True),
         "versions": Answer(PromotionPolicyVersionResource, paged=True),
         "version": Answer(PromotionPolicyVersionResource),
+        "diff": Answer(PolicyDiffResource),
     }
     refusals = {
         "create": ("RES_DUPLICATE",),
@@ -103,6 +112,25 @@ class PromotionPolicyViewSet(ApiViewSet):
     def version(self, request: ApiRequest, name: str, number: int) -> ApiResponse:
         """One published version."""
         return ApiResponse(promotion_version_document(get_object_or_404(self._versions(), version=number)))
+
+    @action(detail=True, url_path="versions/<int:number>/diff")
+    def diff(self, request: ApiRequest, name: str, number: int) -> ApiResponse:
+        """What changed between two versions
+
+        Field by field: from `against` to this version.
+        """
+        after = get_object_or_404(self._versions(), version=number)
+        before = get_object_or_404(self._versions(), version=self.query.get("against", max(number - 1, 1)))
+        found = differences(orjson.loads(before.canonical), orjson.loads(after.canonical))
+        return ApiResponse(
+            {
+                "version": after.version,
+                "against": before.version,
+                "digest": after.digest,
+                "againstDigest": before.digest,
+                "differences": [{"place": each.place, "before": each.before, "after": each.after} for each in found],
+            }
+        )
 
     def resource(self) -> dict[str, Any]:
         if "number" in self.kwargs:

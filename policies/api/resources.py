@@ -100,6 +100,24 @@ class PromotionPolicyVersionResource(Resource):
     published_at = serializers.DateTimeField()
 
 
+class PolicyDifferenceResource(Resource):
+    """One field. Null: it is not there on that side."""
+
+    place = serializers.CharField(help_text="`gates / backup / config / text`")
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+
+
+class PolicyDiffResource(Resource):
+    """What changed from one published version to another."""
+
+    version = serializers.IntegerField()
+    against = serializers.IntegerField()
+    digest = serializers.CharField()
+    against_digest = serializers.CharField()
+    differences = PolicyDifferenceResource(many=True)
+
+
 class HealthResource(Resource):
     """Whether gates of this kind can be judged now."""
 

@@ -1,0 +1,161 @@
+"""What a promotion policy would have said: a draft judged on recorded facts, and what differs (api.md, simulate).
+
+Gathers nothing new and stores nothing. Facts that a gate of the draft needs and the recorded input does not hold make
+that gate GATE_FACTS_MISSING; policies as code are asked now, embedded engines only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from uuid import UUID
+
+import orjson
+
+from policies import gates
+from policies.documents import Document
+from policies.engines.ask import ask_all
+from policies.evaluator import evaluate
+from policies.facts import GateInput
+from policies.outcomes import Evaluation
+from promotions.documents_of_input import documents_of
+from promotions.facts import schedules_of
+from promotions.models import DecisionRecord, Promotion
+
+MOST_DECISIONS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is tried: the document, and the policy it belongs to; version 0 is a draft."""
+
+    name: str
+    version: int
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class GateDifference:
+    """One gate whose status or codes differ; None on the side that does not have it."""
+
+    name: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"gate": self.name, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The draft on one set of facts; ``promotion`` and ``record`` are None for facts that were sent."""
+
+    evaluation: Evaluation
+    promotion: Promotion | None
+    record: Mapping[str, Any] | None
+    differences: tuple[GateDifference, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the decision itself would be another."""
+        return self.record is not None and self.record["decision"] != self.evaluation.decision
+
+    def as_json(self) -> dict[str, Any]:
+        """The trial in wire names."""
+        judged = self.evaluation.as_json()
+        record, promotion = self.record, self.promotion
+        return {
+            "promotionId": None if promotion is None else str(promotion.pk),
+            "number": None if promotion is None else promotion.number,
+            "releaseName": None if promotion is None else promotion.release.name,
+            "targetEnvironmentName": None if promotion is None else promotion.target_environment.name,
+            "decision": judged["decision"],
+            "reasonCodes": judged["reasonCodes"],
+            "gates": judged["gates"],
+            "recorded": None
+            if record is None
+            else {name: record[name] for name in ("id", "sequence", "decision", "reasonCodes", "evaluatedAtUtc")}
+            | {name: record[name] for name in ("policyName", "policyVersion", "policyDigest")},
+            "differs": self.differs,
+            "differences": [each.as_json() for each in self.differences],
+        }
+
+
+def try_on_promotion(draft: Draft, promotion: Promotion) -> Trial:
+    """The draft on the facts of the promotion's decision in force; ``promotion`` has it selected."""
+    record = promotion.decision
+    if record is None:
+        raise AssertionError("a promotion has a decision from its creation")
+    return _try_on_record(draft, promotion, record)
+
+
+def try_on_input(draft: Draft, tenant_id: UUID, gate_input: GateInput) -> Trial:
+    """The draft on facts that somebody sent: they are no record, so nothing is compared."""
+    return Trial(_judged(draft, tenant_id, dict(gate_input)), None, None, ())
+
+
+def try_on_last(draft: Draft, tenant_id: UUID, count: int, *, environment_id: UUID | None = None) -> list[Trial]:
+    """The draft on the decisions in force of the last ``count`` promotions, newest first.
+
+    Of one environment, or of all that the policy guards; where it guards none, of all there are. Cost: one statement,
+    and up to five for each whose documents were not used lately.
+    """
+    of_tenant = Promotion.objects.filter(tenant_id=tenant_id, decision__isnull=False)
+    chosen = of_tenant.filter(target_environment_id=environment_id) if environment_id is not None else of_tenant
+    if environment_id is None:
+        guarded = of_tenant.filter(target_environment__promotion_policy__name=draft.name)
+        chosen = guarded if guarded.exists() else of_tenant
+    found = chosen.select_related("decision", "release", "target_environment").order_by("-number")
+    return [try_on_promotion(draft, promotion) for promotion in found[: min(count, MOST_DECISIONS)]]
+
+
+def _try_on_record(draft: Draft, promotion: Promotion, record: DecisionRecord) -> Trial:
+    said = orjson.loads(bytes(record.document))
+    evaluation = _judged(draft, promotion.tenant_id, orjson.loads(bytes(record.input)))
+    now = [gate.as_json() for gate in evaluation.gates]
+    return Trial(evaluation, promotion, said, tuple(_differences(said["gates"], now)))
+
+
+def _judged(draft: Draft, tenant_id: UUID, gate_input: dict[str, Any]) -> Evaluation:
+    """Judged as if the draft had been in force when these facts were gathered, by the kinds of gates of today."""
+    texts = documents_of(tenant_id, gate_input)
+    before = texts.get(gate_input["requirements"]["promotionPolicy"]["digest"])
+    content, digest = draft.document.content, draft.document.digest
+    texts[digest] = content
+    facts = cast(
+        "GateInput",
+        {
+            **gate_input,
+            "kinds": gates.current_versions(gate["kind"] for gate in content["gates"]),
+            "requirements": {
+                **gate_input["requirements"],
+                "promotionPolicy": {"name": draft.name, "version": draft.version, "digest": digest},
+            },
+            "schedules": schedules_of(content),
+            "policyAnswers": _answers_that_hold(gate_input, before, content),
+        },
+    )
+    facts["policyAnswers"] = {**facts["policyAnswers"], **ask_all(content, facts, texts)}
+    return evaluate(facts, texts)
+
+
+def _answers_that_hold(
+    gate_input: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a policy server answered, for the gates that ask it the same: it is not asked again."""
+    if before is None:
+        return {}
+    asked = {gate["name"]: (gate["kind"], gate["config"]) for gate in before["gates"]}
+    kept = {gate["name"] for gate in after["gates"] if asked.get(gate["name"]) == (gate["kind"], gate["config"])}
+    return {name: answer for name, answer in (gate_input.get("policyAnswers") or {}).items() if name in kept}
+
+
+def _differences(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterable[GateDifference]:
+    """By name, in the order of `after`, then what only `before` has. Status and codes tell; details may."""
+    old, new = ({gate["name"]: _in_short(gate) for gate in each} for each in (before, after))
+    for name in [*new, *(name for name in old if name not in new)]:
+        if old.get(name) != new.get(name):
+            yield GateDifference(name, old.get(name), new.get(name))
+
+
+def _in_short(gate: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": gate["type"], "status": gate["status"], "reasonCodes": gate["reasonCodes"]}
