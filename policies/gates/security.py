@@ -22,7 +22,7 @@ from policies.security import (
     severities,
 )
 from policies.security.findings import Record, severity_rank, worst_first
-from policies.security.outcome import Outcome, View
+from policies.security.outcome import Outcome, View, clipped
 from policies.security.trust import Trust, trust_of
 from stellapromote.errors import FieldError
 from stellapromote.signing.canonical_json import digest
@@ -162,7 +162,12 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     facts_used = {
         "counts": _counts(view),
         "lifted": [
-            {"id": record.id, "status": by.status, "justification": by.justification, "document": by.document}
+            {
+                "id": record.id,
+                "status": by.status,
+                "justification": by.justification and clipped(by.justification),
+                "document": by.document,
+            }
             for record, by in lifted[:MOST_LISTED]
         ],
         "liftedCount": len(lifted),
@@ -257,15 +262,15 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
     epss = {} if view is None or view.epss is None else view.epss
     return {
         "id": record.id,
-        "vulnerability": record.key[0],
-        "component": record.component,
-        "version": record.version,
+        "vulnerability": clipped(record.key[0]),
+        "component": clipped(record.component),
+        "version": record.version and clipped(record.version),
         "severity": "unknown" if record.rank < 0 else severities.BANDS[record.rank],
         "cvss": record.cvss,
         "epss": max((epss[name] for name in record.cves if name in epss), default=None),
         "listedOn": min((kev[name] for name in record.cves if name in kev), default=None),
         "reachable": record.reachable,
-        "fixedVersion": record.fixed_version,
+        "fixedVersion": record.fixed_version and clipped(record.fixed_version),
         "rules": list(rules),
     }
 

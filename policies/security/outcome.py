@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from policies.security.findings import Record, severity_rank, severity_words
+
+LONGEST_NAME: Final = 100
 
 RuleStatus = Literal["pass", "warn", "missing", "fail"]
 """missing: a fact is not there; the gate's onError says what that makes."""
@@ -44,17 +46,22 @@ class Outcome:
     next_change_at: str | None = None
 
 
+def clipped(text: str) -> str:
+    """A name that a report gives, cut to what belongs in a sentence and in every record."""
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+
+
 def in_words(record: Record) -> str:
     """`CVE-2019-14697 in musl 1.1.22-r2 (critical, CVSS 9.8)`."""
-    version = f" {record.version}" if record.version else ""
-    return f"{record.key[0]} in {record.component}{version} ({severity_words(record)})"
+    version = f" {clipped(record.version)}" if record.version else ""
+    return f"{clipped(record.key[0])} in {clipped(record.component)}{version} ({severity_words(record)})"
 
 
 def remedy(record: Record) -> str:
     """What to do about one finding, beside a statement that it does not apply."""
     if record.fixed_version is None:
-        return f"{record.component} has no fixed version yet"
-    return f"upgrade {record.component} to {record.fixed_version}"
+        return f"{clipped(record.component)} has no fixed version yet"
+    return f"upgrade {clipped(record.component)} to {clipped(record.fixed_version)}"
 
 
 def and_others(number: int) -> str:

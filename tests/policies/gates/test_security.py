@@ -284,6 +284,15 @@ def test_lifted_findings_are_told_with_the_document_that_lifts_them() -> None:
     ]
 
 
+def test_names_of_any_length_leave_the_record_small_and_are_told_apart() -> None:
+    evidence = Evidence()
+    long = [finding("CVE-2024-1", f"pkg:generic/{'x' * 900}{number}", component="y" * 512) for number in range(2)]
+    evidence.report(*long)
+    gate = evidence.into(guarded(NO_CRITICAL)).gate("cve")
+    assert len(set(gate.details["findings"])) == 2
+    assert max(len(each) for each in (*gate.details["findings"], gate.message)) < 500
+
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # no rules would be "nothing to check"
     ({"rules": {}, **TRUSTING}, "rules", "VAL_INVALID"),
