@@ -43,6 +43,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "gates_open": [gate for gate in gates if gate["status"] != "pass"],
         "gates_passed": [gate for gate in gates if gate["status"] == "pass"],
         "gates": gates,
+        "security_gates": [gate for gate in gates if gate["type"] == "security" and gate["details"].get("counts")],
         "manual_gates": [
             _manual(gate, acts, by, ballot, confirmers.get(gate["name"], frozenset()))
             for gate in gates

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from django.test import Client
 
 from environments.actions.update_environment import update_environment
 from promotions.actions.releases import ComponentSpec
@@ -11,6 +12,7 @@ from promotions.actions.take_bundle import take_newest_evidence
 from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
 from promotions.models import DecisionRecord, Promotion
 from promotions.replay import replay
+from stellapromote.accounts.models import User
 from tests.factories import make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.test_security_on_real_reports import LOG4J, openvex, real
@@ -95,3 +97,31 @@ def test_the_requesters_own_clean_report_is_not_believed(kestrel: Kestrel) -> No
     upload(kestrel, "vulnerabilities", CLEAN, by="requester")
     promotion = asked(kestrel)
     assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["SECURITY_REPORT_UNTRUSTED"])
+
+
+def page(kestrel: Kestrel, promotion: Promotion) -> str:
+    client = Client()
+    client.force_login(User.objects.get(pk=kestrel["approver"].user_id))
+    answer = client.get(f"/promotions/{promotion.pk}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_page_shows_the_findings_with_what_is_known_of_them(kestrel: Kestrel) -> None:
+    upload(kestrel, "vulnerabilities", real("trivy/alpine-39.json"))
+    shown = page(kestrel, asked(kestrel))
+    assert "2 critical, 0 high, 4 medium, 0 low" in shown
+    assert [each in shown for each in ("CVE-2019-14697", "musl-utils", "CVSS 9.8", "1.1.20-r5")] == [True] * 4
+
+
+def test_the_page_says_what_a_statement_lifted_and_whose_report_is_not_trusted(kestrel: Kestrel) -> None:
+    upload(kestrel, "vulnerabilities", LOG4J, by="requester")
+    upload(kestrel, "vex", openvex("CVE-2021-44228", ARTIFACT))
+    shown = page(kestrel, asked(kestrel))
+    assert "1 lifted by VEX" in shown
+    assert "vulnerable_code_not_in_execute_path" in shown
+    assert "not trusted" in shown
+
+
+def test_the_page_has_no_findings_where_nothing_was_scanned(kestrel: Kestrel) -> None:
+    assert "findings-cve" not in page(kestrel, asked(kestrel))
