@@ -3,7 +3,9 @@ from uuid import UUID
 from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
+from promotions.judging import Scene
 from promotions.models import Promotion, Vote
+from promotions.rules import Ballot
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional
@@ -19,20 +21,19 @@ def withdraw_approval(promotion_id: UUID, *, by: Actor, seen: Seen = UNSEEN, clo
 
 @transactional
 def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcome:
-    box = open_box(
-        promotion_id,
-        by=by,
-        seen=seen,
-        clock=clock,
-        check=lambda _, ballot: rules.check_can_withdraw(by, ballot),
-        takes_back=True,
-    )
+    mine = (str(by.user_id), Vote.Verdict.APPROVE)
+
+    def check(scene: Scene, ballot: Ballot) -> None:
+        rules.check_can_withdraw(by, ballot)
+        if all((vote["voterId"], vote["verdict"]) != mine for vote in scene.votes):
+            raise rules.StateForbids("You rejected this promotion: a reject is not taken back.")
+
+    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):
         return box
-    me = str(by.user_id)
     Vote.objects.filter(
         promotion=box.promotion, voter_id=by.user_id, verdict=Vote.Verdict.APPROVE, ended_at=None
     ).update(ended_at=box.scene.at, ended_as="withdrawn")
-    box.scene.votes[:] = [vote for vote in box.scene.votes if (vote["voterId"], vote["verdict"]) != (me, "approve")]
+    box.scene.votes[:] = [vote for vote in box.scene.votes if (vote["voterId"], vote["verdict"]) != mine]
     box.journal.note("approval.withdrawn", box.promotion)
     return box.close()

@@ -3,16 +3,19 @@ from typing import Any
 import pytest
 
 from environments.models import Environment
+from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.requirements import CommitAuthorsUnknown, Origin, PolicyWithoutVersion, take_snapshot
 from stellapromote.accounts.models import User
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import (
+    actor_of,
     actor_of_token,
     make_approval_policy,
     make_environment,
     make_person,
+    make_promotion_policy,
     make_service,
     make_tenant,
     make_token,
@@ -132,3 +135,20 @@ def test_a_policy_without_a_version_in_force_stops_the_request(kestrel: Kestrel,
     with pytest.raises(PolicyWithoutVersion) as refused:
         snapshot_of(kestrel, target, ["second"])
     assert refused.value.details == {"policy": name}
+
+
+def test_who_wrote_the_draft_is_excluded_as_its_editor_like_who_published_it(kestrel: Kestrel) -> None:
+    writer = make_person(kestrel.tenant, "writer", roles=["admin", "approver"], clock=kestrel.clock)
+    make_promotion_policy(actor_of(writer, kestrel.tenant), "drafted", published=False, clock=kestrel.clock)
+    publish_promotion_policy(by=kestrel["admin"], clock=kestrel.clock, name="drafted")
+    duties = {"excludeReleaseCreator": False, "excludePolicyEditor": True}
+    make_approval_policy(kestrel["admin"], "not-the-editors", clock=kestrel.clock, separationOfDuties=duties)
+    target = make_environment(
+        kestrel["admin"],
+        "guarded",
+        0,
+        clock=kestrel.clock,
+        promotion_policy="drafted",
+        approval_policies=["not-the-editors"],
+    )
+    assert excluded_in(snapshot_of(kestrel, target, []), "POLICY_EDITOR") == ["admin", "writer"]
