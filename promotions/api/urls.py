@@ -5,6 +5,13 @@ from django.urls import path
 from promotions.api.audit import AuditEventViewSet
 from promotions.api.decisions import DecisionViewSet
 from promotions.api.evidence import KeysView, PromotionEvidenceViewSet, VerifyView
+from promotions.api.evidence_inputs import (
+    DocumentViewSet,
+    EvidenceInputViewSet,
+    FeedViewSet,
+    PromotionBundleViewSet,
+    TrustedKeyViewSet,
+)
 from promotions.api.health import HealthView, ReadyView
 from promotions.api.me import MeView
 from promotions.api.overrides import OverrideViewSet
@@ -20,6 +27,11 @@ router.register("promotions", VoteViewSet, "promotion-vote")
 router.register("promotions", OverrideViewSet, "promotion-override")
 router.register("promotions", DecisionViewSet, "promotion-decision")
 router.register("promotions", PromotionEvidenceViewSet, "promotion-evidence")
+router.register("promotions", PromotionBundleViewSet, "promotion-evidence-bundle")
+router.register("evidence/documents", DocumentViewSet, "evidence-document")
+router.register("evidence", EvidenceInputViewSet, "evidence-input")
+router.register("feeds", FeedViewSet, "feed")
+router.register("trusted-keys", TrustedKeyViewSet, "trusted-key")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 
 # The same two without the prefix of a version, for stellapromote/urls.py; the contract lists them once.

@@ -1,0 +1,191 @@
+"""What the calls of evidence inputs take and answer (api.md, Evidence inputs)."""
+
+from typing import Any
+
+import orjson
+from rest_framework import serializers
+
+from promotions.api.promotion_resources import JsonField
+from promotions.api.upload_body import UploadBody
+from promotions.models import EvidenceBundle, EvidenceDocument, Feed, TrustedKey
+from promotions.models.evidence_input import people
+from stellapromote.api.fields import DigestField, LineField, StrictChoiceField, StrictListField, TextField
+from stellapromote.api.serializers import Body, Resource
+from stellapromote.clock import rfc3339
+
+MOST_ARTIFACTS = 200
+
+
+class NewEvidence(UploadBody):
+    """A document about one artifact. Send it as JSON, or as a form with the file `document`."""
+
+    artifact_digest = DigestField(help_text="Of the artifact that the document is about.")
+    kind = StrictChoiceField(choices=EvidenceDocument.Kind.values)
+
+
+class NewFeed(UploadBody):
+    """A feed as it was published: the KEV catalogue, or the EPSS scores of a day as CSV, plain or gzip."""
+
+    kind = StrictChoiceField(choices=Feed.Kind.values)
+
+
+class Artifacts(Body):
+    artifact_digests = StrictListField(child=DigestField(), max_length=MOST_ARTIFACTS, min_length=1, unique=True)
+
+
+class NewTrustedKey(Body):
+    name = LineField(max_length=100)
+    pem = TextField(max_length=10_000, help_text="A public key: P-256, Ed25519, or RSA of 2048 bits or more.")
+
+
+class PersonReference(Resource):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class DocumentResource(Resource):
+    """One uploaded document. `uploadedBy` are the people whom it counts for; `signer` is a trusted key's id."""
+
+    id = serializers.UUIDField()
+    artifact_digest = serializers.CharField()
+    kind = serializers.ChoiceField(EvidenceDocument.Kind.values)
+    format = serializers.CharField()
+    media_type = serializers.CharField()
+    document_digest = serializers.CharField(help_text="Of the bytes as uploaded.")
+    parsed_digest = serializers.CharField(help_text="Of the form that gates are judged on.")
+    size = serializers.IntegerField()
+    summary = JsonField()
+    producer = serializers.CharField()
+    generated_at = serializers.DateTimeField(allow_null=True)
+    predicate_type = serializers.CharField(allow_null=True)
+    signer = serializers.CharField(allow_null=True)
+    uploaded_by = PersonReference(many=True)
+    uploaded_at = serializers.DateTimeField()
+
+
+class DocumentDetail(DocumentResource):
+    parsed = JsonField(help_text="The findings, components, statements or subjects as gates see them.")
+
+
+class BundleDocument(Resource):
+    artifact_digest = serializers.CharField()
+    kind = serializers.CharField()
+    format = serializers.CharField()
+    digest = serializers.CharField()
+    parsed = serializers.CharField()
+    producer = serializers.CharField()
+    uploaded_by = PersonReference(many=True)
+    uploaded_at = serializers.DateTimeField()
+    generated_at = serializers.DateTimeField(allow_null=True)
+    signer = serializers.CharField(allow_null=True)
+    predicate_type = serializers.CharField(allow_null=True)
+
+
+class BundleResource(Resource):
+    """A bundle: the newest documents of some artifacts when it was taken. `inToto`: all that came in attestations."""
+
+    bundle_id = serializers.UUIDField()
+    bundle_digest = serializers.CharField()
+    taken_at = serializers.DateTimeField()
+    artifacts = serializers.ListField(child=serializers.CharField())
+    sbom = BundleDocument(many=True)
+    vulnerabilities = BundleDocument(many=True)
+    vex = BundleDocument(many=True)
+    attestations = BundleDocument(many=True)
+    in_toto = BundleDocument(many=True)
+
+
+class ScoreResource(Resource):
+    """How much is known of an artifact: 25 points each for SBOM, report, attestation, and a trusted signature."""
+
+    artifact_id = serializers.CharField()
+    evidence_score = serializers.IntegerField(min_value=0, max_value=100)
+    has_sbom = serializers.BooleanField()
+    has_vulnerabilities = serializers.BooleanField()
+    has_attestation = serializers.BooleanField()
+    has_trusted_signature = serializers.BooleanField()
+
+
+class FeedResource(Resource):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(Feed.Kind.values)
+    document_digest = serializers.CharField()
+    published_at = serializers.DateTimeField()
+    entries = serializers.IntegerField()
+    size = serializers.IntegerField()
+    uploaded_by = PersonReference(many=True)
+    uploaded_at = serializers.DateTimeField()
+
+
+class TrustedKeyResource(Resource):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    key_id = serializers.CharField()
+    algorithm = serializers.CharField()
+    pem = serializers.CharField()
+    added_by_name = serializers.CharField()
+    added_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+def document(row: EvidenceDocument) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "artifactDigest": row.artifact_digest,
+        "kind": row.kind,
+        "format": row.format,
+        "mediaType": row.media_type,
+        "documentDigest": row.content_id,
+        "parsedDigest": row.parsed_id,
+        "size": row.size,
+        "summary": row.summary,
+        "producer": row.producer,
+        "generatedAt": row.generated_at,
+        "predicateType": row.predicate_type or None,
+        "signer": row.signer or None,
+        "uploadedBy": people(row.attributed),
+        "uploadedAt": row.uploaded_at,
+    }
+
+
+def bundle(row: EvidenceBundle) -> dict[str, Any]:
+    """``row`` has its content selected."""
+    content = orjson.loads(bytes(row.content.content))
+    by_kind = {kind: [each for each in content["documents"] if each["kind"] == kind] for kind in EvidenceDocument.Kind}
+    return {
+        "bundleId": str(row.pk),
+        "bundleDigest": row.content_id,
+        "takenAt": rfc3339(row.taken_at),
+        "artifacts": content["artifacts"],
+        "sbom": by_kind[EvidenceDocument.Kind.SBOM],
+        "vulnerabilities": by_kind[EvidenceDocument.Kind.VULNERABILITIES],
+        "vex": by_kind[EvidenceDocument.Kind.VEX],
+        "attestations": by_kind[EvidenceDocument.Kind.ATTESTATION],
+        "inToto": [each for each in content["documents"] if each["predicateType"] is not None],
+    }
+
+
+def feed(row: Feed) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "kind": row.kind,
+        "documentDigest": row.content_id,
+        "publishedAt": row.published_at,
+        "entries": row.entry_count,
+        "size": row.size,
+        "uploadedBy": people(row.attributed),
+        "uploadedAt": row.uploaded_at,
+    }
+
+
+def trusted_key(row: TrustedKey) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "name": row.name,
+        "keyId": row.key_id,
+        "algorithm": row.algorithm,
+        "pem": row.pem,
+        "addedByName": row.added_by_name,
+        "addedAt": row.added_at,
+        "revokedAt": row.revoked_at,
+    }

@@ -1,0 +1,279 @@
+"""Documents about artifacts, bundles of them, feeds and trusted keys (domain.md §6; api.md, Evidence inputs)."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from rest_framework.decorators import action
+
+from promotions import evidence_inputs
+from promotions.actions.take_bundle import snapshot, take_newest_evidence
+from promotions.actions.trust_key import revoke_key, trust_key
+from promotions.actions.upload_evidence import Reading, Upload, read_upload, upload_evidence
+from promotions.actions.upload_feed import FeedReading, read_feed, upload_feed
+from promotions.api import evidence_input_resources as resources
+from promotions.api.promotion_resources import PromotionResource
+from promotions.api.promotions import promotion_answer
+from promotions.api.upload_body import UploadView
+from promotions.models import EvidenceDocument, Feed, TrustedKey
+from promotions.models.release import DIGEST_PATTERN
+from promotions.queries import existing_promotion
+from stellapromote.accounts.scopes import (
+    EVIDENCE_READ,
+    EVIDENCE_WRITE,
+    POLICY_WRITE,
+    PROMOTION_APPROVE,
+    PROMOTION_REQUEST,
+    TENANT_ADMIN,
+)
+from stellapromote.api.declarations import Answer
+from stellapromote.api.pagination import PAGING
+from stellapromote.api.parameters import Parameter, choice
+from stellapromote.api.rendering import ApiResponse
+from stellapromote.api.serializers import NoBody
+from stellapromote.api.views import ApiRequest, ApiViewSet
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.errors import FieldError, Invalid
+
+_MEDIA_TYPE = re.compile(
+    r"application/(?:[a-z0-9.+-]+\+)?(?:json|gzip|octet-stream)|text/csv|text/plain|application/x-gzip"
+)
+_READING = ("EVD_INVALID_DOCUMENT", "EVD_DIGEST_MISMATCH")
+
+
+def _digest(text: str) -> str:
+    if not re.fullmatch(DIGEST_PATTERN, text):
+        raise ValueError("A digest is sha256: and 64 lower-case hexadecimal digits.")
+    return text
+
+
+def _artifact(name: str, description: str) -> Parameter:
+    return Parameter(name, _digest, {"type": "string", "pattern": DIGEST_PATTERN}, description)
+
+
+class EvidenceInputViewSet(UploadView, ApiViewSet):
+    """Documents about artifacts, bound to their digests."""
+
+    tag = "Evidence inputs"
+    reads = frozenset({"create"})
+    scopes = {
+        "list": EVIDENCE_READ,
+        "create": EVIDENCE_WRITE,
+        "retrieve": EVIDENCE_READ,
+        "snapshot": EVIDENCE_WRITE,
+        "score": EVIDENCE_READ,
+    }
+    bodies = {"create": resources.NewEvidence, "snapshot": resources.Artifacts}
+    parameters = {
+        "list": (
+            *PAGING,
+            _artifact("artifact_digest", "Documents about this artifact."),
+            choice("kind", EvidenceDocument.Kind.values, repeatable=True),
+        ),
+        "score": (_artifact("artifact_id", "The artifact's digest; required."),),
+    }
+    answers = {
+        "list": Answer(resources.DocumentResource, paged=True),
+        "create": Answer(resources.DocumentResource, status=201),
+        "retrieve": Answer(resources.BundleResource),
+        "snapshot": Answer(resources.BundleResource, status=201),
+        "score": Answer(resources.ScoreResource),
+    }
+    refusals = {"create": _READING, "snapshot": ("EVD_NO_DOCUMENTS",)}
+
+    reading: Reading
+
+    def list(self, request: ApiRequest) -> ApiResponse:
+        """Documents, newest first."""
+        found = evidence_inputs.documents_of_tenant(request.actor.tenant)
+        if "artifact_digest" in self.query:
+            found = found.filter(artifact_digest=self.query["artifact_digest"])
+        if "kind" in self.query:
+            found = found.filter(kind__in=self.query["kind"])
+        return self.page(found, present=resources.document, order=("-uploaded_at", "-id"))
+
+    def create(self, request: ApiRequest) -> ApiResponse:
+        """Upload a document about an artifact
+
+        As JSON with `document` or `documentBase64`, or as multipart/form-data with the file `document`. The same
+        document again answers with the one that is there. Promotions that are open keep the documents they have.
+        """
+        return ApiResponse(
+            resources.document(upload_evidence(self.reading, by=request.actor, clock=SYSTEM_CLOCK).document), status=201
+        )
+
+    def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """One bundle with the documents it names."""
+        return ApiResponse(resources.bundle(evidence_inputs.bundle_of(request.actor.tenant, pk)))
+
+    @action(detail=False, methods=["post"])
+    def snapshot(self, request: ApiRequest) -> ApiResponse:
+        """Take the newest documents of some artifacts as a bundle
+
+        The same documents make the same bundle.
+        """
+        taken = snapshot(self.body["artifact_digests"], by=request.actor, clock=SYSTEM_CLOCK)
+        return ApiResponse(resources.bundle(evidence_inputs.bundle_of(request.actor.tenant, taken.pk)), status=201)
+
+    @action(detail=False)
+    def score(self, request: ApiRequest) -> ApiResponse:
+        """How much is known of an artifact."""
+        if "artifact_id" not in self.query:
+            message = "Name the artifact by its digest."
+            raise Invalid(message, fields=[FieldError("artifactId", message, "required")])
+        return ApiResponse(evidence_inputs.score(request.actor.tenant, self.query["artifact_id"]))
+
+    def resource(self) -> dict[str, Any]:
+        return resources.bundle(evidence_inputs.bundle_of(self.request.actor.tenant, self.kwargs["pk"]))
+
+    def _write(
+        self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
+    ) -> HttpResponseBase:
+        if self.action in self.reads:  # before the transaction that an Idempotency-Key opens
+            given = self.body
+            upload = Upload(given["artifact_digest"], given["kind"], given["content"], _media_type(given))
+            self.reading = read_upload(upload, by=request.actor)
+        return super()._write(request, method, raw, perform)
+
+
+class DocumentViewSet(ApiViewSet):
+    """One document."""
+
+    tag = "Evidence inputs"
+    scopes = {"retrieve": EVIDENCE_READ, "content": EVIDENCE_READ}
+    answers = {"retrieve": Answer(resources.DocumentDetail), "content": Answer()}
+
+    def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """A document and what was read in it."""
+        found = evidence_inputs.document_of(request.actor.tenant, pk)
+        return ApiResponse({**resources.document(found), "parsed": orjson.Fragment(bytes(found.parsed.content))})
+
+    @action(detail=True)
+    def content(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """The document, byte for byte as it was uploaded."""
+        found = evidence_inputs.document_of(request.actor.tenant, pk)
+        return ApiResponse(bytes(found.content.content))
+
+    def resource(self) -> dict[str, Any]:
+        return resources.document(evidence_inputs.document_of(self.request.actor.tenant, self.kwargs["pk"]))
+
+
+class FeedViewSet(UploadView, ApiViewSet):
+    """Feeds of the tenant: known exploited vulnerabilities (kev), and how likely exploitation is (epss)."""
+
+    tag = "Evidence inputs"
+    reads = frozenset({"create"})
+    scopes = {"list": EVIDENCE_READ, "create": POLICY_WRITE}
+    bodies = {"create": resources.NewFeed}
+    parameters = {"list": (*PAGING, choice("kind", Feed.Kind.values, repeatable=True))}
+    answers = {
+        "list": Answer(resources.FeedResource, paged=True),
+        "create": Answer(resources.FeedResource, status=201),
+    }
+    refusals = {"create": ("EVD_INVALID_DOCUMENT", "RES_STATE_CONFLICT")}
+
+    reading: FeedReading
+
+    def list(self, request: ApiRequest) -> ApiResponse:
+        """Feeds, the newest first: the first of a kind is the one that counts."""
+        found = Feed.objects.filter(tenant_id=request.actor.tenant)
+        if "kind" in self.query:
+            found = found.filter(kind__in=self.query["kind"])
+        return self.page(found, present=resources.feed, order=("-published_at", "-id"))
+
+    def create(self, request: ApiRequest) -> ApiResponse:
+        """Upload a feed
+
+        It counts at once: open promotions are judged again. An older one than the newest is refused.
+        """
+        return ApiResponse(
+            resources.feed(upload_feed(self.reading, by=request.actor, clock=SYSTEM_CLOCK).feed), status=201
+        )
+
+    def _write(
+        self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
+    ) -> HttpResponseBase:
+        if self.action in self.reads:
+            _media_type(self.body)
+            self.reading = read_feed(self.body["kind"], self.body["content"], by=request.actor)
+        return super()._write(request, method, raw, perform)
+
+
+class TrustedKeyViewSet(ApiViewSet):
+    """Keys whose signatures under documents the tenant trusts."""
+
+    tag = "Evidence inputs"
+    scopes = {"list": EVIDENCE_READ, "create": TENANT_ADMIN, "retrieve": EVIDENCE_READ, "destroy": TENANT_ADMIN}
+    bodies = {"create": resources.NewTrustedKey}
+    parameters = {"list": PAGING}
+    answers = {
+        "list": Answer(resources.TrustedKeyResource, paged=True),
+        "create": Answer(resources.TrustedKeyResource, status=201),
+        "retrieve": Answer(resources.TrustedKeyResource),
+        "destroy": Answer(resources.TrustedKeyResource),
+    }
+    refusals = {"create": ("RES_DUPLICATE",), "destroy": ("RES_STATE_CONFLICT",)}
+    conditional = frozenset()
+
+    def list(self, request: ApiRequest) -> ApiResponse:
+        """Keys, revoked ones included, newest first."""
+        found = TrustedKey.objects.filter(tenant_id=request.actor.tenant)
+        return self.page(found, present=resources.trusted_key, order=("-added_at", "-id"))
+
+    def create(self, request: ApiRequest) -> ApiResponse:
+        """Trust a public key
+
+        Documents that are uploaded from now on and signed by it count as signed. Listed as a weakening edit.
+        """
+        key = trust_key(self.body["name"], self.body["pem"], by=request.actor, clock=SYSTEM_CLOCK)
+        return ApiResponse(resources.trusted_key(key), status=201)
+
+    def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """One key."""
+        return ApiResponse(self.resource())
+
+    def destroy(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Revoke a key
+
+        It stays listed. Documents that it signed before count as unsigned from now on.
+        """
+        return ApiResponse(resources.trusted_key(revoke_key(pk, by=request.actor, clock=SYSTEM_CLOCK)))
+
+    def resource(self) -> dict[str, Any]:
+        found = TrustedKey.objects.filter(tenant_id=self.request.actor.tenant, pk=self.kwargs["pk"]).first()
+        if found is None:
+            raise Http404("No such key.")
+        return resources.trusted_key(found)
+
+
+class PromotionBundleViewSet(ApiViewSet):
+    """The documents that a promotion is judged with."""
+
+    tag = "Promotions"
+    scopes = {"evidence_bundle": (PROMOTION_REQUEST, PROMOTION_APPROVE, TENANT_ADMIN)}
+    bodies = {"evidence_bundle": NoBody}
+    answers = {"evidence_bundle": Answer(PromotionResource, etag=True)}
+    refusals = {"evidence_bundle": ("RES_STATE_CONFLICT", "EVD_NO_DOCUMENTS")}
+
+    @action(detail=True, methods=["post"], url_path="evidence-bundle")
+    def evidence_bundle(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """Take the newest documents of the components
+
+        If they differ from those it had, what is voted on has changed: votes become void.
+        """
+        return promotion_answer(take_newest_evidence(pk, by=request.actor, clock=SYSTEM_CLOCK))
+
+    def resource(self) -> dict[str, Any]:
+        existing_promotion(self.request.actor.tenant, self.kwargs["pk"])
+        return {}
+
+
+def _media_type(given: dict[str, Any]) -> str:
+    """The media type that the body names. Invalid (415) for what no document has."""
+    named: str = given.get("media_type", "application/json").partition(";")[0].strip().lower()
+    if not _MEDIA_TYPE.fullmatch(named):
+        raise Invalid("Documents are JSON, or CSV for a feed.", code="VAL_UNSUPPORTED_MEDIA_TYPE")
+    return named

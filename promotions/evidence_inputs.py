@@ -1,0 +1,47 @@
+"""Reading evidence inputs for API and pages alike."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+
+from promotions import bundles
+from promotions.models import EvidenceBundle, EvidenceDocument, TrustedKey
+
+POINTS = 25
+
+
+def documents_of_tenant(tenant_id: UUID) -> QuerySet[EvidenceDocument]:
+    """Without their contents."""
+    return EvidenceDocument.objects.filter(tenant_id=tenant_id)
+
+
+def document_of(tenant_id: UUID, document_id: UUID) -> EvidenceDocument:
+    """With its parsed form. Http404."""
+    found = documents_of_tenant(tenant_id).select_related("parsed").filter(pk=document_id).first()
+    if found is None:
+        raise Http404("No such document.")
+    return found
+
+
+def bundle_of(tenant_id: UUID, bundle_id: UUID) -> EvidenceBundle:
+    """With its content. Http404."""
+    found = EvidenceBundle.objects.select_related("content").filter(tenant_id=tenant_id, pk=bundle_id).first()
+    if found is None:
+        raise Http404("No such bundle.")
+    return found
+
+
+def score(tenant_id: UUID, artifact: str) -> dict[str, Any]:
+    """How much is known of an artifact now: points for what is there, not for what it says."""
+    documents = list(bundles.newest(tenant_id, [artifact]))
+    kinds = {each.kind for each in documents}
+    trusted = set(TrustedKey.objects.filter(tenant_id=tenant_id, revoked_at=None).values_list("key_id", flat=True))
+    parts = {
+        "hasSbom": EvidenceDocument.Kind.SBOM in kinds,
+        "hasVulnerabilities": EvidenceDocument.Kind.VULNERABILITIES in kinds,
+        "hasAttestation": EvidenceDocument.Kind.ATTESTATION in kinds,
+        "hasTrustedSignature": any(each.signer in trusted for each in documents),
+    }
+    return {"artifactId": artifact, "evidenceScore": POINTS * sum(parts.values()), **parts}

@@ -1,0 +1,74 @@
+"""Documents about artifacts for tests, uploaded by the product's own actions, and keys that sign them."""
+
+import base64
+import json
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.upload_feed import read_feed, upload_feed
+from promotions.models import EvidenceDocument, Feed
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.signing.dsse import pae
+
+IN_TOTO = "application/vnd.in-toto+json"
+
+
+def uploaded(by: Actor, artifact: str, kind: str, document: Any, *, clock: Clock = SYSTEM_CLOCK) -> EvidenceDocument:
+    """By somebody who may write evidence; `document` as bytes or as what they say."""
+    content = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return upload_evidence(read_upload(Upload(artifact, kind, content), by=by), by=by, clock=clock).document
+
+
+def feed(by: Actor, kind: str, document: Any, *, clock: Clock = SYSTEM_CLOCK) -> Feed:
+    """By somebody who may write policies."""
+    content = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return upload_feed(read_feed(kind, content, by=by), by=by, clock=clock).feed
+
+
+class Signer:
+    """A key pair of one of the kinds that tools sign with: p256, p256-der, ed25519, rsa-pss, rsa-pkcs1."""
+
+    def __init__(self, kind: str = "p256-der") -> None:
+        self.kind = kind
+        self.key: Any = (
+            ec.generate_private_key(ec.SECP256R1())
+            if kind.startswith("p256")
+            else ed25519.Ed25519PrivateKey.generate()
+            if kind == "ed25519"
+            else rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        )
+
+    @property
+    def pem(self) -> str:
+        text: bytes = self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return text.decode()
+
+    def sign(self, message: bytes) -> bytes:
+        signature: bytes
+        if self.kind == "p256":
+            r, s = decode_dss_signature(self.key.sign(message, ec.ECDSA(SHA256())))
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        if self.kind == "p256-der":
+            signature = self.key.sign(message, ec.ECDSA(SHA256()))
+        elif self.kind == "ed25519":
+            signature = self.key.sign(message)
+        elif self.kind == "rsa-pss":
+            pss = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+            signature = self.key.sign(message, pss, SHA256())
+        else:
+            signature = self.key.sign(message, padding.PKCS1v15(), SHA256())
+        return signature
+
+    def envelope(self, inside: Any, *, key_id: str = "", payload_type: str = IN_TOTO) -> dict[str, Any]:
+        payload = json.dumps(inside).encode()
+        return {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": payload_type,
+            "signatures": [{"keyid": key_id, "sig": base64.b64encode(self.sign(pae(payload_type, payload))).decode()}],
+        }
