@@ -4,7 +4,7 @@ A parsed document is an immutable blob named by its digest; a bundle is a blob t
 components; the gate input names the bundle. Every list here is sorted, so that the same facts have the same bytes.
 """
 
-from typing import Annotated, Any, Final, Literal, TypedDict
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 
 from policies.schema import DIGEST, Limits
 
@@ -184,7 +184,8 @@ class PolicyAnswer(TypedDict):
 
     `error` is None or the code of why there is no answer (GATE_ERROR, GATE_TIMEOUT); `result` is the engine's answer
     as JSON. `engine` is `cel`, `rego` or `opa`; `revision` that of OPA's bundle. `inputDigest` is the digest of the
-    policy's input that was asked about; an embedded engine is asked again at replay and must say the same.
+    policy's input that was asked about; an embedded engine is asked again at replay and must say the same. An answer
+    with an error has as result `{problem}`, in words. `collectedAt`: when a worker got it, for servers.
     """
 
     engine: Literal["cel", "rego", "opa"]
@@ -192,6 +193,7 @@ class PolicyAnswer(TypedDict):
     revision: _Line | None
     error: Annotated[str, Limits(maxLength=64)] | None
     result: Any
+    collectedAt: NotRequired[_Instant]
 
 
 class OverrideFact(TypedDict):

@@ -199,7 +199,38 @@ class EnvironmentDependency(TypedDict):
     observed: EnvironmentObserved | None
 
 
-Dependency = ReleaseDependency | EnvironmentDependency
+class HttpObserved(TypedDict):
+    """A health answer. `problem`: None, or the code of why there was none; then nothing else is known.
+
+    `matched`: whether the body holds what was expected of it; None when nothing was.
+    """
+
+    collectedAt: Instant
+    problem: Name | None
+    status: Count | None
+    durationMs: Count | None
+    bodyDigest: Digest | None
+    matched: bool | None
+
+
+class HttpExpectation(TypedDict):
+    status: Count
+    maxDurationMs: NotRequired[Count]
+    bodyContains: NotRequired[Text]
+
+
+class HttpDependency(TypedDict):
+    """The configured target as it stands in the gate's config, and what was seen; None: nothing lately."""
+
+    type: Literal["http"]
+    url: Text
+    expect: HttpExpectation
+    timeout: Count
+    maxAge: Count
+    observed: HttpObserved | None
+
+
+Dependency = ReleaseDependency | EnvironmentDependency | HttpDependency
 
 
 class GateInput(TypedDict):

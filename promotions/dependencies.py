@@ -1,5 +1,6 @@
 """What the targets of dependency gates look like now: facts for the gate input (domain.md §6, dependency)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,25 @@ from promotions.states import Status
 from stellapromote.clock import rfc3339
 
 
-def observe(policy: dict[str, Any], *, tenant_id: UUID, at: datetime) -> dict[str, list[dict[str, Any]]]:
-    """For each dependency gate its targets with what was seen; ``observed`` is None where a name is unknown."""
-    return {
-        gate["name"]: [{**target, "observed": _observed(target, tenant_id, at)} for target in gate["config"]["targets"]]
-        for gate in policy["gates"]
-        if gate["kind"] == "dependency"
-    }
+def observe(
+    policy: dict[str, Any], *, tenant_id: UUID, at: datetime, health: Mapping[str, list[dict[str, Any] | None]]
+) -> dict[str, list[dict[str, Any]]]:
+    """For each dependency gate its targets with what was seen; ``observed`` is None where a name is unknown.
+
+    ``health``: what a worker saw lately of the addresses of each gate, in their order.
+    """
+    observed = {}
+    for gate in policy["gates"]:
+        if gate["kind"] == "dependency":
+            answers = iter(health.get(gate["name"], ()))
+            observed[gate["name"]] = [
+                {
+                    **target,
+                    "observed": next(answers, None) if target["type"] == "http" else _observed(target, tenant_id, at),
+                }
+                for target in gate["config"]["targets"]
+            ]
+    return observed
 
 
 def _observed(target: dict[str, Any], tenant_id: UUID, at: datetime) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from policies.facts import GateInput
 from policies.outcomes import Evaluation, GateResult
 from policies.stored_documents import documents
 from promotions import rows
+from promotions.collected import want
 from promotions.decision import Record, build_record, fingerprint
 from promotions.electorate import approval_voters, gate_confirmers
 from promotions.evidence import sign_packet
@@ -169,6 +170,8 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     if mark != promotion.decision_fingerprint or seals:
         packet_id = new_id() if seals else None
         record = _write_record(promotion, scene, evaluation, packet_id)
+        policy = scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]]
+        want(promotion, policy, subject_digest=promotion.subject_digest, at=scene.at)
         promotion.decision_fingerprint = mark
         promotion.version += 1
         if packet_id is not None and scene.key is not None:

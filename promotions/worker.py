@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from promotions.actions.auto_promote import auto_promote
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.mark_overdue import mark_overdue
+from promotions.collecting import collect
 from promotions.models import OutboxEvent, Promotion, WorkerHeartbeat
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor, system_actor
@@ -73,6 +74,7 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
     """Does everything that is due now; returns how many things it did. ``name`` is this worker's, for its heartbeat."""
     now = clock.now()
     done = _each("reevaluate", _due_promotions(now), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
+    done += _each("collected", _collected(clock), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
     done += _each("overdue", _overdue(now), lambda due: mark_overdue(due.promotion_id, by=due.by, clock=clock))
     done += _each(
         "auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock)
@@ -103,6 +105,11 @@ def _each(step: str, items: Iterable[Due], act: Callable[[Due], object]) -> int:
         except Exception:
             logger.exception("worker_step_failed", extra={"step": step, "promotion_id": str(due.promotion_id)})
     return done
+
+
+def _collected(clock: Clock) -> list[Due]:
+    """Promotions about which the outside was just asked."""
+    return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in collect(clock)]
 
 
 def _due_promotions(now: datetime) -> list[Due]:

@@ -7,6 +7,8 @@ import dj_database_url
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from policies import outbound
+from policies.engines import opa
 from stellapromote import VERSION
 from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
@@ -195,6 +197,22 @@ def _databases() -> dict[str, dict[str, Any]]:
 
 
 DATABASES = _databases()
+
+# Addresses that policies may name, and the policy servers that they name (docs/policy-gate.md) ----------------------
+
+try:
+    OUTBOUND_ALLOW = outbound.allowed(env.items("OUTBOUND_ALLOW"))
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"OUTBOUND_ALLOW: {error}. Write networks and host:port, separated by commas: 10.0.0.0/8,opa.internal:8181."
+    ) from error
+try:
+    OPA_CONNECTIONS = opa.connections(env.items("OPA_CONNECTIONS"), env.items("OPA_TOKENS"))
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"OPA_CONNECTIONS, OPA_TOKENS: {error}. Write name=address and name=token, separated by commas: "
+        "main=http://opa.internal:8181."
+    ) from error
 
 # Accounts and sessions -------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 from promotions.models.blob import Blob
+from promotions.models.collected import CollectedFact
 from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
 from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
@@ -12,6 +13,7 @@ from promotions.models.worker import WorkerHeartbeat
 
 __all__ = [
     "Blob",
+    "CollectedFact",
     "Component",
     "Confirmation",
     "DecisionRecord",

@@ -8,6 +8,7 @@ import pytest
 from environments.actions.update_environment import update_environment
 from policies.engines import ask as asking
 from promotions import replay
+from promotions.documents_of_input import documents_of
 from promotions.models import DecisionRecord, Promotion
 from promotions.queries import current_record
 from stellapromote import isolation
@@ -111,7 +112,7 @@ def test_a_lie_about_the_answer_that_changes_no_verdict_is_named() -> None:
 
 def _documents(record: DecisionRecord) -> Any:
     stored = orjson.loads(bytes(record.document))
-    texts = dict(replay.documents(record.tenant_id, [stored["policyDigest"]]))
+    texts = documents_of(record.tenant_id, orjson.loads(bytes(record.input)))
     return texts[stored["policyDigest"]], texts
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from policies.documents import InvalidDocument, promotion_policy
-from tests.policies.cases import Case, verdict
+from tests.policies.cases import NOW, Case, verdict
 
 LEDGER = {"type": "release", "release": "ledger-9", "environment": "production", "state": "deployed"}
 OPEN = {"type": "environment", "environment": "staging", "state": "not-frozen"}
@@ -107,9 +107,94 @@ def test_details_say_of_each_target_whether_it_is_met() -> None:
     assert [each["met"] for each in gate.details["targets"]] == [True, False]
 
 
+HEALTH = {
+    "type": "http",
+    "url": "https://ledger.example.org/health",
+    "expect": {"status": 200, "maxDurationMs": 500, "bodyContains": "ok"},
+    "timeout": 5,
+    "maxAge": 300,
+}
+
+
+def health(**observed: Any) -> dict[str, Any]:
+    return {
+        "collectedAt": NOW,
+        "problem": None,
+        "status": 200,
+        "durationMs": 12,
+        "bodyDigest": "sha256:" + "f" * 64,
+        "matched": True,
+        **observed,
+    }
+
+
+HEALTH_TABLE: list[tuple[Any, tuple[str, list[str]]]] = [
+    # as expected
+    (health(), ("pass", [])),
+    (health(durationMs=500), ("pass", [])),
+    (health(collectedAt="2026-11-23T07:55:00.000Z"), ("pass", [])),
+    # another answer than expected
+    (health(status=503), ("pending", ["DEPENDENCY_NOT_MET"])),
+    (health(status=302), ("pending", ["DEPENDENCY_NOT_MET"])),
+    (health(durationMs=501), ("pending", ["DEPENDENCY_NOT_MET"])),
+    (health(matched=False), ("pending", ["DEPENDENCY_NOT_MET"])),
+    (health(matched=None), ("pending", ["DEPENDENCY_NOT_MET"])),
+    (health(durationMs=None), ("pending", ["DEPENDENCY_NOT_MET"])),
+    # no answer is no fact
+    (None, ("pending", ["GATE_FACTS_MISSING"])),
+    (health(collectedAt="2026-11-23T07:54:59.999Z"), ("pending", ["GATE_FACTS_MISSING"])),
+    (health(problem="TIMEOUT", status=None), ("pending", ["GATE_TIMEOUT"])),
+    (health(problem="ADDRESS_REFUSED", status=None), ("pending", ["GATE_ERROR"])),
+    # a problem counts even beside a good status
+    (health(problem="TOO_LARGE"), ("pending", ["GATE_ERROR"])),
+]
+
+
+@pytest.mark.parametrize(("seen", "expected"), HEALTH_TABLE)
+def test_truth_table_of_health(seen: Any, expected: tuple[str, list[str]]) -> None:
+    assert verdict(depends((HEALTH, seen)).gate("needs")) == expected
+
+
+def test_on_error_fail_rejects_health_that_is_not_known_but_not_bad_health() -> None:
+    assert depends((HEALTH, None), onError="fail").gate("needs").status == "fail"
+    assert depends((HEALTH, health(status=503)), onError="fail").gate("needs").status == "pending"
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (health(status=503), "to be healthy, which answers 503 instead of 200."),
+        (health(matched=False), "to be healthy, whose answer does not hold what is expected."),
+        (health(durationMs=900), "to be healthy, which takes more than 500 ms."),
+        (health(problem="UNREACHABLE"), "There is no answer from https://ledger.example.org/health (UNREACHABLE)"),
+        (health(problem="ADDRESS_REFUSED"), "an operator may allow it"),
+    ],
+)
+def test_the_message_says_what_is_wrong_with_an_address(seen: Any, words: str) -> None:
+    assert words in depends((HEALTH, seen)).gate("needs").message
+
+
+def test_an_answer_that_is_too_old_is_not_met() -> None:
+    gate = depends((HEALTH, health(collectedAt="2026-11-23T07:00:00.000Z"))).gate("needs")
+    assert [each["met"] for each in gate.details["targets"]] == [False]
+
+
 REFUSED = [
-    # an HTTP health answer comes later
-    ({"type": "http", "url": "https://example.org"}, "gates[0].config.targets[0].type", "VAL_NOT_SUPPORTED"),
+    # addresses that cannot be called, or hold what nobody may read in a policy
+    ({"type": "http", "url": "ftp://example.org"}, "gates[0].config.targets[0].url", "VAL_INVALID"),
+    ({"type": "http", "url": "https://nia:pass@example.org"}, "gates[0].config.targets[0].url", "VAL_INVALID"),
+    ({"type": "http", "url": "https://example.org?api_key=1"}, "gates[0].config.targets[0].url", "VAL_INVALID"),
+    ({"type": "http"}, "gates[0].config.targets[0].url", "VAL_INVALID"),
+    (
+        {"type": "http", "url": "https://example.org", "expect": {"status": 99}},
+        "gates[0].config.targets[0].expect.status",
+        "VAL_INVALID",
+    ),
+    (
+        {"type": "http", "url": "https://example.org", "timeout": 11},
+        "gates[0].config.targets[0].timeout",
+        "VAL_INVALID",
+    ),
     # no such type
     ({"type": "moon"}, "gates[0].config.targets[0].type", "VAL_INVALID"),
     # a release has one state that can be asked for
