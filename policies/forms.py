@@ -218,7 +218,7 @@ class PromotionPolicyForm(PolicyForm):
                 by=self.actor, clock=SYSTEM_CLOCK, name=cleaned["name"], document=cleaned["document"]
             )
         # Everything is there, so that what was taken out of the text is taken out of the draft.
-        whole = {**documents.promotion_policy({}).content, **cleaned["document"]}
+        whole = {"overrideTtl": None, **documents.promotion_policy({}).content, **cleaned["document"]}
         name = self.instance.name
         saved = save_draft(
             by=self.actor, clock=SYSTEM_CLOCK, name=name, changes=whole, if_match=self.condition(cleaned)

@@ -82,7 +82,7 @@ def check_can_stop_using(policy: ApprovalPolicy, used_by: Sequence[str]) -> None
         raise InUse(policy.name, used_by)
 
 
-def can(check: Callable[[], None]) -> str | None:
+def can(check: Callable[[], object]) -> str | None:
     """The reason why not, or None: the twin of every check, for buttons and tooltips."""
     try:
         check()

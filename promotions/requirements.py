@@ -195,6 +195,7 @@ def _policy_editors(
             promotion_version.published_at,
         ),
         (promotion_version.drafted_by_id, None, promotion_version.published_at),
+        *((drafter, None, promotion_version.published_at) for drafter in promotion_version.drafters),
         *((v.created_by_id, v.created_with_token_issuer_id, v.created_at) for v in approval_versions),
     ]
     return (Origin(editor_id, issuer_id, at) for editor_id, issuer_id, at in edits if editor_id is not None)

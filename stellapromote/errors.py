@@ -66,7 +66,7 @@ CODES: dict[str, Code] = {
     ),
     "PERM_SEPARATION_OF_DUTIES": Code(
         403,
-        "You took part in this promotion, for the reason named, and cannot decide on it: ask an eligible approver.",
+        "You took part in what is decided here, for the reason named: somebody who did not must decide on it.",
     ),
     "PERM_NOT_ELIGIBLE": Code(
         403,
@@ -175,6 +175,12 @@ class FieldError:
     field: str
     message: str
     code: str
+
+    @property
+    def word(self) -> str:
+        """The code as every answer sends it: `unknown_field`, also where a document's reader says VAL_UNKNOWN_FIELD,
+        which stays in stored verdicts."""
+        return self.code.removeprefix("VAL_").lower()
 
 
 class ProductError(Exception):

@@ -3,6 +3,7 @@ from typing import Any
 
 from policies import documents, rules
 from policies.models import PromotionPolicy
+from policies.second_person import people_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.audit.recording import record
@@ -24,7 +25,13 @@ def create_promotion_policy(*, by: Actor, clock: Clock, name: str, document: Map
     policy, is_new = PromotionPolicy.objects.get_or_create(
         tenant_id=by.tenant,
         name=name,
-        defaults={"draft": draft.content, "draft_by_id": by.user_id, "created_at": at, "updated_at": at},
+        defaults={
+            "draft": draft.content,
+            "draft_by_id": by.user_id,
+            "drafters": sorted(people_of(by)),
+            "created_at": at,
+            "updated_at": at,
+        },
     )
     if not is_new:
         raise rules.NameTaken(name, policy.id)

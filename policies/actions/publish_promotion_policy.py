@@ -7,6 +7,7 @@ from policies.actions.lock import lock_promotion_policy
 from policies.actions.versions import add_promotion_version, note_weakening
 from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
+from policies.second_person import check_second_person
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH
 from stellapromote.api.etag import IfMatch
@@ -28,7 +29,7 @@ class CannotBePublished(RuleViolation):
     code = "POL_INVALID"
 
     def __init__(self, refusal: Invalid) -> None:
-        places = [{"field": each.field, "message": each.message, "code": each.code} for each in refusal.fields]
+        places = [{"field": each.field, "message": each.message, "code": each.word} for each in refusal.fields]
         first = f" {places[0]['field']}: {places[0]['message']}" if places else ""
         super().__init__(f"The draft cannot be published.{first}", details={"places": places})
 
@@ -38,7 +39,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     """The draft becomes the next immutable version, which new promotions are judged by (domain.md §6).
 
     What it makes easier is noted as weakening edits. Raises Http404, Refused (403), PreconditionFailed (412),
-    NothingToPublish (409), CannotBePublished and Unsatisfiable (422).
+    NothingToPublish (409), SecondPersonNeeded (403), CannotBePublished and Unsatisfiable (422).
     """
     by.require(POLICY_PUBLISH)
     policy = lock_promotion_policy(name, by.tenant)
@@ -47,16 +48,19 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     if policy.draft is None:
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")
     at = clock.now()
+    second_person = check_second_person(by, name, policy.drafters, at)
     before = None if policy.current is None else orjson.loads(policy.current.canonical)
     document = _publishable(policy, before, at)
     if policy.current is not None and policy.current.digest == document.digest:
         raise NothingToPublish(f"The draft of {name} says what is published already.")
     add_promotion_version(policy, document, by=by, at=at)
     assert policy.current is not None
-    policy.draft, policy.draft_by = None, None
+    policy.draft, policy.draft_by, policy.drafters = None, None, []
     policy.updated_at, policy.revision = at, policy.revision + 1
-    policy.save(update_fields=["draft", "draft_by", "current", "updated_at", "revision"])
+    policy.save(update_fields=["draft", "draft_by", "drafters", "current", "updated_at", "revision"])
     weaker = [] if before is None else weakening.in_promotion_policy(before, document.content)
+    if before is not None and not second_person:
+        weaker.append(f"Version {policy.current.version} was published by its author: nobody else could.")
     note_weakening(weaker, policy_name=name, by=by, at=at)
     record(
         by=by,
@@ -70,6 +74,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
             "name": name,
             "version": policy.current.version,
             "digest": document.digest,
+            "secondPerson": second_person,
         },
     )
     return policy

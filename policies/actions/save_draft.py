@@ -7,6 +7,7 @@ from policies import documents
 from policies.actions.lock import lock_promotion_policy
 from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
+from policies.second_person import people_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.etag import IfMatch
@@ -21,6 +22,8 @@ def save_draft(
 ) -> PromotionPolicy:
     """Merges `changes`, fields of the document in wire names, into the draft, or into a new one of what is published.
 
+    None takes a field out.
+
     A draft that says what is published already is no draft. Guards nothing until it is published (domain.md §6).
     Raises Http404, Refused (403), PreconditionFailed (412), InvalidDocument (400).
     """
@@ -31,14 +34,16 @@ def save_draft(
     at = clock.now()
     before = policy.draft
     published = orjson.loads(policy.current.canonical) if policy.current else {}
-    document = documents.promotion_policy({**(published if before is None else before), **changes})
+    merged = {**(published if before is None else before), **changes}
+    document = documents.promotion_policy({name: value for name, value in merged.items() if value is not None})
     is_draft = policy.current is None or document.digest != policy.current.digest
     draft = document.content if is_draft else None
     if draft == before:
         return policy
     policy.draft, policy.draft_by_id = draft, by.user_id if is_draft else None
+    policy.drafters = sorted({*policy.drafters, *people_of(by)}) if is_draft else []
     policy.updated_at, policy.revision = at, policy.revision + 1
-    policy.save(update_fields=["draft", "draft_by", "updated_at", "revision"])
+    policy.save(update_fields=["draft", "draft_by", "drafters", "updated_at", "revision"])
     record(
         by=by,
         at=at,

@@ -37,6 +37,7 @@ def add_promotion_version(policy: PromotionPolicy, document: Document, *, by: Ac
         canonical=document.canonical,
         digest=document.digest,
         drafted_by_id=policy.draft_by_id,
+        drafters=policy.drafters,
         published_by_id=by.user_id,
         published_with_token_issuer_id=by.token_issuer_id,
         published_at=at,

@@ -60,7 +60,7 @@ class PromotionPolicyViewSet(ApiViewSet):
     }
     refusals = {
         "create": ("RES_DUPLICATE",),
-        "publish": ("RES_STATE_CONFLICT", "POL_INVALID", "POL_UNSATISFIABLE"),
+        "publish": ("PERM_SEPARATION_OF_DUTIES", "RES_STATE_CONFLICT", "POL_INVALID", "POL_UNSATISFIABLE"),
     }
     conditional = frozenset({"update", "publish"})
 
@@ -97,7 +97,8 @@ class PromotionPolicyViewSet(ApiViewSet):
     def publish(self, request: ApiRequest, name: str) -> ApiResponse:
         """Publish the draft
 
-        It becomes the next immutable version, for new promotions.
+        It becomes the next immutable version, for new promotions. By somebody who did not edit the draft, as long as
+        there is anybody else who could.
         """
         return _answer(
             publish_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, if_match=self.if_match)

@@ -2,6 +2,7 @@ from typing import Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -20,6 +21,7 @@ class PromotionPolicy(models.Model):
     """Which gates guard an environment (domain.md §6): one draft that may change, and immutable published versions.
 
     ``revision`` grows with every change of the row: the ETag. ``current`` is empty until the first publication.
+    ``drafters``: everybody who edited the draft since the last publication; one of them alone does not publish it.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -29,6 +31,7 @@ class PromotionPolicy(models.Model):
     draft_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    drafters = ArrayField(models.UUIDField(), default=list, blank=True)
     current = models.ForeignKey(
         "policies.PromotionPolicyVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -65,6 +68,7 @@ class PromotionPolicyVersion(models.Model):
     canonical = models.BinaryField()
     digest = models.CharField(max_length=71)
     drafted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    drafters = ArrayField(models.UUIDField(), default=list)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     published_with_token_issuer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

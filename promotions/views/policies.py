@@ -18,6 +18,7 @@ from policies import rules, sentences
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.differences import Difference, differences
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
+from policies.second_person import check_second_person
 from promotions import policy_pages
 from promotions.actions.retire_approval_policy import retire_approval_policy as retire
 from promotions.actions.update_approval_policy import update_approval_policy
@@ -112,7 +113,8 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
         "versions": versions,
         "comparison": _comparison(request, versions),
         "cannot_edit": _reason_against(actor, POLICY_WRITE),
-        "cannot_publish": _reason_against(actor, POLICY_PUBLISH),
+        "cannot_publish": _reason_against(actor, POLICY_PUBLISH)
+        or rules.can(lambda: check_second_person(actor, policy.name, policy.drafters, SYSTEM_CLOCK.now())),
     }
     return render(request, "policies/promotion_policy.html", context)
 

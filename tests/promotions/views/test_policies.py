@@ -110,7 +110,7 @@ def test_only_who_may_edit_is_offered_to(vera: User, greta: User, policy: Approv
 def test_pages_of_another_tenant_s_policies_are_not_there(policy: ApprovalPolicy) -> None:
     other = make_ready_tenant("merlin")
     client = signed_in(make_person(other, "otto", roles=["admin"]))
-    make_promotion_policy(actor_of(make_person(other, "olga", roles=["admin"]), other), "own")
+    make_promotion_policy(actor_of(make_person(other, "olga", roles=["admin"]), other), "own", published=False)
     path = f"/policies/approval/{policy.id}"
     assert client.get(path).status_code == 404
     for act in ("retire", "enable", "disable"):
