@@ -61,7 +61,7 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     setting, found = (above or near)[0]
     first = worst(found)
     kind = f"{_BANDS[setting]} finding" if setting in _BANDS else "finding"
-    what = f"{len(found)} {kind}{'' if len(found) == 1 else 's'} where {settings[setting]} may be"
+    what = f"{len(found)} {kind}{'' if len(found) == 1 else 's'} where {_allowed(settings[setting])}"
     if not above:
         what = f"{len(found)} of at most {settings[setting]} {kind}s"
     return Outcome(
@@ -71,3 +71,7 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
         tuple({record.key: record for _, those in above or near for record in those}.values()),
         f"{what}: {in_words(first)}{and_others(len(found) - 1)}; {remedy(first)}",
     )
+
+
+def _allowed(limit: int) -> str:
+    return f"{limit} are allowed" if limit > 1 else "1 is allowed" if limit else "none is allowed"

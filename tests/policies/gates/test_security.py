@@ -263,7 +263,7 @@ def test_the_message_names_cve_component_score_and_what_to_do() -> None:
     evidence = Evidence()
     evidence.report(finding(fixedVersion="1.1.22-r3"))
     assert evidence.into(guarded(NO_CRITICAL)).gate("cve").message == (
-        "1 critical finding where 0 may be: CVE-2019-14697 in musl 1.1.22-r2 (critical, CVSS 9.8); upgrade musl "
+        "1 critical finding where none is allowed: CVE-2019-14697 in musl 1.1.22-r2 (critical, CVSS 9.8); upgrade musl "
         "to 1.1.22-r3, or state in a trusted VEX document why it does not apply; then request again."
     )
 

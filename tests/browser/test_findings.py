@@ -1,0 +1,58 @@
+"""What an approver sees of a scan, in a real browser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from environments.actions.update_environment import update_environment
+from promotions.models import Promotion
+from stellapromote.accounts.models import User
+from tests.browser.conftest import DESKTOP, NARROWEST, axe_violations
+from tests.browser.test_journey import signed_in
+from tests.factories import PASSWORD, make_promotion_policy
+from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.test_security_gate_end_to_end import asked, upload
+from tests.promotions.test_security_on_real_reports import LOG4J
+
+pytestmark = pytest.mark.browser
+
+LONG: Any = {
+    **LOG4J["Results"][0]["Vulnerabilities"][0],
+    "VulnerabilityID": "CVE-2022-1",
+    "PkgName": "a-package-with-a-very-long-name-that-has-no-place-to-break-" * 2,
+    "PkgIdentifier": {},
+    "FixedVersion": "",
+}
+TWO: Any = {
+    **LOG4J,
+    "Results": [{"Target": "Java", "Vulnerabilities": [*LOG4J["Results"][0]["Vulnerabilities"], LONG]}],
+}
+
+
+@pytest.fixture
+def scanned(server: str) -> Promotion:
+    """Rejected: two critical findings, one of them in a component with a very long name."""
+    kestrel: Kestrel = make_kestrel(now=True)
+    user = User.objects.get(pk=kestrel["approver"].user_id)
+    user.set_password(PASSWORD)
+    user.save()
+    gate = {"kind": "security", "config": {"rules": {"release-aggregate-cve": {}}, "trustedUploaders": ["operator"]}}
+    make_promotion_policy(kestrel["admin"], "scanned", clock=kestrel.clock, gates=[gate])
+    changes = {"promotion_policy": "scanned"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    upload(kestrel, "vulnerabilities", TWO)
+    return asked(kestrel)
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, NARROWEST])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_findings_can_be_read_by_everybody(
+    new_page: Callable[..., Page], scanned: Promotion, viewport: Any, theme: Any
+) -> None:
+    page = signed_in(new_page(viewport=viewport, colour_scheme=theme), "approver", f"/promotions/{scanned.pk}")
+    panel = page.get_by_role("region", name="Vulnerabilities")
+    expect(panel.get_by_text("CVE-2021-44228")).to_be_visible()
+    assert axe_violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
