@@ -89,7 +89,7 @@ def _instance(model: type[M], values: Sequence[Any]) -> M | None:
 @lru_cache
 def _reading(model: type[Model]) -> tuple[list[str], list[tuple[str, Callable[[Any], Any]]]]:
     fields = model._meta.concrete_fields
-    converters = [
+    converters: list[tuple[str, Callable[[Any], Any]]] = [
         (field.attname, _read_json if isinstance(field, JSONField) else partial(_from_db, field))
         for field in fields
         if hasattr(field, "from_db_value")
