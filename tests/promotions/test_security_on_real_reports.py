@@ -111,7 +111,8 @@ def test_alpine_3_9_is_stopped_by_musl() -> None:
     assert gate.details["findings"] == [f"CVE-2019-14697@{MUSL_UTILS}", f"CVE-2019-14697@{MUSL}"]
     assert gate.message == (
         "2 critical findings where none is allowed: CVE-2019-14697 in musl-utils 1.1.20-r4 (critical, CVSS 9.8) and 1 "
-        "more; upgrade musl-utils to 1.1.20-r5, or state in a trusted VEX document why it does not apply; then request again."
+        "more; upgrade musl-utils to 1.1.20-r5, or state in a trusted VEX document why it does not apply; then "
+        "request again."
     )
 
 
