@@ -1,4 +1,4 @@
-"""A draft is published by somebody who did not write it (docs/adr/0063). People only: machines stand for theirs."""
+"""A draft is published by somebody who did not write it (docs/adr/0091). People only: machines stand for theirs."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta

@@ -7,6 +7,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from environments.models import Environment
+from policies.models import PromotionPolicy
+from promotions.policy_pages import MOST_VERSIONS
+from promotions.simulation import MOST_DECISIONS
 from stellapromote.accounts.models import User
 
 
@@ -31,3 +34,39 @@ class ApproverCheckForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = rows
+
+
+class SimulationForm(forms.Form):
+    """Which text of a promotion policy, tried on what."""
+
+    ONE, LAST = "one", "last"
+
+    version = forms.TypedChoiceField(label=_("Try"), coerce=int, empty_value=None, required=False)
+    on = forms.ChoiceField(
+        label=_("On"),
+        choices=[(LAST, _("the last promotions that it guards")), (ONE, _("one promotion"))],
+        widget=forms.RadioSelect,
+        initial=LAST,
+    )
+    last = forms.IntegerField(
+        label=_("How many of the last"), min_value=1, max_value=MOST_DECISIONS, required=False, initial=50
+    )
+    number = forms.IntegerField(label=_("Number of the promotion"), min_value=1, max_value=2**53, required=False)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, policy: PromotionPolicy) -> None:
+        super().__init__(data)
+        numbers = list(policy.versions.order_by("-version").values_list("version", flat=True)[:MOST_VERSIONS])
+        choices: list[tuple[Any, Any]] = [(number, _("version %(number)s") % {"number": number}) for number in numbers]
+        if policy.draft is not None:
+            choices.insert(0, ("", _("the draft")))
+        field = self.fields["version"]
+        assert isinstance(field, forms.TypedChoiceField)
+        field.choices = choices
+
+    def clean(self) -> dict[str, Any]:
+        """What the other choice asks for may be left empty."""
+        cleaned = super().clean() or {}
+        wanted = "number" if cleaned.get("on") == self.ONE else "last"
+        if cleaned.get("on") and cleaned.get(wanted) is None and wanted not in self.errors:
+            self.add_error(wanted, _("This is needed."))
+        return cleaned

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from promotions.views import policies
+from promotions.views import policies, simulation
 
 urlpatterns = [
     path("policies", policies.policies, name="policies"),
@@ -11,5 +11,6 @@ urlpatterns = [
         "policies/approval/<uuid:policy_id>/disable", policies.disable_approval_policy, name="disable_approval_policy"
     ),
     path("policies/promotion/<slug:name>", policies.promotion_policy, name="promotion_policy"),
+    path("policies/promotion/<slug:name>/simulate", simulation.simulate, name="simulate_promotion_policy"),
     path("policies/promotion/<slug:name>/publish", policies.publish, name="publish_promotion_policy"),
 ]

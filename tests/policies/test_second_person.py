@@ -1,4 +1,4 @@
-"""A draft is published by a second person (docs/adr/0063): who counts as its author, and what if nobody else can."""
+"""A draft is published by a second person (docs/adr/0091): who counts as its author, and what if nobody else can."""
 
 from datetime import UTC, datetime, timedelta
 

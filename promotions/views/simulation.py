@@ -1,0 +1,49 @@
+"""/policies/promotion/<name>/simulate: what a policy would say, before it counts (ui.md). Changes nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from policies.models import PromotionPolicy
+from promotions.models import Promotion
+from promotions.policy_drafts import drafted
+from promotions.policy_forms import SimulationForm
+from promotions.simulation import Trial, try_on_last, try_on_promotion
+from stellapromote.accounts.scopes import POLICY_WRITE
+from stellapromote.errors import ProductError
+from stellapromote.web.acting import acting
+
+
+@require_safe
+def simulate(request: HttpRequest, name: str) -> HttpResponse:
+    """The draft or a version, tried on one promotion or on the last ones that the policy guards."""
+    by = acting(request)
+    by.require(POLICY_WRITE)
+    policy = get_object_or_404(PromotionPolicy.objects.of(by.tenant), name=name)
+    form = SimulationForm(request.GET if "on" in request.GET else None, policy=policy)
+    context: dict[str, Any] = {"policy": policy, "form": form}
+    if form.is_bound and form.is_valid():
+        context |= _tried(policy, form.cleaned_data)
+    return render(request, "policies/simulate.html", context, status=400 if form.errors else 200)
+
+
+def _tried(policy: PromotionPolicy, said: dict[str, Any]) -> dict[str, Any]:
+    try:
+        draft = drafted(policy, version=said["version"])
+    except ProductError as refusal:  # a draft that an older version of the product saved
+        return {"refusal": refusal}
+    trials: Sequence[Trial]
+    if said["on"] == SimulationForm.ONE:
+        found = Promotion.objects.select_related("decision", "release", "target_environment")
+        trials = [try_on_promotion(draft, get_object_or_404(found, tenant_id=policy.tenant_id, number=said["number"]))]
+    else:
+        trials = try_on_last(draft, policy.tenant_id, said["last"])
+    return {
+        "draft": draft,
+        "trials": trials,
+        "differing": sum(each.differs for each in trials),
+        "gates": trials[0].evaluation.as_json()["gates"] if said["on"] == SimulationForm.ONE else [],
+    }
