@@ -46,9 +46,7 @@ class DocumentBody(Body):
         for name, field in self.fields.items():
             if isinstance(field, DocumentField) and data.get(name) is not None:
                 for each in read(data[name], field.schema, name)[1]:
-                    # The API's own words for what is wrong: VAL_UNKNOWN_FIELD is unknown_field.
-                    code = each.code.removeprefix("VAL_").lower()
-                    found.setdefault(each.field, []).append(serializers.ErrorDetail(each.message, code))
+                    found.setdefault(each.field, []).append(serializers.ErrorDetail(each.message, each.word))
         return found
 
 

@@ -67,7 +67,7 @@ def error_response(error: ProductError, request: Any) -> ApiResponse:
         body["details"] = error.details
     if isinstance(error, Invalid) and error.fields:
         body["validationErrors"] = [
-            {"field": field.field, "message": field.message, "code": field.code} for field in error.fields
+            {"field": field.field, "message": field.message, "code": field.word} for field in error.fields
         ]
     headers = {}
     if error.status == 401:

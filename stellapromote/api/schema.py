@@ -40,7 +40,11 @@ _ERROR = {
                         "properties": {
                             "field": {"type": "string", "description": "Place in wire names: rules[0].minApprovals"},
                             "message": {"type": "string"},
-                            "code": {"type": "string"},
+                            "code": {
+                                "type": "string",
+                                "pattern": "^[a-z][a-z0-9_]*$",
+                                "description": "What is wrong, in a word: unknown_field, required, invalid",
+                            },
                         },
                     },
                 },
