@@ -68,11 +68,8 @@ def check(payload: bytes) -> bytes:
 def learn(payload: bytes) -> bytes:
     """Keeps the evidence part of a policy input, under its digest, for evaluations to come."""
     digest, _, content = payload.partition(b"\n")
-    context = cel.Context()
-    for name, value in orjson.loads(content).items():
-        context.add_variable(name, _with_doubles(value))
     key = digest.decode()
-    _kept[key] = (context, len(content))
+    _kept[key] = ({name: _with_doubles(value) for name, value in orjson.loads(content).items()}, len(content))
     _kept.move_to_end(key)
     while len(_kept) > 1 and sum(size for _, size in _kept.values()) > MOST_KEPT_BYTES:
         _kept.popitem(last=False)
@@ -82,6 +79,7 @@ def learn(payload: bytes) -> bytes:
 def evaluate(payload: bytes) -> bytes:
     """The expression's value as canonical JSON. The payload is `{text, data, situation, evidence: digest}`.
 
+    Only the variables that the expression names are handed over: the engine takes some 10 ms for 5,000 findings.
     TaskRefused: EVIDENCE_UNKNOWN when that evidence has to be learnt first, else GATE_ERROR with the engine's words.
     """
     asked = orjson.loads(payload)
@@ -89,10 +87,13 @@ def evaluate(payload: bytes) -> bytes:
     if kept is None:
         raise TaskRefused(EVIDENCE_UNKNOWN, asked["evidence"])
     _kept.move_to_end(asked["evidence"])
-    context = kept[0]
-    context.update({**asked["situation"], "data": asked["data"]})
+    known = {**kept[0], **asked["situation"], "data": asked["data"]}
+    program, named = _compiled(asked["text"])
+    context = cel.Context()
+    for name in named & known.keys():
+        context.add_variable(name, known[name])
     try:
-        value = _compiled(asked["text"]).execute(context)
+        value = program.execute(context)
     except KeyError as error:
         raise TaskRefused("GATE_ERROR", f"there is no {error.args[0]!s:.100}") from None
     except Exception as error:
@@ -107,8 +108,9 @@ _kept: Final[OrderedDict[str, tuple[Any, int]]] = OrderedDict()
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(text: str) -> Any:
-    return cel.compile(text)
+def _compiled(text: str) -> tuple[Any, frozenset[str]]:
+    program = cel.compile(text)
+    return program, frozenset(program.variables())
 
 
 def _with_doubles(value: Any) -> Any:
