@@ -8,7 +8,9 @@ from contextlib import nullcontext
 from stellapromote.postgresql.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 # These never ask the database, so they need not start one.
-COMMANDS_WITHOUT_DATABASE = frozenset({"collectstatic", "compilemessages", "help", "makemessages", "makemigrations"})
+COMMANDS_WITHOUT_DATABASE = frozenset(
+    {"collectstatic", "compilemessages", "explain_policy", "help", "makemessages", "makemigrations"}
+)
 
 
 def main() -> None:

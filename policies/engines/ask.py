@@ -49,7 +49,14 @@ def input_about(facts: GateInput, documents: Documents) -> PolicyInput:
     evidence = facts.get("evidence")
     if evidence is None:
         return policy_input(facts, NO_DOCUMENTS)
-    return policy_input(facts, remembered(evidence, partial(blob, documents)))
+    read = partial(blob, documents)
+    # Asked each time, also for what is remembered: who does not bring a document must learn nothing from it.
+    feeds = (feed["extract"] for feed in (evidence["kev"], evidence["epss"]) if feed is not None)
+    parsed = (each["parsed"] for each in read(evidence["bundleDigest"])["documents"])
+    for digest in (*feeds, *parsed):
+        if digest not in documents:
+            raise DocumentMissing(digest)
+    return policy_input(facts, remembered(evidence, read))
 
 
 def ask(config: Mapping[str, Any], about: PolicyInput, *, patience: float = 1.0) -> PolicyAnswer:

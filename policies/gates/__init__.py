@@ -112,7 +112,7 @@ def describe() -> list[dict[str, Any]]:
             "summary": each.summary,
             "mandatory": each.kind in MANDATORY,
             "configSchema": each.config_schema,
-            "requiresPolicy": False,
+            "requiresPolicy": each.kind == "policy",
             "requiresAttestation": each.kind == "evidence",
             "requiresApproval": each.kind in ("manual", "approval"),
         }

@@ -27,22 +27,31 @@ def test_every_kind_that_can_be_judged_is_told_in_the_order_of_judging(viewer: C
         "preconditions",
         "freeze-window",
         "schedule",
+        "evidence",
+        "security",
+        "policy",
         "dependency",
         "manual",
         "approval",
     ]
     assert {(each["kind"], each["kindVersion"]) for each in body["data"]} == set(gates.REGISTRY.current.items())
-    assert body["meta"]["totalCount"] == 6
+    assert body["meta"]["totalCount"] == 9
 
 
 def test_those_in_every_evaluation_are_marked(viewer: Caller) -> None:
     assert [each for each, told in kinds(viewer).items() if told["mandatory"]] == list(gates.MANDATORY)
 
 
-def test_only_people_s_gates_require_approval_and_none_needs_a_policy_or_an_attestation(viewer: Caller) -> None:
-    told = kinds(viewer)
-    assert [kind for kind in told if told[kind]["requiresApproval"]] == ["manual", "approval"]
-    assert not any(each["requiresPolicy"] or each["requiresAttestation"] for each in told.values())
+@pytest.mark.parametrize(
+    ("need", "expected"),
+    [
+        ("requiresApproval", ["manual", "approval"]),
+        ("requiresPolicy", ["policy"]),
+        ("requiresAttestation", ["evidence"]),
+    ],
+)
+def test_what_each_kind_requires(viewer: Caller, need: str, expected: list[str]) -> None:
+    assert [kind for kind, told in kinds(viewer).items() if told[need]] == expected
 
 
 def test_the_settings_are_json_schema_that_another_library_reads(viewer: Caller) -> None:
@@ -93,6 +102,6 @@ def test_it_is_paged_like_every_list(viewer: Caller) -> None:
     previous = body["meta"]["previousCursor"]
     assert [
         each["kind"] for each in viewer.get(f"/promotion-gates?pageSize=4&cursor={previous}").json()["data"]
-    ] == seen[:4]
-    assert len(viewer.get("/promotion-gates?pageSize=4&page=2").json()["data"]) == 2
+    ] == seen[4:8]
+    assert len(viewer.get("/promotion-gates?pageSize=4&page=3").json()["data"]) == 1
     assert refusal(viewer.get("/promotion-gates?kind=manual")) == (400, "VAL_UNKNOWN_PARAMETER")
