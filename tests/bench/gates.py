@@ -5,7 +5,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.bench.setting import ROOT
