@@ -51,7 +51,7 @@ def union(context: Context, found: Bundle, trust: Trust) -> Union:
                 by = lift(record, artifact, said)
                 if by is None:
                     left.append(record)
-                elif record.key not in lifted or by.document < lifted[record.key][1].document:
+                elif record.key not in lifted or by.order < lifted[record.key][1].order:
                     lifted[record.key] = record, by
             records = left
         merged(records, live)

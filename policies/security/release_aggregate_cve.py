@@ -1,4 +1,8 @@
-"""release-aggregate-cve: so many vulnerabilities of each severity in the whole release, no more (domain.md §6)."""
+"""release-aggregate-cve: so many vulnerabilities in the whole release, no more (domain.md §6).
+
+A limit of one severity counts the worse ones too: else a finding that turns out worse than it was could leave the limit
+it broke and let the release through (docs/adr/0082).
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,25 +36,24 @@ def _limit(default: int | None, what: str) -> dict[str, Any]:
 
 SETTINGS: Final[dict[str, Any]] = {
     "maxCritical": _limit(0, "critical findings"),
-    "maxHigh": _limit(3, "high findings"),
-    "maxMedium": _limit(20, "medium findings"),
-    "maxLow": _limit(None, "low findings"),
+    "maxHigh": _limit(3, "findings of high severity or worse"),
+    "maxMedium": _limit(20, "findings of medium severity or worse"),
+    "maxLow": _limit(None, "findings of low severity or worse"),
     "maxTotal": _limit(None, "findings of any severity"),
 }
 
 
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     """Fails above a limit; warns from 80 % of it on, except of zero."""
-    by_rank: dict[int, list[Record]] = {}
-    for record in view.findings:
-        by_rank.setdefault(view.rank(record), []).append(record)
+    ranked = [(view.rank(record), record) for record in view.findings]
     above: list[tuple[str, list[Record]]] = []
     near: list[tuple[str, list[Record]]] = []
     for setting in (*_BANDS, _TOTAL):
         limit = settings[setting]
         if limit is None:
             continue
-        found = list(view.findings) if setting == _TOTAL else by_rank.get(RANK[_BANDS[setting]], [])
+        least = RANK[_BANDS[setting]] if setting in _BANDS else 0
+        found = [record for rank, record in ranked if rank >= least]
         if len(found) > limit:
             above.append((setting, found))
         elif limit and len(found) * 5 >= limit * 4:
@@ -60,16 +63,26 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
         return Outcome("pass", details=details)
     setting, found = (above or near)[0]
     first = worst(found)
-    kind = f"{_BANDS[setting]} finding" if setting in _BANDS else "finding"
-    what = f"{len(found)} {kind}{'' if len(found) == 1 else 's'} where {_allowed(settings[setting])}"
-    if not above:
-        what = f"{len(found)} of at most {settings[setting]} {kind}s"
+    if above:
+        what = f"{_kind(setting, len(found))} where {_allowed(settings[setting])}"
+    else:
+        what = f"{_kind(setting, len(found))} of at most {settings[setting]}"
     return Outcome(
         "fail" if above else "warn",
         (*(_CODES[each] for each, _ in above), *(("CVE_LIMIT_NEAR",) if near else ())),
         details,
         tuple({record.key: record for _, those in above or near for record in those}.values()),
         f"{what}: {in_words(first)}{and_others(len(found) - 1)}; {remedy(first)}",
+    )
+
+
+def _kind(setting: str, number: int) -> str:
+    """`1 critical finding`, `4 findings of high severity or worse`, `11 findings`."""
+    findings = "finding" if number == 1 else "findings"
+    if setting == "maxCritical":
+        return f"{number} critical {findings}"
+    return (
+        f"{number} {findings} of {_BANDS[setting]} severity or worse" if setting in _BANDS else f"{number} {findings}"
     )
 
 

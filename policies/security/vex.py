@@ -83,6 +83,11 @@ class Lift:
     justification: str | None
     document: str
 
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Of several lifts of the same finding, the first in this order is told."""
+        return self.document, self.status, self.justification or ""
+
 
 def lift(record: Record, artifact: str, sources: Sequence[Source]) -> Lift | None:
     """The newest statement about the finding, if it is trusted and says not_affected or fixed; else None.

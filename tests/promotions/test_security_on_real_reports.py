@@ -130,8 +130,8 @@ def test_distroless_python_warns_of_what_has_no_fix() -> None:
     gate = judged(scan("trivy/distroless-python27.json"), {"release-aggregate-cve": {"maxMedium": 2}})
     assert verdict(gate) == ("warn", ["CVE_LIMIT_NEAR"])
     assert gate.message == (
-        "2 of at most 2 medium findings: CVE-2019-1551 in libssl1.1 1.1.0k-1~deb9u1 (medium, CVSS 5.3) and 1 more; "
-        "libssl1.1 has no fixed version yet."
+        "2 findings of medium severity or worse of at most 2: CVE-2019-1551 in libssl1.1 1.1.0k-1~deb9u1 (medium, CVSS "
+        "5.3) and 1 more; libssl1.1 has no fixed version yet."
     )
 
 

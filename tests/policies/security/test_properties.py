@@ -191,6 +191,7 @@ def case_of(draft: Draft, order: random.Random | None = None) -> Case:
 OPEN = {"start": "2026-11-01T00:00:00.000Z", "end": "2027-11-01T00:00:00.000Z"}
 
 
+@settings(max_examples=300)
 @given(drafts(), st.randoms(use_true_random=False))
 def test_whatever_the_order_the_bytes_are_the_same(draft: Draft, order: random.Random) -> None:
     draft["twice"] = True

@@ -41,9 +41,12 @@ TABLE: list[tuple[dict[str, int], dict[str, Any], tuple[str, list[str]]]] = [
     # all together
     ({"low": 5, "medium": 5, "none": 1}, {"maxTotal": 10}, ("fail", ["TOO_MANY_FINDINGS"])),
     # a limit may be taken away
-    ({"critical": 5}, {"maxCritical": None}, ("pass", [])),
+    ({"critical": 3}, {"maxCritical": None, "maxHigh": None}, ("pass", [])),
+    # what is worse counts too, so that a finding that turns out worse never leaves a limit
+    ({"critical": 4}, {"maxCritical": None}, ("fail", ["TOO_MANY_HIGH"])),
+    ({"high": 3, "medium": 18}, {}, ("fail", ["CVE_LIMIT_NEAR", "TOO_MANY_MEDIUM"])),
     # everything wrong is told
-    ({"critical": 1, "high": 3}, {}, ("fail", ["CVE_LIMIT_NEAR", "TOO_MANY_CRITICAL"])),
+    ({"critical": 1, "high": 2}, {}, ("fail", ["CVE_LIMIT_NEAR", "TOO_MANY_CRITICAL"])),
     # nothing counts nowhere
     ({"none": 5}, {"maxLow": 0}, ("pass", [])),
 ]
@@ -72,7 +75,7 @@ def test_findings_of_all_artifacts_count_together() -> None:
 
 def test_only_the_findings_of_the_broken_limits_make_the_failure() -> None:
     evidence = Evidence()
-    evidence.report(*many(critical=1, high=3))
+    evidence.report(*many(critical=1, high=2))
     assert evidence.into(guarded({RULE: {}})).gate("cve").details["findingsCount"] == 1
 
 
@@ -81,5 +84,5 @@ def test_a_warning_says_how_near_it_is() -> None:
     evidence.report(*many(high=3))
     message = evidence.into(guarded({RULE: {}})).gate("cve").message
     assert message.startswith(
-        "3 of at most 3 high findings: CVE-2024-high0 in musl 1.1.22-r2 (high, CVSS 8.9) and 2 more"
+        "3 findings of high severity or worse of at most 3: CVE-2024-high0 in musl 1.1.22-r2 (high, CVSS 8.9)"
     )
