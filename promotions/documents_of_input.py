@@ -13,7 +13,8 @@ from promotions.models import EvidenceBundle
 def documents_of(tenant_id: UUID, gate_input: Mapping[str, Any]) -> dict[str, Any]:
     """Policies, candidates, bundles, parsed documents and feed extracts of the input, by digest.
 
-    Policies are parsed, the rest are canonical bytes. One that is missing, or a bundle that the tenant does not have, is absent: the gate that needs it is then in error.
+    Policies are parsed, the rest are canonical bytes. One that is missing, or a bundle that the tenant does not have,
+    is absent: the gate that needs it is then in error.
     Cost: no statement for what was used lately, at most five otherwise.
     """
     requirements = gate_input["requirements"]

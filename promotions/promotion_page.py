@@ -7,6 +7,7 @@ import orjson
 
 from policies.stored_documents import documents
 from promotions import queries, rules
+from promotions.bundles import has_newer
 from promotions.electorate import gate_confirmers
 from promotions.judging import stored_requirements
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
@@ -70,6 +71,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "record": record,
         "packets": list(EvidencePacket.objects.filter(promotion=promotion).order_by("generated_at", "pk")),
         "is_open": promotion.status in OPEN,
+        "newer_evidence": promotion.status in OPEN and has_newer(promotion),
         "may": _may(promotion, by, ballot),
         "my_vote": next(
             (a for a in acts if isinstance(a, Vote) and a.ended_at is None and a.voter_id == by.user_id), None

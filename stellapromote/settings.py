@@ -104,6 +104,8 @@ WSGI_APPLICATION = "stellapromote.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False
 
+FILE_UPLOAD_HANDLERS = ["stellapromote.web.uploads.BoundedUploadHandler"]
+
 MIDDLEWARE = [
     "stellapromote.web.middleware.RequestIdMiddleware",
     "stellapromote.web.middleware.ClientAddressMiddleware",

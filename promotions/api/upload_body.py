@@ -8,9 +8,8 @@ import binascii
 import io
 from typing import Any, Final
 
-from django.core.exceptions import TooManyFilesSent
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -23,6 +22,7 @@ from stellapromote.api.serializers import Body
 from stellapromote.api.views import ApiView
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
+from stellapromote.web.uploads import MOST_FORM, BoundedUploadHandler
 
 MOST_BODY: Final = MOST_BYTES * 4 // 3 + 64 * 1024
 """A document of 32 MiB in base64, and what stands around it."""
@@ -109,11 +109,12 @@ class UploadView(ApiView):
 
 def _form(meta: dict[str, Any], raw: bytes) -> tuple[Any, list[FieldError]]:
     """The fields of a form; the file `document` as bytes. Invalid for what is no readable form."""
-    handler = MemoryFileUploadHandler()
     try:
-        parser = MultiPartParser({**meta, "CONTENT_LENGTH": str(len(raw))}, io.BytesIO(raw), [handler])
-        handler.activated = True  # whatever the size: it was bounded before
+        handlers = [BoundedUploadHandler()]
+        parser = MultiPartParser({**meta, "CONTENT_LENGTH": str(len(raw))}, io.BytesIO(raw), handlers)
         fields, files = parser.parse()
+    except RequestDataTooBig:
+        raise BodyTooLarge(f"A form has at most {MOST_FORM} bytes.", details={"limit": MOST_FORM}) from None
     except (MultiPartParserError, TooManyFilesSent, ValueError, UnicodeError):
         raise Invalid("The form cannot be read: send it as curl -F does.", code="VAL_MALFORMED_JSON") from None
     data: dict[str, Any] = {name: values[-1] for name, values in fields.lists()}

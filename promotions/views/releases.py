@@ -16,10 +16,12 @@ from promotions.actions.releases import (
     deprecate_release,
     finalize_release,
 )
+from promotions.evidence_forms import DocumentForm
+from promotions.evidence_page import evidence_of
 from promotions.forms import ReasonForm, ReleaseForm
 from promotions.models import Release
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.scopes import PROMOTION_REQUEST, RELEASE_READ, RELEASE_WRITE
+from stellapromote.accounts.scopes import EVIDENCE_READ, EVIDENCE_WRITE, PROMOTION_REQUEST, RELEASE_READ, RELEASE_WRITE
 from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
@@ -63,7 +65,7 @@ def release(request: HttpRequest, release_id: UUID) -> HttpResponse:
     """Components, source, where it runs, and its promotions."""
     by = acting(request)
     by.require(RELEASE_READ)
-    return _page(request, release_id, by)
+    return show_release(request, release_id, by)
 
 
 @require_POST
@@ -94,16 +96,21 @@ def _act(request: HttpRequest, release_id: UUID, act: Callable[[Actor], Release]
         act(by)
     except ProductError as refusal:
         note_refused_request(request, refusal.code)
-        return _page(request, release_id, by, status=refusal.status, refusal=refusal)
+        return show_release(request, release_id, by, status=refusal.status, refusal=refusal)
     messages.success(request, done)
     return redirect("release", release_id)
 
 
-def _page(request: HttpRequest, release_id: UUID, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
+def show_release(request: HttpRequest, release_id: UUID, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
+    """The page, with what a refused form leaves to be shown on it."""
     found = queries.release_of(by.tenant, release_id)
+    components = queries.components_of(found.pk)
     context = {
         "release": found,
-        "components": queries.components_of(found.pk),
+        "components": components,
+        "evidence": evidence_of(by.tenant, components) if by.has(EVIDENCE_READ) else [],
+        "document_form": DocumentForm(components=components),
+        "may_upload": by.has(EVIDENCE_WRITE) and any(each["digest"] for each in components),
         "deployments": queries.deployments_of(found),
         "rows": queries.promotions_of(by.tenant).filter(release=found)[:SHOWN_PROMOTIONS],
         "reason_form": ReasonForm(),

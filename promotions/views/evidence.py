@@ -1,0 +1,146 @@
+"""Documents about artifacts on pages: upload on the release's page, a document, and /settings/evidence."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from promotions import evidence_inputs, queries
+from promotions.actions.take_bundle import take_newest_evidence
+from promotions.actions.trust_key import revoke_key, trust_key
+from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.upload_feed import read_feed, upload_feed
+from promotions.evidence_forms import DocumentForm, FeedForm, TrustedKeyForm
+from promotions.evidence_page import SHOWN_FINDINGS, said, trusted_names
+from promotions.models import Feed, TrustedKey
+from promotions.views.releases import show_release
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import EVIDENCE_READ, EVIDENCE_WRITE, POLICY_WRITE, TENANT_ADMIN
+from stellapromote.errors import ProductError
+from stellapromote.identity.views.page import tabs_of
+from stellapromote.web.acting import acting
+
+
+@require_POST
+def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    """A document about a component of the release."""
+    by = acting(request)
+    by.require(EVIDENCE_WRITE)
+    release = queries.release_of(by.tenant, release_id)
+    form = DocumentForm(request.POST, request.FILES, components=queries.components_of(release.pk))
+    if not form.is_valid():
+        return show_release(request, release_id, by, status=400, document_form=form)
+    typed = form.cleaned_data
+    try:
+        reading = read_upload(Upload(typed["artifact"], typed["kind"], typed["document"].read()), by=by)
+        upload_evidence(reading, by=by)
+    except ProductError as refusal:
+        return show_release(request, release_id, by, status=refusal.status, document_form=form, refusal=refusal)
+    messages.success(request, _("The document is kept. Promotions that are open keep the documents they have."))
+    return redirect("release", release_id)
+
+
+@require_safe
+def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """One document, and what was read in it."""
+    by = acting(request)
+    by.require(EVIDENCE_READ)
+    found = evidence_inputs.document_of(by.tenant, document_id)
+    parsed = orjson.loads(bytes(found.parsed.content))
+    context = {
+        "document": found,
+        "says": said(found),
+        "key": trusted_names(by.tenant).get(found.signer),
+        "findings": parsed.get("findings", [])[:SHOWN_FINDINGS],
+        "statements": parsed.get("statements", [])[:SHOWN_FINDINGS],
+        "components": parsed.get("components", [])[:SHOWN_FINDINGS],
+        "shown": SHOWN_FINDINGS,
+    }
+    return render(request, "evidence/document.html", context)
+
+
+@require_POST
+def take(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
+    """Binds the promotion to the newest documents."""
+    by = acting(request)
+    queries.existing_promotion(by.tenant, promotion_id)
+    try:
+        take_newest_evidence(promotion_id, by=by)
+    except ProductError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("The promotion was judged again with the newest documents."))
+    return redirect("promotion", promotion_id)
+
+
+@require_safe
+def settings(request: HttpRequest) -> HttpResponse:
+    """Trusted keys and feeds of the tenant."""
+    return _settings(request, _administrator(request))
+
+
+@require_POST
+def add_key(request: HttpRequest) -> HttpResponse:
+    by = _administrator(request)
+    form = TrustedKeyForm(request.POST)
+    if not form.is_valid():
+        return _settings(request, by, status=400, key_form=form)
+    try:
+        trust_key(form.cleaned_data["name"], form.cleaned_data["pem"], by=by)
+    except ProductError as refusal:
+        return _settings(request, by, status=refusal.status, key_form=form, refusal=refusal)
+    messages.success(request, _("Documents that this key signs are trusted from now on."))
+    return redirect("settings_evidence")
+
+
+@require_POST
+def end_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    by = _administrator(request)
+    try:
+        revoke_key(key_id, by=by)
+    except ProductError as refusal:
+        return _settings(request, by, status=refusal.status, refusal=refusal)
+    messages.success(request, _("The key is trusted no more, nor is what it signed."))
+    return redirect("settings_evidence")
+
+
+@require_POST
+def add_feed(request: HttpRequest) -> HttpResponse:
+    by = _administrator(request)
+    by.require(POLICY_WRITE)
+    form = FeedForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _settings(request, by, status=400, feed_form=form)
+    try:
+        reading = read_feed(form.cleaned_data["kind"], form.cleaned_data["document"].read(), by=by)
+        upload_feed(reading, by=by)
+    except ProductError as refusal:
+        return _settings(request, by, status=refusal.status, feed_form=form, refusal=refusal)
+    messages.success(request, _("The feed counts from now on: open promotions are judged again."))
+    return redirect("settings_evidence")
+
+
+def _administrator(request: HttpRequest) -> Actor:
+    by = acting(request)
+    by.require(TENANT_ADMIN)
+    return by
+
+
+def _settings(request: HttpRequest, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
+    feeds = Feed.objects.filter(tenant_id=by.tenant).order_by("kind", "-published_at", "-id").distinct("kind")
+    context = {
+        "keys": TrustedKey.objects.filter(tenant_id=by.tenant).order_by("revoked_at", "name", "-added_at"),
+        "feeds": feeds,
+        "key_form": TrustedKeyForm(),
+        "feed_form": FeedForm(),
+        "may_upload": by.has(POLICY_WRITE),
+        "tabs": tabs_of(by),
+        "tab": "evidence",
+        **extra,
+    }
+    return render(request, "evidence/settings.html", context, status=status)

@@ -1,0 +1,147 @@
+"""Documents on the release's page, a document's page, /settings/evidence, and newer evidence on a promotion's page."""
+
+import json
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from promotions.models import EvidenceDocument, Feed, Release, TrustedKey
+from stellapromote.accounts.models import User
+from tests.promotions.documents import Signer, uploaded
+from tests.promotions.formats.samples import KEV, cyclonedx, openvex, trivy, trivy_entry
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+
+@pytest.fixture
+def kestrel(db: None) -> Kestrel:
+    return make_kestrel(now=True)
+
+
+def client(kestrel: Kestrel, who: str) -> Client:
+    browser = Client()
+    browser.force_login(User.objects.get(pk=kestrel[who].account))
+    return browser
+
+
+def file(document: Any, name: str = "report.json") -> BytesIO:
+    sent = BytesIO(document if isinstance(document, bytes) else json.dumps(document).encode())
+    sent.name = name
+    return sent
+
+
+def digest(release: Release) -> str:
+    return release.components.get().digest
+
+
+def test_an_operator_uploads_a_report_and_sees_what_it_says(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    browser = client(kestrel, "operator")
+    fields = {"artifact": digest(release), "kind": "vulnerabilities", "document": file(trivy(trivy_entry()))}
+    answer = browser.post(f"/releases/{release.pk}/evidence", fields, follow=True)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "1 high" in page
+    assert "trivy" in page
+
+
+def test_what_is_wrong_with_a_document_is_said_on_the_page(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    fields = {"artifact": digest(release), "kind": "sbom", "document": file(cyclonedx(specVersion="9"))}
+    answer = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields)
+    assert answer.status_code == 422
+    assert "$.specVersion" in answer.content.decode()
+
+
+def test_a_document_about_something_else_than_the_release_is_refused(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    fields = {"artifact": "sha256:" + "e" * 64, "kind": "sbom", "document": file(cyclonedx())}
+    assert client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields).status_code == 400
+    assert not EvidenceDocument.objects.exists()
+
+
+def test_a_viewer_sees_documents_and_no_form(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    uploaded(kestrel["operator"], digest(release), "sbom", cyclonedx(), clock=kestrel.clock)
+    page = client(kestrel, "viewer").get(f"/releases/{release.pk}").content.decode()
+    assert "2 components" in page
+    assert "Upload a document" not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "shown"),
+    [
+        ("vulnerabilities", trivy(trivy_entry()), "CVE-2026-0001"),
+        ("sbom", cyclonedx(), "pkg:deb/debian/openssl@3.0"),
+        ("vex", openvex(), "the whole artifact"),
+    ],
+)
+def test_a_document_has_a_page_with_what_was_read(kestrel: Kestrel, kind: str, document: Any, shown: str) -> None:
+    release = kestrel.release()
+    kept = uploaded(kestrel["operator"], digest(release), kind, document, clock=kestrel.clock)
+    assert shown in client(kestrel, "viewer").get(f"/evidence/documents/{kept.pk}").content.decode()
+
+
+def test_a_document_of_another_tenant_does_not_exist(kestrel: Kestrel) -> None:
+    kept = uploaded(kestrel["operator"], digest(kestrel.release()), "sbom", cyclonedx(), clock=kestrel.clock)
+    other = make_kestrel("merlin", prefix="merlin-")
+    assert client(other, "admin").get(f"/evidence/documents/{kept.pk}").status_code == 404
+
+
+def test_text_from_a_document_is_never_markup(kestrel: Kestrel) -> None:
+    evil = trivy_entry("CVE-2026-0001", PkgName="<script>alert(1)</script>")
+    kept = uploaded(kestrel["operator"], digest(kestrel.release()), "vulnerabilities", trivy(evil), clock=kestrel.clock)
+    page = client(kestrel, "viewer").get(f"/evidence/documents/{kept.pk}").content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_newer_evidence_is_offered_and_taken(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    browser = client(kestrel, "requester")
+    assert "Newer evidence" not in browser.get(f"/promotions/{promotion.pk}").content.decode()
+    uploaded(kestrel["operator"], digest(promotion.release), "sbom", cyclonedx(), clock=kestrel.clock)
+    assert "Newer evidence" in browser.get(f"/promotions/{promotion.pk}").content.decode()
+    answer = browser.post(f"/promotions/{promotion.pk}/evidence", follow=True)
+    assert "Newer evidence" not in answer.content.decode()
+    promotion.refresh_from_db()
+    assert promotion.evidence_bundle_digest is not None
+
+
+def test_an_administrator_trusts_and_revokes_a_key(kestrel: Kestrel) -> None:
+    browser = client(kestrel, "admin")
+    page = browser.post("/settings/evidence/keys", {"name": "ci", "pem": Signer().pem}, follow=True).content.decode()
+    assert "ECDSA P-256" in page
+    key = TrustedKey.objects.get()
+    page = browser.post(f"/settings/evidence/keys/{key.pk}/revoke", follow=True).content.decode()
+    assert "revoked" in page
+
+
+def test_a_key_that_is_none_is_told_beside_the_form(kestrel: Kestrel) -> None:
+    answer = client(kestrel, "admin").post("/settings/evidence/keys", {"name": "ci", "pem": "nothing"})
+    assert answer.status_code == 400
+    assert "BEGIN PUBLIC KEY" in answer.content.decode()
+
+
+def test_an_administrator_uploads_a_feed(kestrel: Kestrel) -> None:
+    old = {**KEV, "dateReleased": "2025-11-01T00:00:00Z"}
+    answer = client(kestrel, "admin").post(
+        "/settings/evidence/feeds", {"kind": "kev", "document": file(old)}, follow=True
+    )
+    assert (answer.status_code, Feed.objects.get().entry_count) == (200, 2)
+    assert "KEV" in answer.content.decode()
+
+
+@pytest.mark.parametrize("who", ["operator", "approver", "viewer", "auditor"])
+def test_settings_of_evidence_are_for_administrators(kestrel: Kestrel, who: str) -> None:
+    browser = client(kestrel, who)
+    assert browser.get("/settings/evidence").status_code == 403
+    assert browser.post("/settings/evidence/keys", {"name": "x", "pem": Signer().pem}).status_code == 403
+    assert "/settings/evidence" not in browser.get("/settings").content.decode()
+
+
+def test_a_form_that_is_too_large_is_refused_before_it_is_read(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    fields = {"artifact": digest(release), "kind": "sbom", "document": file(b" " * (34 * 1024 * 1024))}
+    assert client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields).status_code == 400
