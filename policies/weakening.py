@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from policies.overrides import DEFAULT_TTL
+from policies.security import weaker
 from stellapromote.signing.canonical_json import canonical_bytes
 
 Document = Mapping[str, Any]
@@ -143,6 +144,10 @@ def _config(name: str, kind: str, before: Document, after: Document) -> list[str
     elif kind == "dependency":
         if gone := _new(after["targets"], before["targets"]):
             found.append(f"Gate {name} waits for {gone} of its {len(before['targets'])} conditions no more.")
+    elif kind == "evidence":
+        found.extend(weaker.in_evidence(name, before, after))
+    elif kind == "security":
+        found.extend(weaker.in_security(name, before, after))
     elif canonical_bytes(before) != canonical_bytes(after):
         found.append(f"Gate {name} has other settings.")
     return found

@@ -229,7 +229,7 @@ def test_settings_of_an_unknown_kind_count_as_weaker_whatever_changes() -> None:
         document["gates"].append(
             {
                 "name": "cve",
-                "kind": "security",
+                "kind": "horoscope",
                 "config": {"limit": limit},
                 "onError": "fail",
                 "appliesTo": ["forward", "rollback"],

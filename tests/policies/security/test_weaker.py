@@ -1,0 +1,108 @@
+"""Edits of the two gates: what makes entering easier is told, what makes it harder is not."""
+
+from typing import Any
+
+import pytest
+
+from policies import weakening
+from policies.documents import promotion_policy
+from tests.policies.security.world import TRUSTING
+
+BASE: Any = {
+    "rules": {"kev-blocker": {"graceDays": 14}, "epss-threshold": {"mode": "all"}, "release-aggregate-cve": {}},
+    "maxReportAge": 3600,
+    "trustedKeys": ["build"],
+    "trustedUploaders": ["mei"],
+}
+
+
+def told(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The sentences, without "Gate cve" before them."""
+    documents = [
+        promotion_policy({"gates": [{"name": "cve", "kind": kind, "config": each}]}).content for each in (before, after)
+    ]
+    return [each.removeprefix("Gate cve ") for each in weakening.in_promotion_policy(*documents)]
+
+
+def rules(**changes: Any) -> dict[str, Any]:
+    merged = {**BASE["rules"], **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return {"rules": {name: value for name, value in merged.items() if value is not None}}
+
+
+SECURITY: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    (rules(kev_blocker={"graceDays": 30}), ["has graceDays 30 instead of 14 in kev-blocker."]),
+    (rules(kev_blocker={"graceDays": 7}), []),
+    # it warns later, and blocks as before
+    (rules(kev_blocker={"graceDays": 14, "warnDays": 1}), []),
+    (rules(kev_blocker=None), ["does not apply kev-blocker any more."]),
+    (rules(epss_threshold={"mode": "any"}), ["has mode any instead of all in epss-threshold."]),
+    (
+        rules(epss_threshold={"mode": "all", "threshold": 0.5, "requireReachable": True}),
+        [
+            "has requireReachable yes instead of no in epss-threshold.",
+            "has threshold 0.5 instead of 0.1 in epss-threshold.",
+        ],
+    ),
+    (
+        rules(release_aggregate_cve={"maxHigh": None}),
+        ["has maxHigh no limit instead of 3 in release-aggregate-cve."],
+    ),
+    (rules(release_aggregate_cve={"maxLow": 5}), []),
+    # one more rule
+    (rules(cve_delta={}), []),
+    ({"trustedKeys": ["build", "other"]}, ["also trusts other."]),
+    ({"trustedUploaders": ["mei", "nia"]}, ["also trusts nia."]),
+    ({"trustedUploaders": []}, []),
+    ({"maxReportAge": None}, ["believes older reports."]),
+    ({"unknownSeverityAs": "low"}, ["counts an unknown severity as low."]),
+    (
+        {"environments": {"staging": {"kev-blocker": None}}},
+        ["does not apply kev-blocker in staging any more."],
+    ),
+    (
+        {"environments": {"staging": {"release-aggregate-cve": {"maxCritical": 1}}}},
+        ["has maxCritical 1 instead of 0 in release-aggregate-cve in staging."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), SECURITY)
+def test_security(changes: dict[str, Any], expected: list[str]) -> None:
+    assert sorted(told("security", BASE, {**BASE, **changes})) == expected
+
+
+def test_what_changes_everywhere_is_told_once() -> None:
+    before = {**BASE, "environments": {"staging": {"release-aggregate-cve": {"maxHigh": 9}}}}
+    assert told("security", before, {**before, **rules(kev_blocker=None)}) == ["does not apply kev-blocker any more."]
+
+
+def test_severity_words_are_compared_by_their_order() -> None:
+    low, high = ({"rules": {"reachable-cve": {"severityThreshold": each}}, **TRUSTING} for each in ("low", "high"))
+    assert told("security", low, high) == ["has severityThreshold high instead of low in reachable-cve."]
+    assert told("security", high, low) == []
+
+
+PAPERS: Any = {
+    "formats": ["cyclonedx"],
+    "requiredPredicateTypes": ["https://slsa.dev/provenance/v1"],
+    "trustedKeys": ["build"],
+    "maxAge": 3600,
+}
+
+EVIDENCE: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({"requireSbom": False, "formats": []}, ["needs no SBOM any more."]),
+    ({"formats": []}, ["takes any format as SBOM."]),
+    ({"formats": ["cyclonedx", "spdx"]}, ["takes cyclonedx or spdx as SBOM."]),
+    ({"requiredPredicateTypes": []}, ["needs no attestation https://slsa.dev/provenance/v1 any more."]),
+    ({"trustedKeys": []}, ["names no trusted keys any more."]),
+    ({"trustedKeys": ["build", "other"]}, ["also trusts other."]),
+    ({"maxAge": 7200}, ["takes older documents."]),
+    ({"maxAge": 60}, []),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), EVIDENCE)
+def test_evidence(changes: dict[str, Any], expected: list[str]) -> None:
+    assert told("evidence", PAPERS, {**PAPERS, **changes}) == expected
