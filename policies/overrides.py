@@ -162,6 +162,10 @@ def _things(details: Mapping[str, Any]) -> Iterable[str]:
         yield _finding(finding)
     for window in details.get("windows") or ():
         yield f"window {window['id']}"
+    for lacking in details.get("lacking") or ():
+        yield _fitting(f"lacking {lacking['code']} {lacking['what']} of {lacking['artifact']} {lacking['document']}")
+    if details.get("lackingCount", 0) > len(details.get("lacking") or ()):
+        yield f"{details['lackingCount']} lacking"
     for target in details.get("targets") or ():
         if not target.get("met"):
             wanted = {part: value for part, value in target.items() if part not in ("observed", "met")}

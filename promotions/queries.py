@@ -10,10 +10,13 @@ from django.http import Http404
 
 from environments.models import Environment
 from policies.gates import who_can_act
+from policies.stored_documents import documents
 from promotions import presenters
+from promotions.blobs import blobs
 from promotions.diff import component_diff
+from promotions.explanation import changes_of, facts_of
 from promotions.models import Component, Confirmation, DecisionRecord, Promotion, Release, Vote
-from promotions.states import VOTING, Status
+from promotions.states import OPEN, VOTING, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
@@ -122,18 +125,43 @@ def detail_of(promotion: Promotion) -> Document:
 
 
 def gates_of(promotion: Promotion) -> list[Document]:
-    """The gates of the decision in force, in order, each with the people it waits for. Two statements at most."""
-    gates = orjson.loads(bytes(current_record(promotion).document))["gates"]
+    """The gates of the decision in force, in order: whom each waits for, what it looked at, and what can change it.
+
+    Cost: one statement for names, and one each for a policy and a bundle that were not used lately.
+    """
+    record = current_record(promotion)
+    gates = orjson.loads(bytes(record.document))["gates"]
+    gate_input = orjson.loads(bytes(record.input))
     waits_for: list[tuple[str, ...]] = [
         who_can_act(gate["type"], gate["kindVersion"], gate["details"]) if promotion.status in VOTING else ()
         for gate in gates
     ]
     wanted = {person for people in waits_for for person in people}
     by_id = {person["id"]: person for person in (people_of(wanted) if wanted else ())}
-    return [
-        {**gate, "whoCanAct": [by_id[person] for person in people if person in by_id]}
-        for gate, people in zip(gates, waits_for, strict=True)
-    ]
+    settings, bundle = _override_settings(promotion, gate_input), _bundle_of(gate_input)
+    found = []
+    for gate, waited in zip(gates, waits_for, strict=True):
+        people = [by_id[person] for person in waited if person in by_id]
+        changes = changes_of(gate, people=people, setting=settings.get(gate["name"]), is_open=promotion.status in OPEN)
+        found.append({**gate, "whoCanAct": people, "facts": facts_of(gate, gate_input, bundle), "changes": changes})
+    return found
+
+
+def _override_settings(promotion: Promotion, gate_input: Document) -> Document:
+    """`override` of each gate of the promotion's policy that has one, by the gate's name."""
+    digest = gate_input["requirements"]["promotionPolicy"]["digest"]
+    policy = documents(promotion.tenant_id, [digest]).get(digest, {"gates": []})
+    return {gate["name"]: gate["override"] for gate in policy["gates"] if "override" in gate}
+
+
+def _bundle_of(gate_input: Document) -> Document | None:
+    """The bundle that the record names, opened; the record is the tenant's, so the bundle is."""
+    evidence = gate_input.get("evidence")
+    if evidence is None:
+        return None
+    digest = evidence["bundleDigest"]
+    content = blobs([digest]).get(digest)
+    return None if content is None else orjson.loads(content)
 
 
 def existing_promotion(tenant_id: UUID, promotion_id: UUID) -> Promotion:

@@ -179,8 +179,28 @@ class GateResource(Resource):
     next_change_at = serializers.DateTimeField(allow_null=True)
 
 
+class GateFact(Resource):
+    """Something the gate looked at. `digest` or `id` names it: documents, bundles, feeds, policies, votes, freezes."""
+
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    digest = serializers.CharField(allow_null=True)
+    id = serializers.CharField(allow_null=True)
+
+
+class GateChange(Resource):
+    """Who or what can change the verdict. `at`: when by itself, or until when somebody may override it."""
+
+    by = serializers.ChoiceField(["time", "people", "override", "events"])
+    text = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+    people = serializers.ListField(child=serializers.UUIDField())
+
+
 class JudgedGateResource(GateResource):
     who_can_act = PersonResource(many=True, help_text="Whose vote or confirmation the gate waits for.")
+    facts = GateFact(many=True, help_text="What it looked at.")
+    changes = GateChange(many=True, help_text="What can change it; empty when the promotion is not open any more.")
 
 
 class PolicyReference(Resource):

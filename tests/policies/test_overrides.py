@@ -203,3 +203,17 @@ def test_people_are_named_by_username_or_team() -> None:
     assert named_in(by, "mei", [])
     assert named_in(by, "nia", ["release"])
     assert not named_in(by, "release", ["security"])
+
+
+def test_what_a_bundle_lacks_is_named_one_by_one() -> None:
+    sbom = {"artifact": "sha256:a", "what": "sbom", "code": "EVIDENCE_MISSING", "document": None}
+    other = {**sbom, "artifact": "sha256:b"}
+    seen = what_stands_against([], {"lacking": [sbom], "lackingCount": 1})[1]
+    assert set(what_stands_against([], {"lacking": [sbom, other], "lackingCount": 2})[1]) - set(seen)
+    assert "9 lacking" in what_stands_against([], {"lacking": [sbom], "lackingCount": 9})[1]
+
+
+def test_a_dependency_that_is_met_stands_against_nothing() -> None:
+    target = {"type": "environment", "environment": "staging", "state": "idle", "observed": None}
+    assert what_stands_against([], {"targets": [{**target, "met": True}]})[1] == []
+    assert len(what_stands_against([], {"targets": [{**target, "met": False}]})[1]) == 1
