@@ -6,8 +6,8 @@ Safe for threads (calls of one group queue) and for fork (a forked process start
 import atexit
 import contextlib
 import json
-import math
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +26,9 @@ from stellapromote.isolation.tasks import TASKS, Group
 START_SECONDS: Final = 20.0
 """For a child to import what its tasks need, on a busy machine."""
 
+WALL_FACTOR: Final = 5
+"""A task has its time-out as processor time, and so many times as long on the clock: machines may be busy."""
+
 QUEUE_SECONDS: Final = 30.0
 """For other threads' calls of the same group to end."""
 
@@ -43,7 +46,7 @@ class Pool:
         _pools.add(self)
 
     def run(self, task: str, payload: bytes, *, timeout: float) -> bytes:
-        """The answer of a task of the table. `timeout` in seconds, from when its child is ready for it.
+        """The answer of a task of the table. `timeout` in seconds of processor time, from when its child is ready.
 
         IsolationTimeout, IsolationCrashed, or the TaskRefused that the task raised. KeyError for a task that is not in
         the table: the program is wrong.
@@ -134,11 +137,11 @@ class _Child:
         return self.process.poll() is None
 
     def call(self, task: str, payload: bytes, timeout: float) -> bytes:
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * WALL_FACTOR
         name = task.encode()
-        head = wire.REQUEST.pack(len(name), math.ceil(timeout), len(payload)) + name
+        head = wire.REQUEST.pack(len(name), timeout, len(payload)) + name
         try:
-            self.channel.settimeout(timeout)
+            self.channel.settimeout(timeout * WALL_FACTOR)
             if len(payload) < 1 << 16:
                 self.channel.sendall(head + payload)
             else:
@@ -150,6 +153,8 @@ class _Child:
             raise IsolationTimeout(f"{task}: no answer within {timeout} s") from None
         except (wire.Closed, OSError):
             self.is_sound = False
+            if self._ended_by() == signal.SIGPROF:
+                raise IsolationTimeout(f"{task}: more than {timeout} s of processor time") from None
             raise IsolationCrashed(f"{task}: its process ended") from None
         if kind == wire.ANSWER:
             return bytes(body)
@@ -164,6 +169,12 @@ class _Child:
         if size > max(most, _BODY_OF_FAILURE):
             raise wire.Closed
         return kind, wire.receive(self.channel, size, deadline)
+
+    def _ended_by(self) -> int | None:
+        """The signal that ended it, if one did; its end of the channel closes a moment before."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return -self.process.wait(1)
+        return None
 
     def end(self) -> None:
         self.channel.close()

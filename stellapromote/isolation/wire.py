@@ -5,7 +5,7 @@ import struct
 import time
 from typing import Final
 
-REQUEST: Final = struct.Struct("!HIQ")
+REQUEST: Final = struct.Struct("!HdQ")
 """Bytes of the task's name, seconds of processor time it may use, bytes of the payload."""
 
 REPLY: Final = struct.Struct("!BQ")

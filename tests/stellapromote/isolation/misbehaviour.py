@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 from stellapromote.isolation import TaskRefused
@@ -26,6 +27,18 @@ def loop(payload: bytes) -> bytes:
 def sleep(payload: bytes) -> bytes:
     signal.pause()
     return b""
+
+
+def nap(payload: bytes) -> bytes:
+    time.sleep(float(payload))
+    return b"rested"
+
+
+def work(payload: bytes) -> bytes:
+    until = time.process_time() + float(payload)
+    while time.process_time() < until:
+        pass
+    return b"done"
 
 
 def hoard(payload: bytes) -> bytes:

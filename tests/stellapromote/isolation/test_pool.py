@@ -69,6 +69,15 @@ def test_an_endless_loop_is_killed_after_its_time(pool: Pool) -> None:
         os.kill(before, 0)
 
 
+def test_a_timeout_counts_processor_time(pool: Pool) -> None:
+    assert ask(pool, "nap", b"0.3", timeout=0.2) == b"rested"
+
+
+def test_processor_time_of_one_call_is_not_counted_for_the_next(pool: Pool) -> None:
+    for _ in range(4):
+        ask(pool, "work", b"0.1", timeout=0.3)
+
+
 def test_after_an_endless_loop_the_next_call_is_answered(pool: Pool) -> None:
     with pytest.raises(IsolationTimeout):
         ask(pool, "loop", timeout=0.1)
@@ -76,8 +85,10 @@ def test_after_an_endless_loop_the_next_call_is_answered(pool: Pool) -> None:
 
 
 def test_a_task_that_sleeps_is_killed_after_its_time(pool: Pool) -> None:
-    with pytest.raises(IsolationTimeout):
+    began = time.monotonic()
+    with pytest.raises(IsolationTimeout, match=r"no answer within"):
         ask(pool, "sleep", timeout=0.1)
+    assert 0.5 <= time.monotonic() - began < 2
 
 
 def test_a_task_that_takes_all_memory_ends_and_the_next_is_answered(pool: Pool) -> None:
