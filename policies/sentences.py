@@ -97,8 +97,39 @@ def _manual(config: Part) -> str:
     }
 
 
+def _evidence(config: Part) -> str:
+    wanted = []
+    if config["requireSbom"]:
+        formats = get_text_list(config["formats"], _("or"))
+        wanted.append(_("an SBOM (%(formats)s)") % {"formats": formats} if formats else _("an SBOM"))
+    wanted += [_("an attestation %(type)s") % {"type": each} for each in config["requiredPredicateTypes"]]
+    documents = get_text_list(wanted, _("and"))
+    if config["trustedKeys"]:
+        return _("Each artifact has %(documents)s, signed by %(keys)s.") % {
+            "documents": documents,
+            "keys": get_text_list(config["trustedKeys"], _("or")),
+        }
+    return _("Each artifact has %(documents)s.") % {"documents": documents}
+
+
+def _security(config: Part) -> str:
+    words = _("The rules %(rules)s hold; scans and VEX of %(trusted)s are believed.")
+    if config["environments"]:
+        words = _(
+            "The rules %(rules)s hold, with other settings in %(environments)s; "
+            "scans and VEX of %(trusted)s are believed."
+        )
+    return words % {
+        "rules": get_text_list(sorted(config["rules"]), _("and")),
+        "environments": get_text_list(sorted(config["environments"]), _("and")),
+        "trusted": get_text_list([*config["trustedKeys"], *config["trustedUploaders"]], _("and")),
+    }
+
+
 _SETTINGS = {
     "preconditions": _preconditions,
+    "evidence": _evidence,
+    "security": _security,
     "freeze-window": _freeze_window,
     "schedule": _schedule,
     "dependency": _dependency,

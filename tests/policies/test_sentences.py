@@ -75,6 +75,24 @@ WINDOW = {"start": "2026-11-23T08:00:00", "end": "2026-11-23T16:00:00"}
             ),
             "Holds: release db-7 is deployed in prod, nothing is being deployed in qa and prod is not frozen.",
         ),
+        (gate("evidence"), "Each artifact has an SBOM."),
+        (
+            gate("evidence", formats=["spdx", "cyclonedx"], requiredPredicateTypes=["a/v1"], trustedKeys=["build"]),
+            "Each artifact has an SBOM (cyclonedx or spdx) and an attestation a/v1, signed by build.",
+        ),
+        (
+            gate("security", rules={"kev-blocker": {}, "cve-delta": {}}, trustedKeys=["build"]),
+            "The rules cve-delta and kev-blocker hold; scans and VEX of build are believed.",
+        ),
+        (
+            gate(
+                "security",
+                rules={"kev-blocker": {}},
+                environments={"staging": {"kev-blocker": {"graceDays": 30}}},
+                trustedUploaders=["mei"],
+            ),
+            "The rules kev-blocker hold, with other settings in staging; scans and VEX of mei are believed.",
+        ),
         (gate("approval"), "The required approvals are given by eligible people, and nobody rejected."),
     ],
 )
