@@ -1,0 +1,41 @@
+"""docs/policy-gate.md: its examples work, and it names everything that a policy is told."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from policies.engines.answers import read_answer
+from policies.engines.ask import ask
+from policies.engines.policy_input import FROM_DOCUMENTS, JSON_SCHEMA, NO_DOCUMENTS, SITUATION, policy_input
+from policies.engines.texts import compile_errors
+from tests.policies.cases import Case
+from tests.policies.engines.test_policy_input import with_everything
+
+PAGE = (Path(__file__).parents[3] / "docs" / "policy-gate.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```\n(.*?)```", PAGE.split("## Examples in CEL")[1].split("\n## ")[0], re.DOTALL)
+DATA = {"predicateType": "https://slsa.dev/provenance/v1"}
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == 5
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_an_example_compiles_and_answers_with_and_without_documents(text: str) -> None:
+    assert compile_errors("cel", text, None) == []
+    case, documents = with_everything()
+    for about in (policy_input(case.facts, documents), policy_input(Case().facts, NO_DOCUMENTS)):
+        answer = ask({"engine": "cel", "text": text, "data": DATA, "timeoutMs": 1000}, about)
+        assert answer["error"] is None, answer
+        read_answer(answer["result"])
+
+
+@pytest.mark.parametrize("field", [*SITUATION[1:], *FROM_DOCUMENTS])
+def test_every_field_is_on_the_page(field: str) -> None:
+    assert f"`{field}`" in PAGE
+
+
+@pytest.mark.parametrize("part", ["findings", "components", "vex", "attestations"])
+def test_every_field_of_the_documents_is_on_the_page(part: str) -> None:
+    assert all(f"`{name}`" in PAGE for name in JSON_SCHEMA["properties"][part]["items"]["properties"])
