@@ -101,7 +101,7 @@ def _evidence(
         return
     yield _fact("bundle", "documents of the release", digest=evidence["bundleDigest"], id_=evidence["bundleId"])
     for each in (bundle or {}).get("documents", ()):
-        yield _fact(each["kind"], f"{each['format']} by {each['producer']}", digest=each["digest"])
+        yield _fact(each["kind"], f"{each['format']} by {each['producer']}", digest=each["digest"], id_=each.get("id"))
     if gate["type"] == "security":
         for kind in ("kev", "epss"):
             if (feed := evidence[kind]) is not None:

@@ -15,7 +15,7 @@ from promotions import presenters
 from promotions.blobs import blobs
 from promotions.diff import component_diff
 from promotions.explanation import changes_of, facts_of
-from promotions.models import Component, Confirmation, DecisionRecord, Promotion, Release, Vote
+from promotions.models import Component, Confirmation, DecisionRecord, EvidenceDocument, Promotion, Release, Vote
 from promotions.states import OPEN, VOTING, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
@@ -138,7 +138,7 @@ def gates_of(promotion: Promotion) -> list[Document]:
     ]
     wanted = {person for people in waits_for for person in people}
     by_id = {person["id"]: person for person in (people_of(wanted) if wanted else ())}
-    settings, bundle = _override_settings(promotion, gate_input), _bundle_of(gate_input)
+    settings, bundle = _override_settings(promotion, gate_input), _bundle_of(promotion.tenant_id, gate_input)
     found = []
     for gate, waited in zip(gates, waits_for, strict=True):
         people = [by_id[person] for person in waited if person in by_id]
@@ -154,14 +154,24 @@ def _override_settings(promotion: Promotion, gate_input: Document) -> Document:
     return {gate["name"]: gate["override"] for gate in policy["gates"] if "override" in gate}
 
 
-def _bundle_of(gate_input: Document) -> Document | None:
-    """The bundle that the record names, opened; the record is the tenant's, so the bundle is."""
+def _bundle_of(tenant_id: UUID, gate_input: Document) -> Document | None:
+    """The bundle that the record names, opened, its documents with the ids of their pages. One statement."""
     evidence = gate_input.get("evidence")
     if evidence is None:
         return None
     digest = evidence["bundleDigest"]
     content = blobs([digest]).get(digest)
-    return None if content is None else orjson.loads(content)
+    if content is None:
+        return None
+    bundle: Document = orjson.loads(content)
+    named = [(each["artifactDigest"], each["digest"]) for each in bundle["documents"]]
+    rows = EvidenceDocument.objects.filter(tenant_id=tenant_id, content_id__in=[digest for _, digest in named])
+    ids = {
+        (artifact, digest): str(pk) for pk, artifact, digest in rows.values_list("pk", "artifact_digest", "content_id")
+    }
+    for each, name in zip(bundle["documents"], named, strict=True):
+        each["id"] = ids.get(name)
+    return bundle
 
 
 def existing_promotion(tenant_id: UUID, promotion_id: UUID) -> Promotion:
