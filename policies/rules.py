@@ -124,6 +124,28 @@ def check_overriders(tenant_id: UUID, document: Document, before: Document | Non
         raise InvalidDocument(errors)
 
 
+def check_trusted_uploaders(tenant_id: UUID, document: Document, before: Document | None) -> None:
+    """Whether everybody exists whose uploads a security gate believes. Raises InvalidDocument."""
+    wanted = [(index, gate) for index, gate in enumerate(document["gates"]) if gate["kind"] == "security"]
+    if not wanted:
+        return
+    trusted_before = {
+        (gate["name"], each)
+        for gate in (before["gates"] if before else ())
+        if gate["kind"] == "security"
+        for each in gate["config"]["trustedUploaders"]
+    }
+    exist = {person.username for person in people.members(tenant_id)}
+    errors = [
+        FieldError(f"gates[{index}].config.trustedUploaders[{place}]", f"There is no member {each}.", "VAL_INVALID")
+        for index, gate in wanted
+        for place, each in enumerate(gate["config"]["trustedUploaders"])
+        if each not in exist and (gate["name"], each) not in trusted_before
+    ]
+    if errors:
+        raise InvalidDocument(errors)
+
+
 def _in_words(named: str) -> str:
     return f"team {named.removeprefix('team:')}" if named.startswith("team:") else f"member {named}"
 

@@ -86,6 +86,7 @@ def _publishable(policy: PromotionPolicy, before: rules.Document | None, at: dat
         document = documents.promotion_policy(policy.draft)
         rules.check_confirmers(policy.tenant_id, document.content, before, at)
         rules.check_overriders(policy.tenant_id, document.content, before)
+        rules.check_trusted_uploaders(policy.tenant_id, document.content, before)
     except Invalid as refusal:
         raise CannotBePublished(refusal) from refusal
     return document

@@ -218,6 +218,18 @@ def test_a_confirmer_who_left_does_not_stop_another_edit(
     assert published(policy)["supersedeOlder"] is True
 
 
+def scanned(*uploaders: str) -> dict[str, Any]:
+    return {"kind": "security", "config": {"rules": {"cve-delta": {}}, "trustedUploaders": list(uploaders)}}
+
+
+def test_whose_uploads_are_believed_must_exist(greta: Actor, clock: FixedClock) -> None:
+    make_promotion_policy(greta, "strict", published=False, gates=[scanned("greta", "nobody")])
+    with pytest.raises(CannotBePublished) as refusal:
+        publish_promotion_policy(by=greta, clock=clock, name="strict")
+    assert refusal.value.details is not None
+    assert [each["field"] for each in refusal.value.details["places"]] == ["gates[2].config.trustedUploaders[1]"]
+
+
 def test_a_draft_that_a_newer_version_refuses_is_not_published(greta: Actor, clock: FixedClock) -> None:
     policy = make_promotion_policy(greta, "strict", published=False)
     settings = {"windows": [{**MORNING, "recurrence": "FREQ=DAILY"}]}
@@ -226,7 +238,7 @@ def test_a_draft_that_a_newer_version_refuses_is_not_published(greta: Actor, clo
     with pytest.raises(CannotBePublished) as refusal:
         publish_promotion_policy(by=greta, clock=clock, name="strict")
     assert refusal.value.details is not None
-    assert refusal.value.details["places"][0]["code"] == "VAL_NOT_SUPPORTED"
+    assert refusal.value.details["places"][0]["code"] == "not_supported"
 
 
 def test_an_edit_on_an_old_state_is_refused(greta: Actor, clock: FixedClock) -> None:
