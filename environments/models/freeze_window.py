@@ -33,7 +33,7 @@ class FreezeWindow(models.Model):
     """A time in which nothing may enter one environment, or any of the tenant ("stop the line") (domain.md §2).
 
     Half-open [starts_at, ends_at) in UTC; ``timezone`` is the zone in which it was written. Never deleted: clearing
-    keeps it in history. ``exceptions`` are usernames shown and kept, without effect until overrides exist.
+    keeps it in history. ``exceptions`` are usernames who may override this window for one promotion (domain.md §6).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
