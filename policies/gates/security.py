@@ -140,10 +140,10 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     """The worst of the rules, and of whether there is a report of each artifact that can be believed."""
     evidence = facts.get("evidence")
     if evidence is None:
-        return _verdict({"reports": reports.no_bundle()}, {}, context)
+        return _verdict({"reports": reports.no_bundle()}, {}, context, {})
     found = bundles.bundle(context, evidence["bundleDigest"])
     if not found["artifacts"]:
-        return _verdict({"reports": reports.no_bundle()}, {}, context)
+        return _verdict({"reports": reports.no_bundle()}, {}, context, {})
     trust = trust_of(facts, evidence, config)
     union = bundles.union(context, found, trust)
     view = _view(facts, evidence, config, context, trust, union)
@@ -203,17 +203,21 @@ def _verdict(
     outcomes: Mapping[str, Outcome],
     facts_used: Mapping[str, Any],
     context: Context,
-    rules: Mapping[str, Any] | None = None,
+    rules: Mapping[str, Any],
     view: View | None = None,
 ) -> Verdict:
     statuses = {name: _status(outcome, context) for name, outcome in outcomes.items()}
     status = max(statuses.values(), key=_WORSE.index)
     deciding = {name: outcome for name, outcome in outcomes.items() if statuses[name] == status}
+    lacking = outcomes["reports"].details.get("lacking", [])
     details = {
         "rules": {
-            name: {"status": statuses[name], "settings": (rules or {}).get(name), **outcome.details}
+            name: {"status": statuses[name], "settings": rules[name], **outcome.details}
             for name, outcome in outcomes.items()
+            if name in rules
         },
+        "lacking": lacking[:MOST_LISTED],
+        "lackingCount": len(lacking),
         **_named(deciding if status != "pass" else {}, view),
         **facts_used,
     }

@@ -19,7 +19,6 @@ def no_bundle() -> Outcome:
     return Outcome(
         "missing",
         ("SECURITY_REPORT_MISSING",),
-        {"artifacts": []},
         sentence="no documents of this release were there: upload its scanner reports, then take a new evidence bundle",
     )
 
@@ -28,6 +27,8 @@ def judge(
     artifacts: Sequence[str], documents: Iterable[DocumentFact], trust: Trust, max_age: int | None, instant: str
 ) -> Outcome:
     """Whether each artifact has a report that is trusted and young enough; its next change is when one has not.
+
+    `lacking` in the details is told as the evidence gate tells it, so that an override names each artifact.
 
     `documents` are the vulnerability reports. What untrusted or old ones find counts; that they find nothing does not.
     """
@@ -48,15 +49,19 @@ def judge(
         elif None not in young:
             ends.append(max(limit for limit in young if limit is not None))
     if not lacking:
-        return Outcome("pass", details={"artifacts": []}, next_change_at=min(ends, default=None))
+        return Outcome("pass", next_change_at=min(ends, default=None))
     code = next(each for each in _SENTENCES if each in lacking)
-    listed = [{"artifact": each, "code": which} for which, those in lacking.items() for each in those]
+    listed = [
+        {"artifact": each, "what": "vulnerabilities", "code": which, "document": None}
+        for which, those in lacking.items()
+        for each in those
+    ]
     number = len(lacking[code])
     which = f"artifact {lacking[code][0][:19]}…{f' and {number - 1} more' if number > 1 else ''}"
     return Outcome(
         "missing",
         tuple(lacking),
-        {"artifacts": sorted(listed, key=lambda each: each["artifact"])},
+        {"lacking": sorted(listed, key=lambda each: each["artifact"])},
         sentence=f"{which} has {_SENTENCES[code]}: upload one, then take a new evidence bundle",
         next_change_at=min(ends, default=None),
     )

@@ -153,6 +153,13 @@ CONFIGS: list[tuple[dict[str, Any], str, str]] = [
     ({**CEL, "data": {"a": 2**53}}, "data", "Cannot be stored"),
     ({**CEL, "data": {"a": "x" * 65_536}}, "data", "Must have at most 65536 bytes."),
     ({**CEL, "text": "'https://nia:pass@example.org' == ''"}, "text", "Must not have a user or password in a URL."),
+    (
+        {"engine": "rego", "text": "package a", "query": "data.a.allow", "data": {"a": {"allow": True}}},
+        "data",
+        "Would replace rules of the module",
+    ),
+    ({"engine": "rego", "text": "package a", "query": "a.allow"}, "query", "Must be written like data.release.allow."),
+    ({"engine": "rego", "text": "package a"}, "query", "Is required with engine rego."),
     ({**CEL, "timeoutMs": 1001}, "timeoutMs", "Must be a whole number from 10 to 1000."),
 ]
 

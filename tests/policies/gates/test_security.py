@@ -123,7 +123,9 @@ def test_each_artifact_needs_a_report() -> None:
     evidence = Evidence(WEB, JOBS)
     evidence.report()
     gate = evidence.into(guarded(NO_CRITICAL)).gate("cve")
-    assert gate.details["rules"]["reports"]["artifacts"] == [{"artifact": JOBS, "code": "SECURITY_REPORT_MISSING"}]
+    assert gate.details["lacking"] == [
+        {"artifact": JOBS, "what": "vulnerabilities", "code": "SECURITY_REPORT_MISSING", "document": None}
+    ]
     assert gate.message == (
         f"Artifact {JOBS[:19]}… has no scanner report: upload one, then take a new evidence bundle."
     )
@@ -225,7 +227,7 @@ def test_a_rule_may_be_left_out_in_an_environment_and_one_added() -> None:
     evidence.report(finding())
     changes = {"production": {"release-aggregate-cve": None, "reachable-cve": {}}}
     gate = evidence.into(guarded(NO_CRITICAL, environments=changes)).gate("cve")
-    assert sorted(gate.details["rules"]) == ["reachable-cve", "reports"]
+    assert sorted(gate.details["rules"]) == ["reachable-cve"]
     assert gate.details["rules"]["reachable-cve"]["settings"] == {"severityThreshold": "high"}
 
 

@@ -1,5 +1,6 @@
 """The number of issue 3: ten components with 5,000 findings, and every gate to judge on them."""
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -83,7 +84,9 @@ def case() -> Case:
     )
 
 
-def judge_often(promotion: Case, times: int = 20) -> tuple[Evaluation, list[float]]:
+def judge_often(
+    promotion: Case, times: int = 20, clock: Callable[[], float] = perf_counter
+) -> tuple[Evaluation, list[float]]:
     """The evaluation, and how many seconds each of so many took; the first reads the documents and is not among them.
 
     `make bench` hooks in here: issue 3 asks for less than 25 ms.
@@ -91,7 +94,7 @@ def judge_often(promotion: Case, times: int = 20) -> tuple[Evaluation, list[floa
     evaluation = evaluate(promotion.facts, promotion.documents)
     seconds = []
     for _ in range(times):
-        start = perf_counter()
+        start = clock()
         evaluate(promotion.facts, promotion.documents)
-        seconds.append(perf_counter() - start)
+        seconds.append(clock() - start)
     return evaluation, sorted(seconds)
