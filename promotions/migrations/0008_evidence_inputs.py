@@ -78,9 +78,9 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("sbom", "Sbom"),
-                            ("vulnerabilities", "Vulnerabilities"),
-                            ("vex", "Vex"),
+                            ("sbom", "SBOM"),
+                            ("vulnerabilities", "Vulnerability report"),
+                            ("vex", "VEX"),
                             ("attestation", "Attestation"),
                         ],
                         max_length=15,

@@ -37,9 +37,9 @@ class EvidenceDocument(Uploaded):
     """
 
     class Kind(models.TextChoices):
-        SBOM = "sbom"
-        VULNERABILITIES = "vulnerabilities"
-        VEX = "vex"
+        SBOM = "sbom", "SBOM"
+        VULNERABILITIES = "vulnerabilities", "Vulnerability report"
+        VEX = "vex", "VEX"
         ATTESTATION = "attestation"
 
     artifact_digest = models.CharField(max_length=71)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import orjson
 from django.contrib import messages
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -134,7 +135,9 @@ def _administrator(request: HttpRequest) -> Actor:
 def _settings(request: HttpRequest, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
     feeds = Feed.objects.filter(tenant_id=by.tenant).order_by("kind", "-published_at", "-id").distinct("kind")
     context = {
-        "keys": TrustedKey.objects.filter(tenant_id=by.tenant).order_by("revoked_at", "name", "-added_at"),
+        "keys": TrustedKey.objects.filter(tenant_id=by.tenant).order_by(
+            F("revoked_at").desc(nulls_first=True), "name", "-added_at"
+        ),
         "feeds": feeds,
         "key_form": TrustedKeyForm(),
         "feed_form": FeedForm(),
