@@ -92,6 +92,9 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
         pattern, example = (REGO_QUERY, "data.release.allow") if engine == "rego" else (OPA_PATH, "release/allow")
         if not re.fullmatch(pattern.removesuffix("$"), config["query"]):
             errors.append(FieldError(below(field, "query"), f"Must be written like {example}.", "VAL_INVALID"))
+    if engine == "rego" and not errors and config["query"].split(".")[1] in config["data"]:
+        message = "Would replace rules of the module: give this part of data another name than its package."
+        errors.append(FieldError(below(field, "data"), message, "VAL_INVALID"))
     if engine == "opa" and config["data"]:
         errors.append(FieldError(below(field, "data"), "Has no meaning with engine opa.", "VAL_INVALID"))
     return errors + _data_errors(config["data"], below(field, "data"))

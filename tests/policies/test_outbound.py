@@ -1,4 +1,5 @@
 import ipaddress
+import re
 import socket
 import socketserver
 import threading
@@ -15,13 +16,26 @@ LOOPBACK = allowed(["127.0.0.0/8", "::1"])
 Handler = Callable[[socket.socket], None]
 
 
+def _whole_request(connection: socket.socket) -> bytes:
+    """The head, and as much body as it declares."""
+    said = connection.recv(65536)
+    head, _, body = said.partition(b"\r\n\r\n")
+    declared = re.search(rb"Content-Length: (\d+)", head)
+    while declared is not None and len(body) < int(declared[1]):
+        more = connection.recv(65536)
+        if not more:
+            break
+        said, body = said + more, body + more
+    return said
+
+
 @contextmanager
 def server(handler: Handler) -> Iterator[int]:
     """A server on loopback that hands each connection, after its request's head, to the handler."""
 
     class Handle(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            seen.append(self.request.recv(65536))
+            seen.append(_whole_request(self.request))
             try:
                 handler(self.request)
             except OSError:
