@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
 
+import orjson
+
 from policies.context import Context
 from policies.evidence_facts import Bundle, EvidenceFact, FeedFact
 from policies.facts import GateInput
@@ -25,7 +27,7 @@ from policies.security.findings import Record, severity_rank, worst_first
 from policies.security.outcome import Outcome, View, clipped
 from policies.security.trust import Trust, trust_of
 from stellapromote.errors import FieldError
-from stellapromote.signing.canonical_json import digest
+from stellapromote.signing.canonical_json import digest_bytes
 
 KIND: Final = "security"
 KIND_VERSION: Final = 1
@@ -187,11 +189,11 @@ def _view(
     union: bundles.Union,
 ) -> View:
     kev, epss = evidence["kev"], evidence["epss"]
+    unknown = severities.RANK[config["unknownSeverityAs"]]
     return View(
         instant=facts["instant"],
         environment=facts["target"]["name"],
-        findings=list(union.findings.values()),
-        rank_of_unknown=severities.RANK[config["unknownSeverityAs"]],
+        ranked=[(severity_rank(record, unknown), record) for record in union.findings.values()],
         kev=None if kev is None else context.derived(kev["extract"], kev_blocker.listing),
         epss=None if epss is None else context.derived(epss["extract"], epss_threshold.scores),
         first_release=facts["target"]["currentReleaseId"] is None,
@@ -248,7 +250,7 @@ def _named(deciding: Mapping[str, Outcome], view: View | None) -> dict[str, Any]
     ids = sorted(record.id for record in by_key.values())
     listed = ids[:MOST_LISTED]
     if len(ids) > MOST_LISTED:
-        listed.append(f"and {len(ids) - MOST_LISTED} more ({digest(ids)})")
+        listed.append(f"and {len(ids) - MOST_LISTED} more ({_digest(ids)})")
     worst = worst_first(by_key.values(), MOST_LISTED)
     keys = {name: {record.key for record in outcome.findings} for name, outcome in deciding.items()} if worst else {}
     return {
@@ -259,6 +261,10 @@ def _named(deciding: Mapping[str, Outcome], view: View | None) -> dict[str, Any]
             for record in (worst if view is not None else ())
         ],
     }
+
+
+def _digest(ids: list[str]) -> str:
+    return digest_bytes(orjson.dumps(ids))  # of strings alone this is RFC 8785, in a tenth of the time
 
 
 def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[str, Any]:
@@ -281,11 +287,11 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
 
 def _counts(view: View) -> dict[str, int]:
     """How many findings count as each severity; `unknown` of them are known to no report."""
-    ranks = Counter(severity_rank(record, view.rank_of_unknown) for record in view.findings)
+    ranks = Counter(rank for rank, _ in view.ranked)
     return {
         **{band: ranks[rank] for rank, band in enumerate(severities.BANDS)},
-        "unknown": sum(record.rank < 0 for record in view.findings),
-        "total": len(view.findings),
+        "unknown": sum(record.rank < 0 for _, record in view.ranked),
+        "total": len(view.ranked),
     }
 
 

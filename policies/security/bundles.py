@@ -46,8 +46,11 @@ def union(context: Context, found: Bundle, trust: Trust) -> Union:
         artifact = document["artifactDigest"]
         said = sources.get(artifact)
         if said is not None:
-            left = []
+            left, named = [], frozenset().union(*(source.statements for source in said))
             for record in records:
+                if named.isdisjoint(record.names):
+                    left.append(record)
+                    continue
                 by = lift(record, artifact, said)
                 if by is None:
                     left.append(record)

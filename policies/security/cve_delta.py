@@ -36,7 +36,7 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
             sentence=f"the release that runs in {view.environment} has no trusted report to compare with",
         )
     least = RANK[settings["newCveSeverityThreshold"]]
-    found = [each for each in view.findings if view.rank(each) >= least and (each.key[0], each.package) not in baseline]
+    found = [each for rank, each in view.ranked if rank >= least and (each.key[0], each.package) not in baseline]
     details = {"firstRelease": view.first_release, "new": len(found)}
     if not found:
         return Outcome("pass", details=details)

@@ -59,7 +59,7 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     known = view.epss
     scored: list[tuple[float, Record]] = []
     unscored: list[Record] = []
-    for record in view.findings:
+    for _, record in view.ranked:
         if settings["requireReachable"] and record.reachable is False:
             continue
         found = None

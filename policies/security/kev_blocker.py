@@ -55,7 +55,7 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     if not view.kev:
         return Outcome("pass", details={"listed": 0})
     listed: list[tuple[str, Record]] = []
-    for record in view.findings:
+    for _, record in view.ranked:
         if not view.kev.keys().isdisjoint(record.cves):
             listed.append((min(view.kev[cve] for cve in record.cves if cve in view.kev), record))
     due: list[tuple[str, str, Record]] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from policies.security.findings import Record, severity_rank, severity_words
+from policies.security.findings import Record, severity_words
 
 LONGEST_NAME: Final = 100
 
@@ -14,7 +14,8 @@ RuleStatus = Literal["pass", "warn", "missing", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All findings that no VEX statement lifts, and what else rules look at.
+    """All findings that no VEX statement lifts, each after the rank of the severity that counts, and what else rules
+    look at.
 
     `kev`: the day on which each name was listed, None without a feed; `epss`: the score of each name likewise.
     `baseline`: what the release now in the target is known to have, as (name, package); None: nothing is known of it.
@@ -22,16 +23,11 @@ class View:
 
     instant: str
     environment: str
-    findings: Sequence[Record]
-    rank_of_unknown: int
+    ranked: Sequence[tuple[int, Record]]
     kev: Mapping[str, str] | None
     epss: Mapping[str, float] | None
     first_release: bool
     baseline: Callable[[], frozenset[tuple[str, str]] | None]
-
-    def rank(self, record: Record) -> int:
-        """The rank of the severity that counts."""
-        return severity_rank(record, self.rank_of_unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ SETTINGS: Final[dict[str, Any]] = {
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     """Fails for such a finding unless a report says that it is not reachable: not analysed counts as reachable."""
     least = RANK[settings["severityThreshold"]]
-    found = [each for each in view.findings if each.reachable is not False and view.rank(each) >= least]
+    found = [each for rank, each in view.ranked if rank >= least and each.reachable is not False]
     unknown = sum(each.reachable is None for each in found)
     details = {"reachable": len(found) - unknown, "notAnalysed": unknown}
     if not found:

@@ -45,7 +45,6 @@ SETTINGS: Final[dict[str, Any]] = {
 
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     """Fails above a limit; warns from 80 % of it on, except of zero."""
-    ranked = [(view.rank(record), record) for record in view.findings]
     above: list[tuple[str, list[Record]]] = []
     near: list[tuple[str, list[Record]]] = []
     for setting in (*_BANDS, _TOTAL):
@@ -53,7 +52,7 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
         if limit is None:
             continue
         least = RANK[_BANDS[setting]] if setting in _BANDS else 0
-        found = [record for rank, record in ranked if rank >= least]
+        found = [record for rank, record in view.ranked if rank >= least]
         if len(found) > limit:
             above.append((setting, found))
         elif limit and len(found) * 5 >= limit * 4:

@@ -98,8 +98,6 @@ def lift(record: Record, artifact: str, sources: Sequence[Source]) -> Lift | Non
     best: tuple[str, bool] | None = None
     lifts: list[tuple[str, str, str]] = []
     for source in sources:
-        if source.statements.keys().isdisjoint(record.names):
-            continue
         for name in record.names:
             for statement in source.statements.get(name, ()):
                 lifting = statement.status in LIFTING
