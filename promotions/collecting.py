@@ -36,10 +36,12 @@ CLAIMED = timedelta(minutes=1)
 OPA_SECONDS = 5.0
 RETRY = timedelta(seconds=30)
 
+# A failed one may be started once more while its approval lasts, and the start check wants fresh facts.
 _CLAIM = """
 UPDATE promotions_collectedfact SET due_at = %(until)s WHERE id IN (
   SELECT c.id FROM promotions_collectedfact c JOIN promotions_promotion p ON p.id = c.promotion_id
-  WHERE c.due_at <= %(now)s AND p.status = ANY(%(open)s) AND p.subject_digest = c.subject_digest
+  WHERE c.due_at <= %(now)s AND p.subject_digest = c.subject_digest
+    AND (p.status = ANY(%(open)s) OR p.status = 'failed' AND p.approval_expires_at > %(now)s)
   ORDER BY c.due_at, c.id LIMIT %(batch)s FOR UPDATE OF c SKIP LOCKED)
 RETURNING id
 """

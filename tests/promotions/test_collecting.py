@@ -138,6 +138,17 @@ def test_promotions_that_are_over_are_not_asked_about() -> None:
         assert len(seen) == asked
 
 
+def test_a_failed_deployment_may_start_again_on_fresh_facts() -> None:
+    with server(answers(b"ok")) as port:
+        kestrel = guarded_by(healthy(port))
+        promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+        works(kestrel)
+        kestrel.reports(promotion, "started")
+        kestrel.reports(promotion, "failed")
+        works(kestrel, seconds=400)
+        assert kestrel.reports(promotion, "started").status == "deploying"
+
+
 def test_two_workers_do_not_ask_twice() -> None:
     with server(answers(b"ok")) as port:
         kestrel = guarded_by(healthy(port))

@@ -180,3 +180,18 @@ def test_traceback_of_an_error_is_in_its_log_line() -> None:
             logger.exception("failed")
 
     assert "LookupError: lost" in logged(fail)["exception"]
+
+
+def test_no_policy_server_is_known_unless_it_is_listed(tmp_path: Path) -> None:
+    assert read(tmp_path, "OPA_CONNECTIONS") == {}
+
+
+@pytest.mark.parametrize("written", ["10.0.0.1/8", "opa", "http://opa:8181"])
+def test_an_exception_for_outbound_calls_that_is_none_is_refused_with_an_example(tmp_path: Path, written: str) -> None:
+    assert "10.0.0.0/8,opa.internal:8181" in refusal(tmp_path, OUTBOUND_ALLOW=written)
+
+
+def test_a_refusal_of_policy_servers_does_not_show_a_token(tmp_path: Path) -> None:
+    told = refusal(tmp_path, OPA_CONNECTIONS="main=http://opa.internal:8181", OPA_TOKENS="other=hunter2")
+    assert "hunter2" not in told
+    assert "name=token" in told
