@@ -58,12 +58,15 @@ def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mappi
 
 
 def in_freeze_window(before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, scope: str) -> list[str]:
-    """Whether something that was to be frozen from `at` on is not any more. Pure."""
+    """Whether something that was to be frozen from `at` on is not any more, or more people may override it. Pure."""
+    found = []
+    if added := sorted(set(after["exceptions"]) - set(before["exceptions"])):
+        found.append(f"Freeze {before['name']} of {scope} may also be overridden by {', '.join(added)}.")
     start = max(before["start"], rfc3339(at))
     if after["start"] <= start and before["end"] <= after["end"]:
-        return []
+        return found
     new, old = (f"from {each['start']} to {each['end']}" for each in (after, before))
-    return [f"Freeze {before['name']} of {scope} was shortened: it is {new} instead of {old}."]
+    return [*found, f"Freeze {before['name']} of {scope} was shortened: it is {new} instead of {old}."]
 
 
 def of_cleared(window: FreezeWindow, scope: str) -> str:

@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import check_members, check_order, edges
+from environments.actions.freeze_edges import check_exceptions, check_order, edges
 from environments.locks import lock_calendar, lock_environment
 from environments.models import FreezeWindow
 from environments.presenters import freeze_window_document
@@ -54,7 +54,7 @@ def create_freeze_window(
     at = clock.now()
     times = edges(values, values["timezone"], at)
     check_order(**times)
-    check_members(by.tenant, values["exceptions"])
+    check_exceptions(by, values["exceptions"])
     if environment is not None:
         rules.check_not_archived(environment)
     window = FreezeWindow.objects.create(

@@ -1,13 +1,14 @@
 """What creating and changing a freeze window have in common: times and names that were given become what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from environments.settings_schema import refuse
 from policies.windows import BadTime, instant_of, zone
-from stellapromote.accounts.models import Membership
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Membership, ServiceOwner
 from stellapromote.errors import FieldError
 
 FIRST_YEAR: Final = 2000
@@ -53,15 +54,25 @@ def check_order(starts_at: datetime, ends_at: datetime) -> None:
         refuse([FieldError("end", "Must be after the start.", "invalid")])
 
 
-def check_members(tenant_id: UUID, usernames: Sequence[str]) -> None:
-    """Exceptions name people of the tenant; Invalid names each one that is no member."""
-    members = set(
-        Membership.objects.filter(tenant_id=tenant_id, ended_at=None, user__username__in=usernames).values_list(
-            "user__username", flat=True
-        )
-    )
+def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str] = ()) -> None:
+    """Exceptions name people of the tenant, and nobody adds themselves, by a machine of theirs neither: an exception
+    lets them override the freeze (domain.md §5, §6). Invalid names each one."""
+    people = Membership.objects.filter(tenant_id=by.tenant, ended_at=None, user__username__in=usernames)
+    members = dict(people.values_list("user__username", "user_id"))
+    own = {name for name in set(usernames) - set(before) if members.get(name) in _people_behind(by)}
     refuse(
         FieldError(f"exceptions[{index}]", f"{username} is not a member.", "unknown")
-        for index, username in enumerate(usernames)
         if username not in members
+        else FieldError(f"exceptions[{index}]", "Nobody excepts themselves: ask another administrator.", "own")
+        for index, username in enumerate(usernames)
+        if username not in members or username in own
     )
+
+
+def _people_behind(by: Actor) -> set[UUID | None]:
+    """The person, or who owns the machine and issued its token."""
+    found = {by.user_id, by.token_issuer_id}
+    if by.kind == "service":
+        owners = ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None)
+        found.update(owners.values_list("owner_id", flat=True))
+    return found - {None}

@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import WHOLE_TENANT, check_members, check_order, edges
+from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges
 from environments.locks import lock_freeze_window
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
@@ -44,7 +44,7 @@ def update_freeze_window(
     rules.check_can_change_freeze(window, at)
     times = edges(values, values.get("timezone", window.timezone), at)
     if "exceptions" in values:
-        check_members(by.tenant, values["exceptions"])
+        check_exceptions(by, values["exceptions"], before["exceptions"])
     plain = {name: value for name, value in values.items() if name not in ("start", "end")}
     for name, value in {**plain, **times}.items():
         setattr(window, name, value)

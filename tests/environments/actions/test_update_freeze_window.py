@@ -109,10 +109,10 @@ def test_a_value_out_of_bounds_is_refused_and_stores_nothing(window, update, cha
         ({"start": "2026-11-23T07:00:00Z"}, False),  # begins earlier
         ({"start": "2026-11-24T08:00:00Z", "end": "2026-11-24T20:00:00Z"}, True),  # moved away
         ({"reason": "Audit"}, False),
-        ({"exceptions": ["greta"]}, False),
+        ({"exceptions": ["tomas"]}, True),  # one more may override it
     ],
 )
-def test_freezing_less_is_kept_as_a_weakening_edit(window, update, changes, weakens):
+def test_freezing_less_is_kept_as_a_weakening_edit(window, update, tomas, changes, weakens):
     update(window, **changes)
     assert WeakeningEdit.objects.exists() is weakens
 
@@ -168,3 +168,12 @@ def test_another_tenants_window_does_not_exist(update):
     )
     with pytest.raises(Http404):
         update(foreign, reason="Audit")
+
+
+def test_nobody_adds_themselves_to_the_exceptions_but_may_stay_there(window, update, greta):
+    with pytest.raises(Invalid) as refusal:
+        update(window, exceptions=["greta"])
+    assert [error.code for error in refusal.value.fields] == ["own"]
+    FreezeWindow.objects.update(exceptions=["greta"])
+    update(window, exceptions=["greta"], name="Year end")
+    assert FreezeWindow.objects.get().name == "Year end"
