@@ -1,5 +1,6 @@
 """Asks an embedded engine about one policy input, in the child: when facts are gathered, never while judging."""
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Literal
@@ -17,6 +18,9 @@ Engine = Literal["cel", "rego", "opa"]
 
 EMBEDDED: Final = ("cel", "rego")
 LEARN_SECONDS: Final = 5.0
+MOST_SECONDS: Final = 3.0
+"""On the clock, for all policies of one evaluation: a promotion is locked meanwhile. The last one may take longer."""
+
 MOST_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 _EVIDENCE_UNKNOWN: Final = "EVIDENCE_UNKNOWN"
 
@@ -41,7 +45,16 @@ def ask_all(
             gate["name"]: answer(gate["config"]["engine"], about.digest, error="GATE_ERROR", problem=problem)
             for gate in gates
         }
-    return {gate["name"]: ask(gate["config"], about, patience=patience) for gate in gates}
+    answers: dict[str, PolicyAnswer] = {}
+    until = time.monotonic() + MOST_SECONDS * patience
+    for gate in gates:
+        name, config = gate["name"], gate["config"]
+        if time.monotonic() > until:
+            problem = "was not asked, because the policies before it took all the time"
+            answers[name] = answer(config["engine"], about.digest, error="GATE_TIMEOUT", problem=problem)
+        else:
+            answers[name] = ask(config, about, patience=patience)
+    return answers
 
 
 def input_about(facts: GateInput, documents: Documents) -> PolicyInput:

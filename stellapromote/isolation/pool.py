@@ -29,8 +29,8 @@ START_SECONDS: Final = 20.0
 WALL_FACTOR: Final = 5
 """A task has its time-out as processor time, and so many times as long on the clock: machines may be busy."""
 
-QUEUE_SECONDS: Final = 30.0
-"""For other threads' calls of the same group to end."""
+QUEUE_SECONDS: Final = (2.0, 30.0)
+"""The least and the most that a call waits for other threads' calls of its group; three of its own kind between."""
 
 _BODY_OF_FAILURE: Final = 4096
 _PROJECT: Final = str(Path(__file__).resolve().parent.parent.parent)
@@ -52,7 +52,8 @@ class Pool:
         the table: the program is wrong.
         """
         seat = self._seats[self._tasks[task].name]
-        if not seat.lock.acquire(timeout=QUEUE_SECONDS):
+        least, most = QUEUE_SECONDS
+        if not seat.lock.acquire(timeout=min(most, max(least, 3 * WALL_FACTOR * timeout))):
             raise IsolationTimeout(f"{task}: other calls took all the time")
         try:
             return seat.call(task, payload, timeout)

@@ -1,5 +1,8 @@
 from typing import Any
 
+import pytest
+
+from policies.engines import ask as asking
 from policies.engines.ask import ask_all
 from tests.policies.cases import Case
 from tests.policies.engines.test_policy_input import Bundle, finding
@@ -40,6 +43,13 @@ def test_each_gate_has_its_own_data() -> None:
     bundle = Bundle([])
     answers = asked(bundle, bundle.blobs, *rules)
     assert (answers["r0"]["result"], answers["r1"]["result"]) == (True, False)
+
+
+def test_policies_do_not_lock_a_promotion_for_as_long_as_they_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MOST_SECONDS", -1.0)
+    bundle = Bundle([])
+    answer = asked(bundle, bundle.blobs)["r0"]
+    assert (answer["error"], "took all the time" in answer["result"]["problem"]) == ("GATE_TIMEOUT", True)
 
 
 def test_the_worst_policy_does_not_stop_the_others() -> None:

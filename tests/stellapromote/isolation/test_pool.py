@@ -206,6 +206,17 @@ def test_threads_get_their_own_answers(pool: Pool) -> None:
     assert wrong == []
 
 
+def test_a_call_does_not_wait_for_ever_behind_others(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stellapromote.isolation.pool.QUEUE_SECONDS", (0.1, 0.1))
+    child_of(pool)
+    thread = threading.Thread(target=ask, args=(pool, "nap", b"0.6"))
+    thread.start()
+    time.sleep(0.2)
+    with pytest.raises(IsolationTimeout, match="other calls"):
+        ask(pool, "echo")
+    thread.join()
+
+
 def _in_fork(pool: Pool, answers: "multiprocessing.Queue[int]") -> None:
     answers.put(child_of(pool))
 
