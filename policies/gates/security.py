@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -23,6 +24,7 @@ from policies.security import (
     reports,
     severities,
 )
+from policies.security.ages import later
 from policies.security.findings import Record, severity_rank, worst_first
 from policies.security.outcome import Outcome, View, clipped
 from policies.security.trust import Trust, trust_of
@@ -41,6 +43,10 @@ _RULES: Final = {
     rule.NAME: rule for rule in (kev_blocker, epss_threshold, reachable_cve, cve_delta, release_aggregate_cve)
 }
 """In the order in which their sentences are told."""
+
+FEEDS: Final[tuple[Literal["kev", "epss"], ...]] = ("kev", "epss")
+
+_FEED_OF: Final = {kev_blocker.NAME: "kev", epss_threshold.NAME: "epss"}
 
 _EVERY_RULE: Final[dict[str, Any]] = {
     name: {"type": "object", "properties": rule.SETTINGS} for name, rule in _RULES.items()
@@ -96,6 +102,13 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
             "maximum": 366 * 24 * 60 * 60,
             "default": None,
             "description": "Seconds after which a report no longer shows that there is nothing else; null: never.",
+        },
+        "maxFeedAge": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 366 * 24 * 60 * 60,
+            "default": None,
+            "description": "Seconds after its own date after which a feed counts as missing; null: never.",
         },
         "unknownSeverityAs": {
             "type": "string",
@@ -159,7 +172,13 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             view.instant,
         )
     }
-    outcomes |= {name: _RULES[name].judge(view, settings) for name, settings in rules.items()}
+    ends = feed_ends(evidence, config)
+    for name, settings in rules.items():
+        outcomes[name] = _RULES[name].judge(view, settings)
+        end = ends.get(_FEED_OF.get(name, ""))
+        if end is not None and end > view.instant:
+            soonest = min(end, outcomes[name].next_change_at or end)
+            outcomes[name] = replace(outcomes[name], next_change_at=soonest)
     lifted = sorted(union.lifted.values(), key=lambda each: each[0].key)
     facts_used = {
         "counts": _counts(view),
@@ -180,6 +199,13 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     return _verdict(outcomes, facts_used, context, rules, view)
 
 
+def feed_ends(evidence: EvidenceFact, config: Mapping[str, Any]) -> dict[str, str]:
+    """The instant from which each feed that is there is too old."""
+    age = config["maxFeedAge"]
+    found = ((name, evidence[name]) for name in FEEDS)
+    return {name: later(feed["publishedAt"], age) for name, feed in found if feed is not None and age is not None}
+
+
 def _view(
     facts: GateInput,
     evidence: EvidenceFact,
@@ -188,7 +214,8 @@ def _view(
     trust: Trust,
     union: bundles.Union,
 ) -> View:
-    kev, epss = evidence["kev"], evidence["epss"]
+    stale = frozenset(name for name, end in feed_ends(evidence, config).items() if end <= facts["instant"])
+    kev, epss = (None if name in stale else evidence[name] for name in FEEDS)
     unknown = severities.RANK[config["unknownSeverityAs"]]
     return View(
         instant=facts["instant"],
@@ -196,6 +223,7 @@ def _view(
         ranked=[(severity_rank(record, unknown), record) for record in union.findings.values()],
         kev=None if kev is None else context.derived(kev["extract"], kev_blocker.listing),
         epss=None if epss is None else context.derived(epss["extract"], epss_threshold.scores),
+        stale=stale,
         first_release=facts["target"]["currentReleaseId"] is None,
         baseline=cache(partial(bundles.baseline, context, evidence["currentBundleDigest"], trust)),
     )

@@ -20,8 +20,14 @@ def made_at(document: DocumentFact) -> str:
     return min(generated, uploaded)
 
 
+def later(at: str, seconds: int) -> str:
+    """So many seconds after an instant. OverflowError beyond the calendar."""
+    check_instant(at)
+    return rfc3339(parse_rfc3339(at) + timedelta(seconds=seconds))
+
+
 def too_old_at(document: DocumentFact, max_age: int | None) -> str | None:
     """The instant from which the document is too old; None: never."""
     if max_age is None:
         return None
-    return rfc3339(parse_rfc3339(made_at(document)) + timedelta(seconds=max_age))
+    return later(made_at(document), max_age)

@@ -51,11 +51,11 @@ def scores(blob: Mapping[str, Any]) -> Scores:
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     """Fails at the threshold. A finding that the feed does not score warns: EPSS knows CVEs, and not the newest."""
     if view.epss is None:
-        return Outcome(
-            "missing",
-            ("EPSS_FEED_MISSING",),
-            sentence="there are no EPSS scores: an admin must upload the EPSS feed",
-        )
+        if "epss" in view.stale:
+            sentence = "the EPSS scores are too old: an admin must upload the newest EPSS feed"
+            return Outcome("missing", ("EPSS_FEED_STALE",), sentence=sentence)
+        sentence = "there are no EPSS scores: an admin must upload the EPSS feed"
+        return Outcome("missing", ("EPSS_FEED_MISSING",), sentence=sentence)
     known = view.epss
     scored: list[tuple[float, Record]] = []
     unscored: list[Record] = []

@@ -47,11 +47,11 @@ def listing(blob: Mapping[str, Any]) -> Listing:
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     """Fails for a listed finding from the day it is due; warns before; the next such moment is its next change."""
     if view.kev is None:
-        return Outcome(
-            "missing",
-            ("KEV_FEED_MISSING",),
-            sentence="there is no catalogue of exploited vulnerabilities: an admin must upload the KEV feed",
-        )
+        if "kev" in view.stale:
+            sentence = "the catalogue of exploited vulnerabilities is too old: an admin must upload the newest KEV feed"
+            return Outcome("missing", ("KEV_FEED_STALE",), sentence=sentence)
+        sentence = "there is no catalogue of exploited vulnerabilities: an admin must upload the KEV feed"
+        return Outcome("missing", ("KEV_FEED_MISSING",), sentence=sentence)
     if not view.kev:
         return Outcome("pass", details={"listed": 0})
     listed: list[tuple[str, Record]] = []

@@ -17,7 +17,8 @@ class View:
     """All findings that no VEX statement lifts, each after the rank of the severity that counts, and what else rules
     look at.
 
-    `kev`: the day on which each name was listed, None without a feed; `epss`: the score of each name likewise.
+    `kev`: the day on which each name was listed, None without a feed; `epss`: the score of each name likewise. `stale`:
+    the feeds that are there but too old, and so None.
     `baseline`: what the release now in the target is known to have, as (name, package); None: nothing is known of it.
     """
 
@@ -26,6 +27,7 @@ class View:
     ranked: Sequence[tuple[int, Record]]
     kev: Mapping[str, str] | None
     epss: Mapping[str, float] | None
+    stale: frozenset[str]
     first_release: bool
     baseline: Callable[[], frozenset[tuple[str, str]] | None]
 

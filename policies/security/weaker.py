@@ -25,6 +25,8 @@ def in_security(name: str, before: Config, after: Config) -> list[str]:
         found.extend(f"Gate {name} also trusts {each}." for each in sorted({*after[setting]} - {*before[setting]}))
     if _ease(after["maxReportAge"]) > _ease(before["maxReportAge"]):
         found.append(f"Gate {name} believes older reports.")
+    if _ease(after["maxFeedAge"]) > _ease(before["maxFeedAge"]):
+        found.append(f"Gate {name} believes older feeds.")
     if RANK[after["unknownSeverityAs"]] < RANK[before["unknownSeverityAs"]]:
         found.append(f"Gate {name} counts an unknown severity as {after['unknownSeverityAs']}.")
     return found

@@ -71,6 +71,13 @@ def test_without_the_feed_it_waits() -> None:
     assert verdict(evidence.into(guarded({RULE: {}})).gate("cve")) == ("pending", ["EPSS_FEED_MISSING"])
 
 
+def test_scores_that_are_too_old_are_none() -> None:
+    evidence = Evidence()
+    evidence.report()
+    gate = evidence.into(guarded({RULE: {}}, maxFeedAge=3 * 86400), epss=evidence.epss()).gate("cve")
+    assert verdict(gate) == ("pending", ["EPSS_FEED_STALE"])
+
+
 def test_the_message_names_cve_component_probability_and_limit() -> None:
     message = scored([A], HALF, CVE_2024_1=0.94358).gate("cve").message
     assert message.startswith(

@@ -48,6 +48,24 @@ def test_without_the_catalogue_it_waits() -> None:
     assert gate.message == ("There is no catalogue of exploited vulnerabilities: an admin must upload the KEV feed.")
 
 
+AGES: list[tuple[int, tuple[str, list[str]], str | None]] = [
+    # three days old, four are allowed: it is looked at again when they are over
+    (4, ("pass", []), "2026-11-24T08:00:00.000Z"),
+    # three are allowed
+    (3, ("pending", ["KEV_FEED_STALE"]), None),
+]
+
+
+@pytest.mark.parametrize(("days", "expected", "next_change_at"), AGES)
+def test_a_catalogue_that_is_too_old_is_none(
+    days: int, expected: tuple[str, list[str]], next_change_at: str | None
+) -> None:
+    evidence = Evidence()
+    evidence.report()
+    gate = evidence.into(guarded({RULE: {}}, maxFeedAge=days * 86400), kev=evidence.kev()).gate("cve")
+    assert (verdict(gate), gate.next_change_at) == (expected, next_change_at)
+
+
 def test_a_cve_that_is_not_listed_passes() -> None:
     assert listed_on("2026-11-01", with_=finding("CVE-2020-1")).gate("cve").status == "pass"
 

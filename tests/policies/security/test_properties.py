@@ -120,6 +120,7 @@ def drafts(draw: st.DrawFn) -> Draft:
             "trustedKeys": ["release-key"],
             "trustedUploaders": ["greta", "mei"],
             "maxReportAge": draw(st.sampled_from([None, 3 * 24 * 60 * 60])),
+            "maxFeedAge": draw(st.sampled_from([None, 4 * 24 * 60 * 60])),
             "unknownSeverityAs": draw(st.sampled_from(["critical", "medium"])),
         },
     }

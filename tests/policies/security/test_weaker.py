@@ -11,6 +11,7 @@ from tests.policies.security.world import TRUSTING
 BASE: Any = {
     "rules": {"kev-blocker": {"graceDays": 14}, "epss-threshold": {"mode": "all"}, "release-aggregate-cve": {}},
     "maxReportAge": 3600,
+    "maxFeedAge": 3600,
     "trustedKeys": ["build"],
     "trustedUploaders": ["mei"],
 }
@@ -55,6 +56,7 @@ SECURITY: list[tuple[dict[str, Any], list[str]]] = [
     ({"trustedUploaders": ["mei", "nia"]}, ["also trusts nia."]),
     ({"trustedUploaders": []}, []),
     ({"maxReportAge": None}, ["believes older reports."]),
+    ({"maxFeedAge": None}, ["believes older feeds."]),
     ({"unknownSeverityAs": "low"}, ["counts an unknown severity as low."]),
     (
         {"environments": {"staging": {"kev-blocker": None}}},
