@@ -1,8 +1,13 @@
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.documents import InvalidDocument, promotion_policy
+from stellapromote.signing.canonical_json import canonical_bytes
 from tests.policies.cases import BEFORE, NOW, Case, verdict
 from tests.policies.security.world import JOBS, KEY, OTHER_KEY, WEB, Evidence
 
@@ -151,3 +156,58 @@ def test_refused_at_save(config: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidDocument) as refusal:
         promotion_policy({"gates": [{"kind": "evidence", "config": config}]})
     assert [each.field for each in refusal.value.fields] == [f"gates[0].config.{field}"]
+
+
+@st.composite
+def papers(draw: st.DrawFn) -> tuple[Evidence, dict[str, Any]]:
+    """Some documents of two artifacts, and what is asked of them."""
+    evidence = Evidence(WEB, JOBS)
+    for artifact in draw(st.lists(st.sampled_from([WEB, JOBS]), min_size=1, max_size=5)):
+        changes: Any = {
+            "artifactDigest": artifact,
+            "signer": draw(st.sampled_from([KEY, KEY, OTHER_KEY, None])),
+            "generatedAt": draw(st.sampled_from([None, BEFORE, NOW])),
+            "uploadedAt": NOW,
+        }
+        if draw(st.booleans()):
+            evidence.sbom(format=draw(st.sampled_from(["cyclonedx", "spdx"])), **changes)
+        else:
+            evidence.attestation(PROVENANCE, *draw(st.sampled_from([[WEB], [JOBS], [JOBS, WEB]])), **changes)
+    config = {
+        "requireSbom": True,
+        "formats": draw(st.sampled_from([[], ["cyclonedx"]])),
+        "requiredPredicateTypes": draw(st.sampled_from([[], [PROVENANCE]])),
+        "trustedKeys": draw(st.sampled_from([[], ["release-key"]])),
+        "maxAge": draw(st.sampled_from([None, DAY])),
+    }
+    return evidence, config
+
+
+@given(papers(), st.randoms(use_true_random=False))
+def test_whatever_the_order_the_bytes_are_the_same(drawn: tuple[Evidence, Any], order: random.Random) -> None:
+    evidence, config = drawn
+    before = canonical_bytes(gate(evidence, **config).as_json())
+    for part in (evidence.documents, evidence.artifacts):
+        order.shuffle(part)  # type: ignore[arg-type]
+    assert canonical_bytes(gate(evidence, **config).as_json()) == before
+
+
+WORSE: dict[str, Callable[[Evidence, dict[str, Any]], Any]] = {
+    "a document is gone": lambda evidence, _: evidence.documents.pop(),
+    "nothing is signed": lambda evidence, _: [each.update(signer=None) for each in evidence.documents],
+    "the key is revoked": lambda _, facts: facts.update(trustedKeys=[]),
+    "all is older": lambda evidence, _: [
+        each.update(generatedAt="2026-01-01T00:00:00.000Z") for each in evidence.documents
+    ],
+    "there is one more artifact": lambda evidence, _: evidence.artifacts.append("sha256:" + "3" * 64),
+}
+
+
+@given(papers(), st.sampled_from(sorted(WORSE)))
+def test_a_worse_fact_never_makes_it_pass(drawn: tuple[Evidence, Any], what: str) -> None:
+    evidence, config = drawn
+    before = gate(evidence, **config).status
+    facts: dict[str, Any] = {}
+    WORSE[what](evidence, facts)
+    if before != "pass":
+        assert evidence.into(asking(**config), **facts).gate("papers").status != "pass"
