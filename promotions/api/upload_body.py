@@ -16,7 +16,7 @@ from rest_framework import serializers
 
 from promotions.formats.reading import MOST_BYTES
 from stellapromote.api.fields import LineField
-from stellapromote.api.parsing import BodyTooLarge, parse_json
+from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, parse_json
 from stellapromote.api.requests import check_media_type
 from stellapromote.api.serializers import Body
 from stellapromote.api.views import ApiView
@@ -87,7 +87,10 @@ class UploadView(ApiView):
     """A call that takes documents. `reads` names its actions that do."""
 
     reads: frozenset[str] = frozenset()
-    body_limit = MOST_BODY
+
+    @property
+    def body_limit(self) -> int:  # type: ignore[override]
+        return MOST_BODY if self.action in self.reads else MAX_BODY
 
     def check_content_type(self, header: str) -> None:
         if self.action not in self.reads or not header.lower().startswith(MULTIPART):
