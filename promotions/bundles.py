@@ -1,7 +1,7 @@
 """Bundles: the newest documents about some artifacts, named by digest (domain.md §5, §6).
 
 A document replaces another only from the same producer identity: the same tool and format, and the same signing key or,
-unsigned, the same uploader. So nobody makes a report disappear by uploading one of their own (docs/adr/0081).
+unsigned, the same uploader. So nobody makes a report disappear by uploading one of their own (docs/adr/0086).
 """
 
 from collections.abc import Iterable

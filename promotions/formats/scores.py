@@ -1,7 +1,7 @@
 """CVSS base scores and severities (domain.md §6, bands). Pure.
 
 A report may give several scores for one vulnerability. The highest of CVSS 3 and 4 counts, whoever gave it; CVSS 2 only
-where there is nothing newer (docs/adr/0080).
+where there is nothing newer (docs/adr/0085).
 """
 
 from collections.abc import Iterable
