@@ -40,6 +40,14 @@ def test_truth_table(
     assert (verdict(gate), gate.next_change_at) == (expected, next_change_at)
 
 
+def test_it_blocks_from_midnight_on() -> None:
+    case = listed_on("2026-11-10", graceDays=14)
+    statuses = []
+    for instant in ("2026-11-23T23:59:59.999Z", "2026-11-24T00:00:00.000Z"):
+        statuses.append(case.given(instant=instant).gate("cve").status)
+    assert statuses == ["warn", "fail"]
+
+
 def test_without_the_catalogue_it_waits() -> None:
     evidence = Evidence()
     evidence.report()
