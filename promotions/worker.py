@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
 
+from promotions import outbox
 from promotions.actions.auto_promote import auto_promote
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.mark_overdue import mark_overdue
@@ -81,6 +82,7 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
     )
     done += tell_counted(now)
     done += seal_pending()
+    done += outbox.derive(now)
     WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": now})
     return done
 

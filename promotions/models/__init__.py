@@ -4,7 +4,7 @@ from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
 from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
 from promotions.models.evidence_input import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
-from promotions.models.outbox import OutboxEvent
+from promotions.models.outbox import OutboxEvent, OutboxMark
 from promotions.models.override import Override, OverrideReview
 from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.release import Component, Release
@@ -25,6 +25,7 @@ __all__ = [
     "FeedEntry",
     "Installation",
     "OutboxEvent",
+    "OutboxMark",
     "Override",
     "OverrideReview",
     "Promotion",

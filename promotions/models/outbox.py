@@ -20,3 +20,14 @@ class OutboxEvent(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OutboxMark(models.Model):
+    """How far the tenant's audit chain and calendar were followed for events that the worker derives."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    sequence = models.BigIntegerField(default=0)
+    edges_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.sequence}"
