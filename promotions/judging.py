@@ -376,6 +376,7 @@ def _seal_decision(
         ],
         **{name: fields[name] for name in ("policyName", "policyVersion", "policyDigest", "approvalPolicies")},
         **{name: fields[name] for name in ("requirementsDigest", "inputDigest", "determinismHash", "subjectDigest")},
+        "humanDecisionEnvelopeIds": fields["humanDecisionEnvelopeIds"],
         "evidence": fields["evidence"],
     }
     approvers = [

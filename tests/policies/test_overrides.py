@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.documents import InvalidDocument, promotion_policy
-from policies.overrides import named_in, what_stands_against
+from policies.overrides import may_be_overridden, named_in, what_stands_against
 from tests.policies.cases import BEFORE, NOW, OTHER_SUBJECT, SUBJECT, TWO_PERSON, Case, verdict, vote
 
 LATER = "2026-11-23T20:00:00.000Z"
@@ -158,6 +160,11 @@ def test_before_its_day_a_gate_only_warns() -> None:
     assert gate.next_change_at == "2026-11-24T00:00:00.000Z"
 
 
+def test_a_day_begins_at_its_first_instant() -> None:
+    case = shut(entry={"effectiveOn": "2026-11-24"}, instant="2026-11-24T00:00:00.000Z")
+    assert case.gate("hours").status == "fail"
+
+
 @pytest.mark.parametrize("day", ["2026-11-23", "2025-01-01"])
 def test_from_its_day_on_a_gate_blocks(day: str) -> None:
     assert shut(entry={"effectiveOn": day}).gate("hours").status == "fail"
@@ -217,3 +224,36 @@ def test_a_dependency_that_is_met_stands_against_nothing() -> None:
     target = {"type": "environment", "environment": "staging", "state": "idle", "observed": None}
     assert what_stands_against([], {"targets": [{**target, "met": True}]})[1] == []
     assert len(what_stands_against([], {"targets": [{**target, "met": False}]})[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "override", "may"),
+    [
+        ("security", {"by": ["mei"]}, True),
+        ("security", None, False),
+        ("freeze-window", None, True),
+        ("approval", {"by": ["mei"]}, False),
+        ("preconditions", {"by": ["mei"]}, False),
+    ],
+)
+def test_which_gates_may_be_overridden(kind: str, override: Any, may: bool) -> None:
+    assert may_be_overridden(kind, override) is may
+
+
+def test_a_pending_gate_goes_on_waiting_for_what_it_waits_for() -> None:
+    case = shut(entry={"override": {"by": ["mei"]}, "config": {**SHUT, "outside": "pending"}})
+    assert verdict(case.gate("hours")) == ("pending", ["OUTSIDE_SCHEDULE", "SCHEDULE_ENDED"])
+
+
+@given(
+    codes=st.sets(st.sampled_from(["OUTSIDE_SCHEDULE", "SCHEDULE_ENDED", "GATE_FROZEN"])).map(sorted),
+    subject=st.sampled_from([SUBJECT, OTHER_SUBJECT]),
+    gate=st.sampled_from(["hours", "approval", "other"]),
+    who=st.sampled_from(["idris", "tomas", "greta"]),
+    expires=st.sampled_from([BEFORE, NOW, LATER]),
+)
+def test_only_what_covers_everything_lifts(codes: list[str], subject: str, gate: str, who: str, expires: str) -> None:
+    given_ = override(gate, who, reasonCodes=codes, subjectDigest=subject, expiresAt=expires, recordedAt=BEFORE)
+    covers = (subject, gate, who, expires) == (SUBJECT, "hours", "idris", LATER)
+    lifted = shut(given_).gate("hours").status == "warn"
+    assert lifted == (covers and {"OUTSIDE_SCHEDULE", "SCHEDULE_ENDED"} <= set(codes))

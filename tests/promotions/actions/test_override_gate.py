@@ -13,7 +13,7 @@ from environments.models import FreezeWindow
 from promotions import replay
 from promotions.actions.evaluate import evaluate
 from promotions.actions.override_gate import Wanted, override_gate
-from promotions.models import DecisionRecord, OutboxEvent, Override, Promotion
+from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Override, Promotion
 from promotions.queries import current_record
 from promotions.rules import (
     MachinesDoNotVote,
@@ -24,10 +24,11 @@ from promotions.rules import (
 )
 from promotions.states import Status
 from promotions.verify_evidence import known_keys
+from promotions.worker import run_round
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
-from stellapromote.clock import rfc3339
+from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import Invalid, ProductError
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
@@ -396,3 +397,41 @@ def test_a_right_that_ended_gives_no_more(kestrel: Kestrel) -> None:
     ScopeGrant.objects.update(ended_at=kestrel.clock.now() + timedelta(hours=1))
     with pytest.raises(NotEligible):
         overrides(kestrel, "third", promotion)
+
+
+def test_a_gate_wakes_its_promotions_on_the_day_it_begins_to_block() -> None:
+    kestrel = make_kestrel()
+    day = (kestrel.clock.now() + timedelta(days=2)).date().isoformat()
+    gate = {name: part for name, part in SHUT.items() if name != "override"} | {"effectiveOn": day}
+    make_promotion_policy(kestrel["admin"], "strict", clock=kestrel.clock, gates=[gate])
+    _guard(kestrel, "strict")
+    promotion = kestrel.approved_for_production()
+    assert (promotion.status, gate_of(promotion)["status"]) == (Status.APPROVED, "warn")
+    assert promotion.next_change_at == parse_rfc3339(f"{day}T00:00:00.000Z")
+    kestrel.wait(days=2)
+    run_round("test", kestrel.clock)
+    promotion.refresh_from_db()
+    assert (promotion.status, promotion.status_reason) == (Status.REJECTED, "OUTSIDE_SCHEDULE")
+
+
+def test_the_worker_blocks_an_approved_promotion_when_its_override_ends(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    overrides(kestrel, "third", promotion, hours=2)
+    kestrel.approves("approver", promotion)
+    kestrel.approves("second", promotion)
+    kestrel.wait(hours=2)
+    run_round("test", kestrel.clock)
+    promotion.refresh_from_db()
+    assert promotion.status == Status.PENDING
+    assert "OVERRIDE_POSSIBLE" in gate_of(promotion)["reasonCodes"]
+
+
+def test_the_sealed_packet_names_the_human_decision(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    may_override(kestrel, "third")
+    given = overrides(kestrel, "third", promotion)
+    kestrel.approves("approver", promotion)
+    kestrel.approves("second", promotion)
+    packet = orjson.loads(bytes(EvidencePacket.objects.get(promotion=promotion).document))
+    assert packet["content"]["decision"]["humanDecisionEnvelopeIds"] == [str(given.pk)]

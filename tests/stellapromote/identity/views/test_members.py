@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, TeamGrant
+from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ScopeGrant, TeamGrant
 from tests.factories import make_person, make_tenant, make_token
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
@@ -171,3 +171,20 @@ def test_an_administrator_sees_and_revokes_the_tokens_of_a_member_but_not_their_
     client.post(f"/settings/tokens/{token.pk}/revoke")
     token.refresh_from_db()
     assert token.revoked_by == people.greta
+
+
+def test_a_right_that_no_role_has_is_given_and_taken_by_name(people: People) -> None:
+    client, place = browser("greta"), f"/settings/members/{people.nia.pk}/rights"
+    assert client.post(place, {"scope": "promotion:override", "reason": ""}).status_code == 400
+    client.post(place, {"scope": "promotion:override", "reason": "on call"})
+    grant = ScopeGrant.objects.get(user=people.nia)
+    assert (grant.reason, grant.granted_by) == ("on call", people.greta)
+    assert "promotion:override" in client.get(f"/settings/members/{people.nia.pk}").text
+    client.post(f"{place}/promotion:override/end", {"reason": "not on call"})
+    assert not ScopeGrant.objects.filter(ended_at=None).exists()
+
+
+def test_nobody_gives_themselves_a_right_by_name(people: People) -> None:
+    place = f"/settings/members/{people.greta.pk}/rights"
+    assert browser("greta").post(place, {"scope": "promotion:override", "reason": "mine"}).status_code == 403
+    assert not ScopeGrant.objects.exists()
