@@ -57,7 +57,8 @@ class DocumentUnusable(ValueError):
 class _Memory:
     """The values of the last keys, for any number of threads; a failure is not remembered.
 
-    `size`: how much the values may weigh together; each weighs 1 unless `weight` says otherwise.
+    `size`: how much the values may weigh together; each weighs 1 unless `weight` says otherwise. One that weighs more
+    by itself is not kept, and drives no other out.
     """
 
     def __init__(self, size: int, weight: Callable[[Any], int] = lambda _value: 1) -> None:
@@ -74,7 +75,7 @@ class _Memory:
                 return cast("T", self._values[key])
         value = make()
         with self._lock:
-            if key not in self._values:
+            if key not in self._values and self._weight(value) <= self._size:
                 self._values[key] = value
                 self._weighs += self._weight(value)
             while self._weighs > self._size:

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -180,6 +181,33 @@ def test_only_the_last_values_are_remembered() -> None:
     for key in (1, 2, 1, 3, 1, 2):
         memory.get(key, lambda key=key: made.append(key))
     assert made == [1, 2, 3, 2]
+
+
+def test_what_weighs_more_than_all_may_is_not_kept_and_drives_nothing_out() -> None:
+    memory = library._Memory(10, len)
+    made: list[int] = []
+
+    def make(size: int) -> str:
+        made.append(size)
+        return "x" * size
+
+    for size in (4, 5, 4, 11, 4):
+        memory.get(size, lambda size=size: make(size))
+    assert made == [4, 5, 11]
+
+
+def test_what_is_made_of_a_document_is_made_once() -> None:
+    blob = {"findings": list(range(3))}
+    documents, made = {digest(blob): blob}, []
+
+    def count(content: Mapping[str, Any]) -> list[int]:
+        made.append(content)
+        return list(content["findings"])
+
+    assert [library.derived(documents, digest(blob), count) for _ in range(2)] == [[0, 1, 2]] * 2
+    assert len(made) == 1
+    with pytest.raises(library.DocumentMissing):
+        library.derived({}, digest(blob), count)
 
 
 def test_a_failure_is_not_remembered() -> None:

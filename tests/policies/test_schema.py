@@ -18,6 +18,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "name": {"type": "string", "pattern": SLUG, "x-message": "Must be a slug."},
         "count": {"type": "integer", "minimum": 1, "maximum": 5, "default": 1},
+        "share": {"type": "number", "minimum": 0, "maximum": 1},
         "on": {"type": "boolean"},
         "mode": {"type": "string", "enum": ["a", "b"], "x-unsupported": ["c"]},
         "line": {"type": "string", "minLength": 1, "maxLength": 10, "format": "line"},
@@ -57,6 +58,13 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"name": "a\n"}, "name", "VAL_INVALID"),
     # a slug of 64 characters
     ({"name": "a" * 64}, "name", "VAL_INVALID"),
+    # no number, one out of bounds, and three that JSON does not have
+    (GOOD | {"share": True}, "share", "VAL_INVALID"),
+    (GOOD | {"share": "0.5"}, "share", "VAL_INVALID"),
+    (GOOD | {"share": 1.01}, "share", "VAL_INVALID"),
+    (GOOD | {"share": float("nan")}, "share", "VAL_INVALID"),
+    (GOOD | {"share": float("inf")}, "share", "VAL_INVALID"),
+    (GOOD | {"share": float("-inf")}, "share", "VAL_INVALID"),
     # too small, too large
     (GOOD | {"count": 0}, "count", "VAL_INVALID"),
     (GOOD | {"count": 6}, "count", "VAL_INVALID"),
