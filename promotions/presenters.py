@@ -76,6 +76,9 @@ def request_answer(promotion: Promotion) -> Document:
         "isRollback": promotion.is_rollback,
         "subjectDigest": promotion.subject_digest,
         "manifestDigest": promotion.manifest_digest,
+        "evidenceBundle": None
+        if promotion.evidence_bundle_id is None
+        else {"id": str(promotion.evidence_bundle_id), "digest": promotion.evidence_bundle_digest},
         "approvalCount": approval_count(promotion),
         "blockedBy": promotion.blocked_by,
         "decision": {

@@ -73,6 +73,11 @@ class DecisionSummary(Resource):
     next_change_at = serializers.DateTimeField(allow_null=True)
 
 
+class BundleReference(Resource):
+    id = serializers.UUIDField()
+    digest = serializers.CharField()
+
+
 class PromotionResource(Resource):
     """A promotion as its calls answer with it; GET adds what PromotionDetail shows."""
 
@@ -96,6 +101,7 @@ class PromotionResource(Resource):
     is_rollback = serializers.BooleanField()
     subject_digest = serializers.CharField()
     manifest_digest = serializers.CharField()
+    evidence_bundle = BundleReference(allow_null=True, help_text="The documents it is judged with.")
     approval_count = ApprovalCount()
     blocked_by = serializers.ListField(child=serializers.CharField())
     decision = DecisionSummary()

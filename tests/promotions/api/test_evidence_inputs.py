@@ -342,3 +342,21 @@ def test_who_requests_promotions_brings_in_no_feeds(world: World) -> None:
 def test_feeds_of_another_tenant_do_not_exist(world: World, stranger: World) -> None:
     world.greta.ok("POST", "feeds", {"kind": "kev", "document": json.dumps(KEV)}, status=201)
     assert stranger.greta.get("feeds")["data"] == []
+
+
+def test_a_promotion_answers_with_its_bundle_and_takes_a_newer_one(world: World) -> None:
+    promotion = world.waiting()
+    assert world.vera.get(f"promotions/{promotion.pk}")["evidenceBundle"] is None
+    artifact = promotion.release.components.get().digest
+    world.tomas.ok("POST", "evidence", body(artifact=artifact), status=201)
+    taken = world.tomas.ok("POST", f"promotions/{promotion.pk}/evidence-bundle", {})
+    snapshot = world.tomas.ok("POST", "evidence/snapshot", {"artifactDigests": [artifact]}, status=201)
+    assert taken["evidenceBundle"] == {"id": snapshot["bundleId"], "digest": snapshot["bundleDigest"]}
+
+
+def test_a_viewer_takes_no_evidence(world: World, stranger: World) -> None:
+    promotion = world.waiting()
+    path = f"promotions/{promotion.pk}/evidence-bundle"
+    assert world.vera.refused("POST", path, {}) == (403, "PERM_DENIED")
+    assert stranger.tomas.refused("POST", path, {}) == (404, "RES_NOT_FOUND")
+    assert world.tomas.refused("POST", path, {}) == (422, "EVD_NO_DOCUMENTS")
