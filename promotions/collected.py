@@ -21,7 +21,7 @@ SETTLE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Fresh facts: answers of policy servers by gate, and health answers of dependency gates by target."""
+    """Answers of policy servers that are fresh, by gate; health answers, with their time, by target."""
 
     answers: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     health: Mapping[str, list[dict[str, Any] | None]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def max_age(gate: Mapping[str, Any]) -> timedelta:
 
 
 def fresh(promotion: Promotion, policy: Mapping[str, Any], *, subject_digest: str, at: datetime) -> Outside:
-    """What was collected about this subject and is not too old. Cost: one statement where a gate wants any, else none.
+    """What was collected about this subject and may still count. Cost: one statement where a gate wants any.
 
     Who is missing here is missing in the gate input, where it never is a pass.
     """
@@ -74,16 +74,12 @@ def fresh(promotion: Promotion, policy: Mapping[str, Any], *, subject_digest: st
             if at - collected_at <= max_age(gate) and content.get("engine") == "opa":
                 answers[row.gate] = {**content, "collectedAt": rfc3339(collected_at)}
         else:
-            health[row.gate] = [_health(content["targets"], target, collected_at, at) for target in http_targets(gate)]
+            health[row.gate] = [_health(content["targets"], target, collected_at) for target in http_targets(gate)]
     return Outside(answers, health)
 
 
-def _health(
-    seen: list[dict[str, Any]], target: Mapping[str, Any], collected_at: datetime, at: datetime
-) -> dict[str, Any] | None:
-    """What was seen of exactly this target, by this policy's words; None when nothing was lately."""
-    if at - collected_at > timedelta(seconds=target["maxAge"]):
-        return None
+def _health(seen: list[dict[str, Any]], target: Mapping[str, Any], collected_at: datetime) -> dict[str, Any] | None:
+    """What was seen of exactly this target, by this policy's words, however old: the gate judges that itself."""
     for each in seen:
         if each["target"] == target:
             return {**each["observed"], "collectedAt": rfc3339(collected_at)}

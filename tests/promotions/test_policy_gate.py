@@ -8,7 +8,6 @@ import pytest
 from environments.actions.update_environment import update_environment
 from policies.engines import ask as asking
 from promotions import replay
-from promotions.documents_of_input import documents_of
 from promotions.models import DecisionRecord, Promotion
 from promotions.queries import current_record
 from stellapromote import isolation
@@ -100,20 +99,17 @@ def test_an_answer_that_the_engine_would_not_give_is_told_by_replay() -> None:
     assert replay.replay(record).equal is True
 
 
-def test_a_lie_about_the_answer_that_changes_no_verdict_is_named() -> None:
+def test_another_answer_that_changes_no_verdict_is_named_by_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     kestrel = guarded_by("true")
     record = record_of(kestrel.ask(kestrel.release(), kestrel.dev))
-    gate_input = orjson.loads(bytes(record.input))
-    gate_input["policyAnswers"]["team-rule"]["result"] = {"allow": True}
-    assert replay._different_answer(gate_input, replay._answers_again(gate_input, *_documents(record))) == (
-        "policyAnswers.team-rule"
-    )
+    real = asking.isolation.run
 
+    def changed(task: str, payload: bytes, *, timeout: float) -> bytes:
+        return b'{"allow":true}' if real(task, payload, timeout=timeout) == b"true" else b"false"
 
-def _documents(record: DecisionRecord) -> Any:
-    stored = orjson.loads(bytes(record.document))
-    texts = documents_of(record.tenant_id, orjson.loads(bytes(record.input)))
-    return texts[stored["policyDigest"]], texts
+    monkeypatch.setattr(asking.isolation, "run", changed)
+    told = replay.replay(record)
+    assert (told.equal, told.first_difference) == (False, "policyAnswers.team-rule")
 
 
 def test_a_record_whose_engine_is_away_is_not_replayable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_a_killed_child_is_replaced_by_the_next_call(pool: Pool) -> None:
 def test_an_endless_loop_is_killed_after_its_time(pool: Pool) -> None:
     before = child_of(pool)
     began = time.monotonic()
-    with pytest.raises(IsolationTimeout):
+    with pytest.raises(IsolationTimeout, match="processor time"):
         ask(pool, "loop", timeout=0.2)
     assert time.monotonic() - began < 2
     with pytest.raises(ProcessLookupError):
@@ -232,6 +232,23 @@ def test_a_forked_process_has_a_child_of_its_own(pool: Pool) -> None:
     process.join(30)
     assert theirs != mine
     assert child_of(pool) == mine
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_that_is_forked_during_a_call_does_not_wait_for_it(pool: Pool) -> None:
+    child_of(pool)
+    thread = threading.Thread(target=ask, args=(pool, "nap", b"1"))
+    thread.start()
+    time.sleep(0.2)
+    context = multiprocessing.get_context("fork")
+    answers: multiprocessing.Queue[int] = context.Queue()
+    process = context.Process(target=_in_fork, args=(pool, answers))
+    began = time.monotonic()
+    process.start()
+    assert answers.get(timeout=30) != os.getpid()
+    assert time.monotonic() - began < 0.7
+    process.join(30)
+    thread.join()
 
 
 def test_the_child_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
