@@ -43,9 +43,9 @@ _BEHIND = """
 SELECT m.tenant_id FROM promotions_outboxmark m
 WHERE EXISTS (SELECT 1 FROM audit_auditlink l WHERE l.tenant_id = m.tenant_id AND l.sequence > m.sequence)
    OR EXISTS (SELECT 1 FROM environments_freezewindow w WHERE w.tenant_id = m.tenant_id
-              AND (w.starts_at <= %(now)s AND w.starts_at > m.edges_at - %(overlap)s
-                   OR w.ends_at <= %(now)s AND w.ends_at > m.edges_at - %(overlap)s
-                   OR w.changed_at > m.edges_at - %(overlap)s))
+              AND (w.starts_at <= %(now)s AND w.starts_at > m.edges_at - make_interval(secs => %(overlap)s)
+                   OR w.ends_at <= %(now)s AND w.ends_at > m.edges_at - make_interval(secs => %(overlap)s)
+                   OR w.changed_at > m.edges_at - make_interval(secs => %(overlap)s)))
 ORDER BY m.tenant_id
 """
 
@@ -54,7 +54,7 @@ def derive(now: datetime) -> int:
     """Writes the events that are due in every tenant; how many there were. Tenants in another worker's hands wait."""
     with connection.cursor() as cursor:
         cursor.execute(_NEW_MARKS)
-        cursor.execute(_BEHIND, {"now": now, "overlap": OVERLAP})
+        cursor.execute(_BEHIND, {"now": now, "overlap": OVERLAP.total_seconds()})
         behind = [row[0] for row in cursor.fetchall()]
     return sum(_derive(tenant_id, now) for tenant_id in behind)
 
