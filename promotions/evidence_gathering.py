@@ -5,9 +5,10 @@ only what of it concerns the two bundles is kept, as a blob of its own.
 """
 
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +17,19 @@ from django.db import connection
 
 from policies.evidence_facts import EPSS_SCHEMA, KEV_SCHEMA, EvidenceFact, FeedFact
 from promotions.blobs import blobs
-from promotions.models import FeedEntry, Promotion
+from promotions.models import Promotion
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}")
 
-_LIVE = """
+_NEWEST = """
+    SELECT DISTINCT ON (kind) kind, id, digest,
+      to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+    FROM promotions_feed WHERE tenant_id = %(tenant)s ORDER BY kind, published_at DESC, id DESC
+"""
+_FEED = "'id', f.id, 'digest', f.digest, 'publishedAt', f.at"
+
+_LIVE = f"""
 SELECT jsonb_build_object(
   'current', (
     SELECT d.evidence_bundle_digest FROM promotions_promotion d
@@ -31,13 +39,18 @@ SELECT jsonb_build_object(
   'keys', (
     SELECT coalesce(jsonb_agg(jsonb_build_object('keyId', k.key_id, 'name', k.name) ORDER BY k.key_id), '[]')
     FROM promotions_trustedkey k WHERE k.tenant_id = %(tenant)s AND k.revoked_at IS NULL),
-  'feeds', (
-    SELECT coalesce(jsonb_object_agg(f.kind, jsonb_build_object('id', f.id, 'digest', f.digest,
-                    'publishedAt', to_char(f.published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))), '{}')
-    FROM (SELECT DISTINCT ON (kind) kind, id, digest, published_at FROM promotions_feed
-          WHERE tenant_id = %(tenant)s ORDER BY kind, published_at DESC, id DESC) f)
+  'feeds', (SELECT coalesce(jsonb_object_agg(f.kind, jsonb_build_object({_FEED})), '{{}}') FROM ({_NEWEST}) f)
 )::text
-"""
+"""  # noqa: S608 - the parts are constants of this module
+
+# The newest feed and its entries by one statement: entries of older feeds go when a newer one comes, and a feed that
+# had just lost them would list nothing.
+_ENTRIES = f"""
+SELECT jsonb_build_object({_FEED}, 'entries', (
+    SELECT coalesce(jsonb_agg(jsonb_build_array(e.cve, e.listed_on, e.score)), '[]')
+    FROM promotions_feedentry e WHERE e.feed_id = f.id AND e.cve = ANY(%(cves)s)))::text
+FROM ({_NEWEST}) f WHERE f.kind = %(kind)s
+"""  # noqa: S608 - the parts are constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +81,8 @@ def gather_evidence(promotion: Promotion, current_release_id: str | None, unstor
     facts: dict[str, FeedFact | None] = {"kev": None, "epss": None}
     extracts: dict[str, bytes] = {}
     for kind, feed in live["feeds"].items():
-        extract, content = _extract(kind, feed["id"], cves)
-        extracts[extract] = content
-        facts[kind] = {"digest": feed["digest"], "publishedAt": feed["publishedAt"], "extract": extract}
+        facts[kind], content = _extract(promotion.tenant_id, kind, feed["id"], cves)
+        extracts[facts[kind]["extract"]] = content  # type: ignore[index]
     fact: EvidenceFact = {
         "bundleId": str(promotion.evidence_bundle_id),
         "bundleDigest": digest,
@@ -109,35 +121,70 @@ def _live(promotion: Promotion, current_release_id: str | None) -> dict[str, Any
 
 
 def _parsed(documents: Mapping[str, bytes], bundles: Iterable[str]) -> set[str]:
-    return {digest for bundle in bundles if bundle in documents for digest in _parsed_once(documents[bundle])}
-
-
-@lru_cache(maxsize=64)
-def _parsed_once(bundle: bytes) -> tuple[str, ...]:
-    return tuple(parsed_of(bundle))
+    return {digest for bundle in bundles if bundle in documents for digest in parsed_of(documents[bundle])}
 
 
 def _cves(documents: Mapping[str, bytes]) -> set[str]:
-    return {cve for content in documents.values() for cve in _cves_once(content)}
+    return {cve for digest, content in documents.items() for cve in _named.get(digest, content)}
 
 
-@lru_cache(maxsize=256)
-def _cves_once(content: bytes) -> frozenset[str]:
+class _Named:
+    """The CVEs that a blob names, remembered by its digest: reports are read once, not at every look."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, frozenset[str]] = OrderedDict()
+
+    def get(self, digest: str, content: bytes) -> frozenset[str]:
+        with self._lock:
+            if digest in self._known:
+                self._known.move_to_end(digest)
+                return self._known[digest]
+        found = cves_in(content)
+        with self._lock:
+            self._known[digest] = found
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return found
+
+
+_named = _Named(256)
+
+
+def cves_in(content: bytes) -> frozenset[str]:
     """Every CVE that a parsed report names, by id or alias. Other blobs have no findings."""
     names = (name for each in orjson.loads(content).get("findings", ()) for name in (each["id"], *each["aliases"]))
     return frozenset(name for name in names if _CVE.fullmatch(name))
 
 
-@lru_cache(maxsize=256)
-def _extract(kind: str, feed_id: str, cves: tuple[str, ...]) -> tuple[str, bytes]:
-    """What a feed says of these CVEs, and its digest. A feed never changes, so neither does this."""
-    entries = FeedEntry.objects.filter(feed_id=feed_id, cve__in=cves).order_by("cve")
-    blob: dict[str, Any]
+_extracts: OrderedDict[tuple[str, tuple[str, ...]], tuple[FeedFact, bytes]] = OrderedDict()
+_extracts_lock = threading.Lock()
+MOST_EXTRACTS = 256
+
+
+def _extract(tenant_id: UUID, kind: str, feed_id: str, cves: tuple[str, ...]) -> tuple[FeedFact, bytes]:
+    """What the newest feed of a kind says of these CVEs. A feed never changes, so it is remembered by its id.
+
+    No statement when it was looked up lately. When a newer feed came since its id was read, the newer one counts.
+    """
+    with _extracts_lock:
+        known = _extracts.get((feed_id, cves))
+    if known is not None:
+        return known
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTRIES, {"tenant": tenant_id, "kind": kind, "cves": list(cves)})
+        feed = orjson.loads(cursor.fetchone()[0])
+    content = canonical_bytes(_blob(kind, sorted(feed["entries"])))
+    fact: FeedFact = {"digest": feed["digest"], "publishedAt": feed["publishedAt"], "extract": digest_bytes(content)}
+    with _extracts_lock:
+        _extracts[feed["id"], cves] = (fact, content)
+        while len(_extracts) > MOST_EXTRACTS:
+            _extracts.popitem(last=False)
+    return fact, content
+
+
+def _blob(kind: str, entries: list[Any]) -> dict[str, Any]:
     if kind == "kev":
-        listed = [{"cve": cve, "dateAdded": f"{day}"} for cve, day in entries.values_list("cve", "listed_on")]
-        blob = {"schema": KEV_SCHEMA, "entries": listed}
-    else:
-        scores = [{"cve": cve, "epss": score} for cve, score in entries.values_list("cve", "score")]
-        blob = {"schema": EPSS_SCHEMA, "scores": scores}
-    content = canonical_bytes(blob)
-    return digest_bytes(content), content
+        return {"schema": KEV_SCHEMA, "entries": [{"cve": cve, "dateAdded": day} for cve, day, _ in entries]}
+    return {"schema": EPSS_SCHEMA, "scores": [{"cve": cve, "epss": score} for cve, _, score in entries]}

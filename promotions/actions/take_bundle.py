@@ -9,6 +9,7 @@ from promotions.locks import lock_promotion
 from promotions.models import EvidenceBundle, Promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
+from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.errors import RuleViolation
 from stellapromote.transactions import transactional
@@ -27,7 +28,18 @@ def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = SYSTEM_CLOCK
     taken = bundles.take(by.tenant, artifacts)
     if taken is None:
         raise NoDocuments("There is no document about any of these artifacts: upload one first.")
-    return bundles.stored(taken, tenant_id=by.tenant, at=clock.now())
+    known = EvidenceBundle.objects.filter(tenant_id=by.tenant, content_id=taken.digest).exists()
+    bundle = bundles.stored(taken, tenant_id=by.tenant, at=(at := clock.now()))
+    if not known:
+        record(
+            by=by,
+            at=at,
+            action="evidence.bundle_taken",
+            resource="evidence_bundle",
+            resource_id=bundle.pk,
+            metadata={"bundleDigest": taken.digest, "documents": taken.documents},
+        )
+    return bundle
 
 
 def take_newest_evidence(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:

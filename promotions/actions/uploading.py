@@ -41,7 +41,7 @@ def read_in_isolation(kind: str, artifact_digest: str, content: bytes) -> dict[s
         raise kind_of_refusal(f"{refused.message}{at}", details={"place": refused.place or "$"}) from None
     except (IsolationTimeout, IsolationCrashed):
         raise InvalidDocument(
-            "The document cannot be read within the limits of time and memory: send a smaller one.",
+            "The document cannot be read within the limits of time and memory: send a smaller one, or try again later.",
             details={"place": "$"},
         ) from None
     return answer

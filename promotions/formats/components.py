@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from policies.evidence_facts import COMPONENTS_SCHEMA, Components, SbomComponent
+from promotions.formats.reading import check_number
 
 
 def component(name: str, version: str | None, purl: str | None) -> SbomComponent:
@@ -11,7 +12,10 @@ def component(name: str, version: str | None, purl: str | None) -> SbomComponent
 
 
 def components(found: Iterable[SbomComponent]) -> Components:
-    once = {(each["name"], each["version"] or "", each["purl"] or ""): each for each in found}
+    once = {}
+    for each in found:
+        once[each["name"], each["version"] or "", each["purl"] or ""] = each
+        check_number(len(once))
     return {"schema": COMPONENTS_SCHEMA, "components": [once[key] for key in sorted(once)]}
 
 

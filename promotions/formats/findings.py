@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policies.evidence_facts import FINDINGS_SCHEMA, Finding, Findings, Severity
+from promotions.formats.reading import check_number
 from promotions.formats.scores import band, worse
 
 _CVE: Final = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}", re.IGNORECASE)
@@ -55,6 +56,7 @@ def findings(found: Iterable[Finding]) -> Findings:
     for each in found:
         key = _place_in_order(each)
         merged[key] = _merged(merged[key], each) if key in merged else each
+        check_number(len(merged))
     return {
         "schema": FINDINGS_SCHEMA,
         "hasScores": any(each["cvss"] is not None for each in merged.values()),

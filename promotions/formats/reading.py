@@ -19,6 +19,8 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_LEVELS: Final = 64
 MOST_VALUES: Final = 2_000_000
 """More commas and brackets than this are not read: they would need more memory than the child process has."""
+MOST_ENTRIES: Final = 100_000
+"""More findings, components or statements than this are in no real document, and every gate would read them again."""
 MOST_DIGITS: Final = 17
 LARGEST_INTEGER: Final = 2**53 - 1
 LONGEST_TEXT: Final = 512
@@ -60,6 +62,12 @@ def read_json(document: bytes) -> Any:
         raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.") from None
     _inspect(value)
     return value
+
+
+def check_number(entries: int) -> None:
+    """DocumentRefused once there are too many: to be asked while they are collected."""
+    if entries > MOST_ENTRIES:
+        raise DocumentRefused(f"The document has more than {MOST_ENTRIES} entries.")
 
 
 class _Twice(dict[str, Any]):

@@ -31,6 +31,8 @@ _WORDS: Final[dict[str, Severity]] = {
 }
 _BY_RANK: Final[tuple[Severity, ...]] = ("unknown", "none", "low", "medium", "high", "critical")
 
+LONGEST_VECTOR: Final = 512
+
 Score = tuple[bool, float]
 """(whether it is CVSS 3 or newer, the base score): the greatest one counts."""
 
@@ -63,7 +65,9 @@ def given_score(value: Any, place: str, *, new: bool) -> Score | None:
 
 def vector_score(vector: Any, method: str = "") -> Score | None:
     """The base score of a vector; None for what is no vector. `method` says the version where the vector does not."""
-    return _vector_score(vector.strip(), method) if isinstance(vector, str) else None
+    if not isinstance(vector, str) or len(vector) > LONGEST_VECTOR:
+        return None
+    return _vector_score(vector.strip(), method)
 
 
 @lru_cache(maxsize=20_000)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from policies.evidence_facts import VEX_SCHEMA, Vex, VexStatement, VexStatus
+from promotions.formats.reading import check_number
 
 
 def names_of_products(found: Iterable[str | None]) -> list[str]:
@@ -38,7 +39,10 @@ def statement(
 
 def vex(found: Iterable[VexStatement | None]) -> tuple[Vex, dict[str, Any]]:
     """The document in its one form, and what a page says about it in one line."""
-    made = list(found)
+    made: list[VexStatement | None] = []
+    for stated in found:
+        made.append(stated)
+        check_number(len(made))
     once = {
         (
             each["vulnerability"],

@@ -14,6 +14,7 @@ from promotions.actions.request_promotion import Wish, preview_promotion
 from promotions.actions.take_bundle import NoDocuments, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.documents_of_input import documents_of
+from promotions.evidence_gathering import _extract
 from promotions.judging import look
 from promotions.locks import lock_promotion
 from promotions.models import DecisionRecord, EvidenceBundle, EvidencePacket, Promotion, Release, Vote
@@ -231,3 +232,12 @@ def test_the_order_of_uploads_does_not_change_the_bundle(kestrel: Kestrel) -> No
             uploaded(kestrel["operator"], artifact(release), kind, json.dumps(document).encode(), clock=kestrel.clock)
         made.append(bundles.take(kestrel.tenant.pk, [artifact(release)]))
     assert made[0] == made[1]
+
+
+def test_a_feed_that_was_just_replaced_never_lists_nothing(kestrel: Kestrel) -> None:
+    """Its entries go with the replacement: whoever read its id before must get the newer feed, not an empty one."""
+    old = feed(kestrel["admin"], "kev", dated(KEV), clock=kestrel.clock)
+    new = feed(kestrel["admin"], "kev", dated(KEV, "2026-10-31"), clock=kestrel.clock)
+    fact, content = _extract(kestrel.tenant.pk, "kev", str(old.pk), ("CVE-2026-0001",))
+    assert fact["digest"] == new.content_id
+    assert orjson.loads(content)["entries"] == [{"cve": "CVE-2026-0001", "dateAdded": "2026-10-01"}]
