@@ -8,12 +8,16 @@ from promotions.models import (
     Confirmation,
     DecisionRecord,
     Deployment,
+    EvidenceBundle,
+    EvidenceDocument,
     EvidencePacket,
+    Feed,
     OutboxEvent,
     Override,
     OverrideReview,
     Promotion,
     Release,
+    TrustedKey,
     Vote,
 )
 from stellapromote.audit.models import AuditEvent
@@ -93,6 +97,33 @@ class EvidencePacketAdmin(ReadOnlyAdmin):
     def packet(self, row: EvidencePacket) -> Any:
         """The signed bytes, as text."""
         return bytes(row.document).decode()
+
+
+@admin.register(EvidenceDocument)
+class EvidenceDocumentAdmin(ReadOnlyAdmin):
+    list_display = ("artifact_digest", "kind", "format", "producer", "uploaded_by_name", "uploaded_at")
+    list_filter = ("kind", "format")
+    exclude = ("token_id",)
+    ordering = ("-uploaded_at",)
+
+
+@admin.register(EvidenceBundle)
+class EvidenceBundleAdmin(ReadOnlyAdmin):
+    list_display = ("content_id", "taken_at")
+    ordering = ("-taken_at",)
+
+
+@admin.register(Feed)
+class FeedAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "published_at", "entry_count", "uploaded_by_name", "uploaded_at")
+    exclude = ("token_id",)
+    ordering = ("-published_at",)
+
+
+@admin.register(TrustedKey)
+class TrustedKeyAdmin(ReadOnlyAdmin):
+    list_display = ("name", "key_id", "algorithm", "added_by_name", "added_at", "revoked_at")
+    ordering = ("-added_at",)
 
 
 @admin.register(Deployment)

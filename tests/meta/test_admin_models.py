@@ -8,8 +8,12 @@ from django.contrib import admin
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from promotions.actions.take_bundle import snapshot
+from promotions.actions.trust_key import trust_key
 from stellapromote.accounts.models import User
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin
+from tests.promotions.documents import Signer, feed, uploaded
+from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 REGISTERED = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label)
@@ -34,6 +38,10 @@ def test_what_was_decided_is_there_to_look_at_only(label: str) -> None:
 @pytest.fixture
 def kestrel(db: None) -> Kestrel:
     kestrel = make_kestrel()
+    uploaded(kestrel["operator"], ARTIFACT, "sbom", cyclonedx(), clock=kestrel.clock)
+    snapshot([ARTIFACT], by=kestrel["operator"], clock=kestrel.clock)
+    feed(kestrel["admin"], "kev", {**KEV, "dateReleased": "2026-10-01T00:00:00Z"}, clock=kestrel.clock)
+    trust_key("ci", Signer().pem, by=kestrel["admin"], clock=kestrel.clock)
     kestrel.deploys(kestrel.approved_for_production())
     return kestrel
 
