@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from django.http import Http404
 
 from environments.actions.update_environment import update_environment
+from environments.actions.update_freeze_window import update_freeze_window
 from environments.models import FreezeWindow
 from promotions import replay
 from promotions.actions.evaluate import evaluate
@@ -33,7 +34,15 @@ from stellapromote.errors import Invalid, ProductError
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.signing import dsse
-from tests.factories import actor_of, actor_of_token, make_freeze, make_promotion_policy, make_service, make_token
+from tests.factories import (
+    actor_of,
+    actor_of_token,
+    make_freeze,
+    make_person,
+    make_promotion_policy,
+    make_service,
+    make_token,
+)
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -435,3 +444,20 @@ def test_the_sealed_packet_names_the_human_decision(kestrel: Kestrel) -> None:
     kestrel.approves("second", promotion)
     packet = orjson.loads(bytes(EvidencePacket.objects.get(promotion=promotion).document))
     assert packet["content"]["decision"]["humanDecisionEnvelopeIds"] == [str(given.pk)]
+
+
+def test_whoever_wrote_a_freeze_is_not_excepted_from_it() -> None:
+    kestrel = make_kestrel()
+    promotion = kestrel.waits_for_production()
+    other = actor_of(make_person(kestrel.tenant, "other-admin", roles=["admin"], clock=kestrel.clock), kestrel.tenant)
+    window = freeze(kestrel, kestrel.clock.now())
+    update_freeze_window(
+        by=other,
+        clock=kestrel.clock,
+        window_id=window.pk,
+        environment_id=kestrel.production.pk,
+        changes={"exceptions": [kestrel["admin"].username]},
+    )
+    evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock)
+    with pytest.raises(NotEligible):
+        overrides(kestrel, "admin", promotion, "freeze-window")
