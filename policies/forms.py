@@ -21,6 +21,7 @@ from policies.rules import NameTaken
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch, PreconditionFailed, strong
 from stellapromote.api.parsing import parse_json
+from stellapromote.audit.refusals import note_refusal
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import Invalid, ProductError, RuleViolation
 
@@ -59,6 +60,10 @@ class PolicyForm(forms.ModelForm):
                 with transaction.atomic():
                     self.instance = self.act(cleaned)
             except ProductError as refusal:
+                target = f"{self._meta.model._meta.label_lower} {self.instance.pk}"
+                note_refusal(
+                    by=self.actor, code=refusal.code, action="administration", target=target, at=SYSTEM_CLOCK.now()
+                )
                 self._tell(refusal)
         return cleaned
 

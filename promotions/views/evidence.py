@@ -22,6 +22,7 @@ from promotions.models import Feed, TrustedKey
 from promotions.views.releases import show_release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, EVIDENCE_WRITE, POLICY_WRITE, TENANT_ADMIN
+from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.identity.views.page import tabs_of
 from stellapromote.web.acting import acting
@@ -41,6 +42,7 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
         reading = read_upload(Upload(typed["artifact"], typed["kind"], typed["document"].read()), by=by)
         upload_evidence(reading, by=by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         return show_release(request, release_id, by, status=refusal.status, document_form=form, refusal=refusal)
     messages.success(request, _("The document is kept. Promotions that are open keep the documents they have."))
     return redirect("release", release_id)
@@ -73,6 +75,7 @@ def take(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     try:
         take_newest_evidence(promotion_id, by=by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         messages.error(request, refusal.message)
     else:
         messages.success(request, _("The promotion was judged again with the newest documents."))
@@ -94,6 +97,7 @@ def add_key(request: HttpRequest) -> HttpResponse:
     try:
         trust_key(form.cleaned_data["name"], form.cleaned_data["pem"], by=by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         return _settings(request, by, status=refusal.status, key_form=form, refusal=refusal)
     messages.success(request, _("Documents that this key signs are trusted from now on."))
     return redirect("settings_evidence")
@@ -105,6 +109,7 @@ def end_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
     try:
         revoke_key(key_id, by=by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         return _settings(request, by, status=refusal.status, refusal=refusal)
     messages.success(request, _("The key is trusted no more, nor is what it signed."))
     return redirect("settings_evidence")
@@ -121,6 +126,7 @@ def add_feed(request: HttpRequest) -> HttpResponse:
         reading = read_feed(form.cleaned_data["kind"], form.cleaned_data["document"].read(), by=by)
         upload_feed(reading, by=by)
     except ProductError as refusal:
+        note_refused_request(request, refusal.code)
         return _settings(request, by, status=refusal.status, feed_form=form, refusal=refusal)
     messages.success(request, _("The feed counts from now on: open promotions are judged again."))
     return redirect("settings_evidence")

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from stellapromote.accounts.models import User
+from stellapromote.audit.models import AuditEvent
 from tests.factories import make_person, make_ready_tenant
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -96,6 +97,26 @@ def test_another_tenants_ids_do_not_exist_on_any_page(kestrel: Kestrel) -> None:
             found += answer.status_code == 404
     assert found >= 10
     assert snapshot(promotion.pk) == before
+
+
+def test_whatever_a_page_refuses_is_in_the_audit_log(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    client = Client()
+    client.force_login(User.objects.get(pk=kestrel["viewer"].account))
+    ids: dict[str, UUID | str] = {
+        "promotion_id": promotion.pk,
+        "release_id": promotion.release_id,
+        "environment_id": promotion.target_environment_id,
+        "user_id": kestrel["requester"].account,
+    }
+    typed = {"subject_digest": promotion.subject_digest, "reason": "Because", "comment": "", "role": "viewer"}
+    refused = 0
+    for route, _ in ROUTES:
+        path = path_for(route, ids)
+        if client.post(path, typed).status_code == 403:
+            refused += 1
+            assert AuditEvent.objects.filter(action="permission.refused", resource_id=path).exists(), path
+    assert refused >= 10
 
 
 def snapshot(promotion_id: UUID) -> tuple[str, int]:
