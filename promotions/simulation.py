@@ -6,6 +6,7 @@ that gate GATE_FACTS_MISSING; policies as code are asked now, embedded engines o
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from promotions.facts import schedules_of
 from promotions.models import DecisionRecord, Promotion
 
 MOST_DECISIONS: Final = 200
+MOST_SECONDS: Final = 20.0
+"""A draft whose policy never answers would otherwise hold a request for its time-out two hundred times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +96,27 @@ def try_on_input(draft: Draft, tenant_id: UUID, gate_input: GateInput) -> Trial:
     return Trial(_judged(draft, tenant_id, dict(gate_input)), None, None, ())
 
 
-def try_on_last(draft: Draft, tenant_id: UUID, count: int, *, environment_id: UUID | None = None) -> list[Trial]:
-    """The draft on the decisions in force of the last ``count`` promotions, newest first.
+def try_on_last(
+    draft: Draft, tenant_id: UUID, count: int, *, environment_id: UUID | None = None
+) -> tuple[list[Trial], bool]:
+    """The draft on the decisions in force of the last ``count`` promotions, newest first; False when time ran out.
 
     Of one environment, or of all that the policy guards; where it guards none, of all there are. Cost: one statement,
     and up to five for each whose documents were not used lately.
     """
+    until = monotonic() + MOST_SECONDS
     of_tenant = Promotion.objects.filter(tenant_id=tenant_id, decision__isnull=False)
     chosen = of_tenant.filter(target_environment_id=environment_id) if environment_id is not None else of_tenant
     if environment_id is None:
         guarded = of_tenant.filter(target_environment__promotion_policy__name=draft.name)
         chosen = guarded if guarded.exists() else of_tenant
     found = chosen.select_related("decision", "release", "target_environment").order_by("-number")
-    return [try_on_promotion(draft, promotion) for promotion in found[: min(count, MOST_DECISIONS)]]
+    trials: list[Trial] = []
+    for promotion in found[: min(count, MOST_DECISIONS)]:
+        if monotonic() > until:
+            return trials, False
+        trials.append(try_on_promotion(draft, promotion))
+    return trials, True
 
 
 def _try_on_record(draft: Draft, promotion: Promotion, record: DecisionRecord) -> Trial:

@@ -102,6 +102,7 @@ class SimulationResource(Resource):
     policy = TriedPolicy()
     count = serializers.IntegerField()
     differing = serializers.IntegerField(help_text="How many decisions would be others.")
+    complete = serializers.BooleanField(help_text="False: time ran out before all were judged.")
     results = TrialResource(many=True)
 
 
@@ -124,33 +125,41 @@ class SimulationViewSet(ApiViewSet):
         """
         body = self.body
         draft = drafted(self._policy(), document=body.get("document"), version=body.get("version"))
-        trials = self._trials(draft, request.actor.tenant)
+        trials, complete = self._trials(draft, request.actor.tenant)
         results = [each.as_json() for each in trials]
         if "last" in body:
             for each in results:
                 del each["gates"]
         policy = {"name": draft.name, "version": draft.version or None, "digest": draft.document.digest}
         differing = sum(each.differs for each in trials)
-        return ApiResponse({"policy": policy, "count": len(results), "differing": differing, "results": results})
+        return ApiResponse(
+            {
+                "policy": policy,
+                "count": len(results),
+                "differing": differing,
+                "complete": complete,
+                "results": results,
+            }
+        )
 
     def resource(self) -> dict[str, Any]:
         self._policy()
         return {}
 
-    def _trials(self, draft: Draft, tenant_id: Any) -> list[Trial]:
+    def _trials(self, draft: Draft, tenant_id: Any) -> tuple[list[Trial], bool]:
         body = self.body
         if "promotion_id" in body:
             promotions = Promotion.objects.select_related("decision", "release", "target_environment")
             return [
                 try_on_promotion(draft, get_object_or_404(promotions, tenant_id=tenant_id, pk=body["promotion_id"]))
-            ]
+            ], True
         if "last" in body:
             environment_id = body.get("environment_id")
             if environment_id is not None:
                 get_object_or_404(Environment.objects.of(tenant_id), pk=environment_id)
             return try_on_last(draft, tenant_id, body["last"], environment_id=environment_id)
         try:
-            return [try_on_input(draft, tenant_id, check_gate_input(body["gate_input"]))]
+            return [try_on_input(draft, tenant_id, check_gate_input(body["gate_input"]))], True
         except InvalidGateInput as error:
             fields = [FieldError(f"gateInput.{each.field}", each.message, each.code) for each in error.fields]
             raise Invalid("The gate input cannot be judged.", fields=fields) from error

@@ -38,12 +38,14 @@ def _tried(policy: PromotionPolicy, said: dict[str, Any]) -> dict[str, Any]:
     trials: Sequence[Trial]
     if said["on"] == SimulationForm.ONE:
         found = Promotion.objects.select_related("decision", "release", "target_environment")
+        complete = True
         trials = [try_on_promotion(draft, get_object_or_404(found, tenant_id=policy.tenant_id, number=said["number"]))]
     else:
-        trials = try_on_last(draft, policy.tenant_id, said["last"])
+        trials, complete = try_on_last(draft, policy.tenant_id, said["last"])
     return {
         "draft": draft,
         "trials": trials,
+        "complete": complete,
         "differing": sum(each.differs for each in trials),
         "gates": trials[0].evaluation.as_json()["gates"] if said["on"] == SimulationForm.ONE else [],
     }

@@ -102,6 +102,13 @@ def test_which_of_the_last_decisions_would_differ(strict: World) -> None:
     assert strict.greta.ok("POST", SIMULATE, {"last": 1})["count"] == 1
 
 
+def test_a_slow_policy_is_not_tried_on_all(strict: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    strict.approved()
+    monkeypatch.setattr("promotions.simulation.MOST_SECONDS", -1.0)
+    answer = strict.greta.ok("POST", SIMULATE, {"last": 10})
+    assert (answer["count"], answer["complete"]) == (0, False)
+
+
 def test_of_one_environment(strict: World) -> None:
     strict.approved()
     dev = str(strict.environments["dev"].pk)
