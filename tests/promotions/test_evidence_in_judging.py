@@ -96,7 +96,9 @@ def test_taking_newer_documents_changes_the_subject_and_voids_votes(kestrel: Kes
     before = promotion.subject_digest
     kestrel.wait()
     promotion = take_newest_evidence(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
+    promotion.refresh_from_db()
     assert promotion.subject_digest != before
+    assert promotion.subject["evidenceBundleDigest"] == promotion.evidence_bundle_digest is not None
     assert Vote.objects.get(promotion=promotion).ended_reason == "SUBJECT_CHANGED"
     assert not bundles.has_newer(promotion)
 
