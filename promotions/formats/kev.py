@@ -6,7 +6,7 @@ from typing import Any
 
 from policies.evidence_facts import KEV_SCHEMA, Kev
 from promotions.formats.document import Read
-from promotions.formats.reading import DocumentRefused, at, line, maybe_time, member, objects, read_json
+from promotions.formats.reading import DocumentRefused, a_list, at, line, maybe_time, member, objects, read_json
 
 FORMAT = "kev"
 
@@ -21,12 +21,12 @@ def feed(document: bytes) -> Read:
     released = maybe_time(catalogue, "dateReleased", "$")
     if released is None:
         raise DocumentRefused("The catalogue does not say when it was released.", "$.dateReleased")
-    member(catalogue, "vulnerabilities", "$")
+    listed = a_list(member(catalogue, "vulnerabilities", "$"), "$.vulnerabilities")
     added: dict[str, str] = {}
     for entry, place in objects(catalogue, "vulnerabilities", "$"):
         cve, day = line(entry, "cveID", place, longest=64).upper(), _day(entry, place)
         added[cve] = min(day, added.get(cve, day))
-    _check_count(catalogue, len(catalogue["vulnerabilities"]))
+    _check_count(catalogue, len(listed))
     parsed: Kev = {"schema": KEV_SCHEMA, "entries": [{"cve": cve, "dateAdded": added[cve]} for cve in sorted(added)]}
     return Read(FORMAT, parsed, "cisa", released, {"entries": len(added)})
 

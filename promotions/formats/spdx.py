@@ -74,7 +74,7 @@ def _check_root(
 ) -> None:
     described = set(_described(document, place))
     for package, where in packages:
-        if package.get("SPDXID") not in described:
+        if maybe_line(package, "SPDXID", where) not in described:
             continue
         names = digests_in(package.get("versionInfo"))
         purl = _purl(package, where)

@@ -1,0 +1,122 @@
+"""Whatever stands in a document, it is read or refused: nothing else comes out of a reader."""
+
+import contextlib
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from promotions.formats.reading import DocumentRefused
+from tests.promotions.formats.samples import (
+    KEV,
+    cyclonedx,
+    cyclonedx_entry,
+    grype,
+    grype_match,
+    openvex,
+    osv,
+    read,
+    spdx,
+    statement,
+    trivy,
+    trivy_entry,
+    unsigned_envelope,
+)
+
+ANALYSED = cyclonedx(vulnerabilities=[cyclonedx_entry(analysis={"state": "resolved", "justification": "x"})])
+SAMPLES: list[tuple[str, Any]] = [
+    ("vulnerabilities", trivy(trivy_entry(), Metadata={"RepoDigests": [], "ImageID": ""})),
+    ("vulnerabilities", grype(grype_match(related=("CVE-2026-0005",)))),
+    ("vulnerabilities", osv()),
+    ("vulnerabilities", cyclonedx(vulnerabilities=[cyclonedx_entry(references=[{"id": "GHSA-1"}])])),
+    ("vex", ANALYSED),
+    ("vex", openvex({"@id": "pkg:npm/a@1", "identifiers": {"purl": "pkg:npm/a@1"}, "subcomponents": [{"@id": "x"}]})),
+    ("sbom", cyclonedx()),
+    ("sbom", spdx(documentDescribes=["SPDXRef-1"], relationships=[{"relationshipType": "DESCRIBES"}])),
+    ("sbom", statement("https://cyclonedx.org/bom", cyclonedx())),
+    ("attestation", unsigned_envelope(statement("https://slsa.dev/provenance/v1", {}))),
+    ("kev", KEV),
+]
+WRONG: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    "",
+    " ",
+    "x",
+    "\u202e",
+    "pkg:",
+    "sha256:",
+    [],
+    [None],
+    [[]],
+    {},
+    {"a": {}},
+    "y" * 2000,
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found.extend(places(item, (*path, key)))
+    return found
+
+
+def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    changed = copy.deepcopy(document)
+    inside = changed
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    return changed
+
+
+def read_or_refused(kind: str, document: Any) -> None:
+    with contextlib.suppress(DocumentRefused):
+        read(kind, document)
+
+
+@pytest.mark.parametrize(("kind", "document"), SAMPLES, ids=lambda each: each if isinstance(each, str) else "")
+def test_any_value_in_any_place_is_read_or_refused(kind: str, document: Any) -> None:
+    for path in places(document):
+        for wrong in WRONG:
+            read_or_refused(kind, replaced(document, path, wrong))
+
+
+@pytest.mark.parametrize(("kind", "document"), SAMPLES, ids=lambda each: each if isinstance(each, str) else "")
+def test_a_document_without_any_of_its_parts_is_read_or_refused(kind: str, document: Any) -> None:
+    for path in places(document):
+        changed = copy.deepcopy(document)
+        inside = changed
+        for key in path[:-1]:
+            inside = inside[key]
+        del inside[path[-1]]
+        read_or_refused(kind, changed)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "kev"]), document=JSON)
+@settings(max_examples=300)
+def test_any_json_is_read_or_refused(kind: str, document: Any) -> None:
+    read_or_refused(kind, document)
+
+
+@given(
+    kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "kev", "epss"]),
+    document=st.binary(max_size=300),
+)
+@settings(max_examples=300)
+def test_any_bytes_are_read_or_refused(kind: str, document: bytes) -> None:
+    read_or_refused(kind, document)
