@@ -145,3 +145,11 @@ def test_a_form_that_is_too_large_is_refused_before_it_is_read(kestrel: Kestrel)
     release = kestrel.release()
     fields = {"artifact": digest(release), "kind": "sbom", "document": file(b" " * (34 * 1024 * 1024))}
     assert client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields).status_code == 400
+
+
+def test_the_decision_names_its_documents(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    uploaded(kestrel["operator"], digest(release), "sbom", cyclonedx(), clock=kestrel.clock)
+    promotion = kestrel.ask(release, kestrel.dev)
+    page = client(kestrel, "viewer").get(f"/promotions/{promotion.pk}").content.decode()
+    assert promotion.evidence_bundle_digest in page
