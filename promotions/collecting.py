@@ -21,8 +21,8 @@ from policies.library import DocumentMissing
 from policies.outbound import Allowed, OutboundFailed, Request, fetch
 from promotions import rows as rows_of
 from promotions.collected import http_targets, is_asked, max_age, outside_gates
-from promotions.judging import instant, look
 from promotions.models import CollectedFact, Promotion
+from promotions.scene import instant, look
 from promotions.states import OPEN
 from stellapromote.clock import Clock
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes

@@ -4,117 +4,26 @@ Every action that may change a verdict goes through ``look`` and ``conclude`` in
 writes a decision record or moves a promotion between its open states.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
 
-from policies.engines.ask import ask_all
-from policies.evaluator import evaluate
-from policies.facts import GateInput
 from policies.outcomes import Evaluation, GateResult
-from policies.stored_documents import documents
 from promotions import rows
 from promotions.collected import want
 from promotions.decision import Record, build_record, fingerprint
 from promotions.electorate import approval_voters, gate_confirmers
-from promotions.evidence import sign_packet
-from promotions.facts import FREEZE_HORIZON, NO_BLOBS, Facts, gather, store_blobs
+from promotions.facts import FREEZE_HORIZON, store_blobs
 from promotions.journal import Journal
-from promotions.models import Confirmation, DecisionRecord, EvidencePacket, Installation, Promotion, Vote
-from promotions.signing_key import current_key
+from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
+from promotions.scene import Scene
+from promotions.sealing import SigningUnavailable, seal_decision
 from promotions.states import OPEN, VOTING, Status, status_for, transition
-from promotions.subject import changed_fields
-from stellapromote.clock import Clock, parse_rfc3339
-from stellapromote.errors import ProductError
+from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
-from stellapromote.signing.keyring import SigningKey
-
-CONTENT_SCHEMA = "stella.packet-content/v1"
-
-
-class SigningUnavailable(ProductError):
-    """A final decision cannot be signed now, and an unsigned one is never stored (domain.md §8)."""
-
-    families = ("SYS_",)
-    code = "SYS_UNAVAILABLE"
-
-
-@dataclass(slots=True)
-class Scene:
-    """One promotion under its lock, at one instant, with the facts about it."""
-
-    promotion: Promotion
-    at: datetime
-    facts: Facts
-    documents: Mapping[str, dict[str, Any]]
-    key: SigningKey | None
-
-    @property
-    def votes(self) -> list[dict[str, Any]]:
-        votes: list[dict[str, Any]] = self.facts.gate_input["votes"]
-        return votes
-
-    @property
-    def confirmations(self) -> list[dict[str, Any]]:
-        confirmations: list[dict[str, Any]] = self.facts.gate_input["confirmations"]
-        return confirmations
-
-    @property
-    def overrides(self) -> list[dict[str, Any]]:
-        overrides: list[dict[str, Any]] = self.facts.gate_input["overrides"]
-        return overrides
-
-    def evaluate(self) -> Evaluation:
-        """What the gates say about these facts. Policies as code are asked now: a vote that was just given counts."""
-        facts = cast("GateInput", self.facts.gate_input)
-        policy = self.documents[facts["requirements"]["promotionPolicy"]["digest"]]
-        facts["policyAnswers"] = {**facts.get("policyAnswers", {}), **ask_all(policy, facts, self.documents)}
-        return evaluate(facts, self.documents)
-
-    def subject_changes(self) -> list[str]:
-        """What changed in the subject since the promotion was last evaluated."""
-        if self.facts.gate_input["subject"]["digest"] == self.promotion.subject_digest:
-            return []
-        return changed_fields(self.promotion.subject, self.facts.subject)
-
-
-def instant(clock: Clock, promotion: Promotion) -> datetime:
-    """Read once, after the locks: never before the last evaluation of this promotion (domain.md §0)."""
-    return max(clock.now(), promotion.last_evaluated_at)
-
-
-def stored_requirements(promotion: Promotion) -> dict[str, Any]:
-    """The snapshot taken at request, as it stands in every gate input of the promotion."""
-    requirements: dict[str, Any] = orjson.loads(bytes(promotion.requirements))
-    del requirements["schema"]
-    return requirements
-
-
-def look(promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = NO_BLOBS) -> Scene:
-    """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
-
-    ``unstored``: the bundle of a promotion that is only previewed.
-    """
-    requirements = stored_requirements(promotion)
-    wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
-    texts: dict[str, Any] = dict(documents(promotion.tenant_id, wanted))
-    key = current_key()
-    facts = gather(
-        promotion,
-        requirements=requirements,
-        policy=texts[requirements["promotionPolicy"]["digest"]],
-        signing_available=key is not None,
-        at=at,
-        unstored=unstored,
-    )
-    texts.update(facts.documents)
-    texts.update({name: orjson.loads(content) for name, content in facts.blobs.items()})
-    return Scene(promotion, at, facts, texts, key)
 
 
 def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
@@ -175,7 +84,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         promotion.decision_fingerprint = mark
         promotion.version += 1
         if packet_id is not None and scene.key is not None:
-            _seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
+            seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
     if moves:
         _move(promotion, target, scene, evaluation, journal, creating=creating)
         if target is Status.APPROVED:
@@ -286,154 +195,6 @@ def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, pa
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record
-
-
-@lru_cache(maxsize=1)
-def installation_id() -> str:
-    """The id that every packet of this installation carries; it never changes."""
-    return str(Installation.objects.values_list("installation_id", flat=True).get())
-
-
-def packet_content(
-    promotion: Promotion,
-    facts: Facts,
-    *,
-    approvers: list[dict[str, Any]],
-    decision: dict[str, Any] | None,
-    execution: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """The content of a packet of any type (domain.md §8): of people only account id, username and display name."""
-    requirements = facts.gate_input["requirements"]
-    source, target = promotion.source_environment, promotion.target_environment
-    content: dict[str, Any] = {
-        "schema": CONTENT_SCHEMA,
-        "installationId": installation_id(),
-        "lastSealedAuditHead": facts.audit_head,
-        "promotion": {
-            "id": str(promotion.id),
-            "number": promotion.number,
-            "reason": promotion.reason,
-            "requestedAt": facts.gate_input["promotion"]["requestedAt"],
-            "isRollback": promotion.is_rollback,
-        },
-        "change": promotion.change,
-        "release": {
-            "id": str(promotion.release_id),
-            "name": promotion.release.name,
-            "product": promotion.product,
-            "manifestDigest": promotion.manifest_digest,
-            "components": facts.components,
-        },
-        "environment": {
-            "id": str(target.id),
-            "name": target.name,
-            "isProduction": target.is_production,
-            "source": None if source is None else {"id": str(source.id), "name": source.name},
-        },
-        "actors": {
-            "requester": {
-                "id": str(promotion.requested_by_id),
-                "username": promotion.requested_by_username,
-                "displayName": promotion.requested_by_name,
-            },
-            "approvers": approvers,
-            "excluded": requirements["excludedPersons"],
-        },
-        "decision": decision,
-        "weakeningEdits": facts.weakening_edits,
-        "execution": execution,
-        "previous": None if promotion.evidence_packet_id is None else {"packetId": str(promotion.evidence_packet_id)},
-    }
-    if facts.is_demo:
-        content["demo"] = True
-    return content
-
-
-def _seal_decision(
-    promotion: Promotion,
-    scene: Scene,
-    evaluation: Evaluation,
-    record: Record,
-    packet_id: Any,
-    key: SigningKey,
-    journal: Journal,
-) -> None:
-    fields = record.fields
-    decision = {
-        "recordId": fields["id"],
-        "sequence": fields["sequence"],
-        "result": evaluation.decision,
-        "reasons": fields["reasonCodes"],
-        "gates": [
-            {
-                "name": gate.name,
-                "type": gate.type,
-                "status": gate.status,
-                "reasonCodes": list(gate.reason_codes),
-                "message": gate.message,
-            }
-            for gate in evaluation.gates
-        ],
-        **{name: fields[name] for name in ("policyName", "policyVersion", "policyDigest", "approvalPolicies")},
-        **{name: fields[name] for name in ("requirementsDigest", "inputDigest", "determinismHash", "subjectDigest")},
-        "humanDecisionEnvelopeIds": fields["humanDecisionEnvelopeIds"],
-        "evidence": fields["evidence"],
-    }
-    approvers = [
-        {
-            "id": vote["voterId"],
-            "username": vote["username"],
-            "displayName": vote["displayName"],
-            "teams": vote["teams"],
-            "verdict": vote["verdict"],
-            "at": vote["at"],
-        }
-        for vote in scene.votes
-    ]
-    content = packet_content(promotion, scene.facts, approvers=approvers, decision=decision, execution=None)
-    store_packet(promotion, "release_decision", content, packet_id, key, journal, decision_id=promotion.decision_id)
-
-
-def store_packet(
-    promotion: Promotion,
-    packet_type: str,
-    content: dict[str, Any],
-    packet_id: Any,
-    key: SigningKey,
-    journal: Journal,
-    *,
-    decision_id: Any,
-) -> None:
-    """Signs, stores the exact bytes, and makes the packet the promotion's newest."""
-    signed = sign_packet(
-        packet_id=packet_id,
-        packet_type=packet_type,
-        tenant_id=promotion.tenant_id,
-        generated_at=journal.at,
-        content=content,
-        key=key,
-    )
-    packet = EvidencePacket(
-        id=packet_id,
-        tenant_id=promotion.tenant_id,
-        promotion_id=promotion.id,
-        decision_id=decision_id,
-        type=packet_type,
-        generated_at=journal.at,
-        document=signed.document,
-        envelope=signed.envelope,
-        content_hash=signed.content_hash,
-        signing_key_id=key.key_id,
-    )
-    rows.insert(packet)
-    promotion.evidence_packet_id = packet_id
-    journal.note(
-        "evidence.packet_created",
-        promotion,
-        packetId=str(packet_id),
-        type=packet_type,
-        contentHash=signed.content_hash,
-    )
 
 
 def _move(

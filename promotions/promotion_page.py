@@ -9,10 +9,10 @@ from policies.stored_documents import documents
 from promotions import queries, rules
 from promotions.bundles import has_newer
 from promotions.electorate import gate_confirmers
-from promotions.judging import stored_requirements
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
 from promotions.override_page import override_parts
 from promotions.rules import Ballot
+from promotions.scene import stored_requirements
 from promotions.states import OPEN, VOTING, Status
 from promotions.voting import ballot_on_page
 from stellapromote.accounts.actor import Actor

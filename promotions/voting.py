@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from promotions.electorate import approval_voters, electorate
-from promotions.judging import Scene, stored_requirements
 from promotions.models import Confirmation, Promotion, Vote
 from promotions.rules import Ballot
+from promotions.scene import Scene, stored_requirements
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import rfc3339
 from stellapromote.ids import new_id

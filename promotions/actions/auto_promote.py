@@ -8,9 +8,10 @@ from environments.models import Environment
 from promotions import rows
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.journal import Journal
-from promotions.judging import SigningUnavailable, instant
 from promotions.locks import lock_promotion, share_surroundings
 from promotions.models import Promotion
+from promotions.scene import instant
+from promotions.sealing import SigningUnavailable
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock

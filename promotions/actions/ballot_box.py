@@ -7,10 +7,11 @@ from uuid import UUID
 from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.journal import Journal
-from promotions.judging import Scene, adopt_subject, conclude, expire_if_due, instant, look
+from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.locks import lock_promotion
 from promotions.models import Promotion
 from promotions.rules import Ballot
+from promotions.scene import Scene, instant, look
 from promotions.voting import ballot_under_lock
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch

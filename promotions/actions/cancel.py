@@ -4,9 +4,9 @@ from promotions import rows, rules
 from promotions.actions.ballot_box import UNSEEN, Seen
 from promotions.journal import Journal
 from promotions.judging import cancel as move_to_cancelled
-from promotions.judging import instant
 from promotions.locks import lock_promotion
 from promotions.models import Promotion
+from promotions.scene import instant
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional

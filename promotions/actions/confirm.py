@@ -6,9 +6,9 @@ from promotions import rows, rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.electorate import gate_confirmers
-from promotions.judging import Scene
 from promotions.models import Confirmation, Promotion
 from promotions.rules import Ballot
+from promotions.scene import Scene
 from promotions.voting import confirmation_as_fact, stored_act
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock

@@ -3,9 +3,10 @@ from uuid import UUID
 from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.journal import Journal
-from promotions.judging import adopt_subject, conclude, expire_if_due, instant, look
+from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.locks import lock_promotion
 from promotions.models import Promotion
+from promotions.scene import instant, look
 from promotions.states import OPEN
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock

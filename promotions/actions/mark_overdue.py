@@ -2,9 +2,9 @@ from uuid import UUID
 
 from promotions import rows
 from promotions.journal import Journal
-from promotions.judging import instant
 from promotions.locks import lock_promotion
 from promotions.models import Promotion
+from promotions.scene import instant
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock

@@ -13,9 +13,10 @@ from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.actions.start_check import EnvironmentBusy, check_starts
 from promotions.journal import Journal
-from promotions.judging import SigningUnavailable, instant, look, packet_content, store_packet
 from promotions.locks import lock_promotion, share_surroundings
 from promotions.models import Deployment, Promotion
+from promotions.scene import instant, look
+from promotions.sealing import SigningUnavailable, packet_content, store_packet
 from promotions.states import OPEN, Status, transition
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339

@@ -11,11 +11,12 @@ from environments.models import Environment
 from promotions import rules
 from promotions.bundles import stored, take_for_release
 from promotions.journal import Journal
-from promotions.judging import Scene, conclude, look
+from promotions.judging import conclude
 from promotions.locks import lock_superseded, share_surroundings
 from promotions.models import Promotion, PromotionCounter, Release
 from promotions.ordering import Entry, check_can_enter
 from promotions.requirements import Origin, Snapshot, take_snapshot
+from promotions.scene import Scene, look
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock

@@ -4,10 +4,10 @@ from django.http import Http404
 
 from promotions import rows
 from promotions.journal import Journal
-from promotions.judging import instant, stored_requirements
 from promotions.locks import lock_promotion
 from promotions.models import Override, OverrideReview
 from promotions.override_rules import LONGEST_REASON, check_can_review
+from promotions.scene import instant, stored_requirements
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.errors import FieldError, Invalid

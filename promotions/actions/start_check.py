@@ -8,9 +8,10 @@ from django.db.models import Q
 from environments.models import Environment
 from promotions import rules
 from promotions.journal import Journal
-from promotions.judging import Scene, adopt_subject, conclude, expire_if_due, look
+from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.models import Promotion
 from promotions.ordering import SequenceViolation, check_can_enter
+from promotions.scene import Scene, look
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ServiceOwner

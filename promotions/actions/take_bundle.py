@@ -4,9 +4,10 @@ from uuid import UUID
 from promotions import bundles, rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.journal import Journal
-from promotions.judging import adopt_subject, conclude, expire_if_due, instant, look
+from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.locks import lock_promotion
 from promotions.models import EvidenceBundle, Promotion
+from promotions.scene import instant, look
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record

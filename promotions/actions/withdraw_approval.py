@@ -3,9 +3,9 @@ from uuid import UUID
 from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
-from promotions.judging import Scene
 from promotions.models import Promotion, Vote
 from promotions.rules import Ballot
+from promotions.scene import Scene
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional

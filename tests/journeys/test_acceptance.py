@@ -8,9 +8,9 @@ import pytest
 from policies.evaluator import evaluate
 from policies.gates import REGISTRY, Registry
 from policies.outcomes import Verdict
-from promotions.judging import look
 from promotions.models import DecisionRecord
 from promotions.replay import replay
+from promotions.scene import look
 from promotions.worker import run_round
 from stellapromote.errors import ProductError
 from stellapromote.signing.canonical_json import canonical_bytes

@@ -15,11 +15,11 @@ from promotions.actions.take_bundle import NoDocuments, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.documents_of_input import documents_of
 from promotions.evidence_gathering import _extract
-from promotions.judging import look
 from promotions.locks import lock_promotion
 from promotions.models import DecisionRecord, EvidenceBundle, EvidencePacket, Promotion, Release, Vote
 from promotions.replay import replay
 from promotions.rules import StateForbids
+from promotions.scene import look
 from promotions.worker import run_round
 from tests.promotions.documents import Signer, feed, uploaded
 from tests.promotions.formats.samples import EPSS, KEV, cyclonedx, trivy, trivy_entry

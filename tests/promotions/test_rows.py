@@ -60,7 +60,7 @@ def test_its_release_and_environments_come_with_it(django_assert_num_queries: An
 
 def test_what_is_stored_is_what_the_orm_reads_back() -> None:
     promotion = rows.promotions([by_orm()[0].pk])[0]
-    promotion.gates = [{"name": "approval", "type": "approval", "status": "pending", "message": "„ünïcode“ \\ \" %s"}]
+    promotion.gates = [{"name": "approval", "type": "approval", "status": "pending", "message": '„ünïcode“ \\ " %s'}]
     promotion.blocked_by = []
     promotion.status_detail = "100 % 'quoted'"
     rows.store(promotion)

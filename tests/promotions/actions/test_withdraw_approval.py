@@ -39,7 +39,7 @@ def test_a_reject_that_waits_for_its_signature_is_not_taken_back(
     kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promotion = kestrel.waits_for_production()
-    monkeypatch.setattr("promotions.judging.current_key", lambda: None)
+    monkeypatch.setattr("promotions.scene.current_key", lambda: None)
     kestrel.rejects("approver", promotion)
     with pytest.raises(rules.StateForbids, match="a reject is not taken back"):
         withdraws(kestrel, "approver", promotion)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -24,13 +25,18 @@ from promotions.api.bodies import (
     DeprecationReason,
     NewPromotion,
     NewRelease,
+    OverrideBody,
     Rejection,
+    ReviewBody,
     SourceReferenceBody,
 )
 from promotions.api.evidence_input_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
-from tests.factories import make_environment, make_promotion_policy
+from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from stellapromote.identity.actions.grant_scope import grant_scope
+from tests.factories import make_environment, make_promotion_policy, make_token
 from tests.promotions.api.world import Caller, World, make_world
 from tests.promotions.documents import Signer, uploaded
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
@@ -55,6 +61,11 @@ class Call:
         return f"{self.method} {self.path}"
 
 
+OVERRIDE = {
+    "reason": "x",
+    "ticket": "INC-7",
+    "expiresAt": rfc3339(SYSTEM_CLOCK.now() + timedelta(hours=12)),
+}
 KEV = {**CATALOGUE, "dateReleased": "2025-08-25T17:04:19Z"}
 NEW_KEY = Signer().pem
 
@@ -89,6 +100,9 @@ CALLS = [
     Call("mei", "POST", "promotions/{approved}/withdraw-approval", {}),
     Call("nia", "POST", "promotions/{manual}/gates/backup/confirm", {}, Approval),
     Call("mei", "POST", "promotions/{manual}/gates/backup/unconfirm", {}),
+    Call("omar", "POST", "promotions/{manual}/gates/hours/override", OVERRIDE, OverrideBody),
+    Call("vera", "GET", "promotions/{overridden}/overrides"),
+    Call("mei", "POST", "promotions/{overridden}/overrides/{override}/review", {"verdict": "justified"}, ReviewBody),
     Call("tomas", "POST", "promotions/{promotion}/cancel", {}, Cancellation),
     Call("tomas", "POST", "promotions/{promotion}/evaluate", {}),
     Call("idris", "POST", "promotions/{promotion}/decision/replay", {}),
@@ -123,6 +137,8 @@ _TABLES = (
     "promotions_promotion",
     "promotions_vote",
     "promotions_confirmation",
+    "promotions_override",
+    "promotions_overridereview",
     "promotions_decisionrecord",
     "promotions_evidencepacket",
     "promotions_deployment",
@@ -179,15 +195,25 @@ def places(world: World) -> dict[str, str]:
         "kind": "manual",
         "config": {"confirmers": {"users": ["nia", "mei"], "teams": []}, "text": "Backup", "minConfirmations": 2},
     }
-    make_promotion_policy(world.greta.actor, "careful", gates=[gate])
+    shut = {"windows": [{"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}], "outside": "fail"}
+    hours = {"name": "hours", "kind": "schedule", "config": shut, "override": {"by": ["omar"]}}
+    make_promotion_policy(world.greta.actor, "careful", gates=[gate, hours])
+    omar = world.omar.user
+    grant_scope(by=world.greta.actor, clock=SYSTEM_CLOCK, user_id=omar.pk, scope=PROMOTION_OVERRIDE, reason="On call")
+    world.people["omar"] = Caller(omar, world.tenant, make_token(world.tenant, omar))
     world.environments["vault"] = make_environment(world.greta.actor, "vault", 4, promotion_policy="careful")
     world.release("spare")
     done = world.approved()
     for status in ("started", "succeeded"):
         world.ci.ok("POST", f"promotions/{done.pk}/deployment", {"status": status})
+    again = world.approved()
+    for status in ("started", "succeeded"):
+        world.ci.ok("POST", f"promotions/{again.pk}/deployment", {"status": status})
     promotion, approved = world.waiting(), world.approved()
     manual = world.requested(done.release, "vault")
     world.mei.ok("POST", f"promotions/{manual.pk}/gates/backup/confirm", {})
+    overridden = world.requested(again.release, "vault")
+    override = world.omar.ok("POST", f"promotions/{overridden.pk}/gates/hours/override", OVERRIDE, status=201)
     document = uploaded(world.tomas.actor, ARTIFACT, "sbom", cyclonedx())
     uploaded(world.tomas.actor, promotion.release.components.get().digest, "sbom", cyclonedx())
     return {
@@ -199,13 +225,18 @@ def places(world: World) -> dict[str, str]:
         "promotion": str(promotion.pk),
         "approved": str(approved.pk),
         "manual": str(manual.pk),
+        "overridden": str(overridden.pk),
+        "override": override["id"],
     }
 
 
 @lru_cache
 def documented(method: str, path: str) -> dict[str, Any]:
     """The operation's answers by status, for a path as it stands in CALLS."""
-    wanted = [part if not part.startswith("{") else None for part in path.replace("backup", "{gate}").split("/")]
+    wanted = [
+        part if not part.startswith("{") else None
+        for part in path.replace("backup", "{gate}").replace("hours", "{gate}").split("/")
+    ]
     for template, item in openapi("stellapromote.urls")["paths"].items():
         parts = template.removeprefix("/api/v1/").split("/")
         fits = len(parts) == len(wanted) and all(w in (None, p) for w, p in zip(wanted, parts, strict=True))
