@@ -430,6 +430,8 @@ def test_ids_of_another_tenant_do_not_exist(
         "promotion": (promotion := stranger.waiting()).pk,
         "approved": stranger.approved().pk,
         "manual": promotion.pk,
+        "overridden": promotion.pk,
+        "override": promotion.pk,
         "document": uploaded(stranger.tomas.actor, ARTIFACT, "sbom", cyclonedx()).pk,
         "bundle": snapshot([ARTIFACT], by=stranger.tomas.actor).pk,
         "key": trust_key(f"theirs {wrong_body}", Signer().pem, by=stranger.greta.actor).pk,
