@@ -7,7 +7,7 @@ unsigned, the same uploader. So nobody makes a report disappear by uploading one
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
@@ -16,6 +16,9 @@ from promotions.models import Component, EvidenceBundle, EvidenceDocument, Promo
 from promotions.models.evidence_input import people
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+
+MOST_PRODUCERS: Final = 200
+"""So many documents of one artifact stand in a bundle: each is read at every evaluation."""
 
 _IDENTITY = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by")
 
@@ -47,6 +50,13 @@ def newest(tenant_id: UUID, artifacts: Iterable[str]) -> Iterable[EvidenceDocume
         .order_by(*_IDENTITY, "-uploaded_at", "-id")
         .distinct(*_IDENTITY)
     )
+
+
+def has_room(document: EvidenceDocument) -> bool:
+    """Whether a bundle may hold this document beside those of other producers about its artifact."""
+    others = EvidenceDocument.objects.filter(tenant_id=document.tenant_id, artifact_digest=document.artifact_digest)
+    mine = {name: getattr(document, name) for name in _IDENTITY}
+    return others.filter(**mine).exists() or others.order_by().values(*_IDENTITY).distinct().count() < MOST_PRODUCERS
 
 
 def stored(taken: Taken, *, tenant_id: UUID, at: datetime) -> EvidenceBundle:

@@ -154,6 +154,9 @@ CODES: dict[str, Code] = {
         422,
         "The digest given is not the digest of what is meant: compare what you sent with the digest in details.",
     ),
+    "EVD_TOO_MANY_DOCUMENTS": Code(
+        422, "Too many tools and uploaders speak of this artifact: send newer documents of those that do already."
+    ),
     "EVD_NO_DOCUMENTS": Code(
         422, "There is no document about these artifacts: upload one with POST /evidence, then ask again."
     ),

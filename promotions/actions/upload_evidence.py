@@ -6,6 +6,7 @@ from typing import Any, Final
 from promotions import blobs
 from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation
 from promotions.attribution import people_behind
+from promotions.bundles import MOST_PRODUCERS, has_room
 from promotions.models import EvidenceDocument, TrustedKey
 from promotions.models.release import DIGEST_PATTERN
 from promotions.trusted_signatures import SignatureWrong, public_key, signer_of
@@ -13,7 +14,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
-from stellapromote.errors import FieldError, Invalid
+from stellapromote.errors import FieldError, Invalid, RuleViolation
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
@@ -21,6 +22,12 @@ from stellapromote.transactions import transactional
 UNKNOWN: Final = "unknown"
 EARLY: Final = timedelta(minutes=10)
 """How far the clock of whoever made a document may be ahead of ours."""
+
+
+class TooManyDocuments(RuleViolation):
+    """So many producers speak of the artifact already that judging it would be slow for everybody."""
+
+    code = "EVD_TOO_MANY_DOCUMENTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
 def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Kept:
     """Keeps a document for one artifact. Nothing changes for promotions that have a bundle already (domain.md §6).
 
-    Raises Refused, and InvalidDocument for a wrong signature in the name of a trusted key or a time in the future.
+    Raises Refused, TooManyDocuments, and InvalidDocument for a wrong signature in the name of a trusted key or a time in the future.
     """
     by.require(EVIDENCE_WRITE)
     upload, answer = reading.upload, reading.answer
@@ -98,6 +105,8 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         token_id=by.token_id,
         uploaded_at=at,
     )
+    if not has_room(document):
+        raise TooManyDocuments(details={"artifactDigest": upload.artifact_digest, "limit": MOST_PRODUCERS})
     blobs.store({document.content_id: upload.content, document.parsed_id: parsed})
     EvidenceDocument.objects.bulk_create([document], ignore_conflicts=True)
     kept = EvidenceDocument.objects.get(
