@@ -72,7 +72,8 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
 def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Kept:
     """Keeps a document for one artifact. Nothing changes for promotions that have a bundle already (domain.md §6).
 
-    Raises Refused, TooManyDocuments, and InvalidDocument for a wrong signature in the name of a trusted key or a time in the future.
+    Raises Refused, TooManyDocuments, and InvalidDocument for a wrong signature in the name of a trusted key or a time
+    in the future.
     """
     by.require(EVIDENCE_WRITE)
     upload, answer = reading.upload, reading.answer
