@@ -19,6 +19,9 @@ from stellapromote.signing.canonical_json import digest
 NEVER: Final = ("preconditions", "approval")
 """Kinds that nobody overrides: what is promoted, and that people agreed (domain.md §6)."""
 
+UNJUDGED: Final = frozenset({"GATE_ERROR", "GATE_TIMEOUT", "GATE_FACTS_MISSING"})
+"""A gate that says one of these could not be judged: nobody knows what an override would lift, so none does."""
+
 BY_EXCEPTION: Final = "freeze-window"
 """The kind that the people in `exceptions` of every active window may override, whatever the policy says."""
 
@@ -36,9 +39,9 @@ _LONGEST_NAME: Final = 512
 _TEAM: Final = "team:"
 
 
-def may_be_overridden(kind: str, override: Mapping[str, Any] | None) -> bool:
-    """Whether any override of such a gate counts."""
-    return kind not in NEVER and (override is not None or kind == BY_EXCEPTION)
+def may_be_overridden(kind: str, override: Mapping[str, Any] | None, codes: Collection[str]) -> bool:
+    """Whether any override of such a gate, with these reason codes, counts."""
+    return kind not in NEVER and UNJUDGED.isdisjoint(codes) and (override is not None or kind == BY_EXCEPTION)
 
 
 def named_in(override: Mapping[str, Any], username: str, teams: Collection[str]) -> bool:
@@ -85,9 +88,11 @@ def settled(
     instant = facts["instant"]
     if effective_on is not None and instant < (begins := begin_of(effective_on)):
         return _only_warns(verdict, begins)
-    if may_be_overridden(kind, override) and (lifting := _lifting(verdict, facts, name)) is not None:
+    if not may_be_overridden(kind, override, verdict.codes):
+        return verdict
+    if (lifting := _lifting(verdict, facts, name)) is not None:
         return _lifted(verdict, lifting)
-    if override is not None and kind not in NEVER and verdict.status == "fail":
+    if override is not None and verdict.status == "fail":
         return _waits(verdict, facts, name, ttl)
     return verdict
 

@@ -59,7 +59,7 @@ def changes_of(
         names = ", ".join(each["displayName"] for each in people)
         found.append(_change("people", f"{names} may {act}.", people=[each["id"] for each in people]))
     blocks = gate["status"] in ("pending", "fail")
-    if blocks and may_be_overridden(gate["type"], setting):
+    if blocks and may_be_overridden(gate["type"], setting, gate["reasonCodes"]):
         possible = gate["details"].get("overridePossible")
         who = "the exceptions of every active freeze" if setting is None else ", ".join(setting["by"])
         until = None if possible is None else possible["until"]

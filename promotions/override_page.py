@@ -52,7 +52,7 @@ def _overridable(
     """A blocking gate with the reason why this person may not override it. None where it says nothing to them."""
     setting = next((each.get("override") for each in policy["gates"] if each["name"] == gate["name"]), None)
     blocks = promotion.status in OPEN and gate["status"] in ("pending", "fail")
-    if not blocks or not may_be_overridden(gate["type"], setting):
+    if not blocks or not may_be_overridden(gate["type"], setting, gate["reasonCodes"]):
         return None
     case = override_rules.case_of(promotion, gate, by=by, policy=policy, requirements=requirements)
     reason = _reason(lambda: override_rules.check_can_override(by, case))

@@ -16,6 +16,7 @@ from policies.overrides import (
     DEFAULT_HOURS,
     DEFAULT_REVIEW_HOURS,
     NEVER,
+    UNJUDGED,
     may_be_overridden,
     named_in,
 )
@@ -106,6 +107,8 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
         raise StateForbids(f"Nobody overrides {name}: what is promoted and that people agreed stays as it is.")
     if case.gate["status"] not in ("pending", "fail"):
         raise StateForbids(f"{name} does not block this promotion: there is nothing to override.")
+    if not UNJUDGED.isdisjoint(case.gate["reasonCodes"]):
+        raise StateForbids(f"{name} could not be judged, so nobody knows what an override would lift: evaluate again.")
     if by.kind != "person":
         raise MachinesDoNotVote("Service accounts override nothing: a person named for it must.")
     me = str(by.user_id)
@@ -118,7 +121,7 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
         )
     if _excepted(by, case):
         return Override.Authority.EXCEPTION
-    if not may_be_overridden(case.gate["type"], case.setting):
+    if not may_be_overridden(case.gate["type"], case.setting, case.gate["reasonCodes"]):
         raise NotEligible(f"The policy of this promotion lets nobody override {name}.")
     _check_granted(by, case)
     return Override.Authority.GRANT

@@ -227,17 +227,28 @@ def test_a_dependency_that_is_met_stands_against_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "override", "may"),
+    ("kind", "override", "codes", "may"),
     [
-        ("security", {"by": ["mei"]}, True),
-        ("security", None, False),
-        ("freeze-window", None, True),
-        ("approval", {"by": ["mei"]}, False),
-        ("preconditions", {"by": ["mei"]}, False),
+        ("security", {"by": ["mei"]}, ["NEW_CVE"], True),
+        ("security", {"by": ["mei"]}, ["SECURITY_REPORT_MISSING"], True),  # it says whose report is lacking
+        ("security", {"by": ["mei"]}, ["GATE_ERROR"], False),  # nobody knows what would be lifted
+        ("policy", {"by": ["mei"]}, ["GATE_TIMEOUT"], False),
+        ("dependency", {"by": ["mei"]}, ["GATE_FACTS_MISSING"], False),
+        ("security", None, ["NEW_CVE"], False),
+        ("freeze-window", None, ["GATE_FROZEN"], True),
+        ("approval", {"by": ["mei"]}, ["APPROVAL_PENDING"], False),
+        ("preconditions", {"by": ["mei"]}, ["RELEASE_DEPRECATED"], False),
     ],
 )
-def test_which_gates_may_be_overridden(kind: str, override: Any, may: bool) -> None:
-    assert may_be_overridden(kind, override) is may
+def test_which_gates_may_be_overridden(kind: str, override: Any, codes: list[str], may: bool) -> None:
+    assert may_be_overridden(kind, override, codes) is may
+
+
+def test_a_gate_that_could_not_be_judged_is_not_lifted_by_who_saw_that() -> None:
+    entry = {"override": {"by": ["mei"]}, "onError": "fail"}
+    case = shut(override(reasonCodes=["GATE_FACTS_MISSING"]), entry=entry)
+    case.facts["schedules"] = {}
+    assert verdict(case.gate("hours")) == ("fail", ["GATE_FACTS_MISSING"])
 
 
 def test_a_pending_gate_goes_on_waiting_for_what_it_waits_for() -> None:

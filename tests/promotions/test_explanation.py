@@ -37,6 +37,7 @@ def gate(type_: str, status: str = "pending", **more: Any) -> dict[str, Any]:
         "name": more.pop("name", type_),
         "type": type_,
         "status": status,
+        "reasonCodes": [],
         "details": {},
         "nextChangeAt": None,
         **more,
