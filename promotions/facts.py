@@ -103,6 +103,8 @@ SELECT jsonb_build_object(
     WHERE w.tenant_id = %(tenant)s AND w.at > %(at)s - interval '24 hours' AND w.at <= %(at)s
       AND (w.environment_id IS NULL OR w.environment_id = %(target)s)
       AND (w.policy_name = '' OR w.policy_name = ANY(%(policies)s))),
+  'signingKeyUsable', EXISTS (
+    SELECT 1 FROM promotions_publicsigningkey k WHERE k.key_id = %(key)s AND k.retired_at IS NULL),
   'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = %(tenant)s),
   'auditHead', (
     SELECT jsonb_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
@@ -135,16 +137,17 @@ def gather(
     *,
     requirements: dict[str, Any],
     policy: dict[str, Any],
-    signing_available: bool,
+    signing_key_id: str | None,
     at: datetime,
     unstored: Mapping[str, bytes] = NO_BLOBS,
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
     Cost: one statement, one more for each dependency gate of the policy, and one for a promotion with an evidence
-    bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle that is only previewed.
+    bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle that is only previewed. A key that
+    was retired meanwhile, by whichever process, signs nothing any more.
     """
-    row = _read(promotion, requirements, at)
+    row = _read(promotion, requirements, signing_key_id, at)
     subject: Subject = {
         "schema": SUBJECT_SCHEMA,
         "promotionId": str(promotion.id),
@@ -193,7 +196,7 @@ def gather(
         "subject": {"digest": subject_digest(subject), "manifestDigest": promotion.manifest_digest},
         "requirements": requirements,
         "requirementsDigest": promotion.requirements_digest,
-        "signing": {"available": signing_available},
+        "signing": {"available": row["signingKeyUsable"]},
         "freezes": row["freezes"],
         "schedules": schedules_of(policy),
         "votes": row["votes"],
@@ -227,13 +230,16 @@ def store_blobs(blobs: dict[str, bytes]) -> None:
         )
 
 
-def _read(promotion: Promotion, requirements: dict[str, Any], at: datetime) -> dict[str, Any]:
+def _read(
+    promotion: Promotion, requirements: dict[str, Any], signing_key_id: str | None, at: datetime
+) -> dict[str, Any]:
     policies = [policy["name"] for policy in requirements["approvalPolicies"]]
     with connection.cursor() as cursor:
         cursor.execute(
             _TEXT,
             {
                 "promotion": promotion.id,
+                "key": signing_key_id,
                 "tenant": promotion.tenant_id,
                 "target": promotion.target_environment_id,
                 "source": promotion.source_environment_id,

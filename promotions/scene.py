@@ -84,10 +84,10 @@ def look(promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = 
         promotion,
         requirements=requirements,
         policy=texts[requirements["promotionPolicy"]["digest"]],
-        signing_available=key is not None,
+        signing_key_id=None if key is None else key.key_id,
         at=at,
         unstored=unstored,
     )
     texts.update(facts.documents)
     texts.update({name: orjson.loads(content) for name, content in facts.blobs.items()})
-    return Scene(promotion, at, facts, texts, key)
+    return Scene(promotion, at, facts, texts, key if facts.gate_input["signing"]["available"] else None)
