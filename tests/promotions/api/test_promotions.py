@@ -37,6 +37,7 @@ ANSWER = {
     "approvalCount",
     "blockedBy",
     "decision",
+    "evidenceBundle",
     "evidencePacketId",
 }
 DETAIL = ANSWER | {
