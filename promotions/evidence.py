@@ -11,7 +11,7 @@ import orjson
 from stellapromote import VERSION
 from stellapromote.clock import rfc3339
 from stellapromote.signing import dsse
-from stellapromote.signing.canonical_json import canonical_bytes, digest
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes, written
 from stellapromote.signing.keyring import SigningKey
 
 PACKET_SCHEMA = "stella.evidence-packet/v1"
@@ -44,7 +44,8 @@ def sign_packet(
     key: SigningKey,
 ) -> SignedPacket:
     """Signs before anything is stored. ``content`` begins with its schema and names ``components`` by digest."""
-    content_hash = digest(content)
+    part = written(content)
+    content_hash = digest_bytes(part.content)
     unsigned = {
         "schema": PACKET_SCHEMA,
         "id": str(packet_id),
@@ -53,7 +54,7 @@ def sign_packet(
         "tenantId": str(tenant_id),
         "generatedAt": rfc3339(generated_at),
         "generatorVersion": VERSION,
-        "content": content,
+        "content": part,
         "contentHash": content_hash,
         "signatureAlgorithm": SIGNATURE_ALGORITHM,
         "signerKeyRef": key.key_id,
@@ -63,7 +64,7 @@ def sign_packet(
         "_type": STATEMENT_TYPE,
         "subject": _subjects(content["release"]["components"]),
         "predicateType": CAPSULE_PREDICATE_TYPE,
-        "predicate": {"packetId": str(packet_id), "contentHash": content_hash, "content": content},
+        "predicate": {"packetId": str(packet_id), "contentHash": content_hash, "content": part},
     }
     return SignedPacket(
         document=canonical_bytes({**unsigned, "signature": signature}),

@@ -27,16 +27,17 @@ _PAGE = f"""
 SELECT {_ROW} FROM promotions_promotion p
 JOIN promotions_release r ON r.id = p.release_id
 JOIN environments_environment e ON e.id = p.target_environment_id
-WHERE {{where}} ORDER BY p.number {{direction}} LIMIT %(limit)s OFFSET %(offset)s
+WHERE {{where}} ORDER BY p.number {{direction}} LIMIT {{limit}} OFFSET {{offset}}
 """  # noqa: S608 - the part is a constant of this module
 
+# Limits stand in the text: with a parameter there PostgreSQL plans at each call, which cost as much as the page.
 # For each status its own walk along (tenant, status, number): a rare one is not searched for among all rows.
 _PAGE_OF_STATUSES = f"""
 SELECT {_ROW} FROM (
   SELECT found.id FROM unnest(%(statuses)s::text[]) AS wanted (status) CROSS JOIN LATERAL (
     SELECT p.id, p.number FROM promotions_promotion p WHERE {{where}} AND p.status = wanted.status
-    ORDER BY p.number {{direction}} LIMIT %(reach)s) found
-  ORDER BY found.number {{direction}} LIMIT %(limit)s OFFSET %(offset)s) page
+    ORDER BY p.number {{direction}} LIMIT {{reach}}) found
+  ORDER BY found.number {{direction}} LIMIT {{limit}} OFFSET {{offset}}) page
 JOIN promotions_promotion p ON p.id = page.id
 JOIN promotions_release r ON r.id = p.release_id
 JOIN environments_environment e ON e.id = p.target_environment_id
@@ -151,14 +152,14 @@ class PromotionRows:
         sql = _PAGE_OF_STATUSES if self.statuses else _PAGE
         with connection.cursor() as cursor:
             cursor.execute(
-                sql.format(where=where, direction="ASC" if ascending else "DESC"),
-                {
-                    **values,
-                    "statuses": list(self.statuses),
-                    "limit": limit,
-                    "offset": offset,
-                    "reach": limit + offset,
-                },
+                sql.format(
+                    where=where,
+                    direction="ASC" if ascending else "DESC",
+                    limit=limit,
+                    offset=offset,
+                    reach=limit + offset,
+                ),
+                {**values, "statuses": list(self.statuses)},
             )
             rows: list[Any] = cursor.fetchall()
         return rows
@@ -204,8 +205,8 @@ class WaitingForPerson:
     def _read(
         self, beyond: str = "", number: int | None = None, *, limit: int, offset: int = 0, direction: str = "ASC"
     ) -> Sequence[Any]:
-        sql = _PAGE.format(where=f"{_WAITING} {beyond}", direction=direction)
+        sql = _PAGE.format(where=f"{_WAITING} {beyond}", direction=direction, limit=limit, offset=offset)
         with connection.cursor() as cursor:
-            cursor.execute(sql, {**self._values(), "number": number, "limit": limit, "offset": offset})
+            cursor.execute(sql, {**self._values(), "number": number})
             rows: list[Any] = cursor.fetchall()
         return rows

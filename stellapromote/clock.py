@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 _RFC3339 = re.compile(
@@ -17,6 +18,8 @@ class Clock(Protocol):
 
 def whole_milliseconds(at: datetime) -> datetime:
     """The same instant in UTC, cut to milliseconds. ValueError without a zone or outside the years 1 to 9999."""
+    if at.tzinfo is UTC:
+        return at if at.microsecond % 1000 == 0 else at.replace(microsecond=at.microsecond // 1000 * 1000)
     if at.utcoffset() is None:
         raise ValueError("a time needs a zone: this one has none")
     try:
@@ -54,6 +57,7 @@ def rfc3339(at: datetime) -> str:
     return whole_milliseconds(at).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+@lru_cache(maxsize=4096)
 def parse_rfc3339(text: str) -> datetime:
     """An RFC 3339 time of any offset, as UTC in whole milliseconds. ValueError for all else, leap seconds included."""
     if not _RFC3339.fullmatch(text):

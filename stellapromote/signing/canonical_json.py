@@ -7,6 +7,7 @@ and it writes strings and integers alike. A property test holds the two against 
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,7 +17,16 @@ _GREATEST = 2**53 - 1
 _SMALLEST_WITH_EXPONENT = 1e21
 _DEEPEST = 200
 _FAST = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-_ATOMS = frozenset({str, int, bool, type(None)})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Canonical bytes of a part, made by `written`: `canonical_bytes` puts them into a larger value as they are."""
+
+    content: bytes
+
+
+_ATOMS = frozenset({str, int, bool, type(None), Written})
 
 
 class CanonicalJsonError(ValueError):
@@ -24,7 +34,7 @@ class CanonicalJsonError(ValueError):
 
 
 def canonical_bytes(value: Any) -> bytes:
-    """The RFC 8785 bytes of a value made of dict, list, tuple, str, int, float, bool and None.
+    """The RFC 8785 bytes of a value made of dict, list, tuple, str, int, float, bool, None and parts from `written`.
 
     What comes out, read as JSON again, has the same canonical bytes. CanonicalJsonError for NaN and infinities, whole
     numbers beyond ±(2^53 - 1) (domain.md §7; as float too, where they would be written as digits only), keys that are
@@ -32,14 +42,23 @@ def canonical_bytes(value: Any) -> bytes:
     """
     if _written_alike(value, _DEEPEST):
         try:
-            return orjson.dumps(value, option=_FAST)
+            return orjson.dumps(value, _fragment, _FAST)
         except orjson.JSONEncodeError:
             # An integer or a surrogate that has no canonical form: the reference says so in words.
             pass
     try:
-        return rfc8785.dumps(value)
+        return rfc8785.dumps(_opened(value))
     except ValueError as error:
         raise CanonicalJsonError(f"not canonical JSON: {error}") from error
+
+
+def written(value: Any) -> Written:
+    """The canonical form of a value that stands in several larger ones. CanonicalJsonError as above."""
+    return Written(canonical_bytes(value))
+
+
+def _fragment(part: Written) -> orjson.Fragment:
+    return orjson.Fragment(part.content)
 
 
 def digest(value: Any) -> str:
@@ -50,6 +69,15 @@ def digest(value: Any) -> str:
 def digest_bytes(content: bytes) -> str:
     """`sha256:` and 64 lower-case hex digits over the bytes as they are."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _opened(value: Any) -> Any:
+    """The value with the parts that were written already as plain values again."""
+    if isinstance(value, Written):
+        return orjson.loads(value.content)
+    if isinstance(value, dict):
+        return {name: _opened(each) for name, each in value.items()}
+    return [_opened(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _written_alike(value: Any, levels: int) -> bool:

@@ -82,10 +82,15 @@ class SecurityHeadersMiddleware:
         response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         # Whoever sends credentials gets nothing that a cache may keep, except our static files; for others a view may
         # allow it.
-        credentials = settings.SESSION_COOKIE_NAME in request.COOKIES or "HTTP_AUTHORIZATION" in request.META
-        if "Cache-Control" not in response or (credentials and not request.path.startswith(settings.STATIC_URL)):
+        if "Cache-Control" not in response or (
+            not request.path.startswith(settings.STATIC_URL) and _has_credentials(request)
+        ):
             response["Cache-Control"] = "no-store"
         return response
+
+
+def _has_credentials(request: HttpRequest) -> bool:
+    return "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 class NoNulMiddleware:

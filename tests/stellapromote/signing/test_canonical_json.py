@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellapromote.signing import canonical_json
-from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes, digest, digest_bytes
+from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes, digest, digest_bytes, written
 
 GREATEST = 2**53 - 1
 VECTORS = Path(__file__).parents[4] / "shared" / "data" / "jcs"
@@ -54,6 +54,13 @@ without_floats = st.recursive(
     ),
     max_leaves=40,
 )
+
+
+@given(documents, documents)
+def test_a_part_that_was_written_already_makes_no_difference(part: Any, other: Any) -> None:
+    inside = written(part)
+    assert canonical_bytes({"a": inside, "b": [other, inside]}) == canonical_bytes({"a": part, "b": [other, part]})
+    assert canonical_bytes(inside) == canonical_bytes(part)
 
 
 @given(documents)
