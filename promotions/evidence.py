@@ -11,7 +11,7 @@ import orjson
 from stellapromote import VERSION
 from stellapromote.clock import rfc3339
 from stellapromote.signing import dsse
-from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes, written
+from stellapromote.signing.canonical_json import canonical_bytes, digest, written
 from stellapromote.signing.keyring import SigningKey
 
 PACKET_SCHEMA = "stella.evidence-packet/v1"
@@ -45,7 +45,7 @@ def sign_packet(
 ) -> SignedPacket:
     """Signs before anything is stored. ``content`` begins with its schema and names ``components`` by digest."""
     part = written(content)
-    content_hash = digest_bytes(part.content)
+    content_hash = digest(part)
     unsigned = {
         "schema": PACKET_SCHEMA,
         "id": str(packet_id),

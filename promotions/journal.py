@@ -9,6 +9,7 @@ from promotions.models import OutboxEvent, Promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import Entry, record_many
 from stellapromote.clock import rfc3339
+from stellapromote.ids import new_id
 
 
 @dataclass(slots=True)
@@ -18,7 +19,7 @@ class Journal:
     by: Actor
     at: datetime
     _entries: list[Entry] = field(default_factory=list)
-    _events: list[OutboxEvent] = field(default_factory=list)
+    _events: list[dict[str, Any]] = field(default_factory=list)
 
     def note(
         self,
@@ -67,17 +68,19 @@ class Journal:
                 **metadata,
             }
             self._events.append(
-                OutboxEvent(
-                    tenant_id=promotion.tenant_id,
-                    promotion_id=promotion.id,
-                    name=action,
-                    payload=payload,
-                    created_at=self.at,
-                )
+                {
+                    "id": new_id(),
+                    "tenant_id": promotion.tenant_id,
+                    "promotion_id": promotion.id,
+                    "name": action,
+                    "payload": payload,
+                    "created_at": self.at,
+                }
             )
 
     def write(self) -> None:
         record_many(self._entries)
-        rows.insert(*self._events)
+        if self._events:
+            rows.insert_values(OutboxEvent, self._events)
         self._entries.clear()
         self._events.clear()

@@ -178,20 +178,20 @@ def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, pa
         evaluation=evaluation,
         at=scene.at,
     )
-    recorded = DecisionRecord(
-        id=record_id,
-        tenant_id=promotion.tenant_id,
-        promotion_id=promotion.id,
-        sequence=promotion.decision_sequence + 1,
-        decision=evaluation.decision,
-        reason_codes=list(evaluation.reason_codes),
-        evaluated_at=scene.at,
-        subject_digest=promotion.subject_digest,
-        input=record.input,
-        document=record.document,
-        determinism_hash=record.fields["determinismHash"],
-    )
-    rows.insert(recorded)
+    recorded = {
+        "id": record_id,
+        "tenant_id": promotion.tenant_id,
+        "promotion_id": promotion.id,
+        "sequence": promotion.decision_sequence + 1,
+        "decision": evaluation.decision,
+        "reason_codes": list(evaluation.reason_codes),
+        "evaluated_at": scene.at,
+        "subject_digest": promotion.subject_digest,
+        "input": record.input,
+        "document": record.document,
+        "determinism_hash": record.fields["determinismHash"],
+    }
+    rows.insert_values(DecisionRecord, [recorded])
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record

@@ -150,19 +150,19 @@ def store_packet(
         content=content,
         key=key,
     )
-    packet = EvidencePacket(
-        id=packet_id,
-        tenant_id=promotion.tenant_id,
-        promotion_id=promotion.id,
-        decision_id=decision_id,
-        type=packet_type,
-        generated_at=journal.at,
-        document=signed.document,
-        envelope=signed.envelope,
-        content_hash=signed.content_hash,
-        signing_key_id=key.key_id,
-    )
-    rows.insert(packet)
+    packet = {
+        "id": packet_id,
+        "tenant_id": promotion.tenant_id,
+        "promotion_id": promotion.id,
+        "decision_id": decision_id,
+        "type": packet_type,
+        "generated_at": journal.at,
+        "document": signed.document,
+        "envelope": signed.envelope,
+        "content_hash": signed.content_hash,
+        "signing_key_id": key.key_id,
+    }
+    rows.insert_values(EvidencePacket, [packet])
     promotion.evidence_packet_id = packet_id
     journal.note(
         "evidence.packet_created",

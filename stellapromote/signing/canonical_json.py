@@ -7,7 +7,6 @@ and it writes strings and integers alike. A property test holds the two against 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,16 +16,7 @@ _GREATEST = 2**53 - 1
 _SMALLEST_WITH_EXPONENT = 1e21
 _DEEPEST = 200
 _FAST = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Canonical bytes of a part, made by `written`: `canonical_bytes` puts them into a larger value as they are."""
-
-    content: bytes
-
-
-_ATOMS = frozenset({str, int, bool, type(None), Written})
+_ATOMS = frozenset({str, int, bool, type(None), orjson.Fragment})
 
 
 class CanonicalJsonError(ValueError):
@@ -42,7 +32,7 @@ def canonical_bytes(value: Any) -> bytes:
     """
     if _written_alike(value, _DEEPEST):
         try:
-            return orjson.dumps(value, _fragment, _FAST)
+            return orjson.dumps(value, option=_FAST)
         except orjson.JSONEncodeError:
             # An integer or a surrogate that has no canonical form: the reference says so in words.
             pass
@@ -52,13 +42,10 @@ def canonical_bytes(value: Any) -> bytes:
         raise CanonicalJsonError(f"not canonical JSON: {error}") from error
 
 
-def written(value: Any) -> Written:
-    """The canonical form of a value that stands in several larger ones. CanonicalJsonError as above."""
-    return Written(canonical_bytes(value))
-
-
-def _fragment(part: Written) -> orjson.Fragment:
-    return orjson.Fragment(part.content)
+def written(value: Any) -> orjson.Fragment:
+    """The canonical form of a value that stands in several larger ones: `canonical_bytes` and `digest` take it as they
+    take the value, and do not write it again. CanonicalJsonError as above."""
+    return orjson.Fragment(canonical_bytes(value))
 
 
 def digest(value: Any) -> str:
@@ -73,8 +60,8 @@ def digest_bytes(content: bytes) -> str:
 
 def _opened(value: Any) -> Any:
     """The value with the parts that were written already as plain values again."""
-    if isinstance(value, Written):
-        return orjson.loads(value.content)
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     if isinstance(value, dict):
         return {name: _opened(each) for name, each in value.items()}
     return [_opened(each) for each in value] if isinstance(value, (list, tuple)) else value
