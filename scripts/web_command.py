@@ -2,8 +2,8 @@
 
 import sys
 
-# granian's default is 256 threads a worker, each with its own database connection.
-THREADS_PER_WORKER = 4
+# granian's default is 256 threads a worker, each with its own database connection; more than two wait for each other.
+THREADS_PER_WORKER = 2
 
 
 def web_command(host: str, port: int, workers: int = 2) -> list[str]:
