@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
 from policies import gates
 from policies.eligibility import Grant, standing
@@ -23,6 +22,7 @@ from promotions.models import Blob, Promotion
 from promotions.subject import SUBJECT_SCHEMA, Subject, subject_digest
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.prepared import prepared_cursor
 from stellapromote.signing.canonical_json import canonical_bytes
 
 NO_BLOBS: Mapping[str, bytes] = {}
@@ -234,7 +234,7 @@ def _read(
     promotion: Promotion, requirements: dict[str, Any], signing_key_id: str | None, at: datetime
 ) -> dict[str, Any]:
     policies = [policy["name"] for policy in requirements["approvalPolicies"]]
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _TEXT,
             {

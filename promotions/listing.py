@@ -15,6 +15,7 @@ from django.db import connection
 
 from promotions.states import VOTING
 from stellapromote.api.cursors import Position
+from stellapromote.prepared import prepared_cursor
 
 # The time is written by PostgreSQL: reading and writing fifty of them in Python was a fifth of a page.
 _ROW = """
@@ -150,7 +151,7 @@ class PromotionRows:
     ) -> Sequence[Any]:
         where, values = self._conditions(first, last)
         sql = _PAGE_OF_STATUSES if self.statuses else _PAGE
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(
                 sql.format(
                     where=where,
@@ -206,7 +207,7 @@ class WaitingForPerson:
         self, beyond: str = "", number: int | None = None, *, limit: int, offset: int = 0, direction: str = "ASC"
     ) -> Sequence[Any]:
         sql = _PAGE.format(where=f"{_WAITING} {beyond}", direction=direction, limit=limit, offset=offset)
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(sql, {**self._values(), "number": number})
             rows: list[Any] = cursor.fetchall()
         return rows

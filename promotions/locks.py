@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from django.db import connection
 from django.http import Http404
 
 from promotions import rows as rows_of
 from promotions.models import Promotion
 from promotions.states import OPEN
+from stellapromote.prepared import prepared_cursor
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN))
 
@@ -33,7 +33,7 @@ def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list
 
     Raises Http404 for ids that the tenant does not have. Cost: two statements.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_LOCK, [tenant_id, promotion_id, promotion_id])
         ids = [row[0] for row in cursor.fetchall()]
     # Read by a statement of its own, after the wait: release and environments as they are now, not as they were then.
@@ -71,7 +71,7 @@ def share_surroundings(
     ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
     """
     environment = _ENVIRONMENT_TO_WRITE if writes_environment else _ENVIRONMENT_TO_READ
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute("SELECT 1 FROM environments_calendar WHERE tenant_id = %s FOR SHARE", [tenant_id])
         cursor.execute(environment, [environment_id, tenant_id])
         cursor.execute(

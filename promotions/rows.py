@@ -17,6 +17,7 @@ from django.db.models.base import ModelState
 from environments.models import Environment
 from promotions.models import Promotion, Release
 from promotions.models.promotion import MUTABLE
+from stellapromote.prepared import prepared_cursor
 
 M = TypeVar("M", bound=Model)
 
@@ -38,14 +39,14 @@ def insert(*new: Model) -> None:
 def insert_values(model: type[Model], new: Sequence[Mapping[str, Any]]) -> None:
     """As ``insert``, for rows that nobody needs as instances: each has a value for every field, by its attname."""
     text, fields = _insert_text(model, len(new))
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(text, [value for row in new for value in _values(row, fields)])
 
 
 def update(row: Model, names: tuple[str, ...]) -> None:
     """Writes these fields of a stored row."""
     text, fields = _update_text(type(row), names)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(text, [*_values(row.__dict__, fields), row.pk])
 
 
@@ -56,7 +57,7 @@ def store(promotion: Promotion) -> None:
 
 def promotions(ids: Sequence[UUID]) -> list[Promotion]:
     """These promotions in the order of their ids, with release, target and source. One statement."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_promotions_text(), [list(ids)])
         return [_promotion(found) for found in cursor.fetchall()]
 

@@ -190,7 +190,7 @@ def _databases() -> dict[str, dict[str, Any]]:
         owner = _embedded_database(EMBEDDED_POSTGRES, OWNER)
     options = dict(default.get("OPTIONS", {}))
     options["options"] = " ".join(filter(None, [options.get("options"), AS_APP_ROLE]))
-    options |= {"server_side_binding": True, "prepare_threshold": 3}
+    options |= {"server_side_binding": True, "prepare_threshold": None}
     default["OPTIONS"] = options
     # A connection per request is ten times slower; a restarted server is noticed before the next use.
     default["CONN_MAX_AGE"] = None

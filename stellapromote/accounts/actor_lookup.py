@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
+from stellapromote.prepared import prepared_cursor
 
 # Live rights of user u in tenant t; used by both lookups.
 _RIGHTS = """
@@ -64,7 +63,7 @@ class TenantChoice:
 
 def actor_for_token(public_id: str, *, address: str | None, request_id: str | None) -> TokenRow | None:
     """The token with this public id, or None. The caller compares the secret before it believes anything else."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_TOKEN_SQL, [public_id])
         row = cursor.fetchone()
     if row is None:
@@ -101,7 +100,7 @@ def actor_for_session(
     user_id: UUID, tenant_slug: str | None, *, address: str | None, request_id: str | None
 ) -> TenantChoice:
     """The person in the named tenant, or in their only one. A tenant they are no member of does not exist for them."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_SESSION_SQL, [user_id, tenant_slug, tenant_slug])
         rows = cursor.fetchall()
     if len(rows) != 1:

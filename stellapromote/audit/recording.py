@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.event_digest import SALT_BYTES, event_digest, plain_address
 from stellapromote.clock import rfc3339
 from stellapromote.ids import new_id
+from stellapromote.prepared import prepared_cursor
 
 IDENTIFIERS = ("id", "tenant_id", "actor_id", "resource_id", "environment_id", "release_id", "promotion_id")
 ACTOR_TYPES = {"person": "user", "service": "service", "system": "system"}
@@ -96,7 +96,7 @@ def record_many(entries: Iterable[Entry]) -> list[UUID]:
         identifiers.append(identifier := new_id())
         rows.append(_row(identifier, entry))
     if rows:
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(_INSERT, [orjson.dumps(rows).decode()])
     return identifiers
 

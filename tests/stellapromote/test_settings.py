@@ -60,7 +60,7 @@ def test_short_secret_key_is_refused(tmp_path: Path) -> None:
     assert "shorter than 32" in refusal(tmp_path, SECRET_KEY="short")
 
 
-PREPARED = {"server_side_binding": True, "prepare_threshold": 3}
+PREPARED = {"server_side_binding": True, "prepare_threshold": None}
 
 
 def test_external_database_is_used_as_the_app_role(tmp_path: Path) -> None:
