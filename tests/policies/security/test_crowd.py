@@ -1,11 +1,10 @@
-from time import process_time
-
+from policies.evaluator import evaluate
 from tests.policies.security import crowd
 
 
-def test_ten_components_with_five_thousand_findings_are_judged_in_time() -> None:
-    """By processor time, the fastest of twenty: what else the machine does is not what is measured."""
-    evaluation, seconds = crowd.judge_often(crowd.case(), clock=process_time)
+def test_what_make_bench_measures_is_judged_in_full() -> None:
+    """Ten components, 5,000 findings of which VEX lifts 100, and every gate passes."""
+    case = crowd.case()
+    evaluation = evaluate(case.facts, case.documents)
     assert evaluation.decision == "allow"
     assert next(each for each in evaluation.gates if each.name == "cve").details["counts"]["total"] == 4_900
-    assert seconds[0] < 0.025

@@ -192,7 +192,7 @@ def case_of(draft: Draft, order: random.Random | None = None) -> Case:
 OPEN = {"start": "2026-11-01T00:00:00.000Z", "end": "2027-11-01T00:00:00.000Z"}
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(drafts(), st.randoms(use_true_random=False))
 def test_whatever_the_order_the_bytes_are_the_same(draft: Draft, order: random.Random) -> None:
     draft["twice"] = True
@@ -306,7 +306,7 @@ def test_a_worse_fact_never_lets_anything_through(draft: Draft, what: str) -> No
     not_let_through(draft, worse)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(drafts(), findings(), st.integers(0, 3), st.booleans())
 def test_one_more_finding_never_lets_anything_through(draft: Draft, more: Any, where: int, known: bool) -> None:
     """In any report, by whatever names: no report can make two findings of others one, or milder."""
