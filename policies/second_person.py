@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import RoleGrant, ServiceOwner
+from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.models import RoleGrant
 from stellapromote.accounts.scopes import POLICY_PUBLISH, ROLES
 from stellapromote.errors import Refused
 
@@ -30,22 +31,13 @@ class SecondPersonNeeded(Refused):
         )
 
 
-def people_of(by: Actor) -> set[UUID]:
-    """The person, or who stands behind the machine: its owners and whoever issued its token."""
-    found = {by.user_id, by.token_issuer_id} - {None}
-    if by.kind == "service":
-        owners = ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None)
-        found.update(owners.values_list("owner_id", flat=True))
-    return {each for each in found if each is not None}
-
-
 def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: datetime) -> bool:
     """SecondPersonNeeded when ``by`` had a hand in the draft and another person could publish it.
 
     True when a second person publishes; False when ``by`` publishes their own draft because nobody else can: the
     caller tells everybody.
     """
-    if people_of(by).isdisjoint(drafters):
+    if accounts_behind(by).isdisjoint(drafters):
         return True
     others = (
         RoleGrant.objects.filter(
@@ -55,7 +47,7 @@ def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: da
             user__kind="person",
             user__is_active=True,
         )
-        .exclude(user_id__in=[*drafters, *people_of(by)])
+        .exclude(user_id__in=[*drafters, *accounts_behind(by)])
         .values_list("user__username", flat=True)
     )
     publishers = set(others)

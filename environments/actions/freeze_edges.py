@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
-from uuid import UUID
 
 from environments.settings_schema import refuse
 from policies.windows import BadTime, instant_of, zone
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Membership, ServiceOwner
+from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.models import Membership
 from stellapromote.errors import FieldError
 
 FIRST_YEAR: Final = 2000
@@ -59,7 +59,8 @@ def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str
     lets them override the freeze (domain.md §5, §6). Invalid names each one."""
     people = Membership.objects.filter(tenant_id=by.tenant, ended_at=None, user__username__in=usernames)
     members = dict(people.values_list("user__username", "user_id"))
-    own = {name for name in set(usernames) - set(before) if members.get(name) in _people_behind(by)}
+    behind = accounts_behind(by)
+    own = {name for name in set(usernames) - set(before) if members.get(name) in behind}
     refuse(
         FieldError(f"exceptions[{index}]", f"{username} is not a member.", "unknown")
         if username not in members
@@ -67,12 +68,3 @@ def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str
         for index, username in enumerate(usernames)
         if username not in members or username in own
     )
-
-
-def _people_behind(by: Actor) -> set[UUID | None]:
-    """The person, or who owns the machine and issued its token."""
-    found = {by.user_id, by.token_issuer_id}
-    if by.kind == "service":
-        owners = ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None)
-        found.update(owners.values_list("owner_id", flat=True))
-    return found - {None}

@@ -3,8 +3,8 @@ from typing import Any
 
 from policies import documents, rules
 from policies.models import PromotionPolicy
-from policies.second_person import people_of
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -28,7 +28,7 @@ def create_promotion_policy(*, by: Actor, clock: Clock, name: str, document: Map
         defaults={
             "draft": draft.content,
             "draft_by_id": by.user_id,
-            "drafters": sorted(people_of(by)),
+            "drafters": sorted(accounts_behind(by)),
             "created_at": at,
             "updated_at": at,
         },

@@ -7,8 +7,8 @@ from policies import documents
 from policies.actions.lock import lock_promotion_policy
 from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
-from policies.second_person import people_of
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -41,7 +41,7 @@ def save_draft(
     if draft == before:
         return policy
     policy.draft, policy.draft_by_id = draft, by.user_id if is_draft else None
-    policy.drafters = sorted({*policy.drafters, *people_of(by)}) if is_draft else []
+    policy.drafters = sorted({*policy.drafters, *accounts_behind(by)}) if is_draft else []
     policy.updated_at, policy.revision = at, policy.revision + 1
     policy.save(update_fields=["draft", "draft_by", "drafters", "updated_at", "revision"])
     record(

@@ -1,6 +1,5 @@
 """May a deployment start now? Judged again under the locks, on fresh facts (domain.md §4, start check)."""
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -14,7 +13,7 @@ from promotions.ordering import SequenceViolation, check_can_enter
 from promotions.scene import Scene, look
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ServiceOwner
+from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.errors import Conflict, ProductError, RuleViolation
 
 
@@ -73,12 +72,8 @@ def _deployer_may(scene: Scene, by: Actor) -> ProductError | None:
     wanted = scene.facts.gate_input["requirements"]["approvalPolicies"]
     if not any(scene.documents[policy["digest"]]["separationOfDuties"]["excludeDeployer"] for policy in wanted):
         return None
-    persons: set[Any] = {by.user_id, by.token_issuer_id}
-    persons.update(
-        ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None).values_list("owner_id", flat=True)
-    )
     voters = {UUID(vote["voterId"]) for vote in scene.votes}
-    if persons & voters:
+    if accounts_behind(by) & voters:
         return rules.SeparationOfDuties(
             "An approval policy excludes whoever approved from deploying: somebody else must start this deployment.",
             details={"reasons": ["DEPLOYER"]},

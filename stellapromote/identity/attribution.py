@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ServiceOwner
+from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.identity import rules
 
 
@@ -12,10 +12,7 @@ def people_behind(by: Actor, user_id: UUID) -> list[UUID]:
 
     Raises OwnRights when one of them is the one who would get it.
     """
-    found = {by.token_issuer_id} - {None, by.user_id}
-    if by.kind == "service":
-        owners = ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None)
-        found.update(owners.values_list("owner_id", flat=True))
+    found = accounts_behind(by) - {by.user_id}
     if user_id in found:
         raise rules.OwnRights()
-    return sorted(each for each in found if each is not None)
+    return sorted(found)
