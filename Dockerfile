@@ -3,7 +3,7 @@ FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY requirements/base.txt requirements/base.txt
-RUN python -m venv /venv && /venv/bin/pip install --require-hashes --requirement requirements/base.txt
+RUN python -m venv /venv && /venv/bin/pip install --require-hashes --no-deps --requirement requirements/base.txt
 COPY . .
 # Settings want a database and a key to be named; collecting files uses neither.
 RUN DATABASE_URL=postgresql://nobody@localhost/nothing SECRET_KEY=only-for-collecting-static-files-in-this-stage \

@@ -91,7 +91,9 @@ class VirtualEnvironment:
             command = [uv, "pip", "install", "--python", str(self.python)]
         else:
             command = [str(self.python), "-m", "pip", "install", "--progress-bar=off", "--disable-pip-version-check"]
-        command += ["--require-hashes", "--requirement", str(requirements)]
+        # The file is complete. Resolving it again would look beyond it: pip refuses coverage==1 where coverage[toml] is
+        # wanted as soon as there is a coverage 2.
+        command += ["--require-hashes", "--no-deps", "--requirement", str(requirements)]
         last_words = self._run_showing_progress(command, total)
         if last_words:
             raise BrokenEnvironment(f"The packages could not be installed: {last_words} Is this machine online?")
