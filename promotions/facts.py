@@ -3,7 +3,7 @@
 The result of ``gather`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,13 +22,15 @@ from promotions.models import Blob, Promotion
 from promotions.subject import SUBJECT_SCHEMA, Subject, subject_digest
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339
-from stellapromote.prepared import prepared_cursor
+from stellapromote.prepared import fetch
 from stellapromote.signing.canonical_json import canonical_bytes
 
 NO_BLOBS: Mapping[str, bytes] = {}
 GATE_INPUT_SCHEMA = "stella.gate-input/v1"
 # Freezes that begin later are not in a gate input: the promotion is looked at again by then at the latest.
 FREEZE_HORIZON = timedelta(days=31)
+# From before the lock to the instant under it; who waited longer reads again.
+LONGEST_WAIT = timedelta(days=1)
 
 _APPROVING_ROLES = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]
 
@@ -39,81 +41,110 @@ def _instant(column: str) -> str:
 
 _ACT = f"""
     'id', v.id, 'voterId', v.voter_id, 'username', v.username,
-    'teams', to_jsonb(v.teams), 'subjectDigest', v.subject_digest, 'at', {_instant("v.at")}
+    'teams', to_json(v.teams), 'subjectDigest', v.subject_digest, 'at', {_instant("v.at")}
 """
 
-_SQL = f"""
-SELECT jsonb_build_object(
+# About a promotion `p`, stored or not yet. What the instant of evaluation decides is read a little wider, since the
+# instant is known only when the lock is held: `_Reading.at` narrows it.
+FACTS = f"""
+json_build_object(
   'votes', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object({_ACT}, 'displayName', v.display_name,
-                                                 'verdict', v.verdict, 'reason', v.comment)
-                              ORDER BY v.at, v.id), '[]')
-    FROM promotions_vote v WHERE v.promotion_id = %(promotion)s AND v.ended_at IS NULL),
+    SELECT coalesce(json_agg(json_build_object({_ACT}, 'displayName', v.display_name,
+                                               'verdict', v.verdict, 'reason', v.comment)
+                             ORDER BY v.at, v.id), '[]')
+    FROM promotions_vote v WHERE v.promotion_id = p.id AND v.ended_at IS NULL),
   'confirmations', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object({_ACT}, 'gate', v.gate) ORDER BY v.at, v.id), '[]')
-    FROM promotions_confirmation v WHERE v.promotion_id = %(promotion)s AND v.ended_at IS NULL),
+    SELECT coalesce(json_agg(json_build_object({_ACT}, 'gate', v.gate) ORDER BY v.at, v.id), '[]')
+    FROM promotions_confirmation v WHERE v.promotion_id = p.id AND v.ended_at IS NULL),
   'overrides', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
+    SELECT coalesce(json_agg(json_build_object(
         'id', o.id, 'gate', o.gate, 'actorId', o.actor_id, 'username', o.username, 'displayName', o.display_name,
-        'subjectDigest', o.subject_digest, 'reasonCodes', to_jsonb(o.reason_codes), 'findings', o.findings,
+        'subjectDigest', o.subject_digest, 'reasonCodes', to_json(o.reason_codes), 'findings', o.findings,
         'reason', o.reason, 'ticket', o.ticket, 'recordedAt', {_instant("o.recorded_at")},
         'expiresAt', {_instant("o.expires_at")}) ORDER BY o.recorded_at, o.id), '[]')
-    FROM promotions_override o WHERE o.promotion_id = %(promotion)s),
+    FROM promotions_override o WHERE o.promotion_id = p.id),
   'freezes', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
+    SELECT coalesce(json_agg(json_build_object(
         'id', f.id, 'name', f.name, 'scope', CASE WHEN f.environment_id IS NULL THEN 'tenant' ELSE 'environment' END,
         'start', {_instant("f.starts_at")}, 'end', {_instant("f.ends_at")}, 'reason', f.reason,
         'createdByName', f.created_by_name) ORDER BY f.starts_at, f.id), '[]')
     FROM environments_freezewindow f
-    WHERE f.tenant_id = %(tenant)s AND f.cleared_at IS NULL AND f.ends_at > %(at)s
-      AND f.starts_at <= %(at)s + interval '{FREEZE_HORIZON.days} days'
-      AND (f.environment_id IS NULL OR f.environment_id = %(target)s)),
+    WHERE f.tenant_id = p.tenant_id AND f.cleared_at IS NULL AND f.ends_at > %(since)s
+      AND f.starts_at <= %(since)s + interval '{(FREEZE_HORIZON + LONGEST_WAIT).days} days'
+      AND (f.environment_id IS NULL OR f.environment_id = p.target_environment_id)),
   'people', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
+    SELECT coalesce(json_agg(json_build_object(
         'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {_instant("m.granted_at")},
-        'roles', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', r.role, 'grantedAt', {_instant("r.granted_at")},
-                         'grantedById', r.granted_by_id, 'behind', to_jsonb(r.granted_behind)) ORDER BY r.role), '[]')
+        'roles', (SELECT coalesce(json_agg(json_build_object('name', r.role, 'grantedAt', {_instant("r.granted_at")},
+                         'grantedById', r.granted_by_id, 'behind', to_json(r.granted_behind)) ORDER BY r.role), '[]')
                   FROM accounts_rolegrant r
-                  WHERE r.tenant_id = %(tenant)s AND r.user_id = u.id AND r.ended_at IS NULL),
-        'teams', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', team.slug, 'grantedAt',
+                  WHERE r.tenant_id = p.tenant_id AND r.user_id = u.id AND r.ended_at IS NULL),
+        'teams', (SELECT coalesce(json_agg(json_build_object('name', team.slug, 'grantedAt',
                          {_instant("g.granted_at")}, 'grantedById', g.granted_by_id,
-                         'behind', to_jsonb(g.granted_behind)) ORDER BY team.slug), '[]')
+                         'behind', to_json(g.granted_behind)) ORDER BY team.slug), '[]')
                   FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
-                  WHERE g.tenant_id = %(tenant)s AND g.user_id = u.id AND g.ended_at IS NULL)
+                  WHERE g.tenant_id = p.tenant_id AND g.user_id = u.id AND g.ended_at IS NULL)
         ) ORDER BY u.username), '[]')
     FROM accounts_rolegrant a
     JOIN accounts_user u ON u.id = a.user_id AND u.is_active
-    JOIN accounts_membership m ON m.tenant_id = %(tenant)s AND m.user_id = u.id AND m.ended_at IS NULL
-    WHERE a.tenant_id = %(tenant)s AND a.role = ANY(%(roles)s) AND a.ended_at IS NULL),
+    JOIN accounts_membership m ON m.tenant_id = p.tenant_id AND m.user_id = u.id AND m.ended_at IS NULL
+    WHERE a.tenant_id = p.tenant_id AND a.role = ANY(%(roles)s) AND a.ended_at IS NULL),
   'current', (
     SELECT d.release_id FROM promotions_promotion d
-    WHERE d.target_environment_id = %(target)s AND d.product = %(product)s AND d.status = 'deployed'
+    WHERE d.target_environment_id = p.target_environment_id AND d.product = p.product AND d.status = 'deployed'
     ORDER BY d.completed_at DESC, d.number DESC LIMIT 1),
   'sourceDeployed', EXISTS (
     SELECT 1 FROM promotions_promotion d
-    WHERE d.target_environment_id = %(source)s AND d.release_id = %(release)s AND d.status = 'deployed'),
+    WHERE d.target_environment_id = p.source_environment_id AND d.release_id = p.release_id AND d.status = 'deployed'),
   'components', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object('name', c.name, 'imageRepository', c.image_repository,
+    SELECT coalesce(json_agg(json_build_object('name', c.name, 'imageRepository', c.image_repository,
                     'digest', c.digest, 'role', c.role, 'tag', c.tag, 'semver', c.semver) ORDER BY c.name), '[]')
-    FROM promotions_component c WHERE c.release_id = %(release)s),
+    FROM promotions_component c WHERE c.release_id = p.release_id),
   'weakeningEdits', (
-    SELECT coalesce(jsonb_agg(jsonb_build_object('at', {_instant("w.at")}, 'by', w.actor_username, 'what', w.what)
-                    ORDER BY w.at, w.id), '[]')
+    SELECT coalesce(json_agg(json_build_object('at', {_instant("w.at")}, 'by', w.actor_username, 'what', w.what,
+                                               'policy', w.policy_name) ORDER BY w.at, w.id), '[]')
     FROM policies_weakeningedit w
-    WHERE w.tenant_id = %(tenant)s AND w.at > %(at)s - interval '24 hours' AND w.at <= %(at)s
-      AND (w.environment_id IS NULL OR w.environment_id = %(target)s)
-      AND (w.policy_name = '' OR w.policy_name = ANY(%(policies)s))),
+    WHERE w.tenant_id = p.tenant_id AND w.at > %(since)s - interval '24 hours'
+      AND (w.environment_id IS NULL OR w.environment_id = p.target_environment_id)),
   'signingKeyUsable', EXISTS (
     SELECT 1 FROM promotions_publicsigningkey k WHERE k.key_id = %(key)s AND k.retired_at IS NULL),
-  'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = %(tenant)s),
+  'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = p.tenant_id),
   'auditHead', (
-    SELECT jsonb_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
-    FROM audit_auditlink l WHERE l.tenant_id = %(tenant)s ORDER BY l.sequence DESC LIMIT 1)
+    SELECT json_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
+    FROM audit_auditlink l WHERE l.tenant_id = p.tenant_id ORDER BY l.sequence DESC LIMIT 1)
 )::text
 """  # noqa: S608 - the parts are constants of this module
 
+_ALONE = f"""
+SELECT {FACTS} FROM (VALUES (%(promotion)s::uuid, %(tenant)s::uuid, %(target)s::uuid, %(source)s::uuid,
+                             %(release)s::uuid, %(product)s::text))
+    AS p (id, tenant_id, target_environment_id, source_environment_id, release_id, product)
+"""  # noqa: S608 - the part is a constant of this module
 
-_TEXT = " ".join(_SQL.split())  # psycopg remembers how it reads a statement of at most 4,096 characters
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one statement read about a promotion, for instants from ``since`` on and ``LONGEST_WAIT`` long."""
+
+    since: datetime
+    row: dict[str, Any]
+
+    def covers(self, at: datetime) -> bool:
+        return self.since <= at <= self.since + LONGEST_WAIT
+
+    def freezes(self, at: datetime) -> list[dict[str, Any]]:
+        """Windows that are not over at the instant and begin within the horizon."""
+        now, horizon = rfc3339(at), rfc3339(at + FREEZE_HORIZON)
+        return [each for each in self.row["freezes"] if each["end"] > now and each["start"] <= horizon]
+
+    def weakening_edits(self, at: datetime, policies: Collection[str]) -> list[dict[str, Any]]:
+        """Those of the 24 hours before the instant, of these policies or of no policy."""
+        begin, now = rfc3339(at - timedelta(hours=24)), rfc3339(at)
+        return [
+            {"at": each["at"], "by": each["by"], "what": each["what"]}
+            for each in self.row["weakeningEdits"]
+            if begin < each["at"] <= now and (not each["policy"] or each["policy"] in policies)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +171,18 @@ def gather(
     signing_key_id: str | None,
     at: datetime,
     unstored: Mapping[str, bytes] = NO_BLOBS,
+    reading: Reading | None = None,
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
-    Cost: one statement, one more for each dependency gate of the policy, and one for a promotion with an evidence
-    bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle that is only previewed. A key that
-    was retired meanwhile, by whichever process, signs nothing any more.
+    Cost: one statement unless ``reading`` covers the instant, one more for each dependency gate of the policy, and one
+    for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle
+    that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
     """
-    row = _read(promotion, requirements, signing_key_id, at)
+    if reading is None or not reading.covers(at):
+        reading = _read(promotion, signing_key_id, at)
+    row = reading.row
+    policies = {each["name"] for each in (requirements["promotionPolicy"], *requirements["approvalPolicies"])}
     subject: Subject = {
         "schema": SUBJECT_SCHEMA,
         "promotionId": str(promotion.id),
@@ -197,7 +232,7 @@ def gather(
         "requirements": requirements,
         "requirementsDigest": promotion.requirements_digest,
         "signing": {"available": row["signingKeyUsable"]},
-        "freezes": row["freezes"],
+        "freezes": reading.freezes(at),
         "schedules": schedules_of(policy),
         "votes": row["votes"],
         "confirmations": row["confirmations"],
@@ -214,7 +249,7 @@ def gather(
         subject=subject,
         people={person["id"]: person for person in row["people"]},
         components=row["components"],
-        weakening_edits=row["weakeningEdits"],
+        weakening_edits=reading.weakening_edits(at, policies),
         audit_head=row["auditHead"],
         is_demo=row["isDemo"],
         blobs={key: canonical_bytes(blob) for key, blob in blobs.items()} | evidence.extracts,
@@ -230,28 +265,22 @@ def store_blobs(blobs: dict[str, bytes]) -> None:
         )
 
 
-def _read(
-    promotion: Promotion, requirements: dict[str, Any], signing_key_id: str | None, at: datetime
-) -> dict[str, Any]:
-    policies = [policy["name"] for policy in requirements["approvalPolicies"]]
-    with prepared_cursor() as cursor:
-        cursor.execute(
-            _TEXT,
-            {
-                "promotion": promotion.id,
-                "key": signing_key_id,
-                "tenant": promotion.tenant_id,
-                "target": promotion.target_environment_id,
-                "source": promotion.source_environment_id,
-                "release": promotion.release_id,
-                "product": promotion.product,
-                "at": at,
-                "roles": _APPROVING_ROLES,
-                "policies": [*policies, requirements["promotionPolicy"]["name"]],
-            },
-        )
-        row: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
-        return row
+def values_for_facts(signing_key_id: str | None, since: datetime) -> dict[str, Any]:
+    """What ``FACTS`` asks for beside the promotion."""
+    return {"key": signing_key_id, "since": since, "roles": _APPROVING_ROLES}
+
+
+def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> Reading:
+    about = {
+        "promotion": promotion.id,
+        "tenant": promotion.tenant_id,
+        "target": promotion.target_environment_id,
+        "source": promotion.source_environment_id,
+        "release": promotion.release_id,
+        "product": promotion.product,
+    }
+    [(text,)] = fetch(_ALONE, about | values_for_facts(signing_key_id, at))
+    return Reading(at, orjson.loads(text))
 
 
 def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:

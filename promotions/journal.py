@@ -1,23 +1,33 @@
-"""What one change of a promotion tells the audit log and the outside, written once, in the change's transaction."""
+"""What one change of a promotion writes and tells the audit log and the outside, in the change's transaction."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from promotions import rows
-from promotions.models import OutboxEvent, Promotion
+import orjson
+
+from promotions.models import Promotion
+from promotions.rows import Writes
 from stellapromote.accounts.actor import Actor
-from stellapromote.audit.recording import Entry, record_many
+from stellapromote.audit.recording import Entry, insertion
 from stellapromote.clock import rfc3339
 from stellapromote.ids import new_id
+
+# One parameter, written by orjson, for all events: as in the audit log.
+_TELL = """
+INSERT INTO promotions_outboxevent (id, tenant_id, promotion_id, name, payload, created_at)
+SELECT * FROM json_to_recordset(%s) AS event (id uuid, tenant_id uuid, promotion_id uuid, name text, payload jsonb,
+    created_at timestamptz)
+"""
 
 
 @dataclass(slots=True)
 class Journal:
-    """Collects events; ``write`` stores them with two statements, however many there are."""
+    """Collects rows and events; ``write`` stores them with one statement, however many there are."""
 
     by: Actor
     at: datetime
+    writes: Writes = field(default_factory=Writes)
     _entries: list[Entry] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -35,6 +45,8 @@ class Journal:
 
         What people wrote belongs into ``after``, which the chain holds as a salted digest; never into ``metadata``.
         """
+        promotion_id, release_id = str(promotion.id), str(promotion.release_id)
+        environment_id = str(promotion.target_environment_id)
         self._entries.append(
             Entry(
                 by=self.by,
@@ -52,11 +64,11 @@ class Journal:
         )
         if outside:
             payload = {
-                "promotionId": str(promotion.id),
+                "promotionId": promotion_id,
                 "number": promotion.number,
-                "releaseId": str(promotion.release_id),
+                "releaseId": release_id,
                 "releaseName": promotion.release.name,
-                "targetEnvironmentId": str(promotion.target_environment_id),
+                "targetEnvironmentId": environment_id,
                 "targetEnvironmentName": promotion.target_environment.name,
                 "status": str(promotion.status),
                 "at": rfc3339(self.at),
@@ -71,16 +83,18 @@ class Journal:
                 {
                     "id": new_id(),
                     "tenant_id": promotion.tenant_id,
-                    "promotion_id": promotion.id,
+                    "promotion_id": promotion_id,
                     "name": action,
                     "payload": payload,
-                    "created_at": self.at,
+                    "created_at": rfc3339(self.at),
                 }
             )
 
     def write(self) -> None:
-        record_many(self._entries)
+        if self._entries:
+            self.writes.add(*insertion((new_id(), entry) for entry in self._entries))
         if self._events:
-            rows.insert_values(OutboxEvent, self._events)
+            self.writes.add(_TELL, [orjson.dumps(self._events).decode()])
+        self.writes.send()
         self._entries.clear()
         self._events.clear()

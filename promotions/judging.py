@@ -78,7 +78,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     mark = fingerprint(evaluation, votes=live, subject_digest=promotion.subject_digest)
     if mark != promotion.decision_fingerprint or seals:
         packet_id = new_id() if seals else None
-        record = _write_record(promotion, scene, evaluation, packet_id)
+        record = _write_record(promotion, scene, evaluation, packet_id, journal)
         policy = scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]]
         want(promotion, policy, subject_digest=promotion.subject_digest, at=scene.at)
         promotion.decision_fingerprint = mark
@@ -164,7 +164,9 @@ def _bundle(scene: Scene) -> dict[str, Any] | None:
     return bundle
 
 
-def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, packet_id: Any) -> Record:
+def _write_record(
+    promotion: Promotion, scene: Scene, evaluation: Evaluation, packet_id: Any, journal: Journal
+) -> Record:
     store_blobs(scene.facts.blobs)
     record_id = new_id()
     record = build_record(
@@ -191,7 +193,7 @@ def _write_record(promotion: Promotion, scene: Scene, evaluation: Evaluation, pa
         "document": record.document,
         "determinism_hash": record.fields["determinismHash"],
     }
-    rows.insert_values(DecisionRecord, [recorded])
+    journal.writes.insert(DecisionRecord, recorded)
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record

@@ -15,7 +15,7 @@ from django.db import connection
 
 from promotions.states import VOTING
 from stellapromote.api.cursors import Position
-from stellapromote.prepared import prepared_cursor
+from stellapromote.prepared import fetch
 
 # The time is written by PostgreSQL: reading and writing fifty of them in Python was a fifth of a page.
 _ROW = """
@@ -151,19 +151,11 @@ class PromotionRows:
     ) -> Sequence[Any]:
         where, values = self._conditions(first, last)
         sql = _PAGE_OF_STATUSES if self.statuses else _PAGE
-        with prepared_cursor() as cursor:
-            cursor.execute(
-                sql.format(
-                    where=where,
-                    direction="ASC" if ascending else "DESC",
-                    limit=limit,
-                    offset=offset,
-                    reach=limit + offset,
-                ),
-                {**values, "statuses": list(self.statuses)},
-            )
-            rows: list[Any] = cursor.fetchall()
-        return rows
+        direction = "ASC" if ascending else "DESC"
+        return fetch(
+            sql.format(where=where, direction=direction, limit=limit, offset=offset, reach=limit + offset),
+            {**values, "statuses": list(self.statuses)},
+        )
 
 
 # The states stand in the text: the planner has to see that the partial index on open_voters fits.
@@ -207,7 +199,4 @@ class WaitingForPerson:
         self, beyond: str = "", number: int | None = None, *, limit: int, offset: int = 0, direction: str = "ASC"
     ) -> Sequence[Any]:
         sql = _PAGE.format(where=f"{_WAITING} {beyond}", direction=direction, limit=limit, offset=offset)
-        with prepared_cursor() as cursor:
-            cursor.execute(sql, {**self._values(), "number": number})
-            rows: list[Any] = cursor.fetchall()
-        return rows
+        return fetch(sql, {**self._values(), "number": number})

@@ -1,13 +1,17 @@
 """The lock order in one place (domain.md §0): calendar → environments by id → release → promotions by id."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.http import Http404
 
-from promotions import rows as rows_of
+from promotions import rows
+from promotions.facts import FACTS, Reading, values_for_facts
 from promotions.models import Promotion
 from promotions.states import OPEN
-from stellapromote.prepared import prepared_cursor
+from stellapromote.prepared import fetch
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN))
 
@@ -33,16 +37,34 @@ def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list
 
     Raises Http404 for ids that the tenant does not have. Cost: two statements.
     """
-    with prepared_cursor() as cursor:
-        cursor.execute(_LOCK, [tenant_id, promotion_id, promotion_id])
-        ids = [row[0] for row in cursor.fetchall()]
-    # Read by a statement of its own, after the wait: release and environments as they are now, not as they were then.
-    rows = rows_of.promotions(ids)
-    mine = next((row for row in rows if row.pk == promotion_id), None)
-    if mine is None:
+    promotion, superseded, _ = _locked(promotion_id, tenant_id, "NULL", {})
+    return promotion, superseded
+
+
+def lock_and_read(
+    promotion_id: UUID, tenant_id: UUID, *, signing_key_id: str | None, since: datetime
+) -> tuple[Promotion, list[Promotion], Reading]:
+    """As ``lock_promotion``, with the facts about the promotion for instants from ``since`` on. Cost: the same."""
+    values = {"mine": promotion_id, **values_for_facts(signing_key_id, since)}
+    promotion, superseded, text = _locked(promotion_id, tenant_id, _FACTS_OF_MINE, values)
+    return promotion, superseded, Reading(since, orjson.loads(text))
+
+
+_FACTS_OF_MINE = f"CASE WHEN p.id = %(mine)s THEN {FACTS} END"
+
+
+def _locked(
+    promotion_id: UUID, tenant_id: UUID, expression: str, values: dict[str, Any]
+) -> tuple[Promotion, list[Promotion], Any]:
+    ids = [row[0] for row in fetch(_LOCK, [tenant_id, promotion_id, promotion_id])]
+    # Read by a statement of its own, after the wait: release, environments and facts as they are now, not as they were
+    # then.
+    found = {row.pk: (row, value) for row, value in rows.promotions_with(expression, ids, values)}
+    if promotion_id not in found:
         raise Http404("No such promotion.")
+    promotion, value = found.pop(promotion_id)
     # PostgreSQL chose the ids before it waited for the rows: one that ended or started meanwhile is not superseded.
-    return mine, [row for row in rows if row.pk != promotion_id and row.status in OPEN]
+    return promotion, [row for row, _ in found.values() if row.status in OPEN], value
 
 
 def lock_superseded(promotion: Promotion) -> list[Promotion]:
@@ -71,9 +93,6 @@ def share_surroundings(
     ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
     """
     environment = _ENVIRONMENT_TO_WRITE if writes_environment else _ENVIRONMENT_TO_READ
-    with prepared_cursor() as cursor:
-        cursor.execute("SELECT 1 FROM environments_calendar WHERE tenant_id = %s FOR SHARE", [tenant_id])
-        cursor.execute(environment, [environment_id, tenant_id])
-        cursor.execute(
-            "SELECT 1 FROM promotions_release WHERE id = %s AND tenant_id = %s FOR SHARE", [release_id, tenant_id]
-        )
+    fetch("SELECT 1 FROM environments_calendar WHERE tenant_id = %s FOR SHARE", [tenant_id])
+    fetch(environment, [environment_id, tenant_id])
+    fetch("SELECT 1 FROM promotions_release WHERE id = %s AND tenant_id = %s FOR SHARE", [release_id, tenant_id])

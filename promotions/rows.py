@@ -17,7 +17,7 @@ from django.db.models.base import ModelState
 from environments.models import Environment
 from promotions.models import Promotion, Release
 from promotions.models.promotion import MUTABLE
-from stellapromote.prepared import prepared_cursor
+from stellapromote.prepared import fetch, perform
 
 M = TypeVar("M", bound=Model)
 
@@ -30,36 +30,60 @@ _LOADED: tuple[tuple[str, type[Model], str], ...] = (
 _JOINED = ("release", "target_environment", "source_environment")
 
 
-def insert(*new: Model) -> None:
-    """Stores new rows of one model with one statement. IntegrityError as from ``save(force_insert=True)``."""
-    if new:
-        insert_values(type(new[0]), [row.__dict__ for row in new])
+class Writes:
+    """What one change writes, sent to PostgreSQL as one statement: it is planned once and costs one way there and back.
+
+    The rows are there only after ``send``. None is written twice in one ``send``: of two changes PostgreSQL would take
+    one. IntegrityError as from the ORM; what a foreign key names may be written in the same ``send``.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[str, list[Any]]] = []
+
+    def insert(self, model: type[Model], row: Mapping[str, Any]) -> None:
+        """A new row, with a value for every field by its attname."""
+        text, fields = _insert_text(model)
+        self.add(text, _values(row, fields))
+
+    def store(self, promotion: Promotion) -> None:
+        """What may change of a promotion after its request."""
+        text, fields = _update_text()
+        self.add(text, [*_values(promotion.__dict__, fields), promotion.pk])
+
+    def add(self, text: str, values: list[Any]) -> None:
+        """A statement without rows, whose text does not change."""
+        self._parts.append((text, values))
+
+    def send(self) -> None:
+        if self._parts:
+            text = _together(tuple(text for text, _ in self._parts))
+            perform(text, [value for _, values in self._parts for value in values])
+            self._parts.clear()
 
 
-def insert_values(model: type[Model], new: Sequence[Mapping[str, Any]]) -> None:
-    """As ``insert``, for rows that nobody needs as instances: each has a value for every field, by its attname."""
-    text, fields = _insert_text(model, len(new))
-    with prepared_cursor() as cursor:
-        cursor.execute(text, [value for row in new for value in _values(row, fields)])
-
-
-def update(row: Model, names: tuple[str, ...]) -> None:
-    """Writes these fields of a stored row."""
-    text, fields = _update_text(type(row), names)
-    with prepared_cursor() as cursor:
-        cursor.execute(text, [*_values(row.__dict__, fields), row.pk])
+def insert(new: Model) -> None:
+    """Stores one new row at once. IntegrityError as from ``save(force_insert=True)``."""
+    writes = Writes()
+    writes.insert(type(new), new.__dict__)
+    writes.send()
 
 
 def store(promotion: Promotion) -> None:
-    """Writes what may change of a promotion after its request."""
-    update(promotion, MUTABLE)
+    """Writes what may change of a promotion after its request, at once."""
+    writes = Writes()
+    writes.store(promotion)
+    writes.send()
 
 
 def promotions(ids: Sequence[UUID]) -> list[Promotion]:
     """These promotions in the order of their ids, with release, target and source. One statement."""
-    with prepared_cursor() as cursor:
-        cursor.execute(_promotions_text(), [list(ids)])
-        return [_promotion(found) for found in cursor.fetchall()]
+    return [promotion for promotion, _ in promotions_with("NULL", ids, {})]
+
+
+def promotions_with(expression: str, ids: Sequence[UUID], values: Mapping[str, Any]) -> list[tuple[Promotion, Any]]:
+    """As ``promotions``, each with the value of an SQL expression about the promotion ``p``."""
+    found = fetch(_promotions_text(expression), {"ids": list(ids), **values})
+    return [(_promotion(row), row[-1]) for row in found]
 
 
 def _promotion(found: Sequence[Any]) -> Promotion:
@@ -112,29 +136,37 @@ def _from_db(field: Any, value: Any) -> Any:
 
 
 @lru_cache
-def _promotions_text() -> str:
+def _promotions_text(expression: str) -> str:
     columns = ", ".join(
         f'{alias}."{field.column}"' for alias, model, _ in _LOADED for field in model._meta.concrete_fields
     )
     joins = " ".join(join for _, _, join in _LOADED)
     # The array stands in a subquery so that PostgreSQL plans once for a connection and not for each array.
-    return f"SELECT {columns} {joins} WHERE p.id = ANY(ARRAY(SELECT unnest(%s::uuid[]))) ORDER BY p.id"
+    wanted = "p.id = ANY(ARRAY(SELECT unnest(%(ids)s::uuid[])))"
+    return f"SELECT {columns}, {expression} {joins} WHERE {wanted} ORDER BY p.id"
 
 
 @lru_cache
-def _insert_text(model: type[Model], count: int) -> tuple[str, list["Field[Any, Any]"]]:
+def _insert_text(model: type[Model]) -> tuple[str, list["Field[Any, Any]"]]:
     fields = list(model._meta.concrete_fields)
     columns = ", ".join(f'"{field.column}"' for field in fields)
     places = ", ".join(_place(field) for field in fields)
-    many = ", ".join([f"({places})"] * count)
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {many}', fields  # noqa: S608
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', fields  # noqa: S608
 
 
 @lru_cache
-def _update_text(model: type[Model], names: tuple[str, ...]) -> tuple[str, list["Field[Any, Any]"]]:
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
+def _update_text() -> tuple[str, list["Field[Any, Any]"]]:
+    fields: list[Any] = [Promotion._meta.get_field(name) for name in MUTABLE]
     changes = ", ".join(f'"{field.column}" = {_place(field)}' for field in fields)
-    return f'UPDATE "{model._meta.db_table}" SET {changes} WHERE id = %s', fields  # noqa: S608
+    return f'UPDATE "{Promotion._meta.db_table}" SET {changes} WHERE id = %s', fields  # noqa: S608
+
+
+@lru_cache
+def _together(texts: tuple[str, ...]) -> str:
+    *others, last = texts
+    if not others:
+        return last
+    return f"WITH {', '.join(f'part_{number} AS ({text})' for number, text in enumerate(others))} {last}"
 
 
 def _place(field: "Field[Any, Any]") -> str:

@@ -12,7 +12,7 @@ from policies.evaluator import evaluate
 from policies.facts import GateInput
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents
-from promotions.facts import NO_BLOBS, Facts, gather
+from promotions.facts import NO_BLOBS, Facts, Reading, gather
 from promotions.models import Promotion
 from promotions.signing_key import current_key
 from promotions.subject import changed_fields
@@ -71,10 +71,12 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
     return requirements
 
 
-def look(promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = NO_BLOBS) -> Scene:
+def look(
+    promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = NO_BLOBS, reading: Reading | None = None
+) -> Scene:
     """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
 
-    ``unstored``: the bundle of a promotion that is only previewed.
+    ``unstored``: the bundle of a promotion that is only previewed. ``reading``: what ``lock_and_read`` read already.
     """
     requirements = stored_requirements(promotion)
     wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
@@ -87,6 +89,7 @@ def look(promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = 
         signing_key_id=None if key is None else key.key_id,
         at=at,
         unstored=unstored,
+        reading=reading,
     )
     texts.update(facts.documents)
     texts.update({name: orjson.loads(content) for name, content in facts.blobs.items()})

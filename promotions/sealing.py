@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import Any
 
 from policies.outcomes import Evaluation
-from promotions import rows
 from promotions.decision import Record
 from promotions.evidence import sign_packet
 from promotions.facts import Facts
@@ -162,7 +161,7 @@ def store_packet(
         "content_hash": signed.content_hash,
         "signing_key_id": key.key_id,
     }
-    rows.insert_values(EvidencePacket, [packet])
+    journal.writes.insert(EvidencePacket, packet)
     promotion.evidence_packet_id = packet_id
     journal.note(
         "evidence.packet_created",

@@ -1,26 +1,58 @@
-"""Statements that PostgreSQL may plan once for a connection and run with any values.
+"""Statements that PostgreSQL plans once for a connection and runs with any values.
 
 All others are planned at each call, with their values: a plan made for every status looks through a million promotions
-for the few that are deploying. Ours that begin here are written so that one plan serves (docs/adr/0073).
+for the few that are deploying. Ours that are run here are written so that one plan serves (docs/adr/0073).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
+from psycopg import Connection, RawCursor
 
-_AFTER = 3
-"""Calls on one connection after which a statement is worth preparing."""
+Values = Sequence[Any] | Mapping[str, Any]
 
 
-@contextmanager
-def prepared_cursor() -> Iterator[CursorWrapper]:
-    """A cursor whose statements are prepared once they were run some times. For texts that do not change."""
-    with connection.cursor() as cursor:
-        session = connection.connection
-        session.prepare_threshold = _AFTER
-        try:
-            yield cursor
-        finally:
-            session.prepare_threshold = None
+def fetch(text: str, values: Values = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement with ``%s`` or ``%(name)s`` places. For texts that do not change: each is kept."""
+    rows: list[tuple[Any, ...]] = _run(text, values).fetchall()
+    return rows
+
+
+def perform(text: str, values: Values = ()) -> None:
+    """As ``fetch``, for a statement without rows."""
+    _run(text, values)
+
+
+class _Cursor(RawCursor[Any]):
+    """Takes the texts that Django's cursors take, and spares psycopg reading them anew at each call."""
+
+    def execute(self, query: Any, params: Any = None, **_: Any) -> "_Cursor":
+        text, names = _numbered(query)
+        return super().execute(text, [params[name] for name in names] if names else params, prepare=True)
+
+
+def _run(text: str, values: Values) -> Any:
+    connection.ensure_connection()
+    session: Connection[Any] = connection.connection
+    cursor = connection._prepare_cursor(_Cursor(session))  # Django's wrapper: its errors, its log, its hooks
+    cursor.execute(text, values)
+    return cursor
+
+
+@cache
+def _numbered(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text with the places ``$1``, ``$2`` … of PostgreSQL, and the name of each if they have names."""
+    names: list[str] = []
+
+    def number(place: "re.Match[str]") -> str:
+        name = place[1]
+        if name is None or name not in names:
+            names.append(name)
+            return f"${len(names)}"
+        return f"${1 + names.index(name)}"
+
+    text = re.sub(r"%(?:s|\((\w+)\)s)", number, text)
+    return text, tuple(names) if any(names) else ()

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from promotions import rows, rules
+from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
@@ -29,7 +29,7 @@ def _approve(promotion_id: UUID, by: Actor, comment: str, seen: Seen, clock: Clo
         return box
     rules.check_comment(box.ballot, comment)
     vote = stored_act(Vote, by, box.scene, comment=comment, seen=box.seen, verdict=Vote.Verdict.APPROVE)
-    rows.insert(vote)
+    box.journal.writes.insert(Vote, vote.__dict__)
     box.scene.votes.append(as_fact(vote))
     box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote.id))
     return box.close()

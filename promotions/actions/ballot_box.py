@@ -8,10 +8,11 @@ from promotions import rows, rules
 from promotions.actions.outcome import Outcome
 from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
-from promotions.locks import lock_promotion
+from promotions.locks import lock_and_read
 from promotions.models import Promotion
 from promotions.rules import Ballot
 from promotions.scene import Scene, instant, look
+from promotions.signing_key import current_key
 from promotions.voting import ballot_under_lock
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -49,7 +50,7 @@ class OpenBox:
         conclude(self.scene, self.journal, superseded=self.superseded)
         if self.promotion.version == self.version:
             self.promotion.version += 1
-        rows.store(self.promotion)
+        self.journal.writes.store(self.promotion)
         self.journal.write()
         return Outcome(self.promotion)
 
@@ -67,7 +68,10 @@ def open_box(
 
     ``takes_back``: the act only takes a word back, which no policy makes conditional on what was seen.
     """
-    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+    key = current_key()
+    promotion, superseded, reading = lock_and_read(
+        promotion_id, by.tenant, signing_key_id=None if key is None else key.key_id, since=clock.now()
+    )
     rules.check_version(promotion.version, seen.if_match)
     at = instant(clock, promotion)
     journal = Journal(by, at)
@@ -75,7 +79,7 @@ def open_box(
         rows.store(promotion)
         journal.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
-    scene = look(promotion, at)
+    scene = look(promotion, at, reading=reading)
     digest = _digest_seen(seen, promotion)
     version = promotion.version
     adopt_subject(scene, journal)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
-from stellapromote.prepared import prepared_cursor
+from stellapromote.prepared import fetch
 
 # Live rights of user u in tenant t; used by both lookups.
 _RIGHTS = """
@@ -63,16 +63,14 @@ class TenantChoice:
 
 def actor_for_token(public_id: str, *, address: str | None, request_id: str | None) -> TokenRow | None:
     """The token with this public id, or None. The caller compares the secret before it believes anything else."""
-    with prepared_cursor() as cursor:
-        cursor.execute(_TOKEN_SQL, [public_id])
-        row = cursor.fetchone()
-    if row is None:
+    rows = fetch(_TOKEN_SQL, [public_id])
+    if not rows:
         return None
     (
         token_id, secret_digest, token_scopes, expires_at, revoked_at, last_used_at, issuer_id,
         user_id, username, display_name, kind, is_active, tenant_id, tenant_slug, is_demo,
         service_scopes, is_member, roles, teams, by_name,
-    ) = row  # fmt: skip
+    ) = rows[0]  # fmt: skip
     actor = None
     if is_active and (is_member if kind == "person" else service_scopes is not None):
         held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes) - NEVER_FOR_SERVICES
@@ -100,9 +98,7 @@ def actor_for_session(
     user_id: UUID, tenant_slug: str | None, *, address: str | None, request_id: str | None
 ) -> TenantChoice:
     """The person in the named tenant, or in their only one. A tenant they are no member of does not exist for them."""
-    with prepared_cursor() as cursor:
-        cursor.execute(_SESSION_SQL, [user_id, tenant_slug, tenant_slug])
-        rows = cursor.fetchall()
+    rows = fetch(_SESSION_SQL, [user_id, tenant_slug, tenant_slug])
     if len(rows) != 1:
         return TenantChoice(None, several=len(rows) > 1)
     username, display_name, tenant_id, slug, is_demo, _, roles, teams, by_name = rows[0]

@@ -17,7 +17,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.audit.event_digest import SALT_BYTES, event_digest, plain_address
 from stellapromote.clock import rfc3339
 from stellapromote.ids import new_id
-from stellapromote.prepared import prepared_cursor
+from stellapromote.prepared import perform
 
 IDENTIFIERS = ("id", "tenant_id", "actor_id", "resource_id", "environment_id", "release_id", "promotion_id")
 ACTOR_TYPES = {"person": "user", "service": "service", "system": "system"}
@@ -90,15 +90,15 @@ def record_many(entries: Iterable[Entry]) -> list[UUID]:
 
     Raises CanonicalJsonError for values that are not canonical JSON, ValueError for a time without a zone.
     """
-    rows: list[dict[str, Any]] = []
-    identifiers: list[UUID] = []
-    for entry in entries:
-        identifiers.append(identifier := new_id())
-        rows.append(_row(identifier, entry))
-    if rows:
-        with prepared_cursor() as cursor:
-            cursor.execute(_INSERT, [orjson.dumps(rows).decode()])
-    return identifiers
+    identified = [(new_id(), entry) for entry in entries]
+    if identified:
+        perform(*insertion(identified))
+    return [identifier for identifier, _ in identified]
+
+
+def insertion(identified: Iterable[tuple[UUID, Entry]]) -> tuple[str, list[Any]]:
+    """The INSERT of events under these ids and its values, for who sends it together with the change it tells of."""
+    return _INSERT, [orjson.dumps([_row(identifier, entry) for identifier, entry in identified]).decode()]
 
 
 def _row(identifier: UUID, entry: Entry) -> dict[str, Any]:
