@@ -12,6 +12,9 @@ from typing import Any
 from django.db import connection
 from psycopg import Connection, RawCursor
 
+_AFTER = 1
+"""Calls on one connection after which a statement is worth preparing."""
+
 Values = Sequence[Any] | Mapping[str, Any]
 
 
@@ -31,7 +34,12 @@ class _Cursor(RawCursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **_: Any) -> "_Cursor":
         text, names = _numbered(query)
-        return super().execute(text, [params[name] for name in names] if names else params, prepare=True)
+        session = self.connection
+        session.prepare_threshold = _AFTER
+        try:
+            return super().execute(text, [params[name] for name in names] if names else params)
+        finally:
+            session.prepare_threshold = None
 
 
 def _run(text: str, values: Values) -> Any:
