@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 from psycopg import Connection, RawCursor
+from psycopg.types.datetime import TimestamptzLoader
 
 _AFTER = 1
 """Calls on one connection after which a statement is worth preparing."""
@@ -30,7 +31,14 @@ def perform(text: str, values: Values = ()) -> None:
 
 
 class _Cursor(RawCursor[Any]):
-    """Takes the texts that Django's cursors take, and spares psycopg reading them anew at each call."""
+    """Takes the texts that Django's cursors take, and spares psycopg reading them anew at each call.
+
+    Times are read by psycopg in C, where Django has a loader in Python; both give UTC, the zone of every connection.
+    """
+
+    def __init__(self, session: Connection[Any]) -> None:
+        super().__init__(session)
+        self.adapters.register_loader("timestamptz", TimestamptzLoader)
 
     def execute(self, query: Any, params: Any = None, **_: Any) -> "_Cursor":
         text, names = _numbered(query)

@@ -141,7 +141,7 @@ def _by_number(source: RowSource, number: int, size: int) -> Page:
     return Page(rows, meta)
 
 
-def _by_cursor(source: RowSource, position: Position | None, size: int, scope: str) -> Page:
+def _by_cursor(source: RowSource, position: Position | None, size: int, scope: bytes) -> Page:
     found = source.after(position, size + 1)
     more, rows = len(found) > size, found[:size]
     backwards = position is not None and position.backwards
