@@ -21,11 +21,23 @@ from stellapromote.prepared import fetch, perform
 
 M = TypeVar("M", bound=Model)
 
-_LOADED: tuple[tuple[str, type[Model], str], ...] = (
-    ("p", Promotion, "FROM promotions_promotion p"),
-    ("r", Release, "JOIN promotions_release r ON r.id = p.release_id"),
-    ("t", Environment, "JOIN environments_environment t ON t.id = p.target_environment_id"),
-    ("s", Environment, "LEFT JOIN environments_environment s ON s.id = p.source_environment_id"),
+# Alias, model, join, and the fields that are read; none named: all. Others come when they are asked for (the ORM's
+# deferred fields).
+_LOADED: tuple[tuple[str, type[Model], str, tuple[str, ...]], ...] = (
+    ("p", Promotion, "FROM promotions_promotion p", ()),
+    (
+        "r",
+        Release,
+        "JOIN promotions_release r ON r.id = p.release_id",
+        ("id", "tenant", "product", "name", "status", "manifest_digest"),
+    ),
+    ("t", Environment, "JOIN environments_environment t ON t.id = p.target_environment_id", ()),
+    (
+        "s",
+        Environment,
+        "LEFT JOIN environments_environment s ON s.id = p.source_environment_id",
+        ("id", "tenant", "name"),
+    ),
 )
 _JOINED = ("release", "target_environment", "source_environment")
 
@@ -89,22 +101,22 @@ def promotions_with(expression: str, ids: Sequence[UUID], values: Mapping[str, A
 def _promotion(found: Sequence[Any]) -> Promotion:
     parts: list[Any] = []
     begin = 0
-    for _, model, _ in _LOADED:
-        end = begin + len(model._meta.concrete_fields)
-        parts.append(_instance(model, found[begin:end]))
+    for _, model, _, names in _LOADED:
+        end = begin + len(_fields(model, names))
+        parts.append(_instance(model, names, found[begin:end]))
         begin = end
     promotion: Promotion = parts[0]
     promotion._state.fields_cache.update(zip(_JOINED, parts[1:], strict=True))
     return promotion
 
 
-def _instance(model: type[M], values: Sequence[Any]) -> M | None:
+def _instance(model: type[M], fields: tuple[str, ...], values: Sequence[Any]) -> M | None:
     """The row as an instance; None where an outer join found nothing.
 
     Made without `__init__`, which sets each of a promotion's fifty fields through descriptors and signals: nine tenths
     of what reading the row cost. A test compares with what the ORM reads.
     """
-    names, converters = _reading(model)
+    names, converters = _reading(model, fields)
     if values[0] is None:
         return None
     instance = model.__new__(model)
@@ -117,8 +129,13 @@ def _instance(model: type[M], values: Sequence[Any]) -> M | None:
 
 
 @lru_cache
-def _reading(model: type[Model]) -> tuple[list[str], list[tuple[str, Callable[[Any], Any]]]]:
-    fields = model._meta.concrete_fields
+def _fields(model: type[Model], names: tuple[str, ...]) -> list[Any]:
+    return [model._meta.get_field(name) for name in names] or list(model._meta.concrete_fields)
+
+
+@lru_cache
+def _reading(model: type[Model], names: tuple[str, ...]) -> tuple[list[str], list[tuple[str, Callable[[Any], Any]]]]:
+    fields = _fields(model, names)
     converters: list[tuple[str, Callable[[Any], Any]]] = [
         (field.attname, _read_json if isinstance(field, JSONField) else partial(_from_db, field))
         for field in fields
@@ -138,9 +155,9 @@ def _from_db(field: Any, value: Any) -> Any:
 @lru_cache
 def _promotions_text(expression: str) -> str:
     columns = ", ".join(
-        f'{alias}."{field.column}"' for alias, model, _ in _LOADED for field in model._meta.concrete_fields
+        f'{alias}."{field.column}"' for alias, model, _, names in _LOADED for field in _fields(model, names)
     )
-    joins = " ".join(join for _, _, join in _LOADED)
+    joins = " ".join(join for _, _, join, _ in _LOADED)
     # The array stands in a subquery so that PostgreSQL plans once for a connection and not for each array.
     wanted = "p.id = ANY(ARRAY(SELECT unnest(%(ids)s::uuid[])))"
     return f"SELECT {columns}, {expression} {joins} WHERE {wanted} ORDER BY p.id"

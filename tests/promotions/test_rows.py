@@ -47,15 +47,25 @@ def test_a_promotion_is_read_as_the_orm_reads_it() -> None:
         assert (mine._state.adding, mine._state.db) == (False, "default")
 
 
-def test_its_release_and_environments_come_with_it(django_assert_num_queries: Any) -> None:
+def test_what_is_decided_on_comes_with_it(django_assert_num_queries: Any) -> None:
     expected = by_orm()
     with django_assert_num_queries(1):
         found = rows.promotions([each.pk for each in expected])
         for mine, theirs in zip(found, expected, strict=True):
-            for name in ("release", "target_environment", "source_environment"):
-                one, other = getattr(mine, name), getattr(theirs, name)
-                assert (one is None) == (other is None)
-                assert one is None or typed(fields_of(one)) == typed(fields_of(other))
+            assert typed(fields_of(mine.target_environment)) == typed(fields_of(theirs.target_environment))
+            for name in ("name", "status", "product", "manifest_digest"):
+                assert getattr(mine.release, name) == getattr(theirs.release, name)
+            source = theirs.source_environment
+            assert (mine.source_environment is None) == (source is None)
+            assert source is None or getattr(mine.source_environment, "name", None) == source.name
+
+
+def test_what_does_not_come_with_it_is_read_when_it_is_asked_for() -> None:
+    expected = by_orm()
+    for mine, theirs in zip(rows.promotions([each.pk for each in expected]), expected, strict=True):
+        for name in ("release", "source_environment"):
+            one, other = getattr(mine, name), getattr(theirs, name)
+            assert one is other is None or typed(fields_of(one)) == typed(fields_of(other))
 
 
 def test_what_is_stored_is_what_the_orm_reads_back() -> None:
