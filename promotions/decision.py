@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from policies.outcomes import Evaluation
+from policies.outcomes import Evaluation, GateResult
+from policies.overrides import what_stands_against
 from stellapromote import VERSION
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest, digest_bytes
@@ -40,18 +41,28 @@ def determinism_hash(*, policy_digest: str, input_digest: str, evaluation: Evalu
 
 
 def fingerprint(evaluation: Evaluation, *, votes: list[str], subject_digest: str) -> str:
-    """Two evaluations with the same fingerprint need one record. ``votes`` are ids of live votes and confirmations."""
+    """Two evaluations with the same fingerprint need one record (docs/adr/0100).
+
+    ``votes`` are ids of live votes and confirmations.
+    """
     return digest(
         {
             "schema": FINGERPRINT_SCHEMA,
             "decision": evaluation.decision,
             "reasonCodes": list(evaluation.reason_codes),
-            "gates": [[gate.name, gate.status, list(gate.reason_codes)] for gate in evaluation.gates],
+            "gates": [
+                [gate.name, gate.status, list(gate.reason_codes), *_standing_against(gate)] for gate in evaluation.gates
+            ],
             "votes": sorted(votes),
             "overrides": overrides_used(evaluation),
             "subjectDigest": subject_digest,
         }
     )
+
+
+def _standing_against(gate: GateResult) -> list[str]:
+    """The single things for which a gate blocks: an override lifts those that the record names, and no others."""
+    return what_stands_against((), gate.details)[1] if gate.status in ("pending", "fail") else []
 
 
 def overrides_used(evaluation: Evaluation) -> list[str]:

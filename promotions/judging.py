@@ -24,6 +24,7 @@ from promotions.sealing import SigningUnavailable, seal_decision
 from promotions.states import OPEN, VOTING, Status, status_for, transition
 from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
+from stellapromote.signing.canonical_json import canonical_bytes
 
 
 def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
@@ -85,6 +86,8 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         promotion.version += 1
         if packet_id is not None and scene.key is not None:
             seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
+    else:
+        _keep_newer_results(promotion, evaluation)
     if moves:
         _move(promotion, target, scene, evaluation, journal, creating=creating)
         if target is Status.APPROVED:
@@ -147,6 +150,19 @@ def _summarise(promotion: Promotion, evaluation: Evaluation) -> None:
     promotion.blocked_by = [gate.name for gate in evaluation.gates if gate.status in ("pending", "fail")]
     promotion.approvals_required = evaluation.required
     promotion.approvals_given = evaluation.given
+
+
+def _keep_newer_results(promotion: Promotion, evaluation: Evaluation) -> None:
+    """The results that differ from the record in force, which the evaluation did not replace: they are shown instead.
+
+    Cost: one statement.
+    """
+    document = DecisionRecord.objects.values_list("document", flat=True).get(pk=promotion.decision_id)
+    recorded = {gate["name"]: gate for gate in orjson.loads(bytes(document))["gates"]}
+    for kept, gate in zip(promotion.gates, evaluation.gates, strict=True):
+        result = orjson.loads(canonical_bytes(gate.as_json()))
+        if result != recorded[gate.name]:
+            kept["newer"] = result
 
 
 def _failing_since(gate: GateResult) -> dict[str, str]:

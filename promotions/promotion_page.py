@@ -111,7 +111,8 @@ def _confirmers(
     if isinstance(candidates, dict):
         blob = Blob.objects.get(pk=candidates["digest"])
         texts = {**texts, blob.digest: orjson.loads(bytes(blob.content))}
-    return {name: frozenset(gate_confirmers(gate_input, texts, name)) for name in waiting}
+    still = {str(each) for each in promotion.open_voters}
+    return {name: frozenset(gate_confirmers(gate_input, texts, name) & still) for name in waiting}
 
 
 def _manual(

@@ -125,12 +125,13 @@ def detail_of(promotion: Promotion) -> Document:
 
 
 def gates_of(promotion: Promotion) -> list[Document]:
-    """The gates of the decision in force, in order: whom each waits for, what it looked at, and what can change it.
+    """The gates as last judged, in order: whom each waits for, what it looked at, and what can change it.
 
     Cost: one statement for names, and one each for a policy and a bundle that were not used lately.
     """
     record = current_record(promotion)
-    gates = orjson.loads(bytes(record.document))["gates"]
+    newer = {gate["name"]: gate["newer"] for gate in promotion.gates if "newer" in gate}
+    gates = [newer.get(gate["name"], gate) for gate in orjson.loads(bytes(record.document))["gates"]]
     gate_input = orjson.loads(bytes(record.input))
     waits_for: list[tuple[str, ...]] = [
         who_can_act(gate["type"], gate["kindVersion"], gate["details"]) if promotion.status in VOTING else ()

@@ -31,7 +31,8 @@ class Promotion(models.Model):
     Every change of status writes every index again, so foreign keys have none of their own unless a query asks by them.
     ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative. ``gates``,
     ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test
-    compares them with the decision record.
+    compares them with the decision record. An evaluation that wrote no record leaves under ``newer`` in ``gates`` each
+    result that differs from the record in force.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
