@@ -117,7 +117,9 @@ class ApprovalPolicyForm(PolicyForm):
     exclude_policy_editor = forms.BooleanField(
         label=_("Whoever edited the policies in force does not vote"), required=False
     )
-    exclude_deployer = forms.BooleanField(label=_("Whoever approved does not start the deployment"), required=False)
+    exclude_deployer = forms.BooleanField(
+        label=_("Whoever approved or confirmed does not report the deployment"), required=False
+    )
     require_subject_digest = forms.BooleanField(
         label=_("Votes by API must name the digest of what the voter saw"), required=False
     )

@@ -30,7 +30,7 @@ def of_conditions(document: Part) -> list[str]:
         (duties["excludeReleaseCreator"], _("Whoever created the release does not vote.")),
         (duties["excludeCommitAuthors"], _("Whoever wrote commits of the release does not vote.")),
         (duties["excludePolicyEditor"], _("Whoever edited the policies in force does not vote.")),
-        (duties["excludeDeployer"], _("Whoever approved does not start the deployment.")),
+        (duties["excludeDeployer"], _("Whoever approved or confirmed does not report the deployment.")),
     ]
     return [_("The requester never votes."), *(sentence for holds, sentence in told if holds)]
 

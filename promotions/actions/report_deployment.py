@@ -11,11 +11,11 @@ from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions import rows, rules
 from promotions.actions.outcome import Outcome
-from promotions.actions.start_check import EnvironmentBusy, check_starts
+from promotions.actions.start_check import EnvironmentBusy, check_deploys_apart, check_starts
 from promotions.journal import Journal
 from promotions.locks import lock_promotion, share_surroundings
 from promotions.models import Deployment, Promotion
-from promotions.scene import instant, look
+from promotions.scene import Scene, instant, look
 from promotions.sealing import SigningUnavailable, packet_content, store_packet
 from promotions.states import OPEN, Status, transition
 from stellapromote.accounts.actor import Actor
@@ -56,8 +56,10 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
     """Takes one report about a deployment (domain.md §4, reports); the same report again changes nothing.
 
     ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
-    PROM_APPROVAL_EXPIRED or RES_ENVIRONMENT_BUSY. Contradicting reports raise RES_STATE_CONFLICT, another manifest
-    EVD_DIGEST_MISMATCH, and a missing one, where the environment requires it, Invalid; all three are audited.
+    PROM_APPROVAL_EXPIRED, PROM_SEQUENCE_VIOLATION or RES_ENVIRONMENT_BUSY. Contradicting reports, and a rollback of
+    what is not the newest deployment, raise RES_STATE_CONFLICT, another manifest EVD_DIGEST_MISMATCH, and a missing
+    one, where the environment requires it, Invalid; these are audited. SeparationOfDuties where a policy excludes the
+    deployer.
     """
     rules.check_can_report(by)
     if report.status == ROLLED_BACK and not report.message.strip():
@@ -69,7 +71,8 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
         if "promotion_one_deploying_per_lock" not in str(error):
             raise
         raise EnvironmentBusy(
-            "Another deployment into this environment has just started: try again when it ends."
+            "Another deployment into this environment has just started: try again when it ends.",
+            details={"mayPassAt": None},
         ) from error
 
 
@@ -108,11 +111,12 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
 def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal) -> Outcome:
     if promotion.status not in STARTING:
         return _contradiction(promotion, report, journal)
+    shown = promotion.version
     refusal = check_starts(promotion, superseded, by, journal)
     if refusal is not None:
         rows.store(promotion)
         journal.write()
-        return Outcome(promotion, refusal)
+        return Outcome(promotion, refusal, changed=promotion.version != shown)
     at, environment = journal.at, promotion.target_environment
     before = promotion.status
     step = transition(Status(before), Status.DEPLOYING)
@@ -134,10 +138,20 @@ def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by
 
 
 def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
+    scene = look(promotion, journal.at)
+    if not _anybody_may_end(promotion, report, journal.at):
+        check_deploys_apart(by, scene)
     target = _REACHED[report.status]
     promotion.completed_at = journal.at
     promotion.auto_promote_due = target is Status.DEPLOYED and promotion.target_environment.auto_promotes_to.exists()
-    return _close(promotion, target, report, by, journal, packet_type="deployment")
+    return _close(scene, target, report, by, journal, packet_type="deployment")
+
+
+def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool:
+    """A deployment whose end nobody reported in time is reported failed by any operator, with a reason (domain.md §4):
+    the environment would stay locked."""
+    due = promotion.deployment_due_at
+    return report.status == FAILED and report.message.strip() != "" and due is not None and due <= at
 
 
 def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
@@ -149,6 +163,7 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
     ).order_by("-started_at")
     newest = later.first()
     if newest is not None:
+        _refused(promotion, report, journal)
         return Outcome(
             promotion,
             rules.StateForbids(
@@ -156,25 +171,25 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
                 details={"promotionId": str(newest.pk), "number": newest.number},
             ),
         )
+    scene = look(promotion, journal.at)
+    check_deploys_apart(by, scene)
     promotion.auto_promote_due = False
     environment = promotion.target_environment
     if environment.auto_promote_from_id is not None:
         # It stays on hold until a person requests again (domain.md §1, auto-promotion).
         because = f"#{promotion.number} was rolled back."
         hold_auto_promotion(environment, hold=True, by=by, at=journal.at, because=because)
-    return _close(promotion, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
+    return _close(scene, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
 
 
-def _close(
-    promotion: Promotion, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str
-) -> Outcome:
+def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str) -> Outcome:
+    promotion = scene.promotion
     before = promotion.status
     step = transition(Status(before), target)
     promotion.status = target
     promotion.status_detail = report.message.strip()
     promotion.version += 1
     _store_report(promotion, report, by, journal.at)
-    scene = look(promotion, journal.at)
     if scene.key is None:
         raise SigningUnavailable("No usable signing key: the report cannot be sealed now. Send it again later.")
     content = packet_content(

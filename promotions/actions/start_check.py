@@ -1,10 +1,13 @@
 """May a deployment start now? Judged again under the locks, on fresh facts (domain.md §4, start check)."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
 
 from environments.models import Environment
+from policies.outcomes import Evaluation
+from policies.overrides import OVERRIDE_POSSIBLE
 from promotions import rules
 from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
@@ -14,6 +17,7 @@ from promotions.scene import Scene, look
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.clock import rfc3339
 from stellapromote.errors import Conflict, ProductError, RuleViolation
 
 
@@ -30,7 +34,7 @@ class Blocked(RuleViolation):
 
 
 class EnvironmentBusy(Conflict):
-    """Another deployment holds the environment, or the product in it."""
+    """Another deployment holds the environment, or the product in it; ``mayPassAt`` is when that one is due to end."""
 
     code = "RES_ENVIRONMENT_BUSY"
 
@@ -51,11 +55,22 @@ def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, j
     evaluation = conclude(scene, journal, superseded=superseded)
     if evaluation.decision != "allow":
         blocking = [gate.as_json() for gate in evaluation.gates if gate.status in ("pending", "fail")]
-        details = {"gates": blocking, "mayPassAt": evaluation.next_change_at}
+        details = {"gates": blocking, "mayPassAt": _may_pass_at(evaluation)}
         message = " ".join(gate["message"] for gate in blocking)
         frozen = any(gate["type"] == "freeze-window" for gate in blocking)
         return Frozen(message, details=details) if frozen else Blocked(message, details=details)
-    return _may_enter(promotion) or _deployer_may(scene, by) or _busy(promotion)
+    return _may_enter(promotion) or rules.refusal(lambda: check_deploys_apart(by, scene)) or _busy(promotion, at)
+
+
+def _may_pass_at(evaluation: Evaluation) -> str | None:
+    """When the last of the gates that block opens by itself; None when one waits for somebody or fails for good."""
+    opens = [
+        None if gate.status == "fail" or OVERRIDE_POSSIBLE in gate.reason_codes else gate.next_change_at
+        for gate in evaluation.gates
+        if gate.status in ("pending", "fail")
+    ]
+    known = [at for at in opens if at is not None]
+    return max(known) if known and len(known) == len(opens) else None
 
 
 def _may_enter(promotion: Promotion) -> SequenceViolation | None:
@@ -67,21 +82,23 @@ def _may_enter(promotion: Promotion) -> SequenceViolation | None:
     return None
 
 
-def _deployer_may(scene: Scene, by: Actor) -> ProductError | None:
-    """excludeDeployer: who approved does not deploy, nor does a machine of theirs (domain.md §5)."""
+def check_deploys_apart(by: Actor, scene: Scene) -> None:
+    """excludeDeployer: who approved or confirmed reports no deployment, nor does a machine of theirs (docs/adr/0071).
+
+    Raises SeparationOfDuties.
+    """
     wanted = scene.facts.gate_input["requirements"]["approvalPolicies"]
     if not any(scene.documents[policy["digest"]]["separationOfDuties"]["excludeDeployer"] for policy in wanted):
-        return None
-    voters = {UUID(vote["voterId"]) for vote in scene.votes}
-    if accounts_behind(by) & voters:
-        return rules.SeparationOfDuties(
-            "An approval policy excludes whoever approved from deploying: somebody else must start this deployment.",
+        return
+    decided = {UUID(act["voterId"]) for act in (*scene.votes, *scene.confirmations)}
+    if accounts_behind(by) & decided:
+        raise rules.SeparationOfDuties(
+            "An approval policy keeps whoever approved or confirmed from deploying: somebody else must report this.",
             details={"reasons": ["DEPLOYER"]},
         )
-    return None
 
 
-def _busy(promotion: Promotion) -> EnvironmentBusy | None:
+def _busy(promotion: Promotion, at: datetime) -> EnvironmentBusy | None:
     others = Promotion.objects.filter(target_environment=promotion.target_environment, status=Status.DEPLOYING).exclude(
         pk=promotion.pk
     )
@@ -90,7 +107,12 @@ def _busy(promotion: Promotion) -> EnvironmentBusy | None:
     other = others.first()
     if other is None:
         return None
+    due = other.deployment_due_at
     return EnvironmentBusy(
         f"#{other.number} is being deployed there: start when it has ended.",
-        details={"promotionId": str(other.pk), "number": other.number},
+        details={
+            "promotionId": str(other.pk),
+            "number": other.number,
+            "mayPassAt": None if due is None or due <= at else rfc3339(due),
+        },
     )

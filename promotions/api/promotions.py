@@ -116,6 +116,7 @@ class PromotionViewSet(ApiViewSet):
             "RES_ENVIRONMENT_BUSY",
             "GATE_FROZEN",
             "PROM_BLOCKED",
+            "PROM_SEQUENCE_VIOLATION",
             "PROM_APPROVAL_EXPIRED",
             "EVD_DIGEST_MISMATCH",
         ),
@@ -168,7 +169,10 @@ class PromotionViewSet(ApiViewSet):
 
     @action(detail=True)
     def gates(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """Gates in the order in which they were judged, and whom each waits for."""
+        """Gates as last judged, in their order, and whom each waits for
+
+        The decision record is a different thing: it stays until a new one is written.
+        """
         return self.page(SequenceSource(gates_of(promotion_of(request.actor.tenant, pk))), present=in_place)
 
     @action(detail=True)
@@ -197,7 +201,8 @@ class PromotionViewSet(ApiViewSet):
     def deployment(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """Report a deployment
 
-        `started` runs the start check under the lock. The same report again changes nothing.
+        `started` runs the start check under the lock; a start refused by gates or by another deployment says when it
+        may pass in `details.mayPassAt`, null when no time is known. The same report again changes nothing.
         """
         return promotion_answer(report_deployment(pk, Report(**self.body), by=request.actor, clock=SYSTEM_CLOCK))
 
