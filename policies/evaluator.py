@@ -71,6 +71,7 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
                 details=verdict.details,
                 message=verdict.message,
                 next_change_at=verdict.next_change_at,
+                leading_code=verdict.codes[0] if verdict.codes else None,
             )
         )
     return _evaluation(results, facts)

@@ -13,6 +13,7 @@ STATUSES: frozenset[str] = frozenset(get_args(Status))
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a judge says about its gate. `details` is data without sentences; `message` is one sentence made from it.
+    The first of `codes` is the one that `message` speaks of.
 
     `next_change_at`: when time alone may change this verdict, as RFC 3339 text, or None when only people or other
     events can. Neither it nor the message is part of determinism (domain.md §7).
@@ -27,7 +28,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One judged gate, in its place in the order. `reason_codes` are sorted and unique."""
+    """One judged gate, in its place in the order. `reason_codes` are sorted and unique; `leading_code` is the one of
+    them that `message` speaks of, and is not recorded."""
 
     sequence: int
     type: str
@@ -38,6 +40,7 @@ class GateResult:
     details: dict[str, Any]
     message: str
     next_change_at: str | None
+    leading_code: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The result in wire names, as pages, API and record show it."""
@@ -80,6 +83,13 @@ class Evaluation:
         """Only approval or manual gates are still pending: the condition of awaiting_approval (domain.md §4)."""
         return self.decision == "pending" and all(
             gate.type in ("approval", "manual") for gate in self.gates if gate.status == "pending"
+        )
+
+    @property
+    def waits_for_time_only(self) -> bool:
+        """Only time gates are still pending: an approval is not running meanwhile (domain.md §4)."""
+        return self.decision == "pending" and all(
+            gate.type in ("freeze-window", "schedule") for gate in self.gates if gate.status == "pending"
         )
 
     def as_json(self) -> dict[str, Any]:

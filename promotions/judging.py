@@ -26,6 +26,9 @@ from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import canonical_bytes
 
+# How soon it is looked at again whether a key signs: what waits for one was decided and is only not stored.
+SIGNING_RETRY = timedelta(seconds=30)
+
 
 def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
     """If the subject changed, voids every live vote and confirmation and binds the promotion to the new subject.
@@ -57,7 +60,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     Changes ``scene.promotion`` in memory; the caller stores it. Raises SigningUnavailable only while creating.
     """
     promotion = scene.promotion
-    version, shown = promotion.version, _shown(promotion)
+    version, shown, next_change_at = promotion.version, _shown(promotion), promotion.next_change_at
     evaluation = scene.evaluate()
     creating = not promotion.decision_sequence
     movable = creating or promotion.status in OPEN
@@ -70,8 +73,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         if creating:
             raise SigningUnavailable("No usable signing key: nothing can be decided now. Tell the platform owner.")
         # A refusal that cannot be signed waits, blocked, until the worker finds a key.
-        promotion.next_change_at = min(promotion.next_change_at or scene.at, scene.at)
-        promotion.version += _shown(promotion) != shown
+        promotion.next_change_at = scene.at + SIGNING_RETRY
         return evaluation
 
     _summarise(promotion, evaluation)
@@ -94,22 +96,28 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
             for older in superseded:
                 cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
                 rows.store(older)
+    if promotion.status in VOTING and not evaluation.waits_for_time_only:
+        promotion.approval_seconds_left = None
     promotion.open_voters = _open_voters(scene, evaluation) if promotion.status in VOTING else []
     promotion.next_change_at = _next_change(promotion, evaluation)
-    if promotion.version == version and _shown(promotion) != shown:
+    changes = _shown(promotion) != shown
+    changes |= promotion.next_change_at != next_change_at and not _waits_for_key(evaluation)
+    if promotion.version == version and changes:
         promotion.version += 1
     return evaluation
 
 
 def _shown(promotion: Promotion) -> tuple[Any, ...]:
-    """What an evaluation may change of what is shown, beside the record: the version, an ETag, changes with it."""
+    """What an evaluation may change of what is shown, beside the record: the version, an ETag, changes with it.
+
+    So it does with the next change, unless that is only the next look for a key.
+    """
     return (
         promotion.status,
         promotion.gates,
         promotion.approvals_required,
         promotion.approvals_given,
         promotion.open_voters,
-        promotion.next_change_at,
     )
 
 
@@ -238,9 +246,9 @@ def _move(
         promotion.approved_at = promotion.decided_at = at
         promotion.approval_expires_at = at + timedelta(seconds=seconds)
     elif target is Status.REJECTED:
-        failed = next(gate for gate in evaluation.gates if gate.status == "fail")
+        failed = _deciding(evaluation)
         promotion.decided_at = at
-        promotion.status_reason = failed.reason_codes[0] if failed.reason_codes else "GATE_FAILED"
+        promotion.status_reason = failed.leading_code or "GATE_FAILED"
         promotion.status_detail = failed.message[:2000]
     outcome = {"status": str(target), "decision": evaluation.decision, "reasonCodes": list(evaluation.reason_codes)}
     journal.note(
@@ -252,6 +260,16 @@ def _move(
     )
     if creating and target in (Status.APPROVED, Status.REJECTED):
         journal.note(f"promotion.{target}", promotion, after=outcome, decisionId=str(promotion.decision_id))
+
+
+def _deciding(evaluation: Evaluation) -> GateResult:
+    """The failing gate that is told as the reason: a person who said no, else the first one."""
+    failed = [gate for gate in evaluation.gates if gate.status == "fail"]
+    return next((gate for gate in failed if gate.leading_code == "APPROVAL_REJECTED"), failed[0])
+
+
+def _waits_for_key(evaluation: Evaluation) -> bool:
+    return "SIGNING_UNAVAILABLE" in evaluation.reason_codes
 
 
 def _open_voters(scene: Scene, evaluation: Evaluation) -> list[UUID]:
@@ -274,4 +292,6 @@ def _next_change(promotion: Promotion, evaluation: Evaluation) -> datetime | Non
         changes.append(due)
     if evaluation.next_change_at is not None:
         changes.append(parse_rfc3339(evaluation.next_change_at))
+    if _waits_for_key(evaluation):
+        changes.append(promotion.last_evaluated_at + SIGNING_RETRY)
     return min(changes)

@@ -4,6 +4,7 @@ Django compiles its SQL at every call, which was most of what a final vote cost.
 triggers and rights are the database's, as everywhere.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -39,6 +40,7 @@ _LOADED: tuple[tuple[str, type[Model], str, tuple[str, ...]], ...] = (
         ("id", "tenant", "name"),
     ),
 )
+_LENGTH = re.compile(r"\(\d+\)")
 _JOINED = ("release", "target_environment", "source_environment")
 
 
@@ -187,8 +189,11 @@ def _together(texts: tuple[str, ...]) -> str:
 
 
 def _place(field: "Field[Any, Any]") -> str:
-    """A parameter with the column's type, which PostgreSQL cannot guess from an empty array."""
-    return f"%s::{field.db_type(connection)}"
+    """A parameter with the column's type, which PostgreSQL cannot guess from an empty array.
+
+    Without its length: a cast to it would cut silently what the column refuses.
+    """
+    return f"%s::{_LENGTH.sub('', field.db_type(connection) or '')}"
 
 
 def _values(row: Mapping[str, Any], fields: Sequence["Field[Any, Any]"]) -> list[Any]:

@@ -54,16 +54,16 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     codes = tuple(code for _, code in void_ones)
     if rejects:
         message = f"Rejected by {rejects[0]['displayName']}: {rejects[0]['reason'] or 'no reason is recorded'}"
-        return _sealable(facts, Verdict("fail", (*codes, "APPROVAL_REJECTED"), details, message))
+        return _sealable(facts, Verdict("fail", ("APPROVAL_REJECTED", *codes), details, message))
     if not requirements:
         message = f"Nobody has to approve promotions into {facts['target']['name']}."
-        return _sealable(facts, Verdict("pass", (*codes, "APPROVAL_NOT_REQUIRED"), details, message))
+        return _sealable(facts, Verdict("pass", ("APPROVAL_NOT_REQUIRED", *codes), details, message))
     if missing == 0:
         message = f"Approved by {named([vote['displayName'] for vote in approvals], 'and')}."
         return _sealable(facts, Verdict("pass", codes, details, message))
     if missing is None:
-        return Verdict(context.on_error, (*codes, "APPROVAL_UNSATISFIABLE"), details, _unsatisfiable_message(lacking))
-    return Verdict("pending", (*codes, "APPROVAL_PENDING"), details, _pending_message(details, electorate))
+        return Verdict(context.on_error, ("APPROVAL_UNSATISFIABLE", *codes), details, _unsatisfiable_message(lacking))
+    return Verdict("pending", ("APPROVAL_PENDING", *codes), details, _pending_message(details, electorate))
 
 
 def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:

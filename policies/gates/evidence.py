@@ -113,7 +113,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     ends = min((each.ends_at for each in everything if each.ends_at is not None), default=None)
     if not lacking:
         return Verdict("pass", (), details, _all_there(len(everything)), ends)
-    codes = tuple(sorted({each.code for each in lacking if each.code is not None}))
+    codes = tuple(code for code in _CODES if any(each.code == code for each in lacking))
     return Verdict(context.on_error, codes, details, _message(lacking), ends)
 
 

@@ -104,12 +104,12 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             f"{named([person['username'] for person in eligible], 'and')} could still confirm. "
             "Let more people have the role and request again."
         )
-        return Verdict(context.on_error, (*codes, "CONFIRMATION_UNSATISFIABLE"), details, message)
+        return Verdict(context.on_error, ("CONFIRMATION_UNSATISFIABLE", *codes), details, message)
     message = (
         f"Waiting for {_times(missing)} ({len(given)} of {rule.places}) "
         f"by {named([person['username'] for person in eligible])}: {config['text']}"
     )
-    return Verdict("pending", (*codes, "CONFIRMATION_PENDING"), details, message)
+    return Verdict("pending", ("CONFIRMATION_PENDING", *codes), details, message)
 
 
 def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:

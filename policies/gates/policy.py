@@ -138,7 +138,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         return Verdict("fail", codes, details, _in_words(reading.deny))
     if not reading.allows:
         message = f"The policy {context.name} does not allow this and gives no reason: ask a policy admin."
-        return Verdict("fail", (*codes, "POLICY_DENIED"), details, message)
+        return Verdict("fail", ("POLICY_DENIED", *codes), details, message)
     if reading.warn:
         return Verdict("warn", codes, details, _in_words(reading.warn))
     return Verdict("pass", (), details, f"The policy {context.name} allows it.")

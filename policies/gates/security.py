@@ -253,7 +253,7 @@ def _verdict(
     }
     return Verdict(
         status,
-        tuple(code for outcome in outcomes.values() for code in outcome.codes),
+        tuple(code for outcome in (*deciding.values(), *outcomes.values()) for code in outcome.codes),
         details,
         _message(status, deciding, details),
         min((each.next_change_at for each in outcomes.values() if each.next_change_at is not None), default=None),

@@ -75,7 +75,7 @@ class Promotion(models.Model):
     evidence_bundle_digest = models.CharField(max_length=71, null=True)  # noqa: DJ001 - absent, not empty
 
     status = models.CharField(max_length=17, choices=[(s.value, s.value) for s in Status])
-    status_reason = models.CharField(max_length=40, blank=True)
+    status_reason = models.CharField(max_length=63, blank=True)
     status_detail = models.CharField(max_length=2000, blank=True)
     gates = models.JSONField(default=list)
     blocked_by = ArrayField(models.CharField(max_length=63), default=list)

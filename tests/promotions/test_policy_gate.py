@@ -59,6 +59,33 @@ def test_a_policy_that_denies_rejects_with_its_own_code_and_sentence() -> None:
     assert promotion.status_detail == "Not on Fridays."
 
 
+LONG = "X" * 63
+DENIES = f"{{'allow': false, 'deny': [{{'code': '{LONG}', 'message': 'No.'}}]}}"
+
+
+def test_a_long_code_is_kept_whole_at_the_request() -> None:
+    kestrel = guarded_by(DENIES)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    assert Promotion.objects.get(pk=promotion.pk).status_reason == LONG
+
+
+def test_a_long_code_is_kept_whole_by_a_vote() -> None:
+    kestrel = guarded_by(f"size(people.votes) == 0 ? {{'allow': true}} : {DENIES}")
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    promotion = kestrel.approves("third", kestrel.ask(release, kestrel.staging))
+    assert Promotion.objects.get(pk=promotion.pk).status_reason == LONG
+
+
+def test_the_reason_of_a_reject_is_why_it_was_denied_and_no_warning() -> None:
+    warns = "'warn': [{'code': 'A_WARNING', 'message': 'Look out.'}]"
+    kestrel = guarded_by(
+        f"{{'allow': false, 'deny': [{{'code': 'NO_FRIDAYS', 'message': 'Not on Fridays.'}}], {warns}}}"
+    )
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    assert (promotion.status_reason, promotion.status_detail) == ("NO_FRIDAYS", "Not on Fridays.")
+
+
 def test_a_policy_that_fails_holds_the_promotion_up() -> None:
     kestrel = guarded_by("release.owner == 'x'")
     assert kestrel.ask(kestrel.release(), kestrel.dev).status == "pending"

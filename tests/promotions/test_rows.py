@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import DataError, transaction
 from django.db.models import Model
 
 from promotions import rows
@@ -75,3 +76,11 @@ def test_what_is_stored_is_what_the_orm_reads_back() -> None:
     promotion.status_detail = "100 % 'quoted'"
     rows.store(promotion)
     assert typed(fields_of(Promotion.objects.get(pk=promotion.pk))) == typed(fields_of(promotion))
+
+
+@pytest.mark.parametrize(("name", "value"), [("status_reason", "X" * 64), ("blocked_by", ["x" * 64])])
+def test_what_is_too_long_for_its_column_is_refused_and_never_cut(name: str, value: Any) -> None:
+    promotion = rows.promotions([by_orm()[0].pk])[0]
+    setattr(promotion, name, value)
+    with pytest.raises(DataError, match="too long"), transaction.atomic():
+        rows.store(promotion)

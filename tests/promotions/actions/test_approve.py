@@ -4,6 +4,7 @@ from django.http import Http404
 from promotions import signing_key
 from promotions.actions.approve import approve
 from promotions.actions.ballot_box import Seen
+from promotions.actions.releases import deprecate_release
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, EvidencePacket, Promotion, PublicSigningKey, Vote
 from stellapromote.accounts.models import User
@@ -177,6 +178,17 @@ def test_a_reject_needs_a_reason_and_ends_the_promotion(kestrel: Kestrel) -> Non
     assert (promotion.status, promotion.status_reason) == ("rejected", "APPROVAL_REJECTED")
     assert "Not before the audit" in promotion.status_detail
     assert promotion.open_voters == []
+
+
+def test_a_person_who_said_no_is_the_reason_whatever_else_fails(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.wait()
+    deprecate_release(promotion.release_id, by=kestrel["builder"], reason="A hole", clock=kestrel.clock)
+    promotion = kestrel.rejects("approver", promotion, reason="Not before the audit")
+    record = DecisionRecord.objects.get(pk=promotion.decision_id)
+    assert record.reason_codes == ["APPROVAL_REJECTED", "RELEASE_DEPRECATED"]
+    assert promotion.status_reason == "APPROVAL_REJECTED"
+    assert "Not before the audit" in promotion.status_detail
 
 
 def test_a_reject_replaces_the_persons_own_approval(kestrel: Kestrel) -> None:

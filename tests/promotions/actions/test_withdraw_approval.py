@@ -1,9 +1,13 @@
+from datetime import timedelta
+
 import pytest
 
 from promotions import rules
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import Promotion, Vote
+from promotions.worker import run_round
 from stellapromote.audit.models import AuditEvent
+from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +37,34 @@ def test_withdrawing_takes_back_nobody_elses_approval(kestrel: Kestrel) -> None:
     kestrel.approves("second", promotion)
     promotion = withdraws(kestrel, "second", promotion)
     assert (promotion.status, promotion.approvals_given) == ("awaiting_approval", 1)
+
+
+def hours_left(kestrel: Kestrel, promotion: Promotion) -> float:
+    assert promotion.approval_expires_at is not None
+    return (promotion.approval_expires_at - kestrel.clock.now()).total_seconds() / 3600
+
+
+def test_an_approval_given_anew_lasts_as_long_as_any(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    kestrel.wait(hours=71)
+    withdraws(kestrel, "second", promotion)
+    assert hours_left(kestrel, kestrel.approves("third", promotion)) == 72
+
+
+def test_a_freeze_keeps_nothing_of_an_approval_that_was_taken_back_during_it(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    kestrel.wait(hours=70)
+    begins = kestrel.clock.now()
+    ends = begins + timedelta(hours=2)
+    make_freeze(kestrel["admin"], None, begins.isoformat(), ends.isoformat(), clock=kestrel.clock)
+    kestrel.wait()
+    run_round("worker", kestrel.clock)
+    assert withdraws(kestrel, "second", promotion).status == "pending"
+    kestrel.approves("third", promotion)
+    kestrel.wait(hours=2)
+    run_round("worker", kestrel.clock)
+    promotion.refresh_from_db()
+    assert hours_left(kestrel, promotion) == 72
 
 
 def test_a_reject_that_waits_for_its_signature_is_not_taken_back(
