@@ -90,6 +90,11 @@ class Journal:
                 }
             )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is told of this change yet."""
+        return not self._entries
+
     def write(self) -> None:
         if self._entries:
             self.writes.add(*insertion((new_id(), entry) for entry in self._entries))

@@ -54,6 +54,31 @@ def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
     return changes
 
 
+def _end_void_acts(scene: Scene, evaluation: Evaluation, journal: Journal) -> None:
+    """Ends the votes and confirmations that the evaluation found void, for good (domain.md §5; docs/adr/0102).
+
+    The record of the evaluation holds them and is written already: facts from here on are without them. Cost: nothing
+    when there are none, else a statement or two.
+    """
+    codes = {
+        void["id"]: void["code"]
+        for gate in evaluation.gates
+        for void in (*gate.details.get("voidVotes", ()), *gate.details.get("voidConfirmations", ()))
+    }
+    if not codes:
+        return
+    facts, voters = scene.facts.gate_input, set()
+    for kind, name in ((Vote, "votes"), (Confirmation, "confirmations")):
+        for act in facts[name]:
+            if act["id"] in codes:
+                ended = {"ended_at": scene.at, "ended_as": "void", "ended_reason": codes[act["id"]]}
+                kind.objects.filter(pk=act["id"], ended_at=None).update(**ended)
+                voters.add(act["voterId"])
+        facts[name] = [act for act in facts[name] if act["id"] not in codes]
+    scene.promotion.version += 1
+    journal.note("approval.voided", scene.promotion, reasons=sorted(set(codes.values())), voters=sorted(voters))
+
+
 def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] = ()) -> Evaluation:
     """Evaluates, writes a record if the outcome differs, seals a packet if it is final, and moves the promotion.
 
@@ -79,23 +104,28 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     _summarise(promotion, evaluation)
     live = [act["id"] for act in (*scene.votes, *scene.confirmations)]
     mark = fingerprint(evaluation, votes=live, subject_digest=promotion.subject_digest)
-    if mark != promotion.decision_fingerprint or seals:
+    recorded = mark != promotion.decision_fingerprint or seals
+    if recorded:
         packet_id = new_id() if seals else None
         record = _write_record(promotion, scene, evaluation, packet_id, journal)
         policy = scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]]
         want(promotion, policy, subject_digest=promotion.subject_digest, at=scene.at)
         promotion.decision_fingerprint = mark
         promotion.version += 1
+        _end_void_acts(scene, evaluation, journal)
         if packet_id is not None and scene.key is not None:
             seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
     else:
         _keep_newer_results(promotion, evaluation)
+        _end_void_acts(scene, evaluation, journal)
     if moves:
         _move(promotion, target, scene, evaluation, journal, creating=creating)
         if target is Status.APPROVED:
             for older in superseded:
                 cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
                 rows.store(older)
+    elif recorded and journal.is_empty:
+        _tell(promotion, "promotion.evaluated", evaluation, journal)
     if promotion.status in VOTING and not evaluation.waits_for_time_only:
         promotion.approval_seconds_left = None
     promotion.open_voters = _open_voters(scene, evaluation) if promotion.status in VOTING else []
@@ -250,16 +280,20 @@ def _move(
         promotion.decided_at = at
         promotion.status_reason = failed.leading_code or "GATE_FAILED"
         promotion.status_detail = failed.message[:2000]
-    outcome = {"status": str(target), "decision": evaluation.decision, "reasonCodes": list(evaluation.reason_codes)}
-    journal.note(
-        step.event,
-        promotion,
-        before=None if before is None else {"status": str(before)},
-        after=outcome,
-        decisionId=str(promotion.decision_id),
-    )
+    _tell(promotion, step.event, evaluation, journal, before=None if before is None else {"status": str(before)})
     if creating and target in (Status.APPROVED, Status.REJECTED):
-        journal.note(f"promotion.{target}", promotion, after=outcome, decisionId=str(promotion.decision_id))
+        _tell(promotion, f"promotion.{target}", evaluation, journal)
+
+
+def _tell(
+    promotion: Promotion, event: str, evaluation: Evaluation, journal: Journal, *, before: dict[str, Any] | None = None
+) -> None:
+    outcome = {
+        "status": str(promotion.status),
+        "decision": evaluation.decision,
+        "reasonCodes": list(evaluation.reason_codes),
+    }
+    journal.note(event, promotion, before=before, after=outcome, decisionId=str(promotion.decision_id))
 
 
 def _deciding(evaluation: Evaluation) -> GateResult:

@@ -10,11 +10,12 @@ from environments.actions.update_freeze_window import update_freeze_window
 from environments.models import FreezeWindow
 from promotions.actions.evaluate import evaluate
 from promotions.actions.override_gate import Wanted, override_gate
-from promotions.models import DecisionRecord, Override, Promotion
+from promotions.models import DecisionRecord, OutboxEvent, Override, Promotion
 from promotions.queries import current_record, gates_of, promotion_of
 from promotions.rules import SubjectChanged
 from promotions.worker import run_round
 from stellapromote.accounts.models import User
+from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
 from stellapromote.identity.actions.end_role import end_role
 from tests.factories import make_freeze
@@ -136,3 +137,33 @@ def test_the_record_is_shown_again_once_it_is_the_last_word(kestrel: Kestrel) ->
     now = Promotion.objects.get(pk=promotion.pk)
     assert now.decision_id == record.pk
     assert all("newer" not in gate for gate in now.gates)
+
+
+def evaluated(promotion: Promotion) -> list[Any]:
+    events = OutboxEvent.objects.filter(promotion=promotion, name="promotion.evaluated")
+    return [event.payload["decisionId"] for event in events]
+
+
+def test_a_new_record_that_moves_nothing_is_told_and_audited(kestrel: Kestrel) -> None:
+    frozen(kestrel)
+    promotion = kestrel.waits_for_production()
+    frozen(kestrel, until=LATER, reason="Audit")
+    again = judged_again(kestrel, promotion)
+    assert evaluated(promotion) == [str(again.decision_id)]
+    event = AuditEvent.objects.get(promotion_id=promotion.pk, action="promotion.evaluated")
+    assert event.after == {
+        "status": "pending",
+        "decision": "pending",
+        "reasonCodes": ["APPROVAL_PENDING", "GATE_FROZEN"],
+    }
+
+
+def test_a_look_without_a_record_is_not_told(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    judged_again(kestrel, promotion)
+    assert evaluated(promotion) == []
+
+
+def test_a_vote_tells_its_record_itself(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    assert evaluated(promotion) == []
