@@ -74,11 +74,14 @@ def _derive(tenant_id: UUID, now: datetime) -> int:
 
 
 def _changes(mark: OutboxMark, now: datetime) -> list[OutboxEvent]:
-    """What was sealed after the mark, which moves on."""
-    upto = mark.sequence + LINKS
+    """What was sealed after the mark, which moves on. Where the chain ends is read first: it grows meanwhile."""
     sealed = AuditEvent.objects.filter(
         tenant_id=mark.tenant_id, link__tenant_id=mark.tenant_id, link__sequence__gt=mark.sequence
     )
+    head = sealed.order_by("-link__sequence").values_list("link__sequence", flat=True).first()
+    if head is None:
+        return []
+    upto = min(mark.sequence + LINKS, head)
     told = sealed.filter(link__sequence__lte=upto, action__in=EVENTS).order_by("link__sequence")
     found = [
         OutboxEvent(
@@ -90,8 +93,7 @@ def _changes(mark: OutboxMark, now: datetime) -> list[OutboxEvent]:
         )
         for event in told
     ]
-    head = sealed.order_by("-link__sequence").values_list("link__sequence", flat=True).first()
-    mark.sequence = mark.sequence if head is None else min(upto, head)
+    mark.sequence = upto
     return found
 
 
