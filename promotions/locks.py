@@ -31,6 +31,19 @@ ORDER BY id FOR UPDATE
 _ENVIRONMENT_TO_READ = "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR SHARE"
 _ENVIRONMENT_TO_WRITE = "SELECT 1 FROM environments_environment WHERE id = %s AND tenant_id = %s FOR UPDATE"
 
+# Under the lock of the calendar no environment moves in the promotion order.
+_WITH_THE_ONE_BEFORE = """
+SELECT 1 FROM environments_environment WHERE tenant_id = %s AND id = ANY (ARRAY(
+  SELECT %s::uuid
+  UNION ALL
+  (SELECT earlier.id FROM environments_environment target JOIN environments_environment earlier
+     ON earlier.tenant_id = target.tenant_id AND earlier.archived_at IS NULL
+       AND earlier.order_index < target.order_index
+   WHERE target.id = %s ORDER BY earlier.order_index DESC LIMIT 1)))
+ORDER BY id
+"""
+_ENTRY_TO_READ, _ENTRY_TO_WRITE = f"{_WITH_THE_ONE_BEFORE} FOR SHARE", f"{_WITH_THE_ONE_BEFORE} FOR UPDATE"
+
 
 def lock_promotion(promotion_id: UUID, tenant_id: UUID) -> tuple[Promotion, list[Promotion]]:
     """The promotion FOR UPDATE, and the older open ones that its approval would supersede, locked in id order.
@@ -85,14 +98,24 @@ def lock_superseded(promotion: Promotion) -> list[Promotion]:
 
 
 def share_surroundings(
-    *, tenant_id: UUID, environment_id: UUID, release_id: UUID, writes_environment: bool = False
+    *,
+    tenant_id: UUID,
+    environment_id: UUID,
+    release_id: UUID,
+    writes_environment: bool = False,
+    enters: bool = False,
 ) -> None:
     """FOR SHARE on the calendar, the target and the release: no freeze, archive or deprecation commits meanwhile.
 
-    ``writes_environment`` takes the target FOR UPDATE instead, in its place in the order. Call before
-    ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
+    ``enters``: with the environment before the target, so that no rollback there commits between a request's reading
+    what is deployed and its own commit. ``writes_environment`` takes the environments FOR UPDATE instead, in their
+    place in the order. Call before ``lock_promotion``. Cost: three statements; Django's ORM has no FOR SHARE.
     """
-    environment = _ENVIRONMENT_TO_WRITE if writes_environment else _ENVIRONMENT_TO_READ
     fetch("SELECT 1 FROM environments_calendar WHERE tenant_id = %s FOR SHARE", [tenant_id])
-    fetch(environment, [environment_id, tenant_id])
+    if enters:
+        entry = _ENTRY_TO_WRITE if writes_environment else _ENTRY_TO_READ
+        fetch(entry, [tenant_id, environment_id, environment_id])
+    else:
+        environment = _ENVIRONMENT_TO_WRITE if writes_environment else _ENVIRONMENT_TO_READ
+        fetch(environment, [environment_id, tenant_id])
     fetch("SELECT 1 FROM promotions_release WHERE id = %s AND tenant_id = %s FOR SHARE", [release_id, tenant_id])

@@ -43,7 +43,7 @@ def _lock_targets(promotion_id: UUID, by: Actor) -> None:
     found = Promotion.objects.filter(pk=promotion_id, tenant_id=by.tenant)
     for environment_id, release_id in found.values_list("target_environment_id", "release_id"):
         for target in _followers(environment_id):
-            share_surroundings(tenant_id=by.tenant, environment_id=target.pk, release_id=release_id)
+            share_surroundings(tenant_id=by.tenant, environment_id=target.pk, release_id=release_id, enters=True)
 
 
 def _followers(environment_id: UUID) -> QuerySet[Environment]:

@@ -130,6 +130,7 @@ def _prepare(
         environment_id=wish.target_environment_id,
         release_id=wish.release_id,
         writes_environment=writes_environment,
+        enters=True,
     )
     target = (
         Environment.objects.select_related("promotion_policy__current")

@@ -7,7 +7,12 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from promotions.actions.cancel import cancel
+from promotions.actions.report_deployment import Report, report_deployment
 from promotions.locks import lock_promotion
+from promotions.models import Promotion
+from promotions.ordering import SequenceViolation
+from promotions.worker import run_round
+from stellapromote.clock import FixedClock
 from tests.database import CommittedDatabase
 from tests.factories import make_environment, make_promotion_policy
 from tests.promotions.kestrel import make_kestrel
@@ -36,6 +41,52 @@ def test_what_ended_while_its_lock_was_awaited_is_not_superseded(committed_db: C
     waiting.join(timeout=60)
     mine, superseded = found
     assert (mine.pk, superseded) == (newer.pk, [])
+
+
+def test_a_rollback_waits_for_a_request_out_of_its_environment_and_wakes_it(committed_db: CommittedDatabase) -> None:
+    kestrel = make_kestrel()
+    release = kestrel.release()
+    origin = kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    clock = FixedClock(kestrel.clock.now())
+
+    def roll_back() -> None:
+        try:
+            report_deployment(origin.pk, Report("rolled_back", "Slow"), by=kestrel["operator"], clock=clock)
+        finally:
+            connections.close_all()
+
+    waiting = threading.Thread(target=roll_back)
+    with transaction.atomic():
+        requested = kestrel.ask(release, kestrel.staging)
+        waiting.start()
+        _until_somebody_waits(committed_db)
+    waiting.join(timeout=60)
+    kestrel.wait()
+    run_round("worker", kestrel.clock)
+    assert Promotion.objects.get(pk=requested.pk).status == "rejected"
+
+
+def test_a_request_waits_for_a_rollback_in_its_source_and_is_refused(committed_db: CommittedDatabase) -> None:
+    kestrel = make_kestrel()
+    release = kestrel.release()
+    origin = kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    refused: list[str] = []
+
+    def request() -> None:
+        try:
+            kestrel.ask(release, kestrel.staging)
+        except SequenceViolation as refusal:
+            refused.append(refusal.code)
+        finally:
+            connections.close_all()
+
+    waiting = threading.Thread(target=request)
+    with transaction.atomic():
+        kestrel.reports(origin, "rolled_back", message="Slow")
+        waiting.start()
+        _until_somebody_waits(committed_db)
+    waiting.join(timeout=60)
+    assert refused == ["PROM_SEQUENCE_VIOLATION"]
 
 
 def _until_somebody_waits(committed_db: CommittedDatabase) -> None:
