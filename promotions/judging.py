@@ -195,7 +195,9 @@ def _keep_newer_results(promotion: Promotion, evaluation: Evaluation) -> None:
 
     Cost: one statement.
     """
-    document = DecisionRecord.objects.values_list("document", flat=True).get(pk=promotion.decision_id)
+    document = DecisionRecord.objects.values_list("document", flat=True).get(
+        promotion=promotion, sequence=promotion.decision_sequence
+    )
     recorded = {gate["name"]: gate for gate in orjson.loads(bytes(document))["gates"]}
     for kept, gate in zip(promotion.gates, evaluation.gates, strict=True):
         result = orjson.loads(canonical_bytes(gate.as_json()))

@@ -123,9 +123,11 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             {**each, "met": each not in unseen and each["observed"] is not None and _holds(each)} for each in observed
         ],
     }
-    codes = ("DEPENDENCY_UNKNOWN",) if unknown else ()
-    codes += tuple(_why_not_seen(each) for each in unseen)
-    codes += ("DEPENDENCY_NOT_MET",) if unmet else ()
+    codes = (
+        *(("DEPENDENCY_UNKNOWN",) if unknown else ()),
+        *(_why_not_seen(each) for each in unseen),
+        *(("DEPENDENCY_NOT_MET",) if unmet else ()),
+    )
     if unknown:
         message = f"There is no {_in_words(unknown[0])}: a policy admin must correct the gate {context.name}."
         return Verdict(context.on_error, codes, details, message)
