@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("promotions", "0014_vacuum_often")]
+    dependencies = [("promotions", "0016_rows_in_one_piece")]
 
     operations = [
         migrations.AlterField(
