@@ -124,13 +124,14 @@ SELECT {FACTS} FROM (VALUES (%(promotion)s::uuid, %(tenant)s::uuid, %(target)s::
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one statement read about a promotion, for instants from ``since`` on and ``LONGEST_WAIT`` long."""
+    """What one statement read about a promotion and a key, for instants from ``since`` on and ``LONGEST_WAIT`` long."""
 
+    signing_key_id: str | None
     since: datetime
     row: dict[str, Any]
 
-    def covers(self, at: datetime) -> bool:
-        return self.since <= at <= self.since + LONGEST_WAIT
+    def covers(self, signing_key_id: str | None, at: datetime) -> bool:
+        return signing_key_id == self.signing_key_id and self.since <= at <= self.since + LONGEST_WAIT
 
     def freezes(self, at: datetime) -> list[dict[str, Any]]:
         """Windows that are not over at the instant and begin within the horizon."""
@@ -175,11 +176,11 @@ def gather(
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
-    Cost: one statement unless ``reading`` covers the instant, one more for each dependency gate of the policy, and one
+    Cost: one statement unless ``reading`` covers instant and key, one more for each dependency gate of the policy, and one
     for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle
     that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
     """
-    if reading is None or not reading.covers(at):
+    if reading is None or not reading.covers(signing_key_id, at):
         reading = _read(promotion, signing_key_id, at)
     row = reading.row
     policies = {each["name"] for each in (requirements["promotionPolicy"], *requirements["approvalPolicies"])}
@@ -280,7 +281,7 @@ def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> Rea
         "product": promotion.product,
     }
     [(text,)] = fetch(_ALONE, about | values_for_facts(signing_key_id, at))
-    return Reading(at, orjson.loads(text))
+    return Reading(signing_key_id, at, orjson.loads(text))
 
 
 def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:

@@ -60,7 +60,7 @@ def lock_and_read(
     """As ``lock_promotion``, with the facts about the promotion for instants from ``since`` on. Cost: the same."""
     values = {"mine": promotion_id, **values_for_facts(signing_key_id, since)}
     promotion, superseded, text = _locked(promotion_id, tenant_id, _FACTS_OF_MINE, values)
-    return promotion, superseded, Reading(since, orjson.loads(text))
+    return promotion, superseded, Reading(signing_key_id, since, orjson.loads(text))
 
 
 _FACTS_OF_MINE = f"CASE WHEN p.id = %(mine)s THEN {FACTS} END"
