@@ -100,8 +100,9 @@ class DocumentFact(TypedDict):
 
     `digest` is of the uploaded bytes, `parsed` of the blob made from them. `producer` is who made the document (tool
     name, or the signer's key id): a report replaces another only from the same producer. `uploadedBy` are the people
-    whom the upload counts for: the person, or the owners and the token's issuer of a service account. `signer` is the
-    key id of the trusted key whose signature over the document was verified at upload, else None.
+    whom the upload counts for: the person, or the owners and the token's issuer of a service account. `uploadedAt` is
+    when what is signed in it first came: sent again, it is no younger. `signer` is the key id of the trusted key whose
+    signature over the document was verified at upload, else None.
     """
 
     artifactDigest: str

@@ -1,7 +1,9 @@
 """Bundles: the newest documents about some artifacts, named by digest (domain.md §5, §6).
 
 A document replaces another only from the same producer identity: the same tool and format, and the same signing key or,
-unsigned, the same uploader. So nobody makes a report disappear by uploading one of their own (docs/adr/0086).
+unsigned, the same uploader. So nobody makes a report disappear by uploading one of their own (docs/adr/0086). Of one
+identity the document that was made last stands, whoever sent it when: an older one that is sent again replaces nothing
+(docs/adr/0110).
 """
 
 from collections.abc import Iterable
@@ -9,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+
+from django.db.models.functions import Least
 
 from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
 from promotions import blobs
@@ -21,6 +25,12 @@ MOST_PRODUCERS: Final = 200
 """So many documents of one artifact stand in a bundle: each is read at every evaluation."""
 
 _IDENTITY = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by")
+_MADE_LAST_FIRST = (
+    Least("generated_at", "first_uploaded_at").desc(),
+    "-first_uploaded_at",
+    "-uploaded_at",
+    "-id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ def newest(tenant_id: UUID, artifacts: Iterable[str]) -> Iterable[EvidenceDocume
     """The documents that a bundle taken now would name."""
     return (
         EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts))
-        .order_by(*_IDENTITY, "-uploaded_at", "-id")
+        .order_by(*_IDENTITY, *_MADE_LAST_FIRST)
         .distinct(*_IDENTITY)
     )
 
@@ -103,7 +113,7 @@ def _fact(document: Any) -> DocumentFact:
         "parsed": document.parsed_id,
         "producer": document.producer,
         "uploadedBy": people(document.attributed),  # type: ignore[typeddict-item]
-        "uploadedAt": rfc3339(document.uploaded_at),
+        "uploadedAt": rfc3339(document.first_uploaded_at),
         "generatedAt": None if document.generated_at is None else rfc3339(document.generated_at),
         "signer": document.signer or None,
         "predicateType": document.predicate_type or None,

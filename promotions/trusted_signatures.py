@@ -89,6 +89,11 @@ def signer_of(envelope: bytes, keys: Mapping[str, TrustedPublicKey]) -> str | No
     return min(found, default=None)
 
 
+def payload_digest(envelope: bytes) -> str:
+    """What the signatures of an envelope are over, by its digest: its other bytes may be varied by anybody."""
+    return digest_bytes(_decoded(orjson.loads(envelope)["payload"]))
+
+
 def _verifies(key: TrustedPublicKey, signed: bytes, signature: bytes) -> bool:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return verify_es256(key, signed, signature) or _holds(lambda: key.verify(signature, signed, ec.ECDSA(SHA256())))

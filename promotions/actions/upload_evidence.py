@@ -1,7 +1,9 @@
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+from django.db.models import Min
 
 from promotions import blobs
 from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation
@@ -9,7 +11,7 @@ from promotions.attribution import people_behind
 from promotions.bundles import MOST_PRODUCERS, has_room
 from promotions.models import EvidenceDocument, TrustedKey
 from promotions.models.release import DIGEST_PATTERN
-from promotions.trusted_signatures import SignatureWrong, public_key, signer_of
+from promotions.trusted_signatures import SignatureWrong, payload_digest, public_key, signer_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record
@@ -82,6 +84,7 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
     if generated is not None and generated > at + EARLY:
         raise InvalidDocument("The document says that it was made in the future.", details={"place": "$"})
     signer = _signer(upload, answer, by)
+    payload = payload_digest(upload.content) if answer["enveloped"] else ""
     parsed = canonical_bytes(answer["parsed"])
     document = EvidenceDocument(
         id=new_id(),
@@ -99,6 +102,8 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         predicate_type=answer["predicateType"] or "",
         signer=signer,
         said_by=signer or str(by.account),
+        payload_digest=payload,
+        first_uploaded_at=_first_uploaded_at(payload, by, at),
         uploaded_by_id=by.account,
         uploaded_by_username=by.username,
         uploaded_by_name=by.display_name,
@@ -135,6 +140,14 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         },
     )
     return Kept(kept, new=True)
+
+
+def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
+    """When the tenant first had this payload of an envelope, for whichever artifact and whoever is its signer now."""
+    if not payload:
+        return at
+    before = EvidenceDocument.objects.filter(tenant_id=by.tenant, payload_digest=payload)
+    return before.aggregate(first=Min("uploaded_at"))["first"] or at
 
 
 def _signer(upload: Upload, answer: dict[str, Any], by: Actor) -> str:

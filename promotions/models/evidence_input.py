@@ -3,6 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from promotions.models.blob import Blob
 from promotions.models.release import DIGEST_PATTERN
@@ -34,6 +35,8 @@ class EvidenceDocument(Uploaded):
     key whose signature was verified at upload; whether that key is trusted now is asked when gates are judged. The same
     bytes count once for each uploader and signer: somebody who is not trusted cannot take the place of who is.
     ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs replaces this one in bundles.
+    ``payload_digest`` is of what the signatures of an envelope are over; empty without one. ``first_uploaded_at`` is
+    when the tenant first had that payload, in whichever envelope: sending it again makes it no younger.
     """
 
     class Kind(models.TextChoices):
@@ -55,6 +58,8 @@ class EvidenceDocument(Uploaded):
     predicate_type = models.CharField(max_length=512, blank=True)
     signer = models.CharField(max_length=71, blank=True)
     said_by = models.CharField(max_length=71)
+    payload_digest = models.CharField(max_length=71, blank=True, db_default="")
+    first_uploaded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
@@ -75,6 +80,11 @@ class EvidenceDocument(Uploaded):
         indexes = [
             models.Index(fields=["tenant", "artifact_digest", "-uploaded_at"], name="evidence_document_newest"),
             models.Index(fields=["tenant", "-uploaded_at", "-id"], name="evidence_document_by_time"),
+            models.Index(
+                fields=["tenant", "payload_digest", "uploaded_at"],
+                condition=~Q(payload_digest=""),
+                name="evidence_document_payload",
+            ),
         ]
 
     def __str__(self) -> str:
