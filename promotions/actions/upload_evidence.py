@@ -151,18 +151,23 @@ def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
 
 
 def _signer(upload: Upload, answer: dict[str, Any], by: Actor) -> str:
-    """The key id of the trusted key that signed; empty without one."""
+    """The key id of the trusted key that signed; empty without one.
+
+    Empty also for a document that does not say by digest which artifact it is about: whoever has it could send it for
+    another, so it counts as said by who sends it (docs/adr/0085).
+    """
     if not answer["enveloped"]:
         return ""
     trusted = TrustedKey.objects.filter(tenant_id=by.tenant, revoked_at=None).values_list("key_id", "pem")
     keys = {key_id: public_key(pem) for key_id, pem in trusted}
     try:
-        return signer_of(upload.content, keys) or ""
+        signer = signer_of(upload.content, keys)
     except SignatureWrong as wrong:
         raise InvalidDocument(
             f"The signature in the name of the trusted key {wrong} is not by that key: sign the document again.",
             details={"place": "$.signatures"},
         ) from None
+    return signer or "" if answer["namesArtifact"] else ""
 
 
 __all__ = ["DigestMismatch", "InvalidDocument", "Kept", "Reading", "Upload", "read_upload", "upload_evidence"]

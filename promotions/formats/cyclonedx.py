@@ -30,12 +30,13 @@ _STATES: Final[dict[str, VexStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A component that something in the document refers to. `whole`: the artifact itself."""
+    """A component that something in the document refers to. `whole`: the artifact itself; `by_digest`: named so."""
 
     name: str
     version: str | None
     purl: str | None
     whole: bool = False
+    by_digest: bool = False
 
 
 def recognises(document: dict[str, Any]) -> bool:
@@ -44,9 +45,9 @@ def recognises(document: dict[str, Any]) -> bool:
 
 def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     """DocumentRefused for another version, or for an SBOM of another image."""
-    _root(document, place, context)
+    root = _root(document, place, context)
     parsed = sboms.components(each for each, _ in _all_components(document, place))
-    return _read(document, place, parsed, sboms.summary(parsed))
+    return _read(document, place, root, parsed, sboms.summary(parsed))
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
@@ -61,7 +62,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
         )
     named = _by_reference(document, place, root)
     report = findings(each for entry, where in entries for each in _findings(entry, where, named, root))
-    return _read(document, place, report, report_summary(report))
+    return _read(document, place, root, report, report_summary(report))
 
 
 def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
@@ -74,12 +75,13 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
     named = _by_reference(document, place, root)
     found = [each for entry, where in analysed for each in _statements(entry, where, named, context)]
     parsed, summary = vex(found)
-    return _read(document, place, parsed, summary)
+    return _read(document, place, root, parsed, summary)
 
 
-def _read(document: dict[str, Any], place: str, parsed: Any, summary: dict[str, Any]) -> Read:
+def _read(document: dict[str, Any], place: str, root: _Named, parsed: Any, summary: dict[str, Any]) -> Read:
     metadata, inside = part(document, "metadata", place), at(place, "metadata")
-    return Read(FORMAT, parsed, _producer(metadata, inside), maybe_time(metadata, "timestamp", inside), summary)
+    producer, made_at = _producer(metadata, inside), maybe_time(metadata, "timestamp", inside)
+    return Read(FORMAT, parsed, producer, made_at, summary, names_artifact=root.by_digest)
 
 
 def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
@@ -96,8 +98,9 @@ def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
     if root.get("type") == "container":
         sums = (digest_of_hex(each.get("content")) for each, _ in objects(root, "hashes", inside))
         names |= {digest for digest in sums if digest}
-    check_names(context.artifact, names, inside)
-    return _Named(maybe_line(root, "name", inside) or "artifact", maybe_line(root, "version", inside), purl, whole=True)
+    by_digest = check_names(context.artifact, names, inside)
+    name, version = maybe_line(root, "name", inside) or "artifact", maybe_line(root, "version", inside)
+    return _Named(name, version, purl, whole=True, by_digest=by_digest)
 
 
 _REPO_DIGEST: Final = "aquasecurity:trivy:RepoDigest"

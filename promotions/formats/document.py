@@ -14,7 +14,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A document in the product's form. `producer` is the tool's name; None where the document names none."""
+    """A document in the product's form. `producer` is the tool's name; None where the document names none.
+
+    `names_artifact`: it says by digest that it is about the artifact it was sent for; else only who sent it says so.
+    """
 
     format: str
     parsed: Mapping[str, Any]
@@ -23,3 +26,4 @@ class Read:
     summary: Mapping[str, Any]
     predicate_type: str | None = None
     subjects: tuple[str, ...] = ()
+    names_artifact: bool = False

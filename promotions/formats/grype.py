@@ -34,22 +34,22 @@ def recognises(document: dict[str, Any]) -> bool:
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
     """DocumentRefused for a report about another image."""
-    _check_target(document, place, context)
+    named = _check_target(document, place, context)
     member(document, "matches", place)
     report = findings(each for match, where in objects(document, "matches", place) for each in _findings(match, where))
     generated = maybe_time(part(document, "descriptor", place), "timestamp", at(place, "descriptor"))
-    return Read(FORMAT, report, FORMAT, generated, summary(report))
+    return Read(FORMAT, report, FORMAT, generated, summary(report), names_artifact=named)
 
 
-def _check_target(document: dict[str, Any], place: str, context: Context) -> None:
+def _check_target(document: dict[str, Any], place: str, context: Context) -> bool:
     inside = at(place, "source")
     target = part(document, "source", place).get("target")
     if not isinstance(target, dict):  # a directory, by its name
-        return
+        return False
     names = digests_in(
         target.get("manifestDigest"), *a_list(target.get("repoDigests") or [], at(at(inside, "target"), "repoDigests"))
     )
-    check_names(context.artifact, names | digests_in(target.get("imageID")) if names else names, inside)
+    return check_names(context.artifact, names, inside, also=digests_in(target.get("imageID")))
 
 
 def _findings(match: dict[str, Any], place: str) -> Iterator[Finding]:

@@ -85,4 +85,4 @@ def attestation(statement: dict[str, Any], place: str, context: Context) -> Read
     named = subjects(statement, place, context)
     parsed: Attestation = {"schema": ATTESTATION_SCHEMA, "predicateType": predicate_type, "subjects": named}
     summary = {"predicateType": predicate_type, "subjects": len(named)}
-    return Read(FORMAT, parsed, None, None, summary, predicate_type, tuple(named))
+    return Read(FORMAT, parsed, None, None, summary, predicate_type, tuple(named), names_artifact=True)

@@ -45,7 +45,17 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
         for entry, where in objects(document, "statements", place)
         for each in _statements(entry, where, stated, context)
     )
-    return Read(FORMAT, parsed, maybe_line(document, "author", place), stated, summary)
+    author, named = maybe_line(document, "author", place), _names_artifact(document, place, context)
+    return Read(FORMAT, parsed, author, stated, summary, names_artifact=named)
+
+
+def _names_artifact(document: dict[str, Any], place: str, context: Context) -> bool:
+    """Whether any product is the artifact, by its digest."""
+    return any(
+        context.artifact in _identify(product, where)[0]
+        for entry, where in objects(document, "statements", place)
+        for product in entry.get("products") or []
+    )
 
 
 def _statements(

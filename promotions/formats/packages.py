@@ -1,6 +1,7 @@
 """Names of packages and artifacts: package URLs in their normal form, `sha256:` digests. Pure."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -74,8 +75,14 @@ def digest_of_hex(value: object) -> str | None:
     return f"sha256:{text}" if _HEX.fullmatch(text) else None
 
 
-def check_names(artifact: str, named: set[str], place: str) -> None:
-    """A document that says by digest what it is about must be about the artifact it is sent for."""
-    if named and artifact not in named:
+def check_names(artifact: str, named: set[str], place: str, *, also: Collection[str] = ()) -> bool:
+    """Whether a document says by digest that it is about the artifact it is sent for.
+
+    DocumentRefused (mismatch) when it names others only. ``also``: digests that may name it, and say nothing of others.
+    """
+    if artifact in named or artifact in also:
+        return True
+    if named:
         shown = ", ".join(sorted(named)[:3])
         raise DocumentRefused(f"The document is about {shown}, not about {artifact}.", place, code=MISMATCH)
+    return False

@@ -1,10 +1,12 @@
 """One uploaded document in, its parsed form out: what the isolated child process does (issue 3). Pure.
 
 The payload is one line of JSON `{kind, artifactDigest}` and then the document's bytes. The answer is JSON: format,
-parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType, subjects, summary, enveloped.
+parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType, subjects, summary, enveloped,
+namesArtifact.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -56,7 +58,7 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
     named = in_toto.subjects(document, place, context)
     predicate_type = line(document, "predicateType", place)
     read = _by_format(kind, *in_toto.predicate(document, place), context)
-    return Read(read.format, read.parsed, read.producer, read.generated_at, read.summary, predicate_type, tuple(named))
+    return replace(read, predicate_type=predicate_type, subjects=tuple(named), names_artifact=True)
 
 
 def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
@@ -78,5 +80,6 @@ def _answer(read: Read, *, enveloped: bool) -> bytes:
             "subjects": list(read.subjects),
             "summary": read.summary,
             "enveloped": enveloped,
+            "namesArtifact": read.names_artifact,
         }
     )

@@ -35,13 +35,14 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     if document["spdxVersion"] != VERSION:
         raise DocumentRefused(f"This version reads {VERSION}.", at(place, "spdxVersion"))
     packages = objects(document, "packages", place)
-    _check_root(document, packages, place, context)
+    named = _check_root(document, packages, place, context)
     parsed = components(
         component(line(each, "name", where), _version(each, where), _purl(each, where)) for each, where in packages
     )
     creation = part(document, "creationInfo", place)
     inside = at(place, "creationInfo")
-    return Read(FORMAT, parsed, _producer(creation, inside), maybe_time(creation, "created", inside), summary(parsed))
+    producer, created = _producer(creation, inside), maybe_time(creation, "created", inside)
+    return Read(FORMAT, parsed, producer, created, summary(parsed), names_artifact=named)
 
 
 def _version(package: dict[str, Any], place: str) -> str | None:
@@ -71,8 +72,9 @@ def _producer(creation: dict[str, Any], place: str) -> str | None:
 
 def _check_root(
     document: dict[str, Any], packages: list[tuple[dict[str, Any], str]], place: str, context: Context
-) -> None:
+) -> bool:
     described = set(_described(document, place))
+    named = False
     for package, where in packages:
         if maybe_line(package, "SPDXID", where) not in described:
             continue
@@ -82,7 +84,8 @@ def _check_root(
         if package.get("primaryPackagePurpose") == "CONTAINER":
             sums = (digest_of_hex(each.get("checksumValue")) for each, _ in objects(package, "checksums", where))
             names |= {digest for digest in sums if digest}
-        check_names(context.artifact, names, where)
+        named |= check_names(context.artifact, names, where)
+    return named
 
 
 def _described(document: dict[str, Any], place: str) -> Iterable[str]:

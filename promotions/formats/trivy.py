@@ -34,16 +34,16 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     metadata = part(document, "Metadata", place)
     inside = at(place, "Metadata")
     names = digests_in(*a_list(metadata.get("RepoDigests") or [], at(inside, "RepoDigests")))
-    if names:
-        names |= digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
-    check_names(context.artifact, names, inside)
+    ids = digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
+    named = check_names(context.artifact, names, inside, also=ids)
     report = findings(
         each
         for result, where in objects(document, "Results", place)
         for entry, spot in objects(result, "Vulnerabilities", where)
         for each in _findings(entry, spot)
     )
-    return Read(FORMAT, report, FORMAT, maybe_time(document, "CreatedAt", place), summary(report))
+    generated = maybe_time(document, "CreatedAt", place)
+    return Read(FORMAT, report, FORMAT, generated, summary(report), names_artifact=named)
 
 
 def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:

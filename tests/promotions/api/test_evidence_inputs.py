@@ -232,6 +232,25 @@ def test_a_signature_of_a_trusted_key_makes_it_the_signer(world: World) -> None:
     assert (made["signer"], made["predicateType"]) == (key["keyId"], "https://cyclonedx.org/bom")
 
 
+@pytest.mark.parametrize(("kind", "document"), [("vulnerabilities", trivy()), ("vex", openvex())], ids=["clean", "vex"])
+def test_a_signed_document_that_names_no_artifact_counts_for_its_uploader_only(
+    world: World, kind: str, document: dict[str, Any]
+) -> None:
+    signer = Signer()
+    trusted(world, signer)
+    made = world.tomas.ok("POST", "evidence", body(kind, signer.envelope(document)), status=201)
+    assert (made["signer"], [each["username"] for each in made["uploadedBy"]]) == (None, ["tomas"])
+
+
+def test_a_signed_document_that_names_its_artifact_has_its_signer(world: World) -> None:
+    signer = Signer()
+    key = trusted(world, signer)
+    report = trivy(Metadata={"RepoDigests": [f"registry.example/app@{ARTIFACT}"]})
+    assert (
+        world.tomas.ok("POST", "evidence", body(document=signer.envelope(report)), status=201)["signer"] == key["keyId"]
+    )
+
+
 def test_a_key_that_is_trusted_later_counts_when_the_document_is_sent_again(world: World) -> None:
     signer = Signer()
     sent = body("sbom", signer.envelope(statement("https://cyclonedx.org/bom", cyclonedx())))

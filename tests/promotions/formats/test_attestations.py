@@ -7,8 +7,11 @@ from tests.promotions.formats.samples import (
     ARTIFACT,
     OTHER,
     cyclonedx,
+    grype,
     openvex,
+    osv,
     read,
+    spdx,
     statement,
     trivy,
     trivy_entry,
@@ -86,3 +89,44 @@ def test_broken_envelopes_are_refused(change: dict[str, Any]) -> None:
         refused("attestation", {**unsigned_envelope(statement(PROVENANCE, {})), **change}).code
         == "EVD_INVALID_DOCUMENT"
     )
+
+
+NAMING: dict[str, tuple[str, Any]] = {
+    "the subject of a statement": ("sbom", statement("https://cyclonedx.org/bom", cyclonedx())),
+    "the subject of an attestation": ("attestation", statement(PROVENANCE, {})),
+    "a repository digest": ("vulnerabilities", trivy(Metadata={"RepoDigests": [f"app@{ARTIFACT}"]})),
+    "the digest of the image that was scanned": ("vulnerabilities", trivy(Metadata={"ImageID": ARTIFACT})),
+    "a manifest digest": ("vulnerabilities", grype()),
+    "the version of the root component": (
+        "sbom",
+        cyclonedx(metadata={"component": {"type": "container", "name": "app", "version": ARTIFACT}}),
+    ),
+    "a package that the SBOM describes": (
+        "sbom",
+        spdx(
+            documentDescribes=["SPDXRef-1"], packages=[{"SPDXID": "SPDXRef-1", "name": "app", "versionInfo": ARTIFACT}]
+        ),
+    ),
+    "a product": ("vex", openvex({"@id": f"pkg:oci/app@{ARTIFACT}"})),
+}
+SILENT: dict[str, tuple[str, Any]] = {
+    "a report of a tarball": ("vulnerabilities", trivy(trivy_entry())),
+    "a report of a tarball, with its own id": ("vulnerabilities", trivy(Metadata={"ImageID": OTHER})),
+    "a report of a directory": ("vulnerabilities", grype(source={"type": "directory", "target": "/src"})),
+    "a report in a format without digests": ("vulnerabilities", osv()),
+    "an SBOM of something": ("sbom", cyclonedx()),
+    "an SBOM that describes nothing": ("sbom", spdx()),
+    "a VEX document without products": ("vex", openvex()),
+    "a VEX document about a package": ("vex", openvex({"@id": "pkg:deb/debian/openssl@1.0"})),
+}
+
+
+@pytest.mark.parametrize(("kind", "document"), NAMING.values(), ids=NAMING)
+def test_a_document_names_the_artifact_by(kind: str, document: Any) -> None:
+    assert read(kind, document)["namesArtifact"] is True
+    assert read(kind, unsigned_envelope(document))["namesArtifact"] is True
+
+
+@pytest.mark.parametrize(("kind", "document"), SILENT.values(), ids=SILENT)
+def test_a_document_does_not_name_the_artifact_as(kind: str, document: Any) -> None:
+    assert read(kind, unsigned_envelope(document))["namesArtifact"] is False
