@@ -22,7 +22,13 @@ from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 MOST_PRODUCERS: Final = 200
-"""So many documents of one artifact stand in a bundle: each is read at every evaluation."""
+"""So many unsigned documents of one artifact stand in a bundle: each is read at every evaluation."""
+
+MOST_OF_ONE: Final = 20
+"""Of these so many by one account: nobody fills the places of others with invented tools."""
+
+MOST_OF_A_KEY: Final = 100
+"""So many documents of one artifact by one trusted key, whatever else is there: its bad news always has room."""
 
 _IDENTITY = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by")
 _MADE_LAST_FIRST = (
@@ -62,11 +68,21 @@ def newest(tenant_id: UUID, artifacts: Iterable[str]) -> Iterable[EvidenceDocume
     )
 
 
-def has_room(document: EvidenceDocument) -> bool:
-    """Whether a bundle may hold this document beside those of other producers about its artifact."""
-    others = EvidenceDocument.objects.filter(tenant_id=document.tenant_id, artifact_digest=document.artifact_digest)
-    mine = {name: getattr(document, name) for name in _IDENTITY}
-    return others.filter(**mine).exists() or others.order_by().values(*_IDENTITY).distinct().count() < MOST_PRODUCERS
+def reached_limit(document: EvidenceDocument) -> int | None:
+    """The limit for which a bundle cannot hold this document beside those there are about its artifact; None: it can.
+
+    A document that takes the place of an older one always has room. Cost: two statements at most.
+    """
+    there = EvidenceDocument.objects.filter(tenant_id=document.tenant_id, artifact_digest=document.artifact_digest)
+    if there.filter(**{name: getattr(document, name) for name in _IDENTITY}).exists():
+        return None
+    identities = there.filter(signer=document.signer).order_by().values(*_IDENTITY).distinct()
+    said_by = [each["said_by"] for each in identities]
+    if document.signer:
+        return MOST_OF_A_KEY if len(said_by) >= MOST_OF_A_KEY else None
+    if said_by.count(document.said_by) >= MOST_OF_ONE:
+        return MOST_OF_ONE
+    return MOST_PRODUCERS if len(said_by) >= MOST_PRODUCERS else None
 
 
 def stored(taken: Taken, *, tenant_id: UUID, at: datetime) -> EvidenceBundle:

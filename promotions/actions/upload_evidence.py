@@ -8,7 +8,7 @@ from django.db.models import Min
 from promotions import blobs
 from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation
 from promotions.attribution import people_behind
-from promotions.bundles import MOST_PRODUCERS, has_room
+from promotions.bundles import reached_limit
 from promotions.models import EvidenceDocument, TrustedKey
 from promotions.models.release import DIGEST_PATTERN
 from promotions.trusted_signatures import SignatureWrong, payload_digest, public_key, signer_of
@@ -27,7 +27,8 @@ EARLY: Final = timedelta(minutes=10)
 
 
 class TooManyDocuments(RuleViolation):
-    """So many producers speak of the artifact already that judging it would be slow for everybody."""
+    """So many producers speak of the artifact already that judging it would be slow for everybody, or so many tools
+    are named by one account that others would find no room."""
 
     code = "EVD_TOO_MANY_DOCUMENTS"
 
@@ -111,8 +112,9 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         token_id=by.token_id,
         uploaded_at=at,
     )
-    if not has_room(document):
-        raise TooManyDocuments(details={"artifactDigest": upload.artifact_digest, "limit": MOST_PRODUCERS})
+    limit = reached_limit(document)
+    if limit is not None:
+        raise TooManyDocuments(details={"artifactDigest": upload.artifact_digest, "limit": limit})
     blobs.store({document.content_id: upload.content, document.parsed_id: parsed})
     EvidenceDocument.objects.bulk_create([document], ignore_conflicts=True)
     kept = EvidenceDocument.objects.get(
