@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from promotions.models import WorkerHeartbeat
-from promotions.signing_key import current_key
+from promotions.signing_key import problem
 from stellapromote.audit.sealer import unsealed_age
 
 WORKER_SILENT = timedelta(seconds=60)
@@ -66,12 +66,8 @@ def _newest_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _signing_key(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the others
-    if current_key() is None:
-        return (
-            False,
-            "There is no usable signing key, so nothing can be decided: the log says why; repair or replace it.",
-        )
-    return True, "Decisions can be signed."
+    found = problem()
+    return found is None, found or "Decisions can be signed."
 
 
 def _worker(now: datetime) -> tuple[bool, str]:

@@ -1,11 +1,9 @@
-"""The key this process signs evidence with, and its public half in the database (domain.md §8)."""
+"""The key that this process signs evidence with (domain.md §8). Its public half is registered by a command."""
 
 import logging
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from django.conf import settings
-from django.db import transaction
-from django.utils import timezone
 
 from promotions.models import PublicSigningKey
 from stellapromote.signing import keyring
@@ -14,39 +12,45 @@ logger = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=1)
-def _load() -> keyring.SigningKey:
+def load() -> keyring.SigningKey:
+    """The key of SIGNING_KEY, or of the file, which is made on first use. KeyRefused, OSError."""
     if settings.SIGNING_KEY_PEM:
         return keyring.from_pem(settings.SIGNING_KEY_PEM)
     return keyring.load_or_create(settings.SIGNING_KEY_PATH)
 
 
-_registered: set[str] = set()
-
-
 def current_key() -> keyring.SigningKey | None:
-    """The usable signing key, or None: then nothing is approved, and readiness says so (domain.md §8).
+    """The key of this process, or None when it cannot be read. No statement.
 
-    A key that was retired in the database is not usable. Cost: one statement at the first call in a process.
+    Whether it may sign, registered and not retired, is asked of the database with the facts of each decision
+    (promotions.facts), so that a key signs nothing any more from the moment it is retired.
     """
     try:
-        key = _load()
+        return load()
     except (keyring.KeyRefused, OSError) as error:
         logger.error("signing_key_unusable", extra={"reason": str(error)})
         return None
-    if key.key_id not in _registered:
-        row, _ = PublicSigningKey.objects.get_or_create(
-            key_id=key.key_id,
-            defaults={"pem": keyring.public_pem(key.public_key), "activated_at": timezone.now()},
+
+
+def problem() -> str | None:
+    """Why nothing can be signed, and what to do; None when all is well. Cost: one statement."""
+    key = current_key()
+    if key is None:
+        return "The signing key cannot be read, so nothing can be decided: the log says why; repair or replace it."
+    row = PublicSigningKey.objects.filter(pk=key.key_id).first()
+    if row is None:
+        return (
+            f"The signing key {key.key_id} is not registered, so nothing can be decided: "
+            "run `manage.py register_signing_key` with the same key and as the owner of the tables."
         )
-        if row.retired_at is not None:
-            logger.error("signing_key_retired", extra={"key_id": key.key_id})
-            return None
-        # Not before the row is there to stay: the caller's transaction may still be rolled back.
-        transaction.on_commit(partial(_registered.add, key.key_id))
-    return key
+    if row.retired_at is not None:
+        return (
+            f"The signing key {key.key_id} is retired, so nothing can be decided: "
+            "give the processes a new key and register it with `manage.py register_signing_key`."
+        )
+    return None
 
 
 def forget() -> None:
     """Reads the key again at the next use: after a rotation, and between tests."""
-    _load.cache_clear()
-    _registered.clear()
+    load.cache_clear()

@@ -1,14 +1,19 @@
 """Checking a packet or envelope that somebody holds, check by check (api.md, POST /evidence/verify; ui.md).
 
-``verify`` is pure: the document and the public keys in, findings out, whatever the document is. API and page share it.
+``verify`` is pure: the document, the public keys and what is stored in, findings out, whatever the document is. API and
+page share it.
+
+Of a retired key only what is stored here holds: whoever has that key now can write any time into what they sign, and
+cannot write into the append-only tables (docs/adr/0111).
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from uuid import UUID
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -23,13 +28,16 @@ from promotions.evidence import (
     SIGNATURE_ALGORITHM,
     STATEMENT_TYPE,
 )
-from promotions.models import EvidencePacket, PublicSigningKey
+from promotions.models import EvidencePacket, Override, PublicSigningKey
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.signing import dsse, keyring
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes, digest
 from stellapromote.signing.signatures import verify_es256
 
 Result = Literal["passed", "failed", "skipped"]
+Record = Literal["packet", "capsule", "humanDecision"]
+Stored = Callable[[Record, str], bytes | None]
+"""What is stored under an id: the document of a packet, or the envelope of a packet or of a human decision."""
 
 _PACKET_FIELDS = frozenset(
     {
@@ -65,7 +73,7 @@ class KnownKey:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: `schema`, `key`, `signature`, `contentHash`, `subjects`, `envelope`."""
+    """One thing looked at: `schema`, `key`, `signature`, `contentHash`, `subjects`, `stored`, `envelope`."""
 
     name: str
     result: Result
@@ -74,7 +82,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``valid`` when nothing failed and a signature was verified. The rest says what the document claims to be."""
+    """``valid`` when nothing failed and a signature was verified; ``complete`` when every check passed, too.
+
+    The rest says what the document claims to be.
+    """
 
     kind: Literal["packet", "envelope", "unknown"]
     checks: tuple[Check, ...]
@@ -86,7 +97,11 @@ class Verification:
     @property
     def valid(self) -> bool:
         signed = any(check.name == "signature" and check.result == "passed" for check in self.checks)
-        return signed and all(check.result == "passed" for check in self.checks)
+        return signed and all(check.result != "failed" for check in self.checks)
+
+    @property
+    def complete(self) -> bool:
+        return self.valid and all(check.result == "passed" for check in self.checks)
 
     def as_json(self) -> dict[str, Any]:
         """The result in wire names."""
@@ -109,14 +124,32 @@ def known_keys() -> dict[str, KnownKey]:
     }
 
 
-def verify(document: Any, keys: Mapping[str, KnownKey]) -> Verification:
+_FIELDS: Final[dict[Record, tuple[type[EvidencePacket] | type[Override], str]]] = {
+    "packet": (EvidencePacket, "document"),
+    "capsule": (EvidencePacket, "envelope"),
+    "humanDecision": (Override, "envelope"),
+}
+
+
+def stored_here(record: Record, record_id: str) -> bytes | None:
+    """The bytes under this id, in whichever tenant: who asks has the document. Cost: one statement."""
+    try:
+        wanted = UUID(record_id)
+    except ValueError:
+        return None
+    model, field = _FIELDS[record]
+    found = model.objects.filter(pk=wanted).values_list(field, flat=True).first()
+    return None if found is None else bytes(found)
+
+
+def verify(document: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
     """Checks a packet (with its ``envelope`` or without) or a DSSE envelope; never raises, whatever the document is."""
     if not isinstance(document, Mapping):
         return _unknown("This is no JSON object.")
     if "payloadType" in document or "signatures" in document:
-        return _verify_envelope(document, keys)
+        return _verify_envelope(document, keys, stored)
     if "contentHash" in document or "signerKeyRef" in document:
-        return _verify_packet(document, keys)
+        return _verify_packet(document, keys, stored)
     return _unknown("This is neither an evidence packet nor a DSSE envelope.")
 
 
@@ -124,16 +157,17 @@ def _unknown(message: str) -> Verification:
     return Verification("unknown", (Check("schema", "failed", message),))
 
 
-def _verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey]) -> Verification:
+def _verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
     packet = {name: value for name, value in document.items() if name != "envelope"}
     checks = [
         _packet_schema(packet),
         _content_hash(packet.get("content"), packet.get("contentHash")),
         _key(packet.get("signerKeyRef"), keys, packet.get("generatedAt")),
         _packet_signature(packet, keys),
+        _stored_packet(packet, keys, stored),
     ]
     if "envelope" in document:
-        checks.append(_same_envelope(packet, document["envelope"], keys))
+        checks.append(_same_envelope(packet, document["envelope"], keys, stored))
     return Verification(
         "packet",
         tuple(checks),
@@ -187,6 +221,39 @@ def _key(key_id: Any, keys: Mapping[str, KnownKey], generated_at: Any) -> Check:
     return Check("key", "passed", f"{key_id} is a key of this installation, retired at {retired}.")
 
 
+def _stored_packet(packet: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Check:
+    packet_id = packet.get("id")
+    kept = stored("packet", packet_id) if isinstance(packet_id, str) else None
+    try:
+        same = kept is not None and kept == canonical_bytes(packet)
+    except CanonicalJsonError:
+        same = False
+    return _stored(same, packet.get("signerKeyRef"), keys)
+
+
+def _stored_envelope(
+    envelope: Mapping[str, Any],
+    record: Record,
+    record_id: Any,
+    key_id: Any,
+    keys: Mapping[str, KnownKey],
+    stored: Stored,
+) -> Check:
+    """The payload is the stored one, whatever stands around it."""
+    kept = stored(record, record_id) if isinstance(record_id, str) else None
+    same = kept is not None and orjson.loads(kept)["payload"] == envelope.get("payload")
+    return _stored(same, key_id, keys)
+
+
+def _stored(same: bool, key_id: Any, keys: Mapping[str, KnownKey]) -> Check:
+    if same:
+        return Check("stored", "passed", "Exactly this is stored in this installation, where nothing is changed.")
+    known = keys.get(key_id) if isinstance(key_id, str) else None
+    if known is not None and known.retired_at is not None:
+        return Check("stored", "failed", "This is not stored here, and of a retired key only what is stored holds.")
+    return Check("stored", "skipped", "This is not stored here: ask where it comes from, and who has the key.")
+
+
 def _packet_signature(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -> Check:
     key_id = packet.get("signerKeyRef")
     known = keys.get(key_id) if isinstance(key_id, str) else None
@@ -202,7 +269,7 @@ def _packet_signature(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -
     return Check("signature", "passed", "The signature fits every byte of the packet.")
 
 
-def _verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey]) -> Verification:
+def _verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
     key_ids = _signers(envelope)
     key_id = next((each for each in key_ids if each in keys), key_ids[0] if key_ids else None)
     statement, schema = _statement(envelope)
@@ -211,6 +278,8 @@ def _verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey]) 
     if envelope.get("payloadType") == HUMAN_DECISION_MEDIA_TYPE:
         at = None if predicate is None else predicate.get("recordedAtUtc")
         checks.insert(1, _key(key_id, keys, at))
+        decision_id = None if predicate is None else predicate.get("id")
+        checks.append(_stored_envelope(envelope, "humanDecision", decision_id, key_id, keys, stored))
         return Verification("envelope", tuple(checks), packet_type="human_decision", generated_at=_text(at),
                             key_id=_text(key_id))  # fmt: skip
     checks.insert(1, _key(key_id, keys, None))
@@ -219,10 +288,12 @@ def _verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey]) 
     else:
         checks.append(_content_hash(predicate.get("content"), predicate.get("contentHash")))
         checks.append(_subjects(statement, predicate))
+    packet_id = None if predicate is None else predicate.get("packetId")
+    checks.append(_stored_envelope(envelope, "capsule", packet_id, key_id, keys, stored))
     return Verification(
         "envelope",
         tuple(checks),
-        packet_id=None if predicate is None else _text(predicate.get("packetId")),
+        packet_id=_text(packet_id),
         key_id=_text(key_id),
     )
 
@@ -283,12 +354,12 @@ def _subjects(statement: Any, predicate: Mapping[str, Any]) -> Check:
     return Check("subjects", "passed", f"{len(subjects)} subjects, the components of the release.")
 
 
-def _same_envelope(packet: Mapping[str, Any], envelope: Any, keys: Mapping[str, KnownKey]) -> Check:
+def _same_envelope(packet: Mapping[str, Any], envelope: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Check:
     """The envelope beside a packet holds, and says the same."""
     if not isinstance(envelope, Mapping):
         return Check("envelope", "failed", "The envelope is no object.")
-    inside = _verify_envelope(envelope, keys)
-    failed = next((check for check in inside.checks if check.result != "passed"), None)
+    inside = _verify_envelope(envelope, keys, stored)
+    failed = next((check for check in inside.checks if check.result == "failed"), None)
     if failed is not None:
         return Check("envelope", "failed", f"The envelope does not hold ({failed.name}): {failed.message}")
     statement, _ = _statement(envelope)

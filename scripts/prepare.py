@@ -1,4 +1,5 @@
-"""What `make run` does before the server starts: structure, static files, demo data. Each step is skipped when done."""
+"""What `make run` does before the server starts: structure, signing key, static files, demo data. What is done already
+is not done again."""
 
 import hashlib
 import sys
@@ -18,6 +19,16 @@ def migrate() -> None:
     if waiting:
         print(f"Preparing the database ({len(waiting)} migrations) …", flush=True)
         call_command("migrate", interactive=False, verbosity=0)
+
+
+def register_signing_key() -> None:
+    """Without a key that may sign everything can be looked at and nothing be decided: no reason not to start."""
+    from django.core.management import call_command
+
+    try:
+        call_command("register_signing_key", verbosity=0)
+    except CommandError as error:
+        print(error, flush=True)
 
 
 def collect_static_files() -> None:
@@ -57,6 +68,7 @@ if __name__ == "__main__":
     django.setup()
     try:
         migrate()
+        register_signing_key()
         collect_static_files()
         seed_demo(Path(sys.argv[1]))
     except CommandError as error:

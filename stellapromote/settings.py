@@ -147,7 +147,7 @@ TEMPLATES = [
 # Database --------------------------------------------------------------------------------------------------------
 
 # `default` works as the app role, on every connection from its first byte; `owner` changes structure and is used by
-# the migrate command alone (docs/adr/0002-two-database-roles.md).
+# the commands migrate, register_signing_key and retire_signing_key alone (docs/adr/0002-two-database-roles.md).
 AS_APP_ROLE = f"-c role={APP_ROLE}"
 EMBEDDED_POSTGRES = None if DATABASE_URL else EmbeddedPostgres(STELLAPROMOTE_DATA)
 

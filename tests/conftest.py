@@ -13,7 +13,7 @@ __all__ = ["committed_database", "committed_db", "django_db_setup", "live_server
 
 @pytest.fixture(autouse=True)
 def signing_key_forgotten() -> Iterator[None]:
-    """A process registers its signing key once; in tests the registered row goes with each test's database."""
+    """A process reads its signing key once; tests give it others."""
     from promotions import signing_key
 
     signing_key.forget()

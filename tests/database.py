@@ -14,9 +14,11 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 from psycopg import sql
 
 from stellapromote.postgresql.embedded import LOGIN, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError
+from stellapromote.signing import keyring
 from tests.migrated_database import make_schema
 
 T = TypeVar("T")
@@ -35,12 +37,24 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
             home = server.home
             with django_db_blocker.unblock():
                 make_schema(server)
+                register_signing_key()
             yield
             connections.close_all()
     except EmbeddedPostgresError as error:
         pytest.exit(f"The tests need PostgreSQL. {error}", returncode=2)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def register_signing_key() -> None:
+    """As the command does, without its event: this run's key is there before every test, as in an installation."""
+    from promotions import signing_key
+    from promotions.models import PublicSigningKey
+
+    key = signing_key.load()
+    PublicSigningKey.objects.using("owner").create(
+        key_id=key.key_id, pem=keyring.public_pem(key.public_key), activated_at=timezone.now()
+    )
 
 
 class CommittedDatabase:

@@ -12,8 +12,7 @@ from promotions.api.promotion_resources import JsonField
 from promotions.api.promotion_schema import VerificationSchema
 from promotions.models import EvidencePacket, PublicSigningKey
 from promotions.queries import existing_promotion
-from promotions.signing_key import current_key
-from promotions.verify_evidence import known_keys, verify
+from promotions.verify_evidence import known_keys, stored_here, verify
 from stellapromote.accounts.scopes import EVIDENCE_READ
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.pagination import PAGING
@@ -75,7 +74,7 @@ class KeySetResource(Resource):
 
 
 class EvidenceCheckResource(Resource):
-    name = serializers.ChoiceField(["schema", "key", "signature", "contentHash", "subjects", "envelope"])
+    name = serializers.ChoiceField(["schema", "key", "signature", "contentHash", "subjects", "stored", "envelope"])
     result = serializers.ChoiceField(["passed", "failed", "skipped"])
     message = serializers.CharField()
 
@@ -125,9 +124,8 @@ class KeysView(ApiView):
     def get(self, request: ApiRequest) -> ApiResponse:
         """Every key this installation signs or signed with
 
-        A JSON Web Key Set; each key also as PEM. Retired keys still verify what they signed.
+        A JSON Web Key Set; each key also as PEM. Retired keys still verify what they signed and what is stored here.
         """
-        current_key()  # a new installation registers its key before anybody asks for it
         return ApiResponse({"keys": [_key(row) for row in PublicSigningKey.objects.order_by("activated_at", "key_id")]})
 
 
@@ -144,9 +142,9 @@ class VerifyView(ApiView):
         """Verify a packet or an envelope
 
         Send the packet as GET …/evidence gives it, or its DSSE envelope. Each check says what it found; `valid` when
-        all of them passed. Stores nothing.
+        none failed and a signature holds. Stores nothing.
         """
-        return ApiResponse(verify(self.body["document"], known_keys()).as_json())
+        return ApiResponse(verify(self.body["document"], known_keys(), stored_here).as_json())
 
 
 def _packet(packet: EvidencePacket) -> dict[str, Any]:

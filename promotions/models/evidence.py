@@ -21,7 +21,10 @@ class Installation(models.Model):
 
 
 class PublicSigningKey(models.Model):
-    """Public half of every key this installation ever signed with: retired ones still verify (domain.md §8)."""
+    """Public half of every key this installation ever signed with: retired ones still verify (domain.md §8).
+
+    Written by the owner of the tables alone (docs/adr/0111): the app role may only read it.
+    """
 
     key_id = models.CharField(primary_key=True, max_length=71)
     pem = models.TextField()

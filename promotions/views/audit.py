@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from promotions.forms import VerifyForm
 from promotions.models import Promotion
-from promotions.verify_evidence import known_keys
+from promotions.verify_evidence import known_keys, stored_here
 from promotions.verify_evidence import verify as verify_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import AUDIT_READ, EVIDENCE_READ
@@ -60,7 +60,7 @@ def verify_evidence(request: HttpRequest) -> HttpResponse:
         except (ValueError, RecursionError):
             form.add_error(None, _("This is not JSON in UTF-8."))
         else:
-            context["result"] = verify_document(document, known_keys())
+            context["result"] = verify_document(document, known_keys(), stored_here)
     return render(request, "audit/verify_evidence.html", context, status=400 if form.errors else 200)
 
 

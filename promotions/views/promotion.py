@@ -27,7 +27,7 @@ from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import Promotion
 from promotions.promotion_page import promotion_page
-from promotions.verify_evidence import known_keys
+from promotions.verify_evidence import known_keys, stored_here
 from promotions.verify_evidence import verify as verify_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
@@ -175,7 +175,9 @@ def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     found = queries.promotion_of(by.tenant, promotion_id)
     keys = known_keys()
     packets = found.packets.order_by("generated_at", "pk")
-    verified = [(packet, verify_document(orjson.loads(bytes(packet.document)), keys)) for packet in packets]
+    verified = [
+        (packet, verify_document(orjson.loads(bytes(packet.document)), keys, stored_here)) for packet in packets
+    ]
     return _page(request, found, by, verified=verified)
 
 

@@ -61,6 +61,7 @@ def main() -> None:
         from tests.bench.data import SLUG
 
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("register_signing_key", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         tenant = Tenant.objects.filter(slug=SLUG).first()
         if tenant is None:

@@ -41,6 +41,7 @@ def main() -> None:
 
     with settings.EMBEDDED_POSTGRES.in_use():
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("register_signing_key", verbosity=0)
         fill(wanted)
 
 

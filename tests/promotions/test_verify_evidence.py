@@ -12,8 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promotions.evidence import CAPSULE_MEDIA_TYPE, sign_packet
-from promotions.verify_evidence import KnownKey, Verification, verify
+from promotions.evidence import (
+    CAPSULE_MEDIA_TYPE,
+    HUMAN_DECISION_MEDIA_TYPE,
+    HUMAN_DECISION_PREDICATE_TYPE,
+    sign_packet,
+)
+from promotions.verify_evidence import KnownKey, Record, Verification
+from promotions.verify_evidence import verify as verify_against
 from stellapromote.ids import new_id
 from stellapromote.signing import dsse
 from stellapromote.signing.canonical_json import canonical_bytes, digest
@@ -41,6 +47,17 @@ PACKET: dict[str, Any] = json.loads(SIGNED.document)
 ENVELOPE: dict[str, Any] = json.loads(SIGNED.envelope)
 
 
+KEPT: dict[tuple[Record, str], bytes] = {
+    ("packet", PACKET["id"]): SIGNED.document,
+    ("capsule", PACKET["id"]): SIGNED.envelope,
+}
+
+
+def verify(document: Any, keys: Any, kept: Any = KEPT) -> Verification:
+    """By an installation that stored PACKET and its envelope."""
+    return verify_against(document, keys, lambda record, record_id: kept.get((record, record_id)))
+
+
 def failed(found: Verification) -> set[str]:
     return {check.name for check in found.checks if check.result == "failed"}
 
@@ -65,7 +82,7 @@ STATEMENT: dict[str, Any] = json.loads(base64.b64decode(ENVELOPE["payload"]))
 
 def test_what_was_signed_is_valid() -> None:
     for document in (PACKET, {**PACKET, "envelope": ENVELOPE}, ENVELOPE):
-        assert verify(document, KEYS).valid, document
+        assert verify(document, KEYS).complete, document
 
 
 @pytest.mark.parametrize(
@@ -126,6 +143,44 @@ def test_a_retired_key_verifies_what_it_signed_before_and_nothing_after() -> Non
     after = {KEY.key_id: KnownKey(KEY.public_key, AT - timedelta(seconds=1))}
     assert verify(PACKET, before).valid
     assert failed(verify(PACKET, after)) == {"key"}
+
+
+RETIRED_LATER = {KEY.key_id: KnownKey(KEY.public_key, AT + timedelta(days=1))}
+DECISION = dsse.envelope(
+    HUMAN_DECISION_MEDIA_TYPE,
+    json.dumps(
+        {
+            "_type": STATEMENT["_type"],
+            "subject": STATEMENT["subject"],
+            "predicateType": HUMAN_DECISION_PREDICATE_TYPE,
+            "predicate": {"id": str(new_id()), "recordedAtUtc": "2026-11-23T08:00:00.000Z"},
+        }
+    ).encode(),
+    KEY,
+)
+
+
+@pytest.mark.parametrize("document", [PACKET, ENVELOPE, DECISION], ids=["packet", "envelope", "human decision"])
+def test_whoever_has_a_retired_key_signs_nothing_that_holds(document: dict[str, Any]) -> None:
+    found = verify(document, RETIRED_LATER, kept={})
+    assert not found.valid
+    assert failed(found) == {"stored"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda p: p.update(type="rollback"), lambda p: p.update(generatedAt="2026-11-22T08:00:00.000Z")],
+)
+def test_a_stored_id_under_something_else_does_not_hold(change: Callable[[dict[str, Any]], Any]) -> None:
+    forged = signed_again(changed(PACKET, change))
+    assert failed(verify(forged, RETIRED_LATER)) == {"stored"}
+
+
+def test_what_an_active_key_signed_holds_and_is_told_where_it_is_not_stored() -> None:
+    for document in (PACKET, {**PACKET, "envelope": ENVELOPE}, ENVELOPE, DECISION):
+        found = verify(document, KEYS, kept={})
+        assert (found.valid, found.complete) == (True, False)
+        assert {check.name for check in found.checks if check.result == "skipped"} == {"stored"}
 
 
 @pytest.mark.parametrize(

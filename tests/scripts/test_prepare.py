@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from django.core import management
+from django.core.management.base import CommandError
 from pytest_django.fixtures import Settings
 
 from scripts import prepare
@@ -96,3 +97,14 @@ def test_while_debugging_static_files_are_served_from_where_they_are(stylesheet:
 def test_database_with_nothing_to_migrate_is_left_alone(called: list[str]) -> None:
     prepare.migrate()
     assert called == []
+
+
+def test_a_key_that_may_not_sign_is_told_and_the_start_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise CommandError("The key is retired.")
+
+    monkeypatch.setattr(management, "call_command", refused)
+    prepare.register_signing_key()
+    assert capsys.readouterr().out == "The key is retired.\n"

@@ -1,12 +1,11 @@
 import pytest
 from django.http import Http404
 
-from promotions import signing_key
 from promotions.actions.approve import approve
 from promotions.actions.ballot_box import Seen
 from promotions.actions.releases import deprecate_release
 from promotions.actions.withdraw_approval import withdraw_approval
-from promotions.models import DecisionRecord, EvidencePacket, Promotion, PublicSigningKey, Vote
+from promotions.models import DecisionRecord, EvidencePacket, Promotion, Vote
 from stellapromote.accounts.models import User
 from stellapromote.errors import ProductError
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
@@ -218,12 +217,3 @@ def test_every_stored_decision_names_the_people_who_could_vote(kestrel: Kestrel)
     names = {str(each.pk): each.username for each in User.objects.filter(memberships__tenant=kestrel.tenant)}
     assert {names[str(each)] for each in promotion.open_voters} == {"approver", "second", "third"}
     assert b'"exclusion":"RELEASE_CREATOR"' in bytes(record.input)
-
-
-def test_a_key_that_another_process_retired_signs_nothing_any_more(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
-    kestrel.approves("approver", promotion)
-    signing_key._registered.update(PublicSigningKey.objects.values_list("key_id", flat=True))  # it knows its key
-    PublicSigningKey.objects.update(retired_at=kestrel.clock.now())
-    promotion = kestrel.approves("second", promotion)
-    assert (promotion.status, promotion.evidence_packet_id) == ("awaiting_approval", None)

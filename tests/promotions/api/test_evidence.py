@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
-from django.utils import timezone
 
-from promotions.models import EvidencePacket, PublicSigningKey
-from tests.promotions.api.world import World
+from promotions.models import EvidencePacket
+from tests.database import CommittedDatabase
+from tests.promotions.api.world import World, make_world
 
 
 def test_an_undecided_promotion_has_no_evidence(world: World) -> None:
@@ -52,12 +53,14 @@ def test_a_new_installation_shows_its_key_before_it_signed_anything(db: None) ->
     assert len(Client().get("/api/v1/evidence/keys").json()["keys"]) == 1
 
 
-def test_retired_keys_stay_and_verify(world: World) -> None:
+def test_retired_keys_stay_and_verify_what_is_stored(committed_db: CommittedDatabase) -> None:
+    world = make_world()
     packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
-    PublicSigningKey.objects.update(retired_at=timezone.now())
+    call_command("retire_signing_key", packet["signerKeyRef"])
     key = Client().get("/api/v1/evidence/keys").json()["keys"][0]
     assert (key["status"], key["retiredAt"] is None) == ("retired", False)
     assert world.idris.ok("POST", "evidence/verify", packet)["valid"] is True
+    assert world.idris.ok("POST", "evidence/verify", packet["envelope"])["valid"] is True
 
 
 def test_a_packet_as_it_was_given_out_verifies(world: World) -> None:
@@ -69,6 +72,7 @@ def test_a_packet_as_it_was_given_out_verifies(world: World) -> None:
         ("contentHash", "passed"),
         ("key", "passed"),
         ("signature", "passed"),
+        ("stored", "passed"),
         ("envelope", "passed"),
     }
 

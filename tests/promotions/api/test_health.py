@@ -83,7 +83,7 @@ def test_a_migration_is_missing(worker: WorkerHeartbeat, monkeypatch: pytest.Mon
 
 
 def test_nothing_can_be_signed(worker: WorkerHeartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "current_key", lambda: None)
+    monkeypatch.setattr(readiness, "problem", lambda: "There is no key.")
     assert list(refused()) == ["signingKey"]
 
 

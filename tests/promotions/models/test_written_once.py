@@ -65,9 +65,20 @@ def test_what_is_written_once_is_neither_changed_nor_removed(
                 connection.execute(statement)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("role", ["app", "owner"])
-def test_a_key_retires_once(committed_db: CommittedDatabase, kestrel: Kestrel, role: str) -> None:
-    with connect(committed_db, role) as connection:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO promotions_publicsigningkey VALUES ('sha256:mine', 'a key of mine', now(), NULL)",
+        "UPDATE promotions_publicsigningkey SET retired_at = now()",
+    ],
+)
+def test_web_and_worker_neither_register_nor_retire_a_key(committed_db: CommittedDatabase, statement: str) -> None:
+    with committed_db.as_app() as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+def test_a_key_retires_once(committed_db: CommittedDatabase) -> None:
+    with committed_db.as_owner() as connection:
         connection.execute("UPDATE promotions_publicsigningkey SET retired_at = now()")
         with pytest.raises(InsufficientPrivilege):
             connection.execute("UPDATE promotions_publicsigningkey SET retired_at = now() + interval '1 day'")
