@@ -94,12 +94,6 @@ def gather_evidence(promotion: Promotion, current_release_id: str | None, unstor
     return Gathered(fact, extracts, {**documents, **extracts})
 
 
-def digests_of(fact: EvidenceFact) -> list[str]:
-    """The blobs that the fact names itself: bundles and extracts."""
-    feeds = [feed["extract"] for feed in (fact["kev"], fact["epss"]) if feed is not None]
-    return [each for each in (fact["bundleDigest"], fact["currentBundleDigest"], *feeds) if each is not None]
-
-
 def parsed_of(bundle: bytes) -> list[str]:
     """The parsed documents that a bundle names."""
     return [each["parsed"] for each in orjson.loads(bundle)["documents"]]

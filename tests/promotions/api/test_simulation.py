@@ -12,6 +12,8 @@ from promotions.models import DecisionRecord, Promotion
 from stellapromote.clock import SYSTEM_CLOCK
 from tests.factories import make_promotion_policy
 from tests.promotions.api.world import World
+from tests.promotions.documents import uploaded
+from tests.promotions.formats.samples import ARTIFACT, cyclonedx, trivy, trivy_entry
 
 SIMULATE = "promotion-policies/strict/simulate"
 SHUT: dict[str, Any] = {
@@ -164,3 +166,32 @@ class TestDiff:
         path = "promotion-policies/strict/versions/1/diff"
         assert strict.vera.refused("GET", f"{path}?against=9") == (404, "RES_NOT_FOUND")
         assert strict.vera.refused("GET", f"{path}?against=zero") == (400, "VAL_INVALID")
+
+
+def _with_foreign_digest(facts: dict[str, Any], place: str, digest: str) -> dict[str, Any]:
+    if place == "candidates":
+        return {**facts, "candidates": {"digest": digest, "count": 1}}
+    feed = {"digest": "sha256:" + "1" * 64, "publishedAt": "2026-11-01T00:00:00.000Z", "extract": digest}
+    return {**facts, "evidence": {**facts["evidence"], place: feed}}
+
+
+@pytest.mark.parametrize("place", ["candidates", "kev", "epss"])
+@pytest.mark.parametrize("what", ["content_id", "parsed_id"])
+def test_a_digest_that_is_sent_tells_not_whether_any_tenant_stored_it(
+    strict: World, stranger: World, place: str, what: str
+) -> None:
+    theirs = uploaded(stranger.tomas.actor, ARTIFACT, "sbom", cyclonedx(version=7))
+    release = strict.release()
+    uploaded(strict.tomas.actor, release.components.get().digest, "vulnerabilities", trivy(trivy_entry()))
+    promotion = strict.requested(release, "dev")
+    facts = orjson.loads(bytes(DecisionRecord.objects.get(pk=promotion.decision_id).input))
+    rules = {"kev-blocker": {}, "epss-threshold": {"threshold": 0.1}}
+    config = {"rules": rules, "trustedUploaders": ["tomas"]}
+    document = {"gates": [{"name": "cves", "kind": "security", "config": config}]}
+    answers = []
+    for named in (getattr(theirs, what), "sha256:" + "0" * 64):
+        sent = _with_foreign_digest(facts, place, named)
+        response = strict.greta.call("POST", SIMULATE, {"gateInput": sent, "document": document})
+        assert response.status_code == 200, response.content
+        answers.append(response.content.replace(named.encode(), b"the digest"))
+    assert answers[0] == answers[1]
