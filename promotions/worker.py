@@ -18,7 +18,7 @@ from promotions import outbox
 from promotions.actions.auto_promote import auto_promote
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.mark_overdue import mark_overdue
-from promotions.collecting import collect
+from promotions.collecting import Collector
 from promotions.models import OutboxEvent, Promotion, WorkerHeartbeat
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor, system_actor
@@ -71,11 +71,13 @@ class Due:
     by: Actor
 
 
-def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
-    """Does everything that is due now; returns how many things it did. ``name`` is this worker's, for its heartbeat."""
+def run_round(name: str, clock: Clock = SYSTEM_CLOCK, collector: Collector | None = None) -> int:
+    """Does everything that is due now; returns how many things it did. ``name`` is this worker's, for its heartbeat.
+
+    The outside is asked last, by the worker's ``collector``; without one until everybody has answered.
+    """
     now = clock.now()
     done = _each("reevaluate", _due_promotions(now), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
-    done += _each("collected", _collected(clock), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
     done += _each("overdue", _overdue(now), lambda due: mark_overdue(due.promotion_id, by=due.by, clock=clock))
     done += _each(
         "auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock)
@@ -84,7 +86,8 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK) -> int:
     done += seal_pending()
     done += outbox.derive(now)
     WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": now})
-    return done
+    answered = _answered((collector or Collector()).collect(clock))
+    return done + _each("collected", answered, lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
 
 
 def tidy(clock: Clock = SYSTEM_CLOCK) -> None:
@@ -109,9 +112,9 @@ def _each(step: str, items: Iterable[Due], act: Callable[[Due], object]) -> int:
     return done
 
 
-def _collected(clock: Clock) -> list[Due]:
-    """Promotions about which the outside was just asked."""
-    return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in collect(clock)]
+def _answered(found: Iterable[tuple[UUID, UUID, str]]) -> list[Due]:
+    """Promotions about which the outside just said something."""
+    return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in found]
 
 
 def _due_promotions(now: datetime) -> list[Due]:

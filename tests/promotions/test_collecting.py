@@ -1,6 +1,9 @@
 """Facts from outside: asked by the worker, kept with their time, missing once they are old, never a pass without."""
 
-from datetime import timedelta
+import socket
+from collections import Counter
+from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 import orjson
@@ -12,9 +15,12 @@ from policies.outbound import allowed
 from promotions import replay
 from promotions.actions.cancel import cancel
 from promotions.actions.start_check import Blocked
+from promotions.collecting import AT_ONCE, OF_ONE_TENANT, Collector, _claimed
 from promotions.models import CollectedFact, Promotion
 from promotions.queries import current_record
 from promotions.worker import run_round
+from stellapromote.audit.models import AuditPending
+from stellapromote.clock import FixedClock, whole_milliseconds
 from tests.factories import make_promotion_policy
 from tests.policies.test_outbound import Handler, says, seen, server
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -32,9 +38,9 @@ def answers(body: bytes, status: str = "200 OK") -> Handler:
     return says(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
-def guarded_by(gate: dict[str, Any]) -> Kestrel:
+def guarded_by(*gates: dict[str, Any]) -> Kestrel:
     kestrel = make_kestrel()
-    make_promotion_policy(kestrel["admin"], "outside", clock=kestrel.clock, gates=[gate])
+    make_promotion_policy(kestrel["admin"], "outside", clock=kestrel.clock, gates=list(gates))
     changes = {"promotion_policy": "outside"}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
     return kestrel
@@ -200,3 +206,100 @@ def test_the_answer_of_a_policy_server_is_missing_once_it_is_old(settings: Any) 
     kestrel.wait(seconds=301)
     with pytest.raises(Blocked):
         kestrel.reports(promotion, "started")
+
+
+class Running(FixedClock):
+    """A clock that also goes on by itself."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        super().__init__(clock.now())
+        self._began = monotonic()
+
+    def now(self) -> datetime:
+        return whole_milliseconds(self._at + timedelta(seconds=monotonic() - self._began))
+
+
+def slow(seconds: float) -> Handler:
+    def answer(connection: socket.socket) -> None:
+        sleep(seconds)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    return answer
+
+
+def test_an_answer_is_as_old_as_it_is_whatever_else_was_asked_with_it() -> None:
+    with server(answers(b"ok")) as quick, server(slow(1.5)) as late:
+        first, second = healthy(quick), {**healthy(late), "name": "late"}
+        kestrel = guarded_by(first, second)
+        kestrel.ask(kestrel.release(), kestrel.dev)
+        run_round("worker", Running(kestrel.clock))
+    at = dict(CollectedFact.objects.values_list("gate", "collected_at"))
+    assert at["late"] - at["ledger"] > timedelta(seconds=1)
+
+
+def test_of_several_targets_the_first_answer_says_how_old_they_are() -> None:
+    with server(answers(b"ok")) as quick, server(slow(1.5)) as late:
+        targets = [{"type": "http", "url": f"http://127.0.0.1:{port}/"} for port in (quick, late)]
+        kestrel = guarded_by({"name": "both", "kind": "dependency", "config": {"targets": targets}})
+        kestrel.ask(kestrel.release(), kestrel.dev)
+        clock = Running(kestrel.clock)
+        run_round("worker", clock)
+    collected_at = CollectedFact.objects.get().collected_at
+    assert collected_at is not None
+    assert clock.now() - collected_at > timedelta(seconds=1)
+
+
+def test_a_slow_address_holds_up_no_round_and_its_answer_is_stored_by_a_later_one() -> None:
+    with server(slow(1.5)) as port:
+        kestrel = guarded_by(healthy(port))
+        promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+        collector = Collector(patience=0.05)
+        began = monotonic()
+        run_round("worker", kestrel.clock, collector)
+        assert monotonic() - began < 1.0
+        assert not AuditPending.objects.exists()
+        assert again(promotion).status == "pending"
+        sleep(2)
+        run_round("worker", kestrel.clock, collector)
+    assert (again(promotion).status, len(seen)) == ("approved", 1)
+
+
+def test_the_audit_log_is_sealed_before_anybody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    kestrel = guarded_by(healthy(9))
+    kestrel.ask(kestrel.release(), kestrel.dev)
+    unsealed: list[bool] = []
+    monkeypatch.setattr(Collector, "collect", lambda *_: unsealed.append(AuditPending.objects.exists()) or [])
+    works(kestrel)
+    assert unsealed == [False]
+
+
+def much_is_due(kestrel: Kestrel, count: int, *, minutes: int) -> None:
+    """So many facts about one promotion, due since so many minutes."""
+    promotion = kestrel.waits_for_production()
+    CollectedFact.objects.bulk_create(
+        CollectedFact(
+            tenant=kestrel.tenant,
+            promotion=promotion,
+            gate=f"gate-{number}",
+            subject_digest=promotion.subject_digest,
+            due_at=kestrel.clock.now() - timedelta(minutes=minutes),
+        )
+        for number in range(count)
+    )
+
+
+def test_tenants_take_turns() -> None:
+    merlin, kestrel = make_kestrel("merlin", prefix="merlin-"), make_kestrel()
+    much_is_due(merlin, 3 * AT_ONCE, minutes=60)
+    much_is_due(kestrel, 2, minutes=1)
+    claimed = _claimed(kestrel.clock.now())
+    assert Counter(fact.tenant.slug for fact in claimed) == {"merlin": OF_ONE_TENANT, "kestrel": 2}
+
+
+def test_a_tenant_whose_addresses_are_all_slow_takes_only_its_places() -> None:
+    merlin, kestrel = make_kestrel("merlin", prefix="merlin-"), make_kestrel()
+    much_is_due(merlin, 3 * AT_ONCE, minutes=60)
+    under_way = [fact.tenant_id for fact in _claimed(merlin.clock.now())]
+    assert len(under_way) == OF_ONE_TENANT
+    much_is_due(kestrel, 1, minutes=1)
+    assert [fact.tenant.slug for fact in _claimed(kestrel.clock.now(), under_way)] == ["kestrel"]

@@ -9,11 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections, connection
 
+from promotions.collecting import Collector
 from promotions.worker import run_round, tidy
 
 logger = logging.getLogger(__name__)
 
 TIDY_EVERY_SECONDS = 600.0
+PATIENCE_SECONDS = 0.2
+"""So long a round waits for the outside; slower answers are stored by a later round."""
 
 
 class Command(BaseCommand):
@@ -33,10 +36,11 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        collector = Collector(PATIENCE_SECONDS)
         tidied_at = 0.0
         while not stop.is_set():
             try:
-                busy = run_round(name) > 0
+                busy = run_round(name, collector=collector) > 0
                 if time.monotonic() - tidied_at > TIDY_EVERY_SECONDS:
                     tidy()
                     tidied_at = time.monotonic()
