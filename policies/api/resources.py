@@ -119,7 +119,7 @@ class PolicyDiffResource(Resource):
 
 
 class HealthResource(Resource):
-    """Whether gates of this kind can be judged now."""
+    """Whether gates of this kind can be judged now, as far as is known here; `reason` also says what is not."""
 
     status = serializers.ChoiceField(["ok", "unavailable"])
     reason = serializers.CharField(allow_null=True)

@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from django.conf import settings
+
 from policies import gates
 from policies.api.document_body import as_json_schema
 from policies.api.resources import GateKindResource
 from promotions.api.sequences import SequenceSource, in_place
-from promotions.signing_key import current_key
+from promotions.signing_key import problem
 from stellapromote.accounts.scopes import POLICY_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
@@ -26,7 +28,7 @@ class GateKindsView(ApiView):
 
     def get(self, request: ApiRequest) -> ApiResponse:
         """Every kind of gate, in the order in which they are judged."""
-        can_sign = current_key() is not None
+        can_sign = problem() is None
         return self.page(
             SequenceSource(KINDS),
             present=lambda row: {**in_place(row), "health": _health(in_place(row)["kind"], can_sign)},
@@ -34,7 +36,22 @@ class GateKindsView(ApiView):
 
 
 def _health(kind: str, can_sign: bool) -> dict[str, str | None]:
-    """Every kind is judged inside this process; only what ends in a signature can be unable to (domain.md §8)."""
+    """What is known without asking anybody: what ends in a signature needs a key, what others answer the worker asks.
+
+    Whether a policy server or an address answers is a fact of each promotion, which its gate tells with its time.
+    """
     if kind == "approval" and not can_sign:
         return {"status": "unavailable", "reason": "There is no usable signing key, so nothing is approved."}
-    return {"status": "ok", "reason": None}
+    return {"status": "ok", "reason": _asked_elsewhere(kind)}
+
+
+def _asked_elsewhere(kind: str) -> str | None:
+    if kind == "dependency":
+        return "Addresses are asked by the worker for each promotion: its gate says what each answered, and when."
+    if kind != "policy":
+        return None
+    if not settings.OPA_CONNECTIONS:
+        return "Policies are evaluated here, except with the engine opa, which waits: no connection is configured."
+    return (
+        "Policies are evaluated here, except with the engine opa: each promotion's gate says what the server answered."
+    )

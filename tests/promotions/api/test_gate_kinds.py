@@ -6,6 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from policies import documents, gates
+from policies.engines.opa import Connection
 from promotions.api import gate_kinds
 from tests.calling import Caller, caller, refusal
 from tests.factories import make_person, make_ready_tenant
@@ -85,10 +86,26 @@ def test_the_settings_schema_says_what_a_policy_takes(
 
 
 def test_without_a_signing_key_approval_is_unavailable(viewer: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_kinds, "current_key", lambda: None)
+    monkeypatch.setattr(gate_kinds, "problem", lambda: "There is no key.")
     told = {kind: each["health"]["status"] for kind, each in kinds(viewer).items()}
     assert told.pop("approval") == "unavailable"
     assert set(told.values()) == {"ok"}
+
+
+def test_what_others_answer_is_told_as_not_known_here(viewer: Caller, settings: Any) -> None:
+    settings.OPA_CONNECTIONS = {}
+    told = {kind: each["health"]["reason"] for kind, each in kinds(viewer).items()}
+    assert "asked by the worker" in told.pop("dependency")
+    assert "no connection is configured" in told.pop("policy")
+    assert set(told.values()) == {None}
+
+
+def test_a_configured_policy_server_is_not_called_healthy_by_itself(viewer: Caller, settings: Any) -> None:
+    settings.OPA_CONNECTIONS = {"main": Connection("http://127.0.0.1:9")}
+    health = kinds(viewer)["policy"]["health"]
+    assert health["status"] == "ok"
+    assert "each promotion's gate says what the server answered" in health["reason"]
+    assert "127.0.0.1" not in health["reason"]
 
 
 def test_it_is_paged_like_every_list(viewer: Caller) -> None:
