@@ -4,23 +4,30 @@ A web or worker process could otherwise register a key of its own, and what that
 event is committed first: a key that is in force was audited, also when the server dies in between.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import transaction
+from django.db import ProgrammingError, transaction
 from django.http import Http404
+from psycopg.errors import InsufficientPrivilege
 
 from promotions import signing_key
 from promotions.models import PublicSigningKey
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock
-from stellapromote.errors import Conflict, Invalid
+from stellapromote.errors import Conflict, Invalid, Refused
 from stellapromote.signing import keyring
 
 OWNER: Final = "owner"
 UNDER_WAY: Final = timedelta(seconds=10)
 """A decision that is being written while its key is retired may be dated so much later."""
+
+
+class NotTheOwner(Refused):
+    code = "PERM_DENIED"
 
 
 class SigningKeyRetired(Conflict):
@@ -30,13 +37,13 @@ class SigningKeyRetired(Conflict):
 def register_signing_key(*, by: Actor, clock: Clock = SYSTEM_CLOCK) -> tuple[PublicSigningKey, bool]:
     """Lets the key of this process sign from now on; (its row, False) when it may already.
 
-    Raises Invalid when the key cannot be read, SigningKeyRetired.
+    Raises Invalid when the key cannot be read, SigningKeyRetired, NotTheOwner.
     """
     try:
         key = signing_key.load()
     except (keyring.KeyRefused, OSError) as error:
         raise Invalid(f"The signing key cannot be used: {error}.") from error
-    with transaction.atomic(using=OWNER), transaction.atomic():
+    with _as_owner():
         at = clock.now()
         row, new = PublicSigningKey.objects.using(OWNER).get_or_create(
             key_id=key.key_id, defaults={"pem": keyring.public_pem(key.public_key), "activated_at": at}
@@ -51,9 +58,9 @@ def register_signing_key(*, by: Actor, clock: Clock = SYSTEM_CLOCK) -> tuple[Pub
 def retire_signing_key(key_id: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> PublicSigningKey:
     """Lets a key sign nothing any more, for good. What it signed stays valid where it is stored here.
 
-    Raises Http404, SigningKeyRetired.
+    Raises Http404, SigningKeyRetired, NotTheOwner.
     """
-    with transaction.atomic(using=OWNER), transaction.atomic():
+    with _as_owner():
         row = PublicSigningKey.objects.using(OWNER).select_for_update().filter(pk=key_id).first()
         if row is None:
             raise Http404(f"This installation never signed with {key_id}: GET /api/v1/evidence/keys lists its keys.")
@@ -64,6 +71,18 @@ def retire_signing_key(key_id: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -
         row.save(update_fields=["retired_at"])
         _audit("signing_key.retired", row, by, at)
     return row
+
+
+@contextmanager
+def _as_owner() -> Iterator[None]:
+    """Both transactions. NotTheOwner where the connection of that name is the app's, as without DATABASE_OWNER_URL."""
+    try:
+        with transaction.atomic(using=OWNER), transaction.atomic():
+            yield
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, InsufficientPrivilege):
+            raise
+        raise NotTheOwner("Only the owner of the tables does this: name its login in DATABASE_OWNER_URL.") from error
 
 
 def _audit(action: str, row: PublicSigningKey, by: Actor, at: datetime) -> None:

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from promotions import signing_key
+from promotions.actions import signing_keys
 from promotions.actions.evaluate import evaluate
 from promotions.models import EvidencePacket, PublicSigningKey
 from stellapromote.audit.models import AuditEvent
@@ -110,3 +111,14 @@ def test_a_retired_key_does_not_come_back(committed_db: CommittedDatabase) -> No
 def test_a_key_that_never_signed_here_cannot_be_retired(committed_db: CommittedDatabase) -> None:
     with pytest.raises(CommandError, match="never signed with"):
         runs("retire_signing_key", "sha256:" + "0" * 64)
+
+
+def test_who_is_not_the_owner_of_the_tables_is_told_so_in_one_sentence(
+    committed_db: CommittedDatabase, another_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id = PublicSigningKey.objects.get().key_id
+    monkeypatch.setattr(signing_keys, "OWNER", "default")
+    for command in (("register_signing_key",), ("retire_signing_key", key_id)):
+        with pytest.raises(CommandError, match="DATABASE_OWNER_URL"):
+            runs(*command)
+    assert not AuditEvent.objects.exists()
