@@ -16,6 +16,6 @@ class Migration(migrations.Migration):
     """Which keys are this installation's is said by the owner of the tables: by register_signing_key and
     retire_signing_key. Web and worker of the version before find their key registered."""
 
-    dependencies = [("promotions", "0017_when_a_document_was_made")]
+    dependencies = [("promotions", "0018_when_a_document_was_made")]
 
     operations = [migrations.RunSQL(_BY_OWNER, _BY_APP)]

@@ -37,7 +37,7 @@ def note_payloads(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """What is signed in a document, and since when it is known: an older one sent again replaces nothing."""
 
-    dependencies = [("promotions", "0014_vacuum_often")]
+    dependencies = [("promotions", "0017_codes_of_policies_as_reasons")]
 
     operations = [
         migrations.AddField(
