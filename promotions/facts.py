@@ -177,8 +177,8 @@ def gather(
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
     Cost: one statement unless ``reading`` covers instant and key, one more for each dependency gate of the policy, and
-    one for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a bundle
-    that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
+    one for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a
+    bundle that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
     """
     if reading is None or not reading.covers(signing_key_id, at):
         reading = _read(promotion, signing_key_id, at)
