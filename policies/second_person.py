@@ -20,37 +20,44 @@ REMEMBERED: Final = timedelta(days=7)
 
 
 class SecondPersonNeeded(Refused):
-    """The draft was written by whoever wants to publish it, and somebody else could."""
+    """The draft was written by whoever wants to publish it, and they are not the only one who could."""
 
     code = "PERM_SEPARATION_OF_DUTIES"
 
     def __init__(self, name: str, others: Collection[str]) -> None:
+        """``others``: who may publish and did not edit the draft; none when everybody did."""
+        if others:
+            way_out = f"so another person must publish it: {', '.join(sorted(others)[:5])}."
+        else:
+            way_out = (
+                "and so did everybody else who may publish: take the draft back by saving the published text (or begin "
+                "under another name if nothing is published yet), then let one person write it and another publish it."
+            )
         super().__init__(
-            f"You edited the draft of {name}, so another person must publish it: {', '.join(sorted(others)[:5])}.",
+            f"You edited the draft of {name}, {way_out}",
             details={"reasons": ["POLICY_EDITOR"], "publishers": sorted(others)},
         )
 
 
 def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: datetime) -> bool:
-    """SecondPersonNeeded when ``by`` had a hand in the draft and another person could publish it.
+    """SecondPersonNeeded when ``by`` had a hand in the draft and is not the only one who could publish it.
 
     True when a second person publishes; False when ``by`` publishes their own draft because nobody else can: the
-    caller tells everybody.
+    caller tells everybody. A hand in the draft makes nobody unable to publish: it may be that of a machine which
+    somebody else used.
     """
-    if accounts_behind(by).isdisjoint(drafters):
+    behind = accounts_behind(by)
+    if behind.isdisjoint(drafters):
         return True
-    others = (
+    publishers = dict(
         RoleGrant.objects.filter(
             Q(ended_at=None) | Q(ended_at__gt=at - REMEMBERED),
             tenant_id=by.tenant,
             role__in=PUBLISHING_ROLES,
             user__kind="person",
             user__is_active=True,
-        )
-        .exclude(user_id__in=[*drafters, *accounts_behind(by)])
-        .values_list("user__username", flat=True)
+        ).values_list("user_id", "user__username")
     )
-    publishers = set(others)
-    if publishers:
-        raise SecondPersonNeeded(name, publishers)
-    return False
+    if len(publishers) <= 1 and behind.issuperset(publishers):
+        return False
+    raise SecondPersonNeeded(name, [who for user_id, who in publishers.items() if user_id not in drafters])

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from policies.actions.publish_promotion_policy import publish_promotion_policy
@@ -145,3 +146,42 @@ def test_approvers_and_operators_are_no_second_publisher(tenant: Tenant, greta: 
     edit(greta, clock, pendingTtl=3600)
     with pytest.raises(SecondPersonNeeded):
         publish(greta, clock)
+
+
+def test_a_machine_of_the_other_publisher_makes_nobody_the_only_one(
+    tenant: Tenant, greta: Actor, hugo: Actor, clock: FixedClock
+) -> None:
+    """Hugo owns the machine and never heard of the draft: greta, who holds its token, is not alone because of that."""
+    service = make_service(tenant, User.objects.get(username="hugo"), scopes=["policy:write"], clock=clock)
+    edit(actor_of_token(make_token(tenant, service.user, by=greta, clock=clock)), clock)
+    with pytest.raises(SecondPersonNeeded, match="take the draft back"):
+        publish(greta, clock)
+
+
+def test_a_machine_of_both_publishers_does_not_publish_what_one_of_them_wrote(
+    tenant: Tenant, greta: Actor, hugo: Actor, clock: FixedClock
+) -> None:
+    service = make_service(
+        tenant, User.objects.get(username="hugo"), scopes=["policy:publish", "policy:read"], clock=clock
+    )
+    machine = actor_of_token(make_token(tenant, service.user, by=greta, clock=clock))
+    edit(greta, clock)
+    with pytest.raises(SecondPersonNeeded) as refused:
+        publish(machine, clock)
+    assert refused.value.details == {"reasons": ["POLICY_EDITOR"], "publishers": ["hugo"]}
+
+
+def test_where_everybody_wrote_it_nobody_publishes_until_one_takes_it_back(
+    greta: Actor, hugo: Actor, clock: FixedClock
+) -> None:
+    edit(greta, clock)
+    edit(hugo, clock, pendingTtl=3600)
+    for author in (greta, hugo):
+        with pytest.raises(SecondPersonNeeded) as refused:
+            publish(author, clock)
+        assert refused.value.details == {"reasons": ["POLICY_EDITOR"], "publishers": []}
+        assert "take the draft back by saving the published text" in refused.value.message
+    published = PromotionPolicyVersion.objects.get(policy__name="strict")
+    edit(hugo, clock, **orjson.loads(published.canonical))
+    edit(greta, clock, supersedeOlder=True, pendingTtl=3600)
+    publish(hugo, clock)
