@@ -15,6 +15,7 @@ from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.actions.update_approval_policy import update_approval_policy
+from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
 from policies.rules import NameTaken
@@ -232,7 +233,9 @@ class PromotionPolicyForm(PolicyForm):
         )
         if PUBLISH not in self.data:
             return saved
-        return publish_promotion_policy(by=self.actor, clock=SYSTEM_CLOCK, name=name)
+        return publish_promotion_policy(
+            by=self.actor, clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(promotion_policy_tag(saved))
+        )
 
     def place_of(self, place: str) -> tuple[str | None, str]:
         return ("name", "") if place == "name" else ("document", f"{place}: ")

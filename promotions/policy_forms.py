@@ -6,6 +6,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from environments.forms import ActionForm
 from environments.models import Environment
 from policies.models import PromotionPolicy
 from promotions.policy_pages import MOST_VERSIONS
@@ -34,6 +35,12 @@ class ApproverCheckForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = rows
+
+
+class PublishForm(ActionForm):
+    """Which text of the draft the page showed."""
+
+    revision = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
 
 class SimulationForm(forms.Form):

@@ -9,11 +9,12 @@ from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
 from policies.second_person import check_second_person
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_PUBLISH
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
-from stellapromote.errors import Conflict, Invalid, RuleViolation
+from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
 from stellapromote.transactions import transactional
 
 
@@ -21,6 +22,16 @@ class NothingToPublish(Conflict):
     """The policy has no draft, or the draft says what is published already."""
 
     code = "RES_STATE_CONFLICT"
+
+
+class TextNotNamed(Invalid):
+    """Somebody else edited the draft, and the call does not say which text of it its author has seen."""
+
+    def __init__(self, name: str) -> None:
+        message = (
+            f"Somebody else edited the draft of {name}: read it, then publish it with If-Match and its ETag, not *."
+        )
+        super().__init__(message, fields=[FieldError("If-Match", message, "required")])
 
 
 class CannotBePublished(RuleViolation):
@@ -38,13 +49,16 @@ class CannotBePublished(RuleViolation):
 def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: IfMatch | None = None) -> PromotionPolicy:
     """The draft becomes the next immutable version, which new promotions are judged by (domain.md §6).
 
-    What it makes easier is noted as weakening edits. Raises Http404, Refused (403), PreconditionFailed (412),
-    NothingToPublish (409), SecondPersonNeeded (403), CannotBePublished and Unsatisfiable (422).
+    What it makes easier is noted as weakening edits. Whoever publishes what others wrote names the text they saw, by
+    `if_match`. Raises Http404, Refused (403), TextNotNamed (400), PreconditionFailed (412), NothingToPublish (409),
+    SecondPersonNeeded (403), CannotBePublished and Unsatisfiable (422).
     """
     by.require(POLICY_PUBLISH)
     policy = lock_promotion_policy(name, by.tenant)
     if if_match is not None:
         if_match.check(promotion_policy_tag(policy))
+    if (if_match is None or if_match.tags is None) and not accounts_behind(by).issuperset(policy.drafters):
+        raise TextNotNamed(name)
     if policy.draft is None:
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")
     at = clock.now()

@@ -98,7 +98,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         """Publish the draft
 
         It becomes the next immutable version, for new promotions. By somebody who did not edit the draft, as long as
-        there is anybody else who could.
+        there is anybody else who could; with `If-Match`, so that what they read is what they publish.
         """
         return _answer(
             publish_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, if_match=self.if_match)

@@ -23,10 +23,11 @@ from promotions import policy_pages
 from promotions.actions.retire_approval_policy import retire_approval_policy as retire
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.approver_check import could_approve
-from promotions.policy_forms import ApproverCheckForm
+from promotions.policy_forms import ApproverCheckForm, PublishForm
 from promotions.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
+from stellapromote.api.etag import IfMatch, strong
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import go_to
@@ -121,8 +122,11 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def publish(request: HttpRequest, name: str) -> HttpResponse:
-    """The draft becomes the next version."""
-    policy = publish_promotion_policy(by=_reader(request), clock=SYSTEM_CLOCK, name=name)
+    """The draft that the page showed becomes the next version."""
+    shown = PublishForm(request.POST).read()
+    policy = publish_promotion_policy(
+        by=_reader(request), clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(strong(shown["revision"]))
+    )
     assert policy.current is not None
     told = _("Version %(version)s of %(name)s is published; new promotions are judged by it.")
     messages.success(request, told % {"version": policy.current.version, "name": name})

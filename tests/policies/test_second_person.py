@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.actions.publish_promotion_policy import TextNotNamed, publish_promotion_policy
 from policies.actions.save_draft import save_draft
-from policies.models import PromotionPolicyVersion, WeakeningEdit
+from policies.etags import promotion_policy_tag
+from policies.models import PromotionPolicy, PromotionPolicyVersion, WeakeningEdit
 from policies.second_person import SecondPersonNeeded
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant, User
+from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import FixedClock
 from stellapromote.identity.actions.end_role import end_role
@@ -59,7 +61,9 @@ def edit(by: Actor, clock: FixedClock, **changes: object) -> None:
 
 
 def publish(by: Actor, clock: FixedClock) -> None:
-    publish_promotion_policy(by=by, clock=clock, name="strict")
+    """What the draft says now, having read it."""
+    seen = IfMatch(promotion_policy_tag(PromotionPolicy.objects.get(name="strict")))
+    publish_promotion_policy(by=by, clock=clock, name="strict", if_match=seen)
 
 
 def test_who_wrote_the_draft_does_not_publish_it(greta: Actor, hugo: Actor, clock: FixedClock) -> None:
@@ -146,6 +150,21 @@ def test_approvers_and_operators_are_no_second_publisher(tenant: Tenant, greta: 
     edit(greta, clock, pendingTtl=3600)
     with pytest.raises(SecondPersonNeeded):
         publish(greta, clock)
+
+
+def test_who_publishes_what_somebody_else_wrote_says_what_they_read(
+    greta: Actor, hugo: Actor, clock: FixedClock
+) -> None:
+    edit(greta, clock)
+    seen = promotion_policy_tag(PromotionPolicy.objects.get(name="strict"))
+    edit(greta, clock, pendingTtl=3600)
+    for unseen in (None, IfMatch("*")):
+        with pytest.raises(TextNotNamed) as refused:
+            publish_promotion_policy(by=hugo, clock=clock, name="strict", if_match=unseen)
+        assert [(each.field, each.code) for each in refused.value.fields] == [("If-Match", "required")]
+    with pytest.raises(PreconditionFailed):
+        publish_promotion_policy(by=hugo, clock=clock, name="strict", if_match=IfMatch(seen))
+    assert PromotionPolicyVersion.objects.filter(policy__name="strict").count() == 1
 
 
 def test_a_machine_of_the_other_publisher_makes_nobody_the_only_one(

@@ -4,9 +4,11 @@ import pytest
 
 from environments.models import Environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.requirements import CommitAuthorsUnknown, Origin, PolicyWithoutVersion, take_snapshot
 from stellapromote.accounts.models import User
+from stellapromote.api.etag import IfMatch
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import (
@@ -140,7 +142,8 @@ def test_a_policy_without_a_version_in_force_stops_the_request(kestrel: Kestrel,
 def test_who_wrote_the_draft_is_excluded_as_its_editor_like_who_published_it(kestrel: Kestrel) -> None:
     writer = make_person(kestrel.tenant, "writer", roles=["admin", "approver"], clock=kestrel.clock)
     make_promotion_policy(actor_of(writer, kestrel.tenant), "drafted", published=False, clock=kestrel.clock)
-    publish_promotion_policy(by=kestrel["admin"], clock=kestrel.clock, name="drafted")
+    seen = IfMatch(promotion_policy_tag(PromotionPolicy.objects.get(name="drafted")))
+    publish_promotion_policy(by=kestrel["admin"], clock=kestrel.clock, name="drafted", if_match=seen)
     duties = {"excludeReleaseCreator": False, "excludePolicyEditor": True}
     make_approval_policy(kestrel["admin"], "not-the-editors", clock=kestrel.clock, separationOfDuties=duties)
     target = make_environment(

@@ -1,5 +1,6 @@
 """/policies and below (ui.md, Pages)."""
 
+import re
 from typing import Any
 
 import pytest
@@ -116,7 +117,7 @@ def test_pages_of_another_tenant_s_policies_are_not_there(policy: ApprovalPolicy
     for act in ("retire", "enable", "disable"):
         assert client.post(f"{path}/{act}").status_code == 404
     assert client.get("/policies/promotion/strict").status_code == 404
-    assert client.post("/policies/promotion/strict/publish").status_code == 404
+    assert client.post("/policies/promotion/strict/publish", {"revision": 1}).status_code == 404
     assert "two-person" not in text(client.get("/policies"))
 
 
@@ -227,14 +228,28 @@ class TestPromotionPolicy:
         make_promotion_policy(actor_of(greta, tenant), "strict", published=False)
         client = signed_in(greta)
         assert "Nothing is published yet" in text(client.get("/policies/promotion/strict"))
-        assert client.post("/policies/promotion/strict/publish").status_code == 302
+        assert client.post("/policies/promotion/strict/publish").status_code == 400
+        assert client.post("/policies/promotion/strict/publish", {"revision": 1}).status_code == 302
         assert PromotionPolicy.objects.get(name="strict").current is not None
         assert "Version 1 of strict is published" in text(client.get("/policies/promotion/strict"))
-        assert client.post("/policies/promotion/strict/publish").status_code == 409
+        assert client.post("/policies/promotion/strict/publish", {"revision": 2}).status_code == 409
+
+    def test_nobody_publishes_a_draft_that_the_page_did_not_show(self, tenant: Tenant, greta: User) -> None:
+        hugo = make_person(tenant, "hugo", roles=["admin"])
+        by = actor_of(greta, tenant)
+        make_promotion_policy(by, "loose", published=False)
+        client = signed_in(hugo)
+        shown = re.search(r'name="revision" value="(\d+)"', text(client.get("/policies/promotion/loose")))
+        assert shown is not None
+        save_draft(by=by, clock=SYSTEM_CLOCK, name="loose", changes={"pendingTtl": 3600})
+        refused = client.post("/policies/promotion/loose/publish", {"revision": shown[1]})
+        assert refused.status_code == 412
+        assert "It changed while you looked" in refused.content.decode()
+        assert PromotionPolicy.objects.get(name="loose").current is None
 
     def test_who_may_not_publish_is_refused(self, tenant: Tenant, greta: User, vera: User) -> None:
         make_promotion_policy(actor_of(greta, tenant), "strict", published=False)
-        assert signed_in(vera).post("/policies/promotion/strict/publish").status_code == 403
+        assert signed_in(vera).post("/policies/promotion/strict/publish", {"revision": 1}).status_code == 403
 
     def test_versions_are_compared(self, tenant: Tenant, greta: User, vera: User) -> None:
         by = actor_of(greta, tenant)
