@@ -1,14 +1,18 @@
 """One round of the worker: what is due is done, whatever made it due, and one failure stops nothing else."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from environments.actions.clear_freeze_window import clear_freeze_window
 from environments.actions.update_environment import update_environment
 from environments.models import FreezeWindow
+from promotions import worker
 from promotions.models import Promotion, WorkerHeartbeat
 from promotions.worker import run_round
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import Clock
 from tests.factories import make_freeze, make_promotion_policy
 from tests.promotions.kestrel import START, Kestrel, make_kestrel
 
@@ -79,11 +83,19 @@ def test_a_freeze_elsewhere_leaves_what_does_not_depend_on_it_alone(kestrel: Kes
     assert Promotion.objects.get(pk=promotion.pk).last_evaluated_at == promotion.last_evaluated_at
 
 
-def test_one_broken_promotion_stops_neither_the_others_nor_the_rest_of_the_round(kestrel: Kestrel) -> None:
+def test_one_broken_promotion_stops_neither_the_others_nor_the_rest_of_the_round(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken, sound = (kestrel.ask(kestrel.release(), kestrel.dev) for _ in range(2))
-    due = {"next_change_at": kestrel.clock.now()}
-    Promotion.objects.filter(pk=broken.pk).update(requirements=b"{}", **due)
-    Promotion.objects.filter(pk=sound.pk).update(**due)
+    Promotion.objects.filter(pk__in=[broken.pk, sound.pk]).update(next_change_at=kestrel.clock.now())
+    sound_evaluation = worker.reevaluate
+
+    def reevaluate(promotion_id: UUID, *, by: Actor, clock: Clock) -> object:
+        if promotion_id == broken.pk:
+            raise KeyError("requirements")
+        return sound_evaluation(promotion_id, by=by, clock=clock)
+
+    monkeypatch.setattr(worker, "reevaluate", reevaluate)
     kestrel.wait()
     run_round("worker", kestrel.clock)
     assert Promotion.objects.get(pk=broken.pk).last_evaluated_at == broken.last_evaluated_at

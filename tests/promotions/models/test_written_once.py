@@ -1,4 +1,4 @@
-"""What the database refuses by itself, the owner included: changes of reports, keys, components (domain.md §3, §8)."""
+"""What the database refuses by itself, the owner included: changes of what was asked, stated, reported, signed with."""
 
 import threading
 import time
@@ -9,9 +9,15 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from environments.actions.update_environment import update_environment
+from promotions.actions.approve import approve
+from promotions.actions.confirm import confirm, unconfirm
 from promotions.actions.releases import finalize_release
-from promotions.models import PublicSigningKey, Release
+from promotions.actions.withdraw_approval import withdraw_approval
+from promotions.models import Confirmation, Promotion, PublicSigningKey, Release, Vote
+from promotions.models.promotion import MUTABLE
 from tests.database import CommittedDatabase
+from tests.factories import make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 OTHER = "sha256:" + "f" * 64
@@ -40,11 +46,45 @@ WRITTEN_ONCE = [
     "UPDATE promotions_release SET contributors = '{}' WHERE status = 'finalized'",
     """UPDATE promotions_release SET status = 'draft', finalized_at = NULL, manifest_digest = NULL
        WHERE status = 'finalized'""",
+    "UPDATE promotions_promotion SET requirements = '{}'",
+    "UPDATE promotions_promotion SET excluded_persons = '{}', status = 'approved'",
+    "UPDATE promotions_promotion SET requested_by_id = (SELECT id FROM accounts_user LIMIT 1)",
+    "UPDATE promotions_promotion SET manifest_digest = manifest_digest",
+    "DELETE FROM promotions_promotion",
+    "TRUNCATE promotions_promotion CASCADE",
+    "UPDATE promotions_vote SET verdict = 'approve'",
+    "UPDATE promotions_vote SET subject_digest = subject_digest, ended_at = now(), ended_as = 'void'",
+    "UPDATE promotions_vote SET ended_at = NULL, ended_as = '' WHERE ended_at IS NOT NULL",
+    "UPDATE promotions_vote SET ended_reason = 'SUBJECT_CHANGED' WHERE ended_at IS NULL",
+    "DELETE FROM promotions_vote",
+    "TRUNCATE promotions_vote CASCADE",
+    "UPDATE promotions_confirmation SET gate = 'another'",
+    "UPDATE promotions_confirmation SET ended_at = NULL, ended_as = '' WHERE ended_at IS NOT NULL",
+    "DELETE FROM promotions_confirmation",
+    "TRUNCATE promotions_confirmation CASCADE",
 ]
 
 
 def connect(database: CommittedDatabase, role: str) -> AbstractContextManager[psycopg.Connection[Any]]:
     return database.as_app() if role == "app" else database.as_owner()
+
+
+def votes_and_confirmations(kestrel: Kestrel) -> None:
+    """A live vote and a live confirmation of one approver, and of each one that was taken back."""
+    backup = {"confirmers": {"teams": ["release"]}, "text": "Backup checked"}
+    make_promotion_policy(
+        kestrel["admin"], "backed", clock=kestrel.clock, gates=[{"name": "backup", "kind": "manual", "config": backup}]
+    )
+    changes = {"promotion_policy": "backed", "required_approvals": 2}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    for _ in range(2):
+        approve(promotion.pk, by=kestrel["approver"], clock=kestrel.clock)
+        withdraw_approval(promotion.pk, by=kestrel["approver"], clock=kestrel.clock)
+        confirm(promotion.pk, "backup", by=kestrel["approver"], clock=kestrel.clock)
+        unconfirm(promotion.pk, "backup", by=kestrel["approver"], clock=kestrel.clock)
+    approve(promotion.pk, by=kestrel["approver"], clock=kestrel.clock)
+    confirm(promotion.pk, "backup", by=kestrel["approver"], clock=kestrel.clock)
 
 
 @pytest.fixture
@@ -59,6 +99,7 @@ def test_what_is_written_once_is_neither_changed_nor_removed(
     committed_db: CommittedDatabase, kestrel: Kestrel, role: str
 ) -> None:
     kestrel.release(finalize=False, components=[])
+    votes_and_confirmations(kestrel)
     with connect(committed_db, role) as connection:
         for statement in WRITTEN_ONCE:
             with pytest.raises(InsufficientPrivilege):
@@ -75,6 +116,36 @@ def test_what_is_written_once_is_neither_changed_nor_removed(
 def test_web_and_worker_neither_register_nor_retire_a_key(committed_db: CommittedDatabase, statement: str) -> None:
     with committed_db.as_app() as connection, pytest.raises(InsufficientPrivilege):
         connection.execute(statement)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("role", ["app", "owner"])
+@pytest.mark.parametrize("table", ["promotions_vote", "promotions_confirmation"])
+def test_a_vote_and_a_confirmation_end_once(
+    committed_db: CommittedDatabase, kestrel: Kestrel, role: str, table: str
+) -> None:
+    votes_and_confirmations(kestrel)
+    end = f"UPDATE {table} SET ended_at = now(), ended_as = 'void' WHERE ended_at IS %s"
+    with connect(committed_db, role) as connection:
+        assert connection.execute(end % "NULL").rowcount == 1  # type: ignore[arg-type]
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute(end % "NOT NULL")  # type: ignore[arg-type]
+
+
+def test_every_column_is_one_that_changes_or_one_that_stays(committed_db: CommittedDatabase) -> None:
+    changing = {
+        "promotions_promotion": {Promotion._meta.get_field(name).column for name in MUTABLE},
+        "promotions_vote": {"ended_at", "ended_as", "ended_reason"},
+        "promotions_confirmation": {"ended_at", "ended_as", "ended_reason"},
+    }
+    watched = """SELECT t.tgrelid::regclass::text, a.attname FROM pg_trigger t
+        JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr)
+        WHERE t.tgname = t.tgrelid::regclass::text || '_keeps'"""
+    with committed_db.as_owner() as connection:
+        kept = connection.execute(watched).fetchall()
+    for model in (Promotion, Vote, Confirmation):
+        table = model._meta.db_table
+        columns = {field.column for field in model._meta.concrete_fields}
+        assert {column for each, column in kept if each == table} == columns - changing[table]
 
 
 def test_a_key_retires_once(committed_db: CommittedDatabase) -> None:
