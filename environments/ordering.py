@@ -42,6 +42,17 @@ def lost_steps(before: Mapping[K, int], after: Mapping[K, int]) -> dict[K, list[
     return lost
 
 
+def other_predecessors(before: Mapping[K, int], after: Mapping[K, int]) -> dict[K, tuple[K, K]]:
+    """Who now follows directly on another one than before: on which instead of which. Only what is in both orders, and
+    had somebody before it in both, is asked: nothing was needed to enter the first."""
+    changed = {}
+    for key in after.keys() & before.keys():
+        old, new = predecessor(before, key), predecessor(after, key)
+        if old is not None and new is not None and new != old:
+            changed[key] = (new, old)
+    return changed
+
+
 def order_of(environments: Iterable[Environment]) -> dict[UUID, int]:
     """`{id: orderIndex}` of those that are not archived."""
     return {each.pk: each.order_index for each in environments if each.order_index is not None}

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from environments.models import FreezeWindow
-from environments.ordering import lost_steps
+from environments.ordering import lost_steps, other_predecessors, predecessor
 from policies.models import WeakeningEdit
 from policies.weakening import LONGEST
 from stellapromote.accounts.actor import Actor
@@ -49,8 +49,19 @@ def _automatic(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]
 
 
 def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mapping[UUID, str]) -> dict[UUID, str]:
-    """Environments that a release may now enter without passing others, each with the sentence that says so. Pure."""
+    """Environments that a release may now enter without passing others, or from another one, each with the sentence
+    that says so. Pure.
+
+    Entering asks for a deployment into the environment directly before, however old: what ran only in the one that
+    comes before now need not have passed what came before then. One that was not in the order before is opened.
+    """
     sentences = {}
+    for each in after.keys() - before.keys():
+        first = predecessor(after, each)
+        place = "as the first" if first is None else f"after {names[first]}"
+        sentences[each] = f"Environment {names[each]}: releases may enter it again, {place}."
+    for each, (new, old) in other_predecessors(before, after).items():
+        sentences[each] = f"Environment {names[each]}: releases enter it from {names[new]} instead of {names[old]}."
     for each, steps in lost_steps(before, after).items():
         passed = " or ".join(names[step] for step in steps)
         sentences[each] = f"Environment {names[each]}: releases need not pass {passed} before it any more."

@@ -6,8 +6,10 @@ from environments import rules
 from environments.actions.settings import lock_approval_policies, reloaded
 from environments.locks import lock_topology
 from environments.models import Environment
+from environments.ordering import names_of, order_of
 from environments.presenters import differences, environment_document
 from environments.settings_schema import ORDER_INDEX, read_environment
+from environments.weakening import record_weakened_order
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch, strong
 from stellapromote.audit.recording import record
@@ -35,7 +37,7 @@ def unarchive_environment(
         if_match.check(strong(environment.version))
     rules.check_archived(environment)
     rules.check_order_index_free(values["order_index"], topology.values())
-    before = environment_document(environment)
+    before, order = environment_document(environment), order_of(topology.values())
     lock_approval_policies(by.tenant, before["approvalPolicies"])
     at = clock.now()
     environment.archived_at = None
@@ -57,4 +59,5 @@ def unarchive_environment(
         metadata={"name": environment.name},
         environment_id=environment_id,
     )
+    record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
     return environment

@@ -44,11 +44,19 @@ def test_it_returns_to_the_place_that_is_named(archived, unarchive):
     assert [row.name for row in Environment.objects.live().in_order()] == ["dev", "staging", "prod"]
 
 
-def test_unarchiving_is_audited_and_weakens_nothing(archived, unarchive):
-    already = WeakeningEdit.objects.count()
+def test_unarchiving_is_audited(archived, unarchive):
     unarchive(archived, 2)
     assert AuditEvent.objects.get(action="environment.unarchived").after == {"orderIndex": 2, "archivedAt": None}
-    assert WeakeningEdit.objects.count() == already
+
+
+def test_what_may_be_entered_from_it_is_weakened(archived, unarchive):
+    already = list(WeakeningEdit.objects.values_list("pk", flat=True))
+    unarchive(archived, 2)
+    prod = Environment.objects.get(name="prod")
+    assert set(WeakeningEdit.objects.exclude(pk__in=already).values_list("environment_id", "what")) == {
+        (archived.pk, "Environment staging: releases may enter it again, after dev."),
+        (prod.pk, "Environment prod: releases enter it from staging instead of dev."),
+    }
 
 
 def test_a_taken_place_is_refused(archived, unarchive):
