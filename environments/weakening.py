@@ -19,6 +19,8 @@ from stellapromote.clock import rfc3339
 def in_environment(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What became easier between two documents of one environment; empty when nothing did. Pure."""
     found = []
+    if before["isProduction"] and not after["isProduction"]:
+        found.append("Policies do not see it as production any more.")
     if after["requiredApprovals"] < before["requiredApprovals"]:
         found.append(f"Needs {_approvals(after['requiredApprovals'])} instead of {before['requiredApprovals']}.")
     if before["requireSeparationOfDuties"] and not after["requireSeparationOfDuties"]:

@@ -1,6 +1,6 @@
 import pytest
 
-from environments.weakening import in_order, record_weakening
+from environments.weakening import in_environment, in_order, record_weakening
 from policies.models import WeakeningEdit
 from tests.environments.world import NOW
 
@@ -47,3 +47,30 @@ LINE = {"sandbox": 1, "staging": 2, "production": 3}
 )
 def test_another_order_weakens_what_may_be_entered_from_elsewhere(after, weakened):
     assert in_order(LINE, after, NAMES) == weakened
+
+
+PRODUCTION = {
+    "name": "production",
+    "isProduction": True,
+    "requiredApprovals": 2,
+    "requireSeparationOfDuties": True,
+    "approvalPolicies": [],
+    "promotionPolicy": "default",
+    "requireManifestReport": True,
+    "exclusive": "environment",
+    "autoPromoteFrom": None,
+    "autoPromoteHold": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "weakened"),
+    [
+        # A policy in force may ask for more where target.isProduction.
+        (True, False, ["Environment production: Policies do not see it as production any more."]),
+        (False, True, []),
+        (True, True, []),
+    ],
+)
+def test_what_is_not_production_any_more_is_easier_to_enter(before, after, weakened):
+    assert in_environment({**PRODUCTION, "isProduction": before}, {**PRODUCTION, "isProduction": after}) == weakened

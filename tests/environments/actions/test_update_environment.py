@@ -262,8 +262,11 @@ def test_an_archived_environment_takes_what_it_says_of_itself(line, update, gret
             ["Environment prod: Automatic promotion from staging is not on hold any more."],
         ),
         ({"auto_promote_hold": True}, {"auto_promote_hold": False}, []),
+        # Policies may ask for more where it is production.
+        ({}, {"is_production": False}, ["Environment prod: Policies do not see it as production any more."]),
+        ({"is_production": False}, {"is_production": True}, []),
         # What has nothing to do with entering.
-        ({}, {"display_name": "Live", "is_production": False, "config": {"deploymentTimeout": 1}}, []),
+        ({}, {"display_name": "Live", "config": {"deploymentTimeout": 1}}, []),
     ],
 )
 def test_what_makes_entering_easier_is_kept_in_words(line, update, greta, nia, before, after, sentences):
