@@ -22,7 +22,10 @@ _RIGHTS = """
 _TOKEN_SQL = f"""
 SELECT k.id, k.secret_digest, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.issuer_id,
        u.id, u.username, u.display_name, u.kind, u.is_active, t.id, t.slug, t.is_demo,
-       (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id),
+       (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id AND EXISTS (
+          SELECT 1 FROM accounts_serviceowner o JOIN accounts_user p ON p.id = o.owner_id AND p.is_active
+          JOIN accounts_membership m ON m.user_id = p.id AND m.tenant_id = t.id AND m.ended_at IS NULL
+          WHERE o.service_id = s.id AND o.ended_at IS NULL)),
        {_RIGHTS}
 FROM accounts_apitoken k
 JOIN accounts_user u ON u.id = k.user_id
@@ -43,7 +46,8 @@ LIMIT 2
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """What authentication needs to judge a token; ``actor`` is None when its owner has no live right to act."""
+    """What authentication needs to judge a token; ``actor`` is None when its owner has no live right to act, or
+    it is a service that no active member owns."""
 
     token_id: UUID
     secret_digest: bytes

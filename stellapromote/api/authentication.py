@@ -57,7 +57,9 @@ class TokenAuthentication(BaseAuthentication):
         row = _judge(request, header)
         actor = row.actor
         if actor is None:
-            raise TenantRequired("The token's owner is no active member of its tenant any more.")
+            raise TenantRequired(
+                "The token's owner is no active member of its tenant any more; a service needs an owner who is one."
+            )
         named = request.META.get("HTTP_X_STELLA_TENANT")
         if named is not None and named != actor.tenant_slug:
             raise TenantRequired(

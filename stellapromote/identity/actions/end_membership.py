@@ -1,7 +1,9 @@
 from uuid import UUID
 
+from django.db.models import Q
+
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, TeamGrant
+from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, ServiceOwner, TeamGrant
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
@@ -11,9 +13,11 @@ from stellapromote.transactions import transactional
 
 @transactional
 def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") -> None:
-    """End the membership with all the person holds in the tenant: roles, teams, rights by name; revoke their tokens.
+    """End the membership with all the person holds in the tenant: roles, teams, rights by name, services they own.
 
-    Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
+    Revokes their tokens and those they issued for services, which they know. A service that nobody owns any more is
+    refused from now on (actor_lookup). Past votes and decisions stay as they are. Raises Refused (403), Invalid (400),
+    Http404.
     """
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
@@ -24,13 +28,16 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     roles = list(RoleGrant.objects.filter(**live).order_by("role").values_list("role", flat=True))
     teams = list(TeamGrant.objects.filter(**live).order_by("team__slug").values_list("team__slug", flat=True))
     by_name = list(ScopeGrant.objects.filter(**live).order_by("scope").values_list("scope", flat=True))
+    owned = ServiceOwner.objects.filter(service__tenant_id=tenant_id, owner_id=user_id, ended_at=None)
+    services = list(owned.order_by("service__name").values_list("service__name", flat=True))
     ended = {"ended_at": at, "ended_by_id": by.user_id}
     RoleGrant.objects.filter(**live).update(**ended)
     TeamGrant.objects.filter(**live).update(**ended)
     ScopeGrant.objects.filter(**live).update(**ended)
+    owned.update(**ended)
     membership.ended_at, membership.ended_by_id = at, by.user_id
     membership.save(update_fields=["ended_at", "ended_by"])
-    tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id, revoked_at=None)
+    tokens = ApiToken.objects.filter(Q(user_id=user_id) | Q(issuer_id=user_id), tenant_id=tenant_id, revoked_at=None)
     revoked = tokens.update(revoked_at=at, revoked_by_id=by.user_id)
     record(
         by=by,
@@ -38,7 +45,13 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
         action="member.ended",
         resource="member",
         resource_id=user_id,
-        before={"username": membership.user.username, "roles": roles, "teams": teams, "scopes": by_name},
+        before={
+            "username": membership.user.username,
+            "roles": roles,
+            "teams": teams,
+            "scopes": by_name,
+            "services": services,
+        },
         after={"reason": reason},
         metadata={"revokedTokens": revoked},
     )

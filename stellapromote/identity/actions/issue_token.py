@@ -81,6 +81,8 @@ def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[s
     if service is not None:
         owners = set(service.owners.filter(ended_at=None).values_list("owner_id", flat=True))
         rules.check_may_issue_token(by, user_id, owners)
+        if by.kind == "person":
+            lock_membership(tenant_id, by.account)  # whoever leaves at this moment issues nothing any more
         return service.user, frozenset(service.scopes)
     person = lock_membership(tenant_id, user_id).user
     rules.check_may_issue_token(by, user_id, None)

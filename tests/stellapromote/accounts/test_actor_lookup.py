@@ -119,3 +119,25 @@ def test_a_service_loses_what_is_taken_from_it(tenant: Tenant, nia: User) -> Non
     text = make_token(tenant, service.user)
     ServiceAccount.objects.filter(pk=service.pk).update(scopes=["release:read"])
     assert actor_of_token(text).scopes == {"release:read"}
+
+
+def test_a_token_of_a_service_that_nobody_owns_any_more_has_no_actor(tenant: Tenant, nia: User) -> None:
+    text = make_token(tenant, make_service(tenant, nia).user)
+    leave(tenant, nia)
+    row = actor_for_token(public_id(text), address=None, request_id=None)
+    assert row is not None
+    assert row.actor is None
+
+
+def test_an_inactive_owner_is_none(tenant: Tenant, nia: User) -> None:
+    text = make_token(tenant, make_service(tenant, nia).user)
+    User.objects.filter(pk=nia.pk).update(is_active=False)
+    row = actor_for_token(public_id(text), address=None, request_id=None)
+    assert row is not None
+    assert row.actor is None
+
+
+def test_a_token_of_a_service_costs_one_statement(tenant: Tenant, nia: User, django_assert_num_queries: Any) -> None:
+    public = public_id(make_token(tenant, make_service(tenant, nia).user))
+    with django_assert_num_queries(1):
+        actor_for_token(public, address=None, request_id=None)

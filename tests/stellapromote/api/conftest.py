@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client, override_settings
 
-from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ServiceAccount, Tenant, User
+from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ServiceAccount, ServiceOwner, Tenant, User
 from stellapromote.accounts.scopes import SCOPES
 from stellapromote.accounts.token_format import generate, secret_digest
 
@@ -73,10 +73,13 @@ def give_token(tenant: Tenant, user: User, **values: Any) -> Caller:
 
 
 def make_service(tenant: Tenant, name: str, scopes: list[str]) -> Caller:
+    """Owned by a member who owns nothing else."""
     user = User.objects.create_user(
         f"{tenant.slug}.{name}", kind=User.Kind.SERVICE, display_name=name, date_joined=EARLIER
     )
-    ServiceAccount.objects.create(tenant=tenant, user=user, name=name, scopes=scopes, created_at=EARLIER)
+    service = ServiceAccount.objects.create(tenant=tenant, user=user, name=name, scopes=scopes, created_at=EARLIER)
+    owner = make_caller(tenant, f"{name}-owner").user
+    ServiceOwner.objects.create(service=service, owner=owner, granted_at=EARLIER)
     return give_token(tenant, user)
 
 

@@ -8,10 +8,13 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from stellapromote.accounts.models import ApiToken, Membership, Tenant, User
+from stellapromote.accounts.command_line import command_actor
+from stellapromote.accounts.models import ApiToken, Membership, ServiceOwner, Tenant, User
 from stellapromote.accounts.token_format import generate
 from stellapromote.api import authentication
 from stellapromote.api.authentication import note_use
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity.actions.end_membership import end_membership
 from tests.database import CommittedDatabase
 from tests.stellapromote.api.conftest import (
     EARLIER,
@@ -113,6 +116,16 @@ def test_who_left_the_tenant_has_no_tenant(admin: Caller) -> None:
 def test_an_inactive_account_has_no_tenant(admin: Caller) -> None:
     User.objects.filter(pk=admin.user.pk).update(is_active=False)
     assert answer(admin.call("GET", WHO)) == (403, "PERM_TENANT_REQUIRED")
+
+
+def test_a_service_whose_only_owner_left_is_told_why_it_does_not_get_in(kestrel: Tenant) -> None:
+    service = make_service(kestrel, "ci-runner", ["release:read"])
+    assert service.call("GET", WHO).status_code == 200
+    owner = ServiceOwner.objects.get(service__user=service.user).owner
+    end_membership(by=command_actor(kestrel), clock=SYSTEM_CLOCK, user_id=owner.pk)
+    refused = service.call("GET", WHO)
+    assert answer(refused) == (403, "PERM_TENANT_REQUIRED")
+    assert "a service needs an owner who is one" in refused.json()["error"]["message"]
 
 
 def test_a_service_gets_in_with_its_scopes_only(kestrel: Tenant) -> None:

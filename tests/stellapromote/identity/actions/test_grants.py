@@ -167,7 +167,13 @@ def test_an_ended_membership_ends_all_that_hung_on_it(house: House) -> None:
     assert not TeamGrant.objects.filter(user=house.nia, ended_at=None).exists()
     assert ApiToken.objects.get().revoked_by == house.greta
     event = last_event("member.ended")
-    assert event.before == {"username": "nia", "roles": ["approver"], "teams": ["release"], "scopes": []}
+    assert event.before == {
+        "username": "nia",
+        "roles": ["approver"],
+        "teams": ["release"],
+        "scopes": [],
+        "services": [],
+    }
     assert event.metadata["revokedTokens"] == 1
 
 

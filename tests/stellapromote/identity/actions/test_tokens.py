@@ -7,7 +7,7 @@ import pytest
 from django.http import Http404
 
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import ApiToken, ServiceAccount, User
+from stellapromote.accounts.models import ApiToken, ServiceAccount, ServiceOwner, User
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, ROLES, TENANT_ADMIN
 from stellapromote.accounts.token_format import parse, secret_digest
 from stellapromote.audit.models import AuditEvent
@@ -275,3 +275,31 @@ def test_a_member_who_comes_back_finds_their_old_tokens_revoked(house: House) ->
     make_person(house.tenant, "nia", roles=["approver"])
     assert ApiToken.objects.get().revoked_at is not None
     assert actor_of_token(text).scopes
+
+
+# --- a service and its owners -----------------------------------------------------------------------------------------
+
+
+def test_who_leaves_owns_nothing_any_more_and_their_services_tokens_are_revoked(house: House) -> None:
+    """Tomas issued a token for his service and one for one that he shares with nia: he knows both."""
+    his = make_service(house.tenant, house.tomas, "his")
+    shared = add_service(
+        by=house.admin, clock=SYSTEM_CLOCK, name="shared", owners=["tomas", "nia"], scopes=["release:read"]
+    )
+    of_tomas = [issue(house, service.user, by=house.tomas) for service in (his, shared)]
+    of_nia = issue(house, shared.user, by=house.nia)
+    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, reason="Left")
+    assert not ServiceOwner.objects.filter(owner=house.tomas, ended_at=None).exists()
+    assert ApiToken.objects.filter(pk__in=[each.token.pk for each in of_tomas], revoked_by=house.greta).count() == 2
+    assert actor_of_token(of_nia.text).scopes == {"release:read"}
+    event = last_event("member.ended")
+    assert (event.before["services"], event.metadata["revokedTokens"]) == (["his", "shared"], 2)
+
+
+def test_what_a_person_owns_in_another_tenant_stays(house: House) -> None:
+    other = make_tenant("osprey")
+    make_person(other, "tomas", roles=["operator"])
+    service = make_service(other, house.tomas)
+    text = make_token(other, service.user)
+    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk)
+    assert actor_of_token(text).kind == "service"
