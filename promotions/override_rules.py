@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from environments.models import FreezeWindow
-from policies.eligibility import SENTENCES
+from policies.eligibility import SENTENCES, Grant, standing
 from policies.overrides import (
     BY_EXCEPTION,
     DEFAULT_HOURS,
@@ -24,7 +24,7 @@ from promotions.models import Override, Promotion
 from promotions.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ScopeGrant
+from stellapromote.accounts.models import ScopeGrant, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, TENANT_ADMIN
 from stellapromote.errors import FieldError, Invalid
 
@@ -37,8 +37,8 @@ class Case:
     """One gate of one promotion as one person might override it. ``gate`` is its result in wire names.
 
     ``setting``: `override` of the gate in the promotion's policy. ``grantors``: everybody behind the person's live
-    grant of promotion:override; None without one. ``windows``: for each active freeze window, who is excepted and who
-    wrote it.
+    grant of promotion:override; None without one. ``teams``: those of the person that count here, as for a vote.
+    ``windows``: for each active freeze window, who excepted the person, None where nobody did, and who wrote it.
     """
 
     number: int
@@ -48,7 +48,8 @@ class Case:
     requester_id: UUID
     exclusions: Mapping[str, list[str]]
     grantors: frozenset[str] | None
-    windows: tuple[tuple[frozenset[str], UUID | None], ...]
+    teams: tuple[str, ...]
+    windows: tuple[tuple[frozenset[str] | None, UUID | None], ...]
 
     @property
     def max_hours(self) -> int:
@@ -69,7 +70,8 @@ def case_of(
     policy: Mapping[str, Any],
     requirements: Mapping[str, Any],
 ) -> Case:
-    """The case of ``by`` and this gate. Cost: one statement, and one more for a freeze."""
+    """The case of ``by`` and this gate. Cost: one statement, one more for a freeze, and one where the policy names
+    people."""
     grant = ScopeGrant.objects.filter(
         tenant_id=promotion.tenant_id, user_id=by.account, scope=PROMOTION_OVERRIDE, ended_at=None
     ).first()
@@ -77,24 +79,58 @@ def case_of(
     if grant is not None:
         behind = {grant.granted_by_id, *grant.granted_behind}
         grantors = frozenset(str(each) for each in behind if each is not None)
+    setting = next((each.get("override") for each in policy["gates"] if each["name"] == gate["name"]), None)
+    exclusions = {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
     return Case(
         number=promotion.number,
         status=promotion.status,
         gate=gate,
-        setting=next((each.get("override") for each in policy["gates"] if each["name"] == gate["name"]), None),
+        setting=setting,
         requester_id=promotion.requested_by_id,
-        exclusions={person["id"]: person["reasons"] for person in requirements["excludedPersons"]},
+        exclusions=exclusions,
         grantors=grantors,
-        windows=_windows(promotion.tenant_id, gate) if gate["type"] == BY_EXCEPTION else (),
+        teams=() if setting is None else _teams(promotion, by, exclusions),
+        windows=_windows(promotion.tenant_id, gate, by) if gate["type"] == BY_EXCEPTION else (),
     )
 
 
-def _windows(tenant_id: UUID, gate: Mapping[str, Any]) -> tuple[tuple[frozenset[str], UUID | None], ...]:
+def _teams(promotion: Promotion, by: Actor, exclusions: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The person's teams that count on this promotion, by the rule for voters."""
+    live = TeamGrant.objects.filter(tenant_id=promotion.tenant_id, user_id=by.account, ended_at=None)
+    grants = [
+        Grant(
+            grant.team.slug,
+            grant.granted_at,
+            None if grant.granted_by_id is None else str(grant.granted_by_id),
+            frozenset(map(str, grant.granted_behind)),
+        )
+        for grant in live.select_related("team")
+    ]
+    return standing(
+        person_id=str(by.account),
+        kind="person",
+        active=True,
+        roles=(),
+        teams=grants,
+        voting_roles=(),
+        requested_at=promotion.requested_at,
+        excluded=exclusions,
+    ).teams
+
+
+def _windows(
+    tenant_id: UUID, gate: Mapping[str, Any], by: Actor
+) -> tuple[tuple[frozenset[str] | None, UUID | None], ...]:
     active = [window["id"] for window in gate["details"].get("windows", ())]
     if not active:
         return ()
-    rows = FreezeWindow.objects.filter(tenant_id=tenant_id, pk__in=active).values_list("exceptions", "created_by_id")
-    return tuple((frozenset(exceptions), created_by_id) for exceptions, created_by_id in rows)
+    rows = FreezeWindow.objects.filter(tenant_id=tenant_id, pk__in=active).values_list(
+        "exceptions", "excepted_by", "created_by_id"
+    )
+    return tuple(
+        (frozenset(behind[by.username]) if by.username in exceptions and by.username in behind else None, created_by_id)
+        for exceptions, behind, created_by_id in rows
+    )
 
 
 def check_can_override(by: Actor, case: Case) -> Override.Authority:
@@ -120,7 +156,10 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
             details={"reasons": reasons},
         )
     if _excepted(by, case):
-        return Override.Authority.EXCEPTION
+        if all(_barred(by, case).isdisjoint(givers or ()) for givers, _ in case.windows):
+            return Override.Authority.EXCEPTION
+        if case.setting is None:
+            raise NotEligible("You were excepted from a freeze by somebody excluded here: that does not count here.")
     if not may_be_overridden(case.gate["type"], case.setting, case.gate["reasonCodes"]):
         raise NotEligible(f"The policy of this promotion lets nobody override {name}.")
     _check_granted(by, case)
@@ -134,8 +173,13 @@ def _excepted(by: Actor, case: Case) -> bool:
     return (
         signed_in
         and bool(case.windows)
-        and all(by.username in excepted and wrote != by.user_id for excepted, wrote in case.windows)
+        and all(givers is not None and wrote != by.user_id for givers, wrote in case.windows)
     )
+
+
+def _barred(by: Actor, case: Case) -> frozenset[str]:
+    """Whose giving of a right does not count here."""
+    return frozenset({str(case.requester_id), str(by.user_id), *case.exclusions})
 
 
 def _check_granted(by: Actor, case: Case) -> None:
@@ -144,10 +188,9 @@ def _check_granted(by: Actor, case: Case) -> None:
         raise NotEligible(
             f"Overriding {name} needs the right {PROMOTION_OVERRIDE}, which an administrator gives to people by name."
         )
-    if case.setting is None or not named_in(case.setting, by.username, by.teams):
+    if case.setting is None or not named_in(case.setting, by.username, case.teams):
         raise NotEligible(f"The policy names other people to override {name}.")
-    barred = {str(case.requester_id), str(by.user_id), *case.exclusions}
-    if case.grantors & barred:
+    if case.grantors & _barred(by, case):
         raise NotEligible(
             f"Your right {PROMOTION_OVERRIDE} was granted by somebody excluded here: it does not count here."
         )

@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import check_exceptions, check_order, edges
+from environments.actions.freeze_edges import check_exceptions, check_order, edges, excepted_by
 from environments.locks import lock_calendar, lock_environment
 from environments.models import FreezeWindow
 from environments.presenters import freeze_window_document
@@ -64,6 +64,7 @@ def create_freeze_window(
         timezone=values["timezone"],
         reason=values["reason"],
         exceptions=values["exceptions"],
+        excepted_by=excepted_by(by, values["exceptions"], {}),
         created_by_id=by.user_id,
         created_by_name=by.display_name,
         created_at=at,

@@ -1,6 +1,6 @@
 """What creating and changing a freeze window have in common: times and names that were given become what is stored."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -68,3 +68,9 @@ def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str
         for index, username in enumerate(usernames)
         if username not in members or username in own
     )
+
+
+def excepted_by(by: Actor, usernames: Sequence[str], before: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """For each exception who stands behind it: as ``before`` for one that stays, else whoever acts now."""
+    now = sorted(str(each) for each in accounts_behind(by))
+    return {username: before.get(username, now) for username in usernames}

@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges
+from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges, excepted_by
 from environments.locks import lock_freeze_window
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
@@ -45,6 +45,7 @@ def update_freeze_window(
     times = edges(values, values.get("timezone", window.timezone), at)
     if "exceptions" in values:
         check_exceptions(by, values["exceptions"], before["exceptions"])
+        window.excepted_by = excepted_by(by, values["exceptions"], window.excepted_by)
     plain = {name: value for name, value in values.items() if name not in ("start", "end")}
     for name, value in {**plain, **times}.items():
         setattr(window, name, value)

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 
 from environments.models.environment import Environment
 from stellapromote.accounts.models import Tenant
@@ -33,7 +33,8 @@ class FreezeWindow(models.Model):
     """A time in which nothing may enter one environment, or any of the tenant ("stop the line") (domain.md §2).
 
     Half-open [starts_at, ends_at) in UTC; ``timezone`` is the zone in which it was written. Never deleted: clearing
-    keeps it in history. ``exceptions`` are usernames who may override this window for one promotion (domain.md §6).
+    keeps it in history. ``exceptions`` are usernames who may override this window for one promotion (domain.md §6);
+    ``excepted_by`` maps each to the ids of who stands behind that, of nobody for a command.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -47,6 +48,7 @@ class FreezeWindow(models.Model):
     timezone = models.CharField(max_length=64, default="UTC")
     reason = models.CharField(max_length=500)
     exceptions = ArrayField(models.CharField(max_length=127), default=list, blank=True)
+    excepted_by = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()

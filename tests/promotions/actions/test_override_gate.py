@@ -33,6 +33,7 @@ from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import Invalid, ProductError
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
+from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.signing import dsse
 from tests.factories import (
     actor_of,
@@ -247,6 +248,44 @@ def test_a_right_granted_by_somebody_excluded_does_not_count(kestrel: Kestrel) -
         overrides(kestrel, "third", promotion)
 
 
+def as_administrator(kestrel: Kestrel, who: str) -> Actor:
+    """The person, who may give rights and change freezes from now on."""
+    user_id = kestrel[who].account
+    grant_role(by=kestrel["admin"], clock=kestrel.clock, user_id=user_id, role="admin")
+    kestrel.actors[who] = actor_of(User.objects.get(pk=user_id), kestrel.tenant)
+    return kestrel[who]
+
+
+def on_call(kestrel: Kestrel, who: str, *, by: str) -> None:
+    """The person joins team security, which may override the hours."""
+    kestrel.wait()
+    user_id = kestrel[who].account
+    grant_team(by=kestrel[by], clock=kestrel.clock, user_id=user_id, team="security")
+    kestrel.actors[who] = actor_of(User.objects.get(pk=user_id), kestrel.tenant)
+
+
+def test_a_team_that_somebody_excluded_put_them_into_does_not_count(kestrel: Kestrel) -> None:
+    as_administrator(kestrel, "requester")
+    may_override(kestrel, "operator")
+    on_call(kestrel, "operator", by="requester")
+    promotion = kestrel.waits_for_production()
+    with pytest.raises(NotEligible, match="names other people"):
+        overrides(kestrel, "operator", promotion)
+
+
+@pytest.mark.parametrize("joins", ["before", "after"])
+def test_a_team_counts_that_they_were_in_at_the_request(kestrel: Kestrel, joins: str) -> None:
+    may_override(kestrel, "operator")
+    if joins == "before":
+        on_call(kestrel, "operator", by="admin")
+        assert overrides(kestrel, "operator", kestrel.waits_for_production()).authority == "grant"
+    else:
+        promotion = kestrel.waits_for_production()
+        on_call(kestrel, "operator", by="admin")
+        with pytest.raises(NotEligible, match="names other people"):
+            overrides(kestrel, "operator", promotion)
+
+
 def test_a_token_without_the_scope_may_not(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
@@ -366,6 +405,45 @@ def test_who_is_not_excepted_does_not(frozen: tuple[Kestrel, Promotion]) -> None
     kestrel, promotion = frozen
     with pytest.raises(NotEligible):
         overrides(kestrel, "third", promotion, "freeze-window")
+
+
+def test_an_exception_that_somebody_excluded_added_does_not_count(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    as_administrator(kestrel, "requester")
+    excepts(kestrel, ["second", "third"], by="requester")
+    with pytest.raises(NotEligible, match="by somebody excluded"):
+        overrides(kestrel, "third", promotion, "freeze-window")
+    assert overrides(kestrel, "second", promotion, "freeze-window").authority == "exception"
+
+
+def test_nor_does_one_that_a_machine_of_theirs_added(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    service = make_service(kestrel.tenant, User.objects.get(username="requester"), scopes=["environment:write"])
+    kestrel.actors["machine"] = actor_of_token(make_token(kestrel.tenant, service.user))
+    excepts(kestrel, ["second", "third"], by="machine")
+    with pytest.raises(NotEligible, match="by somebody excluded"):
+        overrides(kestrel, "third", promotion, "freeze-window")
+
+
+def test_an_exception_that_was_taken_back_and_given_again_is_the_last_givers(frozen: tuple[Kestrel, Promotion]) -> None:
+    kestrel, promotion = frozen
+    as_administrator(kestrel, "requester")
+    excepts(kestrel, [], by="admin")
+    excepts(kestrel, ["second"], by="requester")
+    with pytest.raises(NotEligible, match="by somebody excluded"):
+        overrides(kestrel, "second", promotion, "freeze-window")
+
+
+def excepts(kestrel: Kestrel, usernames: list[str], *, by: str) -> None:
+    """Says anew who may override the freeze of production."""
+    kestrel.wait()
+    update_freeze_window(
+        by=kestrel[by],
+        clock=kestrel.clock,
+        window_id=FreezeWindow.objects.get().pk,
+        environment_id=kestrel.production.pk,
+        changes={"exceptions": usernames},
+    )
 
 
 def test_an_exception_in_one_of_two_freezes_is_not_enough(frozen: tuple[Kestrel, Promotion]) -> None:
