@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import Http404
 
 from environments.models import Environment
 from policies import eligibility, people, requirements
 from policies.models import ApprovalPolicy
 from policies.stored_documents import documents
-from stellapromote.accounts.models import ServiceAccount, ServiceOwner, User
+from promotions.requirements import Origin, Parts, policy_editors
+from stellapromote.accounts.models import ServiceAccount
 
 MOST_REASONS: Final = 50
 
@@ -52,7 +52,7 @@ def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester
     texts = documents(tenant_id, digests)
     rules = [texts[digest] for digest in digests]
     duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
-    excluded = _excluded(members, tenant_id, requester_id, _editors(named.values(), environment), duties)
+    excluded = _excluded(members, environment, requester_id, named.values(), duties, at)
 
     required = requirements.all_of(environment.required_approvals, rules)
     checked = requirements.check(required, people.voters(members, at=at, excluded=excluded))
@@ -68,37 +68,25 @@ def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester
     )
 
 
-def _editors(policies: Iterable[ApprovalPolicy], environment: Environment) -> set[UUID]:
-    """Who wrote what guards the environment, with the issuers of the tokens they used."""
-    found: set[UUID | None] = set()
-    for each in policies:
-        if each.current is not None:
-            found |= {each.current.created_by_id, each.current.created_with_token_issuer_id}
-    published = environment.promotion_policy.current
-    if published is not None:
-        found |= {published.published_by_id, published.published_with_token_issuer_id}
-    return {each for each in found if each is not None}
-
-
 def _excluded(
     members: Sequence[people.Person],
-    tenant_id: UUID,
+    environment: Environment,
     requester_id: UUID,
-    editors: set[UUID],
+    policies: Iterable[ApprovalPolicy],
     duties: frozenset[str],
+    at: datetime,
 ) -> Mapping[str, list[str]]:
-    """Everybody who could not vote on this person's request, by id, with why (domain.md §5)."""
+    """Everybody who could not vote on this person's request, by id, with why, as a promotion would have it."""
+    tenant_id = environment.tenant_id
     if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
         raise Http404("No such requester.")
-    reasons = dict.fromkeys(editors, eligibility.POLICY_EDITOR)
-    reasons[requester_id] = eligibility.REQUESTER
-    names = dict(User.objects.filter(pk__in=reasons).values_list("pk", "username"))
-    parts = [eligibility.Involvement(str(each), names[each], why) for each, why in reasons.items()]
-    owners = ServiceOwner.objects.filter(Q(ended_at=None), service__user_id__in=reasons)
-    for user_id, owner_id, username in owners.values_list("service__user_id", "owner_id", "owner__username"):
-        why = eligibility.SERVICE_OWNER if user_id == requester_id else eligibility.POLICY_EDITOR
-        parts.append(eligibility.Involvement(str(owner_id), username, why))
-    return {each["id"]: each["reasons"] for each in eligibility.excluded_persons(parts, duties)}
+    parts = Parts(until=at)
+    parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
+    if eligibility.POLICY_EDITOR in duties:
+        versions = [each.current for each in policies if each.current is not None]
+        for editor in policy_editors(environment.promotion_policy.current, versions):
+            parts.add_origin(eligibility.POLICY_EDITOR, editor)
+    return {each["id"]: each["reasons"] for each in parts.excluded(duties)}
 
 
 def _is_service(user_id: UUID, tenant_id: UUID) -> bool:

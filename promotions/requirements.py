@@ -77,7 +77,7 @@ class Snapshot:
     requesting_ids: list[UUID]
 
 
-class _Parts:
+class Parts:
     """Collects who had a part in the promotion; eligibility decides which parts exclude."""
 
     def __init__(self, until: datetime) -> None:
@@ -124,7 +124,7 @@ def take_snapshot(
     approval_policies = [texts[v.digest] for v in approval_versions]
 
     duties = duties_in_force(target.require_separation_of_duties, approval_policies)
-    parts = _Parts(until=at)
+    parts = Parts(until=at)
     parts.add_origin(REQUESTER, requester)
     if triggered_by is not None:
         _add_trigger(parts, triggered_by)
@@ -141,7 +141,7 @@ def take_snapshot(
         parts.add(COMMIT_AUTHOR, *authors)
         parts.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
-        for editor in _policy_editors(promotion_version, approval_versions):
+        for editor in policy_editors(promotion_version, approval_versions):
             parts.add_origin(POLICY_EDITOR, editor)
     excluded = parts.excluded(duties)
 
@@ -173,7 +173,7 @@ def take_snapshot(
     )
 
 
-def _add_trigger(parts: _Parts, triggered_by: Promotion) -> None:
+def _add_trigger(parts: Parts, triggered_by: Promotion) -> None:
     """An automatic request counts as made by whoever asked for, and whoever reported, the deployment before it."""
     parts.add(REQUESTER, *triggered_by.requesting_persons)
     reports = Deployment.objects.filter(promotion=triggered_by, attempt=triggered_by.attempt)
@@ -184,18 +184,14 @@ def _add_trigger(parts: _Parts, triggered_by: Promotion) -> None:
             parts.add_origin(REQUESTER, Origin(reporter_id, issuer_id, reported_at))
 
 
-def _policy_editors(
-    promotion_version: PromotionPolicyVersion, approval_versions: Iterable[ApprovalPolicyVersion]
+def policy_editors(
+    promotion_version: PromotionPolicyVersion | None, approval_versions: Iterable[ApprovalPolicyVersion]
 ) -> Iterator[Origin]:
     """Who wrote the versions in force; the seeded policy was written by nobody."""
+    published = [] if promotion_version is None else [promotion_version]
     edits = [
-        (
-            promotion_version.published_by_id,
-            promotion_version.published_with_token_issuer_id,
-            promotion_version.published_at,
-        ),
-        (promotion_version.drafted_by_id, None, promotion_version.published_at),
-        *((drafter, None, promotion_version.published_at) for drafter in promotion_version.drafters),
+        *((v.published_by_id, v.published_with_token_issuer_id, v.published_at) for v in published),
+        *((drafter, None, v.published_at) for v in published for drafter in (v.drafted_by_id, *v.drafters)),
         *((v.created_by_id, v.created_with_token_issuer_id, v.created_at) for v in approval_versions),
     ]
     return (Origin(editor_id, issuer_id, at) for editor_id, issuer_id, at in edits if editor_id is not None)
