@@ -231,7 +231,11 @@ class _WallClock(forms.CharField):
         super().__init__(max_length=40, **options)
 
 
-_EXCEPTIONS_HELP = _("Usernames of members, separated by commas. Kept and shown; without effect in this version.")
+_EXCEPTIONS_LABEL = _("May override this freeze")
+_EXCEPTIONS_HELP = _(
+    "Usernames of members, separated by commas. Signed in, each may override it for one promotion at a time, with a "
+    "reason and a ticket, unless they or you took part in that promotion. It lets nobody through by itself."
+)
 _ZONE_HELP = _("A name such as Europe/Berlin or UTC; start and end are times on the clock there.")
 
 
@@ -250,9 +254,7 @@ class FreezeForm(ActionForm):
     end = _WallClock(label=_("End"), required=False)
     timezone = forms.CharField(label=_("Time zone"), max_length=64, initial="UTC", help_text=_ZONE_HELP)
     name = forms.CharField(label=_("Name"), max_length=200, required=False, help_text=_("Empty: the reason."))
-    exceptions = forms.CharField(
-        label=_("May later ask for an exception"), max_length=4000, required=False, help_text=_EXCEPTIONS_HELP
-    )
+    exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -283,9 +285,7 @@ class EditFreezeForm(ActionForm):
     start = _WallClock(label=_("Start"))
     end = _WallClock(label=_("End"))
     timezone = forms.CharField(label=_("Time zone"), max_length=64, help_text=_ZONE_HELP)
-    exceptions = forms.CharField(
-        label=_("May later ask for an exception"), max_length=4000, required=False, help_text=_EXCEPTIONS_HELP
-    )
+    exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
     def __init__(self, data: Mapping[str, Any] | None, *, window: FreezeWindow) -> None:

@@ -151,3 +151,14 @@ def test_another_tenants_environment_and_freezes_do_not_exist(
     for ids in ({"prod": prod.pk, "window": window.pk}, {"prod": NOWHERE, "window": NOWHERE}):
         for method in (stranger.get, stranger.post):
             assert method(path.format(**ids)).status_code == 404
+
+
+def test_it_is_said_what_an_exception_gives(greta: Client, admin: Any, prod: Environment, tenant: Tenant) -> None:
+    make_person(tenant, "nia", roles=["approver"])
+    window = make_freeze(admin, prod, *EVER, exceptions=["nia"])
+    for page in (f"/environments/{prod.pk}/freeze", f"/freezes/{window.pk}/edit"):
+        said = text(greta.get(page))
+        assert "May override this freeze" in said
+        assert "for one promotion at a time" in said
+        assert "without effect" not in said
+    assert "may override it: nia" in text(greta.get(f"/environments/{prod.pk}"))
