@@ -109,8 +109,9 @@ class ReleaseViewSet(ApiViewSet):
 
         It is a draft until it is finalized; `finalize` does that at once.
         """
-        finalize = self.body.pop("finalize", False)
-        spec = ReleaseSpec(**_in_action_terms(self.body))
+        fields = {name: value for name, value in self.body.items() if name != "finalize"}
+        spec = ReleaseSpec(**_in_action_terms(fields))
+        finalize = self.body.get("finalize", False)
         release = create_release(spec, by=request.actor, finalize=finalize, clock=SYSTEM_CLOCK)
         return _answer(release, status=201)
 

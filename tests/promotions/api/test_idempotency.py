@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from psycopg.errors import DeadlockDetected
 
 from environments.actions.update_environment import update_environment
+from promotions.api import releases
 from promotions.models import Promotion, Release, Vote
 from stellapromote.accounts.models import RoleGrant
 from stellapromote.audit.models import AuditEvent
@@ -13,6 +16,7 @@ from tests.factories import make_approval_policy, make_freeze
 from tests.promotions.api.world import Caller, World
 
 KEY = "5f1c-first"
+COMPONENT = {"name": "api", "imageRepository": "registry.example/kestrel/api", "digest": "sha256:" + "a" * 64}
 
 
 def twice(caller: Caller, path: str, body: Any = None, *, status: int = 200) -> Any:
@@ -32,6 +36,23 @@ def twice(caller: Caller, path: str, body: Any = None, *, status: int = 200) -> 
 def test_a_release_is_created_once(world: World) -> None:
     twice(world.ravi, "releases", {"name": "1.0"}, status=201)
     assert Release.objects.count() == 1
+
+
+def test_a_call_that_is_made_again_after_a_deadlock_does_what_was_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, calls = releases.create_release, []
+
+    def deadlocked_once(*args: Any, **options: Any) -> Release:
+        calls.append(options["finalize"])
+        if len(calls) == 1:
+            raise OperationalError("deadlock detected") from DeadlockDetected()
+        return create(*args, **options)
+
+    monkeypatch.setattr(releases, "create_release", deadlocked_once)
+    body = {"name": "1.0", "finalize": True, "components": [COMPONENT]}
+    assert twice(world.ravi, "releases", body, status=201)["status"] == "finalized"
+    assert calls == [True, True]
 
 
 def test_a_promotion_is_requested_once(world: World) -> None:
