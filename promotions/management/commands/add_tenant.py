@@ -1,13 +1,12 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from promotions.actions.create_tenant import create_tenant
-from stellapromote.accounts.command_line import command_actor
-from stellapromote.errors import ProductError
+from stellapromote.accounts.command_line import ProductCommand, command_actor
 
 
-class Command(BaseCommand):
+class Command(ProductCommand):
     """Creates a tenant with its published `default` policy; a slug that is taken is refused."""
 
     help = "Create a tenant."
@@ -16,10 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="Short name in URLs and headers: lower-case letters, digits, hyphens.")
         parser.add_argument("--name", help="Name that people read; the slug when left out.")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         slug = options["slug"]
-        try:
-            tenant = create_tenant(slug=slug, name=options["name"] or slug, by=command_actor())
-        except ProductError as error:
-            raise CommandError(error.message) from error
+        tenant = create_tenant(slug=slug, name=options["name"] or slug, by=command_actor())
         self.stdout.write(f"Tenant {tenant.slug} is ready. Next: manage.py add_member --tenant {tenant.slug} …")

@@ -187,6 +187,18 @@ def test_a_policy_that_nobody_can_satisfy_any_more_can_still_be_disabled(
     assert not update(greta, policy, clock, {}, enabled=False).enabled
 
 
+def test_a_policy_that_nobody_can_satisfy_any_more_is_not_enabled_again(
+    greta: Actor, nia: Actor, policy: ApprovalPolicy, clock: FixedClock, tenant: Tenant
+) -> None:
+    update(greta, policy, clock, {}, enabled=False)
+    end_membership(by=command_actor(tenant), clock=clock, user_id=nia.user_id)
+    with pytest.raises(rules.Unsatisfiable):
+        update(greta, policy, clock, {}, enabled=True)
+    assert not ApprovalPolicy.objects.get(pk=policy.pk).enabled
+    make_person(tenant, "ravi", roles=["approver"], teams=["release"], clock=clock)
+    assert update(greta, policy, clock, {}, enabled=True).enabled
+
+
 def test_an_edit_on_an_old_state_is_refused(greta: Actor, policy: ApprovalPolicy, clock: FixedClock) -> None:
     seen = approval_policy_tag(policy, [])
     update(greta, policy, clock, {"requireSubjectDigest": True}, if_match=IfMatch(seen))
