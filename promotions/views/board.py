@@ -17,5 +17,5 @@ def board(request: HttpRequest) -> HttpResponse:
     context["may_request"] = by.has(PROMOTION_REQUEST)
     shown = [*context["in_flight"], *context["blocked"], *context["ready"], *context["decided"]]
     version = ",".join(f"{each.pk}.{each.version}" for each in shown) + str([c["freeze"] for c in context["columns"]])
-    version += str([str(each.pk) for each in context["unreviewed"]])
+    version += str([str(each.pk) for each in (*context["unreviewed"], *context["weakened"])])
     return poll(request, version, lambda: render_page(request, "promotions/board.html", context, fragment="board"))

@@ -1,13 +1,15 @@
 import pytest
 from django.http import Http404
 
+from policies.models import ApprovalPolicy
 from promotions.actions.approve import approve
 from promotions.actions.ballot_box import Seen
 from promotions.actions.releases import deprecate_release
+from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, EvidencePacket, Promotion, Vote
 from stellapromote.accounts.models import User
-from stellapromote.errors import ProductError
+from stellapromote.errors import Invalid, ProductError
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -217,3 +219,17 @@ def test_every_stored_decision_names_the_people_who_could_vote(kestrel: Kestrel)
     names = {str(each.pk): each.username for each in User.objects.filter(memberships__tenant=kestrel.tenant)}
     assert {names[str(each)] for each in promotion.open_voters} == {"approver", "second", "third"}
     assert b'"exclusion":"RELEASE_CREATOR"' in bytes(record.input)
+
+
+@pytest.mark.parametrize("comment", ["", "  "])
+def test_a_policy_that_wants_a_comment_takes_no_approval_without_one(kestrel: Kestrel, comment: str) -> None:
+    policy = ApprovalPolicy.objects.get(name="two-person")
+    update_approval_policy(
+        by=kestrel["admin"], clock=kestrel.clock, policy_id=policy.pk, changes={"commentRequired": True}
+    )
+    promotion = kestrel.waits_for_production()
+    with pytest.raises(Invalid) as refused:
+        kestrel.approves("approver", promotion, comment=comment)
+    assert [(each.field, each.code) for each in refused.value.fields] == [("comment", "required")]
+    assert not Vote.objects.filter(promotion=promotion).exists()
+    assert kestrel.approves("approver", promotion, comment="Looked at the diff").approvals_given == 1
