@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
     """What was asked for, and what people stated about it, is never changed or removed; a vote or a confirmation ends,
     once (domain.md §4, §5). For the owner too, by trigger."""
 
-    dependencies = [("promotions", "0014_vacuum_often")]
+    dependencies = [("promotions", "0019_signing_keys_by_the_owner")]
 
     operations = [
         migrations.RunSQL(*_stays("promotions_promotion", _PROMOTION_KEEPS)),
