@@ -5,6 +5,7 @@ import pytest
 from environments.actions.update_environment import update_environment
 from promotions.actions.start_check import EnvironmentBusy
 from promotions.models import Promotion
+from stellapromote.clock import rfc3339
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +41,12 @@ def test_of_one_product_one_release_at_a_time(kestrel: Kestrel) -> None:
 def test_an_environment_that_is_locked_as_a_whole_takes_one_product_at_a_time(kestrel: Kestrel) -> None:
     lock_whole(kestrel, "environment")
     running, second = approved_in_dev(kestrel, "api"), approved_in_dev(kestrel, "web")
-    kestrel.reports(running, "started")
+    due = kestrel.reports(running, "started").deployment_due_at
+    assert due is not None
     with pytest.raises(EnvironmentBusy) as refused:
         kestrel.reports(second, "started")
-    assert refused.value.details == {"promotionId": str(running.pk), "number": running.number}
+    named = {"promotionId": str(running.pk), "number": running.number, "mayPassAt": rfc3339(due)}
+    assert refused.value.details == named
     second.refresh_from_db()
     assert second.status == "approved"
     kestrel.reports(running, "succeeded")
