@@ -40,6 +40,10 @@ PEOPLE = (
 )
 
 
+class Changed(Exception):
+    """Somebody changed the tenant so that the story cannot go on there; the text is a sentence that says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cast:
     """The tenant as the story needs it: actors by username, and the three environments."""
@@ -102,10 +106,11 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
 
 
 def recall(tenant: Tenant) -> Cast:
-    """The cast of a tenant assembled before, with the rights everybody has now."""
-    environments = {environment.name: environment for environment in Environment.objects.filter(tenant=tenant)}
+    """The cast of a tenant assembled before, with the rights everybody has now. Raises Changed."""
     actors = {person.username: _person(tenant, person.username) for person in PEOPLE}
-    service = ServiceAccount.objects.select_related("user").get(tenant=tenant, name="ci-runner")
+    service = ServiceAccount.objects.select_related("user").filter(tenant=tenant, name="ci-runner").first()
+    if service is None:
+        raise Changed("the service account ci-runner is gone.")
     actors["ci-runner"] = replace(
         actors["tomas"],
         kind="service",
@@ -116,12 +121,19 @@ def recall(tenant: Tenant) -> Cast:
         scopes=frozenset(service.scopes),
         auth_method="token",
     )
-    return Cast(tenant, actors, environments["dev"], environments["staging"], environments["production"])
+    return Cast(tenant, actors, *(_environment(tenant, name) for name in ("dev", "staging", "production")))
+
+
+def _environment(tenant: Tenant, name: str) -> Environment:
+    found = Environment.objects.filter(tenant=tenant, name=name).first()
+    if found is None:
+        raise Changed(f"there is no environment {name} any more.")
+    return found
 
 
 def _person(tenant: Tenant, username: str) -> Actor:
-    user = User.objects.get(username=username)
-    actor = actor_for_session(user.pk, tenant.slug, address=None, request_id=None).actor
+    user = User.objects.filter(username=username).first()
+    actor = None if user is None else actor_for_session(user.pk, tenant.slug, address=None, request_id=None).actor
     if actor is None:
-        raise LookupError(f"{username} is no member of {tenant.slug} any more.")
+        raise Changed(f"{username} is no member of {tenant.slug} any more.")
     return actor

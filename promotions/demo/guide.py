@@ -27,3 +27,9 @@ Five minutes:
        .venv/bin/python manage.py add_member --tenant acme --username you --roles admin,operator --password-stdin
        .venv/bin/python manage.py issue_token --tenant acme --username you
 """
+
+
+def left_alone(reason: str, passphrase: str | None) -> str:
+    """The text instead, when the story cannot go on. ``passphrase`` is None where the tenant is not the demo's."""
+    told = f"\nThe demo is left as it is: {reason}\n"
+    return told if passphrase is None else f"{told}Its people sign in as before, with the passphrase: {passphrase}\n"

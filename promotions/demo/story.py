@@ -16,13 +16,14 @@ from promotions.actions.releases import ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.demo.artifacts import Artifact, pinned
-from promotions.demo.cast import Cast
+from promotions.demo.cast import Cast, Changed
 from promotions.models import Promotion, Release
 from promotions.states import ACTIVE, VOTING, Status
 from stellapromote.accounts.actor import system_actor
 from stellapromote.clock import FixedClock, rfc3339
 
 FREEZE_LASTS = timedelta(minutes=30)
+LEFT_TO_DECIDE = timedelta(hours=1)
 
 _SHIPS = {
     "payments": ("django", "psycopg", "granian", "whitenoise"),
@@ -203,11 +204,18 @@ def present(story: Story, now: datetime) -> None:
 
 
 def ensure_something_waits(story: Story) -> Promotion:
-    """Something that only Nia's approval is missing for; made when she has decided on everything."""
+    """Something that only Nia's approval is missing for, for an hour at least; made when there is nothing.
+
+    Raises Changed when it is not her approval that is missing, and the refusals of the actions.
+    """
     cast = story.cast
-    nia = cast.actors["nia"]
+    nia = cast.actors["nia"].user_id
     to_production = Promotion.objects.filter(tenant=cast.tenant, target_environment=cast.production)
-    waiting = to_production.filter(status__in=sorted(VOTING), open_voters__contains=[nia.user_id]).first()
+    waiting = to_production.filter(
+        status__in=sorted(VOTING),
+        open_voters__contains=[nia],
+        pending_expires_at__gt=story.clock.now() + LEFT_TO_DECIDE,
+    ).first()
     if waiting is not None:
         return waiting
     in_staging = Promotion.objects.filter(target_environment=cast.staging, status=Status.DEPLOYED)
@@ -222,9 +230,12 @@ def ensure_something_waits(story: Story) -> Promotion:
         number = Release.objects.filter(tenant=cast.tenant).count()
         ready = story.release(f"checkout-48.{number}", "checkout", by="ravi", what="The next release of the checkout.")
         story.goes_to_staging(ready)
-    return story.votes(
+    asked = story.votes(
         story.ask(ready, cast.production, "Wanted by customers."), "mei", comment="Scanned, nothing open."
     )
+    if nia not in asked.open_voters:
+        raise Changed("what is requested for production does not wait for Nia any more.")
+    return asked
 
 
 def _source(product: str, commit: str, build: int) -> dict[str, Any]:

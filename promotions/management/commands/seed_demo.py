@@ -5,8 +5,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from promotions.demo.cast import SLUG, Cast, assemble, recall
-from promotions.demo.guide import guide
+from promotions.demo.cast import SLUG, Cast, Changed, assemble, recall
+from promotions.demo.guide import guide, left_alone
 from promotions.demo.passphrase import demo_passphrase
 from promotions.demo.story import Story, ensure_something_waits, tell
 from promotions.models import Promotion
@@ -17,6 +17,7 @@ from stellapromote.identity.actions.issue_token import issue_token
 from stellapromote.identity.actions.revoke_token import revoke_token
 
 HISTORY = timedelta(days=31)
+REQUIREMENTS = settings.BASE_DIR / "requirements" / "base.txt"
 TOKEN_NAME = "demo curl"  # noqa: S105 - a name
 TOKEN_LIFE = timedelta(days=1)
 
@@ -25,25 +26,60 @@ class Command(BaseCommand):
     """Demo data, made once through the real actions; every later call only sees to it that something waits for Nia.
 
     Allowed in the embedded database on a loopback HOST; elsewhere only with DEMO=1 and while there is no other tenant.
+    Once the tenant is there, whatever keeps the story from going on is one sentence and no failure: people may remove
+    members, archive environments and change policies in the demo, and the product starts all the same.
     """
 
     help = "Create the demo tenant, or see that something waits for its approver, and print how to try it."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        _check_allowed()
-        state = settings.STELLAPROMOTE_DATA
-        passphrase = demo_passphrase(state)
-        requirements = settings.BASE_DIR / "requirements" / "base.txt"
-        try:
-            with transaction.atomic():
-                cast = _cast(passphrase, requirements)
-            waiting = ensure_something_waits(Story(cast, FixedClock(SYSTEM_CLOCK.now()), requirements))
-            token = _token(cast)
-        except ProductError as error:
-            raise CommandError(f"The demo could not be told to its end: {error.message}") from error
-        waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
-        url = f"http://{settings.LISTEN_HOST}:{settings.LISTEN_PORT}"
-        self.stdout.write(guide(url, passphrase, token, waiting))
+        passphrase = demo_passphrase(settings.STELLAPROMOTE_DATA)
+        tenant = Tenant.objects.filter(slug=SLUG).first()
+        if tenant is None:
+            try:
+                text = _begun(passphrase)
+            except ProductError as error:
+                raise CommandError(f"The demo could not be told to its end: {error.message}") from error
+        else:
+            try:
+                text = _continued(tenant, passphrase)
+            except Exception as problem:
+                text = left_alone(_reason(problem), passphrase if tenant.is_demo else None)
+        self.stdout.write(text)
+
+
+def _begun(passphrase: str) -> str:
+    _check_allowed()
+    now = SYSTEM_CLOCK.now()
+    clock = FixedClock(now - HISTORY)
+    with transaction.atomic():
+        cast = assemble(passphrase, clock)
+        tell(Story(cast, clock, REQUIREMENTS), now)
+        return _waits(cast, passphrase)
+
+
+def _continued(tenant: Tenant, passphrase: str) -> str:
+    _check_allowed()
+    if not tenant.is_demo:
+        raise CommandError(f"The tenant {SLUG} is not a demo: nothing is added to it.")
+    return _waits(recall(tenant), passphrase)
+
+
+def _waits(cast: Cast, passphrase: str) -> str:
+    """All or nothing: a story that breaks off leaves no half of itself behind at every start."""
+    with transaction.atomic():
+        waiting = ensure_something_waits(Story(cast, FixedClock(SYSTEM_CLOCK.now()), REQUIREMENTS))
+        token = _token(cast)
+    waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
+    return guide(f"http://{settings.LISTEN_HOST}:{settings.LISTEN_PORT}", passphrase, token, waiting)
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, ProductError):
+        return problem.message
+    if isinstance(problem, (CommandError, Changed)):
+        return str(problem)
+    return f"{type(problem).__name__}: {problem}"
 
 
 def _check_allowed() -> None:
@@ -53,19 +89,6 @@ def _check_allowed() -> None:
         raise CommandError("Demo data is for the embedded database on a loopback HOST. Set DEMO=1 if you mean it.")
     if Tenant.objects.exclude(slug=SLUG).exists():
         raise CommandError("There are other tenants in this database: demo data is not mixed with theirs.")
-
-
-def _cast(passphrase: str, requirements: Any) -> Cast:
-    tenant = Tenant.objects.filter(slug=SLUG).first()
-    if tenant is not None:
-        if not tenant.is_demo:
-            raise CommandError(f"The tenant {SLUG} is not a demo: nothing is added to it.")
-        return recall(tenant)
-    now = SYSTEM_CLOCK.now()
-    clock = FixedClock(now - HISTORY)
-    cast = assemble(passphrase, clock)
-    tell(Story(cast, clock, requirements), now)
-    return cast
 
 
 def _token(cast: Cast) -> str:
