@@ -1,47 +1,93 @@
-"""What people type on promotion and release pages; the rules are in the actions."""
+"""What people type on promotion and release pages. What may stand in a field is said by the API's body of the same act
+(promotions.api.bodies), with the same words; the rules are in the actions."""
 
-import re
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 
 from promotions.actions.releases import ComponentSpec
-from promotions.models.release import DIGEST_PATTERN, RELEASE_NAME_PATTERN
-from stellapromote.accounts.models.tenant import SLUG_PATTERN
+from promotions.api.bodies import (
+    MAX_COMPONENTS,
+    Approval,
+    Cancellation,
+    ChangeBody,
+    ComponentBody,
+    DeprecationReason,
+    NewPromotion,
+    NewRelease,
+    OverrideBody,
+    Rejection,
+    ReviewBody,
+    change_record,
+)
+from stellapromote.api.exceptions import field_errors
+from stellapromote.api.serializers import Body
 
-DIGEST = re.compile(DIGEST_PATTERN)
+
+class BodyField(forms.CharField):
+    """One text of an API body, typed on a page: the body's field says what may stand in it. Nothing is cut.
+
+    ``required`` only where it differs from the body. A page ends its lines with CR LF and counts them as one character,
+    as its `maxlength` does.
+    """
+
+    def __init__(self, body: type[Body], name: str, *, required: bool | None = None, **options: Any) -> None:
+        self.rule: Any = body().fields[name]
+        if required is None:
+            required = self.rule.required
+        super().__init__(max_length=self.rule.max_length, required=required, **options)
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value) or "").replace("\r\n", "\n")
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        if not text:
+            return ""
+        try:
+            return str(self.rule.run_validation(text))
+        except serializers.ValidationError as error:
+            raise forms.ValidationError([each.message for each in field_errors(error.detail)]) from None
+
+
+def _lines(rows: int) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+def _seen() -> BodyField:
+    """The digest of the subject that the page showed."""
+    return BodyField(Approval, "subjectDigest", required=True, widget=forms.HiddenInput)
 
 
 class VoteForm(forms.Form):
     """An approval, bound to what the page showed."""
 
-    subject_digest = forms.RegexField(DIGEST_PATTERN, widget=forms.HiddenInput)
-    comment = forms.CharField(
-        label=_("Comment"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    subject_digest = _seen()
+    comment = BodyField(Approval, "comment", label=_("Comment"), widget=_lines(2))
 
 
 class RejectForm(forms.Form):
     """A reject, bound to what the page showed; the reason is for whoever asked."""
 
-    subject_digest = forms.RegexField(DIGEST_PATTERN, widget=forms.HiddenInput)
-    reason = forms.CharField(label=_("Reason"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+    subject_digest = _seen()
+    reason = BodyField(Rejection, "reason", label=_("Reason"), widget=_lines(3))
 
 
 class SubjectForm(forms.Form):
     """An act without words, bound to what the page showed: withdraw, unconfirm."""
 
-    subject_digest = forms.RegexField(DIGEST_PATTERN, widget=forms.HiddenInput)
+    subject_digest = _seen()
 
 
 class OverrideForm(forms.Form):
     """An override of one gate, bound to the decision and the subject that the page showed."""
 
-    subject_digest = forms.RegexField(DIGEST_PATTERN, widget=forms.HiddenInput)
+    subject_digest = _seen()
     decision = forms.UUIDField(widget=forms.HiddenInput)
-    reason = forms.CharField(label=_("Why it cannot wait"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
-    ticket = forms.CharField(label=_("Ticket"), max_length=200)
+    reason = BodyField(OverrideBody, "reason", label=_("Why it cannot wait"), widget=_lines(3))
+    ticket = BodyField(OverrideBody, "ticket", label=_("Ticket"))
     hours = forms.IntegerField(label=_("For how many hours"), min_value=1, max_value=720, initial=4)
 
 
@@ -51,39 +97,32 @@ class ReviewForm(forms.Form):
         choices=[("justified", _("Yes, it was justified")), ("objected", _("No, I object"))],
         widget=forms.RadioSelect,
     )
-    comment = forms.CharField(
-        label=_("Comment"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    comment = BodyField(ReviewBody, "comment", label=_("Comment"), widget=_lines(2))
 
 
 class CancelForm(forms.Form):
-    reason = forms.CharField(label=_("Why it is not wanted any more"), max_length=2000, required=False)
+    reason = BodyField(Cancellation, "reason", label=_("Why it is not wanted any more"))
 
 
 class RequestForm(forms.Form):
     """The last step of a request; release and target are in the address."""
 
-    reason = forms.CharField(
-        label=_("Why should it go there now?"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    change_ref = forms.CharField(label=_("Change ticket"), max_length=64, required=False)
+    reason = BodyField(NewPromotion, "reason", label=_("Why should it go there now?"), widget=_lines(3))
+    change_ref = BodyField(ChangeBody, "ref", label=_("Change ticket"))
 
     def change(self) -> dict[str, Any] | None:
-        ref = self.cleaned_data["change_ref"].strip()
-        return {"ref": ref, "url": None, "type": None, "backout": None} if ref else None
+        return change_record({"ref": self.cleaned_data["change_ref"] or None})
 
 
 class ReleaseForm(forms.Form):
     """A new release; one component in each line."""
 
-    name = forms.RegexField(RELEASE_NAME_PATTERN, label=_("Name"), max_length=128)
-    product = forms.RegexField(SLUG_PATTERN, label=_("Product"), max_length=63, initial="main")
-    description = forms.CharField(
-        label=_("What is new"), max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    name = BodyField(NewRelease, "name", label=_("Name"))
+    product = BodyField(NewRelease, "product", label=_("Product"), required=True, initial="main")
+    description = BodyField(NewRelease, "description", label=_("What is new"), widget=_lines(2))
     components = forms.CharField(
         label=_("Components"),
-        max_length=100_000,
+        max_length=200_000,
         help_text=_(
             "One in each line: name, image repository, sha256 digest, and a tag if you like; with spaces between."
         ),
@@ -91,25 +130,46 @@ class ReleaseForm(forms.Form):
     )
 
     def clean_components(self) -> list[ComponentSpec]:
-        found = []
-        for number, line in enumerate(self.cleaned_data["components"].splitlines(), start=1):
-            if not (words := line.split()):
-                continue
-            if len(words) not in (3, 4):
-                raise forms.ValidationError(
-                    _("Line %(number)s needs a name, an image repository and a digest."), params={"number": number}
-                )
-            name, repository, digest, *tag = words
-            if not DIGEST.fullmatch(digest):
-                raise forms.ValidationError(
-                    _("Line %(number)s: the digest is sha256: and 64 hexadecimal digits."), params={"number": number}
-                )
-            found.append(ComponentSpec(name[:128], repository[:255], digest, tag[0][:128] if tag else ""))
+        lines = enumerate(self.cleaned_data["components"].splitlines(), start=1)
+        found = [_component(number, line.split()) for number, line in lines if line.strip()]
+        if len(found) > MAX_COMPONENTS:
+            raise forms.ValidationError(
+                _("A release has at most %(most)d components."), params={"most": MAX_COMPONENTS}
+            )
         return found
 
 
+_PARTS = {
+    "name": _("name"),
+    "imageRepository": _("image repository"),
+    "digest": _("digest"),
+    "tag": _("tag"),
+}
+_COMPONENT = ComponentBody()
+
+
+def _component(number: int, words: list[str]) -> ComponentSpec:
+    """The component of one line. ValidationError that names the line and the part, with the API's words."""
+    if len(words) not in (3, 4):
+        raise forms.ValidationError(
+            _("Line %(number)s needs a name, an image repository and a digest."), params={"number": number}
+        )
+    try:
+        return ComponentSpec(**_COMPONENT.run_validation(dict(zip(_PARTS, words, strict=False))))
+    except serializers.ValidationError as error:
+        raise forms.ValidationError(
+            [
+                forms.ValidationError(
+                    _("Line %(number)s, %(part)s: %(problem)s"),
+                    params={"number": number, "part": _PARTS.get(each.field, each.field), "problem": each.message},
+                )
+                for each in field_errors(error.detail)
+            ]
+        ) from None
+
+
 class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=500)
+    reason = BodyField(DeprecationReason, "reason", label=_("Reason"))
 
 
 class VerifyForm(forms.Form):

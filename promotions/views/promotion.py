@@ -219,28 +219,37 @@ def _refused(
 ) -> HttpResponse:
     found = queries.promotion_of(by.tenant, promotion_id)
     changed = (refusal.details or {}).get("changed", []) if refusal is not None else []
-    typed = {"comment": form.data.get("comment", ""), "reason": form.data.get("reason", "")}
-    return _page(request, found, by, status=status, refusal=refusal, changed=changed, wrong=form, typed=typed)
+    return _page(request, found, by, status=status, refusal=refusal, changed=changed, sent=form)
 
 
-def _page(request: HttpRequest, promotion: Promotion, by: Actor, *, status: int = 200, **extra: Any) -> HttpResponse:
-    typed = extra.get("typed", {})
-    context: Context = {
-        **promotion_page(promotion, by),
-        "vote_form": VoteForm(
-            initial={"subject_digest": promotion.subject_digest, "comment": typed.get("comment", "")}
-        ),
-        "reject_form": RejectForm(
-            initial={"subject_digest": promotion.subject_digest, "reason": typed.get("reason", "")}, prefix=None
-        ),
-        "cancel_form": CancelForm(),
-        **extra,
-    }
-    bound = {"subject_digest": promotion.subject_digest, "decision": promotion.decision_id}
+def _page(
+    request: HttpRequest,
+    promotion: Promotion,
+    by: Actor,
+    *,
+    status: int = 200,
+    sent: forms.Form | None = None,
+    **extra: Any,
+) -> HttpResponse:
+    """``sent``: the form that was refused; what was typed into it stays, with what is wrong beside it."""
+    context: Context = {**promotion_page(promotion, by), "wrong": sent, **extra}
+    shown = {"subject_digest": promotion.subject_digest, "decision": str(promotion.decision_id)}
+
+    def form(kind: type[forms.Form], auto_id: str, of: UUID | str = "") -> forms.Form:
+        here = type(sent) is kind and str(of) in ("", *map(str, request.resolver_match.kwargs.values()))
+        if sent is None or not here:
+            return kind(initial=shown, auto_id=auto_id)
+        again = kind({**sent.data.dict(), **shown}, auto_id=auto_id)
+        context["wrong"] = again if again.errors else sent
+        return again
+
+    context["vote_form"] = form(VoteForm, "vote_%s")
+    context["reject_form"] = form(RejectForm, "reject_%s")
+    context["cancel_form"] = form(CancelForm, "cancel_%s")
     for number, each in enumerate(context["overridable"]):
-        each["form"] = OverrideForm(initial=bound, auto_id=f"override_{number}_%s")
+        each["form"] = form(OverrideForm, f"override_{number}_%s", each["gate"]["name"])
     for number, each in enumerate(context["overrides"]):
-        each["form"] = ReviewForm(auto_id=f"review_{number}_%s")
+        each["form"] = form(ReviewForm, f"review_{number}_%s", each["row"].pk)
     return render_page(request, "promotions/promotion.html", context, fragment="body", status=status)
 
 

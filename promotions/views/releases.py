@@ -76,11 +76,12 @@ def finalize(request: HttpRequest, release_id: UUID) -> HttpResponse:
 @require_POST
 def deprecate(request: HttpRequest, release_id: UUID) -> HttpResponse:
     form = ReasonForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    if not form.is_valid():
+        return show_release(request, release_id, acting(request), status=400, reason_form=form)
     return _act(
         request,
         release_id,
-        lambda by: deprecate_release(release_id, by=by, reason=reason),
+        lambda by: deprecate_release(release_id, by=by, reason=form.cleaned_data["reason"]),
         _("The release is deprecated; open promotions of it are rejected when they are judged again."),
     )
 

@@ -289,3 +289,43 @@ def test_authors_without_an_account_are_told_before_anybody_votes(kestrel: Kestr
     release = kestrel.release(source_ref={"authors": ["builder", "external:<renovate>"]})
     shown = text(page_of(kestrel, "approver"), f"/promotions/{kestrel.ask(release, kestrel.dev).pk}")
     assert "people without an account here, by the word of the release: &lt;renovate&gt;." in shown
+
+
+def test_a_comment_that_cannot_be_stored_is_shown_again_with_what_is_wrong_beside_it(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    form = {"subject_digest": promotion.subject_digest, "comment": "Fine\x07"}
+    answer = page_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", form)
+    shown = answer.content.decode()
+    assert answer.status_code == 400
+    assert 'id="vote_comment_error"' in shown
+    assert "This has a control character (U+0007) at position 5: remove it." in shown
+    assert f'value="{promotion.subject_digest}"' in shown
+    assert not Vote.objects.filter(promotion=promotion).exists()
+
+
+def test_a_reject_without_a_reason_asks_for_it_on_the_page(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    form = {"subject_digest": promotion.subject_digest, "reason": " "}
+    answer = page_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/reject", form)
+    shown = answer.content.decode()
+    assert answer.status_code == 400
+    assert 'id="reject_reason_error"' in shown
+    assert 'id="reject-dialog"' not in shown
+
+
+def test_a_release_with_a_repository_too_long_is_refused_and_not_cut(kestrel: Kestrel) -> None:
+    components = f"api registry.example/{'r' * 300} sha256:{'ab' * 32}"
+    typed = {"name": "cut-1", "product": "main", "components": components, "finalize": "yes"}
+    answer = page_of(kestrel, "operator").post("/releases", typed)
+    assert answer.status_code == 400
+    assert "Line 1, image repository: Ensure this field has no more than 255 characters." in answer.content.decode()
+    assert not Release.objects.filter(name="cut-1").exists()
+
+
+def test_a_reason_that_cannot_be_stored_does_not_deprecate(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    answer = page_of(kestrel, "operator").post(f"/releases/{release.pk}/deprecate", {"reason": "a hole\u202e"})
+    assert answer.status_code == 400
+    assert 'id="id_reason_error"' in answer.content.decode()
+    release.refresh_from_db()
+    assert release.status == "finalized"
