@@ -22,8 +22,11 @@ from promotions.api.bodies import (
     ReviewBody,
     change_record,
 )
+from promotions.models import Promotion
+from promotions.models.promotion import CHANGE_TYPES
 from stellapromote.api.exceptions import field_errors
 from stellapromote.api.serializers import Body
+from stellapromote.web.words import CHANGE_TYPES as CHANGE_WORDS
 
 
 class BodyField(forms.CharField):
@@ -109,9 +112,23 @@ class RequestForm(forms.Form):
 
     reason = BodyField(NewPromotion, "reason", label=_("Why should it go there now?"), widget=_lines(3))
     change_ref = BodyField(ChangeBody, "ref", label=_("Change ticket"))
+    change_type = forms.ChoiceField(
+        label=_("Kind of change"),
+        choices=[("", _("Not said")), *((name, CHANGE_WORDS[name].word) for name in CHANGE_TYPES)],
+        required=False,
+    )
+    change_url = BodyField(ChangeBody, "url", label=_("Address of the change record"))
+    change_backout = BodyField(ChangeBody, "backout", label=_("Back-out plan"), widget=_lines(2))
 
     def change(self) -> dict[str, Any] | None:
-        return change_record({"ref": self.cleaned_data["change_ref"] or None})
+        typed = {name.removeprefix("change_"): value for name, value in self.cleaned_data.items()}
+        return change_record({name: value or None for name, value in typed.items()})
+
+    @classmethod
+    def asked_before(cls, promotion: Promotion) -> dict[str, Any]:
+        """What was typed for ``promotion``, to be asked again."""
+        change = promotion.change or {}
+        return {"reason": promotion.reason, **{f"change_{name}": value for name, value in change.items() if value}}
 
 
 class ReleaseForm(forms.Form):

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from promotions.actions.report_deployment import REPORTS
 from promotions.models import Component, OverrideReview
+from promotions.models.promotion import CHANGE_TYPES
 from promotions.models.release import RELEASE_NAME_PATTERN
 from stellapromote.api.fields import (
     DigestField,
@@ -24,7 +25,6 @@ from stellapromote.api.fields import (
 from stellapromote.api.serializers import Body, camel
 
 MAX_COMPONENTS = 200
-CHANGE_TYPES = ("standard", "normal", "emergency")
 
 _REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
 _COMPONENT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"

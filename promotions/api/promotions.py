@@ -23,6 +23,7 @@ from promotions.api.sequences import SequenceSource, in_place
 from promotions.electorate import approval_voters
 from promotions.listing import PromotionRows, WaitingForPerson
 from promotions.models import Promotion, Release
+from promotions.models.promotion import CHANGE_TYPES
 from promotions.queries import (
     detail_of,
     events_of,
@@ -44,7 +45,7 @@ from stellapromote.accounts.scopes import (
 from stellapromote.api.declarations import Answer
 from stellapromote.api.etag import not_modified, strong
 from stellapromote.api.pagination import PAGING
-from stellapromote.api.parameters import choice, flag, timestamp, uuid
+from stellapromote.api.parameters import choice, flag, line, timestamp, uuid
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.clock import SYSTEM_CLOCK
@@ -89,6 +90,8 @@ class PromotionViewSet(ApiViewSet):
             uuid("release_id"),
             uuid("environment_id", "The target environment."),
             uuid("requested_by"),
+            line("change_ref", "The `change.ref`, exactly as it was given.", max_length=64),
+            choice("change_type", CHANGE_TYPES),
             timestamp("from", "Requested at or after."),
             timestamp("to", "Requested before."),
         ),
@@ -132,6 +135,8 @@ class PromotionViewSet(ApiViewSet):
             release_id=query.get("release_id"),
             environment_id=query.get("environment_id"),
             requested_by=query.get("requested_by"),
+            change_ref=query.get("change_ref"),
+            change_type=query.get("change_type"),
             since=query.get("from"),
             until=query.get("to"),
         )

@@ -3,12 +3,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
 
 from environments.models import Environment
 from promotions.models.release import Release
 from promotions.states import ACTIVE, OPEN, VOTING, Status
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+
+CHANGE_TYPES = ("standard", "normal", "emergency")
 
 
 class PromotionCounter(models.Model):
@@ -179,6 +182,20 @@ class Promotion(models.Model):
                 fields=["target_environment", "-started_at", "-id"],
                 condition=Q(started_at__isnull=False),
                 name="promotion_deployments",
+            ),
+            models.Index(
+                "tenant",
+                KT("change__ref"),
+                F("number").desc(),
+                condition=Q(change__isnull=False),
+                name="promotion_by_change_ref",
+            ),
+            # One for each type, not one by type: rows are then counted without being read, and planned by their number.
+            *(
+                models.Index(
+                    fields=["tenant", "-number"], condition=Q(change__type=each), name=f"promotion_change_{each}"
+                )
+                for each in CHANGE_TYPES
             ),
         ]
 

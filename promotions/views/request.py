@@ -42,7 +42,11 @@ def request_page(request: HttpRequest) -> HttpResponse:
     by.require(PROMOTION_REQUEST)
     release = _chosen(Release, by, request.GET.get("release"))
     target = _chosen(Environment, by, request.GET.get("target"))
-    form = RequestForm(request.POST if request.method == "POST" else None)
+    again = _chosen(Promotion, by, request.GET.get("again"))
+    form = RequestForm(
+        request.POST if request.method == "POST" else None,
+        initial=None if again is None else RequestForm.asked_before(again),
+    )
     context: Context = {"form": form, "release": release, "target": target}
     status = 200
     if request.method == "POST":

@@ -45,6 +45,12 @@ DECISIONS: dict[str, Shown] = {
     "deny": Shown(_("Deny"), "stop", "octagon-cross"),
 }
 
+CHANGE_TYPES: dict[str, Shown] = {
+    "standard": Shown(_("Standard change"), "rest", "check"),
+    "normal": Shown(_("Normal change"), "rest", "check"),
+    "emergency": Shown(_("Emergency change"), "stop", "triangle"),
+}
+
 TONE_ICONS: dict[str, str] = {
     "go": "check-circle",
     "care": "triangle",

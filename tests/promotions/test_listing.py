@@ -38,6 +38,8 @@ def crowded(committed_db: CommittedDatabase) -> World:
             "completed_at": "now()",
             "evidence_packet_id": "gen_random_uuid()",
             "open_voters": "'{}'",
+            "change": """CASE WHEN n % 5000 = 7 THEN '{"ref": "INC-7", "type": "emergency"}'::jsonb
+                WHEN n % 2 = 0 THEN jsonb_build_object('ref', 'CHG-' || n, 'type', 'standard') END""",
         }
         picked = ", ".join(changed.get(column, f"p.{column}") for column in columns)
         superuser.execute(
@@ -72,6 +74,9 @@ def test_no_page_reads_the_whole_table(crowded: World) -> None:
         PromotionRows(tenant, statuses=("deployed", "pending")),
         PromotionRows(tenant, since=at, until=at + timedelta(minutes=5)),
         PromotionRows(tenant, requested_by=uuid4()),
+        PromotionRows(tenant, change_ref="CHG-20"),
+        PromotionRows(tenant, change_type="emergency"),
+        PromotionRows(tenant, change_type="standard", statuses=("rejected",)),
         WaitingForPerson(tenant, crowded.nia.user.pk),
     ):
         read = plans(lambda source=source: (source.after(None, 51), source.after(middle, 51)))  # type: ignore[misc]
@@ -101,3 +106,31 @@ def test_a_row_says_what_the_summary_says(crowded: World) -> None:
     found = PromotionRows(crowded.tenant.pk).after(None, 50)
     models = promotions_of(crowded.tenant.pk)[:50]
     assert [dumps(row(each)) for each in found] == [dumps(summary(each)) for each in models]
+
+
+@pytest.mark.parametrize(
+    ("filters", "index", "found"),
+    [
+        ({"change_ref": "INC-7"}, "promotion_by_change_ref", 4),
+        ({"change_ref": "INC-7", "statuses": ("deployed",)}, "promotion_by_change_ref", 1),
+        ({"change_ref": "CHG-20", "change_type": "standard"}, "promotion_by_change_ref", 1),
+        ({"change_type": "emergency"}, "promotion_change_emergency", 4),
+        ({"change_type": "emergency", "statuses": ("deployed",)}, "promotion_change_emergency", 1),
+        ({"change_type": "standard"}, "promotion_change_standard", ROWS // 2),
+        ({"change_type": "normal"}, "promotion_change_normal", 0),
+    ],
+)
+def test_promotions_are_found_by_their_change_without_looking_at_the_others(
+    crowded: World, filters: dict[str, Any], index: str, found: int
+) -> None:
+    source = PromotionRows(crowded.tenant.pk, **filters)
+    assert source.count() == found
+    assert len(source.after(None, 51)) == min(found, 51)
+    for read in (source.count, lambda: source.after(None, 51), lambda: source.numbered(0, 50)):
+        plan = plans(read)
+        assert index in plan, plan
+
+
+def test_promotions_of_a_type_are_counted_without_being_read(crowded: World) -> None:
+    plan = plans(PromotionRows(crowded.tenant.pk, change_type="standard").count)
+    assert "Index Only Scan using promotion_change_standard" in plan, plan

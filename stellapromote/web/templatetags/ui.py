@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
@@ -46,6 +47,27 @@ def state_badge(status: str, large: bool = False) -> SafeString:
         icons.icon(shown.icon),
         shown.word,
     )
+
+
+@register.simple_tag
+def emergency(change: Mapping[str, Any] | None, large: bool = False) -> SafeString:
+    """The badge of an emergency change; nothing for any other. `change`: of a promotion, or None."""
+    if not change or change.get("type") != "emergency":
+        return mark_safe("")
+    shown = words.CHANGE_TYPES["emergency"]
+    return format_html(
+        '<span class="state{}" data-tone="{}">{}{}</span>',
+        " state-large" if large else "",
+        shown.tone,
+        icons.icon(shown.icon),
+        shown.word,
+    )
+
+
+@register.simple_tag
+def change_type(name: str | None) -> Any:
+    """The type of a change in words; nothing for None."""
+    return words.shown(words.CHANGE_TYPES, name).word if name else ""
 
 
 @register.simple_tag
@@ -128,6 +150,23 @@ def digest(value: str | None, label: str = "") -> SafeString:
         hexadecimal[:DIGEST_SHOWN],
         _("Copy %(what)s %(short)s") % {"what": label or algorithm, "short": hexadecimal[:DIGEST_SHOWN]},
         icons.icon("copy"),
+    )
+
+
+@register.simple_tag
+def external_link(url: str) -> SafeString:
+    """An address that people gave, with its host set off; what is not http(s) is text and no link."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return format_html("<bdi>{}</bdi>", url)
+    host = len(parts.scheme) + len("://")
+    rest = host + len(parts.netloc)
+    return format_html(
+        '<a href="{}" rel="noopener noreferrer"><bdi>{}<span class="strong">{}</span>{}</bdi></a>',
+        url,
+        url[:host],
+        url[host:rest],
+        url[rest:],
     )
 
 

@@ -33,6 +33,7 @@ def _samples() -> dict[str, Any]:
     now = SYSTEM_CLOCK.now()
     return {
         "states": list(PROMOTION_STATES),
+        "emergency_change": {"type": "emergency"},
         "verdicts": list(GATE_VERDICTS),
         "tones": list(TONE_ICONS),
         "digest": DIGEST,

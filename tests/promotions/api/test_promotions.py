@@ -246,10 +246,31 @@ class TestList:
         assert numbers(f"from={FAR_AHEAD}") == numbers(f"to={LONG_AGO}") == []
         assert numbers(f"from={until}&to={since}") == []
 
+    def test_filters_by_change(self, world: World) -> None:
+        def asked(ref: str | None, kind: str | None) -> int:
+            change = {"ref": ref, "url": None, "type": kind, "backout": None}
+            return world.requested(world.release(), "dev", change=change).number
+
+        def numbers(query: str) -> list[int]:
+            return [row["number"] for row in world.vera.get(f"promotions?{query}")["data"]]
+
+        world.requested(world.release(), "dev")
+        urgent, planned, typed = asked("INC-7", "emergency"), asked("CHG-7", "standard"), asked(None, "emergency")
+        assert numbers("changeRef=INC-7") == [urgent]
+        assert numbers("changeRef=inc-7") == []
+        assert numbers("changeType=emergency") == [typed, urgent]
+        assert numbers("changeType=emergency&status=approved&changeRef=INC-7") == [urgent]
+        assert numbers("changeType=standard&cursor=") == [planned]
+        assert numbers("changeType=normal") == []
+        assert world.vera.get("promotions?changeType=emergency&pageSize=1")["meta"]["totalCount"] == 2
+
     @pytest.mark.parametrize(
         "query",
         [
             "status=open",
+            "changeRef=",
+            f"changeRef={'x' * 65}",
+            "changeType=urgent",
             "status=",
             "releaseId=1",
             "environmentId=prod",

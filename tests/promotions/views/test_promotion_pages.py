@@ -11,8 +11,9 @@ from django.utils.html import escape
 
 from environments.actions.update_environment import update_environment
 from environments.models import Environment
+from promotions.actions.cancel import cancel
 from promotions.actions.releases import deprecate_release
-from promotions.actions.request_promotion import Wish, preview_promotion
+from promotions.actions.request_promotion import Wish, preview_promotion, request_promotion
 from promotions.models import Promotion, Release, Vote
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
@@ -238,6 +239,9 @@ STRANGE = [
     "/promotions?before=0",
     "/promotions?before=abc",
     "/promotions?release=%00",
+    "/promotions?change_ref=%00",
+    "/promotions?change_type=nonsense",
+    "/promotions/new?again=abc",
     "/promotions/new?release=abc",
     "/audit?before=abc",
     "/audit?action=%00",
@@ -329,3 +333,81 @@ def test_a_reason_that_cannot_be_stored_does_not_deprecate(kestrel: Kestrel) -> 
     assert 'id="id_reason_error"' in answer.content.decode()
     release.refresh_from_db()
     assert release.status == "finalized"
+
+
+CHANGE = {
+    "ref": "INC-7",
+    "url": "https://changes.example/INC-7",
+    "type": "emergency",
+    "backout": "Route back to blue.",
+}
+
+
+def asked_with_change(kestrel: Kestrel) -> Promotion:
+    release = kestrel.release()
+    kestrel.wait()
+    wish = Wish(release.pk, kestrel.dev.pk, "Payments are down", CHANGE)
+    return request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)
+
+
+def test_the_whole_change_is_on_the_page(kestrel: Kestrel) -> None:
+    promotion = asked_with_change(kestrel)
+    shown = text(page_of(kestrel, "viewer"), f"/promotions/{promotion.pk}")
+    assert "Emergency change" in shown
+    assert 'href="/promotions?change_ref=INC-7"' in shown
+    assert 'href="https://changes.example/INC-7" rel="noopener noreferrer"' in shown
+    assert "Route back to blue." in shown
+
+
+def test_an_emergency_is_seen_in_every_list(kestrel: Kestrel) -> None:
+    asked_with_change(kestrel)
+    for path in ("/", "/promotions", "/approvals?tab=open"):
+        assert "Emergency change" in text(page_of(kestrel, "viewer"), path).replace("Emergency change</option>", "")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("change_ref=INC-7", True),
+        ("change_ref=INC-8", False),
+        ("change_type=emergency", True),
+        ("change_type=emergency&status=approved&change_ref=INC-7", True),
+        ("change_type=normal", False),
+    ],
+)
+def test_the_list_is_filtered_by_change(kestrel: Kestrel, query: str, found: bool) -> None:
+    promotion = asked_with_change(kestrel)
+    shown = text(page_of(kestrel, "viewer"), f"/promotions?{query}")
+    assert (f"/promotions/{promotion.pk}" in shown) is found
+
+
+def test_a_request_by_form_carries_the_whole_change(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    path = f"/promotions/new?release={release.pk}&target={kestrel.dev.pk}"
+    typed = {"reason": "Down", **{f"change_{name}": value for name, value in CHANGE.items()}}
+    refused = page_of(kestrel, "requester").post(path, {**typed, "change_url": "javascript:alert(1)"})
+    assert refused.status_code == 400
+    assert 'id="id_change_url_error"' in refused.content.decode()
+    assert page_of(kestrel, "requester").post(path, typed).status_code == 302
+    assert Promotion.objects.get(release=release).change == CHANGE
+
+
+def test_request_again_brings_the_reason_and_the_change_along(kestrel: Kestrel) -> None:
+    promotion = asked_with_change(kestrel)
+    cancel(promotion.pk, by=kestrel["requester"], reason="Not now", clock=kestrel.clock)
+    client = page_of(kestrel, "requester")
+    again = f"/promotions/new?release={promotion.release_id}&target={kestrel.dev.pk}&again={promotion.pk}"
+    assert escape(again) in text(client, f"/promotions/{promotion.pk}")
+    shown = text(client, again)
+    assert "Payments are down</textarea>" in shown
+    assert 'value="INC-7"' in shown
+    assert 'value="emergency" selected' in shown
+    assert 'value="https://changes.example/INC-7"' in shown
+    assert "Route back to blue.</textarea>" in shown
+
+
+def test_another_tenant_s_request_is_not_asked_again(kestrel: Kestrel) -> None:
+    promotion = asked_with_change(kestrel)
+    client = Client()
+    client.force_login(make_person(make_ready_tenant("elsewhere"), "outsider", roles=["operator"]))
+    text(client, f"/promotions/new?again={promotion.pk}", 404)

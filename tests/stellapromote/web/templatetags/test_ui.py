@@ -211,3 +211,22 @@ def test_no_component_lets_markup_through(source: str) -> None:
         "whoCanAct": [{"displayName": EVIL, "username": EVIL}],
     }
     assert "<script" not in render(source, evil=EVIL, gate=gate)
+
+
+def test_an_emergency_change_has_a_word_and_a_shape_and_others_have_nothing() -> None:
+    html = render("{% emergency change large=True %}", change={"type": "emergency"})
+    assert "Emergency change" in html
+    assert "<svg" in html
+    for other in (None, {"type": None}, {"type": "normal"}):
+        assert render("{% emergency change %}", change=other).strip() == ""
+
+
+def test_an_address_is_a_link_with_its_host_set_off() -> None:
+    html = render("{% external_link url %}", url="https://changes.example/CHG-7?a=1&b=2")
+    assert 'href="https://changes.example/CHG-7?a=1&amp;b=2" rel="noopener noreferrer"' in html
+    assert 'https://<span class="strong">changes.example</span>/CHG-7?a=1&amp;b=2' in html
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//host/x", "https:///x", "C-7"])
+def test_what_is_no_web_address_is_no_link(url: str) -> None:
+    assert "href" not in render("{% external_link url %}", url=url)
