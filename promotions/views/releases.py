@@ -20,13 +20,13 @@ from promotions.evidence_forms import DocumentForm
 from promotions.evidence_page import evidence_of
 from promotions.forms import ReasonForm, ReleaseForm
 from promotions.models import Release
+from promotions.release_list import promotable, release_page, releases_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, EVIDENCE_WRITE, PROMOTION_REQUEST, RELEASE_READ, RELEASE_WRITE
 from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
 
-PAGE = 50
 SHOWN_PROMOTIONS = 20
 
 
@@ -49,12 +49,11 @@ def releases(request: HttpRequest) -> HttpResponse:
             refusal = error
         else:
             return redirect("release", made.pk)
-    rows = Release.objects.filter(tenant_id=by.tenant).order_by("-created_at", "-pk")
     context = {
         "form": form,
         "refusal": refusal,
-        "rows": rows[:PAGE],
         "may_write": by.has(RELEASE_WRITE),
+        **release_page(request, by, releases_of(by)),
     }
     status = refusal.status if refusal is not None else 400 if form.errors else 200
     return render(request, "releases/releases.html", context, status=status)
@@ -116,7 +115,7 @@ def show_release(request: HttpRequest, release_id: UUID, by: Actor, *, status: i
         "rows": queries.promotions_of(by.tenant).filter(release=found)[:SHOWN_PROMOTIONS],
         "reason_form": ReasonForm(),
         "may_write": by.has(RELEASE_WRITE),
-        "may_request": by.has(PROMOTION_REQUEST) and found.status == Release.Status.FINALIZED,
+        "may_request": by.has(PROMOTION_REQUEST) and promotable(by).filter(pk=found.pk).exists(),
         **extra,
     }
     return render(request, "releases/release.html", context, status=status)

@@ -23,6 +23,7 @@ from promotions.actions.request_promotion import (
 from promotions.forms import RequestForm
 from promotions.models import Promotion, Release
 from promotions.queries import diff_of
+from promotions.release_list import promotable, release_page
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_REQUEST
@@ -31,7 +32,6 @@ from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
 
 Context = dict[str, Any]
-OFFERED = 50
 PREVIEW_REASON = "preview"
 
 
@@ -65,7 +65,7 @@ def request_page(request: HttpRequest) -> HttpResponse:
         else:
             status = 400
     if release is None:
-        context["releases"] = _releases(by)
+        context |= release_page(request, by, promotable(by))
     else:
         context["targets"] = _offers(release, _environments(by))
     if release is not None and target is not None:
@@ -81,11 +81,6 @@ def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
         return model.objects.get(tenant_id=by.tenant, pk=UUID(text))
     except (ValueError, model.DoesNotExist) as error:
         raise Http404 from error
-
-
-def _releases(by: Actor) -> list[Release]:
-    found = Release.objects.filter(tenant_id=by.tenant, status=Release.Status.FINALIZED)
-    return list(found.order_by("-created_at")[:OFFERED])
 
 
 def _environments(by: Actor) -> list[Environment]:

@@ -1,7 +1,9 @@
 """Pages of promotions: who sees which button, forms that vote, and how many statements a page costs."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -243,6 +245,10 @@ STRANGE = [
     "/promotions?change_type=nonsense",
     "/promotions/new?again=abc",
     "/promotions/new?release=abc",
+    "/promotions/new?cursor=abc",
+    "/promotions/new?name=%00",
+    "/releases?cursor=abc",
+    "/releases?name=%00",
     "/audit?before=abc",
     "/audit?action=%00",
 ]
@@ -411,3 +417,60 @@ def test_another_tenant_s_request_is_not_asked_again(kestrel: Kestrel) -> None:
     client = Client()
     client.force_login(make_person(make_ready_tenant("elsewhere"), "outsider", roles=["operator"]))
     text(client, f"/promotions/new?again={promotion.pk}", 404)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promotions.release_list.PAGE", 2)
+
+
+def links(shown: str, *releases: Release) -> list[bool]:
+    return [f"<bdi>{release.name}</bdi></a>" in shown for release in releases]
+
+
+@pytest.mark.parametrize("path", ["/releases", "/promotions/new"])
+def test_older_releases_are_pages_away(kestrel: Kestrel, small_pages: None, path: str) -> None:
+    first, second, third = kestrel.release(), kestrel.release(), kestrel.release()
+    client = page_of(kestrel, "requester")
+    newest = text(client, path)
+    assert links(newest, first, second, third) == [False, True, True]
+    [older] = re.findall(r'rel="next" href="([^"]+)"', newest)
+    page = text(client, path + unescape(older))
+    assert links(page, first, second, third) == [True, False, False]
+    [newer] = re.findall(r'rel="prev" href="([^"]+)"', page)
+    assert links(text(client, path + unescape(newer)), first, second, third) == [False, True, True]
+
+
+@pytest.mark.parametrize("path", ["/releases", "/promotions/new"])
+def test_releases_are_found_by_a_part_of_their_name(kestrel: Kestrel, small_pages: None, path: str) -> None:
+    named = [kestrel.release(name=f"Payments-{number}") for number in range(3)]
+    other = kestrel.release()
+    client = page_of(kestrel, "requester")
+    shown = text(client, f"{path}?name=payMENTS")
+    assert links(shown, *named, other) == [False, True, True, False]
+    [older] = re.findall(r'rel="next" href="([^"]+)"', shown)
+    assert links(text(client, path + unescape(older)), *named, other) == [True, False, False, False]
+    assert "No release of that name" in text(client, f"{path}?name=nothing")
+
+
+def test_a_deprecated_release_is_offered_where_it_was_deployed_and_can_be_gone_back_to(kestrel: Kestrel) -> None:
+    old, new, never = kestrel.release(), kestrel.release(), kestrel.release()
+    for release in (old, new):
+        kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    for release in (old, never):
+        deprecate_release(release.pk, by=kestrel["builder"], reason="A hole", clock=kestrel.clock)
+    client = page_of(kestrel, "requester")
+    assert links(text(client, "/promotions/new"), old, new, never) == [True, True, False]
+    assert f"/promotions/new?release={old.pk}" in text(client, f"/releases/{old.pk}")
+    assert f"/promotions/new?release={never.pk}" not in text(client, f"/releases/{never.pk}")
+    path = f"/promotions/new?release={old.pk}&target={kestrel.dev.pk}"
+    assert client.post(path, {"reason": "The new one is broken"}).status_code == 302
+    assert Promotion.objects.filter(release=old, is_rollback=True).exists()
+
+
+def test_a_release_of_another_tenant_is_found_by_no_name(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    client = Client()
+    client.force_login(make_person(make_ready_tenant("elsewhere"), "outsider", roles=["operator"]))
+    for path in ("/releases", "/promotions/new"):
+        assert links(text(client, f"{path}?name={release.name}"), release) == [False]
