@@ -9,6 +9,8 @@ import orjson
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -189,7 +191,8 @@ def _vote(
     done: str,
 ) -> HttpResponse:
     def said(promotion: Promotion, by: Actor) -> str:
-        return " ".join([done, _count(promotion), _next(by, promotion)]).replace("  ", " ")
+        happened = " ".join(filter(None, [done, _count(promotion)]))
+        return format_html("{} {}", happened, _next(by, promotion))
 
     return _act(request, promotion_id, form, act, said)
 
@@ -263,8 +266,16 @@ def _count(promotion: Promotion) -> str:
 
 
 def _next(by: Actor, promotion: Promotion) -> str:
+    """How many more wait for the person, with a link to the oldest of them. Two statements."""
     waiting = queries.awaiting_decision_by(by).exclude(pk=promotion.pk)
-    count = waiting.count()
-    if not count:
+    oldest = waiting.first()
+    if oldest is None:
         return _("Nothing else waits for you.")
-    return ngettext("%(count)d more waits for you.", "%(count)d more wait for you.", count) % {"count": count}
+    count = waiting.count()
+    more = ngettext("%(count)d more waits for you.", "%(count)d more wait for you.", count) % {"count": count}
+    name = _("Next: #%(number)d %(release)s into %(target)s") % {
+        "number": oldest.number,
+        "release": oldest.release.name,
+        "target": oldest.target_environment.display_name,
+    }
+    return format_html('{} <a href="{}"><bdi>{}</bdi></a>', more, reverse("promotion", args=[oldest.pk]), name)

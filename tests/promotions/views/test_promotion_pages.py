@@ -474,3 +474,36 @@ def test_a_release_of_another_tenant_is_found_by_no_name(kestrel: Kestrel) -> No
     client.force_login(make_person(make_ready_tenant("elsewhere"), "outsider", roles=["operator"]))
     for path in ("/releases", "/promotions/new"):
         assert links(text(client, f"{path}?name={release.name}"), release) == [False]
+
+
+def voted(client: Client, promotion: Promotion) -> str:
+    form = {"subject_digest": promotion.subject_digest, "comment": ""}
+    return client.post(f"/promotions/{promotion.pk}/approve", form, follow=True).content.decode()
+
+
+def test_after_a_vote_the_oldest_that_still_waits_is_one_click_away(kestrel: Kestrel) -> None:
+    first, second, third = (kestrel.waits_for_production() for _ in range(3))
+    client = page_of(kestrel, "approver")
+    shown = voted(client, second)
+    assert "Your approval is stored. 1 of 2. 2 more wait for you." in shown
+    assert f'<a href="/promotions/{first.pk}"><bdi>Next: #{first.number} {first.release.name} into Production' in shown
+    shown = voted(client, first)
+    assert f'<a href="/promotions/{third.pk}"><bdi>Next: #{third.number}' in shown
+    assert "Nothing else waits for you." in voted(client, third)
+
+
+def test_a_name_in_the_message_after_a_vote_is_text(kestrel: Kestrel) -> None:
+    changes = {"display_name": "<b>Prod</b>"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.production.pk, changes=changes)
+    kestrel.waits_for_production()
+    shown = voted(page_of(kestrel, "approver"), kestrel.waits_for_production())
+    assert "into &lt;b&gt;Prod&lt;/b&gt;" in shown
+    assert "<b>Prod</b>" not in shown
+
+
+def test_who_may_not_reject_sees_the_button_with_the_reason(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    shown = text(page_of(kestrel, "requester"), f"/promotions/{promotion.pk}")
+    [button] = re.findall(r'<button[^>]*aria-disabled="true" aria-describedby="([^"]*)">Reject …', shown)
+    assert f'id="{button}">You requested this promotion' in shown
+    assert "reject-dialog" not in shown
