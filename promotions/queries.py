@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from environments.models import Environment
@@ -181,6 +181,12 @@ def existing_promotion(tenant_id: UUID, promotion_id: UUID) -> Promotion:
     if found is None:
         raise Http404("No such promotion.")
     return found
+
+
+def took_part(actor: Actor, promotion_id: UUID) -> bool:
+    """Whether the person requested the promotion or is excluded from deciding on it. One statement."""
+    mine = Q(requested_by=actor.user_id) | Q(excluded_persons__contains=[actor.user_id])
+    return Promotion.objects.filter(mine, tenant_id=actor.tenant, pk=promotion_id).exists()
 
 
 def release_of(tenant_id: UUID, release_id: UUID) -> Release:

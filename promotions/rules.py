@@ -129,6 +129,7 @@ def check_can_reject(by: Actor, ballot: Ballot) -> None:
 
 def check_can_withdraw(by: Actor, ballot: Ballot) -> None:
     """May ``by`` take their approval back? While the promotion is open and the approval is theirs and live."""
+    by.require(PROMOTION_APPROVE)
     if ballot.status not in OPEN:
         raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: votes stay as they are.")
     if str(by.user_id) not in ballot.voted:
@@ -146,6 +147,7 @@ def check_can_confirm(by: Actor, ballot: Ballot, may: frozenset[str], *, confirm
 
 def check_can_unconfirm(by: Actor, ballot: Ballot, *, confirmed: frozenset[str]) -> None:
     """May ``by`` take their confirmation back? While the promotion is open and it is theirs."""
+    by.require(PROMOTION_APPROVE)
     if ballot.status not in OPEN:
         raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: confirmations stay as they are.")
     if str(by.user_id) not in confirmed:

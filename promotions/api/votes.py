@@ -16,7 +16,7 @@ from promotions.api.promotion_resources import ActResource, PromotionResource
 from promotions.api.promotions import promotion_answer
 from promotions.api.sequences import SequenceSource, in_place
 from promotions.models import Promotion
-from promotions.queries import acts_of, existing_promotion
+from promotions.queries import acts_of, existing_promotion, took_part
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ
 from stellapromote.api.declarations import Answer, Scopes
@@ -69,9 +69,13 @@ class VoteViewSet(ApiViewSet):
     conditional = frozenset({"approve", "reject", "withdraw_approval", "confirm", "unconfirm"})
 
     def check_scope(self, actor: Actor, scopes: Scopes) -> None:
-        """No machine holds promotion:approve, and the rule that refuses them all says why; a missing scope does not."""
-        if actor.kind == "person" or self.action not in ("approve", "reject", "confirm"):
-            super().check_scope(actor, scopes)
+        """Who never decides on this promotion, machines and whoever took part in it, goes on to the rule that refuses
+        them all and says why, which a missing scope does not (docs/adr/0131)."""
+        if self.action in ("approve", "reject", "confirm") and (
+            actor.kind != "person" or (not actor.has(PROMOTION_APPROVE) and took_part(actor, self.kwargs["pk"]))
+        ):
+            return
+        super().check_scope(actor, scopes)
 
     @action(detail=True)
     def approvals(self, request: ApiRequest, pk: Any) -> ApiResponse:

@@ -1,14 +1,21 @@
 """Votes and confirmations over REST, and the order in which a vote is checked (api.md, order of checks)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from environments.models import Environment
+from promotions.actions.approve import approve
+from promotions.actions.confirm import confirm, unconfirm
+from promotions.actions.reject import reject
+from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import Confirmation, Promotion, Vote
+from stellapromote.accounts.scopes import PROMOTION_APPROVE
+from stellapromote.errors import Refused
 from tests.factories import component, make_environment, make_promotion_policy, make_token
 from tests.promotions.api.world import Caller, World
 
@@ -166,7 +173,8 @@ class TestManualGates:
         place = f"promotions/{guarded.pk}/gates/backup"
         seen = {"subjectDigest": OTHER_DIGEST}
         assert world.omar.refused("POST", f"{place}/confirm", {}) == (403, "PERM_NOT_ELIGIBLE")
-        assert world.tomas.refused("POST", f"{place}/confirm", {}) == (403, "PERM_DENIED")
+        assert world.tomas.refused("POST", f"{place}/confirm", {}) == (403, "PERM_SEPARATION_OF_DUTIES")
+        assert world.vera.refused("POST", f"{place}/confirm", {}) == (403, "PERM_DENIED")
         assert world.ci.refused("POST", f"{place}/confirm", {}) == (403, "PERM_SERVICE_ACCOUNT_CANNOT_VOTE")
         assert world.nia.refused("POST", f"{place}/unconfirm", {}) == (409, "RES_STATE_CONFLICT")
         assert world.nia.refused("POST", f"{place}/confirm", seen) == (412, "RES_SUBJECT_CHANGED")
@@ -270,3 +278,92 @@ def test_another_tenants_promotion_does_not_exist(world: World, stranger: World,
     assert who.refused("POST", f"promotions/{theirs.pk}/{call}", body) == (404, "RES_NOT_FOUND")
     theirs.refresh_from_db()
     assert theirs.status == "awaiting_approval"
+
+
+VOTING = (
+    ("approve", {}),
+    ("reject", {"reason": "No"}),
+    ("withdraw-approval", {}),
+    ("gates/backup/confirm", {}),
+    ("gates/backup/unconfirm", {}),
+)
+
+
+class TestWithoutTheRight:
+    """Nobody votes without promotion:approve, and who took part is told that instead (docs/adr/0131)."""
+
+    @pytest.fixture
+    def guarded(self, world: World) -> Promotion:
+        """Into dev, which wants an approval and a confirmation by nia, who gave neither yet."""
+        config = {"confirmers": {"users": ["nia"], "teams": []}, "text": "Backup taken"}
+        make_promotion_policy(
+            world.greta.actor, "careful", gates=[{"name": "backup", "kind": "manual", "config": config}]
+        )
+        make_environment(world.greta.actor, "lab", 9, promotion_policy="careful", required_approvals=1)
+        for name in ("dev", "staging", "production"):
+            world.greta.ok("POST", f"environments/{world.environments[name].pk}/archive", {})
+        world.environments["lab"] = Environment.objects.get(name="lab")
+        return world.requested(world.release(), "lab")
+
+    @pytest.mark.parametrize(("call", "body"), VOTING)
+    @pytest.mark.parametrize("who", ["vera", "greta", "idris"])
+    def test_others_are_told_which_right_is_missing(
+        self, world: World, guarded: Promotion, who: str, call: str, body: dict[str, Any]
+    ) -> None:
+        caller: Caller = getattr(world, who)
+        assert caller.refused("POST", f"promotions/{guarded.pk}/{call}", body) == (403, "PERM_DENIED")
+        assert caller.refused("POST", f"promotions/{UNKNOWN}/{call}", body) == (403, "PERM_DENIED")
+        assert not Vote.objects.filter(promotion=guarded).exists()
+        assert not Confirmation.objects.filter(promotion=guarded).exists()
+
+    @pytest.mark.parametrize(
+        ("call", "body"), [each for each in VOTING if "un" not in each[0] and each[0] != "withdraw-approval"]
+    )
+    def test_whoever_requested_it_is_told_that(
+        self, world: World, guarded: Promotion, call: str, body: dict[str, Any]
+    ) -> None:
+        response = world.tomas.call("POST", f"promotions/{guarded.pk}/{call}", body)
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (403, "PERM_SEPARATION_OF_DUTIES")
+        assert "You requested this promotion" in error["message"]
+        assert world.tomas.refused("POST", f"promotions/{UNKNOWN}/{call}", body) == (403, "PERM_DENIED")
+        assert not Vote.objects.filter(promotion=guarded).exists()
+        assert not Confirmation.objects.filter(promotion=guarded).exists()
+
+    def test_a_token_that_may_not_vote_does_not_though_its_owner_may(self, world: World, guarded: Promotion) -> None:
+        token = make_token(world.tenant, world.nia.user, scopes=["promotion:read"])
+        reader = Caller(world.nia.user, world.tenant, token)
+        for call, body in VOTING:
+            assert reader.refused("POST", f"promotions/{guarded.pk}/{call}", body) == (403, "PERM_DENIED")
+
+    def test_a_token_cannot_take_back_what_its_owner_said(self, world: World, guarded: Promotion) -> None:
+        place = f"promotions/{guarded.pk}"
+        world.nia.ok("POST", f"{place}/approve", {})
+        world.nia.ok("POST", f"{place}/gates/backup/confirm", {})
+        reader = Caller(
+            world.nia.user, world.tenant, make_token(world.tenant, world.nia.user, scopes=["promotion:read"])
+        )
+        for call in ("withdraw-approval", "gates/backup/unconfirm"):
+            assert reader.refused("POST", f"{place}/{call}", {}) == (403, "PERM_DENIED")
+        assert Vote.objects.get(promotion=guarded).ended_at is None
+        assert Confirmation.objects.get(promotion=guarded).ended_at is None
+
+    def test_the_actions_themselves_ask_for_the_right(self, world: World, guarded: Promotion) -> None:
+        nia = world.nia.actor
+        reader = replace(nia, scopes=nia.scopes - {PROMOTION_APPROVE})
+        pk = guarded.pk
+        for act in (
+            lambda: approve(pk, by=reader),
+            lambda: reject(pk, by=reader, reason="No"),
+            lambda: confirm(pk, "backup", by=reader),
+        ):
+            with pytest.raises(Refused, match="promotion:approve"):
+                act()
+        assert not Vote.objects.filter(promotion=guarded).exists()
+        approve(pk, by=nia)
+        confirm(pk, "backup", by=nia)
+        for act in (lambda: withdraw_approval(pk, by=reader), lambda: unconfirm(pk, "backup", by=reader)):
+            with pytest.raises(Refused, match="promotion:approve"):
+                act()
+        assert Vote.objects.get(promotion=guarded).ended_at is None
+        assert Confirmation.objects.get(promotion=guarded).ended_at is None

@@ -1,6 +1,7 @@
 """The demo told for real, once, and started again after people did in it what they may do in any tenant."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from environments.models import Environment
@@ -159,3 +161,15 @@ def test_a_demo_that_is_not_there_yet_is_not_mixed_with_other_tenants(demo: Tena
     Tenant.objects.filter(pk=demo.pk).update(slug="renamed")
     with pytest.raises(CommandError, match="There are other tenants in this database"):
         started()
+
+
+def test_the_call_that_the_guide_gives_is_refused_for_the_reason_that_the_page_gives(
+    demo: Tenant, first_start: str
+) -> None:
+    found = re.search(r"(/api/v1/promotions/[0-9a-f-]+/approve).*?Bearer (spt_[^\"]+)", first_start, re.DOTALL)
+    assert found is not None
+    path, token = found.groups()
+    response = Client().post(path, {}, "application/json", headers={"Authorization": f"Bearer {token}"})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (403, "PERM_SEPARATION_OF_DUTIES")
+    assert "You requested this promotion" in error["message"]
