@@ -12,6 +12,8 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 CHANGE_TYPES = ("standard", "normal", "emergency")
+# What the numbers of the board are about, in the order in which the database keeps the condition of their index.
+COUNTED = ("approved", "deployed", "deploying", "failed", "rejected", "rolled_back")
 
 
 class PromotionCounter(models.Model):
@@ -177,7 +179,13 @@ class Promotion(models.Model):
                 condition=Q(status="deploying", overdue_at=None),
                 name="promotion_deployment_due",
             ),
-            models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
+            # Holds all that the board's numbers look at.
+            models.Index(
+                fields=["tenant", "number"],
+                include=["status", "requested_at", "approved_at", "completed_at"],
+                condition=Q(status__in=COUNTED),
+                name="promotion_numbers",
+            ),
             models.Index(
                 fields=["target_environment", "-started_at", "-id"],
                 condition=Q(started_at__isnull=False),

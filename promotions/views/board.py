@@ -15,7 +15,5 @@ def board(request: HttpRequest) -> HttpResponse:
     by.require(PROMOTION_READ)
     context = dashboard.board(by, SYSTEM_CLOCK.now())
     context["may_request"] = by.has(PROMOTION_REQUEST)
-    shown = [*context["in_flight"], *context["blocked"], *context["ready"], *context["decided"]]
-    version = ",".join(f"{each.pk}.{each.version}" for each in shown) + str([c["freeze"] for c in context["columns"]])
-    version += str([str(each.pk) for each in (*context["unreviewed"], *context["weakened"])])
+    version = f"{dashboard.version_of(context)}:{context['may_request']}"
     return poll(request, version, lambda: render_page(request, "promotions/board.html", context, fragment="board"))

@@ -198,7 +198,7 @@ def test_pages_of_another_tenant_do_not_exist(kestrel: Kestrel) -> None:
 @pytest.mark.parametrize(
     ("path", "statements"),
     [
-        ("/", 18),
+        ("/", 19),
         ("/approvals", 9),
         ("/promotions", 8),
         ("/releases", 6),
