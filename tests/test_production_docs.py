@@ -23,3 +23,9 @@ def test_image_starts_the_web_server_with_the_options_of_make_run() -> None:
         name, _, value = option.partition("=")
         expected = f"{numbers[name]}={value}" if name in numbers else f'"{option}"'
         assert expected in image
+
+
+def test_the_page_installs_as_the_image_does() -> None:
+    install = re.compile(r"pip install (--require-hashes .*base\.txt)$", re.MULTILINE)
+    page, image = ((settings.BASE_DIR / name).read_text() for name in ("docs/production.md", "Dockerfile"))
+    assert install.findall(page) == install.findall(image) != []
