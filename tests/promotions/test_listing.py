@@ -1,6 +1,6 @@
 """Lists of promotions stay on their indexes; what they show: tests/promotions/api/test_promotions.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,12 +22,27 @@ from tests.promotions.api.world import World, make_world
 ROWS = 20_000
 
 
+@pytest.fixture(scope="module")
+def crowd(committed_database: CommittedDatabase, django_db_blocker: Any) -> Iterator[World]:
+    with django_db_blocker.unblock():
+        try:
+            yield make_crowd(committed_database)
+        finally:
+            committed_database.reset()
+
+
 @pytest.fixture
-def crowded(committed_db: CommittedDatabase) -> World:
+def crowded(crowd: World, django_db_blocker: Any) -> Iterator[World]:
+    """The crowd, made once for this module: its tests only read."""
+    with django_db_blocker.unblock():
+        yield crowd
+
+
+def make_crowd(database: CommittedDatabase) -> World:
     """Twenty thousand promotions, one a second, hardly any of them open; copied by hand, for the actions take hours."""
     world = make_world()
     first = world.waiting()
-    with committed_db.as_superuser() as superuser:
+    with database.as_superuser() as superuser:
         superuser.execute("SET session_replication_role = replica")
         columns = [column.column for column in Promotion._meta.local_concrete_fields if column.column]
         changed = {
