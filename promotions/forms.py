@@ -1,7 +1,7 @@
 """What people type on promotion and release pages. What may stand in a field is said by the API's body of the same act
 (promotions.api.bodies), with the same words; the rules are in the actions."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +37,7 @@ class BodyField(forms.CharField):
     """
 
     def __init__(self, body: type[Body], name: str, *, required: bool | None = None, **options: Any) -> None:
-        self.rule: Any = body().fields[name]
+        self.rule: Any = cast("Any", body().fields[name])
         if required is None:
             required = self.rule.required
         super().__init__(max_length=self.rule.max_length, required=required, **options)

@@ -19,8 +19,9 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
     ("types", ("mypy",)),
 )
-# Each process has a database server of its own; a file's tests stay together for the fixtures that they share.
-IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+# Each process has a database server of its own; a file's tests stay together for the fixtures that they share. Files
+# are handed out as they were collected, long ones first (tests/conftest.py): xdist would begin with those of many.
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 COMPILE = ("pip-compile", "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe")
 NO_ADDRESSES = ("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links")
 

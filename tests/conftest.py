@@ -11,6 +11,15 @@ from tests.live_server import live_server_process, live_server_url
 __all__ = ["committed_database", "committed_db", "django_db_setup", "live_server_process", "live_server_url"]
 
 
+LONG = ("slow", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with tests that take long come first, so that no process is left alone with one of them at the end."""
+    long = {item.path for item in items if any(item.get_closest_marker(name) for name in LONG)}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(autouse=True)
 def signing_key_forgotten() -> Iterator[None]:
     """A process reads its signing key once; tests give it others."""

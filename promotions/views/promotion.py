@@ -122,7 +122,7 @@ def override(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespons
         )
         return override_gate(promotion_id, wanted, by=by, seen=Seen(said["subject_digest"])).promotion
 
-    return _act(request, promotion_id, form, act, _("The override is stored and signed, for everybody to see."))
+    return _act(request, promotion_id, form, act, _("The override is stored and signed, for everybody to see."), gate)
 
 
 @require_POST
@@ -133,7 +133,7 @@ def review_override(request: HttpRequest, promotion_id: UUID, override_id: UUID)
         said = form.cleaned_data
         return give_review(promotion_id, override_id, by=by, verdict=said["verdict"], comment=said["comment"]).promotion
 
-    return _act(request, promotion_id, form, act, _("Your review is stored."))
+    return _act(request, promotion_id, form, act, _("Your review is stored."), override_id)
 
 
 @require_POST
@@ -203,26 +203,33 @@ def _act(
     form: forms.Form,
     act: Callable[[Actor], Promotion],
     done: str | Callable[[Promotion, Actor], str],
+    about: UUID | str = "",
 ) -> HttpResponse:
     """Does one thing and shows the page again; a refusal is shown on the page, which then has fresh facts."""
     by = acting(request)
     if not form.is_valid():
-        return _refused(request, promotion_id, by, form, None, 400)
+        return _refused(request, promotion_id, by, form, None, 400, about)
     try:
         promotion = act(by)
     except ProductError as refusal:
         note_refused_request(request, refusal.code)
-        return _refused(request, promotion_id, by, form, refusal, refusal.status)
+        return _refused(request, promotion_id, by, form, refusal, refusal.status, about)
     messages.success(request, done if isinstance(done, str) else done(promotion, by))
     return go_to(request, f"/promotions/{promotion_id}")
 
 
 def _refused(
-    request: HttpRequest, promotion_id: UUID, by: Actor, form: forms.Form, refusal: ProductError | None, status: int
+    request: HttpRequest,
+    promotion_id: UUID,
+    by: Actor,
+    form: forms.Form,
+    refusal: ProductError | None,
+    status: int,
+    about: UUID | str,
 ) -> HttpResponse:
     found = queries.promotion_of(by.tenant, promotion_id)
     changed = (refusal.details or {}).get("changed", []) if refusal is not None else []
-    return _page(request, found, by, status=status, refusal=refusal, changed=changed, sent=form)
+    return _page(request, found, by, status=status, refusal=refusal, changed=changed, sent=form, sent_about=about)
 
 
 def _page(
@@ -232,17 +239,18 @@ def _page(
     *,
     status: int = 200,
     sent: forms.Form | None = None,
+    sent_about: UUID | str = "",
     **extra: Any,
 ) -> HttpResponse:
-    """``sent``: the form that was refused; what was typed into it stays, with what is wrong beside it."""
+    """``sent``: the form that was refused, ``sent_about`` its gate or override; what was typed into it stays, with what
+    is wrong beside it."""
     context: Context = {**promotion_page(promotion, by), "wrong": sent, **extra}
     shown = {"subject_digest": promotion.subject_digest, "decision": str(promotion.decision_id)}
 
-    def form(kind: type[forms.Form], auto_id: str, of: UUID | str = "") -> forms.Form:
-        here = type(sent) is kind and str(of) in ("", *map(str, request.resolver_match.kwargs.values()))
-        if sent is None or not here:
+    def form(kind: type[forms.Form], auto_id: str, about: UUID | str = "") -> forms.Form:
+        if type(sent) is not kind or about != sent_about:
             return kind(initial=shown, auto_id=auto_id)
-        again = kind({**sent.data.dict(), **shown}, auto_id=auto_id)
+        again = kind({**request.POST.dict(), **shown}, auto_id=auto_id)
         context["wrong"] = again if again.errors else sent
         return again
 

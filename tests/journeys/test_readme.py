@@ -12,7 +12,10 @@ from django.conf import settings
 from promotions.models import Promotion
 from tests.database import CommittedDatabase
 
-pytestmark = pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl"),
+]
 
 
 def ten_lines() -> str:

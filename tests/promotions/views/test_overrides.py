@@ -104,3 +104,20 @@ def test_the_author_sees_no_review_form(kestrel: Kestrel) -> None:
     override(kestrel, "third", promotion)
     assert "Store the review" not in shown_to(kestrel, "third", f"/promotions/{promotion.pk}")
     assert "Store the review" in shown_to(kestrel, "second", f"/promotions/{promotion.pk}")
+
+
+def test_what_is_wrong_stands_beside_the_field_and_what_was_typed_stays(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    typed = {
+        "subject_digest": promotion.subject_digest,
+        "decision": str(promotion.decision_id),
+        "reason": "Payments are down",
+        "ticket": "INC-7\u202e",
+        "hours": "4",
+    }
+    answer = client_of(kestrel, "third").post(f"/promotions/{promotion.pk}/gates/hours/override", typed)
+    shown = answer.content.decode()
+    assert answer.status_code == 400
+    assert 'id="override_0_ticket_error"' in shown
+    assert "This has a direction-changing character (U+202E)" in shown
+    assert "Payments are down</textarea>" in shown
