@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     """Promotions are found by their change (domain.md §4): written for those that have one only, while others go on."""
 
     atomic = False
-    dependencies = [("promotions", "0014_vacuum_often")]
+    dependencies = [("promotions", "0020_promotions_and_votes_stay")]
 
     operations = [
         AddIndexConcurrently(

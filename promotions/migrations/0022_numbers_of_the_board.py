@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """The board's numbers within an index, which takes the place of one that no query asks by."""
 
     atomic = False
-    dependencies = [("promotions", "0020_found_by_change")]
+    dependencies = [("promotions", "0021_found_by_change")]
 
     operations = [
         AddIndexConcurrently(
