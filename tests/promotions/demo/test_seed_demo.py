@@ -20,7 +20,7 @@ from promotions.models import Promotion, Release
 from promotions.states import ACTIVE, VOTING, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.clock import SYSTEM_CLOCK, FixedClock
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
 from tests.database import CommittedDatabase
@@ -109,10 +109,10 @@ def test_a_start_after_everything_was_decided_asks_for_something_new(demo: Tenan
     assert f"#{promotion.number} and approve it" in said
 
 
-def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant) -> None:
+def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     old = for_production()
-    soon = SYSTEM_CLOCK.now() + timedelta(minutes=5)
-    Promotion.objects.filter(pk=old.pk).update(pending_expires_at=soon)
+    at_the_end = FixedClock(old.pending_expires_at - timedelta(minutes=5))
+    monkeypatch.setattr("promotions.management.commands.seed_demo.SYSTEM_CLOCK", at_the_end)
     said = started()
     new = waiting()[-1]
     assert new.pk != old.pk
