@@ -53,7 +53,9 @@ class _Cursor(RawCursor[Any]):
 def _run(text: str, values: Values) -> Any:
     connection.ensure_connection()
     session: Connection[Any] = connection.connection
-    cursor = connection._prepare_cursor(_Cursor(session))  # Django's wrapper: its errors, its log, its hooks
+    # Django's wrappers: its errors, its hooks, its log.
+    wrapped = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    cursor = wrapped(_Cursor(session))  # type: ignore[arg-type]
     cursor.execute(text, values)
     return cursor
 
