@@ -10,7 +10,7 @@ from django.core.management import find_commands
 
 TESTS = Path(__file__).parents[1]
 
-RUNS = re.compile(r"""\b(?:call_command|run)\(\s*["']([a-z_]+)["']""")
+RUNS = re.compile(r"""\b(?:call_command|runs?)\(\s*["']([a-z_]+)["']""")
 
 
 def of_the_product() -> list[str]:
