@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from policies.facts import ExcludedPerson
 
@@ -58,8 +58,7 @@ _BY_DUTY: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """A live grant of one role or team: by whom, None for the command line, and when. `behind`: the people whose
     machine or token it was, who granted it as much."""
 
@@ -105,9 +104,10 @@ def standing(
             return ROLE_GRANTED_BY_EXCLUDED
         return ROLE_GRANTED_AFTER_REQUEST if grant.granted_at > requested_at else None
 
+    judged = [(grant, blemish(grant)) for grant in roles]
     voting = sorted(
-        (grant for grant in roles if grant.name in voting_roles),
-        key=lambda grant: (blemish(grant) is not None, grant.granted_at, grant.name),
+        ((grant, code) for grant, code in judged if grant.name in voting_roles),
+        key=lambda each: (each[1] is not None, each[0].granted_at, each[0].name),
     )
     if kind != "person":
         code: str | None = SERVICE_ACCOUNT
@@ -118,12 +118,12 @@ def standing(
     elif not voting:
         code = NO_VOTING_ROLE
     else:
-        code = blemish(voting[0])
+        code = voting[0][1]
     return Standing(
         exclusion=code,
-        roles=tuple(sorted({grant.name for grant in roles if blemish(grant) is None})),
+        roles=tuple(sorted({grant.name for grant, blemished in judged if blemished is None})),
         teams=tuple(sorted({grant.name for grant in teams if blemish(grant) is None})),
-        granted_at=voting[0].granted_at if voting else None,
+        granted_at=voting[0][0].granted_at if voting else None,
     )
 
 

@@ -19,7 +19,8 @@ from promotions.collected import fresh
 from promotions.dependencies import observe
 from promotions.evidence_gathering import gather_evidence
 from promotions.models import Blob, Promotion
-from promotions.subject import SUBJECT_SCHEMA, Subject, subject_digest
+from promotions.subject import SUBJECT_SCHEMA, Subject
+from promotions.subject import subject_digest as digest_of_subject
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.prepared import fetch
@@ -196,8 +197,9 @@ def gather(
         "requirementsDigest": promotion.requirements_digest,
         "evidenceBundleDigest": promotion.evidence_bundle_digest,
     }
+    subject_digest = digest_of_subject(subject)
     evidence = gather_evidence(promotion, row["current"], unstored)
-    outside = fresh(promotion, policy, subject_digest=subject_digest(subject), at=at)
+    outside = fresh(promotion, policy, subject_digest=subject_digest, at=at)
     candidates, blobs = candidates_fact(_candidates(row["people"], requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     gate_input = {
@@ -229,7 +231,7 @@ def gather(
             "archived": target.archived_at is not None,
             "currentReleaseId": row["current"],
         },
-        "subject": {"digest": subject_digest(subject), "manifestDigest": promotion.manifest_digest},
+        "subject": {"digest": subject_digest, "manifestDigest": promotion.manifest_digest},
         "requirements": requirements,
         "requirementsDigest": promotion.requirements_digest,
         "signing": {"available": row["signingKeyUsable"]},

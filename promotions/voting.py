@@ -1,17 +1,15 @@
 """Between the facts and the voting rules: who may vote now, and what a vote stores (domain.md §5)."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from promotions.electorate import approval_voters, electorate
-from promotions.models import Confirmation, Promotion, Vote
+from promotions.models import Promotion
 from promotions.rules import Ballot
 from promotions.scene import Scene, stored_requirements
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import rfc3339
 from stellapromote.ids import new_id
-
-Act = TypeVar("Act", Vote, Confirmation)
 
 
 def ballot_under_lock(scene: Scene) -> Ballot:
@@ -41,57 +39,60 @@ def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]]
     )
 
 
-def stored_act(kind: type[Act], by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields: Any) -> Act:
-    """A vote or confirmation with everything the record must remember of the person, not stored yet."""
+def new_act(by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields: Any) -> dict[str, Any]:
+    """The row of a vote or confirmation, with everything the record must remember of the person, not stored yet."""
     promotion = scene.promotion
     candidate = electorate(scene.facts.gate_input, scene.documents)[str(by.user_id)]
-    return kind(
-        id=new_id(),
-        tenant_id=promotion.tenant_id,
-        promotion_id=promotion.id,
-        requester_id=promotion.requested_by_id,
-        voter_id=by.account,
-        username=by.username,
-        display_name=by.display_name,
-        roles=candidate["roles"],
-        teams=candidate["teams"],
-        auth_method=by.auth_method,
-        token_id=by.token_id,
-        token_issuer_id=by.token_issuer_id,
-        address=by.address,
-        comment=comment,
-        subject_digest=scene.facts.gate_input["subject"]["digest"],
-        subject_binding="implicit" if seen is None else "explicit",
-        at=scene.at,
-        **fields,
-    )
-
-
-def as_fact(vote: Vote) -> dict[str, Any]:
-    """A vote just given, as it stands in the gate input."""
     return {
-        "id": str(vote.id),
-        "voterId": str(vote.voter_id),
-        "username": vote.username,
-        "displayName": vote.display_name,
-        "verdict": str(vote.verdict),
-        "teams": vote.teams,
-        "reason": vote.comment,
-        "subjectDigest": vote.subject_digest,
-        "at": rfc3339(vote.at),
+        "id": new_id(),
+        "tenant_id": promotion.tenant_id,
+        "promotion_id": promotion.id,
+        "requester_id": promotion.requested_by_id,
+        "voter_id": by.account,
+        "username": by.username,
+        "display_name": by.display_name,
+        "roles": candidate["roles"],
+        "teams": candidate["teams"],
+        "auth_method": by.auth_method,
+        "token_id": by.token_id,
+        "token_issuer_id": by.token_issuer_id,
+        "address": by.address,
+        "comment": comment,
+        "subject_digest": scene.facts.gate_input["subject"]["digest"],
+        "subject_binding": "implicit" if seen is None else "explicit",
+        "at": scene.at,
+        "ended_at": None,
+        "ended_as": "",
+        "ended_reason": "",
+        **fields,
     }
 
 
-def confirmation_as_fact(act: Confirmation) -> dict[str, Any]:
+def as_fact(vote: Mapping[str, Any]) -> dict[str, Any]:
+    """A vote just given, as it stands in the gate input."""
+    return {
+        "id": str(vote["id"]),
+        "voterId": str(vote["voter_id"]),
+        "username": vote["username"],
+        "displayName": vote["display_name"],
+        "verdict": str(vote["verdict"]),
+        "teams": vote["teams"],
+        "reason": vote["comment"],
+        "subjectDigest": vote["subject_digest"],
+        "at": rfc3339(vote["at"]),
+    }
+
+
+def confirmation_as_fact(act: Mapping[str, Any]) -> dict[str, Any]:
     """A confirmation just given, as it stands in the gate input."""
     return {
-        "id": str(act.id),
-        "gate": act.gate,
-        "voterId": str(act.voter_id),
-        "username": act.username,
-        "teams": act.teams,
-        "subjectDigest": act.subject_digest,
-        "at": rfc3339(act.at),
+        "id": str(act["id"]),
+        "gate": act["gate"],
+        "voterId": str(act["voter_id"]),
+        "username": act["username"],
+        "teams": act["teams"],
+        "subjectDigest": act["subject_digest"],
+        "at": rfc3339(act["at"]),
     }
 
 

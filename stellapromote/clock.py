@@ -52,6 +52,7 @@ class FixedClock:
 SYSTEM_CLOCK: Clock = SystemClock()
 
 
+@lru_cache(maxsize=4096)
 def rfc3339(at: datetime) -> str:
     """`2026-11-23T08:00:00.000Z`: UTC, always three decimals, cut and not rounded. ValueError without a zone."""
     return whole_milliseconds(at).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

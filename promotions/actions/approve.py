@@ -4,7 +4,7 @@ from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
-from promotions.voting import as_fact, stored_act
+from promotions.voting import as_fact, new_act
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional
@@ -28,8 +28,8 @@ def _approve(promotion_id: UUID, by: Actor, comment: str, seen: Seen, clock: Clo
     if isinstance(box, Outcome):
         return box
     rules.check_comment(box.ballot, comment)
-    vote = stored_act(Vote, by, box.scene, comment=comment, seen=box.seen, verdict=Vote.Verdict.APPROVE)
-    box.journal.writes.insert(Vote, vote.__dict__)
+    vote = new_act(by, box.scene, comment=comment, seen=box.seen, verdict=Vote.Verdict.APPROVE)
+    box.journal.writes.insert(Vote, vote)
     box.scene.votes.append(as_fact(vote))
-    box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote.id))
+    box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote["id"]))
     return box.close()

@@ -2,14 +2,14 @@ from uuid import UUID
 
 from django.http import Http404
 
-from promotions import rows, rules
+from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.electorate import gate_confirmers
 from promotions.models import Confirmation, Promotion
 from promotions.rules import Ballot
 from promotions.scene import Scene
-from promotions.voting import confirmation_as_fact, stored_act
+from promotions.voting import confirmation_as_fact, new_act
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional
@@ -42,11 +42,11 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
     if isinstance(box, Outcome):
         return box
-    act = stored_act(Confirmation, by, box.scene, comment=comment, seen=box.seen, gate=gate)
-    rows.insert(act)
+    act = new_act(by, box.scene, comment=comment, seen=box.seen, gate=gate)
+    box.journal.writes.insert(Confirmation, act)
     box.scene.confirmations.append(confirmation_as_fact(act))
     box.journal.note(
-        "approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act.id)
+        "approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act["id"])
     )
     return box.close()
 

@@ -1,10 +1,10 @@
 from uuid import UUID
 
-from promotions import rows, rules
+from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
 from promotions.models import Promotion, Vote
-from promotions.voting import as_fact, stored_act
+from promotions.voting import as_fact, new_act
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.errors import FieldError, Invalid
@@ -36,8 +36,8 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
         ended_at=box.scene.at, ended_as="replaced"
     )
     box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
-    vote = stored_act(Vote, by, box.scene, comment=reason, seen=box.seen, verdict=Vote.Verdict.REJECT)
-    rows.insert(vote)
+    vote = new_act(by, box.scene, comment=reason, seen=box.seen, verdict=Vote.Verdict.REJECT)
+    box.journal.writes.insert(Vote, vote)
     box.scene.votes.append(as_fact(vote))
-    box.journal.note("approval.denied", box.promotion, after={"reason": reason}, voteId=str(vote.id))
+    box.journal.note("approval.denied", box.promotion, after={"reason": reason}, voteId=str(vote["id"]))
     return box.close()
