@@ -2,6 +2,9 @@
 
 All others are planned at each call, with their values: a plan made for every status looks through a million promotions
 for the few that are deploying. Ours that are run here are written so that one plan serves (docs/adr/0073).
+
+A migration that changes the type of a column makes PostgreSQL refuse what older processes prepared. They prepare it
+again on a new connection: here, or for a whole transaction in stellapromote.transactions.
 """
 
 import re
@@ -9,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import NotSupportedError, connection
 from psycopg import Connection, RawCursor
 from psycopg.types.datetime import TimestamptzLoader
 
 _AFTER = 1
 """Calls on one connection after which a statement is worth preparing."""
+
+_FEATURE_NOT_SUPPORTED = "0A000"  # "cached plan must not change result type"
 
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -51,6 +56,21 @@ class _Cursor(RawCursor[Any]):
 
 
 def _run(text: str, values: Values) -> Any:
+    try:
+        return _executed(text, values)
+    except NotSupportedError as error:
+        if not is_outdated(error) or connection.in_atomic_block:
+            raise
+    connection.close()
+    return _executed(text, values)
+
+
+def is_outdated(error: BaseException) -> bool:
+    """Whether PostgreSQL refused a prepared statement because what it gives has changed since."""
+    return getattr(error.__cause__, "sqlstate", None) == _FEATURE_NOT_SUPPORTED
+
+
+def _executed(text: str, values: Values) -> Any:
     connection.ensure_connection()
     session: Connection[Any] = connection.connection
     # Django's wrappers: its errors, its hooks, its log.

@@ -1,8 +1,9 @@
 """One transaction for each action, repeated when PostgreSQL asks for it (domain.md §0, lock order).
 
 PostgreSQL ends one of two transactions that wait for each other (deadlock) or that cannot both be true (serialization
-failure). Neither is anybody's mistake: the outermost call is made again from the start, with a fresh instant, because
-actions read the clock inside. What still fails then is the caller's OperationalError (API: 503 SYS_UNAVAILABLE).
+failure), and one that uses what was prepared before a migration. None is anybody's mistake: the outermost call is made
+again from the start, with a fresh instant, because actions read the clock inside. What still fails then is the caller's
+OperationalError (API: 503 SYS_UNAVAILABLE).
 """
 
 import functools
@@ -12,7 +13,9 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, OperationalError, connections, transaction
+
+from stellapromote.prepared import is_outdated
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +42,10 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 with transaction.atomic():
                     return function(*args, **kwargs)
-            except OperationalError as error:
-                if not is_repeatable(error):
+            except (OperationalError, NotSupportedError) as error:
+                if is_outdated(error):
+                    connections[DEFAULT_DB_ALIAS].close()
+                elif not is_repeatable(error):
                     raise
                 logger.info("%s is repeated: %s", function.__qualname__, type(error.__cause__).__name__)
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - spreads the contenders, no secret
