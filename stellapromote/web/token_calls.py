@@ -1,23 +1,38 @@
 """The short way of a call by token: to its view at once, past everything that only pages and sessions need."""
 
+import re
 from collections.abc import Callable
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import ResolverMatch, resolve
 
 API = "/api/v1/"
 
-_fixed: dict[str, ResolverMatch] = {}
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PLACE_OF_ID = re.compile(r"<uuid:(\w+)>")
+
+_known: dict[str, tuple[ResolverMatch, list[str]]] = {}
 
 
-def _match(path: str) -> ResolverMatch:
-    """The view of a path. Paths without parameters are few and looked up once."""
-    found = _fixed.get(path)
-    if found is None:
+def match(path: str) -> ResolverMatch:
+    """As Django's `resolve`, which tries one route after the other at each call. Paths that have no parameters but ids
+    come in as many forms as there are such routes; each form is looked up once."""
+    form, ids = _ID.sub("<id>", path), _ID.findall(path)
+    known = _known.get(form)
+    if known is None:
         found = resolve(path)
-        if found.route == path.removeprefix("/"):
-            _fixed[path] = found
-    return found
+        names = _PLACE_OF_ID.findall(found.route)
+        if _PLACE_OF_ID.sub("<id>", f"/{found.route}") == form and len(names) == len(ids):
+            _known[form] = found, names
+        return found
+    found, names = known
+    if len(names) != len(ids):
+        return resolve(path)
+    if not names:
+        return found
+    kwargs = {**found.kwargs, **dict(zip(names, map(UUID, ids), strict=True))}
+    return ResolverMatch(found.func, found.args, kwargs, found.url_name, found.app_names, found.namespaces, found.route)
 
 
 class TokenCallsMiddleware:
@@ -36,8 +51,8 @@ class TokenCallsMiddleware:
             return self.get_response(request)
         request.get_host()  # refuses a host that is not ours
         request.actor = None  # type: ignore[attr-defined]
-        match = request.resolver_match = _match(request.path_info)
-        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        found = request.resolver_match = match(request.path_info)
+        response: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
         if not response.streaming and "Content-Length" not in response.headers:
             response.headers["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
         return response
