@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from environments.actions.create_freeze_window import create_freeze_window
+from environments.freezes import freeze_states
 from environments.models import Environment
 from promotions.actions.approve import approve
 from promotions.actions.ballot_box import Seen
@@ -203,38 +206,81 @@ def present(story: Story, now: datetime) -> None:
     reevaluate(frozen.pk, by=system_actor(cast.tenant.pk, cast.tenant.slug), clock=story.clock)
 
 
-def ensure_something_waits(story: Story) -> Promotion:
-    """Something that only Nia's approval is missing for, for an hour at least; made when there is nothing.
+def ensure_something_waits(story: Story, now: datetime) -> Promotion:
+    """Something of tomas, built by ravi, that only Nia's approval is missing for, for an hour at least, or the end of a
+    freeze besides; made when there is nothing. For production, unless it would have to pass a frozen staging first.
 
     Raises Changed when it is not her approval that is missing, and the refusals of the actions.
     """
     cast = story.cast
-    nia = cast.actors["nia"].user_id
-    to_production = Promotion.objects.filter(tenant=cast.tenant, target_environment=cast.production)
-    waiting = to_production.filter(
+    for_production = _waiting(cast, cast.production, now)
+    if for_production is not None:
+        return for_production
+    ready = _ready(cast)
+    if ready is None:
+        frozen = freeze_states(cast.tenant.pk, [cast.dev.pk, cast.staging.pk], now)
+        staging_is_frozen = frozen[cast.staging.pk]["frozen"]
+        for_staging = _waiting(cast, cast.staging, now) if staging_is_frozen else None
+        if for_staging is not None:
+            return for_staging
+        if frozen[cast.dev.pk]["frozen"]:
+            raise Changed("a freeze keeps everything out of Development. Lift it and start again for something new.")
+        number = Release.objects.filter(tenant=cast.tenant).count()
+        ready = story.release(f"checkout-48.{number}", "checkout", by="ravi", what="The next release of the checkout.")
+        if staging_is_frozen:
+            story.goes_to_dev(ready)
+            return _looked_at(story, story.ask(ready, cast.staging, "Ready for acceptance tests."), now)
+        story.goes_to_staging(ready)
+    asked = story.ask(ready, cast.production, "Wanted by customers.")
+    return _looked_at(story, story.votes(asked, "mei", comment="Scanned, nothing open."), now)
+
+
+def _waiting(cast: Cast, target: Environment, now: datetime) -> Promotion | None:
+    return Promotion.objects.filter(
+        tenant=cast.tenant,
+        target_environment=target,
         status__in=sorted(VOTING),
-        open_voters__contains=[nia],
-        pending_expires_at__gt=story.clock.now() + LEFT_TO_DECIDE,
+        open_voters__contains=[cast.actors["nia"].user_id],
+        requested_by=cast.actors["tomas"].account,
+        release__created_by=cast.actors["ravi"].account,
+        pending_expires_at__gt=now + LEFT_TO_DECIDE,
     ).first()
-    if waiting is not None:
-        return waiting
-    in_staging = Promotion.objects.filter(target_environment=cast.staging, status=Status.DEPLOYED)
-    ready = (
-        Release.objects.filter(tenant=cast.tenant, status=Release.Status.FINALIZED, pk__in=in_staging.values("release"))
-        .exclude(pk__in=to_production.filter(status__in=sorted(ACTIVE)).values("release"))
-        .exclude(pk__in=to_production.filter(status=Status.DEPLOYED).values("release"))
+
+
+def _ready(cast: Cast) -> Release | None:
+    """The newest release in staging that nobody refused or took back, and that is newer than what runs in production
+    or is on its way there."""
+    promotions = Promotion.objects.filter(tenant=cast.tenant)
+    in_staging = promotions.filter(target_environment=cast.staging, status=Status.DEPLOYED)
+    unwanted = promotions.filter(status__in=[Status.REJECTED, Status.ROLLED_BACK])
+    as_new = promotions.filter(
+        target_environment=cast.production,
+        status__in=sorted(ACTIVE | {Status.DEPLOYED}),
+        product=OuterRef("product"),
+        release__created_at__gte=OuterRef("created_at"),
+    )
+    return (
+        Release.objects.filter(
+            ~Exists(as_new),
+            tenant=cast.tenant,
+            status=Release.Status.FINALIZED,
+            created_by=cast.actors["ravi"].account,
+            pk__in=in_staging.values("release"),
+        )
+        .exclude(pk__in=unwanted.values("release"))
         .order_by("-created_at")
         .first()
     )
-    if ready is None:
-        number = Release.objects.filter(tenant=cast.tenant).count()
-        ready = story.release(f"checkout-48.{number}", "checkout", by="ravi", what="The next release of the checkout.")
-        story.goes_to_staging(ready)
-    asked = story.votes(
-        story.ask(ready, cast.production, "Wanted by customers."), "mei", comment="Scanned, nothing open."
-    )
-    if nia not in asked.open_voters:
-        raise Changed("what is requested for production does not wait for Nia any more.")
+
+
+def _looked_at(story: Story, asked: Promotion, now: datetime) -> Promotion:
+    """What was asked for, as it is judged ``now``. Raises Changed when it does not wait for Nia."""
+    cast = story.cast
+    story.at(now)
+    asked = reevaluate(asked.pk, by=system_actor(cast.tenant.pk, cast.tenant.slug), clock=story.clock)
+    if cast.actors["nia"].user_id not in asked.open_voters:
+        target = asked.target_environment.name
+        raise Changed(f"what is requested for {target} does not wait for Nia any more.")
     return asked
 
 

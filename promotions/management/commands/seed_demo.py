@@ -8,6 +8,7 @@ from django.db import transaction
 from promotions.demo.cast import SLUG, Cast, Changed, assemble, recall
 from promotions.demo.guide import guide, left_alone
 from promotions.demo.passphrase import demo_passphrase
+from promotions.demo.past import free_past
 from promotions.demo.story import Story, ensure_something_waits, tell
 from promotions.models import Promotion
 from stellapromote.accounts.models import ApiToken, Tenant
@@ -68,7 +69,8 @@ def _continued(tenant: Tenant, passphrase: str) -> str:
 def _waits(cast: Cast, passphrase: str) -> str:
     """All or nothing: a story that breaks off leaves no half of itself behind at every start."""
     with transaction.atomic():
-        waiting = ensure_something_waits(Story(cast, FixedClock(SYSTEM_CLOCK.now()), REQUIREMENTS))
+        now = SYSTEM_CLOCK.now()
+        waiting = ensure_something_waits(Story(cast, free_past(cast.tenant, now), REQUIREMENTS), now)
         token = _token(cast)
     waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
     return guide(f"http://{settings.LISTEN_HOST}:{settings.LISTEN_PORT}", passphrase, token, waiting)

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,19 +12,34 @@ from django.db import transaction
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from environments.models import Environment
+from environments.actions.clear_freeze_window import clear_freeze_window
+from environments.models import Environment, FreezeWindow
+from promotions.actions.approve import approve
 from promotions.actions.archive_environment import archive_environment
+from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel
 from promotions.demo.cast import SLUG, recall
-from promotions.models import Promotion, Release
+from promotions.models import DecisionRecord, Deployment, EvidencePacket, OutboxEvent, Promotion, Release, Vote
 from promotions.states import ACTIVE, VOTING, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
-from stellapromote.clock import SYSTEM_CLOCK, FixedClock
+from stellapromote.audit.models import AuditEvent
+from stellapromote.clock import SYSTEM_CLOCK, FixedClock, rfc3339
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
 from tests.database import CommittedDatabase
-from tests.factories import make_tenant
+from tests.factories import make_freeze, make_tenant
+
+HAPPENED: dict[Any, tuple[str, ...]] = {
+    Release: ("created_at", "finalized_at", "changed_at"),
+    Promotion: ("requested_at", "last_evaluated_at", "approved_at", "decided_at", "started_at", "completed_at"),
+    Vote: ("at", "ended_at"),
+    DecisionRecord: ("evaluated_at",),
+    EvidencePacket: ("generated_at",),
+    Deployment: ("reported_at",),
+    OutboxEvent: ("created_at",),
+    AuditEvent: ("timestamp",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +94,44 @@ def nothing_waits() -> None:
         cancel(promotion.pk, by=greta(), reason="Not now", clock=SYSTEM_CLOCK)
 
 
+def nia_approves_everything() -> None:
+    for promotion in waiting():
+        approve(
+            promotion.pk,
+            by=recall(promotion.tenant).actors["nia"],
+            seen=Seen(promotion.subject_digest),
+            clock=SYSTEM_CLOCK,
+        )
+
+
+def staging_thaws() -> None:
+    for window in FreezeWindow.objects.filter(cleared_at=None):
+        clear_freeze_window(
+            by=greta(), clock=SYSTEM_CLOCK, window_id=window.pk, environment_id=window.environment_id, reason="Done"
+        )
+
+
+def hours_later(monkeypatch: pytest.MonkeyPatch, hours: int) -> datetime:
+    later = SYSTEM_CLOCK.now() + timedelta(hours=hours)
+    monkeypatch.setattr("promotions.management.commands.seed_demo.SYSTEM_CLOCK", FixedClock(later))
+    return later
+
+
+def latest_of_everything() -> datetime:
+    """The latest instant at which anything of the demo is said to have happened."""
+    return max(
+        instant
+        for model, names in HAPPENED.items()
+        for row in model.objects.values_list(*names)
+        for instant in row
+        if instant is not None
+    )
+
+
+def into_staging() -> int:
+    return Deployment.objects.filter(promotion__target_environment__name="staging").count()
+
+
 def archived(name: str) -> None:
     environment = Environment.objects.get(name=name)
     for promotion in Promotion.objects.filter(target_environment=environment, status__in=sorted(ACTIVE)):
@@ -107,6 +160,69 @@ def test_a_start_after_everything_was_decided_asks_for_something_new(demo: Tenan
     said = started()
     [promotion] = waiting()
     assert f"#{promotion.number} and approve it" in said
+
+
+@pytest.mark.parametrize("hours", [0, 3], ids=["at once", "three hours later"])
+@pytest.mark.parametrize("thawed", [True, False], ids=["staging open", "staging as it is"])
+def test_a_start_after_everything_was_decided_dates_nothing_later_than_now(
+    demo: Tenant, monkeypatch: pytest.MonkeyPatch, *, thawed: bool, hours: int
+) -> None:
+    nia_approves_everything()
+    if thawed:
+        staging_thaws()
+    releases, _ = counts()
+    now = hours_later(monkeypatch, hours)
+    assert "waits for Nia before it may enter" in started()
+    assert counts()[0] == releases + 1
+    assert latest_of_everything() <= now
+
+
+def test_what_was_refused_or_taken_back_or_is_older_than_what_runs_is_not_asked_for_again(demo: Tenant) -> None:
+    nia_approves_everything()
+    staging_thaws()
+    started()
+    asked = for_production().release
+    others = Promotion.objects.filter(target_environment__name="production", product=asked.product)
+    assert not Promotion.objects.filter(release=asked, status__in=[Status.REJECTED, Status.ROLLED_BACK]).exists()
+    assert not others.exclude(release=asked).filter(release__created_at__gte=asked.created_at).exists()
+
+
+def test_a_later_start_fills_the_last_hour(demo: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    nia_approves_everything()
+    now = hours_later(monkeypatch, 3)
+    started()
+    newest = for_production()
+    assert now - timedelta(hours=1) < newest.requested_at < now - timedelta(minutes=10)
+    assert newest.release.created_at == now - timedelta(hours=1)
+
+
+def test_nothing_is_told_from_before_the_end_of_a_freeze(demo: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    nia_approves_everything()
+    until = FreezeWindow.objects.get(cleared_at=None).ends_at
+    monkeypatch.setattr(
+        "promotions.management.commands.seed_demo.SYSTEM_CLOCK", FixedClock(until + timedelta(minutes=5))
+    )
+    started()
+    assert for_production().release.created_at == until
+
+
+def test_while_staging_is_frozen_nothing_is_deployed_there_and_what_is_new_waits_for_nia(demo: Tenant) -> None:
+    nia_approves_everything()
+    deployed = into_staging()
+    said = started()
+    [promotion] = waiting()
+    assert f"{promotion.release.name} waits for Nia before it may enter Staging" in said
+    assert promotion.blocked_by == ["freeze-window", "approval"]
+    assert into_staging() == deployed
+
+
+def test_while_the_line_is_stopped_and_nothing_waits_nothing_is_told(demo: Tenant) -> None:
+    nia_approves_everything()
+    now = SYSTEM_CLOCK.now()
+    make_freeze(greta(), None, rfc3339(now), rfc3339(now + timedelta(hours=1)), name="Stop")
+    before = counts()
+    assert "The demo is left as it is: a freeze keeps everything out of Development." in started()
+    assert counts() == before
 
 
 def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
