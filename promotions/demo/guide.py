@@ -5,22 +5,33 @@ from promotions.models import Promotion
 
 
 def guide(url: str, passphrase: str, token: str, waiting: Promotion) -> str:
-    """The text for the terminal. ``token`` belongs to tomas; ``waiting`` is what Nia decides on."""
+    """The text for the terminal. ``token`` is of tomas, who requested ``waiting``; ravi built it, Nia decides on it.
+
+    The order matters: that somebody is refused can be seen only until she decided.
+    """
     api = f"{url}/api/v1"
     people = "\n".join(f"  {person.username:<6} {person.name:<16} {person.does}" for person in PEOPLE)
+    number = f"#{waiting.number}"
+    others = [gate["name"] for gate in waiting.gates if gate["status"] == "pending" and gate["type"] != "approval"]
+    outcome = "the decision is signed at once."
+    if others:
+        outcome = f"your vote counts, and {' and '.join(others)} still has to pass."
+    decided = "any deployed promotion" if others else number
+    builder = "ravi, who built it, and " if waiting.release.created_by_id in waiting.excluded_persons else ""
     return f"""
 Demo: {waiting.release.name} waits for Nia before it may enter {waiting.target_environment.display_name}.
 Sign in as nia at {url} . All demo people have the passphrase: {passphrase}
 
 {people}
 
-Five minutes:
-  1. As nia, open "Approvals", look at #{waiting.number} and approve it: the decision is signed at once.
-  2. As tomas, who requested it, see why the button is disabled. The API refuses him, too:
+Five minutes, in this order:
+  1. As nia, open "Approvals" and look at {number}, which waits for you. Leave it until step 3.
+  2. As tomas, who requested it, open it and see why "Approve" is disabled. The API refuses him, too:
        curl -s -X POST {api}/promotions/{waiting.pk}/approve \\
          -H "Authorization: Bearer {token}" -H "Content-Type: application/json" -d '{{}}'
-  3. As ravi, who built it, and as greta, who administers, see the same button with their own reasons.
-  4. As idris, open the promotion: replay the decision and verify its signature; verify the audit chain under "Audit".
+     The page has other reasons for {builder}greta, who administers.
+  3. As nia again, approve {number}: {outcome}
+  4. As idris, open {decided}: replay the decision and verify its signature; verify the chain under "Audit".
   5. As greta, stop the line under "Environments", watch what was approved wait, and lift it again.
   6. Your own tenant:
        .venv/bin/python manage.py add_tenant acme --name "Acme"

@@ -89,6 +89,12 @@ def for_production() -> Promotion:
     return promotion
 
 
+def signed_in(username: str) -> Client:
+    client = Client()
+    client.force_login(User.objects.get(username=username))
+    return client
+
+
 def nothing_waits() -> None:
     for promotion in waiting():
         cancel(promotion.pk, by=greta(), reason="Not now", clock=SYSTEM_CLOCK)
@@ -145,13 +151,13 @@ def counts() -> tuple[int, int]:
 
 def test_the_first_start_shows_every_state_and_something_that_waits_for_nia(demo: Tenant, first_start: str) -> None:
     assert set(Promotion.objects.values_list("status", flat=True)) == {each.value for each in Status}
-    assert f'open "Approvals", look at #{for_production().number}' in first_start
+    assert f'open "Approvals" and look at #{for_production().number}' in first_start
     assert "passphrase" in first_start
 
 
 def test_a_second_start_adds_nothing_while_something_waits(demo: Tenant) -> None:
     before = counts()
-    assert f"#{for_production().number} and approve it" in started()
+    assert f"#{for_production().number}, which waits for you" in started()
     assert counts() == before
 
 
@@ -159,7 +165,7 @@ def test_a_start_after_everything_was_decided_asks_for_something_new(demo: Tenan
     nothing_waits()
     said = started()
     [promotion] = waiting()
-    assert f"#{promotion.number} and approve it" in said
+    assert f"#{promotion.number}, which waits for you" in said
 
 
 @pytest.mark.parametrize("hours", [0, 3], ids=["at once", "three hours later"])
@@ -232,7 +238,7 @@ def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant, monkeypa
     said = started()
     new = waiting()[-1]
     assert new.pk != old.pk
-    assert f"#{new.number} and approve it" in said
+    assert f"#{new.number}, which waits for you" in said
 
 
 @pytest.mark.parametrize(
@@ -279,13 +285,38 @@ def test_a_demo_that_is_not_there_yet_is_not_mixed_with_other_tenants(demo: Tena
         started()
 
 
-def test_the_call_that_the_guide_gives_is_refused_for_the_reason_that_the_page_gives(
-    demo: Tenant, first_start: str
-) -> None:
-    found = re.search(r"(/api/v1/promotions/[0-9a-f-]+/approve).*?Bearer (spt_[^\"]+)", first_start, re.DOTALL)
+def test_the_guide_s_refusals_are_there_when_its_order_comes_to_them(demo: Tenant, first_start: str) -> None:
+    steps = re.split(r"\n  (?=[1-6]\. )", first_start)[1:]
+    assert [re.findall(r"\b(nia|tomas|ravi|greta|idris|acme)\b", step)[:1] for step in steps] == [
+        ["nia"],
+        ["tomas"],
+        ["nia"],
+        ["idris"],
+        ["greta"],
+        ["acme"],
+    ]
+    promotion = for_production()
+    for username, reason in (
+        ("tomas", "You requested this promotion"),
+        ("ravi", "Somebody else must decide on this promotion: Ravi Menon created the release"),
+        ("greta", "This needs the right promotion:approve"),
+    ):
+        assert username in steps[1]
+        shown = signed_in(username).get(f"/promotions/{promotion.pk}").content.decode()
+        assert re.search(rf'aria-disabled="true"[^>]*>.*?Approve</button>\s*<span class="reason"[^>]*>{reason}', shown)
+    found = re.search(r"(/api/v1/promotions/[0-9a-f-]+/approve).*?Bearer (spt_[^\"]+)", steps[1], re.DOTALL)
     assert found is not None
     path, token = found.groups()
     response = Client().post(path, {}, "application/json", headers={"Authorization": f"Bearer {token}"})
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (403, "PERM_SEPARATION_OF_DUTIES")
     assert "You requested this promotion" in error["message"]
+    assert f"approve #{promotion.number}: the decision is signed at once." in steps[2]
+
+
+def test_the_guide_says_what_else_a_release_waits_for_and_refuses_nobody_whom_the_page_does_not(demo: Tenant) -> None:
+    nia_approves_everything()
+    said = started()
+    assert "your vote counts, and freeze-window still has to pass." in said
+    assert "The page has other reasons for greta" in said
+    assert "Approve</button>" in signed_in("ravi").get(f"/promotions/{waiting()[0].pk}").content.decode()
