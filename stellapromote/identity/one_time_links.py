@@ -12,14 +12,15 @@ from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from stellapromote.accounts.models import User
+from stellapromote.local_address import local_address
 
 
 def first_password_link(user: User) -> str:
-    """The absolute address, with the first public origin of this installation, or where `make run` listens."""
+    """The absolute address, with the first public origin of this installation, or the local one."""
     person = urlsafe_base64_encode(user.pk.bytes)
     path = reverse("first_password", args=[person, default_token_generator.make_token(user)])
     origins = settings.CSRF_TRUSTED_ORIGINS
-    origin = origins[0] if origins else f"http://{settings.LISTEN_HOST}:{settings.LISTEN_PORT}"
+    origin = origins[0] if origins else local_address()
     return f"{origin}{path}"
 
 

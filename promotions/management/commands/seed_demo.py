@@ -16,6 +16,7 @@ from stellapromote.clock import SYSTEM_CLOCK, FixedClock
 from stellapromote.errors import ProductError
 from stellapromote.identity.actions.issue_token import issue_token
 from stellapromote.identity.actions.revoke_token import revoke_token
+from stellapromote.local_address import local_address
 
 HISTORY = timedelta(days=31)
 REQUIREMENTS = settings.BASE_DIR / "requirements" / "base.txt"
@@ -73,7 +74,7 @@ def _waits(cast: Cast, passphrase: str) -> str:
         waiting = ensure_something_waits(Story(cast, free_past(cast.tenant, now), REQUIREMENTS), now)
         token = _token(cast)
     waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
-    return guide(f"http://{settings.LISTEN_HOST}:{settings.LISTEN_PORT}", passphrase, token, waiting)
+    return guide(local_address(), passphrase, token, waiting)
 
 
 def _reason(problem: Exception) -> str:

@@ -1,3 +1,4 @@
+import getpass
 import sys
 from typing import Any
 
@@ -35,7 +36,7 @@ class Command(ProductCommand):
 
     def act(self, **options: Any) -> None:
         tenant = self.tenant(options["tenant"])
-        password = sys.stdin.readline().rstrip("\r\n") if options["password_stdin"] else None
+        password = _read_password(options["username"]) if options["password_stdin"] else None
         added = _add(
             by=command_actor(tenant),
             clock=SYSTEM_CLOCK,
@@ -53,6 +54,13 @@ class Command(ProductCommand):
             self.stderr.write(f"{username} has a password already, which is theirs: the one given was not used.")
         elif not added.user.has_usable_password():
             self.stdout.write(f"They set their password here, once, within 3 days: {first_password_link(added.user)}")
+
+
+def _read_password(username: str) -> str:
+    """The first line of stdin; in a terminal it is asked for and not shown."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Password for {username}: ")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @transactional

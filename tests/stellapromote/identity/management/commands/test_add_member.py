@@ -1,10 +1,14 @@
+import json
+import os
 import re
 from io import StringIO
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.management.base import CommandError
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from stellapromote.accounts.command_line import operating_system_user
 from stellapromote.accounts.models import Team, User
@@ -112,3 +116,34 @@ def test_tenant_username_and_roles_must_be_given(left_out: str) -> None:
     place = arguments.index(left_out)
     with pytest.raises(CommandError, match=left_out):
         run("add_member", *arguments[:place], *arguments[place + 2 :])
+
+
+def test_the_link_leads_to_the_server_that_runs(settings: Settings, tmp_path: Path) -> None:
+    settings.STELLAPROMOTE_DATA, settings.CSRF_TRUSTED_ORIGINS = tmp_path, []
+    (tmp_path / "run.json").write_text(json.dumps({"supervisor": os.getpid(), "url": "http://127.0.0.1:8123"}))
+    out, _ = run("add_member", *MEI, "--roles", "approver")
+    assert "http://127.0.0.1:8123/welcome/" in out
+
+
+class Terminal(StringIO):
+    """A terminal at which somebody has not typed anything yet."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, *_: int) -> str:
+        pytest.fail("It waits without a word.")
+
+
+def test_in_a_terminal_the_password_is_asked_for_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return PASSWORD
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", answer)
+    run("add_member", *MEI, "--roles", "approver", "--password-stdin")
+    assert asked == ["Password for mei: "]
+    assert mei().check_password(PASSWORD)
