@@ -201,7 +201,7 @@ def check_database(database: dict[str, object]) -> None:
             connect_timeout=10,
         ).close()
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = " ".join(line for line in str(error).splitlines() if line and not line.startswith("\t"))
         raise CannotRun(f"The database that DATABASE_URL names does not answer: {reason}") from error
 
 

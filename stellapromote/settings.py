@@ -157,7 +157,7 @@ def _external_database(variable: str, url: str) -> dict[str, Any]:
         parsed = dict(dj_database_url.parse(url))
     except ValueError as error:
         raise ImproperlyConfigured(
-            f"{variable} cannot be read ({error}). Write postgresql://user:password@host:5432/name."
+            f"{variable} cannot be read as the address of a database: write postgresql://user:password@host:5432/name."
         ) from error
     if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
         raise ImproperlyConfigured(

@@ -200,6 +200,7 @@ def test_database_that_does_not_answer_is_one_sentence_without_its_password(inst
     said, _ = process.communicate(timeout=120)
     assert (process.returncode, len(said.splitlines()), "hunter2" in said) == (1, 1, False)
     assert said.startswith("The database that DATABASE_URL names does not answer: ")
+    assert "Connection refused" in said
 
 
 def test_wrong_setting_is_one_sentence(installation: Installation) -> None:
