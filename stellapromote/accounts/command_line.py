@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
@@ -43,13 +43,18 @@ def operating_system_user() -> str:
 
 
 class ProductCommand(BaseCommand):
-    """A command whose refusals are one sentence on stderr and exit code 1, never a traceback. Subclasses have `act`."""
+    """A command whose refusals are one sentence on stderr and exit code 1, never a traceback. Subclasses have `act`.
+
+    ``arguments_of_fields``: as what a field that an action may refuse is given here, where that is not --its-name.
+    """
+
+    arguments_of_fields: ClassVar[dict[str, str]] = {}
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             self.act(**options)
         except Invalid as error:
-            told = " ".join(f"--{each.field.replace('_', '-')}: {each.message}" for each in error.fields)
+            told = " ".join(f"{self._argument(each.field)}: {each.message}" for each in error.fields)
             raise CommandError(told or error.message) from error
         except ProductError as error:
             raise CommandError(error.message) from error
@@ -57,6 +62,9 @@ class ProductCommand(BaseCommand):
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}".strip()) from error
+
+    def _argument(self, field: str) -> str:
+        return self.arguments_of_fields.get(field, f"--{field.replace('_', '-')}")
 
     def act(self, **options: Any) -> None:  # noqa: ARG002
         """Do what the command is for. Actions' refusals may leave it as they are."""

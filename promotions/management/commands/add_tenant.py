@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
@@ -10,6 +10,7 @@ class Command(ProductCommand):
     """Creates a tenant with its published `default` policy; a slug that is taken is refused."""
 
     help = "Create a tenant."
+    arguments_of_fields: ClassVar = {"slug": "slug"}
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", help="Short name in URLs and headers: lower-case letters, digits, hyphens.")

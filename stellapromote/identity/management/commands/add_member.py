@@ -1,6 +1,6 @@
 import getpass
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
@@ -25,6 +25,7 @@ class Command(ProductCommand):
     """
 
     help = "Add a person to a tenant, creating the account if it is new, and grant roles and teams."
+    arguments_of_fields: ClassVar = {"role": "--roles", "slug": "--teams", "password": "--password-stdin"}
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenant", required=True, metavar="SLUG")

@@ -28,10 +28,10 @@ def test_without_a_name_it_has_that_of_its_slug() -> None:
     assert Tenant.objects.get().name == "kestrel-pay"
 
 
-@pytest.mark.parametrize(("slug", "sentence"), [("osprey", "osprey"), ("No Slug", "Use 1 to 63")])
+@pytest.mark.parametrize(("slug", "sentence"), [("osprey", "osprey"), ("No Slug", "slug: Use 1 to 63")])
 def test_what_cannot_be_is_one_sentence(slug: str, sentence: str) -> None:
     make_tenant("osprey")
-    with pytest.raises(CommandError, match=re.escape(sentence)):
+    with pytest.raises(CommandError, match=rf"^(?!-).*{re.escape(sentence)}"):
         run("add_tenant", slug)
     assert Tenant.objects.count() == 1
 
