@@ -105,7 +105,7 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(arguments: list[str]
 @pytest.mark.parametrize("password", ["", "short", "123456789012345"])
 def test_a_weak_password_makes_no_account(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
     type_password(monkeypatch, password)
-    with pytest.raises(CommandError, match="^--password-stdin: "):
+    with pytest.raises(CommandError, match=r"^--password-stdin: "):
         run("add_member", *MEI, "--roles", "viewer", "--password-stdin")
     assert not User.objects.exists()
 
