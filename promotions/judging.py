@@ -105,21 +105,22 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     live = [act["id"] for act in (*scene.votes, *scene.confirmations)]
     mark = fingerprint(evaluation, votes=live, subject_digest=promotion.subject_digest)
     recorded = mark != promotion.decision_fingerprint or seals
+    packet_id = new_id() if seals else None
+    record = None
     if recorded:
-        packet_id = new_id() if seals else None
         record = _write_record(promotion, scene, evaluation, packet_id, journal)
         policy = scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]]
         want(promotion, policy, subject_digest=promotion.subject_digest, at=scene.at)
         promotion.decision_fingerprint = mark
         promotion.version += 1
         _end_void_acts(scene, evaluation, journal)
-        if packet_id is not None and scene.key is not None:
-            seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
     else:
         _keep_newer_results(promotion, evaluation)
         _end_void_acts(scene, evaluation, journal)
     if moves:
         _move(promotion, target, scene, evaluation, journal, creating=creating)
+        if record is not None and packet_id is not None and scene.key is not None:
+            seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
         if target is Status.APPROVED:
             for older in superseded:
                 cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
