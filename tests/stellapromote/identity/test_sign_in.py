@@ -44,6 +44,10 @@ def test_the_right_password_signs_in(client: Client, nia: User) -> None:
     assert is_signed_in(client)
 
 
+def test_the_page_says_who_makes_accounts(client: Client) -> None:
+    assert "Whoever runs this installation makes it for you, on the server." in client.get(LOGIN).text
+
+
 def test_the_username_may_be_written_in_capitals(client: Client, nia: User) -> None:
     enter(client, " Nia ")
     assert is_signed_in(client)
