@@ -16,6 +16,7 @@ from promotions.blobs import blobs
 from promotions.diff import component_diff
 from promotions.explanation import changes_of, facts_of
 from promotions.models import Component, Confirmation, DecisionRecord, EvidenceDocument, Promotion, Release, Vote
+from promotions.rules import NamesNothing
 from promotions.states import OPEN, VOTING, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
@@ -230,9 +231,9 @@ def diff_of_releases(release: Release, against: Release | None) -> Document:
     }
 
 
-def id_by_name(model: type[Release] | type[Environment], tenant_id: UUID, name: str) -> UUID:
-    """The id of what has this name. Raises Http404 when the tenant has nothing of that name."""
+def id_by_name(model: type[Release] | type[Environment], tenant_id: UUID, name: str, *, field: str) -> UUID:
+    """The id of what has this name. Raises NamesNothing, for `field`, when the tenant has nothing of that name."""
     found: UUID | None = model.objects.filter(tenant_id=tenant_id, name=name).values_list("pk", flat=True).first()
     if found is None:
-        raise Http404(f"No such {model._meta.verbose_name}.")
+        raise NamesNothing(field, str(model._meta.verbose_name))
     return found

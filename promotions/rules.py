@@ -23,6 +23,16 @@ from stellapromote.api.etag import IfMatch, strong
 from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused, RuleViolation
 
 
+class NamesNothing(ProductError):
+    """A field names what the tenant does not have; whether another tenant has it is told to nobody."""
+
+    families = ("RES_",)
+    code = "RES_NOT_FOUND"
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(f"{field} names no {what} of your tenant: check it.", details={"field": field})
+
+
 class StateForbids(Conflict):
     """The promotion is not in a state in which this may be done."""
 

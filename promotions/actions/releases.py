@@ -235,7 +235,7 @@ def _check_names(components: Sequence[ComponentSpec]) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             message = f"Component names are unique within a release; {name} appears twice."
-            raise Invalid(message, fields=[FieldError(f"components.{index}.name", message, "duplicate")])
+            raise Invalid(message, fields=[FieldError(f"components[{index}].name", message, "duplicate")])
 
 
 def _store_components(release: Release, components: Sequence[ComponentSpec]) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection
-from django.http import Http404
 
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
@@ -70,7 +69,7 @@ def request_promotion(
 ) -> Promotion:
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
-    A broken precondition stores nothing: SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
+    A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
     EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown. Failing gates store a rejected promotion with its record.
     ``triggered_by`` is the deployed promotion behind an automatic request; its requester asks then.
     """
@@ -138,8 +137,10 @@ def _prepare(
         .first()
     )
     release = Release.objects.filter(tenant_id=by.tenant, pk=wish.release_id).first()
-    if target is None or release is None:
-        raise Http404("No such release or environment.")
+    if release is None:
+        raise rules.NamesNothing("releaseId", "release")
+    if target is None:
+        raise rules.NamesNothing("targetEnvironmentId", "environment")
     _check_reason(wish.reason)
     check_release_and_target(release, target)
     entry = check_can_enter(release, target)

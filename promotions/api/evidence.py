@@ -3,7 +3,6 @@
 from typing import Any
 
 import orjson
-from django.http import Http404
 from rest_framework import serializers
 from rest_framework.decorators import action
 
@@ -15,6 +14,7 @@ from promotions.queries import existing_promotion
 from promotions.verify_evidence import known_keys, stored_here, verify
 from stellapromote.accounts.scopes import EVIDENCE_READ
 from stellapromote.api.declarations import PUBLIC, Answer
+from stellapromote.api.exceptions import NotFound
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import Resource
@@ -106,7 +106,7 @@ class PromotionEvidenceViewSet(ApiViewSet):
         promotion = existing_promotion(request.actor.tenant, pk)
         packets = EvidencePacket.objects.filter(promotion=promotion)
         if not packets.exists():
-            raise Http404("Nothing is decided yet, so there is no evidence.")
+            raise NotFound("Nothing is decided yet, so there is no evidence: ask again after the decision.")
         return self.page(packets, present=_packet, order=("generated_at", "id"))
 
     def resource(self) -> dict[str, Any]:

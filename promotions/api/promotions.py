@@ -216,8 +216,10 @@ class PromotionViewSet(ApiViewSet):
 
     def _wish(self) -> Wish:
         tenant_id, body = self.request.actor.tenant, self.body
-        release_id = body.get("release_id") or id_by_name(Release, tenant_id, body["release_name"])
-        target_id = body.get("target_environment_id") or id_by_name(Environment, tenant_id, body["target_environment"])
+        release_id = body.get("release_id") or id_by_name(Release, tenant_id, body["release_name"], field="releaseName")
+        target_id = body.get("target_environment_id") or id_by_name(
+            Environment, tenant_id, body["target_environment"], field="targetEnvironment"
+        )
         return Wish(release_id, target_id, body["reason"], change_record(body.get("change")))
 
 

@@ -13,7 +13,10 @@ from tests.promotions.api.world import World, make_world
 
 
 def test_an_undecided_promotion_has_no_evidence(world: World) -> None:
-    assert world.vera.refused("GET", f"promotions/{world.waiting().pk}/evidence") == (404, "RES_NOT_FOUND")
+    answer = world.vera.call("GET", f"promotions/{world.waiting().pk}/evidence")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (404, "RES_NOT_FOUND")
+    assert error["message"] == "Nothing is decided yet, so there is no evidence: ask again after the decision."
 
 
 def test_a_rejected_one_has(world: World) -> None:

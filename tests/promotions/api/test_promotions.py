@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -145,6 +146,27 @@ class TestRequest:
             assert world.tomas.refused("POST", "promotions", body) == (404, "RES_NOT_FOUND")
         body = {"releaseName": "theirs", "targetEnvironment": "dev", "reason": "x"}
         assert world.tomas.refused("POST", "promotions", body) == (404, "RES_NOT_FOUND")
+
+    def test_a_name_or_id_of_nothing_is_said_and_the_same_way_whether_or_not_another_tenant_has_it(
+        self, world: World, stranger: World
+    ) -> None:
+        named = {"releaseName": world.release("mine").name, "targetEnvironment": "dev", "reason": "x"}
+        stranger.release("theirs")
+
+        def said(without: str, **instead: Any) -> dict[str, Any]:
+            body = {name: value for name, value in named.items() if name != without} | instead
+            error: dict[str, Any] = world.tomas.call("POST", "promotions", body).json()["error"]
+            return error
+
+        for name in ("theirs", "nobody-s"):
+            error = said("releaseName", releaseName=name)
+            assert error["message"] == "releaseName names no release of your tenant: check it."
+            assert error["details"] == {"field": "releaseName"}
+        for identifier in (str(stranger.environments["dev"].pk), str(uuid4())):
+            error = said("targetEnvironment", targetEnvironmentId=identifier)
+            assert error["message"] == "targetEnvironmentId names no environment of your tenant: check it."
+        assert said("releaseName", releaseId=str(uuid4()))["details"] == {"field": "releaseId"}
+        assert said("targetEnvironment", targetEnvironment="moon")["details"] == {"field": "targetEnvironment"}
 
     def test_broken_preconditions_store_nothing(self, world: World) -> None:
         draft, fresh, old = world.release(finalize=False), world.release(), world.release()

@@ -115,10 +115,10 @@ def test_names_are_unique_within_the_tenant(world: World, stranger: World) -> No
 
 
 def test_a_component_name_stands_once(world: World) -> None:
-    assert world.ravi.refused("POST", "releases", {"name": "1", "components": [COMPONENT, COMPONENT]}) == (
-        400,
-        "VAL_INVALID",
-    )
+    answer = world.ravi.call("POST", "releases", {"name": "1", "components": [COMPONENT, COMPONENT]})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "VAL_INVALID")
+    assert [each["field"] for each in error["validationErrors"]] == ["components[1].name"]
 
 
 def test_deprecating_needs_a_finalized_release_and_a_reason(world: World) -> None:
