@@ -4,6 +4,7 @@ LoginRequired, Actor, ProductError.
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from stellapromote.errors import ProductError
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
 from stellapromote.web.htmx import go_to, wants_fragment
-from stellapromote.web.refusals import error_response, refusal_response
+from stellapromote.web.refusals import error_response, refusal_response, wrong_method_response
 from stellapromote.web.request_id import HEADER, request_id_from
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -178,7 +179,10 @@ class ProductErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not is_api(request):
+            return wrong_method_response(request, response)
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_api(request) or not isinstance(exception, ProductError):

@@ -5,8 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve
 from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
@@ -52,6 +53,31 @@ def error_response(request: HttpRequest, status: int, *, message: Any = "", **co
     context.setdefault("next_step", heading.next_step)
     context.update(status=status, title=heading.title, message=message, back=back_address(request) or "/")
     return render(request, "errors/error.html", context, status=status)
+
+
+def wrong_method_response(request: HttpRequest, refused: HttpResponseBase) -> HttpResponse:
+    """What a person gets for a 405: opening the address of an act leads to its page, anything else is said in words.
+
+    The address of a form's target stays in the address bar after it was posted: it is reloaded, kept and sent around.
+    """
+    if request.method in ("GET", "HEAD") and not wants_fragment(request):
+        return redirect(page_above(request.path))
+    response = error_response(request, refused.status_code)
+    response["Allow"] = refused["Allow"]
+    return response
+
+
+def page_above(path: str) -> str:
+    """The nearest address above that leads anywhere; the pipeline when none does."""
+    parts = path.strip("/").split("/")
+    for length in range(len(parts) - 1, 0, -1):
+        above = "/" + "/".join(parts[:length])
+        try:
+            resolve(above)
+        except Resolver404:
+            continue
+        return above
+    return "/"
 
 
 def back_address(request: HttpRequest) -> str | None:
