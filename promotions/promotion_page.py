@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
-
 from policies.stored_documents import documents
 from promotions import queries, rules
 from promotions.bundles import has_newer
 from promotions.electorate import gate_confirmers
-from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
+from promotions.models import Blob, Confirmation, Promotion, Vote
 from promotions.override_page import override_parts
 from promotions.rules import Ballot
 from promotions.scene import stored_requirements
@@ -28,6 +27,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
     """The context of the page. Cost: a constant number of statements, stated in a test."""
     acts = queries.acts_of(promotion)
     gates = queries.gates_of(promotion)
+    packets = queries.packets_of(promotion)
     record = orjson.loads(bytes(queries.current_record(promotion).document))
     requirements = stored_requirements(promotion)
     wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
@@ -58,6 +58,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             requirements=requirements,
         ),
         "requirements": _requirements(gates, names),
+        "approvals_complete": all(gate["status"] == "pass" for gate in gates if gate["type"] == "approval"),
         "excluded": [
             {**person, "displayName": names.get(person["id"], person["username"])}
             for person in requirements["excludedPersons"]
@@ -69,7 +70,8 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "timeline": queries.timeline_of(promotion),
         "times": _times(promotion),
         "record": record,
-        "packets": list(EvidencePacket.objects.filter(promotion=promotion).order_by("generated_at", "pk")),
+        "packets": packets,
+        "record_is_signed": any(packet.decision_id == promotion.decision_id for packet in packets),
         "is_open": promotion.status in OPEN,
         "newer_evidence": promotion.status in OPEN and has_newer(promotion),
         "may": _may(promotion, by, ballot),
@@ -164,11 +166,16 @@ def _requirements(gates: Iterable[Context], names: dict[str, str]) -> list[Conte
 
 def _times(promotion: Promotion) -> dict[str, Any]:
     """When the promotion entered each step of the state track."""
-    ended = promotion.status in {Status.REJECTED, Status.CANCELLED}
+    ends = {
+        Status.REJECTED: promotion.decided_at,
+        Status.CANCELLED: promotion.decided_at,
+        Status.FAILED: promotion.completed_at,
+        Status.ROLLED_BACK: promotion.completed_at,
+    }
     return {
         "requested": promotion.requested_at,
         "approved": promotion.approved_at,
         "deploying": promotion.started_at,
         "deployed": promotion.completed_at if promotion.status == Status.DEPLOYED else None,
-        "end": promotion.decided_at if ended else None,
+        "end": ends.get(Status(promotion.status)),
     }

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from environments.models import Environment
@@ -15,7 +15,16 @@ from promotions import presenters
 from promotions.blobs import blobs
 from promotions.diff import component_diff
 from promotions.explanation import changes_of, facts_of
-from promotions.models import Component, Confirmation, DecisionRecord, EvidenceDocument, Promotion, Release, Vote
+from promotions.models import (
+    Component,
+    Confirmation,
+    DecisionRecord,
+    EvidenceDocument,
+    EvidencePacket,
+    Promotion,
+    Release,
+    Vote,
+)
 from promotions.rules import NamesNothing
 from promotions.states import OPEN, VOTING, Status
 from stellapromote.accounts.actor import Actor
@@ -58,6 +67,16 @@ def current_record(promotion: Promotion) -> DecisionRecord:
     if record is None:
         raise Http404("No decision is recorded yet.")
     return record
+
+
+def packets_of(promotion: Promotion) -> list[EvidencePacket]:
+    """The signed packets, oldest first, each with `sequence` and `said` of the record that it signs, None for one that
+    signs none. One statement."""
+    return list(
+        promotion.packets.annotate(sequence=F("decision__sequence"), said=F("decision__decision")).order_by(
+            "generated_at", "pk"
+        )
+    )
 
 
 def acts_of(promotion: Promotion) -> list[Vote | Confirmation]:

@@ -176,9 +176,9 @@ def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by.require(EVIDENCE_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
     keys = known_keys()
-    packets = found.packets.order_by("generated_at", "pk")
     verified = [
-        (packet, verify_document(orjson.loads(bytes(packet.document)), keys, stored_here)) for packet in packets
+        (packet, verify_document(orjson.loads(bytes(packet.document)), keys, stored_here))
+        for packet in queries.packets_of(found)
     ]
     return _page(request, found, by, verified=verified)
 

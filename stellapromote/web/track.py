@@ -42,11 +42,11 @@ class Step:
     at: datetime | str | None
 
 
-def track(status: str, times: Mapping[str, datetime | str | None] | None = None) -> list[Step]:
+def track(status: str, times: Mapping[str, datetime | str | None] | None = None, *, voted: bool = False) -> list[Step]:
     """The steps for a state of domain.md §4. An unknown state shows the request and its own word.
 
     `times` may give an instant per step: requested, gates, approvals, approved, deploying, deployed, and `end` for the
-    state that ended it.
+    state that ended it. `voted`: the approvals are complete, though another gate still waits or waits again.
     """
     times = times or {}
     behind = _BEHIND.get(status, 1)
@@ -57,5 +57,7 @@ def track(status: str, times: Mapping[str, datetime | str | None] | None = None)
         steps.append(Step(current.word if current else status, "current", current, times.get("end")))
         return steps
     steps.append(Step(word, "current", current, times.get(name)))
-    steps += [Step(word, "todo", None, None) for _name, word in _WAY[behind + 1 :]]
+    steps += [
+        Step(word, "done" if voted and name == "approvals" else "todo", None, None) for name, word in _WAY[behind + 1 :]
+    ]
     return steps

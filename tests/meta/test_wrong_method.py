@@ -1,4 +1,4 @@
-"""An address that only a form posts to is seen in the address bar: reloading or sharing it leads to its page (ui.md)."""
+"""The address that a form posted to stays in the address bar: reloading or sharing it leads to its page."""
 
 from uuid import UUID
 

@@ -97,10 +97,10 @@ def gate_row(context: Context, gate: Mapping[str, Any]) -> dict[str, Any]:
 
 @register.inclusion_tag("components/_state_track.html", takes_context=True)
 def state_track(
-    context: Context, status: str, times: Mapping[str, datetime | str | None] | None = None
+    context: Context, status: str, times: Mapping[str, datetime | str | None] | None = None, voted: bool = False
 ) -> dict[str, Any]:
-    """The steps of a promotion; `times`: an instant per step (web/track.py)."""
-    return {"steps": track.track(status, times), "now": context.get("now")}
+    """The steps of a promotion; `times`: an instant per step; `voted`: the approvals are complete (web/track.py)."""
+    return {"steps": track.track(status, times, voted=voted), "now": context.get("now")}
 
 
 @register.simple_tag
