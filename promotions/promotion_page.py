@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
+
 from policies.stored_documents import documents
 from promotions import queries, rules
 from promotions.bundles import has_newer

@@ -1,0 +1,77 @@
+"""Pages where there is little room: what matters is on the screen, and in one piece (ui.md, Behaviour)."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from stellapromote.accounts.models import User
+from tests.browser.conftest import axe_violations
+from tests.browser.test_journey import signed_in
+from tests.factories import PASSWORD
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Page]
+SMALL = {"width": 375, "height": 667}
+
+
+@pytest.fixture
+def kestrel(server: str) -> Kestrel:
+    kestrel = make_kestrel(now=True)
+    for user in User.objects.filter(pk__in=[actor.user_id for actor in kestrel.actors.values()]):
+        user.set_password(PASSWORD)
+        user.save()
+    return kestrel
+
+
+def box(found: Locator) -> dict[str, float]:
+    place = found.bounding_box()
+    assert place is not None
+    return dict(place)
+
+
+def test_on_a_phone_the_board_shows_the_state_of_what_waits(new_page: NewPage, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production(name="2026.47.2-hotfix")
+    page = signed_in(new_page(viewport=SMALL), "approver")
+    badge = box(page.locator("#board [data-state=awaiting_approval]").first)
+    assert badge["x"] + badge["width"] <= SMALL["width"]
+    link = page.locator(f'#board td a[href="/promotions/{promotion.pk}"]').first
+    assert box(link)["height"] <= 30
+    assert box(page.locator("#board td time").first)["height"] <= 30
+
+
+def test_on_a_phone_a_cell_reads_as_one_sentence(new_page: NewPage, kestrel: Kestrel) -> None:
+    kestrel.waits_for_production()
+    page = signed_in(new_page(viewport=SMALL), "approver", "/approvals")
+    ago, who = page.locator("td time").first, page.locator("td .muted", has_text="by ").first
+    assert box(who)["x"] <= box(ago)["x"] + box(ago)["width"] + 8
+
+
+def test_on_a_phone_both_buttons_are_in_reach_wherever_one_reads(new_page: NewPage, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    page = signed_in(new_page(viewport=SMALL), "approver", f"/promotions/{promotion.pk}")
+    for place in (0, 400, 100_000):
+        page.evaluate("y => window.scrollTo(0, y)", place)
+        for name in ("Approve", "Reject …"):
+            button = page.get_by_role("button", name=name, exact=True)
+            expect(button).to_be_in_viewport(ratio=1)
+            assert box(button)["height"] >= 44
+    footer, bar = box(page.locator("footer").first), box(page.locator(".sticky-actions"))
+    assert footer["y"] + footer["height"] <= bar["y"]
+    assert axe_violations(page) == []
+
+
+def test_whoever_may_not_decide_keeps_the_screen(new_page: NewPage, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    page = signed_in(new_page(viewport=SMALL), "requester", f"/promotions/{promotion.pk}")
+    expect(page.locator(".sticky-actions")).to_have_count(0)
+    assert page.get_by_text("so somebody else must decide on it").count() == 1
+
+
+def test_times_of_a_policy_are_readable_beside_its_gates(new_page: NewPage, kestrel: Kestrel) -> None:
+    page = signed_in(new_page(), "admin", "/policies/promotion/default")
+    panel, value = box(page.locator("section:has(> div > #times)")), box(page.locator("aside dd").first)
+    assert value["width"] >= 80
+    assert value["x"] + value["width"] <= panel["x"] + panel["width"]
