@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from promotions.audit_page import audit_row
 from promotions.forms import VerifyForm
 from promotions.models import Promotion
 from promotions.verify_evidence import known_keys, stored_here
@@ -73,7 +74,7 @@ def _log(request: HttpRequest, by: Actor, **extra: Any) -> HttpResponse:
         older["before"] = str(rows[PAGE - 1].pk)
     context = {
         "form": form,
-        "rows": rows[:PAGE],
+        "rows": [audit_row(event, by) for event in rows[:PAGE]],
         "older": older.urlencode() if len(rows) > PAGE else "",
         **extra,
     }
