@@ -237,6 +237,7 @@ _EXCEPTIONS_HELP = _(
     "reason and a ticket, unless they or you took part in that promotion. It lets nobody through by itself."
 )
 _ZONE_HELP = _("A name such as Europe/Berlin or UTC; start and end are times on the clock there.")
+_LENGTHS = [(1, _("1 hour")), *((hours, _("%d hours") % hours) for hours in (2, 4, 8, 24, 72))]
 
 
 class FreezeForm(ActionForm):
@@ -249,9 +250,10 @@ class FreezeForm(ActionForm):
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", _("Until the end below")), *((hours, _("%d hours") % hours) for hours in (1, 2, 4, 8, 24, 72))],
+        initial=1,
+        choices=[("", _("Until the end below")), *_LENGTHS],
     )
-    end = _WallClock(label=_("End"), required=False)
+    end = _WallClock(label=_("End"), required=False, help_text=_("Only with “Until the end below”."))
     timezone = forms.CharField(label=_("Time zone"), max_length=64, initial="UTC", help_text=_ZONE_HELP)
     name = forms.CharField(label=_("Name"), max_length=200, required=False, help_text=_("Empty: the reason."))
     exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
@@ -261,7 +263,7 @@ class FreezeForm(ActionForm):
         if not data.get("end") and not data.get("lasting"):
             self.add_error("end", _("Say when it ends, or how long it lasts."))
         elif data.get("end") and data.get("lasting"):
-            self.add_error("end", _("Say when it ends, or how long it lasts, not both."))
+            self.add_error("end", _("It has a length above: choose “Until the end below” there, or leave this empty."))
         return data
 
     def values(self, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from environments.models import FreezeWindow
 from environments.ordering import lost_steps, other_predecessors, predecessor
 from policies.models import WeakeningEdit
 from policies.weakening import LONGEST
+from policies.windows import in_words
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import rfc3339
 
@@ -74,17 +75,18 @@ def in_freeze_window(before: Mapping[str, Any], after: Mapping[str, Any], at: da
     """Whether something that was to be frozen from `at` on is not any more, or more people may override it. Pure."""
     found = []
     if added := sorted(set(after["exceptions"]) - set(before["exceptions"])):
-        found.append(f"Freeze {before['name']} of {scope} may also be overridden by {', '.join(added)}.")
+        found.append(f"Freeze “{before['name']}” of {scope} may also be overridden by {', '.join(added)}.")
     start = max(before["start"], rfc3339(at))
     if after["start"] <= start and before["end"] <= after["end"]:
         return found
-    new, old = (f"from {each['start']} to {each['end']}" for each in (after, before))
-    return [*found, f"Freeze {before['name']} of {scope} was shortened: it is {new} instead of {old}."]
+    new, old = (f"from {in_words(each['start'])} to {in_words(each['end'])}" for each in (after, before))
+    return [*found, f"Freeze “{before['name']}” of {scope} was shortened: it is {new} instead of {old}."]
 
 
 def of_cleared(window: FreezeWindow, scope: str) -> str:
-    reason = f": {window.clear_reason}" if window.clear_reason else "."
-    return f"Freeze {window.name} of {scope} was cleared before its end, {rfc3339(window.ends_at)}{reason}"
+    reason = f" Reason: {window.clear_reason}" if window.clear_reason else ""
+    end = in_words(rfc3339(window.ends_at))
+    return f"Freeze “{window.name}” of {scope} was lifted before its end, {end}.{reason}"
 
 
 def _approvals(number: int) -> str:

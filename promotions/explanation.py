@@ -43,11 +43,13 @@ def changes_of(
     *,
     people: Sequence[Mapping[str, Any]],
     setting: Mapping[str, Any] | None,
+    excepted: Sequence[str] = (),
     is_open: bool,
 ) -> list[Document]:
     """Who or what can change the verdict while the promotion is open: by `time`, `people`, `override` or `events`.
 
-    ``people`` could act now; ``setting`` is `override` of the gate in the policy.
+    ``people`` could act now; ``setting`` is `override` of the gate in the policy; without one ``excepted`` are
+    the usernames in the exceptions of every active freeze.
     """
     if not is_open:
         return []
@@ -61,9 +63,11 @@ def changes_of(
     blocks = gate["status"] in ("pending", "fail")
     if blocks and may_be_overridden(gate["type"], setting, gate["reasonCodes"]):
         possible = gate["details"].get("overridePossible")
-        who = "the exceptions of every active freeze" if setting is None else ", ".join(setting["by"])
+        who = excepted if setting is None else setting["by"]
         until = None if possible is None else possible["until"]
-        found.append(_change("override", f"May be overridden for this promotion by {who}.", at=until))
+        if who:
+            text = f"May be overridden for this promotion by {', '.join(who)}."
+            found.append(_change("override", text, at=until))
     if blocks and gate["type"] in _EVENTS and not people:
         found.append(_change("events", _EVENTS[gate["type"]]))
     return found

@@ -22,7 +22,7 @@ from policies.overrides import (
 )
 from promotions.models import Override, Promotion
 from promotions.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
-from promotions.states import OPEN, Status
+from promotions.states import OPEN, in_words
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, TENANT_ADMIN
@@ -138,7 +138,7 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
     NotEligible, in the contract's order (api.md, order of checks)."""
     name = case.gate["name"]
     if case.status not in OPEN:
-        raise StateForbids(f"Promotion #{case.number} is {_words(case.status)}: nothing of it is overridden any more.")
+        raise StateForbids(f"Promotion #{case.number} {in_words(case.status)}: nothing of it is overridden any more.")
     if case.gate["type"] in NEVER:
         raise StateForbids(f"Nobody overrides {name}: what is promoted and that people agreed stays as it is.")
     if case.gate["status"] not in ("pending", "fail"):
@@ -234,7 +234,3 @@ def check_can_review(by: Actor, promotion: Promotion, override: Override, exclus
                                  details={"reasons": reasons})  # fmt: skip
     if not (by.has(PROMOTION_OVERRIDE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_APPROVE)
-
-
-def _words(status: str) -> str:
-    return Status(status).value.replace("_", " ")

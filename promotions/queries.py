@@ -8,7 +8,7 @@ import orjson
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
 
-from environments.models import Environment
+from environments.models import Environment, FreezeWindow
 from policies.gates import who_can_act
 from policies.stored_documents import documents
 from promotions import presenters
@@ -163,7 +163,13 @@ def gates_of(promotion: Promotion) -> list[Document]:
     found = []
     for gate, waited in zip(gates, waits_for, strict=True):
         people = [by_id[person] for person in waited if person in by_id]
-        changes = changes_of(gate, people=people, setting=settings.get(gate["name"]), is_open=promotion.status in OPEN)
+        changes = changes_of(
+            gate,
+            people=people,
+            setting=settings.get(gate["name"]),
+            excepted=_excepted(promotion, gate),
+            is_open=promotion.status in OPEN,
+        )
         found.append({**gate, "whoCanAct": people, "facts": facts_of(gate, gate_input, bundle), "changes": changes})
     return found
 
@@ -173,6 +179,18 @@ def _override_settings(promotion: Promotion, gate_input: Document) -> Document:
     digest = gate_input["requirements"]["promotionPolicy"]["digest"]
     policy = documents(promotion.tenant_id, [digest]).get(digest, {"gates": []})
     return {gate["name"]: gate["override"] for gate in policy["gates"] if "override" in gate}
+
+
+def _excepted(promotion: Promotion, gate: Document) -> list[str]:
+    """Usernames in the exceptions of every active freeze that the gate names. One statement if it names any."""
+    active = [window["id"] for window in gate["details"].get("windows", ())]
+    if not active or promotion.status not in OPEN:
+        return []
+    rows = FreezeWindow.objects.filter(tenant_id=promotion.tenant_id, pk__in=active).values_list(
+        "exceptions", flat=True
+    )
+    named = [frozenset(each) for each in rows]
+    return sorted(frozenset.intersection(*named)) if named else []
 
 
 def _bundle_of(tenant_id: UUID, gate_input: Document) -> Document | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from policies.eligibility import SENTENCES
 from promotions.models import Promotion
-from promotions.states import OPEN, VOTING, Status
+from promotions.states import OPEN, VOTING, in_words
 from promotions.subject import changed_fields
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import (
@@ -97,7 +97,7 @@ class Ballot:
 def check_can_decide(by: Actor, ballot: Ballot) -> None:
     """Whether a word of ``by`` may count at all, in the contract's order of checks (api.md, order of checks)."""
     if ballot.status not in VOTING:
-        raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: it takes no more votes.")
+        raise StateForbids(f"Promotion #{ballot.number} {in_words(ballot.status)}: it takes no more votes.")
     if by.kind != "person":
         raise MachinesDoNotVote("Service accounts cannot vote: a person who did not ask for this must.")
     me = str(by.user_id)
@@ -141,7 +141,7 @@ def check_can_withdraw(by: Actor, ballot: Ballot) -> None:
     """May ``by`` take their approval back? While the promotion is open and the approval is theirs and live."""
     by.require(PROMOTION_APPROVE)
     if ballot.status not in OPEN:
-        raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: votes stay as they are.")
+        raise StateForbids(f"Promotion #{ballot.number} {in_words(ballot.status)}: votes stay as they are.")
     if str(by.user_id) not in ballot.voted:
         raise StateForbids("You have no live approval on this promotion to withdraw.")
 
@@ -159,7 +159,7 @@ def check_can_unconfirm(by: Actor, ballot: Ballot, *, confirmed: frozenset[str])
     """May ``by`` take their confirmation back? While the promotion is open and it is theirs."""
     by.require(PROMOTION_APPROVE)
     if ballot.status not in OPEN:
-        raise StateForbids(f"Promotion #{ballot.number} is {_words(ballot.status)}: confirmations stay as they are.")
+        raise StateForbids(f"Promotion #{ballot.number} {in_words(ballot.status)}: confirmations stay as they are.")
     if str(by.user_id) not in confirmed:
         raise StateForbids("You have no live confirmation of this gate to withdraw.")
 
@@ -172,9 +172,7 @@ def check_can_cancel(by: Actor, promotion: Promotion) -> None:
         if not mine:
             raise Refused("Only whoever requested this promotion, or an administrator, may cancel it.")
     if promotion.status not in OPEN:
-        raise StateForbids(
-            f"Promotion #{promotion.number} is {_words(promotion.status)}: only open ones are cancelled."
-        )
+        raise StateForbids(f"Promotion #{promotion.number} {in_words(promotion.status)}: only open ones are cancelled.")
 
 
 def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
@@ -182,7 +180,7 @@ def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
     if not (by.has(PROMOTION_REQUEST) or by.has(PROMOTION_APPROVE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_REQUEST)
     if promotion.status not in OPEN:
-        raise StateForbids(f"Promotion #{promotion.number} is {_words(promotion.status)}: its decision is final.")
+        raise StateForbids(f"Promotion #{promotion.number} {in_words(promotion.status)}: its decision is final.")
 
 
 def check_can_request(by: Actor) -> None:
@@ -234,7 +232,3 @@ def refusal(check: Callable[[], object]) -> ProductError | None:
     except ProductError as error:
         return error
     return None
-
-
-def _words(status: str) -> str:
-    return Status(status).value.replace("_", " ")

@@ -87,6 +87,11 @@ def status_for(decision: str, *, waits_for_people_only: bool) -> Status:
     return Status.AWAITING_APPROVAL if waits_for_people_only else Status.PENDING
 
 
+def in_words(status: str) -> str:
+    """How a promotion in this state stands, after its name in a sentence: `is awaiting approval`, `has failed`."""
+    return "has failed" if status == Status.FAILED else f"is {status.replace('_', ' ')}"
+
+
 def mermaid() -> str:
     """The state diagram for the documentation."""
     lines = ["stateDiagram-v2"]

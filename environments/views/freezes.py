@@ -54,7 +54,7 @@ def edit_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
         )
     )
     if changed is not None:
-        messages.success(request, _("The freeze %(name)s was changed.") % {"name": changed.name})
+        messages.success(request, _("The freeze “%(name)s” was changed.") % {"name": changed.name})
         return go_to(request, _page_of(changed.environment_id))
     context = {
         "form": form,
@@ -84,7 +84,7 @@ def lift_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
         )
     )
     if lifted is not None:
-        messages.success(request, _("The freeze %(name)s is lifted.") % {"name": lifted.name})
+        messages.success(request, _("The freeze “%(name)s” is lifted.") % {"name": lifted.name})
         return go_to(request, _page_of(lifted.environment_id))
     context = {
         "form": form,
@@ -109,7 +109,7 @@ def _freeze(request: HttpRequest, environment_id: UUID | None) -> HttpResponse:
         )
     )
     if window is not None:
-        messages.success(request, _("The freeze %(name)s is set.") % {"name": window.name})
+        messages.success(request, _("The freeze “%(name)s” is set.") % {"name": window.name})
         return go_to(request, _page_of(environment_id))
     context = {"form": form, "environment": environment, "back": _page_of(environment_id)}
     return render(request, "environments/freeze_form.html", context, status=400 if form.errors else 200)

@@ -17,7 +17,7 @@ from promotions.locks import lock_promotion, share_surroundings
 from promotions.models import Deployment, Promotion
 from promotions.scene import Scene, instant, look
 from promotions.sealing import SigningUnavailable, packet_content, store_packet
-from promotions.states import OPEN, Status, transition
+from promotions.states import OPEN, Status, in_words, transition
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
@@ -295,9 +295,8 @@ def _refused(promotion: Promotion, report: Report, journal: Journal) -> None:
 
 def _contradiction(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
     _refused(promotion, report, journal)
-    words = Status(promotion.status).replace("_", " ")
     refusal: Conflict = rules.StateForbids(
-        f"Promotion #{promotion.number} is {words}: the report `{report.status}` contradicts that.",
+        f"Promotion #{promotion.number} {in_words(promotion.status)}: the report `{report.status}` contradicts that.",
         details={"status": promotion.status},
     )
     return Outcome(promotion, refusal)

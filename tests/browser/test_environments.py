@@ -76,7 +76,7 @@ def test_the_line_is_stopped_and_lifted_without_script(new_page: NewPage, line: 
     page.get_by_role("link", name="Lift Incident 4711").click()
     page.get_by_label("Why it ends before its time").fill("It is over")
     page.get_by_role("button", name="Lift").click()
-    expect(page.get_by_text("The freeze Incident 4711 is lifted.")).to_be_visible()
+    expect(page.get_by_text("The freeze “Incident 4711” is lifted.")).to_be_visible()
     expect(page.get_by_text("The line is stopped")).to_have_count(0)
 
 

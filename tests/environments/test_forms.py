@@ -33,6 +33,16 @@ def test_a_freeze_begins_now_or_then_and_lasts_or_ends(data, start, end):
     assert (values["start"], values["end"]) == (start, end)
 
 
+def test_one_hour_is_chosen_until_somebody_says_otherwise():
+    form = FreezeForm(None)
+    assert form["lasting"].initial == 1
+    assert [str(label) for _, label in form.fields["lasting"].choices][:3] == [
+        "Until the end below",
+        "1 hour",
+        "2 hours",
+    ]
+
+
 @pytest.mark.parametrize("data", [{}, {"lasting": "4", "end": "2026-11-24T12:00"}])
 def test_a_freeze_says_its_end_in_one_way(data):
     form = freeze(**data)

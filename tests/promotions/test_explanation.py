@@ -104,8 +104,15 @@ def test_time_people_overrides_and_events_change_a_gate() -> None:
     nia = {"id": "nia", "displayName": "Nia"}
     assert by(changes_of(waits, people=[nia], setting=setting, is_open=True)) == ["time", "people", "override"]
     assert by(changes_of(gate("security", "fail"), people=[], setting=None, is_open=True)) == ["events"]
-    frozen = changes_of(gate("freeze-window"), people=[], setting=None, is_open=True)
-    assert by(frozen) == ["override", "events"]
+
+
+def test_a_freeze_names_who_may_override_all_of_it_and_says_nothing_when_nobody_may() -> None:
+    def frozen(*excepted: str) -> list[dict[str, Any]]:
+        return changes_of(gate("freeze-window"), people=[], setting=None, excepted=excepted, is_open=True)
+
+    override, _ = frozen("mei", "tomas")
+    assert override["text"] == "May be overridden for this promotion by mei, tomas."
+    assert by(frozen()) == ["events"]
 
 
 def test_an_override_that_is_possible_says_until_when() -> None:

@@ -97,6 +97,23 @@ def test_a_second_freeze_under_the_first_one_makes_a_record_that_names_it(kestre
     assert len(shown(kestrel, promotion, "freeze-window")["details"]["windows"]) == 2
 
 
+def test_who_may_override_is_named_out_of_every_freeze_in_force(kestrel: Kestrel) -> None:
+    frozen(kestrel)
+    promotion = kestrel.waits_for_production()
+
+    def said() -> list[str]:
+        return [
+            each["text"] for each in shown(kestrel, promotion, "freeze-window")["changes"] if each["by"] == "override"
+        ]
+
+    assert said() == ["May be overridden for this promotion by third."]
+    make_freeze(
+        kestrel["admin"], kestrel.production, BEGINS.isoformat(), LATER.isoformat(), exceptions=[], clock=kestrel.clock
+    )
+    judged_again(kestrel, promotion)
+    assert said() == []
+
+
 def test_whoever_looks_again_after_a_second_freeze_may_override(kestrel: Kestrel) -> None:
     frozen(kestrel)
     promotion = kestrel.waits_for_production()

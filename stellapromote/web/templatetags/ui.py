@@ -243,7 +243,7 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
         "hint": hint or bound.help_text,
         "grouped": grouped,
         "check": check,
-        "optional": not bound.field.required and not check,
+        "optional": not bound.field.required and not check and bound.field.initial is None,
     }
 
 
