@@ -1,5 +1,6 @@
 """Asking for a promotion: release, target, preview and reason, one after the other on one page."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -119,4 +120,17 @@ def _preview(release: Release, target: Environment, by: Actor) -> Context:
         preview: Preview = preview_promotion(Wish(release.pk, target.pk, PREVIEW_REASON), by=by)
     except ProductError as refusal:
         return {"not_allowed": refusal}
-    return {"preview": preview, "gates": preview.gates, "diff": diff_of(preview.promotion)}
+    diff = diff_of(preview.promotion)
+    return {
+        "preview": preview,
+        "gates": preview.gates,
+        "diff": diff,
+        "newer_runs": _newer_runs(release, diff["against"]),
+    }
+
+
+def _newer_runs(release: Release, against: Mapping[str, Any] | None) -> bool:
+    """Whether what runs in the target was created after this release. One statement if anything runs there."""
+    if against is None:
+        return False
+    return Release.objects.filter(pk=against["releaseId"], created_at__gt=release.created_at).exists()

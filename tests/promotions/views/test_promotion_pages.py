@@ -507,3 +507,17 @@ def test_who_may_not_reject_sees_the_button_with_the_reason(kestrel: Kestrel) ->
     [button] = re.findall(r'<button[^>]*aria-disabled="true" aria-describedby="([^"]*)">Reject …', shown)
     assert f'id="{button}">You requested this promotion' in shown
     assert "reject-dialog" not in shown
+
+
+def test_who_asks_for_an_earlier_release_is_told_that_it_goes_back(kestrel: Kestrel) -> None:
+    client = page_of(kestrel, "requester")
+
+    def asked(release: Release, target: Environment) -> str:
+        return text(client, f"/promotions/new?release={release.pk}&target={target.pk}")
+
+    older, newer = kestrel.release(name="older"), kestrel.release(name="newer")
+    first = kestrel.reaches_staging(name="first")
+    assert "This goes back" not in asked(kestrel.release(), kestrel.dev)
+    assert "This goes back: Dev runs first, which is newer than this release." in asked(older, kestrel.dev)
+    kestrel.deploys(kestrel.ask(newer, kestrel.dev))
+    assert "This goes back: Dev has run this release before and runs newer now." in asked(first, kestrel.dev)
