@@ -157,6 +157,7 @@
       const search = one("[data-search]");
       if (!search) return;
       event.preventDefault();
+      search.closest("details")?.setAttribute("open", "");
       search.focus();
       search.select?.();
     } else if (event.key === "j" || event.key === "k") {

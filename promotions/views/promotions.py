@@ -32,7 +32,9 @@ class FilterForm(forms.Form):
     environment = forms.ModelChoiceField(
         label=_("Environment"), queryset=Environment.objects.none(), to_field_name="name", required=False
     )
-    release = forms.CharField(label=_("Release"), max_length=128, required=False)
+    release = forms.CharField(
+        label=_("Release"), max_length=128, required=False, widget=forms.TextInput(attrs={"data-search": ""})
+    )
     change_ref = BodyField(ChangeBody, "ref", label=_("Change ticket"))
     change_type = forms.ChoiceField(
         label=_("Kind of change"),

@@ -107,3 +107,10 @@ def test_axe_finds_nothing(new_page: NewPage, kestrel: Kestrel, scheme: str, vie
                  f"/releases/{promotion.release_id}", "/evidence/verify"):  # fmt: skip
         page.goto(path)
         assert axe_violations(page) == [], path
+
+
+def test_the_search_key_opens_the_filter_of_promotions(new_page: NewPage, kestrel: Kestrel) -> None:
+    page = signed_in(new_page(), "requester", "/promotions")
+    expect(page.get_by_label("Release")).to_be_hidden()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Release")).to_be_focused()
