@@ -9,7 +9,7 @@ from policies.stored_documents import documents
 from promotions import queries, rules
 from promotions.bundles import has_newer
 from promotions.electorate import gate_confirmers
-from promotions.models import Blob, Confirmation, Promotion, Vote
+from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
 from promotions.override_page import override_parts
 from promotions.rules import Ballot
 from promotions.scene import stored_requirements
@@ -21,6 +21,7 @@ from stellapromote.accounts.scopes import PROMOTION_REQUEST
 
 Context = dict[str, Any]
 
+_DECISION = EvidencePacket.Type.RELEASE_DECISION
 _ENDED_BADLY = frozenset({Status.REJECTED, Status.CANCELLED, Status.FAILED, Status.ROLLED_BACK})
 
 
@@ -72,7 +73,9 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "times": _times(promotion),
         "record": record,
         "packets": packets,
-        "record_is_signed": any(packet.decision_id == promotion.decision_id for packet in packets),
+        "record_is_signed": any(
+            packet.decision_id == promotion.decision_id for packet in packets if packet.type == _DECISION
+        ),
         "is_open": promotion.status in OPEN,
         "newer_evidence": promotion.status in OPEN and has_newer(promotion),
         "may": _may(promotion, by, ballot),

@@ -82,3 +82,13 @@ def test_nobody_can_still_approve_what_has_ended(kestrel: Kestrel, end: str) -> 
     else:
         cancel(promotion.pk, by=kestrel["requester"], reason="Not now", clock=kestrel.clock)
     assert "can still approve" not in text(page_of(kestrel, "auditor"), path)
+
+
+def test_the_signature_of_a_deployment_is_not_called_one_of_the_decision(kestrel: Kestrel) -> None:
+    promotion = kestrel.deploys(kestrel.approved_for_production())
+    shown = words(text(page_of(kestrel, "auditor"), f"/promotions/{promotion.pk}"))
+    assert shown.count("signs record 3: Allow") == 1
+    assert "after record 3: Allow" in shown
+    verified = words(page_of(kestrel, "auditor").post(f"/promotions/{promotion.pk}/verify").text)
+    assert "The signature of record 3" in verified
+    assert "The signature of the deployment" in verified
