@@ -92,5 +92,7 @@ def _text(document: Mapping[str, Any], field: str) -> str | None:
     if field not in document:
         return None
     value = document[field]
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        value = ", ".join(value)
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

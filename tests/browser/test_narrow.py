@@ -75,3 +75,10 @@ def test_times_of_a_policy_are_readable_beside_its_gates(new_page: NewPage, kest
     panel, value = box(page.locator("section:has(> div > #times)")), box(page.locator("aside dd").first)
     assert value["width"] >= 80
     assert value["x"] + value["width"] <= panel["x"] + panel["width"]
+
+
+def test_on_a_phone_what_changes_is_on_the_first_screen(new_page: NewPage, kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    page = signed_in(new_page(viewport=SMALL), "approver", f"/promotions/{promotion.pk}")
+    heading = box(page.get_by_role("heading", name="What changes"))
+    assert heading["y"] + heading["height"] <= SMALL["height"] * 0.6

@@ -53,7 +53,10 @@ def test_a_freeze_that_was_lifted_is_named_and_leads_to_its_environment(kestrel:
         reason="Done early",
     )
     row = row_of(kestrel, "freeze_window.cleared")
-    assert f'<a href="/environments/{kestrel.production.pk}">freeze window <bdi>Quarter end</bdi></a>' in row
+    assert (
+        f'<a href="/environments/{kestrel.production.pk}">freeze window <bdi class="strong">Quarter end</bdi></a>'
+        in row
+    )
     assert "Done early" in row
 
 
