@@ -32,7 +32,9 @@ def match(path: str) -> ResolverMatch:
     if not names:
         return found
     kwargs = {**found.kwargs, **dict(zip(names, map(UUID, ids), strict=True))}
-    return ResolverMatch(found.func, found.args, kwargs, found.url_name, found.app_names, found.namespaces, found.route)
+    apps: list[str | None] = [*found.app_names]
+    spaces: list[str | None] = [*found.namespaces]
+    return ResolverMatch(found.func, found.args, kwargs, found.url_name, apps, spaces, found.route)
 
 
 class TokenCallsMiddleware:

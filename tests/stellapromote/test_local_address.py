@@ -36,6 +36,7 @@ def test_a_running_server_is_found_whatever_port_the_command_would_have(state: P
         json.dumps({"supervisor": None, "url": "http://127.0.0.1:8123"}),
         json.dumps({"supervisor": ended_process(), "url": "http://127.0.0.1:8123"}),
     ],
+    ids=["no file", "empty", "not ours", "no process", "an ended process"],
 )
 def test_without_a_running_server_it_is_where_one_would_listen(state: Path, left: str | None) -> None:
     if left is not None:
