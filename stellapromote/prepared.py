@@ -9,7 +9,7 @@ again on a new connection: here, or for a whole transaction in stellapromote.tra
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from django.db import NotSupportedError, connection
@@ -21,11 +21,14 @@ _AFTER = 1
 
 _FEATURE_NOT_SUPPORTED = "0A000"  # "cached plan must not change result type"
 
+_KEPT = 512
+"""Texts that stay read. Lists have their page in the text, so that whoever turns pages must not fill the memory."""
+
 Values = Sequence[Any] | Mapping[str, Any]
 
 
 def fetch(text: str, values: Values = ()) -> list[tuple[Any, ...]]:
-    """The rows of a statement with ``%s`` or ``%(name)s`` places. For texts that do not change: each is kept."""
+    """The rows of a statement with ``%s`` or ``%(name)s`` places. For texts of which there are few."""
     rows: list[tuple[Any, ...]] = _run(text, values).fetchall()
     return rows
 
@@ -80,7 +83,7 @@ def _executed(text: str, values: Values) -> Any:
     return cursor
 
 
-@cache
+@lru_cache(maxsize=_KEPT)
 def _numbered(text: str) -> tuple[str, tuple[str, ...]]:
     """The text with the places ``$1``, ``$2`` … of PostgreSQL, and the name of each if they have names."""
     names: list[str] = []
