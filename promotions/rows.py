@@ -40,6 +40,11 @@ _LOADED: tuple[tuple[str, type[Model], str, tuple[str, ...]], ...] = (
         ("id", "tenant", "name"),
     ),
 )
+MARK = "p.xmin::text"
+"""The transaction that wrote the row: another one after every change, whatever was changed."""
+
+# Every part is carried out, or none.
+_UNLESS_CHANGED = "SELECT CASE count(*) WHEN 0 THEN promotions_changed_meanwhile() END FROM part_{number}"
 _LENGTH = re.compile(r"\(\d+\)")
 _JOINED = ("release", "target_environment", "source_environment")
 
@@ -53,16 +58,26 @@ class Writes:
 
     def __init__(self) -> None:
         self._parts: list[tuple[str, list[Any]]] = []
+        self._last = ""
 
     def insert(self, model: type[Model], row: Mapping[str, Any]) -> None:
         """A new row, with a value for every field by its attname."""
         text, fields = _insert_text(model)
         self.add(text, _values(row, fields))
 
-    def store(self, promotion: Promotion) -> None:
-        """What may change of a promotion after its request."""
+    def store(self, promotion: Promotion, *, mark: str | None = None) -> None:
+        """What may change of a promotion after its request.
+
+        ``mark``: that of the row as it was read (``MARK``). If another transaction has changed it since, ``send``
+        stores nothing at all and raises OperationalError for a serialization failure.
+        """
         text, fields = _update_text()
-        self.add(text, [*_values(promotion.__dict__, fields), promotion.pk])
+        values = [*_values(promotion.__dict__, fields), promotion.pk]
+        if mark is None:
+            self.add(text, values)
+        else:
+            self._last = _UNLESS_CHANGED.format(number=len(self._parts))
+            self.add(f"{text} AND xmin = %s::xid RETURNING id", [*values, mark])
 
     def add(self, text: str, values: list[Any]) -> None:
         """A statement without rows, whose text does not change."""
@@ -70,9 +85,10 @@ class Writes:
 
     def send(self) -> None:
         if self._parts:
-            text = _together(tuple(text for text, _ in self._parts))
+            text = _together(tuple(text for text, _ in self._parts), self._last)
             perform(text, [value for _, values in self._parts for value in values])
             self._parts.clear()
+            self._last = ""
 
 
 def insert(new: Model) -> None:
@@ -98,6 +114,14 @@ def promotions_with(expression: str, ids: Sequence[UUID], values: Mapping[str, A
     """As ``promotions``, each with the value of an SQL expression about the promotion ``p``."""
     found = fetch(_promotions_text(expression), {"ids": list(ids), **values})
     return [(_promotion(row), row[-1]) for row in found]
+
+
+def marked_promotion(
+    promotion_id: UUID, expression: str, values: Mapping[str, Any]
+) -> tuple[Promotion, str, Any] | None:
+    """One promotion, the mark of its row, and the value of an SQL expression about the promotion ``p``."""
+    found = fetch(_promotions_text(f"{MARK}, {expression}"), {"ids": [promotion_id], **values})
+    return (_promotion(found[0]), *found[0][-2:]) if found else None
 
 
 def _promotion(found: Sequence[Any]) -> Promotion:
@@ -181,11 +205,12 @@ def _update_text() -> tuple[str, list["Field[Any, Any]"]]:
 
 
 @lru_cache
-def _together(texts: tuple[str, ...]) -> str:
-    *others, last = texts
-    if not others:
+def _together(texts: tuple[str, ...], last: str) -> str:
+    parts = texts if last else texts[:-1]
+    last = last or texts[-1]
+    if not parts:
         return last
-    return f"WITH {', '.join(f'part_{number} AS ({text})' for number, text in enumerate(others))} {last}"
+    return f"WITH {', '.join(f'part_{number} AS ({text})' for number, text in enumerate(parts))} {last}"
 
 
 def _place(field: "Field[Any, Any]") -> str:

@@ -35,7 +35,7 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not _is_outermost():
+        if not is_outermost():
             with transaction.atomic(savepoint=False):
                 return function(*args, **kwargs)
         for attempt in range(RETRIES):
@@ -60,7 +60,7 @@ def is_repeatable(error: BaseException) -> bool:
     return getattr(error.__cause__, "sqlstate", None) in _REPEATABLE
 
 
-def _is_outermost() -> bool:
+def is_outermost() -> bool:
     """True where no transaction is open, and in a test that Django wraps in one: there a savepoint stands for it."""
     blocks = connections[DEFAULT_DB_ALIAS].atomic_blocks
     return not blocks or blocks[-1]._from_testcase  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from promotions import rows, rules
 from promotions.actions.outcome import Outcome
+from promotions.facts import Reading
 from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.locks import lock_and_read
@@ -35,7 +36,8 @@ class OpenBox:
     """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything.
 
     ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing. ``version``
-    is the promotion's as it was opened: the act is shown, so closing leaves another one.
+    is the promotion's as it was opened: the act is shown, so closing leaves another one. ``mark``: that of the row as
+    it was read, if there is no lock.
     """
 
     promotion: Promotion
@@ -45,14 +47,22 @@ class OpenBox:
     superseded: list[Promotion]
     seen: str | None
     version: int
+    mark: str | None = None
 
-    def close(self) -> Outcome:
+    def judge(self) -> None:
+        """Judges the promotion again. What is to be stored stands in the journal."""
         conclude(self.scene, self.journal, superseded=self.superseded)
         if self.promotion.version == self.version:
             self.promotion.version += 1
-        self.journal.writes.store(self.promotion)
+        self.journal.writes.store(self.promotion, mark=self.mark)
+
+    def close(self) -> Outcome:
+        self.judge()
         self.journal.write()
         return Outcome(self.promotion)
+
+
+Check = Callable[[Scene, Ballot], None]
 
 
 def open_box(
@@ -61,7 +71,7 @@ def open_box(
     by: Actor,
     seen: Seen,
     clock: Clock,
-    check: Callable[[Scene, Ballot], None],
+    check: Check,
     takes_back: bool = False,
 ) -> OpenBox | Outcome:
     """Locks, looks and checks in the contract's order. An Outcome is a refusal committed with what it changed.
@@ -72,6 +82,21 @@ def open_box(
     promotion, superseded, reading = lock_and_read(
         promotion_id, by.tenant, signing_key_id=None if key is None else key.key_id, since=clock.now()
     )
+    return opened(promotion, superseded, reading, by=by, seen=seen, clock=clock, check=check, takes_back=takes_back)
+
+
+def opened(
+    promotion: Promotion,
+    superseded: list[Promotion],
+    reading: Reading,
+    *,
+    by: Actor,
+    seen: Seen,
+    clock: Clock,
+    check: Check,
+    takes_back: bool = False,
+) -> OpenBox | Outcome:
+    """As ``open_box``, of what was read already."""
     rules.check_version(promotion.version, seen.if_match)
     at = instant(clock, promotion)
     journal = Journal(by, at)

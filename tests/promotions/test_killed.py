@@ -23,7 +23,8 @@ from tests.promotions.api.world import World, make_world
 pytestmark = pytest.mark.slow
 
 KEY = "one-vote"
-# A final vote costs four statements and its idempotency key three; a wrapper that counts fewer is not around them.
+# A final vote under its lock costs four statements and its idempotency key three; a wrapper that counts fewer is not
+# around them.
 FEWEST = 6
 
 Fatal = Callable[[], None]
@@ -31,6 +32,11 @@ Fatal = Callable[[], None]
 
 def vote(world: World, promotion: Promotion) -> Any:
     return world.mei.call("POST", f"promotions/{promotion.pk}/approve", {}, Idempotency_Key=KEY)
+
+
+def vote_without_key(world: World, promotion: Promotion) -> Any:
+    """Which reads and writes without a lock (docs/adr/0133)."""
+    return world.mei.call("POST", f"promotions/{promotion.pk}/approve", {})
 
 
 def after_statement(number: int, fatal: Fatal) -> Any:
@@ -65,7 +71,7 @@ def in_a_process(act: Callable[[], object]) -> bool:
     return status == 0
 
 
-def is_done(world: World, promotion: Promotion) -> bool:
+def is_done(world: World, promotion: Promotion, *, keys: int = 1) -> bool:
     """Whether the vote is there, after making sure that all of it is or nothing."""
     status = Promotion.objects.get(pk=promotion.pk).status
     found = (
@@ -78,7 +84,7 @@ def is_done(world: World, promotion: Promotion) -> bool:
         IdempotentAnswer.objects.filter(user_id=world.mei.user.pk).count(),
     )
     done = status == "approved"
-    assert found == (("approved", 1, 1, 1, 1, 1, 1) if done else ("awaiting_approval", 0, 0, 0, 0, 0, 0))
+    assert found == (("approved", 1, 1, 1, 1, 1, keys) if done else ("awaiting_approval", 0, 0, 0, 0, 0, 0))
     return done
 
 
@@ -112,6 +118,20 @@ def test_a_process_killed_after_any_statement_leaves_nothing_half_done(world: Wo
         assert not survived
     assert number > FEWEST
     finishes(world, promotion)
+
+
+def test_a_process_killed_in_a_vote_without_a_lock_leaves_nothing_half_done(world: World, promotion: Promotion) -> None:
+    vote_without_key(world, world.waiting())  # reads the policies
+    for number in count(1):
+        with after_statement(number, kill_myself):
+            survived = in_a_process(lambda: vote_without_key(world, promotion))
+        if is_done(world, promotion, keys=0):
+            break
+        assert not survived
+    assert number in (3, 4)  # authentication, reading, writing; the use of the token is noted now and then
+    answer = vote_without_key(world, promotion)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "RES_STATE_CONFLICT")
+    assert verify_tenant(world.tenant.pk).intact
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import NotSupportedError, connection, transaction
+from django.db import IntegrityError, NotSupportedError, OperationalError, connection, transaction
+from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
 
-from stellapromote.prepared import fetch
+from stellapromote.prepared import _KEPT, fetch, perform
 from stellapromote.transactions import transactional
 from tests.database import CommittedDatabase
 
@@ -60,3 +62,45 @@ def test_in_the_middle_of_somebody_else_s_transaction_it_is_told(committed_db: C
     migrate(committed_db)
     with pytest.raises(NotSupportedError), transaction.atomic():
         fetch(READ, [1, "x"])
+
+
+def test_who_asks_ever_new_things_leaves_a_bounded_number_behind(committed_db: CommittedDatabase) -> None:
+    for number in range(_KEPT + 20):
+        for _ in range(2):
+            assert fetch(f"SELECT %s::int + {number}", [1]) == [(1 + number,)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (_KEPT,)
+
+
+def test_it_is_in_the_log_of_django(db: None) -> None:
+    with CaptureQueriesContext(connection) as statements:
+        assert fetch("SELECT %s::text", ["seen"]) == [("seen",)]
+    assert [each["sql"] for each in statements] == ["SELECT 'seen'::text"]
+
+
+def test_it_begins_the_transaction_that_it_stands_in(committed_db: CommittedDatabase) -> None:
+    with transaction.atomic():
+        perform("INSERT INTO prepared_before VALUES (%s, 'new')", [2])
+        transaction.set_rollback(True)
+    assert fetch("SELECT name FROM prepared_before WHERE id = %s", [2]) == []
+
+
+def test_a_refusal_of_the_database_is_django_s_and_nothing_goes_on_after_it(db: None) -> None:
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            perform("INSERT INTO django_session VALUES (%s, '', now()), (%s, '', now())", ["same", "same"])
+        connection.needs_rollback = True
+        with pytest.raises(TransactionManagementError):
+            fetch("SELECT 1")
+        transaction.set_rollback(True)
+
+
+def test_a_server_that_is_gone_is_an_operational_error(committed_db: CommittedDatabase) -> None:
+    backend = fetch("SELECT pg_backend_pid()")[0][0]
+    with committed_db.as_superuser() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [backend])
+    with pytest.raises(OperationalError):
+        fetch("SELECT pg_backend_pid()")
+    connection.close()
+    assert fetch("SELECT 1") == [(1,)]
