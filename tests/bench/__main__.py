@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import platform
 import re
 import resource
 import signal
@@ -67,7 +68,8 @@ def main() -> None:
         if tenant is None:
             sys.exit("There is nothing to measure on yet. Run: make bench-data")
         total = PromotionCounter.objects.get(tenant=tenant).last_number
-        print(f"{total:,} promotions, {CONNECTIONS} connections, fsync on, {os.cpu_count()} cores\n")
+        print(f"{total:,} promotions, {CONNECTIONS} connections, fsync on, {os.cpu_count()} cores, "
+              f"Python {platform.python_version()}, {platform.python_build()[0]}\n")  # fmt: skip
         lists(tenant, options.seconds)
         approvals(tenant, options.approvals, options.seconds)
         pages(tenant)
