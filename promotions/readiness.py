@@ -8,6 +8,7 @@ from functools import lru_cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
+from promotions.failures import any_failing
 from promotions.models import WorkerHeartbeat
 from promotions.signing_key import problem
 from stellapromote.audit.sealer import unsealed_age
@@ -24,7 +25,7 @@ class Part:
 
 
 def look_around(now: datetime) -> list[Part]:
-    """Every part, in the order in which they need each other. Five statements; without a database, one attempt."""
+    """Every part, in the order in which they need each other. Six statements; without a database, one attempt."""
     database = _database(now)
     if not database.ok:
         return [database]
@@ -77,7 +78,13 @@ def _worker(now: datetime) -> tuple[bool, str]:
     silent = now - newest
     if silent > WORKER_SILENT:
         return False, f"No worker has reported for {int(silent.total_seconds())} s: start `manage.py run_worker`."
-    return True, f"A worker reported {max(0, int(silent.total_seconds()))} s ago."
+    reported = f"A worker reported {max(0, int(silent.total_seconds()))} s ago."
+    if any_failing(now):
+        return (
+            True,
+            f"{reported} It fails with some promotions and tries them again: its log names them (worker_step_failed).",
+        )
+    return True, reported
 
 
 def _audit_log(now: datetime) -> tuple[bool, str]:

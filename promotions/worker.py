@@ -1,14 +1,15 @@
 """One round of what time or committed facts make due: it decides nothing itself, it calls the same actions.
 
-Every step claims its work by query, does each item in its own transaction, and survives the failure of one item
-(architecture.md, 9). Rounds are idempotent: a worker killed anywhere leaves whole transactions behind, and the next
-round, of any worker, finds the rest.
+Every step claims its work by query, does each item in its own transaction, and survives the failure of one item, which
+is tried again later and later (architecture.md, 9; docs/adr/0141). Rounds are idempotent: a worker killed anywhere
+leaves whole transactions behind, and the next round, of any worker, finds the rest.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
@@ -19,13 +20,14 @@ from promotions.actions.auto_promote import auto_promote
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.mark_overdue import mark_overdue
 from promotions.collecting import Collector
+from promotions.failures import forget_old, postpone, without_postponed
 from promotions.models import OutboxEvent, Promotion, WorkerHeartbeat
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.api.idempotency import forget_expired
 from stellapromote.audit.refusals import tell_counted
 from stellapromote.audit.sealer import seal_pending
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.identity.sessions import SessionStore
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,9 @@ WHERE p.status = ANY(%(open)s) AND (p.next_change_at <= %(now)s OR EXISTS (
     AND (c.environment_id IS NULL OR c.environment_id = p.target_environment_id
          OR p.gates @> '[{{"type": "dependency"}}]')
     AND (c.release_id IS NULL OR c.release_id = p.release_id)))
+AND NOT EXISTS (
+  SELECT 1 FROM promotions_workerfailure f
+  WHERE f.promotion_id = p.id AND f.evaluated_at = p.last_evaluated_at AND f.retry_at > %(now)s)
 ORDER BY p.next_change_at NULLS LAST, p.id
 LIMIT %(batch)s
 """  # noqa: S608 - the part is a constant of this module
@@ -77,38 +82,47 @@ def run_round(name: str, clock: Clock = SYSTEM_CLOCK, collector: Collector | Non
     The outside is asked last, by the worker's ``collector``; without one until everybody has answered.
     """
     now = clock.now()
-    done = _each("reevaluate", _due_promotions(now), lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
-    done += _each("overdue", _overdue(now), lambda due: mark_overdue(due.promotion_id, by=due.by, clock=clock))
-    done += _each(
-        "auto_promote", _to_auto_promote(), lambda due: auto_promote(due.promotion_id, by=due.by, clock=clock)
-    )
+    done = _each("reevaluate", _due_promotions(now), reevaluate, clock)
+    done += _each("overdue", _overdue(now), mark_overdue, clock)
+    done += _each("auto_promote", _to_auto_promote(now), auto_promote, clock)
     done += tell_counted(now)
     done += seal_pending()
     done += outbox.derive(now)
     WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": now})
     answered = _answered((collector or Collector()).collect(clock))
-    return done + _each("collected", answered, lambda due: reevaluate(due.promotion_id, by=due.by, clock=clock))
+    return done + _each("reevaluate", answered, reevaluate, clock)
 
 
 def tidy(clock: Clock = SYSTEM_CLOCK) -> None:
-    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), answers, sessions, heartbeats."""
+    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), answers, sessions, heartbeats,
+    failures."""
     now = clock.now()
     OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
     WorkerHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()
+    forget_old(now)
     forget_expired(now)
     SessionStore.clear_expired()
 
 
-def _each(step: str, items: Iterable[Due], act: Callable[[Due], object]) -> int:
+class _Step(Protocol):
+    """An action with one promotion."""
+
+    def __call__(self, promotion_id: UUID, /, *, by: Actor, clock: Clock) -> object: ...
+
+
+def _each(step: str, items: Iterable[Due], act: _Step, clock: Clock) -> int:
+    """Does it with each; one that fails is postponed, whatever it fails of, unless the database is away altogether."""
     done = 0
     for due in items:
         try:
-            act(due)
+            act(due.promotion_id, by=due.by, clock=clock)
             done += 1
-        except (OperationalError, InterfaceError):
-            raise  # the database is away: nothing else of this round can be done either
-        except Exception:
-            logger.exception("worker_step_failed", extra={"step": step, "promotion_id": str(due.promotion_id)})
+        except Exception as error:
+            if isinstance(error, OperationalError | InterfaceError) and not connection.is_usable():
+                raise  # nothing else of this round can be done either
+            failed = postpone(due.promotion_id, step, clock.now())
+            found = {"step": step, "promotion_id": str(due.promotion_id), "failures": failed.failures}
+            logger.exception("worker_step_failed", extra={**found, "retry_at": rfc3339(failed.retry_at)})
     return done
 
 
@@ -124,17 +138,14 @@ def _due_promotions(now: datetime) -> list[Due]:
 
 
 def _overdue(now: datetime) -> list[Due]:
-    return _as_due(
-        Promotion.objects.filter(status=Status.DEPLOYING, overdue_at=None, deployment_due_at__lte=now).order_by(
-            "deployment_due_at"
-        )
-    )
+    late = Promotion.objects.filter(status=Status.DEPLOYING, overdue_at=None, deployment_due_at__lte=now)
+    return _as_due(late.order_by("deployment_due_at"), now)
 
 
-def _to_auto_promote() -> list[Due]:
-    return _as_due(Promotion.objects.filter(auto_promote_due=True).order_by("pk"))
+def _to_auto_promote(now: datetime) -> list[Due]:
+    return _as_due(Promotion.objects.filter(auto_promote_due=True).order_by("pk"), now)
 
 
-def _as_due(promotions: QuerySet[Promotion]) -> list[Due]:
-    rows = promotions.values_list("pk", "tenant_id", "tenant__slug")[:BATCH]
+def _as_due(promotions: QuerySet[Promotion], now: datetime) -> list[Due]:
+    rows = without_postponed(promotions, now).values_list("pk", "tenant_id", "tenant__slug")[:BATCH]
     return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in rows]

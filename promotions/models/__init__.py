@@ -9,7 +9,7 @@ from promotions.models.override import Override, OverrideReview
 from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.release import Component, Release
 from promotions.models.vote import Confirmation, Vote
-from promotions.models.worker import WorkerHeartbeat
+from promotions.models.worker import WorkerFailure, WorkerHeartbeat
 
 __all__ = [
     "Blob",
@@ -34,5 +34,6 @@ __all__ = [
     "Release",
     "TrustedKey",
     "Vote",
+    "WorkerFailure",
     "WorkerHeartbeat",
 ]
