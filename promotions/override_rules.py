@@ -37,7 +37,8 @@ class Case:
     """One gate of one promotion as one person might override it. ``gate`` is its result in wire names.
 
     ``setting``: `override` of the gate in the promotion's policy. ``grantors``: everybody behind the person's live
-    grant of promotion:override; None without one. ``teams``: those of the person that count here, as for a vote.
+    grant of promotion:override; None without one. ``granted_late``: that it was given after the request. ``teams``:
+    those of the person that count here, as for a vote.
     ``windows``: for each active freeze window, who excepted the person, None where nobody did, and who wrote it.
     """
 
@@ -48,6 +49,7 @@ class Case:
     requester_id: UUID
     exclusions: Mapping[str, list[str]]
     grantors: frozenset[str] | None
+    granted_late: bool
     teams: tuple[str, ...]
     windows: tuple[tuple[frozenset[str] | None, UUID | None], ...]
 
@@ -89,6 +91,7 @@ def case_of(
         requester_id=promotion.requested_by_id,
         exclusions=exclusions,
         grantors=grantors,
+        granted_late=grant is not None and grant.granted_at > promotion.requested_at,
         teams=() if setting is None else _teams(promotion, by, exclusions),
         windows=_windows(promotion.tenant_id, gate, by) if gate["type"] == BY_EXCEPTION else (),
     )
@@ -193,6 +196,11 @@ def _check_granted(by: Actor, case: Case) -> None:
     if case.grantors & _barred(by, case):
         raise NotEligible(
             f"Your right {PROMOTION_OVERRIDE} was granted by somebody excluded here: it does not count here."
+        )
+    if case.granted_late:
+        raise NotEligible(
+            f"Your right {PROMOTION_OVERRIDE} was granted after this promotion was requested: it counts for promotions "
+            "that are requested from then on."
         )
 
 

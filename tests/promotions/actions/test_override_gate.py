@@ -118,8 +118,8 @@ def test_nobody_overrides_in_time_and_it_is_rejected(kestrel: Kestrel) -> None:
 
 
 def test_an_override_lets_the_promotion_on(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     given = overrides(kestrel, "third", promotion)
     gate = gate_of(promotion)
     assert (gate["status"], gate["reasonCodes"]) == ("warn", ["OUTSIDE_SCHEDULE", "OVERRIDDEN", "SCHEDULE_ENDED"])
@@ -131,8 +131,8 @@ def test_an_override_lets_the_promotion_on(kestrel: Kestrel) -> None:
 
 
 def test_the_record_names_the_signed_envelope(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     given = overrides(kestrel, "third", promotion)
     promotion.refresh_from_db()
     record = orjson.loads(bytes(current_record(promotion).document))
@@ -155,8 +155,8 @@ def test_the_record_names_the_signed_envelope(kestrel: Kestrel) -> None:
 
 
 def test_every_record_replays_equal(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     overrides(kestrel, "third", promotion)
     kestrel.approves("approver", promotion)
     kestrel.approves("second", promotion)
@@ -166,9 +166,9 @@ def test_every_record_replays_equal(kestrel: Kestrel) -> None:
 
 
 def test_it_is_audited_told_and_sent(kestrel: Kestrel) -> None:
+    may_override(kestrel, "third")
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion)
-    may_override(kestrel, "third")
     overrides(kestrel, "third", promotion)
     event = OutboxEvent.objects.get(name="gate.overridden")
     assert event.payload["reason"] == "Payments are down"
@@ -176,24 +176,24 @@ def test_it_is_audited_told_and_sent(kestrel: Kestrel) -> None:
 
 
 def test_whoever_overrides_does_not_vote_there(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     overrides(kestrel, "third", promotion)
     with pytest.raises(NotEligible):
         kestrel.approves("third", promotion)
 
 
 def test_the_vote_of_whoever_overrides_is_void(kestrel: Kestrel) -> None:
+    may_override(kestrel, "third")
     promotion = kestrel.waits_for_production()
     kestrel.approves("third", promotion)
-    may_override(kestrel, "third")
     overrides(kestrel, "third", promotion)
     assert "VOTER_NOT_ELIGIBLE" in gate_of(promotion, "approval")["reasonCodes"]
 
 
 def test_an_override_that_is_over_authorises_no_start(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     overrides(kestrel, "third", promotion, hours=2)
     kestrel.approves("approver", promotion)
     assert kestrel.approves("second", promotion).status == Status.APPROVED
@@ -206,8 +206,8 @@ def test_an_override_that_is_over_authorises_no_start(kestrel: Kestrel) -> None:
 
 
 def test_an_approved_promotion_wakes_when_its_override_ends(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     given = overrides(kestrel, "third", promotion, hours=2)
     kestrel.approves("approver", promotion)
     assert kestrel.approves("second", promotion).next_change_at == given.expires_at
@@ -225,9 +225,9 @@ def _refusals() -> dict[str, Any]:
 
 @pytest.mark.parametrize(("who", "refusal"), _refusals().items())
 def test_who_may_not(kestrel: Kestrel, who: str, refusal: type[ProductError]) -> None:
-    promotion = kestrel.waits_for_production()
     if who in ("requester", "builder", "approver"):
         may_override(kestrel, who)
+    promotion = kestrel.waits_for_production()
     with pytest.raises(refusal):
         overrides(kestrel, who, promotion)
     assert not Override.objects.exists()
@@ -242,8 +242,8 @@ def test_being_named_without_the_right_is_not_enough(kestrel: Kestrel) -> None:
 def test_a_right_granted_by_somebody_excluded_does_not_count(kestrel: Kestrel) -> None:
     grant_role(by=kestrel["admin"], clock=kestrel.clock, user_id=kestrel["requester"].account, role="admin")
     kestrel.actors["requester"] = actor_of(User.objects.get(pk=kestrel["requester"].account), kestrel.tenant)
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third", by="requester")
+    promotion = kestrel.waits_for_production()
     with pytest.raises(NotEligible, match="excluded"):
         overrides(kestrel, "third", promotion)
 
@@ -286,9 +286,18 @@ def test_a_team_counts_that_they_were_in_at_the_request(kestrel: Kestrel, joins:
             overrides(kestrel, "operator", promotion)
 
 
-def test_a_token_without_the_scope_may_not(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
+def test_a_right_granted_after_the_request_does_not_count_there(kestrel: Kestrel) -> None:
+    earlier = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    with pytest.raises(NotEligible, match="after this promotion was requested"):
+        overrides(kestrel, "third", earlier)
+    later = kestrel.waits_for_production()
+    assert overrides(kestrel, "third", later).authority == "grant"
+
+
+def test_a_token_without_the_scope_may_not(kestrel: Kestrel) -> None:
+    may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     text = make_token(kestrel.tenant, User.objects.get(username="third"), scopes=["promotion:approve"])
     kestrel.actors["third"] = actor_of_token(text)
     with pytest.raises(NotEligible):
@@ -305,15 +314,15 @@ def test_a_service_account_never_may(kestrel: Kestrel) -> None:
 
 @pytest.mark.parametrize("gate", ["approval", "preconditions"])
 def test_approval_and_preconditions_are_never_overridden(kestrel: Kestrel, gate: str) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     with pytest.raises(StateForbids, match="Nobody overrides"):
         overrides(kestrel, "third", promotion, gate)
 
 
 def test_a_gate_that_passes_is_not_overridden(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     with pytest.raises(StateForbids, match="does not block"):
         overrides(kestrel, "third", promotion, "freeze-window")
 
@@ -338,24 +347,24 @@ def test_a_gate_that_is_not_there_is_not_found(kestrel: Kestrel) -> None:
 def test_it_needs_reason_ticket_and_an_end_within_the_policys(
     kestrel: Kestrel, changes: dict[str, Any], field: str
 ) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     with pytest.raises(Invalid) as refused:
         overrides(kestrel, "third", promotion, **changes)
     assert [each.field for each in refused.value.fields] == [field]
 
 
 def test_after_the_end_of_the_promotion_nothing_is_overridden(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     kestrel.rejects("approver", promotion)
     with pytest.raises(StateForbids):
         overrides(kestrel, "third", promotion)
 
 
 def test_a_gate_that_says_more_than_was_seen_is_not_overridden(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     third = may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     now = kestrel.clock.now()
     window = freeze(kestrel, now, exceptions=[third.username])
     evaluate(promotion.pk, by=kestrel["admin"], clock=kestrel.clock)
@@ -469,8 +478,8 @@ def test_a_token_does_not_use_an_exception(frozen: tuple[Kestrel, Promotion]) ->
 
 
 def test_the_database_refuses_the_requesters_own(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     given = overrides(kestrel, "third", promotion)
     given.pk = promotion.pk
     given.actor_id = promotion.requested_by_id
@@ -479,8 +488,8 @@ def test_the_database_refuses_the_requesters_own(kestrel: Kestrel) -> None:
 
 
 def test_a_right_that_ended_gives_no_more(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     ScopeGrant.objects.update(ended_at=kestrel.clock.now() + timedelta(hours=1))
     with pytest.raises(NotEligible):
         overrides(kestrel, "third", promotion)
@@ -502,8 +511,8 @@ def test_a_gate_wakes_its_promotions_on_the_day_it_begins_to_block() -> None:
 
 
 def test_the_worker_blocks_an_approved_promotion_when_its_override_ends(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     overrides(kestrel, "third", promotion, hours=2)
     kestrel.approves("approver", promotion)
     kestrel.approves("second", promotion)
@@ -515,8 +524,8 @@ def test_the_worker_blocks_an_approved_promotion_when_its_override_ends(kestrel:
 
 
 def test_the_sealed_packet_names_the_human_decision(kestrel: Kestrel) -> None:
-    promotion = kestrel.waits_for_production()
     may_override(kestrel, "third")
+    promotion = kestrel.waits_for_production()
     given = overrides(kestrel, "third", promotion)
     kestrel.approves("approver", promotion)
     kestrel.approves("second", promotion)
