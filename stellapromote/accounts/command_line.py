@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.http import Http404
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models import ServiceAccount, Tenant
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.errors import Invalid, ProductError
 
@@ -80,6 +80,19 @@ class ProductCommand(BaseCommand):
                 f"There is no tenant {slug!r}. {f'Tenants: {slugs}.' if slugs else 'There is none yet.'}"
             )
         return tenant
+
+    @staticmethod
+    def service(tenant: Tenant, name: str) -> ServiceAccount:
+        """The tenant's service with this name. CommandError that names the existing ones."""
+        service = ServiceAccount.objects.filter(tenant=tenant, name=name).first()
+        if service is None:
+            names = ", ".join(
+                ServiceAccount.objects.filter(tenant=tenant).order_by("name").values_list("name", flat=True)[:20]
+            )
+            raise CommandError(
+                f"There is no service {name!r}. {f'Services: {names}.' if names else 'There is none yet.'}"
+            )
+        return service
 
 
 def comma_separated(text: str) -> list[str]:

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from django.http import Http404
 
-from stellapromote.accounts.models import Membership, User
+from stellapromote.accounts.models import Membership, ServiceAccount, User
 
 
 def lock_membership(tenant_id: UUID, user_id: UUID) -> Membership:
@@ -17,3 +17,12 @@ def lock_membership(tenant_id: UUID, user_id: UUID) -> Membership:
 def lock_person(username: str) -> User | None:
     """The account, locked against a second membership at the same instant; None if nobody has this username."""
     return User.objects.select_for_update(no_key=True).filter(username=username, kind=User.Kind.PERSON).first()
+
+
+def lock_service(tenant_id: UUID, service_id: UUID) -> ServiceAccount:
+    """The service, locked: its owners change one at a time. Http404."""
+    services = ServiceAccount.objects.select_for_update(no_key=True)
+    service = services.filter(tenant_id=tenant_id, pk=service_id).first()
+    if service is None:
+        raise Http404("No such service.")
+    return service

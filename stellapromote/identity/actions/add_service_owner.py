@@ -1,0 +1,41 @@
+from uuid import UUID
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Membership, ServiceOwner, User
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_service
+from stellapromote.transactions import transactional
+
+
+@transactional
+def add_service_owner(*, by: Actor, clock: Clock, service_id: UUID, owner: str) -> ServiceOwner:
+    """The member with this username owns the service too, from now on: what it does counts as done by them as well.
+
+    Who owns it already keeps the ownership they have. Raises Refused (403), Invalid (400), Http404.
+    """
+    rules.check_manages_members(by)
+    service = lock_service(by.tenant, service_id)
+    person = _member(by.tenant, owner)
+    if (owned := ServiceOwner.objects.filter(service=service, owner=person, ended_at=None).first()) is not None:
+        return owned
+    at = clock.now()
+    owned = ServiceOwner.objects.create(service=service, owner=person, granted_at=at, granted_by_id=by.user_id)
+    record(
+        by=by,
+        at=at,
+        action="service.owner_added",
+        resource="service",
+        resource_id=service.id,
+        after={"name": service.name, "owner": person.username},
+    )
+    return owned
+
+
+def _member(tenant_id: UUID, username: str) -> User:
+    memberships = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    found = memberships.filter(tenant_id=tenant_id, user__username=username, ended_at=None).first()
+    if found is None:
+        raise rules.wrong("owner", f"Not a member of this tenant: {username}.", "unknown")
+    return found.user
