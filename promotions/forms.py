@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from promotions.actions.releases import ComponentSpec
 from promotions.api.bodies import (
-    MAX_COMPONENTS,
     Approval,
     Cancellation,
     ChangeBody,
@@ -24,6 +23,7 @@ from promotions.api.bodies import (
 )
 from promotions.models import Promotion
 from promotions.models.promotion import CHANGE_TYPES
+from promotions.models.release import MAX_COMPONENTS
 from stellapromote.api.exceptions import field_errors
 from stellapromote.api.serializers import Body
 from stellapromote.web.words import CHANGE_TYPES as CHANGE_WORDS

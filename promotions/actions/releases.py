@@ -20,8 +20,6 @@ from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
 from stellapromote.transactions import transactional
 
-MAX_COMPONENTS = 200
-
 
 class NotDraft(RuleViolation):
     """Components and texts change only in draft."""

@@ -8,7 +8,13 @@ from rest_framework import serializers
 from promotions.actions.report_deployment import REPORTS
 from promotions.models import Component, OverrideReview
 from promotions.models.promotion import CHANGE_TYPES
-from promotions.models.release import RELEASE_NAME_PATTERN
+from promotions.models.release import (
+    COMPONENT_NAME_PATTERN,
+    MAX_COMPONENTS,
+    RELEASE_NAME_PATTERN,
+    REPOSITORY_PATTERN,
+    TAG_PATTERN,
+)
 from stellapromote.api.fields import (
     DigestField,
     HttpUrlField,
@@ -24,15 +30,11 @@ from stellapromote.api.fields import (
 )
 from stellapromote.api.serializers import Body, camel
 
-MAX_COMPONENTS = 200
-
-_REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
-_COMPONENT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
-_TAG = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
-
 
 def _component_name() -> PatternField:
-    return PatternField(_COMPONENT_NAME, "Use letters, digits, dots, underscores, slashes and hyphens.", max_length=128)
+    return PatternField(
+        COMPONENT_NAME_PATTERN, "Use letters, digits, dots, underscores, slashes and hyphens.", max_length=128
+    )
 
 
 def _release_name(**options: Any) -> PatternField:
@@ -49,11 +51,15 @@ class ComponentBody(Body):
 
     name = _component_name()
     image_repository = PatternField(
-        _REPOSITORY, "Use host, port and path without tag or digest: registry.example/team/api.", max_length=255
+        REPOSITORY_PATTERN, "Use host, port and path without tag or digest: registry.example/team/api.", max_length=255
     )
     digest = DigestField(required=False, allow_null=True, help_text="Needed to finalize.")
     tag = PatternField(
-        _TAG, "Use letters, digits, dots, underscores and hyphens.", max_length=128, required=False, allow_null=True
+        TAG_PATTERN,
+        "Use letters, digits, dots, underscores and hyphens.",
+        max_length=128,
+        required=False,
+        allow_null=True,
     )
     semver = LineField(max_length=128, required=False, allow_null=True)
     role = StrictChoiceField(choices=Component.Role.values, required=False)

@@ -7,8 +7,13 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
 from stellapromote.ids import new_id
 
+MAX_COMPONENTS = 200
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 RELEASE_NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$"
+
+COMPONENT_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
+REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
+TAG_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 
 
 class Release(models.Model):
@@ -95,6 +100,11 @@ class Component(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["release", "name"], name="component_name_unique_in_release"),
+            models.CheckConstraint(condition=Q(name__regex=COMPONENT_NAME_PATTERN), name="component_name_pattern"),
+            models.CheckConstraint(
+                condition=Q(image_repository__regex=REPOSITORY_PATTERN), name="component_repository_pattern"
+            ),
+            models.CheckConstraint(condition=Q(tag="") | Q(tag__regex=TAG_PATTERN), name="component_tag_pattern"),
             models.CheckConstraint(
                 condition=Q(digest="") | Q(digest__regex=DIGEST_PATTERN), name="component_digest_pattern"
             ),

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
-from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Override, Promotion, Vote
+from promotions.models import DecisionRecord, Deployment, EvidencePacket, OutboxEvent, Override, Promotion, Vote
 from promotions.worker import run_round
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.models import User
@@ -139,6 +140,62 @@ def test_two_starts_into_one_environment_at_once_start_one(committed_db: Committ
     )
     assert outcomes(found) == ["RES_ENVIRONMENT_BUSY", "ok"]
     assert Promotion.objects.filter(status="deploying").count() == 1
+
+
+def ended(promotion_id: UUID) -> tuple[str, list[str], int, int]:
+    """Its state; the reports kept of it; the packets of the deployment; the refusals audited."""
+    return (
+        Promotion.objects.get(pk=promotion_id).status,
+        list(Deployment.objects.filter(promotion_id=promotion_id).order_by("id").values_list("status", flat=True)),
+        EvidencePacket.objects.filter(promotion_id=promotion_id, type="deployment").count(),
+        AuditEvent.objects.filter(promotion_id=promotion_id, action="promotion.report_refused").count(),
+    )
+
+
+def test_the_same_report_four_times_at_once_is_taken_once(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    promotion = kestrel.reports(kestrel.ask(kestrel.release(), kestrel.dev), "started")
+    waiting = kestrel.ask(kestrel.release(), kestrel.dev)
+    by, clock = kestrel["operator"], kestrel.clock
+    calls = [lambda: report_deployment(promotion.pk, Report("succeeded"), by=by, clock=clock)] * 4
+    assert outcomes(committed_db.at_once(*calls)) == ["ok"] * 4
+    assert ended(promotion.pk) == ("deployed", ["started", "succeeded"], 1, 0)
+    assert Promotion.objects.get(pk=waiting.pk).version == waiting.version + 1
+
+
+def test_of_two_contradicting_reports_at_once_one_is_refused(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
+    promotion = kestrel.reports(kestrel.ask(kestrel.release(), kestrel.dev), "started")
+    by, clock = kestrel["operator"], kestrel.clock
+    found = committed_db.at_once(
+        lambda: report_deployment(promotion.pk, Report("succeeded"), by=by, clock=clock),
+        lambda: report_deployment(promotion.pk, Report("failed", "It crashed"), by=by, clock=clock),
+    )
+    assert outcomes(found) == ["RES_STATE_CONFLICT", "ok"]
+    status, reports, packets, refusals = ended(promotion.pk)
+    assert (status, reports, packets, refusals) == (status, ["started", reports[1]], 1, 1)
+    assert {"succeeded": "deployed", "failed": "failed"}[reports[1]] == status
+
+
+def test_deployments_that_end_at_once_wake_the_same_promotions_without_a_deadlock(
+    committed_db: CommittedDatabase, kestrel: Kestrel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Four products; whatever waits by a dependency gate waits for each of them."""
+    caplog.set_level("INFO")
+    wanted = {"type": "environment", "environment": "production", "state": "not-frozen"}
+    gate = {"kind": "dependency", "config": {"targets": [wanted]}}
+    admin, clock = kestrel["admin"], kestrel.clock
+    make_promotion_policy(admin, "quiet", clock=clock, gates=[gate])
+    products = ("api", "web", "cron", "mail")
+    running = [
+        kestrel.reports(kestrel.ask(kestrel.release(product=product), kestrel.dev), "started") for product in products
+    ]
+    update_environment(by=admin, clock=clock, environment_id=kestrel.dev.pk, changes={"promotion_policy": "quiet"})
+    waiting = [kestrel.ask(kestrel.release(product="main"), kestrel.dev) for _ in range(3)]
+    done = Report("succeeded")
+    calls = [partial(report_deployment, each.pk, done, by=kestrel["operator"], clock=clock) for each in running]
+    assert outcomes(committed_db.at_once(*calls)) == ["ok"] * 4
+    assert [Promotion.objects.get(pk=each.pk).status for each in running] == ["deployed"] * 4
+    assert [Promotion.objects.get(pk=each.pk).version for each in waiting] == [each.version + 4 for each in waiting]
+    assert "is repeated" not in caplog.text
 
 
 def test_a_start_waits_for_a_freeze_that_is_being_written_and_is_refused_by_it(
