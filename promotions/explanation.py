@@ -92,8 +92,10 @@ def _preconditions(gate: Mapping[str, Any], gate_input: Mapping[str, Any], _bund
     yield _fact("subject", gate_input["target"]["name"], digest=gate_input["subject"]["digest"])
 
 
-def _freezes(gate: Mapping[str, Any], gate_input: Mapping[str, Any], _bundle: Any) -> Iterable[Document]:  # noqa: ARG001
-    for window in gate_input["freezes"]:
+def _freezes(gate: Mapping[str, Any], gate_input: Mapping[str, Any], _bundle: Any) -> Iterable[Document]:
+    """Those in force as the last evaluation found them, which is newer than the record where only words were edited."""
+    in_force = {window["id"]: window for window in gate["details"].get("windows", ())}
+    for window in {**{each["id"]: each for each in gate_input["freezes"]}, **in_force}.values():
         yield _fact("freeze", f"{window['name']}: {window['reason']}", id_=window["id"])
 
 

@@ -89,7 +89,7 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
         tenant_id=by.tenant,
         environment_id=ids[0],
         release_id=ids[1],
-        writes_environment=report.status == ROLLED_BACK,
+        writes_environment=report.status in (SUCCEEDED, ROLLED_BACK),
     )
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
     journal = Journal(by, instant(clock, promotion))
@@ -219,6 +219,8 @@ def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Jou
 def _look_again(promotion: Promotion, at: datetime) -> None:
     """The worker judges again whatever the report may concern: what waits for the same target, whose subject has what
     runs there; what is to come from there with this release; and what waits by a dependency gate for anything.
+
+    A request into or from there, which is not stored yet, waits for the environment, and then sees the report.
     """
     here = promotion.target_environment
     concerned = (

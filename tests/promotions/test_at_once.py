@@ -198,6 +198,31 @@ def test_deployments_that_end_at_once_wake_the_same_promotions_without_a_deadloc
     assert "is repeated" not in caplog.text
 
 
+def test_a_request_waits_for_a_deployment_that_is_being_reported_and_has_it_in_its_subject(
+    committed_db: CommittedDatabase, kestrel: Kestrel
+) -> None:
+    running = kestrel.reports(kestrel.ask(kestrel.release(), kestrel.dev), "started")
+    wish = Wish(kestrel.release().pk, kestrel.dev.pk, "Wanted")
+    reported = threading.Event()
+
+    def report() -> Promotion:
+        with transaction.atomic():
+            done = report_deployment(running.pk, Report("succeeded"), by=kestrel["operator"], clock=kestrel.clock)
+            reported.set()
+            # Long enough for a request that does not wait to be done before this commits.
+            time.sleep(1)
+        return done
+
+    def request() -> Promotion:
+        assert reported.wait(timeout=20)
+        return request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)
+
+    found = committed_db.at_once(report, request)
+    assert outcomes(found) == ["ok", "ok"]
+    asked = Promotion.objects.exclude(pk=running.pk).get()
+    assert asked.subject["currentReleaseId"] == str(running.release_id)
+
+
 def test_a_start_waits_for_a_freeze_that_is_being_written_and_is_refused_by_it(
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:

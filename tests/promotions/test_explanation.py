@@ -49,6 +49,10 @@ def gate(type_: str, status: str = "pending", **more: Any) -> dict[str, Any]:
     [
         (gate("preconditions"), [("release", "2026.47.1"), ("subject", "production")]),
         (gate("freeze-window"), [("freeze", "Quarter end: Books close")]),
+        (
+            gate("freeze-window", details={"windows": [{"id": "freeze", "name": "Quarter end", "reason": "Audit"}]}),
+            [("freeze", "Quarter end: Audit")],
+        ),
         (gate("schedule"), [("policy", "default v3")]),
         (
             gate("evidence"),

@@ -88,6 +88,28 @@ def test_the_page_tells_the_new_end(kestrel: Kestrel) -> None:
     assert "Frozen until 2026-11-03" not in page
 
 
+def test_the_new_reason_of_a_freeze_is_told_after_one_round(kestrel: Kestrel) -> None:
+    window = frozen(kestrel)
+    promotion = kestrel.waits_for_production()
+    kestrel.wait()
+    update_freeze_window(
+        by=kestrel["admin"],
+        clock=kestrel.clock,
+        window_id=window.pk,
+        environment_id=kestrel.production.pk,
+        changes={"reason": "Audit in the house"},
+    )
+    kestrel.wait()
+    run_round("worker", kestrel.clock)
+    gate = shown(kestrel, promotion, "freeze-window")
+    assert (gate["details"]["reason"], gate["details"]["windows"][0]["reason"]) == ("Audit in the house",) * 2
+    client = Client()
+    client.force_login(User.objects.get(pk=kestrel["viewer"].user_id))
+    page = client.get(f"/promotions/{promotion.pk}").content.decode()
+    assert "Quarter end: Audit in the house" in page  # its name stayed
+    assert "Quarter end: Quarter end" not in page
+
+
 def test_a_second_freeze_under_the_first_one_makes_a_record_that_names_it(kestrel: Kestrel) -> None:
     frozen(kestrel)
     promotion = kestrel.waits_for_production()
