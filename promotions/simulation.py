@@ -93,7 +93,7 @@ def try_on_promotion(draft: Draft, promotion: Promotion) -> Trial:
 
 def try_on_input(draft: Draft, tenant_id: UUID, gate_input: GateInput) -> Trial:
     """The draft on facts that somebody sent: they are no record, so nothing is compared."""
-    return Trial(_judged(draft, tenant_id, dict(gate_input)), None, None, ())
+    return Trial(_judged(draft, tenant_id, dict(gate_input), sent=True), None, None, ())
 
 
 def try_on_last(
@@ -126,9 +126,9 @@ def _try_on_record(draft: Draft, promotion: Promotion, record: DecisionRecord) -
     return Trial(evaluation, promotion, said, tuple(_differences(said["gates"], now)))
 
 
-def _judged(draft: Draft, tenant_id: UUID, gate_input: dict[str, Any]) -> Evaluation:
+def _judged(draft: Draft, tenant_id: UUID, gate_input: dict[str, Any], *, sent: bool = False) -> Evaluation:
     """Judged as if the draft had been in force when these facts were gathered, by the kinds of gates of today."""
-    texts = documents_of(tenant_id, gate_input)
+    texts = documents_of(tenant_id, gate_input, sent=sent)
     before = texts.get(gate_input["requirements"]["promotionPolicy"]["digest"])
     content, digest = draft.document.content, draft.document.digest
     texts[digest] = content

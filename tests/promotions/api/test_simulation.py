@@ -8,11 +8,12 @@ import pytest
 from environments.actions.update_environment import update_environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
+from promotions.documents_of_input import documents_of
 from promotions.models import DecisionRecord, Promotion
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.clock import SYSTEM_CLOCK, rfc3339
 from tests.factories import make_promotion_policy
 from tests.promotions.api.world import World
-from tests.promotions.documents import uploaded
+from tests.promotions.documents import feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx, trivy, trivy_entry
 
 SIMULATE = "promotion-policies/strict/simulate"
@@ -195,3 +196,49 @@ def test_a_digest_that_is_sent_tells_not_whether_any_tenant_stored_it(
         assert response.status_code == 200, response.content
         answers.append(response.content.replace(named.encode(), b"the digest"))
     assert answers[0] == answers[1]
+
+
+def _cves(world: World) -> dict[str, Any]:
+    config = {"rules": {"kev-blocker": {}}, "trustedUploaders": [world.tomas.user.username]}
+    return {"name": "cves", "kind": "security", "config": config}
+
+
+def _judged_by_a_feed(world: World) -> dict[str, Any]:
+    """The recorded facts of a promotion whose findings a feed was asked about."""
+    greta = world.greta.actor
+    make_promotion_policy(greta, "scanned", gates=[_cves(world)])
+    dev = world.environments["dev"].pk
+    update_environment(by=greta, clock=SYSTEM_CLOCK, environment_id=dev, changes={"promotionPolicy": "scanned"})
+    today = rfc3339(SYSTEM_CLOCK.now())
+    feed(greta, "kev", {"catalogVersion": "1", "dateReleased": today, "count": 0, "vulnerabilities": []})
+    release = world.release()
+    uploaded(world.tomas.actor, release.components.get().digest, "vulnerabilities", trivy(trivy_entry()))
+    promotion = world.requested(release, "dev")
+    facts: dict[str, Any] = orjson.loads(bytes(DecisionRecord.objects.get(pk=promotion.decision_id).input))
+    assert facts["evidence"]["kev"] is not None
+    return facts
+
+
+def _codes_of_cves(world: World, facts: dict[str, Any]) -> list[str]:
+    [result] = world.greta.ok("POST", SIMULATE, {"gateInput": facts, "document": {"gates": [_cves(world)]}})["results"]
+    return next(gate["reasonCodes"] for gate in result["gates"] if gate["name"] == "cves")
+
+
+def test_recorded_facts_that_are_sent_are_judged_with_the_feed_that_they_name(strict: World) -> None:
+    assert "GATE_ERROR" not in _codes_of_cves(strict, _judged_by_a_feed(strict))
+
+
+@pytest.mark.parametrize("about", ["their promotion", "no promotion", "a promotion of mine"])
+def test_nobody_learns_that_another_tenant_has_just_these_vulnerabilities(
+    strict: World, stranger: World, about: str
+) -> None:
+    """The extract of a feed is named by what was asked about: a digest that can be computed from a guess."""
+    theirs = _judged_by_a_feed(stranger)
+    mine = strict.requested(strict.release(), "dev")
+    facts = orjson.loads(bytes(DecisionRecord.objects.get(pk=mine.decision_id).input))
+    facts["evidence"] = {**theirs["evidence"], "bundleDigest": facts["subject"]["digest"], "currentBundleDigest": None}
+    if about != "a promotion of mine":
+        facts["promotion"]["id"] = theirs["promotion"]["id"] if about == "their promotion" else "none"
+    extract = theirs["evidence"]["kev"]["extract"]
+    assert extract not in documents_of(strict.tenant.pk, facts, sent=True)
+    assert extract in documents_of(strict.tenant.pk, facts)
