@@ -10,6 +10,7 @@ from policies.engines.ask import ask_all
 from policies.evaluator import UnknownKindVersion, evaluate
 from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput
+from policies.schema import below
 from promotions.decision import determinism_hash
 from promotions.documents_of_input import documents_of
 from promotions.models import DecisionRecord
@@ -88,7 +89,7 @@ def _answers_again(
 def _different_answer(gate_input: dict[str, Any], again: Mapping[str, PolicyAnswer]) -> str | None:
     for name in sorted(again):
         if canonical_bytes(again[name]) != canonical_bytes(gate_input["policyAnswers"][name]):
-            return f"policyAnswers.{name}"
+            return below("policyAnswers", name)
     return None
 
 
@@ -102,16 +103,19 @@ def _determined(stored: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "gates": gates}
 
 
-def first_difference(left: Any, right: Any, path: str = "") -> str | None:
-    """Path of the first place where two JSON values differ, or None; `gates.0.status`."""
+def first_difference(left: Any, right: Any, place: str = "") -> str | None:
+    """The first place where two JSON values differ, as refusals name the places of a body, or None; `gates[0].status`.
+
+    `body` when they differ as a whole.
+    """
     if isinstance(left, dict) and isinstance(right, dict):
         for key in sorted(left.keys() | right.keys()):
-            if (found := first_difference(left.get(key), right.get(key), f"{path}.{key}".lstrip("."))) is not None:
+            if (found := first_difference(left.get(key), right.get(key), below(place, key))) is not None:
                 return found
         return None
     if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         for index, (one, other) in enumerate(zip(left, right, strict=True)):
-            if (found := first_difference(one, other, f"{path}.{index}".lstrip("."))) is not None:
+            if (found := first_difference(one, other, f"{place}[{index}]")) is not None:
                 return found
         return None
-    return None if canonical_bytes({"v": left}) == canonical_bytes({"v": right}) else path or "."
+    return None if canonical_bytes({"v": left}) == canonical_bytes({"v": right}) else place or "body"

@@ -306,5 +306,7 @@ class ReplayResource(Resource):
     equal = serializers.BooleanField(required=False)
     recorded = JsonField()
     recomputed = JsonField(required=False)
-    first_difference = serializers.CharField(required=False, help_text="Place of the first difference: gates.0.status")
+    first_difference = serializers.CharField(
+        required=False, help_text="Place of the first difference, as in `validationErrors`: `gates[0].status`."
+    )
     not_replayable = serializers.CharField(required=False)
