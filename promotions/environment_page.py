@@ -11,6 +11,8 @@ from environments.freezes import freeze_state, in_force
 from environments.models import Environment, FreezeWindow
 from environments.month import month, month_named, span
 from environments.presenters import freeze_window_document
+from policies import people, requirements
+from policies.stored_documents import documents
 from promotions.environment_state import active_promotions, deployments_into, environment_states, was_ever_promoted
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.pagination import Page, QuerySetSource, read_page
@@ -68,8 +70,26 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
         "past": [row for row in shown if row["standing"] in ("over", "lifted")],
         "month": month(first, concerned.touching(*span(first)), at.date()),
         "history": history(by.tenant, environment.pk, cursor),
+        "shortfalls": [] if environment.archived_at else shortfalls(environment, at),
         **_reasons(by, environment),
     }
+
+
+def shortfalls(environment: Environment, at: datetime) -> list[str]:
+    """Why nobody could approve what is requested now, whoever requests: a sentence each. Empty when some people could.
+
+    Saving such a number is not refused: members may come. Cost: one statement, three more where anything is required,
+    one more for texts of policies that were not used lately.
+    """
+    versions = environment.approval_policies.select_related("current").order_by("name")
+    digests = [each.current.digest for each in versions if each.current is not None]
+    texts = documents(environment.tenant_id, digests)
+    required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests])
+    if not required:
+        return []
+    could = people.voters(people.members(environment.tenant_id), at=at)
+    signatures = [requirements.signature(required, username, teams) for username, teams in could.items()]
+    return [each.sentence for each in requirements.shortfalls(required, signatures)]
 
 
 def history(tenant_id: UUID, environment_id: UUID, cursor: str | None) -> Page:

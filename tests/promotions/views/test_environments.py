@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from environments.models import Environment
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
+from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.identity.actions.end_team import end_team
 from tests.factories import (
     actor_of,
     make_approval_policy,
@@ -341,3 +343,30 @@ def test_another_tenants_environment_does_not_exist(
     for identifier in (line["dev"].pk, NOWHERE):
         data = {"order_index": 1, "version": 1}
         assert getattr(stranger, method)(f"/environments/{path.format(identifier)}", data).status_code == 404
+
+
+def test_that_too_few_people_may_approve_is_said_until_there_are_more(
+    tenant: Tenant, admin: Actor, tomas: Client
+) -> None:
+    path = f"/environments/{make_environment(admin, 'prod', 1, required_approvals=3).pk}"
+    for name in ("nia", "mei"):
+        make_person(tenant, name, roles=["approver"])
+    page = tomas.get(path).content.decode()
+    assert "too few people may approve it" in page
+    assert "Approval by anyone needs 3 people, and 2 are eligible." in page
+    make_person(tenant, "idris", roles=["approver"])
+    assert "too few people" not in tomas.get(path).content.decode()
+
+
+def test_nobody_in_the_team_of_a_policy_any_more_is_said(tenant: Tenant, admin: Actor, tomas: Client) -> None:
+    nia = make_person(tenant, "nia", roles=["approver"], teams=["release"])
+    make_approval_policy(admin, "release-only")
+    path = f"/environments/{make_environment(admin, 'prod', 1, approval_policies=['release-only']).pk}"
+    assert "too few people" not in tomas.get(path).content.decode()
+    end_team(by=admin, clock=SYSTEM_CLOCK, user_id=nia.pk, team="release")
+    assert "Rule release of release-only needs 1 person, and nobody is eligible." in tomas.get(path).content.decode()
+
+
+def test_where_nobody_has_to_approve_nobody_is_missing(admin: Actor, tomas: Client) -> None:
+    path = f"/environments/{make_environment(admin, 'dev', 1).pk}"
+    assert "too few people" not in tomas.get(path).content.decode()
