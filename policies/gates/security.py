@@ -137,6 +137,20 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     return errors
 
 
+def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
+    """What environments say of cve-delta where `rules` do not name it: see ``cve_delta.UNSAID``."""
+    rule, setting = cve_delta.NAME, "allowFirstRelease"
+    if rule in config["rules"]:
+        return []
+    return [
+        FieldError(
+            below(field, f"environments.{name}.{rule}.{setting}"), "Must be said here: true or false.", "VAL_INVALID"
+        )
+        for name, changes in sorted(config["environments"].items())
+        if changes.get(rule) is not None and setting not in changes[rule]
+    ]
+
+
 def rules_in(config: Mapping[str, Any], environment: str) -> dict[str, dict[str, Any]]:
     """The settings of each rule that applies in an environment."""
     changes = config["environments"].get(environment, {})
@@ -145,7 +159,8 @@ def rules_in(config: Mapping[str, Any], environment: str) -> dict[str, dict[str,
         if name in changes:
             if changes[name] is not None:
                 defaults, _ = read({}, {"type": "object", "properties": rule.SETTINGS})
-                found[name] = {**defaults, **config["rules"].get(name, {}), **changes[name]}
+                unsaid = cve_delta.UNSAID if rule is cve_delta else {}
+                found[name] = {**defaults, **unsaid, **config["rules"].get(name, {}), **changes[name]}
         elif name in config["rules"]:
             found[name] = dict(config["rules"][name])
     return found

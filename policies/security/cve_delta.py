@@ -17,10 +17,14 @@ SETTINGS: Final[dict[str, Any]] = {
     },
     "allowFirstRelease": {
         "type": "boolean",
-        "default": True,
-        "description": "true: nothing is new while nothing runs in the target. false: everything is.",
+        "default": False,
+        "description": "false: everything is new while nothing of the product runs in the target. true: nothing is.",
     },
 }
+
+UNSAID: Final[Mapping[str, Any]] = {"allowFirstRelease": True}
+"""What a stored policy means that names the rule in an environment only, without this setting: such were published
+when it was the default, and their decisions replay equal. None is saved any more (docs/adr/0144)."""
 
 
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
@@ -41,6 +45,10 @@ def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
     if not found:
         return Outcome("pass", details=details)
     first = worst(found)
-    what = "is new" if view.first_release else f"is not in the release that runs in {view.environment}"
+    what = (
+        f"is new, because nothing of this product runs in {view.environment}"
+        if view.first_release
+        else f"is not in the release that runs in {view.environment}"
+    )
     sentence = f"{in_words(first)} {what}{and_others(len(found) - 1)}; {remedy(first)}"
     return Outcome("fail", ("NEW_CVE",), details, tuple(found), sentence)

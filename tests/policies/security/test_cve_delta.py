@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from policies.documents import InvalidDocument, promotion_policy
+from policies.gates.security import rules_in
 from policies.outcomes import GateResult
 from tests.policies.cases import verdict
 from tests.policies.security.world import GRETA, Evidence, finding, guarded
@@ -62,10 +64,11 @@ def test_an_untrusted_report_of_what_runs_there_makes_nothing_old() -> None:
 
 
 FIRST: list[tuple[dict[str, Any], tuple[str, list[str]]]] = [
-    # nothing runs there: nothing is new
-    ({}, ("pass", [])),
-    # or everything is
+    # nothing runs there: everything is new
+    ({}, ("fail", ["NEW_CVE"])),
     ({"allowFirstRelease": False}, ("fail", ["NEW_CVE"])),
+    # or nothing is, where the policy says so
+    ({"allowFirstRelease": True}, ("pass", [])),
 ]
 
 
@@ -76,6 +79,37 @@ def test_the_first_release(settings: dict[str, Any], expected: tuple[str, list[s
     gate = evidence.into(guarded({RULE: settings})).gate("cve")
     assert verdict(gate) == expected
     assert gate.details["rules"][RULE]["firstRelease"] is True
+
+
+def test_a_stored_policy_that_left_it_out_for_an_environment_means_what_it_meant() -> None:
+    stored = {"rules": {"kev-blocker": {}}, "environments": {"production": {RULE: {}}}}
+    assert rules_in(stored, "production")[RULE]["allowFirstRelease"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({RULE: {}}, True),
+        ({RULE: {"newCveSeverityThreshold": "low"}}, True),
+        ({RULE: {"allowFirstRelease": False}}, False),
+        ({RULE: None}, False),
+    ],
+)
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_new_policy_says_it_for_an_environment_alone(
+    changes: dict[str, Any], refused: bool, everywhere: bool
+) -> None:
+    rules: Any = {"kev-blocker": {}, **({RULE: {}} if everywhere else {})}
+    config = {"rules": rules, "trustedUploaders": ["mei"], "environments": {"production": changes}}
+    gate = {"name": "cve", "kind": "security", "config": config}
+    if refused and not everywhere:
+        with pytest.raises(InvalidDocument) as refusal:
+            promotion_policy({"gates": [gate]})
+        assert [each.field for each in refusal.value.fields] == [
+            "gates[0].config.environments.production.cve-delta.allowFirstRelease"
+        ]
+    else:
+        assert promotion_policy({"gates": [gate]})
 
 
 def test_the_message_says_where_it_is_not() -> None:
