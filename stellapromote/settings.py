@@ -314,6 +314,8 @@ _LOG_PROCESSORS: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),
+    # Ours by name: Django's own have whole requests among them.
+    structlog.stdlib.ExtraAdder(allow=("promotion_id", "step", "failures", "retry_at", "reason")),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0006_granted_behind"),
-        ("promotions", "0022_numbers_of_the_board"),
+        ("promotions", "0023_changed_meanwhile"),
     ]
 
     operations = [

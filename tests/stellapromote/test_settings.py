@@ -174,6 +174,13 @@ def test_log_line_of_django_about_a_request_has_its_id_after_the_middleware_was_
     assert logged(lambda logger: logger.warning("Not Found", extra={"request": request}))["request_id"] == "abc"
 
 
+def test_log_line_says_what_a_failure_is_about_and_nothing_else_of_the_record() -> None:
+    about = {"step": "reevaluate", "promotion_id": "0193", "failures": 2, "retry_at": "soon", "reason": "no such file"}
+    line = logged(lambda logger: logger.error("failed", extra={**about, "request": None, "password": "secret"}))
+    assert about.items() <= line.items()
+    assert not {"request", "password"} & line.keys()
+
+
 def test_traceback_of_an_error_is_in_its_log_line() -> None:
     def fail(logger: logging.Logger) -> None:
         try:
