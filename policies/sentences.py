@@ -21,12 +21,19 @@ def of_rule(rule: Part) -> str:
     }
 
 
+def of_anyone(number: int) -> str:
+    """`2 approvals by anyone who may vote`."""
+    text = ngettext("%(count)d approval by anyone who may vote", "%(count)d approvals by anyone who may vote", number)
+    return text % {"count": number}
+
+
 def of_conditions(document: Part) -> list[str]:
     """What an approval policy asks for besides its rules."""
     duties = document["separationOfDuties"]
     told = [
         (document["commentRequired"], _("Every approval needs a comment.")),
         (document["requireSubjectDigest"], _("Every vote names the digest of what the voter saw.")),
+        (document["blind"], _("Votes are hidden, until voting ends, from whoever has not voted; auditors see them.")),
         (duties["excludeReleaseCreator"], _("Whoever created the release does not vote.")),
         (duties["excludeCommitAuthors"], _("Whoever wrote commits of the release does not vote.")),
         (duties["excludePolicyEditor"], _("Whoever edited the policies in force does not vote.")),

@@ -3,7 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
+from promotions.blindness import blind_to, can_see_votes
 from promotions.models import (
     Confirmation,
     DecisionRecord,
@@ -21,7 +24,15 @@ from promotions.models import (
     Vote,
 )
 from stellapromote.audit.models import AuditEvent
-from stellapromote.web.admin_site import ReadOnlyAdmin
+from stellapromote.web.admin_site import ReadOnlyAdmin, administering
+
+
+class TellingOfVotesAdmin(ReadOnlyAdmin):
+    """Rows of promotions whose votes a blind approval policy hides from the administrator are left out."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        by, rows = administering(request), super().get_queryset(request)
+        return rows if by is None else rows.exclude(promotion_id__in=blind_to(by).values("pk"))
 
 
 @admin.register(Release)
@@ -39,9 +50,15 @@ class PromotionAdmin(ReadOnlyAdmin):
     exclude = ("requirements",)
     ordering = ("-number",)
 
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Without what tells of votes that are hidden from the administrator."""
+        by = administering(request)
+        sees = obj is None or (by is not None and can_see_votes(by, obj))
+        return self.exclude if sees else (*self.exclude, "gates", "open_voters")
+
 
 @admin.register(Vote)
-class VoteAdmin(ReadOnlyAdmin):
+class VoteAdmin(TellingOfVotesAdmin):
     list_display = ("promotion", "verdict", "username", "at", "ended_as")
     list_select_related = ("promotion",)
     exclude = ("address",)
@@ -49,7 +66,7 @@ class VoteAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Confirmation)
-class ConfirmationAdmin(ReadOnlyAdmin):
+class ConfirmationAdmin(TellingOfVotesAdmin):
     list_display = ("promotion", "gate", "username", "at", "ended_as")
     list_select_related = ("promotion",)
     exclude = ("address",)
@@ -72,7 +89,7 @@ class OverrideReviewAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DecisionRecord)
-class DecisionRecordAdmin(ReadOnlyAdmin):
+class DecisionRecordAdmin(TellingOfVotesAdmin):
     list_display = ("promotion", "sequence", "decision", "evaluated_at", "determinism_hash")
     list_select_related = ("promotion",)
     exclude = ("input", "document")
@@ -86,7 +103,7 @@ class DecisionRecordAdmin(ReadOnlyAdmin):
 
 
 @admin.register(EvidencePacket)
-class EvidencePacketAdmin(ReadOnlyAdmin):
+class EvidencePacketAdmin(TellingOfVotesAdmin):
     list_display = ("promotion", "type", "generated_at", "content_hash")
     list_select_related = ("promotion",)
     exclude = ("document", "envelope")
@@ -134,14 +151,14 @@ class DeploymentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(OutboxEvent)
-class OutboxEventAdmin(ReadOnlyAdmin):
+class OutboxEventAdmin(TellingOfVotesAdmin):
     list_display = ("name", "promotion", "created_at")
     list_select_related = ("promotion",)
     ordering = ("-created_at",)
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(TellingOfVotesAdmin):
     list_display = ("timestamp", "action", "actor_name", "resource", "resource_id")
     exclude = ("salt", "event_digest")
     ordering = ("-timestamp",)

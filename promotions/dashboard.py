@@ -11,11 +11,12 @@ from django.db import connection
 
 from environments.models import Environment
 from policies.models import WeakeningEdit
+from promotions.blindness import blind_to, gates_shown
 from promotions.environment_state import environment_states
 from promotions.models import Override, Promotion
 from promotions.models.promotion import COUNTED
 from promotions.queries import awaiting_decision_by, promotions_of
-from promotions.states import OPEN, Status
+from promotions.states import OPEN, VOTING, Status
 from stellapromote.accounts.actor import Actor
 
 Context = dict[str, Any]
@@ -74,7 +75,7 @@ def board(by: Actor, at: datetime) -> Context:
         "waiting_all": sum(states[environment.pk]["openPromotions"] for environment in environments),
         "inbox": awaiting_decision_by(by).count(),
         "in_flight": list(promotions_of(by.tenant).filter(status=Status.DEPLOYING)[:LISTED]),
-        "blocked": [promotion for promotion in opened if promotion.blocked_by][:LISTED],
+        "blocked": _blocked([promotion for promotion in opened if promotion.blocked_by][:LISTED], by),
         "ready": list(promotions_of(by.tenant).filter(status=Status.APPROVED).order_by("number")[:LISTED]),
         "decided": list(promotions_of(by.tenant).filter(decided_at__isnull=False, status__in=_DECIDED)[:LISTED]),
         "unreviewed": list(
@@ -92,7 +93,8 @@ def board(by: Actor, at: datetime) -> Context:
 def version_of(context: Context) -> str:
     """Everything that the board shows, as text: the same text, the same board."""
     waiting = [promotion for column in context["columns"] for promotion in column["waiting"]]
-    lists = [waiting, *(context[name] for name in ("in_flight", "blocked", "ready", "decided"))]
+    blocked = [each["promotion"] for each in context["blocked"]]
+    lists = [waiting, blocked, *(context[name] for name in ("in_flight", "ready", "decided"))]
     return repr(
         (
             [[(str(each.pk), each.version) for each in promotions] for promotions in lists],
@@ -102,6 +104,7 @@ def version_of(context: Context) -> str:
             ],
             [[str(each.pk) for each in context[name]] for name in ("unreviewed", "weakened")],
             [context[name] for name in ("inbox", "waiting_all", "weeks")],
+            [each["messages"] for each in context["blocked"]],
         )
     )
 
@@ -139,6 +142,23 @@ def _week(begins: date, by_status: Mapping[str, _Counted]) -> Week:
         approval_wait=round(sum(wait.total_seconds() * n for wait, n in waits) / approved) if approved else None,
         bad_share=round(100 * bad / (bad + deployed.count)) if bad + deployed.count else None,
     )
+
+
+def _blocked(promotions: list[Promotion], by: Actor) -> list[Context]:
+    """Each with what its blocking gates say to ``by``. One statement where a blind one takes votes."""
+    asked = [each.pk for each in promotions if each.blind and each.status in VOTING]
+    blind = set(blind_to(by).filter(pk__in=asked).values_list("pk", flat=True)) if asked else set()
+    return [
+        {
+            "promotion": each,
+            "messages": [
+                gate["message"]
+                for gate in gates_shown(each.gates, each, blind=each.pk in blind)
+                if gate["status"] in ("pending", "fail")
+            ],
+        }
+        for each in promotions
+    ]
 
 
 def _column(environment: Environment, state: Any, opened: list[Promotion]) -> Context:

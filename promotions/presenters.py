@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from policies.decision import decide
+from promotions.blindness import gates_shown
 from promotions.models import Confirmation, DecisionRecord, Override, Promotion, Release, Vote
 from promotions.states import status_for
 from stellapromote.audit.models import AuditEvent
@@ -52,9 +53,13 @@ def row(found: Sequence[Any]) -> Document:
     }
 
 
-def request_answer(promotion: Promotion) -> Document:
-    """The answer to a request: what was asked, where it stands, and the decision in short."""
+def request_answer(promotion: Promotion, *, blind: bool) -> Document:
+    """The answer to a request: what was asked, where it stands, and the decision in short.
+
+    ``blind``: for somebody who is not shown the votes (promotions/blindness.py).
+    """
     source = promotion.source_environment
+    gates = gates_shown(promotion.gates, promotion, blind=blind)
     return {
         "id": str(promotion.pk),
         "number": promotion.number,
@@ -80,11 +85,12 @@ def request_answer(promotion: Promotion) -> Document:
         if promotion.evidence_bundle_id is None
         else {"id": str(promotion.evidence_bundle_id), "digest": promotion.evidence_bundle_digest},
         "approvalCount": approval_count(promotion),
+        "votesHidden": blind,
         "blockedBy": promotion.blocked_by,
         "decision": {
             "id": None if promotion.decision_id is None else str(promotion.decision_id),
             "sequence": promotion.decision_sequence,
-            "gates": [{name: gate[name] for name in ("name", "type", "status", "message")} for gate in promotion.gates],
+            "gates": [{name: gate[name] for name in ("name", "type", "status", "message")} for gate in gates],
             "nextChangeAt": instant(promotion.next_change_at),
         },
         "evidencePacketId": None if promotion.evidence_packet_id is None else str(promotion.evidence_packet_id),
@@ -94,15 +100,19 @@ def request_answer(promotion: Promotion) -> Document:
 def detail(
     promotion: Promotion,
     *,
+    blind: bool,
     record: DecisionRecord,
     acts: Iterable[Vote | Confirmation],
     eligible: list[Document],
     diff: Document,
     timeline: list[Document],
 ) -> Document:
-    """The whole promotion. ``eligible`` are the people whose vote can still be used."""
+    """The whole promotion. ``eligible`` are the people whose vote can still be used.
+
+    The record is left out for who is ``blind``; ``acts``, ``eligible`` and ``timeline`` hold only what they may see.
+    """
     return {
-        **request_answer(promotion),
+        **request_answer(promotion, blind=blind),
         "decidedAt": instant(promotion.decided_at),
         "startedAt": instant(promotion.started_at),
         "completedAt": instant(promotion.completed_at),
@@ -110,7 +120,7 @@ def detail(
         "approvalExpiresAt": instant(promotion.approval_expires_at),
         "overdueAt": instant(promotion.overdue_at),
         "attempt": promotion.attempt,
-        "decisionRecord": orjson.loads(bytes(record.document)),
+        "decisionRecord": None if blind else orjson.loads(bytes(record.document)),
         "approvals": [act_document(act) for act in acts],
         "eligibleApprovers": eligible,
         "diff": diff,

@@ -5,8 +5,11 @@ from typing import Any
 
 import orjson
 
+from policies import sentences
+from policies.requirements import ANYONE
 from policies.stored_documents import documents
 from promotions import queries, rules
+from promotions.blindness import can_see_votes, check_can_see_votes
 from promotions.bundles import has_newer
 from promotions.electorate import gate_confirmers
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
@@ -28,12 +31,13 @@ _ENDED_BADLY = frozenset({Status.REJECTED, Status.CANCELLED, Status.FAILED, Stat
 def promotion_page(promotion: Promotion, by: Actor) -> Context:
     """The context of the page. Cost: a constant number of statements, stated in a test."""
     acts = queries.acts_of(promotion)
-    gates = queries.gates_of(promotion)
-    packets = queries.packets_of(promotion)
+    voted = queries.voters_of(acts)
+    blind = not can_see_votes(by, promotion, voted=str(by.user_id) in voted)
+    gates = queries.gates_of(promotion, blind=blind)
+    packets = [] if blind else queries.packets_of(promotion)
     record = orjson.loads(bytes(queries.current_record(promotion).document))
     requirements = stored_requirements(promotion)
     wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
-    voted = frozenset(str(act.voter_id) for act in acts if isinstance(act, Vote) and act.ended_at is None)
     texts = documents(promotion.tenant_id, wanted)
     ballot = ballot_on_page(promotion, texts, voted)
     confirmers = _confirmers(promotion, gates, texts)
@@ -59,7 +63,8 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             policy=texts[requirements["promotionPolicy"]["digest"]],
             requirements=requirements,
         ),
-        "requirements": _requirements(gates, names),
+        "votes_hidden": blind,
+        "requirements": _asked_for(requirements, texts) if blind else _requirements(gates, names),
         "approvals_complete": all(gate["status"] == "pass" for gate in gates if gate["type"] == "approval"),
         "excluded": [
             {**person, "displayName": names.get(person["id"], person["username"])}
@@ -67,9 +72,9 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         ],
         "external_authors": requirements.get("externalAuthors", []),
         "nobody_approves": not requirements["requiredApprovals"] and not requirements["approvalPolicies"],
-        "acts": acts,
+        "acts": queries.acts_shown(acts, by, blind=blind),
         "diff": queries.diff_of(promotion),
-        "timeline": queries.timeline_of(promotion),
+        "timeline": queries.timeline_of(promotion, by, blind=blind),
         "times": _times(promotion),
         "record": record,
         "packets": packets,
@@ -94,6 +99,7 @@ def _may(promotion: Promotion, by: Actor, ballot: Ballot) -> dict[str, str]:
         "withdraw": _reason(lambda: rules.check_can_withdraw(by, ballot)),
         "cancel": _reason(lambda: rules.check_can_cancel(by, promotion)),
         "evaluate": _reason(lambda: rules.check_can_evaluate(by, promotion)),
+        "replay": _reason(lambda: check_can_see_votes(by, promotion, voted=str(by.user_id) in ballot.voted)),
     }
 
 
@@ -145,6 +151,17 @@ def _names(promotion: Promotion, gates: Iterable[Context], excluded: set[str]) -
             for rule in requirement["rules"]:
                 wanted.update(rule["filledBy"], rule["eligible"])
     return {str(pk): name for pk, name in User.objects.filter(pk__in=wanted).values_list("pk", "display_name")}
+
+
+def _asked_for(requirements: Mapping[str, Any], texts: Mapping[str, dict[str, Any]]) -> list[Context]:
+    """Approvals by rule, for somebody who is not shown the votes: what each asks for, and nothing of who gave it."""
+    number, policies = requirements["requiredApprovals"], [texts[p["digest"]] for p in requirements["approvalPolicies"]]
+    anyone = [{"requirement": ANYONE, "rule": ANYONE, "asks": sentences.of_anyone(number)}] if number else []
+    return anyone + [
+        {"requirement": policy["name"], "rule": rule["name"], "asks": sentences.of_rule(rule)}
+        for policy in policies
+        for rule in policy["rules"]
+    ]
 
 
 def _requirements(gates: Iterable[Context], names: dict[str, str]) -> list[Context]:

@@ -12,6 +12,7 @@ from environments.models import Environment, FreezeWindow
 from policies.gates import who_can_act
 from policies.stored_documents import documents
 from promotions import presenters
+from promotions.blindness import can_see_votes, events_without_votes, gates_shown
 from promotions.blobs import blobs
 from promotions.diff import component_diff
 from promotions.explanation import changes_of, facts_of
@@ -85,6 +86,16 @@ def acts_of(promotion: Promotion) -> list[Vote | Confirmation]:
     return sorted(acts, key=lambda act: (act.at, act.pk))
 
 
+def voters_of(acts: Iterable[Vote | Confirmation]) -> frozenset[str]:
+    """Ids, as text, of those whose live vote is among the promotion's ``acts``."""
+    return frozenset(str(act.voter_id) for act in acts if isinstance(act, Vote) and act.ended_at is None)
+
+
+def acts_shown(acts: list[Vote | Confirmation], by: Actor, *, blind: bool) -> list[Vote | Confirmation]:
+    """All ``acts``, or only their own for who is ``blind`` to the others'."""
+    return [act for act in acts if act.voter_id == by.user_id] if blind else acts
+
+
 def eligible_voters(promotion: Promotion) -> list[Document]:
     """Who can still give what is missing, by username. One statement."""
     return people_of(promotion.open_voters)
@@ -122,32 +133,38 @@ def diff_of(promotion: Promotion) -> Document:
     return diff_of_releases(promotion.release, running)
 
 
-def timeline_of(promotion: Promotion) -> list[Document]:
-    """The audit slice of the promotion, oldest first, without addresses."""
-    return [presenters.event(event) for event in events_of(promotion).order_by("timestamp", "pk")[:MAX_TIMELINE]]
+def timeline_of(promotion: Promotion, by: Actor, *, blind: bool) -> list[Document]:
+    """The audit slice of the promotion that ``by`` is shown, oldest first, without addresses."""
+    found = events_of(promotion, by, blind=blind).order_by("timestamp", "pk")
+    return [presenters.event(event) for event in found[:MAX_TIMELINE]]
 
 
-def events_of(promotion: Promotion) -> QuerySet[AuditEvent]:
-    """The audit events of one promotion."""
-    return AuditEvent.objects.filter(promotion_id=promotion.pk, tenant_id=promotion.tenant_id)
+def events_of(promotion: Promotion, by: Actor, *, blind: bool) -> QuerySet[AuditEvent]:
+    """The audit events of one promotion; for who is ``blind`` to its votes, those that tell nothing of them."""
+    found = AuditEvent.objects.filter(promotion_id=promotion.pk, tenant_id=promotion.tenant_id)
+    return found.filter(events_without_votes(by)) if blind else found
 
 
-def detail_of(promotion: Promotion) -> Document:
-    """The whole promotion as the API sends it; a constant number of statements."""
+def detail_of(promotion: Promotion, by: Actor) -> Document:
+    """The whole promotion as the API sends it to ``by``; a constant number of statements."""
+    acts = acts_of(promotion)
+    blind = not can_see_votes(by, promotion, voted=str(by.user_id) in voters_of(acts))
     return presenters.detail(
         promotion,
+        blind=blind,
         record=current_record(promotion),
-        acts=acts_of(promotion),
-        eligible=eligible_voters(promotion),
+        acts=acts_shown(acts, by, blind=blind),
+        eligible=[] if blind else eligible_voters(promotion),
         diff=diff_of(promotion),
-        timeline=timeline_of(promotion),
+        timeline=timeline_of(promotion, by, blind=blind),
     )
 
 
-def gates_of(promotion: Promotion) -> list[Document]:
+def gates_of(promotion: Promotion, *, blind: bool) -> list[Document]:
     """The gates as last judged, in order: whom each waits for, what it looked at, and what can change it.
 
-    Cost: one statement for names, and one each for a policy and a bundle that were not used lately.
+    ``blind``: for somebody who is not shown the votes. Cost: one statement for names, and one each for a policy and a
+    bundle that were not used lately.
     """
     record = current_record(promotion)
     newer = {gate["name"]: gate["newer"] for gate in promotion.gates if "newer" in gate}
@@ -171,7 +188,7 @@ def gates_of(promotion: Promotion) -> list[Document]:
             is_open=promotion.status in OPEN,
         )
         found.append({**gate, "whoCanAct": people, "facts": facts_of(gate, gate_input, bundle), "changes": changes})
-    return found
+    return gates_shown(found, promotion, blind=blind)
 
 
 def _override_settings(promotion: Promotion, gate_input: Document) -> Document:

@@ -18,9 +18,11 @@ from policies.engines.ask import ask_all
 from policies.evaluator import evaluate
 from policies.facts import GateInput
 from policies.outcomes import Evaluation
+from promotions.blindness import blind_to, check_can_see_votes
 from promotions.documents_of_input import documents_of
 from promotions.facts import schedules_of
 from promotions.models import DecisionRecord, Promotion
+from stellapromote.accounts.actor import Actor
 
 MOST_DECISIONS: Final = 200
 MOST_SECONDS: Final = 20.0
@@ -83,8 +85,13 @@ class Trial:
         }
 
 
-def try_on_promotion(draft: Draft, promotion: Promotion) -> Trial:
-    """The draft on the facts of the promotion's decision in force; ``promotion`` has it selected."""
+def try_on_promotion(draft: Draft, promotion: Promotion, *, by: Actor) -> Trial:
+    """The draft on the facts of the promotion's decision in force; ``promotion`` has it selected. BlindToVotes."""
+    check_can_see_votes(by, promotion)
+    return _try_on(draft, promotion)
+
+
+def _try_on(draft: Draft, promotion: Promotion) -> Trial:
     record = promotion.decision
     if record is None:
         raise AssertionError("a promotion has a decision from its creation")
@@ -96,26 +103,25 @@ def try_on_input(draft: Draft, tenant_id: UUID, gate_input: GateInput) -> Trial:
     return Trial(_judged(draft, tenant_id, dict(gate_input), sent=True), None, None, ())
 
 
-def try_on_last(
-    draft: Draft, tenant_id: UUID, count: int, *, environment_id: UUID | None = None
-) -> tuple[list[Trial], bool]:
+def try_on_last(draft: Draft, count: int, *, by: Actor, environment_id: UUID | None = None) -> tuple[list[Trial], bool]:
     """The draft on the decisions in force of the last ``count`` promotions, newest first; False when time ran out.
 
-    Of one environment, or of all that the policy guards; where it guards none, of all there are. Cost: one statement,
-    and up to five for each whose documents were not used lately.
+    Those whose votes ``by`` is not shown are left out. Of one environment, or of all that the policy guards; where it
+    guards none, of all there are. Cost: one statement, and up to five for each whose documents were not used lately.
     """
     until = monotonic() + MOST_SECONDS
-    of_tenant = Promotion.objects.filter(tenant_id=tenant_id, decision__isnull=False)
+    of_tenant = Promotion.objects.filter(tenant_id=by.tenant, decision__isnull=False)
     chosen = of_tenant.filter(target_environment_id=environment_id) if environment_id is not None else of_tenant
     if environment_id is None:
         guarded = of_tenant.filter(target_environment__promotion_policy__name=draft.name)
         chosen = guarded if guarded.exists() else of_tenant
-    found = chosen.select_related("decision", "release", "target_environment").order_by("-number")
+    seen = chosen.exclude(pk__in=blind_to(by).values("pk"))
+    found = seen.select_related("decision", "release", "target_environment").order_by("-number")
     trials: list[Trial] = []
     for promotion in found[: min(count, MOST_DECISIONS)]:
         if monotonic() > until:
             return trials, False
-        trials.append(try_on_promotion(draft, promotion))
+        trials.append(_try_on(draft, promotion))
     return trials, True
 
 

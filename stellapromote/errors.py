@@ -75,6 +75,10 @@ CODES: dict[str, Code] = {
     "PERM_SERVICE_ACCOUNT_CANNOT_VOTE": Code(
         403, "Service accounts never vote or confirm, whatever their scopes: ask a person among the eligible approvers."
     ),
+    "PERM_BLIND": Code(
+        403,
+        "An approval policy is blind and the answer names votes: vote first, or ask again when it takes no more votes.",
+    ),
     # 404, 405, 409, 412: the object and its state
     "RES_NOT_FOUND": Code(404, "There is no such path or object in your tenant: check the path and the id."),
     "RES_METHOD_NOT_ALLOWED": Code(

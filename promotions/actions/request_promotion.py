@@ -218,6 +218,7 @@ def _build(
         pending_expires_at=at + timedelta(seconds=policy["pendingTtl"]),
         approval_ttl_seconds=policy["approvalTtl"],
         supersedes_older=policy["supersedeOlder"],
+        blind=any(each["blind"] for each in snapshot.approval_policies),
     )
 
 

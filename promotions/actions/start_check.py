@@ -9,6 +9,7 @@ from environments.models import Environment
 from policies.outcomes import Evaluation
 from policies.overrides import OVERRIDE_POSSIBLE
 from promotions import rules
+from promotions.blindness import can_see_votes, gates_shown
 from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.models import Promotion
@@ -54,7 +55,8 @@ def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, j
     adopt_subject(scene, journal)
     evaluation = conclude(scene, journal, superseded=superseded)
     if evaluation.decision != "allow":
-        blocking = [gate.as_json() for gate in evaluation.gates if gate.status in ("pending", "fail")]
+        gates = [gate.as_json() for gate in evaluation.gates if gate.status in ("pending", "fail")]
+        blocking = gates_shown(gates, promotion, blind=not can_see_votes(by, promotion))
         details = {"gates": blocking, "mayPassAt": _may_pass_at(evaluation)}
         message = " ".join(gate["message"] for gate in blocking)
         frozen = any(gate["type"] == "freeze-window" for gate in blocking)

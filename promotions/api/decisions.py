@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 
 from promotions.actions.evaluate import evaluate
 from promotions.api.promotion_resources import DecisionRecordResource, ReplayResource
+from promotions.blindness import BlindToVotes, check_can_see_votes
 from promotions.models import DecisionRecord
 from promotions.queries import current_record, existing_promotion
 from promotions.replay import replay
@@ -40,7 +41,12 @@ class DecisionViewSet(ApiViewSet):
         "replay": Answer(ReplayResource),
         "evaluate": Answer(DecisionRecordResource, description="The decision record in force, new or not."),
     }
-    refusals = {"evaluate": ("RES_STATE_CONFLICT",)}
+    refusals = {
+        "decision": ("PERM_BLIND",),
+        "decisions": ("PERM_BLIND",),
+        "replay": ("PERM_BLIND",),
+        "evaluate": ("RES_STATE_CONFLICT", "PERM_BLIND"),
+    }
 
     @action(detail=True)
     def decision(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -52,6 +58,7 @@ class DecisionViewSet(ApiViewSet):
     def decisions(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """All decision records, oldest first."""
         promotion = existing_promotion(request.actor.tenant, pk)
+        check_can_see_votes(request.actor, promotion)
         rows = DecisionRecord.objects.filter(promotion=promotion).values("sequence", "document")
         return self.page(rows, present=lambda row: orjson.Fragment(bytes(row["document"])), order=("sequence",))
 
@@ -65,8 +72,17 @@ class DecisionViewSet(ApiViewSet):
 
     @action(detail=True, methods=["post"])
     def evaluate(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """Judge an open promotion again, now."""
+        """Judge an open promotion again, now
+
+        `PERM_BLIND` when the record would tell of votes that you are not shown: nothing is judged then.
+        """
+        check_can_see_votes(request.actor, existing_promotion(request.actor.tenant, pk))
         promotion = evaluate(pk, by=request.actor, clock=SYSTEM_CLOCK)
+        try:
+            check_can_see_votes(request.actor, promotion)
+        except BlindToVotes as refusal:  # an approval was taken back, so that it takes votes again
+            refusal.changed_state = True
+            raise
         return ApiResponse(bytes(current_record(promotion).document))
 
     def resource(self) -> dict[str, Any]:
@@ -74,9 +90,14 @@ class DecisionViewSet(ApiViewSet):
         return {}
 
     def _record(self) -> DecisionRecord:
-        return get_object_or_404(
-            DecisionRecord,
+        """The record in force with what tells whether the caller may see it; one statement. Http404, BlindToVotes."""
+        by = self.request.actor
+        needed = ("tenant", "input", "document", *(f"promotion__{name}" for name in ("number", "status", "blind")))
+        record = get_object_or_404(
+            DecisionRecord.objects.select_related("promotion").only(*needed),
             promotion_id=self.kwargs["pk"],
-            promotion__tenant_id=self.request.actor.tenant,
+            promotion__tenant_id=by.tenant,
             promotion__decision=F("pk"),
         )
+        check_can_see_votes(by, record.promotion)
+        return record

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from promotions.api.bodies import EvidenceDocument
 from promotions.api.promotion_resources import JsonField
 from promotions.api.promotion_schema import VerificationSchema
+from promotions.blindness import check_can_see_votes
 from promotions.models import EvidencePacket, PublicSigningKey
 from promotions.queries import existing_promotion
 from promotions.verify_evidence import known_keys, stored_here, verify
@@ -96,17 +97,19 @@ class PromotionEvidenceViewSet(ApiViewSet):
     scopes = {"evidence": EVIDENCE_READ}
     parameters = {"evidence": PAGING}
     answers = {"evidence": Answer(PacketResource, paged=True)}
+    refusals = {"evidence": ("PERM_BLIND",)}
 
     @action(detail=True)
     def evidence(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """The packets of the promotion, oldest first
 
-        404 while it is undecided.
+        404 while it is undecided. `PERM_BLIND` when it takes votes again that you are not shown: packets name voters.
         """
         promotion = existing_promotion(request.actor.tenant, pk)
         packets = EvidencePacket.objects.filter(promotion=promotion)
         if not packets.exists():
             raise NotFound("Nothing is decided yet, so there is no evidence: ask again after the decision.")
+        check_can_see_votes(request.actor, promotion)
         return self.page(packets, present=_packet, order=("generated_at", "id"))
 
     def resource(self) -> dict[str, Any]:

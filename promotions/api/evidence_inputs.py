@@ -264,7 +264,7 @@ class PromotionBundleViewSet(ApiViewSet):
 
         If they differ from those it had, what is voted on has changed: votes become void.
         """
-        return promotion_answer(take_newest_evidence(pk, by=request.actor, clock=SYSTEM_CLOCK))
+        return promotion_answer(take_newest_evidence(pk, by=request.actor, clock=SYSTEM_CLOCK), request.actor)
 
     def resource(self) -> dict[str, Any]:
         existing_promotion(self.request.actor.tenant, self.kwargs["pk"])

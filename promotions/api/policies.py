@@ -29,7 +29,6 @@ from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.clock import SYSTEM_CLOCK
 
 TAG = "Policies and gates"
-_WRITE_REFUSALS = ("POL_UNSATISFIABLE", "VAL_NOT_SUPPORTED")
 
 
 class ApprovalPolicyViewSet(ApiViewSet):
@@ -66,8 +65,8 @@ class ApprovalPolicyViewSet(ApiViewSet):
         "check": Answer(CheckResource),
     }
     refusals = {
-        "create": ("RES_DUPLICATE", *_WRITE_REFUSALS),
-        "update": ("RES_IN_USE", "RES_STATE_CONFLICT", *_WRITE_REFUSALS),
+        "create": ("RES_DUPLICATE", "POL_UNSATISFIABLE"),
+        "update": ("RES_IN_USE", "RES_STATE_CONFLICT", "POL_UNSATISFIABLE"),
         "destroy": ("RES_IN_USE", "RES_STATE_CONFLICT"),
     }
 

@@ -103,6 +103,9 @@ class PromotionResource(Resource):
     manifest_digest = serializers.CharField()
     evidence_bundle = BundleReference(allow_null=True, help_text="The documents it is judged with.")
     approval_count = ApprovalCount()
+    votes_hidden = serializers.BooleanField(
+        help_text="An approval policy is blind and you have not voted: nothing here tells who has, or how."
+    )
     blocked_by = serializers.ListField(child=serializers.CharField())
     decision = DecisionSummary()
     evidence_packet_id = serializers.UUIDField(allow_null=True)
@@ -276,9 +279,9 @@ class PromotionDetail(PromotionResource):
     approval_expires_at = serializers.DateTimeField(allow_null=True)
     overdue_at = serializers.DateTimeField(allow_null=True)
     attempt = serializers.IntegerField()
-    decision_record = DecisionRecordResource()
-    approvals = ActResource(many=True)
-    eligible_approvers = PersonResource(many=True)
+    decision_record = DecisionRecordResource(allow_null=True, help_text="Null with `votesHidden`.")
+    approvals = ActResource(many=True, help_text="With `votesHidden` only your own.")
+    eligible_approvers = PersonResource(many=True, help_text="Empty with `votesHidden`: it tells who is missing.")
     diff = DiffResource()
     timeline = PromotionEvent(many=True)
 

@@ -20,6 +20,7 @@ from promotions.api.promotion_resources import (
 )
 from promotions.api.promotion_schema import PromotionSchema
 from promotions.api.sequences import SequenceSource, in_place
+from promotions.blindness import can_see_votes
 from promotions.electorate import approval_voters
 from promotions.listing import PromotionRows, WaitingForPerson
 from promotions.models import Promotion, Release
@@ -34,6 +35,7 @@ from promotions.queries import (
     promotion_of,
 )
 from promotions.states import Status
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import (
     PROMOTION_APPROVE,
     PROMOTION_CANCEL,
@@ -151,15 +153,21 @@ class PromotionViewSet(ApiViewSet):
         wish = self._wish()
         if self.query.get("validate_only", False):
             return ApiResponse(_previewed(preview_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK)))
-        return promotion_answer(request_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK), status=201)
+        return promotion_answer(
+            request_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK), request.actor, status=201
+        )
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """One promotion with its decision, votes, difference and timeline."""
+        """One promotion with its decision, votes, difference and timeline
+
+        With `votesHidden` an approval policy is blind and you have not voted: no decision record, and of votes and
+        timeline only what is your own.
+        """
         promotion = promotion_of(request.actor.tenant, pk)
         etag = strong(promotion.version)
         if not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
             return ApiResponse(b"", etag=etag)  # answered 304: the rest need not be read
-        return ApiResponse(detail_of(promotion), etag=etag)
+        return ApiResponse(detail_of(promotion, request.actor), etag=etag)
 
     @action(detail=False, url_path="pending-approvals")
     def pending_approvals(self, request: ApiRequest) -> ApiResponse:
@@ -176,15 +184,22 @@ class PromotionViewSet(ApiViewSet):
     def gates(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """Gates as last judged, in their order, and whom each waits for
 
-        The decision record is a different thing: it stays until a new one is written.
+        The decision record is a different thing: it stays until a new one is written. A gate with `VOTES_HIDDEN` tells
+        of votes that you are not shown yet.
         """
-        return self.page(SequenceSource(gates_of(promotion_of(request.actor.tenant, pk))), present=in_place)
+        promotion = promotion_of(request.actor.tenant, pk)
+        blind = not can_see_votes(request.actor, promotion)
+        return self.page(SequenceSource(gates_of(promotion, blind=blind)), present=in_place)
 
     @action(detail=True)
     def events(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """The audit events of this promotion, newest first."""
+        """The audit events of this promotion, newest first
+
+        While a blind approval policy hides votes from you, only its request and your own votes.
+        """
         promotion = existing_promotion(request.actor.tenant, pk)
-        return self.page(events_of(promotion), present=presenters.event, order=("-timestamp", "-id"))
+        events = events_of(promotion, request.actor, blind=not can_see_votes(request.actor, promotion))
+        return self.page(events, present=presenters.event, order=("-timestamp", "-id"))
 
     @action(detail=True, methods=["post"])
     def cancel(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -199,7 +214,8 @@ class PromotionViewSet(ApiViewSet):
                 reason=self.body.get("reason", ""),
                 seen=Seen(if_match=self.if_match),
                 clock=SYSTEM_CLOCK,
-            )
+            ),
+            request.actor,
         )
 
     @action(detail=True, methods=["post"])
@@ -209,10 +225,11 @@ class PromotionViewSet(ApiViewSet):
         `started` runs the start check under the lock; a start refused by gates or by another deployment says when it
         may pass in `details.mayPassAt`, null when no time is known. The same report again changes nothing.
         """
-        return promotion_answer(report_deployment(pk, Report(**self.body), by=request.actor, clock=SYSTEM_CLOCK))
+        reported = report_deployment(pk, Report(**self.body), by=request.actor, clock=SYSTEM_CLOCK)
+        return promotion_answer(reported, request.actor)
 
     def resource(self) -> dict[str, Any]:
-        return presenters.request_answer(promotion_of(self.request.actor.tenant, self.kwargs["pk"]))
+        return presenters.request_answer(promotion_of(self.request.actor.tenant, self.kwargs["pk"]), blind=True)
 
     def _wish(self) -> Wish:
         tenant_id, body = self.request.actor.tenant, self.body
@@ -223,9 +240,10 @@ class PromotionViewSet(ApiViewSet):
         return Wish(release_id, target_id, body["reason"], change_record(body.get("change")))
 
 
-def promotion_answer(promotion: Promotion, status: int = 200) -> ApiResponse:
-    """What every call that changes a promotion answers with; no statement."""
-    return ApiResponse(presenters.request_answer(promotion), status=status, etag=strong(promotion.version))
+def promotion_answer(promotion: Promotion, by: Actor, status: int = 200) -> ApiResponse:
+    """What every call that changes a promotion answers with; no statement, one where an open promotion is blind."""
+    answer = presenters.request_answer(promotion, blind=not can_see_votes(by, promotion))
+    return ApiResponse(answer, status=status, etag=strong(promotion.version))
 
 
 def _previewed(preview: Preview) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from promotions.api.promotion_resources import GateResource
 from promotions.models import Promotion
 from promotions.policy_drafts import drafted
 from promotions.simulation import MOST_DECISIONS, Draft, Trial, try_on_input, try_on_last, try_on_promotion
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.fields import JsonObjectField, StrictIntegerField, StrictUUIDField
@@ -115,17 +116,19 @@ class SimulationViewSet(ApiViewSet):
     scopes = {"simulate": POLICY_WRITE}
     bodies = {"simulate": SimulationBody}
     answers = {"simulate": Answer(SimulationResource)}
+    refusals = {"simulate": ("PERM_BLIND",)}
 
     @action(detail=True, methods=["post"])
     def simulate(self, request: ApiRequest, name: str) -> ApiResponse:
         """What would this policy say?
 
         Judges recorded facts, or those sent, with the draft, a version or a document. Gathers nothing and stores
-        nothing: what a new gate would need and the record does not hold is `GATE_FACTS_MISSING`.
+        nothing: what a new gate would need and the record does not hold is `GATE_FACTS_MISSING`. A promotion whose
+        votes a blind approval policy hides from you is `PERM_BLIND`, and is left out of the last ones.
         """
         body = self.body
         draft = drafted(self._policy(), document=body.get("document"), version=body.get("version"))
-        trials, complete = self._trials(draft, request.actor.tenant)
+        trials, complete = self._trials(draft, request.actor)
         results = [each.as_json() for each in trials]
         if "last" in body:
             for each in results:
@@ -146,18 +149,17 @@ class SimulationViewSet(ApiViewSet):
         self._policy()
         return {}
 
-    def _trials(self, draft: Draft, tenant_id: Any) -> tuple[list[Trial], bool]:
-        body = self.body
+    def _trials(self, draft: Draft, by: Actor) -> tuple[list[Trial], bool]:
+        body, tenant_id = self.body, by.tenant
         if "promotion_id" in body:
             promotions = Promotion.objects.select_related("decision", "release", "target_environment")
-            return [
-                try_on_promotion(draft, get_object_or_404(promotions, tenant_id=tenant_id, pk=body["promotion_id"]))
-            ], True
+            found = get_object_or_404(promotions, tenant_id=tenant_id, pk=body["promotion_id"])
+            return [try_on_promotion(draft, found, by=by)], True
         if "last" in body:
             environment_id = body.get("environment_id")
             if environment_id is not None:
                 get_object_or_404(Environment.objects.of(tenant_id), pk=environment_id)
-            return try_on_last(draft, tenant_id, body["last"], environment_id=environment_id)
+            return try_on_last(draft, body["last"], by=by, environment_id=environment_id)
         try:
             return [try_on_input(draft, tenant_id, check_gate_input(body["gate_input"]))], True
         except InvalidGateInput as error:

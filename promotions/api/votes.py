@@ -15,8 +15,9 @@ from promotions.api.bodies import Approval, Rejection
 from promotions.api.promotion_resources import ActResource, PromotionResource
 from promotions.api.promotions import promotion_answer
 from promotions.api.sequences import SequenceSource, in_place
+from promotions.blindness import check_can_see_votes
 from promotions.models import Promotion
-from promotions.queries import acts_of, existing_promotion, took_part
+from promotions.queries import acts_of, existing_promotion, took_part, voters_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ
 from stellapromote.api.declarations import Answer, Scopes
@@ -60,6 +61,7 @@ class VoteViewSet(ApiViewSet):
         "unconfirm": _ANSWER,
     }
     refusals = {
+        "approvals": ("PERM_BLIND",),
         "approve": (*_VOTING, "RES_ALREADY_VOTED"),
         "reject": _VOTING,
         "withdraw_approval": ("RES_STATE_CONFLICT",),
@@ -80,8 +82,10 @@ class VoteViewSet(ApiViewSet):
     @action(detail=True)
     def approvals(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """Votes and confirmations in the order they were given, withdrawn and void ones marked."""
-        acts = [presenters.act_document(act) for act in acts_of(existing_promotion(request.actor.tenant, pk))]
-        return self.page(SequenceSource(acts), present=in_place)
+        promotion = existing_promotion(request.actor.tenant, pk)
+        acts = acts_of(promotion)
+        check_can_see_votes(request.actor, promotion, voted=str(request.actor.user_id) in voters_of(acts))
+        return self.page(SequenceSource([presenters.act_document(act) for act in acts]), present=in_place)
 
     @action(detail=True, methods=["post"])
     def approve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -91,7 +95,7 @@ class VoteViewSet(ApiViewSet):
         """
         comment = self.body.get("comment", "")
         promotion = approve(pk, by=request.actor, comment=comment, seen=self._seen(), clock=SYSTEM_CLOCK)
-        return promotion_answer(promotion)
+        return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"])
     def reject(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -100,7 +104,8 @@ class VoteViewSet(ApiViewSet):
         Ends the request. It replaces your own approval.
         """
         reason = self.body["reason"]
-        return promotion_answer(reject(pk, by=request.actor, reason=reason, seen=self._seen(), clock=SYSTEM_CLOCK))
+        promotion = reject(pk, by=request.actor, reason=reason, seen=self._seen(), clock=SYSTEM_CLOCK)
+        return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="withdraw-approval")
     def withdraw_approval(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -108,19 +113,21 @@ class VoteViewSet(ApiViewSet):
 
         Possible while the promotion is open; it is judged again.
         """
-        return promotion_answer(withdraw_approval(pk, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK))
+        promotion = withdraw_approval(pk, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK)
+        return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/confirm")
     def confirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
         """Confirm a manual gate."""
         comment = self.body.get("comment", "")
         promotion = confirm(pk, gate, by=request.actor, comment=comment, seen=self._seen(), clock=SYSTEM_CLOCK)
-        return promotion_answer(promotion)
+        return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/unconfirm")
     def unconfirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
         """Take your confirmation of a manual gate back."""
-        return promotion_answer(unconfirm(pk, gate, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK))
+        promotion = unconfirm(pk, gate, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK)
+        return promotion_answer(promotion, request.actor)
 
     def resource(self) -> dict[str, Any]:
         promotion = existing_promotion(self.request.actor.tenant, self.kwargs["pk"])

@@ -34,7 +34,8 @@ class Promotion(models.Model):
     """A request to move a release into a target environment, with its whole life (domain.md §4).
 
     Every change of status writes every index again, so foreign keys have none of their own unless a query asks by them.
-    ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative. ``gates``,
+    ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative; ``blind`` repeats
+    of them that an approval policy is, so that lists and the Django admin can ask by it. ``gates``,
     ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test
     compares them with the decision record. An evaluation that wrote no record leaves under ``newer`` in ``gates`` each
     result that differs from the record in force.
@@ -103,6 +104,7 @@ class Promotion(models.Model):
     approval_expires_at = models.DateTimeField(null=True)
     approval_seconds_left = models.PositiveIntegerField(null=True)
     supersedes_older = models.BooleanField(default=False)
+    blind = models.BooleanField(default=False, db_default=False)
 
     approved_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)

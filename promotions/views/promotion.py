@@ -26,6 +26,7 @@ from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject as reject_promotion
 from promotions.actions.review_override import review_override as give_review
 from promotions.actions.withdraw_approval import withdraw_approval
+from promotions.blindness import check_can_see_votes
 from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import Promotion
 from promotions.promotion_page import promotion_page
@@ -165,6 +166,7 @@ def replay_decision(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by = acting(request)
     by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
+    check_can_see_votes(by, found)
     result = replay.replay(queries.current_record(found))
     return _page(request, found, by, replayed=result)
 
@@ -175,6 +177,7 @@ def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by = acting(request)
     by.require(EVIDENCE_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
+    check_can_see_votes(by, found)
     keys = known_keys()
     verified = [
         (packet, verify_document(orjson.loads(bytes(packet.document)), keys, stored_here))

@@ -11,7 +11,8 @@ from policies.models import PromotionPolicy
 from promotions.models import Promotion
 from promotions.policy_drafts import drafted
 from promotions.policy_forms import SimulationForm
-from promotions.simulation import Trial, try_on_last, try_on_promotion
+from promotions.simulation import Draft, Trial, try_on_last, try_on_promotion
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
@@ -26,22 +27,16 @@ def simulate(request: HttpRequest, name: str) -> HttpResponse:
     form = SimulationForm(request.GET if "on" in request.GET else None, policy=policy)
     context: dict[str, Any] = {"policy": policy, "form": form}
     if form.is_bound and form.is_valid():
-        context |= _tried(policy, form.cleaned_data)
+        context |= _tried(policy, form.cleaned_data, by)
     return render(request, "policies/simulate.html", context, status=400 if form.errors else 200)
 
 
-def _tried(policy: PromotionPolicy, said: dict[str, Any]) -> dict[str, Any]:
+def _tried(policy: PromotionPolicy, said: dict[str, Any], by: Actor) -> dict[str, Any]:
     try:
         draft = drafted(policy, version=said["version"])
-    except ProductError as refusal:  # a draft that an older version of the product saved
+        trials, complete = _trials(draft, said, by)
+    except ProductError as refusal:  # a draft that an older version of the product saved, or votes that are hidden
         return {"refusal": refusal}
-    trials: Sequence[Trial]
-    if said["on"] == SimulationForm.ONE:
-        found = Promotion.objects.select_related("decision", "release", "target_environment")
-        complete = True
-        trials = [try_on_promotion(draft, get_object_or_404(found, tenant_id=policy.tenant_id, number=said["number"]))]
-    else:
-        trials, complete = try_on_last(draft, policy.tenant_id, said["last"])
     return {
         "draft": draft,
         "trials": trials,
@@ -49,3 +44,11 @@ def _tried(policy: PromotionPolicy, said: dict[str, Any]) -> dict[str, Any]:
         "differing": sum(each.differs for each in trials),
         "gates": trials[0].evaluation.as_json()["gates"] if said["on"] == SimulationForm.ONE else [],
     }
+
+
+def _trials(draft: Draft, said: dict[str, Any], by: Actor) -> tuple[Sequence[Trial], bool]:
+    if said["on"] != SimulationForm.ONE:
+        return try_on_last(draft, said["last"], by=by)
+    found = Promotion.objects.select_related("decision", "release", "target_environment")
+    promotion = get_object_or_404(found, tenant_id=by.tenant, number=said["number"])
+    return [try_on_promotion(draft, promotion, by=by)], True

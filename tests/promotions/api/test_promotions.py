@@ -36,6 +36,7 @@ ANSWER = {
     "subjectDigest",
     "manifestDigest",
     "approvalCount",
+    "votesHidden",
     "blockedBy",
     "decision",
     "evidenceBundle",

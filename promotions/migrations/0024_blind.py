@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Whether an approval policy of the snapshot is blind. No promotion was under one until now: it was refused."""
+
+    dependencies = [("promotions", "0023_changed_meanwhile")]
+
+    operations = [
+        migrations.AddField(
+            model_name="promotion",
+            name="blind",
+            field=models.BooleanField(default=False, db_default=False),
+        ),
+    ]
