@@ -110,7 +110,7 @@ class ApprovalPolicyAdmin(PolicyAdmin):
                 ),
             },
         ),
-        (_("Votes"), {"fields": ("comment_required", "require_subject_digest")}),
+        (_("Votes"), {"fields": ("comment_required", "require_subject_digest", "blind")}),
     )
     retired_fields = ("name", "retired_at")
 

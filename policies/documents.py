@@ -78,7 +78,11 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
             },
         },
         "requireSubjectDigest": {"type": "boolean", "default": False},
-        "blind": {"type": "boolean", "default": False},
+        "blind": {
+            "type": "boolean",
+            "default": False,
+            "description": "While a promotion takes votes, only those who have voted, and auditors, are shown them.",
+        },
     },
 }
 
@@ -199,9 +203,6 @@ def _document(content: dict[str, Any]) -> Document:
 def approval_policy(value: object) -> Document:
     """An approval policy as it is stored. InvalidDocument, or Unsatisfiable when it has no rules or one for nobody."""
     normal, errors = read_approval_policy(value)
-    if not errors and normal["blind"]:
-        # A setting that nothing enforces is never stored (domain.md §5).
-        errors.append(FieldError("blind", "blind is not supported yet.", "VAL_NOT_SUPPORTED"))
     if errors:
         raise InvalidDocument(errors)
     if not normal["rules"]:

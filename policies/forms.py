@@ -40,7 +40,7 @@ _DUTIES = {
     "exclude_policy_editor": "excludePolicyEditor",
     "exclude_deployer": "excludeDeployer",
 }
-_FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest"}
+_FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
 
 
 class PolicyForm(forms.ModelForm):
@@ -123,6 +123,11 @@ class ApprovalPolicyForm(PolicyForm):
     )
     require_subject_digest = forms.BooleanField(
         label=_("Votes by API must name the digest of what the voter saw"), required=False
+    )
+    blind = forms.BooleanField(
+        label=_("Votes are hidden, until voting ends, from whoever has not voted"),
+        required=False,
+        help_text=_("Auditors see them all the time. How many are needed and given is always shown."),
     )
 
     class Meta:

@@ -24,6 +24,7 @@ _DUTIES: Final = {
 _SAFEGUARDS: Final = {
     "commentRequired": "An approval needs no comment any more.",
     "requireSubjectDigest": "A vote needs no subject digest any more.",
+    "blind": "Votes are shown to those who have not voted yet.",
 }
 
 

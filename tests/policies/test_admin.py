@@ -90,6 +90,13 @@ class TestApprovalPolicies:
         assert (initial["comment_required"], initial["require_subject_digest"]) == (True, False)
         assert "stella.approval-policy/v1" in page.content.decode()
 
+    def test_votes_are_made_blind_by_the_form(self, client: Client, policy: ApprovalPolicy) -> None:
+        changed = {**GIVEN, "blind": "on", "seen": 1, **inline()}
+        assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
+        assert says(policy)["blind"] is True
+        page = client.get(f"{APPROVAL}{policy.id}/change/")
+        assert page.context["adminform"].form.initial["blind"] is True
+
     def test_saving_what_is_shown_is_no_new_version(self, client: Client, policy: ApprovalPolicy) -> None:
         assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "seen": 1, **inline()}).status_code == 302
         assert ApprovalPolicyVersion.objects.count() == 1

@@ -71,13 +71,6 @@ def test_the_digest_is_that_of_the_content_and_its_bytes() -> None:
     assert document.digest == digest(document.content) == digest(json.loads(document.canonical))
 
 
-def test_a_setting_that_nothing_enforces_yet_is_refused() -> None:
-    with pytest.raises(InvalidDocument) as refusal:
-        approval_policy({**TWO_PERSON, "blind": True})
-    assert (refusal.value.code, [each.field for each in refusal.value.fields]) == ("VAL_NOT_SUPPORTED", ["blind"])
-    assert approval_policy({**TWO_PERSON, "blind": False}).content["blind"] is False
-
-
 def test_the_order_of_gates_does_not_change_the_digest() -> None:
     gates = [
         {"name": name, "kind": "manual", "config": {"confirmers": {"users": ["nia"]}, "text": "ok"}} for name in "ab"

@@ -34,9 +34,10 @@ def test_every_condition_has_a_sentence() -> None:
         "rules": [{"name": "a", "users": ["mei"]}],
         "commentRequired": True,
         "requireSubjectDigest": True,
+        "blind": True,
         "separationOfDuties": dict.fromkeys(duties, True),
     }
-    assert len(set(sentences.of_conditions(documents.approval_policy(policy).content))) == 7
+    assert len(set(sentences.of_conditions(documents.approval_policy(policy).content))) == 8
 
 
 WINDOW = {"start": "2026-11-23T08:00:00", "end": "2026-11-23T16:00:00"}

@@ -89,14 +89,15 @@ def promotion_policy(*gates: dict[str, Any], **content: Any) -> dict[str, Any]:
         ({}, {"separationOfDuties": ALL_ON}, []),
         # safeguards off, and on
         (
-            {"commentRequired": True, "requireSubjectDigest": True},
+            {"commentRequired": True, "requireSubjectDigest": True, "blind": True},
             {},
             [
                 "An approval needs no comment any more.",
                 "A vote needs no subject digest any more.",
+                "Votes are shown to those who have not voted yet.",
             ],
         ),
-        ({}, {"commentRequired": True, "requireSubjectDigest": True}, []),
+        ({}, {"commentRequired": True, "requireSubjectDigest": True, "blind": True}, []),
         # words only
         ({}, {"description": "Two people, one of them from security."}, []),
     ],

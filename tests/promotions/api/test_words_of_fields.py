@@ -72,7 +72,6 @@ def test_a_field_that_a_call_does_not_know_is_an_unknown_field(everything: Calle
             "rules[0].teams[0]",
             "invalid",
         ),
-        ("POST", "approval-policies", {"name": "o", "rules": [RULE], "blind": True}, "blind", "not_supported"),
         ("POST", "promotion-policies", {"name": "other", "gates": [{"kind": "zzz"}]}, "gates[0].kind", "invalid"),
     ],
 )
