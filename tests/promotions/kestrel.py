@@ -1,8 +1,7 @@
 """A small company for tests: dev needs nobody, staging one approval, production the two-person rule."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 from environments.models import Environment
@@ -19,6 +18,7 @@ from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import FixedClock
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person
+from tests.kept import kept
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ class Kestrel:
     dev: Environment
     staging: Environment
     production: Environment
-    _names: "count[int]" = field(default_factory=lambda: count(1))
+    _releases: int = 0
 
     def __getitem__(self, name: str) -> Actor:
         return self.actors[name]
@@ -54,7 +54,8 @@ class Kestrel:
         self.clock.advance(timedelta(**(span or {"minutes": 1})))
 
     def release(self, *, by: str = "builder", finalize: bool = True, **fields: Any) -> Release:
-        number = next(self._names)
+        self._releases += 1
+        number = self._releases
         fields.setdefault("components", [ComponentSpec("app", "registry.example/app", f"sha256:{number:064x}")])
         self.wait()
         spec = ReleaseSpec(name=fields.pop("name", f"2026.{number}"), **fields)
@@ -101,6 +102,7 @@ class Kestrel:
         return self.approves("second", promotion)
 
 
+@kept
 def make_kestrel(slug: str = "kestrel", *, prefix: str = "", now: bool = False) -> Kestrel:
     """Everybody and everything, through the real actions; ``now`` begins an hour ago, for tests with a real server."""
     clock = FixedClock(datetime.now(UTC) - timedelta(hours=1) if now else START)

@@ -16,6 +16,7 @@ from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from tests import factories
+from tests.kept import kept
 
 JSON = "application/json"
 
@@ -67,7 +68,7 @@ class World:
 
     def __getattr__(self, name: str) -> Caller:
         try:
-            return self.people[name]
+            return vars(self)["people"][name]  # copying asks before there are any
         except KeyError:
             raise AttributeError(name) from None
 
@@ -101,6 +102,7 @@ class World:
         return promotion
 
 
+@kept
 def make_world(slug: str = "kestrel-pay", prefix: str = "") -> World:
     """`prefix` tells the usernames of two worlds apart."""
     tenant = factories.make_ready_tenant(slug)

@@ -1,0 +1,102 @@
+"""Worlds that are put back: the same rows, none of another test's changes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from stellapromote.accounts.models import RoleGrant, Tenant
+from stellapromote.audit.models import AuditEvent, AuditPending
+from stellapromote.clock import FixedClock
+from tests.database import CommittedDatabase
+from tests.factories import make_person, make_tenant
+from tests.kept import kept
+
+CLOCK = FixedClock(datetime(2026, 11, 2, tzinfo=UTC))
+
+
+@pytest.fixture
+def make() -> Any:
+    """Says how often it was really called."""
+    calls: list[str] = []
+
+    @kept
+    def house(slug: str) -> dict[str, Any]:
+        calls.append(slug)
+        tenant = make_tenant(slug, clock=CLOCK)
+        return {"tenant": tenant, "people": [make_person(tenant, "nia", roles=["approver"], clock=CLOCK)]}
+
+    house.calls = calls  # type: ignore[attr-defined]
+    return house
+
+
+def rows() -> list[Any]:
+    return [
+        list(model._default_manager.order_by("pk").values()) for model in (Tenant, RoleGrant, AuditEvent, AuditPending)
+    ]
+
+
+def rolled_back(do: Any) -> Any:
+    with transaction.atomic():
+        found = do()
+        transaction.set_rollback(True)
+    return found
+
+
+def test_the_second_time_the_same_rows_are_put_back(db: None, make: Any) -> None:
+    def look() -> Any:
+        house = make("kestrel")
+        return house["tenant"].pk, rows()
+
+    assert rolled_back(rows) == [[], [], [], []]
+    first = rolled_back(look)
+    assert rolled_back(rows) == [[], [], [], []]
+    assert all(first[1])
+    assert rolled_back(look) == first
+    assert make.calls == ["kestrel"]
+
+
+def test_other_arguments_are_another_world(db: None, make: Any) -> None:
+    assert [rolled_back(lambda slug=slug: make(slug)["tenant"].slug) for slug in ("kestrel", "merlin")] == make.calls
+
+
+def test_beside_somebody_else_it_is_made_anew(db: None, make: Any) -> None:
+    rolled_back(lambda: make("kestrel"))
+    make_tenant("merlin")
+    make("kestrel")
+    assert make.calls == ["kestrel", "kestrel"]
+
+
+def test_what_a_test_does_with_it_is_gone_the_next_time(db: None, make: Any) -> None:
+    def spoil() -> None:
+        house = make("kestrel")
+        house["tenant"].name = "Spoilt"
+        house["tenant"].save()
+        house["people"].clear()
+
+    rolled_back(spoil)
+    for _ in range(2):
+        house = rolled_back(lambda: make("kestrel"))
+        assert (house["tenant"].name, len(house["people"])) == ("kestrel", 1)
+        rolled_back(spoil)
+
+
+def test_afterwards_triggers_work_as_before(db: None, make: Any) -> None:
+    rolled_back(lambda: make("kestrel"))
+    tenant = make("kestrel")["tenant"]
+    before = AuditPending.objects.count()
+    make_person(tenant, "mei", clock=CLOCK)
+    assert AuditPending.objects.count() > before
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW session_replication_role")
+        assert cursor.fetchone() == ("origin",)
+
+
+def test_what_is_put_back_in_a_committed_database_is_seen_by_all(committed_db: CommittedDatabase, make: Any) -> None:
+    make("kestrel")
+    committed_db.reset()
+    make("kestrel")
+    with committed_db.as_app() as app:
+        assert app.execute("SELECT slug FROM accounts_tenant").fetchall() == [("kestrel",)]
+    assert make.calls == ["kestrel"]
