@@ -41,12 +41,12 @@ def run(arguments: list[str]) -> None:
 def test(arguments: list[str]) -> None:
     """With arguments only pytest runs, with them; without, every check and the whole suite."""
     VirtualEnvironment().ensure("dev")
+    _keep_bytecode()
     if arguments:
         _become("pytest", *arguments)
     failed = _failed_checks()
     say("\n== tests")
-    tests = _call("pytest", *IN_PARALLEL, "--cov", "--cov-report=term", "--durations=10")
-    if tests:
+    if _call("pytest", *IN_PARALLEL, "--cov", "--cov-report=term", "--durations=10"):
         failed.append("tests")
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}.")
@@ -114,6 +114,11 @@ def main(arguments: list[str]) -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _keep_bytecode() -> None:
+    """Tests start hundreds of Pythons: where nothing is kept, each compiles the product anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _failed_checks() -> list[str]:

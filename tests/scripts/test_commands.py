@@ -62,6 +62,19 @@ def test_arguments_of_test_go_to_pytest_alone(tools: Tools, monkeypatch: pytest.
         commands.main(["test", "tests/scripts", "-x"])
 
 
+def test_tests_keep_the_bytecode_that_their_processes_share(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environments: list[dict[str, str]] = []
+
+    def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        environments.append(options["env"])
+        return tools.run(command)
+
+    monkeypatch.setattr(commands.subprocess, "run", run)
+    commands.main(["test"])
+    assert "PYTHONDONTWRITEBYTECODE" not in environments[-1]
+
+
 def test_checks_leave_no_state_in_the_checkout(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[str] = []
 
