@@ -1,3 +1,4 @@
+import contextlib
 import subprocess
 from typing import Any, NoReturn
 
@@ -51,6 +52,13 @@ def test_failed_tests_fail_the_run(tools: Tools) -> None:
 def test_lint_runs_no_tests(tools: Tools) -> None:
     commands.main(["lint"])
     assert not [line for line in tools.started if line.startswith("pytest")]
+
+
+@pytest.mark.parametrize(("command", "measured"), [("test", False), ("coverage", True)])
+def test_coverage_is_measured_where_it_is_asked_for(tools: Tools, command: str, measured: bool) -> None:
+    with contextlib.suppress(SystemExit):
+        commands.main([command])
+    assert ("--cov" in tools.started[-1].split()) is measured
 
 
 def test_arguments_of_test_go_to_pytest_alone(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
