@@ -3,7 +3,7 @@ import pytest
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import FixedClock
-from tests.environments.world import NOW, make_person, make_tenant
+from tests.environments.world import NOW, make_person, make_tenant_and_greta
 
 
 @pytest.fixture
@@ -12,14 +12,19 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def tenant(db: None) -> Tenant:
-    return make_tenant()
+def _tenant_and_greta(db: None) -> tuple[Tenant, Actor]:
+    return make_tenant_and_greta()
 
 
 @pytest.fixture
-def greta(tenant: Tenant) -> Actor:
+def tenant(_tenant_and_greta: tuple[Tenant, Actor]) -> Tenant:
+    return _tenant_and_greta[0]
+
+
+@pytest.fixture
+def greta(_tenant_and_greta: tuple[Tenant, Actor]) -> Actor:
     """The administrator."""
-    return make_person(tenant, "greta", "admin")
+    return _tenant_and_greta[1]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import Clock, FixedClock
 from tests import factories
+from tests.kept import kept
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 EARLIER = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
@@ -17,6 +18,12 @@ NAMES = {"dev": "Development", "staging": "Staging", "prod": "Production"}
 
 def make_tenant(slug: str = "kestrel-pay") -> Tenant:
     return factories.make_ready_tenant(slug, clock=EARLIER)
+
+
+@kept
+def make_tenant_and_greta() -> tuple[Tenant, Actor]:
+    tenant = make_tenant()
+    return tenant, make_person(tenant, "greta", "admin")
 
 
 def make_person(tenant: Tenant, username: str, *roles: str) -> Actor:

@@ -1,5 +1,6 @@
 """Freeze windows over REST, of one environment and of the whole tenant (api.md, Environments)."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -12,24 +13,46 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.clock import SYSTEM_CLOCK, rfc3339
 from tests.calling import Caller, caller, refusal, wrong_fields
 from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
+from tests.kept import kept
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 CHRISTMAS = {"start": "2090-12-24T00:00:00Z", "end": "2090-12-27T00:00:00Z", "reason": "Nobody is here"}
 
 
-@pytest.fixture
-def tenant(db: None) -> Tenant:
-    return make_ready_tenant("kestrel-pay")
+@dataclass(frozen=True)
+class House:
+    tenant: Tenant
+    admin: Actor
+    greta: Caller
+    prod: Environment
+
+
+@kept
+def make_house() -> House:
+    tenant = make_ready_tenant("kestrel-pay")
+    person = make_person(tenant, "greta", roles=["admin"])
+    admin = actor_of(person, tenant)
+    return House(tenant, admin, caller(tenant, person), make_environment(admin, "prod", 1))
 
 
 @pytest.fixture
-def admin(tenant: Tenant) -> Actor:
-    return actor_of(make_person(tenant, "greta", roles=["admin"]), tenant)
+def house(db: None) -> House:
+    return make_house()
 
 
 @pytest.fixture
-def greta(tenant: Tenant, admin: Actor) -> Caller:
-    return caller(tenant, make_person(tenant, "greta"))
+def tenant(house: House) -> Tenant:
+    return house.tenant
+
+
+@pytest.fixture
+def admin(house: House) -> Actor:
+    return house.admin
+
+
+@pytest.fixture
+def greta(house: House) -> Caller:
+    return house.greta
 
 
 @pytest.fixture
@@ -45,8 +68,8 @@ def stranger(db: None) -> Caller:
 
 
 @pytest.fixture
-def prod(admin: Actor) -> Environment:
-    return make_environment(admin, "prod", 1)
+def prod(house: House) -> Environment:
+    return house.prod
 
 
 @pytest.fixture(params=["of the environment", "of the tenant"])
