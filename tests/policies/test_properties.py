@@ -16,19 +16,31 @@ TEAMS = ("audit", "release", "security")
 
 teams = st.sets(st.sampled_from(TEAMS)).map(sorted)
 times = st.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", "2026-11-22T08:00:00.000Z", NOW])
+# Outside of the functions that draw: a strategy made inside is checked anew for every example.
+policy_names = st.sampled_from([(), ("first",), ("first", "second")])
+rule_teams = st.lists(st.sampled_from(TEAMS), min_size=1, max_size=3, unique=True)
+rule_users = st.sets(st.sampled_from([*VOTERS, "tomas", "greta"])).map(sorted)
+one_or_two = st.integers(1, 2)
+verdicts = st.sampled_from(["approve", "approve", "approve", "approve", "reject"])
+subjects = st.sampled_from([vote("nia")["subjectDigest"]] * 4 + [OTHER_SUBJECT])
+has_voted = st.booleans()
+up_to_three = st.integers(0, 3)
+frozen = st.sampled_from([False, False, True])
+release_states = st.sampled_from(["finalized", "finalized", "deprecated"])
+can_sign = st.sampled_from([True, True, False])
 
 
 @st.composite
 def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
     found = []
-    for name in draw(st.sampled_from([(), ("first",), ("first", "second")])):
-        named = draw(st.lists(st.sampled_from(TEAMS), min_size=1, max_size=3, unique=True))
+    for name in draw(policy_names):
+        named = draw(rule_teams)
         rules = [
             {
                 "name": f"rule-{team}",
-                "teams": draw(st.sets(st.sampled_from(TEAMS)).map(lambda more, team=team: sorted({*more, team}))),
-                "users": draw(st.sets(st.sampled_from([*VOTERS, "tomas", "greta"])).map(sorted)),
-                "minApprovals": draw(st.integers(1, 2)),
+                "teams": sorted({*draw(teams), team}),
+                "users": draw(rule_users),
+                "minApprovals": draw(one_or_two),
             }
             for team in named
         ]
@@ -44,22 +56,22 @@ def cases(draw: st.DrawFn) -> Case:
     votes = [
         vote(
             each["username"],
-            draw(st.sampled_from(["approve", "approve", "approve", "approve", "reject"])),
+            draw(verdicts),
             at=draw(times),
             teams=each["teams"],
-            subject=draw(st.sampled_from([vote("nia")["subjectDigest"]] * 4 + [OTHER_SUBJECT])),
+            subject=draw(subjects),
         )
         for each in candidates[: len(VOTERS)]
-        if draw(st.booleans())
+        if draw(has_voted)
     ]
     return Case(
         policies=draw(policies()),
-        required=draw(st.integers(0, 3)),
+        required=draw(up_to_three),
         candidates=candidates,
         votes=votes,
-        freezes=draw(st.sampled_from([[], [], [FREEZE]])),
-        release={"status": draw(st.sampled_from(["finalized", "finalized", "deprecated"]))},
-        signing={"available": draw(st.sampled_from([True, True, False]))},
+        freezes=[FREEZE] if draw(frozen) else [],
+        release={"status": draw(release_states)},
+        signing={"available": draw(can_sign)},
     )
 
 
