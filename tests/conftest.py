@@ -5,10 +5,17 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.database import committed_database, committed_db, django_db_setup
+from tests.database import committed_database, committed_db, django_db_setup, tidied
 from tests.live_server import live_server_process, live_server_url
 
-__all__ = ["committed_database", "committed_db", "django_db_setup", "live_server_process", "live_server_url"]
+__all__ = [
+    "committed_database",
+    "committed_db",
+    "django_db_setup",
+    "live_server_process",
+    "live_server_url",
+    "tidied",
+]
 
 
 LONG = ("slow", "browser")

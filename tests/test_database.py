@@ -5,13 +5,14 @@ import subprocess
 import sys
 import urllib.request
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection
 from django.utils import timezone
 
 from stellapromote.accounts.models import User
-from tests.database import CommittedDatabase
+from tests.database import CommittedDatabase, remove_dead_rows
 
 
 def add(username: str) -> str:
@@ -45,6 +46,19 @@ def test_append_only_rows_are_removed_too(committed_db: CommittedDatabase) -> No
     committed_db.reset()
     with committed_db.as_app() as app:
         assert app.execute("SELECT count(*) FROM promotions_blob").fetchone() == (0,)
+
+
+def test_what_was_rolled_back_leaves_the_tables_before_the_next_module(committed_db: CommittedDatabase) -> None:
+    with committed_db.as_owner() as owner, owner.transaction() as rolled_back:
+        owner.execute(
+            "INSERT INTO promotions_blob (digest, content) SELECT n::text, '' FROM generate_series(1, 2000) n"
+        )
+        raise psycopg.Rollback(rolled_back)
+    with committed_db.as_superuser() as superuser:
+        size = "SELECT pg_relation_size('promotions_blob')"
+        assert superuser.execute(size).fetchone() != (0,)
+        remove_dead_rows(settings.EMBEDDED_POSTGRES)
+        assert superuser.execute(size).fetchone() == (0,)
 
 
 def test_calls_at_once_are_on_connections_of_their_own(committed_db: CommittedDatabase) -> None:

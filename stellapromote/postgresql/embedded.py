@@ -326,6 +326,7 @@ class EmbeddedPostgres:
         }
         if self.throw_away:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+            settings["max_parallel_workers_per_gather"] = "0"  # starting them costs more than tests have rows
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _server_process_id(self) -> int | None:
