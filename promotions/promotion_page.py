@@ -17,6 +17,7 @@ from promotions.override_page import override_parts
 from promotions.rules import Ballot
 from promotions.scene import stored_requirements
 from promotions.states import OPEN, VOTING, Status
+from promotions.timeline import happened
 from promotions.voting import ballot_on_page
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
@@ -73,8 +74,9 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "external_authors": requirements.get("externalAuthors", []),
         "nobody_approves": not requirements["requiredApprovals"] and not requirements["approvalPolicies"],
         "acts": queries.acts_shown(acts, by, blind=blind),
+        "nobody_voted": not acts and promotion.status not in VOTING,
         "diff": queries.diff_of(promotion),
-        "timeline": queries.timeline_of(promotion, by, blind=blind),
+        "timeline": happened(queries.timeline_of(promotion, by, blind=blind)),
         "times": _times(promotion),
         "record": record,
         "packets": packets,

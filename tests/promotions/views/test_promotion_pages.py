@@ -521,3 +521,22 @@ def test_who_asks_for_an_earlier_release_is_told_that_it_goes_back(kestrel: Kest
     assert "This goes back: Dev runs first, which is newer than this release." in asked(older, kestrel.dev)
     kestrel.deploys(kestrel.ask(newer, kestrel.dev))
     assert "This goes back: Dev has run this release before and runs newer now." in asked(first, kestrel.dev)
+
+
+def test_where_nobody_voted_that_is_said(kestrel: Kestrel) -> None:
+    nobody_had_to = kestrel.ask(kestrel.release(), kestrel.dev)
+    cancelled = kestrel.waits_for_production()
+    viewer = page_of(kestrel, "viewer")
+    assert "Nobody voted." not in text(viewer, f"/promotions/{cancelled.pk}")
+    cancel(cancelled.pk, by=kestrel["requester"], reason="Another one.", clock=kestrel.clock)
+    for promotion in (nobody_had_to, cancelled):
+        assert "Nobody voted." in text(viewer, f"/promotions/{promotion.pk}")
+    assert "Nobody voted." not in text(viewer, f"/promotions/{kestrel.approved_for_production().pk}")
+
+
+def test_the_timeline_says_approved_by_nobody_where_nobody_had_to(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    shown = re.sub(r"<[^>]+>|\s+", " ", text(page_of(kestrel, "viewer"), f"/promotions/{promotion.pk}"))
+    timeline = re.sub(r"\s+", " ", shown[shown.index("Timeline") :])
+    assert "Approved No gate stands against it, and nobody has to approve." in timeline
+    assert timeline.count("by Requester (requester)") == 1
