@@ -1,6 +1,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from django.db.models import Min
@@ -51,12 +52,57 @@ class Reading:
     answer: dict[str, Any]
 
 
+class Found(StrEnum):
+    """What an upload found of a signature: none, one that no trusted key verifies, one of a trusted key that does not
+    name the artifact (docs/adr/0085), and one that counts."""
+
+    NONE = "none"
+    UNKNOWN = "unknown"
+    UNBOUND = "unbound"
+    TRUSTED = "trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """``key_id`` and ``key_name`` are of the trusted key that signed, empty without one."""
+
+    found: Found
+    key_id: str = ""
+    key_name: str = ""
+
+    @property
+    def signer(self) -> str:
+        return self.key_id if self.found is Found.TRUSTED else ""
+
+    def in_words(self, uploaders: str) -> str:
+        """What was found and what follows from it, for whoever uploads, on the page and by API."""
+        if self.found is Found.TRUSTED:
+            return f"It is signed by the trusted key {self.key_name}, and counts as said by that key."
+        follows = f"it counts as said by {uploaders}, and not where a policy asks for a signature."
+        if self.found is Found.UNBOUND:
+            return (
+                f"The trusted key {self.key_name} signed it, but what is signed does not name the artifact by its "
+                f"digest: {follows} Sign it inside an in-toto statement about the artifact, and upload that."
+            )
+        if self.found is Found.UNKNOWN:
+            return (
+                f"It is signed, but by no key that is trusted here: {follows} If the signer is to be trusted, an "
+                "administrator adds the key under Settings, Evidence; then upload the document again."
+            )
+        return f"It is not signed: {follows}"
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The stored document; ``new`` is false when the same uploader sent the same bytes before."""
 
     document: EvidenceDocument
     new: bool
+    signature: Signature
+
+    @property
+    def signature_in_words(self) -> str:
+        return self.signature.in_words(", ".join(each["username"] for each in self.document.attributed))
 
 
 def read_upload(upload: Upload, *, by: Actor) -> Reading:
@@ -84,7 +130,8 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
     generated = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
     if generated is not None and generated > at + EARLY:
         raise InvalidDocument("The document says that it was made in the future.", details={"place": "$"})
-    signer = _signer(upload, answer, by)
+    signature = _signature(upload, answer, by)
+    signer = signature.signer
     payload = payload_digest(upload.content) if answer["enveloped"] else ""
     parsed = canonical_bytes(answer["parsed"])
     document = EvidenceDocument(
@@ -126,7 +173,7 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         signer=signer,
     )
     if kept.pk != document.pk:
-        return Kept(kept, new=False)
+        return Kept(kept, new=False, signature=signature)
     record(
         by=by,
         at=at,
@@ -141,7 +188,7 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
             "signer": signer or None,
         },
     )
-    return Kept(kept, new=True)
+    return Kept(kept, new=True, signature=signature)
 
 
 def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
@@ -152,24 +199,26 @@ def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
     return before.aggregate(first=Min("uploaded_at"))["first"] or at
 
 
-def _signer(upload: Upload, answer: dict[str, Any], by: Actor) -> str:
-    """The key id of the trusted key that signed; empty without one.
+def _signature(upload: Upload, answer: dict[str, Any], by: Actor) -> Signature:
+    """Which trusted key signed, and whether its signature counts.
 
-    Empty also for a document that does not say by digest which artifact it is about: whoever has it could send it for
-    another, so it counts as said by who sends it (docs/adr/0085).
+    It does not for a document that does not say by digest which artifact it is about: whoever has it could send it for
+    another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
     """
     if not answer["enveloped"]:
-        return ""
-    trusted = TrustedKey.objects.filter(tenant_id=by.tenant, revoked_at=None).values_list("key_id", "pem")
-    keys = {key_id: public_key(pem) for key_id, pem in trusted}
+        return Signature(Found.NONE)
+    trusted = TrustedKey.objects.filter(tenant_id=by.tenant, revoked_at=None).values_list("key_id", "pem", "name")
+    keys = {key_id: (public_key(pem), name) for key_id, pem, name in trusted}
     try:
-        signer = signer_of(upload.content, keys)
+        signer = signer_of(upload.content, {key_id: key for key_id, (key, _) in keys.items()})
     except SignatureWrong as wrong:
         raise InvalidDocument(
             f"The signature in the name of the trusted key {wrong} is not by that key: sign the document again.",
             details={"place": "$.signatures"},
         ) from None
-    return signer or "" if answer["namesArtifact"] else ""
+    if signer is None:
+        return Signature(Found.UNKNOWN)
+    return Signature(Found.TRUSTED if answer["namesArtifact"] else Found.UNBOUND, signer, keys[signer][1])
 
 
 __all__ = ["DigestMismatch", "InvalidDocument", "Kept", "Reading", "Upload", "read_upload", "upload_evidence"]

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from rest_framework import serializers
 
+from promotions.actions.upload_evidence import Found, Kept
 from promotions.api.promotion_resources import JsonField
 from promotions.api.upload_body import UploadBody
 from promotions.models import EvidenceBundle, EvidenceDocument, Feed, TrustedKey
@@ -61,6 +62,18 @@ class DocumentResource(Resource):
     signer = serializers.CharField(allow_null=True)
     uploaded_by = PersonReference(many=True)
     uploaded_at = serializers.DateTimeField()
+
+
+class SignatureFound(Resource):
+    """`found`: `none`, `unknown` (no trusted key verifies it), `unbound` (a trusted key signed, but not for this
+    artifact by its digest), or `trusted`. Only `trusted` makes a signer."""
+
+    found = serializers.ChoiceField([each.value for each in Found])
+    message = serializers.CharField(help_text="What was found, and what follows from it.")
+
+
+class UploadedDocument(DocumentResource):
+    signature = SignatureFound()
 
 
 class DocumentDetail(DocumentResource):
@@ -146,6 +159,12 @@ def document(row: EvidenceDocument) -> dict[str, Any]:
         "uploadedBy": people(row.attributed),
         "uploadedAt": row.uploaded_at,
     }
+
+
+def uploaded(kept: Kept) -> dict[str, Any]:
+    """The answer to an upload: the document, and what was found of its signature."""
+    told = {"found": str(kept.signature.found), "message": kept.signature_in_words}
+    return {**document(kept.document), "signature": told}
 
 
 def bundle(row: EvidenceBundle) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
     }
     answers = {
         "list": Answer(resources.DocumentResource, paged=True),
-        "create": Answer(resources.DocumentResource, status=201),
+        "create": Answer(resources.UploadedDocument, status=201),
         "retrieve": Answer(resources.BundleResource),
         "snapshot": Answer(resources.BundleResource, status=201),
         "score": Answer(resources.ScoreResource),
@@ -99,11 +99,11 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
         """Upload a document about an artifact
 
         As JSON with `document` or `documentBase64`, or as multipart/form-data with the file `document`. The same
-        document again answers with the one that is there. Promotions that are open keep the documents they have.
+        document again answers with the one that is there. `signature` says whether a trusted key signed it, and what
+        follows from that. Promotions that are open keep the documents they have.
         """
-        return ApiResponse(
-            resources.document(upload_evidence(self.reading, by=request.actor, clock=SYSTEM_CLOCK).document), status=201
-        )
+        kept = upload_evidence(self.reading, by=request.actor, clock=SYSTEM_CLOCK)
+        return ApiResponse(resources.uploaded(kept), status=201)
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """One bundle with the documents it names."""

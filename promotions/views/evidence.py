@@ -40,11 +40,12 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
     typed = form.cleaned_data
     try:
         reading = read_upload(Upload(typed["artifact"], typed["kind"], typed["document"].read()), by=by)
-        upload_evidence(reading, by=by)
+        kept = upload_evidence(reading, by=by)
     except ProductError as refusal:
         note_refused_request(request, refusal.code)
         return show_release(request, release_id, by, status=refusal.status, document_form=form, refusal=refusal)
-    messages.success(request, _("The document is kept. Promotions that are open keep the documents they have."))
+    told = _("The document is kept. Promotions that are open keep the documents they have.")
+    messages.success(request, f"{told} {kept.signature_in_words}")
     return redirect("release", release_id)
 
 

@@ -242,6 +242,28 @@ def test_a_signed_document_that_names_no_artifact_counts_for_its_uploader_only(
     assert (made["signer"], [each["username"] for each in made["uploadedBy"]]) == (None, ["tomas"])
 
 
+def test_the_answer_says_what_was_found_of_the_signature_and_what_follows(world: World) -> None:
+    def found(document: Any, kind: str = "sbom") -> tuple[str, str]:
+        answer = world.tomas.ok("POST", "evidence", body(kind, document), status=201)["signature"]
+        return answer["found"], answer["message"]
+
+    trusted_signer, other = Signer(), Signer()
+    trusted(world, trusted_signer, "ci-signing")
+    signed = statement("https://cyclonedx.org/bom", cyclonedx())
+    state, message = found(trusted_signer.envelope(signed))
+    assert (state, "ci-signing" in message) == ("trusted", True)
+    state, message = found(other.envelope(signed))
+    assert state == "unknown"
+    assert "by no key that is trusted here: it counts as said by tomas" in message
+    assert "upload the document again" in message
+    state, message = found(trusted_signer.envelope(openvex()), "vex")
+    assert state == "unbound"
+    assert "does not name the artifact by its digest: it counts as said by tomas" in message
+    state, message = found(cyclonedx())
+    assert (state, message.startswith("It is not signed: it counts as said by tomas")) == ("none", True)
+    assert "signature" not in world.tomas.get("evidence")["data"][0]
+
+
 def test_a_signed_document_that_names_its_artifact_has_its_signer(world: World) -> None:
     signer = Signer()
     key = trusted(world, signer)

@@ -10,7 +10,7 @@ from django.test import Client
 from promotions.models import EvidenceDocument, Feed, Release, TrustedKey
 from stellapromote.accounts.models import User
 from tests.promotions.documents import Signer, uploaded
-from tests.promotions.formats.samples import KEV, cyclonedx, openvex, trivy, trivy_entry
+from tests.promotions.formats.samples import KEV, cyclonedx, openvex, statement, trivy, trivy_entry
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 
@@ -44,6 +44,22 @@ def test_an_operator_uploads_a_report_and_sees_what_it_says(kestrel: Kestrel) ->
     page = answer.content.decode()
     assert "1 high" in page
     assert "trivy" in page
+
+
+def test_who_uploads_a_document_is_told_what_its_signature_is_worth(kestrel: Kestrel) -> None:
+    release, signer, other = kestrel.release(), Signer(), Signer()
+    client(kestrel, "admin").post("/settings/evidence/keys", {"name": "ci-signing", "pem": signer.pem})
+    browser = client(kestrel, "operator")
+
+    def told(envelope: Any) -> str:
+        fields = {"artifact": digest(release), "kind": "sbom", "document": file(envelope)}
+        return browser.post(f"/releases/{release.pk}/evidence", fields, follow=True).content.decode()
+
+    signed = statement("https://cyclonedx.org/bom", cyclonedx(), digest(release))
+    assert "signed by the trusted key ci-signing" in told(signer.envelope(signed))
+    page = told(other.envelope(signed))
+    assert "by no key that is trusted here: it counts as said by operator" in page
+    assert "It is not signed: it counts as said by operator" in told(cyclonedx())
 
 
 def test_what_is_wrong_with_a_document_is_said_on_the_page(kestrel: Kestrel) -> None:
