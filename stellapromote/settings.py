@@ -275,6 +275,7 @@ SPECTACULAR_SETTINGS = {
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = "stellapromote.web.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 

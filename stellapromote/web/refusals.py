@@ -50,7 +50,8 @@ def error_response(request: HttpRequest, status: int, *, message: Any = "", **co
     heading = HEADINGS.get(status) or HEADINGS[400 if status < 500 else 500]
     if wants_fragment(request):
         return toast(request, str(message or heading.title), status=status)
-    context.setdefault("next_step", heading.next_step)
+    # Refusals of a right say themselves whom to ask.
+    context.setdefault("next_step", "" if status == 403 and message else heading.next_step)
     context.update(status=status, title=heading.title, message=message, back=back_address(request) or "/")
     return render(request, "errors/error.html", context, status=status)
 

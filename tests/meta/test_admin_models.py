@@ -8,10 +8,12 @@ from django.contrib import admin
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from policies.models import ApprovalPolicy
 from promotions.actions.take_bundle import snapshot
 from promotions.actions.trust_key import trust_key
 from stellapromote.accounts.models import User
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin
+from stellapromote.web.times import absolute_words
 from tests.promotions.documents import Signer, feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -107,3 +109,8 @@ def test_an_administrator_of_another_tenant_sees_none_of_it(kestrel: Kestrel) ->
         row = visible(registered, kestrel).first()
         if row is not None:
             assert client.get(addresses(model, row.pk)["change"]).status_code in (302, 403, 404), model
+
+
+def test_admin_says_instants_as_the_pages_do_with_their_zone(kestrel: Kestrel) -> None:
+    page = signed_in(kestrel, "admin").get(reverse("admin:policies_approvalpolicy_changelist")).content.decode()
+    assert absolute_words(ApprovalPolicy.objects.get().updated_at) in page

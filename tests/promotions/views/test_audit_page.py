@@ -71,3 +71,9 @@ def test_an_edit_shows_only_what_it_changed(kestrel: Kestrel) -> None:
     row = strip_tags(row_of(kestrel, "environment.updated"))
     assert re.search(r"requiredApprovals\s+1 became 2", row)
     assert "displayName" not in row
+
+
+def test_who_lacks_the_right_is_told_once_whom_to_ask(kestrel: Kestrel) -> None:
+    shown = strip_tags(text(page_of(kestrel, "viewer"), "/audit", status=403)).lower()
+    assert "this needs the right audit:read" in shown
+    assert shown.count("ask an administrator") == 1

@@ -85,6 +85,12 @@ def test_a_viewer_sees_documents_and_no_form(kestrel: Kestrel) -> None:
     assert "Upload a document" not in page
 
 
+def test_who_may_not_upload_is_not_told_to_do_it_here(kestrel: Kestrel) -> None:
+    path = f"/releases/{kestrel.release().pk}"
+    assert "or you do it here" in client(kestrel, "operator").get(path).content.decode()
+    assert "or you do it here" not in client(kestrel, "admin").get(path).content.decode()
+
+
 @pytest.mark.parametrize(
     ("kind", "document", "shown"),
     [
