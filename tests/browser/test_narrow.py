@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from stellapromote.accounts.models import User
-from tests.browser.conftest import axe_violations
+from tests.browser.conftest import NARROWEST, axe_violations
 from tests.browser.test_journey import signed_in
 from tests.factories import PASSWORD
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -82,3 +82,9 @@ def test_on_a_phone_what_changes_is_on_the_first_screen(new_page: NewPage, kestr
     page = signed_in(new_page(viewport=SMALL), "approver", f"/promotions/{promotion.pk}")
     heading = box(page.get_by_role("heading", name="What changes"))
     assert heading["y"] + heading["height"] <= SMALL["height"] * 0.6
+
+
+def test_the_api_docs_do_not_scroll_sideways(new_page: NewPage) -> None:
+    page = new_page(viewport=NARROWEST)
+    page.goto("/api/docs", timeout=60_000)  # the first reader waits for the contract to be made
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROWEST["width"]
