@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from promotions import evidence_inputs, queries
 from promotions.actions.take_bundle import take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
-from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.upload_evidence import Found, Upload, read_upload, upload_evidence
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.evidence_forms import DocumentForm, FeedForm, TrustedKeyForm
 from promotions.evidence_page import SHOWN_FINDINGS, said, trusted_names
@@ -43,9 +43,11 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
         kept = upload_evidence(reading, by=by)
     except ProductError as refusal:
         note_refused_request(request, refusal.code)
-        return show_release(request, release_id, by, status=refusal.status, document_form=form, refusal=refusal)
+        form.add_error("document", refusal.message)
+        return show_release(request, release_id, by, status=refusal.status, document_form=form)
     told = _("The document is kept. Promotions that are open keep the documents they have.")
-    messages.success(request, f"{told} {kept.signature_in_words}")
+    say = messages.warning if kept.signature.found in (Found.UNKNOWN, Found.UNBOUND) else messages.success
+    say(request, f"{told} {kept.signature_in_words}")
     return redirect("release", release_id)
 
 

@@ -59,7 +59,10 @@ def test_who_uploads_a_document_is_told_what_its_signature_is_worth(kestrel: Kes
     assert "signed by the trusted key ci-signing" in told(signer.envelope(signed))
     page = told(other.envelope(signed))
     assert "by no key that is trusted here: it counts as said by operator" in page
-    assert "It is not signed: it counts as said by operator" in told(cyclonedx())
+    assert 'data-tone="care"' in page[: page.index("by no key that is trusted here")]
+    page = told(cyclonedx())
+    assert "It is not signed: it counts as said by operator" in page
+    assert 'data-tone="care"' not in page[: page.index("It is not signed")]
 
 
 def test_what_is_wrong_with_a_document_is_said_on_the_page(kestrel: Kestrel) -> None:
@@ -68,6 +71,16 @@ def test_what_is_wrong_with_a_document_is_said_on_the_page(kestrel: Kestrel) -> 
     answer = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields)
     assert answer.status_code == 422
     assert "$.specVersion" in answer.content.decode()
+
+
+def test_a_refused_document_leaves_its_form_open_with_the_message_beside_the_file(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    fields = {"artifact": digest(release), "kind": "vex", "document": file({"neither": "one nor the other"})}
+    page = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields).content.decode()
+    form = page[page.index('<details class="stack" open>') : page.index("Upload document")]
+    assert '<option value="vex" selected>' in form
+    assert "This is in none of the formats" in form[form.index('name="document"') :]
+    assert form.count("This is in none of the formats") == page.count("This is in none of the formats")
 
 
 def test_a_document_about_something_else_than_the_release_is_refused(kestrel: Kestrel) -> None:
