@@ -191,7 +191,7 @@ def _times(promotion: Promotion) -> dict[str, Any]:
     """When the promotion entered each step of the state track."""
     ends = {
         Status.REJECTED: promotion.decided_at,
-        Status.CANCELLED: promotion.decided_at,
+        Status.CANCELLED: promotion.completed_at,
         Status.FAILED: promotion.completed_at,
         Status.ROLLED_BACK: promotion.completed_at,
     }

@@ -72,6 +72,17 @@ def test_when_it_failed_stands_in_the_track(kestrel: Kestrel) -> None:
     assert re.search(r"Failed .*ago", words(track.partition("</ol>")[0]))
 
 
+def test_when_it_was_cancelled_stands_in_the_track_and_not_when_it_was_approved(kestrel: Kestrel) -> None:
+    promotion = kestrel.approved_for_production()
+    kestrel.wait(days=1)
+    cancel(promotion.pk, by=kestrel["requester"], reason="Not now", clock=kestrel.clock)
+    promotion.refresh_from_db()
+    track = text(page_of(kestrel, "auditor"), f"/promotions/{promotion.pk}").partition('class="track"')[2]
+    end = track.partition("</ol>")[0].rpartition("<li")[2]
+    assert "Cancelled" in end
+    assert f'datetime="{promotion.completed_at.isoformat()}"' in end
+
+
 @pytest.mark.parametrize("end", ["rejected", "cancelled"])
 def test_nobody_can_still_approve_what_has_ended(kestrel: Kestrel, end: str) -> None:
     promotion = kestrel.waits_for_production()
