@@ -68,6 +68,7 @@ def board(by: Actor, at: datetime) -> Context:
     states = environment_states(by.tenant, [environment.pk for environment in environments], at)
     opened = list(promotions_of(by.tenant).filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
     columns = [_column(environment, states[environment.pk], opened) for environment in environments]
+    weeks = thirty_days(by.tenant, at)
     return {
         "columns": columns,
         "products": _products(columns),
@@ -86,7 +87,8 @@ def board(by: Actor, at: datetime) -> Context:
         "weakened": list(
             WeakeningEdit.objects.filter(tenant_id=by.tenant, at__gt=at - RECENT).order_by("-at")[:LISTED]
         ),
-        "weeks": thirty_days(by.tenant, at),
+        "weeks": weeks,
+        "busiest_week": max((week.deployed for week in weeks), default=0) or 1,
     }
 
 

@@ -1,5 +1,6 @@
 """The pipeline board: what it counts, and that it is shown anew whenever something on it changed."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -54,6 +55,19 @@ def test_durations_are_averages_of_the_week() -> None:
     [week] = dashboard.thirty_days(kestrel.tenant.pk, kestrel.clock.now())
     assert week.lead_time == (promotion.completed_at - promotion.requested_at).seconds
     assert week.approval_wait == 0
+
+
+def test_a_week_is_drawn_against_the_busiest_one(kestrel: Kestrel) -> None:
+    kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    kestrel.wait(days=7)
+    kestrel.reaches_staging()
+    page = client_of(kestrel, "viewer").get("/").content.decode()
+    assert re.findall(
+        r'<meter min="0" max="(\d+)" value="(\d+)" [^>]*></meter></td>\s*<td[^>]* data-label="Lead', page
+    ) == [
+        ("2", "1"),
+        ("2", "2"),
+    ]
 
 
 def weakened(kestrel: Kestrel) -> None:
