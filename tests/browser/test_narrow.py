@@ -49,6 +49,11 @@ def test_on_a_phone_a_cell_reads_as_one_sentence(new_page: NewPage, kestrel: Kes
     assert box(who)["x"] <= box(ago)["x"] + box(ago)["width"] + 8
 
 
+def test_on_a_phone_a_card_begins_with_what_it_is_about(new_page: NewPage, kestrel: Kestrel) -> None:
+    page = signed_in(new_page(viewport=SMALL), "admin", "/environments")
+    assert box(page.locator("tbody th").first)["y"] < box(page.locator("tbody td").first)["y"]
+
+
 def test_on_a_phone_both_buttons_are_in_reach_wherever_one_reads(new_page: NewPage, kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     page = signed_in(new_page(viewport=SMALL), "approver", f"/promotions/{promotion.pk}")
