@@ -1,11 +1,14 @@
 """What `make run` prints: where, who, and five minutes of things to try."""
 
+import shlex
+
 from promotions.demo.cast import PEOPLE
 from promotions.models import Promotion
 
 
-def guide(url: str, passphrase: str, token: str, waiting: Promotion) -> str:
+def guide(url: str, passphrase: str, token: str, waiting: Promotion, *, state: str = "") -> str:
     """The text for the terminal. ``token`` is of tomas, who requested ``waiting``; ravi built it, Nia decides on it.
+    ``state``: STELLAPROMOTE_DATA where it was given, which the commands for a tenant need as well.
 
     The order matters: that somebody is refused can be seen only until she decided.
     """
@@ -18,6 +21,7 @@ def guide(url: str, passphrase: str, token: str, waiting: Promotion) -> str:
         outcome = f"your vote counts, and {' and '.join(others)} still has to pass."
     decided = "any deployed promotion" if others else number
     builder = "ravi, who built it, and " if waiting.release.created_by_id in waiting.excluded_persons else ""
+    manage = f"{f'STELLAPROMOTE_DATA={shlex.quote(state)} ' if state else ''}.venv/bin/python manage.py"
     return f"""
 Demo: {waiting.release.name} waits for Nia before it may enter {waiting.target_environment.display_name}.
 Sign in as nia at {url} . All demo people have the passphrase: {passphrase}
@@ -34,9 +38,9 @@ Five minutes, in this order:
   4. As idris, open {decided}: replay the decision and verify its signature; verify the chain under "Audit".
   5. As greta, stop the line under "Environments", watch what was approved wait, and lift it again.
   6. Your own tenant:
-       .venv/bin/python manage.py add_tenant acme --name "Acme"
-       .venv/bin/python manage.py add_member --tenant acme --username you --roles admin,operator --password-stdin
-       .venv/bin/python manage.py issue_token --tenant acme --username you
+       {manage} add_tenant acme --name "Acme"
+       {manage} add_member --tenant acme --username you --roles admin,operator --password-stdin
+       {manage} issue_token --tenant acme --username you
 """
 
 

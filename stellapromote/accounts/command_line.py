@@ -5,8 +5,9 @@ import pwd
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError, connection
 from django.http import Http404
+from psycopg.errors import UndefinedTable
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ServiceAccount, Tenant
@@ -62,6 +63,14 @@ class ProductCommand(BaseCommand):
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}".strip()) from error
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, UndefinedTable):
+                raise
+            raise CommandError(
+                f"There is no installation in {connection.settings_dict['NAME']} on "
+                f"{connection.settings_dict['HOST']}: set STELLAPROMOTE_DATA or DATABASE_URL as for the one that you "
+                "mean, or make one with `make run` or `manage.py migrate`."
+            ) from error
 
     def _argument(self, field: str) -> str:
         return self.arguments_of_fields.get(field, f"--{field.replace('_', '-')}")

@@ -74,7 +74,9 @@ def _waits(cast: Cast, passphrase: str) -> str:
         waiting = ensure_something_waits(Story(cast, free_past(cast.tenant, now), REQUIREMENTS), now)
         token = _token(cast)
     waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
-    return guide(local_address(), passphrase, token, waiting)
+    state = settings.STELLAPROMOTE_DATA
+    given = "" if state == settings.BASE_DIR / ".data" else str(state)
+    return guide(local_address(), passphrase, token, waiting, state=given)
 
 
 def _reason(problem: Exception) -> str:

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import Http404
 
 from stellapromote.accounts.actor import Actor
@@ -31,7 +32,8 @@ def end_service_owner(
 ) -> tuple[ServiceOwner, int]:
     """The person owns the service no more; what it did while they did stays theirs. Also how many tokens were revoked.
 
-    Those are the tokens that they issued for it, which they know (docs/adr/0143). Nobody ends their own ownership. One
+    Those are the tokens that they issued for it, which they know, and those of the command line, which somebody handed
+    to an owner (docs/adr/0143). Nobody ends their own ownership. One
     that ended already stays as it is. Raises Refused (403), Invalid (400), LastOwner (409), Http404 when they never
     owned it.
     """
@@ -50,7 +52,10 @@ def end_service_owner(
     newest.ended_at, newest.ended_by_id = max(clock.now(), newest.granted_at), by.user_id
     newest.save(update_fields=["ended_at", "ended_by"])
     tokens = ApiToken.objects.filter(
-        user_id=service.user_id, issuer_id=user_id, tenant_id=service.tenant_id, revoked_at=None
+        Q(issuer_id=user_id) | Q(issuer_id=None),
+        user_id=service.user_id,
+        tenant_id=service.tenant_id,
+        revoked_at=None,
     )
     revoked = tokens.update(revoked_at=newest.ended_at, revoked_by_id=by.user_id)
     record(

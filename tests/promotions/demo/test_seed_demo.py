@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,6 +20,7 @@ from promotions.actions.archive_environment import archive_environment
 from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel
 from promotions.demo.cast import SLUG, recall
+from promotions.demo.guide import guide
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, OutboxEvent, Promotion, Release, Vote
 from promotions.states import ACTIVE, VOTING, Status
 from stellapromote.accounts.actor import Actor
@@ -321,3 +323,14 @@ def test_the_guide_says_what_else_a_release_waits_for_and_refuses_nobody_whom_th
     assert "your vote counts, and freeze-window still has to pass." in said
     assert "The page has other reasons for greta" in said
     assert "Approve</button>" in signed_in("ravi").get(f"/promotions/{waiting()[0].pk}").content.decode()
+
+
+def test_the_guide_s_commands_find_an_installation_that_is_elsewhere() -> None:
+    waiting = Promotion(
+        number=1,
+        release=Release(name="1.0", created_by_id=UUID(int=1)),
+        target_environment=Environment(display_name="Production"),
+    )
+    elsewhere = guide("http://127.0.0.1", "pass", "token", waiting, state="/srv/my data")
+    assert elsewhere.count("STELLAPROMOTE_DATA='/srv/my data' .venv/bin/python manage.py ") == 3
+    assert "STELLAPROMOTE_DATA" not in guide("http://127.0.0.1", "pass", "token", waiting)

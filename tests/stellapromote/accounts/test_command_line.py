@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django.http import Http404
 
 from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor, operating_system_user
@@ -54,3 +54,14 @@ def test_without_any_tenant_it_says_so() -> None:
 
 def test_values_are_separated_by_commas() -> None:
     assert comma_separated(" a, b,,c ,") == ["a", "b", "c"]
+
+
+@pytest.mark.django_db
+def test_where_no_installation_is_one_sentence_says_so() -> None:
+    class Early(ProductCommand):
+        def act(self, **_: Any) -> None:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM accounts_tenant_of_another_installation")
+
+    with pytest.raises(CommandError, match=r"There is no installation in .*: set STELLAPROMOTE_DATA or DATABASE_URL"):
+        Early().handle()

@@ -11,7 +11,7 @@ from stellapromote.identity.actions.end_service_owner import end_service_owner
 class Command(ProductCommand):
     """Ends an ownership; one that ended already stays as it is."""
 
-    help = "End somebody's ownership of a service account and revoke the tokens that they issued for it."
+    help = "End somebody's ownership of a service account and revoke the tokens that they know."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenant", required=True, metavar="SLUG")
