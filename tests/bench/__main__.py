@@ -23,6 +23,7 @@ from tests.bench.load import Measured, request, run
 from tests.bench.setting import ROOT, set_up_django
 
 CONNECTIONS = 8
+ROUNDS = 3
 WARM_UP = 80
 PAGE = "/api/v1/promotions?pageSize=50"
 
@@ -130,7 +131,7 @@ def lists(tenant: Any, seconds: float) -> None:
 
 
 def approvals(tenant: Any, count: int, seconds: float) -> None:
-    """The final vote on distinct promotions by API, against pgbench with a four-statement approve."""
+    """The final vote on distinct promotions by API, against pgbench with a four-statement approve; best of rounds."""
     from stellapromote.accounts.models import User
     from tests.factories import make_token
 
@@ -140,16 +141,18 @@ def approvals(tenant: Any, count: int, seconds: float) -> None:
     print(f"  preparing {count} promotions with one vote each …", flush=True)
     waiting = prepare_votes(tenant, count + WARM_UP + 40)
     one_by_one(waiting[count + WARM_UP :], tokens["bench-approver-1"])
-    before = pgbench(seconds)
+    votes, yardsticks, cpu = [], [], 0.0
     with server("stellapromote.wsgi:application") as (port, process):
         run(port, _shares(waiting[count : count + WARM_UP], tokens))
-        cpu = cpu_seconds(process)
-        measured = run(port, _shares(waiting[:count], tokens))
-        cpu = cpu_seconds(process) - cpu
-    after = pgbench(seconds)
-    yardstick = (before + after) / 2
-    if measured.statuses != {200: count}:
-        sys.exit(f"Votes were refused: {measured.statuses}")
+        for first in range(ROUNDS):
+            yardsticks.append(pgbench(seconds / 2))
+            given = waiting[first:count:ROUNDS]
+            before = cpu_seconds(process)
+            votes.append(run(port, _shares(given, tokens)))
+            cpu += cpu_seconds(process) - before
+            if votes[-1].statuses != {200: len(given)}:
+                sys.exit(f"Votes were refused: {votes[-1].statuses}")
+    yardstick, measured = max(yardsticks), max(votes, key=lambda each: each.per_second)
     table(
         "Approve: authentication, rules, gates, decision, signature, audit",
         [
@@ -275,11 +278,11 @@ def pages(tenant: Any) -> None:
 
 
 def side_by_side(targets: dict[str, tuple[int, bytes]], seconds: float) -> dict[str, Measured]:
-    """Each target in turn, three rounds, so that what else the machine does falls on all of them; the best round."""
+    """Each target in turn, some rounds, so that what else the machine does falls on all of them; the best round."""
     found: dict[str, Measured] = {}
-    for _ in range(3):
+    for _ in range(ROUNDS):
         for name, (port, each) in targets.items():
-            measured = run(port, [[each]] * CONNECTIONS, seconds=seconds / 3)
+            measured = run(port, [[each]] * CONNECTIONS, seconds=seconds / ROUNDS)
             if set(measured.statuses) != {200}:
                 sys.exit(f"{name} answered {measured.statuses}")
             if name not in found or measured.per_second > found[name].per_second:
