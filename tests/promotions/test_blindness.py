@@ -362,7 +362,7 @@ def test_the_page_asks_for_a_vote_and_tells_of_none(kestrel: Kestrel) -> None:
     assert "1 of 2 approvals are given; by whom" in shown
     assert page.context["may"]["approve"] == ""
     assert "Replay the decision" in shown
-    assert [event["action"] for event in page.context["timeline"]] == ["promotion.requested"]
+    assert [event.words for event in page.context["timeline"]] == ["Requested"]
 
 
 def test_anybody_who_may_vote_is_named_in_words(kestrel: Kestrel) -> None:
