@@ -40,9 +40,8 @@ _LOADED: tuple[tuple[str, type[Model], str, tuple[str, ...]], ...] = (
         ("id", "tenant", "name"),
     ),
 )
-MARK = "p.xmin::text"
-"""The transaction that wrote the row: another one after every change, whatever was changed."""
-
+# The transaction that wrote the row: another one after every change, whatever was changed.
+_MARK = "p.xmin::text"
 # Every part is carried out, or none.
 _UNLESS_CHANGED = "SELECT CASE count(*) WHEN 0 THEN promotions_changed_meanwhile() END FROM part_{number}"
 _LENGTH = re.compile(r"\(\d+\)")
@@ -58,7 +57,7 @@ class Writes:
 
     def __init__(self) -> None:
         self._parts: list[tuple[str, list[Any]]] = []
-        self._last = ""
+        self._condition = ""
 
     def insert(self, model: type[Model], row: Mapping[str, Any]) -> None:
         """A new row, with a value for every field by its attname."""
@@ -68,7 +67,7 @@ class Writes:
     def store(self, promotion: Promotion, *, mark: str | None = None) -> None:
         """What may change of a promotion after its request.
 
-        ``mark``: that of the row as it was read (``MARK``). If another transaction has changed it since, ``send``
+        ``mark``: that of the row as ``marked_promotion`` read it. If another transaction has changed it since, ``send``
         stores nothing at all and raises OperationalError for a serialization failure.
         """
         text, fields = _update_text()
@@ -76,7 +75,7 @@ class Writes:
         if mark is None:
             self.add(text, values)
         else:
-            self._last = _UNLESS_CHANGED.format(number=len(self._parts))
+            self._condition = _UNLESS_CHANGED.format(number=len(self._parts))
             self.add(f"{text} AND xmin = %s::xid RETURNING id", [*values, mark])
 
     def add(self, text: str, values: list[Any]) -> None:
@@ -85,10 +84,10 @@ class Writes:
 
     def send(self) -> None:
         if self._parts:
-            text = _together(tuple(text for text, _ in self._parts), self._last)
+            text = _together(tuple(text for text, _ in self._parts), self._condition)
             perform(text, [value for _, values in self._parts for value in values])
             self._parts.clear()
-            self._last = ""
+            self._condition = ""
 
 
 def insert(new: Model) -> None:
@@ -120,7 +119,7 @@ def marked_promotion(
     promotion_id: UUID, expression: str, values: Mapping[str, Any]
 ) -> tuple[Promotion, str, Any] | None:
     """One promotion, the mark of its row, and the value of an SQL expression about the promotion ``p``."""
-    found = fetch(_promotions_text(f"{MARK}, {expression}"), {"ids": [promotion_id], **values})
+    found = fetch(_promotions_text(f"{_MARK}, {expression}"), {"ids": [promotion_id], **values})
     return (_promotion(found[0]), *found[0][-2:]) if found else None
 
 
@@ -205,9 +204,8 @@ def _update_text() -> tuple[str, list["Field[Any, Any]"]]:
 
 
 @lru_cache
-def _together(texts: tuple[str, ...], last: str) -> str:
-    parts = texts if last else texts[:-1]
-    last = last or texts[-1]
+def _together(texts: tuple[str, ...], condition: str) -> str:
+    parts, last = (texts, condition) if condition else (texts[:-1], texts[-1])
     if not parts:
         return last
     return f"WITH {', '.join(f'part_{number} AS ({text})' for number, text in enumerate(parts))} {last}"

@@ -18,7 +18,7 @@ def approve(
     if nothing else is needed (docs/adr/0133).
     """
 
-    def vote(box: OpenBox) -> None:
+    def give(box: OpenBox) -> None:
         rules.check_comment(box.ballot, comment)
         vote = new_act(by, box.scene, comment=comment, seen=box.seen, verdict=Vote.Verdict.APPROVE)
         box.journal.writes.insert(Vote, vote)
@@ -26,7 +26,7 @@ def approve(
         box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote["id"]))
 
     outcome = act_at_once(
-        vote,
+        give,
         promotion_id,
         by=by,
         seen=seen,

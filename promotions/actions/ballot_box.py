@@ -1,4 +1,4 @@
-"""What every act of voting begins with: the lock, the instant, fresh facts, and a subject that is current."""
+"""What every act of voting begins with: the promotion, the instant, fresh facts, and a subject that is current."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ UNSEEN = Seen()
 
 @dataclass(slots=True)
 class OpenBox:
-    """A promotion under its lock, ready for one act. ``close`` judges it again and stores everything.
+    """A promotion, ready for one act. ``close`` judges it again and stores everything.
 
     ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing. ``version``
     is the promotion's as it was opened: the act is shown, so closing leaves another one. ``mark``: that of the row as
-    it was read, if there is no lock.
+    it was read, where no lock is held (docs/adr/0133).
     """
 
     promotion: Promotion

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from environments.models import FreezeWindow
 from promotions import rows
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import evaluate
+from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.withdraw_approval import withdraw_approval
@@ -19,8 +22,9 @@ from promotions.models import DecisionRecord, EvidencePacket, Promotion, Vote
 from promotions.rules import AlreadyVoted, StateForbids
 from promotions.scene import Scene
 from stellapromote.audit.verify import verify_tenant
+from stellapromote.clock import rfc3339
 from tests.database import CommittedDatabase
-from tests.factories import make_environment, make_promotion_policy
+from tests.factories import make_environment, make_freeze, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 
@@ -191,26 +195,33 @@ def test_what_another_transaction_wrote_stores_nothing_of_this_one(
 
 def test_every_act_on_a_promotion_writes_its_row(kestrel: Kestrel) -> None:
     """Else a vote without a lock would not notice it."""
-
-    def mark(promotion: Promotion) -> str:
-        found = rows.marked_promotion(promotion.pk, "NULL", {})
-        assert found is not None
-        return found[1]
-
-    promotion = kestrel.waits_for_production()
     by, clock = kestrel, kestrel.clock
-    acts: list[Callable[[], object]] = [
-        lambda: vote(promotion, kestrel, "approver"),
-        lambda: withdraw_approval(promotion.pk, by=by["approver"], clock=clock),
-        lambda: evaluate(promotion.pk, by=by["operator"], clock=clock),
-        lambda: vote(promotion, kestrel, "approver"),
-        lambda: vote(promotion, kestrel, "second"),
-        lambda: report_deployment(promotion.pk, Report("started"), by=by["operator"], clock=clock),
-        lambda: report_deployment(promotion.pk, Report("failed", "Slow"), by=by["operator"], clock=clock),
+    first, second, third = (kestrel.waits_for_production() for _ in range(3))
+    end = rfc3339(clock.now() + timedelta(hours=1))
+    wanted = Wanted("freeze-window", "Payments are down", "INC-7", clock.now() + timedelta(hours=4))
+    acts: list[tuple[Promotion, Callable[[], object]]] = [
+        (first, lambda: vote(first, kestrel, "approver")),
+        (first, lambda: withdraw_approval(first.pk, by=by["approver"], clock=clock)),
+        (first, lambda: evaluate(first.pk, by=by["operator"], clock=clock)),
+        (first, lambda: vote(first, kestrel, "approver")),
+        (first, lambda: vote(first, kestrel, "second")),
+        (first, lambda: report_deployment(first.pk, Report("started"), by=by["operator"], clock=clock)),
+        (first, lambda: report_deployment(first.pk, Report("failed", "Slow"), by=by["operator"], clock=clock)),
+        (second, lambda: reject(second.pk, by=by["third"], reason="No", clock=clock)),
+        (third, lambda: override_gate(third.pk, wanted, by=by["third"], clock=clock)),
+        (third, lambda: cancel(third.pk, by=by["requester"], clock=clock)),
     ]
-    marks = [mark(promotion)]
-    for act in acts:
+    for promotion, act in acts:
         kestrel.wait()
+        if promotion is third and not FreezeWindow.objects.exists():
+            make_freeze(by["admin"], kestrel.production, rfc3339(clock.now()), end, clock=clock, exceptions=["third"])
+            kestrel.wait()
+        before = mark(promotion)
         act()
-        marks.append(mark(promotion))
-    assert len(set(marks)) == len(acts) + 1
+        assert mark(promotion) != before
+
+
+def mark(promotion: Promotion) -> str:
+    found = rows.marked_promotion(promotion.pk, "NULL", {})
+    assert found is not None
+    return found[1]

@@ -33,9 +33,8 @@ def end_service_owner(
     """The person owns the service no more; what it did while they did stays theirs. Also how many tokens were revoked.
 
     Those are the tokens that they issued for it, which they know, and those of the command line, which somebody handed
-    to an owner (docs/adr/0143). Nobody ends their own ownership. One
-    that ended already stays as it is. Raises Refused (403), Invalid (400), LastOwner (409), Http404 when they never
-    owned it.
+    to an owner (docs/adr/0143). Nobody ends their own ownership. One that ended already stays as it is. Raises
+    Refused (403), Invalid (400), LastOwner (409), Http404 when they never owned it.
     """
     rules.check_manages_members(by, user_id)
     people_behind(by, user_id)
