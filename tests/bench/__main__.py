@@ -143,12 +143,12 @@ def approvals(tenant: Any, count: int, seconds: float) -> None:
     one_by_one(waiting[count + WARM_UP :], tokens["bench-approver-1"])
     votes, yardsticks, cpu = [], [], 0.0
     with server("stellapromote.wsgi:application") as (port, process):
-        run(port, _shares(waiting[count : count + WARM_UP], tokens))
+        run(port, _shared(waiting[count : count + WARM_UP], tokens))
         for first in range(ROUNDS):
             yardsticks.append(pgbench(seconds / 2))
             given = waiting[first:count:ROUNDS]
             before = cpu_seconds(process)
-            votes.append(run(port, _shares(given, tokens)))
+            votes.append(run(port, _shared(given, tokens)))
             cpu += cpu_seconds(process) - before
             if votes[-1].statuses != {200: len(given)}:
                 sys.exit(f"Votes were refused: {votes[-1].statuses}")
@@ -168,15 +168,14 @@ def approvals(tenant: Any, count: int, seconds: float) -> None:
           f"p99 {measured.percentile(0.99):.1f} ms\n")  # fmt: skip
 
 
-def _shares(waiting: list[Any], tokens: dict[str, str]) -> list[list[bytes]]:
-    """The votes that each connection gives; every promotion has its first from approver 0."""
-    return [
-        [
-            request("POST", f"/api/v1/promotions/{each}/approve", tokens[f"bench-approver-{1 + index % 7}"], b"{}")
-            for each in waiting[index::CONNECTIONS]
-        ]
-        for index in range(CONNECTIONS)
+def _shared(waiting: list[Any], tokens: dict[str, str]) -> list[Iterator[bytes]]:
+    """The votes, one list for all connections as for pgbench: a quick one must not end before the others and leave
+    the machine idle. Every promotion has its first vote from approver 0."""
+    votes = [
+        request("POST", f"/api/v1/promotions/{each}/approve", tokens[f"bench-approver-{1 + index % 7}"], b"{}")
+        for index, each in enumerate(waiting)
     ]
+    return [iter(votes)] * CONNECTIONS
 
 
 def one_by_one(waiting: list[Any], token: str) -> None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -31,13 +31,16 @@ def request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def run(port: int, work: Sequence[Sequence[bytes]], *, seconds: float | None = None) -> Measured:
-    """One connection for each list of requests; with ``seconds`` the lists repeat until the time is over."""
+def run(port: int, work: Sequence[Iterable[bytes]], *, seconds: float | None = None) -> Measured:
+    """One connection for each entry of ``work``; with ``seconds`` the requests repeat until the time is over.
+
+    Connections that are given the same iterator of a list share its requests: whoever is free sends the next.
+    """
     results: list[tuple[list[float], dict[int, int]]] = [([], {}) for _ in work]
     together = threading.Barrier(len(work) + 1)
     ends = time.monotonic() + 3600
 
-    def loop(requests: Sequence[bytes], result: tuple[list[float], dict[int, int]]) -> None:
+    def loop(requests: Iterable[bytes], result: tuple[list[float], dict[int, int]]) -> None:
         times, statuses = result
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
