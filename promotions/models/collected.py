@@ -14,8 +14,10 @@ class CollectedFact(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="collected_facts")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    promotion = models.ForeignKey(
+        Promotion, on_delete=models.PROTECT, related_name="collected_facts", db_constraint=False
+    )
     gate = models.CharField(max_length=63)
     subject_digest = models.CharField(max_length=71)
     due_at = models.DateTimeField()

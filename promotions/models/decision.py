@@ -15,8 +15,10 @@ class DecisionRecord(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="decisions", db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    promotion = models.ForeignKey(
+        Promotion, on_delete=models.PROTECT, related_name="decisions", db_index=False, db_constraint=False
+    )
     sequence = models.PositiveIntegerField()
     decision = models.CharField(max_length=7)
     reason_codes = ArrayField(models.CharField(max_length=63))

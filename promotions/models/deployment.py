@@ -11,8 +11,8 @@ class Deployment(models.Model):
     """One accepted report about the deployment of a promotion; the first content of each status and attempt wins."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="deployments")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="deployments", db_constraint=False)
     attempt = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=11)
     message = models.CharField(max_length=2000, blank=True)

@@ -45,8 +45,10 @@ class EvidencePacket(models.Model):
         ROLLBACK = "rollback"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="packets", db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    promotion = models.ForeignKey(
+        Promotion, on_delete=models.PROTECT, related_name="packets", db_index=False, db_constraint=False
+    )
     decision = models.ForeignKey(
         DecisionRecord, null=True, on_delete=models.PROTECT, related_name="packets", db_index=False
     )

@@ -9,8 +9,10 @@ class OutboxEvent(models.Model):
     """An event for the outside, written in the transaction of the change (domain.md §10); kept 30 days."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
-    promotion = models.ForeignKey(Promotion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    promotion = models.ForeignKey(
+        Promotion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     name = models.CharField(max_length=40)
     payload = models.JSONField()
     created_at = models.DateTimeField()

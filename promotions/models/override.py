@@ -23,8 +23,8 @@ class Override(models.Model):
         EXCEPTION = "exception", "is in exceptions of every active freeze window"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="overrides")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="overrides", db_constraint=False)
     requester_id = models.UUIDField()
     gate = models.CharField(max_length=63)
     gate_type = models.CharField(max_length=63)

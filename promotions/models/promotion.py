@@ -120,7 +120,9 @@ class Promotion(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "number"], name="promotion_number_unique_per_tenant"),
-            models.UniqueConstraint(fields=["id", "requested_by"], name="promotion_requester_key"),
+            # For composite foreign keys: what names a promotion is of its tenant, and a vote knows its requester.
+            models.UniqueConstraint(fields=["id", "tenant"], name="promotion_tenant_key"),
+            models.UniqueConstraint(fields=["id", "tenant", "requested_by"], name="promotion_tenant_requester_key"),
             models.UniqueConstraint(
                 fields=["release", "target_environment"],
                 condition=Q(status__in=sorted(ACTIVE)),

@@ -11,13 +11,15 @@ from stellapromote.ids import new_id
 class HumanAct(models.Model):
     """What a person stated about a promotion, with everything the record must remember of the person (domain.md §5).
 
-    Nothing here follows later changes of the account. ``requester_id`` repeats the promotion's requester by composite
-    foreign key (migration 0002) so that the database itself refuses the requester's own act.
+    Nothing here follows later changes of the account. ``tenant`` and ``requester_id`` repeat the promotion's by
+    composite foreign key (migration 0028) so that the database itself refuses the requester's own act.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
-    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="%(class)ss", db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    promotion = models.ForeignKey(
+        Promotion, on_delete=models.PROTECT, related_name="%(class)ss", db_index=False, db_constraint=False
+    )
     requester_id = models.UUIDField()
     voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     username = models.CharField(max_length=127)

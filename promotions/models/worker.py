@@ -20,8 +20,10 @@ class WorkerFailure(models.Model):
     ``evaluated_at`` is the promotion's last evaluation then: one that was evaluated since counts as sound.
     """
 
-    promotion = models.OneToOneField(Promotion, primary_key=True, on_delete=models.PROTECT, related_name="+")
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    promotion = models.OneToOneField(
+        Promotion, primary_key=True, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     step = models.CharField(max_length=20)
     failures = models.PositiveIntegerField()
     evaluated_at = models.DateTimeField()

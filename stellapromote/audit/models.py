@@ -11,11 +11,14 @@ class AuditEvent(models.Model):
     Rows are written by ``stellapromote.audit.recording`` alone. ``actor_name`` is "display name (username)".
     ``salt`` blinds the digests of name, address, before and after inside ``event_digest``, so that a slice can be
     proven without the others' data. Tenantless events (``tenant`` empty) belong to the system chain.
+    That there is such a tenant is checked of the event's link in the chain.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     timestamp = models.DateTimeField()
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    tenant = models.ForeignKey(
+        Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     actor_type = models.CharField(max_length=7)
     actor_id = models.UUIDField(null=True)
     actor_name = models.CharField(max_length=400)
