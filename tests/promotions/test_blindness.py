@@ -411,12 +411,16 @@ def test_a_simulation_is_refused_on_hidden_votes_and_leaves_them_out_of_many(kes
     one = client.post(path, {"promotionId": str(promotion.pk)}, content_type="application/json")
     assert code(one) == (403, "PERM_BLIND")
     last = client.post(path, {"last": 10}, content_type="application/json").json()
-    assert last["results"] == []
+    assert (last["results"], last["complete"], last["hidden"]) == ([], False, 1)
+    page = client.get("/policies/promotion/watched/simulate", {"on": "last", "last": 10, "version": ""})
+    assert "1 of the last promotions is left out" in page.content.decode()
+    assert "Time ran out" not in page.content.decode()
     page = client.get("/policies/promotion/watched/simulate", {"on": "one", "number": promotion.number, "version": ""})
     assert "is blind: who voted" in page.content.decode()
     kestrel.rejects("second", promotion)
     last = client.post(path, {"last": 10}, content_type="application/json").json()
     assert [each["number"] for each in last["results"]] == [promotion.number]
+    assert (last["complete"], last["hidden"]) == (True, 0)
 
 
 TOLD_IN_ADMIN = ("vote", "confirmation", "decisionrecord", "outboxevent", "auditevent")
