@@ -167,7 +167,7 @@ class SimulationViewSet(ApiViewSet):
             return Trials([try_on_input(draft, tenant_id, check_gate_input(body["gate_input"]))])
         except InvalidGateInput as error:
             fields = [FieldError(f"gateInput.{each.field}", each.message, each.code) for each in error.fields]
-            raise Invalid("The gate input cannot be judged.", fields=fields) from error
+            raise Invalid(fields=fields) from error
 
     def _policy(self) -> PromotionPolicy:
         return get_object_or_404(PromotionPolicy.objects.of(self.request.actor.tenant), name=self.kwargs["name"])
