@@ -19,7 +19,6 @@ from stellapromote.accounts.scopes import (
     PROMOTION_REQUEST,
     TENANT_ADMIN,
 )
-from stellapromote.api.etag import IfMatch, strong
 from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused, RuleViolation
 
 
@@ -203,12 +202,6 @@ def check_says_what_was_seen(ballot: Ballot, seen: str | None) -> None:
     if seen is None and ballot.subject_digest_required:
         message = "An approval policy of this promotion requires the subjectDigest of what you looked at."
         raise Invalid(message, fields=[FieldError("subjectDigest", message, "required")])
-
-
-def check_version(stored: int, condition: IfMatch | None) -> None:
-    """The object is still the one the caller saw; asked under the row lock (api.md, concurrency)."""
-    if condition is not None:
-        condition.check(strong(stored))
 
 
 def subject_changed(promotion: Promotion, seen: str | None) -> SubjectChanged | None:

@@ -118,8 +118,9 @@ def call(kestrel: Kestrel, who: str, path: str, **headers: Any) -> Any:
     return client_of(kestrel, who).get(f"/api/v1/promotions/{path}", headers=headers)
 
 
-def post(kestrel: Kestrel, who: str, path: str, data: Any = None) -> Any:
-    return client_of(kestrel, who).post(f"/api/v1/promotions/{path}", data or {}, content_type="application/json")
+def post(kestrel: Kestrel, who: str, path: str, data: Any = None, **headers: Any) -> Any:
+    client, place = client_of(kestrel, who), f"/api/v1/promotions/{path}"
+    return client.post(place, data or {}, content_type="application/json", headers=headers)
 
 
 def code(response: Any) -> tuple[int, str]:
@@ -315,6 +316,23 @@ def test_gates_that_tell_of_votes_say_so_and_keep_their_status(kestrel: Kestrel)
     assert gates["backup"]["details"] == {"text": "Backup checked", "minConfirmations": 2}
     assert (gates["team-rule"]["status"], gates["team-rule"]["reasonCodes"]) == ("warn", ["LOOKED_AT", VOTES_HIDDEN])
     assert gates["preconditions"]["details"]
+
+
+def test_who_is_blind_has_a_tag_of_their_own_which_is_as_good_for_a_vote(kestrel: Kestrel) -> None:
+    promotion = half_way(kestrel)
+    tags = {who: call(kestrel, who, f"{promotion.pk}").headers["ETag"] for who in ("quillon", "zephyrine", "second")}
+    assert len(set(tags.values())) == 3
+    for who in tags:
+        for other, tag in tags.items():
+            answer = call(kestrel, who, f"{promotion.pk}", **{"If-None-Match": tag})
+            assert answer.status_code == (304 if who == other else 200), (who, other)
+    refused = post(kestrel, "second", f"{promotion.pk}/approve", **{"If-Match": tags["zephyrine"]})
+    assert code(refused) == (412, "RES_PRECONDITION_FAILED")
+    given = post(kestrel, "second", f"{promotion.pk}/approve", **{"If-Match": tags["second"]})
+    assert (given.status_code, given.json()["votesHidden"]) == (200, False)
+    again = call(kestrel, "second", f"{promotion.pk}", **{"If-None-Match": given.headers["ETag"]})
+    assert again.status_code == 304
+    assert Vote.objects.get(promotion=promotion, voter_id=kestrel["second"].user_id).subject_binding == "explicit"
 
 
 def test_whoever_votes_is_told_with_the_answer(kestrel: Kestrel) -> None:
