@@ -177,7 +177,7 @@ class InvalidDocument(Invalid):
     def __init__(self, fields: list[FieldError]) -> None:
         only = {each.code for each in fields}
         code = only.pop() if len(only) == 1 else "VAL_INVALID"
-        super().__init__("The policy document cannot be used as it is.", fields=fields, code=code)
+        super().__init__(fields=fields, code=code)
 
 
 class Unsatisfiable(RuleViolation):

@@ -115,7 +115,11 @@ def check_overriders(tenant_id: UUID, document: Document, before: Document | Non
     exist = {person.username for person in people.members(tenant_id)}
     exist.update(f"team:{slug}" for slug in people.team_slugs(tenant_id))
     errors = [
-        FieldError(f"gates[{index}].override.by[{place}]", f"There is no {_in_words(each)}.", "VAL_INVALID")
+        _unknown(
+            f"gates[{index}].override.by[{place}]",
+            "team" if each.startswith("team:") else "member",
+            each.removeprefix("team:"),
+        )
         for index, gate in wanted
         for place, each in enumerate(gate["override"]["by"])
         if each not in exist and each not in known.get(gate["name"], {}).get("override", {"by": ()})["by"]
@@ -137,7 +141,7 @@ def check_trusted_uploaders(tenant_id: UUID, document: Document, before: Documen
     }
     exist = {person.username for person in people.members(tenant_id)}
     errors = [
-        FieldError(f"gates[{index}].config.trustedUploaders[{place}]", f"There is no member {each}.", "VAL_INVALID")
+        _unknown(f"gates[{index}].config.trustedUploaders[{place}]", "member", each)
         for index, gate in wanted
         for place, each in enumerate(gate["config"]["trustedUploaders"])
         if each not in exist and (gate["name"], each) not in trusted_before
@@ -146,8 +150,8 @@ def check_trusted_uploaders(tenant_id: UUID, document: Document, before: Documen
         raise InvalidDocument(errors)
 
 
-def _in_words(named: str) -> str:
-    return f"team {named.removeprefix('team:')}" if named.startswith("team:") else f"member {named}"
+def _unknown(place: str, what: str, name: str) -> FieldError:
+    return FieldError(place, f"There is no {what} {name}. Correct the name, or add the {what} first.", "VAL_INVALID")
 
 
 def check_confirmers(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
@@ -185,7 +189,7 @@ def _check_names(
     for path, now, before in named:
         for part, exist, what in (("teams", slugs, "team"), ("users", usernames, "member")):
             errors += [
-                FieldError(f"{path}.{part}[{index}]", f"There is no {what} {each}.", "VAL_INVALID")
+                _unknown(f"{path}.{part}[{index}]", what, each)
                 for index, each in enumerate(now[part])
                 if each not in exist and each not in before[part]
             ]

@@ -38,7 +38,7 @@ def postpone(promotion_id: UUID, step: str, now: datetime) -> WorkerFailure:
 
 
 def without_postponed(promotions: QuerySet[Promotion], now: datetime) -> QuerySet[Promotion]:
-    """Those whose turn it is: the same condition stands in the worker's written query."""
+    """Those whose turn it is."""
     waits = WorkerFailure.objects.filter(
         promotion_id=OuterRef("pk"), evaluated_at=OuterRef("last_evaluated_at"), retry_at__gt=now
     )

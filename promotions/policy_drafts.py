@@ -19,7 +19,7 @@ def drafted(policy: PromotionPolicy, *, document: object = None, version: int | 
             return Draft(policy.name, 0, documents.promotion_policy(document))
         except Invalid as refusal:
             fields = [FieldError(f"document.{each.field}", each.message, each.code) for each in refusal.fields]
-            raise Invalid(refusal.message, fields=fields, code=refusal.code) from refusal
+            raise Invalid(fields=fields, code=refusal.code) from refusal
     if version is None and policy.draft is not None:
         return Draft(policy.name, 0, documents.promotion_policy(policy.draft))
     versions = policy.versions.all()

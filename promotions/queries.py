@@ -12,7 +12,7 @@ from environments.models import Environment, FreezeWindow
 from policies.gates import who_can_act
 from policies.stored_documents import documents
 from promotions import presenters
-from promotions.blindness import can_see_votes, events_without_votes, gates_shown
+from promotions.blindness import events_without_votes, gates_shown
 from promotions.blobs import blobs
 from promotions.diff import component_diff
 from promotions.explanation import changes_of, facts_of
@@ -145,15 +145,13 @@ def events_of(promotion: Promotion, by: Actor, *, blind: bool) -> QuerySet[Audit
     return found.filter(events_without_votes(by)) if blind else found
 
 
-def detail_of(promotion: Promotion, by: Actor) -> Document:
+def detail_of(promotion: Promotion, by: Actor, *, blind: bool) -> Document:
     """The whole promotion as the API sends it to ``by``; a constant number of statements."""
-    acts = acts_of(promotion)
-    blind = not can_see_votes(by, promotion, voted=str(by.user_id) in voters_of(acts))
     return presenters.detail(
         promotion,
         blind=blind,
         record=current_record(promotion),
-        acts=acts_shown(acts, by, blind=blind),
+        acts=acts_shown(acts_of(promotion), by, blind=blind),
         eligible=[] if blind else eligible_voters(promotion),
         diff=diff_of(promotion),
         timeline=timeline_of(promotion, by, blind=blind),

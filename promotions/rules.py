@@ -19,7 +19,6 @@ from stellapromote.accounts.scopes import (
     PROMOTION_REQUEST,
     TENANT_ADMIN,
 )
-from stellapromote.api.etag import IfMatch, strong
 from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused, RuleViolation
 
 
@@ -205,24 +204,24 @@ def check_says_what_was_seen(ballot: Ballot, seen: str | None) -> None:
         raise Invalid(message, fields=[FieldError("subjectDigest", message, "required")])
 
 
-def check_version(stored: int, condition: IfMatch | None) -> None:
-    """The object is still the one the caller saw; asked under the row lock (api.md, concurrency)."""
-    if condition is not None:
-        condition.check(strong(stored))
-
-
 def subject_changed(promotion: Promotion, seen: str | None) -> SubjectChanged | None:
-    """The refusal of a vote on content that is no longer current, naming what changed; None when it is current."""
+    """The refusal of a vote on content that is no longer current, naming what changed; None when it is current.
+
+    A digest that never was this promotion's is refused alike, and told so: nothing changed.
+    """
     if seen is None or seen == promotion.subject_digest:
         return None
     earlier = promotion.earlier_subjects.get(seen)
-    return SubjectChanged(
-        "What you looked at has changed since: look at the promotion again, then vote.",
-        details={
-            "changed": [] if earlier is None else changed_fields(earlier, promotion.subject),
-            "subjectDigest": promotion.subject_digest,
-        },
-    )
+    if earlier is None:
+        changed: list[str] = []
+        message = (
+            "This subjectDigest never was that of this promotion: read the promotion again, and send the "
+            "subjectDigest that it has."
+        )
+    else:
+        changed = changed_fields(earlier, promotion.subject)
+        message = "What you looked at has changed since: look at the promotion again, then vote."
+    return SubjectChanged(message, details={"changed": changed, "subjectDigest": promotion.subject_digest})
 
 
 def refusal(check: Callable[[], object]) -> ProductError | None:

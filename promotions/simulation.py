@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
+from django.db.models import Exists, OuterRef
 
 from policies import gates
 from policies.documents import Document
@@ -85,6 +86,15 @@ class Trial:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """The draft on several. ``hidden``: so many were left out because their votes are not shown to who asked."""
+
+    tried: Sequence[Trial]
+    in_time: bool = True
+    hidden: int = 0
+
+
 def try_on_promotion(draft: Draft, promotion: Promotion, *, by: Actor) -> Trial:
     """The draft on the facts of the promotion's decision in force; ``promotion`` has it selected. BlindToVotes."""
     check_can_see_votes(by, promotion)
@@ -103,11 +113,12 @@ def try_on_input(draft: Draft, tenant_id: UUID, gate_input: GateInput) -> Trial:
     return Trial(_judged(draft, tenant_id, dict(gate_input), sent=True), None, None, ())
 
 
-def try_on_last(draft: Draft, count: int, *, by: Actor, environment_id: UUID | None = None) -> tuple[list[Trial], bool]:
-    """The draft on the decisions in force of the last ``count`` promotions, newest first; False when time ran out.
+def try_on_last(draft: Draft, count: int, *, by: Actor, environment_id: UUID | None = None) -> Trials:
+    """The draft on the decisions in force of the last ``count`` promotions, newest first, until time runs out.
 
-    Those whose votes ``by`` is not shown are left out. Of one environment, or of all that the policy guards; where it
-    guards none, of all there are. Cost: one statement, and up to five for each whose documents were not used lately.
+    Those whose votes ``by`` is not shown are left out and counted. Of one environment, or of all that the policy
+    guards; where it guards none, of all there are. Cost: one statement, and up to five for each whose documents were
+    not used lately.
     """
     until = monotonic() + MOST_SECONDS
     of_tenant = Promotion.objects.filter(tenant_id=by.tenant, decision__isnull=False)
@@ -115,14 +126,16 @@ def try_on_last(draft: Draft, count: int, *, by: Actor, environment_id: UUID | N
     if environment_id is None:
         guarded = of_tenant.filter(target_environment__promotion_policy__name=draft.name)
         chosen = guarded if guarded.exists() else of_tenant
-    seen = chosen.exclude(pk__in=blind_to(by).values("pk"))
-    found = seen.select_related("decision", "release", "target_environment").order_by("-number")
-    trials: list[Trial] = []
-    for promotion in found[: min(count, MOST_DECISIONS)]:
+    found = chosen.select_related("decision", "release", "target_environment").order_by("-number")
+    marked = found.annotate(is_hidden=Exists(blind_to(by).filter(pk=OuterRef("pk"))))
+    last = list(marked[: min(count, MOST_DECISIONS)])
+    seen = [promotion for promotion in last if not promotion.is_hidden]
+    tried: list[Trial] = []
+    for promotion in seen:
         if monotonic() > until:
-            return trials, False
-        trials.append(_try_on(draft, promotion))
-    return trials, True
+            break
+        tried.append(_try_on(draft, promotion))
+    return Trials(tried, in_time=len(tried) == len(seen), hidden=len(last) - len(seen))
 
 
 def _try_on_record(draft: Draft, promotion: Promotion, record: DecisionRecord) -> Trial:

@@ -13,7 +13,8 @@ from typing import Protocol
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import QuerySet
+from django.db.models import BooleanField, F, QuerySet
+from django.db.models.expressions import RawSQL
 
 from promotions import outbox
 from promotions.actions.auto_promote import auto_promote
@@ -39,32 +40,25 @@ OUTBOX_KEPT = timedelta(days=30)
 # as long as the change's transaction took. Everything is looked at again until its evaluation is this much younger.
 SETTLED = "10 seconds"
 
-# Open promotions whose instant has come, or to whose facts something happened: a freeze of the target or tenant was
-# written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed. What runs in the
-# target changes by deployment reports, which set next_change_at themselves.
+# Which open promotions are due: their instant has come, or something happened to their facts. A freeze of the target or
+# tenant was written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed. What
+# runs in the target changes by deployment reports, which set next_change_at themselves.
 _DUE = f"""
-WITH changed AS (
-  SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
-  UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
-  UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_teamgrant
-  UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_membership
-  UNION ALL SELECT tenant_id, NULL, NULL, greatest(added_at, revoked_at) FROM promotions_trustedkey
-  UNION ALL SELECT tenant_id, NULL, NULL, uploaded_at FROM promotions_feed
-  UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r
-    WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%(open)s)))
-SELECT p.id, p.tenant_id, t.slug
-FROM promotions_promotion p JOIN accounts_tenant t ON t.id = p.tenant_id
-WHERE p.status = ANY(%(open)s) AND (p.next_change_at <= %(now)s OR EXISTS (
-  SELECT 1 FROM changed c
-  WHERE c.tenant_id = p.tenant_id AND c.at > p.last_evaluated_at - interval '{SETTLED}'
-    AND (c.environment_id IS NULL OR c.environment_id = p.target_environment_id
-         OR p.gates @> '[{{"type": "dependency"}}]')
-    AND (c.release_id IS NULL OR c.release_id = p.release_id)))
-AND NOT EXISTS (
-  SELECT 1 FROM promotions_workerfailure f
-  WHERE f.promotion_id = p.id AND f.evaluated_at = p.last_evaluated_at AND f.retry_at > %(now)s)
-ORDER BY p.next_change_at NULLS LAST, p.id
-LIMIT %(batch)s
+promotions_promotion.next_change_at <= %s OR EXISTS (
+  SELECT 1 FROM (
+    SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_teamgrant
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_membership
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(added_at, revoked_at) FROM promotions_trustedkey
+    UNION ALL SELECT tenant_id, NULL, NULL, uploaded_at FROM promotions_feed
+    UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r
+      WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%s))) changed
+  WHERE changed.tenant_id = promotions_promotion.tenant_id
+    AND changed.at > promotions_promotion.last_evaluated_at - interval '{SETTLED}'
+    AND (changed.environment_id IS NULL OR changed.environment_id = promotions_promotion.target_environment_id
+         OR promotions_promotion.gates @> '[{{"type": "dependency"}}]')
+    AND (changed.release_id IS NULL OR changed.release_id = promotions_promotion.release_id))
 """  # noqa: S608 - the part is a constant of this module
 
 
@@ -132,9 +126,9 @@ def _answered(found: Iterable[tuple[UUID, UUID, str]]) -> list[Due]:
 
 
 def _due_promotions(now: datetime) -> list[Due]:
-    with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"open": sorted(OPEN), "now": now, "batch": BATCH})
-        return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in cursor]
+    is_due = RawSQL(_DUE, (now, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
+    due = Promotion.objects.filter(is_due, status__in=sorted(OPEN))
+    return _as_due(due.order_by(F("next_change_at").asc(nulls_last=True), "pk"), now)
 
 
 def _overdue(now: datetime) -> list[Due]:

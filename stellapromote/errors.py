@@ -249,7 +249,10 @@ class ProductError(Exception):
 
 
 class Invalid(ProductError):
-    """The request itself is wrong: 400, 406, 413 or 415. `fields` says where, one entry for each thing to correct."""
+    """The request itself is wrong: 400, 406, 413 or 415. `fields` says where, one entry for each thing to correct.
+
+    Without a message of its own it says the first of them.
+    """
 
     families = ("VAL_",)
     code = "VAL_INVALID"
@@ -262,8 +265,14 @@ class Invalid(ProductError):
         code: str | None = None,
         details: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(message, code=code, details=details)
         self.fields = list(fields)
+        if message is None and self.fields:
+            message = self._first_of_them()
+        super().__init__(message, code=code, details=details)
+
+    def _first_of_them(self) -> str:
+        first, more = self.fields[0], len(self.fields) - 1
+        return f"{first.field}: {first.message}" + (f" And {more} more, see validationErrors." if more else "")
 
 
 class Refused(ProductError):

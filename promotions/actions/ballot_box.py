@@ -6,6 +6,7 @@ from uuid import UUID
 
 from promotions import rows, rules
 from promotions.actions.outcome import Outcome
+from promotions.etags import check_tag
 from promotions.facts import Reading
 from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
@@ -97,7 +98,7 @@ def opened(
     takes_back: bool = False,
 ) -> OpenBox | Outcome:
     """As ``open_box``, of what was read already."""
-    rules.check_version(promotion.version, seen.if_match)
+    check_tag(promotion, by, seen.if_match)
     at = instant(clock, promotion)
     journal = Journal(by, at)
     if expire_if_due(promotion, at, journal):

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from promotions import rows, rules
 from promotions.actions.ballot_box import UNSEEN, Seen
+from promotions.etags import check_tag
 from promotions.journal import Journal
 from promotions.judging import cancel as move_to_cancelled
 from promotions.locks import lock_promotion
@@ -21,7 +22,7 @@ def cancel(
     Raises Http404, Refused and StateForbids.
     """
     promotion, _ = lock_promotion(promotion_id, by.tenant)
-    rules.check_version(promotion.version, seen.if_match)
+    check_tag(promotion, by, seen.if_match)
     rules.check_can_cancel(by, promotion)
     journal = Journal(by, instant(clock, promotion))
     move_to_cancelled(promotion, "cancelled", reason.strip(), journal)

@@ -10,11 +10,10 @@ from django.http import Http404
 
 from promotions.manifest import manifest_digest
 from promotions.models import Component, Promotion, Release
-from promotions.rules import check_version
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import RELEASE_WRITE
-from stellapromote.api.etag import IfMatch
+from stellapromote.api.etag import IfMatch, strong
 from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
@@ -183,7 +182,8 @@ def lock_release(release_id: UUID, by: Actor, if_match: IfMatch | None) -> Relea
     release = Release.objects.select_for_update().filter(tenant_id=by.tenant, pk=release_id).first()
     if release is None:
         raise Http404("No such release.")
-    check_version(release.version, if_match)
+    if if_match is not None:
+        if_match.check(strong(release.version))
     return release
 
 

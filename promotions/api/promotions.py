@@ -22,6 +22,7 @@ from promotions.api.promotion_schema import PromotionSchema
 from promotions.api.sequences import SequenceSource, in_place
 from promotions.blindness import can_see_votes
 from promotions.electorate import approval_voters
+from promotions.etags import promotion_tag
 from promotions.listing import PromotionRows, WaitingForPerson
 from promotions.models import Promotion, Release
 from promotions.models.promotion import CHANGE_TYPES
@@ -45,7 +46,7 @@ from stellapromote.accounts.scopes import (
     TENANT_ADMIN,
 )
 from stellapromote.api.declarations import Answer
-from stellapromote.api.etag import not_modified, strong
+from stellapromote.api.etag import not_modified
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.parameters import choice, flag, line, timestamp, uuid
 from stellapromote.api.rendering import ApiResponse
@@ -164,10 +165,11 @@ class PromotionViewSet(ApiViewSet):
         timeline only what is your own.
         """
         promotion = promotion_of(request.actor.tenant, pk)
-        etag = strong(promotion.version)
+        blind = not can_see_votes(request.actor, promotion)
+        etag = promotion_tag(promotion, request.actor, blind=blind)
         if not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
             return ApiResponse(b"", etag=etag)  # answered 304: the rest need not be read
-        return ApiResponse(detail_of(promotion, request.actor), etag=etag)
+        return ApiResponse(detail_of(promotion, request.actor, blind=blind), etag=etag)
 
     @action(detail=False, url_path="pending-approvals")
     def pending_approvals(self, request: ApiRequest) -> ApiResponse:
@@ -242,8 +244,9 @@ class PromotionViewSet(ApiViewSet):
 
 def promotion_answer(promotion: Promotion, by: Actor, status: int = 200) -> ApiResponse:
     """What every call that changes a promotion answers with; no statement, one where an open promotion is blind."""
-    answer = presenters.request_answer(promotion, blind=not can_see_votes(by, promotion))
-    return ApiResponse(answer, status=status, etag=strong(promotion.version))
+    blind = not can_see_votes(by, promotion)
+    answer = presenters.request_answer(promotion, blind=blind)
+    return ApiResponse(answer, status=status, etag=promotion_tag(promotion, by, blind=blind))
 
 
 def _previewed(preview: Preview) -> dict[str, Any]:

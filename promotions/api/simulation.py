@@ -14,7 +14,7 @@ from policies.models import PromotionPolicy
 from promotions.api.promotion_resources import GateResource
 from promotions.models import Promotion
 from promotions.policy_drafts import drafted
-from promotions.simulation import MOST_DECISIONS, Draft, Trial, try_on_input, try_on_last, try_on_promotion
+from promotions.simulation import MOST_DECISIONS, Draft, Trials, try_on_input, try_on_last, try_on_promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.declarations import Answer
@@ -103,7 +103,8 @@ class SimulationResource(Resource):
     policy = TriedPolicy()
     count = serializers.IntegerField()
     differing = serializers.IntegerField(help_text="How many decisions would be others.")
-    complete = serializers.BooleanField(help_text="False: time ran out before all were judged.")
+    complete = serializers.BooleanField(help_text="False: time ran out before all were judged, or some are hidden.")
+    hidden = serializers.IntegerField(help_text="Left out of the last ones: their votes are hidden from you.")
     results = TrialResource(many=True)
 
 
@@ -124,23 +125,25 @@ class SimulationViewSet(ApiViewSet):
 
         Judges recorded facts, or those sent, with the draft, a version or a document. Gathers nothing and stores
         nothing: what a new gate would need and the record does not hold is `GATE_FACTS_MISSING`. A promotion whose
-        votes a blind approval policy hides from you is `PERM_BLIND`, and is left out of the last ones.
+        votes a blind approval policy hides from you is `PERM_BLIND`; of the last ones it is left out, and counted in
+        `hidden`.
         """
         body = self.body
         draft = drafted(self._policy(), document=body.get("document"), version=body.get("version"))
-        trials, complete = self._trials(draft, request.actor)
-        results = [each.as_json() for each in trials]
+        trials = self._trials(draft, request.actor)
+        results = [each.as_json() for each in trials.tried]
         if "last" in body:
             for each in results:
                 del each["gates"]
         policy = {"name": draft.name, "version": draft.version or None, "digest": draft.document.digest}
-        differing = sum(each.differs for each in trials)
+        differing = sum(each.differs for each in trials.tried)
         return ApiResponse(
             {
                 "policy": policy,
                 "count": len(results),
                 "differing": differing,
-                "complete": complete,
+                "complete": trials.in_time and not trials.hidden,
+                "hidden": trials.hidden,
                 "results": results,
             }
         )
@@ -149,22 +152,22 @@ class SimulationViewSet(ApiViewSet):
         self._policy()
         return {}
 
-    def _trials(self, draft: Draft, by: Actor) -> tuple[list[Trial], bool]:
+    def _trials(self, draft: Draft, by: Actor) -> Trials:
         body, tenant_id = self.body, by.tenant
         if "promotion_id" in body:
             promotions = Promotion.objects.select_related("decision", "release", "target_environment")
             found = get_object_or_404(promotions, tenant_id=tenant_id, pk=body["promotion_id"])
-            return [try_on_promotion(draft, found, by=by)], True
+            return Trials([try_on_promotion(draft, found, by=by)])
         if "last" in body:
             environment_id = body.get("environment_id")
             if environment_id is not None:
                 get_object_or_404(Environment.objects.of(tenant_id), pk=environment_id)
             return try_on_last(draft, body["last"], by=by, environment_id=environment_id)
         try:
-            return [try_on_input(draft, tenant_id, check_gate_input(body["gate_input"]))], True
+            return Trials([try_on_input(draft, tenant_id, check_gate_input(body["gate_input"]))])
         except InvalidGateInput as error:
             fields = [FieldError(f"gateInput.{each.field}", each.message, each.code) for each in error.fields]
-            raise Invalid("The gate input cannot be judged.", fields=fields) from error
+            raise Invalid(fields=fields) from error
 
     def _policy(self) -> PromotionPolicy:
         return get_object_or_404(PromotionPolicy.objects.of(self.request.actor.tenant), name=self.kwargs["name"])

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from stellapromote.accounts.scopes import SCOPES
+from stellapromote.accounts.scopes import lacking, scopes_of
 from stellapromote.errors import Refused
 
 
@@ -49,9 +49,9 @@ class Actor:
     def require(self, scope: str) -> None:
         """Raises Refused PERM_DENIED that names the missing scope."""
         if scope not in self.scopes:
+            narrowed = self.auth_method == "token" and scope in scopes_of(self.roles)
             raise Refused(
-                f"This needs the right {scope}: {SCOPES[scope]} "
-                "Ask an administrator of the tenant for a role that has it.",
+                f"This token does not carry the right {scope}: use one that does." if narrowed else lacking(scope),
                 code="PERM_DENIED",
                 details={"scope": scope},
             )

@@ -68,3 +68,18 @@ ROLE_SENTENCES: dict[str, str] = {
 def scopes_of(roles: "list[str] | tuple[str, ...]") -> frozenset[str]:
     """Union of the scopes of the given roles; a role that the running version does not know grants nothing."""
     return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+
+
+def lacking(*scopes: str) -> str:
+    """What is said to whoever holds none of these: which right it takes, who has it, and whom to ask."""
+    rights = ", or ".join(f"{scope}, which {_holders(scope)}" for scope in scopes)
+    return f"This needs the right {rights}: ask an administrator of the tenant for it."
+
+
+def _holders(scope: str) -> str:
+    roles = [role for role, scopes in ROLES.items() if scope in scopes]
+    if not roles:
+        return "is given by name and in no role"
+    if len(roles) == len(ROLES):
+        return "every role has"
+    return f"the role {roles[0]} has" if len(roles) == 1 else f"the roles {' and '.join(roles)} have"

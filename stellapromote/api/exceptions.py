@@ -158,18 +158,12 @@ def invalid(fields: list[FieldError]) -> Invalid:
     """400 for these places. Its code is that of the entries when they all say the same kind of thing."""
     kinds = {field.code for field in fields}
     if kinds == {"unknown_field"}:
-        return Invalid(_sentence(fields), code="VAL_UNKNOWN_FIELD", fields=fields)
+        return Invalid(code="VAL_UNKNOWN_FIELD", fields=fields)
     if kinds <= {"unknown_parameter", "unknown_value"}:
-        return Invalid(_sentence(fields), code="VAL_UNKNOWN_PARAMETER", fields=fields)
+        return Invalid(code="VAL_UNKNOWN_PARAMETER", fields=fields)
     if kinds == {"not_supported"}:
-        return Invalid(_sentence(fields), code="VAL_NOT_SUPPORTED", fields=fields)
-    return Invalid(_sentence(fields), fields=fields)
-
-
-def _sentence(fields: list[FieldError]) -> str:
-    first = fields[0]
-    rest = f" And {len(fields) - 1} more, see validationErrors." if len(fields) > 1 else ""
-    return f"{first.field}: {first.message}{rest}"
+        return Invalid(code="VAL_NOT_SUPPORTED", fields=fields)
+    return Invalid(fields=fields)
 
 
 def field_errors(detail: Any, path: str = "") -> Iterable[FieldError]:

@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from stellapromote.api.parsing import LARGEST_INTEGER
+from stellapromote.api.serializers import LIST_MESSAGES
 from stellapromote.clock import parse_rfc3339
 from stellapromote.plain_text import problem_in_line, problem_in_text
 
@@ -27,6 +28,8 @@ class _Text(serializers.CharField):
 
     default_error_messages = {
         "invalid": "This must be text.",
+        "min_length": "This must have at least {min_length} characters.",
+        "max_length": "This may have at most {max_length} characters.",
         "characters": "{problem}",
     }
 
@@ -119,7 +122,11 @@ class HttpUrlField(LineField):
 class StrictIntegerField(serializers.IntegerField):
     """A JSON integer between two bounds, which must be given."""
 
-    default_error_messages = {"invalid": "This must be an integer."}
+    default_error_messages = {
+        "invalid": "This must be an integer.",
+        "min_value": "This must be at least {min_value}.",
+        "max_value": "This may be at most {max_value}.",
+    }
 
     def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
         if min_value < -LARGEST_INTEGER or max_value > LARGEST_INTEGER:
@@ -187,7 +194,7 @@ class StrictListField(serializers.ListField):
     """A list of at most `max_length` values of one kind; `unique=True` refuses the same value twice."""
 
     default_error_messages = {
-        "not_a_list": "This must be a list.",
+        **LIST_MESSAGES,
         "duplicate": "The same value stands here twice.",
     }
 

@@ -6,7 +6,7 @@ so one instance serves all requests of a process. Rules that need to look someth
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.utils.functional import cached_property
 from rest_framework import serializers
@@ -36,8 +36,25 @@ class Resource(_OnTheWire):
     """The documented form of an answer. Nothing is rendered through it: presenters make plain dicts."""
 
 
+LIST_MESSAGES: Final = {
+    "not_a_list": "This must be a list.",
+    "empty": "This list must have at least one entry.",
+    "min_length": "This list must have at least {min_length} entries.",
+    "max_length": "This list may have at most {max_length} entries.",
+}
+
+
+class _Bodies(serializers.ListSerializer[Any]):
+    """A list of objects inside a body: `many=True`."""
+
+    default_error_messages = {**LIST_MESSAGES}
+
+
 class Body(_OnTheWire):
     """A request body or an object inside one. Unknown names are refused, wherever they stand."""
+
+    class Meta:
+        list_serializer_class = _Bodies
 
     default_error_messages = {"invalid": "This must be a JSON object."}
 

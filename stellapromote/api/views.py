@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.scopes import SCOPES
+from stellapromote.accounts.scopes import SCOPES, lacking
 from stellapromote.api import idempotency
 from stellapromote.api.authentication import NotAuthenticated, SessionAuthentication, TokenAuthentication, note_use
 from stellapromote.api.declarations import MEMBER, PUBLIC, Answer, Scopes
@@ -362,11 +362,7 @@ def _require(actor: Actor, scopes: Scopes) -> None:
     if isinstance(scopes, str):
         actor.require(scopes)
     elif not any(actor.has(scope) for scope in scopes):
-        named = " or ".join(scopes)
-        raise Refused(
-            f"This needs one of the rights {named}. Ask an administrator of the tenant for a role that has one.",
-            details={"scopes": list(scopes)},
-        )
+        raise Refused(lacking(*scopes), details={"scopes": list(scopes)})
 
 
 def _unchanged(etag: str) -> ApiResponse:

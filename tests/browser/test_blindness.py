@@ -13,7 +13,7 @@ from stellapromote.accounts.models import User
 from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_violations
 from tests.browser.test_journey import signed_in
 from tests.factories import PASSWORD
-from tests.promotions.test_blindness import SAID, blinded, half_way
+from tests.promotions.blindness.blinded import SAID, blinded, half_way
 
 pytestmark = pytest.mark.browser
 

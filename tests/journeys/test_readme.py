@@ -22,6 +22,7 @@ def ten_lines() -> str:
     readme = (settings.BASE_DIR / "README.md").read_text()
     found = re.search(r"## The API in ten lines\n\n```\n(.*?)```", readme, re.DOTALL)
     assert found is not None
+    assert len(found.group(1).splitlines()) == 10
     return found.group(1)
 
 

@@ -290,6 +290,15 @@ def test_what_is_wrong_is_told_by_place_and_nothing_is_stored(
     assert not ApprovalPolicy.objects.exists()
 
 
+def test_the_message_says_which_team_there_is_not_and_what_to_do(greta: Caller) -> None:
+    rules = [{"name": "a", "teams": ["release", "secruity"], "users": ["stranger"]}]
+    error = greta.post("/approval-policies", {**TWO_PERSON, "rules": rules}).json()["error"]
+    assert error["message"] == (
+        "rules[0].teams[1]: There is no team secruity. Correct the name, or add the team first. "
+        "And 1 more, see validationErrors."
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [

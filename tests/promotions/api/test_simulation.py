@@ -109,7 +109,7 @@ def test_a_slow_policy_is_not_tried_on_all(strict: World, monkeypatch: pytest.Mo
     strict.approved()
     monkeypatch.setattr("promotions.simulation.MOST_SECONDS", -1.0)
     answer = strict.greta.ok("POST", SIMULATE, {"last": 10})
-    assert (answer["count"], answer["complete"]) == (0, False)
+    assert (answer["count"], answer["complete"], answer["hidden"]) == (0, False, 0)
 
 
 def test_of_one_environment(strict: World) -> None:

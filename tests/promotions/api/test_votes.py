@@ -65,8 +65,17 @@ class TestApprove:
 
         assert (response.status_code, response.json()["error"]["code"]) == (412, "RES_SUBJECT_CHANGED")
         assert response.json()["error"]["details"]["changed"] == ["currentReleaseId"]
+        assert "has changed since" in response.json()["error"]["message"]
         votes = world.vera.get(f"promotions/{promotion.pk}/approvals")["data"]
         assert [(vote["username"], vote["status"]) for vote in votes] == [("nia", "void")]
+
+    def test_a_digest_that_never_was_its_subject_is_told_so(self, world: World) -> None:
+        promotion, other = world.waiting(), world.waiting()
+        response = world.mei.call("POST", f"promotions/{promotion.pk}/approve", {"subjectDigest": other.subject_digest})
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (412, "RES_SUBJECT_CHANGED")
+        assert "never was that of this promotion: read the promotion again" in error["message"]
+        assert error["details"] == {"changed": [], "subjectDigest": promotion.subject_digest}
 
     def test_a_final_approval_takes_three_statements(self, world: World) -> None:
         """Authentication, the promotion with its facts, and everything that is written; no BEGIN and no COMMIT."""

@@ -1,11 +1,18 @@
-"""validationErrors[].code has one form, whoever read the body: a word in lower case (docs/errors.md has the codes)."""
+"""validationErrors[].code has one form, whoever read the body: a word in lower case (docs/errors.md has the codes).
 
+Their messages are our own sentences, not those of the framework.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework import fields as drf_fields
+from rest_framework import serializers
 
 from stellapromote.accounts.scopes import ROLES
+from stellapromote.api.fields import LineField, StrictIntegerField, StrictListField
 from tests.calling import Caller, caller
 from tests.factories import make_person
 from tests.promotions.api.world import World
@@ -14,20 +21,48 @@ PREFIX = "api/v1/"
 RULE = {"name": "release", "teams": ["release"]}
 
 
+PLAIN = {"required", "null", "blank"}
+"""Sentences of the framework that read like ours."""
+NEVER_SAID = {"date", "make_aware", "overflow", "max_string_length"}
+"""Our fields look at the value themselves, so the framework does not get to say these."""
+
+
+def routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every path of the API with its pattern."""
+    for each in resolver.url_patterns:
+        path = before + str(each.pattern).lstrip("^").rstrip("$")
+        if isinstance(each, URLResolver):
+            yield from routes(each, path)
+        elif path.startswith(PREFIX):
+            yield path.removeprefix(PREFIX), each
+
+
 def collections() -> list[str]:
     """Every path of the API without a parameter that takes a POST."""
-    found: set[str] = set()
+    found = {
+        path
+        for path, pattern in routes(get_resolver())
+        if "post" in (getattr(pattern.callback, "actions", None) or {}) and "<" not in path
+    }
+    return sorted(found)
 
-    def walk(patterns: list[Any], before: str) -> None:
-        for pattern in patterns:
-            path = before + str(pattern.pattern).lstrip("^").rstrip("$")
-            if isinstance(pattern, URLResolver):
-                walk(pattern.url_patterns, path)
-            elif isinstance(pattern, URLPattern) and "post" in (getattr(pattern.callback, "actions", None) or {}):
-                found.add(path)
 
-    walk(get_resolver().url_patterns, "")
-    return sorted(each.removeprefix(PREFIX) for each in found if each.startswith(PREFIX) and "<" not in each)
+def fields_of(field: serializers.Field[Any, Any, Any, Any]) -> Iterator[serializers.Field[Any, Any, Any, Any]]:
+    """The field and everything inside of it."""
+    yield field
+    inside = [field.child] if hasattr(field, "child") else getattr(field, "fields", {}).values()
+    for each in inside:
+        yield from fields_of(each)
+
+
+def fields() -> list[serializers.Field[Any, Any, Any, Any]]:
+    """One field of each class that some body of the API has."""
+    bodies = {
+        body
+        for _, pattern in routes(get_resolver())
+        for body in getattr(getattr(pattern.callback, "cls", None), "bodies", {}).values()
+    }
+    return list({type(field): field for body in bodies for field in fields_of(body())}.values())
 
 
 @pytest.fixture
@@ -38,6 +73,37 @@ def everything(world: World) -> Caller:
 def words(response: Any, field: str) -> list[str]:
     assert response.status_code == 400, response.content
     return [each["code"] for each in response.json()["error"]["validationErrors"] if each["field"] == field]
+
+
+def test_every_field_says_what_is_wrong_in_our_words() -> None:
+    theirs = {
+        (code, sentence)
+        for kind in (*vars(drf_fields).values(), serializers.Serializer, serializers.ListSerializer)
+        for code, sentence in getattr(kind, "default_error_messages", {}).items()
+    }
+    found = fields()
+    assert {StrictListField, StrictIntegerField, LineField} <= {type(field) for field in found}
+    assert any(isinstance(field, serializers.ListSerializer) for field in found)
+    said = {(type(field).__name__, *each) for field in found for each in field.error_messages.items()}
+    assert [each for each in sorted(said) if each[1:] in theirs and each[1] not in PLAIN | NEVER_SAID] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ({"components": "x"}, "components", "This must be a list."),
+        ({"components": [1]}, "components[0]", "This must be a JSON object."),
+        ({"components": [{}] * 201}, "components", "This list may have at most 200 entries."),
+        ({"sourceRef": {"authors": {}}}, "sourceRef.authors", "This must be a list."),
+        ({"sourceRef": []}, "sourceRef", "This must be a JSON object."),
+        ({"components": [{"tag": "t" * 129}]}, "components[0].tag", "This may have at most 128 characters."),
+    ],
+)
+def test_a_list_and_an_object_are_told_like_a_text(
+    everything: Caller, body: dict[str, Any], field: str, message: str
+) -> None:
+    told = everything.post("/releases", {"name": "one", **body}).json()["error"]["validationErrors"]
+    assert message in [each["message"] for each in told if each["field"] == field]
 
 
 def test_collections_are_found() -> None:

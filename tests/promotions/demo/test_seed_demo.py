@@ -249,8 +249,14 @@ def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant, monkeypa
         (lambda: removed("mei"), "mei is no member of kestrel-pay any more."),
         (lambda: removed("tomas"), "tomas is no member of kestrel-pay any more."),
         (lambda: archived("production"), "Production is archived: nothing may enter it."),
-        (lambda: (nothing_waits(), without_role("tomas", "operator")), "This needs the right promotion:request: "),
-        (lambda: (nothing_waits(), without_role("mei", "approver")), "This needs the right promotion:approve: "),
+        (
+            lambda: (nothing_waits(), without_role("tomas", "operator")),
+            "This needs the right promotion:request, which the role operator has: ",
+        ),
+        (
+            lambda: (nothing_waits(), without_role("mei", "approver")),
+            "This needs the right promotion:approve, which the role approver has: ",
+        ),
     ],
     ids=["mei removed", "tomas removed", "production archived", "tomas without role", "mei without role"],
 )

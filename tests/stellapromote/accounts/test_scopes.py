@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stellapromote.accounts.scopes import ROLE_SENTENCES, ROLES, SCOPES, scopes_of
+from stellapromote.accounts.scopes import ROLE_SENTENCES, ROLES, SCOPES, lacking, scopes_of
 
 VIEWER = {"environment:read", "release:read", "promotion:read", "policy:read", "evidence:read"}
 
@@ -56,3 +56,20 @@ def test_no_role_is_no_scope() -> None:
 
 def test_a_role_that_this_version_does_not_know_grants_nothing() -> None:
     assert scopes_of(["king"]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "rights"),
+    [
+        (("policy:write",), "policy:write, which the role admin has"),
+        (("evidence:export",), "evidence:export, which the roles auditor and admin have"),
+        (("release:read",), "release:read, which every role has"),
+        (("promotion:override",), "promotion:override, which is given by name and in no role"),
+        (
+            ("release:write", "audit:read"),
+            "release:write, which the role operator has, or audit:read, which the role auditor has",
+        ),
+    ],
+)
+def test_who_lacks_a_right_is_told_which_and_who_has_it(scopes: tuple[str, ...], rights: str) -> None:
+    assert lacking(*scopes) == f"This needs the right {rights}: ask an administrator of the tenant for it."

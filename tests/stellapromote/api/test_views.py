@@ -121,6 +121,17 @@ def test_none_of_several_scopes_names_them_all(kestrel: Any) -> None:
     assert response.json()["error"]["details"] == {"scopes": ["policy:read", "audit:read"]}
 
 
+def test_whose_role_has_a_right_that_their_token_lacks_is_not_sent_to_an_administrator(kestrel: Any) -> None:
+    from tests.stellapromote.api.conftest import make_caller
+
+    team = {"slug": "release", "displayName": "Release"}
+    narrow = make_caller(kestrel, "greta", "admin", scopes=["policy:read"])
+    told = narrow.call("POST", "/api/v1/teams", team).json()["error"]
+    assert told["message"] == "This token does not carry the right policy:write: use one that does."
+    told = make_caller(kestrel, "vera", "viewer").call("POST", "/api/v1/teams", team).json()["error"]
+    assert told["message"].startswith("This needs the right policy:write, which the role admin has: ask")
+
+
 def test_a_single_resource_carries_its_tag_and_304(admin: Caller) -> None:
     team = Team.objects.create(tenant=admin.tenant, slug="release", name="7")
     path = f"/api/v1/teams/{team.id}"
