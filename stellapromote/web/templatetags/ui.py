@@ -284,7 +284,7 @@ def action_button(
     return {
         "label": label,
         "reason": reason or "",
-        "reason_id": f"reason-{slugify(f'{label} {value}')}",
+        "reason_id": _reason_id(label, value),
         "variant": f" btn-{variant}" if variant else "",
         "name": name,
         "value": value,
@@ -292,6 +292,16 @@ def action_button(
         "opens": opens,
         "icon": icon,
     }
+
+
+@register.inclusion_tag("components/_refused_buttons.html")
+def refused_buttons(reason: str, *labels: str) -> dict[str, Any]:
+    """Buttons that the same `reason` forbids: all of them disabled, and the reason once below them."""
+    return {"reason": reason, "labels": labels, "reason_id": _reason_id(*labels)}
+
+
+def _reason_id(*words: str) -> str:
+    return f"reason-{slugify(' '.join(words))}"
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
