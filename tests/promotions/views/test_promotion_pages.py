@@ -67,6 +67,26 @@ def test_a_button_somebody_may_not_use_is_disabled_with_their_own_reason(
     assert 'aria-disabled="true"' in shown
 
 
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        ("auditor", "This needs the right promotion:cancel"),
+        ("operator", "Only whoever requested this promotion, or an administrator, may cancel it."),
+    ],
+)
+def test_who_may_not_cancel_is_offered_no_form_and_told_why(kestrel: Kestrel, who: str, reason: str) -> None:
+    path = f"/promotions/{kestrel.waits_for_production().pk}"
+    shown = text(page_of(kestrel, who), path)
+    assert re.search(rf'aria-disabled="true"[^>]*>Cancel the request</button>\s*<span[^>]*>{reason}', shown)
+    assert f'action="{path}/cancel"' not in shown
+    assert f'action="{path}/cancel"' in text(page_of(kestrel, "requester"), path)
+
+
+def test_judge_again_looks_like_the_other_buttons(kestrel: Kestrel) -> None:
+    shown = text(page_of(kestrel, "requester"), f"/promotions/{kestrel.waits_for_production().pk}")
+    assert re.search(r'<button type="submit" class="btn">Judge again</button>', shown)
+
+
 def test_who_may_vote_sees_both_buttons(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     shown = text(page_of(kestrel, "approver"), f"/promotions/{promotion.pk}")
