@@ -38,6 +38,12 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def state_badge(status: str, large: bool = False) -> SafeString:
     """The state of a promotion: colour, shape and word. `large` for the head of its page."""
+    return _state_badge(status, large, get_language())
+
+
+@lru_cache(maxsize=256)
+def _state_badge(status: str, large: bool, _language: str | None) -> SafeString:
+    """In every row of every list, and one of a few."""
     shown = words.shown(words.PROMOTION_STATES, status)
     return format_html(
         '<span class="state{}" data-tone="{}" data-state="{}">{}{}</span>',
