@@ -28,6 +28,11 @@ class Month:
     previous: date | None
     following: date | None
 
+    @property
+    def frozen(self) -> bool:
+        """Whether a window touches a day of the month itself."""
+        return any(day.windows for week in self.weeks for day in week if day.in_month)
+
 
 def month_named(text: str | None, today: date) -> date:
     """The first day of the month `2026-11`; of this month for anything else."""

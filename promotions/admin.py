@@ -23,6 +23,7 @@ from promotions.models import (
     TrustedKey,
     Vote,
 )
+from stellapromote.accounts.scopes import AUDIT_READ
 from stellapromote.audit.models import AuditEvent
 from stellapromote.web.admin_site import ReadOnlyAdmin, administering
 
@@ -159,6 +160,9 @@ class OutboxEventAdmin(TellingOfVotesAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(TellingOfVotesAdmin):
+    """For administrators who are auditors too: the audit log is read with audit:read, here as everywhere (ADR 146)."""
+
+    scope = AUDIT_READ
     list_display = ("timestamp", "action", "actor_name", "resource", "resource_id")
     exclude = ("salt", "event_digest")
     ordering = ("-timestamp",)

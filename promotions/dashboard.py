@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from environments.models import Environment
 from policies.models import WeakeningEdit
@@ -15,7 +16,7 @@ from promotions.blindness import blind_to, gates_shown
 from promotions.environment_state import environment_states
 from promotions.models import Override, Promotion
 from promotions.models.promotion import COUNTED
-from promotions.queries import awaiting_decision_by, promotions_of
+from promotions.queries import awaiting_decision_by
 from promotions.states import OPEN, VOTING, Status
 from stellapromote.accounts.actor import Actor
 
@@ -66,7 +67,7 @@ def board(by: Actor, at: datetime) -> Context:
         .order_by("order_index")
     )
     states = environment_states(by.tenant, [environment.pk for environment in environments], at)
-    opened = list(promotions_of(by.tenant).filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
+    opened = list(_shown(by.tenant).filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
     columns = [_column(environment, states[environment.pk], opened) for environment in environments]
     weeks = thirty_days(by.tenant, at)
     return {
@@ -74,14 +75,15 @@ def board(by: Actor, at: datetime) -> Context:
         "products": _products(columns),
         "waiting_shown": len(opened),
         "waiting_all": sum(states[environment.pk]["openPromotions"] for environment in environments),
-        "inbox": awaiting_decision_by(by).count(),
-        "in_flight": list(promotions_of(by.tenant).filter(status=Status.DEPLOYING)[:LISTED]),
+        "approvals_waiting": awaiting_decision_by(by).count(),
+        "in_flight": list(_shown(by.tenant).filter(status=Status.DEPLOYING)[:LISTED]),
         "blocked": _blocked([promotion for promotion in opened if promotion.blocked_by][:LISTED], by),
-        "ready": list(promotions_of(by.tenant).filter(status=Status.APPROVED).order_by("number")[:LISTED]),
-        "decided": list(promotions_of(by.tenant).filter(decided_at__isnull=False, status__in=_DECIDED)[:LISTED]),
+        "ready": list(_shown(by.tenant).filter(status=Status.APPROVED).order_by("number")[:LISTED]),
+        "decided": list(_shown(by.tenant).filter(decided_at__isnull=False, status__in=_DECIDED)[:LISTED]),
         "unreviewed": list(
             Override.objects.filter(tenant_id=by.tenant, review=None)
             .select_related("promotion__release")
+            .only("gate", "display_name", "ticket", "review_due_at", "promotion__number", "promotion__release__name")
             .order_by("review_due_at")[:LISTED]
         ),
         "weakened": list(
@@ -90,6 +92,28 @@ def board(by: Actor, at: datetime) -> Context:
         "weeks": weeks,
         "busiest_week": max((week.deployed for week in weeks), default=0) or 1,
     }
+
+
+def _shown(tenant_id: UUID) -> QuerySet[Promotion]:
+    """The tenant's promotions, newest first, as the board shows them. Whole ones cost a quarter of its time."""
+    found = Promotion.objects.filter(tenant_id=tenant_id).select_related("release", "target_environment")
+    return found.order_by("-number").only(
+        "number",
+        "version",
+        "product",
+        "status",
+        "change",
+        "blind",
+        "gates",
+        "blocked_by",
+        "approvals_given",
+        "approvals_required",
+        "started_at",
+        "overdue_at",
+        "decided_at",
+        "release__name",
+        "target_environment__display_name",
+    )
 
 
 def version_of(context: Context) -> str:
@@ -105,7 +129,7 @@ def version_of(context: Context) -> str:
                 for column in context["columns"]
             ],
             [[str(each.pk) for each in context[name]] for name in ("unreviewed", "weakened")],
-            [context[name] for name in ("inbox", "waiting_all", "weeks")],
+            [context[name] for name in ("approvals_waiting", "waiting_all", "weeks")],
             [each["messages"] for each in context["blocked"]],
         )
     )

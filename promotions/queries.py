@@ -46,6 +46,27 @@ def promotions_of(tenant_id: UUID) -> QuerySet[Promotion]:
     )
 
 
+def rows_of(promotions: QuerySet[Promotion]) -> QuerySet[Promotion, Any]:
+    """What lists show of each promotion (promotions/_rows.html), as plain dicts: reading whole ones, with their gates,
+    releases and environments, took a third of a list's time.
+    """
+    return promotions.values(
+        "pk",
+        "number",
+        "version",
+        "status",
+        "change",
+        "approvals_given",
+        "approvals_required",
+        "blocked_by",
+        "requested_at",
+        "requested_by_name",
+        "release__name",
+        "source_environment__name",
+        "target_environment__name",
+    )
+
+
 def awaiting_decision_by(actor: Actor) -> QuerySet[Promotion]:
     """What the person may vote on now, oldest first; nothing for machines and without the right to approve."""
     found = promotions_of(actor.tenant).order_by("number")

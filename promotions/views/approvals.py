@@ -3,7 +3,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from promotions.models import Promotion
-from promotions.queries import awaiting_decision_by, promotions_of
+from promotions.queries import awaiting_decision_by, promotions_of, rows_of
 from promotions.states import OPEN
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_READ
@@ -20,14 +20,16 @@ def approvals(request: HttpRequest) -> HttpResponse:
     by.require(PROMOTION_READ)
     tab = request.GET.get("tab", "needs-me")
     tabs = {"needs-me": awaiting_decision_by(by), "mine": _requested_by(by), "open": _open(by)}
-    rows = list(tabs.get(tab, tabs["needs-me"])[: SHOWN + 1])
+    rows = list(rows_of(tabs.get(tab, tabs["needs-me"]))[: SHOWN + 1])
+    counts = {name.replace("-", "_"): found.count() for name, found in tabs.items()}
     context = {
         "tab": tab if tab in tabs else "needs-me",
         "rows": rows[:SHOWN],
         "more": len(rows) > SHOWN,
-        "counts": {name.replace("-", "_"): found.count() for name, found in tabs.items()},
+        "counts": counts,
+        "approvals_waiting": counts["needs_me"],
     }
-    version = f"{tab}:{context['counts']}:" + ",".join(f"{row.pk}.{row.version}" for row in rows)
+    version = f"{tab}:{counts}:" + ",".join(f"{row['pk']}.{row['version']}" for row in rows)
     return poll(request, version, lambda: render_page(request, "promotions/approvals.html", context, fragment="inbox"))
 
 

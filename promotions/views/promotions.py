@@ -13,7 +13,7 @@ from promotions.api.bodies import ChangeBody
 from promotions.forms import BodyField
 from promotions.models import Promotion
 from promotions.models.promotion import CHANGE_TYPES
-from promotions.queries import promotions_of
+from promotions.queries import promotions_of, rows_of
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_READ, PROMOTION_REQUEST
@@ -56,10 +56,10 @@ def promotions(request: HttpRequest) -> HttpResponse:
     by.require(PROMOTION_READ)
     form = FilterForm(request.GET, by=by)
     valid = form.is_valid()
-    rows = list(_filtered(by, form.cleaned_data)[: PAGE + 1]) if valid else []
+    rows = list(rows_of(_filtered(by, form.cleaned_data))[: PAGE + 1]) if valid else []
     older = request.GET.copy()
     if len(rows) > PAGE:
-        older["before"] = str(rows[PAGE - 1].number)
+        older["before"] = str(rows[PAGE - 1]["number"])
     newest = request.GET.copy()
     newest.pop("before", None)
     context = {

@@ -112,7 +112,7 @@ def show_release(request: HttpRequest, release_id: UUID, by: Actor, *, status: i
         "document_form": DocumentForm(components=components),
         "may_upload": by.has(EVIDENCE_WRITE) and any(each["digest"] for each in components),
         "deployments": queries.deployments_of(found),
-        "rows": queries.promotions_of(by.tenant).filter(release=found)[:SHOWN_PROMOTIONS],
+        "rows": queries.rows_of(queries.promotions_of(by.tenant).filter(release=found))[:SHOWN_PROMOTIONS],
         "reason_form": ReasonForm(),
         "may_write": by.has(RELEASE_WRITE),
         "may_request": by.has(PROMOTION_REQUEST) and promotable(by).filter(pk=found.pk).exists(),

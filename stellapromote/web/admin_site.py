@@ -21,10 +21,12 @@ def administering(request: HttpRequest) -> Actor | None:
 class TenantAdmin(admin.ModelAdmin):
     """What both bases share: rows of the active tenant only, nothing deleted, no bulk actions.
 
-    ``tenant_path`` leads from the model to its tenant in lookup notation.
+    ``tenant_path`` leads from the model to its tenant in lookup notation; ``scope`` is what the administrator must hold
+    as well, for rows that not every administrator reads.
     """
 
     tenant_path = "tenant"
+    scope = TENANT_ADMIN
     actions = None
     list_per_page = 50
     show_full_result_count = False
@@ -35,10 +37,11 @@ class TenantAdmin(admin.ModelAdmin):
         return rows.none() if actor is None else rows.filter(**{self.tenant_path: actor.tenant})
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return administering(request) is not None
+        return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return administering(request) is not None
+        actor = administering(request)
+        return actor is not None and actor.has(self.scope)
 
     def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:  # noqa: ARG002
         return False

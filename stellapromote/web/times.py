@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.utils.formats import date_format
+from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.translation import gettext, ngettext_lazy
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -59,4 +59,5 @@ def relative_words(at: datetime, now: datetime) -> str:
 
 def absolute_words(at: datetime) -> str:
     """`Mon 23 Nov 2026 08:00:00 UTC`: the instant itself, with its zone."""
-    return date_format(at.astimezone(UTC), "D j M Y H:i:s") + " UTC"
+    at = at.astimezone(UTC)
+    return f"{WEEKDAYS_ABBR[at.weekday()]} {at.day} {MONTHS_3[at.month].title()} {at:%Y %H:%M:%S} UTC"

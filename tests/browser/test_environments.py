@@ -90,6 +90,15 @@ def test_a_month_is_turned_without_loading_the_page_again(new_page: NewPage, lin
     expect(page.locator("#month")).to_have_count(1)
 
 
+def test_on_a_phone_a_month_is_the_list_of_its_days_with_a_freeze(new_page: NewPage, line: list[Environment]) -> None:
+    page = sign_in(new_page(viewport=PHONE), f"/environments/{line[2].pk}?month=2098-12")
+    expect(page.locator("#month td:visible")).to_have_count(8)
+    expect(page.locator("#month td:visible").first).to_contain_text("Christmas")
+    page.get_by_role("link", name="Previous month").click()
+    expect(page.get_by_text("No freeze in this month.")).to_be_visible()
+    expect(page.locator("#month td:visible")).to_have_count(0)
+
+
 def test_an_environment_is_moved_in_the_list(new_page: NewPage, line: list[Environment]) -> None:
     page = sign_in(new_page(), "/environments")
     page.get_by_role("button", name="Earlier prod").click()

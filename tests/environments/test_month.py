@@ -81,3 +81,9 @@ def test_neighbours_of_a_month(first, previous, following):
 )
 def test_days_on_which_a_freeze_is_or_was_in_force(windows, expected):
     assert days(*windows) == expected
+
+
+def test_a_freeze_of_the_next_month_alone_makes_none_of_this_one():
+    december = window(datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 2, tzinfo=UTC))
+    assert not month(date(2026, 11, 1), [december], TODAY).frozen
+    assert month(date(2026, 12, 1), [december], TODAY).frozen

@@ -12,8 +12,10 @@ from policies.models import ApprovalPolicy
 from promotions.actions.take_bundle import snapshot
 from promotions.actions.trust_key import trust_key
 from stellapromote.accounts.models import User
+from stellapromote.audit.models import AuditEvent
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin
 from stellapromote.web.times import absolute_words
+from tests.factories import actor_of, make_person, make_ready_tenant
 from tests.promotions.documents import Signer, feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -45,6 +47,8 @@ def kestrel(db: None) -> Kestrel:
     feed(kestrel["admin"], "kev", {**KEV, "dateReleased": "2026-10-01T00:00:00Z"}, clock=kestrel.clock)
     trust_key("ci", Signer().pem, by=kestrel["admin"], clock=kestrel.clock)
     kestrel.deploys(kestrel.approved_for_production())
+    both = make_person(kestrel.tenant, "both", roles=["admin", "auditor"], clock=kestrel.clock)
+    kestrel.actors["both"] = actor_of(both, kestrel.tenant)
     return kestrel
 
 
@@ -56,9 +60,9 @@ def signed_in(kestrel: Kestrel, who: str) -> Client:
 
 
 def visible(registered: Any, kestrel: Kestrel) -> Any:
-    """The rows that the administrator of the tenant may see."""
+    """The rows that an administrator of the tenant who is an auditor too may see."""
     request = RequestFactory().get("/admin/")
-    request.actor = kestrel["admin"]  # type: ignore[attr-defined]
+    request.actor = kestrel["both"]  # type: ignore[attr-defined]
     return registered.get_queryset(request)
 
 
@@ -72,8 +76,8 @@ def addresses(model: Any, pk: Any) -> dict[str, str]:
     }
 
 
-def test_an_administrator_sees_every_list_and_deletes_nothing(kestrel: Kestrel) -> None:
-    client = signed_in(kestrel, "admin")
+def test_an_administrator_and_auditor_sees_every_list_and_deletes_nothing(kestrel: Kestrel) -> None:
+    client = signed_in(kestrel, "both")
     for model, registered in REGISTERED:
         row = visible(registered, kestrel).first()
         paths = addresses(model, row.pk if row is not None else "0197a000-0000-7000-8000-000000000000")
@@ -90,6 +94,28 @@ def test_an_administrator_sees_every_list_and_deletes_nothing(kestrel: Kestrel) 
         assert model._default_manager.count() == before, model
 
 
+AUDIT_LOG = "/admin/audit/"
+
+
+def audit_log(kestrel: Kestrel, who: str) -> dict[str, int]:
+    """What the pages that show the audit log in Django admin answer to this person."""
+    event = AuditEvent.objects.filter(tenant=kestrel.tenant).latest("timestamp")
+    pages = ("", "auditevent/", f"auditevent/{event.pk}/change/", f"auditevent/{event.pk}/history/")
+    client = signed_in(kestrel, who)
+    return {page: client.get(f"{AUDIT_LOG}{page}").status_code for page in pages}
+
+
+def test_being_an_administrator_shows_no_audit_log(kestrel: Kestrel) -> None:
+    """product.md, Roles: it is the auditor who reads it."""
+    assert set(audit_log(kestrel, "admin").values()) <= {403, 404}
+    assert AUDIT_LOG not in signed_in(kestrel, "admin").get("/admin/").text
+
+
+def test_an_administrator_who_is_an_auditor_too_reads_the_audit_log(kestrel: Kestrel) -> None:
+    assert set(audit_log(kestrel, "both").values()) == {200}
+    assert AUDIT_LOG in signed_in(kestrel, "both").get("/admin/").text
+
+
 @pytest.mark.parametrize("who", ["requester", "approver", "operator", "auditor", "viewer"])
 def test_django_admin_is_closed_to_everybody_else(kestrel: Kestrel, who: str) -> None:
     client = signed_in(kestrel, who)
@@ -99,8 +125,6 @@ def test_django_admin_is_closed_to_everybody_else(kestrel: Kestrel, who: str) ->
 
 
 def test_an_administrator_of_another_tenant_sees_none_of_it(kestrel: Kestrel) -> None:
-    from tests.factories import make_person, make_ready_tenant
-
     other = make_ready_tenant("elsewhere")
     stranger = make_person(other, "stranger", roles=["admin"])
     client = Client()

@@ -38,6 +38,12 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def state_badge(status: str, large: bool = False) -> SafeString:
     """The state of a promotion: colour, shape and word. `large` for the head of its page."""
+    return _state_badge(status, large, get_language())
+
+
+@lru_cache(maxsize=256)
+def _state_badge(status: str, large: bool, _language: str | None) -> SafeString:
+    """In every row of every list, and one of a few."""
     shown = words.shown(words.PROMOTION_STATES, status)
     return format_html(
         '<span class="state{}" data-tone="{}" data-state="{}">{}{}</span>',
@@ -284,7 +290,7 @@ def action_button(
     return {
         "label": label,
         "reason": reason or "",
-        "reason_id": f"reason-{slugify(f'{label} {value}')}",
+        "reason_id": _reason_id(label, value),
         "variant": f" btn-{variant}" if variant else "",
         "name": name,
         "value": value,
@@ -292,6 +298,16 @@ def action_button(
         "opens": opens,
         "icon": icon,
     }
+
+
+@register.inclusion_tag("components/_refused_buttons.html")
+def refused_buttons(reason: str, *labels: str) -> dict[str, Any]:
+    """Buttons that the same `reason` forbids: all of them disabled, and the reason once below them."""
+    return {"reason": reason, "labels": labels, "reason_id": _reason_id(*labels)}
+
+
+def _reason_id(*words: str) -> str:
+    return f"reason-{slugify(' '.join(words))}"
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------

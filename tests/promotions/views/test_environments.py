@@ -306,6 +306,13 @@ def test_buttons_that_a_rule_forbids_carry_its_sentence(
     assert "aria-disabled" not in prod
 
 
+def test_archive_and_delete_say_their_common_reason_once(people: dict[str, User], line: dict[str, Environment]) -> None:
+    page = signed_in(people["tomas"]).get(f"/environments/{line['prod'].pk}")
+    end = text(page).split('id="end-title"')[1]
+    assert end.count('aria-disabled="true"') == 2
+    assert end.count("This needs the right environment:write") == 1
+
+
 def test_the_source_of_an_automatic_promotion_says_why_it_cannot_go(
     greta: Client, admin: Actor, line: dict[str, Environment]
 ) -> None:

@@ -98,6 +98,15 @@ def test_weakening_edits_are_shown(tenant: Tenant, greta: User, vera: User, poli
     assert "Rule security is gone: 1 approval fewer." in text(signed_in(vera).get("/policies"))
 
 
+def test_the_overview_says_which_policies_are_blind(
+    tenant: Tenant, greta: User, vera: User, policy: ApprovalPolicy
+) -> None:
+    hidden = "Votes are hidden until voting ends."
+    assert hidden not in text(signed_in(vera).get("/policies"))
+    edit(tenant, greta, policy, blind=True)
+    assert hidden in text(signed_in(vera).get("/policies"))
+
+
 def test_a_tenant_without_environments_is_told_what_comes_next(vera: User) -> None:
     assert "No environments yet" in text(signed_in(vera).get("/policies"))
 

@@ -67,6 +67,26 @@ def test_a_button_somebody_may_not_use_is_disabled_with_their_own_reason(
     assert 'aria-disabled="true"' in shown
 
 
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        ("auditor", "This needs the right promotion:cancel"),
+        ("operator", "Only whoever requested this promotion, or an administrator, may cancel it."),
+    ],
+)
+def test_who_may_not_cancel_is_offered_no_form_and_told_why(kestrel: Kestrel, who: str, reason: str) -> None:
+    path = f"/promotions/{kestrel.waits_for_production().pk}"
+    shown = text(page_of(kestrel, who), path)
+    assert re.search(rf'aria-disabled="true"[^>]*>Cancel the request</button>\s*<span[^>]*>{reason}', shown)
+    assert f'action="{path}/cancel"' not in shown
+    assert f'action="{path}/cancel"' in text(page_of(kestrel, "requester"), path)
+
+
+def test_judge_again_looks_like_the_other_buttons(kestrel: Kestrel) -> None:
+    shown = text(page_of(kestrel, "requester"), f"/promotions/{kestrel.waits_for_production().pk}")
+    assert re.search(r'<button type="submit" class="btn">Judge again</button>', shown)
+
+
 def test_who_may_vote_sees_both_buttons(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     shown = text(page_of(kestrel, "approver"), f"/promotions/{promotion.pk}")
@@ -198,8 +218,8 @@ def test_pages_of_another_tenant_do_not_exist(kestrel: Kestrel) -> None:
 @pytest.mark.parametrize(
     ("path", "statements"),
     [
-        ("/", 19),
-        ("/approvals", 9),
+        ("/", 18),
+        ("/approvals", 8),
         ("/promotions", 8),
         ("/releases", 6),
     ],
@@ -217,6 +237,28 @@ def test_a_list_costs_the_same_however_long_it_is(
     with django_assert_max_num_queries(statements) as many:  # type: ignore[attr-defined]
         client.get(path)
     assert len(few) == len(many)
+
+
+@pytest.mark.parametrize("path", ["/", "/approvals", "/promotions"])
+def test_a_list_reads_no_whole_promotions(kestrel: Kestrel, path: str) -> None:
+    """What was asked of each is the widest of their columns, and no list shows it."""
+    client = page_of(kestrel, "approver")
+    kestrel.waits_for_production()
+    with CaptureQueriesContext(connection) as statements:
+        client.get(path)
+    read = [each["sql"] for each in statements if '"promotions_promotion"."number"' in each["sql"]]
+    assert read
+    assert [sql for sql in read if '"requirements"' in sql] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/approvals"])
+def test_what_waits_is_counted_once_for_page_and_navigation(kestrel: Kestrel, path: str) -> None:
+    client = page_of(kestrel, "approver")
+    kestrel.waits_for_production()
+    with CaptureQueriesContext(connection) as statements:
+        shown = text(client, path)
+    assert 'id="approvals-waiting">1<' in shown
+    assert sum("COUNT(*)" in each["sql"] and "open_voters" in each["sql"] for each in statements) == 1
 
 
 def test_the_promotion_page_costs_the_same_however_much_happened(

@@ -38,6 +38,11 @@ def test_no_template_asks_htmx_to_evaluate(source: str) -> None:
     assert re.findall(r"hx-(?:vals|vars|headers)=[\"'](?:js|javascript):|hx-trigger=\"[^\"]*\[", source) == []
 
 
+def test_a_name_after_a_time_is_said_to_be_whose_act_it_was(source: str) -> None:
+    """`25 minutes ago by Ravi Menon`, never the two side by side."""
+    assert re.findall(r"{% when [^%]*%}\s*(?:<[^>]*>\s*)*{{ [\w.]*_by_name", source) == []
+
+
 def test_every_form_that_posts_carries_the_token(source: str) -> None:
     forms = re.findall(r"<form[^>]*method=\"post\"[^>]*>.*?</form>", source, re.S)
     assert [form for form in forms if "{% csrf_token %}" not in form] == []

@@ -160,6 +160,12 @@ def test_a_button_with_a_reason_is_disabled_and_says_it() -> None:
     assert 'id="reason-approve">You requested it.<' in html
 
 
+def test_buttons_with_the_same_reason_say_it_once() -> None:
+    html = render('{% refused_buttons "You requested it." "Approve" "Reject" %}')
+    assert html.count('aria-disabled="true" aria-describedby="reason-approve-reject"') == 2
+    assert html.count("You requested it.") == 1
+
+
 # --- lists -----------------------------------------------------------------------------------------------------------
 
 
