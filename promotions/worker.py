@@ -40,11 +40,18 @@ OUTBOX_KEPT = timedelta(days=30)
 # as long as the change's transaction took. Everything is looked at again until its evaluation is this much younger.
 SETTLED = "10 seconds"
 
+_BY_DEPENDENCY = '[{"type": "dependency"}]'
+
 # Which open promotions are due: their instant has come, or something happened to their facts. A freeze of the target or
 # tenant was written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed. What
-# runs in the target changes by deployment reports, which set next_change_at themselves.
+# runs anywhere changes by deployment reports, which set next_change_at themselves, but not of a request that is not
+# stored yet: what such a request waits for by a dependency gate is looked at once more when those reports have ended.
 _DUE = f"""
-promotions_promotion.next_change_at <= %s OR EXISTS (
+promotions_promotion.next_change_at <= %s OR (
+  promotions_promotion.gates @> '{_BY_DEPENDENCY}'
+  AND promotions_promotion.last_evaluated_at < promotions_promotion.requested_at + interval '{SETTLED}'
+  AND promotions_promotion.requested_at + interval '{SETTLED}' <= %s
+) OR EXISTS (
   SELECT 1 FROM (
     SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
@@ -57,7 +64,7 @@ promotions_promotion.next_change_at <= %s OR EXISTS (
   WHERE changed.tenant_id = promotions_promotion.tenant_id
     AND changed.at > promotions_promotion.last_evaluated_at - interval '{SETTLED}'
     AND (changed.environment_id IS NULL OR changed.environment_id = promotions_promotion.target_environment_id
-         OR promotions_promotion.gates @> '[{{"type": "dependency"}}]')
+         OR promotions_promotion.gates @> '{_BY_DEPENDENCY}')
     AND (changed.release_id IS NULL OR changed.release_id = promotions_promotion.release_id))
 """  # noqa: S608 - the part is a constant of this module
 
@@ -126,7 +133,7 @@ def _answered(found: Iterable[tuple[UUID, UUID, str]]) -> list[Due]:
 
 
 def _due_promotions(now: datetime) -> list[Due]:
-    is_due = RawSQL(_DUE, (now, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
+    is_due = RawSQL(_DUE, (now, now, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
     due = Promotion.objects.filter(is_due, status__in=sorted(OPEN))
     return _as_due(due.order_by(F("next_change_at").asc(nulls_last=True), "pk"), now)
 

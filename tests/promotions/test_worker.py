@@ -11,6 +11,7 @@ from environments.actions.update_environment import update_environment
 from environments.models import FreezeWindow
 from promotions import worker
 from promotions.actions.evaluate import evaluate
+from promotions.actions.report_deployment import Report, report_deployment
 from promotions.models import Promotion, WorkerFailure, WorkerHeartbeat
 from promotions.readiness import look_around
 from promotions.worker import run_round, tidy
@@ -73,6 +74,32 @@ def test_a_freeze_lifted_elsewhere_wakes_what_waits_for_it_by_a_dependency_gate(
     kestrel.wait()
     run_round("worker", kestrel.clock)
     assert Promotion.objects.get(pk=waiting.pk).status == "approved"
+
+
+def test_what_a_report_did_not_see_because_it_was_only_being_requested_is_looked_at_once_more(kestrel: Kestrel) -> None:
+    """A request and a report at the same time, neither of which sees what the other has not committed yet."""
+    first = kestrel.ask(kestrel.release(name="2026.1"), kestrel.dev)
+    kestrel.reports(first, "started")
+    wanted = {"type": "release", "release": "2026.1", "environment": "dev"}
+    gate = {"kind": "dependency", "config": {"targets": [wanted]}}
+    make_promotion_policy(kestrel["admin"], "after", clock=kestrel.clock, gates=[gate])
+    changes = {"promotion_policy": "after"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    second = kestrel.release(name="2026.2")
+    waiting = Promotion.objects.filter(pk=kestrel.ask(second, kestrel.dev).pk)
+    before = waiting.values("next_change_at", "version").get()
+    report_deployment(first.pk, Report("succeeded"), by=kestrel["operator"], clock=kestrel.clock)
+    waiting.update(**before)
+    kestrel.wait(seconds=9)
+    run_round("worker", kestrel.clock)
+    assert waiting.get().status == "pending"
+    kestrel.wait(seconds=1)
+    run_round("worker", kestrel.clock)
+    assert waiting.get().status == "approved"
+    evaluated = waiting.get().last_evaluated_at
+    kestrel.wait(seconds=1)
+    run_round("worker", kestrel.clock)
+    assert waiting.get().last_evaluated_at == evaluated
 
 
 def test_a_freeze_elsewhere_leaves_what_does_not_depend_on_it_alone(kestrel: Kestrel) -> None:
