@@ -150,11 +150,15 @@ def test_a_disabled_button_with_a_reason_sends_nothing(new_page: NewPage) -> Non
     page.goto("/styleguide")
     posts: list[str] = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
-    button = page.locator("[aria-disabled=true]")
-    button.click(force=True)
-    expect(button).to_have_accessible_description(
-        "You requested this promotion. Somebody else approves it: Nia Okafor (nia)."
-    )
+    buttons = page.locator("[aria-disabled=true]").all()
+    for button in buttons:
+        button.click(force=True)
+    descriptions = [
+        "You requested this promotion. Somebody else approves it: Nia Okafor (nia).",
+        *["It needs the right promotion:approve."] * 2,
+    ]
+    for button, description in zip(buttons, descriptions, strict=True):
+        expect(button).to_have_accessible_description(description)
     assert posts == []
 
 
