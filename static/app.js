@@ -180,17 +180,19 @@
 
   /* --- htmx ------------------------------------------------------------------------------------------------------------ */
 
-  const tags = new Map(); // address of a polled part -> ETag of what the page shows
-
   const isPoll = (element) => element?.matches?.("[data-poll]");
 
-  // A poll waits while nobody looks, while somebody types in the part, and while a dialog is open in it.
+  // A poll waits while nobody looks, while somebody types or has typed in the part, and while a dialog is open in it.
   function pollShouldWait(element) {
     if (document.hidden) return true;
     const active = document.activeElement;
     if (element.contains(active) && active.matches("input, textarea, select")) return true;
+    if (all("textarea, input:not([type=hidden])", element).some(isTyped)) return true;
     return Boolean(one("dialog[open], [popover]:popover-open", element));
   }
+
+  // A refused form comes back with what was typed: in a text area that is all there can be.
+  const isTyped = (field) => field.value !== (field.matches("textarea") ? "" : field.defaultValue);
 
   function onBeforeRequest(event) {
     const element = event.detail.elt;
@@ -198,20 +200,31 @@
   }
 
   function onConfigRequest(event) {
-    const { elt, path, verb, headers } = event.detail;
-    if (verb === "get" && isPoll(elt) && tags.has(path)) headers["If-None-Match"] = tags.get(path);
+    const { elt, verb, headers } = event.detail;
+    if (verb === "get" && isPoll(elt) && elt.dataset.poll) headers["If-None-Match"] = elt.dataset.poll;
   }
 
   function onBeforeSwap(event) {
-    const { xhr } = event.detail;
+    const { elt, xhr } = event.detail;
     if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
+    kept = isPoll(elt) ? stateOf(elt) : null;
   }
 
-  // Before the exchange: afterwards the part that asked may be gone.
-  function onBeforeOnLoad(event) {
-    const { elt, pathInfo, xhr } = event.detail;
-    const tag = xhr.getResponseHeader("ETag");
-    if (isPoll(elt) && tag) tags.set(pathInfo.requestPath, tag);
+  // What the user did in a polled part, for the one that takes its place. htmx keeps the focus of what has an id.
+  let kept = null;
+  const textOf = (element) => element.textContent.trim();
+
+  function stateOf(part) {
+    const active = document.activeElement;
+    const focus = part.contains(active) && !active.id ? { name: active.localName, text: textOf(active) } : null;
+    return { open: all("details[open] > summary", part).map(textOf), focus };
+  }
+
+  function restore(part, { open, focus }) {
+    for (const summary of all("details > summary", part)) {
+      if (open.includes(textOf(summary))) summary.parentElement.open = true;
+    }
+    if (focus) all(focus.name, part).find((each) => textOf(each) === focus.text)?.focus();
   }
 
   function onAfterRequest(event) {
@@ -226,6 +239,8 @@
 
   function onAfterSwap(event) {
     const part = event.detail.elt;
+    if (kept && isPoll(part)) restore(part, kept);
+    kept = null;
     const news = part.matches("[data-announce]") ? part : one("[data-announce]", part);
     if (news && news.dataset.announce !== said) {
       said = news.dataset.announce;
@@ -283,7 +298,6 @@
   });
   document.addEventListener("htmx:beforeRequest", onBeforeRequest);
   document.addEventListener("htmx:configRequest", onConfigRequest);
-  document.addEventListener("htmx:beforeOnLoad", onBeforeOnLoad);
   document.addEventListener("htmx:beforeSwap", onBeforeSwap);
   document.addEventListener("htmx:afterRequest", onAfterRequest);
   document.addEventListener("htmx:responseError", onFailure);

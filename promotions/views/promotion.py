@@ -38,7 +38,7 @@ from stellapromote.audit.refusals import note_refused_request
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import ProductError
 from stellapromote.web.acting import acting
-from stellapromote.web.htmx import go_to, poll, render_page
+from stellapromote.web.htmx import go_to, poll, poll_tag, render_page
 
 Context = dict[str, Any]
 
@@ -49,10 +49,7 @@ def promotion(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by = acting(request)
     by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
-    # The row's version covers what is decided; names of environments and what this person may do change beside it.
-    places = [each.display_name for each in (found.source_environment, found.target_environment) if each is not None]
-    version = f"{found.pk}:{found.version}:{places}:{sorted(by.scopes)}"
-    return poll(request, version, lambda: _page(request, found, by))
+    return poll(request, _version(found, by), lambda: _page(request, found, by))
 
 
 @require_POST
@@ -235,6 +232,13 @@ def _refused(
     return _page(request, found, by, status=status, refusal=refusal, changed=changed, sent=form, sent_about=about)
 
 
+def _version(promotion: Promotion, by: Actor) -> str:
+    """The row's version covers what is decided; names of environments and what this person may do change beside it."""
+    around = (promotion.source_environment, promotion.target_environment)
+    places = [each.display_name for each in around if each is not None]
+    return f"{promotion.pk}:{promotion.version}:{places}:{sorted(by.scopes)}"
+
+
 def _page(
     request: HttpRequest,
     promotion: Promotion,
@@ -247,6 +251,7 @@ def _page(
 ) -> HttpResponse:
     """``sent``: the form that was refused, ``sent_about`` its gate or override; what was typed into it stays, with what
     is wrong beside it."""
+    poll_tag(request, _version(promotion, by))
     context: Context = {**promotion_page(promotion, by), "wrong": sent, **extra}
     shown = {"subject_digest": promotion.subject_digest, "decision": str(promotion.decision_id)}
 

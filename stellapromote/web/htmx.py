@@ -46,15 +46,22 @@ def toast(request: HttpRequest, message: str, *, tone: Tone = "stop", status: in
     return response
 
 
-def poll(request: HttpRequest, version: str, respond: Callable[[], HttpResponse]) -> HttpResponse:
-    """Answers 304 while `version` (everything the fragment shows, as text) is what the page already has.
+def poll_tag(request: HttpRequest, version: str) -> str:
+    """The ETag of a polled part that shows `version`, also for its template: `data-poll="{{ request.poll_tag }}"`.
 
-    app.js keeps the ETag of each polled address and sends it back, because signed-in answers are never stored by the
-    browser. The tag differs per person and tenant: two people never share an answer.
+    app.js sends it back, because signed-in answers are never stored by the browser. The tag differs per person and
+    tenant: two people never share an answer.
     """
     actor = getattr(request, "actor", None)
     seen = f"{actor.user_id}:{actor.tenant_id}:{version}" if actor else version
-    etag = f'"{sha256(seen.encode()).hexdigest()[:32]}"'
+    tag = f'"{sha256(seen.encode()).hexdigest()[:32]}"'
+    request.poll_tag = tag  # type: ignore[attr-defined]
+    return tag
+
+
+def poll(request: HttpRequest, version: str, respond: Callable[[], HttpResponse]) -> HttpResponse:
+    """Answers 304 while `version` (everything the fragment shows, as text) is what the page already has."""
+    etag = poll_tag(request, version)
     if request.headers.get("If-None-Match") == etag:
         response: HttpResponse = HttpResponseNotModified()
     else:

@@ -35,8 +35,11 @@ def statuses_of_polls(page: Page, milliseconds: int = 800) -> list[int]:
     return seen
 
 
-def test_a_poll_gets_304_while_nothing_changed(board: Page) -> None:
-    statuses = statuses_of_polls(board)
+def test_every_poll_gets_304_while_nothing_changed(new_page: NewPage, waiting: list[int]) -> None:
+    """From the first on: the page knows what it shows, and what was opened or answered in it stays."""
+    page = new_page()
+    page.goto("/board")
+    statuses = statuses_of_polls(page)
     assert statuses
     assert set(statuses) == {304}
 
@@ -57,6 +60,23 @@ def test_nothing_is_exchanged_while_somebody_types_in_it(board: Page, waiting: l
     waiting[0] = 2
     assert statuses_of_polls(board, 500) == []
     expect(board.get_by_label("Note")).to_have_value("half a sen")
+
+
+def test_what_was_typed_stays_when_the_focus_has_left_it(board: Page, waiting: list[int]) -> None:
+    board.get_by_label("Note").press_sequentially("a whole sentence")
+    board.keyboard.press("Tab")
+    waiting[0] = 2
+    assert statuses_of_polls(board, 500) == []
+    expect(board.get_by_label("Note")).to_have_value("a whole sentence")
+
+
+def test_what_was_opened_and_has_the_focus_survives_a_change(board: Page, waiting: list[int]) -> None:
+    board.get_by_text("More").click()
+    board.get_by_role("button", name="Judge").focus()
+    waiting[0] = 2
+    expect(board.locator("#board b")).to_have_text("2")
+    expect(board.get_by_text("All of it")).to_be_visible()
+    expect(board.get_by_role("button", name="Judge")).to_be_focused()
 
 
 def test_nothing_is_asked_for_while_nobody_looks(board: Page) -> None:

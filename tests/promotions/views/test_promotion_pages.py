@@ -582,3 +582,22 @@ def test_the_timeline_says_approved_by_nobody_where_nobody_had_to(kestrel: Kestr
     timeline = re.sub(r"\s+", " ", shown[shown.index("Timeline") :])
     assert "Approved No gate stands against it, and nobody has to approve." in timeline
     assert timeline.count("by Requester (requester)") == 1
+
+
+@pytest.mark.parametrize("act", ["", "/replay", "/verify", "/approve"])
+def test_whatever_shows_the_promotion_gives_the_tag_that_its_next_poll_gets_304_for(kestrel: Kestrel, act: str) -> None:
+    """An answer, and what was typed into a refused form, would else be gone with the first poll."""
+    promotion = kestrel.approved_for_production()
+    client, path = page_of(kestrel, "approver"), f"/promotions/{promotion.pk}"
+    answer = client.post(f"{path}{act}", {"subject_digest": promotion.subject_digest}) if act else client.get(path)
+    tag = re.search(r'data-poll="([^"]+)"', answer.content.decode())
+    assert tag is not None, answer.status_code
+    assert client.get(path, headers={"If-None-Match": unescape(tag[1])}).status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/", "/approvals", "/environments"])
+def test_a_list_knows_its_tag_from_the_start(kestrel: Kestrel, path: str) -> None:
+    client = page_of(kestrel, "approver")
+    tag = re.search(r'data-poll="([^"]+)"', text(client, path))
+    assert tag is not None
+    assert client.get(path, headers={"If-None-Match": unescape(tag[1])}).status_code == 304

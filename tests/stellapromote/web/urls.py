@@ -4,6 +4,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
 from django.urls import include, path
+from django.utils.html import escape
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -54,26 +55,30 @@ def polled(request: HttpRequest) -> HttpResponse:
 BOARD = """{% extends "base.html" %}
 {% block content %}
   <h1>Board</h1>
-  <div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll>
-    <label for="note">Note</label><input id="note">
+  <div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll="{{ request.poll_tag }}">
+    <label for="note">Note</label><input id="note"> <b>{{ n }}</b>
+    <details><summary>More</summary>All of it</details> <button type="button">Judge</button>
   </div>
   <form method="post" hx-post="/refuse/rule" hx-swap="none"><button type="submit">Refused</button></form>
   <form method="post" hx-post="/fail/500" hx-swap="none"><button type="submit">Failing</button></form>
   <form method="post" hx-post="/board/toast" hx-swap="none"><button type="submit">Well done</button></form>
 {% endblock %}"""
-PART = """<div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll
-  data-announce="{n} wait for you"><label for="note">Note</label><input id="note"> <b>{n}</b></div>"""
+PART = """<div id="board" hx-get="/board/part" hx-trigger="every 100ms" hx-swap="outerHTML" data-poll="{tag}"
+  data-announce="{n} wait for you"><label for="note">Note</label><input id="note"> <b>{n}</b>
+  <details><summary>More</summary>All of it</details> <button type="button">Judge</button></div>"""
 waiting = [1]
 
 
 @public
 def board(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(engines["django"].from_string(BOARD).render(request=request))
+    htmx.poll_tag(request, str(waiting[0]))
+    return HttpResponse(engines["django"].from_string(BOARD).render({"n": waiting[0]}, request))
 
 
 @public
 def board_part(request: HttpRequest) -> HttpResponse:
-    return htmx.poll(request, str(waiting[0]), lambda: HttpResponse(PART.format(n=waiting[0])))
+    tag = escape(htmx.poll_tag(request, str(waiting[0])))
+    return htmx.poll(request, str(waiting[0]), lambda: HttpResponse(PART.format(n=waiting[0], tag=tag)))
 
 
 @public
