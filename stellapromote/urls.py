@@ -5,11 +5,13 @@ from collections.abc import Callable
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 
 from promotions.api.urls import health
 from stellapromote.api.docs import DocsView, SchemaView
 from stellapromote.api.exceptions import outside_of_views
 from stellapromote.api.views import UnknownPath
+from stellapromote.web.access import public
 from stellapromote.web.middleware import is_api
 from stellapromote.web.views import errors as pages
 
@@ -34,6 +36,7 @@ urlpatterns = [
     path("", include("environments.urls")),
     path("", include(health)),  # for load balancers and supervisors, which know no API version
     path("admin/", admin.site.urls),
+    path("admin", public(RedirectView.as_view(pattern_name="admin:index")), name="admin_without_slash"),
     path("api/docs", DocsView.as_view(), name="api-docs"),
     re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),
 ]

@@ -19,6 +19,7 @@ from promotions.voting import ballot_under_lock
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.clock import Clock
+from stellapromote.errors import ProductError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class OpenBox:
     mark: str | None = None
 
     def judge(self) -> None:
-        """Judges the promotion again. What is to be stored stands in the journal."""
+        """Judges the promotion again after the act. What is to be stored stands in the journal."""
         conclude(self.scene, self.journal, superseded=self.superseded)
         if self.promotion.version == self.version:
             self.promotion.version += 1
@@ -61,6 +62,14 @@ class OpenBox:
         self.judge()
         self.journal.write()
         return Outcome(self.promotion)
+
+    def refuse(self, refusal: ProductError) -> Outcome:
+        """Closes without an act. What fresh facts changed is stored; if they changed nothing, the version stays."""
+        conclude(self.scene, self.journal, superseded=self.superseded)
+        changed = self.promotion.version != self.version or not self.journal.is_empty
+        self.journal.writes.store(self.promotion)
+        self.journal.write()
+        return Outcome(self.promotion, refusal, changed=changed)
 
 
 Check = Callable[[Scene, Ballot], None]
@@ -114,8 +123,7 @@ def opened(
     box = OpenBox(promotion, scene, ballot, journal, superseded, digest, version)
     stale = rules.subject_changed(promotion, digest)
     if stale is not None:
-        box.close()
-        return Outcome(promotion, stale)
+        return box.refuse(stale)
     if not takes_back:
         rules.check_says_what_was_seen(ballot, digest)
     return box

@@ -72,8 +72,7 @@ def _override(
     check_end(wanted.expires_at, box.scene.at, case)
     bound = _bound(box.promotion, gate, wanted.decision_id)
     if bound is None:
-        box.close()
-        return Outcome(box.promotion, _another_result(box.promotion, gate)), None
+        return box.refuse(_another_result(box.promotion, gate)), None
     if box.scene.key is None:
         raise SigningUnavailable("No usable signing key: an override that cannot be signed is not given.")
     override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.scene.key)

@@ -17,6 +17,7 @@ PUBLIC = {
     "account_login": "where people sign in",
     "account_logout": "ends a session; without one it leads to the sign-in",
     "set_theme": "light or dark is chosen before signing in, too",
+    "admin_without_slash": "leads to the admin, which asks for the sign-in",
     "favicon": "browsers ask for it beside every page, that of the sign-in included",
     "settings_first_password": "a one-time link is the credential",
     "first_password": "a one-time link is the credential",

@@ -5,9 +5,11 @@ from django.test import Client
 
 from environments.actions.update_environment import update_environment
 from promotions import signing_key
+from promotions.actions.ballot_box import Seen
 from promotions.actions.evaluate import reevaluate
 from promotions.models import Promotion
 from promotions.queries import detail_of, promotion_of
+from promotions.rules import SubjectChanged
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.models import User
 from stellapromote.errors import ProductError
@@ -38,6 +40,15 @@ def test_it_stays_when_a_look_finds_nothing_new(kestrel: Kestrel) -> None:
     before = detail_of(promotion_of(kestrel.tenant.pk, promotion.pk), kestrel["viewer"], blind=False)
     assert judged_again(kestrel, promotion) == promotion.version
     assert detail_of(promotion_of(kestrel.tenant.pk, promotion.pk), kestrel["viewer"], blind=False) == before
+
+
+def test_it_stays_when_a_vote_is_refused_that_nobody_has_to_see(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    for _ in range(2):
+        with pytest.raises(SubjectChanged) as refusal:
+            kestrel.approves("approver", promotion, seen=Seen("sha256:" + "0" * 64))
+        assert not refusal.value.changed_state
+    assert version_of(promotion) == promotion.version
 
 
 def test_it_changes_with_who_may_vote(kestrel: Kestrel) -> None:
