@@ -85,7 +85,8 @@ def check_can_archive(environment: Environment, *, active_promotions: int) -> No
     check_not_archived(environment)
     if active_promotions:
         raise PromotionsActive(
-            f"{environment.name} has {_promotions(active_promotions, 'active')}: wait for the end or cancel first.",
+            f"{environment.name} has {_promotions(active_promotions, 'active')} into or out of it: "
+            "wait for the end or cancel first.",
             details={"activePromotions": active_promotions},
         )
 

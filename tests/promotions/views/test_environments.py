@@ -300,7 +300,7 @@ def test_buttons_that_a_rule_forbids_carry_its_sentence(
     make_freeze(admin, line["staging"], *EVER)
     request(operator, one, line["staging"])
     dev = text(greta.get(f"/environments/{line['dev'].pk}"))
-    assert "dev has 1 active promotion: wait for the end or cancel first." in dev
+    assert "dev has 1 active promotion into or out of it: wait for the end or cancel first." in dev
     assert "dev has promotion history that must stay readable: archive it instead." in dev
     prod = text(greta.get(f"/environments/{line['prod'].pk}"))
     assert "aria-disabled" not in prod
