@@ -580,7 +580,7 @@ def test_the_timeline_says_approved_by_nobody_where_nobody_had_to(kestrel: Kestr
     promotion = kestrel.ask(kestrel.release(), kestrel.dev)
     shown = re.sub(r"<[^>]+>|\s+", " ", text(page_of(kestrel, "viewer"), f"/promotions/{promotion.pk}"))
     timeline = re.sub(r"\s+", " ", shown[shown.index("Timeline") :])
-    assert "Approved No gate stands against it, and nobody has to approve." in timeline
+    assert "Approved · No gate stands against it, and nobody has to approve." in timeline
     assert timeline.count("by Requester (requester)") == 1
 
 
