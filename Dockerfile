@@ -10,7 +10,7 @@ RUN DATABASE_URL=postgresql://nobody@localhost/nothing SECRET_KEY=only-for-colle
     STATIC_ROOT=/static /venv/bin/python manage.py collectstatic --noinput --verbosity 0
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /data --create-home stellapromote
+RUN useradd --uid 10001 --shell /usr/sbin/nologin --home-dir /data --create-home stellapromote
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STELLAPROMOTE_DATA=/data STATIC_ROOT=/static
 WORKDIR /app
 COPY --from=build /venv /venv
