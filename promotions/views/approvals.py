@@ -18,12 +18,13 @@ def approvals(request: HttpRequest) -> HttpResponse:
     """What waits for me, what I asked for, and everything open; oldest first."""
     by = acting(request)
     by.require(PROMOTION_READ)
-    tab = request.GET.get("tab", "needs-me")
     tabs = {"needs-me": awaiting_decision_by(by), "mine": _requested_by(by), "open": _open(by)}
-    rows = list(rows_of(tabs.get(tab, tabs["needs-me"]))[: SHOWN + 1])
+    asked = request.GET.get("tab")
+    tab = asked if asked in tabs else "needs-me"
+    rows = list(rows_of(tabs[tab])[: SHOWN + 1])
     counts = {name.replace("-", "_"): found.count() for name, found in tabs.items()}
     context = {
-        "tab": tab if tab in tabs else "needs-me",
+        "tab": tab,
         "rows": rows[:SHOWN],
         "more": len(rows) > SHOWN,
         "counts": counts,

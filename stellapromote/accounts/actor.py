@@ -46,14 +46,16 @@ class Actor:
     def has(self, scope: str) -> bool:
         return scope in self.scopes
 
-    def require(self, scope: str) -> None:
-        """Raises Refused PERM_DENIED that names the missing scope."""
-        if scope not in self.scopes:
-            narrowed = self.auth_method == "token" and scope in scopes_of(self.roles)
+    def require(self, *scopes: str) -> None:
+        """Any one of them. Raises Refused PERM_DENIED that names what is missing."""
+        if self.scopes.isdisjoint(scopes):
+            narrowed = self.auth_method == "token" and not scopes_of(self.roles).isdisjoint(scopes)
             raise Refused(
-                f"This token does not carry the right {scope}: use one that does." if narrowed else lacking(scope),
+                f"This token does not carry the right {' or '.join(scopes)}: use one that does."
+                if narrowed
+                else lacking(*scopes),
                 code="PERM_DENIED",
-                details={"scope": scope},
+                details={"scope": scopes[0]} if len(scopes) == 1 else {"scopes": list(scopes)},
             )
 
 

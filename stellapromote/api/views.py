@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.scopes import SCOPES, lacking
+from stellapromote.accounts.scopes import SCOPES
 from stellapromote.api import idempotency
 from stellapromote.api.authentication import NotAuthenticated, SessionAuthentication, TokenAuthentication, note_use
 from stellapromote.api.declarations import MEMBER, PUBLIC, Answer, Scopes
@@ -32,7 +32,7 @@ from stellapromote.api.requests import AUTHENTICATIONS, ApiRequest, check_accept
 from stellapromote.api.schema import AutoSchema
 from stellapromote.api.serializers import Body, NoBody, changed_read_only, shared
 from stellapromote.audit.refusals import note_refused_request
-from stellapromote.errors import CODES, FieldError, Invalid, ProductError, Refused
+from stellapromote.errors import CODES, FieldError, Invalid, ProductError
 from stellapromote.transactions import transactional
 
 _WRITES = frozenset({"post", "put", "patch", "delete"})
@@ -359,10 +359,7 @@ _NO_PARAMETERS = Parameters(())
 
 
 def _require(actor: Actor, scopes: Scopes) -> None:
-    if isinstance(scopes, str):
-        actor.require(scopes)
-    elif not any(actor.has(scope) for scope in scopes):
-        raise Refused(lacking(*scopes), details={"scopes": list(scopes)})
+    actor.require(*((scopes,) if isinstance(scopes, str) else scopes))
 
 
 def _unchanged(etag: str) -> ApiResponse:

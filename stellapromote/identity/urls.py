@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from stellapromote.identity.views import members, profile, services, teams, tokens
+from stellapromote.identity.views import members, profile, service_accounts, teams, tokens
 from stellapromote.identity.views.first_password import first_password
 
 urlpatterns = [
@@ -13,8 +13,8 @@ urlpatterns = [
     path("settings/sessions/<uuid:session_id>/end", profile.end_session, name="settings_end_session"),
     path("settings/tokens", tokens.tokens, name="settings_tokens"),
     path("settings/tokens/<uuid:token_id>/revoke", tokens.revoke_token, name="settings_revoke_token"),
-    path("settings/services", services.services, name="settings_services"),
-    path("settings/services/<uuid:service_id>", services.service, name="settings_service"),
+    path("settings/services", service_accounts.services, name="settings_services"),
+    path("settings/services/<uuid:service_id>", service_accounts.service, name="settings_service"),
     path("settings/members", members.members, name="settings_members"),
     path("settings/members/<uuid:user_id>", members.member, name="settings_member"),
     path("settings/members/<uuid:user_id>/roles", members.grant_role, name="settings_grant_role"),

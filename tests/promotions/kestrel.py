@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.test import Client
+
 from environments.models import Environment
 from promotions.actions.approve import approve
 from promotions.actions.ballot_box import Seen
@@ -15,7 +17,7 @@ from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models import Tenant, User
 from stellapromote.clock import FixedClock
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person
 from tests.kept import kept
@@ -137,3 +139,10 @@ def make_kestrel(slug: str = "kestrel", *, prefix: str = "", now: bool = False) 
             require_separation_of_duties=True,
         ),
     )
+
+
+def client_of(kestrel: Kestrel, who: str) -> Client:
+    """A browser in which this person is signed in."""
+    client = Client()
+    client.force_login(User.objects.get(pk=kestrel[who].user_id))
+    return client

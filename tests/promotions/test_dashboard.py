@@ -5,15 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 
 from environments.actions.update_environment import update_environment
 from promotions import dashboard
 from promotions.actions.cancel import cancel
 from promotions.actions.report_deployment import Report, report_deployment
-from stellapromote.accounts.models import User
 from tests.factories import make_freeze
-from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 pytestmark = pytest.mark.django_db
 
@@ -21,12 +19,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def kestrel() -> Kestrel:
     return make_kestrel(now=True)
-
-
-def client_of(kestrel: Kestrel, who: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(pk=kestrel[who].user_id))
-    return client
 
 
 def test_only_what_is_deployed_counts_as_deployed() -> None:

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from django.test import Client
-
 from environments.actions.update_environment import update_environment
 from promotions.actions.confirm import confirm
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.models import Confirmation, Promotion, Vote
-from stellapromote.accounts.models import User
 from tests.factories import actor_of, make_approval_policy, make_person, make_promotion_policy
-from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 SAID = "Unmistakable words of a voter"
 CHECKED = "Unmistakable words of a confirmer"
@@ -80,12 +77,6 @@ def half_way(kestrel: Kestrel) -> Promotion:
     kestrel.approves("quillon", promotion, comment=SAID)
     kestrel.wait()
     return confirm(promotion.pk, "backup", by=kestrel["zephyrine"], comment=CHECKED, clock=kestrel.clock)
-
-
-def client_of(kestrel: Kestrel, who: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(pk=kestrel[who].user_id))
-    return client
 
 
 def call(kestrel: Kestrel, who: str, path: str, **headers: Any) -> Any:

@@ -5,7 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from promotions.models import Promotion
-from tests.promotions.blindness.blinded import blinded, client_of, half_way, hide, post
+from tests.promotions.blindness.blinded import blinded, half_way, hide, post
+from tests.promotions.kestrel import client_of
 
 pytestmark = pytest.mark.django_db
 

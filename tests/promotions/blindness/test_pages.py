@@ -3,8 +3,8 @@
 import pytest
 
 from environments.actions.update_environment import update_environment
-from tests.promotions.blindness.blinded import client_of, half_way, telling
-from tests.promotions.kestrel import Kestrel
+from tests.promotions.blindness.blinded import half_way, telling
+from tests.promotions.kestrel import Kestrel, client_of
 
 pytestmark = pytest.mark.django_db
 

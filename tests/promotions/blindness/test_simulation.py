@@ -3,8 +3,8 @@
 import pytest
 
 from policies.actions.save_draft import save_draft
-from tests.promotions.blindness.blinded import client_of, code, half_way
-from tests.promotions.kestrel import Kestrel
+from tests.promotions.blindness.blinded import code, half_way
+from tests.promotions.kestrel import Kestrel, client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from django.urls import URLResolver, get_resolver
 from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
 from stellapromote.accounts.models import User
 from tests.factories import actor_of, make_person
-from tests.promotions.blindness.blinded import client_of, half_way, telling
-from tests.promotions.kestrel import Kestrel
+from tests.promotions.blindness.blinded import half_way, telling
+from tests.promotions.kestrel import Kestrel, client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -1,15 +1,13 @@
 """Overrides on the promotion page and the board: who sees the form, what everybody sees afterwards (domain.md §6)."""
 
 import pytest
-from django.test import Client
 
 from environments.actions.update_environment import update_environment
 from promotions.models import Override, OverrideReview, Promotion
-from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_promotion_policy
-from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 pytestmark = pytest.mark.django_db
 
@@ -32,12 +30,6 @@ def kestrel() -> Kestrel:
     third = kestrel["third"].account
     grant_scope(by=admin, clock=clock, user_id=third, scope=PROMOTION_OVERRIDE, reason="On call")
     return kestrel
-
-
-def client_of(kestrel: Kestrel, who: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(pk=kestrel[who].user_id))
-    return client
 
 
 def shown_to(kestrel: Kestrel, who: str, path: str) -> str:

@@ -27,7 +27,7 @@ from tests.factories import (
     make_promotion_policy,
     make_ready_tenant,
 )
-from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 pytestmark = pytest.mark.django_db
 
@@ -35,12 +35,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def kestrel() -> Kestrel:
     return make_kestrel(now=True)
-
-
-def page_of(kestrel: Kestrel, who: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(pk=kestrel[who].user_id))
-    return client
 
 
 def text(client: Client, path: str, status: int = 200) -> str:
@@ -62,7 +56,7 @@ def test_a_button_somebody_may_not_use_is_disabled_with_their_own_reason(
     kestrel: Kestrel, who: str, reason: str
 ) -> None:
     promotion = kestrel.waits_for_production()
-    shown = text(page_of(kestrel, who), f"/promotions/{promotion.pk}")
+    shown = text(client_of(kestrel, who), f"/promotions/{promotion.pk}")
     assert reason in shown
     assert 'aria-disabled="true"' in shown
 
@@ -76,27 +70,27 @@ def test_a_button_somebody_may_not_use_is_disabled_with_their_own_reason(
 )
 def test_who_may_not_cancel_is_offered_no_form_and_told_why(kestrel: Kestrel, who: str, reason: str) -> None:
     path = f"/promotions/{kestrel.waits_for_production().pk}"
-    shown = text(page_of(kestrel, who), path)
+    shown = text(client_of(kestrel, who), path)
     assert re.search(rf'aria-disabled="true"[^>]*>Cancel the request</button>\s*<span[^>]*>{reason}', shown)
     assert f'action="{path}/cancel"' not in shown
-    assert f'action="{path}/cancel"' in text(page_of(kestrel, "requester"), path)
+    assert f'action="{path}/cancel"' in text(client_of(kestrel, "requester"), path)
 
 
 def test_judge_again_looks_like_the_other_buttons(kestrel: Kestrel) -> None:
-    shown = text(page_of(kestrel, "requester"), f"/promotions/{kestrel.waits_for_production().pk}")
+    shown = text(client_of(kestrel, "requester"), f"/promotions/{kestrel.waits_for_production().pk}")
     assert re.search(r'<button type="submit" class="btn">Judge again</button>', shown)
 
 
 def test_who_may_vote_sees_both_buttons(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
-    shown = text(page_of(kestrel, "approver"), f"/promotions/{promotion.pk}")
+    shown = text(client_of(kestrel, "approver"), f"/promotions/{promotion.pk}")
     assert "Reject …" in shown
     assert f'name="subject_digest" value="{promotion.subject_digest}"' in shown
 
 
 def test_a_vote_by_form_counts_once_however_often_it_is_sent(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
-    client = page_of(kestrel, "approver")
+    client = client_of(kestrel, "approver")
     form = {"subject_digest": promotion.subject_digest, "comment": "Fine"}
     path = f"/promotions/{promotion.pk}/approve"
     assert client.post(path, form).status_code == 302
@@ -109,7 +103,7 @@ def test_a_vote_by_form_counts_once_however_often_it_is_sent(kestrel: Kestrel) -
 def test_a_vote_on_a_page_that_is_out_of_date_shows_what_changed_and_stores_nothing(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     kestrel.deploys(kestrel.approved_for_production())
-    answer = page_of(kestrel, "approver").post(
+    answer = client_of(kestrel, "approver").post(
         f"/promotions/{promotion.pk}/approve", {"subject_digest": promotion.subject_digest}
     )
     assert answer.status_code == 412
@@ -124,17 +118,17 @@ def test_a_vote_on_a_page_that_is_out_of_date_shows_what_changed_and_stores_noth
 
 def test_a_form_without_the_digest_of_what_was_seen_votes_nothing(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
-    answer = page_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", {"comment": "Fine"})
+    answer = client_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", {"comment": "Fine"})
     assert answer.status_code == 400
     assert not Vote.objects.filter(promotion=promotion).exists()
 
 
 def test_the_inbox_holds_what_waits_for_this_person(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
-    assert f"/promotions/{promotion.pk}" in text(page_of(kestrel, "approver"), "/approvals")
-    assert f"/promotions/{promotion.pk}" not in text(page_of(kestrel, "requester"), "/approvals")
-    assert f"/promotions/{promotion.pk}" in text(page_of(kestrel, "requester"), "/approvals?tab=mine")
-    assert f"/promotions/{promotion.pk}" in text(page_of(kestrel, "viewer"), "/approvals?tab=open")
+    assert f"/promotions/{promotion.pk}" in text(client_of(kestrel, "approver"), "/approvals")
+    assert f"/promotions/{promotion.pk}" not in text(client_of(kestrel, "requester"), "/approvals")
+    assert f"/promotions/{promotion.pk}" in text(client_of(kestrel, "requester"), "/approvals?tab=mine")
+    assert f"/promotions/{promotion.pk}" in text(client_of(kestrel, "viewer"), "/approvals?tab=open")
 
 
 def test_the_open_list_is_the_snapshot_of_who_may_vote(kestrel: Kestrel) -> None:
@@ -143,14 +137,14 @@ def test_the_open_list_is_the_snapshot_of_who_may_vote(kestrel: Kestrel) -> None
     promotion.refresh_from_db()
     names = set(User.objects.filter(pk__in=promotion.open_voters).values_list("username", flat=True))
     for who in kestrel.actors:
-        listed = f"/promotions/{promotion.pk}" in text(page_of(kestrel, who), "/approvals")
+        listed = f"/promotions/{promotion.pk}" in text(client_of(kestrel, who), "/approvals")
         assert listed == (who in names), who
     assert names == {"approver", "third"}
 
 
 def test_a_request_by_form_leads_to_its_page(kestrel: Kestrel) -> None:
     release = kestrel.reaches_staging()
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
     path = f"/promotions/new?release={release.pk}&target={kestrel.production.pk}"
     assert "Waiting for 2 more approvals" in text(client, path)
     answer = client.post(path, {"reason": "Wanted", "change_ref": "CHG-1"})
@@ -161,7 +155,7 @@ def test_a_request_by_form_leads_to_its_page(kestrel: Kestrel) -> None:
 
 def test_a_target_out_of_order_is_listed_with_the_reason(kestrel: Kestrel) -> None:
     release = kestrel.release()
-    shown = text(page_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
+    shown = text(client_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
     assert "must be deployed in Staging before it may enter Production" in shown
 
 
@@ -169,7 +163,7 @@ def test_the_targets_cost_the_same_however_many_they_are(
     kestrel: Kestrel, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
 ) -> None:
     release = kestrel.reaches_staging()
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
     path = f"/promotions/new?release={release.pk}"
     client.get(path)
     with CaptureQueriesContext(connection) as before:
@@ -197,7 +191,7 @@ def test_what_the_targets_say_is_what_the_request_would_say(kestrel: Kestrel) ->
     for release in (old, deprecated):
         deprecate_release(release.pk, by=kestrel["builder"], reason="A hole", clock=kestrel.clock)
     for release in (old, new, deprecated, kestrel.release(finalize=False)):
-        shown = text(page_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
+        shown = text(client_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
         for target in (kestrel.dev, kestrel.staging, kestrel.production):
             offered = f"?release={release.pk}&amp;target={target.pk}" in shown
             reason = refused_preview(kestrel, release, target)
@@ -227,7 +221,7 @@ def test_pages_of_another_tenant_do_not_exist(kestrel: Kestrel) -> None:
 def test_a_list_costs_the_same_however_long_it_is(
     kestrel: Kestrel, path: str, statements: int, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
-    client = page_of(kestrel, "approver")
+    client = client_of(kestrel, "approver")
     kestrel.waits_for_production()
     client.get(path)
     with django_assert_max_num_queries(statements) as few:  # type: ignore[attr-defined]
@@ -242,7 +236,7 @@ def test_a_list_costs_the_same_however_long_it_is(
 @pytest.mark.parametrize("path", ["/", "/approvals", "/promotions"])
 def test_a_list_reads_no_whole_promotions(kestrel: Kestrel, path: str) -> None:
     """What was asked of each is the widest of their columns, and no list shows it."""
-    client = page_of(kestrel, "approver")
+    client = client_of(kestrel, "approver")
     kestrel.waits_for_production()
     with CaptureQueriesContext(connection) as statements:
         client.get(path)
@@ -253,7 +247,7 @@ def test_a_list_reads_no_whole_promotions(kestrel: Kestrel, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/approvals"])
 def test_what_waits_is_counted_once_for_page_and_navigation(kestrel: Kestrel, path: str) -> None:
-    client = page_of(kestrel, "approver")
+    client = client_of(kestrel, "approver")
     kestrel.waits_for_production()
     with CaptureQueriesContext(connection) as statements:
         shown = text(client, path)
@@ -265,7 +259,7 @@ def test_the_promotion_page_costs_the_same_however_much_happened(
     kestrel: Kestrel, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
     promotion = kestrel.waits_for_production()
-    client = page_of(kestrel, "auditor")
+    client = client_of(kestrel, "auditor")
     client.get(f"/promotions/{promotion.pk}")
     with django_assert_max_num_queries(19) as few:  # type: ignore[attr-defined]
         client.get(f"/promotions/{promotion.pk}")
@@ -299,13 +293,13 @@ STRANGE = [
 @pytest.mark.parametrize("path", STRANGE)
 def test_a_strange_address_is_answered_and_never_an_error_of_ours(kestrel: Kestrel, path: str) -> None:
     for who in ("requester", "auditor"):
-        assert page_of(kestrel, who).get(path).status_code in (200, 400, 403, 404), path
+        assert client_of(kestrel, who).get(path).status_code in (200, 400, 403, 404), path
 
 
 def test_a_refused_vote_on_the_page_is_audited(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     path = f"/promotions/{promotion.pk}/approve"
-    answer = page_of(kestrel, "requester").post(path, {"subject_digest": promotion.subject_digest, "comment": ""})
+    answer = client_of(kestrel, "requester").post(path, {"subject_digest": promotion.subject_digest, "comment": ""})
     assert answer.status_code == 403
     event = AuditEvent.objects.get(action="permission.refused")
     assert (event.resource_id, event.metadata["code"]) == (path, "PERM_SEPARATION_OF_DUTIES")
@@ -339,14 +333,14 @@ def test_authors_without_an_account_are_told_before_anybody_votes(kestrel: Kestr
     changes = {"approval_policies": ["not-the-authors"]}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
     release = kestrel.release(source_ref={"authors": ["builder", "external:<renovate>"]})
-    shown = text(page_of(kestrel, "approver"), f"/promotions/{kestrel.ask(release, kestrel.dev).pk}")
+    shown = text(client_of(kestrel, "approver"), f"/promotions/{kestrel.ask(release, kestrel.dev).pk}")
     assert "people without an account here, by the word of the release: &lt;renovate&gt;." in shown
 
 
 def test_a_comment_that_cannot_be_stored_is_shown_again_with_what_is_wrong_beside_it(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     form = {"subject_digest": promotion.subject_digest, "comment": "Fine\x07"}
-    answer = page_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", form)
+    answer = client_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", form)
     shown = answer.content.decode()
     assert answer.status_code == 400
     assert 'id="vote_comment_error"' in shown
@@ -358,7 +352,7 @@ def test_a_comment_that_cannot_be_stored_is_shown_again_with_what_is_wrong_besid
 def test_a_reject_without_a_reason_asks_for_it_on_the_page(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     form = {"subject_digest": promotion.subject_digest, "reason": " "}
-    answer = page_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/reject", form)
+    answer = client_of(kestrel, "approver").post(f"/promotions/{promotion.pk}/reject", form)
     shown = answer.content.decode()
     assert answer.status_code == 400
     assert 'id="reject_reason_error"' in shown
@@ -368,7 +362,7 @@ def test_a_reject_without_a_reason_asks_for_it_on_the_page(kestrel: Kestrel) -> 
 def test_a_release_with_a_repository_too_long_is_refused_and_not_cut(kestrel: Kestrel) -> None:
     components = f"api registry.example/{'r' * 300} sha256:{'ab' * 32}"
     typed = {"name": "cut-1", "product": "main", "components": components, "finalize": "yes"}
-    answer = page_of(kestrel, "operator").post("/releases", typed)
+    answer = client_of(kestrel, "operator").post("/releases", typed)
     assert answer.status_code == 400
     assert "Line 1, image repository: This may have at most 255 characters." in answer.content.decode()
     assert not Release.objects.filter(name="cut-1").exists()
@@ -376,7 +370,7 @@ def test_a_release_with_a_repository_too_long_is_refused_and_not_cut(kestrel: Ke
 
 def test_a_reason_that_cannot_be_stored_does_not_deprecate(kestrel: Kestrel) -> None:
     release = kestrel.release()
-    answer = page_of(kestrel, "operator").post(f"/releases/{release.pk}/deprecate", {"reason": "a hole\u202e"})
+    answer = client_of(kestrel, "operator").post(f"/releases/{release.pk}/deprecate", {"reason": "a hole\u202e"})
     assert answer.status_code == 400
     assert 'id="id_reason_error"' in answer.content.decode()
     release.refresh_from_db()
@@ -400,7 +394,7 @@ def asked_with_change(kestrel: Kestrel) -> Promotion:
 
 def test_the_whole_change_is_on_the_page(kestrel: Kestrel) -> None:
     promotion = asked_with_change(kestrel)
-    shown = text(page_of(kestrel, "viewer"), f"/promotions/{promotion.pk}")
+    shown = text(client_of(kestrel, "viewer"), f"/promotions/{promotion.pk}")
     assert "Emergency change" in shown
     assert 'href="/promotions?change_ref=INC-7"' in shown
     assert 'href="https://changes.example/INC-7" rel="noopener noreferrer"' in shown
@@ -410,7 +404,7 @@ def test_the_whole_change_is_on_the_page(kestrel: Kestrel) -> None:
 def test_an_emergency_is_seen_in_every_list(kestrel: Kestrel) -> None:
     asked_with_change(kestrel)
     for path in ("/", "/promotions", "/approvals?tab=open"):
-        assert "Emergency change" in text(page_of(kestrel, "viewer"), path).replace("Emergency change</option>", "")
+        assert "Emergency change" in text(client_of(kestrel, "viewer"), path).replace("Emergency change</option>", "")
 
 
 @pytest.mark.parametrize(
@@ -425,7 +419,7 @@ def test_an_emergency_is_seen_in_every_list(kestrel: Kestrel) -> None:
 )
 def test_the_list_is_filtered_by_change(kestrel: Kestrel, query: str, found: bool) -> None:
     promotion = asked_with_change(kestrel)
-    shown = text(page_of(kestrel, "viewer"), f"/promotions?{query}")
+    shown = text(client_of(kestrel, "viewer"), f"/promotions?{query}")
     assert (f"/promotions/{promotion.pk}" in shown) is found
 
 
@@ -433,17 +427,17 @@ def test_a_request_by_form_carries_the_whole_change(kestrel: Kestrel) -> None:
     release = kestrel.release()
     path = f"/promotions/new?release={release.pk}&target={kestrel.dev.pk}"
     typed = {"reason": "Down", **{f"change_{name}": value for name, value in CHANGE.items()}}
-    refused = page_of(kestrel, "requester").post(path, {**typed, "change_url": "javascript:alert(1)"})
+    refused = client_of(kestrel, "requester").post(path, {**typed, "change_url": "javascript:alert(1)"})
     assert refused.status_code == 400
     assert 'id="id_change_url_error"' in refused.content.decode()
-    assert page_of(kestrel, "requester").post(path, typed).status_code == 302
+    assert client_of(kestrel, "requester").post(path, typed).status_code == 302
     assert Promotion.objects.get(release=release).change == CHANGE
 
 
 def test_request_again_brings_the_reason_and_the_change_along(kestrel: Kestrel) -> None:
     promotion = asked_with_change(kestrel)
     cancel(promotion.pk, by=kestrel["requester"], reason="Not now", clock=kestrel.clock)
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
     again = f"/promotions/new?release={promotion.release_id}&target={kestrel.dev.pk}&again={promotion.pk}"
     assert escape(again) in text(client, f"/promotions/{promotion.pk}")
     shown = text(client, again)
@@ -473,7 +467,7 @@ def links(shown: str, *releases: Release) -> list[bool]:
 @pytest.mark.parametrize("path", ["/releases", "/promotions/new"])
 def test_older_releases_are_pages_away(kestrel: Kestrel, small_pages: None, path: str) -> None:
     first, second, third = kestrel.release(), kestrel.release(), kestrel.release()
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
     newest = text(client, path)
     assert links(newest, first, second, third) == [False, True, True]
     [older] = re.findall(r'rel="next" href="([^"]+)"', newest)
@@ -487,7 +481,7 @@ def test_older_releases_are_pages_away(kestrel: Kestrel, small_pages: None, path
 def test_releases_are_found_by_a_part_of_their_name(kestrel: Kestrel, small_pages: None, path: str) -> None:
     named = [kestrel.release(name=f"Payments-{number}") for number in range(3)]
     other = kestrel.release()
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
     shown = text(client, f"{path}?name=payMENTS")
     assert links(shown, *named, other) == [False, True, True, False]
     [older] = re.findall(r'rel="next" href="([^"]+)"', shown)
@@ -501,7 +495,7 @@ def test_a_deprecated_release_is_offered_where_it_was_deployed_and_can_be_gone_b
         kestrel.deploys(kestrel.ask(release, kestrel.dev))
     for release in (old, never):
         deprecate_release(release.pk, by=kestrel["builder"], reason="A hole", clock=kestrel.clock)
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
     assert links(text(client, "/promotions/new"), old, new, never) == [True, True, False]
     assert f"/promotions/new?release={old.pk}" in text(client, f"/releases/{old.pk}")
     assert f"/promotions/new?release={never.pk}" not in text(client, f"/releases/{never.pk}")
@@ -525,7 +519,7 @@ def voted(client: Client, promotion: Promotion) -> str:
 
 def test_after_a_vote_the_oldest_that_still_waits_is_one_click_away(kestrel: Kestrel) -> None:
     first, second, third = (kestrel.waits_for_production() for _ in range(3))
-    client = page_of(kestrel, "approver")
+    client = client_of(kestrel, "approver")
     shown = voted(client, second)
     assert "Your approval is stored. 1 of 2. 2 more wait for you." in shown
     assert f'<a href="/promotions/{first.pk}"><bdi>Next: #{first.number} {first.release.name} into Production' in shown
@@ -538,21 +532,21 @@ def test_a_name_in_the_message_after_a_vote_is_text(kestrel: Kestrel) -> None:
     changes = {"display_name": "<b>Prod</b>"}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.production.pk, changes=changes)
     kestrel.waits_for_production()
-    shown = voted(page_of(kestrel, "approver"), kestrel.waits_for_production())
+    shown = voted(client_of(kestrel, "approver"), kestrel.waits_for_production())
     assert "into &lt;b&gt;Prod&lt;/b&gt;" in shown
     assert "<b>Prod</b>" not in shown
 
 
 def test_who_may_not_reject_sees_the_button_with_the_reason(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
-    shown = text(page_of(kestrel, "requester"), f"/promotions/{promotion.pk}")
+    shown = text(client_of(kestrel, "requester"), f"/promotions/{promotion.pk}")
     [button] = re.findall(r'<button[^>]*aria-disabled="true" aria-describedby="([^"]*)">Reject …', shown)
     assert f'id="{button}">You requested this promotion' in shown
     assert "reject-dialog" not in shown
 
 
 def test_who_asks_for_an_earlier_release_is_told_that_it_goes_back(kestrel: Kestrel) -> None:
-    client = page_of(kestrel, "requester")
+    client = client_of(kestrel, "requester")
 
     def asked(release: Release, target: Environment) -> str:
         return text(client, f"/promotions/new?release={release.pk}&target={target.pk}")
@@ -568,7 +562,7 @@ def test_who_asks_for_an_earlier_release_is_told_that_it_goes_back(kestrel: Kest
 def test_where_nobody_voted_that_is_said(kestrel: Kestrel) -> None:
     nobody_had_to = kestrel.ask(kestrel.release(), kestrel.dev)
     cancelled = kestrel.waits_for_production()
-    viewer = page_of(kestrel, "viewer")
+    viewer = client_of(kestrel, "viewer")
     assert "Nobody voted." not in text(viewer, f"/promotions/{cancelled.pk}")
     cancel(cancelled.pk, by=kestrel["requester"], reason="Another one.", clock=kestrel.clock)
     for promotion in (nobody_had_to, cancelled):
@@ -578,26 +572,7 @@ def test_where_nobody_voted_that_is_said(kestrel: Kestrel) -> None:
 
 def test_the_timeline_says_approved_by_nobody_where_nobody_had_to(kestrel: Kestrel) -> None:
     promotion = kestrel.ask(kestrel.release(), kestrel.dev)
-    shown = re.sub(r"<[^>]+>|\s+", " ", text(page_of(kestrel, "viewer"), f"/promotions/{promotion.pk}"))
+    shown = re.sub(r"<[^>]+>|\s+", " ", text(client_of(kestrel, "viewer"), f"/promotions/{promotion.pk}"))
     timeline = re.sub(r"\s+", " ", shown[shown.index("Timeline") :])
     assert "Approved · No gate stands against it, and nobody has to approve." in timeline
     assert timeline.count("by Requester (requester)") == 1
-
-
-@pytest.mark.parametrize("act", ["", "/replay", "/verify", "/approve"])
-def test_whatever_shows_the_promotion_gives_the_tag_that_its_next_poll_gets_304_for(kestrel: Kestrel, act: str) -> None:
-    """An answer, and what was typed into a refused form, would else be gone with the first poll."""
-    promotion = kestrel.approved_for_production()
-    client, path = page_of(kestrel, "approver"), f"/promotions/{promotion.pk}"
-    answer = client.post(f"{path}{act}", {"subject_digest": promotion.subject_digest}) if act else client.get(path)
-    tag = re.search(r'data-poll="([^"]+)"', answer.content.decode())
-    assert tag is not None, answer.status_code
-    assert client.get(path, headers={"If-None-Match": unescape(tag[1])}).status_code == 304
-
-
-@pytest.mark.parametrize("path", ["/", "/approvals", "/environments"])
-def test_a_list_knows_its_tag_from_the_start(kestrel: Kestrel, path: str) -> None:
-    client = page_of(kestrel, "approver")
-    tag = re.search(r'data-poll="([^"]+)"', text(client, path))
-    assert tag is not None
-    assert client.get(path, headers={"If-None-Match": unescape(tag[1])}).status_code == 304

@@ -1,16 +1,14 @@
 """The page that tries a policy before it counts: without script, for who edits policies (ui.md, /policies)."""
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from environments.actions.update_environment import update_environment
 from policies.actions.save_draft import save_draft
 from policies.models import PromotionPolicy
 from promotions.models import DecisionRecord, Promotion
-from stellapromote.accounts.models import User
 from tests.factories import make_promotion_policy
-from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 pytestmark = pytest.mark.django_db
 
@@ -37,12 +35,6 @@ def kestrel() -> Kestrel:
 @pytest.fixture
 def approved(kestrel: Kestrel) -> Promotion:
     return kestrel.approved_for_production()
-
-
-def client_of(kestrel: Kestrel, who: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(pk=kestrel[who].user_id))
-    return client
 
 
 def test_the_draft_on_one_promotion_shows_what_differs_and_every_gate(kestrel: Kestrel, approved: Promotion) -> None:
