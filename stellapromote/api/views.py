@@ -127,7 +127,7 @@ class ApiView(APIView):
 
         A viewset lets a caller through only to a rule that refuses them all the same, with a better reason.
         """
-        _require(actor, scopes)
+        actor.require(*((scopes,) if isinstance(scopes, str) else scopes))
 
     def page(
         self,
@@ -356,10 +356,6 @@ class UnknownPath(ApiView):
 
 
 _NO_PARAMETERS = Parameters(())
-
-
-def _require(actor: Actor, scopes: Scopes) -> None:
-    actor.require(*((scopes,) if isinstance(scopes, str) else scopes))
 
 
 def _unchanged(etag: str) -> ApiResponse:

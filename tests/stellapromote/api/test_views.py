@@ -128,6 +128,9 @@ def test_whose_role_has_a_right_that_their_token_lacks_is_not_sent_to_an_adminis
     narrow = make_caller(kestrel, "greta", "admin", scopes=["policy:read"])
     told = narrow.call("POST", "/api/v1/teams", team).json()["error"]
     assert told["message"] == "This token does not carry the right policy:write: use one that does."
+    narrow = make_caller(kestrel, "idris", "auditor", scopes=["evidence:read"])
+    told = narrow.call("GET", "/api/v1/teams/00000000-0000-7000-8000-000000000000").json()["error"]
+    assert told["message"] == "This token does not carry the right policy:read or audit:read: use one that does."
     told = make_caller(kestrel, "vera", "viewer").call("POST", "/api/v1/teams", team).json()["error"]
     assert told["message"].startswith("This needs the right policy:write, which the role admin has: ask")
 
