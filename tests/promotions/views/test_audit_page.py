@@ -9,8 +9,8 @@ from environments.actions.clear_freeze_window import clear_freeze_window
 from environments.actions.update_environment import update_environment
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import actor_of, make_freeze, make_person
-from tests.promotions.kestrel import START, Kestrel, make_kestrel
-from tests.promotions.views.test_promotion_pages import page_of, text
+from tests.promotions.kestrel import START, Kestrel, client_of, make_kestrel
+from tests.promotions.views.test_promotion_pages import text
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ def kestrel() -> Kestrel:
 
 
 def row_of(kestrel: Kestrel, action: str, who: str = "auditor") -> str:
-    shown = text(page_of(kestrel, who), f"/audit?action={action}")
+    shown = text(client_of(kestrel, who), f"/audit?action={action}")
     return re.sub(r"[ \n]+", " ", shown.partition("<tbody>")[2].partition("</tr>")[0])
 
 
@@ -35,7 +35,7 @@ def test_a_role_that_was_given_says_who_got_which(kestrel: Kestrel) -> None:
     assert "<details" in row
     assert "/settings/members/" not in row, "the auditor may not open it"
     kestrel.actors["both"] = actor_of(make_person(kestrel.tenant, "both", roles=["auditor", "admin"]), kestrel.tenant)
-    shown = text(page_of(kestrel, "both"), "/audit?action=role.granted")
+    shown = text(client_of(kestrel, "both"), "/audit?action=role.granted")
     assert f'href="/settings/members/{requester}"' in shown
 
 
@@ -74,6 +74,6 @@ def test_an_edit_shows_only_what_it_changed(kestrel: Kestrel) -> None:
 
 
 def test_who_lacks_the_right_is_told_once_whom_to_ask(kestrel: Kestrel) -> None:
-    shown = strip_tags(text(page_of(kestrel, "viewer"), "/audit", status=403)).lower()
+    shown = strip_tags(text(client_of(kestrel, "viewer"), "/audit", status=403)).lower()
     assert "this needs the right audit:read" in shown
     assert shown.count("ask an administrator") == 1
