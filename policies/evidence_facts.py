@@ -26,11 +26,22 @@ _Digest = Annotated[str, Limits(maxLength=71, pattern=DIGEST)]
 _Line = Annotated[str, Limits(maxLength=512)]
 
 
+class LeftOut(TypedDict):
+    """What a reader left out of a document: `number` of `reason`, as in 2 `components without a name`."""
+
+    reason: str
+    number: int
+
+
 class Finding(TypedDict):
-    """One vulnerability in one component. `cvss` is a base score from 0.0 to 10.0; `reachable` None: not analysed.
+    """One vulnerability in one component. `cvss` is a base score from 0.0 to 10.0, the highest that the report gives;
+    `reachable` None: not analysed.
 
     `id` is the CVE where there is one, else the id the report uses; `aliases` are its other names, sorted. `severity`
-    is the band of `cvss` (CVSS v3: 9.0, 7.0, 4.0, 0.1) or, without a score, the word the report uses.
+    is the worst of every word that the report uses and of the band of `cvss` (9.0, 7.0, 4.0, 0.1). `scannerSeverity`
+    is the scanner's own conclusion where it has one and `severity` is worse. `unscored`: another entry of the report
+    about the same finding knows no severity. `suppressed` says by what the scanner was told to leave the finding out;
+    absent: by nothing.
     """
 
     id: str
@@ -43,14 +54,21 @@ class Finding(TypedDict):
     reachable: bool | None
     publishedAt: str | None
     fixedVersion: str | None
+    scannerSeverity: NotRequired[Severity]
+    unscored: NotRequired[Literal[True]]
+    suppressed: NotRequired[str]
 
 
 class Findings(TypedDict):
-    """A parsed vulnerability report; sorted by (id, purl, component, version). `hasScores`: any finding has a CVSS."""
+    """A parsed vulnerability report; sorted by (id, purl, component, version). `hasScores`: any finding has a CVSS.
+
+    `leftOut`, here and below: what could not be read, sorted by reason; absent where everything was.
+    """
 
     schema: Literal["stella.findings/v1"]
     hasScores: bool
     findings: list[Finding]
+    leftOut: NotRequired[list[LeftOut]]
 
 
 class SbomComponent(TypedDict):
@@ -64,6 +82,7 @@ class Components(TypedDict):
 
     schema: Literal["stella.components/v1"]
     components: list[SbomComponent]
+    leftOut: NotRequired[list[LeftOut]]
 
 
 class VexStatement(TypedDict):
@@ -80,6 +99,7 @@ class VexStatement(TypedDict):
 class Vex(TypedDict):
     schema: Literal["stella.vex/v1"]
     statements: list[VexStatement]
+    leftOut: NotRequired[list[LeftOut]]
 
 
 class Attestation(TypedDict):

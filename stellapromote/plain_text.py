@@ -20,6 +20,11 @@ def problem_in_text(text: str) -> str | None:
     return _describe(_NOT_IN_TEXT.search(text))
 
 
+def escaped_line(text: str) -> str:
+    """The text with every character that cannot stand in a line written as `\\u0000`."""
+    return _NOT_IN_A_LINE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
 def _describe(match: "re.Match[str] | None") -> str | None:
     if match is None:
         return None

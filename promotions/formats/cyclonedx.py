@@ -10,9 +10,10 @@ from promotions.formats import components as sboms
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities
 from promotions.formats.findings import summary as report_summary
+from promotions.formats.left_out import Omissions
 from promotions.formats.packages import check_names, digest_of_hex, digests_in, image_digest, maybe_purl, normal_purl
 from promotions.formats.reading import DocumentRefused, an_object, at, line, maybe_line, maybe_time, objects, part
-from promotions.formats.scores import Score, given_score, highest, severity, vector_score, worst
+from promotions.formats.scores import given_score, highest, severity, vector_score, worst
 from promotions.formats.statements import names_of_products, statement, vex
 
 FORMAT = "cyclonedx"
@@ -46,8 +47,9 @@ def recognises(document: dict[str, Any]) -> bool:
 def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     """DocumentRefused for another version, or for an SBOM of another image."""
     root = _root(document, place, context)
-    parsed = sboms.components(each for each, _ in _all_components(document, place))
-    return _read(document, place, root, parsed, sboms.summary(parsed))
+    left_out = Omissions()
+    parsed = sboms.components((each for each, _ in _all_components(document, place)), left_out, at(place, "components"))
+    return _read(document, place, root, parsed, sboms.summary(parsed, left_out))
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
@@ -61,8 +63,9 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
             at(place, "vulnerabilities"),
         )
     named = _by_reference(document, place, root)
-    report = findings(each for entry, where in entries for each in _findings(entry, where, named, root))
-    return _read(document, place, root, report, report_summary(report))
+    left_out = Omissions()
+    report = findings((each for entry, where in entries for each in _findings(entry, where, named, root)), left_out)
+    return _read(document, place, root, report, report_summary(report, left_out))
 
 
 def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
@@ -169,7 +172,7 @@ def _findings(entry: dict[str, Any], place: str, named: dict[str, _Named], root:
                 component=each.name,
                 version=each.version,
                 purl=each.purl,
-                cvss=highest(_score(rating, where) for rating, where in ratings),
+                cvss=highest(score for rating, where in ratings for score in _scores(rating, where)),
                 word=worst(severity(rating.get("severity")) for rating, _ in ratings),
                 published_at=published,
                 fixed_version=fixed,
@@ -181,12 +184,11 @@ def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]
     return identities(line(entry, "id", place), (each for each in references if each))
 
 
-def _score(rating: dict[str, Any], place: str) -> Score | None:
+def _scores(rating: dict[str, Any], place: str) -> Iterator[float | None]:
     method = maybe_line(rating, "method", place) or ""
-    if not method.startswith("CVSS"):
-        return vector_score(rating.get("vector"))
-    given = given_score(rating.get("score"), at(place, "score"), new=method != "CVSSv2")
-    return given or vector_score(rating.get("vector"), method)
+    if method.startswith("CVSS"):
+        yield given_score(rating.get("score"), at(place, "score"))
+    yield vector_score(rating.get("vector"), method)
 
 
 def _statements(

@@ -7,16 +7,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the document was sent for. `artifact` is the digest it is bound to; empty for a feed."""
+    """What the document was sent for. `artifact` is the digest it is bound to; empty for a feed.
+
+    `parts` are the manifests of which the artifact is known to be the index: a document about one of them is taken.
+    """
 
     artifact: str
+    parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """A document in the product's form. `producer` is the tool's name; None where the document names none.
 
-    `names_artifact`: it says by digest that it is about the artifact it was sent for; else only who sent it says so.
+    `names_artifact`: it says by digest that it is about the artifact it was sent for, or about a part of it; else only
+    who sent it says so. `about` is that part; empty for the artifact itself.
     """
 
     format: str
@@ -27,3 +32,4 @@ class Read:
     predicate_type: str | None = None
     subjects: tuple[str, ...] = ()
     names_artifact: bool = False
+    about: str = ""

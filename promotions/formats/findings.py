@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policies.evidence_facts import FINDINGS_SCHEMA, Finding, Findings, Severity
+from promotions.formats.left_out import Omissions
 from promotions.formats.reading import check_number
-from promotions.formats.scores import band, worse
+from promotions.formats.scores import band, worst
 
 _CVE: Final = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}", re.IGNORECASE)
 _REACHABLE: Final = {False: 0, None: 1, True: 2}
@@ -32,36 +33,53 @@ def finding(
     purl: str | None,
     cvss: float | None,
     word: Severity,
+    other_words: Iterable[Severity] = (),
+    suppressed: str | None = None,
     reachable: bool | None = None,
     published_at: str | None = None,
     fixed_version: str | None = None,
 ) -> Finding:
-    return {
+    """`word` is the scanner's own conclusion, `other_words` are those of its sources. The worst of all that is given is
+    the severity (docs/adr/0085)."""
+    found: Finding = {
         "id": identity[0],
         "aliases": identity[1],
         "purl": purl,
         "component": component,
         "version": version,
-        "severity": word if cvss is None else band(cvss),
+        "severity": worst((word, *other_words, *(() if cvss is None else (band(cvss),)))),
         "cvss": cvss,
         "reachable": reachable,
         "publishedAt": published_at,
         "fixedVersion": fixed_version,
     }
+    if suppressed is not None:
+        found["suppressed"] = suppressed
+    return _with_conclusion(found, word)
 
 
-def findings(found: Iterable[Finding]) -> Findings:
+def _with_conclusion(found: Finding, word: Severity) -> Finding:
+    """The finding with the scanner's own conclusion, where that is another than its severity."""
+    if word not in ("unknown", found["severity"]):
+        found["scannerSeverity"] = word
+    return found
+
+
+def findings(found: Iterable[Finding], left_out: Omissions) -> Findings:
     """The report. Entries about the same vulnerability in the same component become one, the worse of them."""
     merged: dict[tuple[str, str, str, str], Finding] = {}
     for each in found:
         key = _place_in_order(each)
         merged[key] = _merged(merged[key], each) if key in merged else each
         check_number(len(merged))
-    return {
+    report: Findings = {
         "schema": FINDINGS_SCHEMA,
         "hasScores": any(each["cvss"] is not None for each in merged.values()),
         "findings": [merged[key] for key in sorted(merged)],
     }
+    if facts := left_out.facts():
+        report["leftOut"] = facts
+    return report
 
 
 def _place_in_order(each: Finding) -> tuple[str, str, str, str]:
@@ -70,24 +88,40 @@ def _place_in_order(each: Finding) -> tuple[str, str, str, str]:
 
 def _merged(one: Finding, other: Finding) -> Finding:
     scores = [score for score in (one["cvss"], other["cvss"]) if score is not None]
-    cvss = max(scores, default=None)
-    reachable = max(one["reachable"], other["reachable"], key=_REACHABLE.__getitem__)
     published = [at for at in (one["publishedAt"], other["publishedAt"]) if at is not None]
     fixed = {each for side in (one, other) for each in (side["fixedVersion"] or "").split(", ") if each}
-    return {
-        **one,
+    both: Finding = {
+        "id": one["id"],
         "aliases": sorted({*one["aliases"], *other["aliases"]}),
-        "severity": worse(one["severity"], other["severity"]) if cvss is None else band(cvss),
-        "cvss": cvss,
-        "reachable": reachable,
+        "purl": one["purl"],
+        "component": one["component"],
+        "version": one["version"],
+        "severity": worst((one["severity"], other["severity"])),
+        "cvss": max(scores, default=None),
+        "reachable": max(one["reachable"], other["reachable"], key=_REACHABLE.__getitem__),
         "publishedAt": min(published, default=None),
         "fixedVersion": ", ".join(sorted(fixed)) or None,
     }
+    if one["severity"] != other["severity"] and any(map(_is_unscored, (one, other))):
+        both["unscored"] = True
+    if "suppressed" in one and "suppressed" in other:
+        both["suppressed"] = min(one["suppressed"], other["suppressed"])
+    return _with_conclusion(both, worst(each.get("scannerSeverity", each["severity"]) for each in (one, other)))
 
 
-def summary(report: Findings) -> dict[str, Any]:
-    """What a page says about the report in one line."""
+def _is_unscored(each: Finding) -> bool:
+    return each["severity"] == "unknown" or "unscored" in each
+
+
+def summary(report: Findings, left_out: Omissions) -> dict[str, Any]:
+    """What a page says about the report in one line. Suppressed findings are among the findings."""
     by_severity: dict[str, int] = {}
     for each in report["findings"]:
         by_severity[each["severity"]] = by_severity.get(each["severity"], 0) + 1
-    return {"findings": len(report["findings"]), "bySeverity": by_severity, "hasScores": report["hasScores"]}
+    return {
+        "findings": len(report["findings"]),
+        "bySeverity": by_severity,
+        "suppressed": sum(1 for each in report["findings"] if "suppressed" in each),
+        "hasScores": report["hasScores"],
+        **left_out.summary(),
+    }

@@ -9,6 +9,7 @@ from typing import Any
 from policies.evidence_facts import Finding
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities, summary
+from promotions.formats.left_out import Omissions
 from promotions.formats.packages import check_names, digests_in, maybe_purl
 from promotions.formats.reading import (
     a_list,
@@ -22,7 +23,7 @@ from promotions.formats.reading import (
     objects,
     part,
 )
-from promotions.formats.scores import Score, given_score, highest, severity, vector_score, worst
+from promotions.formats.scores import given_score, highest, severity, vector_score, worst
 
 FORMAT = "grype"
 
@@ -36,9 +37,12 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     """DocumentRefused for a report about another image."""
     named = _check_target(document, place, context)
     member(document, "matches", place)
-    report = findings(each for match, where in objects(document, "matches", place) for each in _findings(match, where))
+    left_out = Omissions()
+    report = findings(
+        (each for match, where in objects(document, "matches", place) for each in _findings(match, where)), left_out
+    )
     generated = maybe_time(part(document, "descriptor", place), "timestamp", at(place, "descriptor"))
-    return Read(FORMAT, report, FORMAT, generated, summary(report), names_artifact=named)
+    return Read(FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named)
 
 
 def _check_target(document: dict[str, Any], place: str, context: Context) -> bool:
@@ -74,12 +78,10 @@ def _findings(match: dict[str, Any], place: str) -> Iterator[Finding]:
         )
 
 
-def _scores(entry: dict[str, Any], place: str) -> Iterator[Score | None]:
+def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
     for rating, where in objects(entry, "cvss", place):
-        version = maybe_line(rating, "version", where) or ""
-        base = part(rating, "metrics", where).get("baseScore")
-        score = given_score(base, at(where, "metrics.baseScore"), new=not version.startswith("2"))
-        yield score or vector_score(rating.get("vector"))
+        yield given_score(part(rating, "metrics", where).get("baseScore"), at(where, "metrics.baseScore"))
+        yield vector_score(rating.get("vector"))
 
 
 def _fixed(found: dict[str, Any], place: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 from policies.evidence_facts import Finding
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities, summary
+from promotions.formats.left_out import Omissions
 from promotions.formats.packages import made_purl, normal_purl
 from promotions.formats.reading import (
     a_list,
@@ -48,13 +49,17 @@ def recognises(document: dict[str, Any]) -> bool:
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:  # noqa: ARG001
     """The report says by no digest what it is about, so nothing is compared with the artifact."""
+    left_out = Omissions()
     report = findings(
-        each
-        for result, where in objects(document, "results", place)
-        for package, spot in objects(result, "packages", where)
-        for each in _findings(package, spot)
+        (
+            each
+            for result, where in objects(document, "results", place)
+            for package, spot in objects(result, "packages", where)
+            for each in _findings(package, spot)
+        ),
+        left_out,
     )
-    return Read(FORMAT, report, FORMAT, None, summary(report))
+    return Read(FORMAT, report, FORMAT, None, summary(report, left_out))
 
 
 def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:
@@ -109,7 +114,7 @@ def _score(found: dict[str, Any], place: str, group: dict[str, Any], spot: str) 
         return known
     text = maybe_line(group, "max_severity", spot) or ""
     try:
-        return highest([given_score(float(text), at(spot, "max_severity"), new=True)])
+        return highest([given_score(float(text), at(spot, "max_severity"))])
     except ValueError:
         return None
 

@@ -1,8 +1,8 @@
 """How uploaded documents are read: strictly, and with the place of whatever is wrong (issue 3, bad input). Pure.
 
-I-JSON (RFC 7493) in UTF-8: a name twice in one object, NaN and infinities, numbers beyond ±(2^53-1), NUL characters and
-lone surrogates are refused, and more than 64 levels. Readers disagree about all of these, and two readers of one signed
-document must not see two documents.
+I-JSON (RFC 7493) in UTF-8: a name twice in one object, NaN and infinities, numbers beyond ±(2^53-1) and lone surrogates
+are refused, and more than 64 levels. Readers disagree about all of these, and two readers of one signed document must
+not see two documents.
 """
 
 import json
@@ -13,7 +13,8 @@ from typing import Any, Final, NoReturn
 
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.isolation import TaskRefused
-from stellapromote.plain_text import problem_in_line
+from stellapromote.plain_text import escaped_line, problem_in_line
+from stellapromote.signing.canonical_json import digest_bytes
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_LEVELS: Final = 64
@@ -110,14 +111,14 @@ def _inspect(document: Any) -> None:
         value, path = waiting.pop()
         kind = type(value)
         if kind is str:
-            if "\x00" in value or not value.isascii():
+            if not value.isascii():
                 _check_characters(value, path)
         elif kind is dict or kind is list:
             if len(path) >= MOST_LEVELS:
                 raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.", _place(path))
             if kind is dict:
                 for name, item in value.items():
-                    if "\x00" in name or not name.isascii():
+                    if not name.isascii():
                         _check_characters(name, path)
                     waiting.append((item, (*path, name)))
             else:
@@ -130,8 +131,6 @@ def _inspect(document: Any) -> None:
 
 
 def _check_characters(text: str, path: tuple[Any, ...]) -> None:
-    if "\x00" in text:
-        raise DocumentRefused("There is a NUL character.", _place(path))
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise DocumentRefused("There is half of a surrogate pair, which is no character.", _place(path))
 
@@ -194,6 +193,31 @@ def maybe_line(holder: dict[str, Any], name: str, place: str, *, longest: int = 
     """One line of text; None where it is absent, null or blank."""
     value = holder.get(name)
     return None if value is None else check_line(value, at(place, name), longest=longest)
+
+
+def maybe_name(holder: dict[str, Any], name: str, place: str) -> str | None:
+    """A name or version as a tool found it, which nobody can mend: None where it is absent, null or blank.
+
+    Control and direction-changing characters are written as their escapes; what is longer than a line is cut and ends
+    in its digest. DocumentRefused for what is no text.
+    """
+    value = holder.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise DocumentRefused("This must be text.", at(place, name))
+    text = escaped_line(value.strip())
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[: LONGEST_TEXT - 72]}…{digest_bytes(text.encode())}"
+    return text or None
+
+
+def a_name(holder: dict[str, Any], name: str, place: str) -> str:
+    """maybe_name of what must be there."""
+    found = maybe_name(holder, name, place)
+    if found is None:
+        raise DocumentRefused(f"{name} is missing or empty.", at(place, name) if name in holder else place)
+    return found
 
 
 def check_line(value: Any, place: str, *, longest: int = LONGEST_TEXT) -> str | None:

@@ -1,7 +1,7 @@
 """CVSS base scores and severities (domain.md §6, bands). Pure.
 
-A report may give several scores for one vulnerability. The highest of CVSS 3 and 4 counts, whoever gave it; CVSS 2 only
-where there is nothing newer (docs/adr/0085).
+A report may give several scores and words for one vulnerability. The worst of them counts, whoever gave it
+(docs/adr/0085).
 """
 
 from collections.abc import Iterable
@@ -33,9 +33,6 @@ _BY_RANK: Final[tuple[Severity, ...]] = ("unknown", "none", "low", "medium", "hi
 
 LONGEST_VECTOR: Final = 512
 
-Score = tuple[bool, float]
-"""(whether it is CVSS 3 or newer, the base score): the greatest one counts."""
-
 
 def band(score: float) -> Severity:
     return next((name for least, name in _BANDS if score >= least), "none")
@@ -46,24 +43,20 @@ def severity(word: object) -> Severity:
     return _WORDS.get(word.strip().lower(), "unknown") if isinstance(word, str) else "unknown"
 
 
-def worse(one: Severity, other: Severity) -> Severity:
-    return max(one, other, key=_BY_RANK.index)
-
-
 def worst(words: Iterable[Severity]) -> Severity:
     return max(words, key=_BY_RANK.index, default="unknown")
 
 
-def given_score(value: Any, place: str, *, new: bool) -> Score | None:
+def given_score(value: Any, place: str) -> float | None:
     """A score that a report states as a number; None where it states none."""
     if value is None or isinstance(value, bool):
         return None
     if not isinstance(value, int | float) or not 0 <= value <= 10:
         raise DocumentRefused("A CVSS score is a number from 0 to 10.", place)
-    return new, round(float(value), 1)
+    return round(float(value), 1)
 
 
-def vector_score(vector: Any, method: str = "") -> Score | None:
+def vector_score(vector: Any, method: str = "") -> float | None:
     """The base score of a vector; None for what is no vector. `method` says the version where the vector does not."""
     if not isinstance(vector, str) or len(vector) > LONGEST_VECTOR:
         return None
@@ -71,20 +64,19 @@ def vector_score(vector: Any, method: str = "") -> Score | None:
 
 
 @lru_cache(maxsize=20_000)
-def _vector_score(vector: str, method: str) -> Score | None:
+def _vector_score(vector: str, method: str) -> float | None:
     if not vector.startswith("CVSS:") and "Au:" not in vector:
         version = {"CVSSv4": "4.0", "CVSSv31": "3.1", "CVSSv3": "3.0"}.get(method)
         vector = f"CVSS:{version}/{vector}" if version else vector
     try:
         if vector.startswith("CVSS:4"):
-            return True, float(CVSS4(vector).base_score)
+            return float(CVSS4(vector).base_score)
         if vector.startswith("CVSS:3"):
-            return True, float(CVSS3(vector).base_score)
-        return False, float(CVSS2(vector).base_score)
+            return float(CVSS3(vector).base_score)
+        return float(CVSS2(vector).base_score)
     except CVSSError:
         return None
 
 
-def highest(scores: Iterable[Score | None]) -> float | None:
-    found = max((each for each in scores if each is not None), default=None)
-    return None if found is None else found[1]
+def highest(scores: Iterable[float | None]) -> float | None:
+    return max((each for each in scores if each is not None), default=None)

@@ -6,6 +6,7 @@ from typing import Any
 
 from promotions.formats.components import component, components, summary
 from promotions.formats.document import Context, Read
+from promotions.formats.left_out import Omissions
 from promotions.formats.packages import LONGEST_PURL, check_names, digest_of_hex, digests_in, image_digest, normal_purl
 from promotions.formats.reading import (
     DocumentRefused,
@@ -36,13 +37,16 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
         raise DocumentRefused(f"This version reads {VERSION}.", at(place, "spdxVersion"))
     packages = objects(document, "packages", place)
     named = _check_root(document, packages, place, context)
+    left_out = Omissions()
     parsed = components(
-        component(line(each, "name", where), _version(each, where), _purl(each, where)) for each, where in packages
+        (component(line(each, "name", where), _version(each, where), _purl(each, where)) for each, where in packages),
+        left_out,
+        at(place, "packages"),
     )
     creation = part(document, "creationInfo", place)
     inside = at(place, "creationInfo")
     producer, created = _producer(creation, inside), maybe_time(creation, "created", inside)
-    return Read(FORMAT, parsed, producer, created, summary(parsed), names_artifact=named)
+    return Read(FORMAT, parsed, producer, created, summary(parsed, left_out), names_artifact=named)
 
 
 def _version(package: dict[str, Any], place: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 from policies.evidence_facts import Finding
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities, summary
+from promotions.formats.left_out import Omissions
 from promotions.formats.packages import check_names, digests_in, maybe_purl
 from promotions.formats.reading import (
     DocumentRefused,
@@ -18,7 +19,7 @@ from promotions.formats.reading import (
     objects,
     part,
 )
-from promotions.formats.scores import Score, given_score, highest, severity, vector_score
+from promotions.formats.scores import given_score, highest, severity, vector_score
 
 FORMAT = "trivy"
 
@@ -36,14 +37,18 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     names = digests_in(*a_list(metadata.get("RepoDigests") or [], at(inside, "RepoDigests")))
     ids = digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
     named = check_names(context.artifact, names, inside, also=ids)
+    left_out = Omissions()
     report = findings(
-        each
-        for result, where in objects(document, "Results", place)
-        for entry, spot in objects(result, "Vulnerabilities", where)
-        for each in _findings(entry, spot)
+        (
+            each
+            for result, where in objects(document, "Results", place)
+            for entry, spot in objects(result, "Vulnerabilities", where)
+            for each in _findings(entry, spot)
+        ),
+        left_out,
     )
     generated = maybe_time(document, "CreatedAt", place)
-    return Read(FORMAT, report, FORMAT, generated, summary(report), names_artifact=named)
+    return Read(FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named)
 
 
 def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:
@@ -61,10 +66,10 @@ def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:
         )
 
 
-def _scores(entry: dict[str, Any], place: str) -> Iterator[Score | None]:
+def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
     for source, given in part(entry, "CVSS", place).items():
         where = at(at(place, "CVSS"), source)
         rating = an_object(given, where)
-        for version, new in (("V40", True), ("V3", True), ("V2", False)):
-            score = given_score(rating.get(f"{version}Score"), at(where, f"{version}Score"), new=new)
-            yield score or vector_score(rating.get(f"{version}Vector"))
+        for version in ("V40", "V3", "V2"):
+            yield given_score(rating.get(f"{version}Score"), at(where, f"{version}Score"))
+            yield vector_score(rating.get(f"{version}Vector"))

@@ -2,7 +2,15 @@ import json
 
 import pytest
 
-from promotions.formats.reading import MOST_BYTES, MOST_VALUES, DocumentRefused, read_json
+from promotions.formats.reading import (
+    LONGEST_TEXT,
+    MOST_BYTES,
+    MOST_VALUES,
+    DocumentRefused,
+    a_name,
+    maybe_name,
+    read_json,
+)
 
 
 def refused(document: bytes) -> DocumentRefused:
@@ -42,8 +50,36 @@ def test_what_is_no_json_number_is_refused(constant: bytes) -> None:
     refused(b"[%b]" % constant)
 
 
-def test_a_nul_character_is_refused_at_its_place() -> None:
-    assert refused(b'{"a": ["x\\u0000"]}').place == "$.a[0]"
+def named(text: str) -> str | None:
+    return maybe_name({"name": text}, "name", "$")
+
+
+NAMES = [
+    ("openssl", "openssl"),
+    # OpenJDK's version, as Grype finds it in the binary
+    ("17.0.10+7\0-J-ms8m", "17.0.10+7\\u0000-J-ms8m"),
+    # it would turn the line around it
+    ("a\u202eb", "a\\u202eb"),
+    (" padded\n", "padded"),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NAMES)
+def test_no_odd_character_refuses_a_name(text: str, expected: str | None) -> None:
+    assert named(text) == expected
+
+
+def test_two_long_names_that_begin_alike_stay_two() -> None:
+    one, other = named("x" * 600), named("x" * 601)
+    assert one != other
+    assert len(one or "") == len(other or "") == LONGEST_TEXT
+
+
+def test_a_name_that_must_be_there_is_missed_at_its_place() -> None:
+    with pytest.raises(DocumentRefused) as caught:
+        a_name({"name": " "}, "name", "$.components[0]")
+    assert caught.value.place == "$.components[0].name"
 
 
 def test_half_of_a_surrogate_pair_is_refused() -> None:

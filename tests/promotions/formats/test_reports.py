@@ -60,13 +60,57 @@ def test_a_report_says_who_made_it_and_when() -> None:
 
 def test_the_highest_score_counts_whoever_gave_it() -> None:
     scores = {"redhat": {"V3Score": 5.6}, "nvd": {"V3Score": 9.8, "V2Score": 10}, "ghsa": {"V40Score": 6.9}}
-    assert found(trivy(trivy_entry(CVSS=scores)))[0]["cvss"] == 9.8
+    assert found(trivy(trivy_entry(CVSS=scores)))[0]["cvss"] == 10
 
 
-def test_cvss_2_counts_only_where_there_is_nothing_newer() -> None:
-    scores = {"nvd": {"V2Score": 10, "V3Score": 5.3}}
-    assert found(trivy(trivy_entry(CVSS=scores)))[0]["severity"] == "medium"
-    assert found(trivy(trivy_entry(CVSS={"nvd": {"V2Score": 10}})))[0]["severity"] == "critical"
+# The scanner's word, its scores, and the severity with the scanner's conclusion where that is milder.
+WORST: list[tuple[str, dict[str, Any], tuple[str, str | None]]] = [
+    # the word is worse than the score (DefectDojo#13647)
+    ("HIGH", {"nvd": {"V3Score": 5.9}}, ("high", None)),
+    # the score is worse than the word
+    ("LOW", {"nvd": {"V3Score": 9.8}}, ("critical", "low")),
+    # the older score is worse than the newer
+    ("MEDIUM", {"nvd": {"V2Score": 10, "V3Score": 5.3}}, ("critical", "medium")),
+    # both say the same
+    ("MEDIUM", {"nvd": {"V3Score": 5.3}}, ("medium", None)),
+    # no score
+    ("CRITICAL", {}, ("critical", None)),
+    # no word
+    ("UNKNOWN", {"nvd": {"V3Score": 5.3}}, ("medium", None)),
+    # neither
+    ("UNKNOWN", {}, ("unknown", None)),
+]
+
+
+@pytest.mark.parametrize(("word", "scores", "expected"), WORST)
+def test_the_worst_of_word_and_scores_counts(
+    word: str, scores: dict[str, Any], expected: tuple[str, str | None]
+) -> None:
+    (one,) = found(trivy(trivy_entry(Severity=word, CVSS=scores)))
+    assert (one["severity"], one.get("scannerSeverity")) == expected
+
+
+ENTRIES_OF_ONE: list[tuple[list[tuple[str, float | None]], dict[str, Any]]] = [
+    # a milder entry takes nothing away
+    ([("CRITICAL", None), ("LOW", 3.1)], {"severity": "critical", "cvss": 3.1}),
+    # nor does one with a score from what nobody has scored
+    ([("UNKNOWN", None), ("LOW", 3.1)], {"severity": "low", "cvss": 3.1, "unscored": True}),
+    # the scanner's conclusion is the worst of its conclusions
+    ([("LOW", 9.8), ("MEDIUM", None)], {"severity": "critical", "cvss": 9.8, "scannerSeverity": "medium"}),
+]
+
+
+@pytest.mark.parametrize(("entries", "expected"), ENTRIES_OF_ONE)
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_more_entry_makes_no_finding_smaller(
+    entries: list[tuple[str, float | None]], expected: dict[str, Any], turned: bool
+) -> None:
+    given = [
+        trivy_entry(Severity=word, CVSS={} if score is None else {"nvd": {"V3Score": score}}) for word, score in entries
+    ]
+    (one,) = found(trivy(*(reversed(given) if turned else given)))
+    names = ("severity", "cvss", "scannerSeverity", "unscored")
+    assert {name: one[name] for name in names if name in one} == expected
 
 
 def test_a_vector_without_a_score_is_computed() -> None:
