@@ -122,7 +122,9 @@ class DocumentFact(TypedDict):
     name, or the signer's key id): a report replaces another only from the same producer. `uploadedBy` are the people
     whom the upload counts for: the person, or the owners and the token's issuer of a service account. `uploadedAt` is
     when what is signed in it first came: sent again, it is no younger. `signer` is the key id of the trusted key whose
-    signature over the document was verified at upload, else None.
+    signature over the document was verified at upload, else None. `about`: the document is about this manifest, one
+    platform of the artifact, which is an index; absent: about the artifact. `schemaValid` is False where the document
+    breaks the schema of its format.
     """
 
     artifactDigest: str
@@ -136,14 +138,27 @@ class DocumentFact(TypedDict):
     generatedAt: str | None
     signer: str | None
     predicateType: str | None
+    about: NotRequired[str]
+    schemaValid: NotRequired[Literal[False]]
+
+
+class IndexFact(TypedDict):
+    """`artifact` is the digest of an image index: its bytes, which name these manifests of platforms, were uploaded."""
+
+    artifact: str
+    manifests: list[str]
 
 
 class Bundle(TypedDict):
-    """The newest documents of each artifact when the bundle was taken; sorted by (artifactDigest, kind, digest)."""
+    """The newest documents of each artifact when the bundle was taken; sorted by (artifactDigest, kind, digest).
+
+    `indexes`: those of the artifacts that are known to be image indexes, sorted; absent when there is none.
+    """
 
     schema: Literal["stella.evidence-bundle/v1"]
     artifacts: list[str]
     documents: list[DocumentFact]
+    indexes: NotRequired[list[IndexFact]]
 
 
 class KevEntry(TypedDict):
@@ -190,7 +205,11 @@ class TrustedKey(TypedDict):
 
 class EvidenceFact(TypedDict):
     """`currentBundleDigest`: the bundle under which the release now in the target was promoted; None: there is no
-    release there, or it had no bundle. `kev` and `epss` None: the tenant has no such feed."""
+    release there, or it had no bundle. `kev` and `epss` None: the tenant has no such feed.
+
+    `readBy`: the version of the readers by which everything here was read; None or absent: something was read by an
+    older one only, and must not be believed (domain.md §6).
+    """
 
     bundleId: _Id
     bundleDigest: _Digest
@@ -198,6 +217,7 @@ class EvidenceFact(TypedDict):
     kev: FeedFact | None
     epss: FeedFact | None
     trustedKeys: list[TrustedKey]
+    readBy: NotRequired[int | None]
 
 
 class PolicyAnswer(TypedDict):

@@ -6,16 +6,15 @@ identity the document that was made last stands, whoever sent it when: an older 
 (docs/adr/0110).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models.functions import Least
-
 from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
 from promotions import blobs
+from promotions.holdings import IDENTITY, Held, holdings
 from promotions.models import Component, EvidenceBundle, EvidenceDocument, Promotion
 from promotions.models.evidence_input import people
 from stellapromote.clock import rfc3339
@@ -30,42 +29,39 @@ MOST_OF_ONE: Final = 20
 MOST_OF_A_KEY: Final = 100
 """So many documents of one artifact by one trusted key, whatever else is there: its bad news always has room."""
 
-_IDENTITY = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by")
-_MADE_LAST_FIRST = (
-    Least("generated_at", "first_uploaded_at").desc(),
-    "-first_uploaded_at",
-    "-uploaded_at",
-    "-id",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A bundle that may not be stored yet: its digest and canonical bytes."""
+    """A bundle that may not be stored yet: its digest and canonical bytes. ``reader``: the oldest version of the
+    readers by which any of its documents was read."""
 
     digest: str
     content: bytes
     documents: int
+    reader: int
 
 
 def take(tenant_id: UUID, artifacts: Iterable[str]) -> Taken | None:
-    """The newest documents of these artifacts; None when there are none. Cost: one statement; stores nothing."""
+    """The newest documents of these artifacts; None when there are none. Stores nothing. Cost: that of holdings."""
     wanted = sorted(set(artifacts))
-    documents = sorted((_fact(document) for document in newest(tenant_id, wanted)), key=_place_in_order)
-    if not documents:
+    held = holdings(tenant_id, wanted)
+    if not held.documents:
         return None
-    bundle: Bundle = {"schema": BUNDLE_SCHEMA, "artifacts": wanted, "documents": documents}
+    bundle: Bundle = {
+        "schema": BUNDLE_SCHEMA,
+        "artifacts": wanted,
+        "documents": sorted((_fact(each) for each in held.documents), key=place_in_order),
+    }
+    if held.indexes:
+        bundle["indexes"] = [
+            {"artifact": artifact, "manifests": manifests} for artifact, manifests in sorted(held.indexes.items())
+        ]
+    return bundled(bundle, held.reader)
+
+
+def bundled(bundle: Bundle, reader: int) -> Taken:
     content = canonical_bytes(bundle)
-    return Taken(digest_bytes(content), content, len(documents))
-
-
-def newest(tenant_id: UUID, artifacts: Iterable[str]) -> Iterable[EvidenceDocument]:
-    """The documents that a bundle taken now would name."""
-    return (
-        EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts))
-        .order_by(*_IDENTITY, *_MADE_LAST_FIRST)
-        .distinct(*_IDENTITY)
-    )
+    return Taken(digest_bytes(content), content, len(bundle["documents"]), reader)
 
 
 def reached_limit(document: EvidenceDocument) -> int | None:
@@ -74,9 +70,9 @@ def reached_limit(document: EvidenceDocument) -> int | None:
     A document that takes the place of an older one always has room. Cost: two statements at most.
     """
     there = EvidenceDocument.objects.filter(tenant_id=document.tenant_id, artifact_digest=document.artifact_digest)
-    if there.filter(**{name: getattr(document, name) for name in _IDENTITY}).exists():
+    if there.filter(**{name: getattr(document, name) for name in IDENTITY}).exists():
         return None
-    identities = there.filter(signer=document.signer).order_by().values(*_IDENTITY).distinct()
+    identities = there.filter(signer=document.signer).order_by().values(*IDENTITY).distinct()
     said_by = [each["said_by"] for each in identities]
     if document.signer:
         return MOST_OF_A_KEY if len(said_by) >= MOST_OF_A_KEY else None
@@ -89,7 +85,8 @@ def stored(taken: Taken, *, tenant_id: UUID, at: datetime) -> EvidenceBundle:
     """The tenant's bundle of this digest, new or not."""
     blobs.store({taken.digest: taken.content})
     EvidenceBundle.objects.bulk_create(
-        [EvidenceBundle(tenant_id=tenant_id, content_id=taken.digest, taken_at=at)], ignore_conflicts=True
+        [EvidenceBundle(tenant_id=tenant_id, content_id=taken.digest, taken_at=at, reader=taken.reader)],
+        ignore_conflicts=True,
     )
     return EvidenceBundle.objects.get(tenant_id=tenant_id, content_id=taken.digest)
 
@@ -116,21 +113,39 @@ def has_newer(promotion: Promotion) -> bool:
     return taken is not None and taken.digest != promotion.evidence_bundle_digest
 
 
-def _place_in_order(each: DocumentFact) -> tuple[str, ...]:
-    return each["artifactDigest"], each["kind"], each["digest"], each["signer"] or "", each["uploadedAt"]
+def place_in_order(each: DocumentFact) -> tuple[str, ...]:
+    return (
+        each["artifactDigest"],
+        each["kind"],
+        each["digest"],
+        each["signer"] or "",
+        each["uploadedAt"],
+        each.get("about", ""),
+    )
 
 
-def _fact(document: Any) -> DocumentFact:
-    return {
-        "artifactDigest": document.artifact_digest,
-        "kind": document.kind,
+def _fact(held: Held) -> DocumentFact:
+    document = held.document
+    fact: DocumentFact = {
+        "artifactDigest": held.artifact,
+        "kind": document.kind,  # type: ignore[typeddict-item]
         "format": document.format,
         "digest": document.content_id,
-        "parsed": document.parsed_id,
+        "parsed": held.parsed,
         "producer": document.producer,
         "uploadedBy": people(document.attributed),  # type: ignore[typeddict-item]
         "uploadedAt": rfc3339(document.first_uploaded_at),
-        "generatedAt": None if document.generated_at is None else rfc3339(document.generated_at),
-        "signer": document.signer or None,
+        "generatedAt": None if held.generated_at is None else rfc3339(held.generated_at),
+        "signer": held.signer or None,
         "predicateType": document.predicate_type or None,
     }
+    return with_reading(fact, about=held.about, summary=held.summary)
+
+
+def with_reading(fact: DocumentFact, *, about: str, summary: Mapping[str, Any]) -> DocumentFact:
+    """The fact with what is said only where there is something to say, so that other facts keep their bytes."""
+    if about:
+        fact["about"] = about
+    if summary.get("schemaValid") is False:
+        fact["schemaValid"] = False
+    return fact

@@ -1,7 +1,8 @@
 """What is known of the artifacts, as it stands in a gate input: the bundle, the feeds, the trusted keys (domain.md §6).
 
 The bundle is the one the promotion is bound to. Feeds and trusted keys are live: the newest feed of a kind counts, and
-only what of it concerns the two bundles is kept, as a blob of its own.
+only what of it concerns the two bundles is kept, as a blob of its own. Whether all of it was read by the newest reader
+is live, too: a bundle of an older one is told as unread until the worker has read it again (promotions/rereading.py).
 """
 
 import re
@@ -17,6 +18,8 @@ from django.db import connection
 
 from policies.evidence_facts import EPSS_SCHEMA, KEV_SCHEMA, EvidenceFact, FeedFact
 from promotions.blobs import blobs
+from promotions.bundles import Taken
+from promotions.formats.document import READER
 from promotions.models import Promotion
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
@@ -24,18 +27,29 @@ _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}")
 
 _NEWEST = """
     SELECT DISTINCT ON (kind) kind, id, digest,
-      to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+      to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
+      CASE WHEN reader >= %(reader)s THEN '' ELSE (
+        SELECT r.refused FROM promotions_feedreading r WHERE r.feed_id = promotions_feed.id AND r.reader = %(reader)s
+      ) END AS refused
     FROM promotions_feed WHERE tenant_id = %(tenant)s ORDER BY kind, published_at DESC, id DESC
 """
-_FEED = "'id', f.id, 'digest', f.digest, 'publishedAt', f.at"
+_FEED = "'id', f.id, 'digest', f.digest, 'publishedAt', f.at, 'refused', f.refused"
 
 _LIVE = f"""
+WITH running AS (
+  SELECT d.evidence_bundle_digest AS digest FROM promotions_promotion d
+  WHERE d.target_environment_id = %(target)s AND d.product = %(product)s AND d.status = 'deployed'
+    AND d.release_id = %(current)s
+  ORDER BY d.completed_at DESC, d.number DESC LIMIT 1)
 SELECT jsonb_build_object(
-  'current', (
-    SELECT d.evidence_bundle_digest FROM promotions_promotion d
-    WHERE d.target_environment_id = %(target)s AND d.product = %(product)s AND d.status = 'deployed'
-      AND d.release_id = %(current)s
-    ORDER BY d.completed_at DESC, d.number DESC LIMIT 1),
+  'current', (SELECT digest FROM running),
+  'readAs', (
+    SELECT coalesce(jsonb_object_agg(
+      b.digest, CASE WHEN b.reader >= %(reader)s THEN b.digest ELSE now.digest END), '{{}}')
+    FROM promotions_evidencebundle b
+    LEFT JOIN promotions_bundlereading r ON r.bundle_id = b.id AND r.reader = %(reader)s
+    LEFT JOIN promotions_evidencebundle now ON now.id = r.read_as_id
+    WHERE b.tenant_id = %(tenant)s AND (b.digest = %(bundle)s OR b.digest = (SELECT digest FROM running))),
   'keys', (
     SELECT coalesce(jsonb_agg(jsonb_build_object('keyId', k.key_id, 'name', k.name) ORDER BY k.key_id), '[]')
     FROM promotions_trustedkey k WHERE k.tenant_id = %(tenant)s AND k.revoked_at IS NULL),
@@ -65,8 +79,8 @@ class Gathered:
 NOTHING = Gathered(None)
 
 
-def gather_evidence(promotion: Promotion, current_release_id: str | None, unstored: Mapping[str, bytes]) -> Gathered:
-    """Nothing, and no statement, for a promotion without a bundle. ``unstored``: a bundle that is only previewed.
+def gather_evidence(promotion: Promotion, current_release_id: str | None, unstored: Taken | None) -> Gathered:
+    """Nothing, and no statement, for a promotion without a bundle. ``unstored``: the bundle of one that is previewed.
 
     Cost: one statement while the documents and feed extracts used lately are in this process.
     """
@@ -74,22 +88,35 @@ def gather_evidence(promotion: Promotion, current_release_id: str | None, unstor
     if digest is None:
         return NOTHING
     live = _live(promotion, current_release_id)
-    bundles = [digest, *([live["current"]] if live["current"] else [])]
-    documents = {**blobs(each for each in bundles if each not in unstored), **unstored}
+    read_as = live["readAs"]
+    given = {} if unstored is None else {unstored.digest: unstored.content}
+    if unstored is not None and unstored.reader >= READER:
+        read_as[digest] = digest
+    current = live["current"] and (read_as.get(live["current"]) or live["current"])
+    is_read = (
+        read_as.get(digest) == digest
+        and (current is None or read_as.get(live["current"]) is not None)
+        and all(feed["refused"] is not None for feed in live["feeds"].values())
+    )
+    bundles = [digest, *([current] if current else [])]
+    documents = {**blobs(each for each in bundles if each not in given), **given}
     documents |= blobs(_parsed(documents, bundles))
     cves = tuple(sorted(_cves(documents)))
     facts: dict[str, FeedFact | None] = {"kev": None, "epss": None}
     extracts: dict[str, bytes] = {}
     for kind, feed in live["feeds"].items():
-        facts[kind], content = _extract(promotion.tenant_id, kind, feed["id"], cves)
+        if feed["refused"]:
+            continue
+        facts[kind], content = _extract(promotion.tenant_id, kind, feed, cves)
         extracts[facts[kind]["extract"]] = content  # type: ignore[index]
     fact: EvidenceFact = {
         "bundleId": str(promotion.evidence_bundle_id),
         "bundleDigest": digest,
-        "currentBundleDigest": live["current"],
+        "currentBundleDigest": current,
         "kev": facts["kev"],
         "epss": facts["epss"],
         "trustedKeys": live["keys"],
+        "readBy": READER if is_read else None,
     }
     return Gathered(fact, extracts, {**documents, **extracts})
 
@@ -108,6 +135,8 @@ def _live(promotion: Promotion, current_release_id: str | None) -> dict[str, Any
                 "target": promotion.target_environment_id,
                 "product": promotion.product,
                 "current": None if current_release_id is None else UUID(current_release_id),
+                "bundle": promotion.evidence_bundle_digest,
+                "reader": READER,
             },
         )
         found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
@@ -157,20 +186,23 @@ _extracts_lock = threading.Lock()
 MOST_EXTRACTS = 256
 
 
-def _extract(tenant_id: UUID, kind: str, feed_id: str, cves: tuple[str, ...]) -> tuple[FeedFact, bytes]:
-    """What the newest feed of a kind says of these CVEs. A feed never changes, so it is remembered by its id.
+def _extract(tenant_id: UUID, kind: str, newest: Mapping[str, Any], cves: tuple[str, ...]) -> tuple[FeedFact, bytes]:
+    """What the newest feed of a kind says of these CVEs. A feed never changes once the newest reader has read it, so it
+    is remembered by its id.
 
     No statement when it was looked up lately. When a newer feed came since its id was read, the newer one counts.
     """
     with _extracts_lock:
-        known = _extracts.get((feed_id, cves))
-    if known is not None:
+        known = _extracts.get((newest["id"], cves))
+    if known is not None and newest["refused"] is not None:
         return known
     with connection.cursor() as cursor:
-        cursor.execute(_ENTRIES, {"tenant": tenant_id, "kind": kind, "cves": list(cves)})
+        cursor.execute(_ENTRIES, {"tenant": tenant_id, "kind": kind, "cves": list(cves), "reader": READER})
         feed = orjson.loads(cursor.fetchone()[0])
     content = canonical_bytes(_blob(kind, sorted(feed["entries"])))
     fact: FeedFact = {"digest": feed["digest"], "publishedAt": feed["publishedAt"], "extract": digest_bytes(content)}
+    if feed["refused"] is None:
+        return fact, content
     with _extracts_lock:
         _extracts[feed["id"], cves] = (fact, content)
         while len(_extracts) > MOST_EXTRACTS:

@@ -6,8 +6,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 
-from promotions import bundles
-from promotions.models import EvidenceBundle, EvidenceDocument, TrustedKey
+from promotions.formats.document import READER
+from promotions.holdings import holdings
+from promotions.models import DocumentReading, EvidenceBundle, EvidenceDocument, TrustedKey
 
 POINTS = 25
 
@@ -17,8 +18,16 @@ def documents_of_tenant(tenant_id: UUID) -> QuerySet[EvidenceDocument]:
     return EvidenceDocument.objects.filter(tenant_id=tenant_id)
 
 
+def reading_of(document: EvidenceDocument) -> DocumentReading | None:
+    """What the newest reader read in a document that an older one had read; None: it is the one that read it, or it has
+    not yet."""
+    if document.reader >= READER:
+        return None
+    return DocumentReading.objects.select_related("parsed").filter(document=document, reader=READER).first()
+
+
 def document_of(tenant_id: UUID, document_id: UUID) -> EvidenceDocument:
-    """With its parsed form. Http404."""
+    """With its parsed form, as it was uploaded. Http404."""
     found = documents_of_tenant(tenant_id).select_related("parsed").filter(pk=document_id).first()
     if found is None:
         raise Http404("No such document.")
@@ -35,8 +44,8 @@ def bundle_of(tenant_id: UUID, bundle_id: UUID) -> EvidenceBundle:
 
 def score(tenant_id: UUID, artifact: str) -> dict[str, Any]:
     """How much is known of an artifact now: points for what is there, not for what it says."""
-    documents = list(bundles.newest(tenant_id, [artifact]))
-    kinds = {each.kind for each in documents}
+    documents = holdings(tenant_id, [artifact]).documents
+    kinds = {each.document.kind for each in documents}
     trusted = set(TrustedKey.objects.filter(tenant_id=tenant_id, revoked_at=None).values_list("key_id", flat=True))
     parts = {
         "hasSbom": EvidenceDocument.Kind.SBOM in kinds,

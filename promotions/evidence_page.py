@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from promotions import bundles
-from promotions.models import EvidenceDocument, TrustedKey
+from promotions.holdings import holdings
+from promotions.models import TrustedKey
 
 SEVERITIES = ("critical", "high", "medium", "low", "none", "unknown")
 SHOWN_FINDINGS = 500
@@ -17,12 +17,13 @@ def evidence_of(tenant_id: UUID, components: Iterable[dict[str, Any]]) -> list[d
     trusted = trusted_names(tenant_id)
     rows = [
         {
-            "component": digests[each.artifact_digest],
-            "document": each,
-            "says": said(each),
+            "component": digests[each.artifact],
+            "document": each.document,
+            "about": each.about,
+            "says": said(each.summary),
             "key": trusted.get(each.signer),
         }
-        for each in bundles.newest(tenant_id, digests)
+        for each in holdings(tenant_id, digests).documents
     ]
     return sorted(rows, key=lambda row: (row["component"], row["document"].kind, row["document"].pk))
 
@@ -33,9 +34,8 @@ def trusted_names(tenant_id: UUID) -> dict[str, str]:
     return dict(keys.values_list("key_id", "name"))
 
 
-def said(document: EvidenceDocument) -> dict[str, Any]:
+def said(summary: dict[str, Any]) -> dict[str, Any]:
     """The summary of a document, ready to be shown: counts by severity in their order."""
-    summary = document.summary
     by_severity = summary.get("bySeverity", {})
     counts = [(name, by_severity[name]) for name in SEVERITIES if by_severity.get(name)]
     return {**summary, "counts": counts}

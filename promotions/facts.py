@@ -3,7 +3,7 @@
 The result of ``gather`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from policies import gates
 from policies.eligibility import Grant, standing
 from policies.facts import Candidate, Span, candidates_fact
 from policies.windows import intervals
+from promotions.bundles import Taken
 from promotions.collected import fresh
 from promotions.dependencies import observe
 from promotions.evidence_gathering import gather_evidence
@@ -26,7 +27,6 @@ from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.prepared import fetch
 from stellapromote.signing.canonical_json import canonical_bytes
 
-NO_BLOBS: Mapping[str, bytes] = {}
 GATE_INPUT_SCHEMA = "stella.gate-input/v1"
 # Freezes that begin later are not in a gate input: the promotion is looked at again by then at the latest.
 FREEZE_HORIZON = timedelta(days=31)
@@ -172,14 +172,14 @@ def gather(
     policy: dict[str, Any],
     signing_key_id: str | None,
     at: datetime,
-    unstored: Mapping[str, bytes] = NO_BLOBS,
+    unstored: Taken | None = None,
     reading: Reading | None = None,
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
     Cost: one statement unless ``reading`` covers instant and key, one more for each dependency gate of the policy, and
-    one for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` are blobs of a
-    bundle that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
+    one for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` is the bundle of
+    one that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
     """
     if reading is None or not reading.covers(signing_key_id, at):
         reading = _read(promotion, signing_key_id, at)

@@ -12,7 +12,8 @@ from policies.evaluator import evaluate
 from policies.facts import GateInput
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents
-from promotions.facts import NO_BLOBS, Facts, Reading, gather
+from promotions.bundles import Taken
+from promotions.facts import Facts, Reading, gather
 from promotions.models import Promotion
 from promotions.signing_key import current_key
 from promotions.subject import changed_fields
@@ -71,9 +72,7 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
     return requirements
 
 
-def look(
-    promotion: Promotion, at: datetime, *, unstored: Mapping[str, bytes] = NO_BLOBS, reading: Reading | None = None
-) -> Scene:
+def look(promotion: Promotion, at: datetime, *, unstored: Taken | None = None, reading: Reading | None = None) -> Scene:
     """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
 
     ``unstored``: the bundle of a promotion that is only previewed. ``reading``: what ``lock_and_read`` read already.

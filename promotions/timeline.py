@@ -28,6 +28,7 @@ _WORDS: Final[Mapping[str, Promise | str]] = {
     "promotion.report_refused": gettext_lazy("Report refused"),
     "promotion.auto_promotion_refused": gettext_lazy("Automatic promotion refused"),
     "promotion.evidence_taken": gettext_lazy("Newest evidence taken"),
+    "promotion.evidence_read_again": gettext_lazy("Documents read again by a newer version"),
     "approval.granted": gettext_lazy("Approval given"),
     "approval.denied": gettext_lazy("Vote to reject"),
     "approval.withdrawn": gettext_lazy("Approval withdrawn"),

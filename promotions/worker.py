@@ -22,7 +22,9 @@ from promotions.actions.evaluate import reevaluate
 from promotions.actions.mark_overdue import mark_overdue
 from promotions.collecting import Collector
 from promotions.failures import forget_old, postpone, without_postponed
+from promotions.formats.document import READER
 from promotions.models import OutboxEvent, Promotion, WorkerHeartbeat
+from promotions.rereading import Rereader
 from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.api.idempotency import forget_expired
@@ -42,15 +44,20 @@ SETTLED = "10 seconds"
 
 _BY_DEPENDENCY = '[{"type": "dependency"}]'
 
-# Which open promotions are due: their instant has come, or something happened to their facts. A freeze of the target or
-# tenant was written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed. What
-# runs anywhere changes by deployment reports, which set next_change_at themselves, but not of a request that is not
-# stored yet: what such a request waits for by a dependency gate is looked at once more when those reports have ended.
+# Which open promotions are due: their instant has come, or something happened to their facts. A freeze of the target
+# or tenant was written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed,
+# documents of theirs or of what runs in the target were read again. What runs anywhere changes by deployment reports,
+# which set next_change_at themselves, but not of a request that is not stored yet: what such a request waits for by a
+# dependency gate is looked at once more when those reports have ended.
 _DUE = f"""
 promotions_promotion.next_change_at <= %s OR (
   promotions_promotion.gates @> '{_BY_DEPENDENCY}'
   AND promotions_promotion.last_evaluated_at < promotions_promotion.requested_at + interval '{SETTLED}'
   AND promotions_promotion.requested_at + interval '{SETTLED}' <= %s
+) OR EXISTS (
+  SELECT 1 FROM promotions_bundlereading r
+  WHERE r.bundle_id = promotions_promotion.evidence_bundle_id AND r.reader = %s
+    AND (r.read_as_id <> r.bundle_id OR r.read_at > promotions_promotion.last_evaluated_at - interval '{SETTLED}')
 ) OR EXISTS (
   SELECT 1 FROM (
     SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
@@ -60,7 +67,11 @@ promotions_promotion.next_change_at <= %s OR (
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(added_at, revoked_at) FROM promotions_trustedkey
     UNION ALL SELECT tenant_id, NULL, NULL, uploaded_at FROM promotions_feed
     UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r
-      WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%s))) changed
+      WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%s))
+    UNION ALL SELECT f.tenant_id, NULL, NULL, r.read_at FROM promotions_feedreading r
+      JOIN promotions_feed f ON f.id = r.feed_id
+    UNION ALL SELECT d.tenant_id, d.target_environment_id, NULL, r.read_at FROM promotions_bundlereading r
+      JOIN promotions_promotion d ON d.evidence_bundle_id = r.bundle_id AND d.status = 'deployed') changed
   WHERE changed.tenant_id = promotions_promotion.tenant_id
     AND changed.at > promotions_promotion.last_evaluated_at - interval '{SETTLED}'
     AND (changed.environment_id IS NULL OR changed.environment_id = promotions_promotion.target_environment_id
@@ -77,13 +88,20 @@ class Due:
     by: Actor
 
 
-def run_round(name: str, clock: Clock = SYSTEM_CLOCK, collector: Collector | None = None) -> int:
+def run_round(
+    name: str,
+    clock: Clock = SYSTEM_CLOCK,
+    collector: Collector | None = None,
+    rereader: Rereader | None = None,
+) -> int:
     """Does everything that is due now; returns how many things it did. ``name`` is this worker's, for its heartbeat.
 
-    The outside is asked last, by the worker's ``collector``; without one until everybody has answered.
+    The outside is asked last, by the worker's ``collector``; without one until everybody has answered. ``rereader`` is
+    the worker's, too.
     """
     now = clock.now()
-    done = _each("reevaluate", _due_promotions(now), reevaluate, clock)
+    done = (rereader or Rereader()).read_due(clock)
+    done += _each("reevaluate", _due_promotions(now), reevaluate, clock)
     done += _each("overdue", _overdue(now), mark_overdue, clock)
     done += _each("auto_promote", _to_auto_promote(now), auto_promote, clock)
     done += tell_counted(now)
@@ -133,7 +151,7 @@ def _answered(found: Iterable[tuple[UUID, UUID, str]]) -> list[Due]:
 
 
 def _due_promotions(now: datetime) -> list[Due]:
-    is_due = RawSQL(_DUE, (now, now, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
+    is_due = RawSQL(_DUE, (now, now, READER, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
     due = Promotion.objects.filter(is_due, status__in=sorted(OPEN))
     return _as_due(due.order_by(F("next_change_at").asc(nulls_last=True), "pk"), now)
 

@@ -6,6 +6,7 @@ from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.locks import lock_promotion
 from promotions.models import Promotion
+from promotions.rereading import adopt_reading
 from promotions.scene import instant, look
 from promotions.states import OPEN
 from stellapromote.accounts.actor import Actor
@@ -45,6 +46,15 @@ def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, clock: 
     journal = Journal(by, at)
     expired = expire_if_due(promotion, at, journal)
     if not expired:
+        before = promotion.evidence_bundle_digest
+        if adopt_reading(promotion):
+            journal.note(
+                "promotion.evidence_read_again",
+                promotion,
+                before={"evidenceBundleDigest": before},
+                after={"evidenceBundleDigest": promotion.evidence_bundle_digest},
+                outside=False,
+            )
         scene = look(promotion, at)
         adopt_subject(scene, journal)
         conclude(scene, journal, superseded=superseded)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions import rules
-from promotions.bundles import stored, take_for_release
+from promotions.bundles import Taken, stored, take_for_release
 from promotions.journal import Journal
 from promotions.judging import conclude
 from promotions.locks import lock_superseded, share_surroundings
@@ -161,17 +161,17 @@ def _prepare(
     return promotion, scene, target
 
 
-def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> dict[str, bytes]:
+def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> Taken | None:
     """Takes the newest documents of the components (domain.md §6); a preview stores nothing and gets them back."""
     taken = take_for_release(promotion.tenant_id, promotion.release_id)
     if taken is None:
-        return {}
+        return None
     promotion.evidence_bundle_digest = taken.digest
     if preview:
         promotion.evidence_bundle_id = new_id()
-        return {taken.digest: taken.content}
+        return taken
     promotion.evidence_bundle = stored(taken, tenant_id=promotion.tenant_id, at=at)
-    return {}
+    return None
 
 
 def _build(

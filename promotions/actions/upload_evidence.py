@@ -10,6 +10,8 @@ from promotions import blobs
 from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation
 from promotions.attribution import people_behind
 from promotions.bundles import reached_limit
+from promotions.formats.document import READER
+from promotions.holdings import manifests_of
 from promotions.models import EvidenceDocument, TrustedKey
 from promotions.models.release import DIGEST_PATTERN
 from promotions.trusted_signatures import SignatureWrong, payload_digest, public_key, signer_of
@@ -114,7 +116,8 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
     if not re.fullmatch(DIGEST_PATTERN, upload.artifact_digest) or upload.kind not in EvidenceDocument.Kind.values:
         message = "Say which artifact the document is about, by its digest, and which kind of document it is."
         raise Invalid(message, fields=[FieldError("artifactDigest", message, "invalid")])
-    return Reading(upload, read_in_isolation(upload.kind, upload.artifact_digest, upload.content))
+    parts = manifests_of(by.tenant, upload.artifact_digest)
+    return Reading(upload, read_in_isolation(upload.kind, upload.artifact_digest, upload.content, parts=parts))
 
 
 @transactional
@@ -152,6 +155,8 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         said_by=signer or str(by.account),
         payload_digest=payload,
         first_uploaded_at=_first_uploaded_at(payload, by, at),
+        reader=READER,
+        about=answer["about"],
         uploaded_by_id=by.account,
         uploaded_by_username=by.username,
         uploaded_by_name=by.display_name,

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
@@ -9,7 +9,8 @@ from promotions import blobs
 from promotions.actions.upload_evidence import EARLY
 from promotions.actions.uploading import InvalidDocument, read_in_isolation
 from promotions.attribution import people_behind
-from promotions.models import Feed, FeedEntry
+from promotions.formats.document import READER
+from promotions.models import Feed, FeedEntry, FeedReading
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.audit.recording import record
@@ -30,7 +31,9 @@ class FeedOlder(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class FeedReading:
+class FeedUpload:
+    """A feed, and what the isolated child read in it."""
+
     kind: str
     content: bytes
     answer: dict[str, Any]
@@ -42,17 +45,17 @@ class KeptFeed:
     new: bool
 
 
-def read_feed(kind: str, content: bytes, *, by: Actor) -> FeedReading:
+def read_feed(kind: str, content: bytes, *, by: Actor) -> FeedUpload:
     """Reads a feed in the isolated child, outside any transaction. Raises Refused, Invalid, InvalidDocument."""
     by.require(POLICY_WRITE)
     if kind not in Feed.Kind.values:
         message = "A feed is kev or epss."
         raise Invalid(message, fields=[FieldError("kind", message, "invalid")])
-    return FeedReading(kind, content, read_in_isolation(kind, "", content))
+    return FeedUpload(kind, content, read_in_isolation(kind, "", content))
 
 
 @transactional
-def upload_feed(reading: FeedReading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> KeptFeed:
+def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> KeptFeed:
     """Makes a feed the tenant's newest; the worker judges open promotions again.
 
     A KEV catalogue that lists fewer CVEs than the one before is a weakening edit. Raises Refused, FeedOlder, and
@@ -85,6 +88,7 @@ def upload_feed(reading: FeedReading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         published_at=published,
         size=len(reading.content),
         entry_count=len(entries),
+        reader=READER,
         uploaded_by_id=by.account,
         uploaded_by_username=by.username,
         uploaded_by_name=by.display_name,
@@ -121,6 +125,23 @@ def _tell_what_is_gone(before: Feed, entries: list[dict[str, Any]], by: Actor, f
     if gone:
         sentence = f"The KEV feed lists {len(gone)} CVEs less than before, among them {', '.join(sorted(gone)[:5])}."
         record_weakening([sentence], by=by, at=feed.uploaded_at, environment_id=None)
+
+
+@transactional
+def reload_feed(feed: Feed, entries: list[dict[str, Any]], *, refused: str = "", at: datetime) -> None:
+    """Exchanges the entries of a feed for those that the newest reader read in it. ``refused`` says why it read none:
+    then the feed counts as missing until a newer one comes."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [str(feed.tenant_id), feed.kind])
+    newest = Feed.objects.filter(tenant_id=feed.tenant_id, kind=feed.kind).order_by("-published_at", "-id").first()
+    if newest is None or newest.pk != feed.pk:
+        return
+    FeedEntry.objects.filter(feed=feed).delete()
+    _load(feed, entries)
+    FeedReading.objects.bulk_create(
+        [FeedReading(feed=feed, reader=READER, entry_count=len(entries), refused=refused[:1000], read_at=at)],
+        ignore_conflicts=True,
+    )
 
 
 def _load(feed: Feed, entries: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """What uploads of documents and of feeds have in common: reading them in the isolated child (docs/adr/0060)."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
@@ -18,6 +19,10 @@ class InvalidDocument(RuleViolation):
     code = "EVD_INVALID_DOCUMENT"
 
 
+class DocumentUnread(InvalidDocument):
+    """Reading it took too much time or memory: here and now, which may be the machine's fault."""
+
+
 class DigestMismatch(RuleViolation):
     """The document is about another artifact than the one it was sent for."""
 
@@ -28,11 +33,14 @@ class DocumentTooLarge(ProductError):
     code = "VAL_BODY_TOO_LARGE"
 
 
-def read_in_isolation(kind: str, artifact_digest: str, content: bytes) -> dict[str, Any]:
-    """The answer of promotions.formats.parse. Raises InvalidDocument, DigestMismatch, DocumentTooLarge."""
+def read_in_isolation(kind: str, artifact_digest: str, content: bytes, *, parts: Iterable[str] = ()) -> dict[str, Any]:
+    """The answer of promotions.formats.parse. Raises InvalidDocument, DocumentUnread, DigestMismatch, DocumentTooLarge.
+
+    ``parts``: the manifests of the artifact, where it is an image index.
+    """
     if len(content) > MOST_BYTES:
         raise DocumentTooLarge(f"Documents have at most {MOST_BYTES} bytes.", details={"limit": MOST_BYTES})
-    header = orjson.dumps({"kind": kind, "artifactDigest": artifact_digest})
+    header = orjson.dumps({"kind": kind, "artifactDigest": artifact_digest, "parts": sorted(parts)})
     try:
         answer: dict[str, Any] = orjson.loads(run(TASK, header + b"\n" + content, timeout=SECONDS))
     except TaskRefused as refused:
@@ -40,7 +48,7 @@ def read_in_isolation(kind: str, artifact_digest: str, content: bytes) -> dict[s
         at = f" At {refused.place}." if refused.place not in ("", "$") else ""
         raise kind_of_refusal(f"{refused.message}{at}", details={"place": refused.place or "$"}) from None
     except (IsolationTimeout, IsolationCrashed):
-        raise InvalidDocument(
+        raise DocumentUnread(
             "The document cannot be read within the limits of time and memory: send a smaller one, or try again later.",
             details={"place": "$"},
         ) from None

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from promotions.actions.upload_evidence import Found, Kept
 from promotions.api.promotion_resources import JsonField
 from promotions.api.upload_body import UploadBody
+from promotions.evidence_inputs import reading_of
 from promotions.models import EvidenceBundle, EvidenceDocument, Feed, TrustedKey
 from promotions.models.evidence_input import people
 from stellapromote.api.fields import DigestField, LineField, StrictChoiceField, StrictListField, TextField
@@ -78,6 +79,10 @@ class UploadedDocument(DocumentResource):
 
 class DocumentDetail(DocumentResource):
     parsed = JsonField(help_text="The findings, components, statements or subjects as gates see them.")
+    reader = serializers.IntegerField(help_text="The version of the readers that read it last.")
+    refused = serializers.CharField(
+        allow_null=True, help_text="Why that version does not take it any more: then it counts as missing."
+    )
 
 
 class BundleDocument(Resource):
@@ -158,6 +163,25 @@ def document(row: EvidenceDocument) -> dict[str, Any]:
         "signer": row.signer or None,
         "uploadedBy": people(row.attributed),
         "uploadedAt": row.uploaded_at,
+    }
+
+
+def detail(row: EvidenceDocument) -> dict[str, Any]:
+    """``row`` has its parsed form selected."""
+    said = {**document(row), "parsed": orjson.Fragment(bytes(row.parsed.content)), "reader": row.reader}
+    reading = reading_of(row)
+    if reading is None:
+        return {**said, "refused": None}
+    if reading.parsed is None:
+        return {**said, "reader": reading.reader, "refused": reading.refused}
+    return {
+        **said,
+        "parsedDigest": reading.parsed_id,
+        "summary": reading.summary,
+        "generatedAt": reading.generated_at,
+        "parsed": orjson.Fragment(bytes(reading.parsed.content)),
+        "reader": reading.reader,
+        "refused": None,
     }
 
 

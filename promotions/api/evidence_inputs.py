@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from rest_framework.decorators import action
@@ -13,7 +12,7 @@ from promotions import evidence_inputs
 from promotions.actions.take_bundle import snapshot, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_evidence import Reading, Upload, read_upload, upload_evidence
-from promotions.actions.upload_feed import FeedReading, read_feed, upload_feed
+from promotions.actions.upload_feed import FeedUpload, read_feed, upload_feed
 from promotions.api import evidence_input_resources as resources
 from promotions.api.promotion_resources import PromotionResource
 from promotions.api.promotions import promotion_answer
@@ -147,9 +146,11 @@ class DocumentViewSet(ApiViewSet):
     answers = {"retrieve": Answer(resources.DocumentDetail), "content": Answer()}
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """A document and what was read in it."""
-        found = evidence_inputs.document_of(request.actor.tenant, pk)
-        return ApiResponse({**resources.document(found), "parsed": orjson.Fragment(bytes(found.parsed.content))})
+        """A document and what was read in it
+
+        By the newest version of the readers that has read it.
+        """
+        return ApiResponse(resources.detail(evidence_inputs.document_of(request.actor.tenant, pk)))
 
     @action(detail=True)
     def content(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -175,7 +176,7 @@ class FeedViewSet(UploadView, ApiViewSet):
     }
     refusals = {"create": ("EVD_INVALID_DOCUMENT", "RES_STATE_CONFLICT")}
 
-    reading: FeedReading
+    reading: FeedUpload
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Feeds, the newest first: the first of a kind is the one that counts."""

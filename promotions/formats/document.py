@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+READER: Final = 2
+"""The version of the readers. It rises whenever any of them reads other facts in the same bytes: what an older version
+read is then read again before it counts (domain.md §6, docs/adr/0152)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """One uploaded document in, its parsed form out: what the isolated child process does (issue 3). Pure.
 
-The payload is one line of JSON `{kind, artifactDigest}` and then the document's bytes. The answer is JSON: format,
-parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType, subjects, summary, enveloped,
-namesArtifact.
+The payload is one line of JSON `{kind, artifactDigest, parts}` and then the document's bytes. The answer is JSON:
+format, parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType, subjects, summary,
+enveloped, namesArtifact, about.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,10 @@ def parse(payload: bytes) -> bytes:
     value = an_object(read_json(document), "$")
     enveloped = in_toto.is_envelope(value)
     inside, place = in_toto.opened(value, "$") if enveloped else (value, "$")
-    return _answer(_read(kind, inside, place, Context(header["artifactDigest"])), enveloped=enveloped)
+    return _answer(
+        _read(kind, inside, place, Context(header["artifactDigest"], frozenset(header.get("parts", ())))),
+        enveloped=enveloped,
+    )
 
 
 def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
@@ -81,5 +84,6 @@ def _answer(read: Read, *, enveloped: bool) -> bytes:
             "summary": read.summary,
             "enveloped": enveloped,
             "namesArtifact": read.names_artifact,
+            "about": read.about,
         }
     )

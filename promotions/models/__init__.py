@@ -7,22 +7,26 @@ from promotions.models.evidence_input import EvidenceBundle, EvidenceDocument, F
 from promotions.models.outbox import OutboxEvent, OutboxMark
 from promotions.models.override import Override, OverrideReview
 from promotions.models.promotion import Promotion, PromotionCounter
+from promotions.models.reading import BundleReading, DocumentReading, FeedReading
 from promotions.models.release import Component, Release
 from promotions.models.vote import Confirmation, Vote
 from promotions.models.worker import WorkerFailure, WorkerHeartbeat
 
 __all__ = [
     "Blob",
+    "BundleReading",
     "CollectedFact",
     "Component",
     "Confirmation",
     "DecisionRecord",
     "Deployment",
+    "DocumentReading",
     "EvidenceBundle",
     "EvidenceDocument",
     "EvidencePacket",
     "Feed",
     "FeedEntry",
+    "FeedReading",
     "Installation",
     "OutboxEvent",
     "OutboxMark",

@@ -36,7 +36,9 @@ class EvidenceDocument(Uploaded):
     bytes count once for each uploader and signer: somebody who is not trusted cannot take the place of who is.
     ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs replaces this one in bundles.
     ``payload_digest`` is of what the signatures of an envelope are over; empty without one. ``first_uploaded_at`` is
-    when the tenant first had that payload, in whichever envelope: sending it again makes it no younger.
+    when the tenant first had that payload, in whichever envelope: sending it again makes it no younger. ``reader`` is
+    the version of the reader that read it; what newer ones read stands in DocumentReading. ``about`` is the manifest of
+    one platform that it is about, where the artifact is an image index; empty: the artifact itself.
     """
 
     class Kind(models.TextChoices):
@@ -44,6 +46,7 @@ class EvidenceDocument(Uploaded):
         VULNERABILITIES = "vulnerabilities", "Vulnerability report"
         VEX = "vex", "VEX"
         ATTESTATION = "attestation"
+        INDEX = "index", "Image index"
 
     artifact_digest = models.CharField(max_length=71)
     kind = models.CharField(max_length=15, choices=Kind.choices)
@@ -60,6 +63,8 @@ class EvidenceDocument(Uploaded):
     said_by = models.CharField(max_length=71)
     payload_digest = models.CharField(max_length=71, blank=True, db_default="")
     first_uploaded_at = models.DateTimeField(db_default=Now())
+    reader = models.SmallIntegerField(db_default=1)
+    about = models.CharField(max_length=71, blank=True, db_default="")
 
     class Meta:
         constraints = [
@@ -68,7 +73,8 @@ class EvidenceDocument(Uploaded):
                 name="evidence_document_once",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["sbom", "vulnerabilities", "vex", "attestation"]), name="evidence_document_kind"
+                condition=Q(kind__in=["sbom", "vulnerabilities", "vex", "attestation", "index"]),
+                name="evidence_document_kind",
             ),
             models.CheckConstraint(
                 condition=Q(artifact_digest__regex=DIGEST_PATTERN), name="evidence_document_artifact_pattern"
@@ -94,13 +100,15 @@ class EvidenceDocument(Uploaded):
 class EvidenceBundle(models.Model):
     """That a tenant took this bundle: ``content`` is the blob that names its documents. Append-only.
 
-    The same documents make the same bundle, so a tenant has each digest once.
+    The same documents make the same bundle, so a tenant has each digest once. ``reader`` is the oldest version by which
+    any of its documents had been read then; that all were read again stands in BundleReading.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     content = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+", db_column="digest")
     taken_at = models.DateTimeField()
+    reader = models.SmallIntegerField(db_default=1)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "content"], name="evidence_bundle_once_per_tenant")]
@@ -124,6 +132,7 @@ class Feed(Uploaded):
     published_at = models.DateTimeField()
     size = models.PositiveIntegerField()
     entry_count = models.PositiveIntegerField()
+    reader = models.SmallIntegerField(db_default=1)
 
     class Meta:
         constraints = [

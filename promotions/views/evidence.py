@@ -57,10 +57,14 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
     by = acting(request)
     by.require(EVIDENCE_READ)
     found = evidence_inputs.document_of(by.tenant, document_id)
-    parsed = orjson.loads(bytes(found.parsed.content))
+    reading = evidence_inputs.reading_of(found)
+    newest = found if reading is None or reading.parsed is None else reading
+    parsed = orjson.loads(bytes(newest.parsed.content))  # type: ignore[union-attr]
     context = {
         "document": found,
-        "says": said(found),
+        "newest": newest,
+        "refused": "" if reading is None else reading.refused,
+        "says": said(newest.summary),
         "key": trusted_names(by.tenant).get(found.signer),
         "findings": parsed.get("findings", [])[:SHOWN_FINDINGS],
         "statements": parsed.get("statements", [])[:SHOWN_FINDINGS],

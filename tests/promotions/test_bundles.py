@@ -7,6 +7,7 @@ import pytest
 
 from promotions import bundles
 from promotions.actions.trust_key import trust_key
+from promotions.holdings import holdings
 from promotions.models import EvidenceDocument
 from tests.promotions.documents import Signer, uploaded
 from tests.promotions.formats.samples import ARTIFACT, OTHER, openvex, osv, statement, trivy, trivy_entry
@@ -36,7 +37,7 @@ def sends(kestrel: Kestrel, who: str, envelope: Any, kind: str = "vulnerabilitie
 
 
 def taken(kestrel: Kestrel, artifact: str = ARTIFACT) -> list[str]:
-    return [each.parsed_id for each in bundles.newest(kestrel.tenant.pk, [artifact])]
+    return [each.parsed for each in holdings(kestrel.tenant.pk, [artifact]).documents]
 
 
 def report(at: str, *entries: Any) -> dict[str, Any]:
@@ -87,8 +88,8 @@ def test_a_report_from_before_its_key_was_trusted_is_as_old_as_it_is(kestrel: Ke
     key = trust_key("scanner", signer.pem, by=kestrel["admin"], clock=kestrel.clock).key_id
     found = sends(kestrel, "builder", signer.envelope(statement(SCAN, osv())))
     sends(kestrel, "requester", clean)
-    signed = [each for each in bundles.newest(kestrel.tenant.pk, [ARTIFACT]) if each.signer == key]
-    assert [each.parsed_id for each in signed] == [found.parsed_id]
+    signed = [each for each in holdings(kestrel.tenant.pk, [ARTIFACT]).documents if each.signer == key]
+    assert [each.parsed for each in signed] == [found.parsed_id]
 
 
 def test_of_reports_of_one_time_the_one_that_came_first_last_stays(kestrel: Kestrel, scanner: Signer) -> None:

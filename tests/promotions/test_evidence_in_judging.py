@@ -240,6 +240,6 @@ def test_a_feed_that_was_just_replaced_never_lists_nothing(kestrel: Kestrel) -> 
     """Its entries go with the replacement: whoever read its id before must get the newer feed, not an empty one."""
     old = feed(kestrel["admin"], "kev", dated(KEV), clock=kestrel.clock)
     new = feed(kestrel["admin"], "kev", dated(KEV, "2026-10-31"), clock=kestrel.clock)
-    fact, content = _extract(kestrel.tenant.pk, "kev", str(old.pk), ("CVE-2026-0001",))
+    fact, content = _extract(kestrel.tenant.pk, "kev", {"id": str(old.pk), "refused": ""}, ("CVE-2026-0001",))
     assert fact["digest"] == new.content_id
     assert orjson.loads(content)["entries"] == [{"cve": "CVE-2026-0001", "dateAdded": "2026-10-01"}]

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections, connection
 
 from promotions.collecting import Collector
+from promotions.rereading import Rereader
 from promotions.worker import run_round, tidy
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,11 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        collector = Collector(PATIENCE_SECONDS)
+        collector, rereader = Collector(PATIENCE_SECONDS), Rereader()
         tidied_at = 0.0
         while not stop.is_set():
             try:
-                busy = run_round(name, collector=collector) > 0
+                busy = run_round(name, collector=collector, rereader=rereader) > 0
                 if time.monotonic() - tidied_at > TIDY_EVERY_SECONDS:
                     tidy()
                     tidied_at = time.monotonic()

@@ -1,0 +1,144 @@
+"""The newest documents about artifacts, as the newest reader reads them: what a bundle taken now would hold.
+
+A document about the manifest of one platform counts for the image index that holds it, when the index itself was
+uploaded: its bytes have its digest, so nobody has to be believed (docs/adr/0153).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from django.db.models.functions import Least
+
+from promotions.blobs import blobs
+from promotions.formats.document import READER
+from promotions.models import DocumentReading, EvidenceDocument
+
+IDENTITY: Final = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by", "about")
+"""Of one identity the document that was made last stands (docs/adr/0086, 0110)."""
+
+_MADE_LAST_FIRST = (
+    Least("generated_at", "first_uploaded_at").desc(),
+    "-first_uploaded_at",
+    "-uploaded_at",
+    "-id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document that counts for ``artifact``. ``about``: the manifest of one platform that it speaks of, or empty.
+
+    ``parsed``, ``summary``, ``generated_at`` and ``signer`` are what the newest reader made of it; ``reader`` is that
+    reader's version. One that the newest reader refuses is held by nobody: it counts as missing.
+    """
+
+    document: EvidenceDocument
+    artifact: str
+    about: str
+    parsed: str
+    summary: dict[str, Any]
+    generated_at: datetime | None
+    signer: str
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """``indexes``: the manifests of the artifacts that are known to be image indexes, by artifact."""
+
+    documents: list[Held]
+    indexes: dict[str, list[str]]
+
+    @property
+    def reader(self) -> int:
+        """The oldest version of the readers by which any of the documents was read."""
+        return min((each.reader for each in self.documents), default=READER)
+
+
+def holdings(tenant_id: UUID, artifacts: Iterable[str]) -> Holdings:
+    """Cost: one statement; one more each where an artifact is an index, or an older reader read a document."""
+    documents = _newest(tenant_id, set(artifacts))
+    manifests = _manifests(documents)
+    indexes_of: dict[str, list[str]] = {}
+    for index, parts in manifests.items():
+        for part in parts:
+            indexes_of.setdefault(part, []).append(index)
+    about_parts = _newest(tenant_id, indexes_of) if indexes_of else []
+    readings = _readings([*documents, *about_parts])
+    held = [_held(each, each.artifact_digest, each.about, readings) for each in documents]
+    for each in about_parts:
+        held += [_held(each, index, each.artifact_digest, readings) for index in indexes_of[each.artifact_digest]]
+    return Holdings([each for each in held if each is not None], manifests)
+
+
+def manifests_of(tenant_id: UUID, artifact: str) -> frozenset[str]:
+    """The manifests of the artifact, where it is known to be an image index. One statement, and a blob."""
+    found = EvidenceDocument.objects.filter(
+        tenant_id=tenant_id, artifact_digest=artifact, kind=EvidenceDocument.Kind.INDEX
+    )
+    return frozenset(_manifests(found[:1]).get(artifact, ()))
+
+
+def read_now(document: EvidenceDocument, reading: DocumentReading | None) -> Held | None:
+    """The document as its newest reading has it; None where that refused it. ``reading``: by the newest reader."""
+    return _held(document, document.artifact_digest, document.about, {} if reading is None else {document.pk: reading})
+
+
+def _newest(tenant_id: UUID, artifacts: Collection[str]) -> list[EvidenceDocument]:
+    found = EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts))
+    return list(found.order_by(*IDENTITY, *_MADE_LAST_FIRST).distinct(*IDENTITY))
+
+
+def _manifests(documents: Iterable[EvidenceDocument]) -> dict[str, list[str]]:
+    """By artifact. The bytes of an index have its digest, so all documents of one index say the same."""
+    parsed = {each.artifact_digest: each.parsed_id for each in documents if each.kind == EvidenceDocument.Kind.INDEX}
+    contents = blobs(parsed.values()) if parsed else {}
+    return {
+        artifact: [each["digest"] for each in orjson.loads(contents[digest])["manifests"]]
+        for artifact, digest in parsed.items()
+    }
+
+
+def _readings(documents: Iterable[EvidenceDocument]) -> dict[UUID, DocumentReading]:
+    """What the newest reader read in those that an older one had read, as far as it has."""
+    older = [each.pk for each in documents if each.reader < READER]
+    if not older:
+        return {}
+    found = DocumentReading.objects.filter(document__in=older, reader=READER)
+    return {each.document_id: each for each in found}
+
+
+def _held(
+    document: EvidenceDocument, artifact: str, about: str, readings: Mapping[UUID, DocumentReading]
+) -> Held | None:
+    if document.kind == EvidenceDocument.Kind.INDEX:
+        return None
+    reading = readings.get(document.pk)
+    if reading is None:
+        return Held(
+            document,
+            artifact,
+            about,
+            document.parsed_id,
+            document.summary,
+            document.generated_at,
+            document.signer,
+            document.reader,
+        )
+    if reading.parsed_id is None:
+        return None
+    signer = document.signer if reading.binds else ""
+    return Held(
+        document,
+        artifact,
+        about or reading.about,
+        reading.parsed_id,
+        reading.summary,
+        reading.generated_at,
+        signer,
+        reading.reader,
+    )

@@ -1,0 +1,205 @@
+"""What older readers read is read again before it counts (domain.md §6, docs/adr/0152): bundles of open promotions and
+of what runs in their targets, and the newest feeds.
+
+A reader runs in the isolated child, outside any transaction; what it read is stored in one that only adds rows. A
+promotion is judged again with it by the worker, which binds it to the bundle as it is read now.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from policies.evidence_facts import Bundle, DocumentFact
+from promotions import blobs, bundles, holdings
+from promotions.actions.upload_feed import reload_feed
+from promotions.actions.uploading import DocumentUnread, InvalidDocument, read_in_isolation
+from promotions.formats.document import READER
+from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument, Feed, Promotion
+from promotions.states import OPEN
+from stellapromote.clock import Clock, parse_rfc3339
+from stellapromote.errors import RuleViolation
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+from stellapromote.transactions import transactional
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 20
+"""So many bundles and feeds are read again in one round: other work waits meanwhile."""
+
+RETRY_SECONDS: Final = 60.0
+"""So long something that could not be read in time is left alone, by this worker."""
+
+_UNREAD_BUNDLES = f"""
+WITH asked AS (
+  SELECT id, tenant_id, target_environment_id, product, evidence_bundle_id FROM promotions_promotion
+  WHERE status = ANY(%(open)s) AND evidence_bundle_id IS NOT NULL),
+named AS (
+  SELECT evidence_bundle_id AS id FROM asked
+  UNION
+  SELECT running.evidence_bundle_id FROM asked CROSS JOIN LATERAL (
+    SELECT d.evidence_bundle_id FROM promotions_promotion d
+    WHERE d.target_environment_id = asked.target_environment_id AND d.product = asked.product AND d.status = 'deployed'
+    ORDER BY d.completed_at DESC, d.number DESC LIMIT 1) running
+  WHERE running.evidence_bundle_id IS NOT NULL)
+SELECT b.id FROM promotions_evidencebundle b JOIN named USING (id)
+WHERE b.reader < %(reader)s AND NOT EXISTS (
+  SELECT 1 FROM promotions_bundlereading r WHERE r.bundle_id = b.id AND r.reader = %(reader)s)
+ORDER BY b.taken_at DESC LIMIT {BATCH * 2}
+"""  # noqa: S608 - the part is a constant of this module
+
+_UNREAD_FEEDS = f"""
+SELECT f.id FROM (
+  SELECT DISTINCT ON (tenant_id, kind) id, reader FROM promotions_feed
+  ORDER BY tenant_id, kind, published_at DESC, id DESC) f
+WHERE f.reader < %(reader)s AND NOT EXISTS (
+  SELECT 1 FROM promotions_feedreading r WHERE r.feed_id = f.id AND r.reader = %(reader)s)
+LIMIT {BATCH * 2}
+"""  # noqa: S608 - the part is a constant of this module
+
+
+@dataclass(slots=True)
+class Rereader:
+    """Reads again what is due, for as long as a worker lives: it remembers what it could not read, for a while."""
+
+    left_alone: dict[UUID, float] = field(default_factory=dict)
+
+    def read_due(self, clock: Clock) -> int:
+        """Reads again a batch of what an older reader read; how many bundles and feeds are done."""
+        done = self._each(_due(_UNREAD_FEEDS), read_feed_again, clock)
+        return done + self._each(_due(_UNREAD_BUNDLES), read_bundle_again, clock)
+
+    def _each(self, due: Iterable[UUID], read: Callable[[UUID, Clock], None], clock: Clock) -> int:
+        done, now = 0, time.monotonic()
+        self.left_alone = {each: until for each, until in self.left_alone.items() if until > now}
+        for each in [each for each in due if each not in self.left_alone][:BATCH]:
+            try:
+                read(each, clock)
+                done += 1
+            except RuleViolation:
+                self.left_alone[each] = now + RETRY_SECONDS
+                logger.warning("worker_could_not_read_again", extra={"what": read.__name__, "id": str(each)})
+        return done
+
+
+def read_bundle_again(bundle_id: UUID, clock: Clock) -> None:
+    """Reads every document of the bundle that the newest reader has not read. DocumentUnread: not in time."""
+    bundle = EvidenceBundle.objects.select_related("content").get(pk=bundle_id)
+    content: Bundle = orjson.loads(bytes(bundle.content.content))
+    read = [(fact, _read(bundle.tenant_id, fact, clock)) for fact in content["documents"]]
+    _store_bundle(bundle, content, [_renewed(fact, held) for fact, held in read if held is not None], clock.now())
+
+
+def read_feed_again(feed_id: UUID, clock: Clock) -> None:
+    """Reads the feed and exchanges its entries; one that is refused now counts as missing. DocumentUnread."""
+    feed = Feed.objects.select_related("content").get(pk=feed_id)
+    try:
+        parsed = read_in_isolation(feed.kind, "", bytes(feed.content.content))["parsed"]
+    except DocumentUnread:
+        raise
+    except RuleViolation as refused:
+        reload_feed(feed, [], refused=refused.message, at=clock.now())
+        return
+    reload_feed(feed, parsed["entries"] if feed.kind == Feed.Kind.KEV else parsed["scores"], at=clock.now())
+
+
+def adopt_reading(promotion: Promotion) -> bool:
+    """Binds the promotion, in memory, to its bundle as the newest reader reads it; whether that is another one.
+
+    Cost: nothing without a bundle, else one statement.
+    """
+    if promotion.evidence_bundle_id is None:
+        return False
+    reading = (
+        BundleReading.objects.select_related("read_as")
+        .filter(bundle_id=promotion.evidence_bundle_id, reader=READER)
+        .first()
+    )
+    if reading is None or reading.read_as_id == promotion.evidence_bundle_id:
+        return False
+    promotion.evidence_bundle = reading.read_as
+    promotion.evidence_bundle_digest = reading.read_as.content_id
+    return True
+
+
+def _due(statement: str) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"open": sorted(OPEN), "reader": READER})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock) -> holdings.Held | None:
+    """The document of a bundle as the newest reader reads it; None where that refuses it."""
+    document = (
+        EvidenceDocument.objects.select_related("content")
+        .filter(
+            tenant_id=tenant_id,
+            artifact_digest__in=[fact["artifactDigest"], fact.get("about", "")],
+            kind=fact["kind"],
+            content_id=fact["digest"],
+        )
+        .order_by("uploaded_at", "id")
+        .first()
+    )
+    if document is None:
+        raise AssertionError("a bundle names documents of its tenant, and they stay")
+    if document.reader >= READER:
+        return holdings.read_now(document, None)
+    reading = DocumentReading.objects.filter(document=document, reader=READER).first()
+    return holdings.read_now(document, reading or _store_reading(document, _read_again(document), clock.now()))
+
+
+def _read_again(document: EvidenceDocument) -> dict[str, Any] | InvalidDocument:
+    parts = holdings.manifests_of(document.tenant_id, document.artifact_digest)
+    try:
+        return read_in_isolation(document.kind, document.artifact_digest, bytes(document.content.content), parts=parts)
+    except DocumentUnread:
+        raise
+    except RuleViolation as refused:
+        return InvalidDocument(refused.message)
+
+
+@transactional
+def _store_reading(
+    document: EvidenceDocument, answer: dict[str, Any] | InvalidDocument, at: datetime
+) -> DocumentReading:
+    row = DocumentReading(document=document, reader=READER, read_at=at, summary={}, binds=False)
+    if isinstance(answer, InvalidDocument):
+        row.refused = answer.message[:1000]
+    else:
+        parsed = canonical_bytes(answer["parsed"])
+        row.parsed_id = digest_bytes(parsed)
+        row.summary, row.about, row.binds = answer["summary"], answer["about"], answer["namesArtifact"]
+        row.generated_at = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
+        blobs.store({row.parsed_id: parsed})
+    DocumentReading.objects.bulk_create([row], ignore_conflicts=True)
+    return DocumentReading.objects.get(document=document, reader=READER)
+
+
+def _renewed(fact: DocumentFact, held: holdings.Held) -> DocumentFact:
+    """The fact with what was read now; who said it and when it came stay as they were."""
+    binds = bool(held.signer) or not held.document.signer
+    renewed: DocumentFact = {
+        **fact,
+        "parsed": held.parsed,
+        "generatedAt": None if held.generated_at is None else bundles.rfc3339(held.generated_at),
+        "signer": fact["signer"] if binds else None,
+    }
+    return bundles.with_reading(renewed, about=held.about, summary=held.summary)
+
+
+@transactional
+def _store_bundle(bundle: EvidenceBundle, content: Bundle, documents: list[DocumentFact], at: datetime) -> None:
+    renewed: Bundle = {**content, "documents": sorted(documents, key=bundles.place_in_order)}
+    read_as = bundles.stored(bundles.bundled(renewed, READER), tenant_id=bundle.tenant_id, at=at)
+    for each in {bundle.pk: bundle, read_as.pk: read_as}.values():
+        if each.reader < READER:
+            BundleReading.objects.bulk_create(
+                [BundleReading(bundle=each, reader=READER, read_as=read_as, read_at=at)], ignore_conflicts=True
+            )

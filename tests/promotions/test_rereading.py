@@ -1,0 +1,275 @@
+"""What an older reader read is read again before it counts: a document, its bundle, what runs there, and feeds."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from django.db import DatabaseError, transaction
+
+from promotions import bundles, rereading
+from promotions.actions import upload_evidence, upload_feed
+from promotions.actions.trust_key import trust_key
+from promotions.actions.uploading import DocumentUnread, read_in_isolation
+from promotions.evidence_gathering import gather_evidence
+from promotions.formats.document import READER
+from promotions.holdings import holdings
+from promotions.models import (
+    BundleReading,
+    DecisionRecord,
+    DocumentReading,
+    EvidenceDocument,
+    Feed,
+    FeedEntry,
+    FeedReading,
+    Promotion,
+    Release,
+    Vote,
+)
+from promotions.replay import replay
+from promotions.rereading import Rereader
+from promotions.worker import run_round
+from stellapromote.audit.models import AuditEvent
+from tests.promotions.documents import Signer, feed, uploaded
+from tests.promotions.formats.samples import EPSS, cyclonedx, trivy, trivy_entry
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
+
+OF_ANOTHER_TOOL: dict[str, Any] = {"version": "2.1.0", "runs": []}
+
+
+@pytest.fixture
+def kestrel(db: None) -> Kestrel:
+    return make_kestrel()
+
+
+def artifact(release: Release) -> str:
+    return release.components.get().digest
+
+
+@pytest.fixture
+def older(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Uploads as an installation of before has them: read by version 1, which said `answer` where that is given."""
+
+    def upload(kestrel: Kestrel, release: Release, kind: str, document: Any, **answer: Any) -> EvidenceDocument:
+        sound = cyclonedx() if kind == "sbom" else trivy(trivy_entry())
+
+        def read(kind: str, digest: str, content: bytes, **more: Any) -> dict[str, Any]:
+            given = json.dumps(sound).encode() if answer else content
+            return {**read_in_isolation(kind, digest, given, **more), **answer}
+
+        with monkeypatch.context() as before:
+            before.setattr(upload_evidence, "READER", READER - 1)
+            before.setattr(upload_evidence, "read_in_isolation", read)
+            return uploaded(kestrel["operator"], artifact(release), kind, document, clock=kestrel.clock)
+
+    return upload
+
+
+def parsed(*severities: str) -> dict[str, Any]:
+    findings = [
+        {
+            "id": f"CVE-2026-000{number}",
+            "aliases": [],
+            "purl": None,
+            "component": "openssl",
+            "version": "1.0",
+            "severity": severity,
+            "cvss": None,
+            "reachable": None,
+            "publishedAt": None,
+            "fixedVersion": None,
+        }
+        for number, severity in enumerate(severities)
+    ]
+    return {"schema": "stella.findings/v1", "hasScores": False, "findings": findings}
+
+
+def waiting(kestrel: Kestrel, release: Release) -> Promotion:
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    return kestrel.ask(release, kestrel.staging)
+
+
+def read_by(promotion: Promotion) -> int | None:
+    fact = gather_evidence(promotion, None, None).fact
+    assert fact is not None
+    return fact["readBy"]
+
+
+def again(kestrel: Kestrel, promotion: Promotion) -> Promotion:
+    kestrel.wait()
+    run_round("test", clock=kestrel.clock)
+    return Promotion.objects.get(pk=promotion.pk)
+
+
+def test_what_this_reader_read_is_believed_at_once(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    uploaded(kestrel["operator"], artifact(release), "vulnerabilities", trivy(), clock=kestrel.clock)
+    assert read_by(waiting(kestrel, release)) == READER
+    assert not BundleReading.objects.exists()
+
+
+def test_the_same_facts_stay_the_same_subject(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy(trivy_entry()))
+    promotion = waiting(kestrel, release)
+    assert read_by(promotion) is None
+    kestrel.approves("approver", promotion)
+    after = again(kestrel, promotion)
+    assert after.subject_digest == promotion.subject_digest
+    assert Vote.objects.get(promotion=promotion).ended_at is None
+    assert read_by(after) == READER
+
+
+def test_other_facts_are_another_subject_and_void_the_votes(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    document = older(kestrel, release, "vulnerabilities", trivy(trivy_entry()), parsed=parsed("low"))
+    promotion = waiting(kestrel, release)
+    kestrel.approves("approver", promotion)
+    after = again(kestrel, promotion)
+    told = AuditEvent.objects.get(action="promotion.evidence_read_again")
+    assert told.before == {"evidenceBundleDigest": promotion.evidence_bundle_digest}
+    assert told.after == {"evidenceBundleDigest": after.evidence_bundle_digest} != told.before
+    assert Vote.objects.get(promotion=promotion).ended_reason == "SUBJECT_CHANGED"
+    (held,) = holdings(kestrel.tenant.pk, [artifact(release)]).documents
+    assert (held.document, held.reader) == (document, READER)
+    assert held.parsed != document.parsed_id
+    assert not bundles.has_newer(after)
+
+
+def test_what_is_refused_now_counts_as_missing(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    document = older(kestrel, release, "vulnerabilities", OF_ANOTHER_TOOL, parsed=parsed())
+    older(kestrel, release, "sbom", cyclonedx())
+    promotion = waiting(kestrel, release)
+    after = again(kestrel, promotion)
+    assert [each.document.kind for each in holdings(kestrel.tenant.pk, [artifact(release)]).documents] == ["sbom"]
+    content = orjson.loads(bytes(after.evidence_bundle.content.content))  # type: ignore[union-attr]
+    assert [each["kind"] for each in content["documents"]] == ["sbom"]
+    assert "none of the formats" in DocumentReading.objects.get(document=document).refused
+
+
+def test_old_records_replay_on_what_they_were_made_of(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy(trivy_entry()), parsed=parsed("low"))
+    promotion = waiting(kestrel, release)
+    before = DecisionRecord.objects.filter(promotion=promotion).latest("sequence")
+    again(kestrel, promotion)
+    assert replay(before).equal is True
+
+
+def test_a_document_that_is_used_for_the_first_time_waits_for_its_reading(kestrel: Kestrel, older: Any) -> None:
+    """Nobody had asked for its release when the new version came."""
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy())
+    run_round("test", clock=kestrel.clock)
+    assert not DocumentReading.objects.exists()
+    assert read_by(again(kestrel, waiting(kestrel, release))) == READER
+
+
+def test_what_runs_in_the_target_is_read_again_too(kestrel: Kestrel, older: Any) -> None:
+    running = kestrel.release()
+    older(kestrel, running, "vulnerabilities", trivy(), parsed=parsed("low"))
+    kestrel.deploys(kestrel.ask(running, kestrel.dev))
+    release = kestrel.release()
+    uploaded(kestrel["operator"], artifact(release), "vulnerabilities", trivy(), clock=kestrel.clock)
+    promotion = kestrel.ask(release, kestrel.dev)
+    kestrel.wait()
+    run_round("test", clock=kestrel.clock)
+    fact = gather_evidence(promotion, str(running.pk), None).fact
+    assert fact is not None
+    reading = BundleReading.objects.get()
+    assert (fact["readBy"], fact["currentBundleDigest"]) == (READER, reading.read_as.content_id)
+    assert reading.read_as_id != reading.bundle_id
+
+
+def test_a_signature_that_no_longer_names_the_artifact_counts_no_more(
+    kestrel: Kestrel, older: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer, release = Signer(), kestrel.release()
+    trust_key("scanner", signer.pem, by=kestrel["admin"], clock=kestrel.clock)
+    with monkeypatch.context() as before:
+        before.setattr(upload_evidence, "READER", READER - 1)
+        before.setattr(
+            upload_evidence,
+            "read_in_isolation",
+            lambda *given, **more: {**read_in_isolation(*given, **more), "namesArtifact": True},
+        )
+        envelope = signer.envelope(trivy(trivy_entry()))
+        uploaded(kestrel["operator"], artifact(release), "vulnerabilities", envelope, clock=kestrel.clock)
+    assert holdings(kestrel.tenant.pk, [artifact(release)]).documents[0].signer
+    after = again(kestrel, waiting(kestrel, release))
+    content = orjson.loads(bytes(after.evidence_bundle.content.content))  # type: ignore[union-attr]
+    assert [each["signer"] for each in content["documents"]] == [None]
+    assert not holdings(kestrel.tenant.pk, [artifact(release)]).documents[0].signer
+
+
+def test_what_cannot_be_read_in_time_is_left_alone_for_a_while_and_not_believed(
+    kestrel: Kestrel, older: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy(trivy_entry()))
+    promotion = waiting(kestrel, release)
+    tries = []
+
+    def slow(*_given: Any, **_more: Any) -> Any:
+        tries.append(1)
+        raise DocumentUnread("too slow")
+
+    rereader = Rereader()
+    with monkeypatch.context() as now:
+        now.setattr(rereading, "read_in_isolation", slow)
+        assert [rereader.read_due(kestrel.clock) for _ in range(3)] == [0, 0, 0]
+    assert (len(tries), DocumentReading.objects.count(), read_by(promotion)) == (1, 0, None)
+    assert Rereader().read_due(kestrel.clock) == 1
+
+
+def test_a_feed_of_which_only_a_part_was_read_is_read_again(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = kestrel.release()
+    uploaded(kestrel["operator"], artifact(release), "vulnerabilities", trivy(trivy_entry()), clock=kestrel.clock)
+    with monkeypatch.context() as before:
+        before.setattr(upload_feed, "READER", READER - 1)
+        stored = feed(kestrel["admin"], "epss", EPSS, clock=kestrel.clock)
+    FeedEntry.objects.filter(feed=stored, cve="CVE-2026-0001").delete()
+    promotion = waiting(kestrel, release)
+    assert read_by(promotion) is None
+    after = again(kestrel, promotion)
+    fact = gather_evidence(after, None, None)
+    assert fact.fact is not None
+    assert fact.fact["readBy"] == READER
+    assert b"CVE-2026-0001" in fact.extracts[fact.fact["epss"]["extract"]]  # type: ignore[index]
+
+
+def test_a_feed_that_is_refused_now_counts_as_missing(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = kestrel.release()
+    uploaded(kestrel["operator"], artifact(release), "vulnerabilities", trivy(trivy_entry()), clock=kestrel.clock)
+    with monkeypatch.context() as before:
+        before.setattr(upload_feed, "READER", READER - 1)
+        before.setattr(upload_feed, "read_in_isolation", lambda kind, digest, _: read_in_isolation(kind, digest, EPSS))
+        feed(kestrel["admin"], "epss", b"not a feed", clock=kestrel.clock)
+    after = again(kestrel, waiting(kestrel, release))
+    fact = gather_evidence(after, None, None).fact
+    assert fact is not None
+    assert (fact["readBy"], fact["epss"]) == (READER, None)
+    assert FeedReading.objects.get(feed=Feed.objects.get()).refused
+
+
+@pytest.mark.parametrize("model", [DocumentReading, BundleReading, FeedReading])
+def test_readings_are_written_once(model: Any, kestrel: Kestrel) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        model.objects.update(reader=9)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        model.objects.all()._raw_delete("default")
+
+
+def test_page_and_api_show_what_the_newest_reader_says(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    refused = older(kestrel, release, "vulnerabilities", OF_ANOTHER_TOOL, parsed=parsed())
+    other = older(kestrel, release, "sbom", cyclonedx(), parsed={"schema": "stella.components/v1", "components": []})
+    again(kestrel, waiting(kestrel, release))
+    client = client_of(kestrel, "viewer")
+    assert "does not take this document any more" in client.get(f"/evidence/documents/{refused.pk}").content.decode()
+    assert ">openssl<" in client.get(f"/evidence/documents/{other.pk}").content.decode()
+    told = client.get(f"/api/v1/evidence/documents/{refused.pk}").json()
+    assert (told["reader"], "none of the formats" in told["refused"]) == (READER, True)
+    told = client.get(f"/api/v1/evidence/documents/{other.pk}").json()
+    assert (told["refused"], len(told["parsed"]["components"])) == (None, 2)
