@@ -19,7 +19,7 @@ from django.db import connection
 from policies.evidence_facts import Bundle, DocumentFact
 from promotions import blobs, bundles, holdings
 from promotions.actions.upload_feed import reload_feed
-from promotions.actions.uploading import DocumentUnread, InvalidDocument, read_in_isolation
+from promotions.actions.uploading import DocumentUnread, InvalidDocument, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument, Feed, Promotion
 from promotions.states import OPEN
@@ -82,7 +82,7 @@ class Rereader:
             try:
                 read(each, clock)
                 done += 1
-            except RuleViolation:
+            except (DocumentUnread, UploadsBusy):
                 self.left_alone[each] = now + RETRY_SECONDS
                 logger.warning("worker_could_not_read_again", extra={"what": read.__name__, "id": str(each)})
         return done

@@ -4,7 +4,7 @@
 limits, and lives until it misbehaves (docs/adr/0060). Pure: no Django.
 """
 
-from stellapromote.isolation.outcomes import IsolationCrashed, IsolationTimeout, TaskRefused
+from stellapromote.isolation.outcomes import IsolationBusy, IsolationCrashed, IsolationTimeout, TaskRefused
 from stellapromote.isolation.pool import run
 
-__all__ = ["IsolationCrashed", "IsolationTimeout", "TaskRefused", "run"]
+__all__ = ["IsolationBusy", "IsolationCrashed", "IsolationTimeout", "TaskRefused", "run"]

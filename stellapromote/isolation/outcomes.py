@@ -5,6 +5,10 @@ class IsolationTimeout(Exception):
     """The task did not answer in time; its process was killed."""
 
 
+class IsolationBusy(IsolationTimeout):
+    """Other calls had the child all the time that this one would wait: the task never began."""
+
+
 class IsolationCrashed(Exception):
     """The process ended, could not be started, or the task raised what nobody expected; the text says which."""
 

@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Final
 
 from stellapromote.isolation import wire
-from stellapromote.isolation.outcomes import IsolationCrashed, IsolationTimeout, TaskRefused
+from stellapromote.isolation.outcomes import IsolationBusy, IsolationCrashed, IsolationTimeout, TaskRefused
 from stellapromote.isolation.tasks import TASKS, Group
 
 START_SECONDS: Final = 20.0
@@ -45,16 +45,18 @@ class Pool:
         self._seats = {group.name: _Seat(group, _names(tasks, group)) for group in tasks.values()}
         _pools.add(self)
 
-    def run(self, task: str, payload: bytes, *, timeout: float) -> bytes:
-        """The answer of a task of the table. `timeout` in seconds of processor time, from when its child is ready.
+    def run(self, task: str, payload: bytes, *, timeout: float, patience: float | None = None) -> bytes:
+        """The answer of a task of the table. `timeout` in seconds of processor time, from when its child is ready;
+        `patience` in seconds until it is, where other threads call too (see QUEUE_SECONDS).
 
-        IsolationTimeout, IsolationCrashed, or the TaskRefused that the task raised. KeyError for a task that is not in
-        the table: the program is wrong.
+        IsolationBusy, IsolationTimeout, IsolationCrashed, or the TaskRefused that the task raised. KeyError for a task
+        that is not in the table: the program is wrong.
         """
         seat = self._seats[self._tasks[task].name]
         least, most = QUEUE_SECONDS
-        if not seat.lock.acquire(timeout=min(most, max(least, 3 * WALL_FACTOR * timeout))):
-            raise IsolationTimeout(f"{task}: other calls took all the time")
+        longest = min(most, max(least, 3 * WALL_FACTOR * timeout)) if patience is None else patience
+        if not seat.lock.acquire(timeout=longest):
+            raise IsolationBusy(f"{task}: other calls took all the time")
         try:
             return seat.call(task, payload, timeout)
         finally:
@@ -196,9 +198,9 @@ _pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
 _pool: Final = Pool(TASKS)
 
 
-def run(task: str, payload: bytes, *, timeout: float) -> bytes:
+def run(task: str, payload: bytes, *, timeout: float, patience: float | None = None) -> bytes:
     """Pool.run over the product's own table. Cost: 0.1 ms and the task; a child to be started first, 0.1 to 1 s."""
-    return _pool.run(task, payload, timeout=timeout)
+    return _pool.run(task, payload, timeout=timeout, patience=patience)
 
 
 def _after_fork() -> None:

@@ -12,8 +12,10 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from policies.models import WeakeningEdit
+from promotions.actions import uploading
 from promotions.models import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
 from stellapromote.audit.models import AuditEvent
+from stellapromote.isolation import IsolationBusy
 from tests import factories
 from tests.promotions.api.world import Caller, World
 from tests.promotions.documents import Signer
@@ -46,6 +48,22 @@ def test_an_upload_answers_with_its_digest_and_what_was_read(world: World) -> No
     assert answer["summary"].items() >= {**said, "leftOut": 0, "leftOutBecause": []}.items()
     assert (answer["format"], answer["producer"], answer["signer"]) == ("trivy", "trivy", None)
     assert answer["uploadedBy"] == [{"id": str(world.tomas.user.pk), "username": "tomas"}]
+
+
+def test_an_upload_beside_another_is_sent_back_and_keeps_no_thread(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def busy(task: str, payload: bytes, **limits: float) -> bytes:
+        asked.append(limits["patience"])
+        raise IsolationBusy
+
+    monkeypatch.setattr(uploading, "run", busy)
+    response = world.tomas.call("POST", "evidence", body())
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "SYS_UNAVAILABLE")
+    assert (response.headers["Retry-After"], asked) == ("2", [1.0])
+    assert not EvidenceDocument.objects.exists()
 
 
 def test_the_same_bytes_have_the_same_digest_in_every_way_of_sending(world: World) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stellapromote.isolation import IsolationCrashed, IsolationTimeout, TaskRefused
+from stellapromote.isolation import IsolationBusy, IsolationCrashed, IsolationTimeout, TaskRefused
 from stellapromote.isolation.pool import Pool
 from stellapromote.isolation.tasks import MIB, TASKS, Group
 from tests.stellapromote.isolation import misbehaviour
@@ -214,6 +214,16 @@ def test_a_call_does_not_wait_for_ever_behind_others(pool: Pool, monkeypatch: py
     time.sleep(0.2)
     with pytest.raises(IsolationTimeout, match="other calls"):
         ask(pool, "echo")
+    thread.join()
+
+
+def test_a_call_that_has_no_patience_is_told_that_others_are_first(pool: Pool) -> None:
+    child_of(pool)
+    thread = threading.Thread(target=ask, args=(pool, "nap", b"0.6"))
+    thread.start()
+    time.sleep(0.2)
+    with pytest.raises(IsolationBusy):
+        pool.run(f"{HERE}:echo", b"", timeout=5, patience=0.05)
     thread.join()
 
 
