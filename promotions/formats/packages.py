@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -14,6 +15,27 @@ LONGEST_PURL: Final = 1000
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+
+
+# A package URL of this form is its own normal form: every rule of its type changes only what is left out here (capital
+# letters and underscores in names, anything that is percent-encoded). Nine in ten are of it, and the library takes a
+# hundred times as long.
+_NORMAL: Final = re.compile(
+    r"pkg:(?:apk|cargo|deb|gem|generic|golang|maven|npm|nuget|rpm)(?:/[a-z0-9][a-z0-9.-]*){1,8}"
+    r"@[A-Za-z0-9][A-Za-z0-9.~-]*"
+    r"(?:\?(?P<qualifiers>[a-z]+=[A-Za-z0-9.~-]+(?:&[a-z]+=[A-Za-z0-9.~-]+)*))?"
+)
+
+
+def _is_normal(text: str) -> bool:
+    found = _NORMAL.fullmatch(text)
+    if found is None:
+        return False
+    qualifiers = found["qualifiers"]
+    if qualifiers is None or "&" not in qualifiers:
+        return True
+    names = [each.partition("=")[0] for each in qualifiers.split("&")]
+    return all(one < other for one, other in pairwise(names))
 
 
 @lru_cache(maxsize=20_000)
@@ -29,6 +51,8 @@ def _normal(text: str) -> str:
 
 def normal_purl(text: str, place: str) -> str:
     """The purl in its normal form, in which the same package has the same text. DocumentRefused when it is none."""
+    if _is_normal(text):
+        return text
     try:
         return _normal(text)
     except ValueError as error:
@@ -45,6 +69,9 @@ def maybe_purl(holder: dict[str, Any], name: str, place: str) -> str | None:
 
 def made_purl(kind: str, namespace: str | None, name: str, version: str | None, place: str) -> str:
     """A package URL of its parts, for reports that name packages in other ways."""
+    plain = f"pkg:{kind}/{f'{namespace}/' if namespace else ''}{name}{f'@{version}' if version else ''}"
+    if _is_normal(plain):
+        return plain
     try:
         made: str = PackageURL(kind, namespace, name, version).to_string()
     except ValueError as error:
@@ -53,15 +80,16 @@ def made_purl(kind: str, namespace: str | None, name: str, version: str | None, 
 
 
 def image_digest(purl: str) -> str | None:
-    """The digest of the image that an `oci` package URL names exactly."""
-    parsed = _parsed(purl)
-    version = unquote(parsed.version or "")
-    return version if parsed.type == "oci" and _DIGEST.fullmatch(version) else None
+    """The digest of the image that an `oci` package URL, in normal form, names exactly."""
+    if not purl.startswith("pkg:oci/"):
+        return None
+    version = unquote(_parsed(purl).version or "")
+    return version if _DIGEST.fullmatch(version) else None
 
 
 def is_image(purl: str) -> bool:
-    """Whether it names a container image: such a package URL speaks of artifacts, not of packages in them."""
-    return _parsed(purl).type in ("oci", "docker")
+    """Whether a package URL in normal form names a container image: such a package URL speaks of artifacts, not of packages in them."""
+    return purl.startswith(("pkg:oci/", "pkg:docker/"))
 
 
 def digests_in(*texts: object) -> set[str]:
