@@ -1,15 +1,11 @@
-"""What the document gates cost (issue 3): judging, the policy engine, reading an SBOM, replaying stored decisions."""
+"""What the document gates cost (issue 3): judging, the policy engine, replaying stored decisions."""
 
-import json
 import os
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench.setting import ROOT
-
-SBOM = ROOT.parent / "shared" / "data" / "cyclonedx" / "fluentd-multiple-lockfiles.cdx.json"
 REPLAYED = 4_000
 CEL = "promotion.isRollback || target.name != ''"
 
@@ -43,17 +39,6 @@ def asking() -> float:
     answer = ask(config, about)
     assert answer["error"] is None, answer
     return milliseconds(lambda: ask(config, about), 200)
-
-
-def sbom() -> float | None:
-    """Milliseconds to read the 264 KB SBOM in the child process; None where there is no shared data."""
-    from stellapromote import isolation
-
-    if not SBOM.exists():
-        return None
-    header = {"kind": "sbom", "artifactDigest": "sha256:" + "a" * 64}
-    payload = json.dumps(header).encode() + b"\n" + SBOM.read_bytes()
-    return milliseconds(lambda: isolation.run("promotions.formats.parse:parse", payload, timeout=10), 20)
 
 
 def replaying(tenant_id: Any) -> tuple[int, float]:
