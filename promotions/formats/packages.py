@@ -88,7 +88,7 @@ def image_digest(purl: str) -> str | None:
 
 
 def is_image(purl: str) -> bool:
-    """Whether a package URL in normal form names a container image: such a package URL speaks of artifacts, not of packages in them."""
+    """Whether a package URL in normal form names an image: it speaks of artifacts, not of packages in them."""
     return purl.startswith(("pkg:oci/", "pkg:docker/"))
 
 
