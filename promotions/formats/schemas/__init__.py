@@ -1,0 +1,64 @@
+"""Whether a document is what its format's own specification asks for. Pure.
+
+A document that is not is taken all the same where gates can read it (docs/adr/0085): what is said here stands in its
+summary. CycloneDX is judged by its official schema; SPDX, OpenVEX and in-toto by what their specifications require, and
+members that those do not know are let be. Trivy, Grype and OSV-Scanner publish no schema.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from promotions.formats.document import Read
+from promotions.formats.reading import DocumentRefused
+from promotions.formats.schemas import cyclonedx, in_toto, openvex, spdx
+from promotions.formats.schemas.requirements import NoSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as the specification asks. `at` is a JSON path such as `$.components[3].type`, cut at 200
+    characters; in `message` stands nothing of the document.
+    """
+
+    at: str
+    message: str
+
+
+def first_problem(
+    format_name: str, document: dict[str, Any], place: str = "$", *, subjects: Collection[str] = ()
+) -> Problem | None:
+    """None for a valid document. NoSchema where nothing is known of what the format or its version asks for.
+
+    `subjects` are those of the in-toto statement that the document stood in, if it stood in one.
+    """
+    try:
+        match format_name:
+            case "cyclonedx":
+                cyclonedx.check(document, place)
+            case "spdx":
+                spdx.check(document, place)
+            case "openvex":
+                openvex.check(document, place, subjects)
+            case "in-toto":
+                in_toto.check(document, place)
+            case _:
+                raise NoSchema
+    except DocumentRefused as found:
+        return Problem(found.place, found.message)
+    return None
+
+
+def checked(read: Read, document: dict[str, Any], place: str) -> Read:
+    """What was read, with `schemaValid` in its summary: true, false with `at` and `problem`, null without a schema."""
+    return replace(read, summary={**read.summary, **_said(read, document, place)})
+
+
+def _said(read: Read, document: dict[str, Any], place: str) -> dict[str, Any]:
+    try:
+        problem = first_problem(read.format, document, place, subjects=read.subjects)
+    except NoSchema:
+        return {"schemaValid": None}
+    if problem is None:
+        return {"schemaValid": True}
+    return {"schemaValid": False, "at": problem.at, "problem": problem.message}
