@@ -14,6 +14,7 @@ import orjson
 from promotions.formats import cyclonedx, epss, grype, in_toto, kev, openvex, osv_scanner, spdx, trivy
 from promotions.formats.document import Context, Read
 from promotions.formats.reading import DocumentRefused, an_object, line, read_json
+from promotions.formats.schemas import checked
 
 Reader = Callable[[dict[str, Any], str, Context], Read]
 
@@ -57,11 +58,13 @@ def parse(payload: bytes) -> bytes:
 
 def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
     if kind == "attestation" or not in_toto.is_statement(document):
-        return _by_format(kind, document, place, context)
+        return checked(_by_format(kind, document, place, context), document, place)
     named = in_toto.subjects(document, place, context)
     predicate_type = line(document, "predicateType", place)
-    read = _by_format(kind, *in_toto.predicate(document, place), context)
-    return replace(read, predicate_type=predicate_type, subjects=tuple(named), names_artifact=True)
+    inside, where = in_toto.predicate(document, place)
+    read = _by_format(kind, inside, where, context)
+    stated = replace(read, predicate_type=predicate_type, subjects=tuple(named), names_artifact=True)
+    return checked(stated, inside, where)
 
 
 def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
