@@ -8,6 +8,7 @@ not see two documents.
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC
 from typing import Any, Final, NoReturn
 
@@ -104,33 +105,44 @@ def _constant(name: str) -> NoReturn:
     raise DocumentRefused(f"{name} is no JSON number.")
 
 
+_Path = tuple[Any, str | int] | None
+"""The last step to a value, and the path before it: a document has more values than memory has room for whole paths."""
+
+
 def _inspect(document: Any) -> None:
     """Looks at every value once, without recursion: the depth is not known yet."""
-    waiting: list[tuple[Any, tuple[Any, ...]]] = [(document, ())]
+    _check_value(document, None)
+    waiting: list[tuple[Any, _Path, int]] = [(document, None, 0)] if isinstance(document, dict | list) else []
     while waiting:
-        value, path = waiting.pop()
-        kind = type(value)
-        if kind is str:
-            if not value.isascii():
-                _check_characters(value, path)
-        elif kind is dict or kind is list:
-            if len(path) >= MOST_LEVELS:
-                raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.", _place(path))
-            if kind is dict:
-                for name, item in value.items():
-                    if not name.isascii():
-                        _check_characters(name, path)
-                    waiting.append((item, (*path, name)))
-            else:
-                waiting.extend((item, (*path, index)) for index, item in enumerate(value))
-        elif kind is _Twice:
-            name = next(iter(value))
-            raise DocumentRefused(f"The name {name[:80]!r} stands twice in one object.", _place(path))
-        elif value is _TOO_LARGE:
-            raise DocumentRefused(f"Numbers go from -{LARGEST_INTEGER} to {LARGEST_INTEGER}.", _place(path))
+        holder, path, depth = waiting.pop()
+        if depth >= MOST_LEVELS:
+            raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.", _place(path))
+        if type(holder) is dict:
+            for name in holder:
+                if not name.isascii():
+                    _check_characters(name, path)
+            items: Iterable[tuple[str | int, Any]] = holder.items()
+        else:
+            items = enumerate(holder)
+        for step, item in items:
+            kind = type(item)
+            if kind is dict or kind is list:
+                waiting.append((item, (path, step), depth + 1))
+            elif kind is not str or not item.isascii():
+                _check_value(item, (path, step))
 
 
-def _check_characters(text: str, path: tuple[Any, ...]) -> None:
+def _check_value(value: Any, path: _Path) -> None:
+    if type(value) is str:
+        _check_characters(value, path)
+    elif type(value) is _Twice:
+        name = next(iter(value))
+        raise DocumentRefused(f"The name {name[:80]!r} stands twice in one object.", _place(path))
+    elif value is _TOO_LARGE:
+        raise DocumentRefused(f"Numbers go from -{LARGEST_INTEGER} to {LARGEST_INTEGER}.", _place(path))
+
+
+def _check_characters(text: str, path: _Path) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise DocumentRefused("There is half of a surrogate pair, which is no character.", _place(path))
 
@@ -138,8 +150,12 @@ def _check_characters(text: str, path: tuple[Any, ...]) -> None:
 _PLAIN = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@:-]*")
 
 
-def _place(path: tuple[Any, ...]) -> str:
-    return "$" + "".join(at("", part) for part in path)
+def _place(path: _Path) -> str:
+    steps = []
+    while path is not None:
+        path, step = path
+        steps.append(at("", step))
+    return "$" + "".join(reversed(steps))
 
 
 def at(place: str, part: str | int) -> str:
