@@ -1,16 +1,25 @@
-"""Who plays in the demo: the tenant Kestrel Pay with its people, machine, policies and environments."""
+"""Who plays in the demo: the tenant Kestrel Pay with its people, machines, policies and environments."""
 
 from dataclasses import dataclass, replace
 
 from environments.actions.create_environment import create_environment
 from environments.models import Environment
 from policies.actions.create_approval_policy import create_approval_policy
+from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.publish_promotion_policy import publish_promotion_policy
 from promotions.actions.create_tenant import create_tenant
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Tenant, User
-from stellapromote.accounts.scopes import PROMOTION_DEPLOY, PROMOTION_READ, RELEASE_READ
+from stellapromote.accounts.scopes import (
+    EVIDENCE_WRITE,
+    PROMOTION_DEPLOY,
+    PROMOTION_READ,
+    PROMOTION_REQUEST,
+    RELEASE_READ,
+    RELEASE_WRITE,
+)
 from stellapromote.clock import Clock
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.actions.add_service import add_service
@@ -39,6 +48,10 @@ PEOPLE = (
     Person("idris", "Idris Haddad", ("auditor",), (), "replays and verifies"),
 )
 
+CI, SCANNER = "ci-runner", "scanner"
+OWNERS = {CI: "tomas", SCANNER: "mei"}
+"""Who answers for each machine. The scanner's is not who requests: its scans count on what tomas requests."""
+
 
 class Changed(Exception):
     """Somebody changed the tenant so that the story cannot go on there; the text is a sentence that says how."""
@@ -46,7 +59,10 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The tenant as the story needs it: actors by username, and the three environments."""
+    """The tenant as the story needs it: actors by username, machines by name, and the three environments.
+
+    The scanner is missing in a tenant that an older version assembled, where production asks for no scans.
+    """
 
     tenant: Tenant
     actors: dict[str, Actor]
@@ -69,13 +85,11 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
             grant_role(by=by, clock=clock, user_id=user.pk, role=role)
         for team in person.teams:
             grant_team(by=by, clock=clock, user_id=user.pk, team=team)
-    add_service(
-        by=by,
-        clock=clock,
-        name="ci-runner",
-        owners=["tomas"],
-        scopes=[PROMOTION_READ, PROMOTION_DEPLOY, RELEASE_READ],
-    )
+    for name, scopes in (
+        (CI, [PROMOTION_READ, PROMOTION_REQUEST, PROMOTION_DEPLOY, RELEASE_READ, RELEASE_WRITE, EVIDENCE_WRITE]),
+        (SCANNER, [EVIDENCE_WRITE]),
+    ):
+        add_service(by=by, clock=clock, name=name, owners=[OWNERS[name]], scopes=scopes)
     greta = _person(tenant, "greta")
     create_approval_policy(
         by=greta,
@@ -89,6 +103,25 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
             ],
         },
     )
+    create_promotion_policy(
+        by=greta,
+        clock=clock,
+        name="scanned",
+        document={
+            "gates": [
+                {
+                    "kind": "security",
+                    "name": "cve",
+                    "appliesTo": ["forward"],
+                    "config": {
+                        "trustedUploaders": [OWNERS[SCANNER]],
+                        "rules": {"release-aggregate-cve": {"maxCritical": 0, "maxHigh": 0, "maxMedium": 5}},
+                    },
+                }
+            ]
+        },
+    )
+    publish_promotion_policy(by=greta, clock=clock, name="scanned")
     create_environment(by=greta, clock=clock, name="dev", display_name="Development", order_index=1)
     create_environment(
         by=greta, clock=clock, name="staging", display_name="Staging", order_index=2, required_approvals=1
@@ -99,6 +132,7 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
         name="production",
         display_name="Production",
         order_index=3,
+        promotion_policy="scanned",
         approval_policies=["two-person-rule"],
         require_separation_of_duties=True,
     )
@@ -108,19 +142,19 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
 def recall(tenant: Tenant) -> Cast:
     """The cast of a tenant assembled before, with the rights everybody has now. Raises Changed."""
     actors = {person.username: _person(tenant, person.username) for person in PEOPLE}
-    service = ServiceAccount.objects.select_related("user").filter(tenant=tenant, name="ci-runner").first()
-    if service is None:
-        raise Changed("the service account ci-runner is gone.")
-    actors["ci-runner"] = replace(
-        actors["tomas"],
-        kind="service",
-        user_id=service.user.pk,
-        username=service.user.username,
-        display_name=service.user.display_name,
-        roles=(),
-        scopes=frozenset(service.scopes),
-        auth_method="token",
-    )
+    for service in ServiceAccount.objects.select_related("user").filter(tenant=tenant, name__in=OWNERS):
+        actors[service.name] = replace(
+            actors[OWNERS[service.name]],
+            kind="service",
+            user_id=service.user.pk,
+            username=service.user.username,
+            display_name=service.user.display_name,
+            roles=(),
+            scopes=frozenset(service.scopes),
+            auth_method="token",
+        )
+    if CI not in actors:
+        raise Changed(f"the service account {CI} is gone.")
     return Cast(tenant, actors, *(_environment(tenant, name) for name in ("dev", "staging", "production")))
 
 

@@ -6,9 +6,12 @@ from promotions.demo.cast import PEOPLE
 from promotions.models import Promotion
 
 
-def guide(url: str, passphrase: str, token: str, waiting: Promotion, *, state: str = "") -> str:
+def guide(
+    url: str, passphrase: str, token: str, waiting: Promotion, *, not_believed: Promotion | None = None, state: str = ""
+) -> str:
     """The text for the terminal. ``token`` is of tomas, who requested ``waiting``; ravi built it, Nia decides on it.
-    ``state``: STELLAPROMOTE_DATA where it was given, which the commands for a tenant need as well.
+    ``not_believed`` waits because CI requested it and scanned it itself. ``state``: STELLAPROMOTE_DATA where it was
+    given, which the commands for a tenant need as well.
 
     The order matters: that somebody is refused can be seen only until she decided.
     """
@@ -21,6 +24,11 @@ def guide(url: str, passphrase: str, token: str, waiting: Promotion, *, state: s
         outcome = f"your vote counts, and {' and '.join(others)} still has to pass."
     decided = "any deployed promotion" if others else number
     builder = "ravi, who built it, and " if waiting.release.created_by_id in waiting.excluded_persons else ""
+    if not_believed is not None:
+        outcome += (
+            f"\n     Open #{not_believed.number}, too: the scan by the CI that requested it is not believed, as one by"
+            "\n     mei's scanner would be (docs/ci.md)."
+        )
     manage = f"{f'STELLAPROMOTE_DATA={shlex.quote(state)} ' if state else ''}.venv/bin/python manage.py"
     return f"""
 Demo: {waiting.release.name} waits for Nia before it may enter {waiting.target_environment.display_name}.

@@ -1,6 +1,7 @@
 """The last month at Kestrel Pay, told through the real actions with a clock that stands in the past."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.reject import reject
-from promotions.actions.releases import ReleaseSpec, create_release
+from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
 from promotions.demo.artifacts import Artifact, pinned
-from promotions.demo.cast import Cast, Changed
+from promotions.demo.cast import CI, SCANNER, Cast, Changed
+from promotions.demo.scans import ROUNDING, Weakness, report
 from promotions.models import Promotion, Release
 from promotions.states import ACTIVE, VOTING, Status
 from stellapromote.accounts.actor import system_actor
+from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.clock import FixedClock, rfc3339
 
 FREEZE_LASTS = timedelta(minutes=30)
@@ -31,6 +35,7 @@ LEFT_TO_DECIDE = timedelta(hours=1)
 _SHIPS = {
     "payments": ("django", "psycopg", "granian", "whitenoise"),
     "checkout": ("djangorestframework", "orjson", "structlog"),
+    "ledger": ("rfc8785", "cvss"),
 }
 
 
@@ -47,11 +52,14 @@ class Story:
         """Moves the clock to ``moment``, unless it is there already."""
         self.clock.advance(max(timedelta(0), moment - self.clock.now()))
 
-    def release(self, name: str, product: str, *, by: str, what: str) -> Release:
+    def release(
+        self, name: str, product: str, *, by: str, what: str, found: Iterable[Weakness] = (), scanned_by: str = SCANNER
+    ) -> Release:
+        """A finalized release whose artifacts are scanned; ``found`` is in the first of them."""
         self._builds += 1
         components = [self._component(package, index) for index, package in enumerate(_SHIPS[product])]
         commit = hashlib.sha1(f"{product} {name}".encode(), usedforsecurity=False).hexdigest()
-        return create_release(
+        release = create_release(
             ReleaseSpec(
                 name=name,
                 product=product,
@@ -64,6 +72,8 @@ class Story:
             finalize=True,
             clock=self.clock,
         )
+        self._scan(components, found, scanned_by)
+        return release
 
     def ask(
         self, release: Release, target: Environment, reason: str, *, by: str = "tomas", ref: str | None = None
@@ -138,12 +148,23 @@ class Story:
             reason="Acceptance tests run",
         )
 
-    def _component(self, package: str, index: int) -> Any:
+    def _component(self, package: str, index: int) -> ComponentSpec:
         artifact: Artifact = self._artifacts[package]
         return artifact.component(self._builds + index, role="primary" if index == 0 else "sidecar")
 
+    def _scan(self, components: list[ComponentSpec], found: Iterable[Weakness], by: str) -> None:
+        """By a machine of the tenant, unless it has none of this name that may upload."""
+        machine = self.cast.actors.get(by)
+        if machine is None or not machine.has(EVIDENCE_WRITE):
+            return
+        for component in components:
+            inside = found if component is components[0] else ()
+            content = report(component.image_repository, component.digest, self.clock.now(), inside)
+            reading = read_upload(Upload(component.digest, "vulnerabilities", content), by=machine)
+            upload_evidence(reading, by=machine, clock=self.clock)
+
     def _report(self, promotion: Promotion, report: Report) -> Promotion:
-        return report_deployment(promotion.pk, report, by=self.cast.actors["ci-runner"], clock=self.clock)
+        return report_deployment(promotion.pk, report, by=self.cast.actors[CI], clock=self.clock)
 
 
 def tell(story: Story, now: datetime) -> None:
@@ -187,19 +208,23 @@ def present(story: Story, now: datetime) -> None:
     story.cancelled(story.ask(mistaken, cast.staging, "Acceptance tests."), "Built from the wrong branch.")
 
     story.at(now - timedelta(hours=9))
-    story.goes_to_staging(waiting := story.release("2026.47.1", "payments", by="ravi", what="Instant refunds."))
+    alone = story.release("ledger-1.0", "ledger", by=CI, what="Built, scanned and requested by CI.", scanned_by=CI)
+    story.goes_to_staging(alone)
+    story.votes(story.ask(alone, cast.production, "The ledger is ready.", by=CI), "mei", "nia")
+    waiting = story.release("2026.47.1", "payments", by="ravi", what="Instant refunds.", found=[ROUNDING])
+    story.goes_to_staging(waiting)
     approved = story.release("checkout-47.1", "checkout", by="ravi", what="Card form, reviewed by security.")
     story.goes_to_staging(approved, voter="mei")
     story.votes(story.ask(approved, cast.production, "Campaign starts tomorrow.", ref="CHG-4051"), "mei", "nia")
-    held = story.release("2026.47.2", "payments", by="ravi", what="Refund e-mails in two languages.")
+    held = story.release("2026.47.2", "payments", by="ravi", what="Refund e-mails in two languages.", found=[ROUNDING])
     story.goes_to_dev(held)
     story.votes(
         story.ask(waiting, cast.production, "Customers wait for instant refunds.", ref="CHG-4052"),
         "mei",
-        comment="Scanned, nothing open.",
+        comment="Scanned: one medium finding, mended in kestrel-fx 2.3.1.",
     )
     story.at(now - timedelta(minutes=12))
-    running = story.release("2026.47.3", "payments", by="ravi", what="Retry of failed payouts.")
+    running = story.release("2026.47.3", "payments", by="ravi", what="Retry of failed payouts.", found=[ROUNDING])
     story.starts(story.ask(running, cast.dev, "Built and tested.", by="ravi"))
     story.freeze_staging(now + FREEZE_LASTS)
     frozen = story.ask(held, cast.staging, "Acceptance tests of the e-mails.")
@@ -233,6 +258,16 @@ def ensure_something_waits(story: Story, now: datetime) -> Promotion:
         story.goes_to_staging(ready)
     asked = story.ask(ready, cast.production, "Wanted by customers.")
     return _looked_at(story, story.votes(asked, "mei", comment="Scanned, nothing open."), now)
+
+
+def not_believed(cast: Cast) -> Promotion | None:
+    """What CI scanned and requested itself, and what its security gate holds back."""
+    return Promotion.objects.filter(
+        tenant=cast.tenant,
+        requested_by=cast.actors[CI].account,
+        status=Status.PENDING,
+        gates__contains=[{"type": "security", "status": "pending"}],
+    ).first()
 
 
 def _waiting(cast: Cast, target: Environment, now: datetime) -> Promotion | None:

@@ -9,7 +9,7 @@ from promotions.demo.cast import SLUG, Cast, Changed, assemble, recall
 from promotions.demo.guide import guide, left_alone
 from promotions.demo.passphrase import demo_passphrase
 from promotions.demo.past import free_past
-from promotions.demo.story import Story, ensure_something_waits, tell
+from promotions.demo.story import Story, ensure_something_waits, not_believed, tell
 from promotions.models import Promotion
 from stellapromote.accounts.models import ApiToken, Tenant
 from stellapromote.clock import SYSTEM_CLOCK, FixedClock
@@ -76,7 +76,7 @@ def _waits(cast: Cast, passphrase: str) -> str:
     waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
     state = settings.STELLAPROMOTE_DATA
     given = "" if state == settings.BASE_DIR / ".data" else str(state)
-    return guide(local_address(), passphrase, token, waiting, state=given)
+    return guide(local_address(), passphrase, token, waiting, not_believed=not_believed(cast), state=given)
 
 
 def _reason(problem: Exception) -> str:

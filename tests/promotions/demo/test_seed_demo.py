@@ -1,47 +1,50 @@
 """The demo told for real, once, and started again after people did in it what they may do in any tenant."""
 
-import io
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import transaction
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from environments.actions.clear_freeze_window import clear_freeze_window
+from environments.actions.update_environment import update_environment
 from environments.models import Environment, FreezeWindow
-from promotions.actions.approve import approve
-from promotions.actions.archive_environment import archive_environment
-from promotions.actions.ballot_box import Seen
-from promotions.actions.cancel import cancel
-from promotions.demo.cast import SLUG, recall
+from promotions.actions.take_bundle import take_newest_evidence
+from promotions.bundles import has_newer
+from promotions.demo.cast import CI, SCANNER, SLUG, recall
 from promotions.demo.guide import guide
-from promotions.models import DecisionRecord, Deployment, EvidencePacket, OutboxEvent, Promotion, Release, Vote
-from promotions.states import ACTIVE, VOTING, Status
-from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Tenant, User
-from stellapromote.audit.models import AuditEvent
+from promotions.demo.scans import report
+from promotions.models import EvidenceDocument, Promotion, Release
+from promotions.states import Status
+from stellapromote.accounts.models import ServiceAccount, Tenant
 from stellapromote.clock import SYSTEM_CLOCK, FixedClock, rfc3339
-from stellapromote.identity.actions.end_membership import end_membership
-from stellapromote.identity.actions.end_role import end_role
 from tests.database import CommittedDatabase
 from tests.factories import make_freeze, make_tenant
-
-HAPPENED: dict[Any, tuple[str, ...]] = {
-    Release: ("created_at", "finalized_at", "changed_at"),
-    Promotion: ("requested_at", "last_evaluated_at", "approved_at", "decided_at", "started_at", "completed_at"),
-    Vote: ("at", "ended_at"),
-    DecisionRecord: ("evaluated_at",),
-    EvidencePacket: ("generated_at",),
-    Deployment: ("reported_at",),
-    OutboxEvent: ("created_at",),
-    AuditEvent: ("timestamp",),
-}
+from tests.promotions.demo.played import (
+    archived,
+    by_its_ci_alone,
+    counts,
+    cve_gate,
+    for_production,
+    greta,
+    hours_later,
+    into_staging,
+    latest_of_everything,
+    nia_approves_everything,
+    nothing_waits,
+    removed,
+    signed_in,
+    staging_thaws,
+    started,
+    waiting,
+    without_role,
+)
+from tests.promotions.documents import uploaded
 
 
 @pytest.fixture(scope="module")
@@ -62,99 +65,75 @@ def demo(first_start: str, django_db_blocker: Any) -> Iterator[Tenant]:
         transaction.set_rollback(True)
 
 
-def started() -> str:
-    said = io.StringIO()
-    call_command("seed_demo", stdout=said)
-    return said.getvalue()
-
-
-def greta() -> Actor:
-    return recall(Tenant.objects.get(slug=SLUG)).actors["greta"]
-
-
-def removed(username: str) -> None:
-    person = User.objects.get(username=username)
-    end_membership(by=greta(), clock=SYSTEM_CLOCK, user_id=person.pk)
-
-
-def without_role(username: str, role: str) -> None:
-    end_role(by=greta(), clock=SYSTEM_CLOCK, user_id=User.objects.get(username=username).pk, role=role)
-
-
-def waiting() -> list[Promotion]:
-    nia = User.objects.get(username="nia")
-    return list(Promotion.objects.filter(status__in=sorted(VOTING), open_voters__contains=[nia.pk]).order_by("number"))
-
-
-def for_production() -> Promotion:
-    [promotion] = [each for each in waiting() if each.target_environment.name == "production"]
-    return promotion
-
-
-def signed_in(username: str) -> Client:
-    client = Client()
-    client.force_login(User.objects.get(username=username))
-    return client
-
-
-def nothing_waits() -> None:
-    for promotion in waiting():
-        cancel(promotion.pk, by=greta(), reason="Not now", clock=SYSTEM_CLOCK)
-
-
-def nia_approves_everything() -> None:
-    for promotion in waiting():
-        approve(
-            promotion.pk,
-            by=recall(promotion.tenant).actors["nia"],
-            seen=Seen(promotion.subject_digest),
-            clock=SYSTEM_CLOCK,
-        )
-
-
-def staging_thaws() -> None:
-    for window in FreezeWindow.objects.filter(cleared_at=None):
-        clear_freeze_window(
-            by=greta(), clock=SYSTEM_CLOCK, window_id=window.pk, environment_id=window.environment_id, reason="Done"
-        )
-
-
-def hours_later(monkeypatch: pytest.MonkeyPatch, hours: int) -> datetime:
-    later = SYSTEM_CLOCK.now() + timedelta(hours=hours)
-    monkeypatch.setattr("promotions.management.commands.seed_demo.SYSTEM_CLOCK", FixedClock(later))
-    return later
-
-
-def latest_of_everything() -> datetime:
-    """The latest instant at which anything of the demo is said to have happened."""
-    return max(
-        instant
-        for model, names in HAPPENED.items()
-        for row in model.objects.values_list(*names)
-        for instant in row
-        if instant is not None
-    )
-
-
-def into_staging() -> int:
-    return Deployment.objects.filter(promotion__target_environment__name="staging").count()
-
-
-def archived(name: str) -> None:
-    environment = Environment.objects.get(name=name)
-    for promotion in Promotion.objects.filter(target_environment=environment, status__in=sorted(ACTIVE)):
-        cancel(promotion.pk, by=greta(), reason="It goes away", clock=SYSTEM_CLOCK)
-    archive_environment(by=greta(), clock=SYSTEM_CLOCK, environment_id=environment.pk)
-
-
-def counts() -> tuple[int, int]:
-    return Release.objects.count(), Promotion.objects.count()
-
-
 def test_the_first_start_shows_every_state_and_something_that_waits_for_nia(demo: Tenant, first_start: str) -> None:
     assert set(Promotion.objects.values_list("status", flat=True)) == {each.value for each in Status}
     assert f'open "Approvals" and look at #{for_production().number}' in first_start
     assert "passphrase" in first_start
+
+
+def test_what_waits_for_nia_was_scanned_by_mei_s_machine_and_has_a_finding_below_the_limits(demo: Tenant) -> None:
+    promotion = for_production()
+    gate = cve_gate(promotion)
+    assert (gate["status"], gate["details"]["counts"]["medium"], gate["details"]["counts"]["total"]) == ("pass", 1, 1)
+    assert [each["trusted"] for each in gate["details"]["documents"]] == [True] * 4
+    assert not has_newer(promotion)
+
+
+def test_nothing_entered_production_without_a_scan_that_is_believed(demo: Tenant) -> None:
+    entered = Promotion.objects.filter(target_environment__name="production", approved_at__isnull=False)
+    assert {cve_gate(each)["status"] for each in entered} == {"pass"}
+    assert entered.count() == 8
+
+
+def test_what_ci_requested_and_scanned_itself_waits_with_all_approvals_and_the_guide_names_it(
+    demo: Tenant, first_start: str
+) -> None:
+    promotion = by_its_ci_alone()
+    gate = cve_gate(promotion)
+    assert (promotion.status, gate["status"], gate["reasonCodes"]) == (
+        "pending",
+        "pending",
+        ["SECURITY_REPORT_UNTRUSTED"],
+    )
+    assert promotion.blocked_by == ["cve"]
+    assert f"Open #{promotion.number}, too: the scan by the CI that requested it is not believed" in first_start
+
+
+@pytest.mark.parametrize(("machine", "status"), [(CI, "pending"), (SCANNER, "pass")])
+def test_only_the_scanner_can_bring_the_scan_that_it_waits_for(demo: Tenant, machine: str, status: str) -> None:
+    promotion = by_its_ci_alone()
+    by = recall(demo).actors[machine]
+    for component in promotion.release.components.all():
+        content = report(component.image_repository, component.digest, SYSTEM_CLOCK.now())
+        uploaded(by, component.digest, "vulnerabilities", content)
+    assert cve_gate(take_newest_evidence(promotion.pk, by=recall(demo).actors["tomas"]))["status"] == status
+
+
+@pytest.mark.parametrize(
+    "in_place_of_ours", [{"name": "another"}, {"scopes": ["release:read"]}], ids=["none", "somebody's own"]
+)
+def test_a_demo_of_an_older_version_goes_on_without_a_scanner(demo: Tenant, in_place_of_ours: dict[str, Any]) -> None:
+    ServiceAccount.objects.filter(name=SCANNER).update(**in_place_of_ours)
+    production = recall(demo).production
+    update_environment(
+        by=greta(), clock=SYSTEM_CLOCK, environment_id=production.pk, changes={"promotion_policy": "default"}
+    )
+    nia_approves_everything()
+    staging_thaws()
+    documents, services = EvidenceDocument.objects.count(), ServiceAccount.objects.count()
+    said = started()
+    assert f"#{for_production().number}, which waits for you" in said
+    assert [each["name"] for each in for_production().gates] == ["preconditions", "freeze-window", "approval"]
+    assert (EvidenceDocument.objects.count(), ServiceAccount.objects.count()) == (documents, services)
+
+
+def test_what_a_later_start_asks_for_is_scanned_too(demo: Tenant) -> None:
+    nia_approves_everything()
+    staging_thaws()
+    started()
+    promotion = for_production()
+    assert promotion.release.name.startswith("checkout-48.")
+    assert (promotion.status, cve_gate(promotion)["status"]) == ("awaiting_approval", "pass")
 
 
 def test_a_second_start_adds_nothing_while_something_waits(demo: Tenant) -> None:
