@@ -24,7 +24,7 @@ from promotions.formats.document import READER
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument, Feed, Promotion
 from promotions.states import OPEN
 from stellapromote.clock import Clock, parse_rfc3339
-from stellapromote.errors import RuleViolation
+from stellapromote.errors import ProductError
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
 
@@ -101,9 +101,9 @@ def read_feed_again(feed_id: UUID, clock: Clock) -> None:
     feed = Feed.objects.select_related("content").get(pk=feed_id)
     try:
         parsed = read_in_isolation(feed.kind, "", bytes(feed.content.content))["parsed"]
-    except DocumentUnread:
+    except (DocumentUnread, UploadsBusy):
         raise
-    except RuleViolation as refused:
+    except ProductError as refused:
         reload_feed(feed, [], refused=refused.message, at=clock.now())
         return
     reload_feed(feed, parsed["entries"] if feed.kind == Feed.Kind.KEV else parsed["scores"], at=clock.now())
@@ -156,12 +156,13 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock) -> holdings.Held | 
 
 
 def _read_again(document: EvidenceDocument) -> dict[str, Any] | InvalidDocument:
-    parts = holdings.manifests_of(document.tenant_id, document.artifact_digest)
+    artifact = document.about or document.artifact_digest
+    parts = holdings.manifests_of(document.tenant_id, artifact)
     try:
-        return read_in_isolation(document.kind, document.artifact_digest, bytes(document.content.content), parts=parts)
-    except DocumentUnread:
+        return read_in_isolation(document.kind, artifact, bytes(document.content.content), parts=parts)
+    except (DocumentUnread, UploadsBusy):
         raise
-    except RuleViolation as refused:
+    except ProductError as refused:
         return InvalidDocument(refused.message)
 
 
