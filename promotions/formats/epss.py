@@ -6,7 +6,7 @@ from typing import Final
 
 from policies.evidence_facts import EPSS_SCHEMA, Epss
 from promotions.formats.document import Read
-from promotions.formats.reading import MOST_BYTES, DocumentRefused, maybe_time
+from promotions.formats.reading import MOST_BYTES, DocumentRefused, maybe_time, without_mark
 
 FORMAT = "epss"
 MOST_ROWS: Final = 1_000_000
@@ -20,7 +20,7 @@ _ROW = re.compile(r"(CVE-[0-9]{4}-[0-9]{4,19}),([01](?:\.[0-9]{1,17})?(?:[eE]-[0
 def feed(document: bytes) -> Read:
     """DocumentRefused for what is no EPSS file, also for one that unpacks to more than 32 MiB."""
     try:
-        lines = _unpacked(document).decode("ascii").splitlines()
+        lines = without_mark(_unpacked(document)).decode("ascii").splitlines()
     except UnicodeDecodeError as error:
         raise DocumentRefused(f"The file is not plain text: byte {error.start + 1} cannot be read.") from None
     head = _HEAD.fullmatch(lines[0]) if len(lines) > 1 else None

@@ -2,7 +2,7 @@
 
 I-JSON (RFC 7493) in UTF-8: a name twice in one object, NaN and infinities, numbers beyond ±(2^53-1) and lone surrogates
 are refused, and more than 64 levels. Readers disagree about all of these, and two readers of one signed document must
-not see two documents.
+not see two documents. A byte order mark of UTF-8 is skipped; other encodings are refused.
 """
 
 import json
@@ -47,23 +47,48 @@ def read_json(document: bytes) -> Any:
         raise DocumentRefused(f"The document is larger than {MOST_BYTES} bytes.")
     if document[:2] == b"\x1f\x8b":
         raise DocumentRefused("The document is compressed: send it as it was before compression.")
+    sent, document = len(document), without_mark(document)
     if document.count(b",") + document.count(b"[") + document.count(b"{") > MOST_VALUES:
         raise DocumentRefused(f"The document has more than {MOST_VALUES} values.")
     try:
         text = document.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DocumentRefused(f"The document is not UTF-8: byte {error.start + 1} cannot be read.") from None
+        number = sent - len(document) + error.start + 1
+        raise DocumentRefused(f"The document is not UTF-8: byte {number} cannot be read.") from None
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise DocumentRefused(f"The document is not JSON, or is cut off: {error.msg} at {where}.", where) from None
+        if error.msg == "Extra data":
+            raise DocumentRefused(
+                "The document has ended, and more follows: several in one file must be envelopes, each on one line.",
+                where,
+            ) from None
+        raise DocumentRefused(f"The document is not JSON, or is cut off: {error.msg}.", where) from None
     except RecursionError:
         raise DocumentRefused(f"The document is nested deeper than {MOST_LEVELS} levels.") from None
     _inspect(value)
     return value
+
+
+def without_mark(document: bytes) -> bytes:
+    """The document without the byte order mark of UTF-8.
+
+    DocumentRefused for UTF-16 and UTF-32: what writes them has often damaged the text before, and every other reader of
+    the same bytes would have to know of it.
+    """
+    if document.startswith(_OTHER_MARKS) or b"\x00" in document[:4]:
+        raise DocumentRefused(
+            "The document is UTF-16, as Windows PowerShell writes with >: save it as UTF-8, for example with"
+            " Out-File -Encoding utf8, or let the tool write the file."
+        )
+    return document.removeprefix(MARK)
+
+
+MARK: Final = b"\xef\xbb\xbf"
+_OTHER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def check_number(entries: int) -> None:

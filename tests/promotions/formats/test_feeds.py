@@ -67,3 +67,15 @@ def test_another_csv_is_refused() -> None:
 
 def test_a_catalogue_is_no_epss_file() -> None:
     refused("epss", json.dumps(KEV).encode())
+
+
+@pytest.mark.parametrize(("kind", "document"), [("kev", json.dumps(KEV).encode()), ("epss", EPSS)])
+def test_a_feed_with_a_byte_order_mark_says_the_same(kind: str, document: bytes) -> None:
+    assert read(kind, b"\xef\xbb\xbf" + document) == read(kind, document)
+    if kind == "epss":
+        assert read(kind, gzip.compress(b"\xef\xbb\xbf" + document)) == read(kind, document)
+
+
+@pytest.mark.parametrize(("kind", "document"), [("kev", json.dumps(KEV)), ("epss", EPSS.decode())])
+def test_a_feed_in_utf_16_is_refused_with_what_to_do(kind: str, document: str) -> None:
+    assert "save it as UTF-8" in refused(kind, document.encode("utf-16")).message

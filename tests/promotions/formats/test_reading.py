@@ -86,8 +86,24 @@ def test_half_of_a_surrogate_pair_is_refused() -> None:
     refused(b'{"a": "\\ud800"}')
 
 
-def test_a_byte_order_mark_is_refused() -> None:
-    refused(b"\xef\xbb\xbf{}")
+def test_a_byte_order_mark_is_skipped_once() -> None:
+    assert read_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    refused(b"\xef\xbb\xbf\xef\xbb\xbf{}")
+
+
+def test_a_byte_order_mark_counts_among_the_bytes_that_cannot_be_read() -> None:
+    assert "byte 11 " in refused(b'\xef\xbb\xbf{"a": "\xff"}').message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_another_encoding_is_refused_with_what_to_do(encoding: str) -> None:
+    for text in ('{"a": 1}', '\ufeff{"a": 1}'):
+        assert "save it as UTF-8" in refused(text.encode(encoding)).message
+
+
+def test_more_after_the_end_of_a_document_is_refused_with_what_to_do() -> None:
+    problem = refused(b'{"a": 1}\n{"a": 2}')
+    assert (problem.place, "each on one line" in problem.message) == ("line 2, column 1", True)
 
 
 def test_more_than_32_mib_are_not_read() -> None:
