@@ -41,5 +41,5 @@ class TrustedKeyForm(forms.Form):
         label=_("Public key"),
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
-        help_text=_("PEM. P-256, Ed25519, or RSA of 2048 bits or more."),
+        help_text=_("PEM. P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits."),
     )

@@ -37,7 +37,9 @@ class Artifacts(Body):
 
 class NewTrustedKey(Body):
     name = LineField(max_length=100)
-    pem = TextField(max_length=10_000, help_text="A public key: P-256, Ed25519, or RSA of 2048 bits or more.")
+    pem = TextField(
+        max_length=10_000, help_text="A public key: P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits."
+    )
 
 
 class PersonReference(Resource):

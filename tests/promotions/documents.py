@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
@@ -31,14 +31,23 @@ def feed(by: Actor, kind: str, document: Any, *, clock: Clock = SYSTEM_CLOCK) ->
     return upload_feed(read_feed(kind, content, by=by), by=by, clock=clock).feed
 
 
+CURVES: dict[str, tuple[ec.EllipticCurve | None, HashAlgorithm]] = {
+    "p256": (ec.SECP256R1(), SHA256()),
+    "p384": (ec.SECP384R1(), SHA384()),
+    "p521": (ec.SECP521R1(), SHA512()),
+}
+
+
 class Signer:
-    """A key pair of one of the kinds that tools sign with: p256, p256-der, ed25519, rsa-pss, rsa-pkcs1."""
+    """A key pair of one of the kinds that tools sign with: p256, p384 or p521 (raw; `-der`; `-sha256` is DER, too),
+    ed25519, rsa-pss, rsa-pkcs1."""
 
     def __init__(self, kind: str = "p256-der") -> None:
         self.kind = kind
+        self.curve, self.hash = CURVES.get(kind.partition("-")[0], (None, SHA256()))
         self.key: Any = (
-            ec.generate_private_key(ec.SECP256R1())
-            if kind.startswith("p256")
+            ec.generate_private_key(self.curve)
+            if self.curve
             else ed25519.Ed25519PrivateKey.generate()
             if kind == "ed25519"
             else rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -51,11 +60,11 @@ class Signer:
 
     def sign(self, message: bytes) -> bytes:
         signature: bytes
-        if self.kind == "p256":
-            r, s = decode_dss_signature(self.key.sign(message, ec.ECDSA(SHA256())))
-            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        if self.kind == "p256-der":
-            signature = self.key.sign(message, ec.ECDSA(SHA256()))
+        if self.curve:
+            signature = self.key.sign(message, ec.ECDSA(SHA256() if self.kind.endswith("-sha256") else self.hash))
+            if self.kind in CURVES:
+                half = (self.curve.key_size + 7) // 8
+                signature = b"".join(each.to_bytes(half, "big") for each in decode_dss_signature(signature))
         elif self.kind == "ed25519":
             signature = self.key.sign(message)
         elif self.kind == "rsa-pss":

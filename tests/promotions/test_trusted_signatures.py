@@ -1,12 +1,28 @@
 import json
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
+from cryptography.hazmat.primitives.hashes import SHA384, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from promotions.trusted_signatures import KeyUnusable, SignatureWrong, key_id, public_key, signer_of
+from promotions.trusted_signatures import KeyUnusable, SignatureWrong, algorithm, key_id, public_key, signer_of
 from tests.promotions.documents import Signer
 from tests.promotions.formats.samples import cyclonedx
 
-KINDS = ["p256", "p256-der", "ed25519", "rsa-pss", "rsa-pkcs1"]
+KINDS = [
+    "p256",
+    "p256-der",
+    "p384",
+    "p384-der",
+    "p384-sha256",
+    "p521",
+    "p521-der",
+    "p521-sha256",
+    "ed25519",
+    "rsa-pss",
+    "rsa-pkcs1",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,3 +70,46 @@ def test_a_wrong_signature_in_the_name_of_a_trusted_key_is_refused() -> None:
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(KeyUnusable):
         public_key(text)
+
+
+def pem(private: Any) -> str:
+    text: bytes = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return text.decode()
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        ec.generate_private_key(ec.SECP256K1()),
+        ec.generate_private_key(ec.SECP224R1()),
+        ec.generate_private_key(ec.BrainpoolP384R1()),
+        ed448.Ed448PrivateKey.generate(),
+        rsa.generate_private_key(65537, 1024),  # noqa: S505 - it is refused
+    ],
+    ids=["secp256k1", "p224", "brainpool", "ed448", "rsa-1024"],
+)
+def test_a_key_of_another_kind_is_refused_with_the_kinds_there_are(private: Any) -> None:
+    with pytest.raises(KeyUnusable, match="P-256, P-384, P-521, Ed25519 or RSA"):
+        public_key(pem(private))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("p256", "ECDSA P-256"),
+        ("p384", "ECDSA P-384"),
+        ("p521", "ECDSA P-521"),
+        ("ed25519", "Ed25519"),
+        ("rsa-pss", "RSA 2048"),
+    ],
+)
+def test_a_key_says_what_it_is(kind: str, words: str) -> None:
+    assert algorithm(public_key(Signer(kind).pem)) == words
+
+
+@pytest.mark.parametrize(("kind", "other"), [("p256-der", SHA384()), ("p521-der", SHA384())])
+def test_a_hash_that_no_tool_signs_with_on_a_curve_makes_no_signer(kind: str, other: HashAlgorithm) -> None:
+    signer = Signer(kind)
+    signer.hash = other
+    key = public_key(signer.pem)
+    assert signer_of(json.dumps(signer.envelope(cyclonedx())).encode(), {key_id(key): key}) is None
