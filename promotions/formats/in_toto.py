@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import Any, Final
 
 from policies.evidence_facts import ATTESTATION_SCHEMA, Attestation
@@ -10,20 +11,34 @@ from promotions.formats.packages import check_names, digest_of_hex
 from promotions.formats.reading import (
     MOST_BYTES,
     DocumentRefused,
+    OtherKind,
     an_object,
     at,
     line,
-    member,
+    maybe_time,
     objects,
     part,
-    read_json,
+    read_inside,
 )
 
 FORMAT = "in-toto"
 MOST_SIGNATURES: Final = 20
 STATEMENT_TYPES: Final = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 
+SCAN: Final = "cosign.sigstore.dev/attestation/vuln/"
+"""Stands in the predicate type of cosign's vulnerability scans; before cosign 2 without https."""
+
+_CUSTOM: Final = frozenset({"Data", "Timestamp"})
 _STANDARD_ALPHABET = str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A document inside a statement. `times`: when it was made, as what stands around it says; none may be known."""
+
+    document: dict[str, Any]
+    place: str
+    times: tuple[str, ...] = ()
 
 
 def is_envelope(document: dict[str, Any]) -> bool:
@@ -46,10 +61,7 @@ def opened(envelope: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
         payload = base64.b64decode(text.translate(_STANDARD_ALPHABET), validate=True)
     except (binascii.Error, ValueError):
         raise DocumentRefused("The payload is not base64.", inside) from None
-    try:
-        return an_object(read_json(payload), inside), inside
-    except DocumentRefused as refused:
-        raise DocumentRefused(refused.message, inside + refused.place.removeprefix("$"), code=refused.code) from None
+    return read_inside(payload, inside), inside
 
 
 def is_statement(document: dict[str, Any]) -> bool:
@@ -69,14 +81,53 @@ def subjects(statement: dict[str, Any], place: str, context: Context) -> list[st
     return sorted(found)
 
 
-def predicate(statement: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
-    """The document that a statement carries. Scanners' reports stand inside cosign's vulnerability predicate."""
+def carried(statement: dict[str, Any], place: str, kind: str) -> Carried:
+    """The document that a statement carries, in each of the ways in which cosign writes one.
+
+    Of its type `spdx` it is text. Of no type of its own it is text in `Data`, and SBOMs of cosign 1 are text or an
+    object there. A scanner's report stands in `scanner.result`. DocumentRefused, or OtherKind.
+    """
     inside = at(place, "predicate")
-    found = an_object(member(statement, "predicate", place), inside)
-    scanner = found.get("scanner")
-    if isinstance(scanner, dict) and isinstance(scanner.get("result"), dict):
-        return scanner["result"], at(at(inside, "scanner"), "result")
-    return found, inside
+    given = statement.get("predicate")
+    if given is None:
+        raise OtherKind("The statement carries no document.", inside)
+    if isinstance(given, str):
+        return Carried(_in_text(given, inside), inside)
+    found = an_object(given, inside)
+    if "Data" in found and found.keys() <= _CUSTOM:
+        data = found["Data"]
+        where = at(inside, "Data")
+        document = _in_text(data, where) if isinstance(data, str) else an_object(data, where)
+        return Carried(document, where, _times(found, inside, "Timestamp"))
+    if "scanner" in found or SCAN in line(statement, "predicateType", place):
+        return _scan(found, inside, DocumentRefused if kind == "vulnerabilities" else OtherKind)
+    return Carried(found, inside)
+
+
+def _scan(predicate: dict[str, Any], place: str, refusal: type[DocumentRefused]) -> Carried:
+    """What the rest of such a predicate might look like decides nothing: the report is in `scanner.result`."""
+    scanner = predicate.get("scanner")
+    where = at(at(place, "scanner"), "result")
+    result = scanner.get("result") if isinstance(scanner, dict) else None
+    if not isinstance(result, dict):
+        raise refusal(
+            "The scanner's report is missing: in such a predicate scanner.result is the object that the scanner wrote.",
+            where,
+        )
+    metadata = part(predicate, "metadata", place)
+    return Carried(result, where, _times(metadata, at(place, "metadata"), "scanStartedOn", "scanFinishedOn"))
+
+
+def _times(holder: dict[str, Any], place: str, *names: str) -> tuple[str, ...]:
+    return tuple(found for name in names if (found := maybe_time(holder, name, place)) is not None)
+
+
+def _in_text(text: str, place: str) -> dict[str, Any]:
+    if not text.lstrip("\ufeff \t\r\n").startswith("{"):
+        raise OtherKind(
+            "The document is text and no JSON, such as SPDX in tag-value form: attest its JSON form instead.", place
+        )
+    return read_inside(text.encode(), place)
 
 
 def attestation(statement: dict[str, Any], place: str, context: Context) -> Read:

@@ -13,7 +13,7 @@ import orjson
 
 from promotions.formats import cyclonedx, epss, grype, in_toto, kev, openvex, osv_scanner, spdx, trivy
 from promotions.formats.document import Context, Read
-from promotions.formats.reading import DocumentRefused, an_object, line, read_json
+from promotions.formats.reading import OtherKind, an_object, line, read_json
 from promotions.formats.schemas import checked
 
 Reader = Callable[[dict[str, Any], str, Context], Read]
@@ -61,10 +61,17 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
         return checked(_by_format(kind, document, place, context), document, place)
     named = in_toto.subjects(document, place, context)
     predicate_type = line(document, "predicateType", place)
-    inside, where = in_toto.predicate(document, place)
-    read = _by_format(kind, inside, where, context)
-    stated = replace(read, predicate_type=predicate_type, subjects=tuple(named), names_artifact=True)
-    return checked(stated, inside, where)
+    carried = in_toto.carried(document, place, kind)
+    read = _by_format(kind, carried.document, carried.place, context)
+    times = (*carried.times, *([] if read.generated_at is None else [read.generated_at]))
+    stated = replace(
+        read,
+        generated_at=min(times, default=None),  # an old scan that is signed today is old
+        predicate_type=predicate_type,
+        subjects=tuple(named),
+        names_artifact=True,
+    )
+    return checked(stated, carried.document, carried.place)
 
 
 def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
@@ -72,7 +79,7 @@ def _by_format(kind: str, document: dict[str, Any], place: str, context: Context
         if recognises(document):
             return read(document, place, context)
     known = ", ".join(name for name, _, _ in READERS[kind])
-    raise DocumentRefused(f"This is in none of the formats that can be taken as {kind}: {known}.", place)
+    raise OtherKind(f"This is in none of the formats that can be taken as {kind}: {known}.", place)
 
 
 def _answer(read: Read, *, enveloped: bool) -> bytes:

@@ -41,6 +41,10 @@ class DocumentRefused(TaskRefused):
         super().__init__(code, message, place[:200])
 
 
+class OtherKind(DocumentRefused):
+    """What is here can be read, and is no document of the kind it was sent as."""
+
+
 def read_json(document: bytes) -> Any:
     """The value. DocumentRefused for what is not I-JSON. Cost: linear; 264 KB take about 10 ms."""
     if len(document) > MOST_BYTES:
@@ -85,6 +89,16 @@ def without_mark(document: bytes) -> bytes:
             " Out-File -Encoding utf8, or let the tool write the file."
         )
     return document.removeprefix(MARK)
+
+
+def read_inside(text: bytes, place: str) -> dict[str, Any]:
+    """The object that stands as text inside a document. DocumentRefused with the place below that text's."""
+    try:
+        return an_object(read_json(text), "$")
+    except DocumentRefused as refused:
+        inside = refused.place
+        below = place + inside[1:] if inside.startswith("$") else f"{place}, {inside}"
+        raise DocumentRefused(refused.message, below, code=refused.code) from None
 
 
 MARK: Final = b"\xef\xbb\xbf"

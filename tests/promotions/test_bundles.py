@@ -13,7 +13,7 @@ from tests.promotions.documents import Signer, uploaded
 from tests.promotions.formats.samples import ARTIFACT, OTHER, openvex, osv, statement, trivy, trivy_entry
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
-SCAN = "https://cosign.sigstore.dev/attestation/vuln/v1"
+SCAN = "https://example.test/scan/v1"
 VEX = "https://openvex.dev/ns/v0.2.0"
 CLEAN_OSV: dict[str, Any] = {"results": []}
 

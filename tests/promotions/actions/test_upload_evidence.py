@@ -71,7 +71,7 @@ def test_who_fills_their_places_keeps_out_nobody_else(kestrel: Kestrel, monkeypa
 def test_a_trusted_signer_has_room_when_all_places_are_filled(kestrel: Kestrel) -> None:
     signer = Signer()
     trust_key("scanner", signer.pem, by=kestrel["admin"], clock=kestrel.clock)
-    report = signer.envelope(statement("https://cosign.sigstore.dev/attestation/vuln/v1", trivy(trivy_entry())))
+    report = signer.envelope(statement("https://example.test/scan/v1", trivy(trivy_entry())))
     with pytest.raises(TooManyDocuments):
         uploaded(kestrel["builder"], ARTIFACT, "vulnerabilities", trivy(trivy_entry()), clock=kestrel.clock)
     critical = uploaded(kestrel["requester"], ARTIFACT, "vulnerabilities", report, clock=kestrel.clock)

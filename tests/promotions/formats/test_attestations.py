@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -89,6 +90,106 @@ def test_broken_envelopes_are_refused(change: dict[str, Any]) -> None:
         refused("attestation", {**unsigned_envelope(statement(PROVENANCE, {})), **change}).code
         == "EVD_INVALID_DOCUMENT"
     )
+
+
+SPDX = "https://spdx.dev/Document"
+CUSTOM = "https://cosign.sigstore.dev/attestation/v1"
+SCAN = "https://cosign.sigstore.dev/attestation/vuln/v1"
+IN_TEXT: dict[str, tuple[Any, str]] = {
+    "cosign attest --type spdx": (json.dumps(spdx()), ""),
+    "with a byte order mark": ("\ufeff" + json.dumps(spdx()), ""),
+    "cosign attest without a type": ({"Data": json.dumps(spdx()), "Timestamp": "2026-11-02T08:00:00Z"}, ".Data"),
+    "cosign 1, --type spdx": ({"Data": json.dumps(spdx()), "Timestamp": ""}, ".Data"),
+    "cosign 1, --type spdxjson": ({"Data": spdx(), "Timestamp": ""}, ".Data"),
+}
+
+
+@pytest.mark.parametrize(("predicate", "place"), IN_TEXT.values(), ids=IN_TEXT)
+def test_a_document_stands_as_text_in_what_cosign_writes(predicate: Any, place: str) -> None:
+    answer = read("sbom", unsigned_envelope(statement(SPDX, predicate)))
+    assert answer["parsed"] == read("sbom", spdx())["parsed"]
+    assert (answer["predicateType"], answer["namesArtifact"]) == (SPDX, True)
+
+
+@pytest.mark.parametrize(
+    ("predicate", "place"),
+    [
+        (json.dumps(spdx(spdxVersion="SPDX-3.0")), "$.payload.predicate.spdxVersion"),
+        ({"Data": json.dumps(spdx(spdxVersion="SPDX-3.0"))}, "$.payload.predicate.Data.spdxVersion"),
+        ('{"a": [1, 1e999]}', "$.payload.predicate.a[1]"),
+        ('{"a": 1, "a": 2}', "$.payload.predicate"),
+        ('{"a":\n 1,', "$.payload.predicate, line 2, column 4"),
+        ({"Data": ["{}"]}, "$.payload.predicate.Data"),
+        ([spdx()], "$.payload.predicate"),
+        (None, "$.payload.predicate"),
+    ],
+)
+def test_what_is_wrong_in_a_predicate_that_is_text_has_its_place_there(predicate: Any, place: str) -> None:
+    assert refused("sbom", unsigned_envelope(statement(SPDX, predicate))).place == place
+
+
+@pytest.mark.parametrize("predicate", ["SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0", "", "[]"])
+def test_text_that_is_no_json_is_refused_with_what_to_do(predicate: str) -> None:
+    for each, place in ((predicate, ""), ({"Data": predicate}, ".Data")):
+        problem = refused("sbom", statement(SPDX, each))
+        assert (problem.place, "attest its JSON form" in problem.message) == (f"$.predicate{place}", True)
+
+
+def test_a_predicate_with_more_than_data_is_what_it_is() -> None:
+    assert read("sbom", statement("https://cyclonedx.org/bom", {**cyclonedx(), "Data": "x"}))["format"] == "cyclonedx"
+
+
+def scan(report: Any, **metadata: str) -> dict[str, Any]:
+    """A scan as cosign attests it."""
+    return statement(SCAN, {"invocation": {}, "scanner": {"uri": "", "result": report}, "metadata": metadata})
+
+
+REPORTED = "2026-11-01T08:00:00.000Z"
+TIMES: list[tuple[Any, dict[str, str], str | None]] = [
+    # the report says none: the predicate's counts, the earlier of two
+    (osv(), {}, None),
+    (osv(), {"scanFinishedOn": "2026-10-01T08:00:00Z"}, "2026-10-01T08:00:00.000Z"),
+    (
+        osv(),
+        {"scanStartedOn": "2026-10-01T07:00:00Z", "scanFinishedOn": "2026-10-01T08:00:00Z"},
+        "2026-10-01T07:00:00.000Z",
+    ),
+    # what Go writes for a time that is not set
+    (osv(), {"scanStartedOn": "0001-01-01T00:00:00Z", "scanFinishedOn": "0001-01-01T00:00:00Z"}, None),
+    # both say one: the earlier counts
+    (trivy(), {"scanFinishedOn": "2026-10-01T08:00:00Z"}, "2026-10-01T08:00:00.000Z"),
+    (trivy(), {"scanFinishedOn": "2026-11-20T08:00:00Z"}, REPORTED),
+    (trivy(), {"scanFinishedOn": "2026-11-01T09:30:00+02:00"}, "2026-11-01T07:30:00.000Z"),
+    (trivy(), {}, REPORTED),
+]
+
+
+@pytest.mark.parametrize(("report", "metadata", "made"), TIMES)
+def test_a_scan_is_as_old_as_the_earliest_time_it_gives(report: Any, metadata: Any, made: str | None) -> None:
+    assert read("vulnerabilities", unsigned_envelope(scan(report, **metadata)))["generatedAt"] == made
+
+
+def test_a_document_without_a_time_is_as_old_as_its_attestation() -> None:
+    made = statement(CUSTOM, {"Data": json.dumps(osv()), "Timestamp": "2026-10-01T08:00:00Z"})
+    assert read("vulnerabilities", made)["generatedAt"] == "2026-10-01T08:00:00.000Z"
+
+
+def test_a_scan_time_that_is_none_is_refused_at_its_place() -> None:
+    problem = refused("vulnerabilities", scan(trivy(), scanFinishedOn="yesterday"))
+    assert problem.place == "$.predicate.metadata.scanFinishedOn"
+
+
+@pytest.mark.parametrize("result", [None, [], "report", [{"id": "CVE-2026-0001"}]])
+@pytest.mark.parametrize("kind", ["vulnerabilities", "sbom"])
+def test_a_scan_without_the_scanners_report_is_refused_whatever_stands_beside_it(kind: str, result: Any) -> None:
+    clean = {**trivy(), "results": [], **cyclonedx(), "scanner": {"uri": "x", "result": result}}
+    assert refused(kind, statement("https://example.test/scan", clean)).place == "$.predicate.scanner.result"
+
+
+@pytest.mark.parametrize("type_", [SCAN, "cosign.sigstore.dev/attestation/vuln/v1"])
+@pytest.mark.parametrize("predicate", [{}, trivy(), {"results": []}, {"scanner": None}, {"scanner": "trivy"}])
+def test_what_is_called_a_scan_has_the_scanners_report(type_: str, predicate: Any) -> None:
+    assert refused("vulnerabilities", statement(type_, predicate)).place == "$.predicate.scanner.result"
 
 
 NAMING: dict[str, tuple[str, Any]] = {
