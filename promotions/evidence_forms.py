@@ -12,7 +12,7 @@ _KINDS = [
     (EvidenceDocument.Kind.VULNERABILITIES, _("Vulnerability report: Trivy, Grype, OSV-Scanner, CycloneDX")),
     (EvidenceDocument.Kind.SBOM, _("SBOM: CycloneDX or SPDX")),
     (EvidenceDocument.Kind.VEX, _("VEX: OpenVEX or CycloneDX")),
-    (EvidenceDocument.Kind.ATTESTATION, _("Attestation: in-toto in a DSSE envelope")),
+    (EvidenceDocument.Kind.ATTESTATION, _("Attestation: in-toto in a DSSE envelope or Sigstore bundle")),
 ]
 _FEEDS = [(Feed.Kind.KEV, _("Known exploited vulnerabilities (KEV)")), (Feed.Kind.EPSS, _("Exploit prediction (EPSS)"))]
 
@@ -22,7 +22,9 @@ class DocumentForm(forms.Form):
 
     artifact = forms.ChoiceField(label=_("About"))
     kind = forms.ChoiceField(label=_("What it is"), choices=_KINDS)
-    document = forms.FileField(label=_("File"), help_text=_("JSON, at most 32 MiB."))
+    document = forms.FileField(
+        label=_("File"), help_text=_("JSON, or several envelopes, each on one line; at most 32 MiB.")
+    )
 
     def __init__(self, *data: Any, components: Iterable[dict[str, Any]]) -> None:
         super().__init__(*data)

@@ -4,20 +4,18 @@ As the tools of the field sign: ECDSA on P-256, P-384 or P-521 (raw r‖s or DER
 the DSSE pre-authentication encoding. The key id in an envelope is a hint, signed by nobody: every trusted key is tried.
 """
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-import orjson
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from promotions.formats.envelopes import Envelope
 from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.signing.dsse import pae
 
@@ -32,7 +30,6 @@ HASHES: Final[Mapping[str, tuple[HashAlgorithm, ...]]] = MappingProxyType(
 """By curve: its own hash, with which key management services and Sigstore's libraries sign, and SHA-256, with which
 cosign signs by a key on any curve."""
 
-_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=padding.PSS.AUTO)
 
 
@@ -76,21 +73,14 @@ def key_id(key: TrustedPublicKey) -> str:
     return digest_bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def signer_of(envelope: bytes, keys: Mapping[str, TrustedPublicKey]) -> str | None:
+def signer_of(envelope: Envelope, keys: Mapping[str, TrustedPublicKey]) -> str | None:
     """The id of the trusted key that signed; None when none of them did. SignatureWrong.
 
-    ``envelope`` was read strictly before: it is a DSSE envelope that every reader reads alike. With several trusted
-    signers the least id counts, so that the order of signatures says nothing.
+    With several trusted signers the least id counts, so that the order of signatures says nothing.
     """
-    document: dict[str, Any] = orjson.loads(envelope)
-    signed = pae(document["payloadType"], _decoded(document["payload"]))
+    signed = pae(envelope.payload_type, envelope.payload)
     found = set()
-    for entry in document["signatures"]:
-        try:
-            signature = _decoded(entry["sig"])
-        except (binascii.Error, ValueError):
-            continue
-        named = entry.get("keyid")
+    for named, signature in envelope.signatures:
         if named in keys:
             if not _verifies(keys[named], signed, signature):
                 raise SignatureWrong(named)
@@ -98,11 +88,6 @@ def signer_of(envelope: bytes, keys: Mapping[str, TrustedPublicKey]) -> str | No
         else:
             found.update(each for each, key in keys.items() if _verifies(key, signed, signature))
     return min(found, default=None)
-
-
-def payload_digest(envelope: bytes) -> str:
-    """What the signatures of an envelope are over, by its digest: its other bytes may be varied by anybody."""
-    return digest_bytes(_decoded(orjson.loads(envelope)["payload"]))
 
 
 def _verifies(key: TrustedPublicKey, signed: bytes, signature: bytes) -> bool:
@@ -133,8 +118,3 @@ def _holds(check: Any) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def _decoded(text: str) -> bytes:
-    """DSSE lets writers choose between the standard and the URL-safe alphabet."""
-    return base64.b64decode(text.translate(_STANDARD_ALPHABET), validate=True)

@@ -1,5 +1,6 @@
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -7,14 +8,15 @@ from typing import Any, Final
 from django.db.models import Min
 
 from promotions import blobs
-from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation
+from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation, refusal, signed_items
 from promotions.attribution import people_behind
 from promotions.bundles import reached_limit
 from promotions.formats.document import READER
+from promotions.formats.envelopes import Envelope
 from promotions.holdings import manifests_of
 from promotions.models import EvidenceDocument, TrustedKey
 from promotions.models.release import DIGEST_PATTERN
-from promotions.trusted_signatures import SignatureWrong, payload_digest, public_key, signer_of
+from promotions.trusted_signatures import SignatureWrong, TrustedPublicKey, public_key, signer_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record
@@ -23,6 +25,8 @@ from stellapromote.errors import FieldError, Invalid, RuleViolation
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
+
+Keys = Mapping[str, tuple[TrustedPublicKey, str]]
 
 UNKNOWN: Final = "unknown"
 EARLY: Final = timedelta(minutes=10)
@@ -47,11 +51,21 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """One document of an upload: its bytes as they are stored, what is signed in them, and what the child read."""
+
+    content: bytes
+    envelope: Envelope | None
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What the isolated child read in a document."""
+    """The documents of an upload, and `{place, reason}` of what in the same file is of another kind."""
 
     upload: Upload
-    answer: dict[str, Any]
+    documents: tuple[Document, ...]
+    left_out: tuple[dict[str, str], ...]
 
 
 class Found(StrEnum):
@@ -96,11 +110,16 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The stored document; ``new`` is false when the same uploader sent the same bytes before."""
+    """The stored document; ``new`` is false when the same uploader sent the same bytes before.
+
+    Of a file with several it is the first; ``others`` came in the same file, and ``left_out`` names the rest of it.
+    """
 
     document: EvidenceDocument
     new: bool
     signature: Signature
+    others: tuple["Kept", ...] = ()
+    left_out: tuple[dict[str, str], ...] = ()
 
     @property
     def signature_in_words(self) -> str:
@@ -108,7 +127,7 @@ class Kept:
 
 
 def read_upload(upload: Upload, *, by: Actor) -> Reading:
-    """Reads the document in the isolated child. To be called outside any transaction: it may take seconds.
+    """Reads a file in the isolated child. To be called outside any transaction: it may take seconds.
 
     Raises Refused, Invalid, InvalidDocument, DigestMismatch, DocumentTooLarge.
     """
@@ -117,25 +136,45 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
         message = "Say which artifact the document is about, by its digest, and which kind of document it is."
         raise Invalid(message, fields=[FieldError("artifactDigest", message, "invalid")])
     parts = manifests_of(by.tenant, upload.artifact_digest)
-    return Reading(upload, read_in_isolation(upload.kind, upload.artifact_digest, upload.content, parts=parts))
+    answer = read_in_isolation(upload.kind, upload.artifact_digest, upload.content, parts=parts)
+    return Reading(upload, _documents(upload.content, answer), tuple(answer["leftOut"]))
+
+
+def _documents(content: bytes, answer: dict[str, Any]) -> tuple[Document, ...]:
+    """What is signed is found in the bytes, and must be what the child read (docs/adr/0085). Raises InvalidDocument."""
+    if not answer["enveloped"]:
+        return (Document(content, None, answer),)
+    found, documents = signed_items(content), []
+    for each in (answer, *answer["others"]):
+        item = found.get(each["place"])
+        if item is None or item.envelope is None or item.envelope.payload_digest != each["payloadDigest"]:
+            raise refusal("What is signed is not what was read.", each["place"])
+        documents.append(Document(item.content, item.envelope, each))
+    return tuple(documents)
 
 
 @transactional
 def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Kept:
-    """Keeps a document for one artifact. Nothing changes for promotions that have a bundle already (domain.md §6).
+    """Keeps the documents of a file, all or none. Nothing changes for promotions that have a bundle (domain.md §6).
 
     Raises Refused, TooManyDocuments, and InvalidDocument for a wrong signature in the name of a trusted key or a time
     in the future.
     """
     by.require(EVIDENCE_WRITE)
-    upload, answer = reading.upload, reading.answer
     at = clock.now()
+    keys = _trusted_keys(by) if any(each.envelope for each in reading.documents) else {}
+    first, *others = [_keep(each, reading.upload, keys, by, at) for each in reading.documents]
+    return replace(first, others=tuple(others), left_out=reading.left_out)
+
+
+def _keep(sent: Document, upload: Upload, keys: Keys, by: Actor, at: datetime) -> Kept:
+    answer = sent.answer
     generated = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
     if generated is not None and generated > at + EARLY:
-        raise InvalidDocument("The document says that it was made in the future.", details={"place": "$"})
-    signature = _signature(upload, answer, by)
+        raise refusal("The document says that it was made in the future.", answer["place"])
+    signature = _signature(sent, keys)
     signer = signature.signer
-    payload = payload_digest(upload.content) if answer["enveloped"] else ""
+    payload = "" if sent.envelope is None else sent.envelope.payload_digest
     parsed = canonical_bytes(answer["parsed"])
     document = EvidenceDocument(
         id=new_id(),
@@ -144,8 +183,8 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
         kind=upload.kind,
         format=answer["format"],
         media_type=upload.media_type,
-        content_id=digest_bytes(upload.content),
-        size=len(upload.content),
+        content_id=digest_bytes(sent.content),
+        size=len(sent.content),
         parsed_id=digest_bytes(parsed),
         summary=answer["summary"],
         producer=answer["producer"] or signer or UNKNOWN,
@@ -167,7 +206,7 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
     limit = reached_limit(document)
     if limit is not None:
         raise TooManyDocuments(details={"artifactDigest": upload.artifact_digest, "limit": limit})
-    blobs.store({document.content_id: upload.content, document.parsed_id: parsed})
+    blobs.store({document.content_id: sent.content, document.parsed_id: parsed})
     EvidenceDocument.objects.bulk_create([document], ignore_conflicts=True)
     kept = EvidenceDocument.objects.get(
         tenant_id=by.tenant,
@@ -204,26 +243,30 @@ def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
     return before.aggregate(first=Min("uploaded_at"))["first"] or at
 
 
-def _signature(upload: Upload, answer: dict[str, Any], by: Actor) -> Signature:
+def _trusted_keys(by: Actor) -> Keys:
+    """The keys that the tenant trusts now, with their names."""
+    trusted = TrustedKey.objects.filter(tenant_id=by.tenant, revoked_at=None).values_list("key_id", "pem", "name")
+    return {key_id: (public_key(pem), name) for key_id, pem, name in trusted}
+
+
+def _signature(sent: Document, keys: Keys) -> Signature:
     """Which trusted key signed, and whether its signature counts.
 
     It does not for a document that does not say by digest which artifact it is about: whoever has it could send it for
     another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
     """
-    if not answer["enveloped"]:
+    if sent.envelope is None:
         return Signature(Found.NONE)
-    trusted = TrustedKey.objects.filter(tenant_id=by.tenant, revoked_at=None).values_list("key_id", "pem", "name")
-    keys = {key_id: (public_key(pem), name) for key_id, pem, name in trusted}
     try:
-        signer = signer_of(upload.content, {key_id: key for key_id, (key, _) in keys.items()})
+        signer = signer_of(sent.envelope, {key_id: key for key_id, (key, _) in keys.items()})
     except SignatureWrong as wrong:
-        raise InvalidDocument(
+        raise refusal(
             f"The signature in the name of the trusted key {wrong} is not by that key: sign the document again.",
-            details={"place": "$.signatures"},
+            f"{sent.envelope.place}.signatures",
         ) from None
     if signer is None:
         return Signature(Found.UNKNOWN)
-    return Signature(Found.TRUSTED if answer["namesArtifact"] else Found.UNBOUND, signer, keys[signer][1])
+    return Signature(Found.TRUSTED if sent.answer["namesArtifact"] else Found.UNBOUND, signer, keys[signer][1])
 
 
 __all__ = ["DigestMismatch", "InvalidDocument", "Kept", "Reading", "Upload", "read_upload", "upload_evidence"]

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import orjson
 
-from promotions.formats.reading import MISMATCH, MOST_BYTES
+from promotions.formats import envelopes
+from promotions.formats.envelopes import Item
+from promotions.formats.reading import INVALID, MISMATCH, MOST_BYTES
 from stellapromote.errors import ProductError, RuleViolation
 from stellapromote.isolation import IsolationBusy, IsolationCrashed, IsolationTimeout, TaskRefused, run
 
@@ -46,7 +48,7 @@ def read_in_isolation(kind: str, artifact_digest: str, content: bytes, *, parts:
     """The answer of promotions.formats.parse.
 
     Raises InvalidDocument, DocumentUnread, DigestMismatch, DocumentTooLarge, UploadsBusy.
-    ``parts``: the manifests of the artifact, where it is an image index.
+    ``items``: the manifests of the artifact, where it is an image index.
     """
     if len(content) > MOST_BYTES:
         raise DocumentTooLarge(f"Documents have at most {MOST_BYTES} bytes.", details={"limit": MOST_BYTES})
@@ -54,9 +56,7 @@ def read_in_isolation(kind: str, artifact_digest: str, content: bytes, *, parts:
     try:
         answer: dict[str, Any] = orjson.loads(run(TASK, header + b"\n" + content, timeout=SECONDS, patience=PATIENCE))
     except TaskRefused as refused:
-        kind_of_refusal = DigestMismatch if refused.code == MISMATCH else InvalidDocument
-        at = f" At {refused.place}." if refused.place not in ("", "$") else ""
-        raise kind_of_refusal(f"{refused.message}{at}", details={"place": refused.place or "$"}) from None
+        raise refusal(refused.message, refused.place, code=refused.code) from None
     except IsolationBusy:
         raise UploadsBusy("Another document is being read: send this one again in a few seconds.") from None
     except (IsolationTimeout, IsolationCrashed):
@@ -65,3 +65,21 @@ def read_in_isolation(kind: str, artifact_digest: str, content: bytes, *, parts:
             details={"place": "$"},
         ) from None
     return answer
+
+
+def signed_items(content: bytes) -> dict[str, Item]:
+    """What is signed in a file in which the child found envelopes, by place, found here in the same bytes.
+
+    Raises InvalidDocument.
+    """
+    try:
+        return {item.place: item for item in envelopes.signed_items(content)}
+    except TaskRefused as refused:
+        raise refusal(refused.message, refused.place, code=refused.code) from None
+
+
+def refusal(message: str, place: str, *, code: str = INVALID) -> RuleViolation:
+    """InvalidDocument or DigestMismatch, which names the place where that is not the whole document."""
+    kind_of_refusal = DigestMismatch if code == MISMATCH else InvalidDocument
+    at = f" At {place}." if place not in ("", "$") else ""
+    return kind_of_refusal(f"{message}{at}", details={"place": place or "$"})

@@ -55,7 +55,7 @@ class DocumentResource(Resource):
     kind = serializers.ChoiceField(EvidenceDocument.Kind.values)
     format = serializers.CharField()
     media_type = serializers.CharField()
-    document_digest = serializers.CharField(help_text="Of the bytes as uploaded.")
+    document_digest = serializers.CharField(help_text="Of the stored bytes.")
     parsed_digest = serializers.CharField(help_text="Of the form that gates are judged on.")
     size = serializers.IntegerField()
     summary = JsonField()
@@ -77,6 +77,20 @@ class SignatureFound(Resource):
 
 class UploadedDocument(DocumentResource):
     signature = SignatureFound()
+
+
+class LeftOut(Resource):
+    """What stands in the same file and is not kept, because it is of another kind or there already."""
+
+    place = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class UploadedFile(UploadedDocument):
+    """The first document of a file, the others in it, and what of it is not kept."""
+
+    others = UploadedDocument(many=True)
+    left_out = LeftOut(many=True)
 
 
 class DocumentDetail(DocumentResource):
@@ -188,7 +202,13 @@ def detail(row: EvidenceDocument) -> dict[str, Any]:
 
 
 def uploaded(kept: Kept) -> dict[str, Any]:
-    """The answer to an upload: the document, and what was found of its signature."""
+    """The answer to an upload."""
+    others = [_uploaded(each) for each in kept.others]
+    return {**_uploaded(kept), "others": others, "leftOut": list(kept.left_out)}
+
+
+def _uploaded(kept: Kept) -> dict[str, Any]:
+    """The document, and what was found of its signature."""
     told = {"found": str(kept.signature.found), "message": kept.signature_in_words}
     return {**document(kept.document), "signature": told}
 

@@ -38,7 +38,8 @@ from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import FieldError, Invalid
 
 _MEDIA_TYPE = re.compile(
-    r"application/(?:[a-z0-9.+-]+\+)?(?:json|gzip|octet-stream)|text/csv|text/plain|application/x-gzip"
+    r"application/(?:[a-z0-9.+-]+\+)?(?:json|gzip|octet-stream)|text/csv|text/plain"
+    r"|application/(?:x-gzip|x-ndjson|jsonl)"
 )
 _READING = ("EVD_INVALID_DOCUMENT", "EVD_DIGEST_MISMATCH")
 
@@ -76,7 +77,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
     }
     answers = {
         "list": Answer(resources.DocumentResource, paged=True),
-        "create": Answer(resources.UploadedDocument, status=201),
+        "create": Answer(resources.UploadedFile, status=201),
         "retrieve": Answer(resources.BundleResource),
         "snapshot": Answer(resources.BundleResource, status=201),
         "score": Answer(resources.ScoreResource),
@@ -99,7 +100,9 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
 
         As JSON with `document` or `documentBase64`, or as multipart/form-data with the file `document`. The same
         document again answers with the one that is there. `signature` says whether a trusted key signed it, and what
-        follows from that. Promotions that are open keep the documents they have.
+        follows from that. Of a file with several envelopes, one on each line or as GitHub answers with them, all that
+        are of the kind are kept or none: the first is answered, then `others`; `leftOut` names the rest. Promotions
+        that are open keep the documents they have.
         """
         kept = upload_evidence(self.reading, by=request.actor, clock=SYSTEM_CLOCK)
         return ApiResponse(resources.uploaded(kept), status=201)
@@ -154,7 +157,7 @@ class DocumentViewSet(ApiViewSet):
 
     @action(detail=True)
     def content(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """The document, byte for byte as it was uploaded."""
+        """The document, byte for byte as it is stored."""
         found = evidence_inputs.document_of(request.actor.tenant, pk)
         return ApiResponse(bytes(found.content.content))
 

@@ -12,7 +12,17 @@ from promotions.formats.findings import finding, findings, identities
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import check_names, digest_of_hex, digests_in, image_digest, maybe_purl, normal_purl
-from promotions.formats.reading import DocumentRefused, an_object, at, line, maybe_line, maybe_time, objects, part
+from promotions.formats.reading import (
+    DocumentRefused,
+    OtherKind,
+    an_object,
+    at,
+    line,
+    maybe_line,
+    maybe_time,
+    objects,
+    part,
+)
 from promotions.formats.scores import given_score, highest, severity, vector_score, worst
 from promotions.formats.statements import names_of_products, statement, vex
 
@@ -53,11 +63,11 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
-    """DocumentRefused also without any vulnerability: an SBOM that nobody scanned looks the same as a clean report."""
+    """OtherKind without any vulnerability: an SBOM that nobody scanned looks the same as a clean report."""
     root = _root(document, place, context)
     entries = objects(document, "vulnerabilities", place)
     if not entries:
-        raise DocumentRefused(
+        raise OtherKind(
             "There are no vulnerabilities here, so this may be an SBOM that nothing scanned: send the scanner's own"
             " report instead.",
             at(place, "vulnerabilities"),
@@ -69,12 +79,12 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 
 def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
-    """The analysis of each vulnerability. DocumentRefused when there is none."""
+    """The analysis of each vulnerability. OtherKind when there is none."""
     root = _root(document, place, context)
     entries = objects(document, "vulnerabilities", place)
     analysed = [(entry, where) for entry, where in entries if entry.get("analysis") is not None]
     if not analysed:
-        raise DocumentRefused("No vulnerability has an analysis, so nothing is said.", at(place, "vulnerabilities"))
+        raise OtherKind("No vulnerability has an analysis, so nothing is said.", at(place, "vulnerabilities"))
     named = _by_reference(document, place, root)
     found = [each for entry, where in analysed for each in _statements(entry, where, named, context)]
     parsed, summary = vex(found)

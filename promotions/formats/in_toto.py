@@ -1,7 +1,5 @@
-"""in-toto statements, and the DSSE envelopes they come in. Pure: who signed is found out elsewhere, from the bytes."""
+"""in-toto statements, and the documents that they carry. Pure."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +7,6 @@ from policies.evidence_facts import ATTESTATION_SCHEMA, Attestation
 from promotions.formats.document import Context, Read
 from promotions.formats.packages import check_names, digest_of_hex
 from promotions.formats.reading import (
-    MOST_BYTES,
     DocumentRefused,
     OtherKind,
     an_object,
@@ -22,14 +19,12 @@ from promotions.formats.reading import (
 )
 
 FORMAT = "in-toto"
-MOST_SIGNATURES: Final = 20
 STATEMENT_TYPES: Final = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 
 SCAN: Final = "cosign.sigstore.dev/attestation/vuln/"
 """Stands in the predicate type of cosign's vulnerability scans; before cosign 2 without https."""
 
 _CUSTOM: Final = frozenset({"Data", "Timestamp"})
-_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +34,6 @@ class Carried:
     document: dict[str, Any]
     place: str
     times: tuple[str, ...] = ()
-
-
-def is_envelope(document: dict[str, Any]) -> bool:
-    return "payload" in document and "payloadType" in document and "signatures" in document
-
-
-def opened(envelope: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
-    """What is inside an envelope, and its place. DocumentRefused for what is no readable DSSE envelope."""
-    line(envelope, "payloadType", place)
-    signatures = objects(envelope, "signatures", place)
-    if not 0 < len(signatures) <= MOST_SIGNATURES:
-        raise DocumentRefused(f"An envelope has 1 to {MOST_SIGNATURES} signatures.", at(place, "signatures"))
-    for each, where in signatures:
-        line(each, "sig", where, longest=8192)
-    inside = at(place, "payload")
-    text = envelope["payload"]
-    if not isinstance(text, str) or len(text) > 2 * MOST_BYTES:
-        raise DocumentRefused("The payload must be base64 text.", inside)
-    try:
-        payload = base64.b64decode(text.translate(_STANDARD_ALPHABET), validate=True)
-    except (binascii.Error, ValueError):
-        raise DocumentRefused("The payload is not base64.", inside) from None
-    return read_inside(payload, inside), inside
 
 
 def is_statement(document: dict[str, Any]) -> bool:

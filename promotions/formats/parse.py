@@ -1,8 +1,9 @@
-"""One uploaded document in, its parsed form out: what the isolated child process does (issue 3). Pure.
+"""One uploaded file in, the parsed form of each document out: what the isolated child process does (issue 3). Pure.
 
-The payload is one line of JSON `{kind, artifactDigest, parts}` and then the document's bytes. The answer is JSON:
-format, parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType, subjects, summary,
-enveloped, namesArtifact, about.
+The payload is one line of JSON `{kind, artifactDigest, parts}` and then the file's bytes. The answer is JSON, of the
+first document: place, format, parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType,
+subjects, summary, enveloped, payloadDigest, namesArtifact, about. Beside these stand `others`, a list of the same, and
+`leftOut`, a list of `{place, reason}`.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,10 @@ from typing import Any, Final
 
 import orjson
 
-from promotions.formats import cyclonedx, epss, grype, in_toto, kev, openvex, osv_scanner, spdx, trivy
+from promotions.formats import cyclonedx, envelopes, epss, grype, in_toto, kev, openvex, osv_scanner, spdx, trivy
 from promotions.formats.document import Context, Read
-from promotions.formats.reading import OtherKind, an_object, line, read_json
+from promotions.formats.envelopes import Envelope, Item
+from promotions.formats.reading import OtherKind, at, line, read_inside
 from promotions.formats.schemas import checked
 
 Reader = Callable[[dict[str, Any], str, Context], Read]
@@ -41,19 +43,51 @@ READERS: Final[dict[str, tuple[tuple[str, Callable[[dict[str, Any]], bool], Read
 
 
 def parse(payload: bytes) -> bytes:
-    """DocumentRefused, with the place, for what cannot be taken as its kind."""
+    """DocumentRefused, with the place, for a file that cannot be taken as its kind."""
     head, _, document = payload.partition(b"\n")
     header = orjson.loads(head)
     kind = header["kind"]
     if kind in FEEDS:
-        return _answer(FEEDS[kind](document), enveloped=False)
-    value = an_object(read_json(document), "$")
-    enveloped = in_toto.is_envelope(value)
-    inside, place = in_toto.opened(value, "$") if enveloped else (value, "$")
-    return _answer(
-        _read(kind, inside, place, Context(header["artifactDigest"], frozenset(header.get("parts", ())))),
-        enveloped=enveloped,
-    )
+        return orjson.dumps(_answer(FEEDS[kind](document), "$", None))
+    context = Context(header["artifactDigest"], frozenset(header.get("parts", ())))
+    answers, left_out = _documents(kind, envelopes.items(document), context)
+    return orjson.dumps({**answers[0], "others": answers[1:], "leftOut": left_out})
+
+
+def _documents(kind: str, found: list[Item], context: Context) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """What each document says. Of several, those of another kind are left out and named; no other fault is passed over.
+
+    OtherKind when none is of the kind.
+    """
+    if len(found) == 1:
+        return [_document(kind, found[0], context)], []
+    answers: list[dict[str, Any]] = []
+    left_out: list[dict[str, str]] = []
+    places: dict[bytes, str] = {}
+    for item in found:
+        if item.content in places:
+            left_out.append({"place": item.place, "reason": f"This is the same as at {places[item.content]}."})
+            continue
+        places[item.content] = item.place
+        try:
+            answers.append(_document(kind, item, context))
+        except OtherKind as other:
+            left_out.append({"place": other.place, "reason": other.message})
+    if not answers:
+        raise OtherKind(
+            f"None of the {len(found)} documents in this file can be taken as {kind}. {left_out[0]['reason']}",
+            left_out[0]["place"],
+        )
+    return answers, left_out
+
+
+def _document(kind: str, item: Item, context: Context) -> dict[str, Any]:
+    if item.envelope is None:
+        value, place = item.value, item.place
+    else:
+        place = at(item.envelope.place, "payload")
+        value = read_inside(item.envelope.payload, place)
+    return _answer(_read(kind, value, place, context), item.place, item.envelope)
 
 
 def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
@@ -82,18 +116,18 @@ def _by_format(kind: str, document: dict[str, Any], place: str, context: Context
     raise OtherKind(f"This is in none of the formats that can be taken as {kind}: {known}.", place)
 
 
-def _answer(read: Read, *, enveloped: bool) -> bytes:
-    return orjson.dumps(
-        {
-            "format": read.format,
-            "parsed": read.parsed,
-            "producer": read.producer,
-            "generatedAt": read.generated_at,
-            "predicateType": read.predicate_type,
-            "subjects": list(read.subjects),
-            "summary": read.summary,
-            "enveloped": enveloped,
-            "namesArtifact": read.names_artifact,
-            "about": read.about,
-        }
-    )
+def _answer(read: Read, place: str, envelope: Envelope | None) -> dict[str, Any]:
+    return {
+        "place": place,
+        "format": read.format,
+        "parsed": read.parsed,
+        "producer": read.producer,
+        "generatedAt": read.generated_at,
+        "predicateType": read.predicate_type,
+        "subjects": list(read.subjects),
+        "summary": read.summary,
+        "enveloped": envelope is not None,
+        "payloadDigest": None if envelope is None else envelope.payload_digest,
+        "namesArtifact": read.names_artifact,
+        "about": read.about,
+    }

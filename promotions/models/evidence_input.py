@@ -31,9 +31,10 @@ class Uploaded(models.Model):
 class EvidenceDocument(Uploaded):
     """A document about one artifact, bound to its digest (domain.md §6). Append-only by trigger and by role.
 
-    ``content`` are the bytes as uploaded, ``parsed`` the blob made of them. ``signer`` is the key id of the trusted
-    key whose signature was verified at upload; whether that key is trusted now is asked when gates are judged. The same
-    bytes count once for each uploader and signer: somebody who is not trusted cannot take the place of who is.
+    ``content`` are the bytes as uploaded, of a file with several its own; ``parsed`` is the blob made of them.
+    ``signer`` is the key id of the trusted key whose signature was verified at upload; whether that key is trusted now
+    is asked when gates are judged. The same bytes count once for each uploader and signer: somebody who is not trusted
+    cannot take the place of who is.
     ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs replaces this one in bundles.
     ``payload_digest`` is of what the signatures of an envelope are over; empty without one. ``first_uploaded_at`` is
     when the tenant first had that payload, in whichever envelope: sending it again makes it no younger. ``reader`` is

@@ -1,6 +1,7 @@
 """Documents about artifacts on pages: upload on the release's page, a document, and /settings/evidence."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -9,12 +10,13 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from promotions import evidence_inputs, queries
 from promotions.actions.take_bundle import take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
-from promotions.actions.upload_evidence import Found, Upload, read_upload, upload_evidence
+from promotions.actions.upload_evidence import Found, Kept, Upload, read_upload, upload_evidence
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.evidence_forms import DocumentForm, FeedForm, TrustedKeyForm
 from promotions.evidence_page import SHOWN_FINDINGS, said, trusted_names
@@ -26,6 +28,8 @@ from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.identity.views.page import tabs_of
 from stellapromote.web.acting import acting
+
+SHOWN_LEFT_OUT: Final = 5
 
 
 @require_POST
@@ -45,10 +49,33 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
         note_refused_request(request, refusal.code)
         form.add_error("document", refusal.message)
         return show_release(request, release_id, by, status=refusal.status, document_form=form)
-    told = _("The document is kept. Promotions that are open keep the documents they have.")
-    say = messages.warning if kept.signature.found in (Found.UNKNOWN, Found.UNBOUND) else messages.success
-    say(request, f"{told} {kept.signature_in_words}")
+    signatures = {each.signature.found for each in (kept, *kept.others)}
+    care = kept.left_out or signatures & {Found.UNKNOWN, Found.UNBOUND}
+    (messages.warning if care else messages.success)(request, _told(kept))
     return redirect("release", release_id)
+
+
+def _told(kept: Kept) -> str:
+    """What became of an upload: how many documents are kept, whose word they are, and what of the file is left out."""
+    every = (kept, *kept.others)
+    number = len(every)
+    told = ngettext(
+        "The document is kept. Promotions that are open keep the documents they have.",
+        "%(number)s documents are kept. Promotions that are open keep the documents they have.",
+        number,
+    ) % {"number": number}
+    words = Counter(each.signature_in_words for each in every)
+    if number == 1:
+        told = f"{told} {kept.signature_in_words}"
+    else:
+        shares = (_("%(count)s of %(number)s:") % {"count": count, "number": number} for count in words.values())
+        told = " ".join([told, *(f"{share} {sentence}" for share, sentence in zip(shares, words, strict=True))])
+    if kept.left_out:
+        shown = "; ".join(f"{each['place']}: {each['reason']}" for each in kept.left_out[:SHOWN_LEFT_OUT])
+        more = "; …" if len(kept.left_out) > SHOWN_LEFT_OUT else ""
+        left_out = _("Left out of the file: %(number)s.") % {"number": len(kept.left_out)}
+        told = f"{told} {left_out} {shown}{more}"
+    return told
 
 
 @require_safe

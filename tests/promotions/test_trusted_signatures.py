@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -6,9 +5,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.hashes import SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from promotions.formats.envelopes import Envelope, items
 from promotions.trusted_signatures import KeyUnusable, SignatureWrong, algorithm, key_id, public_key, signer_of
 from tests.promotions.documents import Signer
-from tests.promotions.formats.samples import cyclonedx
+from tests.promotions.formats.samples import bundle, cyclonedx, lines
 
 KINDS = [
     "p256",
@@ -25,11 +25,18 @@ KINDS = [
 ]
 
 
+def sent(*documents: Any) -> Envelope:
+    """The last of the envelopes in a file."""
+    found = items(lines(*documents))[-1].envelope
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_signatures_are_known_as_the_tools_make_them(kind: str) -> None:
     signer = Signer(kind)
     key = public_key(signer.pem)
-    assert signer_of(json.dumps(signer.envelope(cyclonedx())).encode(), {key_id(key): key}) == key_id(key)
+    assert signer_of(sent(signer.envelope(cyclonedx())), {key_id(key): key}) == key_id(key)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -37,26 +44,42 @@ def test_a_signature_under_another_payload_is_nobodys(kind: str) -> None:
     signer = Signer(kind)
     key = public_key(signer.pem)
     envelope = {**signer.envelope(cyclonedx()), "payload": signer.envelope({"a": 1})["payload"]}
-    assert signer_of(json.dumps(envelope).encode(), {key_id(key): key}) is None
+    assert signer_of(sent(envelope), {key_id(key): key}) is None
 
 
 def test_a_signature_covers_the_payload_type() -> None:
     signer = Signer()
     key = public_key(signer.pem)
     envelope = {**signer.envelope(cyclonedx()), "payloadType": "text/plain"}
-    assert signer_of(json.dumps(envelope).encode(), {key_id(key): key}) is None
+    assert signer_of(sent(envelope), {key_id(key): key}) is None
 
 
 def test_another_key_signed_nothing() -> None:
     other = public_key(Signer().pem)
-    assert signer_of(json.dumps(Signer().envelope(cyclonedx())).encode(), {key_id(other): other}) is None
+    assert signer_of(sent(Signer().envelope(cyclonedx())), {key_id(other): other}) is None
 
 
 def test_a_wrong_signature_in_the_name_of_a_trusted_key_is_refused() -> None:
     trusted = public_key(Signer().pem)
     envelope = Signer().envelope(cyclonedx(), key_id=key_id(trusted))
     with pytest.raises(SignatureWrong):
-        signer_of(json.dumps(envelope).encode(), {key_id(trusted): trusted})
+        signer_of(sent(envelope), {key_id(trusted): trusted})
+
+
+def test_a_signature_that_is_no_base64_is_by_nobody_and_the_next_one_counts() -> None:
+    signer = Signer()
+    key = public_key(signer.pem)
+    envelope = signer.envelope(cyclonedx())
+    envelope["signatures"] = [{"sig": "not base64", "keyid": key_id(key)}, *envelope["signatures"]]
+    assert signer_of(sent(envelope), {key_id(key): key}) == key_id(key)
+
+
+def test_a_signature_inside_a_bundle_is_over_its_own_payload() -> None:
+    signer, other = Signer(), Signer()
+    key = public_key(signer.pem)
+    mine, theirs = bundle(signer.envelope(cyclonedx())), bundle(other.envelope(cyclonedx()))
+    assert signer_of(sent(theirs, mine), {key_id(key): key}) == key_id(key)
+    assert signer_of(sent(mine, theirs), {key_id(key): key}) is None
 
 
 @pytest.mark.parametrize(
@@ -112,4 +135,4 @@ def test_a_hash_that_no_tool_signs_with_on_a_curve_makes_no_signer(kind: str, ot
     signer = Signer(kind)
     signer.hash = other
     key = public_key(signer.pem)
-    assert signer_of(json.dumps(signer.envelope(cyclonedx())).encode(), {key_id(key): key}) is None
+    assert signer_of(sent(signer.envelope(cyclonedx())), {key_id(key): key}) is None

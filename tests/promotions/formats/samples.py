@@ -220,6 +220,30 @@ def unsigned_envelope(inside: Any, payload_type: str = "application/vnd.in-toto+
     }
 
 
+def bundle(envelope: Any, **fields: Any) -> dict[str, Any]:
+    """A Sigstore bundle around an envelope, with a key as `cosign attest --key` writes it."""
+    return {
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": "x"}, "tlogEntries": [{"logIndex": "1", "inclusionProof": {}}]},
+        "dsseEnvelope": envelope,
+        **fields,
+    }
+
+
+def answered(*bundles: Any) -> dict[str, Any]:
+    """What GitHub answers when it is asked for the attestations of an artifact."""
+    return {
+        "attestations": [
+            {"bundle": each, "repository_id": 1, "bundle_url": "https://example.test/1.json.sn"} for each in bundles
+        ]
+    }
+
+
+def lines(*documents: Any, end: str = "\n") -> bytes:
+    """Each on one line."""
+    return "".join(json.dumps(each) + end for each in documents).encode()
+
+
 KEV = {
     "catalogVersion": "2026.11.01",
     "dateReleased": "2026-11-01T17:00:00.0000Z",

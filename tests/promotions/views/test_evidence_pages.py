@@ -1,5 +1,6 @@
 """Documents on the release's page, a document's page, /settings/evidence, and newer evidence on a promotion's page."""
 
+import html
 import json
 from io import BytesIO
 from typing import Any
@@ -10,7 +11,17 @@ from django.test import Client
 from promotions.models import EvidenceDocument, Feed, Release, TrustedKey
 from stellapromote.accounts.models import User
 from tests.promotions.documents import Signer, uploaded
-from tests.promotions.formats.samples import KEV, cyclonedx, openvex, statement, trivy, trivy_entry
+from tests.promotions.formats.samples import (
+    KEV,
+    cyclonedx,
+    lines,
+    openvex,
+    spdx,
+    statement,
+    trivy,
+    trivy_entry,
+    unsigned_envelope,
+)
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 
@@ -63,6 +74,34 @@ def test_who_uploads_a_document_is_told_what_its_signature_is_worth(kestrel: Kes
     page = told(cyclonedx())
     assert "It is not signed: it counts as said by operator" in page
     assert 'data-tone="care"' not in page[: page.index("It is not signed")]
+
+
+def test_who_uploads_several_documents_is_told_how_many_are_kept_and_what_is_left_out(kestrel: Kestrel) -> None:
+    release, signer = kestrel.release(), Signer()
+    client(kestrel, "admin").post("/settings/evidence/keys", {"name": "ci-signing", "pem": signer.pem})
+    about = [statement("x", each, digest(release)) for each in (cyclonedx(), spdx(), cyclonedx(version=2), openvex())]
+    sent = lines(*(signer.envelope(each) for each in about[:2]), *(unsigned_envelope(each) for each in about[2:]))
+    fields = {"artifact": digest(release), "kind": "sbom", "document": file(sent, "attestations.jsonl")}
+    answer = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields, follow=True)
+    page = html.unescape(answer.content.decode())
+    assert "3 documents are kept." in page
+    assert "2 of 3: It is signed by the trusted key ci-signing" in page
+    assert "1 of 3: It is signed, but by no key that is trusted here" in page
+    assert "Left out of the file: 1. line 4: $.payload.predicate: This is in none of the formats" in page
+    assert 'data-tone="care"' in page[: page.index("3 documents are kept.")]
+
+
+def test_of_several_documents_left_out_the_first_are_named(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    others = [unsigned_envelope(statement(f"type-{number}", {}, digest(release))) for number in range(6)]
+    sent = lines(unsigned_envelope(statement("x", cyclonedx(), digest(release))), *others)
+    fields = {"artifact": digest(release), "kind": "sbom", "document": file(sent, "attestations.jsonl")}
+    answer = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields, follow=True)
+    page = html.unescape(answer.content.decode())
+    assert "The document is kept." in page
+    assert "Left out of the file: 6. line 2: $.payload.predicate" in page
+    assert "line 6: $.payload.predicate" in page
+    assert "line 7: $.payload.predicate" not in page
 
 
 def test_what_is_wrong_with_a_document_is_said_on_the_page(kestrel: Kestrel) -> None:
@@ -148,6 +187,7 @@ def test_an_administrator_trusts_and_revokes_a_key(kestrel: Kestrel) -> None:
     browser = client(kestrel, "admin")
     page = browser.post("/settings/evidence/keys", {"name": "ci", "pem": Signer().pem}, follow=True).content.decode()
     assert "ECDSA P-256" in page
+    assert "P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits" in page
     key = TrustedKey.objects.get()
     page = browser.post(f"/settings/evidence/keys/{key.pk}/revoke", follow=True).content.decode()
     assert "revoked" in page
