@@ -120,13 +120,14 @@ def _form(meta: dict[str, Any], raw: bytes) -> tuple[Any, list[FieldError]]:
         raise BodyTooLarge(f"A form has at most {MOST_FORM} bytes.", details={"limit": MOST_FORM}) from None
     except (MultiPartParserError, TooManyFilesSent, ValueError, UnicodeError):
         raise Invalid("The form cannot be read: send it as curl -F does.", code="VAL_MALFORMED_JSON") from None
-    data: dict[str, Any] = {name: values[-1] for name, values in fields.lists()}
-    for name, uploads in files.lists():
-        upload: UploadedFile = uploads[-1]
-        data[name] = upload.read()
-    problems = [
-        FieldError(name[:100], "This has a NUL character: remove it.", "nul_character")
-        for name, value in data.items()
-        if isinstance(value, str) and "\x00" in value
-    ]
+    parts: list[tuple[str, list[Any]]] = [*fields.lists(), *files.lists()]
+    data: dict[str, Any] = {}
+    problems = []
+    for name, values in parts:
+        if name in data or len(values) > 1:
+            problems.append(FieldError(name[:100], "This stands twice in the form: send one in each call.", "repeated"))
+        value = values[-1]
+        data[name] = value.read() if isinstance(value, UploadedFile) else value
+        if isinstance(value, str) and "\x00" in value:
+            problems.append(FieldError(name[:100], "This has a NUL character: remove it.", "nul_character"))
     return data, problems

@@ -2,9 +2,11 @@
 
 import base64
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from promotions.models import EvidenceDocument, FeedEntry
 from stellapromote.signing.canonical_json import canonical_bytes
@@ -140,6 +142,21 @@ def test_a_mark_before_an_envelope_hides_no_signature(world: World) -> None:
     key = world.greta.ok("POST", "trusted-keys", {"name": "ci", "pem": signer.pem}, status=201)
     envelope = signer.envelope(statement("https://cyclonedx.org/bom", cyclonedx()))
     assert uploads(world, "sbom", MARK + json.dumps(envelope).encode())["signer"] == key["keyId"]
+
+
+@pytest.mark.parametrize("name", ["document", "kind"])
+def test_what_stands_twice_in_a_form_is_refused_and_none_is_dropped_in_silence(world: World, name: str) -> None:
+    def file(document: Any) -> BytesIO:
+        made = BytesIO(json.dumps(document).encode())
+        made.name = "report.json"
+        return made
+
+    fields: dict[str, Any] = {"artifactDigest": ARTIFACT, "kind": "sbom", "document": file(cyclonedx())}
+    fields[name] = [fields[name], file(spdx()) if name == "document" else "sbom"]
+    headers = {"Authorization": f"Bearer {world.tomas.token}"}
+    response = Client().post("/api/v1/evidence", fields, headers=headers)
+    assert (response.status_code, response.json()["error"]["validationErrors"][0]["field"]) == (400, name)
+    assert not EvidenceDocument.objects.exists()
 
 
 def test_feeds_with_a_mark_are_taken(world: World) -> None:
