@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 from django import forms
@@ -9,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from promotions.audit_page import audit_row
+from promotions.formats.reading import DocumentRefused, read_json
 from promotions.forms import VerifyForm
 from promotions.models import Promotion
 from promotions.verify_evidence import known_keys, stored_here
@@ -57,9 +57,9 @@ def verify_evidence(request: HttpRequest) -> HttpResponse:
         file = form.cleaned_data["file"]
         text = file.read(1_000_000) if file else form.cleaned_data["text"].encode()
         try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
-            form.add_error(None, _("This is not JSON in UTF-8."))
+            document = read_json(text)
+        except DocumentRefused as refused:
+            form.add_error(None, f"{refused.message} ({refused.place})")
         else:
             context["result"] = verify_document(document, known_keys(), stored_here)
     return render(request, "audit/verify_evidence.html", context, status=400 if form.errors else 200)
