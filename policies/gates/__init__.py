@@ -11,17 +11,10 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates import (
-    approval,
-    dependency,
-    evidence,
-    freeze_window,
-    manual,
-    policy,
-    preconditions,
-    schedule,
-    security,
-)
+from policies.gates import approval, dependency, freeze_window, manual, preconditions, schedule
+from policies.gates.evidence import version_1 as evidence_1
+from policies.gates.policy import version_1 as policy_1
+from policies.gates.security import version_1 as security_1
 from policies.outcomes import Verdict
 from policies.schema import Schema
 from stellapromote.errors import FieldError
@@ -79,7 +72,17 @@ class Registry:
 
 REGISTRY: Final = Registry(
     kind_of(module)
-    for module in (preconditions, freeze_window, schedule, evidence, security, policy, dependency, manual, approval)
+    for module in (
+        preconditions,
+        freeze_window,
+        schedule,
+        evidence_1,
+        security_1,
+        policy_1,
+        dependency,
+        manual,
+        approval,
+    )
 )
 
 

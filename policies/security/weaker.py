@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policies.gates.security import rules_in
+from policies.gates.security.config import rules_in
 from policies.security.severities import RANK
 
 Config = Mapping[str, Any]

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
 POLICIES = ROOT / "policies"
 SOURCES = [
-    *sorted((POLICIES / "gates").glob("*.py")),
+    *sorted((POLICIES / "gates").rglob("*.py")),
     *sorted((POLICIES / "security").glob("*.py")),
     POLICIES / "evaluator.py",
     POLICIES / "library.py",

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from policies.documents import InvalidDocument, promotion_policy
-from policies.gates.security import rules_in
+from policies.gates.security.config import rules_in
 from policies.outcomes import GateResult
 from tests.policies.cases import verdict
 from tests.policies.security.world import GRETA, Evidence, finding, guarded

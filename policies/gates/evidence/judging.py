@@ -1,4 +1,4 @@
-"""evidence: each artifact has the required documents, signed by trusted keys and young enough (domain.md §6)."""
+"""The judge of evidence gates of every version, and their settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,6 @@ from policies.security.ages import too_old_at
 from policies.security.bundles import bundle
 from policies.security.trust import live_keys
 from stellapromote.errors import FieldError
-
-KIND: Final = "evidence"
-KIND_VERSION: Final = 1
-RANK: Final = 30
-SUMMARY: Final = "Each artifact has the required documents, signed by trusted keys and young enough."
 
 MOST_LISTED: Final = 50
 """So many missing documents stand in details; their number is always told."""

@@ -1,0 +1,1 @@
+"""policy: the team's own rule, written as CEL or Rego, allows the promotion (domain.md §6)."""

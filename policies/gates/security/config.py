@@ -1,0 +1,138 @@
+"""The settings of a security gate: what may be said, and what of it holds in an environment."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.schema import SLUG, USERNAME, below, read
+from policies.security import (
+    cve_delta,
+    epss_threshold,
+    kev_blocker,
+    reachable_cve,
+    release_aggregate_cve,
+    severities,
+)
+from stellapromote.errors import FieldError
+
+RULES: Final = {
+    rule.NAME: rule for rule in (kev_blocker, epss_threshold, reachable_cve, cve_delta, release_aggregate_cve)
+}
+"""In the order in which their sentences are told."""
+
+_EVERY_RULE: Final[dict[str, Any]] = {
+    name: {"type": "object", "properties": rule.SETTINGS} for name, rule in RULES.items()
+}
+_EVERY_CHANGE: Final[dict[str, Any]] = {
+    name: {
+        "type": ["object", "null"],
+        "properties": {
+            setting: {key: value for key, value in schema.items() if key != "default"}
+            for setting, schema in rule.SETTINGS.items()
+        },
+    }
+    for name, rule in RULES.items()
+}
+
+TRUSTED_KEYS: Final[dict[str, Any]] = {
+    "type": "array",
+    "maxItems": 50,
+    "x-set": True,
+    "default": [],
+    "items": {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"},
+    "description": "Names or key ids of the tenant's trusted keys. A key that is revoked trusts nothing.",
+}
+
+CONFIG_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["rules"],
+    "properties": {
+        "rules": {
+            "type": "object",
+            "properties": _EVERY_RULE,
+            "description": "A rule that is not named is not applied.",
+        },
+        "environments": {
+            "type": "object",
+            "maxProperties": 100,
+            "default": {},
+            "additionalProperties": {"type": "object", "properties": _EVERY_CHANGE},
+            "description": "By environment, settings in place of those in rules; null: the rule is not applied there.",
+        },
+        "trustedKeys": TRUSTED_KEYS,
+        "trustedUploaders": {
+            "type": "array",
+            "maxItems": 100,
+            "x-set": True,
+            "default": [],
+            "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+            "description": "Whose uploads count for VEX and clean scans, unless they are excluded on the promotion.",
+        },
+        "maxReportAge": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 366 * 24 * 60 * 60,
+            "default": None,
+            "description": "Seconds after which a report no longer shows that there is nothing else; null: never.",
+        },
+        "maxFeedAge": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 366 * 24 * 60 * 60,
+            "default": None,
+            "description": "Seconds after its own date after which a feed counts as missing; null: never.",
+        },
+        "unknownSeverityAs": {
+            "type": "string",
+            "enum": severities.THRESHOLDS,
+            "default": "critical",
+            "description": "What a finding counts as for which a report knows no severity.",
+        },
+    },
+}
+
+
+def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
+    """Some rule applies everywhere, and somebody is trusted: without, the gate would mean nothing or never pass."""
+    errors = []
+    if not config["rules"]:
+        errors.append(FieldError(below(field, "rules"), "Must name at least one rule.", "VAL_INVALID"))
+    for name in config["environments"]:
+        place = below(field, f"environments.{name}")
+        if not re.fullmatch(SLUG, name):
+            errors.append(FieldError(place, "Must be the name of an environment.", "VAL_INVALID"))
+        elif config["rules"] and not rules_in(config, name):
+            errors.append(FieldError(place, "Must leave at least one rule.", "VAL_INVALID"))
+    if not config["trustedKeys"] and not config["trustedUploaders"]:
+        message = "Must name a trusted key here or a user in trustedUploaders: without, no scan is ever believed."
+        errors.append(FieldError(below(field, "trustedKeys"), message, "VAL_INVALID"))
+    return errors
+
+
+def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
+    """What environments say of cve-delta where `rules` do not name it: see ``cve_delta.UNSAID``."""
+    rule, setting = cve_delta.NAME, "allowFirstRelease"
+    if rule in config["rules"]:
+        return []
+    return [
+        FieldError(
+            below(field, f"environments.{name}.{rule}.{setting}"), "Must be said here: true or false.", "VAL_INVALID"
+        )
+        for name, changes in sorted(config["environments"].items())
+        if changes.get(rule) is not None and setting not in changes[rule]
+    ]
+
+
+def rules_in(config: Mapping[str, Any], environment: str) -> dict[str, dict[str, Any]]:
+    """The settings of each rule that applies in an environment."""
+    changes = config["environments"].get(environment, {})
+    found = {}
+    for name, rule in RULES.items():
+        if name in changes:
+            if changes[name] is not None:
+                defaults, _ = read({}, {"type": "object", "properties": rule.SETTINGS})
+                unsaid = cve_delta.UNSAID if rule is cve_delta else {}
+                found[name] = {**defaults, **unsaid, **config["rules"].get(name, {}), **changes[name]}
+        elif name in config["rules"]:
+            found[name] = dict(config["rules"][name])
+    return found

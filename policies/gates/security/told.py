@@ -1,0 +1,125 @@
+"""What a security gate tells of its verdict: details, which are data, and the sentence made from them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from policies.evidence_facts import Bundle, FeedFact
+from policies.outcomes import Status
+from policies.security import severities
+from policies.security.bundles import Union
+from policies.security.findings import Record, worst_first
+from policies.security.outcome import Outcome, View, clipped
+from policies.security.trust import Trust
+from stellapromote.signing.canonical_json import digest_bytes
+
+MOST_LISTED: Final = 50
+"""So many findings stand in details; what is beyond them is told by number and digest (docs/security-gate.md)."""
+
+
+def named(deciding: Mapping[str, Outcome], view: View | None) -> dict[str, Any]:
+    """The findings that make the verdict: by id, as an override names them, and the worst of them with what is known.
+
+    Beyond the first ids stands one entry with the digest of all, so that other findings are never the same list.
+    """
+    by_key: dict[tuple[str, str], Record] = {}
+    for outcome in deciding.values():
+        by_key.update({record.key: record for record in outcome.findings})
+    ids = sorted(record.id for record in by_key.values())
+    listed = ids[:MOST_LISTED]
+    if len(ids) > MOST_LISTED:
+        listed.append(f"and {len(ids) - MOST_LISTED} more ({_digest(ids)})")
+    worst = worst_first(by_key.values(), MOST_LISTED)
+    keys = {name: {record.key for record in outcome.findings} for name, outcome in deciding.items()} if worst else {}
+    return {
+        "findings": listed,
+        "findingsCount": len(ids),
+        "worst": [
+            _described(record, view, [name for name, those in keys.items() if record.key in those])
+            for record in (worst if view is not None else ())
+        ],
+    }
+
+
+def _digest(ids: list[str]) -> str:
+    return digest_bytes(orjson.dumps(ids))  # of strings alone this is RFC 8785, in a tenth of the time
+
+
+def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[str, Any]:
+    kev = {} if view is None or view.kev is None else view.kev
+    epss = {} if view is None or view.epss is None else view.epss
+    return {
+        "id": record.id,
+        "vulnerability": clipped(record.key[0]),
+        "component": clipped(record.component),
+        "version": record.version and clipped(record.version),
+        "severity": "unknown" if record.rank < 0 else severities.BANDS[record.rank],
+        "cvss": record.cvss,
+        "epss": max((epss[name] for name in record.cves if name in epss), default=None),
+        "listedOn": min((kev[name] for name in record.cves if name in kev), default=None),
+        "reachable": record.reachable,
+        "fixedVersion": record.fixed_version and clipped(record.fixed_version),
+        "rules": list(rules),
+    }
+
+
+def counts(view: View) -> dict[str, int]:
+    """How many findings count as each severity; `unknown` of them are known to no report."""
+    ranks = Counter(rank for rank, _ in view.ranked)
+    return {
+        **{band: ranks[rank] for rank, band in enumerate(severities.BANDS)},
+        "unknown": sum(record.rank < 0 for _, record in view.ranked),
+        "total": len(view.ranked),
+    }
+
+
+def lifted(union: Union) -> dict[str, Any]:
+    """What VEX lifts, and by which document."""
+    found = sorted(union.lifted.values(), key=lambda each: each[0].key)
+    return {
+        "lifted": [
+            {
+                "id": record.id,
+                "status": by.status,
+                "justification": by.justification and clipped(by.justification),
+                "document": by.document,
+            }
+            for record, by in found[:MOST_LISTED]
+        ],
+        "liftedCount": len(found),
+    }
+
+
+def documents(found: Bundle, trust: Trust) -> list[dict[str, Any]]:
+    """The reports and statements that were read, for whoever wants to open them."""
+    read_ones = [each for each in found["documents"] if each["kind"] in ("vulnerabilities", "vex")]
+    return [
+        {
+            "artifact": each["artifactDigest"],
+            "kind": each["kind"],
+            "digest": each["digest"],
+            "producer": each["producer"],
+            "trusted": trust.holds_for(each),
+        }
+        for each in sorted(read_ones, key=lambda each: (each["artifactDigest"], each["kind"], each["digest"]))
+    ][:MOST_LISTED]
+
+
+def feed_told(feed: FeedFact | None) -> dict[str, str] | None:
+    return None if feed is None else {"digest": feed["digest"], "publishedAt": feed["publishedAt"]}
+
+
+def message(status: Status, deciding: Mapping[str, Outcome], details: Mapping[str, Any]) -> str:
+    if status == "pass":
+        found, lifted = details["counts"]["total"], details["liftedCount"]
+        how_many = "No findings" if not found else "1 finding" if found == 1 else f"{found} findings"
+        more = f"; VEX statements lift {lifted}" if lifted else ""
+        return f"{how_many}, and no rule is broken{more}."
+    names = list(deciding)
+    sentence = deciding[names[0]].sentence
+    if status == "fail" and deciding[names[0]].findings:
+        sentence += ", or state in a trusted VEX document why it does not apply; then request again"
+    also = f" (also {', '.join(names[1:])})" if names[1:] else ""
+    return f"{sentence[0].upper()}{sentence[1:]}{also}."
