@@ -24,6 +24,7 @@ _Id = Annotated[str, Limits(minLength=1, maxLength=64)]
 _Instant = Annotated[str, Limits(maxLength=24, format="instant")]
 _Digest = Annotated[str, Limits(maxLength=71, pattern=DIGEST)]
 _Line = Annotated[str, Limits(maxLength=512)]
+_Reader = Annotated[int, Limits(minimum=1, maximum=1_000_000)]
 
 
 class LeftOut(TypedDict):
@@ -217,7 +218,7 @@ class EvidenceFact(TypedDict):
     kev: FeedFact | None
     epss: FeedFact | None
     trustedKeys: list[TrustedKey]
-    readBy: NotRequired[int | None]
+    readBy: NotRequired[_Reader | None]
 
 
 class PolicyAnswer(TypedDict):
