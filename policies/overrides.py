@@ -19,7 +19,7 @@ from stellapromote.signing.canonical_json import digest
 NEVER: Final = ("preconditions", "approval")
 """Kinds that nobody overrides: what is promoted, and that people agreed (domain.md §6)."""
 
-UNJUDGED: Final = frozenset({"GATE_ERROR", "GATE_TIMEOUT", "GATE_FACTS_MISSING"})
+UNJUDGED: Final = frozenset({"GATE_ERROR", "GATE_TIMEOUT", "GATE_FACTS_MISSING", "EVIDENCE_UNREAD"})
 """A gate that says one of these could not be judged: nobody knows what an override would lift, so none does."""
 
 BY_EXCEPTION: Final = "freeze-window"
@@ -168,9 +168,14 @@ def _things(details: Mapping[str, Any]) -> Iterable[str]:
     for window in details.get("windows") or ():
         yield f"window {window['id']}"
     for lacking in details.get("lacking") or ():
-        yield _fitting(f"lacking {lacking['code']} {lacking['what']} of {lacking['artifact']} {lacking['document']}")
+        where = lacking["artifact"] if "about" not in lacking else f"{lacking['about']} in {lacking['artifact']}"
+        yield _fitting(f"lacking {lacking['code']} {lacking['what']} of {where} {lacking['document']}")
     if details.get("lackingCount", 0) > len(details.get("lacking") or ()):
         yield f"{details['lackingCount']} lacking"
+    for incomplete in details.get("incomplete") or ():
+        yield f"{incomplete['number']} left out of {incomplete['document']} about {incomplete['artifact']}"
+    if details.get("incompleteCount", 0) > len(details.get("incomplete") or ()):
+        yield f"{details['incompleteCount']} incomplete"
     for target in details.get("targets") or ():
         if not target.get("met"):
             wanted = {part: value for part, value in target.items() if part not in ("observed", "met")}

@@ -13,8 +13,11 @@ from policies.context import Context
 from policies.facts import GateInput
 from policies.gates import approval, dependency, freeze_window, manual, preconditions, schedule
 from policies.gates.evidence import version_1 as evidence_1
+from policies.gates.evidence import version_2 as evidence_2
 from policies.gates.policy import version_1 as policy_1
+from policies.gates.policy import version_2 as policy_2
 from policies.gates.security import version_1 as security_1
+from policies.gates.security import version_2 as security_2
 from policies.outcomes import Verdict
 from policies.schema import Schema
 from stellapromote.errors import FieldError
@@ -77,8 +80,11 @@ REGISTRY: Final = Registry(
         freeze_window,
         schedule,
         evidence_1,
+        evidence_2,
         security_1,
+        security_2,
         policy_1,
+        policy_2,
         dependency,
         manual,
         approval,

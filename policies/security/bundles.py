@@ -1,14 +1,14 @@
 """The findings of a bundle of documents: the union over its reports, less what VEX lifts (domain.md §6)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from policies.context import Context
 from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
-from policies.security.findings import Record, merged, report
+from policies.security.findings import Key, Reader, Record, Report, merged, unsuppressed
 from policies.security.trust import Trust
-from policies.security.vex import Lift, Source, lift, statements
+from policies.security.vex import Covers, Lift, Source, Statements, lift, statements
 
 
 def bundle(context: Context, digest: str) -> Bundle:
@@ -25,47 +25,97 @@ def of_kind(found: Bundle, kind: str) -> list[DocumentFact]:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """The reports and the VEX documents of a bundle, each with what was read in it."""
+
+    vex: tuple[tuple[DocumentFact, Statements], ...]
+    reports: tuple[tuple[DocumentFact, Report], ...]
+
+
+def documents(context: Context, found: Bundle, reader: Reader) -> Documents:
+    """Reads them all, or remembers it. DocumentMissing; ValueError or KeyError for what is none."""
+    return Documents(
+        tuple((each, context.derived(each["parsed"], statements)) for each in of_kind(found, "vex")),
+        tuple((each, context.derived(each["parsed"], reader)) for each in of_kind(found, "vulnerabilities")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Union:
-    """`findings`: those that count, by key. `lifted`: what no artifact has but with a statement that lifts it."""
+    """`findings`: those that no statement lifts, by key. `suppressed`: those of them that scanners were told to leave
+    out. `lifted`: what no artifact has but with a statement that lifts it."""
 
-    findings: dict[tuple[str, str], Record]
-    lifted: dict[tuple[str, str], tuple[Record, Lift]]
+    findings: dict[Key, Record]
+    suppressed: dict[Key, Record]
+    lifted: dict[Key, tuple[Record, Lift]]
+
+    def counted(self, *, accept_suppressed: bool) -> Mapping[Key, Record]:
+        """The findings that rules look at."""
+        if not accept_suppressed or not self.suppressed:
+            return self.findings
+        return {key: record for key, record in self.findings.items() if key not in self.suppressed}
 
 
-def union(context: Context, found: Bundle, trust: Trust) -> Union:
+def union(read: Documents, trust: Trust, covers: Covers) -> Union:
     """The findings of all reports, trusted or not. A statement lifts in its own artifact, from each report by itself:
-    what one report calls by a name that the statement does not know stays."""
+    what one report calls by a name that the statement does not know stays.
+
+    A VEX document about a part of the artifact, and a product that names one, speak of reports about that part alone.
+    That a finding is suppressed counts only by a report that is trusted.
+    """
     sources: dict[str, list[Source]] = {}
-    for document in of_kind(found, "vex"):
-        read = context.derived(document["parsed"], statements)
-        sources.setdefault(document["artifactDigest"], []).append(Source(document, trust.holds_for(document), read))
-    live: dict[tuple[str, str], Record] = {}
-    lifted: dict[tuple[str, str], tuple[Record, Lift]] = {}
-    for document in of_kind(found, "vulnerabilities"):
-        records: Iterable[Record] = context.derived(document["parsed"], report).records
-        artifact = document["artifactDigest"]
-        said = sources.get(artifact)
-        if said is not None:
-            left, named = [], frozenset().union(*(source.statements for source in said))
-            for record in records:
-                if named.isdisjoint(record.names):
-                    left.append(record)
-                    continue
-                by = lift(record, artifact, said)
-                if by is None:
-                    left.append(record)
-                elif record.key not in lifted or by.order < lifted[record.key][1].order:
-                    lifted[record.key] = record, by
-            records = left
+    for document, said_there in read.vex:
+        source = Source(document, trust.holds_for(document), said_there)
+        sources.setdefault(document["artifactDigest"], []).append(source)
+    live: dict[Key, Record] = {}
+    lifted: dict[Key, tuple[Record, Lift]] = {}
+    suppresses = False
+    for document, report in read.reports:
+        records: Iterable[Record] = report.records
+        if report.suppresses:
+            if trust.holds_for(document):
+                suppresses = True
+            else:
+                records = unsuppressed(records)
+        about = {document["artifactDigest"], document.get("about", document["artifactDigest"])}
+        said = [
+            source
+            for source in sources.get(document["artifactDigest"], ())
+            if source.document.get("about", document["artifactDigest"]) in about
+        ]
+        if said:
+            records = _left(records, about, said, covers, lifted)
         merged(records, live)
-    return Union(live, {key: each for key, each in lifted.items() if key not in live})
+    return Union(
+        live,
+        {key: record for key, record in live.items() if record.suppressed is not None} if suppresses else {},
+        {key: each for key, each in lifted.items() if key not in live},
+    )
 
 
-def baseline(context: Context, digest: str | None, trust: Trust) -> frozenset[tuple[str, str]] | None:
+def _left(
+    records: Iterable[Record],
+    about: Collection[str],
+    said: Sequence[Source],
+    covers: Covers,
+    lifted: dict[Key, tuple[Record, Lift]],
+) -> list[Record]:
+    """The records that no statement lifts; the others join `lifted`."""
+    left, named = [], frozenset().union(*(source.statements for source in said))
+    for record in records:
+        by = None if named.isdisjoint(record.names) else lift(record, about, said, covers)
+        if by is None:
+            left.append(record)
+        elif record.key not in lifted or by.order < lifted[record.key][1].order:
+            lifted[record.key] = record, by
+    return left
+
+
+def baseline(context: Context, digest: str | None, trust: Trust, reader: Reader) -> frozenset[Key] | None:
     """What trusted reports know of a release that was promoted under this bundle; None when there are none."""
     if digest is None:
         return None
     reports = [each for each in of_kind(bundle(context, digest), "vulnerabilities") if trust.holds_for(each)]
     if not reports:
         return None
-    return frozenset().union(*(context.derived(each["parsed"], report).known for each in reports))
+    return frozenset().union(*(context.derived(each["parsed"], reader).known for each in reports))

@@ -4,16 +4,18 @@ Two findings are the same when the same component has the same vulnerability by 
 for it. No report can make two findings of another one the same, so one more finding never makes fewer (docs/adr/0080).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 from operator import attrgetter
 from typing import Any, Final
 
-from policies.evidence_facts import FINDINGS_SCHEMA, Finding
-from policies.security.packages import Package, package
-from policies.security.severities import BANDS, RANK, rank_of_score
+from policies.evidence_facts import FINDINGS_SCHEMA, Finding, LeftOut
+from policies.security.packages import Package, package, without_qualifiers
+from policies.security.severities import BANDS, Grade
 from stellapromote.signing.canonical_json import digest
+
+Key = tuple[str, str]
 
 _by_order = attrgetter("order")
 
@@ -28,11 +30,12 @@ class Record:
     `key` tells it from others: the vulnerability's one name and the component's place. `order`: the worst first, for
     people. `names` are all its names, `cves` those that feeds know. `package` is the place without version, qualifiers
     and subpath; what has no package URL has its name as a package, and with the version as a place. `rank` is that of
-    its worst known severity, -1 when none is known; `unscored`: some report knows none.
+    its worst known severity, -1 when none is known; `unscored`: some report knows none. `suppressed`: by what scanners
+    were told to leave it out, where every report says so.
     """
 
-    key: tuple[str, str]
-    order: tuple[int, float, tuple[str, str]]
+    key: Key
+    order: tuple[int, float, Key]
     names: frozenset[str]
     cves: tuple[str, ...]
     package: str
@@ -44,6 +47,7 @@ class Record:
     cvss: float | None
     reachable: bool | None
     fixed_version: str | None
+    suppressed: str | None
 
     @property
     def id(self) -> str:
@@ -54,35 +58,60 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The records of one report, and what it knows as (name of the vulnerability, package without version)."""
+    """The records of one report, and what it knows as (name of the vulnerability, package without version).
+
+    `suppresses`: some record is suppressed. `left_out`: what its reader left out.
+    """
 
     records: tuple[Record, ...]
     known: frozenset[tuple[str, str]]
+    suppresses: bool
+    left_out: tuple[LeftOut, ...]
 
     def __len__(self) -> int:
         return len(self.records)
 
 
-def report(blob: Mapping[str, Any]) -> Report:
-    """The report of a findings blob. ValueError or KeyError when it is none."""
-    if blob["schema"] != FINDINGS_SCHEMA:
-        raise ValueError("no findings")
-    records = tuple(_record(each) for each in blob["findings"])
-    return Report(records, frozenset((name, record.package) for record in records for name in record.names))
+Place = Callable[[str], str]
+"""Which component a package URL means: components of the same place are the same."""
+
+Reader = Callable[[Mapping[str, Any]], Report]
+"""Makes the report of a findings blob. ValueError or KeyError when it is none. What one makes is remembered for it."""
 
 
-def _record(finding: Finding) -> Record:
+def as_written(purl: str) -> str:
+    """Each package URL is a place of its own."""
+    return purl
+
+
+def reader(grade: Grade, place: Place = without_qualifiers) -> Reader:
+    """A reader of reports by which a finding has the severity and the place that these say."""
+
+    def read(blob: Mapping[str, Any]) -> Report:
+        if blob["schema"] != FINDINGS_SCHEMA:
+            raise ValueError("no findings")
+        records = tuple(_record(each, grade, place) for each in blob["findings"])
+        return Report(
+            records,
+            frozenset((name, record.package) for record in records for name in record.names),
+            any(record.suppressed is not None for record in records),
+            tuple(blob.get("leftOut", ())),
+        )
+
+    return read
+
+
+def _record(finding: Finding, grade: Grade, place: Place) -> Record:
     purl, version = finding["purl"], finding["version"]
     parts = None if purl is None else package(purl)
     unversioned = f"{finding['component']}@{version}" if version else finding["component"]
-    rank = -1 if finding["severity"] == "unknown" else RANK[finding["severity"]]
-    if finding["cvss"] is not None:
-        rank = max(rank, rank_of_score(finding["cvss"]))
-    key = (_vulnerability(finding), purl or unversioned)
+    rank = grade(finding)
+    unscored = rank < 0 or finding.get("unscored", False)
+    key = (_vulnerability(finding), place(purl) if purl else unversioned)
     names = frozenset((finding["id"], *finding["aliases"]))
     return Record(
         key=key,
-        order=_order(rank, rank < 0, finding["cvss"], key),
+        order=_order(rank, unscored, finding["cvss"], key),
         names=names,
         cves=_cves(names),
         package=finding["component"] if parts is None else parts.name,
@@ -90,10 +119,11 @@ def _record(finding: Finding) -> Record:
         version=version,
         purl=parts,
         rank=rank,
-        unscored=rank < 0,
+        unscored=unscored,
         cvss=finding["cvss"],
         reachable=finding["reachable"],
         fixed_version=finding["fixedVersion"],
+        suppressed=finding.get("suppressed"),
     )
 
 
@@ -109,7 +139,7 @@ def _cves(names: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name.startswith("CVE-")))
 
 
-def merged(records: Iterable[Record], into: dict[tuple[str, str], Record]) -> None:
+def merged(records: Iterable[Record], into: dict[Key, Record]) -> None:
     """Adds records to those that are there; of the same finding the worse of everything counts."""
     for record in records:
         there = into.get(record.key)
@@ -119,11 +149,17 @@ def merged(records: Iterable[Record], into: dict[tuple[str, str], Record]) -> No
             into[record.key] = _worse(there, record)
 
 
+def unsuppressed(records: Iterable[Record]) -> Sequence[Record]:
+    """The same, none of them suppressed."""
+    return [record if record.suppressed is None else replace(record, suppressed=None) for record in records]
+
+
 def _worse(one: Record, other: Record) -> Record:
     scores = [each.cvss for each in (one, other) if each.cvss is not None]
     fixes = [each.fixed_version for each in (one, other) if each.fixed_version is not None]
     component, version = min((each.component, each.version or "") for each in (one, other))
     reach = {one.reachable, other.reachable}
+    suppressed = [each.suppressed for each in (one, other) if each.suppressed is not None]
     rank, unscored, cvss = max(one.rank, other.rank), one.unscored or other.unscored, max(scores, default=None)
     return Record(
         key=one.key,
@@ -139,10 +175,11 @@ def _worse(one: Record, other: Record) -> Record:
         cvss=cvss,
         reachable=True if True in reach else None if None in reach else False,
         fixed_version=min(fixes, default=None),
+        suppressed=min(suppressed) if len(suppressed) == 2 else None,
     )
 
 
-def _order(rank: int, unscored: bool, cvss: float | None, key: tuple[str, str]) -> tuple[int, float, tuple[str, str]]:
+def _order(rank: int, unscored: bool, cvss: float | None, key: Key) -> tuple[int, float, Key]:
     return -(len(BANDS) if unscored else rank), -(cvss or 0.0), key
 
 

@@ -18,14 +18,28 @@ class Package(NamedTuple):
     def covers(self, other: "Package") -> bool:
         """Whether a statement about this package speaks of the other one too.
 
-        What this one leaves out (version, a qualifier, the subpath) it says of all; what it has must be the same.
+        Scanners write qualifiers each in its own way, so a version says which package it is. Without a version, what
+        both write must be the same; what this one leaves out (version, subpath, a qualifier) it says of all.
         """
+        if self.name != other.name or self.subpath not in (None, other.subpath):
+            return False
+        if self.version is not None:
+            return self.version == other.version
+        mine, theirs = _by_name(self.qualifiers), _by_name(other.qualifiers)
+        return all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+
+    def covers_to_the_letter(self, other: "Package") -> bool:
+        """The same where each qualifier that this one writes must be equal."""
         return (
             self.name == other.name
             and self.version in (None, other.version)
             and self.qualifiers <= other.qualifiers
             and self.subpath in (None, other.subpath)
         )
+
+
+def _by_name(qualifiers: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, _, value in (each.partition("=") for each in qualifiers)}
 
 
 def package(purl: str) -> Package:
@@ -35,6 +49,12 @@ def package(purl: str) -> Package:
     cut = rest.rfind("@")
     name, version = (rest[:cut], rest[cut + 1 :]) if cut > rest.rfind("/") else (rest, None)
     return Package(name, version or None, frozenset(qualifiers.split("&")) - {""}, subpath or None)
+
+
+def without_qualifiers(purl: str) -> str:
+    """The package URL without what stands between `?` and `#`."""
+    rest, mark, subpath = purl.partition("#")
+    return f"{rest.partition('?')[0]}{mark}{subpath}"
 
 
 def image_digest(wanted: Package) -> str | None:

@@ -1,67 +1,131 @@
 """Which artifacts of a release have a report that may be believed when it finds nothing (domain.md §6)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from policies.evidence_facts import DocumentFact
+from policies.evidence_facts import Bundle, DocumentFact
+from policies.security import parts
 from policies.security.ages import too_old_at
 from policies.security.outcome import Outcome
-from policies.security.trust import Trust
+from policies.security.trust import Doubt, Trust
 
-_SENTENCES = {
-    "SECURITY_REPORT_MISSING": "no scanner report",
-    "SECURITY_REPORT_UNTRUSTED": "no scanner report that a trusted key has signed or somebody trusted has uploaded",
-    "SECURITY_REPORT_STALE": "only scanner reports that are too old",
+Doubting = Callable[[Trust, Sequence[DocumentFact]], Doubt | None]
+"""Why none of the reports is believed; None: the gate's version does not say."""
+
+_MISSING: Final = "SECURITY_REPORT_MISSING"
+_UNTRUSTED: Final = "SECURITY_REPORT_UNTRUSTED"
+_STALE: Final = "SECURITY_REPORT_STALE"
+
+_SENTENCES: Final = {
+    _MISSING: "no scanner report",
+    _UNTRUSTED: "no scanner report that a trusted key has signed or somebody trusted has uploaded",
+    _STALE: "only scanner reports that are too old",
 }
+"""In the order in which they are told."""
 
 
 def no_bundle() -> Outcome:
     """There are no documents at all."""
     return Outcome(
         "missing",
-        ("SECURITY_REPORT_MISSING",),
+        (_MISSING,),
         sentence="no documents of this release were there: upload its scanner reports, then take a new evidence bundle",
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the reports about one artifact, or about one platform of it, show. `code`: of why that is not enough;
+    `ends_at`: from when on it will not be, None for never."""
+
+    artifact: str
+    about: str | None
+    code: str | None
+    ends_at: str | None = None
+    doubt: Doubt | None = None
+    strays: bool = False
+
+
 def judge(
-    artifacts: Sequence[str], documents: Iterable[DocumentFact], trust: Trust, max_age: int | None, instant: str
+    found: Bundle,
+    documents: Iterable[DocumentFact],
+    trust: Trust,
+    max_age: int | None,
+    instant: str,
+    doubting: Doubting,
 ) -> Outcome:
     """Whether each artifact has a report that is trusted and young enough; its next change is when one has not.
 
-    `lacking` in the details is told as the evidence gate tells it, so that an override names each artifact.
+    An index has one where each of its platforms has. `lacking` in the details is told as the evidence gate tells it, so
+    that an override names each artifact.
 
     `documents` are the vulnerability reports. What untrusted or old ones find counts; that they find nothing does not.
     """
-    by_artifact: dict[str, list[DocumentFact]] = {artifact: [] for artifact in artifacts}
+    by_artifact: dict[str, list[DocumentFact]] = {artifact: [] for artifact in found["artifacts"]}
     for document in documents:
         by_artifact.setdefault(document["artifactDigest"], []).append(document)
-    lacking: dict[str, list[str]] = {}
-    ends: list[str] = []
-    for artifact, reports in sorted(by_artifact.items()):
+
+    def look(artifact: str, about: str | None, reports: Sequence[DocumentFact], *, strays: bool = False) -> _Look:
         limits = [too_old_at(report, max_age) for report in reports if trust.holds_for(report)]
         young = [limit for limit in limits if limit is None or limit > instant]
         if not reports:
-            lacking.setdefault("SECURITY_REPORT_MISSING", []).append(artifact)
-        elif not limits:
-            lacking.setdefault("SECURITY_REPORT_UNTRUSTED", []).append(artifact)
-        elif not young:
-            lacking.setdefault("SECURITY_REPORT_STALE", []).append(artifact)
-        elif None not in young:
-            ends.append(max(limit for limit in young if limit is not None))
+            return _Look(artifact, about, _MISSING, strays=strays)
+        if not limits:
+            return _Look(artifact, about, _UNTRUSTED, doubt=doubting(trust, reports))
+        if not young:
+            return _Look(artifact, about, _STALE)
+        return _Look(artifact, about, None, None if None in young else max(each for each in young if each is not None))
+
+    looks: list[_Look] = []
+    for artifact, reports in sorted(by_artifact.items()):
+        own = parts.parted(found, artifact, reports)
+        whole = look(artifact, None, own.whole, strays=own.strays)
+        looks += parts.counted(whole, [look(artifact, about, those) for about, those in own.parts.items()], _MISSING)
+    ends = [each.ends_at for each in looks if each.ends_at is not None]
+    lacking = [each for each in looks if each.code is not None]
     if not lacking:
         return Outcome("pass", next_change_at=min(ends, default=None))
-    code = next(each for each in _SENTENCES if each in lacking)
-    listed = [
-        {"artifact": each, "what": "vulnerabilities", "code": which, "document": None}
-        for which, those in lacking.items()
-        for each in those
-    ]
-    number = len(lacking[code])
-    which = f"artifact {lacking[code][0][:19]}…{f' and {number - 1} more' if number > 1 else ''}"
+    codes = tuple(code for code in _SENTENCES if any(each.code == code for each in lacking))
     return Outcome(
         "missing",
-        tuple(lacking),
-        {"lacking": sorted(listed, key=lambda each: each["artifact"])},
-        sentence=f"{which} has {_SENTENCES[code]}: upload one, then take a new evidence bundle",
+        codes,
+        {"lacking": [_told(each) for each in lacking]},
+        sentence=_sentence([each for each in lacking if each.code == codes[0]]),
         next_change_at=min(ends, default=None),
     )
+
+
+def _told(look: _Look) -> dict[str, Any]:
+    return {
+        "artifact": look.artifact,
+        "what": "vulnerabilities",
+        "code": look.code,
+        "document": None,
+        **({} if look.about is None else {"about": look.about}),
+        **({} if look.doubt is None else {"because": look.doubt.because}),
+    }
+
+
+def _sentence(lacking: Sequence[_Look]) -> str:
+    """About the first of them, which all have one code."""
+    first, others = lacking[0], len(lacking) - 1
+    which = f"{parts.in_words(first.artifact, first.about)}{f' and {others} more' if others else ''}"
+    if first.doubt is not None:
+        return f"{which} has no scanner report that is believed: {_brought(first.doubt)}"
+    hint = f" ({parts.HINT})" if first.strays else ""
+    return f"{which} has {_SENTENCES[first.code or _MISSING]}{hint}: upload one, then take a new evidence bundle"
+
+
+def _brought(doubt: Doubt) -> str:
+    return (
+        f"it was uploaded by {_BY[doubt.because].format(', '.join(doubt.usernames))}: have another identity that the "
+        "policy trusts upload it, or sign it with a trusted key, then take a new evidence bundle"
+    )
+
+
+_BY: Final = {
+    "requester": "the requester ({}) or for them",
+    "excluded": "somebody who is excluded on this promotion ({}) or for them",
+    "notNamed": "an identity that the policy does not trust",
+}

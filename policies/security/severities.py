@@ -1,6 +1,9 @@
 """Severities in their order, and the CVSS bands (domain.md §6)."""
 
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
+
+from policies.evidence_facts import Finding, Severity
 
 Band = Literal["none", "low", "medium", "high", "critical"]
 
@@ -27,3 +30,37 @@ def rank_of_score(cvss: float) -> int:
     if cvss >= 4.0:
         return RANK["medium"]
     return RANK["low"] if cvss > 0.0 else RANK["none"]
+
+
+Grade = Callable[[Finding], int]
+"""The rank of a finding by what its report says; -1 where the report knows no severity. KeyError or ValueError for what
+is no severity and no score."""
+
+
+def worst(finding: Finding) -> int:
+    """The worse of the severity and the band of the score."""
+    return max(_of_word(finding["severity"]), _of_score(finding["cvss"]))
+
+
+def by_score(finding: Finding) -> int:
+    """The band of the score; without one the severity."""
+    word, score = _of_word(finding["severity"]), _of_score(finding["cvss"])
+    return word if score < 0 else score
+
+
+def by_scanner(finding: Finding) -> int:
+    """The scanner's own conclusion; without one the severity."""
+    word, score = _of_word(finding.get("scannerSeverity", finding["severity"])), _of_score(finding["cvss"])
+    return score if word < 0 else word
+
+
+def _of_word(word: Severity) -> int:
+    return -1 if word == "unknown" else RANK[word]
+
+
+def _of_score(cvss: float | None) -> int:
+    return -1 if cvss is None else rank_of_score(cvss)
+
+
+GRADES: Final[Mapping[str, Grade]] = {"worst": worst, "cvss": by_score, "scanner": by_scanner}
+"""By the name that the setting `severityFrom` has for it."""

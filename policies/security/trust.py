@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 from policies.evidence_facts import DocumentFact, EvidenceFact
 from policies.facts import GateInput
+
+Because = Literal["requester", "excluded", "notNamed"]
+"""Why nobody believes a document. In this order less is lacking for it to be believed."""
+
+_NEAREST_FIRST: Final[tuple[Because, ...]] = ("requester", "excluded", "notNamed")
 
 
 def live_keys(evidence: EvidenceFact, named: Iterable[str]) -> frozenset[str]:
@@ -15,12 +20,22 @@ def live_keys(evidence: EvidenceFact, named: Iterable[str]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a document is not believed. `usernames`: of the people named by the policy who stand in the way."""
+
+    because: Because
+    usernames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
-    """`keys`: ids of keys; `uploaders`: usernames; `barred`: ids of people whose uploads never count here."""
+    """`keys`: ids of keys; `uploaders`: usernames; `barred`: ids of people whose uploads never count here, among them
+    the `requester`."""
 
     keys: frozenset[str]
     uploaders: frozenset[str]
     barred: frozenset[str]
+    requester: str
 
     def holds_for(self, document: DocumentFact) -> bool:
         """Signed by such a key, or uploaded by such people.
@@ -34,13 +49,30 @@ class Trust:
             person["username"] in self.uploaders and person["id"] not in self.barred for person in people
         )
 
+    def doubt(self, documents: Iterable[DocumentFact]) -> Doubt:
+        """Why none of these documents is believed: of several reasons the one that lacks least. None of them is."""
+        doubts = [self._doubt(document) for document in documents]
+        return min(doubts, key=lambda each: (_NEAREST_FIRST.index(each.because), each.usernames))
+
+    def _doubt(self, document: DocumentFact) -> Doubt:
+        people = document["uploadedBy"]
+        if all(person["username"] not in self.uploaders for person in people):
+            return Doubt("notNamed")
+        requesters = tuple(person["username"] for person in people if person["id"] == self.requester)
+        if requesters:
+            return Doubt("requester", requesters)
+        excluded = tuple(sorted(person["username"] for person in people if person["id"] in self.barred))
+        return Doubt("excluded", excluded) if excluded else Doubt("notNamed")
+
 
 def trust_of(facts: GateInput, evidence: EvidenceFact, config: Mapping[str, Any]) -> Trust:
     """What a gate's config trusts on this promotion: never the requester, nor anybody who is excluded."""
+    requester = facts["promotion"]["requestedById"]
     barred = {person["id"] for person in facts["requirements"]["excludedPersons"]}
-    barred.add(facts["promotion"]["requestedById"])
+    barred.add(requester)
     return Trust(
         keys=live_keys(evidence, config["trustedKeys"]),
         uploaders=frozenset(config["trustedUploaders"]),
         barred=frozenset(barred),
+        requester=requester,
     )

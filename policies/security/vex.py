@@ -1,16 +1,19 @@
 """VEX: which findings of an artifact trusted statements lift, and no others (domain.md §6, docs/adr/0081)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policies.evidence_facts import VEX_SCHEMA, DocumentFact
+from policies.evidence_facts import VEX_SCHEMA, DocumentFact, LeftOut
 from policies.security.ages import made_at
 from policies.security.findings import Record
 from policies.security.packages import Package, image_digest, package
 from policies.windows import check_instant
 
 LIFTING: Final = frozenset({"fixed", "not_affected"})
+
+Covers = Callable[[Package, Package], bool]
+"""Whether a statement about the first package speaks of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class Statement:
     digests: frozenset[str]
     packages: tuple[Package, ...]
 
-    def speaks_of(self, record: Record, artifact: str) -> bool:
-        """Whether it names this finding's component, or the artifact as a whole.
+    def speaks_of(self, record: Record, about: Collection[str], covers: Covers) -> bool:
+        """Whether it names this finding's component, or what the report is `about`: the artifact, or a part of it.
 
         The two share some name. Where both have a CVE it must be the same: one advisory may cover several.
         """
@@ -33,15 +36,17 @@ class Statement:
             return False
         if not self.digests and not self.packages:
             return True
-        if artifact in self.digests:
+        if not self.digests.isdisjoint(about):
             return True
-        return record.purl is not None and any(each.covers(record.purl) for each in self.packages)
+        return record.purl is not None and any(covers(each, record.purl) for each in self.packages)
 
 
 class Statements(dict[str, tuple[Statement, ...]]):
-    """Statements by each name of the vulnerability that they are about."""
+    """Statements by each name of the vulnerability that they are about. `left_out`: what the reader left out."""
 
-    __slots__ = ()
+    __slots__ = ("left_out",)
+
+    left_out: tuple[LeftOut, ...]
 
 
 def statements(blob: Mapping[str, Any]) -> Statements:
@@ -63,7 +68,9 @@ def statements(blob: Mapping[str, Any]) -> Statements:
         )
         for name in names:
             found.setdefault(name, []).append(statement)
-    return Statements({name: tuple(those) for name, those in found.items()})
+    made = Statements({name: tuple(those) for name, those in found.items()})
+    made.left_out = tuple(blob.get("leftOut", ()))
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +96,10 @@ class Lift:
         return self.document, self.status, self.justification or ""
 
 
-def lift(record: Record, artifact: str, sources: Sequence[Source]) -> Lift | None:
+def lift(record: Record, about: Collection[str], sources: Sequence[Source], covers: Covers) -> Lift | None:
     """The newest statement about the finding, if it is trusted and says not_affected or fixed; else None.
+
+    `about`: the digests by which a product names what the finding's report is about.
 
     Only trusted statements lift; that a finding does affect, or is looked into, counts whoever says so. Of statements
     of the same time the one that does not lift decides.
@@ -101,7 +110,7 @@ def lift(record: Record, artifact: str, sources: Sequence[Source]) -> Lift | Non
         for name in record.names:
             for statement in source.statements.get(name, ()):
                 lifting = statement.status in LIFTING
-                if (lifting and not source.trusted) or not statement.speaks_of(record, artifact):
+                if (lifting and not source.trusted) or not statement.speaks_of(record, about, covers):
                     continue
                 standing = (_said_at(statement, source.document), not lifting)
                 if best is None or standing > best:

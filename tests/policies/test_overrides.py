@@ -220,6 +220,20 @@ def test_what_a_bundle_lacks_is_named_one_by_one() -> None:
     assert "9 lacking" in what_stands_against([], {"lacking": [sbom], "lackingCount": 9})[1]
 
 
+def test_each_platform_that_lacks_a_document_is_named() -> None:
+    whole = {"artifact": "sha256:a", "what": "vulnerabilities", "code": "SECURITY_REPORT_MISSING", "document": None}
+    lacking = [whole, {**whole, "about": "sha256:amd64"}, {**whole, "about": "sha256:arm64"}]
+    assert len(what_stands_against([], {"lacking": lacking})[1]) == 3
+
+
+def test_each_incomplete_report_is_named_with_how_much_it_leaves_out() -> None:
+    """Else an override of one would lift another, or what is left out when it is read again."""
+    one = {"artifact": "sha256:a", "document": "sha256:d", "number": 1, "reasons": []}
+    others = [{**one, "document": "sha256:e"}, {**one, "number": 2}, {**one, "artifact": "sha256:b"}]
+    assert len(what_stands_against([], {"incomplete": [one, *others]})[1]) == 4
+    assert "9 incomplete" in what_stands_against([], {"incomplete": [one], "incompleteCount": 9})[1]
+
+
 def test_a_dependency_that_is_met_stands_against_nothing() -> None:
     target = {"type": "environment", "environment": "staging", "state": "idle", "observed": None}
     assert what_stands_against([], {"targets": [{**target, "met": True}]})[1] == []
@@ -232,6 +246,8 @@ def test_a_dependency_that_is_met_stands_against_nothing() -> None:
         ("security", {"by": ["mei"]}, ["NEW_CVE"], True),
         ("security", {"by": ["mei"]}, ["SECURITY_REPORT_MISSING"], True),  # it says whose report is lacking
         ("security", {"by": ["mei"]}, ["GATE_ERROR"], False),  # nobody knows what would be lifted
+        ("security", {"by": ["mei"]}, ["EVIDENCE_UNREAD"], False),  # nor what the documents say
+        ("security", {"by": ["mei"]}, ["SECURITY_REPORT_INCOMPLETE"], True),  # it says which report leaves out what
         ("policy", {"by": ["mei"]}, ["GATE_TIMEOUT"], False),
         ("dependency", {"by": ["mei"]}, ["GATE_FACTS_MISSING"], False),
         ("security", None, ["NEW_CVE"], False),

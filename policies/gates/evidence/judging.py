@@ -1,7 +1,7 @@
 """The judge of evidence gates of every version, and their settings."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from policies.context import Context
@@ -9,17 +9,21 @@ from policies.evidence_facts import ATTESTATION_SCHEMA, Bundle, DocumentFact, Ev
 from policies.facts import GateInput
 from policies.outcomes import Verdict
 from policies.schema import below
+from policies.security import parts
 from policies.security.ages import too_old_at
 from policies.security.bundles import bundle
 from policies.security.trust import live_keys
 from stellapromote.errors import FieldError
+
+RANK: Final = 30
+SUMMARY: Final = "Each artifact has the required documents, signed by trusted keys and young enough."
 
 MOST_LISTED: Final = 50
 """So many missing documents stand in details; their number is always told."""
 
 SBOM_FORMATS: Final = ["cyclonedx", "spdx"]
 
-CONFIG_SCHEMA: Final[dict[str, Any]] = {
+VERSION_1: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "requireSbom": {"type": "boolean", "default": True, "description": "Each artifact has an SBOM."},
@@ -58,7 +62,27 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 
-_CODES: Final = ("EVIDENCE_MISSING", "EVIDENCE_FORMAT", "EVIDENCE_UNTRUSTED", "EVIDENCE_STALE")
+VERSION_2: Final[dict[str, Any]] = {
+    **VERSION_1,
+    "properties": {
+        **VERSION_1["properties"],
+        "requireValidSchema": {
+            "type": "boolean",
+            "default": False,
+            "description": "An SBOM does not do that breaks the schema of its format.",
+        },
+    },
+}
+"""The settings by version: what was published with a version is read by it for ever."""
+
+_CODES: Final = (
+    "EVIDENCE_MISSING",
+    "EVIDENCE_FORMAT",
+    "EVIDENCE_INVALID",
+    "EVIDENCE_UNTRUSTED",
+    "EVIDENCE_STALE",
+)
+"""In the order in which a document is looked at: the later the code, the less is lacking."""
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
@@ -67,20 +91,25 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     if not config["requireSbom"] and not config["requiredPredicateTypes"]:
         message = "Must ask for an SBOM or name a predicate type: the gate would ask for nothing."
         errors.append(FieldError(below(field, "requiredPredicateTypes"), message, "VAL_INVALID"))
-    if config["formats"] and not config["requireSbom"]:
-        errors.append(FieldError(below(field, "formats"), "Is about the SBOM: requireSbom is false.", "VAL_INVALID"))
+    for setting in ("formats", "requireValidSchema"):
+        if config.get(setting) and not config["requireSbom"]:
+            message = "Is about the SBOM: requireSbom is false."
+            errors.append(FieldError(below(field, setting), message, "VAL_INVALID"))
     return errors
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is there of one required document: the code of why it does not do, or until when it does."""
+    """What is there of one required document: the code of why it does not do, or until when it does. `about`: the
+    platform of the artifact that it is about."""
 
     artifact: str
+    about: str | None
     what: str
     code: str | None
     document: str | None = None
     ends_at: str | None = None
+    strays: bool = False
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
@@ -91,17 +120,15 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         message = "No documents of this release were there: upload them, then take a new evidence bundle."
         return Verdict(context.on_error, ("EVIDENCE_MISSING",), {"required": 0, "lacking": [], "used": []}, message)
     everything = [
-        _look(artifact, what, documents, evidence, config, facts["instant"])
+        each
         for artifact in sorted(found["artifacts"])
         for what, documents in _required(found, artifact, config, context)
+        for each in _looks(found, artifact, what, documents, evidence, config, facts["instant"])
     ]
     lacking = [each for each in everything if each.code is not None]
     details = {
         "required": len(everything),
-        "lacking": [
-            {"artifact": each.artifact, "what": each.what, "code": each.code, "document": each.document}
-            for each in lacking[:MOST_LISTED]
-        ],
+        "lacking": [_told(each) for each in lacking[:MOST_LISTED]],
         "lackingCount": len(lacking),
         "used": sorted({each.document for each in everything if each.code is None and each.document})[:MOST_LISTED],
     }
@@ -110,6 +137,16 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         return Verdict("pass", (), details, _all_there(len(everything)), ends)
     codes = tuple(code for code in _CODES if any(each.code == code for each in lacking))
     return Verdict(context.on_error, codes, details, _message(lacking), ends)
+
+
+def _told(lacking: _Found) -> dict[str, Any]:
+    return {
+        "artifact": lacking.artifact,
+        "what": lacking.what,
+        "code": lacking.code,
+        "document": lacking.document,
+        **({} if lacking.about is None else {"about": lacking.about}),
+    }
 
 
 def _required(
@@ -122,22 +159,40 @@ def _required(
         required.append(("sbom", [each for each in own if each["kind"] == "sbom"]))
     for predicate_type in config["requiredPredicateTypes"]:
         of_type = [each for each in own if each["predicateType"] == predicate_type]
-        required.append((predicate_type, [each for each in of_type if _speaks_of(each, artifact, context)]))
+        required.append((predicate_type, [each for each in of_type if _speaks_of_it(each, context)]))
     return required
 
 
-def _speaks_of(document: DocumentFact, artifact: str, context: Context) -> bool:
-    """Whether an attestation's statement names the artifact among its subjects; of other documents the upload told."""
+def _speaks_of_it(document: DocumentFact, context: Context) -> bool:
+    """Whether an attestation's statement names what it is about among its subjects: the artifact, or a platform of it.
+    Of other documents the upload told."""
     if document["kind"] != "attestation":
         return True
     statement = context.document(document["parsed"])
     if statement["schema"] != ATTESTATION_SCHEMA:
         raise ValueError("no attestation")
-    return artifact in statement["subjects"]
+    return document.get("about", document["artifactDigest"]) in statement["subjects"]
+
+
+def _looks(
+    found: Bundle,
+    artifact: str,
+    what: str,
+    documents: Iterable[DocumentFact],
+    evidence: EvidenceFact,
+    config: Mapping[str, Any],
+    instant: str,
+) -> list[_Found]:
+    """What is there of the document for the artifact itself or, where that does not do, for each of its platforms."""
+    own = parts.parted(found, artifact, documents)
+    whole = replace(_look(artifact, None, what, own.whole, evidence, config, instant), strays=own.strays)
+    of_parts = [_look(artifact, about, what, those, evidence, config, instant) for about, those in own.parts.items()]
+    return parts.counted(whole, of_parts, _CODES[0])
 
 
 def _look(
     artifact: str,
+    about: str | None,
     what: str,
     documents: Sequence[DocumentFact],
     evidence: EvidenceFact,
@@ -148,18 +203,20 @@ def _look(
     named = config["trustedKeys"] or [key["keyId"] for key in evidence["trustedKeys"]]
     keys = live_keys(evidence, named)
     unsigned_will_do = what == "sbom" and not config["trustedKeys"]
-    best = _Found(artifact, what, _CODES[0])
+    best = _Found(artifact, about, what, _CODES[0])
     for document in documents:
         limit = too_old_at(document, config["maxAge"])
         if what == "sbom" and config["formats"] and document["format"] not in config["formats"]:
             code: str | None = "EVIDENCE_FORMAT"
+        elif what == "sbom" and config.get("requireValidSchema") and document.get("schemaValid") is False:
+            code = "EVIDENCE_INVALID"
         elif document["signer"] not in keys and not unsigned_will_do:
             code = "EVIDENCE_UNTRUSTED"
         elif limit is not None and limit <= instant:
             code = "EVIDENCE_STALE"
         else:
             code = None
-        seen = _Found(artifact, what, code, document["digest"], limit if code is None else None)
+        seen = _Found(artifact, about, what, code, document["digest"], limit if code is None else None)
         if _better(seen, best):
             best = seen
     return best
@@ -180,13 +237,18 @@ def _all_there(number: int) -> str:
 
 
 def _message(lacking: Sequence[_Found]) -> str:
-    first = min(lacking, key=lambda each: (_CODES.index(each.code or _CODES[0]), each.artifact, each.what))
+    first = min(
+        lacking, key=lambda each: (_CODES.index(each.code or _CODES[0]), each.artifact, each.what, each.about or "")
+    )
     what = "SBOM" if first.what == "sbom" else f"attestation of type {first.what}"
     why = {
         "EVIDENCE_MISSING": f"has no {what}",
         "EVIDENCE_FORMAT": f"has an {what} in another format only",
+        "EVIDENCE_INVALID": f"has no {what} that is valid by the schema of its format",
         "EVIDENCE_UNTRUSTED": f"has no {what} that a trusted key has signed",
         "EVIDENCE_STALE": f"has no {what} that is young enough",
     }[first.code or _CODES[0]]
     others = f" ({len(lacking) - 1} more are lacking)" if len(lacking) > 1 else ""
-    return f"Artifact {first.artifact[:19]}… {why}{others}: upload one, then take a new evidence bundle."
+    which = parts.in_words(first.artifact, first.about)
+    hint = f" ({parts.HINT})" if first.strays and first.code == _CODES[0] else ""
+    return f"{which[0].upper()}{which[1:]} {why}{hint}{others}: upload one, then take a new evidence bundle."

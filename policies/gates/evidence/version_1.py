@@ -6,9 +6,9 @@ from policies.gates.evidence import judging
 
 KIND: Final = "evidence"
 KIND_VERSION: Final = 1
-RANK: Final = 30
-SUMMARY: Final = "Each artifact has the required documents, signed by trusted keys and young enough."
-CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
+RANK: Final = judging.RANK
+SUMMARY: Final = judging.SUMMARY
+CONFIG_SCHEMA: Final[dict[str, Any]] = judging.VERSION_1
 
 check_config = judging.check_config
 judge = judging.judge

@@ -15,6 +15,9 @@ from policies.security import (
 )
 from stellapromote.errors import FieldError
 
+RANK: Final = 40
+SUMMARY: Final = "The vulnerability rules hold for what the reports of this release find."
+
 RULES: Final = {
     rule.NAME: rule for rule in (kev_blocker, epss_threshold, reachable_cve, cve_delta, release_aggregate_cve)
 }
@@ -34,16 +37,7 @@ _EVERY_CHANGE: Final[dict[str, Any]] = {
     for name, rule in RULES.items()
 }
 
-TRUSTED_KEYS: Final[dict[str, Any]] = {
-    "type": "array",
-    "maxItems": 50,
-    "x-set": True,
-    "default": [],
-    "items": {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"},
-    "description": "Names or key ids of the tenant's trusted keys. A key that is revoked trusts nothing.",
-}
-
-CONFIG_SCHEMA: Final[dict[str, Any]] = {
+VERSION_1: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["rules"],
     "properties": {
@@ -59,7 +53,14 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": {"type": "object", "properties": _EVERY_CHANGE},
             "description": "By environment, settings in place of those in rules; null: the rule is not applied there.",
         },
-        "trustedKeys": TRUSTED_KEYS,
+        "trustedKeys": {
+            "type": "array",
+            "maxItems": 50,
+            "x-set": True,
+            "default": [],
+            "items": {"type": "string", "minLength": 1, "maxLength": 255, "format": "line"},
+            "description": "Names or key ids of the tenant's trusted keys. A key that is revoked trusts nothing.",
+        },
         "trustedUploaders": {
             "type": "array",
             "maxItems": 100,
@@ -90,6 +91,27 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
+
+VERSION_2: Final[dict[str, Any]] = {
+    **VERSION_1,
+    "properties": {
+        **VERSION_1["properties"],
+        "severityFrom": {
+            "type": "string",
+            "enum": sorted(severities.GRADES),
+            "default": "worst",
+            "description": "worst: of every severity and score that a report gives. cvss: of the score, where there is "
+            "one. scanner: the scanner's own conclusion, where it has one.",
+        },
+        "acceptSuppressed": {
+            "type": "boolean",
+            "default": False,
+            "description": "false: what the scanner was told to ignore counts like any finding. true: it does not, in "
+            "a report that is trusted.",
+        },
+    },
+}
+"""The settings by version: what was published with a version is read by it for ever."""
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:

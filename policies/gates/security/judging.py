@@ -1,7 +1,7 @@
 """The judge of security gates of every version."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Final, Literal
 
@@ -11,19 +11,34 @@ from policies.facts import GateInput
 from policies.gates.security import told
 from policies.gates.security.config import RULES, rules_in
 from policies.outcomes import Status, Verdict
-from policies.security import bundles, epss_threshold, kev_blocker, reports, severities
+from policies.security import bundles, epss_threshold, incomplete, kev_blocker, reports, severities
 from policies.security.ages import later
-from policies.security.findings import severity_rank
+from policies.security.findings import Key, Reader, Record, severity_rank
 from policies.security.outcome import Outcome, View
 from policies.security.trust import Trust, trust_of
+from policies.security.vex import Covers
 
 FEEDS: Final[tuple[Literal["kev", "epss"], ...]] = ("kev", "epss")
 
 _FEED_OF: Final = {kev_blocker.NAME: "kev", epss_threshold.NAME: "epss"}
 
 
-def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
-    """The worst of the rules, and of whether there is a report of each artifact that can be believed."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a version does in its own way. What its settings do not have is at the default of those that do.
+
+    `readers`: by `severityFrom`, how it reads reports. `covers`: when a package of a VEX statement is that of a
+    finding. `doubting`: what it says of reports that nobody believes.
+    """
+
+    readers: Mapping[str, Reader]
+    covers: Covers
+    doubting: reports.Doubting
+
+
+def judge(manner: Manner, facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
+    """The worst of the rules, of whether there is a report of each artifact that can be believed, and of whether the
+    reports were read completely."""
     evidence = facts.get("evidence")
     if evidence is None:
         return _verdict({"reports": reports.no_bundle()}, {}, context, {})
@@ -31,17 +46,23 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     if not found["artifacts"]:
         return _verdict({"reports": reports.no_bundle()}, {}, context, {})
     trust = trust_of(facts, evidence, config)
-    union = bundles.union(context, found, trust)
-    view = _view(facts, evidence, config, context, trust, union)
+    severity_from = config.get("severityFrom", "worst")
+    reader = manner.readers[severity_from]
+    read = bundles.documents(context, found, reader)
+    union = bundles.union(read, trust, manner.covers)
+    accepted = config.get("acceptSuppressed", False)
+    view = _view(facts, evidence, config, context, trust, union.counted(accept_suppressed=accepted), reader)
     rules = rules_in(config, view.environment)
     outcomes = {
         "reports": reports.judge(
-            found["artifacts"],
-            bundles.of_kind(found, "vulnerabilities"),
+            found,
+            (document for document, _ in read.reports),
             trust,
             config["maxReportAge"],
             view.instant,
-        )
+            manner.doubting,
+        ),
+        incomplete.NAME: incomplete.judge(read.reports, is_production=facts["target"]["isProduction"]),
     }
     ends = feed_ends(evidence, config)
     for name, settings in rules.items():
@@ -51,9 +72,11 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             soonest = min(end, outcomes[name].next_change_at or end)
             outcomes[name] = replace(outcomes[name], next_change_at=soonest)
     facts_used = {
-        "counts": told.counts(view),
+        "severityFrom": severity_from,
+        "counts": told.counts(view, union),
+        **told.suppressed(union, accepted=accepted),
         **told.lifted(union),
-        "documents": told.documents(found, trust),
+        "documents": told.documents(read, trust),
         "kev": told.feed_told(evidence["kev"]),
         "epss": told.feed_told(evidence["epss"]),
     }
@@ -73,7 +96,8 @@ def _view(
     config: Mapping[str, Any],
     context: Context,
     trust: Trust,
-    union: bundles.Union,
+    counted: Mapping[Key, Record],
+    reader: Reader,
 ) -> View:
     stale = frozenset(name for name, end in feed_ends(evidence, config).items() if end <= facts["instant"])
     kev, epss = (None if name in stale else evidence[name] for name in FEEDS)
@@ -81,12 +105,12 @@ def _view(
     return View(
         instant=facts["instant"],
         environment=facts["target"]["name"],
-        ranked=[(severity_rank(record, unknown), record) for record in union.findings.values()],
+        ranked=[(severity_rank(record, unknown), record) for record in counted.values()],
         kev=None if kev is None else context.derived(kev["extract"], kev_blocker.listing),
         epss=None if epss is None else context.derived(epss["extract"], epss_threshold.scores),
         stale=stale,
         first_release=facts["target"]["currentReleaseId"] is None,
-        baseline=cache(partial(bundles.baseline, context, evidence["currentBundleDigest"], trust)),
+        baseline=cache(partial(bundles.baseline, context, evidence["currentBundleDigest"], trust, reader)),
     )
 
 
@@ -101,6 +125,7 @@ def _verdict(
     status = max(statuses.values(), key=_WORSE.index)
     deciding = {name: outcome for name, outcome in outcomes.items() if statuses[name] == status}
     lacking = outcomes["reports"].details.get("lacking", [])
+    left_out = outcomes[incomplete.NAME].details.get("incomplete", []) if incomplete.NAME in outcomes else []
     details = {
         "rules": {
             name: {"status": statuses[name], "settings": rules[name], **outcome.details}
@@ -109,6 +134,8 @@ def _verdict(
         },
         "lacking": lacking[: told.MOST_LISTED],
         "lackingCount": len(lacking),
+        "incomplete": left_out[: told.MOST_LISTED],
+        "incompleteCount": len(left_out),
         **told.named(deciding if status != "pass" else {}, view),
         **facts_used,
     }

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import orjson
 
-from policies.evidence_facts import Bundle, FeedFact
+from policies.evidence_facts import FeedFact
 from policies.outcomes import Status
 from policies.security import severities
-from policies.security.bundles import Union
+from policies.security.bundles import Documents, Union
 from policies.security.findings import Record, worst_first
+from policies.security.incomplete import total
 from policies.security.outcome import Outcome, View, clipped
 from policies.security.trust import Trust
 from stellapromote.signing.canonical_json import digest_bytes
@@ -61,17 +62,30 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
         "listedOn": min((kev[name] for name in record.cves if name in kev), default=None),
         "reachable": record.reachable,
         "fixedVersion": record.fixed_version and clipped(record.fixed_version),
+        "suppressed": record.suppressed and clipped(record.suppressed),
         "rules": list(rules),
     }
 
 
-def counts(view: View) -> dict[str, int]:
-    """How many findings count as each severity; `unknown` of them are known to no report."""
+def counts(view: View, union: Union) -> dict[str, int]:
+    """How many findings count as each severity; `unknown` of them are known to no report. `suppressed` are those that
+    scanners were told to leave out, whether they count or not."""
     ranks = Counter(rank for rank, _ in view.ranked)
     return {
         **{band: ranks[rank] for rank, band in enumerate(severities.BANDS)},
         "unknown": sum(record.rank < 0 for _, record in view.ranked),
         "total": len(view.ranked),
+        "suppressed": len(union.suppressed),
+    }
+
+
+def suppressed(union: Union, *, accepted: bool) -> dict[str, Any]:
+    """What scanners were told to leave out, and by what; `accepted`: it does not count."""
+    found = sorted(union.suppressed.values(), key=lambda each: each.key)
+    return {
+        "suppressed": [{"id": each.id, "by": clipped(each.suppressed or "")} for each in found[:MOST_LISTED]],
+        "suppressedCount": len(found),
+        "suppressedAccepted": accepted,
     }
 
 
@@ -92,9 +106,10 @@ def lifted(union: Union) -> dict[str, Any]:
     }
 
 
-def documents(found: Bundle, trust: Trust) -> list[dict[str, Any]]:
-    """The reports and statements that were read, for whoever wants to open them."""
-    read_ones = [each for each in found["documents"] if each["kind"] in ("vulnerabilities", "vex")]
+def documents(read: Documents, trust: Trust) -> list[dict[str, Any]]:
+    """The reports and statements that were read, each with the platform that it is about, and how many things its
+    reader left out."""
+    found = [(document, part.left_out) for part_of in (read.vex, read.reports) for document, part in part_of]
     return [
         {
             "artifact": each["artifactDigest"],
@@ -102,9 +117,13 @@ def documents(found: Bundle, trust: Trust) -> list[dict[str, Any]]:
             "digest": each["digest"],
             "producer": each["producer"],
             "trusted": trust.holds_for(each),
+            "about": each.get("about"),
+            "leftOut": total(left_out),
         }
-        for each in sorted(read_ones, key=lambda each: (each["artifactDigest"], each["kind"], each["digest"]))
-    ][:MOST_LISTED]
+        for each, left_out in sorted(
+            found, key=lambda each: (each[0]["artifactDigest"], each[0]["kind"], each[0]["digest"])
+        )[:MOST_LISTED]
+    ]
 
 
 def feed_told(feed: FeedFact | None) -> dict[str, str] | None:
@@ -112,14 +131,22 @@ def feed_told(feed: FeedFact | None) -> dict[str, str] | None:
 
 
 def message(status: Status, deciding: Mapping[str, Outcome], details: Mapping[str, Any]) -> str:
+    ignored = details["suppressedCount"] if details.get("suppressedAccepted") else 0
+    accepted = f"; {_accepted(ignored)}" if ignored else ""
     if status == "pass":
         found, lifted = details["counts"]["total"], details["liftedCount"]
         how_many = "No findings" if not found else "1 finding" if found == 1 else f"{found} findings"
         more = f"; VEX statements lift {lifted}" if lifted else ""
-        return f"{how_many}, and no rule is broken{more}."
+        return f"{how_many}, and no rule is broken{more}{accepted}."
     names = list(deciding)
     sentence = deciding[names[0]].sentence
     if status == "fail" and deciding[names[0]].findings:
         sentence += ", or state in a trusted VEX document why it does not apply; then request again"
     also = f" (also {', '.join(names[1:])})" if names[1:] else ""
-    return f"{sentence[0].upper()}{sentence[1:]}{also}."
+    return f"{sentence[0].upper()}{sentence[1:]}{also}{accepted if status == 'warn' else ''}."
+
+
+def _accepted(number: int) -> str:
+    if number == 1:
+        return "1 finding that the scanner was told to ignore is accepted"
+    return f"{number} findings that the scanner was told to ignore are accepted"

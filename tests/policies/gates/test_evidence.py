@@ -1,3 +1,4 @@
+import copy
 import random
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from policies.documents import InvalidDocument, promotion_policy
 from stellapromote.signing.canonical_json import canonical_bytes
 from tests.policies.cases import BEFORE, NOW, Case, verdict
-from tests.policies.security.world import JOBS, KEY, OTHER_KEY, WEB, Evidence
+from tests.policies.security.world import AMD64, ARM64, JOBS, KEY, OTHER_KEY, WEB, Evidence
 
 PROVENANCE = "https://slsa.dev/provenance/v1"
 TESTS = "https://in-toto.io/attestation/test-result/v0.1"
@@ -44,6 +45,7 @@ def test_a_bundle_without_artifacts_has_nothing_of_them() -> None:
 
 
 SIGNED: Any = {"trustedKeys": ["release-key"]}
+VALID: Any = {"requireValidSchema": True}
 
 SBOM: list[tuple[dict[str, Any] | None, dict[str, Any], list[str]]] = [
     # there is one
@@ -74,6 +76,15 @@ SBOM: list[tuple[dict[str, Any] | None, dict[str, Any], list[str]]] = [
     ({"uploadedAt": NOW}, {"maxAge": 1}, []),
     # not younger than its upload, whatever it says
     ({"generatedAt": "2027-01-01T00:00:00.000Z"}, {"maxAge": 3 * DAY}, ["EVIDENCE_STALE"]),
+    # it breaks its schema, which nobody asked about
+    ({"schemaValid": False}, {}, []),
+    # and somebody did
+    ({"schemaValid": False}, VALID, ["EVIDENCE_INVALID"]),
+    # nothing is known against it
+    ({}, VALID, []),
+    # that it is in another format is told first, that it is not signed later
+    ({"schemaValid": False, "format": "spdx"}, {"formats": ["cyclonedx"], **VALID}, ["EVIDENCE_FORMAT"]),
+    ({"schemaValid": False}, {**SIGNED, **VALID}, ["EVIDENCE_INVALID"]),
 ]
 
 
@@ -141,11 +152,107 @@ def test_of_two_documents_the_one_that_lasts_longer_counts() -> None:
     assert (found.details["used"], found.next_change_at) == ([newer["digest"]], "2026-11-27T08:00:00.000Z")
 
 
+def test_an_invalid_sbom_beside_a_valid_one_does_no_harm() -> None:
+    evidence = Evidence()
+    evidence.sbom(schemaValid=False)
+    valid = evidence.sbom()
+    assert gate(evidence, **VALID).details["used"] == [valid["digest"]]
+
+
+def test_the_message_says_that_it_breaks_its_schema() -> None:
+    evidence = Evidence()
+    evidence.sbom(schemaValid=False)
+    assert gate(evidence, **VALID).message == (
+        f"Artifact {WEB[:19]}… has no SBOM that is valid by the schema of its format: upload one, then take a new "
+        "evidence bundle."
+    )
+
+
+BOTH = {WEB: [AMD64, ARM64]}
+AMD, ARM = {"about": AMD64}, {"about": ARM64}
+
+# (the index in the bundle, the SBOMs, settings, what lacks one: its platform or None for the artifact itself)
+PARTS: list[tuple[dict[str, list[str]], list[dict[str, Any]], dict[str, Any], list[tuple[str | None, str]]]] = [
+    # about the artifact itself
+    (BOTH, [{}], {}, []),
+    # about each platform
+    (BOTH, [AMD, ARM], {}, []),
+    # about one of two
+    (BOTH, [AMD], {}, [(ARM64, "EVIDENCE_MISSING")]),
+    # about each, and one is not signed
+    (BOTH, [{**AMD, "signer": KEY}, ARM], SIGNED, [(ARM64, "EVIDENCE_UNTRUSTED")]),
+    # about each, and one breaks its schema
+    (BOTH, [AMD, {**ARM, "schemaValid": False}], VALID, [(ARM64, "EVIDENCE_INVALID")]),
+    # about one of two, and one about the artifact that is not signed: both are ways to go on
+    (BOTH, [{**AMD, "signer": KEY}, {}], SIGNED, [(None, "EVIDENCE_UNTRUSTED"), (ARM64, "EVIDENCE_MISSING")]),
+    # about a manifest that the index does not list
+    ({WEB: [AMD64]}, [ARM], {}, [(None, "EVIDENCE_MISSING")]),
+    # an index of nothing is had by no SBOM
+    ({WEB: []}, [AMD], {}, [(None, "EVIDENCE_MISSING")]),
+    # without the index the uploader says what it is about
+    ({}, [AMD], {}, []),
+    # which no signature confirms
+    ({}, [{**AMD, "signer": KEY}], {}, [(None, "EVIDENCE_MISSING")]),
+    ({}, [AMD], SIGNED, [(None, "EVIDENCE_UNTRUSTED")]),
+]
+
+
+@pytest.mark.parametrize(("indexes", "sboms", "config", "lacking"), PARTS)
+def test_an_index_has_the_sbom_that_each_of_its_platforms_has(
+    indexes: dict[str, list[str]],
+    sboms: list[dict[str, Any]],
+    config: dict[str, Any],
+    lacking: list[tuple[str | None, str]],
+) -> None:
+    evidence = Evidence()
+    evidence.indexes = indexes
+    for each in sboms:
+        evidence.sbom(**each)
+    found = gate(evidence, **config)
+    assert verdict(found) == ("pending" if lacking else "pass", sorted({code for _, code in lacking}))
+    assert [(each.get("about"), each["code"]) for each in found.details["lacking"]] == lacking
+
+
+# (the attestations: about, subjects; what lacks one)
+ATTESTED: list[tuple[list[tuple[dict[str, Any], list[str]]], list[str | None]]] = [
+    ([(AMD, [AMD64]), (ARM, [ARM64])], []),
+    ([(AMD, [AMD64, ARM64]), (ARM, [AMD64, ARM64])], []),
+    # it is said to be about a platform that its statement does not name
+    ([(AMD, [AMD64]), (ARM, [AMD64])], [ARM64]),
+    ([(AMD, [AMD64])], [ARM64]),
+    ([({}, [AMD64, ARM64])], [None]),
+]
+
+
+@pytest.mark.parametrize(("attestations", "lacking"), ATTESTED)
+def test_an_attestation_of_a_platform_names_it(
+    attestations: list[tuple[dict[str, Any], list[str]]], lacking: list[str | None]
+) -> None:
+    evidence = Evidence()
+    evidence.indexes = BOTH
+    for about, subjects in attestations:
+        evidence.attestation(PROVENANCE, *subjects, **about)
+    found = gate(evidence, requireSbom=False, requiredPredicateTypes=[PROVENANCE])
+    assert [each.get("about") for each in found.details["lacking"]] == lacking
+
+
+def test_the_message_names_the_platform() -> None:
+    evidence = Evidence()
+    evidence.indexes = BOTH
+    evidence.sbom(**AMD)
+    assert gate(evidence).message == (
+        f"Platform manifest {ARM64[:19]}… of artifact {WEB[:19]}… has no SBOM: upload one, then take a new evidence "
+        "bundle."
+    )
+
+
 REFUSED = [
     # it would ask for nothing
     ({"requireSbom": False}, "requiredPredicateTypes"),
     # formats of what is not asked for
     ({"requireSbom": False, "requiredPredicateTypes": ["x"], "formats": ["spdx"]}, "formats"),
+    # the validity of what is not asked for
+    ({"requireSbom": False, "requiredPredicateTypes": ["x"], **VALID}, "requireValidSchema"),
     # no format of an SBOM
     ({"formats": ["excel"]}, "formats[0]"),
 ]
@@ -168,6 +275,8 @@ def papers(draw: st.DrawFn) -> tuple[Evidence, dict[str, Any]]:
             "signer": draw(st.sampled_from([KEY, KEY, OTHER_KEY, None])),
             "generatedAt": draw(st.sampled_from([None, BEFORE, NOW])),
             "uploadedAt": NOW,
+            **draw(st.sampled_from([{}, {}, AMD, ARM])),
+            **draw(st.sampled_from([{}, {}, {"schemaValid": False}])),
         }
         if draw(st.booleans()):
             evidence.sbom(format=draw(st.sampled_from(["cyclonedx", "spdx"])), **changes)
@@ -179,7 +288,9 @@ def papers(draw: st.DrawFn) -> tuple[Evidence, dict[str, Any]]:
         "requiredPredicateTypes": draw(st.sampled_from([[], [PROVENANCE]])),
         "trustedKeys": draw(st.sampled_from([[], ["release-key"]])),
         "maxAge": draw(st.sampled_from([None, DAY])),
+        "requireValidSchema": draw(st.booleans()),
     }
+    evidence.indexes = draw(st.sampled_from([{}, {WEB: [AMD64, ARM64]}, {JOBS: [AMD64]}]))
     return evidence, config
 
 
@@ -200,12 +311,17 @@ WORSE: dict[str, Callable[[Evidence, dict[str, Any]], Any]] = {
         each.update(generatedAt="2026-01-01T00:00:00.000Z") for each in evidence.documents
     ],
     "there is one more artifact": lambda evidence, _: evidence.artifacts.append("sha256:" + "3" * 64),
+    "all break their schema": lambda evidence, _: [each.update(schemaValid=False) for each in evidence.documents],
+    "an index has one more platform": lambda evidence, _: [
+        each.append("sha256:" + "9" * 64) for each in evidence.indexes.values()
+    ],
+    "an older reader read them": lambda _, facts: facts.update(readBy=None),
 }
 
 
 @given(papers(), st.sampled_from(sorted(WORSE)))
 def test_a_worse_fact_never_makes_it_pass(drawn: tuple[Evidence, Any], what: str) -> None:
-    evidence, config = drawn
+    evidence, config = copy.deepcopy(drawn)
     before = gate(evidence, **config).status
     facts: dict[str, Any] = {}
     WORSE[what](evidence, facts)

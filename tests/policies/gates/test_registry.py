@@ -1,6 +1,7 @@
 import pytest
 
 from policies.gates import MANDATORY, REGISTRY, current_versions, describe, who_can_act
+from policies.schema import read
 
 RANKS = {
     "preconditions": 0,
@@ -17,6 +18,42 @@ RANKS = {
 
 def test_every_kind_has_its_rank_of_the_design() -> None:
     assert {kind: REGISTRY.kinds[kind, version].rank for kind, version in REGISTRY.current.items()} == RANKS
+
+
+def test_kinds_that_look_into_documents_have_a_version_that_waits_for_their_reading() -> None:
+    assert {kind: version for kind, version in REGISTRY.current.items() if version > 1} == {
+        "evidence": 2,
+        "security": 2,
+        "policy": 2,
+    }
+
+
+def test_every_older_version_stays_for_the_decisions_that_were_made_with_it() -> None:
+    assert {(kind, number) for kind, version in REGISTRY.current.items() for number in range(1, version + 1)} == set(
+        REGISTRY.kinds
+    )
+
+
+OLD: dict[str, dict[str, object]] = {
+    "security": {
+        "rules": {},
+        "environments": {},
+        "trustedKeys": [],
+        "trustedUploaders": ["mei"],
+        "maxReportAge": None,
+        "maxFeedAge": None,
+        "unknownSeverityAs": "critical",
+    },
+    "evidence": {"requireSbom": True, "formats": [], "requiredPredicateTypes": [], "trustedKeys": [], "maxAge": None},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(OLD))
+def test_settings_of_version_1_are_read_as_they_were_stored(kind: str) -> None:
+    assert read(OLD[kind], REGISTRY.kinds[kind, 1].config_schema) == (OLD[kind], [])
+    newer, errors = read(OLD[kind], REGISTRY.kinds[kind, 2].config_schema)
+    assert (errors, {**newer, **OLD[kind]}) == ([], newer)
+    assert len(newer) > len(OLD[kind])
 
 
 def test_the_three_mandatory_kinds_are_there() -> None:

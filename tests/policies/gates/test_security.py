@@ -11,7 +11,7 @@ from tests.policies.security.world import (
     JOBS,
     KEY,
     MEI,
-    MUSL,
+    MUSL_ITSELF,
     NIA,
     NO_CRITICAL,
     OPENSSL,
@@ -172,7 +172,7 @@ def test_by_its_cve_among_the_aliases_a_finding_is_the_same() -> None:
 def test_a_finding_keeps_the_cve_that_its_report_gives_it() -> None:
     evidence = Evidence()
     evidence.report(finding("CVE-2024-2", aliases=["CVE-2024-1"]))
-    assert evidence.into(guarded(NO_CRITICAL)).gate("cve").details["findings"] == [f"CVE-2024-2@{MUSL}"]
+    assert evidence.into(guarded(NO_CRITICAL)).gate("cve").details["findings"] == [f"CVE-2024-2@{MUSL_ITSELF}"]
 
 
 def test_the_same_vulnerability_in_two_components_counts_twice() -> None:
@@ -242,7 +242,7 @@ def test_the_findings_that_make_the_verdict_are_named() -> None:
     evidence = Evidence()
     evidence.report(finding(), finding("CVE-2020-1", OPENSSL, cvss=5.0))
     gate = evidence.into(guarded(NO_CRITICAL)).gate("cve")
-    assert gate.details["findings"] == [f"CVE-2019-14697@{MUSL}"]
+    assert gate.details["findings"] == [f"CVE-2019-14697@{MUSL_ITSELF}"]
     assert [each["rules"] for each in gate.details["worst"]] == [["release-aggregate-cve"]]
 
 
@@ -278,7 +278,7 @@ def test_lifted_findings_are_told_with_the_document_that_lifts_them() -> None:
     assert gate.status == "pass"
     assert gate.details["lifted"] == [
         {
-            "id": f"CVE-2019-14697@{MUSL}",
+            "id": f"CVE-2019-14697@{MUSL_ITSELF}",
             "status": "not_affected",
             "justification": "vulnerable_code_not_in_execute_path",
             "document": statement["digest"],

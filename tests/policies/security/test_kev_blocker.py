@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.policies.cases import Case, verdict
-from tests.policies.security.world import MUSL, OPENSSL, Evidence, finding, guarded
+from tests.policies.security.world import MUSL_ITSELF, OPENSSL, Evidence, finding, guarded
 
 RULE = "kev-blocker"
 
@@ -116,4 +116,4 @@ def test_only_what_is_due_makes_the_failure() -> None:
     feed = evidence.kev(CVE_2019_14697="2026-11-01", CVE_2020_1="2026-11-20")
     gate = evidence.into(guarded({RULE: {"graceDays": 7}}), kev=feed).gate("cve")
     assert verdict(gate) == ("fail", ["KEV_DUE_SOON", "KEV_LISTED"])
-    assert gate.details["findings"] == [f"CVE-2019-14697@{MUSL}"]
+    assert gate.details["findings"] == [f"CVE-2019-14697@{MUSL_ITSELF}"]

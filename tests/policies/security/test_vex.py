@@ -12,6 +12,7 @@ from tests.policies.security.world import (
     KEY,
     MEI,
     MUSL,
+    MUSL_ITSELF,
     NIA,
     NO_CRITICAL,
     OPENSSL,
@@ -63,8 +64,16 @@ WHAT: list[tuple[Any, bool]] = [
     (not_affected(CVE, OPENSSL), False),
     # another version
     (not_affected(CVE, "pkg:apk/alpine/musl@1.1.22-r3"), False),
-    # another distribution
-    (not_affected(CVE, "pkg:apk/alpine/musl@1.1.22-r2?distro=3.11.0"), False),
+    # the same version, whatever a scanner writes of the distribution
+    (not_affected(CVE, "pkg:apk/alpine/musl@1.1.22-r2?distro=3.11.0"), True),
+    # any version of this distribution
+    (not_affected(CVE, "pkg:apk/alpine/musl?distro=3.10.2"), True),
+    # any version, with what the finding does not say
+    (not_affected(CVE, "pkg:apk/alpine/musl?arch=amd64"), True),
+    # any version of another distribution
+    (not_affected(CVE, "pkg:apk/alpine/musl?distro=3.11.0"), False),
+    # a directory inside the package
+    (not_affected(CVE, "pkg:apk/alpine/musl@1.1.22-r2#lib"), False),
     # another package of a name that begins alike
     (not_affected(CVE, "pkg:apk/alpine/musl-utils"), False),
     # another kind of package
@@ -133,7 +142,7 @@ def test_a_report_that_claims_an_alias_lends_its_lift_to_no_other_report() -> No
     evidence.report(finding("CVE-2024-2"))
     evidence.report(finding("CVE-2024-2", aliases=[CVE]), uploadedBy=[NIA])
     evidence.vex(not_affected(CVE))
-    assert gate_of(evidence).details["findings"] == [f"CVE-2024-2@{MUSL}"]
+    assert gate_of(evidence).details["findings"] == [f"CVE-2024-2@{MUSL_ITSELF}"]
 
 
 EARLIER, LATER = BEFORE, "2026-11-21T08:00:00.000Z"

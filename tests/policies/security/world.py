@@ -15,7 +15,11 @@ JOBS = "sha256:" + "2" * 64
 KEY = "sha256:" + "7" * 64
 OTHER_KEY = "sha256:" + "8" * 64
 MUSL = "pkg:apk/alpine/musl@1.1.22-r2?distro=3.10.2"
+MUSL_ITSELF = "pkg:apk/alpine/musl@1.1.22-r2"
+"""As findings and overrides call it: without what scanners write about the distribution."""
 OPENSSL = "pkg:apk/alpine/openssl@1.1.1c-r0?distro=3.10.2"
+AMD64 = "sha256:" + "5" * 64
+ARM64 = "sha256:" + "6" * 64
 
 MEI: Any = {"id": "id-mei", "username": "mei"}
 NIA: Any = {"id": "id-nia", "username": "nia"}
@@ -62,12 +66,17 @@ def not_affected(vulnerability: str = "CVE-2019-14697", *products: str, **change
     }  # type: ignore[typeddict-item]
 
 
+def _left_out(reasons: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    return {"leftOut": [{"reason": reason, "number": number} for reason, number in reasons]} if reasons else {}
+
+
 class Evidence:
     """A bundle being put together: each call adds a document and gives it back, so that a test can change it."""
 
     def __init__(self, *artifacts: str) -> None:
         self.artifacts = list(artifacts or (WEB,))
         self.documents: list[DocumentFact] = []
+        self.indexes: dict[str, list[str]] = {}
         self.blobs: dict[str, Any] = {}
 
     def blob(self, content: Mapping[str, Any]) -> str:
@@ -94,13 +103,14 @@ class Evidence:
         self.documents.append(made)
         return made  # type: ignore[no-any-return]
 
-    def report(self, *findings: Finding, **changes: Any) -> DocumentFact:
+    def report(self, *findings: Finding, left_out: Sequence[tuple[str, int]] = (), **changes: Any) -> DocumentFact:
         scored = any(each["cvss"] is not None for each in findings)
         content = {"schema": "stella.findings/v1", "hasScores": scored, "findings": list(findings)}
-        return self.document("vulnerabilities", content, **changes)
+        return self.document("vulnerabilities", {**content, **_left_out(left_out)}, **changes)
 
-    def vex(self, *statements: VexStatement, **changes: Any) -> DocumentFact:
-        return self.document("vex", {"schema": "stella.vex/v1", "statements": list(statements)}, **changes)
+    def vex(self, *statements: VexStatement, left_out: Sequence[tuple[str, int]] = (), **changes: Any) -> DocumentFact:
+        content = {"schema": "stella.vex/v1", "statements": list(statements)}
+        return self.document("vex", {**content, **_left_out(left_out)}, **changes)
 
     def sbom(self, **changes: Any) -> DocumentFact:
         return self.document("sbom", {"schema": "stella.components/v1", "components": []}, **changes)
@@ -110,8 +120,14 @@ class Evidence:
         return self.document("attestation", content, **{"predicateType": predicate_type, "signer": KEY, **changes})
 
     def bundle(self) -> str:
+        indexes = [{"artifact": each, "manifests": sorted(self.indexes[each])} for each in sorted(self.indexes)]
         return self.blob(
-            {"schema": "stella.evidence-bundle/v1", "artifacts": self.artifacts, "documents": self.documents}
+            {
+                "schema": "stella.evidence-bundle/v1",
+                "artifacts": self.artifacts,
+                "documents": self.documents,
+                **({"indexes": indexes} if indexes else {}),
+            }
         )
 
     def feed(self, schema: str, name: str, entries: Sequence[Mapping[str, Any]]) -> Any:
@@ -137,6 +153,7 @@ class Evidence:
             "kev": None,
             "epss": None,
             "trustedKeys": [{"keyId": KEY, "name": "release-key"}],
+            "readBy": 1,
             **changes,
         }
         case.documents.update(self.blobs)

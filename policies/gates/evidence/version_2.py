@@ -1,0 +1,22 @@
+"""Version 2: what old readers read is not believed, and an SBOM may have to be valid (docs/adr/0151)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.context import Context
+from policies.facts import GateInput
+from policies.gates.evidence import judging
+from policies.gates.readings import unread
+from policies.outcomes import Verdict
+
+KIND: Final = "evidence"
+KIND_VERSION: Final = 2
+RANK: Final = judging.RANK
+SUMMARY: Final = judging.SUMMARY
+CONFIG_SCHEMA: Final[dict[str, Any]] = judging.VERSION_2
+
+check_config = judging.check_config
+
+
+def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
+    return unread(facts, context) or judging.judge(facts, config, context)

@@ -1,0 +1,35 @@
+"""Version 2: a vulnerability in a component is one finding whatever qualifiers scanners write, and what old readers
+read is not believed (docs/adr/0151)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.context import Context
+from policies.facts import GateInput
+from policies.gates.readings import unread
+from policies.gates.security import config, judging
+from policies.gates.security.judging import Manner
+from policies.outcomes import Verdict
+from policies.security import severities
+from policies.security.findings import reader
+from policies.security.packages import Package
+from policies.security.trust import Trust
+
+KIND: Final = "security"
+KIND_VERSION: Final = 2
+RANK: Final = config.RANK
+SUMMARY: Final = config.SUMMARY
+CONFIG_SCHEMA: Final[dict[str, Any]] = config.VERSION_2
+
+check_config = config.check_config
+check_at_save = config.check_at_save
+
+_MANNER: Final = Manner(
+    readers={name: reader(grade) for name, grade in severities.GRADES.items()},
+    covers=Package.covers,
+    doubting=Trust.doubt,
+)
+
+
+def judge(facts: GateInput, settings: Mapping[str, Any], context: Context) -> Verdict:
+    return unread(facts, context) or judging.judge(_MANNER, facts, settings, context)
