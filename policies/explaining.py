@@ -11,7 +11,14 @@ from policies import gates
 from policies.documents import Document, InvalidDocument, promotion_policy
 from policies.engines.answers import NotAnAnswer, read_answer
 from policies.engines.ask import EMBEDDED, ask, ask_all, input_about
-from policies.engines.policy_input import FROM_DOCUMENTS, JSON_SCHEMA, SITUATION, FromDocuments, PolicyInput
+from policies.engines.policy_input import (
+    FROM_DOCUMENTS,
+    JSON_SCHEMA,
+    SINCE_VERSION_2,
+    SITUATION,
+    FromDocuments,
+    PolicyInput,
+)
 from policies.engines.policy_input import SCHEMA as POLICY_INPUT
 from policies.evaluator import UnknownKindVersion, evaluate
 from policies.facts import SCHEMA as GATE_INPUT
@@ -76,7 +83,7 @@ def explain_text(engine: str, text: str, query: str | None, facts: object, blobs
     if _schema_of(facts) == POLICY_INPUT:
         return _of_policy_gates(document, _about(facts), "policy")
     try:
-        about = input_about(_gate_input(facts), _by_digest(blobs))
+        about = input_about(_judged_now(_gate_input(facts), document), _by_digest(blobs))
     except DocumentMissing as missing:
         raise Unusable(f"The input names the document {missing.digest}: give it with --document.") from None
     return _of_policy_gates(document, about, "policy")
@@ -110,7 +117,9 @@ def _about(facts: object) -> PolicyInput:
         raise Unusable(f"The input cannot be used: {place}: {problem.message[:300]}")
     told = cast("dict[str, Any]", facts)
     try:
-        parts = {name: canonical_bytes(told[name]) for name in FROM_DOCUMENTS}
+        parts: dict[str, bytes] = {
+            name: canonical_bytes(told[name]) for name in (*FROM_DOCUMENTS, *SINCE_VERSION_2) if name in told
+        }
         about = PolicyInput({name: told[name] for name in SITUATION}, FromDocuments(parts))
         canonical_bytes(about.situation)
     except CanonicalJsonError as error:
@@ -151,11 +160,10 @@ def _of_answer(gate: Mapping[str, Any], about: PolicyInput) -> Line:
 
 
 def _of_gate_input(document: Document, value: object, only: str | None, blobs: Sequence[object]) -> Explanation:
-    facts = _gate_input(value)
     content = document.content
+    facts = _judged_now(_gate_input(value), document)
     reference = {"name": "explained", "version": 0, "digest": document.digest}
     facts["requirements"] = {**facts["requirements"], "promotionPolicy": reference}  # type: ignore[typeddict-item]
-    facts["kinds"] = gates.current_versions(gate["kind"] for gate in content["gates"])
     documents = {**_by_digest(blobs), document.digest: content}
     facts["policyAnswers"] = {**facts.get("policyAnswers", {}), **ask_all(content, facts, documents)}
     try:
@@ -169,6 +177,11 @@ def _of_gate_input(document: Document, value: object, only: str | None, blobs: S
             if only in (None, each.name)
         )
     )
+
+
+def _judged_now(facts: GateInput, document: Document) -> GateInput:
+    """The facts with the versions by which the document's gates are judged today."""
+    return {**facts, "kinds": gates.current_versions(gate["kind"] for gate in document.content["gates"])}
 
 
 def _by_digest(blobs: Sequence[object]) -> dict[str, Any]:

@@ -8,15 +8,17 @@ from typing import Any, Final, Literal
 import orjson
 
 from policies.engines.answers import normal
-from policies.engines.policy_input import NO_DOCUMENTS, FromDocuments, PolicyInput, policy_input, remembered
+from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents, policy_input, remembered
 from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput
+from policies.gates import REGISTRY
 from policies.library import DocumentMissing, Documents, blob
 from stellapromote import isolation
 
 Engine = Literal["cel", "rego", "opa"]
 
 EMBEDDED: Final = ("cel", "rego")
+_KIND: Final = "policy"
 LEARN_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 3.0
 """On the clock, for all policies of one evaluation: a promotion is locked meanwhile. The last one may take longer."""
@@ -33,13 +35,13 @@ def ask_all(
     `policy` is a promotion policy's content, `documents` hold the blobs that the facts name. A gate whose documents are
     missing has an answer with an error, as has one that fails: never raises for what a policy does.
     """
-    gates = [each for each in policy["gates"] if each["kind"] == "policy" and each["config"]["engine"] in EMBEDDED]
+    gates = [each for each in policy["gates"] if each["kind"] == _KIND and each["config"]["engine"] in EMBEDDED]
     if not gates:
         return {}
     try:
         about = input_about(facts, documents)
     except DocumentMissing as missing:
-        about = policy_input(facts, NO_DOCUMENTS)
+        about = policy_input(facts, no_documents(_version(facts)))
         problem = f"needs the document {missing.digest}, which is missing"
         return {
             gate["name"]: answer(gate["config"]["engine"], about.digest, error="GATE_ERROR", problem=problem)
@@ -58,10 +60,10 @@ def ask_all(
 
 
 def input_about(facts: GateInput, documents: Documents) -> PolicyInput:
-    """What policies are told about these facts. DocumentMissing."""
-    evidence = facts.get("evidence")
+    """What policies are told about these facts, by the version of their kind that the facts name. DocumentMissing."""
+    evidence, version = facts.get("evidence"), _version(facts)
     if evidence is None:
-        return policy_input(facts, NO_DOCUMENTS)
+        return policy_input(facts, no_documents(version))
     read = partial(blob, documents)
     # Asked each time, also for what is remembered: who does not bring a document must learn nothing from it.
     feeds = (feed["extract"] for feed in (evidence["kev"], evidence["epss"]) if feed is not None)
@@ -69,7 +71,12 @@ def input_about(facts: GateInput, documents: Documents) -> PolicyInput:
     for digest in (*feeds, *parsed):
         if digest not in documents:
             raise DocumentMissing(digest)
-    return policy_input(facts, remembered(evidence, read))
+    return policy_input(facts, remembered(evidence, read, version))
+
+
+def _version(facts: GateInput) -> int:
+    """The version of the policy gates of these facts, where they have any, else of those that there may be."""
+    return facts["kinds"].get(_KIND, REGISTRY.current[_KIND])
 
 
 def ask(config: Mapping[str, Any], about: PolicyInput, *, patience: float = 1.0) -> PolicyAnswer:

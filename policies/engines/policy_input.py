@@ -5,7 +5,7 @@ the same for as long as the bundle does, and is kept as bytes (docs/policy-gate.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -31,6 +31,8 @@ MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 
 SITUATION: Final = ("schema", "instant", "promotion", "release", "source", "target", "people", "evidence")
 FROM_DOCUMENTS: Final = ("attestations", "components", "findings", "summary", "vex")
+SINCE_VERSION_2: Final = ("documents",)
+"""What only gates of kindVersion 2 are told beside that."""
 
 Read = Callable[[str], Mapping[str, Any]]
 """A parsed document by its digest; raises when it is missing."""
@@ -38,7 +40,7 @@ Read = Callable[[str], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class FromDocuments:
-    """The fields of FROM_DOCUMENTS, each as its canonical bytes."""
+    """The fields of FROM_DOCUMENTS, and of SINCE_VERSION_2 where a gate is told them, each as its canonical bytes."""
 
     parts: Mapping[str, bytes]
 
@@ -118,29 +120,32 @@ def _evidence(fact: EvidenceFact) -> dict[str, Any]:
     }
 
 
-NO_DOCUMENTS: Final = FromDocuments(
-    {
-        **dict.fromkeys(("attestations", "components", "findings", "vex"), b"[]"),
-        "summary": b'{"critical":0,"high":0,"kev":0,"low":0,"medium":0,"none":0,"total":0,"unknown":0}',
-    }
-)
+def no_documents(version: int) -> FromDocuments:
+    """What a policy gate of this kindVersion is told where there are no documents."""
+    empty = ("attestations", "components", "findings", "vex", *(SINCE_VERSION_2 if version >= 2 else ()))
+    summary = b'{"critical":0,"high":0,"kev":0,"low":0,"medium":0,"none":0,"total":0,"unknown":0}'
+    return FromDocuments({**dict.fromkeys(empty, b"[]"), "summary": summary})
 
 
-def documents_key(fact: EvidenceFact) -> tuple[Any, ...]:
+def documents_key(fact: EvidenceFact, version: int) -> tuple[Any, ...]:
     """Two evidence facts with the same key give the same FromDocuments."""
     extracts = (None if feed is None else feed["extract"] for feed in (fact["kev"], fact["epss"]))
-    return (fact["bundleDigest"], *extracts, *sorted(key["keyId"] for key in fact["trustedKeys"]))
+    return (version, fact["bundleDigest"], *extracts, *sorted(key["keyId"] for key in fact["trustedKeys"]))
 
 
-def from_documents(fact: EvidenceFact, read: Read) -> FromDocuments:
-    """What the documents of a bundle and the feeds say. Whatever `read` raises. Cost: some 20 ms for 5,000 findings."""
+def from_documents(fact: EvidenceFact, read: Read, version: int) -> FromDocuments:
+    """What the documents of a bundle and the feeds say to a policy gate of this kindVersion. Whatever `read` raises.
+    Cost: some 20 ms for 5,000 findings."""
     listed = {entry["cve"] for entry in read(fact["kev"]["extract"])["entries"]} if fact["kev"] else set()
     scores = {each["cve"]: each["epss"] for each in read(fact["epss"]["extract"])["scores"]} if fact["epss"] else {}
     trusted = {key["keyId"] for key in fact["trustedKeys"]}
     found: dict[str, list[dict[str, Any]]] = {"attestations": [], "components": [], "findings": [], "vex": []}
+    found |= {name: [] for name in SINCE_VERSION_2 if version >= 2}
     for document in read(fact["bundleDigest"])["documents"]:
         parsed = read(document["parsed"])
         origin = _origin(document, trusted)
+        if "documents" in found:
+            found["documents"].append(_document(document, parsed, trusted=origin["trusted"]))
         if parsed["schema"] == FINDINGS_SCHEMA:
             for each in parsed["findings"]:
                 names = (each["id"], *each["aliases"])
@@ -160,14 +165,14 @@ def from_documents(fact: EvidenceFact, read: Read) -> FromDocuments:
     return FromDocuments({**parts, "summary": canonical_bytes(_summary(found["findings"]))})
 
 
-def remembered(fact: EvidenceFact, read: Read) -> FromDocuments:
+def remembered(fact: EvidenceFact, read: Read, version: int) -> FromDocuments:
     """from_documents, kept between evaluations: the documents of a bundle never change. For any number of threads."""
-    key = documents_key(fact)
+    key = documents_key(fact, version)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    made = from_documents(fact, read)
+    made = from_documents(fact, read, version)
     with _lock:
         _kept[key] = made
         while len(_kept) > 1 and sum(len(each.content) for each in _kept.values()) > MOST_KEPT_BYTES:
@@ -185,6 +190,21 @@ def _origin(document: DocumentFact, trusted: set[str]) -> dict[str, Any]:
         "artifactDigest": document["artifactDigest"],
         "document": document["digest"],
         "trusted": document["signer"] in trusted,
+    }
+
+
+def _document(document: DocumentFact, parsed: Mapping[str, Any], *, trusted: bool) -> dict[str, Any]:
+    """That the document is there, whatever it says. `leftOut`: how many things its reader left out; `schemaValid`:
+    False, or None where nothing is known against it."""
+    return {
+        "artifactDigest": document["artifactDigest"],
+        "kind": document["kind"],
+        "format": document["format"],
+        "producer": document["producer"],
+        "trusted": trusted,
+        "leftOut": sum(each["number"] for each in parsed.get("leftOut", ())),
+        "schemaValid": document.get("schemaValid"),
+        "about": document.get("about"),
     }
 
 
@@ -238,11 +258,11 @@ _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _TEXTS: Final[Schema] = {"type": "array", "items": _TEXT}
 
 
-def _object(**properties: Schema) -> Schema:
+def _object(_optional: Sequence[str] = (), /, **properties: Schema) -> Schema:
     return {
         "type": "object",
         "properties": properties,
-        "required": sorted(properties),
+        "required": sorted({*properties} - {*_optional}),
         "additionalProperties": False,
     }
 
@@ -255,12 +275,14 @@ def _nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_SEVERITY: Final[Schema] = {"enum": ["critical", "high", "medium", "low", "none", "unknown"]}
 _ORIGIN: Final = {"artifactDigest": _TEXT, "document": _TEXT, "trusted": _TRUTH}
 
 JSON_SCHEMA: Final[Schema] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Input of a policy gate",
     **_object(
+        SINCE_VERSION_2,
         schema={"const": SCHEMA},
         instant={"type": "string", "format": "date-time"},
         promotion=_object(
@@ -285,12 +307,16 @@ JSON_SCHEMA: Final[Schema] = {
         ),
         findings=_list(
             _object(
+                ("scannerSeverity", "unscored", "suppressed"),
                 id=_TEXT,
                 aliases=_TEXTS,
                 purl=_TEXT_OR_NULL,
                 component=_TEXT,
                 version=_TEXT_OR_NULL,
-                severity={"enum": ["critical", "high", "medium", "low", "none", "unknown"]},
+                severity=_SEVERITY,
+                scannerSeverity=_SEVERITY,
+                unscored={"const": True},
+                suppressed=_TEXT,
                 cvss=_NUMBER_OR_NULL,
                 reachable={"type": ["boolean", "null"]},
                 publishedAt=_TEXT_OR_NULL,
@@ -313,6 +339,18 @@ JSON_SCHEMA: Final[Schema] = {
             )
         ),
         attestations=_list(_object(predicateType=_TEXT, subjects=_TEXTS, **_ORIGIN)),
+        documents=_list(
+            _object(
+                artifactDigest=_TEXT,
+                kind={"enum": ["sbom", "vulnerabilities", "vex", "attestation"]},
+                format=_TEXT,
+                producer=_TEXT,
+                trusted=_TRUTH,
+                leftOut=_COUNT,
+                schemaValid={"enum": [False, None]},
+                about=_TEXT_OR_NULL,
+            )
+        ),
         summary=_object(
             **dict.fromkeys(("critical", "high", "medium", "low", "none", "unknown", "total", "kev"), _COUNT)
         ),

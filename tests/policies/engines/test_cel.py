@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from policies.engines.ask import ask
-from policies.engines.policy_input import NO_DOCUMENTS, FromDocuments, PolicyInput
+from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents
 from policies.engines.texts import compile_errors
 from policies.evidence_facts import PolicyAnswer
 
@@ -13,7 +13,7 @@ SITUATION = {"target": {"isProduction": True}, "promotion": {"number": 3, "chang
 
 
 def about(**parts: bytes) -> PolicyInput:
-    return PolicyInput(SITUATION, FromDocuments({**NO_DOCUMENTS.parts, **parts}))
+    return PolicyInput(SITUATION, FromDocuments({**no_documents(2).parts, **parts}))
 
 
 def asked(text: str, *, data: Any = None, timeout: int = 1000, **parts: bytes) -> PolicyAnswer:
@@ -50,6 +50,26 @@ def test_new_documents_replace_old_ones() -> None:
 
 def test_a_whole_score_is_a_double_like_the_others() -> None:
     assert result_of("findings[0].cvss + 0.5 > 9.0", findings=b'[{"cvss":9}]') is True
+
+
+SOMETIMES: list[tuple[str, bytes, bool]] = [
+    # what is only sometimes there is asked for with has
+    ("findings.exists(f, has(f.suppressed))", b'[{"id":"A"},{"id":"B","suppressed":".trivyignore"}]', True),
+    ("findings.exists(f, has(f.suppressed))", b'[{"id":"A"}]', False),
+    ("findings.all(f, !has(f.unscored))", b'[{"id":"A"},{"id":"B","unscored":true}]', False),
+    ("findings.exists(f, has(f.scannerSeverity) && f.scannerSeverity == 'low')", b'[{"scannerSeverity":"low"}]', True),
+]
+
+
+@pytest.mark.parametrize(("text", "findings", "expected"), SOMETIMES)
+def test_a_field_may_be_there_sometimes_only(text: str, findings: bytes, expected: bool) -> None:
+    assert result_of(text, findings=findings) is expected
+
+
+def test_what_is_known_of_a_document_may_be_null() -> None:
+    documents = b'[{"kind":"sbom","leftOut":0,"schemaValid":false,"about":null},{"kind":"vex","schemaValid":null}]'
+    assert result_of("documents.filter(d, d.schemaValid == false).map(d, d.kind)", documents=documents) == ["sbom"]
+    assert result_of("documents.exists(d, d.kind == 'sbom' && d.leftOut == 0)", documents=documents) is True
 
 
 def test_an_object_comes_back_with_its_reasons_in_order() -> None:

@@ -7,7 +7,14 @@ import pytest
 
 from policies.engines.answers import read_answer
 from policies.engines.ask import ask
-from policies.engines.policy_input import FROM_DOCUMENTS, JSON_SCHEMA, NO_DOCUMENTS, SITUATION, policy_input
+from policies.engines.policy_input import (
+    FROM_DOCUMENTS,
+    JSON_SCHEMA,
+    SINCE_VERSION_2,
+    SITUATION,
+    no_documents,
+    policy_input,
+)
 from policies.engines.texts import compile_errors
 from tests.policies.cases import Case
 from tests.policies.engines.test_policy_input import with_everything
@@ -18,24 +25,24 @@ DATA = {"predicateType": "https://slsa.dev/provenance/v1"}
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_an_example_compiles_and_answers_with_and_without_documents(text: str) -> None:
     assert compile_errors("cel", text, None) == []
     case, documents = with_everything()
-    for about in (policy_input(case.facts, documents), policy_input(Case().facts, NO_DOCUMENTS)):
+    for about in (policy_input(case.facts, documents), policy_input(Case().facts, no_documents(2))):
         answer = ask({"engine": "cel", "text": text, "data": DATA, "timeoutMs": 1000}, about)
         assert answer["error"] is None, answer
         read_answer(answer["result"])
 
 
-@pytest.mark.parametrize("field", [*SITUATION[1:], *FROM_DOCUMENTS])
+@pytest.mark.parametrize("field", [*SITUATION[1:], *FROM_DOCUMENTS, *SINCE_VERSION_2])
 def test_every_field_is_on_the_page(field: str) -> None:
     assert f"`{field}`" in PAGE
 
 
-@pytest.mark.parametrize("part", ["findings", "components", "vex", "attestations"])
+@pytest.mark.parametrize("part", ["findings", "components", "vex", "attestations", "documents"])
 def test_every_field_of_the_documents_is_on_the_page(part: str) -> None:
     assert all(f"`{name}`" in PAGE for name in JSON_SCHEMA["properties"][part]["items"]["properties"])

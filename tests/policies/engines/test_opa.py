@@ -6,13 +6,13 @@ import orjson
 import pytest
 
 from policies.engines.opa import Connection, ask_server, connections
-from policies.engines.policy_input import NO_DOCUMENTS, PolicyInput
+from policies.engines.policy_input import PolicyInput, no_documents
 from policies.evidence_facts import PolicyAnswer
 from policies.outbound import Allowed, allowed
 from tests.policies.test_outbound import Handler, says, seen, server
 
 LOOPBACK = allowed(["127.0.0.0/8"])
-ABOUT = PolicyInput({"schema": "stella.policy-input/v1", "instant": "2026-11-23T08:00:00.000Z"}, NO_DOCUMENTS)
+ABOUT = PolicyInput({"schema": "stella.policy-input/v1", "instant": "2026-11-23T08:00:00.000Z"}, no_documents(2))
 CONFIG = {"engine": "opa", "connection": "main", "query": "release/allow"}
 
 

@@ -9,12 +9,13 @@ import pytest
 from policies.engines.policy_input import (
     FROM_DOCUMENTS,
     JSON_SCHEMA,
-    NO_DOCUMENTS,
+    SINCE_VERSION_2,
     SITUATION,
     FromDocuments,
     PolicyInput,
     documents_key,
     from_documents,
+    no_documents,
     policy_input,
 )
 from policies.evidence_facts import EvidenceFact
@@ -112,11 +113,14 @@ class Bundle:
         self.blobs[key] = blob
         return key
 
-    def documents(self) -> FromDocuments:
-        return from_documents(self.fact, self.blobs.__getitem__)
+    def documents(self, version: int = 2) -> FromDocuments:
+        return from_documents(self.fact, self.blobs.__getitem__, version)
 
     def read(self, part: str) -> Any:
         return orjson.loads(self.documents().parts[part])
+
+
+NO_DOCUMENTS = no_documents(2)
 
 
 def whole(case: Case, documents: FromDocuments = NO_DOCUMENTS) -> Any:
@@ -149,7 +153,8 @@ def test_the_bytes_are_canonical() -> None:
 
 
 def test_the_fields_are_those_that_are_named() -> None:
-    assert set(whole(Case())) == {*SITUATION, *FROM_DOCUMENTS}
+    assert set(whole(Case())) == {*SITUATION, *FROM_DOCUMENTS, *SINCE_VERSION_2}
+    assert set(whole(Case(), no_documents(1))) == {*SITUATION, *FROM_DOCUMENTS}
 
 
 @pytest.mark.parametrize("score", [0.0, 0.1, 5.0, 9.8, 10.0, 1e-5, 9.99e-6, 1e-7, 0.00042, 1.0])
@@ -201,8 +206,8 @@ def test_another_key_or_feed_makes_another_part() -> None:
         {**bundle.fact, "epss": None},
         {**bundle.fact, "bundleDigest": KEY},
     ]
-    keys = {documents_key(each) for each in (bundle.fact, *others)}
-    assert len(keys) == 5
+    keys = {documents_key(each, version) for each in (bundle.fact, *others) for version in (1, 2)}
+    assert len(keys) == 10
 
 
 def test_people_stand_there_by_username_and_candidates_do_not() -> None:
@@ -223,7 +228,7 @@ def test_the_empty_parts_are_what_an_empty_bundle_gives() -> None:
     bundle = Bundle([])
     empty = bundle.put({"schema": "stella.evidence-bundle/v1", "artifacts": [], "documents": []})
     bundle.fact["bundleDigest"] = empty
-    assert bundle.documents().parts == NO_DOCUMENTS.parts
+    assert [bundle.documents(version).parts == no_documents(version).parts for version in (1, 2)] == [True, True]
 
 
 def test_the_digest_covers_situation_and_documents() -> None:
@@ -231,3 +236,68 @@ def test_the_digest_covers_situation_and_documents() -> None:
     first = policy_input(case.facts, documents)
     other_case = PolicyInput({**first.situation, "instant": "2026-11-23T08:00:00.001Z"}, documents)
     assert len({first.digest, other_case.digest, policy_input(case.facts, NO_DOCUMENTS).digest}) == 3
+
+
+KNOWN_SINCE: list[dict[str, Any]] = [
+    {},
+    {"scannerSeverity": "low"},
+    {"unscored": True},
+    {"suppressed": ".trivyignore"},
+    {"scannerSeverity": "low", "unscored": True, "suppressed": ".trivyignore"},
+]
+
+
+@pytest.mark.parametrize("known", KNOWN_SINCE)
+def test_a_finding_is_told_with_what_its_report_knows_of_it_and_nothing_else(known: dict[str, Any]) -> None:
+    documents = Bundle([finding("CVE-2026-1", **known)]).documents()
+    (found,) = orjson.loads(documents.parts["findings"])
+    assert {name: each for name, each in found.items() if name in KNOWN_SINCE[-1]} == known
+    jsonschema.validate(whole(Case(), documents), JSON_SCHEMA)
+
+
+def test_version_1_is_told_the_same_of_the_rest() -> None:
+    one, two = (dict(Bundle([finding("CVE-2026-1")]).documents(version).parts) for version in (1, 2))
+    assert two.pop("documents") != b"[]"
+    assert one == two
+
+
+PART = "sha256:" + "8" * 64
+
+
+def test_each_document_is_told_whatever_it_says() -> None:
+    """Without, nobody could tell a clean scan from none: both have no findings."""
+    bundle = Bundle([])
+    left_out = [{"reason": "a", "number": 2}, {"reason": "b", "number": 1}]
+    report = bundle.put({"schema": "stella.findings/v1", "hasScores": False, "findings": [], "leftOut": left_out})
+    sbom = bundle.put({"schema": "stella.components/v1", "components": []})
+    documents = [
+        document(report, "vulnerabilities", signer=KEY, format="trivy"),
+        document(sbom, "sbom", schemaValid=False, about=PART, producer="syft"),
+    ]
+    bundle.fact["bundleDigest"] = bundle.put(
+        {"schema": "stella.evidence-bundle/v1", "artifacts": [ARTIFACT], "documents": documents}
+    )
+    told = sorted(bundle.read("documents"), key=lambda each: str(each["kind"]))
+    assert told == [
+        {
+            "artifactDigest": ARTIFACT,
+            "kind": "sbom",
+            "format": "x",
+            "producer": "syft",
+            "trusted": False,
+            "leftOut": 0,
+            "schemaValid": False,
+            "about": PART,
+        },
+        {
+            "artifactDigest": ARTIFACT,
+            "kind": "vulnerabilities",
+            "format": "trivy",
+            "producer": "trivy",
+            "trusted": True,
+            "leftOut": 3,
+            "schemaValid": None,
+            "about": None,
+        },
+    ]
+    jsonschema.validate(whole(Case(), bundle.documents()), JSON_SCHEMA)

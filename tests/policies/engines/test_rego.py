@@ -7,7 +7,7 @@ import pytest
 from policies.engines import texts
 from policies.engines.answers import read_answer
 from policies.engines.ask import ask
-from policies.engines.policy_input import NO_DOCUMENTS, FromDocuments, PolicyInput
+from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents
 from policies.engines.texts import compile_errors
 from policies.evidence_facts import PolicyAnswer
 
@@ -30,7 +30,9 @@ ONE_KEV = b'[{"id":"CVE-1","kev":true},{"id":"CVE-2","kev":false}]'
 def asked(
     text: str, query: str = "data.release.allow", *, data: Any = None, timeout: int = 1000, findings: bytes = b"[]"
 ) -> PolicyAnswer:
-    about = PolicyInput({"target": {"isProduction": True}}, FromDocuments({**NO_DOCUMENTS.parts, "findings": findings}))
+    about = PolicyInput(
+        {"target": {"isProduction": True}}, FromDocuments({**no_documents(2).parts, "findings": findings})
+    )
     config = {"engine": "rego", "text": text, "query": query, "data": data or {}, "timeoutMs": timeout}
     return ask(config, about)
 
