@@ -108,7 +108,9 @@ def _evidence(config: Part) -> str:
     wanted = []
     if config["requireSbom"]:
         formats = get_text_list(config["formats"], _("or"))
-        wanted.append(_("an SBOM (%(formats)s)") % {"formats": formats} if formats else _("an SBOM"))
+        sbom = _("an SBOM (%(formats)s)") % {"formats": formats} if formats else _("an SBOM")
+        valid = config.get("requireValidSchema", False)
+        wanted.append(_("%(sbom)s that its schema finds valid") % {"sbom": sbom} if valid else sbom)
     wanted += [_("an attestation %(type)s") % {"type": each} for each in config["requiredPredicateTypes"]]
     documents = get_text_list(wanted, _("and"))
     if config["trustedKeys"]:
@@ -126,11 +128,17 @@ def _security(config: Part) -> str:
             "The rules %(rules)s hold, with other settings in %(environments)s; "
             "scans and VEX of %(trusted)s are believed."
         )
-    return words % {
+    told = words % {
         "rules": get_text_list(sorted(config["rules"]), _("and")),
         "environments": get_text_list(sorted(config["environments"]), _("and")),
         "trusted": get_text_list([*config["trustedKeys"], *config["trustedUploaders"]], _("and")),
     }
+    severity = {
+        "cvss": _("The severity of a finding is the band of its CVSS score."),
+        "scanner": _("The severity of a finding is what the scanner concludes."),
+    }.get(config.get("severityFrom", "worst"))
+    accepted = _("What a scanner was told to ignore does not count.") if config.get("acceptSuppressed") else None
+    return " ".join(filter(None, (told, severity, accepted)))
 
 
 _SETTINGS = {

@@ -1,4 +1,7 @@
-"""Which edits of an evidence or security gate make entering easier, in words (domain.md §5, weakening edits)."""
+"""Which edits of an evidence or security gate make entering easier, in words (domain.md §5, weakening edits).
+
+A version of a policy that was published before a setting was there means what the setting's default says.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,6 +14,7 @@ Config = Mapping[str, Any]
 _MODES: Final = {"all": 0, "any": 1}
 _NO_LIMIT: Final = float("inf")
 _ONLY_WARNS: Final = ("warnDays",)
+_SEVERITY_FROM: Final = {"cvss": "the band of the CVSS score", "scanner": "the severity that the scanner concludes"}
 
 
 def in_security(name: str, before: Config, after: Config) -> list[str]:
@@ -29,6 +33,11 @@ def in_security(name: str, before: Config, after: Config) -> list[str]:
         found.append(f"Gate {name} believes older feeds.")
     if RANK[after["unknownSeverityAs"]] < RANK[before["unknownSeverityAs"]]:
         found.append(f"Gate {name} counts an unknown severity as {after['unknownSeverityAs']}.")
+    source = after.get("severityFrom", "worst")
+    if source not in ("worst", before.get("severityFrom", "worst")):
+        found.append(f"Gate {name} takes {_SEVERITY_FROM[source]} instead of the worst that a report says.")
+    if after.get("acceptSuppressed") and not before.get("acceptSuppressed"):
+        found.append(f"Gate {name} does not count what scanners were told to ignore any more.")
     return found
 
 
@@ -53,6 +62,8 @@ def in_evidence(name: str, before: Config, after: Config) -> list[str]:
         found.append(f"Gate {name} needs no SBOM any more.")
     elif before["formats"] and (not after["formats"] or {*after["formats"]} - {*before["formats"]}):
         found.append(f"Gate {name} takes {' or '.join(after['formats']) or 'any format'} as SBOM.")
+    if before.get("requireValidSchema") and not after.get("requireValidSchema") and after["requireSbom"]:
+        found.append(f"Gate {name} takes an SBOM that breaks the schema of its format.")
     gone = sorted({*before["requiredPredicateTypes"]} - {*after["requiredPredicateTypes"]})
     found.extend(f"Gate {name} needs no attestation {each} any more." for each in gone)
     if before["trustedKeys"] and not after["trustedKeys"]:

@@ -81,6 +81,20 @@ WINDOW = {"start": "2026-11-23T08:00:00", "end": "2026-11-23T16:00:00"}
             gate("evidence", formats=["spdx", "cyclonedx"], requiredPredicateTypes=["a/v1"], trustedKeys=["build"]),
             "Each artifact has an SBOM (cyclonedx or spdx) and an attestation a/v1, signed by build.",
         ),
+        (gate("evidence", requireValidSchema=True), "Each artifact has an SBOM that its schema finds valid."),
+        (
+            gate(
+                "security",
+                rules={"kev-blocker": {}},
+                trustedKeys=["build"],
+                severityFrom="scanner",
+                acceptSuppressed=True,
+            ),
+            (
+                "The rules kev-blocker hold; scans and VEX of build are believed. The severity of a finding is what "
+                "the scanner concludes. What a scanner was told to ignore does not count."
+            ),
+        ),
         (
             gate("security", rules={"kev-blocker": {}, "cve-delta": {}}, trustedKeys=["build"]),
             "The rules cve-delta and kev-blocker hold; scans and VEX of build are believed.",

@@ -1,5 +1,6 @@
 """Edits of the two gates: what makes entering easier is told, what makes it harder is not."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -58,6 +59,12 @@ SECURITY: list[tuple[dict[str, Any], list[str]]] = [
     ({"maxReportAge": None}, ["believes older reports."]),
     ({"maxFeedAge": None}, ["believes older feeds."]),
     ({"unknownSeverityAs": "low"}, ["counts an unknown severity as low."]),
+    ({"severityFrom": "cvss"}, ["takes the band of the CVSS score instead of the worst that a report says."]),
+    (
+        {"severityFrom": "scanner"},
+        ["takes the severity that the scanner concludes instead of the worst that a report says."],
+    ),
+    ({"acceptSuppressed": True}, ["does not count what scanners were told to ignore any more."]),
     (
         {"environments": {"staging": {"kev-blocker": None}}},
         ["does not apply kev-blocker in staging any more."],
@@ -72,6 +79,45 @@ SECURITY: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("changes", "expected"), SECURITY)
 def test_security(changes: dict[str, Any], expected: list[str]) -> None:
     assert sorted(told("security", BASE, {**BASE, **changes})) == expected
+
+
+MILD: Any = {**BASE, "severityFrom": "cvss", "acceptSuppressed": True}
+
+BACK: list[tuple[dict[str, Any], list[str]]] = [
+    # as strict as can be again
+    (BASE, []),
+    # another source, of which nobody can tell whether it is easier
+    (
+        {**MILD, "severityFrom": "scanner"},
+        ["takes the severity that the scanner concludes instead of the worst that a report says."],
+    ),
+    (MILD, []),
+]
+
+
+@pytest.mark.parametrize(("after", "expected"), BACK)
+def test_from_mild_settings_on(after: dict[str, Any], expected: list[str]) -> None:
+    assert told("security", MILD, after) == expected
+
+
+NEW_SETTINGS = ("severityFrom", "acceptSuppressed", "requireValidSchema")
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "number"),
+    [
+        ("security", BASE, 0),
+        ("security", MILD, 2),
+        ("evidence", {}, 0),
+        ("evidence", {"requireValidSchema": True}, 0),
+    ],
+)
+def test_a_version_from_before_a_setting_means_its_default(kind: str, config: dict[str, Any], number: int) -> None:
+    after = promotion_policy({"gates": [{"name": "cve", "kind": kind, "config": config}]}).content
+    before = copy.deepcopy(after)
+    for gate in before["gates"]:
+        gate["config"] = {name: value for name, value in gate["config"].items() if name not in NEW_SETTINGS}
+    assert len(weakening.in_promotion_policy(before, after)) == number
 
 
 def test_what_changes_everywhere_is_told_once() -> None:
@@ -90,11 +136,13 @@ PAPERS: Any = {
     "requiredPredicateTypes": ["https://slsa.dev/provenance/v1"],
     "trustedKeys": ["build"],
     "maxAge": 3600,
+    "requireValidSchema": True,
 }
 
 EVIDENCE: list[tuple[dict[str, Any], list[str]]] = [
     ({}, []),
-    ({"requireSbom": False, "formats": []}, ["needs no SBOM any more."]),
+    ({"requireSbom": False, "formats": [], "requireValidSchema": False}, ["needs no SBOM any more."]),
+    ({"requireValidSchema": False}, ["takes an SBOM that breaks the schema of its format."]),
     ({"formats": []}, ["takes any format as SBOM."]),
     ({"formats": ["cyclonedx", "spdx"]}, ["takes cyclonedx or spdx as SBOM."]),
     ({"requiredPredicateTypes": []}, ["needs no attestation https://slsa.dev/provenance/v1 any more."]),
