@@ -7,6 +7,7 @@ doubts a verdict finds what it rests on.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from policies.gates.readings import UNREAD
 from policies.overrides import may_be_overridden
 
 Document = dict[str, Any]
@@ -68,7 +69,9 @@ def changes_of(
         if who:
             text = f"May be overridden for this promotion by {', '.join(who)}."
             found.append(_change("override", text, at=until))
-    if blocks and gate["type"] in _EVENTS and not people:
+    if blocks and UNREAD in gate["reasonCodes"]:
+        found.append(_change("events", "The worker reads the documents again, which takes seconds."))
+    elif blocks and gate["type"] in _EVENTS and not people:
         found.append(_change("events", _EVENTS[gate["type"]]))
     return found
 

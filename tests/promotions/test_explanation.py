@@ -137,6 +137,13 @@ def test_after_the_end_nothing_changes() -> None:
     assert changes_of(gate("freeze-window"), people=[], setting=None, is_open=False) == []
 
 
+@pytest.mark.parametrize("kind", ["evidence", "security", "policy"])
+def test_documents_that_are_not_read_again_yet_wait_for_the_worker(kind: str) -> None:
+    unread = gate(kind, reasonCodes=["EVIDENCE_UNREAD"])
+    (change,) = changes_of(unread, people=[], setting={"by": ["mei"]}, is_open=True)
+    assert (change["by"], change["text"]) == ("events", "The worker reads the documents again, which takes seconds.")
+
+
 def test_a_gate_that_passes_says_only_when_that_ends() -> None:
     passing = gate("schedule", "pass", nextChangeAt="2026-11-24T00:00:00.000Z")
     assert by(changes_of(passing, people=[], setting={"by": ["mei"]}, is_open=True)) == ["time"]
