@@ -96,7 +96,11 @@ def test_without_documents_it_waits_until_a_bundle_is_taken(kestrel: Kestrel) ->
 def test_the_requesters_own_clean_report_is_not_believed(kestrel: Kestrel) -> None:
     upload(kestrel, "vulnerabilities", CLEAN, by="requester")
     promotion = asked(kestrel)
-    assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["SECURITY_REPORT_UNTRUSTED"])
+    gate = cve_gate(promotion)
+    assert (promotion.status, gate["reasonCodes"]) == ("pending", ["SECURITY_REPORT_UNTRUSTED"])
+    assert [each["because"] for each in gate["details"]["lacking"]] == ["requester"]
+    assert "it was uploaded by the requester (requester) or for them: have another identity" in gate["message"]
+    assert replays(promotion) == [True]
 
 
 def page(kestrel: Kestrel, promotion: Promotion) -> str:

@@ -14,8 +14,9 @@ from tests.policies.security.world import MEI, NIA, WEB, Evidence, guarded
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 ABSENT = "the real reports are not here: ../shared/data beside the checkout is absent"
 
-MUSL = "pkg:apk/alpine/musl@1.1.20-r4?arch=x86_64&distro=3.9.4"
-MUSL_UTILS = "pkg:apk/alpine/musl-utils@1.1.20-r4?arch=x86_64&distro=3.9.4"
+MUSL = "pkg:apk/alpine/musl@1.1.20-r4"
+MUSL_UTILS = "pkg:apk/alpine/musl-utils@1.1.20-r4"
+MUSL_BY_TRIVY = f"{MUSL}?arch=x86_64&distro=3.9.4"
 LIMITS: Any = {"release-aggregate-cve": {}}
 
 LOG4J: Any = {
@@ -102,6 +103,7 @@ def test_alpine_3_10_has_four_medium_findings_and_passes() -> None:
         "none": 0,
         "unknown": 0,
         "total": 4,
+        "suppressed": 0,
     }
 
 
@@ -121,17 +123,18 @@ def test_the_ruby_image_is_stopped_by_two_of_its_packages() -> None:
     gate = judged(scan("trivy/fluentd-gems.json"))
     assert verdict(gate) == ("fail", ["TOO_MANY_CRITICAL"])
     assert gate.details["findings"] == [
-        "CVE-2019-18224@pkg:deb/debian/libidn2-0@2.0.5-1?arch=amd64&distro=debian-10.2",
+        "CVE-2019-18224@pkg:deb/debian/libidn2-0@2.0.5-1",
         "CVE-2020-8165@pkg:gem/activesupport@6.0.2.1",
     ]
 
 
 def test_distroless_python_warns_of_what_has_no_fix() -> None:
-    gate = judged(scan("trivy/distroless-python27.json"), {"release-aggregate-cve": {"maxMedium": 2}})
+    """Two of the four are medium by Trivy's word and low by their scores: the worse counts."""
+    gate = judged(scan("trivy/distroless-python27.json"), {"release-aggregate-cve": {"maxMedium": 5}})
     assert verdict(gate) == ("warn", ["CVE_LIMIT_NEAR"])
     assert gate.message == (
-        "2 findings of medium severity or worse of at most 2: CVE-2019-1551 in libssl1.1 1.1.0k-1~deb9u1 (medium, CVSS "
-        "5.3) and 1 more; libssl1.1 has no fixed version yet."
+        "4 findings of medium severity or worse of at most 5: CVE-2019-1551 in libssl1.1 1.1.0k-1~deb9u1 (medium, CVSS "
+        "5.3) and 3 more; libssl1.1 has no fixed version yet."
     )
 
 
@@ -142,8 +145,9 @@ def test_cyclonedx_with_vulnerabilities_is_stopped_by_jackson() -> None:
     assert gate.details["counts"]["high"] == 1
 
 
-def test_a_statement_about_musl_lifts_musl_and_nothing_else() -> None:
-    scanned = scan("trivy/alpine-39.json").takes("vex", openvex("CVE-2019-14697", MUSL))
+@pytest.mark.parametrize("product", [MUSL, MUSL_BY_TRIVY])
+def test_a_statement_about_musl_lifts_musl_and_nothing_else(product: str) -> None:
+    scanned = scan("trivy/alpine-39.json").takes("vex", openvex("CVE-2019-14697", product))
     gate = judged(scanned)
     assert [each["id"] for each in gate.details["lifted"]] == [f"CVE-2019-14697@{MUSL}"]
     assert gate.details["findings"] == [f"CVE-2019-14697@{MUSL_UTILS}"]
