@@ -48,7 +48,7 @@ def read_in_isolation(kind: str, artifact_digest: str, content: bytes, *, parts:
     """The answer of promotions.formats.parse.
 
     Raises InvalidDocument, DocumentUnread, DigestMismatch, DocumentTooLarge, UploadsBusy.
-    ``items``: the manifests of the artifact, where it is an image index.
+    ``parts``: the manifests of the artifact, where it is an image index.
     """
     if len(content) > MOST_BYTES:
         raise DocumentTooLarge(f"Documents have at most {MOST_BYTES} bytes.", details={"limit": MOST_BYTES})
