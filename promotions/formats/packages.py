@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from packageurl import PackageURL
 
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, check_line
+from stellapromote.plain_text import escaped_line
 
 LONGEST_PURL: Final = 1000
 
@@ -51,8 +52,8 @@ def normal_purl(text: str, place: str) -> str:
     """The purl in its normal form, in which the same package has the same text. DocumentRefused when it is none."""
     try:
         return _normal(text)
-    except ValueError as error:
-        raise DocumentRefused(f"This is no package URL: {str(error)[:120]}", place) from None
+    except (ValueError, TypeError) as error:
+        raise DocumentRefused(f"This is no package URL: {_why(error)}", place) from None
 
 
 def maybe_purl(holder: dict[str, Any], name: str, place: str) -> str | None:
@@ -67,9 +68,14 @@ def made_purl(kind: str, namespace: str | None, name: str, version: str | None, 
     """A package URL of its parts, for reports that name packages in other ways."""
     try:
         made: str = PackageURL(kind, namespace, name, version).to_string()
-    except ValueError as error:
-        raise DocumentRefused(f"This names no package: {str(error)[:120]}", place) from None
+    except (ValueError, TypeError) as error:
+        raise DocumentRefused(f"This names no package: {_why(error)}", place) from None
     return made
+
+
+def _why(error: Exception) -> str:
+    """The library raises TypeError for a name that is only a slash, encoded or not."""
+    return "it has no name." if isinstance(error, TypeError) else escaped_line(str(error))[:120]
 
 
 def image_digest(purl: str) -> str | None:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from promotions.formats.packages import image_digest, is_image, normal_purl
+from promotions.formats.packages import image_digest, is_image, made_purl, normal_purl
 from promotions.formats.reading import DocumentRefused
 from tests.promotions.formats.samples import ARTIFACT
 
-TYPES = "deb rpm maven golang gem cargo nuget generic npm pypi apk oci github pub".split()
+TYPES = ["deb", "rpm", "maven", "golang", "gem", "nuget", "generic", "npm", "pypi", "apk", "oci", "github", "pub"]
 PIECES = ["a", "B", "1", ".", "..", "-", "_", "~", "+", "%2B", "%2b", "%3A", "%40", "%2F", "%25", "%20", ":", "=", "é"]
 SEPARATORS = ["/", "@", "?", "&", "#", " ", "//", "?a=1", "?b=1&a=2", "?arch=amd64&distro=debian-12", "&a=1"]
 
@@ -26,7 +26,7 @@ def test_the_normal_form_is_that_of_the_library(kind: str, rest: str) -> None:
     text = f"pkg:{kind}/{rest}"
     try:
         expected = PackageURL.from_string(text).to_string()
-    except ValueError:
+    except (ValueError, TypeError):
         with pytest.raises(DocumentRefused):
             normal_purl(text, "$")
     else:
@@ -56,6 +56,19 @@ def test_no_text_takes_long(rest: str) -> None:
     with contextlib.suppress(DocumentRefused):
         normal_purl(f"pkg:deb/{rest}", "$")
     assert process_time() - started < 0.05
+
+
+@pytest.mark.parametrize("text", ["a-purl-1", "pkg:", "pkg:deb/", "pkg:deb/%2F", "pkg:npm/a?b", "pkg:1/a"])
+def test_what_names_no_package_is_refused(text: str) -> None:
+    with pytest.raises(DocumentRefused) as caught:
+        normal_purl(text, "$.purl")
+    assert caught.value.place == "$.purl"
+
+
+@pytest.mark.parametrize("name", ["", "/", "//"])
+def test_no_package_is_made_without_a_name(name: str) -> None:
+    with pytest.raises(DocumentRefused):
+        made_purl("deb", "debian", name, "1", "$.package")
 
 
 def test_an_image_is_named_by_its_digest() -> None:
