@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from policies.evidence_facts import Finding, SbomComponent, VexStatement, VexStatus
 from promotions.formats import components as sboms
-from promotions.formats.document import Context, Read
+from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import finding, findings, identities
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
@@ -41,13 +41,13 @@ _STATES: Final[dict[str, VexStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A component that something in the document refers to. `whole`: the artifact itself; `by_digest`: named so."""
+    """A component that something in the document refers to. `whole`: what the document is about, and `bound` how."""
 
     name: str
     version: str | None
     purl: str | None
     whole: bool = False
-    by_digest: bool = False
+    bound: Bound = UNBOUND
 
 
 def recognises(document: dict[str, Any]) -> bool:
@@ -94,7 +94,7 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
 def _read(document: dict[str, Any], place: str, root: _Named, parsed: Any, summary: dict[str, Any]) -> Read:
     metadata, inside = part(document, "metadata", place), at(place, "metadata")
     producer, made_at = _producer(metadata, inside), maybe_time(metadata, "timestamp", inside)
-    return Read(FORMAT, parsed, producer, made_at, summary, names_artifact=root.by_digest)
+    return Read(FORMAT, parsed, producer, made_at, summary, names_artifact=root.bound.by_digest, about=root.bound.part)
 
 
 def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
@@ -111,9 +111,9 @@ def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
     if root.get("type") == "container":
         sums = (digest_of_hex(each.get("content")) for each, _ in objects(root, "hashes", inside))
         names |= {digest for digest in sums if digest}
-    by_digest = check_names(context.artifact, names, inside)
+    bound = check_names(context, names, inside)
     name, version = maybe_line(root, "name", inside) or "artifact", maybe_line(root, "version", inside)
-    return _Named(name, version, purl, whole=True, by_digest=by_digest)
+    return _Named(name, version, purl, whole=True, bound=bound)
 
 
 _REPO_DIGEST: Final = "aquasecurity:trivy:RepoDigest"
@@ -213,7 +213,9 @@ def _statements(
         raise DocumentRefused(f"A state is one of {', '.join(_STATES)}.", at(inside, "state"))
     affected = list(_affected(entry, place, named))
     products = names_of_products(
-        context.artifact if known.whole else known.purl for _, _, known in affected if known is not None
+        (known.bound.part or context.artifact) if known.whole else known.purl
+        for _, _, known in affected
+        if known is not None
     )
     said_at = maybe_time(analysis, "lastUpdated", inside) or maybe_time(analysis, "firstIssued", inside)
     for identity in _identities(entry, place):

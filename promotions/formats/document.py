@@ -21,6 +21,20 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """How a document is bound to the artifact it was sent for. `by_digest`: it names the artifact, or a part of it.
+
+    `part` is that part; empty for the artifact itself.
+    """
+
+    by_digest: bool
+    part: str = ""
+
+
+UNBOUND: Final = Bound(by_digest=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """A document in the product's form. `producer` is the tool's name; None where the document names none.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policies.evidence_facts import Finding
-from promotions.formats.document import Context, Read
+from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import finding, findings, identities, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import check_names, digests_in, maybe_purl
@@ -42,18 +42,20 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
         (each for match, where in objects(document, "matches", place) for each in _findings(match, where)), left_out
     )
     generated = maybe_time(part(document, "descriptor", place), "timestamp", at(place, "descriptor"))
-    return Read(FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named)
+    return Read(
+        FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named.by_digest, about=named.part
+    )
 
 
-def _check_target(document: dict[str, Any], place: str, context: Context) -> bool:
+def _check_target(document: dict[str, Any], place: str, context: Context) -> Bound:
     inside = at(place, "source")
     target = part(document, "source", place).get("target")
     if not isinstance(target, dict):  # a directory, by its name
-        return False
+        return UNBOUND
     names = digests_in(
         target.get("manifestDigest"), *a_list(target.get("repoDigests") or [], at(at(inside, "target"), "repoDigests"))
     )
-    return check_names(context.artifact, names, inside, also=digests_in(target.get("imageID")))
+    return check_names(context, names, inside, also=digests_in(target.get("imageID")))
 
 
 def _findings(match: dict[str, Any], place: str) -> Iterator[Finding]:

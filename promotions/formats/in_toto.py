@@ -49,7 +49,7 @@ def subjects(statement: dict[str, Any], place: str, context: Context) -> list[st
     }
     if not found:
         raise DocumentRefused("The statement has no subject with a sha256 digest.", at(place, "subject"))
-    check_names(context.artifact, found, at(place, "subject"))
+    check_names(context, found, at(place, "subject"))
     return sorted(found)
 
 
@@ -108,4 +108,5 @@ def attestation(statement: dict[str, Any], place: str, context: Context) -> Read
     named = subjects(statement, place, context)
     parsed: Attestation = {"schema": ATTESTATION_SCHEMA, "predicateType": predicate_type, "subjects": named}
     summary = {"predicateType": predicate_type, "subjects": len(named)}
-    return Read(FORMAT, parsed, None, None, summary, predicate_type, tuple(named), names_artifact=True)
+    about = check_names(context, set(named), place).part
+    return Read(FORMAT, parsed, None, None, summary, predicate_type, tuple(named), names_artifact=True, about=about)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
+from promotions.formats.document import UNBOUND, Bound, Context
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, check_line
 from stellapromote.plain_text import escaped_line
 
@@ -102,14 +103,23 @@ def digest_of_hex(value: object) -> str | None:
     return f"sha256:{text}" if _HEX.fullmatch(text) else None
 
 
-def check_names(artifact: str, named: set[str], place: str, *, also: Collection[str] = ()) -> bool:
-    """Whether a document says by digest that it is about the artifact it is sent for.
+def check_names(context: Context, named: set[str], place: str, *, also: Collection[str] = ()) -> Bound:
+    """Whether a document says by digest that it is about the artifact it is sent for, or about a part of it.
 
-    DocumentRefused (mismatch) when it names others only. ``also``: digests that may name it, and say nothing of others.
+    What names both is about the artifact; what names several parts is about the first of them. DocumentRefused
+    (mismatch) when it names others only. ``also``: digests that may name it, and say nothing of others.
     """
-    if artifact in named or artifact in also:
-        return True
+    every = named.union(also)
+    if context.artifact in every:
+        return Bound(by_digest=True)
+    if parts := every & context.parts:
+        return Bound(by_digest=True, part=min(parts))
     if named:
         shown = ", ".join(sorted(named)[:3])
-        raise DocumentRefused(f"The document is about {shown}, not about {artifact}.", place, code=MISMATCH)
-    return False
+        raise DocumentRefused(
+            f"The document is about {shown}, not about {context.artifact}. If that is the manifest of one platform of"
+            " this image, send the image's index first (kind index), or the document for that digest with parents.",
+            place,
+            code=MISMATCH,
+        )
+    return UNBOUND

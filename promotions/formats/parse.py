@@ -15,7 +15,8 @@ import orjson
 from promotions.formats import cyclonedx, envelopes, epss, grype, in_toto, kev, openvex, osv_scanner, spdx, trivy
 from promotions.formats.document import Context, Read
 from promotions.formats.envelopes import Envelope, Item
-from promotions.formats.reading import OtherKind, at, line, read_inside
+from promotions.formats.packages import check_names
+from promotions.formats.reading import MISMATCH, DocumentRefused, OtherKind, at, line, read_inside
 from promotions.formats.schemas import checked
 
 Reader = Callable[[dict[str, Any], str, Context], Read]
@@ -104,8 +105,20 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
         predicate_type=predicate_type,
         subjects=tuple(named),
         names_artifact=True,
+        about=_about(context, set(named), read, place),
     )
     return checked(stated, carried.document, carried.place)
+
+
+def _about(context: Context, subjects: set[str], read: Read, place: str) -> str:
+    """The part that a statement is about, empty for the artifact. DocumentRefused when what it carries is another's."""
+    if context.artifact in subjects:
+        return ""
+    if read.about and read.about not in subjects:
+        raise DocumentRefused(
+            f"The statement carries a document about {read.about}, which is none of its subjects.", place, code=MISMATCH
+        )
+    return read.about or check_names(context, subjects, place).part
 
 
 def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:

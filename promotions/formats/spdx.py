@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from promotions.formats.components import component, components, summary
-from promotions.formats.document import Context, Read
+from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import LONGEST_PURL, check_names, digest_of_hex, digests_in, image_digest, normal_purl
 from promotions.formats.reading import (
@@ -36,7 +36,7 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     if document["spdxVersion"] != VERSION:
         raise DocumentRefused(f"This version reads {VERSION}.", at(place, "spdxVersion"))
     packages = objects(document, "packages", place)
-    named = _check_root(document, packages, place, context)
+    bound = _check_root(document, packages, place, context)
     left_out = Omissions()
     parsed = components(
         (component(line(each, "name", where), _version(each, where), _purl(each, where)) for each, where in packages),
@@ -46,7 +46,9 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     creation = part(document, "creationInfo", place)
     inside = at(place, "creationInfo")
     producer, created = _producer(creation, inside), maybe_time(creation, "created", inside)
-    return Read(FORMAT, parsed, producer, created, summary(parsed, left_out), names_artifact=named)
+    return Read(
+        FORMAT, parsed, producer, created, summary(parsed, left_out), names_artifact=bound.by_digest, about=bound.part
+    )
 
 
 def _version(package: dict[str, Any], place: str) -> str | None:
@@ -76,9 +78,9 @@ def _producer(creation: dict[str, Any], place: str) -> str | None:
 
 def _check_root(
     document: dict[str, Any], packages: list[tuple[dict[str, Any], str]], place: str, context: Context
-) -> bool:
+) -> Bound:
     described = set(_described(document, place))
-    named = False
+    found = []
     for package, where in packages:
         if maybe_line(package, "SPDXID", where) not in described:
             continue
@@ -88,8 +90,9 @@ def _check_root(
         if package.get("primaryPackagePurpose") == "CONTAINER":
             sums = (digest_of_hex(each.get("checksumValue")) for each, _ in objects(package, "checksums", where))
             names |= {digest for digest in sums if digest}
-        named |= check_names(context.artifact, names, where)
-    return named
+        found.append(check_names(context, names, where))
+    named = [each for each in found if each.by_digest]
+    return min(named, key=lambda each: each.part, default=UNBOUND)
 
 
 def _described(document: dict[str, Any], place: str) -> Iterable[str]:

@@ -36,7 +36,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     inside = at(place, "Metadata")
     names = digests_in(*a_list(metadata.get("RepoDigests") or [], at(inside, "RepoDigests")))
     ids = digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
-    named = check_names(context.artifact, names, inside, also=ids)
+    named = check_names(context, names, inside, also=ids)
     left_out = Omissions()
     report = findings(
         (
@@ -48,7 +48,9 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
         left_out,
     )
     generated = maybe_time(document, "CreatedAt", place)
-    return Read(FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named)
+    return Read(
+        FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named.by_digest, about=named.part
+    )
 
 
 def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:

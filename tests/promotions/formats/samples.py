@@ -23,10 +23,10 @@ def shared(name: str) -> bytes:
     return path.read_bytes()
 
 
-def read(kind: str, document: Any, artifact: str = ARTIFACT) -> dict[str, Any]:
+def read(kind: str, document: Any, artifact: str = ARTIFACT, parts: tuple[str, ...] = ()) -> dict[str, Any]:
     """What the child answers about a document, given as bytes or as what they say."""
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    header = json.dumps({"kind": kind, "artifactDigest": artifact}).encode()
+    header = json.dumps({"kind": kind, "artifactDigest": artifact, "parts": parts}).encode()
     answer: dict[str, Any] = json.loads(parse(header + b"\n" + raw))
     return answer
 
