@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from stellapromote.clock import parse_rfc3339, rfc3339
@@ -201,7 +202,12 @@ def at(place: str, part: str | int) -> str:
     """The place of a member or an entry below a place."""
     if isinstance(part, int):
         return f"{place}[{part}]"
-    return f"{place}.{part}" if _PLAIN.fullmatch(part) else f"{place}[{part[:80]!r}]"
+    return place + _step(part)
+
+
+@lru_cache(maxsize=1024)
+def _step(name: str) -> str:
+    return f".{name}" if _PLAIN.fullmatch(name) else f"[{name[:80]!r}]"
 
 
 def member(value: dict[str, Any], name: str, place: str) -> Any:
@@ -257,10 +263,12 @@ def maybe_name(holder: dict[str, Any], name: str, place: str) -> str | None:
     in its digest. DocumentRefused for what is no text.
     """
     value = holder.get(name)
-    if value is None:
-        return None
+    return None if value is None else check_name(value, at(place, name))
+
+
+def check_name(value: Any, place: str) -> str | None:
     if not isinstance(value, str):
-        raise DocumentRefused("This must be text.", at(place, name))
+        raise DocumentRefused("This must be text.", place)
     text = escaped_line(value.strip())
     if len(text) > LONGEST_TEXT:
         text = f"{text[: LONGEST_TEXT - 72]}…{digest_bytes(text.encode())}"
