@@ -1,26 +1,46 @@
 """Components of an SBOM in their one form: sorted, each once. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from policies.evidence_facts import COMPONENTS_SCHEMA, Components, SbomComponent
 from promotions.formats.left_out import Omissions
-from promotions.formats.reading import DocumentRefused, check_number
+from promotions.formats.reading import LONGEST_TEXT, DocumentRefused, check_number
+
+NAMELESS = "components without a name"
 
 
-def component(name: str, version: str | None, purl: str | None) -> SbomComponent:
-    return {"name": name, "version": version, "purl": purl}
+def component(
+    name: str | None, version: str | None, purls: Iterable[str], left_out: Omissions, place: str
+) -> Iterator[SbomComponent]:
+    """A component by each of its package URLs, so that what is said of any of them finds it.
+
+    Its first package URL stands in for a name; left out without either.
+    """
+    known = sorted(set(purls))
+    called = name or (_name_of(known[0]) if known else None)
+    if called is None:
+        left_out.add(NAMELESS, place)
+        return
+    for purl in known or (None,):
+        yield {"name": called, "version": version, "purl": purl}
+
+
+def _name_of(purl: str) -> str:
+    return purl.partition("?")[0][:LONGEST_TEXT]
 
 
 def components(found: Iterable[SbomComponent], left_out: Omissions, place: str) -> Components:
-    """The SBOM. DocumentRefused without any component: a document that lists nothing is no SBOM."""
+    """The SBOM. DocumentRefused without any component that can be read: what lists nothing is no SBOM."""
     once = {}
     for each in found:
         once[each["name"], each["version"] or "", each["purl"] or ""] = each
         check_number(len(once))
     if not once:
         raise DocumentRefused(
-            "This lists no components, so it is no SBOM: make one that lists what is in the artifact.", place
+            "This lists no components, so it is no SBOM: send one that lists what is in the artifact. A report or a VEX"
+            " document is sent as its own kind.",
+            place,
         )
     parsed: Components = {"schema": COMPONENTS_SCHEMA, "components": [once[key] for key in sorted(once)]}
     if facts := left_out.facts():

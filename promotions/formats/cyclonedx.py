@@ -1,4 +1,10 @@
-"""CycloneDX JSON 1.4 to 1.7: an SBOM, a vulnerability report, or VEX, as it was sent. Pure."""
+"""CycloneDX JSON 1.4 to 1.7: an SBOM, a vulnerability report, or VEX, as it was sent. Pure.
+
+Components and services are read wherever the format says that they are in what the document is about: in `components`
+and `services`, inside each other, and inside `metadata.component`. What made or found something (`metadata.tools`,
+`vulnerabilities[].tools`, `annotations`), how it was made (`formulation`), what it was made from (`pedigree`) and what
+claims are made about (`declarations`) is not in the artifact and is not read.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +17,17 @@ from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import finding, findings, identities
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import check_names, digest_of_hex, digests_in, image_digest, maybe_purl, normal_purl
+from promotions.formats.packages import check_names, digest_of_hex, digests_in, named_by_purl, readable_purl
 from promotions.formats.reading import (
+    LONGEST_TEXT,
     DocumentRefused,
     OtherKind,
+    a_name,
     an_object,
     at,
     line,
     maybe_line,
+    maybe_name,
     maybe_time,
     objects,
     part,
@@ -55,10 +64,20 @@ def recognises(document: dict[str, Any]) -> bool:
 
 
 def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
-    """DocumentRefused for another version, or for an SBOM of another image."""
+    """DocumentRefused for another version, an SBOM of another image, and one that lists only what it is about."""
     root = _root(document, place, context)
     left_out = Omissions()
-    parsed = sboms.components((each for each, _ in _all_components(document, place)), left_out, at(place, "components"))
+    about = part(part(document, "metadata", place), "component", place)
+    parsed = sboms.components(
+        (
+            each
+            for entry, where in _entries(document, place)
+            if not _is_same(entry, about)
+            for each in _components(entry, where, left_out)
+        ),
+        left_out,
+        at(place, "components"),
+    )
     return _read(document, place, root, parsed, sboms.summary(parsed, left_out))
 
 
@@ -104,15 +123,15 @@ def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
     metadata = part(document, "metadata", place)
     inside = at(at(place, "metadata"), "component")
     root = part(metadata, "component", at(place, "metadata"))
-    purl = maybe_purl(root, "purl", inside)
-    names = digests_in(root.get("version")) | {digest for digest in [purl and image_digest(purl)] if digest}
+    purl = readable_purl(root, "purl", inside, Omissions())
+    names = digests_in(root.get("version")) | named_by_purl(root.get("purl"), purl)
     properties = objects(root, "properties", inside)
     names |= digests_in(*(each.get("value") for each, _ in properties if each.get("name") == _REPO_DIGEST))
     if root.get("type") == "container":
         sums = (digest_of_hex(each.get("content")) for each, _ in objects(root, "hashes", inside))
         names |= {digest for digest in sums if digest}
     bound = check_names(context, names, inside)
-    name, version = maybe_line(root, "name", inside) or "artifact", maybe_line(root, "version", inside)
+    name, version = maybe_name(root, "name", inside) or "artifact", maybe_name(root, "version", inside)
     return _Named(name, version, purl, whole=True, bound=bound)
 
 
@@ -126,50 +145,89 @@ def _producer(metadata: dict[str, Any], place: str) -> str | None:
         listed = [*objects(tools, "components", inside), *objects(tools, "services", inside)]
     else:
         listed = objects(metadata, "tools", place)
-    names = {maybe_line(each, "name", where) for each, where in listed}
+    names = {maybe_name(each, "name", where) for each, where in listed}
     return ", ".join(sorted(name.lower() for name in names if name))[:128] or None
 
 
-def _all_components(document: dict[str, Any], place: str) -> Iterator[tuple[SbomComponent, Any]]:
-    """Every component with its bom-ref, components inside components too. Depth is bounded by the reader."""
-    for each, where in objects(document, "components", place):
-        name, group = line(each, "name", where), maybe_line(each, "group", where)
-        version = maybe_line(each, "version", where)
-        full = name if group is None else f"{group}/{name}"
-        yield sboms.component(full, version, maybe_purl(each, "purl", where)), each.get("bom-ref")
-        if "components" in each:
-            yield from _all_components(each, where)
+def _entries(document: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every component and service that is in what the document is about. Depth is bounded by the reader."""
+    metadata = at(place, "metadata")
+    about = part(part(document, "metadata", place), "component", metadata)
+    waiting = [(about, at(metadata, "component"), "components"), *((document, place, name) for name in _LISTS)]
+    while waiting:
+        holder, where, name = waiting.pop()
+        for each, spot in objects(holder, name, where):
+            yield each, spot
+            if name in each:
+                waiting.append((each, spot, name))
 
 
-def _by_reference(document: dict[str, Any], place: str, root: _Named) -> dict[str, _Named]:
-    found: dict[str, _Named] = {}
-    for each, reference in _all_components(document, place):
-        if not isinstance(reference, str):
+_LISTS: Final = ("components", "services")
+_IDENTITY: Final = ("group", "name", "version", "purl")
+
+
+def _is_same(entry: dict[str, Any], about: dict[str, Any]) -> bool:
+    """Whether an entry is once more what the document is about."""
+    if any(entry.get(name) != about.get(name) for name in _IDENTITY):
+        return False
+    reference = entry.get("bom-ref")
+    return entry.get("purl") is not None or (reference is not None and reference == about.get("bom-ref"))
+
+
+def _components(entry: dict[str, Any], place: str, left_out: Omissions) -> Iterator[SbomComponent]:
+    name, group = maybe_name(entry, "name", place), maybe_name(entry, "group", place)
+    full = f"{group}/{name}" if name and group else name
+    purl = readable_purl(entry, "purl", place, left_out)
+    yield from sboms.component(full, maybe_name(entry, "version", place), [purl] if purl else [], left_out, place)
+
+
+class _References(dict[str, _Named]):
+    """What can be referred to in a document, by its bom-ref. `serial` is the document's own serial number."""
+
+    serial: str = ""
+
+
+def _by_reference(document: dict[str, Any], place: str, root: _Named) -> _References:
+    """DocumentRefused for a bom-ref that stands for two things."""
+    found = _References()
+    serial = document.get("serialNumber")
+    found.serial = serial.lower().removeprefix("urn:uuid:") if isinstance(serial, str) else ""
+    about = part(part(document, "metadata", place), "component", at(place, "metadata"))
+    if isinstance(about.get("bom-ref"), str):
+        found[about["bom-ref"]] = root
+    for entry, where in _entries(document, place):
+        reference = entry.get("bom-ref")
+        if not isinstance(reference, str) or _is_same(entry, about):
             continue
         if reference in found:
-            raise DocumentRefused(f"The bom-ref {reference[:80]!r} stands twice.", at(place, "components"))
-        found[reference] = _Named(each["name"], each["version"], each["purl"])
-    about = part(part(document, "metadata", place), "component", place).get("bom-ref")
-    if isinstance(about, str):
-        found[about] = root
+            raise DocumentRefused(f"The bom-ref {reference[:80]!r} stands twice.", at(where, "bom-ref"))
+        for each in _components(entry, where, Omissions()):
+            found[reference] = _Named(each["name"], each["version"], each["purl"])
     return found
 
 
-def _affected(entry: dict[str, Any], place: str, named: dict[str, _Named]) -> Iterator[tuple[str, str, _Named | None]]:
+def _affected(entry: dict[str, Any], place: str, named: _References) -> Iterator[tuple[str, str, _Named | None]]:
     """What a vulnerability affects: the reference, its place, and what it refers to where that can be told."""
     for each, where in objects(entry, "affects", place):
-        reference = line(each, "ref", where, longest=1000)
-        known = named.get(reference)
-        if known is None:
-            target = unquote(reference.partition("#")[2]) if reference.startswith("urn:cdx:") else reference
-            known = named.get(target)
-            if known is None and target.startswith("pkg:"):
-                purl = normal_purl(target, at(where, "ref"))
-                known = _Named(purl.partition("?")[0][:512], None, purl)
-        yield reference, where, known
+        shown = a_name(each, "ref", where)
+        yield shown, where, _referred(each["ref"], where, named)
 
 
-def _findings(entry: dict[str, Any], place: str, named: dict[str, _Named], root: _Named) -> Iterator[Finding]:
+def _referred(reference: str, place: str, named: _References) -> _Named | None:
+    """What stands in this document, also by a link into it, or the package whose URL the reference or link is."""
+    if reference in named:
+        return named[reference]
+    target = reference
+    if reference.startswith("urn:cdx:"):
+        link, _, element = reference.partition("#")
+        target = unquote(element)
+        if link[8:].partition("/")[0].lower() == named.serial and target in named:
+            return named[target]
+    purl = readable_purl({"ref": target}, "ref", place, Omissions()) if target.startswith("pkg:") else None
+    return None if purl is None else _Named(purl.partition("?")[0][:LONGEST_TEXT], None, purl)
+
+
+def _findings(entry: dict[str, Any], place: str, named: _References, root: _Named) -> Iterator[Finding]:
     ratings = objects(entry, "ratings", place)
     affected = [
         known or _Named(reference[:512], None, None) for reference, _, known in _affected(entry, place, named)
@@ -202,7 +260,7 @@ def _scores(rating: dict[str, Any], place: str) -> Iterator[float | None]:
 
 
 def _statements(
-    entry: dict[str, Any], place: str, named: dict[str, _Named], context: Context
+    entry: dict[str, Any], place: str, named: _References, context: Context
 ) -> Iterator[VexStatement | None]:
     inside = at(place, "analysis")
     analysis = an_object(entry["analysis"], inside)

@@ -10,10 +10,12 @@ from urllib.parse import unquote
 from packageurl import PackageURL
 
 from promotions.formats.document import UNBOUND, Bound, Context
+from promotions.formats.left_out import Omissions
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, check_line
 from stellapromote.plain_text import escaped_line
 
 LONGEST_PURL: Final = 1000
+UNREADABLE_PURL: Final = "components whose package URL cannot be read"
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -65,6 +67,18 @@ def maybe_purl(holder: dict[str, Any], name: str, place: str) -> str | None:
     return None if text is None else normal_purl(text, at(place, name))
 
 
+def readable_purl(holder: dict[str, Any], name: str, place: str, left_out: Omissions) -> str | None:
+    """maybe_purl of a component: one that cannot be read is left out, and the component stays."""
+    value = holder.get(name)
+    if value is not None and not isinstance(value, str):
+        raise DocumentRefused("This must be text.", at(place, name))
+    try:
+        return maybe_purl(holder, name, place)
+    except DocumentRefused as refused:
+        left_out.add(UNREADABLE_PURL, refused.place)
+        return None
+
+
 def made_purl(kind: str, namespace: str | None, name: str, version: str | None, place: str) -> str:
     """A package URL of its parts, for reports that name packages in other ways."""
     try:
@@ -85,6 +99,13 @@ def image_digest(purl: str) -> str | None:
         return None
     version = unquote(PackageURL.from_string(purl).version or "")
     return version if _DIGEST.fullmatch(version) else None
+
+
+def named_by_purl(text: object, purl: str | None) -> set[str]:
+    """The digests of images that a package URL names: `purl` is its normal form, None where it cannot be read."""
+    if purl is None:
+        return digests_in(unquote(text)) if isinstance(text, str) else set()
+    return {digest for digest in (image_digest(purl),) if digest is not None}
 
 
 def is_image(purl: str) -> bool:

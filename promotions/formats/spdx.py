@@ -1,20 +1,19 @@
 """SPDX 2.3 in JSON. Pure."""
 
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from promotions.formats.components import component, components, summary
 from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import LONGEST_PURL, check_names, digest_of_hex, digests_in, image_digest, normal_purl
+from promotions.formats.packages import check_names, digest_of_hex, digests_in, named_by_purl, readable_purl
 from promotions.formats.reading import (
     DocumentRefused,
     a_list,
     at,
-    check_line,
-    line,
-    maybe_line,
+    check_name,
+    maybe_name,
     maybe_time,
     objects,
     part,
@@ -28,75 +27,119 @@ _NOTHING = ("NOASSERTION", "NONE")
 
 
 def recognises(document: dict[str, Any]) -> bool:
-    return "spdxVersion" in document
+    return "spdxVersion" in _opened(document, "$")[0]
 
 
 def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
-    """DocumentRefused for another version, or for an SBOM of another image."""
+    """DocumentRefused for another version, for an SBOM of another image, and for one that lists only the artifact."""
+    document, place = _opened(document, place)
     if document["spdxVersion"] != VERSION:
         raise DocumentRefused(f"This version reads {VERSION}.", at(place, "spdxVersion"))
-    packages = objects(document, "packages", place)
-    bound = _check_root(document, packages, place, context)
     left_out = Omissions()
+    packages = [_package(each, where, left_out) for each, where in objects(document, "packages", place)]
+    described = _described(document, packages, place)
+    bound, about = _bound(described, context), _about(described, context)
     parsed = components(
-        (component(line(each, "name", where), _version(each, where), _purl(each, where)) for each, where in packages),
+        (
+            found
+            for each in packages
+            if each.place not in about
+            for found in component(each.name, each.version, each.purls, left_out, each.place)
+        ),
         left_out,
         at(place, "packages"),
     )
     creation = part(document, "creationInfo", place)
     inside = at(place, "creationInfo")
     producer, created = _producer(creation, inside), maybe_time(creation, "created", inside)
-    return Read(
-        FORMAT, parsed, producer, created, summary(parsed, left_out), names_artifact=bound.by_digest, about=bound.part
+    read = summary(parsed, left_out)
+    return Read(FORMAT, parsed, producer, created, read, names_artifact=bound.by_digest, about=bound.part)
+
+
+def _opened(document: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
+    """The document and its place: GitHub's dependency graph answers with it in `sbom`."""
+    inside = document.get("sbom")
+    return (inside, at(place, "sbom")) if len(document) == 1 and isinstance(inside, dict) else (document, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """`digests` are those by which it says that it is an image."""
+
+    id: object
+    place: str
+    name: str | None
+    version: str | None
+    purls: frozenset[str]
+    digests: frozenset[str]
+    is_container: bool
+
+
+def _package(package: dict[str, Any], place: str, left_out: Omissions) -> _Package:
+    version = maybe_name(package, "versionInfo", place)
+    digests = digests_in(package.get("versionInfo"))
+    purls = set()
+    for each, where in objects(package, "externalRefs", place):
+        if each.get("referenceType") == "purl":
+            purl = readable_purl(each, "referenceLocator", where, left_out)
+            digests |= named_by_purl(each.get("referenceLocator"), purl)
+            purls |= {purl} if purl else set()
+    is_container = package.get("primaryPackagePurpose") == "CONTAINER"
+    if is_container:
+        sums = (digest_of_hex(each.get("checksumValue")) for each, _ in objects(package, "checksums", place))
+        digests |= {digest for digest in sums if digest}
+    return _Package(
+        package.get("SPDXID"),
+        place,
+        maybe_name(package, "name", place),
+        None if version in _NOTHING else version,
+        frozenset(purls),
+        frozenset(digests),
+        is_container,
     )
-
-
-def _version(package: dict[str, Any], place: str) -> str | None:
-    found = maybe_line(package, "versionInfo", place)
-    return None if found in _NOTHING else found
-
-
-def _purl(package: dict[str, Any], place: str) -> str | None:
-    found = {
-        normal_purl(line(each, "referenceLocator", where, longest=LONGEST_PURL), at(where, "referenceLocator"))
-        for each, where in objects(package, "externalRefs", place)
-        if each.get("referenceType") == "purl"
-    }
-    return min(found, default=None)
 
 
 def _producer(creation: dict[str, Any], place: str) -> str | None:
     inside = at(place, "creators")
-    lines = (check_line(each, at(inside, i)) for i, each in enumerate(a_list(creation.get("creators") or [], inside)))
+    creators = enumerate(a_list(creation.get("creators") or [], inside))
+    lines = (check_name(each, at(inside, index)) or "" for index, each in creators)
     tools = {
-        _TOOL_VERSION.sub("", each.removeprefix("Tool:").strip()).lower()
-        for each in lines
-        if each and each.startswith("Tool:")
+        _TOOL_VERSION.sub("", each.removeprefix("Tool:").strip()).lower() for each in lines if each.startswith("Tool:")
     }
     return ", ".join(sorted(tools))[:128] or None
 
 
-def _check_root(
-    document: dict[str, Any], packages: list[tuple[dict[str, Any], str]], place: str, context: Context
-) -> Bound:
-    described = set(_described(document, place))
-    found = []
-    for package, where in packages:
-        if maybe_line(package, "SPDXID", where) not in described:
-            continue
-        names = digests_in(package.get("versionInfo"))
-        purl = _purl(package, where)
-        names |= {digest for digest in [purl and image_digest(purl)] if digest}
-        if package.get("primaryPackagePurpose") == "CONTAINER":
-            sums = (digest_of_hex(each.get("checksumValue")) for each, _ in objects(package, "checksums", where))
-            names |= {digest for digest in sums if digest}
-        found.append(check_names(context, names, where))
+def _described(document: dict[str, Any], packages: list[_Package], place: str) -> list[_Package]:
+    """The packages that the document says it is about."""
+    ids = {each for each in a_list(document.get("documentDescribes") or [], place) if isinstance(each, str)}
+    for each, _ in objects(document, "relationships", place):
+        end = _DESCRIBED_END.get(str(each.get("relationshipType")))
+        if end is not None and isinstance(each.get(end), str):
+            ids.add(each[end])
+    return [each for each in packages if isinstance(each.id, str) and each.id in ids]
+
+
+_DESCRIBED_END = {"DESCRIBES": "relatedSpdxElement", "DESCRIBED_BY": "spdxElementId"}
+
+
+def _bound(described: list[_Package], context: Context) -> Bound:
+    found = [check_names(context, set(each.digests), each.place) for each in described]
     named = [each for each in found if each.by_digest]
     return min(named, key=lambda each: each.part, default=UNBOUND)
 
 
-def _described(document: dict[str, Any], place: str) -> Iterable[str]:
-    yield from (each for each in a_list(document.get("documentDescribes") or [], place) if isinstance(each, str))
-    for each, _ in objects(document, "relationships", place):
-        if each.get("relationshipType") == "DESCRIBES" and isinstance(each.get("relatedSpdxElement"), str):
-            yield each["relatedSpdxElement"]
+def _about(described: list[_Package], context: Context) -> frozenset[str]:
+    """The places of the packages that are what the document is about, and so no components of it.
+
+    Such a package is described, and is the artifact or a part of it by digest, or the only container that is described,
+    or all that is described and has no package URL: so tools write a directory that they scanned.
+    """
+    containers = sum(each.is_container for each in described)
+    images = {context.artifact, *context.parts}
+    return frozenset(
+        each.place
+        for each in described
+        if not each.digests.isdisjoint(images)
+        or (each.is_container and containers == 1)
+        or (len(described) == 1 and not each.purls)
+    )

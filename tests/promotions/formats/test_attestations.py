@@ -205,7 +205,8 @@ NAMING: dict[str, tuple[str, Any]] = {
     "a package that the SBOM describes": (
         "sbom",
         spdx(
-            documentDescribes=["SPDXRef-1"], packages=[{"SPDXID": "SPDXRef-1", "name": "app", "versionInfo": ARTIFACT}]
+            documentDescribes=["SPDXRef-0"],
+            packages=[{"SPDXID": "SPDXRef-0", "name": "app", "versionInfo": ARTIFACT}, *spdx()["packages"]],
         ),
     ),
     "a product": ("vex", openvex({"@id": f"pkg:oci/app@{ARTIFACT}"})),
