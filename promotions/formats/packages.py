@@ -47,7 +47,9 @@ def _normal(text: str) -> str:
 
 def _in_order(qualifiers: str | None) -> bool:
     """Whether the qualifiers are sorted by name, each once."""
-    names = [each.partition("=")[0] for each in (qualifiers or "").split("&")]
+    if qualifiers is None:
+        return True
+    names = [each.partition("=")[0] for each in qualifiers.split("&")]
     return all(one < other for one, other in pairwise(names))
 
 

@@ -234,7 +234,8 @@ def objects(holder: dict[str, Any], name: str, place: str) -> list[tuple[dict[st
     if holder.get(name) is None:
         return []
     inside = at(place, name)
-    return [(an_object(each, at(inside, i)), at(inside, i)) for i, each in enumerate(a_list(holder[name], inside))]
+    entries = enumerate(a_list(holder[name], inside))
+    return [(an_object(each, where), where) for each, where in ((each, f"{inside}[{i}]") for i, each in entries)]
 
 
 def part(holder: dict[str, Any], name: str, place: str) -> dict[str, Any]:
@@ -253,7 +254,11 @@ def line(holder: dict[str, Any], name: str, place: str, *, longest: int = LONGES
 def maybe_line(holder: dict[str, Any], name: str, place: str, *, longest: int = LONGEST_TEXT) -> str | None:
     """One line of text; None where it is absent, null or blank."""
     value = holder.get(name)
-    return None if value is None else check_line(value, at(place, name), longest=longest)
+    if value is None:
+        return None
+    if type(value) is str and len(value) <= longest and value.isascii() and value.isprintable():
+        return value.strip() or None
+    return check_line(value, at(place, name), longest=longest)
 
 
 def maybe_name(holder: dict[str, Any], name: str, place: str) -> str | None:
@@ -269,7 +274,9 @@ def maybe_name(holder: dict[str, Any], name: str, place: str) -> str | None:
 def check_name(value: Any, place: str) -> str | None:
     if not isinstance(value, str):
         raise DocumentRefused("This must be text.", place)
-    text = escaped_line(value.strip())
+    text = value.strip()
+    if not (text.isascii() and text.isprintable()):
+        text = escaped_line(text)
     if len(text) > LONGEST_TEXT:
         text = f"{text[: LONGEST_TEXT - 72]}…{digest_bytes(text.encode())}"
     return text or None
