@@ -33,7 +33,18 @@ from promotions.formats.reading import (
     part,
 )
 from promotions.formats.scores import given_score, highest, severity, vector_score, worst
-from promotions.formats.statements import names_of_products, statement, vex
+from promotions.formats.statements import (
+    LIFTING,
+    NO_REASON,
+    NO_STATE,
+    OTHER_PRODUCT,
+    SOME_VERSIONS,
+    UNTOLD,
+    product,
+    readable,
+    statement,
+    vex,
+)
 
 FORMAT = "cyclonedx"
 VERSIONS: Final = ("1.4", "1.5", "1.6", "1.7")
@@ -46,6 +57,19 @@ _STATES: Final[dict[str, VexStatus]] = {
     "resolved": "fixed",
     "resolved_with_pedigree": "fixed",
 }
+_JUSTIFICATIONS: Final = frozenset(
+    {
+        "code_not_present",
+        "code_not_reachable",
+        "requires_configuration",
+        "requires_dependency",
+        "requires_environment",
+        "protected_by_compiler",
+        "protected_at_runtime",
+        "protected_at_perimeter",
+        "protected_by_mitigating_control",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +122,21 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 
 def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
-    """The analysis of each vulnerability. OtherKind when there is none."""
+    """The analysis of each vulnerability. OtherKind when there is none; DocumentRefused when none counts here."""
     root = _root(document, place, context)
     entries = objects(document, "vulnerabilities", place)
     analysed = [(entry, where) for entry, where in entries if entry.get("analysis") is not None]
     if not analysed:
         raise OtherKind("No vulnerability has an analysis, so nothing is said.", at(place, "vulnerabilities"))
     named = _by_reference(document, place, root)
-    found = [each for entry, where in analysed for each in _statements(entry, where, named, context)]
-    parsed, summary = vex(found)
+    left_out = Omissions()
+    parsed, summary = vex(
+        (each for entry, where in analysed for each in _statements(entry, where, named, context, left_out)),
+        left_out,
+        at(place, "vulnerabilities"),
+        context=context,
+        first_product=next((name for entry, where in analysed for name, _, _ in _affected(entry, where, named)), None),
+    )
     return _read(document, place, root, parsed, summary)
 
 
@@ -260,28 +290,65 @@ def _scores(rating: dict[str, Any], place: str) -> Iterator[float | None]:
 
 
 def _statements(
-    entry: dict[str, Any], place: str, named: _References, context: Context
-) -> Iterator[VexStatement | None]:
+    entry: dict[str, Any], place: str, named: _References, context: Context, left_out: Omissions
+) -> Iterator[VexStatement]:
     inside = at(place, "analysis")
     analysis = an_object(entry["analysis"], inside)
     state = maybe_line(analysis, "state", inside)
     if state is None:
+        left_out.add(NO_STATE, inside)
         return
     if state not in _STATES:
         raise DocumentRefused(f"A state is one of {', '.join(_STATES)}.", at(inside, "state"))
-    affected = list(_affected(entry, place, named))
-    products = names_of_products(
-        (known.bound.part or context.artifact) if known.whole else known.purl
-        for _, _, known in affected
-        if known is not None
-    )
+    if state == "not_affected" and not _says_why(analysis):
+        left_out.add(NO_REASON, inside)
+        return
+    status = _STATES[state]
+    yield from readable(status, lambda: _said(entry, place, status, named, context, left_out), left_out)
+
+
+def _says_why(analysis: dict[str, Any]) -> bool:
+    """The schema asks for a justification of not_affected, CISA's minimum for one or for words: `detail` has them."""
+    detail = analysis.get("detail")
+    return analysis.get("justification") in _JUSTIFICATIONS or (isinstance(detail, str) and bool(detail.strip()))
+
+
+def _said(
+    entry: dict[str, Any], place: str, status: VexStatus, named: _References, context: Context, left_out: Omissions
+) -> Iterator[VexStatement]:
+    inside = at(place, "analysis")
+    analysis = entry["analysis"]
+    identified = _identities(entry, place)
     said_at = maybe_time(analysis, "lastUpdated", inside) or maybe_time(analysis, "firstIssued", inside)
-    for identity in _identities(entry, place):
-        yield statement(
-            identity,
-            status=_STATES[state],
-            products=products,
-            names_products=bool(affected),
-            justification=maybe_line(analysis, "justification", inside),
-            stated_at=said_at,
-        )
+    justification = maybe_line(analysis, "justification", inside)
+    products = _products(entry, place, status, named, context, left_out)
+    if products is None:
+        return
+    for identity in identified:
+        yield statement(identity, status=status, products=products, justification=justification, stated_at=said_at)
+
+
+def _products(
+    entry: dict[str, Any], place: str, status: VexStatus, named: _References, context: Context, left_out: Omissions
+) -> list[str] | None:
+    """What an analysis speaks of; empty: the whole artifact; None: nothing here, which is counted."""
+    affected = list(_affected(entry, place, named))
+    found: set[str] = set()
+    reason = UNTOLD
+    for index, (_, _, known) in enumerate(affected):
+        if known is None:
+            continue
+        if known.whole:
+            found.add(known.bound.part or context.artifact)
+        elif known.purl is None:  # a component of this artifact, without a name that a finding would have
+            found |= set() if status in LIFTING else {context.artifact}
+        elif status in LIFTING and "@" not in known.purl and entry["affects"][index].get("versions"):
+            reason = SOME_VERSIONS
+        else:
+            names = product(known.purl, named_by_purl(known.purl, known.purl), context)
+            found.update(names)
+            reason = reason if names else OTHER_PRODUCT
+    if affected and not found:
+        left_out.add(reason, place)
+        return None
+    return sorted(found)

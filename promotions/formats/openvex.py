@@ -1,16 +1,21 @@
 """OpenVEX. Pure.
 
 A product is the artifact when it names its digest, and a package when it is a package URL that names no image. With
-subcomponents a product must be the artifact: what is said of openssl in another image says nothing of openssl in this.
+subcomponents a product must be the artifact to lift anything: what is said of openssl in another product says nothing
+of openssl in this. That it affects, or is looked into, counts for the subcomponents of any product.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 from policies.evidence_facts import VexStatement, VexStatus
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import identities
-from promotions.formats.packages import LONGEST_PURL, digest_of_hex, digests_in, image_digest, is_image, normal_purl
+from promotions.formats.left_out import Omissions
+from promotions.formats.packages import LONGEST_PURL, digest_of_hex, digests_in, image_digest, normal_purl
 from promotions.formats.reading import (
     DocumentRefused,
     a_list,
@@ -24,11 +29,56 @@ from promotions.formats.reading import (
     objects,
     part,
 )
-from promotions.formats.statements import names_of_products, statement, vex
+from promotions.formats.statements import (
+    LIFTING,
+    NO_REASON,
+    ONE_PLATFORM,
+    OTHER_PRODUCT,
+    UNTOLD,
+    product,
+    readable,
+    statement,
+    vex,
+)
+from stellapromote.plain_text import escaped_line
 
 FORMAT = "openvex"
 
-_STATUSES: Final = get_args(VexStatus)
+_STATUSES: Final[dict[str, VexStatus]] = {each: each for each in get_args(VexStatus)}
+_JUSTIFICATIONS: Final = frozenset(
+    {
+        "component_not_present",
+        "vulnerable_code_not_present",
+        "vulnerable_code_not_in_execute_path",
+        "vulnerable_code_cannot_be_controlled_by_adversary",
+        "inline_mitigations_already_exist",
+    }
+)
+_ADVISORY: Final = re.compile(
+    r"(?i:CVE)-[0-9]{4}-[0-9]{4,}|GHSA(?:-[0-9a-z]{4}){3}|(?!CVE)[A-Z][A-Z0-9]{1,15}-[0-9]{4}-[0-9]+"
+)
+"""An id that an address can end in: a CVE, a GHSA, or the like of GO-2024-2687 and RUSTSEC-2024-0001."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One document while it is read. `digests`: what its products name; `speaks_of_all`: one statement has none."""
+
+    context: Context
+    stated: str | None
+    left_out: Omissions = field(default_factory=Omissions)
+    digests: set[str] = field(default_factory=set)
+    speaks_of_all: bool = False
+
+    @property
+    def names_artifact(self) -> bool:
+        """Whether the document says by digest what it speaks of.
+
+        A statement without products speaks of the whole artifact, so a part of it is not enough then.
+        """
+        if self.context.artifact in self.digests:
+            return True
+        return not self.speaks_of_all and not self.digests.isdisjoint(self.context.parts)
 
 
 def recognises(document: dict[str, Any]) -> bool:
@@ -37,48 +87,58 @@ def recognises(document: dict[str, Any]) -> bool:
 
 
 def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
-    """DocumentRefused for a status that OpenVEX does not know, and for a product that names nothing."""
+    """DocumentRefused for a status that OpenVEX does not know, for bad news that cannot be read, and for a document of
+    which nothing counts here."""
     member(document, "statements", place)
+    entries = objects(document, "statements", place)
     stated = maybe_time(document, "last_updated", place) or maybe_time(document, "timestamp", place)
+    reading = _Reading(context, stated)
     parsed, summary = vex(
-        each
-        for entry, where in objects(document, "statements", place)
-        for each in _statements(entry, where, stated, context)
+        (each for entry, where in entries for each in _statements(entry, where, reading)),
+        reading.left_out,
+        at(place, "statements"),
+        context=context,
+        first_product=_first_product(entries),
     )
-    author, named = maybe_line(document, "author", place), _names_artifact(document, place, context)
-    return Read(FORMAT, parsed, author, stated, summary, names_artifact=named)
+    author = maybe_line(document, "author", place)
+    return Read(FORMAT, parsed, author, stated, summary, names_artifact=reading.names_artifact)
 
 
-def _names_artifact(document: dict[str, Any], place: str, context: Context) -> bool:
-    """Whether any product is the artifact, by its digest."""
-    return any(
-        context.artifact in _identify(product, where)[0]
-        for entry, where in objects(document, "statements", place)
-        for product in entry.get("products") or []
-    )
+def _first_product(entries: list[tuple[dict[str, Any], str]]) -> str | None:
+    for entry, _ in entries:
+        products = entry.get("products")
+        for each in products if isinstance(products, list) else ():
+            name = each.get("@id") or part(each, "identifiers", "").get("purl") if isinstance(each, dict) else each
+            if isinstance(name, str):
+                return escaped_line(name)[:200]
+    return None
 
 
-def _statements(
-    entry: dict[str, Any], place: str, stated: str | None, context: Context
-) -> Iterator[VexStatement | None]:
-    status = line(entry, "status", place)
-    if status not in _STATUSES:
+def _statements(entry: dict[str, Any], place: str, reading: _Reading) -> Iterator[VexStatement]:
+    status = _STATUSES.get(line(entry, "status", place))
+    if status is None:
         raise DocumentRefused(f"A status is one of {', '.join(_STATUSES)}.", at(place, "status"))
-    products = a_list(entry.get("products") or [], at(place, "products"))
-    found = [
-        name
-        for index, product in enumerate(products)
-        for name in _names(product, at(at(place, "products"), index), context)
-    ]
-    for identity in _identities(entry, place):
-        yield statement(
-            identity,
-            status=status,  # type: ignore[arg-type]
-            products=names_of_products(found),
-            names_products=bool(products),
-            justification=maybe_line(entry, "justification", place),
-            stated_at=maybe_time(entry, "timestamp", place) or stated,
-        )
+    yield from readable(status, lambda: _said(entry, place, status, reading), reading.left_out)
+
+
+def _said(entry: dict[str, Any], place: str, status: VexStatus, reading: _Reading) -> Iterator[VexStatement]:
+    justification = maybe_line(entry, "justification", place)
+    if status == "not_affected" and justification not in _JUSTIFICATIONS and not _has_impact(entry):
+        reading.left_out.add(NO_REASON, place)
+        return
+    identified = _identities(entry, place)
+    stated_at = maybe_time(entry, "last_updated", place) or maybe_time(entry, "timestamp", place) or reading.stated
+    products = _products(entry, place, status, reading)
+    if products is None:
+        return
+    reading.speaks_of_all |= not products
+    for identity in identified:
+        yield statement(identity, status=status, products=products, justification=justification, stated_at=stated_at)
+
+
+def _has_impact(entry: dict[str, Any]) -> bool:
+    said = entry.get("impact_statement")
+    return isinstance(said, str) and bool(said.strip())
 
 
 def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]]:
@@ -89,20 +149,71 @@ def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]
     named = an_object(given, inside)
     aliases = a_list(named.get("aliases") or [], at(inside, "aliases"))
     lines = (check_line(each, at(at(inside, "aliases"), i)) for i, each in enumerate(aliases))
-    return identities(line(named, "name", inside), (each for each in lines if each))
+    return identities(maybe_line(named, "name", inside) or _id(named, inside), (each for each in lines if each))
 
 
-def _names(product: Any, place: str, context: Context) -> Iterator[str | None]:
-    digests, purl = _identify(product, place)
-    subcomponents = objects(product, "subcomponents", place) if isinstance(product, dict) else []
-    is_artifact = context.artifact in digests
-    if subcomponents:
-        for each, where in subcomponents if is_artifact else ():
-            yield _identify(each, where)[1]
-    elif is_artifact:
-        yield context.artifact
-    elif purl is not None and not is_image(purl):
-        yield purl
+def _id(vulnerability: dict[str, Any], place: str) -> str:
+    """The name of a vulnerability that has only an `@id`: an id itself, or an address that ends in one."""
+    text = maybe_line(vulnerability, "@id", place)
+    if text is None:
+        raise DocumentRefused("name is missing or empty.", place)
+    if not text.startswith(("https://", "http://")):
+        if ":" not in text and "/" not in text:
+            return text
+    else:
+        address = urlsplit(text)
+        last = address.path.rstrip("/").rpartition("/")[2]
+        if _ADVISORY.fullmatch(last) and not address.query and not address.fragment:
+            return last
+    raise DocumentRefused("The name of the vulnerability cannot be told from this: write it in name.", at(place, "@id"))
+
+
+def _products(entry: dict[str, Any], place: str, status: VexStatus, reading: _Reading) -> list[str] | None:
+    """What a statement speaks of; empty: the whole artifact; None: nothing here, which is counted.
+
+    Before 0.2 subcomponents are the statement's, and those of each of its products.
+    """
+    products, older = _listed(entry, "products", place), _listed(entry, "subcomponents", place)
+    found: set[str] = set()
+    reasons: list[str] = []
+    for each, where in products:
+        subcomponents = [*older, *(_listed(each, "subcomponents", where) if isinstance(each, dict) else ())]
+        names, reason = _names(each, where, subcomponents, status, reading)
+        found |= names
+        reasons.append(reason)
+    if products and not found:
+        reading.left_out.add(min(reasons, key=_TELLING.index), place)
+        return None
+    return sorted(found)
+
+
+_TELLING: Final = (ONE_PLATFORM, OTHER_PRODUCT, UNTOLD)
+"""Of several reasons for one statement, the first in this order is counted."""
+
+
+def _listed(holder: dict[str, Any], name: str, place: str) -> list[tuple[Any, str]]:
+    if not holder.get(name):
+        return []
+    inside = at(place, name)
+    return [(each, f"{inside}[{index}]") for index, each in enumerate(a_list(holder[name], inside))]
+
+
+def _names(
+    given: Any, place: str, subcomponents: list[tuple[Any, str]], status: VexStatus, reading: _Reading
+) -> tuple[set[str], str]:
+    """What a statement names by one of its products, and why that may be nothing."""
+    digests, purl = _identify(given, place)
+    reading.digests |= digests
+    itself = set(product(purl, digests, reading.context))
+    if not subcomponents:
+        return itself, OTHER_PRODUCT if purl or digests else UNTOLD
+    told = [_identify(each, where)[1] for each, where in subcomponents]
+    packages = {each for each in told if each is not None}
+    if status not in LIFTING:
+        return (packages | itself if None in told else packages), UNTOLD
+    if reading.context.artifact in digests:
+        return packages, UNTOLD
+    return set(), OTHER_PRODUCT if digests.isdisjoint(reading.context.parts) else ONE_PLATFORM
 
 
 def _identify(thing: Any, place: str) -> tuple[set[str], str | None]:

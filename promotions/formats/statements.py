@@ -1,18 +1,62 @@
 """VEX statements in their one form. Pure.
 
-A statement lifts exactly what it names. One that names products of which none can be told is left out: taken as a
-statement without products it would speak of the whole artifact.
+A statement lifts exactly what it names. One that would lift is left out, with the reason, when what it names is not in
+this artifact or cannot be told, when it does not say why, and when it cannot be read. What does not lift is bad news:
+it refuses the document when it cannot be read.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from policies.evidence_facts import VEX_SCHEMA, Vex, VexStatement, VexStatus
-from promotions.formats.reading import check_number
+from promotions.formats.document import Context
+from promotions.formats.left_out import UNREADABLE, Omissions
+from promotions.formats.packages import is_image
+from promotions.formats.reading import DocumentRefused, check_number
+
+LIFTING: Final[frozenset[VexStatus]] = frozenset({"fixed", "not_affected"})
+
+MOST_PRODUCTS: Final = 1_000_000
+"""Over all statements: one advisory with many CVEs and many products is as many statements, each with all of them."""
+
+OTHER_PRODUCT: Final = "statements about another product than this artifact"
+UNTOLD: Final = "statements about something without a package URL or digest"
+ONE_PLATFORM: Final = "statements about packages in one platform of this image"
+SOME_VERSIONS: Final = "statements about some versions of a package"
+NO_REASON: Final = "statements that say not_affected and not why"
+NO_STATE: Final = "analyses without a state"
+
+_AS_PRODUCT: Final = "Write the artifact's digest ({artifact}) as product, or the package itself with its package URL."
+_ADVICE: Final = {
+    OTHER_PRODUCT: _AS_PRODUCT,
+    UNTOLD: _AS_PRODUCT,
+    ONE_PLATFORM: "Send the document for the digest of that platform, with parents.",
+    SOME_VERSIONS: "Write the version into the package URL.",
+    NO_REASON: "Write why in justification or impact_statement (CycloneDX: justification or detail).",
+    NO_STATE: "Write the state of each analysis.",
+}
 
 
-def names_of_products(found: Iterable[str | None]) -> list[str]:
-    return sorted({each for each in found if each is not None})
+def product(purl: str | None, digests: set[str], context: Context) -> list[str]:
+    """What a product is here: the artifact or parts of it, by digest, or a package; nothing for another image."""
+    if context.artifact in digests:
+        return [context.artifact]
+    if parts := digests & context.parts:
+        return sorted(parts)
+    return [] if purl is None or is_image(purl) else [purl]
+
+
+def readable(
+    status: VexStatus, read: Callable[[], Iterable[VexStatement]], left_out: Omissions
+) -> Iterable[VexStatement]:
+    """What a statement says. DocumentRefused for one that does not lift and cannot be read."""
+    try:
+        return list(read())
+    except DocumentRefused as refused:
+        if status not in LIFTING:
+            raise
+        left_out.add_unreadable(refused)
+        return []
 
 
 def statement(
@@ -20,13 +64,10 @@ def statement(
     *,
     status: VexStatus,
     products: list[str],
-    names_products: bool,
     justification: str | None,
     stated_at: str | None,
-) -> VexStatement | None:
-    """None for a statement about products that are not of this artifact, or that cannot be told."""
-    if names_products and not products:
-        return None
+) -> VexStatement:
+    """Without products it speaks of the whole artifact. They are sorted, each once."""
     return {
         "vulnerability": identity[0],
         "aliases": identity[1],
@@ -37,30 +78,56 @@ def statement(
     }
 
 
-def vex(found: Iterable[VexStatement | None]) -> tuple[Vex, dict[str, Any]]:
-    """The document in its one form, and what a page says about it in one line."""
-    made: list[VexStatement | None] = []
-    for stated in found:
-        made.append(stated)
-        check_number(len(made))
-    once = {
-        (
-            each["vulnerability"],
-            tuple(each["products"]),
-            each["statedAt"] or "",
-            each["status"],
-            each["justification"] or "",
-            tuple(each["aliases"]),
-        ): each
-        for each in made
-        if each is not None
-    }
+def vex(
+    found: Iterable[VexStatement], left_out: Omissions, place: str, *, context: Context, first_product: str | None
+) -> tuple[Vex, dict[str, Any]]:
+    """The document in its one form, and what a page says about it in one line.
+
+    DocumentRefused when nothing remains of it, with what to write instead.
+    """
+    once: dict[tuple[Any, ...], VexStatement] = {}
+    products = 0
+    for each in found:
+        once[_key(each)] = each
+        check_number(len(once))
+        products += len(each["products"])
+        if products > MOST_PRODUCTS:
+            raise DocumentRefused(f"The statements name more than {MOST_PRODUCTS} products.", place)
+    if not once:
+        raise DocumentRefused(_why_nothing(left_out, context, first_product), place)
     statements = [once[key] for key in sorted(once)]
     by_status: dict[str, int] = {}
     for each in statements:
         by_status[each["status"]] = by_status.get(each["status"], 0) + 1
-    left_out = sum(1 for each in made if each is None)
+    parsed: Vex = {"schema": VEX_SCHEMA, "statements": statements}
+    if facts := left_out.facts():
+        parsed["leftOut"] = facts
+    return parsed, {"statements": len(statements), "byStatus": by_status, **left_out.summary()}
+
+
+def _key(each: VexStatement) -> tuple[Any, ...]:
     return (
-        {"schema": VEX_SCHEMA, "statements": statements},
-        {"statements": len(statements), "byStatus": by_status, "leftOut": left_out},
+        each["vulnerability"],
+        tuple(each["products"]),
+        each["statedAt"] or "",
+        each["status"],
+        each["justification"] or "",
+        tuple(each["aliases"]),
     )
+
+
+def _why_nothing(left_out: Omissions, context: Context, first_product: str | None) -> str:
+    because = left_out.summary()["leftOutBecause"]
+    if not because:
+        return "The document makes no statement."
+    reasons = [each["reason"] for each in because]
+    said = ["Nothing in this document counts for the artifact: " + ", ".join(_counted(each) for each in because) + "."]
+    if first_product is not None and (OTHER_PRODUCT in reasons or UNTOLD in reasons):
+        said.append(f"Its first product is {first_product}.")
+    advice = dict.fromkeys(_ADVICE[reason] for reason in reasons if reason in _ADVICE)
+    return " ".join([*said, *(each.format(artifact=context.artifact) for each in advice)])
+
+
+def _counted(each: dict[str, Any]) -> str:
+    where = f", first at {each['at']}" if each["reason"] == UNREADABLE else ""
+    return f"{each['reason']} ({each['number']}{where})"
