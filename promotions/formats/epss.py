@@ -10,8 +10,11 @@ from promotions.formats.reading import MOST_BYTES, DocumentRefused, maybe_time, 
 
 FORMAT = "epss"
 MOST_ROWS: Final = 1_000_000
+MOST_MEMBERS: Final = 20_000
+"""bgzip writes one for every 64 KiB. A file of empty ones only would take long and say nothing."""
 
 _GZIP = b"\x1f\x8b"
+_PIECE = 64 * 1024
 _HEAD = re.compile(r"#model_version:[^,]{1,64},score_date:([0-9T:+.Z-]{10,40})")
 _OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
 _ROW = re.compile(r"(CVE-[0-9]{4}-[0-9]{4,19}),([01](?:\.[0-9]{1,17})?(?:[eE]-[0-9]{1,2})?),[0-9.eE+-]{1,24}")
@@ -31,6 +34,8 @@ def feed(document: bytes) -> Read:
     published = maybe_time({"score_date": _OFFSET.sub(r"\1:\2", head[1])}, "score_date", "line 1")
     if published is None:
         raise DocumentRefused("The file does not say of which day its scores are.", "line 1")
+    if len(lines) == 2:
+        raise DocumentRefused("The file has no scores.", "line 3")
     if len(lines) - 2 > MOST_ROWS:
         raise DocumentRefused(f"The file has more than {MOST_ROWS} rows.")
     scores: dict[str, float] = {}
@@ -46,15 +51,33 @@ def feed(document: bytes) -> Read:
 
 
 def _unpacked(document: bytes) -> bytes:
+    """The scores of every member of the file: tools that pack in parallel write several, one after the other."""
     if not document.startswith(_GZIP):
         return document
+    plain = bytearray()
+    place = members = 0
+    while place < len(document):
+        members += 1
+        if members > MOST_MEMBERS:
+            raise DocumentRefused(f"The file was packed in more than {MOST_MEMBERS} parts: pack it in one.")
+        if not document.startswith(_GZIP, place):
+            raise DocumentRefused("The file is damaged: what follows the packed scores is not packed.")
+        place = _unpack_member(document, place, plain)
+    return bytes(plain)
+
+
+def _unpack_member(document: bytes, place: int, plain: bytearray) -> int:
+    """Where the member that begins at a place ends."""
     unpacker = zlib.decompressobj(wbits=31)
-    try:
-        plain = unpacker.decompress(document, MOST_BYTES)
-    except zlib.error:
-        raise DocumentRefused("The file is damaged: it cannot be unpacked.") from None
-    if unpacker.unconsumed_tail:
-        raise DocumentRefused(f"The file unpacks to more than {MOST_BYTES} bytes.")
-    if not unpacker.eof:
-        raise DocumentRefused("The file is cut off: it cannot be unpacked to its end.")
-    return plain
+    while not unpacker.eof:
+        piece = document[place : place + _PIECE]
+        if not piece:
+            raise DocumentRefused("The file is cut off: it cannot be unpacked to its end.")
+        try:
+            plain += unpacker.decompress(piece, MOST_BYTES + 1 - len(plain))
+        except zlib.error:
+            raise DocumentRefused("The file is damaged: it cannot be unpacked.") from None
+        if len(plain) > MOST_BYTES:
+            raise DocumentRefused(f"The file unpacks to more than {MOST_BYTES} bytes.")
+        place += len(piece)
+    return place - len(unpacker.unused_data)

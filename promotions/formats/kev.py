@@ -10,6 +10,7 @@ from promotions.formats.reading import DocumentRefused, a_list, at, line, maybe_
 
 FORMAT = "kev"
 
+_CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -24,18 +25,27 @@ def feed(document: bytes) -> Read:
     listed = a_list(member(catalogue, "vulnerabilities", "$"), "$.vulnerabilities")
     added: dict[str, str] = {}
     for entry, place in objects(catalogue, "vulnerabilities", "$"):
-        cve, day = line(entry, "cveID", place, longest=64).upper(), _day(entry, place)
+        cve, day = _cve(entry, place), _day(entry, place)
         added[cve] = min(day, added.get(cve, day))
     _check_count(catalogue, len(listed))
     parsed: Kev = {"schema": KEV_SCHEMA, "entries": [{"cve": cve, "dateAdded": added[cve]} for cve in sorted(added)]}
     return Read(FORMAT, parsed, "cisa", released, {"entries": len(added)})
 
 
-def _check_count(catalogue: dict[str, Any], counted: int) -> None:
+def _check_count(catalogue: dict[str, Any], listed: int) -> None:
     """A catalogue that was cut short would clear what it lost."""
-    count = catalogue.get("count")
-    if count is not None and count != counted:
-        raise DocumentRefused(f"The catalogue says it has {count} entries and has {counted}.", "$.count")
+    count = member(catalogue, "count", "$")
+    if isinstance(count, bool) or count != listed:
+        raise DocumentRefused(f"The catalogue says it has {count} entries and has {listed}.", "$.count")
+    if not listed:
+        raise DocumentRefused("The catalogue lists nothing.", "$.vulnerabilities")
+
+
+def _cve(entry: dict[str, Any], place: str) -> str:
+    cve = line(entry, "cveID", place, longest=64).upper()
+    if not _CVE.fullmatch(cve):
+        raise DocumentRefused("A CVE is written CVE-2026-0001.", at(place, "cveID"))
+    return cve
 
 
 def _day(entry: dict[str, Any], place: str) -> str:

@@ -210,7 +210,8 @@ def _judged_by_a_feed(world: World) -> dict[str, Any]:
     dev = world.environments["dev"].pk
     update_environment(by=greta, clock=SYSTEM_CLOCK, environment_id=dev, changes={"promotionPolicy": "scanned"})
     today = rfc3339(SYSTEM_CLOCK.now())
-    feed(greta, "kev", {"catalogVersion": "1", "dateReleased": today, "count": 0, "vulnerabilities": []})
+    listed = [{"cveID": "CVE-2025-0009", "dateAdded": "2025-02-03"}]
+    feed(greta, "kev", {"catalogVersion": "1", "dateReleased": today, "count": 1, "vulnerabilities": listed})
     release = world.release()
     uploaded(world.tomas.actor, release.components.get().digest, "vulnerabilities", trivy(trivy_entry()))
     promotion = world.requested(release, "dev")
