@@ -12,6 +12,7 @@ FINDINGS_SCHEMA: Final = "stella.findings/v1"
 COMPONENTS_SCHEMA: Final = "stella.components/v1"
 VEX_SCHEMA: Final = "stella.vex/v1"
 ATTESTATION_SCHEMA: Final = "stella.attestation/v1"
+INDEX_SCHEMA: Final = "stella.index/v1"
 BUNDLE_SCHEMA: Final = "stella.evidence-bundle/v1"
 KEV_SCHEMA: Final = "stella.kev/v1"
 EPSS_SCHEMA: Final = "stella.epss/v1"
@@ -109,6 +110,21 @@ class Attestation(TypedDict):
     schema: Literal["stella.attestation/v1"]
     predicateType: str
     subjects: list[str]
+
+
+class IndexManifest(TypedDict):
+    """`platform` as in `linux/arm64/v8`; None where the index does not say."""
+
+    digest: str
+    platform: str | None
+
+
+class Index(TypedDict):
+    """The manifests of an image's index; sorted by (digest, platform). One may stand for several platforms."""
+
+    schema: Literal["stella.index/v1"]
+    manifests: list[IndexManifest]
+    leftOut: NotRequired[list[LeftOut]]
 
 
 class Person(TypedDict):

@@ -14,10 +14,12 @@ class Context:
     """What the document was sent for. `artifact` is the digest it is bound to; empty for a feed.
 
     `parts` are the manifests of which the artifact is known to be the index: a document about one of them is taken.
+    `sent` is the digest of the bytes as they were sent.
     """
 
     artifact: str
     parts: frozenset[str] = frozenset()
+    sent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 import orjson
 
-from promotions.formats import cyclonedx, envelopes, epss, grype, in_toto, kev, openvex, osv_scanner, spdx, trivy
+from promotions.formats import cyclonedx, envelopes, epss, grype, in_toto, kev, oci_index, openvex, osv_scanner, spdx, trivy
 from promotions.formats.document import Context, Read
 from promotions.formats.envelopes import Envelope, Item
 from promotions.formats.packages import check_names
 from promotions.formats.reading import MISMATCH, DocumentRefused, OtherKind, at, line, read_inside
 from promotions.formats.schemas import checked
+from stellapromote.signing.canonical_json import digest_bytes
 
 Reader = Callable[[dict[str, Any], str, Context], Read]
 
@@ -41,6 +42,7 @@ READERS: Final[dict[str, tuple[tuple[str, Callable[[dict[str, Any]], bool], Read
         (cyclonedx.FORMAT, cyclonedx.recognises, cyclonedx.vex_statements),
     ),
     "attestation": ((in_toto.FORMAT, in_toto.is_statement, in_toto.attestation),),
+    "index": ((oci_index.FORMAT, oci_index.recognises, oci_index.index),),
 }
 """By kind of document: the formats it may have, each with how it is recognised and read."""
 
@@ -67,7 +69,7 @@ def _parsed(payload: bytes) -> bytes:
     kind = header["kind"]
     if kind in FEEDS:
         return orjson.dumps(_answer(FEEDS[kind](document), "$", None))
-    context = Context(header["artifactDigest"], frozenset(header.get("parts", ())))
+    context = Context(header["artifactDigest"], frozenset(header.get("parts", ())), digest_bytes(document))
     answers, left_out = _documents(kind, envelopes.items(document), context)
     return orjson.dumps({**answers[0], "others": answers[1:], "leftOut": left_out})
 

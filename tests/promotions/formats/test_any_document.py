@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promotions.formats.reading import DocumentRefused
+from stellapromote.signing.canonical_json import digest_bytes
 from tests.promotions.formats.samples import (
+    ARTIFACT,
     KEV,
+    OTHER,
     cyclonedx,
     cyclonedx_entry,
     grype,
@@ -36,6 +40,44 @@ SAMPLES: list[tuple[str, Any]] = [
     ("sbom", cyclonedx()),
     ("sbom", spdx(documentDescribes=["SPDXRef-1"], relationships=[{"relationshipType": "DESCRIBES"}])),
     ("sbom", statement("https://cyclonedx.org/bom", cyclonedx())),
+    (
+        "sbom",
+        cyclonedx(
+            metadata={"component": {"bom-ref": "root", "name": "app", "components": [{"name": "inner"}]}},
+            services=[{"name": "payments", "services": [{"bom-ref": "s", "name": "ledger"}]}],
+        ),
+    ),
+    ("sbom", {"sbom": spdx(relationships=[{"relationshipType": "DESCRIBED_BY", "spdxElementId": "SPDXRef-1"}])}),
+    (
+        "vex",
+        cyclonedx(
+            serialNumber="urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79",
+            vulnerabilities=[
+                cyclonedx_entry(
+                    affects=[
+                        {"ref": "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#a", "versions": [{"version": "1"}]}
+                    ],
+                    analysis={"state": "exploitable", "firstIssued": "2026-11-01T08:00:00Z"},
+                )
+            ],
+        ),
+    ),
+    ("vex", openvex("pkg:npm/a@1", subcomponents=["pkg:npm/b@1"], vulnerability={"@id": "CVE-1"}, status="affected")),
+    (
+        "index",
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [
+                {"digest": ARTIFACT, "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
+                {
+                    "digest": ARTIFACT,
+                    "platform": {"os": "unknown", "architecture": "unknown"},
+                    "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+                },
+            ],
+        },
+    ),
     ("attestation", unsigned_envelope(statement("https://slsa.dev/provenance/v1", {}))),
     ("kev", KEV),
 ]
@@ -48,6 +90,7 @@ WRONG: list[Any] = [
     "",
     " ",
     "x",
+    "a\0b",
     "\u202e",
     "pkg:",
     "sha256:",
@@ -78,8 +121,10 @@ def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def read_or_refused(kind: str, document: Any) -> None:
+    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
+    artifact = digest_bytes(raw) if kind == "index" else ARTIFACT
     with contextlib.suppress(DocumentRefused):
-        read(kind, document)
+        read(kind, raw, artifact, parts=(OTHER,))
 
 
 @pytest.mark.parametrize(("kind", "document"), SAMPLES, ids=lambda each: each if isinstance(each, str) else "")
@@ -107,14 +152,14 @@ JSON = st.recursive(
 )
 
 
-@given(kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "kev"]), document=JSON)
+@given(kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "index", "kev"]), document=JSON)
 @settings(max_examples=300)
 def test_any_json_is_read_or_refused(kind: str, document: Any) -> None:
     read_or_refused(kind, document)
 
 
 @given(
-    kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "kev", "epss"]),
+    kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "index", "kev", "epss"]),
     document=st.binary(max_size=300),
 )
 @settings(max_examples=300)
