@@ -46,12 +46,14 @@ def paths(server: str) -> dict[str, str]:
     )
     made = {"report": uploaded(greta, artifact, "vulnerabilities", report)}
     promotion = make_promotion(greta, release, dev)
-    bom = cyclonedx(metadata={"tools": [{"name": "syft"}]})
+    odd = [{"name": LONG, "purl": LONG}, {"version": "1"}]
+    bom = cyclonedx(metadata={"tools": [{"name": "syft"}]}, components=[*cyclonedx()["components"], *odd])
     made["sbom"] = uploaded(
         greta, artifact, "sbom", signer.envelope(statement("https://cyclonedx.org/bom", bom, artifact))
     )
+    said = [openvex({"@id": each})["statements"][0] for each in ("pkg:npm/a@1", "pkg:oci/another-image")]
     made["vex"] = uploaded(
-        greta, artifact, "vex", {**openvex({"@id": "pkg:npm/a@1"}), "timestamp": "2025-11-01T00:00:00Z"}
+        greta, artifact, "vex", {**openvex(), "statements": said, "timestamp": "2025-11-01T00:00:00Z"}
     )
     return {
         "settings": "/settings/evidence",

@@ -97,6 +97,11 @@ EMPTY: dict[str, dict[str, Any]] = {
         "vulnerabilities": [{"id": "CVE-2099-1", "analysis": {"state": "not_affected"}}],
     },
     "CycloneDX with only the image itself": cyclonedx(metadata={"component": ROOT}, components=[ROOT]),
+    # under another reference, with the same package URL
+    "CycloneDX with the image itself by its package URL": cyclonedx(
+        metadata={"component": {**ROOT, "purl": "pkg:oci/app"}},
+        components=[{**ROOT, "bom-ref": "other", "purl": "pkg:oci/app"}],
+    ),
     "CycloneDX with only what made it": cyclonedx(
         metadata={"tools": {"components": [{"type": "application", "name": "syft"}]}}, components=[]
     ),

@@ -6,7 +6,9 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
+from django.utils.html import strip_tags
 
 from promotions.models import EvidenceDocument, Feed, Release, TrustedKey
 from stellapromote.accounts.models import User
@@ -155,6 +157,53 @@ def test_a_document_has_a_page_with_what_was_read(kestrel: Kestrel, kind: str, d
     release = kestrel.release()
     kept = uploaded(kestrel["operator"], digest(release), kind, document, clock=kestrel.clock)
     assert shown in client(kestrel, "viewer").get(f"/evidence/documents/{kept.pk}").content.decode()
+
+
+def test_the_page_of_a_document_says_what_was_left_out_and_why(kestrel: Kestrel) -> None:
+    odd = cyclonedx(components=[{"name": "a", "purl": "a-purl-1"}, {"version": "1"}, {"version": "2"}])
+    kept = uploaded(kestrel["operator"], digest(kestrel.release()), "sbom", odd, clock=kestrel.clock)
+    page = client(kestrel, "viewer").get(f"/evidence/documents/{kept.pk}").content.decode()
+    section = page[page.index('id="left-out-title"') : page.index('id="components-title"')]
+    for text in ("components without a name", ">2<", "$.components[1]", "package URL cannot be read", ">1<"):
+        assert text in section
+    nothing = uploaded(kestrel["operator"], digest(kestrel.release()), "sbom", cyclonedx(), clock=kestrel.clock)
+    assert "Left out" not in client(kestrel, "viewer").get(f"/evidence/documents/{nothing.pk}").content.decode()
+
+
+def test_a_release_says_what_was_left_out_of_its_documents(kestrel: Kestrel) -> None:
+    release = kestrel.release()
+    statements = [*openvex()["statements"], *openvex({"@id": "pkg:oci/other"})["statements"]]
+    vex = {**openvex(), "statements": statements}
+    uploaded(kestrel["operator"], digest(release), "vex", vex, clock=kestrel.clock)
+    page = client(kestrel, "viewer").get(f"/releases/{release.pk}").content.decode()
+    assert "1 left out: <bdi>statements about another product than this artifact</bdi> (1)" in page
+
+
+NAMED = [{"reason": "paths that the scanner was told to skip", "number": 3, "at": "$"}]
+SAYS: list[tuple[str, dict[str, Any], str]] = [
+    # suppressed findings are among the findings
+    (
+        "vulnerabilities",
+        {"counts": [("high", 2)], "findings": 2, "hasScores": True, "suppressed": 1, "leftOut": 0},
+        "2 high · 1 of them suppressed by the scanner",
+    ),
+    (
+        "vulnerabilities",
+        {"counts": [], "findings": 0, "leftOut": 3, "leftOutBecause": NAMED},
+        "No findings · 3 left out: paths that the scanner was told to skip (3)",
+    ),
+    ("sbom", {"components": 1, "leftOut": 0, "leftOutBecause": []}, "1 component"),
+    ("index", {"manifests": 2, "leftOut": 0}, "2 manifests"),
+    # a document that was read before reasons were kept
+    ("vex", {"statements": 1, "leftOut": 2}, "1 statement · 2 left out"),
+    ("attestation", {"predicateType": "https://slsa.dev/provenance/v1"}, "https://slsa.dev/provenance/v1"),
+]
+
+
+@pytest.mark.parametrize(("kind", "says", "text"), SAYS)
+def test_one_line_says_what_a_document_says(kind: str, says: dict[str, Any], text: str) -> None:
+    line = render_to_string("evidence/_says.html", {"document": {"kind": kind}, "says": says})
+    assert " ".join(strip_tags(line).split()) == text
 
 
 def test_a_document_of_another_tenant_does_not_exist(kestrel: Kestrel) -> None:
