@@ -98,7 +98,7 @@ def _manifests(documents: Iterable[EvidenceDocument]) -> dict[str, list[str]]:
     parsed = {each.artifact_digest: each.parsed_id for each in documents if each.kind == EvidenceDocument.Kind.INDEX}
     contents = blobs(parsed.values()) if parsed else {}
     return {
-        artifact: [each["digest"] for each in orjson.loads(contents[digest])["manifests"]]
+        artifact: sorted({each["digest"] for each in orjson.loads(contents[digest])["manifests"]})
         for artifact, digest in parsed.items()
     }
 

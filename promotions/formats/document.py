@@ -14,7 +14,7 @@ class Context:
     """What the document was sent for. `artifact` is the digest it is bound to; empty for a feed.
 
     `parts` are the manifests of which the artifact is known to be the index: a document about one of them is taken.
-    `sent` is the digest of the bytes as they were sent.
+    `sent` is the digest of the bytes as they were sent; empty for what came inside an envelope.
     """
 
     artifact: str

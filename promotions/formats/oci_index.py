@@ -11,7 +11,7 @@ from typing import Any, Final
 from policies.evidence_facts import INDEX_SCHEMA, Index, IndexManifest
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
-from promotions.formats.reading import MISMATCH, DocumentRefused, at, check_number, maybe_name, objects, part
+from promotions.formats.reading import MISMATCH, DocumentRefused, at, maybe_name, objects, part
 
 FORMAT = "oci-index"
 MEDIA_TYPES: Final = (
@@ -22,6 +22,9 @@ MEDIA_TYPES: Final = (
 ATTESTATION: Final = "attestations that are stored beside the images"
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+MOST_MANIFESTS: Final = 200
+"""So many platforms has no image, and each evaluation asks for a document of every one."""
+
 _OF_MANIFESTS: Final = ("config", "layers", "fsLayers")
 
 
@@ -50,7 +53,8 @@ def index(document: dict[str, Any], place: str, context: Context) -> Read:
             left_out.add(ATTESTATION, where)
         else:
             found[digest, platform or ""] = {"digest": digest, "platform": platform}
-            check_number(len(found))
+            if len(found) > MOST_MANIFESTS:
+                raise DocumentRefused(f"The index names more than {MOST_MANIFESTS} images.", at(place, "manifests"))
     if not found:
         raise DocumentRefused("The index names no image.", at(place, "manifests"))
     parsed: Index = {"schema": INDEX_SCHEMA, "manifests": [found[key] for key in sorted(found)]}

@@ -14,7 +14,19 @@ from typing import Any, Final
 
 import orjson
 
-from promotions.formats import cyclonedx, envelopes, epss, grype, in_toto, kev, oci_index, openvex, osv_scanner, spdx, trivy
+from promotions.formats import (
+    cyclonedx,
+    envelopes,
+    epss,
+    grype,
+    in_toto,
+    kev,
+    oci_index,
+    openvex,
+    osv_scanner,
+    spdx,
+    trivy,
+)
 from promotions.formats.document import Context, Read
 from promotions.formats.envelopes import Envelope, Item
 from promotions.formats.packages import check_names
@@ -107,6 +119,7 @@ def _document(kind: str, item: Item, context: Context) -> dict[str, Any]:
     else:
         place = at(item.envelope.place, "payload")
         value = read_inside(item.envelope.payload, place)
+        context = replace(context, sent="")
     return _answer(_read(kind, value, place, context), item.place, item.envelope)
 
 

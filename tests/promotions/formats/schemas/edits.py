@@ -88,7 +88,12 @@ SPDX: dict[str, Any] = {
     ],
 }
 
-OPENVEX = openvex({"@id": "pkg:npm/left-pad@1.0", "subcomponents": [{"identifiers": {"purl": "pkg:npm/pad@1"}}]})
+OPENVEX = openvex(
+    {
+        "@id": f"pkg:oci/app@{ARTIFACT.replace(':', '%3A')}",
+        "subcomponents": [{"identifiers": {"purl": "pkg:npm/pad@1"}}],
+    }
+)
 STATEMENT = statement("https://slsa.dev/provenance/v1", {"buildDefinition": {}}, ARTIFACT)
 
 
