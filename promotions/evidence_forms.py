@@ -13,6 +13,7 @@ _KINDS = [
     (EvidenceDocument.Kind.SBOM, _("SBOM: CycloneDX or SPDX")),
     (EvidenceDocument.Kind.VEX, _("VEX: OpenVEX or CycloneDX")),
     (EvidenceDocument.Kind.ATTESTATION, _("Attestation: in-toto in a DSSE envelope or Sigstore bundle")),
+    (EvidenceDocument.Kind.INDEX, _("Image index: the bytes that the registry serves")),
 ]
 _FEEDS = [(Feed.Kind.KEV, _("Known exploited vulnerabilities (KEV)")), (Feed.Kind.EPSS, _("Exploit prediction (EPSS)"))]
 

@@ -42,12 +42,16 @@ class TooManyDocuments(RuleViolation):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A document as it was sent; ``content`` are its exact bytes."""
+    """A document as it was sent; ``content`` are its exact bytes.
+
+    ``parents`` are image indexes that the artifact is said to be one platform of.
+    """
 
     artifact_digest: str
     kind: str
     content: bytes
     media_type: str = "application/json"
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,9 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
     if not re.fullmatch(DIGEST_PATTERN, upload.artifact_digest) or upload.kind not in EvidenceDocument.Kind.values:
         message = "Say which artifact the document is about, by its digest, and which kind of document it is."
         raise Invalid(message, fields=[FieldError("artifactDigest", message, "invalid")])
+    if upload.parents and (upload.kind == EvidenceDocument.Kind.INDEX or upload.artifact_digest in upload.parents):
+        message = "An artifact is part of other indexes than itself, and an index of none."
+        raise Invalid(message, fields=[FieldError("parents", message, "invalid")])
     parts = manifests_of(by.tenant, upload.artifact_digest)
     answer = read_in_isolation(upload.kind, upload.artifact_digest, upload.content, parts=parts)
     return Reading(upload, _documents(upload.content, answer), tuple(answer["leftOut"]))
@@ -163,23 +170,31 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
     by.require(EVIDENCE_WRITE)
     at = clock.now()
     keys = _trusted_keys(by) if any(each.envelope for each in reading.documents) else {}
-    first, *others = [_keep(each, reading.upload, keys, by, at) for each in reading.documents]
+    upload = reading.upload
+    first, *others = [
+        *(_keep(each, upload.artifact_digest, upload, keys, by, at) for each in reading.documents),
+        *(_keep(each, parent, upload, keys, by, at) for parent in upload.parents for each in reading.documents),
+    ]
     return replace(first, others=tuple(others), left_out=reading.left_out)
 
 
-def _keep(sent: Document, upload: Upload, keys: Keys, by: Actor, at: datetime) -> Kept:
+def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, at: datetime) -> Kept:
+    """For the artifact of the upload, or for an index that it is said to be a part of (docs/adr/0153)."""
     answer = sent.answer
+    claimed = artifact != upload.artifact_digest
+    about = (answer["about"] or upload.artifact_digest) if claimed else answer["about"]
     generated = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
     if generated is not None and generated > at + EARLY:
         raise refusal("The document says that it was made in the future.", answer["place"])
-    signature = _signature(sent, keys)
+    binds = answer["namesArtifact"] and (not claimed or about in manifests_of(by.tenant, artifact))
+    signature = _signature(sent, keys, binds=binds)
     signer = signature.signer
     payload = "" if sent.envelope is None else sent.envelope.payload_digest
     parsed = canonical_bytes(answer["parsed"])
     document = EvidenceDocument(
         id=new_id(),
         tenant_id=by.tenant,
-        artifact_digest=upload.artifact_digest,
+        artifact_digest=artifact,
         kind=upload.kind,
         format=answer["format"],
         media_type=upload.media_type,
@@ -195,7 +210,7 @@ def _keep(sent: Document, upload: Upload, keys: Keys, by: Actor, at: datetime) -
         payload_digest=payload,
         first_uploaded_at=_first_uploaded_at(payload, by, at),
         reader=READER,
-        about=answer["about"],
+        about=about,
         uploaded_by_id=by.account,
         uploaded_by_username=by.username,
         uploaded_by_name=by.display_name,
@@ -205,12 +220,12 @@ def _keep(sent: Document, upload: Upload, keys: Keys, by: Actor, at: datetime) -
     )
     limit = reached_limit(document)
     if limit is not None:
-        raise TooManyDocuments(details={"artifactDigest": upload.artifact_digest, "limit": limit})
+        raise TooManyDocuments(details={"artifactDigest": artifact, "limit": limit})
     blobs.store({document.content_id: sent.content, document.parsed_id: parsed})
     EvidenceDocument.objects.bulk_create([document], ignore_conflicts=True)
     kept = EvidenceDocument.objects.get(
         tenant_id=by.tenant,
-        artifact_digest=upload.artifact_digest,
+        artifact_digest=artifact,
         kind=upload.kind,
         content_id=document.content_id,
         uploaded_by_id=by.account,
@@ -230,6 +245,7 @@ def _keep(sent: Document, upload: Upload, keys: Keys, by: Actor, at: datetime) -
             "format": kept.format,
             "documentDigest": kept.content_id,
             "signer": signer or None,
+            "about": kept.about or None,
         },
     )
     return Kept(kept, new=True, signature=signature)
@@ -249,11 +265,11 @@ def _trusted_keys(by: Actor) -> Keys:
     return {key_id: (public_key(pem), name) for key_id, pem, name in trusted}
 
 
-def _signature(sent: Document, keys: Keys) -> Signature:
+def _signature(sent: Document, keys: Keys, *, binds: bool) -> Signature:
     """Which trusted key signed, and whether its signature counts.
 
-    It does not for a document that does not say by digest which artifact it is about: whoever has it could send it for
-    another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
+    It does not for a document that does not say by digest which artifact it is about (``binds``): whoever has it could
+    send it for another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
     """
     if sent.envelope is None:
         return Signature(Found.NONE)
@@ -266,7 +282,7 @@ def _signature(sent: Document, keys: Keys) -> Signature:
         ) from None
     if signer is None:
         return Signature(Found.UNKNOWN)
-    return Signature(Found.TRUSTED if sent.answer["namesArtifact"] else Found.UNBOUND, signer, keys[signer][1])
+    return Signature(Found.TRUSTED if binds else Found.UNBOUND, signer, keys[signer][1])
 
 
 __all__ = ["DigestMismatch", "InvalidDocument", "Kept", "Reading", "Upload", "read_upload", "upload_evidence"]

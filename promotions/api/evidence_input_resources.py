@@ -16,6 +16,7 @@ from stellapromote.api.serializers import Body, Resource
 from stellapromote.clock import rfc3339
 
 MOST_ARTIFACTS = 200
+MOST_PARENTS = 20
 
 
 class NewEvidence(UploadBody):
@@ -23,6 +24,14 @@ class NewEvidence(UploadBody):
 
     artifact_digest = DigestField(help_text="Of the artifact that the document is about.")
     kind = StrictChoiceField(choices=EvidenceDocument.Kind.values)
+    parents = StrictListField(
+        child=DigestField(),
+        max_length=MOST_PARENTS,
+        unique=True,
+        required=False,
+        help_text="Image indexes that the artifact is one platform of: the document counts for them as well. Unless an "
+        "index itself is uploaded (kind `index`), that is the word of who sends it, whatever the signature.",
+    )
 
 
 class NewFeed(UploadBody):
@@ -52,6 +61,9 @@ class DocumentResource(Resource):
 
     id = serializers.UUIDField()
     artifact_digest = serializers.CharField()
+    about = serializers.CharField(
+        allow_null=True, help_text="The manifest of one platform that it is about, where the artifact is an index."
+    )
     kind = serializers.ChoiceField(EvidenceDocument.Kind.values)
     format = serializers.CharField()
     media_type = serializers.CharField()
@@ -103,6 +115,8 @@ class DocumentDetail(DocumentResource):
 
 class BundleDocument(Resource):
     artifact_digest = serializers.CharField()
+    about = serializers.CharField(required=False, help_text="Only where it is about one platform of an index.")
+    schema_valid = serializers.BooleanField(required=False, help_text="Only where it breaks the schema of its format.")
     kind = serializers.CharField()
     format = serializers.CharField()
     digest = serializers.CharField()
@@ -166,6 +180,7 @@ def document(row: EvidenceDocument) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "artifactDigest": row.artifact_digest,
+        "about": row.about or None,
         "kind": row.kind,
         "format": row.format,
         "mediaType": row.media_type,

@@ -59,6 +59,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
 
     tag = "Evidence inputs"
     reads = frozenset({"create"})
+    lists = frozenset({"parents"})
     scopes = {
         "list": EVIDENCE_READ,
         "create": EVIDENCE_WRITE,
@@ -136,7 +137,13 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
     ) -> HttpResponseBase:
         if self.action in self.reads:  # before the transaction that an Idempotency-Key opens
             given = self.body
-            upload = Upload(given["artifact_digest"], given["kind"], given["content"], _media_type(given))
+            upload = Upload(
+                given["artifact_digest"],
+                given["kind"],
+                given["content"],
+                _media_type(given),
+                parents=tuple(given.get("parents", ())),
+            )
             self.reading = read_upload(upload, by=request.actor)
         return super()._write(request, method, raw, perform)
 

@@ -87,6 +87,8 @@ class UploadView(ApiView):
     """A call that takes documents. `reads` names its actions that do."""
 
     reads: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    """Fields that a form may have several times, each with one value of a list."""
 
     @property
     def body_limit(self) -> int:  # type: ignore[override]
@@ -101,7 +103,7 @@ class UploadView(ApiView):
 
     def parse_body(self, raw: bytes) -> tuple[Any, list[FieldError]]:
         if self.request.META.get("CONTENT_TYPE", "").lower().startswith(MULTIPART):
-            return _form(self.request.META, raw)
+            return _form(self.request.META, raw, self.lists)
         if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES_INSIDE:
             raise BodyTooLarge(
                 f"The body has more than {MOST_VALUES_INSIDE} values: send the document as a file or in base64.",
@@ -110,7 +112,7 @@ class UploadView(ApiView):
         return parse_json(raw)
 
 
-def _form(meta: dict[str, Any], raw: bytes) -> tuple[Any, list[FieldError]]:
+def _form(meta: dict[str, Any], raw: bytes, lists: frozenset[str]) -> tuple[Any, list[FieldError]]:
     """The fields of a form; the file `document` as bytes. Invalid for what is no readable form."""
     try:
         handlers = [BoundedUploadHandler()]
@@ -124,6 +126,9 @@ def _form(meta: dict[str, Any], raw: bytes) -> tuple[Any, list[FieldError]]:
     data: dict[str, Any] = {}
     problems = []
     for name, values in parts:
+        if name in lists and all(isinstance(each, str) for each in values):
+            data[name] = values
+            continue
         if name in data or len(values) > 1:
             problems.append(FieldError(name[:100], "This stands twice in the form: send one in each call.", "repeated"))
         value = values[-1]
