@@ -277,3 +277,11 @@ def test_the_decision_names_its_documents(kestrel: Kestrel) -> None:
     promotion = kestrel.ask(release, kestrel.dev)
     page = client(kestrel, "viewer").get(f"/promotions/{promotion.pk}").content.decode()
     assert promotion.evidence_bundle_digest in page
+
+
+def test_a_document_that_breaks_its_schema_says_where(kestrel: Kestrel) -> None:
+    document = cyclonedx()
+    document["components"][1]["type"] = "nonsense"
+    kept = uploaded(kestrel["operator"], digest(kestrel.release()), "sbom", document, clock=kestrel.clock)
+    page = client(kestrel, "viewer").get(f"/evidence/documents/{kept.pk}").content.decode()
+    assert "Not valid by the schema of its format, at $.components[1].type" in page
