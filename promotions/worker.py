@@ -59,6 +59,15 @@ promotions_promotion.next_change_at <= %s OR (
   WHERE r.bundle_id = promotions_promotion.evidence_bundle_id AND r.reader = %s
     AND (r.read_as_id <> r.bundle_id OR r.read_at > promotions_promotion.last_evaluated_at - interval '{SETTLED}')
 ) OR EXISTS (
+  SELECT 1 FROM promotions_bundlereading r
+  WHERE promotions_promotion.evidence_bundle_id IS NOT NULL AND r.reader = %s
+    AND r.read_at > promotions_promotion.last_evaluated_at - interval '{SETTLED}'
+    AND r.bundle_id = (
+      SELECT d.evidence_bundle_id FROM promotions_promotion d
+      WHERE d.target_environment_id = promotions_promotion.target_environment_id
+        AND d.product = promotions_promotion.product AND d.status = 'deployed'
+      ORDER BY d.completed_at DESC, d.number DESC LIMIT 1)
+) OR EXISTS (
   SELECT 1 FROM (
     SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
@@ -69,9 +78,7 @@ promotions_promotion.next_change_at <= %s OR (
     UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r
       WHERE r.id IN (SELECT release_id FROM promotions_promotion WHERE status = ANY(%s))
     UNION ALL SELECT f.tenant_id, NULL, NULL, r.read_at FROM promotions_feedreading r
-      JOIN promotions_feed f ON f.id = r.feed_id
-    UNION ALL SELECT d.tenant_id, d.target_environment_id, NULL, r.read_at FROM promotions_bundlereading r
-      JOIN promotions_promotion d ON d.evidence_bundle_id = r.bundle_id AND d.status = 'deployed') changed
+      JOIN promotions_feed f ON f.id = r.feed_id) changed
   WHERE changed.tenant_id = promotions_promotion.tenant_id
     AND changed.at > promotions_promotion.last_evaluated_at - interval '{SETTLED}'
     AND (changed.environment_id IS NULL OR changed.environment_id = promotions_promotion.target_environment_id
@@ -151,7 +158,7 @@ def _answered(found: Iterable[tuple[UUID, UUID, str]]) -> list[Due]:
 
 
 def _due_promotions(now: datetime) -> list[Due]:
-    is_due = RawSQL(_DUE, (now, now, READER, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
+    is_due = RawSQL(_DUE, (now, now, READER, READER, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
     due = Promotion.objects.filter(is_due, status__in=sorted(OPEN))
     return _as_due(due.order_by(F("next_change_at").asc(nulls_last=True), "pk"), now)
 
