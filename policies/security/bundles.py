@@ -103,7 +103,10 @@ def _left(
     """The records that no statement lifts; the others join `lifted`."""
     left, named = [], frozenset().union(*(source.statements for source in said))
     for record in records:
-        by = None if named.isdisjoint(record.names) else lift(record, about, said, covers)
+        if named.isdisjoint(record.names):
+            left.append(record)
+            continue
+        by = lift(record, about, said, covers)
         if by is None:
             left.append(record)
         elif record.key not in lifted or by.order < lifted[record.key][1].order:

@@ -25,6 +25,8 @@ class Package(NamedTuple):
             return False
         if self.version is not None:
             return self.version == other.version
+        if not self.qualifiers:
+            return True
         mine, theirs = _by_name(self.qualifiers), _by_name(other.qualifiers)
         return all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
 

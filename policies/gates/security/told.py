@@ -62,7 +62,7 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
         "listedOn": min((kev[name] for name in record.cves if name in kev), default=None),
         "reachable": record.reachable,
         "fixedVersion": record.fixed_version and clipped(record.fixed_version),
-        "suppressed": record.suppressed and clipped(record.suppressed),
+        **({} if record.suppressed is None else {"suppressed": clipped(record.suppressed)}),
         "rules": list(rules),
     }
 
@@ -70,10 +70,10 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
 def counts(view: View, union: Union) -> dict[str, int]:
     """How many findings count as each severity; `unknown` of them are known to no report. `suppressed` are those that
     scanners were told to leave out, whether they count or not."""
-    ranks = Counter(rank for rank, _ in view.ranked)
+    ranks = Counter([rank for rank, _ in view.ranked])
     return {
         **{band: ranks[rank] for rank, band in enumerate(severities.BANDS)},
-        "unknown": sum(record.rank < 0 for _, record in view.ranked),
+        "unknown": len([record for _, record in view.ranked if record.rank < 0]),
         "total": len(view.ranked),
         "suppressed": len(union.suppressed),
     }
@@ -107,8 +107,8 @@ def lifted(union: Union) -> dict[str, Any]:
 
 
 def documents(read: Documents, trust: Trust) -> list[dict[str, Any]]:
-    """The reports and statements that were read, each with the platform that it is about, and how many things its
-    reader left out."""
+    """The reports and statements that were read, those about a platform with `about`, and those of which something was
+    left out with how many things that is."""
     found = [(document, part.left_out) for part_of in (read.vex, read.reports) for document, part in part_of]
     return [
         {
@@ -117,8 +117,8 @@ def documents(read: Documents, trust: Trust) -> list[dict[str, Any]]:
             "digest": each["digest"],
             "producer": each["producer"],
             "trusted": trust.holds_for(each),
-            "about": each.get("about"),
-            "leftOut": total(left_out),
+            **({"about": each["about"]} if "about" in each else {}),
+            **({"leftOut": total(left_out)} if left_out else {}),
         }
         for each, left_out in sorted(
             found, key=lambda each: (each[0]["artifactDigest"], each[0]["kind"], each[0]["digest"])

@@ -74,7 +74,7 @@ def test_the_report_is_named_with_what_it_leaves_out() -> None:
             "reasons": [{"reason": reason, "number": number} for reason, number in LEFT_OUT],
         }
     ]
-    assert [each["leftOut"] for each in gate.details["documents"]].count(3) == 1
+    assert sorted(each.get("leftOut", 0) for each in gate.details["documents"]) == [0, 3]
     assert gate.message == (
         f"The grype report of artifact {WEB[:19]}… leaves something out: an entry that cannot be read (2), packages "
         "without a name (1); look at the document, and upload a newer report of that scanner that leaves nothing out."
@@ -87,9 +87,9 @@ def test_what_a_vex_document_leaves_out_is_shown_only() -> None:
     evidence.vex(left_out=[("statements about other images", 4)])
     gate = judged(evidence)
     assert verdict(gate) == ("pass", [])
-    assert [(each["kind"], each["leftOut"]) for each in gate.details["documents"]] == [
+    assert [(each["kind"], each.get("leftOut")) for each in gate.details["documents"]] == [
         ("vex", 4),
-        ("vulnerabilities", 0),
+        ("vulnerabilities", None),
     ]
 
 
