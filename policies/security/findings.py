@@ -193,9 +193,9 @@ def worst_first(records: Iterable[Record], most: int) -> list[Record]:
     return nsmallest(most, records, key=_by_order)
 
 
-def severity_rank(record: Record, rank_of_unknown: int) -> int:
-    """The rank that counts: one report that knows no severity makes it at least as bad as the unknown counts."""
-    return max(record.rank, rank_of_unknown) if record.unscored else record.rank
+def ranked(records: Iterable[Record], rank_of_unknown: int) -> list[tuple[int, Record]]:
+    """Each after the rank that counts: one report that knows no severity makes it at least as bad as the unknown."""
+    return [(max(each.rank, rank_of_unknown) if each.unscored else each.rank, each) for each in records]
 
 
 def severity_words(record: Record) -> str:

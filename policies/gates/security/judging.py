@@ -13,7 +13,7 @@ from policies.gates.security.config import RULES, rules_in
 from policies.outcomes import Status, Verdict
 from policies.security import bundles, epss_threshold, incomplete, kev_blocker, reports, severities
 from policies.security.ages import later
-from policies.security.findings import Key, Reader, Record, severity_rank
+from policies.security.findings import Key, Reader, Record, ranked
 from policies.security.outcome import Outcome, View
 from policies.security.trust import Trust, trust_of
 from policies.security.vex import Covers
@@ -105,7 +105,7 @@ def _view(
     return View(
         instant=facts["instant"],
         environment=facts["target"]["name"],
-        ranked=[(severity_rank(record, unknown), record) for record in counted.values()],
+        ranked=ranked(counted.values(), unknown),
         kev=None if kev is None else context.derived(kev["extract"], kev_blocker.listing),
         epss=None if epss is None else context.derived(epss["extract"], epss_threshold.scores),
         stale=stale,
