@@ -5,7 +5,7 @@ from typing import Any
 
 from policies.evidence_facts import COMPONENTS_SCHEMA, Components, SbomComponent
 from promotions.formats.left_out import Omissions
-from promotions.formats.reading import LONGEST_TEXT, DocumentRefused, check_number
+from promotions.formats.reading import LONGEST_TEXT, DocumentRefused, OtherKind, check_number
 
 NAMELESS = "components without a name"
 
@@ -31,13 +31,14 @@ def _name_of(purl: str) -> str:
 
 
 def components(found: Iterable[SbomComponent], left_out: Omissions, place: str) -> Components:
-    """The SBOM. DocumentRefused without any component that can be read: what lists nothing is no SBOM."""
+    """The SBOM. OtherKind for what lists nothing; DocumentRefused when nothing that it lists can be read."""
     once = {}
     for each in found:
         once[each["name"], each["version"] or "", each["purl"] or ""] = each
         check_number(len(once))
     if not once:
-        raise DocumentRefused(
+        refusal = DocumentRefused if left_out.facts() else OtherKind
+        raise refusal(
             "This lists no components, so it is no SBOM: send one that lists what is in the artifact. A report or a VEX"
             " document is sent as its own kind.",
             place,

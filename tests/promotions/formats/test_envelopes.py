@@ -125,15 +125,17 @@ SEVERAL = (
     enveloped(openvex()),
     enveloped({"buildType": "x"}, PROVENANCE),
     enveloped(cyclonedx(vulnerabilities=[cyclonedx_entry()])),
+    enveloped(cyclonedx(components=[], vulnerabilities=[cyclonedx_entry(affects=[], analysis={"state": "resolved"})])),
 )
 # by kind: the lines that count, the lines that are left out
 COUNTS: dict[str, tuple[list[int], list[int]]] = {
-    "sbom": ([1, 5], [2, 3, 4]),
+    # VEX without components is no SBOM
+    "sbom": ([1, 5], [2, 3, 4, 6]),
     # an SBOM without vulnerabilities is no report
-    "vulnerabilities": ([2, 5], [1, 3, 4]),
+    "vulnerabilities": ([2, 5, 6], [1, 3, 4]),
     # a report without an analysis is no VEX
-    "vex": ([3], [1, 2, 4, 5]),
-    "attestation": ([1, 2, 3, 4, 5], []),
+    "vex": ([3, 6], [1, 2, 4, 5]),
+    "attestation": ([1, 2, 3, 4, 5, 6], []),
 }
 
 
