@@ -27,12 +27,12 @@ _NOTHING = ("NOASSERTION", "NONE")
 
 
 def recognises(document: dict[str, Any]) -> bool:
-    return "spdxVersion" in _opened(document, "$")[0]
+    return "spdxVersion" in opened(document, "$")[0]
 
 
 def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     """DocumentRefused for another version, for an SBOM of another image, and for one that lists only the artifact."""
-    document, place = _opened(document, place)
+    document, place = opened(document, place)
     if document["spdxVersion"] != VERSION:
         raise DocumentRefused(f"This version reads {VERSION}.", at(place, "spdxVersion"))
     left_out = Omissions()
@@ -56,8 +56,8 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     return Read(FORMAT, parsed, producer, created, read, names_artifact=bound.by_digest, about=bound.part)
 
 
-def _opened(document: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
-    """The document and its place: GitHub's dependency graph answers with it in `sbom`."""
+def opened(document: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
+    """The SPDX document and its place: GitHub's dependency graph answers with it in `sbom`."""
     inside = document.get("sbom")
     return (inside, at(place, "sbom")) if len(document) == 1 and isinstance(inside, dict) else (document, place)
 

@@ -13,6 +13,7 @@ from promotions.formats.document import Read
 from promotions.formats.reading import DocumentRefused
 from promotions.formats.schemas import cyclonedx, in_toto, openvex, spdx
 from promotions.formats.schemas.requirements import NoSchema
+from promotions.formats.spdx import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def first_problem(
             case "cyclonedx":
                 cyclonedx.check(document, place)
             case "spdx":
-                spdx.check(document, place)
+                spdx.check(*opened(document, place))
             case "openvex":
                 openvex.check(document, place, subjects)
             case "in-toto":

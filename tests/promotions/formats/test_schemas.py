@@ -46,6 +46,9 @@ def said(kind: str, document: Any) -> tuple[bool | None, str | None, str | None]
         # Taken, since gates do not look at what is wrong
         ("sbom", BAD, False, "$.components[0].type"),
         ("sbom", {**SPDX, "dataLicense": "MIT"}, False, "$.dataLicense"),
+        # What GitHub wraps is judged like any other
+        ("sbom", {"sbom": SPDX}, True, None),
+        ("sbom", {"sbom": {**SPDX, "dataLicense": "MIT"}}, False, "$.sbom.dataLicense"),
         ("vex", {**OPENVEX, "version": "1"}, False, "$.version"),
         (
             "vulnerabilities",
