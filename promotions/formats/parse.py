@@ -29,6 +29,7 @@ from promotions.formats import (
 )
 from promotions.formats.document import Context, Read
 from promotions.formats.envelopes import Envelope, Item
+from promotions.formats.other_reports import what_to_send
 from promotions.formats.packages import check_names
 from promotions.formats.reading import MISMATCH, DocumentRefused, OtherKind, at, line, read_inside
 from promotions.formats.schemas import checked
@@ -158,7 +159,8 @@ def _by_format(kind: str, document: dict[str, Any], place: str, context: Context
         if recognises(document):
             return read(document, place, context)
     known = ", ".join(name for name, _, _ in READERS[kind])
-    raise OtherKind(f"This is in none of the formats that can be taken as {kind}: {known}.", place)
+    hint = what_to_send(kind, document)
+    raise OtherKind(f"This is in none of the formats that can be taken as {kind}: {known}.{hint}", place)
 
 
 def _answer(read: Read, place: str, envelope: Envelope | None) -> dict[str, Any]:
