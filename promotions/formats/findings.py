@@ -102,7 +102,7 @@ def _merged(one: Finding, other: Finding) -> Finding:
         "publishedAt": min(published, default=None),
         "fixedVersion": ", ".join(sorted(fixed)) or None,
     }
-    if one["severity"] != other["severity"] and any(map(_is_unscored, (one, other))):
+    if both["severity"] != "unknown" and any(map(_is_unscored, (one, other))):
         both["unscored"] = True
     if "suppressed" in one and "suppressed" in other:
         both["suppressed"] = min(one["suppressed"], other["suppressed"])

@@ -95,6 +95,9 @@ ENTRIES_OF_ONE: list[tuple[list[tuple[str, float | None]], dict[str, Any]]] = [
     ([("CRITICAL", None), ("LOW", 3.1)], {"severity": "critical", "cvss": 3.1}),
     # nor does one with a score from what nobody has scored
     ([("UNKNOWN", None), ("LOW", 3.1)], {"severity": "low", "cvss": 3.1, "unscored": True}),
+    # however many say the same beside it
+    ([("UNKNOWN", None), ("LOW", 3.1), ("LOW", 3.1)], {"severity": "low", "cvss": 3.1, "unscored": True}),
+    ([("UNKNOWN", None), ("UNKNOWN", None)], {"severity": "unknown", "cvss": None}),
     # the scanner's conclusion is the worst of its conclusions
     ([("LOW", 9.8), ("MEDIUM", None)], {"severity": "critical", "cvss": 9.8, "scannerSeverity": "medium"}),
 ]
