@@ -285,7 +285,7 @@ def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]
 def _scores(rating: dict[str, Any], place: str) -> Iterator[float | None]:
     method = maybe_line(rating, "method", place) or ""
     if method.startswith("CVSS"):
-        yield given_score(rating.get("score"), at(place, "score"))
+        yield given_score(rating, "score", place)
     yield vector_score(rating.get("vector"), method)
 
 

@@ -1,16 +1,21 @@
 """Findings of a report in their one form: merged, sorted, the same whatever the order in the report. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from policies.evidence_facts import FINDINGS_SCHEMA, Finding, Findings, Severity
 from promotions.formats.left_out import Omissions
-from promotions.formats.reading import check_number
+from promotions.formats.reading import DocumentRefused, a_name, check_number
 from promotions.formats.scores import band, worst
 
 _CVE: Final = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}", re.IGNORECASE)
 _REACHABLE: Final = {False: 0, None: 1, True: 2}
+
+
+def cased(name: str) -> str:
+    """The name of a vulnerability, with CVE in capitals."""
+    return name if name.isupper() else _CVE.sub(lambda found: found[0].upper(), name)
 
 
 def identities(primary: str, others: Iterable[str] = ()) -> list[tuple[str, list[str]]]:
@@ -18,11 +23,40 @@ def identities(primary: str, others: Iterable[str] = ()) -> list[tuple[str, list
 
     An advisory that covers several CVEs is as many findings: what is said of one of them says nothing of the others.
     """
-    names = {_CVE.sub(lambda found: found[0].upper(), each) for each in (primary, *others)}
+    primary = cased(primary)
+    names = {primary, *map(cased, others)}
+    if len(names) == 1:
+        return [(primary, [])]
     cves = sorted(name for name in names if _CVE.fullmatch(name))
     if not cves:
         return [(primary, sorted(names - {primary}))]
-    return [(cve, sorted(names.difference(cves))) for cve in cves]
+    aliases = sorted(names.difference(cves))
+    return [(cve, aliases) for cve in cves]
+
+
+def identities_of(
+    entry: dict[str, Any], place: str, others: Iterable[str], left_out: Omissions
+) -> list[tuple[str, list[str]]]:
+    """The identities of an entry by its `id` and its other names. An odd id takes none of the others away."""
+    known = list(others)
+    if known and entry.get("id") is None:
+        return identities(min(known), known)
+    try:
+        primary = a_name(entry, "id", place)
+    except DocumentRefused as refused:
+        if not known:
+            raise
+        left_out.add_unreadable(refused)
+        primary = min(known)
+    return identities(primary, known)
+
+
+def if_readable(read: Callable[[dict[str, Any], str, str], str | None], *where: Any) -> str | None:
+    """A date or a version that says nothing of how bad a finding is: None where it cannot be read."""
+    try:
+        return read(*where)
+    except DocumentRefused:
+        return None
 
 
 def finding(

@@ -82,7 +82,7 @@ def _findings(match: dict[str, Any], place: str) -> Iterator[Finding]:
 
 def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
     for rating, where in objects(entry, "cvss", place):
-        yield given_score(part(rating, "metrics", where).get("baseScore"), at(where, "metrics.baseScore"))
+        yield given_score(part(rating, "metrics", where), "baseScore", at(where, "metrics"))
         yield vector_score(rating.get("vector"))
 
 

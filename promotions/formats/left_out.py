@@ -1,11 +1,14 @@
 """What a reader leaves out: counted, with the reason, never dropped in silence (docs/evidence-inputs.md). Pure."""
 
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
 
 from policies.evidence_facts import LeftOut
-from promotions.formats.reading import DocumentRefused
+from promotions.formats.reading import INVALID, DocumentRefused, a_list, an_object, at, maybe_name
 
 UNREADABLE: Final = "an entry that cannot be read"
+
+T = TypeVar("T")
 
 
 class Omissions:
@@ -20,9 +23,44 @@ class Omissions:
         self._numbers[reason] = self._numbers.get(reason, 0) + number
         self._places.setdefault(reason, place[:200])
 
-    def add_unreadable(self, refused: DocumentRefused) -> None:
-        """An entry whose reader refused it."""
-        self.add(UNREADABLE, f"{refused.place}: {refused.message}")
+    def add_unreadable(self, refused: DocumentRefused, number: int = 1) -> None:
+        """An entry whose reader refused it. What is about another artifact is no entry, and refused."""
+        if refused.code != INVALID:
+            raise refused
+        self.add(UNREADABLE, f"{refused.place}: {refused.message}", number)
+
+    def readable(
+        self, holder: dict[str, Any], name: str, place: str, read: Callable[[dict[str, Any], str], Iterable[T]]
+    ) -> Iterator[T]:
+        """What `read(entry, place)` makes of each object of a list that may be absent; those that it refuses are
+        counted. DocumentRefused where the list is none.
+
+        `read` refuses before it answers: what it gives may be too much to hold, and is not looked into.
+        """
+        if holder.get(name) is None:
+            return
+        inside = at(place, name)
+        for number, each in enumerate(a_list(holder[name], inside)):
+            where = f"{inside}[{number}]"
+            try:
+                found = read(an_object(each, where), where)
+            except DocumentRefused as refused:
+                self.add_unreadable(refused)
+            else:
+                yield from found
+
+    def names(self, holder: dict[str, Any], name: str, place: str) -> list[str]:
+        """The names in a list that may be absent, each as maybe_name gives it; what is no text is counted."""
+        values = holder.get(name)
+        if values is None:
+            return []
+        found = []
+        for each in values if isinstance(values, list) else [values]:
+            try:
+                found.append(maybe_name({name: each}, name, place))
+            except DocumentRefused as refused:
+                self.add_unreadable(refused)
+        return [each for each in found if each]
 
     def facts(self) -> list[LeftOut]:
         return [{"reason": reason, "number": self._numbers[reason]} for reason in sorted(self._numbers)]

@@ -114,7 +114,7 @@ def _score(found: dict[str, Any], place: str, group: dict[str, Any], spot: str) 
         return known
     text = maybe_line(group, "max_severity", spot) or ""
     try:
-        return highest([given_score(float(text), at(spot, "max_severity"))])
+        return given_score({"max_severity": float(text)}, "max_severity", spot)
     except ValueError:
         return None
 

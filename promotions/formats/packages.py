@@ -81,6 +81,16 @@ def readable_purl(holder: dict[str, Any], name: str, place: str, left_out: Omiss
         return None
 
 
+def any_purl(value: object) -> str | None:
+    """The package URL that a scanner wrote; None for what is none: what it found counts by its name then."""
+    if not isinstance(value, str) or len(value) > LONGEST_PURL:
+        return None
+    try:
+        return normal_purl(value.strip(), "")
+    except DocumentRefused:
+        return None
+
+
 def made_purl(kind: str, namespace: str | None, name: str, version: str | None, place: str) -> str:
     """A package URL of its parts, for reports that name packages in other ways."""
     try:

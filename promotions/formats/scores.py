@@ -12,7 +12,7 @@ from cvss import CVSS2, CVSS3, CVSS4
 from cvss.exceptions import CVSSError
 
 from policies.evidence_facts import Severity
-from promotions.formats.reading import DocumentRefused
+from promotions.formats.reading import DocumentRefused, at
 
 _BANDS: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 
@@ -25,34 +25,54 @@ _WORDS: Final[dict[str, Severity]] = {
     "low": "low",
     "negligible": "low",
     "minimal": "low",
+    "unimportant": "low",
     "none": "none",
     "info": "none",
     "informational": "none",
 }
+"""`unimportant` is Debian's word for a bug that its package does not expose: as low as `negligible`, and not nothing.
+Words for what has no severity yet (`not yet assigned`, `untriaged`, `end-of-life`) are not here: they are unknown."""
+
 _BY_RANK: Final[tuple[Severity, ...]] = ("unknown", "none", "low", "medium", "high", "critical")
+_RANKS: Final = {severity: rank for rank, severity in enumerate(_BY_RANK)}
 
 LONGEST_VECTOR: Final = 512
 
 
 def band(score: float) -> Severity:
-    return next((name for least, name in _BANDS if score >= least), "none")
+    for least, name in _BANDS:
+        if score >= least:
+            return name
+    return "none"
 
 
 def severity(word: object) -> Severity:
-    """The band that a report's word stands for; `unknown` for a word that says nothing."""
-    return _WORDS.get(word.strip().lower(), "unknown") if isinstance(word, str) else "unknown"
+    """The band that a report's word stands for; `unknown` for what is no word, and for one that says nothing.
+
+    Debian marks words that it took from NVD with stars.
+    """
+    return _WORDS.get(word.strip().rstrip("*").lower(), "unknown") if isinstance(word, str) else "unknown"
+
+
+def given_severity(holder: dict[str, Any], name: str, place: str) -> Severity:
+    """The band of a member that must be a word; `unknown` where there is none. DocumentRefused for what is no text."""
+    word = holder.get(name)
+    if word is not None and not isinstance(word, str):
+        raise DocumentRefused("A severity is a word.", at(place, name))
+    return severity(word)
 
 
 def worst(words: Iterable[Severity]) -> Severity:
-    return max(words, key=_BY_RANK.index, default="unknown")
+    return max(words, key=_RANKS.__getitem__, default="unknown")
 
 
-def given_score(value: Any, place: str) -> float | None:
+def given_score(holder: dict[str, Any], name: str, place: str) -> float | None:
     """A score that a report states as a number; None where it states none."""
-    if value is None or isinstance(value, bool):
+    value = holder.get(name)
+    if value is None:
         return None
-    if not isinstance(value, int | float) or not 0 <= value <= 10:
-        raise DocumentRefused("A CVSS score is a number from 0 to 10.", place)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
+        raise DocumentRefused("A CVSS score is a number from 0 to 10.", at(place, name))
     return round(float(value), 1)
 
 
@@ -79,4 +99,4 @@ def _vector_score(vector: str, method: str) -> float | None:
 
 
 def highest(scores: Iterable[float | None]) -> float | None:
-    return max((each for each in scores if each is not None), default=None)
+    return max([each for each in scores if each is not None], default=None)

@@ -73,5 +73,5 @@ def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
         where = at(at(place, "CVSS"), source)
         rating = an_object(given, where)
         for version in ("V40", "V3", "V2"):
-            yield given_score(rating.get(f"{version}Score"), at(where, f"{version}Score"))
+            yield given_score(rating, f"{version}Score", where)
             yield vector_score(rating.get(f"{version}Vector"))
