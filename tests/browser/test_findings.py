@@ -27,7 +27,9 @@ LONG: Any = {
 }
 TWO: Any = {
     **LOG4J,
-    "Results": [{"Target": "Java", "Vulnerabilities": [*LOG4J["Results"][0]["Vulnerabilities"], LONG]}],
+    "Results": [
+        {"Target": "Java", "Class": "lang-pkgs", "Vulnerabilities": [*LOG4J["Results"][0]["Vulnerabilities"], LONG]}
+    ],
 }
 
 

@@ -20,7 +20,7 @@ from tests.promotions.test_security_on_real_reports import LOG4J, openvex, real
 pytestmark = pytest.mark.django_db
 
 ARTIFACT = "sha256:" + "5" * 64
-CLEAN: Any = {"SchemaVersion": 2, "ArtifactName": "app", "Results": []}
+CLEAN: Any = {"SchemaVersion": 2, "ArtifactName": "app", "Results": [{"Target": "app", "Class": "os-pkgs"}]}
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ LOG4J: Any = {
     "Results": [
         {
             "Target": "Java",
+            "Class": "lang-pkgs",
             "Vulnerabilities": [
                 {
                     "VulnerabilityID": "CVE-2021-44228",

@@ -95,11 +95,11 @@ def test_a_document_comes_back_byte_for_byte_and_as_it_was_read(world: World) ->
 
 
 def test_a_document_that_cannot_be_read_is_refused_with_its_place(world: World) -> None:
-    broken = trivy(trivy_entry(CVSS={"nvd": {"V3Score": 99}}))
+    broken = trivy(Results=[{"Class": "os-pkgs", "Vulnerabilities": {"0": trivy_entry()}}])
     response = world.tomas.call("POST", "evidence", body(document=broken))
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (422, "EVD_INVALID_DOCUMENT")
-    assert error["details"]["place"] == "$.Results[0].Vulnerabilities[0].CVSS.nvd.V3Score"
+    assert error["details"]["place"] == "$.Results[0].Vulnerabilities"
     assert not EvidenceDocument.objects.exists()
 
 

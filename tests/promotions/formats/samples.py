@@ -36,7 +36,7 @@ def trivy(*vulnerabilities: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "SchemaVersion": 2,
         "CreatedAt": "2026-11-01T08:00:00Z",
         "ArtifactName": "app",
-        "Results": [{"Target": "app", "Vulnerabilities": list(vulnerabilities)}],
+        "Results": [{"Target": "app", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": list(vulnerabilities)}],
         **fields,
     }
 

@@ -6,7 +6,6 @@ import pytest
 
 from promotions.formats.reading import DocumentRefused
 from tests.promotions.formats.samples import (
-    ARTIFACT,
     OTHER,
     cyclonedx,
     cyclonedx_entry,
@@ -31,24 +30,6 @@ def refused(document: Any) -> DocumentRefused:
     return caught.value
 
 
-def test_a_trivy_entry_becomes_a_finding() -> None:
-    entry = trivy_entry(FixedVersion="1.1", PublishedDate="2026-01-02T03:04:05Z")
-    assert found(trivy(entry)) == [
-        {
-            "id": "CVE-2026-0001",
-            "aliases": [],
-            "purl": "pkg:deb/debian/openssl@1.0?arch=amd64",
-            "component": "openssl",
-            "version": "1.0",
-            "severity": "high",
-            "cvss": 7.5,
-            "reachable": None,
-            "publishedAt": "2026-01-02T03:04:05.000Z",
-            "fixedVersion": "1.1",
-        }
-    ]
-
-
 def test_a_report_says_who_made_it_and_when() -> None:
     answer = read("vulnerabilities", trivy())
     assert (answer["format"], answer["producer"], answer["generatedAt"]) == (
@@ -56,38 +37,6 @@ def test_a_report_says_who_made_it_and_when() -> None:
         "trivy",
         "2026-11-01T08:00:00.000Z",
     )
-
-
-def test_the_highest_score_counts_whoever_gave_it() -> None:
-    scores = {"redhat": {"V3Score": 5.6}, "nvd": {"V3Score": 9.8, "V2Score": 10}, "ghsa": {"V40Score": 6.9}}
-    assert found(trivy(trivy_entry(CVSS=scores)))[0]["cvss"] == 10
-
-
-# The scanner's word, its scores, and the severity with the scanner's conclusion where that is milder.
-WORST: list[tuple[str, dict[str, Any], tuple[str, str | None]]] = [
-    # the word is worse than the score (DefectDojo#13647)
-    ("HIGH", {"nvd": {"V3Score": 5.9}}, ("high", None)),
-    # the score is worse than the word
-    ("LOW", {"nvd": {"V3Score": 9.8}}, ("critical", "low")),
-    # the older score is worse than the newer
-    ("MEDIUM", {"nvd": {"V2Score": 10, "V3Score": 5.3}}, ("critical", "medium")),
-    # both say the same
-    ("MEDIUM", {"nvd": {"V3Score": 5.3}}, ("medium", None)),
-    # no score
-    ("CRITICAL", {}, ("critical", None)),
-    # no word
-    ("UNKNOWN", {"nvd": {"V3Score": 5.3}}, ("medium", None)),
-    # neither
-    ("UNKNOWN", {}, ("unknown", None)),
-]
-
-
-@pytest.mark.parametrize(("word", "scores", "expected"), WORST)
-def test_the_worst_of_word_and_scores_counts(
-    word: str, scores: dict[str, Any], expected: tuple[str, str | None]
-) -> None:
-    (one,) = found(trivy(trivy_entry(Severity=word, CVSS=scores)))
-    assert (one["severity"], one.get("scannerSeverity")) == expected
 
 
 ENTRIES_OF_ONE: list[tuple[list[tuple[str, float | None]], dict[str, Any]]] = [
@@ -114,41 +63,6 @@ def test_one_more_entry_makes_no_finding_smaller(
     (one,) = found(trivy(*(reversed(given) if turned else given)))
     names = ("severity", "cvss", "scannerSeverity", "unscored")
     assert {name: one[name] for name in names if name in one} == expected
-
-
-def test_a_vector_without_a_score_is_computed() -> None:
-    scores = {"ghsa": {"V40Vector": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}}
-    assert found(trivy(trivy_entry(CVSS=scores)))[0]["cvss"] == 9.3
-
-
-def test_a_report_without_scores_says_so_and_keeps_its_words() -> None:
-    answer = read("vulnerabilities", trivy(trivy_entry(CVSS={}, Severity="CRITICAL")))
-    assert answer["parsed"]["hasScores"] is False
-    assert answer["parsed"]["findings"][0]["severity"] == "critical"
-
-
-@pytest.mark.parametrize("score", [10.1, -1, 1e9])
-def test_a_score_beyond_the_scale_is_refused_at_its_place(score: float) -> None:
-    problem = refused(trivy(trivy_entry(CVSS={"nvd": {"V3Score": score}})))
-    assert problem.place == "$.Results[0].Vulnerabilities[0].CVSS.nvd.V3Score"
-
-
-def test_a_text_that_is_no_package_url_is_refused_at_its_place() -> None:
-    problem = refused(trivy(trivy_entry(PkgIdentifier={"PURL": "openssl"})))
-    assert problem.place == "$.Results[0].Vulnerabilities[0].PkgIdentifier.PURL"
-
-
-def test_another_schema_version_is_refused() -> None:
-    assert refused(trivy(SchemaVersion=3)).place == "$.SchemaVersion"
-
-
-def test_a_report_about_another_image_is_a_mismatch() -> None:
-    problem = refused(trivy(Metadata={"RepoDigests": [f"registry.example/app@{OTHER}"]}))
-    assert problem.code == "EVD_DIGEST_MISMATCH"
-
-
-def test_a_report_about_this_image_is_taken() -> None:
-    assert read("vulnerabilities", trivy(Metadata={"RepoDigests": [f"registry.example/app@{ARTIFACT}"]}))
 
 
 def test_the_cve_is_the_id_and_the_advisory_its_alias() -> None:
@@ -232,13 +146,6 @@ def test_another_format_is_refused(document: Any) -> None:
 def test_an_sbom_is_no_report() -> None:
     with pytest.raises(DocumentRefused):
         read("sbom", trivy())
-
-
-def test_the_image_of_alpine_3_9_has_the_two_criticals_of_musl() -> None:
-    report = read("vulnerabilities", shared("trivy/alpine-39.json"))["parsed"]["findings"]
-    critical = sorted((each["id"], each["component"]) for each in report if each["severity"] == "critical")
-    assert critical == [("CVE-2019-14697", "musl"), ("CVE-2019-14697", "musl-utils")]
-    assert len(report) == 6
 
 
 def test_the_report_of_the_cyclonedx_specification_is_known_by_its_cve() -> None:
