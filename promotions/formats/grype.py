@@ -1,31 +1,40 @@
-"""Grype's JSON report. Pure.
+"""Grype's JSON report. Pure."""
 
-Matches that Grype itself left out (`ignoredMatches`) are left out: what a person lifts is said in a VEX document.
-"""
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
 
-from collections.abc import Iterator
-from typing import Any
-
-from policies.evidence_facts import Finding
+from policies.evidence_facts import Finding, Severity
 from promotions.formats.document import UNBOUND, Bound, Context, Read
-from promotions.formats.findings import finding, findings, identities, summary
+from promotions.formats.findings import cased, finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import check_names, digests_in, maybe_purl
+from promotions.formats.packages import any_purl, check_names, digests_in
 from promotions.formats.reading import (
+    DocumentRefused,
     a_list,
+    a_name,
     an_object,
     at,
-    check_line,
-    line,
-    maybe_line,
+    maybe_name,
     maybe_time,
     member,
     objects,
     part,
 )
-from promotions.formats.scores import given_score, highest, severity, vector_score, worst
+from promotions.formats.scores import given_score, given_severity, highest, vector_score
 
 FORMAT = "grype"
+
+_Said = tuple[Severity, float | None]
+"""The word and the highest score of one source."""
+
+_IGNORING: Final = ("only-fixed", "only-notfixed", "ignore-wontfix")
+"""Settings that move matches to `ignoredMatches`. Where --by-cve was set, too, Grype lost them (anchore/grype#1545)."""
+_BUILT_IN: Final = "exact-indirect-match"
+"""The match type of Grype's own ignore rules, for the headers of kernels: they stand in every configuration."""
+_RULE: Final = "an ignore rule of Grype"
+_OLD_SCORES: Final = ("cvssV2", "cvssV3")
+"""What Grype 0.7 has in place of `cvss`."""
 
 
 def recognises(document: dict[str, Any]) -> bool:
@@ -34,14 +43,16 @@ def recognises(document: dict[str, Any]) -> bool:
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
-    """DocumentRefused for a report about another image."""
+    """DocumentRefused for a report about another image, and where Grype looked at nothing or had no database."""
     named = _check_target(document, place, context)
     member(document, "matches", place)
+    descriptor, inside = part(document, "descriptor", place), at(place, "descriptor")
+    _check_database(part(descriptor, "db", inside), at(inside, "db"))
+    _check_scanned(document, place)
     left_out = Omissions()
-    report = findings(
-        (each for match, where in objects(document, "matches", place) for each in _findings(match, where)), left_out
-    )
-    generated = maybe_time(part(document, "descriptor", place), "timestamp", at(place, "descriptor"))
+    _look_at_settings(document, part(descriptor, "configuration", inside), at(inside, "configuration"), left_out)
+    report = findings(_all_findings(document, place, left_out), left_out)
+    generated = maybe_time(descriptor, "timestamp", inside)
     return Read(
         FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named.by_digest, about=named.part
     )
@@ -58,36 +69,117 @@ def _check_target(document: dict[str, Any], place: str, context: Context) -> Bou
     return check_names(context, names, inside, also=digests_in(target.get("imageID")))
 
 
-def _findings(match: dict[str, Any], place: str) -> Iterator[Finding]:
-    found, where = (
-        an_object(member(match, "vulnerability", place), at(place, "vulnerability")),
-        at(place, "vulnerability"),
-    )
-    artifact = an_object(member(match, "artifact", place), at(place, "artifact"))
-    related = objects(match, "relatedVulnerabilities", place)
-    name = line(found, "id", where)
-    for identity in identities(name, (line(each, "id", spot) for each, spot in related)):
-        mine = [(each, spot) for each, spot in related if line(each, "id", spot).upper() in (identity[0], *identity[1])]
-        both = [(found, where), *mine]
-        yield finding(
-            identity=identity,
-            component=line(artifact, "name", at(place, "artifact")),
-            version=maybe_line(artifact, "version", at(place, "artifact")),
-            purl=maybe_purl(artifact, "purl", at(place, "artifact")),
-            cvss=highest(score for each, spot in both for score in _scores(each, spot)),
-            word=worst(severity(each.get("severity")) for each, _ in both),
-            fixed_version=_fixed(found, where),
+def _check_database(database: dict[str, Any], place: str) -> None:
+    """Its state stands in `db` itself, since version 6 of the database in `db.status`."""
+    for state in (database, database.get("status")):
+        if isinstance(state, dict) and (state.get("valid") is False or state.get("error") not in (None, "", False)):
+            raise DocumentRefused(
+                "Grype's database was not valid, so what it did not find says nothing: update it (grype db update) and"
+                " scan again.",
+                place,
+            )
+
+
+def _check_scanned(document: dict[str, Any], place: str) -> None:
+    if document["matches"] or document.get("ignoredMatches"):
+        return
+    source = part(document, "source", place)
+    if source.get("type") in (None, "", "unknown") or not source.get("target"):
+        raise DocumentRefused(
+            "Grype found nothing, and the report does not say what it looked at: scan the image or a directory.",
+            at(place, "source"),
         )
+
+
+def _look_at_settings(document: dict[str, Any], configuration: dict[str, Any], place: str, left_out: Omissions) -> None:
+    excluded = a_list(configuration.get("exclude") or [], at(place, "exclude"))
+    if excluded:
+        left_out.add("paths that Grype was told to skip", at(place, "exclude"), len(excluded))
+    if document.get("ignoredMatches"):
+        return
+    for name in _IGNORING:
+        if configuration.get(name):
+            left_out.add(f"setting of Grype without the matches it ignored ({name})", at(place, name))
+    if configuration.get("by-cve"):
+        rules = [each for each, _ in objects(configuration, "ignore", place) if each.get("match-type") != _BUILT_IN]
+        if rules:
+            left_out.add("ignore rules of Grype without the matches they ignored", at(place, "ignore"), len(rules))
+
+
+def _all_findings(document: dict[str, Any], place: str, left_out: Omissions) -> Iterator[Finding]:
+    read = partial(_findings, left_out)
+    yield from left_out.readable(document, "matches", place, read)
+    yield from left_out.readable(
+        document, "ignoredMatches", place, lambda match, where: read(match, where, _ignored_by(match, where))
+    )
+
+
+def _ignored_by(match: dict[str, Any], place: str) -> str:
+    return ", ".join(sorted({_said_by(rule) for rule, _ in objects(match, "appliedIgnoreRules", place)})) or _RULE
+
+
+def _said_by(rule: dict[str, Any]) -> str:
+    if rule.get("vex-status"):
+        return "a VEX document given to Grype"
+    if rule.get("fix-state") and not rule.get("vulnerability") and not rule.get("package"):
+        return "a setting of Grype about fixes"
+    return _RULE
+
+
+def _findings(
+    left_out: Omissions, match: dict[str, Any], place: str, suppressed: str | None = None
+) -> Iterator[Finding]:
+    where, inside = at(place, "vulnerability"), at(place, "artifact")
+    found, artifact = an_object(match.get("vulnerability"), where), an_object(match.get("artifact"), inside)
+    component = a_name(artifact, "name", inside)
+    version = maybe_name(artifact, "version", inside)
+    purl = any_purl(artifact.get("purl"))
+    related: dict[str, list[_Said]] = {}
+    for name, said in left_out.readable(match, "relatedVulnerabilities", place, _named):
+        related.setdefault(cased(name), []).append(said())
+    word, score = _said(found, where)
+    fixed = if_readable(_fixed, found, "fix", where)
+
+    def one(identity: tuple[str, list[str]]) -> Finding:
+        mine = [each for name in (identity[0], *identity[1]) for each in related.get(name, ())]
+        return finding(
+            identity=identity,
+            component=component,
+            version=version,
+            purl=purl,
+            cvss=highest((score, *(each for _, each in mine))),
+            word=word,
+            other_words=[each for each, _ in mine],
+            suppressed=suppressed,
+            fixed_version=fixed,
+        )
+
+    return map(one, identities_of(found, where, related, left_out))
+
+
+def _named(entry: dict[str, Any], place: str) -> list[tuple[str, Callable[[], _Said]]]:
+    """A vulnerability that is the same or in the same advisory. An odd name is left out; odd scores refuse the match,
+    which would be smaller without them."""
+    return [(a_name(entry, "id", place), partial(_said, entry, place))]
+
+
+def _said(entry: dict[str, Any], place: str) -> _Said:
+    return given_severity(entry, "severity", place), highest(_scores(entry, place))
 
 
 def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
     for rating, where in objects(entry, "cvss", place):
         yield given_score(part(rating, "metrics", where), "baseScore", at(where, "metrics"))
         yield vector_score(rating.get("vector"))
+    for name in _OLD_SCORES:
+        if name in entry:
+            rating = part(entry, name, place)
+            yield given_score(rating, "baseScore", at(place, name))
+            yield vector_score(rating.get("vector"))
 
 
-def _fixed(found: dict[str, Any], place: str) -> str | None:
-    inside = at(place, "fix")
-    versions = a_list(part(found, "fix", place).get("versions") or [], at(inside, "versions"))
-    lines = (check_line(each, at(inside, "versions")) for each in versions)
-    return ", ".join(sorted({each for each in lines if each})) or None
+def _fixed(found: dict[str, Any], name: str, place: str) -> str | None:
+    inside = at(place, name)
+    fix = part(found, name, place)
+    versions = {maybe_name({"version": each}, "version", inside) for each in a_list(fix.get("versions") or [], inside)}
+    return ", ".join(sorted(each for each in versions if each)) or None

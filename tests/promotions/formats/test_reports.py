@@ -6,11 +6,8 @@ import pytest
 
 from promotions.formats.reading import DocumentRefused
 from tests.promotions.formats.samples import (
-    OTHER,
     cyclonedx,
     cyclonedx_entry,
-    grype,
-    grype_match,
     osv,
     read,
     shared,
@@ -63,34 +60,6 @@ def test_one_more_entry_makes_no_finding_smaller(
     (one,) = found(trivy(*(reversed(given) if turned else given)))
     names = ("severity", "cvss", "scannerSeverity", "unscored")
     assert {name: one[name] for name in names if name in one} == expected
-
-
-def test_the_cve_is_the_id_and_the_advisory_its_alias() -> None:
-    (one,) = found(grype(grype_match(related=("CVE-2026-0005",))))
-    assert (one["id"], one["aliases"], one["cvss"], one["fixedVersion"]) == (
-        "CVE-2026-0005",
-        ["GHSA-aaaa-bbbb-cccc"],
-        9.8,
-        "2.0",
-    )
-
-
-def test_an_advisory_of_several_cves_is_as_many_findings_that_are_no_aliases_of_each_other() -> None:
-    both = found(grype(grype_match("ELSA-2026-1", related=("CVE-2026-0005", "CVE-2026-0006"))))
-    assert [(each["id"], each["aliases"]) for each in both] == [
-        ("CVE-2026-0005", ["ELSA-2026-1"]),
-        ("CVE-2026-0006", ["ELSA-2026-1"]),
-    ]
-
-
-def test_the_worst_word_of_a_match_counts_without_a_score() -> None:
-    (one,) = found(grype(grype_match(related=("CVE-2026-0005",), cvss=[])))
-    assert (one["severity"], one["cvss"]) == ("high", None)
-
-
-def test_a_grype_report_about_another_image_is_a_mismatch() -> None:
-    source = {"type": "image", "target": {"manifestDigest": OTHER, "repoDigests": []}}
-    assert refused(grype(source=source)).code == "EVD_DIGEST_MISMATCH"
 
 
 def test_an_osv_entry_becomes_a_finding_with_what_was_called() -> None:
