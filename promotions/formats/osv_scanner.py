@@ -1,28 +1,35 @@
-"""OSV-Scanner's JSON report. Pure. Withdrawn entries are no vulnerabilities."""
+"""OSV-Scanner's JSON report. Pure. Withdrawn entries are no vulnerabilities.
 
-from collections.abc import Iterator
-from typing import Any
+What its configuration tells it to ignore leaves no trace in the report.
+"""
 
-from policies.evidence_facts import Finding
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from policies.evidence_facts import Finding, Severity
 from promotions.formats.document import Context, Read
-from promotions.formats.findings import finding, findings, identities, summary
+from promotions.formats.findings import finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import made_purl, normal_purl
+from promotions.formats.packages import any_purl, made_purl
 from promotions.formats.reading import (
+    DocumentRefused,
     a_list,
     an_object,
     at,
-    check_line,
-    line,
-    maybe_line,
+    maybe_name,
     maybe_time,
     member,
     objects,
     part,
 )
-from promotions.formats.scores import given_score, highest, severity, vector_score
+from promotions.formats.scores import given_score, highest, severity, vector_score, worst
 
 FORMAT = "osv-scanner"
+
+_MEMBERS: Final = frozenset(
+    ("results", "experimental_config", "experimental_generic_findings", "image_metadata", "license_summary")
+)
 
 # Ecosystem of OSV (its part before the colon) to the type and namespace of a package URL.
 _TYPES: dict[str, tuple[str, str | None]] = {
@@ -41,105 +48,185 @@ _TYPES: dict[str, tuple[str, str | None]] = {
     "Ubuntu": ("deb", "ubuntu"),
 }
 
+_WORDS: Final = ("severity", "urgency", "ubuntu_priority")
+"""Where databases say in a word how bad an entry is for a package: Debian's urgency, Ubuntu's priority, and others."""
+
+_ANALYSES: Final = ("experimentalAnalysis", "experimental_analysis")
+
+_Groups = dict[str, list[tuple[dict[str, Any], str]]]
+"""By the id of an entry: the groups that name it, each with its place."""
+
+
+class _Package(NamedTuple):
+    name: str
+    version: str | None
+    purl: str | None
+    groups: _Groups
+
 
 def recognises(document: dict[str, Any]) -> bool:
+    """By its packages; without any by having no other members than OSV-Scanner's: many tools write `results`."""
     results = document.get("results")
-    return isinstance(results, list) and all(isinstance(each, dict) and "packages" in each for each in results)
+    return isinstance(results, list) and (
+        any(isinstance(each, dict) and "packages" in each for each in results)
+        or (not results and _MEMBERS.issuperset(document))
+    )
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:  # noqa: ARG001
-    """The report says by no digest what it is about, so nothing is compared with the artifact."""
+    """The report says by no digest what it is about, so nothing is compared with the artifact.
+
+    DocumentRefused where it lists no package: OSV-Scanner writes the same where it found nothing to scan.
+    """
     left_out = Omissions()
-    report = findings(
-        (
-            each
-            for result, where in objects(document, "results", place)
-            for package, spot in objects(result, "packages", where)
-            for each in _findings(package, spot)
-        ),
-        left_out,
-    )
+    packages = [
+        (package, spot, source)
+        for result, where in objects(document, "results", place)
+        for source in [part(result, "source", where)]
+        for package, spot in objects({"packages": member(result, "packages", where)}, "packages", where)
+    ]
+    _check_scanned(packages, at(place, "results"))
+    report = findings((each for entry in packages for each in _all_findings(*entry, left_out)), left_out)
     return Read(FORMAT, report, FORMAT, None, summary(report, left_out))
 
 
-def _findings(entry: dict[str, Any], place: str) -> Iterator[Finding]:
-    package = an_object(member(entry, "package", place), at(place, "package"))
-    name, version = line(package, "name", at(place, "package")), maybe_line(package, "version", at(place, "package"))
-    purl = _purl(package, name, version, at(place, "package"))
-    groups = objects(entry, "groups", place)
-    for found, where in objects(entry, "vulnerabilities", place):
-        if found.get("withdrawn") is not None:
-            continue
-        osv_id = line(found, "id", where)
-        others = (*_lines(found, "aliases", where), *_lines(found, "upstream", where))
-        group, spot = _group(groups, osv_id)
-        for identity in identities(osv_id, others):
-            yield finding(
-                identity=identity,
-                component=name,
-                version=version,
-                purl=purl,
-                cvss=_score(found, where, group, spot),
-                word=severity(part(found, "database_specific", where).get("severity")),
-                reachable=_reachable(group, osv_id, spot),
-                published_at=maybe_time(found, "published", where),
-                fixed_version=_fixed(found, where, name),
-            )
+def _check_scanned(packages: list[tuple[dict[str, Any], str, dict[str, Any]]], place: str) -> None:
+    """A list of packages for OSV-Scanner (`osv-scanner.json`) has the same form, without saying where they stand."""
+    if not any(source.get("path") or package.get("vulnerabilities") for package, _, source in packages):
+        raise DocumentRefused(
+            "No package is listed here as scanned, and a tool that looked at nothing writes the same: run osv-scanner"
+            " with --all-packages and --format json (before version 2 with --experimental-all-packages).",
+            place,
+        )
 
 
-def _purl(package: dict[str, Any], name: str, version: str | None, place: str) -> str | None:
-    given = maybe_line(package, "purl", place, longest=1000)
-    if given is not None:
-        return normal_purl(given, at(place, "purl"))
-    known = _TYPES.get((maybe_line(package, "ecosystem", place) or "").partition(":")[0])
-    if known is None:
-        return None
+def _all_findings(entry: dict[str, Any], place: str, source: dict[str, Any], left_out: Omissions) -> Iterable[Finding]:
+    listed = a_list(entry.get("vulnerabilities") or [], at(place, "vulnerabilities"))
+    if not listed:
+        return ()
+    try:
+        package = _package(entry, place, source, left_out)
+    except DocumentRefused as refused:
+        left_out.add_unreadable(refused, len(listed))
+        return ()
+    return left_out.readable(
+        entry, "vulnerabilities", place, lambda found, where: _findings(found, where, package, left_out)
+    )
+
+
+def _package(entry: dict[str, Any], place: str, source: dict[str, Any], left_out: Omissions) -> _Package:
+    """A package that is known by its commit only has no name: it is named so, or by where it was found."""
+    inside = at(place, "package")
+    package = an_object(member(entry, "package", place), inside)
+    given = maybe_name(package, "name", inside)
+    name = given or maybe_name(package, "commit", inside) or maybe_name(source, "path", inside)
+    if name is None:
+        raise DocumentRefused("The package has neither a name nor a commit.", inside)
+    version = maybe_name(package, "version", inside)
+    groups: _Groups = {}
+    for osv_id, group in left_out.readable(entry, "groups", place, lambda one, spot: _by_id(one, spot, left_out)):
+        groups.setdefault(osv_id, []).append(group)
+    return _Package(name, version, None if given is None else _purl(package, given, version), groups)
+
+
+def _by_id(group: dict[str, Any], place: str, left_out: Omissions) -> list[tuple[str, tuple[dict[str, Any], str]]]:
+    return [(osv_id, (group, place)) for osv_id in left_out.names(group, "ids", place)]
+
+
+def _purl(package: dict[str, Any], name: str, version: str | None) -> str | None:
+    given = any_purl(package.get("purl"))
+    ecosystem = package.get("ecosystem")
+    known = _TYPES.get(ecosystem.partition(":")[0]) if isinstance(ecosystem, str) else None
+    if given is not None or known is None:
+        return given
     kind, namespace = known
     if kind == "maven":
         namespace, _, name = name.rpartition(":")
     elif kind in ("npm", "golang", "composer"):
         namespace, _, name = name.rpartition("/")
-    return made_purl(kind, namespace or None, name, version, at(place, "name"))
+    return made_purl(kind, namespace or None, name, version)
 
 
-def _group(groups: list[tuple[dict[str, Any], str]], osv_id: str) -> tuple[dict[str, Any], str]:
-    """The scanner's own words about a set of entries that are the same vulnerability."""
-    return next((group for group in groups if osv_id in _lines(group[0], "ids", group[1])), ({}, ""))
+def _findings(found: dict[str, Any], place: str, package: _Package, left_out: Omissions) -> Iterable[Finding]:
+    if found.get("withdrawn") is not None:
+        return ()
+    others = [*left_out.names(found, "aliases", place), *left_out.names(found, "upstream", place)]
+    osv_id = if_readable(maybe_name, found, "id", place) or ""
+    groups = package.groups.get(osv_id, ())
+    said = [*_said(found, place)]
+    scores = [*(score for _, score in said), *(_highest_of(group, spot) for group, spot in groups)]
+    called = [each for group, spot in groups for each in _called(group, osv_id, spot)]
+    published = if_readable(maybe_time, found, "published", place)
+    fixed = if_readable(partial(_fixed, package.name), found, "affected", place) if "affected" in found else None
+    return [
+        finding(
+            identity=identity,
+            component=package.name,
+            version=package.version,
+            purl=package.purl,
+            cvss=highest(scores),
+            word=severity(_details(found, "database_specific").get("severity")),
+            other_words=[word for word, _ in said],
+            reachable=True in called if called else None,
+            published_at=published,
+            fixed_version=fixed,
+        )
+        for identity in identities_of(found, place, others, left_out)
+    ]
 
 
-def _score(found: dict[str, Any], place: str, group: dict[str, Any], spot: str) -> float | None:
-    scores = [vector_score(each.get("score")) for each, _ in objects(found, "severity", place)]
-    known = highest(scores)
-    if known is not None:
-        return known
-    text = maybe_line(group, "max_severity", spot) or ""
-    try:
-        return given_score({"max_severity": float(text)}, "max_severity", spot)
-    except ValueError:
-        return None
-
-
-def _reachable(group: dict[str, Any], osv_id: str, place: str) -> bool | None:
-    for name in ("experimentalAnalysis", "experimental_analysis"):
-        called = part(part(group, name, place), osv_id, at(place, name)).get("called")
-        if isinstance(called, bool):
-            return called
-    return None
-
-
-def _fixed(found: dict[str, Any], place: str, name: str) -> str | None:
-    fixed: set[str] = set()
+def _said(found: dict[str, Any], place: str) -> Iterator[tuple[Severity, float | None]]:
+    """The words and scores of an entry, also those for one of its packages: which one this is cannot always be told."""
+    yield from _rated(found, place)
+    yield from _in_details(found, "database_specific")
     for affected, where in objects(found, "affected", place):
-        if part(affected, "package", where).get("name") != name:
+        yield from _rated(affected, where)
+        yield from _in_details(affected, "database_specific")
+        yield from _in_details(affected, "ecosystem_specific")
+
+
+def _rated(holder: dict[str, Any], place: str) -> Iterator[tuple[Severity, float | None]]:
+    """`severity`: vectors, and for Ubuntu a word."""
+    for rating, _ in objects(holder, "severity", place):
+        yield severity(rating.get("score")), vector_score(rating.get("score"))
+
+
+def _in_details(holder: dict[str, Any], name: str) -> Iterator[tuple[Severity, float | None]]:
+    """What a database adds in a form of its own; RustSec has its vector there."""
+    if details := _details(holder, name):
+        yield worst([severity(details.get(word)) for word in _WORDS]), vector_score(details.get("cvss"))
+
+
+def _details(holder: dict[str, Any], name: str) -> dict[str, Any]:
+    details = holder.get(name)
+    return details if isinstance(details, dict) else {}
+
+
+def _highest_of(group: dict[str, Any], place: str) -> float | None:
+    """The highest score of a set of entries that are the same vulnerability: a number, as text."""
+    text = group.get("max_severity")
+    if isinstance(text, str):
+        try:
+            group = {"max_severity": float(text) if text else None}
+        except ValueError:
+            raise DocumentRefused("A CVSS score is a number from 0 to 10.", at(place, "max_severity")) from None
+    return given_score(group, "max_severity", place)
+
+
+def _called(group: dict[str, Any], osv_id: str, place: str) -> list[bool]:
+    found = [
+        part(part(group, name, place), osv_id, at(place, name)).get("called") for name in _ANALYSES if name in group
+    ]
+    return [each for each in found if isinstance(each, bool)]
+
+
+def _fixed(package: str, found: dict[str, Any], name: str, place: str) -> str | None:
+    fixed: set[str] = set()
+    for affected, where in objects(found, name, place):
+        if part(affected, "package", where).get("name") != package:
             continue
         for span, spot in objects(affected, "ranges", where):
             if span.get("type") != "GIT":
                 events = objects(span, "events", spot)
-                fixed.update(version for event, here in events if (version := maybe_line(event, "fixed", here)))
+                fixed.update(version for event, here in events if (version := maybe_name(event, "fixed", here)))
     return ", ".join(sorted(fixed)) or None
-
-
-def _lines(holder: dict[str, Any], name: str, place: str) -> list[str]:
-    inside = at(place, name)
-    lines = (check_line(each, at(inside, i)) for i, each in enumerate(a_list(holder.get(name) or [], inside)))
-    return [each for each in lines if each]

@@ -91,12 +91,15 @@ def any_purl(value: object) -> str | None:
         return None
 
 
-def made_purl(kind: str, namespace: str | None, name: str, version: str | None, place: str) -> str:
-    """A package URL of its parts, for reports that name packages in other ways."""
+def made_purl(kind: str, namespace: str | None, name: str, version: str | None) -> str | None:
+    """A package URL of its parts, for reports that name packages in other ways; None where they make none."""
+    text = f"pkg:{kind}/{f'{namespace}/' if namespace else ''}{name}{f'@{version}' if version else ''}"
+    if "%" not in text and _PLAIN.fullmatch(text):
+        return _normal(text)
     try:
         made: str = PackageURL(kind, namespace, name, version).to_string()
-    except (ValueError, TypeError) as error:
-        raise DocumentRefused(f"This names no package: {_why(error)}", place) from None
+    except (ValueError, TypeError):
+        return None
     return made
 
 

@@ -15,7 +15,9 @@ from tests.promotions.kestrel import Kestrel, make_kestrel
 
 SCAN = "https://example.test/scan/v1"
 VEX = "https://openvex.dev/ns/v0.2.0"
-CLEAN_OSV: dict[str, Any] = {"results": []}
+CLEAN_OSV: dict[str, Any] = {
+    "results": [{"source": {"path": "go.mod", "type": "lockfile"}, "packages": [{"package": {"name": "a"}}]}]
+}
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def grype_match(name: str = "GHSA-aaaa-bbbb-cccc", related: tuple[str, ...] = ()
     }
 
 
-def osv(**fields: Any) -> dict[str, Any]:
+def osv(*, groups: list[Any] | None = None, **fields: Any) -> dict[str, Any]:
     return {
         "results": [
             {
@@ -115,7 +115,9 @@ def osv(**fields: Any) -> dict[str, Any]:
                                 "max_severity": "9.8",
                                 "experimentalAnalysis": {"GHSA-aaaa-bbbb-cccc": {"called": False}},
                             }
-                        ],
+                        ]
+                        if groups is None
+                        else groups,
                     }
                 ],
             }

@@ -8,7 +8,6 @@ from promotions.formats.reading import DocumentRefused
 from tests.promotions.formats.samples import (
     cyclonedx,
     cyclonedx_entry,
-    osv,
     read,
     shared,
     trivy,
@@ -60,30 +59,6 @@ def test_one_more_entry_makes_no_finding_smaller(
     (one,) = found(trivy(*(reversed(given) if turned else given)))
     names = ("severity", "cvss", "scannerSeverity", "unscored")
     assert {name: one[name] for name in names if name in one} == expected
-
-
-def test_an_osv_entry_becomes_a_finding_with_what_was_called() -> None:
-    (one,) = found(osv())
-    assert one == {
-        "id": "CVE-2026-0002",
-        "aliases": ["GHSA-aaaa-bbbb-cccc"],
-        "purl": "pkg:npm/%40scope/pad@1.0.0",
-        "component": "@scope/pad",
-        "version": "1.0.0",
-        "severity": "critical",
-        "cvss": 9.8,
-        "reachable": False,
-        "publishedAt": "2026-10-01T00:00:00.000Z",
-        "fixedVersion": "1.2.0",
-    }
-
-
-def test_the_group_says_the_score_where_the_entry_does_not() -> None:
-    assert found(osv(severity=[]))[0]["cvss"] == 9.8
-
-
-def test_a_withdrawn_entry_is_no_vulnerability() -> None:
-    assert found(osv(withdrawn="2026-10-02T00:00:00Z")) == []
 
 
 def test_cyclonedx_with_vulnerabilities_names_the_component() -> None:
