@@ -8,13 +8,14 @@ claims are made about (`declarations`) is not in the artifact and is not read.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
 from policies.evidence_facts import Finding, SbomComponent, VexStatement, VexStatus
 from promotions.formats import components as sboms
 from promotions.formats.document import UNBOUND, Bound, Context, Read
-from promotions.formats.findings import finding, findings, identities
+from promotions.formats.findings import finding, findings, identities, identities_of, if_readable
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import check_names, digest_of_hex, digests_in, named_by_purl, readable_purl
@@ -22,6 +23,7 @@ from promotions.formats.reading import (
     LONGEST_TEXT,
     DocumentRefused,
     OtherKind,
+    a_list,
     a_name,
     an_object,
     at,
@@ -32,7 +34,7 @@ from promotions.formats.reading import (
     objects,
     part,
 )
-from promotions.formats.scores import given_score, highest, severity, vector_score, worst
+from promotions.formats.scores import given_score, given_severity, highest, vector_score, worst
 from promotions.formats.statements import (
     LIFTING,
     NO_REASON,
@@ -106,19 +108,30 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
-    """OtherKind without any vulnerability: an SBOM that nobody scanned looks the same as a clean report."""
+    """OtherKind without any vulnerability, where an SBOM that nobody scanned looks the same as a clean report, and for
+    VEX, which lists nothing that was scanned."""
     root = _root(document, place, context)
-    entries = objects(document, "vulnerabilities", place)
-    if not entries:
+    if not a_list(document.get("vulnerabilities") or [], at(place, "vulnerabilities")):
         raise OtherKind(
             "There are no vulnerabilities here, so this may be an SBOM that nothing scanned: send the scanner's own"
             " report instead.",
             at(place, "vulnerabilities"),
         )
-    named = _by_reference(document, place, root)
+    _check_scanned(document, place)
     left_out = Omissions()
-    report = findings((each for entry, where in entries for each in _findings(entry, where, named, root)), left_out)
+    read = partial(_findings, named=_by_reference(document, place, root), root=root, left_out=left_out)
+    report = findings(left_out.readable(document, "vulnerabilities", place, read), left_out)
     return _read(document, place, root, report, report_summary(report, left_out))
+
+
+def _check_scanned(document: dict[str, Any], place: str) -> None:
+    about = part(part(document, "metadata", place), "component", at(place, "metadata"))
+    if not (document.get("components") or document.get("services") or about.get("components")):
+        raise OtherKind(
+            "This names vulnerabilities but nothing that was scanned for them: send a document that lists components or"
+            " services, or the scanner's own report. VEX is sent as kind vex.",
+            at(place, "components"),
+        )
 
 
 def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
@@ -257,24 +270,38 @@ def _referred(reference: str, place: str, named: _References) -> _Named | None:
     return None if purl is None else _Named(purl.partition("?")[0][:LONGEST_TEXT], None, purl)
 
 
-def _findings(entry: dict[str, Any], place: str, named: _References, root: _Named) -> Iterator[Finding]:
+def _findings(
+    entry: dict[str, Any], place: str, *, named: _References, root: _Named, left_out: Omissions
+) -> Iterator[Finding]:
     ratings = objects(entry, "ratings", place)
-    affected = [
-        known or _Named(reference[:512], None, None) for reference, _, known in _affected(entry, place, named)
-    ] or [root]
-    published, fixed = maybe_time(entry, "published", place), None
-    for identity in _identities(entry, place):
-        for each in affected:
-            yield finding(
-                identity=identity,
-                component=each.name,
-                version=each.version,
-                purl=each.purl,
-                cvss=highest(score for rating, where in ratings for score in _scores(rating, where)),
-                word=worst(severity(rating.get("severity")) for rating, _ in ratings),
-                published_at=published,
-                fixed_version=fixed,
-            )
+    cvss = highest(score for rating, where in ratings for score in _scores(rating, where))
+    word = worst(given_severity(rating, "severity", where) for rating, where in ratings)
+    affected = [*left_out.readable(entry, "affects", place, partial(_component, named=named))] or [root]
+    published = if_readable(maybe_time, entry, "published", place)
+    others = [*left_out.readable(entry, "references", place, _names)]
+    return (
+        finding(
+            identity=identity,
+            component=each.name,
+            version=each.version,
+            purl=each.purl,
+            cvss=cvss,
+            word=word,
+            published_at=published,
+        )
+        for identity in identities_of(entry, place, others, left_out)
+        for each in affected
+    )
+
+
+def _component(affected: dict[str, Any], place: str, *, named: _References) -> list[_Named]:
+    name = a_name(affected, "ref", place)
+    return [_referred(affected["ref"].strip(), place, named) or _Named(name, None, None)]
+
+
+def _names(reference: dict[str, Any], place: str) -> list[str]:
+    found = maybe_name(reference, "id", place)
+    return [] if found is None else [found]
 
 
 def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]]:
@@ -283,8 +310,9 @@ def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]
 
 
 def _scores(rating: dict[str, Any], place: str) -> Iterator[float | None]:
+    """Of a rating by CVSS, or by no method that it names: numbers of other methods have scales of their own."""
     method = maybe_line(rating, "method", place) or ""
-    if method.startswith("CVSS"):
+    if not method or method.upper().startswith("CVSS"):
         yield given_score(rating, "score", place)
     yield vector_score(rating.get("vector"), method)
 

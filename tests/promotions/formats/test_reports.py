@@ -1,29 +1,23 @@
-"""Scanners' reports become findings."""
+"""What is true of the report of any scanner."""
 
+import json
 from typing import Any
 
 import pytest
 
+from promotions.formats.left_out import UNREADABLE
 from promotions.formats.reading import DocumentRefused
+from tests.promotions.formats.reports import found, left_out, refused
 from tests.promotions.formats.samples import (
     cyclonedx,
     cyclonedx_entry,
+    grype,
+    grype_match,
+    osv,
     read,
-    shared,
     trivy,
     trivy_entry,
 )
-
-
-def found(document: Any) -> list[dict[str, Any]]:
-    findings: list[dict[str, Any]] = read("vulnerabilities", document)["parsed"]["findings"]
-    return findings
-
-
-def refused(document: Any) -> DocumentRefused:
-    with pytest.raises(DocumentRefused) as caught:
-        read("vulnerabilities", document)
-    return caught.value
 
 
 def test_a_report_says_who_made_it_and_when() -> None:
@@ -61,21 +55,6 @@ def test_one_more_entry_makes_no_finding_smaller(
     assert {name: one[name] for name in names if name in one} == expected
 
 
-def test_cyclonedx_with_vulnerabilities_names_the_component() -> None:
-    (one,) = found(cyclonedx(vulnerabilities=[cyclonedx_entry()]))
-    assert (one["component"], one["purl"], one["cvss"]) == ("openssl", "pkg:deb/debian/openssl@3.0", 8.1)
-
-
-def test_what_a_reference_leads_nowhere_to_is_still_a_finding() -> None:
-    (one,) = found(cyclonedx(vulnerabilities=[cyclonedx_entry(affects=[{"ref": "nowhere"}])]))
-    assert (one["component"], one["purl"]) == ("nowhere", None)
-
-
-def test_an_sbom_that_nobody_scanned_is_no_clean_report() -> None:
-    assert refused(cyclonedx(vulnerabilities=[])).place == "$.vulnerabilities"
-    assert refused(cyclonedx()).place == "$.vulnerabilities"
-
-
 def test_the_same_vulnerability_of_one_component_is_one_finding_the_worse() -> None:
     worse = trivy_entry(CVSS={"nvd": {"V3Score": 9.1}}, FixedVersion="1.2")
     (one,) = found(trivy(trivy_entry(FixedVersion="1.1"), worse))
@@ -87,22 +66,95 @@ def test_another_format_is_refused(document: Any) -> None:
     assert refused(document).code == "EVD_INVALID_DOCUMENT"
 
 
+OTHER_TOOLS: dict[str, tuple[dict[str, Any], str]] = {
+    "Semgrep without findings": ({"results": [], "errors": [], "paths": {"scanned": []}}, "Semgrep"),
+    "Semgrep": ({"results": [{"check_id": "a", "path": "b"}], "errors": [], "version": "1.0.0"}, "Semgrep"),
+    "Bandit": ({"results": [], "errors": [], "generated_at": "2026-11-01T08:00:00Z", "metrics": {}}, "Bandit"),
+    "a fuzzer": ({"results": [], "commandline": "x"}, "look at code or servers"),
+    "SARIF": ({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": []}]}, "SARIF"),
+    "GitLab": ({"version": "15.0.4", "scan": {"type": "sast"}, "vulnerabilities": []}, "GitLab"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_TOOLS)
+def test_the_report_of_another_tool_is_refused_and_says_what_to_send(name: str) -> None:
+    document, said = OTHER_TOOLS[name]
+    problem = refused(document)
+    assert said in problem.message
+    assert "Send the JSON report of Trivy, Grype or OSV-Scanner." in problem.message
+
+
+def test_as_an_sbom_it_is_not_told_to_send_a_report() -> None:
+    with pytest.raises(DocumentRefused) as caught:
+        read("sbom", {"results": [], "errors": []})
+    assert "Send" not in caught.value.message
+
+
 def test_an_sbom_is_no_report() -> None:
     with pytest.raises(DocumentRefused):
         read("sbom", trivy())
 
 
-def test_the_report_of_the_cyclonedx_specification_is_known_by_its_cve() -> None:
-    (one,) = read("vulnerabilities", shared("cyclonedx/valid-vulnerability-1.6.json"))["parsed"]["findings"]
-    assert (one["id"], one["aliases"], one["cvss"]) == (
-        "CVE-2018-7489",
-        ["SNYK-JAVA-COMFASTERXMLJACKSONCORE-32111"],
-        9.8,
-    )
+ONE_ODD: dict[str, tuple[dict[str, Any], int]] = {
+    "trivy": (trivy(trivy_entry(VulnerabilityID=None), trivy_entry(), "x"), 2),  # type: ignore[arg-type]
+    "grype": (grype(grype_match(), {"vulnerability": {"id": "x"}}, 7), 2),  # type: ignore[arg-type]
+    "osv-scanner": (osv(), 0),
+    "cyclonedx": (cyclonedx(vulnerabilities=[cyclonedx_entry(), {"ratings": []}, cyclonedx_entry(id=3)]), 2),
+}
 
 
-def test_a_document_that_multiplies_is_refused() -> None:
-    names = [{"id": f"CVE-2026-{number:05d}"} for number in range(2000)]
-    places = [{"ref": f"x{number}"} for number in range(2000)]
-    problem = refused(cyclonedx(vulnerabilities=[cyclonedx_entry(references=names, affects=places)]))
-    assert "100000 entries" in problem.message
+@pytest.mark.parametrize("name", ONE_ODD)
+def test_what_cannot_be_read_is_counted_and_the_others_are_read(name: str) -> None:
+    document, number = ONE_ODD[name]
+    assert len(found(document)) == 1
+    assert left_out(document) == ({UNREADABLE: number} if number else {})
+
+
+def test_the_summary_says_where_the_first_one_is() -> None:
+    summary = read("vulnerabilities", trivy(trivy_entry(), trivy_entry(PkgName="")))["summary"]
+    assert summary["leftOut"] == 1
+    assert summary["leftOutBecause"] == [
+        {
+            "reason": UNREADABLE,
+            "number": 1,
+            "at": "$.Results[0].Vulnerabilities[1].PkgName: PkgName is missing or empty.",
+        }
+    ]
+
+
+@pytest.mark.parametrize("score", [10.1, -1, 1e9, True, "7.5", [], {}])
+@pytest.mark.parametrize("format_", ["trivy", "grype", "osv-scanner", "cyclonedx"])
+def test_a_score_that_is_none_leaves_the_entry_out_and_makes_no_smaller_finding(format_: str, score: Any) -> None:
+    odd = {
+        "trivy": trivy(trivy_entry(CVSS={"nvd": {"V3Score": score}, "ghsa": {"V3Score": 1.0}})),
+        "grype": grype(grype_match(cvss=[{"metrics": {"baseScore": score}}, {"metrics": {"baseScore": 1.0}}])),
+        "osv-scanner": osv(groups=[{"ids": ["GHSA-aaaa-bbbb-cccc"], "max_severity": score if score != "7.5" else "x"}]),
+        "cyclonedx": cyclonedx(
+            vulnerabilities=[cyclonedx_entry(ratings=[{"method": "CVSSv31", "score": score}, {"severity": "low"}])]
+        ),
+    }[format_]
+    assert found(odd) == []
+    assert left_out(odd) == {UNREADABLE: 1}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        trivy(Results={}),
+        trivy(Results=[{"Class": "os-pkgs", "Vulnerabilities": {}}]),
+        grype(matches={}),
+        grype(grype_match(), ignoredMatches="x"),
+        {"results": [{"packages": {}}]},
+        {"results": [{"packages": [{"package": {"name": "a"}, "vulnerabilities": "x"}]}]},
+        cyclonedx(vulnerabilities={"a": 1}),
+    ],
+)
+def test_a_list_that_is_none_is_refused(document: dict[str, Any]) -> None:
+    assert "must be a list" in refused(document).message
+
+
+def test_more_than_100000_findings_are_refused_and_not_left_out() -> None:
+    entries = [
+        {"VulnerabilityID": f"CVE-2026-{number:06d}", "PkgName": "a", "Severity": "LOW"} for number in range(100_001)
+    ]
+    assert "100000 entries" in refused(json.dumps(trivy(*entries)).encode()).message
