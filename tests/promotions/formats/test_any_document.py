@@ -30,11 +30,48 @@ from tests.promotions.formats.samples import (
 )
 
 ANALYSED = cyclonedx(vulnerabilities=[cyclonedx_entry(analysis={"state": "resolved", "justification": "x"})])
+IGNORED_BY_TRIVY = {
+    "Target": "b",
+    "Class": "lang-pkgs",
+    "Packages": [{"Name": "a"}],
+    "ExperimentalModifiedFindings": [
+        {
+            "Type": "vulnerability",
+            "Status": "fixed",
+            "Source": "vex.json",
+            "Finding": trivy_entry(VendorSeverity={"a": 1}),
+        }
+    ],
+}
+IGNORED_BY_GRYPE = {
+    "ignoredMatches": [{**grype_match(), "appliedIgnoreRules": [{"vulnerability": "x", "vex-status": "fixed"}]}],
+    "descriptor": {
+        "name": "grype",
+        "configuration": {"only-fixed": True, "by-cve": True, "exclude": ["/a"], "ignore": [{"match-type": ""}]},
+        "db": {"status": {"valid": True, "error": ""}},
+    },
+}
+AFFECTED = [
+    {
+        "package": {"name": "@scope/pad"},
+        "severity": [{"type": "Ubuntu", "score": "low"}],
+        "database_specific": {"cvss": "x", "severity": "low"},
+        "ecosystem_specific": {"urgency": "low"},
+        "ranges": [{"type": "SEMVER", "events": [{"fixed": "1"}]}],
+    }
+]
 SAMPLES: list[tuple[str, Any]] = [
-    ("vulnerabilities", trivy(trivy_entry(), Metadata={"RepoDigests": [], "ImageID": ""})),
+    (
+        "vulnerabilities",
+        trivy(trivy_entry(), Metadata={"RepoDigests": [], "ImageID": "", "OS": {"Family": "debian", "Name": "12"}}),
+    ),
+    ("vulnerabilities", trivy(Results=[IGNORED_BY_TRIVY])),
     ("vulnerabilities", grype(grype_match(related=("CVE-2026-0005",)))),
+    ("vulnerabilities", grype(**IGNORED_BY_GRYPE)),
     ("vulnerabilities", osv()),
+    ("vulnerabilities", osv(affected=AFFECTED, upstream=["CVE-2026-0004"], database_specific={"severity": "LOW"})),
     ("vulnerabilities", cyclonedx(vulnerabilities=[cyclonedx_entry(references=[{"id": "GHSA-1"}])])),
+    ("vulnerabilities", {"results": [], "errors": [], "scan": {}, "vulnerabilities": [], "runs": []}),
     ("vex", ANALYSED),
     ("vex", openvex({"@id": "pkg:npm/a@1", "identifiers": {"purl": "pkg:npm/a@1"}, "subcomponents": [{"@id": "x"}]})),
     ("sbom", cyclonedx()),
