@@ -29,6 +29,7 @@ _TEXT = rf"(?:{_C}|%2B|%3A|%40){_C}*(?:%(?:2B|3A|40){_C}*)*"
 _VALUE = rf"(?:{_C}|%2B|%3A|%40|%2F){_C}*(?:%(?:2B|3A|40|2F){_C}*)*"
 _LOWER = r"[a-z0-9.-]+"
 _QUALIFIER = rf"[a-z][a-z0-9_.-]*={_VALUE}"
+_PLAIN_PART = re.compile(rf"{_C}+")
 _PLAIN = re.compile(
     rf"pkg:(?:(?:deb|rpm|maven|golang|gem|cargo|nuget|generic)/{_TEXT}(?:/{_TEXT})*"
     rf"|(?:npm|pypi|apk)/(?:(?:%40)?{_LOWER}/)?{_LOWER})"
@@ -93,9 +94,8 @@ def any_purl(value: object) -> str | None:
 
 def made_purl(kind: str, namespace: str | None, name: str, version: str | None) -> str | None:
     """A package URL of its parts, for reports that name packages in other ways; None where they make none."""
-    text = f"pkg:{kind}/{f'{namespace}/' if namespace else ''}{name}{f'@{version}' if version else ''}"
-    if "%" not in text and _PLAIN.fullmatch(text):
-        return _normal(text)
+    if all(_PLAIN_PART.fullmatch(each) for each in (namespace or "a", name, version or "a")):
+        return _normal(f"pkg:{kind}/{f'{namespace}/' if namespace else ''}{name}{f'@{version}' if version else ''}")
     try:
         made: str = PackageURL(kind, namespace, name, version).to_string()
     except (ValueError, TypeError):

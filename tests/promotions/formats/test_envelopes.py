@@ -131,8 +131,8 @@ SEVERAL = (
 COUNTS: dict[str, tuple[list[int], list[int]]] = {
     # VEX without components is no SBOM
     "sbom": ([1, 5], [2, 3, 4, 6]),
-    # an SBOM without vulnerabilities is no report
-    "vulnerabilities": ([2, 5, 6], [1, 3, 4]),
+    # an SBOM without vulnerabilities is no report, nor is VEX without components
+    "vulnerabilities": ([2, 5], [1, 3, 4, 6]),
     # a report without an analysis is no VEX
     "vex": ([3, 6], [1, 2, 4, 5]),
     "attestation": ([1, 2, 3, 4, 5, 6], []),

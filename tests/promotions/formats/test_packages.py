@@ -65,10 +65,20 @@ def test_what_names_no_package_is_refused(text: str) -> None:
     assert caught.value.place == "$.purl"
 
 
+TEXTS = st.text("aB1._-~+%2@/:é", max_size=5)
+
+
 @pytest.mark.parametrize("name", ["", "/", "//"])
 def test_no_package_is_made_without_a_name(name: str) -> None:
-    with pytest.raises(DocumentRefused):
-        made_purl("deb", "debian", name, "1", "$.package")
+    assert made_purl("deb", "debian", name, "1") is None
+
+
+@given(kind=st.sampled_from(["deb", "npm", "golang", "maven"]), namespace=TEXTS, name=TEXTS, version=TEXTS)
+@settings(max_examples=1_000)
+def test_a_made_package_is_what_the_library_makes(kind: str, namespace: str, name: str, version: str) -> None:
+    with contextlib.suppress(ValueError, TypeError):
+        by_library = PackageURL(kind, namespace or None, name, version or None).to_string()
+        assert made_purl(kind, namespace or None, name, version or None) == by_library
 
 
 def test_an_image_is_named_by_its_digest() -> None:
