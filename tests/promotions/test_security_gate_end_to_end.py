@@ -7,11 +7,15 @@ import pytest
 from django.test import Client
 
 from environments.actions.update_environment import update_environment
+from promotions.actions import upload_evidence as upload_evidence_module
 from promotions.actions.releases import ComponentSpec
 from promotions.actions.take_bundle import take_newest_evidence
 from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.uploading import read_in_isolation
+from promotions.formats.document import READER
 from promotions.models import DecisionRecord, Promotion
 from promotions.replay import replay
+from promotions.worker import run_round
 from stellapromote.accounts.models import User
 from tests.factories import make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -129,3 +133,24 @@ def test_the_page_says_what_a_statement_lifted_and_whose_report_is_not_trusted(k
 
 def test_the_page_has_no_findings_where_nothing_was_scanned(kestrel: Kestrel) -> None:
     assert "findings-cve" not in page(kestrel, asked(kestrel))
+
+
+def test_what_an_older_reader_read_waits_and_is_not_believed(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The empty list of another tool, taken as a clean scan by the version before, and a sound scan of then."""
+    empty = {"schema": "stella.findings/v1", "hasScores": False, "findings": []}
+    semgrep = {"errors": [], "results": [], "version": "1.0"}
+
+    def read_before(kind: str, digest: str, _content: bytes, **_more: Any) -> dict[str, Any]:
+        return {**read_in_isolation(kind, digest, orjson.dumps(CLEAN)), "parsed": empty}
+
+    with monkeypatch.context() as before:
+        before.setattr(upload_evidence_module, "READER", READER - 1)
+        before.setattr(upload_evidence_module, "read_in_isolation", read_before)
+        upload(kestrel, "vulnerabilities", semgrep)
+    promotion = asked(kestrel)
+    assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["EVIDENCE_UNREAD"])
+    kestrel.wait()
+    run_round("test", clock=kestrel.clock)
+    promotion.refresh_from_db()
+    assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["SECURITY_REPORT_MISSING"])
+    assert replays(promotion) == [True, True]
