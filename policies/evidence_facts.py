@@ -40,8 +40,9 @@ class Finding(TypedDict):
     `reachable` None: not analysed.
 
     `id` is the CVE where there is one, else the id the report uses; `aliases` are its other names, sorted. `severity`
-    is the worst of every word that the report uses and of the band of `cvss` (9.0, 7.0, 4.0, 0.1). `scannerSeverity`
-    is the scanner's own conclusion where it has one and `severity` is worse. `unscored`: another entry of the report
+    is the worst of every word that the report uses and of the band of `cvss` (9.0, 7.0, 4.0, 0.1). `scannerSeverity` is
+    the scanner's own conclusion where it has one and `severity` is worse. `severityWithoutScore` is the worst severity
+    of entries about the same finding that have no score, where others have one. `unscored`: another entry of the report
     about the same finding knows no severity. `suppressed` says by what the scanner was told to leave the finding out;
     absent: by nothing.
     """
@@ -57,6 +58,7 @@ class Finding(TypedDict):
     publishedAt: str | None
     fixedVersion: str | None
     scannerSeverity: NotRequired[Severity]
+    severityWithoutScore: NotRequired[Severity]
     unscored: NotRequired[Literal[True]]
     suppressed: NotRequired[str]
 

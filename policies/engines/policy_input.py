@@ -307,7 +307,7 @@ JSON_SCHEMA: Final[Schema] = {
         ),
         findings=_list(
             _object(
-                ("scannerSeverity", "unscored", "suppressed"),
+                ("scannerSeverity", "severityWithoutScore", "unscored", "suppressed"),
                 id=_TEXT,
                 aliases=_TEXTS,
                 purl=_TEXT_OR_NULL,
@@ -315,6 +315,7 @@ JSON_SCHEMA: Final[Schema] = {
                 version=_TEXT_OR_NULL,
                 severity=_SEVERITY,
                 scannerSeverity=_SEVERITY,
+                severityWithoutScore=_SEVERITY,
                 unscored={"const": True},
                 suppressed=_TEXT,
                 cvss=_NUMBER_OR_NULL,

@@ -43,9 +43,9 @@ def worst(finding: Finding) -> int:
 
 
 def by_score(finding: Finding) -> int:
-    """The band of the score; without one the severity."""
-    word, score = _of_word(finding["severity"]), _of_score(finding["cvss"])
-    return word if score < 0 else score
+    """The band of the score; without one the severity, also of one entry among others."""
+    severity, score = _of_word(finding["severity"]), _of_score(finding["cvss"])
+    return severity if score < 0 else max(score, _of_word(finding.get("severityWithoutScore", "unknown")))
 
 
 def by_scanner(finding: Finding) -> int:

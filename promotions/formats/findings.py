@@ -136,11 +136,18 @@ def _merged(one: Finding, other: Finding) -> Finding:
         "publishedAt": min(published, default=None),
         "fixedVersion": ", ".join(sorted(fixed)) or None,
     }
+    without = [word for word in map(_severity_without_score, (one, other)) if word is not None]
+    if both["cvss"] is not None and worst(without) != "unknown":
+        both["severityWithoutScore"] = worst(without)
     if both["severity"] != "unknown" and any(map(_is_unscored, (one, other))):
         both["unscored"] = True
     if "suppressed" in one and "suppressed" in other:
         both["suppressed"] = min(one["suppressed"], other["suppressed"])
     return _with_conclusion(both, worst(each.get("scannerSeverity", each["severity"]) for each in (one, other)))
+
+
+def _severity_without_score(each: Finding) -> Severity | None:
+    return each["severity"] if each["cvss"] is None else each.get("severityWithoutScore")
 
 
 def _is_unscored(each: Finding) -> bool:

@@ -38,6 +38,8 @@ TABLE: list[tuple[list[dict[str, Any]], tuple[str, str, str]]] = [
     ([{"cvss": None, "severity": "high", "scannerSeverity": "low"}], ("high", "high", "low")),
     # a score and no word
     ([{"cvss": 5.0, "severity": "unknown"}], ("medium", "medium", "medium")),
+    # another entry of the report has no score, and is worse
+    ([{"cvss": 3.1, "severity": "critical", "severityWithoutScore": "critical"}], ("critical", "critical", "critical")),
     # another entry of the report knows none: at least as unknownSeverityAs
     ([{"cvss": 3.0, "severity": "low", "unscored": True}], ("critical", "critical", "critical")),
     (

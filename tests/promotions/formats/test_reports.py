@@ -31,14 +31,17 @@ def test_a_report_says_who_made_it_and_when() -> None:
 
 ENTRIES_OF_ONE: list[tuple[list[tuple[str, float | None]], dict[str, Any]]] = [
     # a milder entry takes nothing away
-    ([("CRITICAL", None), ("LOW", 3.1)], {"severity": "critical", "cvss": 3.1}),
+    ([("CRITICAL", None), ("LOW", 3.1)], {"severity": "critical", "cvss": 3.1, "severityWithoutScore": "critical"}),
     # nor does one with a score from what nobody has scored
     ([("UNKNOWN", None), ("LOW", 3.1)], {"severity": "low", "cvss": 3.1, "unscored": True}),
     # however many say the same beside it
     ([("UNKNOWN", None), ("LOW", 3.1), ("LOW", 3.1)], {"severity": "low", "cvss": 3.1, "unscored": True}),
     ([("UNKNOWN", None), ("UNKNOWN", None)], {"severity": "unknown", "cvss": None}),
     # the scanner's conclusion is the worst of its conclusions
-    ([("LOW", 9.8), ("MEDIUM", None)], {"severity": "critical", "cvss": 9.8, "scannerSeverity": "medium"}),
+    (
+        [("LOW", 9.8), ("MEDIUM", None)],
+        {"severity": "critical", "cvss": 9.8, "scannerSeverity": "medium", "severityWithoutScore": "medium"},
+    ),
 ]
 
 
@@ -51,7 +54,7 @@ def test_one_more_entry_makes_no_finding_smaller(
         trivy_entry(Severity=word, CVSS={} if score is None else {"nvd": {"V3Score": score}}) for word, score in entries
     ]
     (one,) = found(trivy(*(reversed(given) if turned else given)))
-    names = ("severity", "cvss", "scannerSeverity", "unscored")
+    names = ("severity", "cvss", "scannerSeverity", "severityWithoutScore", "unscored")
     assert {name: one[name] for name in names if name in one} == expected
 
 
