@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from policies.evidence_facts import Bundle, DocumentFact
 from promotions import blobs, bundles, holdings
@@ -51,7 +51,7 @@ named AS (
 SELECT b.id FROM promotions_evidencebundle b JOIN named USING (id)
 WHERE b.reader < %(reader)s AND NOT EXISTS (
   SELECT 1 FROM promotions_bundlereading r WHERE r.bundle_id = b.id AND r.reader = %(reader)s)
-ORDER BY b.taken_at DESC LIMIT {BATCH * 2}
+AND b.id <> ALL(%(left_alone)s) ORDER BY b.taken_at DESC LIMIT {BATCH}
 """  # noqa: S608 - the part is a constant of this module
 
 _UNREAD_FEEDS = f"""
@@ -60,7 +60,7 @@ SELECT f.id FROM (
   ORDER BY tenant_id, kind, published_at DESC, id DESC) f
 WHERE f.reader < %(reader)s AND NOT EXISTS (
   SELECT 1 FROM promotions_feedreading r WHERE r.feed_id = f.id AND r.reader = %(reader)s)
-LIMIT {BATCH * 2}
+AND f.id <> ALL(%(left_alone)s) LIMIT {BATCH}
 """  # noqa: S608 - the part is a constant of this module
 
 
@@ -72,19 +72,25 @@ class Rereader:
 
     def read_due(self, clock: Clock) -> int:
         """Reads again a batch of what an older reader read; how many bundles and feeds are done."""
-        done = self._each(_due(_UNREAD_FEEDS), read_feed_again, clock)
-        return done + self._each(_due(_UNREAD_BUNDLES), read_bundle_again, clock)
+        now = time.monotonic()
+        self.left_alone = {each: until for each, until in self.left_alone.items() if until > now}
+        done = self._each(_due(_UNREAD_FEEDS, self.left_alone), read_feed_again, clock)
+        return done + self._each(_due(_UNREAD_BUNDLES, self.left_alone), read_bundle_again, clock)
 
     def _each(self, due: Iterable[UUID], read: Callable[[UUID, Clock], None], clock: Clock) -> int:
-        done, now = 0, time.monotonic()
-        self.left_alone = {each: until for each, until in self.left_alone.items() if until > now}
-        for each in [each for each in due if each not in self.left_alone][:BATCH]:
+        """Whatever one fails of, the others and the rest of the round go on."""
+        done = 0
+        for each in due:
             try:
                 read(each, clock)
                 done += 1
-            except (DocumentUnread, UploadsBusy):
-                self.left_alone[each] = now + RETRY_SECONDS
-                logger.warning("worker_could_not_read_again", extra={"what": read.__name__, "id": str(each)})
+            except Exception as error:
+                if isinstance(error, OperationalError | InterfaceError) and not connection.is_usable():
+                    raise  # nothing else of this round can be done either
+                self.left_alone[each] = time.monotonic() + RETRY_SECONDS
+                unread = isinstance(error, DocumentUnread | UploadsBusy)
+                what = {"what": read.__name__, "id": str(each)}
+                logger.warning("worker_could_not_read_again", extra=what, exc_info=None if unread else error)
         return done
 
 
@@ -128,9 +134,9 @@ def adopt_reading(promotion: Promotion) -> bool:
     return True
 
 
-def _due(statement: str) -> list[UUID]:
+def _due(statement: str, left_alone: Iterable[UUID]) -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"open": sorted(OPEN), "reader": READER})
+        cursor.execute(statement, {"open": sorted(OPEN), "reader": READER, "left_alone": list(left_alone)})
         return [row[0] for row in cursor.fetchall()]
 
 

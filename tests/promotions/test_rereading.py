@@ -273,3 +273,45 @@ def test_page_and_api_show_what_the_newest_reader_says(kestrel: Kestrel, older: 
     assert (told["reader"], "none of the formats" in told["refused"]) == (READER, True)
     told = client.get(f"/api/v1/evidence/documents/{other.pk}").json()
     assert (told["refused"], len(told["parsed"]["components"])) == (None, 2)
+
+
+def test_what_fails_for_whatever_reason_stops_nothing_else(
+    kestrel: Kestrel, older: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = kestrel.release(), kestrel.release()
+    promotions = []
+    for release in (sound, broken):
+        older(kestrel, release, "vulnerabilities", trivy(trivy_entry()))
+        promotions.append(kestrel.ask(release, kestrel.dev))
+
+    def read(kind: str, digest: str, content: bytes, **more: Any) -> dict[str, Any]:
+        if digest == artifact(broken):
+            raise KeyError("a blob that is not there")
+        return read_in_isolation(kind, digest, content, **more)
+
+    monkeypatch.setattr(rereading, "read_in_isolation", read)
+    kestrel.wait()
+    run_round("test", clock=kestrel.clock)
+    assert [read_by(each) for each in promotions] == [READER, None]
+
+
+def test_what_is_left_alone_takes_no_place_in_a_batch(
+    kestrel: Kestrel, older: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = kestrel.release(), kestrel.release()
+    for release in (first, last):
+        older(kestrel, release, "vulnerabilities", trivy(trivy_entry()))
+        promotion = kestrel.ask(release, kestrel.dev)
+
+    def read(kind: str, digest: str, content: bytes, **more: Any) -> dict[str, Any]:
+        if digest == artifact(last):
+            raise DocumentUnread("too slow")
+        return read_in_isolation(kind, digest, content, **more)
+
+    monkeypatch.setattr(rereading, "read_in_isolation", read)
+    limit = f"LIMIT {rereading.BATCH}"
+    assert limit in rereading._UNREAD_BUNDLES
+    monkeypatch.setattr(rereading, "_UNREAD_BUNDLES", rereading._UNREAD_BUNDLES.replace(limit, "LIMIT 1"))
+    rereader = Rereader()
+    assert [rereader.read_due(kestrel.clock) for _ in range(3)] == [0, 1, 0]
+    assert read_by(promotion) is None
