@@ -7,6 +7,7 @@ import orjson
 import pytest
 from django.db import DatabaseError, transaction
 
+from environments.actions.update_environment import update_environment
 from promotions import bundles, rereading
 from promotions.actions import upload_evidence, upload_feed
 from promotions.actions.trust_key import trust_key
@@ -30,6 +31,7 @@ from promotions.replay import replay
 from promotions.rereading import Rereader
 from promotions.worker import run_round
 from stellapromote.audit.models import AuditEvent
+from tests.factories import make_promotion_policy
 from tests.promotions.documents import Signer, feed, uploaded
 from tests.promotions.formats.samples import EPSS, cyclonedx, trivy, trivy_entry
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
@@ -315,3 +317,20 @@ def test_what_is_left_alone_takes_no_place_in_a_batch(
     rereader = Rereader()
     assert [rereader.read_due(kestrel.clock) for _ in range(3)] == [0, 1, 0]
     assert read_by(promotion) is None
+
+
+def test_a_gate_with_on_error_fail_does_not_reject_what_is_not_read_yet(kestrel: Kestrel, older: Any) -> None:
+    gate = {
+        "name": "cve",
+        "kind": "security",
+        "onError": "fail",
+        "config": {"rules": {"release-aggregate-cve": {}}, "trustedUploaders": ["operator"]},
+    }
+    make_promotion_policy(kestrel["admin"], "scanned", clock=kestrel.clock, gates=[gate])
+    changes = {"promotion_policy": "scanned"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy())
+    promotion = kestrel.ask(release, kestrel.dev)
+    assert promotion.status == "pending"
+    assert again(kestrel, promotion).status == "approved"

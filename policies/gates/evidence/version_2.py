@@ -19,4 +19,4 @@ check_config = judging.check_config
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
-    return unread(facts, context) or judging.judge(facts, config, context)
+    return unread(facts) or judging.judge(facts, config, context)

@@ -20,4 +20,4 @@ check_at_save = version_1.check_at_save
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
-    return unread(facts, context) or version_1.judge(facts, config, context)
+    return unread(facts) or version_1.judge(facts, config, context)

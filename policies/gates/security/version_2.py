@@ -32,4 +32,4 @@ _MANNER: Final = Manner(
 
 
 def judge(facts: GateInput, settings: Mapping[str, Any], context: Context) -> Verdict:
-    return unread(facts, context) or judging.judge(_MANNER, facts, settings, context)
+    return unread(facts) or judging.judge(_MANNER, facts, settings, context)
