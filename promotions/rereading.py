@@ -15,6 +15,7 @@ from uuid import UUID
 
 import orjson
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models import Case, When
 
 from policies.evidence_facts import Bundle, DocumentFact
 from promotions import blobs, bundles, holdings
@@ -141,7 +142,10 @@ def _due(statement: str, left_alone: Iterable[UUID]) -> list[UUID]:
 
 
 def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock) -> holdings.Held | None:
-    """The document of a bundle as the newest reader reads it; None where that refuses it."""
+    """The document of a bundle as the newest reader reads it; None where that refuses it.
+
+    The same bytes may have come before their key was trusted, and after: the fact is about those of its own signer.
+    """
     document = (
         EvidenceDocument.objects.select_related("content")
         .filter(
@@ -150,7 +154,7 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock) -> holdings.Held | 
             kind=fact["kind"],
             content_id=fact["digest"],
         )
-        .order_by("uploaded_at", "id")
+        .order_by(Case(When(signer=fact["signer"] or "", then=0), default=1), "uploaded_at", "id")
         .first()
     )
     if document is None:

@@ -334,3 +334,24 @@ def test_a_gate_with_on_error_fail_does_not_reject_what_is_not_read_yet(kestrel:
     promotion = kestrel.ask(release, kestrel.dev)
     assert promotion.status == "pending"
     assert again(kestrel, promotion).status == "approved"
+
+
+def test_the_same_bytes_from_before_the_key_was_trusted_lend_no_signature(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer, release = Signer(), kestrel.release()
+    envelope = signer.envelope(trivy(trivy_entry()))
+    with monkeypatch.context() as before:
+        before.setattr(upload_evidence, "READER", READER - 1)
+        before.setattr(
+            upload_evidence,
+            "read_in_isolation",
+            lambda *given, **more: {**read_in_isolation(*given, **more), "namesArtifact": True},
+        )
+        uploaded(kestrel["operator"], artifact(release), "vulnerabilities", envelope, clock=kestrel.clock)
+        kestrel.wait()
+        trust_key("scanner", signer.pem, by=kestrel["admin"], clock=kestrel.clock)
+        uploaded(kestrel["operator"], artifact(release), "vulnerabilities", envelope, clock=kestrel.clock)
+    after = again(kestrel, waiting(kestrel, release))
+    content = orjson.loads(bytes(after.evidence_bundle.content.content))  # type: ignore[union-attr]
+    assert [each["signer"] for each in content["documents"]] == [None, None]
