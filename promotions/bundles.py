@@ -47,10 +47,12 @@ def take(tenant_id: UUID, artifacts: Iterable[str]) -> Taken | None:
     held = holdings(tenant_id, wanted)
     if not held.documents:
         return None
+    facts = sorted((_fact(each) for each in held.documents), key=place_in_order)
     bundle: Bundle = {
         "schema": BUNDLE_SCHEMA,
         "artifacts": wanted,
-        "documents": sorted((_fact(each) for each in held.documents), key=place_in_order),
+        # One that was sent for a platform and for the index is one document of the index.
+        "documents": [fact for fact, before in zip(facts, [None, *facts], strict=False) if fact != before],
     }
     if held.indexes:
         bundle["indexes"] = [

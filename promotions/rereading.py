@@ -22,6 +22,7 @@ from promotions import blobs, bundles, holdings
 from promotions.actions.upload_feed import reload_feed
 from promotions.actions.uploading import DocumentUnread, InvalidDocument, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
+from promotions.journal import Journal
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument, Feed, Promotion
 from promotions.states import OPEN
 from stellapromote.clock import Clock, parse_rfc3339
@@ -34,13 +35,17 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 20
 """So many bundles and feeds are read again in one round: other work waits meanwhile."""
 
+ROUND_SECONDS: Final = 10.0
+"""After so long the rest is left to the next round. What was read of a bundle until then stays read."""
+
 RETRY_SECONDS: Final = 60.0
 """So long something that could not be read in time is left alone, by this worker."""
 
 _UNREAD_BUNDLES = f"""
 WITH asked AS (
   SELECT id, tenant_id, target_environment_id, product, evidence_bundle_id FROM promotions_promotion
-  WHERE status = ANY(%(open)s) AND evidence_bundle_id IS NOT NULL),
+  WHERE evidence_bundle_id IS NOT NULL
+    AND (status = ANY(%(open)s) OR status = 'failed' AND approval_expires_at > %(now)s)),
 named AS (
   SELECT evidence_bundle_id AS id FROM asked
   UNION
@@ -65,6 +70,10 @@ AND f.id <> ALL(%(left_alone)s) LIMIT {BATCH}
 """  # noqa: S608 - the part is a constant of this module
 
 
+class OutOfTime(Exception):
+    """The time of the round is over: the next one goes on."""
+
+
 @dataclass(slots=True)
 class Rereader:
     """Reads again what is due, for as long as a worker lives: it remembers what it could not read, for a while."""
@@ -75,16 +84,19 @@ class Rereader:
         """Reads again a batch of what an older reader read; how many bundles and feeds are done."""
         now = time.monotonic()
         self.left_alone = {each: until for each, until in self.left_alone.items() if until > now}
-        done = self._each(_due(_UNREAD_FEEDS, self.left_alone), read_feed_again, clock)
-        return done + self._each(_due(_UNREAD_BUNDLES, self.left_alone), read_bundle_again, clock)
+        until = now + ROUND_SECONDS
+        done = self._each(_due(_UNREAD_FEEDS, self.left_alone, clock), read_feed_again, clock, until)
+        return done + self._each(_due(_UNREAD_BUNDLES, self.left_alone, clock), read_bundle_again, clock, until)
 
-    def _each(self, due: Iterable[UUID], read: Callable[[UUID, Clock], None], clock: Clock) -> int:
+    def _each(self, due: Iterable[UUID], read: Callable[[UUID, Clock, float], None], clock: Clock, until: float) -> int:
         """Whatever one fails of, the others and the rest of the round go on."""
         done = 0
         for each in due:
             try:
-                read(each, clock)
+                read(each, clock, until)
                 done += 1
+            except OutOfTime:
+                break
             except Exception as error:
                 if isinstance(error, OperationalError | InterfaceError) and not connection.is_usable():
                     raise  # nothing else of this round can be done either
@@ -95,16 +107,18 @@ class Rereader:
         return done
 
 
-def read_bundle_again(bundle_id: UUID, clock: Clock) -> None:
-    """Reads every document of the bundle that the newest reader has not read. DocumentUnread: not in time."""
+def read_bundle_again(bundle_id: UUID, clock: Clock, until: float) -> None:
+    """Reads every document of the bundle that the newest reader has not read. DocumentUnread; OutOfTime after `until`
+    of time.monotonic."""
     bundle = EvidenceBundle.objects.select_related("content").get(pk=bundle_id)
     content: Bundle = orjson.loads(bytes(bundle.content.content))
-    read = [(fact, _read(bundle.tenant_id, fact, clock)) for fact in content["documents"]]
+    read = [(fact, _read(bundle.tenant_id, fact, clock, until)) for fact in content["documents"]]
     _store_bundle(bundle, content, [_renewed(fact, held) for fact, held in read if held is not None], clock.now())
 
 
-def read_feed_again(feed_id: UUID, clock: Clock) -> None:
-    """Reads the feed and exchanges its entries; one that is refused now counts as missing. DocumentUnread."""
+def read_feed_again(feed_id: UUID, clock: Clock, until: float) -> None:
+    """Reads the feed and exchanges its entries; one that is refused now counts as missing. Raises as for a bundle."""
+    _check_time(until)
     feed = Feed.objects.select_related("content").get(pk=feed_id)
     try:
         parsed = read_in_isolation(feed.kind, "", bytes(feed.content.content))["parsed"]
@@ -116,32 +130,45 @@ def read_feed_again(feed_id: UUID, clock: Clock) -> None:
     reload_feed(feed, parsed["entries"] if feed.kind == Feed.Kind.KEV else parsed["scores"], at=clock.now())
 
 
-def adopt_reading(promotion: Promotion) -> bool:
-    """Binds the promotion, in memory, to its bundle as the newest reader reads it; whether that is another one.
+def _check_time(until: float) -> None:
+    if time.monotonic() > until:
+        raise OutOfTime
+
+
+def adopt_reading(promotion: Promotion, journal: Journal) -> None:
+    """Binds the promotion, in memory, to its bundle as the newest reader reads it.
 
     Cost: nothing without a bundle, else one statement.
     """
-    if promotion.evidence_bundle_id is None:
-        return False
+    before = promotion.evidence_bundle_digest
+    if before is None:
+        return
     reading = (
         BundleReading.objects.select_related("read_as")
         .filter(bundle_id=promotion.evidence_bundle_id, reader=READER)
         .first()
     )
     if reading is None or reading.read_as_id == promotion.evidence_bundle_id:
-        return False
+        return
     promotion.evidence_bundle = reading.read_as
     promotion.evidence_bundle_digest = reading.read_as.content_id
-    return True
+    journal.note(
+        "promotion.evidence_read_again",
+        promotion,
+        before={"evidenceBundleDigest": before},
+        after={"evidenceBundleDigest": promotion.evidence_bundle_digest},
+        outside=False,
+    )
 
 
-def _due(statement: str, left_alone: Iterable[UUID]) -> list[UUID]:
+def _due(statement: str, left_alone: Iterable[UUID], clock: Clock) -> list[UUID]:
+    asked: dict[str, Any] = {"open": sorted(OPEN), "reader": READER, "left_alone": list(left_alone), "now": clock.now()}
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"open": sorted(OPEN), "reader": READER, "left_alone": list(left_alone)})
+        cursor.execute(statement, asked)
         return [row[0] for row in cursor.fetchall()]
 
 
-def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock) -> holdings.Held | None:
+def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> holdings.Held | None:
     """The document of a bundle as the newest reader reads it; None where that refuses it.
 
     The same bytes may have come before their key was trusted, and after: the fact is about those of its own signer.
@@ -162,7 +189,10 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock) -> holdings.Held | 
     if document.reader >= READER:
         return holdings.read_now(document, None)
     reading = DocumentReading.objects.filter(document=document, reader=READER).first()
-    return holdings.read_now(document, reading or _store_reading(document, _read_again(document), clock.now()))
+    if reading is None:
+        _check_time(until)
+        reading = _store_reading(document, _read_again(document), clock.now())
+    return holdings.read_now(document, reading)
 
 
 def _read_again(document: EvidenceDocument) -> dict[str, Any] | InvalidDocument:
@@ -186,7 +216,8 @@ def _store_reading(
     else:
         parsed = canonical_bytes(answer["parsed"])
         row.parsed_id = digest_bytes(parsed)
-        row.summary, row.about, row.binds = answer["summary"], answer["about"], answer["namesArtifact"]
+        row.summary, row.about = answer["summary"], answer["about"]
+        row.binds = answer["namesArtifact"] and (answer["payloadDigest"] or "") == document.payload_digest
         row.generated_at = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
         blobs.store({row.parsed_id: parsed})
     DocumentReading.objects.bulk_create([row], ignore_conflicts=True)
@@ -195,6 +226,8 @@ def _store_reading(
 
 def _renewed(fact: DocumentFact, held: holdings.Held) -> DocumentFact:
     """The fact with what was read now; who said it and when it came stay as they were."""
+    fact = fact.copy()
+    fact.pop("schemaValid", None)
     binds = bool(held.signer) or not held.document.signer
     renewed: DocumentFact = {
         **fact,

@@ -46,15 +46,7 @@ def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, clock: 
     journal = Journal(by, at)
     expired = expire_if_due(promotion, at, journal)
     if not expired:
-        before = promotion.evidence_bundle_digest
-        if adopt_reading(promotion):
-            journal.note(
-                "promotion.evidence_read_again",
-                promotion,
-                before={"evidenceBundleDigest": before},
-                after={"evidenceBundleDigest": promotion.evidence_bundle_digest},
-                outside=False,
-            )
+        adopt_reading(promotion, journal)
         scene = look(promotion, at)
         adopt_subject(scene, journal)
         conclude(scene, journal, superseded=superseded)

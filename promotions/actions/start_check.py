@@ -14,6 +14,7 @@ from promotions.journal import Journal
 from promotions.judging import adopt_subject, conclude, expire_if_due
 from promotions.models import Promotion
 from promotions.ordering import SequenceViolation, check_can_enter
+from promotions.rereading import adopt_reading
 from promotions.scene import Scene, look
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
@@ -51,6 +52,7 @@ def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, j
     expires = promotion.approval_expires_at
     if promotion.status == Status.FAILED and (expires is None or at >= expires):
         return rules.ApprovalExpired("The approval expired: another attempt needs a new request.")
+    adopt_reading(promotion, journal)
     scene = look(promotion, at)
     adopt_subject(scene, journal)
     evaluation = conclude(scene, journal, superseded=superseded)

@@ -21,7 +21,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
-from stellapromote.errors import FieldError, Invalid, RuleViolation
+from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
@@ -38,6 +38,12 @@ class TooManyDocuments(RuleViolation):
     are named by one account that others would find no room."""
 
     code = "EVD_TOO_MANY_DOCUMENTS"
+
+
+class KeptForAnotherPlatform(Conflict):
+    """The same bytes are kept for the index already, as being about another of its platforms."""
+
+    code = "RES_DUPLICATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +237,12 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         uploaded_by_id=by.account,
         signer=signer,
     )
+    if kept.about != about:
+        raise KeptForAnotherPlatform(
+            f"The same bytes are kept for {artifact} as being about {kept.about or 'the whole of it'}: send a document "
+            "that was made of this platform.",
+            details={"artifactDigest": artifact, "about": kept.about or None},
+        )
     if kept.pk != document.pk:
         return Kept(kept, new=False, signature=signature)
     record(

@@ -134,8 +134,8 @@ def reload_feed(feed: Feed, entries: list[dict[str, Any]], *, refused: str = "",
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [str(feed.tenant_id), feed.kind])
     newest = Feed.objects.filter(tenant_id=feed.tenant_id, kind=feed.kind).order_by("-published_at", "-id").first()
-    if newest is None or newest.pk != feed.pk:
-        return
+    if newest is None or newest.pk != feed.pk or feed.readings.filter(reader__gt=READER).exists():
+        return  # a newer feed counts, or a newer reader has read this one, before the application went back
     FeedEntry.objects.filter(feed=feed).delete()
     _load(feed, entries)
     FeedReading.objects.bulk_create(

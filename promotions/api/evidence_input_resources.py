@@ -129,6 +129,13 @@ class BundleDocument(Resource):
     predicate_type = serializers.CharField(allow_null=True)
 
 
+class IndexResource(Resource):
+    """An artifact that is an image index, with the digests of the manifests of its platforms."""
+
+    artifact = serializers.CharField()
+    manifests = serializers.ListField(child=serializers.CharField())
+
+
 class BundleResource(Resource):
     """A bundle: the newest documents of some artifacts when it was taken. `inToto`: all that came in attestations."""
 
@@ -141,6 +148,7 @@ class BundleResource(Resource):
     vex = BundleDocument(many=True)
     attestations = BundleDocument(many=True)
     in_toto = BundleDocument(many=True)
+    indexes = IndexResource(many=True)
 
 
 class ScoreResource(Resource):
@@ -242,6 +250,7 @@ def bundle(row: EvidenceBundle) -> dict[str, Any]:
         "vex": by_kind[EvidenceDocument.Kind.VEX],
         "attestations": by_kind[EvidenceDocument.Kind.ATTESTATION],
         "inToto": [each for each in content["documents"] if each["predicateType"] is not None],
+        "indexes": content.get("indexes", []),
     }
 
 

@@ -83,7 +83,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
         "snapshot": Answer(resources.BundleResource, status=201),
         "score": Answer(resources.ScoreResource),
     }
-    refusals = {"create": (*_READING, "EVD_TOO_MANY_DOCUMENTS"), "snapshot": ("EVD_NO_DOCUMENTS",)}
+    refusals = {"create": (*_READING, "EVD_TOO_MANY_DOCUMENTS", "RES_DUPLICATE"), "snapshot": ("EVD_NO_DOCUMENTS",)}
 
     reading: Reading
 

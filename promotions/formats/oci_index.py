@@ -22,7 +22,7 @@ MEDIA_TYPES: Final = (
 ATTESTATION: Final = "attestations that are stored beside the images"
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-MOST_MANIFESTS: Final = 200
+MOST_MANIFESTS: Final = 40
 """So many platforms has no image, and each evaluation asks for a document of every one."""
 
 _OF_MANIFESTS: Final = ("config", "layers", "fsLayers")

@@ -92,7 +92,7 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
         "newest": newest,
         "refused": "" if reading is None else reading.refused,
         "says": said(newest.summary),
-        "key": trusted_names(by.tenant).get(found.signer),
+        "key": None if reading is not None and not reading.binds else trusted_names(by.tenant).get(found.signer),
         "findings": parsed.get("findings", [])[:SHOWN_FINDINGS],
         "statements": parsed.get("statements", [])[:SHOWN_FINDINGS],
         "components": parsed.get("components", [])[:SHOWN_FINDINGS],

@@ -11,7 +11,14 @@ from django.test import Client
 
 from promotions import bundles
 from promotions.actions.trust_key import trust_key
-from promotions.actions.upload_evidence import Found, Kept, Upload, read_upload, upload_evidence
+from promotions.actions.upload_evidence import (
+    Found,
+    Kept,
+    KeptForAnotherPlatform,
+    Upload,
+    read_upload,
+    upload_evidence,
+)
 from promotions.actions.uploading import DigestMismatch, InvalidDocument
 from promotions.holdings import holdings
 from promotions.models import EvidenceDocument
@@ -175,3 +182,19 @@ def test_parents_by_the_api_in_json_and_in_a_form(db: None) -> None:
     fields = {"artifactDigest": ARM64, "kind": "sbom", "parents": [IMAGE, ARTIFACT], "document": file}
     sent = Client().post("/api/v1/evidence", fields, headers={"Authorization": f"Bearer {world.tomas.token}"})
     assert [each["artifactDigest"] for each in sent.json()["others"]] == [IMAGE, ARTIFACT]
+
+
+def test_a_document_that_was_sent_for_a_platform_and_its_index_counts_once(kestrel: Kestrel) -> None:
+    sends(kestrel, IMAGE, "index", INDEX)
+    sends(kestrel, AMD64, "vulnerabilities", scan_of(AMD64), parents=(IMAGE,))
+    bundle = bundles.take(kestrel.tenant.pk, [IMAGE])
+    assert bundle is not None
+    assert len(orjson.loads(bundle.content)["documents"]) == 1
+
+
+def test_the_same_bytes_are_claimed_for_one_platform_of_an_index(kestrel: Kestrel) -> None:
+    sends(kestrel, AMD64, "sbom", cyclonedx(), parents=(IMAGE,))
+    with pytest.raises(KeptForAnotherPlatform) as refused:
+        sends(kestrel, ARM64, "sbom", cyclonedx(), parents=(IMAGE,))
+    assert AMD64 in str(refused.value)
+    assert not EvidenceDocument.objects.filter(artifact_digest=ARM64).exists()

@@ -355,3 +355,49 @@ def test_the_same_bytes_from_before_the_key_was_trusted_lend_no_signature(
     after = again(kestrel, waiting(kestrel, release))
     content = orjson.loads(bytes(after.evidence_bundle.content.content))  # type: ignore[union-attr]
     assert [each["signer"] for each in content["documents"]] == [None, None]
+
+
+def test_one_that_failed_and_may_start_again_is_read_again(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy(trivy_entry()))
+    promotion = kestrel.ask(release, kestrel.dev)
+    kestrel.reports(promotion, "started")
+    kestrel.reports(promotion, "failed")
+    assert read_by(again(kestrel, promotion)) == READER
+
+
+def test_a_start_is_judged_on_what_was_read_again(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy(trivy_entry()), parsed=parsed("low"))
+    promotion = kestrel.ask(release, kestrel.dev)
+    assert Rereader().read_due(kestrel.clock) == 1
+    kestrel.reports(promotion, "started")
+    promotion.refresh_from_db()
+    assert promotion.evidence_bundle_id == BundleReading.objects.get().read_as_id
+
+
+def test_an_older_application_takes_no_entries_from_a_feed_that_a_newer_one_has_read(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = feed(kestrel["admin"], "epss", EPSS, clock=kestrel.clock)
+    every = [{"cve": f"CVE-2026-000{number}", "epss": 0.5} for number in range(1, 6)]
+    monkeypatch.setattr(upload_feed, "READER", READER + 2)
+    upload_feed.reload_feed(stored, every, at=kestrel.clock.now())
+    monkeypatch.setattr(upload_feed, "READER", READER + 1)
+    upload_feed.reload_feed(stored, every[:1], at=kestrel.clock.now())
+    assert FeedEntry.objects.filter(feed=stored).count() == len(every)
+
+
+def test_a_round_ends_in_time_and_the_next_goes_on(
+    kestrel: Kestrel, older: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "vulnerabilities", trivy(trivy_entry()))
+    promotion = waiting(kestrel, release)
+    rereader = Rereader()
+    with monkeypatch.context() as now:
+        now.setattr(rereading, "ROUND_SECONDS", -1.0)
+        assert rereader.read_due(kestrel.clock) == 0
+    assert not rereader.left_alone
+    assert rereader.read_due(kestrel.clock) == 1
+    assert read_by(promotion) == READER
