@@ -63,7 +63,10 @@ def test_an_sbom_that_nobody_scanned_is_no_clean_report() -> None:
     assert refused(cyclonedx()).place == "$.vulnerabilities"
 
 
+APP = {"bom-ref": "root", "type": "container", "name": "app", "version": "1"}
 NOTHING_SCANNED: list[dict[str, Any]] = [
+    # only what the statements are about, once more
+    {"components": [APP], "metadata": {"component": APP}},
     {"components": []},
     {"components": None},
     {"components": [], "services": []},
