@@ -15,6 +15,7 @@ from promotions.formats.reading import (
     a_name,
     an_object,
     at,
+    check_name,
     maybe_name,
     maybe_time,
     member,
@@ -179,7 +180,9 @@ def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
 
 
 def _fixed(found: dict[str, Any], name: str, place: str) -> str | None:
+    given = part(found, name, place).get("versions")
+    if not given:
+        return None
     inside = at(place, name)
-    fix = part(found, name, place)
-    versions = {maybe_name({"version": each}, "version", inside) for each in a_list(fix.get("versions") or [], inside)}
+    versions = {check_name(each, inside) for each in a_list(given, inside)}
     return ", ".join(sorted(each for each in versions if each)) or None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from policies.evidence_facts import LeftOut
-from promotions.formats.reading import INVALID, DocumentRefused, a_list, an_object, at, maybe_name
+from promotions.formats.reading import INVALID, DocumentRefused, a_list, an_object, at, check_name
 
 UNREADABLE: Final = "an entry that cannot be read"
 
@@ -54,10 +54,11 @@ class Omissions:
         values = holder.get(name)
         if values is None:
             return []
+        inside = at(place, name)
         found = []
         for each in values if isinstance(values, list) else [values]:
             try:
-                found.append(maybe_name({name: each}, name, place))
+                found.append(None if each is None else check_name(each, inside))
             except DocumentRefused as refused:
                 self.add_unreadable(refused)
         return [each for each in found if each]

@@ -240,7 +240,10 @@ def objects(holder: dict[str, Any], name: str, place: str) -> list[tuple[dict[st
 
 def part(holder: dict[str, Any], name: str, place: str) -> dict[str, Any]:
     """An object that may be absent or null: then it is empty."""
-    return {} if holder.get(name) is None else an_object(holder[name], at(place, name))
+    value = holder.get(name)
+    if isinstance(value, dict):
+        return value
+    return {} if value is None else an_object(value, at(place, name))
 
 
 def line(holder: dict[str, Any], name: str, place: str, *, longest: int = LONGEST_TEXT) -> str:
@@ -268,7 +271,11 @@ def maybe_name(holder: dict[str, Any], name: str, place: str) -> str | None:
     in its digest. DocumentRefused for what is no text.
     """
     value = holder.get(name)
-    return None if value is None else check_name(value, at(place, name))
+    if value is None:
+        return None
+    if type(value) is str and len(value) <= LONGEST_TEXT and value.isascii() and value.isprintable():
+        return value.strip() or None
+    return check_name(value, at(place, name))
 
 
 def check_name(value: Any, place: str) -> str | None:
