@@ -11,21 +11,37 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db.models.functions import Least
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    ExpressionWrapper,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import Least, Rank
 
 from promotions.blobs import blobs
 from promotions.formats.document import READER
 from promotions.models import DocumentReading, EvidenceDocument
 
-IDENTITY: Final = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by", "about")
-"""Of one identity the document that was made last stands (docs/adr/0086, 0110)."""
+_FIELDS: Final = ("artifact_digest", "kind", "format", "producer", "predicate_type", "said_by", "about", "scope")
+IDENTITY: Final = (*_FIELDS, "is_dated", "by_itself")
+"""Of one identity the document that was made last stands, and all of the same time (docs/adr/0086, 0110)."""
 
-_MADE_LAST_FIRST = (
-    Least("generated_at", "first_uploaded_at").desc(),
-    "-first_uploaded_at",
-    "-uploaded_at",
-    "-id",
+_IS_DATED: Final = Q(generated_at__isnull=False)
+"""What says no time of its own does not replace what does: sent late, it would count as made late."""
+
+_BY_ITSELF: Final = Case(
+    When(~Q(signer="") & Q(generated_at=None), then=F("payload_digest")), default=Value(""), output_field=CharField()
 )
+"""What a key has signed without a time replaces nothing: anybody who has an older one could send it now."""
+
+_MADE = Least("generated_at", "first_uploaded_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +77,13 @@ class Holdings:
 
 def holdings(tenant_id: UUID, artifacts: Iterable[str]) -> Holdings:
     """Cost: one statement; one more each where an artifact is an index, or an older reader read a document."""
-    documents = _newest(tenant_id, set(artifacts))
+    documents = newest(tenant_id, set(artifacts))
     manifests = _manifests(documents)
     indexes_of: dict[str, list[str]] = {}
     for index, parts in manifests.items():
         for part in parts:
             indexes_of.setdefault(part, []).append(index)
-    about_parts = _newest(tenant_id, indexes_of) if indexes_of else []
+    about_parts = newest(tenant_id, indexes_of) if indexes_of else []
     readings = _readings([*documents, *about_parts])
     held = [_held(each, each.artifact_digest, each.about, readings) for each in documents]
     for each in about_parts:
@@ -88,9 +104,33 @@ def read_now(document: EvidenceDocument, reading: DocumentReading | None) -> Hel
     return _held(document, document.artifact_digest, document.about, {} if reading is None else {document.pk: reading})
 
 
-def _newest(tenant_id: UUID, artifacts: Collection[str]) -> list[EvidenceDocument]:
-    found = EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts))
-    return list(found.order_by(*IDENTITY, *_MADE_LAST_FIRST).distinct(*IDENTITY))
+def identity(document: EvidenceDocument) -> tuple[Any, ...]:
+    """What IDENTITY names, of a document that may not be stored yet."""
+    dated = document.generated_at is not None
+    by_itself = document.payload_digest if document.signer and not dated else ""
+    return (*(getattr(document, name) for name in _FIELDS), dated, by_itself)
+
+
+def made_at(document: EvidenceDocument) -> datetime:
+    """When it was made, by its own time: not after it first came, whatever it says."""
+    first = document.first_uploaded_at
+    return first if document.generated_at is None else min(document.generated_at, first)
+
+
+def newest(tenant_id: UUID, artifacts: Collection[str]) -> list[EvidenceDocument]:
+    """Of each identity the documents that were made last, each once however often it was sent. One statement."""
+    found = _identified(EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts)))
+    place = Window(Rank(), partition_by=[F(name) for name in IDENTITY], order_by=_MADE.desc())
+    of_last = found.annotate(place=place).filter(place=1)
+    once: dict[tuple[Any, ...], EvidenceDocument] = {}
+    for document in of_last.order_by("-first_uploaded_at", "-uploaded_at", "-id"):
+        once.setdefault((*identity(document), document.payload_digest or document.content_id), document)
+    return list(once.values())
+
+
+def _identified(documents: QuerySet[EvidenceDocument]) -> QuerySet[EvidenceDocument]:
+    """With what IDENTITY names beside their fields."""
+    return documents.annotate(is_dated=ExpressionWrapper(_IS_DATED, BooleanField()), by_itself=_BY_ITSELF)
 
 
 def _manifests(documents: Iterable[EvidenceDocument]) -> dict[str, list[str]]:

@@ -42,6 +42,7 @@ class Read:
 
     `names_artifact`: it says by digest that it is about the artifact it was sent for, or about a part of it; else only
     who sent it says so. `about` is that part; empty for the artifact itself.
+    `scope` tells how much of the artifact it looks at (promotions/formats/scopes.py).
     """
 
     format: str
@@ -53,3 +54,4 @@ class Read:
     subjects: tuple[str, ...] = ()
     names_artifact: bool = False
     about: str = ""
+    scope: str = ""

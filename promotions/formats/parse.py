@@ -2,8 +2,8 @@
 
 The payload is one line of JSON `{kind, artifactDigest, parts}` and then the file's bytes. The answer is JSON, of the
 first document: place, format, parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType,
-subjects, summary, enveloped, payloadDigest, namesArtifact, about. Beside these stand `others`, a list of the same, and
-`leftOut`, a list of `{place, reason}`.
+subjects, summary, enveloped, payloadDigest, namesArtifact, about, scope. Beside these stand `others`, a list of the
+same, and `leftOut`, a list of `{place, reason}`.
 """
 
 import gc
@@ -33,6 +33,7 @@ from promotions.formats.other_reports import what_to_send
 from promotions.formats.packages import check_names
 from promotions.formats.reading import MISMATCH, DocumentRefused, OtherKind, at, line, read_inside
 from promotions.formats.schemas import checked
+from promotions.formats.scopes import scope_of
 from stellapromote.signing.canonical_json import digest_bytes
 
 Reader = Callable[[dict[str, Any], str, Context], Read]
@@ -157,7 +158,8 @@ def _about(context: Context, subjects: set[str], read: Read, place: str) -> str:
 def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
     for _, recognises, read in READERS[kind]:
         if recognises(document):
-            return read(document, place, context)
+            found = read(document, place, context)
+            return replace(found, scope=scope_of(found, document))
     known = ", ".join(name for name, _, _ in READERS[kind])
     hint = what_to_send(kind, document)
     raise OtherKind(f"This is in none of the formats that can be taken as {kind}: {known}.{hint}", place)
@@ -177,4 +179,5 @@ def _answer(read: Read, place: str, envelope: Envelope | None) -> dict[str, Any]
         "payloadDigest": None if envelope is None else envelope.payload_digest,
         "namesArtifact": read.names_artifact,
         "about": read.about,
+        "scope": read.scope,
     }

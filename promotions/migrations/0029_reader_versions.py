@@ -80,6 +80,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="evidencedocument",
+            name="scope",
+            field=models.CharField(blank=True, db_default="", max_length=71),
+        ),
+        migrations.AddField(
+            model_name="evidencedocument",
             name="reader",
             field=models.SmallIntegerField(db_default=1),
         ),

@@ -39,7 +39,8 @@ class EvidenceDocument(Uploaded):
     ``payload_digest`` is of what the signatures of an envelope are over; empty without one. ``first_uploaded_at`` is
     when the tenant first had that payload, in whichever envelope: sending it again makes it no younger. ``reader`` is
     the version of the reader that read it; what newer ones read stands in DocumentReading. ``about`` is the manifest of
-    one platform that it is about, where the artifact is an image index; empty: the artifact itself.
+    one platform that it is about, where the artifact is an image index; empty: the artifact itself. ``scope``
+    tells how much of it the document looks at: one of another scope replaces it not.
     """
 
     class Kind(models.TextChoices):
@@ -66,6 +67,7 @@ class EvidenceDocument(Uploaded):
     first_uploaded_at = models.DateTimeField(db_default=Now())
     reader = models.SmallIntegerField(db_default=1)
     about = models.CharField(max_length=71, blank=True, db_default="")
+    scope = models.CharField(max_length=71, blank=True, db_default="")
 
     class Meta:
         constraints = [

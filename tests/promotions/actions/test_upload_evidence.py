@@ -35,7 +35,8 @@ def test_one_producer_too_many_is_refused_and_nothing_is_kept(kestrel: Kestrel) 
 
 def test_newer_documents_of_the_same_producers_are_taken(kestrel: Kestrel) -> None:
     kestrel.wait()
-    newer = uploaded(kestrel["operator"], ARTIFACT, "sbom", cyclonedx(version=2), clock=kestrel.clock)
+    metadata = {**cyclonedx()["metadata"], "timestamp": "2026-11-02T08:00:00Z"}
+    newer = uploaded(kestrel["operator"], ARTIFACT, "sbom", cyclonedx(metadata=metadata), clock=kestrel.clock)
     assert newer in known(kestrel)
 
 
