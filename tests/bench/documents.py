@@ -1,16 +1,17 @@
-"""What reading a document costs in the child process: real files, and as many entries as are taken (issue 10)."""
+"""What a document costs in the child process: real files, and 100,000 entries, which are refused (issue 10)."""
 
 import json
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from promotions.formats.reading import MOST_ENTRIES
 from tests.bench.setting import ROOT
 
 SHARED = ROOT.parent / "shared" / "data"
+ENTRIES = 100_000
 _KINDS = {"trivy": "vulnerabilities", "cyclonedx": "sbom"}
 _DIGEST = "sha256:" + "a" * 64
 
@@ -23,12 +24,15 @@ def real_files() -> tuple[str, float] | None:
 
 
 def largest() -> tuple[str, float]:
-    """The format that takes longest for MOST_ENTRIES entries, and its seconds."""
+    """The format that takes longest for ENTRIES entries, and its seconds."""
+    from stellapromote import isolation
+
     times = {}
     for name, (kind, document) in _LARGE.items():
         raw = json.dumps(document()).encode()
         began = time.perf_counter()
-        read(kind, raw)
+        with suppress(isolation.TaskRefused):
+            read(kind, raw)
         times[name] = time.perf_counter() - began
     return max(times.items(), key=lambda each: each[1])
 
@@ -56,7 +60,7 @@ def _purl(number: int) -> str:
 
 
 def _numbers() -> range:
-    return range(MOST_ENTRIES)
+    return range(ENTRIES)
 
 
 def _trivy() -> dict[str, Any]:
