@@ -19,7 +19,7 @@ _EVENTS: Final = {
     "freeze-window": "Whoever edits environments may lift the freeze.",
     "schedule": "A policy admin may publish other hours, for new promotions.",
     "evidence": "Upload what is missing, then take a new bundle of documents.",
-    "security": "Release a fixed component, or upload a report or a VEX statement and take a new bundle of documents.",
+    "security": "Upload a report or a VEX statement and take a new bundle of documents, or release a fixed component.",
     "policy": "The facts that the policy asks about, or a new version of it, for new promotions.",
     "dependency": "The environments and releases it waits for.",
     "manual": "Nobody but the confirmers named by the policy.",

@@ -111,10 +111,11 @@ def _sentence(lacking: Sequence[_Look]) -> str:
     """About the first of them, which all have one code."""
     first, others = lacking[0], len(lacking) - 1
     which = f"{parts.in_words(first.artifact, first.about)}{f' and {others} more' if others else ''}"
+    has = "have" if others else "has"
     if first.doubt is not None:
-        return f"{which} has no scanner report that is believed: {_brought(first.doubt)}"
+        return f"{which} {has} no scanner report that is believed: {_brought(first.doubt)}"
     hint = f" ({parts.HINT})" if first.strays else ""
-    return f"{which} has {_SENTENCES[first.code or _MISSING]}{hint}: upload one, then take a new evidence bundle"
+    return f"{which} {has} {_SENTENCES[first.code or _MISSING]}{hint}: upload one, then take a new evidence bundle"
 
 
 def _brought(doubt: Doubt) -> str:

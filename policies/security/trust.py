@@ -21,7 +21,7 @@ def live_keys(evidence: EvidenceFact, named: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a document is not believed. `usernames`: of the people named by the policy who stand in the way."""
+    """Why a document is not believed. `usernames`: of the people who stand in the way, whom the promotion shows."""
 
     because: Because
     usernames: tuple[str, ...] = ()
@@ -56,8 +56,6 @@ class Trust:
 
     def _doubt(self, document: DocumentFact) -> Doubt:
         people = document["uploadedBy"]
-        if all(person["username"] not in self.uploaders for person in people):
-            return Doubt("notNamed")
         requesters = tuple(person["username"] for person in people if person["id"] == self.requester)
         if requesters:
             return Doubt("requester", requesters)

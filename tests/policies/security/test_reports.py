@@ -69,9 +69,9 @@ def test_the_gate_says_who_stands_in_the_way(
     )
 
 
-def test_a_requester_whom_the_policy_does_not_name_is_not_named() -> None:
+def test_a_requester_whom_the_policy_does_not_name_either_is_told_as_the_requester() -> None:
     gate = judged({"uploadedBy": [TOMAS]}, trustedUploaders=["mei"])
-    assert [each["because"] for each in gate.details["lacking"]] == ["notNamed"]
+    assert [each["because"] for each in gate.details["lacking"]] == ["requester"]
 
 
 @pytest.mark.parametrize("report", [{"uploadedBy": [MEI]}, None])
