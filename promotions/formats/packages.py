@@ -142,14 +142,15 @@ def digest_of_hex(value: object) -> str | None:
 def check_names(context: Context, named: set[str], place: str, *, also: Collection[str] = ()) -> Bound:
     """Whether a document says by digest that it is about the artifact it is sent for, or about a part of it.
 
-    What names both is about the artifact; what names several parts is about the first of them. DocumentRefused
-    (mismatch) when it names others only. ``also``: digests that may name it, and say nothing of others.
+    The narrower counts: what names the artifact and a part is about the part, for a scanner names both and looks at one
+    platform. What names several parts is about the first of them. DocumentRefused (mismatch) when it names others only.
+    ``also``: digests that may name it, and say nothing of others.
     """
     every = named.union(also)
-    if context.artifact in every:
-        return Bound(by_digest=True)
     if parts := every & context.parts:
         return Bound(by_digest=True, part=min(parts))
+    if context.artifact in every:
+        return Bound(by_digest=True)
     if named:
         shown = ", ".join(sorted(named)[:3])
         raise DocumentRefused(

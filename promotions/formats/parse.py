@@ -145,10 +145,11 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
 
 
 def _about(context: Context, subjects: set[str], read: Read, place: str) -> str:
-    """The part that a statement is about, empty for the artifact. DocumentRefused when what it carries is another's."""
-    if context.artifact in subjects:
-        return ""
-    if read.about and read.about not in subjects:
+    """The part that a statement is about, empty for the artifact. DocumentRefused when what it carries is another's.
+
+    The narrower counts: a statement about the artifact lends nothing to the platforms that its document is not about.
+    """
+    if read.about and subjects.isdisjoint({context.artifact, read.about}):
         raise DocumentRefused(
             f"The statement carries a document about {read.about}, which is none of its subjects.", place, code=MISMATCH
         )

@@ -125,7 +125,7 @@ _DESCRIBED_END = {"DESCRIBES": "relatedSpdxElement", "DESCRIBED_BY": "spdxElemen
 def _bound(described: list[_Package], context: Context) -> Bound:
     found = [check_names(context, set(each.digests), each.place) for each in described]
     named = [each for each in found if each.by_digest]
-    return min(named, key=lambda each: each.part, default=UNBOUND)
+    return min(named, key=lambda each: (not each.part, each.part), default=UNBOUND)
 
 
 def _about(described: list[_Package], context: Context) -> frozenset[str]:

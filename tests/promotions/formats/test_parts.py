@@ -71,9 +71,27 @@ def test_without_the_index_it_is_a_mismatch_that_says_what_to_do(kind: str, docu
 
 
 @pytest.mark.parametrize(("kind", "document"), of(ARTIFACT, PART))
-def test_what_names_the_artifact_too_is_about_the_artifact(kind: str, document: dict[str, Any]) -> None:
+def test_what_names_the_artifact_too_is_about_the_part(kind: str, document: dict[str, Any]) -> None:
+    answer = read(kind, document, parts=(PART,))
+    assert (answer["about"], answer["namesArtifact"]) == (PART, True)
+
+
+@pytest.mark.parametrize(("kind", "document"), of(ARTIFACT))
+def test_what_names_the_artifact_only_is_about_the_whole(kind: str, document: dict[str, Any]) -> None:
     answer = read(kind, document, parts=(PART,))
     assert (answer["about"], answer["namesArtifact"]) == ("", True)
+
+
+def test_what_grype_looked_at_is_the_manifest_not_the_index_it_found_it_in() -> None:
+    target = {"manifestDigest": PART, "repoDigests": [f"example.test/app@{ARTIFACT}"]}
+    assert read("vulnerabilities", grype(source={"type": "image", "target": target}), parts=(PART,))["about"] == PART
+
+
+@pytest.mark.parametrize("versions", [(ARTIFACT, PART), (PART, ARTIFACT)])
+def test_an_sbom_that_describes_the_image_and_a_part_is_about_the_part(versions: tuple[str, ...]) -> None:
+    roots = [{"SPDXID": f"SPDXRef-{each[7]}", "name": "app", "versionInfo": each} for each in versions]
+    document = spdx(packages=[*roots, *spdx()["packages"]], documentDescribes=[each["SPDXID"] for each in roots])
+    assert read("sbom", document, parts=(PART,))["about"] == PART
 
 
 @pytest.mark.parametrize(("kind", "document"), of(SECOND, PART))
@@ -99,8 +117,18 @@ CARRIED = [
     ([PART], PART, PART),
     # the document says which of the subjects
     ([PART, SECOND], SECOND, SECOND),
-    # one of the two names the image itself: what is signed is about the image
-    ([ARTIFACT], PART, ""),
+    # the statement is about the image, the document about one platform of it
+    ([ARTIFACT], PART, PART),
+    ([ARTIFACT, PART], PART, PART),
+    ([ARTIFACT, SECOND], PART, PART),
+    # the narrower of the subjects
+    ([ARTIFACT, PART], None, PART),
+    # the document says that it is about the whole, the statement about which platform
+    ([ARTIFACT, PART], ARTIFACT, PART),
+    ([PART], ARTIFACT, PART),
+    # neither names a platform
+    ([ARTIFACT], None, ""),
+    ([ARTIFACT], ARTIFACT, ""),
 ]
 
 
