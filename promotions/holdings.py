@@ -91,12 +91,21 @@ def holdings(tenant_id: UUID, artifacts: Iterable[str]) -> Holdings:
     return Holdings([each for each in held if each is not None], manifests)
 
 
-def manifests_of(tenant_id: UUID, artifact: str) -> frozenset[str]:
-    """The manifests of the artifact, where it is known to be an image index. One statement, and a blob."""
+def manifests_of(tenant_id: UUID, artifact: str) -> dict[str, list[str]]:
+    """The manifests of the artifact with the platforms of each, where it is known to be an image index.
+
+    Cost: one statement, and a blob.
+    """
     found = EvidenceDocument.objects.filter(
         tenant_id=tenant_id, artifact_digest=artifact, kind=EvidenceDocument.Kind.INDEX
     )
-    return frozenset(_manifests(found[:1]).get(artifact, ()))
+    indexes = [each.parsed_id for each in found[:1]]
+    platforms: dict[str, list[str]] = {}
+    for content in (blobs(indexes) if indexes else {}).values():
+        for each in orjson.loads(content)["manifests"]:
+            said = platforms.setdefault(each["digest"], [])
+            said += [each["platform"]] if each["platform"] else []
+    return platforms
 
 
 def read_now(document: EvidenceDocument, reading: DocumentReading | None) -> Held | None:

@@ -1,6 +1,6 @@
 """What uploads of documents and of feeds have in common: reading them in the isolated child (docs/adr/0060)."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -13,6 +13,7 @@ from stellapromote.isolation import IsolationBusy, IsolationCrashed, IsolationTi
 
 TASK: Final = "promotions.formats.parse:parse"
 SECONDS: Final = 20.0
+NO_PARTS: Final[Mapping[str, Sequence[str]]] = {}
 PATIENCE: Final = 1.0
 """Seconds that an upload waits for the one before it. Of two web threads one is then free again (docs/adr/0060)."""
 
@@ -44,15 +45,17 @@ class DocumentTooLarge(ProductError):
     code = "VAL_BODY_TOO_LARGE"
 
 
-def read_in_isolation(kind: str, artifact_digest: str, content: bytes, *, parts: Iterable[str] = ()) -> dict[str, Any]:
+def read_in_isolation(
+    kind: str, artifact_digest: str, content: bytes, *, parts: Mapping[str, Sequence[str]] = NO_PARTS
+) -> dict[str, Any]:
     """The answer of promotions.formats.parse.
 
     Raises InvalidDocument, DocumentUnread, DigestMismatch, DocumentTooLarge, UploadsBusy.
-    ``parts``: the manifests of the artifact, where it is an image index.
+    ``parts``: the manifests of the artifact with their platforms, where it is an image index.
     """
     if len(content) > MOST_BYTES:
         raise DocumentTooLarge(f"Documents have at most {MOST_BYTES} bytes.", details={"limit": MOST_BYTES})
-    header = orjson.dumps({"kind": kind, "artifactDigest": artifact_digest, "parts": sorted(parts)})
+    header = orjson.dumps({"kind": kind, "artifactDigest": artifact_digest, "parts": dict(parts)})
     try:
         answer: dict[str, Any] = orjson.loads(run(TASK, header + b"\n" + content, timeout=SECONDS, patience=PATIENCE))
     except TaskRefused as refused:

@@ -1,7 +1,7 @@
 """What every reader of a format takes and gives. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 READER: Final = 2
@@ -14,12 +14,14 @@ class Context:
     """What the document was sent for. `artifact` is the digest it is bound to; empty for a feed.
 
     `parts` are the manifests of which the artifact is known to be the index: a document about one of them is taken.
+    `platforms` are those that the index says of its parts, as promotions/formats/oci_index.py writes them.
     `sent` is the digest of the bytes as they were sent; empty for what came inside an envelope.
     """
 
     artifact: str
     parts: frozenset[str] = frozenset()
     sent: str = ""
+    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

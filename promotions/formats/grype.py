@@ -9,7 +9,9 @@ from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import cased, finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import any_purl, check_names, digests_in
+from promotions.formats.platforms import narrowed, platform
 from promotions.formats.reading import (
+    MISMATCH,
     DocumentRefused,
     a_list,
     a_name,
@@ -60,14 +62,21 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 
 def _check_target(document: dict[str, Any], place: str, context: Context) -> Bound:
-    inside = at(place, "source")
+    source = at(place, "source")
     target = part(document, "source", place).get("target")
     if not isinstance(target, dict):  # a directory, by its name
         return UNBOUND
-    names = digests_in(
-        target.get("manifestDigest"), *a_list(target.get("repoDigests") or [], at(at(inside, "target"), "repoDigests"))
-    )
-    return check_names(context, names, inside, also=digests_in(target.get("imageID")))
+    inside = at(source, "target")
+    manifest = digests_in(target.get("manifestDigest"))
+    names = manifest.union(digests_in(*a_list(target.get("repoDigests") or [], at(inside, "repoDigests"))))
+    bound = check_names(context, names, source, also=digests_in(target.get("imageID")))
+    if context.parts and manifest and manifest.isdisjoint({context.artifact, *context.parts}):
+        raise DocumentRefused(
+            f"Grype looked at the manifest {min(manifest)}, which the index of this image does not name.",
+            at(inside, "manifestDigest"),
+            code=MISMATCH,
+        )
+    return narrowed(context, bound, platform(target, inside, variant="architectureVariant"), inside)
 
 
 def _check_database(database: dict[str, Any], place: str) -> None:

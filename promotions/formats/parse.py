@@ -1,6 +1,7 @@
 """One uploaded file in, the parsed form of each document out: what the isolated child process does (issue 3). Pure.
 
-The payload is one line of JSON `{kind, artifactDigest, parts}` and then the file's bytes. The answer is JSON, of the
+The payload is one line of JSON `{kind, artifactDigest, parts}` and then the file's bytes; `parts` are
+the manifests of which the artifact is the index, each with its platforms. The answer is JSON, of the
 first document: place, format, parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType,
 subjects, summary, enveloped, payloadDigest, namesArtifact, about, scope. Beside these stand `others`, a list of the
 same, and `leftOut`, a list of `{place, reason}`.
@@ -83,7 +84,8 @@ def _parsed(payload: bytes) -> bytes:
     kind = header["kind"]
     if kind in FEEDS:
         return orjson.dumps(_answer(FEEDS[kind](document), "$", None))
-    context = Context(header["artifactDigest"], frozenset(header.get("parts", ())), digest_bytes(document))
+    parts = header.get("parts", {})
+    context = Context(header["artifactDigest"], frozenset(parts), digest_bytes(document), parts)
     answers, left_out = _documents(kind, envelopes.items(document), context)
     return orjson.dumps({**answers[0], "others": answers[1:], "leftOut": left_out})
 

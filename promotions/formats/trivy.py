@@ -8,6 +8,7 @@ from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities, if_readable, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import any_purl, check_names, digests_in
+from promotions.formats.platforms import narrowed, platform
 from promotions.formats.reading import (
     DocumentRefused,
     a_list,
@@ -47,7 +48,8 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     inside = at(place, "Metadata")
     names = digests_in(*a_list(metadata.get("RepoDigests") or [], at(inside, "RepoDigests")))
     ids = digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
-    named = check_names(context, names, inside, also=ids)
+    looked_at = platform(part(metadata, "ImageConfig", inside), at(inside, "ImageConfig"))
+    named = narrowed(context, check_names(context, names, inside, also=ids), looked_at, at(inside, "ImageConfig"))
     results = objects(document, "Results", place)
     _check_scanned(results, at(place, "Results"))
     left_out = Omissions()

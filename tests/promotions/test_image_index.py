@@ -198,3 +198,16 @@ def test_the_same_bytes_are_claimed_for_one_platform_of_an_index(kestrel: Kestre
         sends(kestrel, ARM64, "sbom", cyclonedx(), parents=(IMAGE,))
     assert AMD64 in str(refused.value)
     assert not EvidenceDocument.objects.filter(artifact_digest=ARM64).exists()
+
+
+def test_a_scan_that_names_the_index_counts_for_the_platform_it_was_made_of(kestrel: Kestrel) -> None:
+    """Trivy is given the digest of the index, and looks at the manifest of one platform."""
+    sends(kestrel, IMAGE, "index", INDEX)
+    looked_at = {"os": "linux", "architecture": "arm64"}
+    metadata = {"RepoDigests": [f"registry.example/app@{IMAGE}"], "ImageConfig": looked_at}
+    sends(kestrel, IMAGE, "vulnerabilities", trivy(Metadata=metadata))
+    assert counted(kestrel) == [("vulnerabilities", ARM64, False)]
+    other = {**metadata, "ImageConfig": {**looked_at, "architecture": "s390x"}}
+    with pytest.raises(DigestMismatch) as refused:
+        sends(kestrel, IMAGE, "vulnerabilities", trivy(Metadata=other))
+    assert "linux/s390x" in str(refused.value)

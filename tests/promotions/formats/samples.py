@@ -23,10 +23,13 @@ def shared(name: str) -> bytes:
     return path.read_bytes()
 
 
-def read(kind: str, document: Any, artifact: str = ARTIFACT, parts: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What the child answers about a document, given as bytes or as what they say."""
+def read(
+    kind: str, document: Any, artifact: str = ARTIFACT, parts: tuple[str, ...] | dict[str, list[str]] = ()
+) -> dict[str, Any]:
+    """What the child answers about a document, given as bytes or as what they say. `parts` may have platforms."""
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    header = json.dumps({"kind": kind, "artifactDigest": artifact, "parts": parts}).encode()
+    known = parts if isinstance(parts, dict) else {each: [] for each in parts}
+    header = json.dumps({"kind": kind, "artifactDigest": artifact, "parts": known}).encode()
     answer: dict[str, Any] = json.loads(parse(header + b"\n" + raw))
     return answer
 
