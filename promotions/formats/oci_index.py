@@ -37,6 +37,13 @@ def index(document: dict[str, Any], place: str, context: Context) -> Read:
     """DocumentRefused for the manifest of one image, for an index of nothing, and (mismatch) for that of another image
     or one that is not byte for byte what the registry has."""
     _check_shape(document, place)
+    if not context.sent:
+        raise DocumentRefused(
+            "An index is sent as it is, not in an envelope: its own bytes have the digest of the image (docker buildx"
+            " imagetools inspect --raw, or crane manifest).",
+            place,
+            code=MISMATCH,
+        )
     if context.sent != context.artifact:
         raise DocumentRefused(
             f"These bytes have the digest {context.sent}, not {context.artifact}: send the index of this image exactly"

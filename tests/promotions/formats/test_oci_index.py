@@ -180,6 +180,10 @@ def test_an_index_inside_something_else_is_not_its_own_bytes(wrapped: Any) -> No
     refused(wrapped, artifact=OTHER)
 
 
+def test_an_index_in_an_envelope_is_refused_with_what_to_send() -> None:
+    assert "as it is, not in an envelope" in refused(unsigned_envelope(index(LINUX)), artifact=OTHER).message
+
+
 @pytest.mark.parametrize("document", [{"bomFormat": "CycloneDX"}, {"manifests": []}, {"schemaVersion": "2"}])
 def test_other_documents_are_in_no_format_of_an_index(document: Any) -> None:
     assert "none of the formats" in refused(document).message
