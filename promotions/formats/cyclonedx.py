@@ -18,7 +18,14 @@ from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import finding, findings, identities, identities_of, if_readable
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import check_names, digest_of_hex, digests_in, named_by_purl, readable_purl
+from promotions.formats.packages import (
+    check_names,
+    digest_of_hex,
+    digests_in,
+    named_by_purl,
+    named_in_reference,
+    readable_purl,
+)
 from promotions.formats.reading import (
     LONGEST_TEXT,
     DocumentRefused,
@@ -168,6 +175,7 @@ def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
     root = part(metadata, "component", at(place, "metadata"))
     purl = readable_purl(root, "purl", inside, Omissions())
     names = digests_in(root.get("version")) | named_by_purl(root.get("purl"), purl)
+    names |= named_in_reference(root.get("name"), root.get("bom-ref"))
     properties = objects(root, "properties", inside)
     names |= digests_in(*(each.get("value") for each, _ in properties if each.get("name") == _REPO_DIGEST))
     if root.get("type") == "container":

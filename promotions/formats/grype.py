@@ -8,7 +8,7 @@ from policies.evidence_facts import Finding, Severity
 from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import cased, finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import any_purl, check_names, digests_in
+from promotions.formats.packages import any_purl, check_names, digests_in, named_in_reference
 from promotions.formats.platforms import narrowed, platform
 from promotions.formats.reading import (
     MISMATCH,
@@ -33,6 +33,12 @@ _Said = tuple[Severity, float | None]
 
 _IGNORING: Final = ("only-fixed", "only-notfixed", "ignore-wontfix")
 """Settings that move matches to `ignoredMatches`. Where --by-cve was set, too, Grype lost them (anchore/grype#1545)."""
+_ALERTS: Final = {
+    "distro-eol": "packages of a distribution that gets no security updates any more",
+    "distro-unknown": "packages of a distribution that Grype does not know",
+    "distro-disabled": "packages of a distribution that Grype does not look at",
+}
+"""Types of alerts, with what each leaves out."""
 _BUILT_IN: Final = "exact-indirect-match"
 """The match type of Grype's own ignore rules, for the headers of kernels: they stand in every configuration."""
 _RULE: Final = "an ignore rule of Grype"
@@ -54,6 +60,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     _check_scanned(document, place)
     left_out = Omissions()
     _look_at_settings(document, part(descriptor, "configuration", inside), at(inside, "configuration"), left_out)
+    _look_at_alerts(document, place, left_out)
     report = findings(_all_findings(document, place, left_out), left_out)
     generated = maybe_time(descriptor, "timestamp", inside)
     return Read(
@@ -69,6 +76,7 @@ def _check_target(document: dict[str, Any], place: str, context: Context) -> Bou
     inside = at(source, "target")
     manifest = digests_in(target.get("manifestDigest"))
     names = manifest.union(digests_in(*a_list(target.get("repoDigests") or [], at(inside, "repoDigests"))))
+    names |= named_in_reference(target.get("userInput"))
     bound = check_names(context, names, source, also=digests_in(target.get("imageID")))
     if context.parts and manifest and manifest.isdisjoint({context.artifact, *context.parts}):
         raise DocumentRefused(
@@ -114,6 +122,23 @@ def _look_at_settings(document: dict[str, Any], configuration: dict[str, Any], p
         rules = [each for each, _ in objects(configuration, "ignore", place) if each.get("match-type") != _BUILT_IN]
         if rules:
             left_out.add("ignore rules of Grype without the matches they ignored", at(place, "ignore"), len(rules))
+
+
+def _look_at_alerts(document: dict[str, Any], place: str, left_out: Omissions) -> None:
+    """Packages in which Grype found nothing because it has no data about them."""
+    for reason, where in left_out.readable(document, "alertsByPackage", place, _alerts):
+        left_out.add(reason, where)
+
+
+def _alerts(entry: dict[str, Any], place: str) -> list[tuple[str, str]]:
+    """Of one package the reason of each kind of alert, once, and its place. DocumentRefused for an unknown kind."""
+    found: dict[str, str] = {}
+    for alert, where in objects(entry, "alerts", place):
+        kind = maybe_name(alert, "type", where)
+        if kind not in _ALERTS:
+            raise DocumentRefused("This type of alert is not known.", at(where, "type"))
+        found.setdefault(_ALERTS[kind], where)
+    return list(found.items())
 
 
 def _all_findings(document: dict[str, Any], place: str, left_out: Omissions) -> Iterator[Finding]:

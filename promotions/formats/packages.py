@@ -18,6 +18,7 @@ LONGEST_PURL: Final = 1000
 UNREADABLE_PURL: Final = "components whose package URL cannot be read"
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REFERENCED = re.compile(r"@(sha256:[0-9a-f]{64})")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -131,6 +132,13 @@ def is_image(purl: str) -> bool:
 def digests_in(*texts: object) -> set[str]:
     """Every `sha256:…` that stands in the texts, as in `registry.example/app@sha256:…`."""
     return {found for text in texts if isinstance(text, str) for found in _DIGEST.findall(text.lower())}
+
+
+def named_in_reference(*texts: object) -> set[str]:
+    """The digests of references such as `registry.example/app@sha256:…`, also as in a package URL: of names that may
+    hold other digests, such as an image's id."""
+    plain = (unquote(text).lower() for text in texts if isinstance(text, str))
+    return {found for text in plain for found in _REFERENCED.findall(text)}
 
 
 def digest_of_hex(value: object) -> str | None:

@@ -7,7 +7,14 @@ from typing import Any
 from promotions.formats.components import component, components, summary
 from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import check_names, digest_of_hex, digests_in, named_by_purl, readable_purl
+from promotions.formats.packages import (
+    check_names,
+    digest_of_hex,
+    digests_in,
+    named_by_purl,
+    named_in_reference,
+    readable_purl,
+)
 from promotions.formats.reading import (
     DocumentRefused,
     a_list,
@@ -77,7 +84,7 @@ class _Package:
 
 def _package(package: dict[str, Any], place: str, left_out: Omissions) -> _Package:
     version = maybe_name(package, "versionInfo", place)
-    digests = digests_in(package.get("versionInfo"))
+    digests = digests_in(package.get("versionInfo")) | named_in_reference(package.get("name"))
     purls = set()
     for each, where in objects(package, "externalRefs", place):
         if each.get("referenceType") == "purl":

@@ -7,7 +7,7 @@ from policies.evidence_facts import Finding, Severity
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities, if_readable, summary
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import any_purl, check_names, digests_in
+from promotions.formats.packages import any_purl, check_names, digests_in, named_in_reference
 from promotions.formats.platforms import narrowed, platform
 from promotions.formats.reading import (
     DocumentRefused,
@@ -31,6 +31,7 @@ _NO_VULNERABILITIES: Final = ("misconfiguration", "secret", "license")
 """Types of findings."""
 _RATED: Final[tuple[Severity, ...]] = ("unknown", "low", "medium", "high", "critical")
 """What the numbers in VendorSeverity stand for."""
+_RATINGS: Final = ("V40Score", "V40Vector", "V3Score", "V3Vector", "V2Score", "V2Vector")
 _NO_SYSTEM: Final = ("", "none", "activestate")
 """Families of operating systems that have no packages of their own."""
 
@@ -47,6 +48,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     metadata = part(document, "Metadata", place)
     inside = at(place, "Metadata")
     names = digests_in(*a_list(metadata.get("RepoDigests") or [], at(inside, "RepoDigests")))
+    names |= named_in_reference(document.get("ArtifactName"), metadata.get("Reference"))
     ids = digests_in(metadata.get("ImageID"), document.get("ArtifactID"))
     looked_at = platform(part(metadata, "ImageConfig", inside), at(inside, "ImageConfig"))
     named = narrowed(context, check_names(context, names, inside, also=ids), looked_at, at(inside, "ImageConfig"))
@@ -108,7 +110,11 @@ def _suppressed(modified: dict[str, Any], place: str) -> Iterable[Finding]:
     """What an ignore file, an ignore policy or a VEX document took away: it stands in the report with
     --show-suppressed."""
     kind = modified.get("Type")
+    inside = at(place, "Finding")
     if kind in _NO_VULNERABILITIES:
+        found = modified.get("Finding")
+        if isinstance(found, dict) and "VulnerabilityID" in found:
+            raise DocumentRefused(f"This has the name of a vulnerability, and the type {kind}.", inside)
         return ()
     if kind != "vulnerability":
         raise DocumentRefused("This type of finding is not known.", at(place, "Type"))
@@ -116,7 +122,6 @@ def _suppressed(modified: dict[str, Any], place: str) -> Iterable[Finding]:
     by = source or "a setting of Trivy"
     if maybe_name(modified, "Status", place) not in ("ignored", None):
         by = f"the VEX document {source} given to Trivy" if source else "a VEX document given to Trivy"
-    inside = at(place, "Finding")
     return _findings(an_object(modified.get("Finding"), inside), inside, by)
 
 
@@ -146,6 +151,8 @@ def _scores(entry: dict[str, Any], place: str) -> Iterator[float | None]:
     for source, given in part(entry, "CVSS", place).items():
         where = at(inside, source)
         rating = an_object(given, where)
+        if rating and rating.keys().isdisjoint(_RATINGS):
+            raise DocumentRefused(f"A source gives one of {', '.join(_RATINGS)}.", where)
         for version in ("V40", "V3", "V2"):
             yield given_score(rating, f"{version}Score", where)
             yield vector_score(rating.get(f"{version}Vector"))

@@ -245,3 +245,26 @@ def test_an_odd_fix_takes_no_match_away() -> None:
 def test_the_ignored_critical_of_the_smallest_report_is_a_finding() -> None:
     (one,) = found(shared("real-min/11-findings-that-the-scanner-was-told-to-ignore/grype.json"))
     assert (one["id"], one["severity"], one["suppressed"]) == ("CVE-2099-0001", "critical", "an ignore rule of Grype")
+
+
+def alerts(*types: Any) -> dict[str, Any]:
+    return {"package": {"name": "openssl"}, "alerts": [{"type": each, "message": "m"} for each in types]}
+
+
+EOL = "packages of a distribution that gets no security updates any more"
+ALERTS: list[tuple[Any, dict[str, int]]] = [
+    (None, {}),
+    ([], {}),
+    ([alerts()], {}),
+    ([alerts("distro-eol"), alerts("distro-eol")], {EOL: 2}),
+    ([alerts("distro-eol", "distro-eol")], {EOL: 1}),
+    ([alerts("distro-unknown")], {"packages of a distribution that Grype does not know": 1}),
+    ([alerts("distro-disabled")], {"packages of a distribution that Grype does not look at": 1}),
+    # what else Grype may warn of is not passed over
+    ([alerts("news"), alerts(None), alerts(7), "x", {"alerts": {}}], {UNREADABLE: 5}),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), ALERTS)
+def test_packages_without_data_about_their_distribution_are_left_out(given: Any, expected: dict[str, int]) -> None:
+    assert left_out(grype(alertsByPackage=given)) == expected

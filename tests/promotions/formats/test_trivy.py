@@ -173,6 +173,8 @@ UNREADABLE_ENTRIES = [
     {"VendorSeverity": {"nvd": "high"}},
     {"CVSS": []},
     {"CVSS": {"nvd": 9.8}},
+    {"CVSS": {"nvd": {"Score": 9.9}}},
+    {"CVSS": {"nvd": {"V3Score": 5.0}, "ghsa": {"V5Score": 9.9}}},
     {"PkgIdentifier": []},
 ]
 
@@ -243,6 +245,16 @@ def test_what_is_no_vulnerability_is_none_when_ignored(kind: str) -> None:
     ignored = {"Type": kind, "Status": "ignored", "Source": ".trivyignore", "Finding": {"ID": "x"}}
     document = trivy(Results=[result(ExperimentalModifiedFindings=[ignored])])
     assert (found(document), left_out(document)) == ([], {})
+
+
+@pytest.mark.parametrize("kind", ["misconfiguration", "secret", "license"])
+def test_an_ignored_vulnerability_of_another_type_is_counted(kind: str) -> None:
+    document = trivy(Results=[result(ExperimentalModifiedFindings=[suppressed(Type=kind)])])
+    assert (found(document), left_out(document)) == ([], {UNREADABLE: 1})
+
+
+def test_a_source_that_says_nothing_takes_no_finding_away() -> None:
+    assert found(trivy(trivy_entry(CVSS={"nvd": {}, "ghsa": {"V3Score": 5.0}})))[0]["cvss"] == 5.0
 
 
 @pytest.mark.parametrize("fields", [{"Type": "news"}, {"Type": None}, {"Finding": None}, {"Finding": {}}])
