@@ -19,10 +19,7 @@ def documents_of_tenant(tenant_id: UUID) -> QuerySet[EvidenceDocument]:
 
 
 def reading_of(document: EvidenceDocument) -> DocumentReading | None:
-    """What the newest reader read in a document that an older one had read; None: it is the one that read it, or it has
-    not yet."""
-    if document.reader >= READER:
-        return None
+    """What the newest reader read in it since it was uploaded; None: nothing."""
     return DocumentReading.objects.select_related("parsed").filter(document=document, reader=READER).first()
 
 

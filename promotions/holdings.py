@@ -84,7 +84,7 @@ def holdings(tenant_id: UUID, artifacts: Iterable[str]) -> Holdings:
         for part in parts:
             indexes_of.setdefault(part, []).append(index)
     about_parts = newest(tenant_id, indexes_of) if indexes_of else []
-    readings = _readings([*documents, *about_parts])
+    readings = _readings([*documents, *about_parts], indexes=manifests)
     held = [_held(each, each.artifact_digest, each.about, readings) for each in documents]
     for each in about_parts:
         held += [_held(each, index, each.artifact_digest, readings) for index in indexes_of[each.artifact_digest]]
@@ -100,11 +100,16 @@ def manifests_of(tenant_id: UUID, artifact: str) -> dict[str, list[str]]:
         tenant_id=tenant_id, artifact_digest=artifact, kind=EvidenceDocument.Kind.INDEX
     )
     indexes = [each.parsed_id for each in found[:1]]
+    contents = blobs(indexes) if indexes else {}
+    return platforms_of(orjson.loads(contents[indexes[0]])) if indexes else {}
+
+
+def platforms_of(index: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The platforms of each manifest of a parsed index."""
     platforms: dict[str, list[str]] = {}
-    for content in (blobs(indexes) if indexes else {}).values():
-        for each in orjson.loads(content)["manifests"]:
-            said = platforms.setdefault(each["digest"], [])
-            said += [each["platform"]] if each["platform"] else []
+    for each in index["manifests"]:
+        said = platforms.setdefault(each["digest"], [])
+        said += [each["platform"]] if each["platform"] else []
     return platforms
 
 
@@ -152,9 +157,10 @@ def _manifests(documents: Iterable[EvidenceDocument]) -> dict[str, list[str]]:
     }
 
 
-def _readings(documents: Iterable[EvidenceDocument]) -> dict[UUID, DocumentReading]:
-    """What the newest reader read in those that an older one had read, as far as it has."""
-    older = [each.pk for each in documents if each.reader < READER]
+def _readings(documents: Iterable[EvidenceDocument], *, indexes: Collection[str]) -> dict[UUID, DocumentReading]:
+    """What the newest reader read in those that an older one had read, or that came before their index, as far as it
+    has."""
+    older = [each.pk for each in documents if each.reader < READER or each.artifact_digest in indexes]
     if not older:
         return {}
     found = DocumentReading.objects.filter(document__in=older, reader=READER)

@@ -18,16 +18,16 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Case, When
 
 from policies.evidence_facts import Bundle, DocumentFact
-from promotions import blobs, bundles, holdings
+from promotions import bundles, holdings
 from promotions.actions.upload_feed import reload_feed
-from promotions.actions.uploading import DocumentUnread, InvalidDocument, UploadsBusy, read_in_isolation
+from promotions.actions.uploading import DocumentUnread, UploadsBusy, read_in_isolation
+from promotions.document_readings import Answer, read_again, store_reading
 from promotions.formats.document import READER
 from promotions.journal import Journal
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument, Feed, Promotion
 from promotions.states import OPEN
-from stellapromote.clock import Clock, parse_rfc3339
+from stellapromote.clock import Clock
 from stellapromote.errors import ProductError
-from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
 
 logger = logging.getLogger(__name__)
@@ -195,33 +195,17 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> ho
     return holdings.read_now(document, reading)
 
 
-def _read_again(document: EvidenceDocument) -> dict[str, Any] | InvalidDocument:
-    artifact = document.about or document.artifact_digest
-    parts = holdings.manifests_of(document.tenant_id, artifact)
-    try:
-        return read_in_isolation(document.kind, artifact, bytes(document.content.content), parts=parts)
-    except (DocumentUnread, UploadsBusy):
-        raise
-    except ProductError as refused:
-        return InvalidDocument(refused.message)
+def _read_again(document: EvidenceDocument) -> Answer:
+    """For the artifact that it was sent for; for the platform that it was only claimed to be about."""
+    parts = holdings.manifests_of(document.tenant_id, document.artifact_digest)
+    if document.about and document.about not in parts:
+        return read_again(document, document.about, holdings.manifests_of(document.tenant_id, document.about))
+    return read_again(document, document.artifact_digest, parts)
 
 
 @transactional
-def _store_reading(
-    document: EvidenceDocument, answer: dict[str, Any] | InvalidDocument, at: datetime
-) -> DocumentReading:
-    row = DocumentReading(document=document, reader=READER, read_at=at, summary={}, binds=False)
-    if isinstance(answer, InvalidDocument):
-        row.refused = answer.message[:1000]
-    else:
-        parsed = canonical_bytes(answer["parsed"])
-        row.parsed_id = digest_bytes(parsed)
-        row.summary, row.about = answer["summary"], answer["about"]
-        row.binds = answer["namesArtifact"] and (answer["payloadDigest"] or "") == document.payload_digest
-        row.generated_at = None if answer["generatedAt"] is None else parse_rfc3339(answer["generatedAt"])
-        blobs.store({row.parsed_id: parsed})
-    DocumentReading.objects.bulk_create([row], ignore_conflicts=True)
-    return DocumentReading.objects.get(document=document, reader=READER)
+def _store_reading(document: EvidenceDocument, answer: Answer, at: datetime) -> DocumentReading:
+    return store_reading(document, answer, at)
 
 
 def _renewed(fact: DocumentFact, held: holdings.Held) -> DocumentFact:

@@ -5,15 +5,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Min
 
 from promotions import blobs
-from promotions.actions.uploading import DigestMismatch, InvalidDocument, read_in_isolation, refusal, signed_items
+from promotions.actions.uploading import (
+    DigestMismatch,
+    InvalidDocument,
+    UploadsBusy,
+    read_in_isolation,
+    refusal,
+    signed_items,
+)
 from promotions.attribution import people_behind
 from promotions.bundles import reached_limit
+from promotions.document_readings import Answer, read_again, store_reading
 from promotions.formats.document import READER
 from promotions.formats.envelopes import Envelope
-from promotions.holdings import manifests_of
+from promotions.holdings import manifests_of, newest, platforms_of
 from promotions.models import EvidenceDocument, TrustedKey
 from promotions.models.release import DIGEST_PATTERN
 from promotions.trusted_signatures import SignatureWrong, TrustedPublicKey, public_key, signer_of
@@ -29,6 +38,7 @@ from stellapromote.transactions import transactional
 Keys = Mapping[str, tuple[TrustedPublicKey, str]]
 
 UNKNOWN: Final = "unknown"
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('evidence ' || %s || ' ' || %s, 0))"
 EARLY: Final = timedelta(minutes=10)
 """How far the clock of whoever made a document may be ahead of ours."""
 
@@ -76,6 +86,10 @@ class Reading:
     upload: Upload
     documents: tuple[Document, ...]
     left_out: tuple[dict[str, str], ...]
+    parts: frozenset[str]
+    """The manifests of the artifact that were known when it was read."""
+    of_platforms: tuple[tuple[EvidenceDocument, Answer], ...] = ()
+    """Beside an index: the documents about its image that are there, and what they say now that it is known."""
 
 
 class Found(StrEnum):
@@ -150,7 +164,28 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
         raise Invalid(message, fields=[FieldError("parents", message, "invalid")])
     parts = manifests_of(by.tenant, upload.artifact_digest)
     answer = read_in_isolation(upload.kind, upload.artifact_digest, upload.content, parts=parts)
-    return Reading(upload, _documents(upload.content, answer), tuple(answer["leftOut"]))
+    again = _read_for_platforms(upload, answer, by) if upload.kind == EvidenceDocument.Kind.INDEX and not parts else ()
+    return Reading(upload, _documents(upload.content, answer), tuple(answer["leftOut"]), frozenset(parts), again)
+
+
+def _read_for_platforms(
+    upload: Upload, answer: dict[str, Any], by: Actor
+) -> tuple[tuple[EvidenceDocument, Answer], ...]:
+    """What was sent for the image before its index, read again: a scan of one platform stood for all of them.
+
+    Raises DocumentUnread, UploadsBusy.
+    """
+    platforms = platforms_of(answer["parsed"])
+    return tuple(
+        (each, read_again(each, upload.artifact_digest, platforms))
+        for each in _without_platform(by, upload.artifact_digest)
+    )
+
+
+def _without_platform(by: Actor, artifact: str) -> list[EvidenceDocument]:
+    """The documents that count for the image and name none of its platforms: a bounded number."""
+    held = newest(by.tenant, [artifact])
+    return [each for each in held if not each.about and each.kind != EvidenceDocument.Kind.INDEX]
 
 
 def _documents(content: bytes, answer: dict[str, Any]) -> tuple[Document, ...]:
@@ -177,11 +212,27 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK)
     at = clock.now()
     keys = _trusted_keys(by) if any(each.envelope for each in reading.documents) else {}
     upload = reading.upload
+    _check_index(reading, by)
     first, *others = [
         *(_keep(each, upload.artifact_digest, upload, keys, by, at) for each in reading.documents),
         *(_keep(each, parent, upload, keys, by, at) for parent in upload.parents for each in reading.documents),
     ]
+    for document, answer in reading.of_platforms:
+        store_reading(document, answer, at)
     return replace(first, others=tuple(others), left_out=reading.left_out)
+
+
+def _check_index(reading: Reading, by: Actor) -> None:
+    """An index and documents about its image that come at the same time wait for each other. Raises UploadsBusy."""
+    artifact = reading.upload.artifact_digest
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [str(by.tenant), artifact])
+    came = frozenset(manifests_of(by.tenant, artifact)) != reading.parts
+    if reading.upload.kind == EvidenceDocument.Kind.INDEX and not reading.parts:
+        known = {document.pk for document, _ in reading.of_platforms}
+        came |= known != {document.pk for document in _without_platform(by, artifact)}
+    if came:
+        raise UploadsBusy("A document about this image or its index came at the same moment: send this one again.")
 
 
 def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, at: datetime) -> Kept:

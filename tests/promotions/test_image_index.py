@@ -19,7 +19,7 @@ from promotions.actions.upload_evidence import (
     read_upload,
     upload_evidence,
 )
-from promotions.actions.uploading import DigestMismatch, InvalidDocument
+from promotions.actions.uploading import DigestMismatch, InvalidDocument, UploadsBusy
 from promotions.holdings import holdings
 from promotions.models import EvidenceDocument
 from stellapromote.audit.models import AuditEvent
@@ -211,3 +211,29 @@ def test_a_scan_that_names_the_index_counts_for_the_platform_it_was_made_of(kest
     with pytest.raises(DigestMismatch) as refused:
         sends(kestrel, IMAGE, "vulnerabilities", trivy(Metadata=other))
     assert "linux/s390x" in str(refused.value)
+
+
+def covered(kestrel: Kestrel) -> list[str]:
+    return sorted(each.about for each in holdings(kestrel.tenant.pk, [IMAGE]).documents)
+
+
+@pytest.mark.parametrize("index_first", [True, False])
+def test_a_scan_of_one_platform_is_one_whenever_the_index_comes(kestrel: Kestrel, index_first: bool) -> None:
+    """It names the image and says its platform: sent before the index it would have stood for all of them."""
+    image = {"RepoDigests": [f"registry.example/app@{IMAGE}"], "ImageConfig": {"architecture": "arm64", "os": "linux"}}
+    steps = [("index", INDEX), ("vulnerabilities", trivy(Metadata=image))]
+    for kind, document in steps if index_first else reversed(steps):
+        sends(kestrel, IMAGE, kind, document)
+    assert covered(kestrel) == [ARM64]
+
+
+def test_an_index_and_a_document_that_come_at_once_wait_for_each_other(kestrel: Kestrel) -> None:
+    index = read_upload(Upload(IMAGE, "index", INDEX), by=kestrel["operator"])
+    scan = Upload(IMAGE, "vulnerabilities", json.dumps(trivy()).encode())
+    reading = read_upload(scan, by=kestrel["operator"])
+    upload_evidence(reading, by=kestrel["operator"], clock=kestrel.clock)
+    with pytest.raises(UploadsBusy):
+        upload_evidence(index, by=kestrel["operator"], clock=kestrel.clock)
+    sends(kestrel, IMAGE, "index", INDEX)
+    with pytest.raises(UploadsBusy):
+        upload_evidence(reading, by=kestrel["operator"], clock=kestrel.clock)

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from environments.actions.update_environment import update_environment
-from promotions import bundles, rereading
+from promotions import bundles, document_readings, rereading
 from promotions.actions import upload_evidence, upload_feed
 from promotions.actions.trust_key import trust_key
 from promotions.actions.uploading import DocumentUnread, read_in_isolation
@@ -219,7 +219,7 @@ def test_what_cannot_be_read_in_time_is_left_alone_for_a_while_and_not_believed(
 
     rereader = Rereader()
     with monkeypatch.context() as now:
-        now.setattr(rereading, "read_in_isolation", slow)
+        now.setattr(document_readings, "read_in_isolation", slow)
         assert [rereader.read_due(kestrel.clock) for _ in range(3)] == [0, 0, 0]
     assert (len(tries), DocumentReading.objects.count(), read_by(promotion)) == (1, 0, None)
     assert Rereader().read_due(kestrel.clock) == 1
@@ -291,7 +291,7 @@ def test_what_fails_for_whatever_reason_stops_nothing_else(
             raise KeyError("a blob that is not there")
         return read_in_isolation(kind, digest, content, **more)
 
-    monkeypatch.setattr(rereading, "read_in_isolation", read)
+    monkeypatch.setattr(document_readings, "read_in_isolation", read)
     kestrel.wait()
     run_round("test", clock=kestrel.clock)
     assert [read_by(each) for each in promotions] == [READER, None]
@@ -310,7 +310,7 @@ def test_what_is_left_alone_takes_no_place_in_a_batch(
             raise DocumentUnread("too slow")
         return read_in_isolation(kind, digest, content, **more)
 
-    monkeypatch.setattr(rereading, "read_in_isolation", read)
+    monkeypatch.setattr(document_readings, "read_in_isolation", read)
     limit = f"LIMIT {rereading.BATCH}"
     assert limit in rereading._UNREAD_BUNDLES
     monkeypatch.setattr(rereading, "_UNREAD_BUNDLES", rereading._UNREAD_BUNDLES.replace(limit, "LIMIT 1"))

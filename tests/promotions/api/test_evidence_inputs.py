@@ -209,7 +209,8 @@ def test_the_same_documents_make_the_same_bundle(world: World) -> None:
 
 def test_a_report_replaces_another_of_the_same_tool_and_uploader(world: World) -> None:
     world.tomas.ok("POST", "evidence", body(), status=201)
-    newer = world.tomas.ok("POST", "evidence", body(document=trivy()), status=201)
+    later = trivy(CreatedAt="2026-11-02T08:00:00Z")
+    newer = world.tomas.ok("POST", "evidence", body(document=later), status=201)
     taken = world.tomas.ok("POST", "evidence/snapshot", {"artifactDigests": [ARTIFACT]}, status=201)
     assert [each["digest"] for each in taken["vulnerabilities"]] == [newer["documentDigest"]]
 
