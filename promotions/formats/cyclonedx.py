@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from policies.evidence_facts import Finding, SbomComponent, VexStatement, VexStatus
 from promotions.formats import components as sboms
 from promotions.formats.document import UNBOUND, Bound, Context, Read
-from promotions.formats.findings import finding, findings, identities, identities_of, if_readable
+from promotions.formats.findings import finding, findings, identities_of, if_readable
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import (
@@ -49,6 +49,7 @@ from promotions.formats.statements import (
     OTHER_PRODUCT,
     SOME_VERSIONS,
     UNTOLD,
+    identities,
     product,
     readable,
     statement,
@@ -312,9 +313,9 @@ def _names(reference: dict[str, Any], place: str) -> list[str]:
     return [] if found is None else [found]
 
 
-def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]]:
+def _identities(entry: dict[str, Any], place: str, status: VexStatus) -> list[tuple[str, list[str]]]:
     references = (maybe_line(each, "id", where) for each, where in objects(entry, "references", place))
-    return identities(line(entry, "id", place), (each for each in references if each))
+    return identities(status, line(entry, "id", place), [each for each in references if each])
 
 
 def _scores(rating: dict[str, Any], place: str) -> Iterator[float | None]:
@@ -354,7 +355,7 @@ def _said(
 ) -> Iterator[VexStatement]:
     inside = at(place, "analysis")
     analysis = entry["analysis"]
-    identified = _identities(entry, place)
+    identified = _identities(entry, place, status)
     said_at = maybe_time(analysis, "lastUpdated", inside) or maybe_time(analysis, "firstIssued", inside)
     justification = maybe_line(analysis, "justification", inside)
     products = _products(entry, place, status, named, context, left_out)

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from policies.evidence_facts import VexStatement, VexStatus
 from promotions.formats.document import Context, Read
-from promotions.formats.findings import identities
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import LONGEST_PURL, digest_of_hex, digests_in, image_digest, normal_purl
 from promotions.formats.reading import (
@@ -35,6 +34,7 @@ from promotions.formats.statements import (
     ONE_PLATFORM,
     OTHER_PRODUCT,
     UNTOLD,
+    identities,
     product,
     readable,
     statement,
@@ -55,7 +55,7 @@ _JUSTIFICATIONS: Final = frozenset(
     }
 )
 _ADVISORY: Final = re.compile(
-    r"(?i:CVE)-[0-9]{4}-[0-9]{4,}|GHSA(?:-[0-9a-z]{4}){3}|(?!CVE)[A-Z][A-Z0-9]{1,15}-[0-9]{4}-[0-9]+"
+    r"(?i:CVE)-[0-9]+-[0-9]+|GHSA(?:-[0-9a-z]{4}){3}|(?!CVE)[A-Z][A-Z0-9]{1,15}-[0-9]{4}-[0-9]+"
 )
 """An id that an address can end in: a CVE, a GHSA, or the like of GO-2024-2687 and RUSTSEC-2024-0001."""
 
@@ -126,7 +126,7 @@ def _said(entry: dict[str, Any], place: str, status: VexStatus, reading: _Readin
     if status == "not_affected" and justification not in _JUSTIFICATIONS and not _has_impact(entry):
         reading.left_out.add(NO_REASON, place)
         return
-    identified = _identities(entry, place)
+    identified = _identities(entry, place, status)
     stated_at = maybe_time(entry, "last_updated", place) or maybe_time(entry, "timestamp", place) or reading.stated
     products = _products(entry, place, status, reading)
     if products is None:
@@ -141,15 +141,15 @@ def _has_impact(entry: dict[str, Any]) -> bool:
     return isinstance(said, str) and bool(said.strip())
 
 
-def _identities(entry: dict[str, Any], place: str) -> list[tuple[str, list[str]]]:
+def _identities(entry: dict[str, Any], place: str, status: VexStatus) -> list[tuple[str, list[str]]]:
     given = member(entry, "vulnerability", place)
     inside = at(place, "vulnerability")
     if isinstance(given, str):  # before 0.2
-        return identities(line(entry, "vulnerability", place))
+        return identities(status, line(entry, "vulnerability", place))
     named = an_object(given, inside)
     aliases = a_list(named.get("aliases") or [], at(inside, "aliases"))
     lines = (check_line(each, at(at(inside, "aliases"), i)) for i, each in enumerate(aliases))
-    return identities(maybe_line(named, "name", inside) or _id(named, inside), (each for each in lines if each))
+    return identities(status, maybe_line(named, "name", inside) or _id(named, inside), [each for each in lines if each])
 
 
 def _id(vulnerability: dict[str, Any], place: str) -> str:

@@ -5,10 +5,11 @@ this artifact or cannot be told, when it does not say why, and when it cannot be
 it refuses the document when it cannot be read.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from policies.evidence_facts import VEX_SCHEMA, Vex, VexStatement, VexStatus
+from promotions.formats import findings
 from promotions.formats.document import Context
 from promotions.formats.left_out import UNREADABLE, Omissions
 from promotions.formats.packages import is_image
@@ -35,6 +36,17 @@ _ADVICE: Final = {
     NO_REASON: "Write why in justification or impact_statement (CycloneDX: justification or detail).",
     NO_STATE: "Write the state of each analysis.",
 }
+
+
+def identities(status: VexStatus, name: str, others: Sequence[str] = ()) -> list[tuple[str, list[str]]]:
+    """(id, aliases) of what a statement is about. A lift by the name of a CVE is of that CVE alone.
+
+    By the name of an advisory it is of each CVE among the other names, as bad news always is.
+    """
+    named = findings.cased(name)
+    if status not in LIFTING or not named.startswith("CVE-"):
+        return findings.identities(name, others)
+    return [(named, sorted({each for each in map(findings.cased, others) if not each.startswith("CVE-")}))]
 
 
 def product(purl: str | None, digests: set[str], context: Context) -> list[str]:

@@ -196,6 +196,32 @@ def test_the_name_is_believed_before_the_id() -> None:
     assert statements(openvex({"@id": PACKAGE}, vulnerability=given))[0]["vulnerability"] == "CVE-2026-0001"
 
 
+SEVERAL: list[tuple[str, list[str], str, list[tuple[str, list[str]]]]] = [
+    # a lift by the name of a CVE is of that one alone
+    ("CVE-2026-0001", ["CVE-2026-0002", "GHSA-1"], "resolved", [("CVE-2026-0001", ["GHSA-1"])]),
+    ("cve-2026-0001", ["CVE-2026-0002"], "resolved", [("CVE-2026-0001", [])]),
+    # whatever the number of its digits
+    ("CVE-2026-222", ["CVE-2026-2222"], "resolved", [("CVE-2026-222", [])]),
+    # what is said of an advisory is said of each CVE in it
+    ("GHSA-1", ["CVE-2026-1", "CVE-2026-222"], "resolved", [("CVE-2026-1", ["GHSA-1"]), ("CVE-2026-222", ["GHSA-1"])]),
+    # bad news is about all that it names
+    ("CVE-2026-0001", ["CVE-2026-0002"], "exploitable", [("CVE-2026-0001", []), ("CVE-2026-0002", [])]),
+]
+
+
+@pytest.mark.parametrize(("name", "others", "state", "expected"), SEVERAL)
+def test_a_lift_by_the_name_of_a_cve_is_of_that_one_alone(
+    name: str, others: list[str], state: str, expected: list[tuple[str, list[str]]]
+) -> None:
+    status = {"resolved": "fixed", "exploitable": "affected"}[state]
+    vulnerability = {"name": name, "aliases": others}
+    references = [{"id": each, "source": {"name": "x"}} for each in others]
+    entry = cyclonedx_entry(id=name, references=references, analysis={"state": state})
+    documents = [openvex({"@id": PACKAGE}, vulnerability=vulnerability, status=status), with_entries([entry])]
+    for document in documents:
+        assert [(each["vulnerability"], each["aliases"]) for each in statements(document)] == expected
+
+
 def test_an_unknown_status_is_refused_at_its_place() -> None:
     assert refused(openvex(status="fine")).place == "$.statements[0].status"
 
@@ -365,7 +391,7 @@ def test_bad_news_in_cyclonedx_that_cannot_be_read_refuses_the_document() -> Non
 
 
 def test_many_names_times_many_products_are_refused_before_they_fill_the_memory() -> None:
-    named = {"name": "CVE-2026-00000", "aliases": [f"CVE-2026-{number:05}" for number in range(3000)]}
+    named = {"name": "GHSA-1", "aliases": [f"CVE-2026-{number:05}" for number in range(3000)]}
     document = openvex(*({"@id": f"pkg:npm/p{number}@1"} for number in range(3000)), vulnerability=named)
     assert "products" in refused(document).message
 
