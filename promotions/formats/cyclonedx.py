@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
+from packageurl import PackageURL
+
 from policies.evidence_facts import Finding, SbomComponent, VexStatement, VexStatus
 from promotions.formats import components as sboms
 from promotions.formats.document import UNBOUND, Bound, Context, Read
@@ -22,6 +24,7 @@ from promotions.formats.packages import (
     check_names,
     digest_of_hex,
     digests_in,
+    is_image,
     named_by_purl,
     named_in_reference,
     readable_purl,
@@ -49,6 +52,7 @@ from promotions.formats.statements import (
     OTHER_PRODUCT,
     SOME_VERSIONS,
     UNTOLD,
+    affected,
     identities,
     product,
     readable,
@@ -84,13 +88,26 @@ _JUSTIFICATIONS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A component that something in the document refers to. `whole`: what the document is about, and `bound` how."""
+    """A component that something in the document refers to. `whole`: what the document is about, and `bound` how.
+
+    `nameless`: it has neither a package URL nor a hash. `elsewhere`: it is a component of another document.
+    """
 
     name: str
     version: str | None
     purl: str | None
     whole: bool = False
     bound: Bound = UNBOUND
+    nameless: bool = False
+    elsewhere: bool = False
+
+    @property
+    def own_version(self) -> str | None:
+        """The version that a product of it is limited to: of a package, that in its package URL."""
+        if self.purl is None or is_image(self.purl):
+            return self.version
+        version: str | None = PackageURL.from_string(self.purl).version
+        return version
 
 
 def recognises(document: dict[str, Any]) -> bool:
@@ -184,7 +201,8 @@ def _root(document: dict[str, Any], place: str, context: Context) -> _Named:
         names |= {digest for digest in sums if digest}
     bound = check_names(context, names, inside)
     name, version = maybe_name(root, "name", inside) or "artifact", maybe_name(root, "version", inside)
-    return _Named(name, version, purl, whole=True, bound=bound)
+    nameless = not root.get("purl") and not root.get("hashes")
+    return _Named(name, version, purl, whole=True, bound=bound, nameless=nameless)
 
 
 _REPO_DIGEST: Final = "aquasecurity:trivy:RepoDigest"
@@ -234,14 +252,16 @@ def _components(entry: dict[str, Any], place: str, left_out: Omissions) -> Itera
 
 
 class _References(dict[str, _Named]):
-    """What can be referred to in a document, by its bom-ref. `serial` is the document's own serial number."""
+    """What can be referred to in a document, by its bom-ref. `root` is what it is about, `serial` its serial number."""
 
+    root: _Named
     serial: str = ""
 
 
 def _by_reference(document: dict[str, Any], place: str, root: _Named) -> _References:
     """DocumentRefused for a bom-ref that stands for two things."""
     found = _References()
+    found.root = root
     serial = document.get("serialNumber")
     found.serial = serial.lower().removeprefix("urn:uuid:") if isinstance(serial, str) else ""
     about = part(part(document, "metadata", place), "component", at(place, "metadata"))
@@ -269,14 +289,17 @@ def _referred(reference: str, place: str, named: _References) -> _Named | None:
     """What stands in this document, also by a link into it, or the package whose URL the reference or link is."""
     if reference in named:
         return named[reference]
-    target = reference
+    target, elsewhere = reference, False
     if reference.startswith("urn:cdx:"):
         link, _, element = reference.partition("#")
         target = unquote(element)
-        if link[8:].partition("/")[0].lower() == named.serial and target in named:
+        elsewhere = not named.serial or link[8:].partition("/")[0].lower() != named.serial
+        if not elsewhere and target in named:
             return named[target]
     purl = readable_purl({"ref": target}, "ref", place, Omissions()) if target.startswith("pkg:") else None
-    return None if purl is None else _Named(purl.partition("?")[0][:LONGEST_TEXT], None, purl)
+    if purl is None:
+        return None
+    return _Named(purl.partition("?")[0][:LONGEST_TEXT], None, purl, elsewhere=elsewhere)
 
 
 def _findings(
@@ -369,23 +392,72 @@ def _products(
     entry: dict[str, Any], place: str, status: VexStatus, named: _References, context: Context, left_out: Omissions
 ) -> list[str] | None:
     """What an analysis speaks of; empty: the whole artifact; None: nothing here, which is counted."""
-    affected = list(_affected(entry, place, named))
+    things = list(_affected(entry, place, named))
+    if not things:
+        return _without_affects(place, status, named.root, context, left_out)
     found: set[str] = set()
-    reason = UNTOLD
-    for index, (_, _, known) in enumerate(affected):
-        if known is None:
-            continue
-        if known.whole:
-            found.add(known.bound.part or context.artifact)
-        elif known.purl is None:  # a component of this artifact, without a name that a finding would have
-            found |= set() if status in LIFTING else {context.artifact}
-        elif status in LIFTING and "@" not in known.purl and entry["affects"][index].get("versions"):
-            reason = SOME_VERSIONS
+    reasons = {OTHER_PRODUCT}
+    for index, (_, where, known) in enumerate(things):
+        if status not in LIFTING:
+            found |= _bad_news(known, context)
+        elif not _is_unaffected(entry["affects"][index], where, known):
+            reasons.add(SOME_VERSIONS)
+        elif known is None or (known.purl is None and not known.whole):  # nothing that a finding could be matched with
+            reasons.add(UNTOLD)
         else:
-            names = product(known.purl, named_by_purl(known.purl, known.purl), context)
-            found.update(names)
-            reason = reason if names else OTHER_PRODUCT
-    if affected and not found:
-        left_out.add(reason, place)
+            found |= _lifted(known, context)
+    if not found:
+        left_out.add(min(reasons, key=_TELLING.index), place)
         return None
     return sorted(found)
+
+
+_TELLING: Final = (SOME_VERSIONS, UNTOLD, OTHER_PRODUCT)
+"""Of several reasons for one analysis, the first in this order is counted."""
+
+
+def _without_affects(
+    place: str, status: VexStatus, root: _Named, context: Context, left_out: Omissions
+) -> list[str] | None:
+    """It speaks of what the document is about: the whole artifact, where that is no package by itself."""
+    if status not in LIFTING or (root.nameless and not root.bound.by_digest):
+        return []
+    found = _lifted(root, context)
+    if not found:
+        left_out.add(OTHER_PRODUCT, place)
+        return None
+    return sorted(found)
+
+
+def _is_unaffected(affected: dict[str, Any], place: str, known: _Named | None) -> bool:
+    """Whether the versions that are named, if any, are only the component's own, as unaffected.
+
+    A component whose version is not in its package URL is not every version of that package. A version without a
+    status is affected, by the schema's default.
+    """
+    own = None if known is None else known.own_version
+    if known is not None and known.version is not None and own is None:
+        return False
+    return all(
+        own is not None and each.get("version") == own and "range" not in each and each.get("status") == "unaffected"
+        for each, _ in objects(affected, "versions", place)
+    )
+
+
+def _lifted(known: _Named, context: Context) -> set[str]:
+    """What a lift is of. What the document is about is the whole artifact by its digest, or without any name."""
+    if known.elsewhere:
+        return set()
+    if known.purl is not None and not is_image(known.purl):
+        return {known.purl}
+    if known.whole:
+        return {known.bound.part or context.artifact} if known.bound.by_digest or known.nameless else set()
+    return set(product(known.purl, named_by_purl(known.purl, known.purl), context))
+
+
+def _bad_news(known: _Named | None, context: Context) -> set[str]:
+    if known is not None and known.whole:
+        return {known.bound.part or context.artifact}
+    if known is None or known.purl is None:
+        return {context.artifact}
+    return affected({known.purl}, named_by_purl(known.purl, known.purl), context)

@@ -5,7 +5,7 @@ this artifact or cannot be told, when it does not say why, and when it cannot be
 it refuses the document when it cannot be read.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 from policies.evidence_facts import VEX_SCHEMA, Vex, VexStatement, VexStatus
@@ -56,6 +56,15 @@ def product(purl: str | None, digests: set[str], context: Context) -> list[str]:
     if parts := digests & context.parts:
         return sorted(parts)
     return [] if purl is None or is_image(purl) else [purl]
+
+
+def affected(purls: Collection[str], digests: set[str], context: Context) -> set[str]:
+    """What bad news is about here: all that it may name, and the whole artifact where that cannot be told.
+
+    Nothing where it is about another image by its digest.
+    """
+    found = {*product(None, digests, context), *(each for each in purls if not is_image(each))}
+    return found or (set() if digests else {context.artifact})
 
 
 def readable(
