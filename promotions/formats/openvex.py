@@ -2,7 +2,8 @@
 
 A product is the artifact when it names its digest, and a package when it is a package URL that names no image. With
 subcomponents a product must be the artifact to lift anything: what is said of openssl in another product says nothing
-of openssl in this. That it affects, or is looked into, counts for the subcomponents of any product.
+of openssl in this. That it affects, or is looked into, counts for the subcomponents of any product, and for the whole
+artifact where it cannot be told what the product is.
 """
 
 import re
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from policies.evidence_facts import VexStatement, VexStatus
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import LONGEST_PURL, digest_of_hex, digests_in, image_digest, normal_purl
+from promotions.formats.packages import LONGEST_PURL, digest_of_hex, digests_in, image_digest, is_image, normal_purl
 from promotions.formats.reading import (
     DocumentRefused,
     a_list,
@@ -33,7 +34,9 @@ from promotions.formats.statements import (
     NO_REASON,
     ONE_PLATFORM,
     OTHER_PRODUCT,
+    TWO_NAMES,
     UNTOLD,
+    affected,
     identities,
     product,
     readable,
@@ -187,7 +190,7 @@ def _products(entry: dict[str, Any], place: str, status: VexStatus, reading: _Re
     return sorted(found)
 
 
-_TELLING: Final = (ONE_PLATFORM, OTHER_PRODUCT, UNTOLD)
+_TELLING: Final = (TWO_NAMES, ONE_PLATFORM, OTHER_PRODUCT, UNTOLD)
 """Of several reasons for one statement, the first in this order is counted."""
 
 
@@ -202,29 +205,54 @@ def _names(
     given: Any, place: str, subcomponents: list[tuple[Any, str]], status: VexStatus, reading: _Reading
 ) -> tuple[set[str], str]:
     """What a statement names by one of its products, and why that may be nothing."""
-    digests, purl = _identify(given, place)
-    reading.digests |= digests
-    itself = set(product(purl, digests, reading.context))
-    if not subcomponents:
-        return itself, OTHER_PRODUCT if purl or digests else UNTOLD
-    told = [_identify(each, where)[1] for each, where in subcomponents]
-    packages = {each for each in told if each is not None}
+    context = reading.context
+    itself = _identify(given, place)
+    reading.digests |= itself.digests
+    told = [_identify(each, where) for each, where in subcomponents]
+    packages = {purl for each in told for purl in each.purls}
     if status not in LIFTING:
-        return (packages | itself if None in told else packages), UNTOLD
-    if reading.context.artifact in digests:
+        if packages and all(each.purls for each in told):
+            return packages, OTHER_PRODUCT
+        return packages | affected(itself.purls, itself.digests, context), OTHER_PRODUCT
+    if any(each.contradicts(context) for each in (itself, *told)):
+        return set(), TWO_NAMES
+    if not subcomponents:
+        named = itself.purls or itself.digests
+        return set(
+            product(min(itself.purls, default=None), itself.digests, context)
+        ), OTHER_PRODUCT if named else UNTOLD
+    if context.artifact in itself.digests:
         return packages, UNTOLD
-    return set(), OTHER_PRODUCT if digests.isdisjoint(reading.context.parts) else ONE_PLATFORM
+    return set(), OTHER_PRODUCT if itself.digests.isdisjoint(context.parts) else ONE_PLATFORM
 
 
-def _identify(thing: Any, place: str) -> tuple[set[str], str | None]:
-    """The digests and the package URL by which a product names itself."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """All digests and package URLs by which a product names itself."""
+
+    digests: set[str]
+    purls: set[str]
+
+    def contradicts(self, context: Context) -> bool:
+        """Whether they are of several things: two packages, a package and an image, this image and another one."""
+        packages = {purl for purl in self.purls if not is_image(purl)}
+        here = context.parts | {context.artifact}
+        if packages:
+            return len(self.purls) > 1 or not here.isdisjoint(self.digests)
+        return not here.isdisjoint(self.digests) and not self.digests <= here
+
+
+def _identify(thing: Any, place: str) -> _Names:
     if isinstance(thing, str):
         thing = {"@id": thing}
     thing = an_object(thing, place)
     identifiers, inside = part(thing, "identifiers", place), at(place, "identifiers")
-    hashes = {**part(thing, "hashes", place), **part(identifiers, "hashes", inside)}
+    hashes = [each.get("sha-256") for each in (part(thing, "hashes", place), part(identifiers, "hashes", inside))]
     name = maybe_line(thing, "@id", place, longest=LONGEST_PURL) or ""
-    given = maybe_line(identifiers, "purl", inside, longest=LONGEST_PURL) or (name if name.startswith("pkg:") else None)
-    purl = None if given is None else normal_purl(given, place)
-    digests = {digest for digest in [digest_of_hex(hashes.get("sha-256")), purl and image_digest(purl)] if digest}
-    return digests | digests_in(name), purl
+    given = maybe_line(identifiers, "purl", inside, longest=LONGEST_PURL)
+    written = [(name, at(place, "@id"))] if name.startswith("pkg:") else []
+    if given is not None:
+        written.append((given, at(inside, "purl")))
+    purls = {normal_purl(text, where) for text, where in written}
+    digests = {digest for digest in (*map(digest_of_hex, hashes), *map(image_digest, purls)) if digest}
+    return _Names(digests | digests_in(name), purls)

@@ -24,6 +24,7 @@ OTHER_PRODUCT: Final = "statements about another product than this artifact"
 UNTOLD: Final = "statements about something without a package URL or digest"
 ONE_PLATFORM: Final = "statements about packages in one platform of this image"
 SOME_VERSIONS: Final = "statements about some versions of a package"
+TWO_NAMES: Final = "statements about a product whose names contradict each other"
 NO_REASON: Final = "statements that say not_affected and not why"
 NO_STATE: Final = "analyses without a state"
 
@@ -33,6 +34,7 @@ _ADVICE: Final = {
     UNTOLD: _AS_PRODUCT,
     ONE_PLATFORM: "Send the document for the digest of that platform, with parents.",
     SOME_VERSIONS: "Write the version into the package URL.",
+    TWO_NAMES: "Write one name for each product.",
     NO_REASON: "Write why in justification or impact_statement (CycloneDX: justification or detail).",
     NO_STATE: "Write the state of each analysis.",
 }

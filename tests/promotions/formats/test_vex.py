@@ -22,11 +22,13 @@ def image(digest: str) -> str:
     return f"pkg:oci/app@{digest.replace(':', '%3A')}"
 
 
+HEX = ARTIFACT.removeprefix("sha256:")
 IMAGE, OTHER_IMAGE = image(ARTIFACT), image(OTHER)
 
 OTHER_PRODUCT = "statements about another product than this artifact"
 UNTOLD = "statements about something without a package URL or digest"
 ONE_PLATFORM = "statements about packages in one platform of this image"
+TWO_NAMES = "statements about a product whose names contradict each other"
 SOME_VERSIONS = "statements about some versions of a package"
 NO_REASON = "statements that say not_affected and not why"
 UNREADABLE = "an entry that cannot be read"
@@ -86,6 +88,10 @@ NAMES: list[tuple[list[Any], list[str]]] = [
     ([{"@id": IMAGE, "subcomponents": [{"@id": PACKAGE}]}], [PACKAGE]),
     # of several products only what is of this image counts
     ([{"@id": OTHER_IMAGE}, {"@id": PACKAGE}], [PACKAGE]),
+    ([{"@id": PACKAGE, "identifiers": {"purl": APP}}, {"@id": PACKAGE}], [PACKAGE]),
+    # names that are of the same thing
+    ([{"@id": IMAGE, "hashes": {"sha-256": HEX}, "identifiers": {"purl": f"{IMAGE}?arch=amd64"}}], [ARTIFACT]),
+    ([{"@id": PACKAGE, "hashes": {"sha-256": "e" * 64}, "identifiers": {"purl": PACKAGE}}], [PACKAGE]),
     # without products: the artifact
     ([], []),
     # before 0.2 a product is text
@@ -112,6 +118,15 @@ LIFTS_NOTHING: list[tuple[Any, str]] = [
     ({"@id": APP, "subcomponents": [{"@id": PACKAGE}]}, OTHER_PRODUCT),
     ({"@id": "https://example.test/app"}, UNTOLD),
     ({"@id": IMAGE, "subcomponents": [{"@id": "https://example.test/x"}]}, UNTOLD),
+    # two packages, this image and a package, this image and another one
+    ({"@id": PACKAGE, "identifiers": {"purl": "pkg:deb/debian/curl@8"}}, TWO_NAMES),
+    ({"@id": PACKAGE, "hashes": {"sha-256": HEX}}, TWO_NAMES),
+    ({"@id": IMAGE, "identifiers": {"purl": PACKAGE}}, TWO_NAMES),
+    ({"@id": "pkg:oci/app", "identifiers": {"purl": PACKAGE}}, TWO_NAMES),
+    ({"@id": OTHER_IMAGE, "hashes": {"sha-256": HEX}}, TWO_NAMES),
+    ({"hashes": {"sha-256": HEX}, "identifiers": {"hashes": {"sha-256": "e" * 64}}}, TWO_NAMES),
+    ({"@id": IMAGE, "subcomponents": [{"@id": PACKAGE, "identifiers": {"purl": "pkg:npm/x"}}]}, TWO_NAMES),
+    ({"@id": IMAGE, "identifiers": {"purl": PACKAGE}, "subcomponents": [{"@id": APP}]}, TWO_NAMES),
 ]
 
 
@@ -130,6 +145,14 @@ BAD_NEWS: list[tuple[Any, list[str]]] = [
     ({"@id": IMAGE, "subcomponents": [{"@id": PACKAGE}, {"@id": "https://example.test/x"}]}, [PACKAGE, ARTIFACT]),
     ({"@id": APP, "subcomponents": [{"@id": "https://example.test/x"}]}, [APP]),
     ({"@id": IMAGE}, [ARTIFACT]),
+    # what cannot be told may be the artifact
+    ({"@id": "zzz"}, [ARTIFACT]),
+    ({"@id": "pkg:oci/app"}, [ARTIFACT]),
+    ({"@id": "zzz", "subcomponents": [{"@id": "https://example.test/x"}]}, [ARTIFACT]),
+    ({"@id": "zzz", "subcomponents": [{"@id": PACKAGE}, {"@id": "https://example.test/x"}]}, [PACKAGE, ARTIFACT]),
+    # of names that contradict each other all count
+    ({"@id": PACKAGE, "identifiers": {"purl": APP}}, [PACKAGE, APP]),
+    ({"@id": PACKAGE, "hashes": {"sha-256": HEX}}, [PACKAGE, ARTIFACT]),
 ]
 
 
