@@ -3,8 +3,11 @@
 The parsers store normal forms, in which every `@`, `?` and `#` inside a part is percent-encoded.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
+
+_PART_OF_VERSION: Final = frozenset({"epoch"})
+"""An rpm's epoch comes before its version, and a package URL has it as a qualifier."""
 
 
 class Package(NamedTuple):
@@ -18,17 +21,19 @@ class Package(NamedTuple):
     def covers(self, other: "Package") -> bool:
         """Whether a statement about this package speaks of the other one too.
 
-        Scanners write qualifiers each in its own way, so a version says which package it is. Without a version, what
-        both write must be the same; what this one leaves out (version, subpath, a qualifier) it says of all.
+        Scanners write qualifiers each in its own way, so a version says which package it is, with the `epoch` that
+        belongs to it. Without a version, what both write must be the same; what this one leaves out (version, subpath,
+        a qualifier) it says of all.
         """
         if self.name != other.name or self.subpath not in (None, other.subpath):
             return False
-        if self.version is not None:
-            return self.version == other.version
+        if self.version not in (None, other.version):
+            return False
         if not self.qualifiers:
             return True
         mine, theirs = _by_name(self.qualifiers), _by_name(other.qualifiers)
-        return all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+        compared = mine.keys() if self.version is None else _PART_OF_VERSION
+        return all(mine[name] == theirs[name] for name in compared & mine.keys() & theirs.keys())
 
     def covers_to_the_letter(self, other: "Package") -> bool:
         """The same where each qualifier that this one writes must be equal."""

@@ -94,6 +94,24 @@ def test_a_statement_lifts_what_it_names(statement: Any, expected: bool) -> None
     assert lifted(statement) is expected
 
 
+EPOCHS: list[tuple[str, str, bool]] = [
+    ("?epoch=1", "?arch=x86_64&epoch=1", True),
+    # another version, whatever comes behind the epoch
+    ("?epoch=2", "?arch=x86_64&epoch=1", False),
+    # one of both leaves it out
+    ("", "?epoch=1", True),
+    ("?epoch=1", "?arch=x86_64", True),
+    # no other qualifier is part of the version
+    ("?arch=src&epoch=1", "?arch=x86_64&epoch=1", True),
+]
+
+
+@pytest.mark.parametrize(("said", "found", "expected"), EPOCHS)
+def test_an_epoch_is_part_of_the_version(said: str, found: str, expected: bool) -> None:
+    openssl = "pkg:rpm/redhat/openssl@3.0.7-1.el9"
+    assert lifted(not_affected(CVE, openssl + said), with_=finding(CVE, openssl + found)) is expected
+
+
 WHO: list[tuple[dict[str, Any], bool]] = [
     # somebody the policy names
     ({"uploadedBy": [MEI]}, True),
