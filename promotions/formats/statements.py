@@ -33,7 +33,7 @@ _ADVICE: Final = {
     OTHER_PRODUCT: _AS_PRODUCT,
     UNTOLD: _AS_PRODUCT,
     ONE_PLATFORM: "Send the document for the digest of that platform, with parents.",
-    SOME_VERSIONS: "Write the version into the package URL.",
+    SOME_VERSIONS: "Write the version into the package URL, and no other version or range beside it.",
     TWO_NAMES: "Write one name for each product.",
     NO_REASON: "Write why in justification or impact_statement (CycloneDX: justification or detail).",
     NO_STATE: "Write the state of each analysis.",

@@ -8,6 +8,7 @@ import pytest
 
 from policies.outcomes import GateResult
 from promotions.formats.parse import parse
+from promotions.formats.reading import DocumentRefused
 from tests.policies.cases import Case, verdict
 from tests.policies.security.world import MEI, NIA, WEB, Evidence, guarded
 
@@ -165,11 +166,16 @@ def test_a_statement_of_somebody_who_is_not_trusted_lifts_nothing() -> None:
     assert judged(scanned).details["findingsCount"] == 2
 
 
-def test_the_statement_of_the_cyclonedx_specification_lifts_its_own_finding() -> None:
+def test_the_statement_of_the_cyclonedx_specification_lifts_its_own_finding_without_ranges_that_are_affected() -> None:
     document = real("cyclonedx/valid-vulnerability-1.6.json")
     scanned = Scanned().takes("vulnerabilities", document)
     assert judged(scanned).details["findingsCount"] == 1
-    assert judged(scanned.takes("vex", document)).status == "pass"
+    with pytest.raises(DocumentRefused, match="some versions"):
+        scanned.takes("vex", document)
+    whole = orjson.loads(document)
+    for each in whole["vulnerabilities"][0]["affects"]:
+        del each["versions"]
+    assert judged(scanned.takes("vex", orjson.dumps(whole))).status == "pass"
 
 
 def test_nothing_of_the_real_images_is_known_to_be_exploited() -> None:
