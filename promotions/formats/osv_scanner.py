@@ -51,17 +51,26 @@ _TYPES: dict[str, tuple[str, str | None]] = {
 _WORDS: Final = ("severity", "urgency", "ubuntu_priority")
 """Where databases say in a word how bad an entry is for a package: Debian's urgency, Ubuntu's priority, and others."""
 
+_FOUND: Final = ("vulnerabilities", "groups")
 _ANALYSES: Final = ("experimentalAnalysis", "experimental_analysis")
 
-_Groups = dict[str, list[tuple[dict[str, Any], str]]]
-"""By the id of an entry: the groups that name it, each with its place."""
+
+class _Group(NamedTuple):
+    """Entries that are the same vulnerability. `ids` are theirs, `names` these and their aliases."""
+
+    ids: list[str]
+    names: list[str]
+    content: dict[str, Any]
+    place: str
 
 
 class _Package(NamedTuple):
+    """`groups`: by the id of an entry, those that name it."""
+
     name: str
     version: str | None
     purl: str | None
-    groups: _Groups
+    groups: dict[str, list[_Group]]
 
 
 def recognises(document: dict[str, Any]) -> bool:
@@ -92,7 +101,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 def _check_scanned(packages: list[tuple[dict[str, Any], str, dict[str, Any]]], place: str) -> None:
     """A list of packages for OSV-Scanner (`osv-scanner.json`) has the same form, without saying where they stand."""
-    if not any(source.get("path") or package.get("vulnerabilities") for package, _, source in packages):
+    if not any(source.get("path") or any(package.get(name) for name in _FOUND) for package, _, source in packages):
         raise DocumentRefused(
             "No package is listed here as scanned, and a tool that looked at nothing writes the same: run osv-scanner"
             " with --all-packages and --format json (before version 2 with --experimental-all-packages).",
@@ -101,17 +110,48 @@ def _check_scanned(packages: list[tuple[dict[str, Any], str, dict[str, Any]]], p
 
 
 def _all_findings(entry: dict[str, Any], place: str, source: dict[str, Any], left_out: Omissions) -> Iterable[Finding]:
-    listed = a_list(entry.get("vulnerabilities") or [], at(place, "vulnerabilities"))
-    if not listed:
-        return ()
+    listed, grouped = (a_list([] if entry.get(name) is None else entry[name], at(place, name)) for name in _FOUND)
+    if not listed and not grouped:
+        return
     try:
         package = _package(entry, place, source, left_out)
     except DocumentRefused as refused:
-        left_out.add_unreadable(refused, len(listed))
-        return ()
-    return left_out.readable(
+        left_out.add_unreadable(refused, len(listed) or len(grouped))
+        return
+    yield from left_out.readable(
         entry, "vulnerabilities", place, lambda found, where: _findings(found, where, package, left_out)
     )
+    known = {if_readable(maybe_name, each, "id", place) for each in listed if isinstance(each, dict)}
+    for osv_id, groups in package.groups.items():
+        if osv_id not in known:
+            yield from _without_entry(osv_id, groups, package, left_out)
+
+
+def _without_entry(osv_id: str, groups: list[_Group], package: _Package, left_out: Omissions) -> list[Finding]:
+    """What is known of a vulnerability that only groups name."""
+    try:
+        scores = [_highest_of(each.content, each.place) for each in groups]
+        known = identities_of({"id": osv_id}, groups[0].place, _names_of(groups), left_out)
+    except DocumentRefused as refused:
+        left_out.add_unreadable(refused)
+        return []
+    called = [one for each in groups for one in _called(each.content, osv_id, each.place)]
+    return [
+        finding(
+            identity=identity,
+            component=package.name,
+            version=package.version,
+            purl=package.purl,
+            cvss=highest(scores),
+            word="unknown",
+            reachable=True in called if called else None,
+        )
+        for identity in known
+    ]
+
+
+def _names_of(groups: Iterable[_Group]) -> list[str]:
+    return [name for each in groups for name in each.names]
 
 
 def _package(entry: dict[str, Any], place: str, source: dict[str, Any], left_out: Omissions) -> _Package:
@@ -123,14 +163,19 @@ def _package(entry: dict[str, Any], place: str, source: dict[str, Any], left_out
     if name is None:
         raise DocumentRefused("The package has neither a name nor a commit.", inside)
     version = maybe_name(package, "version", inside)
-    groups: _Groups = {}
-    for osv_id, group in left_out.readable(entry, "groups", place, lambda one, spot: _by_id(one, spot, left_out)):
-        groups.setdefault(osv_id, []).append(group)
+    groups: dict[str, list[_Group]] = {}
+    for group in left_out.readable(entry, "groups", place, lambda one, spot: _group(one, spot, left_out)):
+        for osv_id in group.ids:
+            groups.setdefault(osv_id, []).append(group)
     return _Package(name, version, None if given is None else _purl(package, given, version), groups)
 
 
-def _by_id(group: dict[str, Any], place: str, left_out: Omissions) -> list[tuple[str, tuple[dict[str, Any], str]]]:
-    return [(osv_id, (group, place)) for osv_id in left_out.names(group, "ids", place)]
+def _group(group: dict[str, Any], place: str, left_out: Omissions) -> list[_Group]:
+    aliases = left_out.names(group, "aliases", place)
+    ids = left_out.names(group, "ids", place) if group.get("ids") else aliases
+    if not ids and not group.get("ids"):
+        raise DocumentRefused("A group names its entries in ids.", place)
+    return [_Group(ids, [*ids, *aliases], group, place)]
 
 
 def _purl(package: dict[str, Any], name: str, version: str | None) -> str | None:
@@ -148,14 +193,18 @@ def _purl(package: dict[str, Any], name: str, version: str | None) -> str | None
 
 
 def _findings(found: dict[str, Any], place: str, package: _Package, left_out: Omissions) -> Iterable[Finding]:
-    if found.get("withdrawn") is not None:
+    if _is_withdrawn(found, place):
         return ()
-    others = [*left_out.names(found, "aliases", place), *left_out.names(found, "upstream", place)]
     osv_id = if_readable(maybe_name, found, "id", place) or ""
-    groups = package.groups.get(osv_id, ())
+    groups = package.groups.get(osv_id, [])
+    others = [
+        *left_out.names(found, "aliases", place),
+        *left_out.names(found, "upstream", place),
+        *_names_of(groups),
+    ]
     said = [*_said(found, place)]
-    scores = [*(score for _, score in said), *(_highest_of(group, spot) for group, spot in groups)]
-    called = [each for group, spot in groups for each in _called(group, osv_id, spot)]
+    scores = [*(score for _, score in said), *(_highest_of(each.content, each.place) for each in groups)]
+    called = [one for each in groups for one in _called(each.content, osv_id, each.place)]
     published = if_readable(maybe_time, found, "published", place)
     fixed = if_readable(partial(_fixed, package.name), found, "affected", place) if "affected" in found else None
     return [
@@ -173,6 +222,12 @@ def _findings(found: dict[str, Any], place: str, package: _Package, left_out: Om
         )
         for identity in identities_of(found, place, others, left_out)
     ]
+
+
+def _is_withdrawn(found: dict[str, Any], place: str) -> bool:
+    """By a time that is not after the entry's last change, which to withdraw it is: OSV asks for both."""
+    withdrawn, modified = (if_readable(maybe_time, found, name, place) for name in ("withdrawn", "modified"))
+    return withdrawn is not None and modified is not None and withdrawn <= modified
 
 
 def _said(found: dict[str, Any], place: str) -> Iterator[tuple[Severity, float | None]]:

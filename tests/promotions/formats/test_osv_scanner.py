@@ -63,8 +63,63 @@ def test_a_result_without_packages_beside_one_with_them_is_refused() -> None:
     assert refused(document).place == "$.results[1]"
 
 
-def test_a_withdrawn_entry_is_no_vulnerability() -> None:
-    assert found(osv(withdrawn="2026-10-02T00:00:00Z")) == []
+@pytest.mark.parametrize("modified", ["2026-10-02T00:00:00Z", "2026-10-02T02:00:00+02:00", "2026-11-01T00:00:00Z"])
+def test_a_withdrawn_entry_is_no_vulnerability(modified: str) -> None:
+    assert found(osv(withdrawn="2026-10-02T00:00:00Z", modified=modified)) == []
+
+
+NOT_WITHDRAWN: dict[str, dict[str, Any]] = {
+    "empty": {"withdrawn": ""},
+    "a word": {"withdrawn": "no"},
+    "no text": {"withdrawn": False},
+    "what Go writes for no time": {"withdrawn": "0001-01-01T00:00:00Z"},
+    # to withdraw an entry is to change it, so this has not happened yet
+    "after the last change": {"withdrawn": "2999-01-01T00:00:00Z"},
+    "without a last change": {"withdrawn": "2026-10-02T00:00:00Z", "modified": None},
+}
+
+
+@pytest.mark.parametrize("fields", NOT_WITHDRAWN.values(), ids=NOT_WITHDRAWN)
+def test_an_entry_is_withdrawn_only_by_a_time_that_has_come(fields: dict[str, Any]) -> None:
+    (one,) = found(osv(**{"modified": "2026-10-02T00:00:00Z", **fields}))
+    assert one["id"] == "CVE-2026-0002"
+
+
+ONLY_GROUPS: dict[str, tuple[dict[str, Any], list[tuple[str, float | None]], int]] = {
+    "a CVE": ({"ids": ["CVE-2024-1111"], "max_severity": "9.8"}, [("CVE-2024-1111", 9.8)], 0),
+    "a CVE among the aliases": (
+        {"ids": ["GHSA-x"], "aliases": ["CVE-2024-1111", "GHSA-x"], "max_severity": "9.8"},
+        [("CVE-2024-1111", 9.8)],
+        0,
+    ),
+    "two entries": ({"ids": ["GHSA-x", "PYSEC-1"]}, [("GHSA-x", None), ("PYSEC-1", None)], 0),
+    "aliases only": ({"aliases": ["CVE-2024-1111"]}, [("CVE-2024-1111", None)], 0),
+    "no name": ({"max_severity": "9.8"}, [], 1),
+    "a score that is none": ({"ids": ["CVE-2024-1111"], "max_severity": "x"}, [], 1),
+}
+
+
+@pytest.mark.parametrize("fields", [{}, {"vulnerabilities": None}, {"vulnerabilities": []}])
+@pytest.mark.parametrize("name", ONLY_GROUPS)
+def test_what_only_a_group_names_is_a_finding(name: str, fields: dict[str, Any]) -> None:
+    group, expected, unreadable = ONLY_GROUPS[name]
+    package = {"package": {"name": "a", "version": "1", "ecosystem": "npm"}, "groups": [group], **fields}
+    document = listed(package)
+    assert [(each["id"], each["cvss"]) for each in found(document)] == expected
+    assert left_out(document) == ({UNREADABLE: unreadable} if unreadable else {})
+
+
+def test_the_groups_of_a_package_that_cannot_be_read_are_counted() -> None:
+    assert left_out(listed({"package": None, "groups": [{"ids": ["CVE-2024-1111"]}]})) == {UNREADABLE: 1}
+
+
+def test_the_aliases_of_a_group_are_those_of_its_entries() -> None:
+    document = osv(aliases=[], groups=[{"ids": ["GHSA-aaaa-bbbb-cccc"], "aliases": ["CVE-2024-1111"]}])
+    assert [(each["id"], each["aliases"]) for each in found(document)] == [("CVE-2024-1111", ["GHSA-aaaa-bbbb-cccc"])]
+
+
+def test_what_is_related_is_another_vulnerability() -> None:
+    assert [each["id"] for each in found(osv(related=["CVE-2024-1111"]))] == ["CVE-2026-0002"]
 
 
 # What an entry says of how bad it is, and the severity with the database's word where that is milder.
@@ -235,7 +290,7 @@ ODD: list[tuple[dict[str, Any], list[str], int]] = [
 
 @pytest.mark.parametrize(("fields", "names", "number"), ODD)
 def test_an_odd_name_takes_none_of_the_others_away(fields: dict[str, Any], names: list[str], number: int) -> None:
-    document = osv(**fields)
+    document = osv(**fields, groups=[])
     assert [each["id"] for each in found(document)] == names
     assert left_out(document) == ({UNREADABLE: number} if number else {})
 
