@@ -1,22 +1,63 @@
 """Findings of a report in their one form: merged, sorted, the same whatever the order in the report. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from policies.evidence_facts import FINDINGS_SCHEMA, Finding, Findings, Severity
 from promotions.formats.left_out import Omissions
-from promotions.formats.reading import DocumentRefused, a_name, check_number
+from promotions.formats.reading import DocumentRefused, a_name, at, check_number
 from promotions.formats.scores import band, worst
 
-_CVE: Final = re.compile(r"CVE-[0-9]+-[0-9]+", re.IGNORECASE)
-"""With any number of digits: the gates take every id that begins with CVE- for one."""
+_CVE_TEXT: Final = r"CVE-[0-9]{4}-[0-9]{4,}"
+_CVE: Final = re.compile(_CVE_TEXT, re.IGNORECASE)
+_NUMBERED: Final = re.compile(r"CVE-[0-9]{4}-[0-9]+", re.IGNORECASE)
+_OF_A_DATABASE: Final = re.compile(rf"(?:(?!CVE-)[A-Z0-9]+-)+({_CVE_TEXT})", re.IGNORECASE)
+"""The entry of a database for one CVE, such as UBUNTU-CVE-2024-1111."""
+_PAGE: Final = re.compile(
+    r"https?://(?:nvd\.nist\.gov/vuln/detail/|(?:www\.)?cve\.org/CVERecord\?id="
+    rf"|cve\.mitre\.org/cgi-bin/cvename\.cgi\?name=)({_CVE_TEXT})/?",
+    re.IGNORECASE,
+)
+_SHAPE: Final = re.compile(r"[0-9]{4}\W+[0-9]{4,}")
 _REACHABLE: Final = {False: 0, None: 1, True: 2}
 
 
 def cased(name: str) -> str:
-    """The name of a vulnerability, with CVE in capitals."""
-    return name if name.isupper() else _CVE.sub(lambda found: found[0].upper(), name)
+    """The name of a vulnerability, with a CVE as the CVE list writes it: also where it stands in other characters for
+    the same letters, digits and dashes, and for a page about one CVE."""
+    name = name if name.isascii() else _plain(name)
+    page = _PAGE.fullmatch(name)
+    return _CVE.sub(_as_listed, page[1] if page else name)
+
+
+def _as_listed(found: re.Match[str]) -> str:
+    """Zeros stand before a number only to make it four digits."""
+    year, number = found[0][4:8], found[0][9:]
+    return f"CVE-{year}-{number.lstrip('0').zfill(4)}"
+
+
+def _plain(name: str) -> str:
+    """Compatibility forms (full-width digits) and dashes as ASCII has them, without invisible characters around."""
+    name = "".join("-" if unicodedata.category(each) == "Pd" else each for each in unicodedata.normalize("NFKC", name))
+    shown = [place for place, each in enumerate(name) if unicodedata.category(each) != "Cf" and not each.isspace()]
+    return name[shown[0] : shown[-1] + 1] if shown else name
+
+
+def a_vulnerability(holder: dict[str, Any], name: str, place: str) -> str:
+    """a_name of a vulnerability. DocumentRefused also for what looks like a CVE and is none."""
+    found = a_name(holder, name, place)
+    _check(found, at(place, name))
+    return found
+
+
+def _check(name: str, place: str) -> None:
+    """What looks like a CVE and is none would be found under no CVE."""
+    plain = cased(name)
+    looks = "CVE" in plain.upper() or not (plain.isascii() or _SHAPE.search(plain) is None)
+    if looks and not _NUMBERED.fullmatch(plain) and not _OF_A_DATABASE.fullmatch(plain):
+        raise DocumentRefused("This looks like a CVE and is none: a CVE is written as CVE-2024-1111.", place)
 
 
 def identities(primary: str, others: Iterable[str] = ()) -> list[tuple[str, list[str]]]:
@@ -26,6 +67,7 @@ def identities(primary: str, others: Iterable[str] = ()) -> list[tuple[str, list
     """
     primary = cased(primary)
     names = {primary, *map(cased, others)}
+    names |= {found[1].upper() for name in names if (found := _OF_A_DATABASE.fullmatch(name))}
     if len(names) == 1:
         return [(primary, [])]
     cves = sorted(name for name in names if name.startswith("CVE-"))
@@ -38,12 +80,19 @@ def identities(primary: str, others: Iterable[str] = ()) -> list[tuple[str, list
 def identities_of(
     entry: dict[str, Any], place: str, others: Iterable[str], left_out: Omissions
 ) -> list[tuple[str, list[str]]]:
-    """The identities of an entry by its `id` and its other names. An odd id takes none of the others away."""
-    known = list(others)
+    """The identities of an entry by its `id` and its other names. An odd one takes none of the others away."""
+    known = []
+    for name in others:
+        try:
+            _check(name, place)
+        except DocumentRefused as refused:
+            left_out.add_unreadable(refused)
+        else:
+            known.append(name)
     if known and entry.get("id") is None:
         return identities(min(known), known)
     try:
-        primary = a_name(entry, "id", place)
+        primary = a_vulnerability(entry, "id", place)
     except DocumentRefused as refused:
         if not known:
             raise

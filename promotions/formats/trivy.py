@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from policies.evidence_facts import Finding, Severity
 from promotions.formats.document import Context, Read
-from promotions.formats.findings import finding, findings, identities, if_readable, summary
+from promotions.formats.findings import a_vulnerability, finding, findings, identities, if_readable, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import any_purl, check_names, digests_in, named_in_reference
 from promotions.formats.platforms import narrowed, platform
@@ -144,7 +144,7 @@ def _findings(entry: dict[str, Any], place: str, suppressed: str | None = None) 
             published_at=if_readable(maybe_time, entry, "PublishedDate", place),
             fixed_version=if_readable(maybe_name, entry, "FixedVersion", place),
         )
-        for identity in identities(a_name(entry, "VulnerabilityID", place))
+        for identity in identities(a_vulnerability(entry, "VulnerabilityID", place))
     ]
 
 

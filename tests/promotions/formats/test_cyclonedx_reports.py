@@ -155,7 +155,9 @@ NAMES: list[tuple[dict[str, Any], list[tuple[str, list[str]]], int]] = [
     ({"id": None, "references": [{"id": "GHSA-2"}, {"id": "GHSA-1"}]}, [("GHSA-1", ["GHSA-2"])], 0),
     # a reference without one says nothing
     ({"id": "CVE-2026-0003", "references": [{}, {"id": " "}]}, [("CVE-2026-0003", [])], 0),
-    ({"id": "CVE-2026-0003\0"}, [("CVE-2026-0003\\u0000", [])], 0),
+    ({"id": "GHSA-3\0"}, [("GHSA-3\\u0000", [])], 0),
+    # no feed and no VEX would find this CVE
+    ({"id": "CVE-2026-0003\0"}, [], 1),
 ]
 
 
