@@ -30,17 +30,28 @@ def _name_of(purl: str) -> str:
     return purl.partition("?")[0][:LONGEST_TEXT]
 
 
-def components(found: Iterable[SbomComponent], left_out: Omissions, place: str) -> Components:
-    """The SBOM. OtherKind for what lists nothing; DocumentRefused when nothing that it lists can be read."""
+def components(found: Iterable[tuple[SbomComponent, bool]], left_out: Omissions, place: str) -> Components:
+    """The SBOM of components, each with whether it is software in the artifact: not a container, a system or a file.
+
+    OtherKind for what lists no software; DocumentRefused when nothing that it lists can be read.
+    """
     once = {}
-    for each in found:
+    has_software = False
+    for each, is_software in found:
         once[each["name"], each["version"] or "", each["purl"] or ""] = each
+        has_software = has_software or is_software
         check_number(len(once))
     if not once:
         refusal = DocumentRefused if left_out.facts() else OtherKind
         raise refusal(
             "This lists no components, so it is no SBOM: send one that lists what is in the artifact. A report or a VEX"
             " document is sent as its own kind.",
+            place,
+        )
+    if not has_software:
+        raise OtherKind(
+            "This lists no components that are software in the artifact, only containers, operating systems, files and"
+            " the like, or what is excluded from it: send an SBOM that lists its packages.",
             place,
         )
     parsed: Components = {"schema": COMPONENTS_SCHEMA, "components": [once[key] for key in sorted(once)]}

@@ -121,7 +121,7 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     about = part(part(document, "metadata", place), "component", place)
     parsed = sboms.components(
         (
-            each
+            (each, _is_software(entry))
             for entry, where in _entries(document, place)
             if not _is_same(entry, about)
             for each in _components(entry, where, left_out)
@@ -242,6 +242,14 @@ def _is_same(entry: dict[str, Any], about: dict[str, Any]) -> bool:
         return False
     reference = entry.get("bom-ref")
     return entry.get("purl") is not None or (reference is not None and reference == about.get("bom-ref"))
+
+
+def _is_software(entry: dict[str, Any]) -> bool:
+    """Whether a component says what is in the artifact; a service has no type, and is."""
+    return entry.get("scope") != "excluded" and (entry.get("type") is None or entry["type"] in _SOFTWARE)
+
+
+_SOFTWARE: Final = ("application", "framework", "library", "platform", "firmware", "device-driver")
 
 
 def _components(entry: dict[str, Any], place: str, left_out: Omissions) -> Iterator[SbomComponent]:

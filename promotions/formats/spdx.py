@@ -30,6 +30,8 @@ FORMAT = "spdx"
 VERSION = "SPDX-2.3"
 
 _TOOL_VERSION = re.compile(r"[-\s]v?[0-9][\w.+-]*$")
+_SOFTWARE = ("APPLICATION", "FRAMEWORK", "LIBRARY", "FIRMWARE", "INSTALL", "OTHER")
+"""Purposes of packages that say what is in the artifact."""
 _NOTHING = ("NOASSERTION", "NONE")
 
 
@@ -48,7 +50,7 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     bound, about = _bound(described, context), _about(described, context)
     parsed = components(
         (
-            found
+            (found, each.purpose is None or each.purpose in _SOFTWARE)
             for each in packages
             if each.place not in about
             for found in component(each.name, each.version, each.purls, left_out, each.place)
@@ -79,7 +81,11 @@ class _Package:
     version: str | None
     purls: frozenset[str]
     digests: frozenset[str]
-    is_container: bool
+    purpose: object
+
+    @property
+    def is_container(self) -> bool:
+        return self.purpose == "CONTAINER"
 
 
 def _package(package: dict[str, Any], place: str, left_out: Omissions) -> _Package:
@@ -91,8 +97,8 @@ def _package(package: dict[str, Any], place: str, left_out: Omissions) -> _Packa
             purl = readable_purl(each, "referenceLocator", where, left_out)
             digests |= named_by_purl(each.get("referenceLocator"), purl)
             purls |= {purl} if purl else set()
-    is_container = package.get("primaryPackagePurpose") == "CONTAINER"
-    if is_container:
+    purpose = package.get("primaryPackagePurpose")
+    if purpose == "CONTAINER":
         sums = (digest_of_hex(each.get("checksumValue")) for each, _ in objects(package, "checksums", place))
         digests |= {digest for digest in sums if digest}
     return _Package(
@@ -102,7 +108,7 @@ def _package(package: dict[str, Any], place: str, left_out: Omissions) -> _Packa
         None if version in _NOTHING else version,
         frozenset(purls),
         frozenset(digests),
-        is_container,
+        purpose,
     )
 
 

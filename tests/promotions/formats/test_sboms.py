@@ -129,6 +129,53 @@ def test_the_real_empty_sboms_are_refused(name: str) -> None:
     refused(shared(f"real-min/05-empty-sbom-satisfies-evidence-gate/{name}.json"))
 
 
+NO_SOFTWARE: dict[str, dict[str, Any]] = {
+    **{
+        f"CycloneDX {kind}": cyclonedx(components=[{"type": kind, "name": "x", "version": "1"}])
+        for kind in (
+            "container",
+            "operating-system",
+            "data",
+            "file",
+            "device",
+            "cryptographic-asset",
+            "machine-learning-model",
+            "Library",
+            7,
+        )
+    },
+    "CycloneDX excluded": cyclonedx(components=[{"type": "library", "name": "x", "scope": "excluded"}]),
+    # its name cannot be read, so it is not listed
+    "CycloneDX without a name": cyclonedx(components=[{"type": "library"}, {"type": "file", "name": "x"}]),
+    **{
+        f"SPDX {purpose}": spdx(packages=[{"SPDXID": "SPDXRef-1", "name": "x", "primaryPackagePurpose": purpose}])
+        for purpose in ("CONTAINER", "OPERATING-SYSTEM", "DEVICE", "FILE", "SOURCE", "ARCHIVE", "library", 7)
+    },
+}
+
+
+@pytest.mark.parametrize("document", NO_SOFTWARE.values(), ids=NO_SOFTWARE)
+def test_what_lists_no_software_is_no_sbom(document: dict[str, Any]) -> None:
+    refusal = refused(document)
+    assert "no components that are software" in refusal.message
+    assert refusal.place in ("$.components", "$.packages")
+
+
+SYSTEM = {"type": "operating-system", "name": "debian"}
+
+
+@pytest.mark.parametrize("kind", ["application", "framework", "library", "platform", "firmware", "device-driver", None])
+def test_what_is_no_software_is_listed_beside_it(kind: str | None) -> None:
+    assert names(cyclonedx(components=[SYSTEM, {"type": kind, "name": "x"}])) == ["debian", "x"]
+
+
+@pytest.mark.parametrize("purpose", ["APPLICATION", "FRAMEWORK", "LIBRARY", "FIRMWARE", "INSTALL", "OTHER", None])
+def test_packages_of_every_purpose_are_listed_beside_software(purpose: str | None) -> None:
+    system = {"SPDXID": "SPDXRef-2", "name": "debian", "primaryPackagePurpose": "OPERATING-SYSTEM"}
+    package = {"SPDXID": "SPDXRef-1", "name": "x", "primaryPackagePurpose": purpose}
+    assert names(spdx(packages=[system, package])) == ["debian", "x"]
+
+
 LISTED: dict[str, tuple[dict[str, Any], list[str]]] = {
     # software as a service: services and nothing else
     "services only": (cyclonedx(components=[], services=[SERVICE]), ["payments"]),
@@ -149,7 +196,9 @@ LISTED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     # only the image itself is no component: this one has another version
     "another version of what the document is about": (
-        cyclonedx(metadata={"component": ROOT}, components=[{**ROOT, "bom-ref": "x", "version": "0"}]),
+        cyclonedx(
+            metadata={"component": ROOT}, components=[{**ROOT, "type": "application", "bom-ref": "x", "version": "0"}]
+        ),
         ["app"],
     ),
     "a group and no version": (cyclonedx(components=[{"group": "org", "name": "lib"}]), ["org/lib"]),
@@ -157,14 +206,14 @@ LISTED: dict[str, tuple[dict[str, Any], list[str]]] = {
     # two containers are described: neither is the artifact for sure
     "two containers": (
         spdx(
-            packages=[IMAGE, {**IMAGE, "SPDXID": "SPDXRef-2", "name": "sidecar"}],
+            packages=[IMAGE, {**IMAGE, "SPDXID": "SPDXRef-2", "name": "sidecar"}, *spdx()["packages"]],
             documentDescribes=["SPDXRef-image", "SPDXRef-2"],
         ),
-        ["app", "sidecar"],
+        ["app", "openssl", "sidecar"],
     ),
     # a jar: what is described is the package, by its own package URL
     "one package that is described": (spdx(documentDescribes=["SPDXRef-1"]), ["openssl"]),
-    "a container that nothing describes": (spdx(packages=[IMAGE]), ["app"]),
+    "a container that nothing describes": (spdx(packages=[IMAGE, *spdx()["packages"]]), ["app", "openssl"]),
     "described the other way round": (
         spdx(
             packages=[IMAGE, *spdx()["packages"]],
