@@ -26,7 +26,7 @@ from tests.promotions.formats.samples import (
 )
 from tests.promotions.formats.schemas.edits import CYCLONEDX, OPENVEX, SPDX, STATEMENT
 
-BAD = cyclonedx(components=[{"type": "plug-in", "name": "a"}])
+BAD = cyclonedx(components=[{"type": "plug-in", "name": "a"}, {"type": "library", "name": "b"}])
 
 
 def said(kind: str, document: Any) -> tuple[bool | None, str | None, str | None]:
