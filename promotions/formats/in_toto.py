@@ -71,6 +71,10 @@ def carried(statement: dict[str, Any], place: str, kind: str) -> Carried:
         where = at(inside, "Data")
         document = _in_text(data, where) if isinstance(data, str) else an_object(data, where)
         return Carried(document, where, _times(found, inside, "Timestamp"))
+    if "scanner" in found and "Data" in found:
+        raise DocumentRefused(
+            "This can be read as a scan (scanner.result) and as a document (Data): it must be one.", inside
+        )
     if "scanner" in found or SCAN in line(statement, "predicateType", place):
         return _scan(found, inside, DocumentRefused if kind == "vulnerabilities" else OtherKind)
     return Carried(found, inside)
@@ -103,8 +107,16 @@ def _in_text(text: str, place: str) -> dict[str, Any]:
 
 
 def attestation(statement: dict[str, Any], place: str, context: Context) -> Read:
-    """Its predicate is not looked into: what matters is who says which kind of thing of which artifacts."""
+    """What its predicate says is not looked into: what matters is who says which kind of thing of which artifacts.
+
+    DocumentRefused without a predicate: an empty object is one, and text, as cosign writes it of type `spdx`.
+    """
     predicate_type = line(statement, "predicateType", place)
+    predicate, inside = statement.get("predicate"), at(place, "predicate")
+    if predicate is None or (isinstance(predicate, str) and not predicate.strip()):
+        raise DocumentRefused("The statement says nothing: its predicate is missing.", inside)
+    if not isinstance(predicate, str):
+        an_object(predicate, inside)
     named = subjects(statement, place, context)
     parsed: Attestation = {"schema": ATTESTATION_SCHEMA, "predicateType": predicate_type, "subjects": named}
     summary = {"predicateType": predicate_type, "subjects": len(named)}

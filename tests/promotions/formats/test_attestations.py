@@ -43,6 +43,21 @@ def test_an_attestation_of_another_artifact_is_a_mismatch() -> None:
     assert (problem.code, problem.place) == ("EVD_DIGEST_MISMATCH", "$.payload.subject")
 
 
+@pytest.mark.parametrize("predicate", [None, "", " ", [], [{}], 0, True])
+def test_an_attestation_without_a_predicate_is_refused(predicate: Any) -> None:
+    assert refused("attestation", statement(PROVENANCE, predicate)).place == "$.predicate"
+
+
+def test_an_attestation_that_has_no_predicate_at_all_is_refused() -> None:
+    document = statement(PROVENANCE, {})
+    del document["predicate"]
+    assert refused("attestation", document).place == "$.predicate"
+
+
+def test_text_is_a_predicate() -> None:
+    assert read("attestation", statement(PROVENANCE, "SPDXVersion: SPDX-2.3"))["predicateType"] == PROVENANCE
+
+
 def test_an_attestation_without_a_digest_is_refused() -> None:
     document = {**statement(PROVENANCE, {}), "subject": [{"name": "app", "digest": {"sha1": "00"}}]}
     assert refused("attestation", document).place == "$.subject"
@@ -90,6 +105,13 @@ def test_broken_envelopes_are_refused(change: dict[str, Any]) -> None:
         refused("attestation", {**unsigned_envelope(statement(PROVENANCE, {})), **change}).code
         == "EVD_INVALID_DOCUMENT"
     )
+
+
+@pytest.mark.parametrize("data", [trivy(trivy_entry()), json.dumps(trivy(trivy_entry())), None])
+def test_a_predicate_with_two_documents_is_refused(data: Any) -> None:
+    predicate = {"scanner": {"result": trivy()}, "Data": data}
+    problem = refused("vulnerabilities", statement("https://example.test/predicate", predicate))
+    assert (problem.place, "and as" in problem.message) == ("$.predicate", True)
 
 
 SPDX = "https://spdx.dev/Document"
