@@ -76,6 +76,11 @@ OTHER_TOOLS: dict[str, tuple[dict[str, Any], str]] = {
     "a fuzzer": ({"results": [], "commandline": "x"}, "look at code or servers"),
     "SARIF": ({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": []}]}, "SARIF"),
     "GitLab": ({"version": "15.0.4", "scan": {"type": "sast"}, "vulnerabilities": []}, "GitLab"),
+    "npm audit": ({"auditReportVersion": 2, "vulnerabilities": {}, "metadata": {}}, "npm audit"),
+    "npm audit of npm 6": ({"actions": [], "advisories": {}, "muted": [], "metadata": {}}, "npm audit"),
+    "Snyk": ({"vulnerabilities": [], "ok": True, "dependencyCount": 3, "packageManager": "npm"}, "Snyk"),
+    "pip-audit": ({"dependencies": [{"name": "a", "version": "1", "vulns": []}], "fixes": []}, "pip-audit"),
+    "Trivy of a cluster": ({"ClusterName": "kind", "Resources": []}, "trivy image"),
 }
 
 
