@@ -30,6 +30,7 @@ from promotions.formats import (
 )
 from promotions.formats.document import Context, Read
 from promotions.formats.envelopes import Envelope, Item
+from promotions.formats.one_format import ENVELOPE, check_one_format
 from promotions.formats.other_reports import what_to_send
 from promotions.formats.packages import check_names
 from promotions.formats.reading import MISMATCH, DocumentRefused, OtherKind, at, line, read_inside
@@ -121,6 +122,7 @@ def _document(kind: str, item: Item, context: Context) -> dict[str, Any]:
     if item.envelope is None:
         value, place = item.value, item.place
     else:
+        check_one_format(item.value, item.place, ENVELOPE)
         place = at(item.envelope.place, "payload")
         value = read_inside(item.envelope.payload, place)
         context = replace(context, sent="")
@@ -130,6 +132,7 @@ def _document(kind: str, item: Item, context: Context) -> dict[str, Any]:
 def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
     if kind == "attestation" or not in_toto.is_statement(document):
         return checked(_by_format(kind, document, place, context), document, place)
+    check_one_format(document, place, in_toto.FORMAT)
     named = in_toto.subjects(document, place, context)
     predicate_type = line(document, "predicateType", place)
     carried = in_toto.carried(document, place, kind)
@@ -159,8 +162,9 @@ def _about(context: Context, subjects: set[str], read: Read, place: str) -> str:
 
 
 def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
-    for _, recognises, read in READERS[kind]:
+    for name, recognises, read in READERS[kind]:
         if recognises(document):
+            check_one_format(*(spdx.opened(document, place) if name == spdx.FORMAT else (document, place)), name)
             found = read(document, place, context)
             return replace(found, scope=scope_of(found, document))
     known = ", ".join(name for name, _, _ in READERS[kind])
