@@ -205,8 +205,8 @@ def _documents(content: bytes, answer: dict[str, Any]) -> tuple[Document, ...]:
 def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Kept:
     """Keeps the documents of a file, all or none. Nothing changes for promotions that have a bundle (domain.md §6).
 
-    Raises Refused, TooManyDocuments, and InvalidDocument for a wrong signature in the name of a trusted key or a time
-    in the future.
+    Raises Refused, TooManyDocuments, KeptForAnotherPlatform, UploadsBusy, and InvalidDocument for a wrong signature in
+    the name of a trusted key or a time in the future.
     """
     by.require(EVIDENCE_WRITE)
     at = clock.now()
@@ -289,11 +289,11 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         uploaded_by_id=by.account,
         signer=signer,
     )
-    if kept.about != about:
+    if kept.about and kept.about != about:
         raise KeptForAnotherPlatform(
-            f"The same bytes are kept for {artifact} as being about {kept.about or 'the whole of it'}: send a document "
-            "that was made of this platform.",
-            details={"artifactDigest": artifact, "about": kept.about or None},
+            f"The same bytes are kept for {artifact} as being about {kept.about}: send a document that was made of "
+            "this platform.",
+            details={"artifactDigest": artifact, "about": kept.about},
         )
     if kept.pk != document.pk:
         return Kept(kept, new=False, signature=signature)

@@ -225,6 +225,8 @@ def test_a_scan_of_one_platform_is_one_whenever_the_index_comes(kestrel: Kestrel
     for kind, document in steps if index_first else reversed(steps):
         sends(kestrel, IMAGE, kind, document)
     assert covered(kestrel) == [ARM64]
+    again = sends(kestrel, IMAGE, "vulnerabilities", trivy(Metadata=image))
+    assert (again.new, covered(kestrel)) == (False, [ARM64])
 
 
 def test_an_index_and_a_document_that_come_at_once_wait_for_each_other(kestrel: Kestrel) -> None:
