@@ -95,9 +95,7 @@ def _look_for_system(
     results: list[tuple[dict[str, Any], str]], system: dict[str, Any], place: str, left_out: Omissions
 ) -> None:
     """Without a result the system's packages were not looked at: Trivy does not know it, or was told to leave it out
-    (--pkg-types library). Of a system that is no longer supported nobody publishes vulnerabilities (EOSL)."""
-    if system.get("EOSL") not in (None, False):
-        left_out.add("operating system that gets no security updates any more", at(place, "EOSL"))
+    (--pkg-types library)."""
     family = maybe_name(system, "Family", place) or ""
     if family not in _NO_SYSTEM and not any(result.get("Class") == "os-pkgs" for result, _ in results):
         left_out.add("operating system whose packages Trivy did not look at", place)
