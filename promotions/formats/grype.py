@@ -33,8 +33,10 @@ _Said = tuple[Severity, float | None]
 
 _IGNORING: Final = ("only-fixed", "only-notfixed", "ignore-wontfix")
 """Settings that move matches to `ignoredMatches`. Where --by-cve was set, too, Grype lost them (anchore/grype#1545)."""
+_END_OF_LIFE: Final = "distro-eol"
+"""It is still looked at, as Trivy does with what it marks EOSL."""
+
 _ALERTS: Final = {
-    "distro-eol": "packages of a distribution that gets no security updates any more",
     "distro-unknown": "packages of a distribution that Grype does not know",
     "distro-disabled": "packages of a distribution that Grype does not look at",
 }
@@ -135,6 +137,8 @@ def _alerts(entry: dict[str, Any], place: str) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for alert, where in objects(entry, "alerts", place):
         kind = maybe_name(alert, "type", where)
+        if kind == _END_OF_LIFE:
+            continue
         if kind not in _ALERTS:
             raise DocumentRefused("This type of alert is not known.", at(where, "type"))
         found.setdefault(_ALERTS[kind], where)

@@ -251,14 +251,14 @@ def alerts(*types: Any) -> dict[str, Any]:
     return {"package": {"name": "openssl"}, "alerts": [{"type": each, "message": "m"} for each in types]}
 
 
-EOL = "packages of a distribution that gets no security updates any more"
 ALERTS: list[tuple[Any, dict[str, int]]] = [
     (None, {}),
     ([], {}),
     ([alerts()], {}),
-    ([alerts("distro-eol"), alerts("distro-eol")], {EOL: 2}),
-    ([alerts("distro-eol", "distro-eol")], {EOL: 1}),
-    ([alerts("distro-unknown")], {"packages of a distribution that Grype does not know": 1}),
+    # it is looked at still
+    ([alerts("distro-eol")], {}),
+    ([alerts("distro-unknown")] * 2, {"packages of a distribution that Grype does not know": 2}),
+    ([alerts("distro-unknown", "distro-unknown")], {"packages of a distribution that Grype does not know": 1}),
     ([alerts("distro-disabled")], {"packages of a distribution that Grype does not look at": 1}),
     # what else Grype may warn of is not passed over
     ([alerts("news"), alerts(None), alerts(7), "x", {"alerts": {}}], {UNREADABLE: 5}),
