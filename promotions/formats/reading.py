@@ -22,7 +22,7 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_LEVELS: Final = 64
 MOST_VALUES: Final = 2_000_000
 """More commas and brackets than this are not read: they would need more memory than the child process has."""
-MOST_ENTRIES: Final = 75_000
+MOST_ENTRIES: Final = 50_000
 """More findings, components or statements than this are in no real document, and every gate would read them again."""
 MOST_DIGITS: Final = 17
 LARGEST_INTEGER: Final = 2**53 - 1
