@@ -151,10 +151,10 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 def _check_scanned(document: dict[str, Any], place: str) -> None:
     about = part(part(document, "metadata", place), "component", at(place, "metadata"))
-    if all(_is_same(entry, about) for entry, _ in _entries(document, place)):
+    if not any(_is_software(entry) and not _is_same(entry, about) for entry, _ in _entries(document, place)):
         raise OtherKind(
-            "This names vulnerabilities but nothing that was scanned for them: send a document that lists components or"
-            " services, or the scanner's own report. VEX is sent as kind vex.",
+            "This names vulnerabilities but no software that was scanned for them: send a document that lists packages"
+            " or services, or the scanner's own report. VEX is sent as kind vex.",
             at(place, "components"),
         )
 

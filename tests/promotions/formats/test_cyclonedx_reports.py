@@ -71,6 +71,9 @@ NOTHING_SCANNED: list[dict[str, Any]] = [
     {"components": None},
     {"components": [], "services": []},
     {"components": [], "metadata": {"component": {"type": "container", "name": "app", "components": []}}},
+    # images, files and what the artifact does without
+    {"components": [{"type": "container", "name": "base"}, {"type": "file", "name": "etc/passwd"}]},
+    {"components": [{"type": "library", "name": "a", "scope": "excluded"}]},
 ]
 
 
