@@ -17,6 +17,8 @@ import orjson
 
 from promotions.formats import (
     cyclonedx,
+    cyclonedx_vex,
+    cyclonedx_vulnerabilities,
     envelopes,
     epss,
     grype,
@@ -50,12 +52,12 @@ READERS: Final[dict[str, tuple[tuple[str, Callable[[dict[str, Any]], bool], Read
     "vulnerabilities": (
         (trivy.FORMAT, trivy.recognises, trivy.vulnerabilities),
         (grype.FORMAT, grype.recognises, grype.vulnerabilities),
-        (cyclonedx.FORMAT, cyclonedx.recognises, cyclonedx.vulnerabilities),
+        (cyclonedx.FORMAT, cyclonedx.recognises, cyclonedx_vulnerabilities.vulnerabilities),
         (osv_scanner.FORMAT, osv_scanner.recognises, osv_scanner.vulnerabilities),
     ),
     "vex": (
         (openvex.FORMAT, openvex.recognises, openvex.vex_statements),
-        (cyclonedx.FORMAT, cyclonedx.recognises, cyclonedx.vex_statements),
+        (cyclonedx.FORMAT, cyclonedx.recognises, cyclonedx_vex.vex_statements),
     ),
     "attestation": ((in_toto.FORMAT, in_toto.is_statement, in_toto.attestation),),
     "index": ((oci_index.FORMAT, oci_index.recognises, oci_index.index),),
