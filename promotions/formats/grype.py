@@ -101,14 +101,22 @@ def _check_database(database: dict[str, Any], place: str) -> None:
 
 
 def _check_scanned(document: dict[str, Any], place: str) -> None:
+    source = part(document, "source", place)
+    if source.get("type") in _ONE_PACKAGE:
+        raise DocumentRefused(
+            "Grype looked at one package here, which says nothing of the others: scan the image or a directory.",
+            at(place, "source"),
+        )
     if document["matches"] or document.get("ignoredMatches"):
         return
-    source = part(document, "source", place)
     if source.get("type") in (None, "", "unknown") or not source.get("target"):
         raise DocumentRefused(
             "Grype found nothing, and the report does not say what it looked at: scan the image or a directory.",
             at(place, "source"),
         )
+
+
+_ONE_PACKAGE: Final = ("purl", "cpe")
 
 
 def _look_at_settings(document: dict[str, Any], configuration: dict[str, Any], place: str, left_out: Omissions) -> None:

@@ -121,6 +121,13 @@ def test_nothing_found_counts_only_where_it_is_said_what_was_looked_at(source: A
     assert found(grype(ignoredMatches=[ignored()], source=source))
 
 
+@pytest.mark.parametrize("kind", ["purl", "cpe"])
+def test_a_scan_of_one_package_is_none_of_the_artifact(kind: str) -> None:
+    source = {"type": kind, "target": "pkg:npm/left-pad@1.0"}
+    for document in (grype(source=source), grype(grype_match(), source=source)):
+        assert refused(document).place == "$.source"
+
+
 DATABASES = [
     # version 6 of the database, since Grype 0.88
     {"status": {"schemaVersion": "v6.0.2", "valid": False, "error": "no database"}},
