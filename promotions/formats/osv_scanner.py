@@ -27,9 +27,8 @@ from promotions.formats.scores import given_score, highest, severity, vector_sco
 
 FORMAT = "osv-scanner"
 
-_MEMBERS: Final = frozenset(
-    ("results", "experimental_config", "experimental_generic_findings", "image_metadata", "license_summary")
-)
+_DETECTED: Final = "experimental_generic_findings"
+_MEMBERS: Final = frozenset(("results", "experimental_config", _DETECTED, "image_metadata", "license_summary"))
 
 # Ecosystem of OSV (its part before the colon) to the type and namespace of a package URL.
 _TYPES: dict[str, tuple[str, str | None]] = {
@@ -95,18 +94,27 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
         for package, spot in objects({"packages": member(result, "packages", where)}, "packages", where)
     ]
     _check_scanned(packages, at(place, "results"))
+    if detected := a_list(document.get(_DETECTED) or [], at(place, _DETECTED)):
+        left_out.add("findings of OSV-Scanner's detectors", at(place, _DETECTED), len(detected))
     report = findings((each for entry in packages for each in _all_findings(*entry, left_out)), left_out)
     return Read(FORMAT, report, FORMAT, None, summary(report, left_out))
 
 
 def _check_scanned(packages: list[tuple[dict[str, Any], str, dict[str, Any]]], place: str) -> None:
     """A list of packages for OSV-Scanner (`osv-scanner.json`) has the same form, without saying where they stand."""
-    if not any(source.get("path") or any(package.get(name) for name in _FOUND) for package, _, source in packages):
+    if not any(
+        any(entry.get(name) for name in _FOUND) or (source.get("path") and _is_named(entry.get("package")))
+        for entry, _, source in packages
+    ):
         raise DocumentRefused(
             "No package is listed here as scanned, and a tool that looked at nothing writes the same: run osv-scanner"
             " with --all-packages and --format json (before version 2 with --experimental-all-packages).",
             place,
         )
+
+
+def _is_named(package: object) -> bool:
+    return isinstance(package, dict) and bool(package.get("name") or package.get("commit"))
 
 
 def _all_findings(entry: dict[str, Any], place: str, source: dict[str, Any], left_out: Omissions) -> Iterable[Finding]:
@@ -172,8 +180,10 @@ def _package(entry: dict[str, Any], place: str, source: dict[str, Any], left_out
 
 def _group(group: dict[str, Any], place: str, left_out: Omissions) -> list[_Group]:
     aliases = left_out.names(group, "aliases", place)
-    ids = left_out.names(group, "ids", place) if group.get("ids") else aliases
-    if not ids and not group.get("ids"):
+    ids = left_out.names(group, "ids", place) or aliases
+    given = group.get("ids")
+    blank = all(isinstance(each, str | None) for each in (given if isinstance(given, list) else [given]))
+    if not ids and blank:  # what is no text was counted
         raise DocumentRefused("A group names its entries in ids.", place)
     return [_Group(ids, [*ids, *aliases], group, place)]
 

@@ -220,6 +220,28 @@ def test_a_group_without_readable_ids_is_counted() -> None:
     assert left_out(document) == {UNREADABLE: 2}
 
 
+@pytest.mark.parametrize("ids", [[], [""], [None], ["  "], None])
+def test_a_group_without_ids_is_named_by_its_aliases(ids: Any) -> None:
+    group = {"ids": ids, "aliases": ["CVE-2026-0009"], "max_severity": "9.8"}
+    package = {"package": {"name": "x", "version": "1", "ecosystem": "npm"}, "groups": [group]}
+    (one,) = found(listed(package))
+    assert (one["id"], one["severity"]) == ("CVE-2026-0009", "critical")
+    without_any = {**package, "groups": [{"ids": ids, "max_severity": "9.8"}]}
+    assert left_out(listed(without_any)) == {UNREADABLE: 1}
+
+
+def test_what_detectors_found_is_counted() -> None:
+    detected = [{"Adv": {"ID": {"Publisher": "CVE", "Reference": "CVE-2026-0009"}, "Sev": 5}}] * 2
+    document = {**osv(), "experimental_generic_findings": detected}
+    assert left_out(document) == {"findings of OSV-Scanner's detectors": 2}
+    assert left_out({**osv(), "experimental_generic_findings": None}) == {}
+
+
+@pytest.mark.parametrize("package", [{}, {"package": {}}, {"package": {"version": "1"}}, {"package": 7}])
+def test_a_package_without_a_name_shows_no_scan(package: Any) -> None:
+    assert refused(listed(package)).place == "$.results"
+
+
 PACKAGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     # vendored C and C++ is known by its commit
     (
