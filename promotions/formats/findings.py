@@ -12,6 +12,7 @@ from promotions.formats.scores import band, worst
 
 _CVE_TEXT: Final = r"CVE-[0-9]{4}-[0-9]{4,}"
 _CVE: Final = re.compile(_CVE_TEXT, re.IGNORECASE)
+_GHSA: Final = re.compile(r"GHSA(?:-[0-9a-z]{4}){3}", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"CVE-[0-9]{4}-[0-9]+", re.IGNORECASE)
 _OF_A_DATABASE: Final = re.compile(rf"(?:(?!CVE-)[A-Z0-9]+-)+({_CVE_TEXT})", re.IGNORECASE)
 """The entry of a database for one CVE, such as UBUNTU-CVE-2024-1111."""
@@ -25,10 +26,12 @@ _REACHABLE: Final = {False: 0, None: 1, True: 2}
 
 
 def cased(name: str) -> str:
-    """The name of a vulnerability, with a CVE as the CVE list writes it: also where it stands in other characters for
-    the same letters, digits and dashes, and for a page about one CVE."""
+    """The name of a vulnerability, with a CVE as the CVE list writes it and a GHSA as GitHub does: also where it
+    stands in other characters for the same letters, digits and dashes, and for a page about one CVE."""
     name = name if name.isascii() else _plain(name)
     page = _PAGE.fullmatch(name)
+    if _GHSA.fullmatch(name):
+        return f"GHSA{name[4:].lower()}"
     return _CVE.sub(_as_listed, page[1] if page else name)
 
 
@@ -152,10 +155,10 @@ def _with_conclusion(found: Finding, word: Severity) -> Finding:
 def findings(found: Iterable[Finding], left_out: Omissions) -> Findings:
     """The report. Entries about the same vulnerability in the same component become one, the worse of them."""
     merged: dict[tuple[str, str, str, str], Finding] = {}
-    for each in found:
+    for number, each in enumerate(found, 1):
+        check_number(number)
         key = _place_in_order(each)
         merged[key] = _merged(merged[key], each) if key in merged else each
-        check_number(len(merged))
     report: Findings = {
         "schema": FINDINGS_SCHEMA,
         "hasScores": any(each["cvss"] is not None for each in merged.values()),

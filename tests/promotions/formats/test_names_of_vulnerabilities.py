@@ -81,3 +81,10 @@ def test_an_odd_alias_is_counted_and_takes_no_finding_away(name: str) -> None:
 )
 def test_other_names_stay_as_they_are(name: str) -> None:
     assert identities(name) == [(name, [])]
+
+
+@pytest.mark.parametrize("name", ["GHSA-ABCD-2345-wxyz", "ghsa-abcd-2345-wxyz"])
+def test_an_advisory_of_github_is_written_as_github_does(name: str) -> None:
+    for document in reports(name):
+        assert [each["id"] for each in found(document)] == ["GHSA-abcd-2345-wxyz"]
+    assert identities(name) == [("GHSA-abcd-2345-wxyz", [])]
