@@ -65,10 +65,10 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     """DocumentRefused for another version, an SBOM of another image, and one that lists only what it is about."""
     root = read_root(document, place, context)
     left_out = Omissions()
-    about = part(part(document, "metadata", place), "component", place)
+    about = part(part(document, "metadata", place), "component", at(place, "metadata"))
     parsed = sboms.components(
         (
-            (each, is_software(entry))
+            (each, is_software(entry, about))
             for entry, where in entries_in(document, place)
             if not is_same(entry, about)
             for each in components_of(entry, where, left_out)
@@ -136,6 +136,7 @@ def entries_in(document: dict[str, Any], place: str) -> Iterator[tuple[dict[str,
 
 _LISTS: Final = ("components", "services")
 _IDENTITY: Final = ("group", "name", "version", "purl")
+_NAME: Final = ("type", "group", "name", "version")
 
 
 def is_same(entry: dict[str, Any], about: dict[str, Any]) -> bool:
@@ -146,8 +147,13 @@ def is_same(entry: dict[str, Any], about: dict[str, Any]) -> bool:
     return entry.get("purl") is not None or (reference is not None and reference == about.get("bom-ref"))
 
 
-def is_software(entry: dict[str, Any]) -> bool:
-    """Whether a component says what is in the artifact; a service has no type, and is."""
+def is_software(entry: dict[str, Any], about: dict[str, Any]) -> bool:
+    """Whether an entry says what is in the artifact: no container or file, and no second entry of the artifact itself.
+
+    A service has no type, and is.
+    """
+    if all(entry.get(name) == about.get(name) for name in _NAME):
+        return False
     return entry.get("scope") != "excluded" and (entry.get("type") is None or entry["type"] in _SOFTWARE)
 
 

@@ -9,8 +9,8 @@ from promotions.formats.cyclonedx import (
     Named,
     References,
     by_reference,
+    components_of,
     entries_in,
-    is_same,
     is_software,
     read_as,
     read_root,
@@ -43,7 +43,10 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 def _check_scanned(document: dict[str, Any], place: str) -> None:
     about = part(part(document, "metadata", place), "component", at(place, "metadata"))
-    if not any(is_software(entry) and not is_same(entry, about) for entry, _ in entries_in(document, place)):
+    if not any(
+        is_software(entry, about) and any(components_of(entry, where, Omissions()))
+        for entry, where in entries_in(document, place)
+    ):
         raise OtherKind(
             "This names vulnerabilities but no software that was scanned for them: send a document that lists packages"
             " or services, or the scanner's own report. VEX is sent as kind vex.",

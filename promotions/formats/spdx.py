@@ -145,7 +145,8 @@ def _about(described: list[_Package], context: Context) -> frozenset[str]:
     """The places of the packages that are what the document is about, and so no components of it.
 
     Such a package is described, and is the artifact or a part of it by digest, or the only container that is described,
-    or all that is described and has no package URL: so tools write a directory that they scanned.
+    or all that is described and has no package URL but that of a repository: so tools write a directory that they
+    scanned, and GitHub what it knows of a repository.
     """
     containers = sum(each.is_container for each in described)
     images = {context.artifact, *context.parts}
@@ -154,5 +155,5 @@ def _about(described: list[_Package], context: Context) -> frozenset[str]:
         for each in described
         if not each.digests.isdisjoint(images)
         or (each.is_container and containers == 1)
-        or (len(described) == 1 and not each.purls)
+        or (len(described) == 1 and all(purl.startswith("pkg:github/") for purl in each.purls))
     )

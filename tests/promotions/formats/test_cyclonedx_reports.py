@@ -74,6 +74,8 @@ NOTHING_SCANNED: list[dict[str, Any]] = [
     # images, files and what the artifact does without
     {"components": [{"type": "container", "name": "base"}, {"type": "file", "name": "etc/passwd"}]},
     {"components": [{"type": "library", "name": "a", "scope": "excluded"}]},
+    # nothing that has a name
+    {"components": [{}, {"type": "library"}]},
 ]
 
 
@@ -201,3 +203,9 @@ def test_the_report_of_a_real_pom_is_read_whole() -> None:
         ("CVE-2020-9548", "com.fasterxml.jackson.core/jackson-databind", "critical"),
         ("CVE-2021-20190", "com.fasterxml.jackson.core/jackson-databind", "high"),
     }
+
+
+def test_many_names_times_many_components_are_refused_before_they_are_compared() -> None:
+    names = [{"id": f"CVE-2026-{number:05}"} for number in range(500)]
+    document = cyclonedx(vulnerabilities=[cyclonedx_entry(references=names, affects=[{"ref": "a"}] * 2_000)])
+    assert "more than 50000 entries" in refused(document).message

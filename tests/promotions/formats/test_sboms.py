@@ -105,6 +105,11 @@ EMPTY: dict[str, dict[str, Any]] = {
     "CycloneDX with only what made it": cyclonedx(
         metadata={"tools": {"components": [{"type": "application", "name": "syft"}]}}, components=[]
     ),
+    # under another reference, and with a package URL only here
+    "CycloneDX with the application itself by its name": cyclonedx(
+        metadata={"component": {**ROOT, "type": "application"}},
+        components=[{**ROOT, "type": "application", "bom-ref": "other", "purl": "pkg:generic/app@1"}],
+    ),
     "SPDX with nothing": {"spdxVersion": "SPDX-2.3"},
     "SPDX with only the image itself": spdx(packages=[IMAGE], documentDescribes=["SPDXRef-image"]),
     # as a scanner writes an image that it names by digest
@@ -113,6 +118,17 @@ EMPTY: dict[str, dict[str, Any]] = {
     ),
     # a scan of an empty directory
     "SPDX with only the directory": spdx(packages=[DIRECTORY], relationships=DESCRIBES),
+    # as GitHub writes a repository of which it knows no dependency
+    "SPDX with only the repository": spdx(
+        packages=[
+            {
+                "SPDXID": "SPDXRef-image",
+                "name": "com.github.acme/app",
+                "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:github/acme/app@main"}],
+            }
+        ],
+        relationships=DESCRIBES,
+    ),
     "SPDX with files only": spdx(packages=[], files=[{"SPDXID": "SPDXRef-f", "fileName": "./a"}]),
 }
 
