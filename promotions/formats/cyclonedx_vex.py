@@ -7,7 +7,7 @@ from policies.evidence_facts import VexStatement, VexStatus
 from promotions.formats.cyclonedx import Named, References, by_reference, read_as, read_root, referred_to
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import is_image, named_by_purl
+from promotions.formats.packages import is_image, named_by_purl, names_some_versions
 from promotions.formats.reading import (
     DocumentRefused,
     OtherKind,
@@ -97,7 +97,10 @@ def _statements(
 def _says_why(analysis: dict[str, Any]) -> bool:
     """The schema asks for a justification of not_affected, CISA's minimum for one or for words: `detail` has them."""
     detail = analysis.get("detail")
-    return analysis.get("justification") in _JUSTIFICATIONS or (isinstance(detail, str) and bool(detail.strip()))
+    justification = analysis.get("justification")
+    return (isinstance(justification, str) and justification in _JUSTIFICATIONS) or (
+        isinstance(detail, str) and bool(detail.strip())
+    )
 
 
 def _said(
@@ -161,9 +164,10 @@ def _without_affects(
     """It speaks of what the document is about: the whole artifact, where that is no package by itself."""
     if status not in LIFTING or (root.nameless and not root.bound.by_digest):
         return []
-    found = _lifted(root, context)
+    some = root.purl is not None and names_some_versions(root.purl)
+    found = set() if some else _lifted(root, context)
     if not found:
-        left_out.add(OTHER_PRODUCT, place)
+        left_out.add(SOME_VERSIONS if some else OTHER_PRODUCT, place)
         return None
     return sorted(found)
 
@@ -171,9 +175,13 @@ def _without_affects(
 def _is_unaffected(affected: dict[str, Any], place: str, known: Named | None) -> bool:
     """Whether the versions that are named, if any, are only the component's own, as unaffected.
 
+    A range in its package URL names several.
+
     A component whose version is not in its package URL is not every version of that package. A version without a
     status is affected, by the schema's default.
     """
+    if known is not None and known.purl is not None and names_some_versions(known.purl):
+        return False
     own = None if known is None else known.own_version
     if known is not None and known.version is not None and own is None:
         return False

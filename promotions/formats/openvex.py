@@ -10,12 +10,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from policies.evidence_facts import VexStatement, VexStatus
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
-from promotions.formats.packages import LONGEST_PURL, digest_of_hex, digests_in, image_digest, is_image, normal_purl
+from promotions.formats.packages import (
+    LONGEST_PURL,
+    digest_of_hex,
+    digests_in,
+    image_digest,
+    is_image,
+    names_some_versions,
+    normal_purl,
+)
 from promotions.formats.reading import (
     DocumentRefused,
     a_list,
@@ -34,6 +42,7 @@ from promotions.formats.statements import (
     NO_REASON,
     ONE_PLATFORM,
     OTHER_PRODUCT,
+    SOME_VERSIONS,
     TWO_NAMES,
     UNTOLD,
     affected,
@@ -65,10 +74,15 @@ _ADVISORY: Final = re.compile(
 
 @dataclass(slots=True)
 class _Reading:
-    """One document while it is read. `digests`: what its products name; `speaks_of_all`: one statement has none."""
+    """One document while it is read. `digests`: what its products name; `speaks_of_all`: one statement has none.
+
+    What lifts and has no time of its own was said when the document was issued: a later change of the document does not
+    say it again. Bad news without one was said when the document was changed last.
+    """
 
     context: Context
-    stated: str | None
+    issued: str | None
+    changed: str | None
     left_out: Omissions = field(default_factory=Omissions)
     digests: set[str] = field(default_factory=set)
     speaks_of_all: bool = False
@@ -94,8 +108,8 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
     which nothing counts here."""
     member(document, "statements", place)
     entries = objects(document, "statements", place)
-    stated = maybe_time(document, "last_updated", place) or maybe_time(document, "timestamp", place)
-    reading = _Reading(context, stated)
+    issued, changed = (maybe_time(document, name, place) for name in ("timestamp", "last_updated"))
+    reading = _Reading(context, issued or changed, changed or issued)
     parsed, summary = vex(
         (each for entry, where in entries for each in _statements(entry, where, reading)),
         reading.left_out,
@@ -104,7 +118,7 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
         first_product=_first_product(entries),
     )
     author = maybe_line(document, "author", place)
-    return Read(FORMAT, parsed, author, stated, summary, names_artifact=reading.names_artifact)
+    return Read(FORMAT, parsed, author, reading.changed, summary, names_artifact=reading.names_artifact)
 
 
 def _first_product(entries: list[tuple[dict[str, Any], str]]) -> str | None:
@@ -130,7 +144,8 @@ def _said(entry: dict[str, Any], place: str, status: VexStatus, reading: _Readin
         reading.left_out.add(NO_REASON, place)
         return
     identified = _identities(entry, place, status)
-    stated_at = maybe_time(entry, "last_updated", place) or maybe_time(entry, "timestamp", place) or reading.stated
+    inherited = reading.issued if status in LIFTING else reading.changed
+    stated_at = maybe_time(entry, "last_updated", place) or maybe_time(entry, "timestamp", place) or inherited
     products = _products(entry, place, status, reading)
     if products is None:
         return
@@ -164,11 +179,19 @@ def _id(vulnerability: dict[str, Any], place: str) -> str:
         if ":" not in text and "/" not in text:
             return text
     else:
-        address = urlsplit(text)
+        address = _address(text)
         last = address.path.rstrip("/").rpartition("/")[2]
         if _ADVISORY.fullmatch(last) and not address.query and not address.fragment:
             return last
     raise DocumentRefused("The name of the vulnerability cannot be told from this: write it in name.", at(place, "@id"))
+
+
+def _address(text: str) -> SplitResult:
+    """The parts of an address; empty ones for what is none."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 def _products(entry: dict[str, Any], place: str, status: VexStatus, reading: _Reading) -> list[str] | None:
@@ -177,6 +200,9 @@ def _products(entry: dict[str, Any], place: str, status: VexStatus, reading: _Re
     Before 0.2 subcomponents are the statement's, and those of each of its products.
     """
     products, older = _listed(entry, "products", place), _listed(entry, "subcomponents", place)
+    if older and not products and status in LIFTING:
+        reading.left_out.add(UNTOLD, place)
+        return None
     found: set[str] = set()
     reasons: list[str] = []
     for each, where in products:
@@ -190,15 +216,13 @@ def _products(entry: dict[str, Any], place: str, status: VexStatus, reading: _Re
     return sorted(found)
 
 
-_TELLING: Final = (TWO_NAMES, ONE_PLATFORM, OTHER_PRODUCT, UNTOLD)
+_TELLING: Final = (TWO_NAMES, SOME_VERSIONS, ONE_PLATFORM, OTHER_PRODUCT, UNTOLD)
 """Of several reasons for one statement, the first in this order is counted."""
 
 
 def _listed(holder: dict[str, Any], name: str, place: str) -> list[tuple[Any, str]]:
-    if not holder.get(name):
-        return []
-    inside = at(place, name)
-    return [(each, f"{inside}[{index}]") for index, each in enumerate(a_list(holder[name], inside))]
+    inside, given = at(place, name), holder.get(name)
+    return [(each, f"{inside}[{index}]") for index, each in enumerate(a_list([] if given is None else given, inside))]
 
 
 def _names(
@@ -211,11 +235,14 @@ def _names(
     told = [_identify(each, where) for each, where in subcomponents]
     packages = {purl for each in told for purl in each.purls}
     if status not in LIFTING:
-        if packages and all(each.purls for each in told):
+        packages = {purl for purl in packages if not is_image(purl)}
+        if packages and all(not packages.isdisjoint(each.purls) for each in told):
             return packages, OTHER_PRODUCT
         return packages | affected(itself.purls, itself.digests, context), OTHER_PRODUCT
     if any(each.contradicts(context) for each in (itself, *told)):
         return set(), TWO_NAMES
+    if any(map(names_some_versions, itself.purls | packages)):
+        return set(), SOME_VERSIONS
     if not subcomponents:
         named = itself.purls or itself.digests
         return set(

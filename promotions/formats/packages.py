@@ -129,6 +129,15 @@ def is_image(purl: str) -> bool:
     return purl.startswith(("pkg:oci/", "pkg:docker/"))
 
 
+def names_some_versions(purl: str) -> bool:
+    """Whether a package URL in its normal form is of some versions only, by a range (`vers`) or by the sum of a file,
+    which no scanner writes and so no finding can be compared with."""
+    if "?" not in purl:
+        return False
+    parsed = PackageURL.from_string(purl)
+    return "vers" in parsed.qualifiers or (parsed.version is None and "checksum" in parsed.qualifiers)
+
+
 def digests_in(*texts: object) -> set[str]:
     """Every `sha256:…` that stands in the texts, as in `registry.example/app@sha256:…`."""
     return {found for text in texts if isinstance(text, str) for found in _DIGEST.findall(text.lower())}

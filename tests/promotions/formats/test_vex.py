@@ -314,9 +314,67 @@ def test_the_real_document_with_an_id_only_is_read() -> None:
     assert (one["vulnerability"], one["products"]) == ("CVE-2099-1", ["pkg:golang/stdlib"])
 
 
-def test_the_newest_time_that_a_statement_gives_is_when_it_was_said() -> None:
+@pytest.mark.parametrize(("status", "day"), [("affected", "03"), ("under_investigation", "03"), ("fixed", "02")])
+def test_a_change_of_the_document_says_bad_news_again_and_lifts_nothing_again(status: str, day: str) -> None:
+    document = openvex(status=status)
+    document |= {"timestamp": "2026-11-02T08:00:00Z", "last_updated": "2026-11-03T08:00:00Z"}
+    assert statements(document)[0]["statedAt"] == f"2026-11-{day}T08:00:00.000Z"
+
+
+def test_the_last_change_of_a_statement_is_when_it_was_said() -> None:
     document = openvex(timestamp="2026-11-02T08:00:00Z", last_updated="2026-11-03T08:00:00Z")
     assert statements(document)[0]["statedAt"] == "2026-11-03T08:00:00.000Z"
+
+
+RANGES = ["pkg:npm/lodash?vers=vers:npm/%3E%3D4.17.21", "pkg:npm/lodash?checksum=sha256:" + "e" * 64]
+
+
+@pytest.mark.parametrize("purl", RANGES)
+def test_a_range_of_versions_in_a_package_url_lifts_nothing(purl: str) -> None:
+    assert left_out({"@id": purl}) == {SOME_VERSIONS: 1}
+    assert left_out({"@id": IMAGE, "subcomponents": [{"@id": purl}, {"@id": PACKAGE}]}) == {SOME_VERSIONS: 1}
+    assert cyclonedx_left_out(said([{"ref": purl}])) == {SOME_VERSIONS: 1}
+    root = {"bom-ref": "root", "type": "library", "name": "lodash", "purl": purl}
+    assert cyclonedx_left_out({**said([]), "metadata": {"component": root}}) == {SOME_VERSIONS: 1}
+    assert len(statements(openvex({"@id": purl}, status="affected"))[0]["products"]) == 1
+
+
+def without_products(**fields: Any) -> Any:
+    document = openvex(**fields)
+    if "products" not in fields:
+        del document["statements"][0]["products"]
+    return {**document, "statements": [*document["statements"], FINE]}
+
+
+def test_subcomponents_without_a_product_lift_nothing() -> None:
+    inside = [{"@id": PACKAGE}]
+    assert _left_out(without_products(subcomponents=inside)) == {UNTOLD: 1}
+    assert _left_out(without_products(subcomponents=inside, products=[])) == {UNTOLD: 1}
+    assert [] in [each["products"] for each in statements(without_products(subcomponents=inside, status="affected"))]
+
+
+@pytest.mark.parametrize("name", ["products", "subcomponents"])
+@pytest.mark.parametrize("value", ["", {}, 0, False])
+def test_what_is_no_list_of_products_is_not_an_absent_one(name: str, value: Any) -> None:
+    assert _left_out(without_products(**{name: value})) == {UNREADABLE: 1}
+    refused(without_products(**{name: value}, status="affected"))
+
+
+@pytest.mark.parametrize("base", ["pkg:docker/debian@12", image(OTHER)])
+def test_bad_news_about_a_base_image_counts_for_the_artifact(base: str) -> None:
+    inside = {"@id": IMAGE, "subcomponents": [{"@id": base}]}
+    assert statements(openvex(inside, status="affected"))[0]["products"] == [ARTIFACT]
+    both = {"@id": IMAGE, "subcomponents": [{"@id": base}, {"@id": PACKAGE}]}
+    assert statements(openvex(both, status="affected"))[0]["products"] == [PACKAGE, ARTIFACT]
+
+
+def test_what_is_no_address_or_justification_is_left_out() -> None:
+    bad = openvex({"@id": PACKAGE}, vulnerability={"@id": "https://[x/CVE-2024-1111"})
+    assert _left_out({**bad, "statements": [*bad["statements"], FINE]}) == {UNREADABLE: 1}
+    for justification in ([], {}):
+        analysis = {"state": "not_affected", "justification": justification}
+        document = cyclonedx(vulnerabilities=[cyclonedx_entry(analysis=analysis), FINE_ENTRY])
+        assert _left_out(document) == {NO_REASON: 1}
 
 
 def test_a_product_of_one_platform_keeps_its_digest() -> None:
