@@ -77,7 +77,10 @@ def given_score(holder: dict[str, Any], name: str, place: str) -> float | None:
 
 
 def vector_score(vector: Any, method: str = "") -> float | None:
-    """The base score of a vector; None for what is no vector. `method` says the version where the vector does not."""
+    """The base score of a vector, or the number that stands in its place; None for what is neither.
+
+    `method` says the version where the vector does not, and else its metrics do.
+    """
     if not isinstance(vector, str) or len(vector) > LONGEST_VECTOR:
         return None
     return _vector_score(vector.strip(), method)
@@ -85,8 +88,10 @@ def vector_score(vector: Any, method: str = "") -> float | None:
 
 @lru_cache(maxsize=20_000)
 def _vector_score(vector: str, method: str) -> float | None:
+    vector = _plain_vector(vector)
     if not vector.startswith("CVSS:") and "Au:" not in vector:
-        version = {"CVSSv4": "4.0", "CVSSv31": "3.1", "CVSSv3": "3.0"}.get(method)
+        by_metric = next((version for metric, version in _OF_ONE_VERSION.items() if metric in vector), None)
+        version = {"CVSSv4": "4.0", "CVSSv31": "3.1", "CVSSv3": "3.0"}.get(method, by_metric)
         vector = f"CVSS:{version}/{vector}" if version else vector
     try:
         if vector.startswith("CVSS:4"):
@@ -95,7 +100,27 @@ def _vector_score(vector: str, method: str) -> float | None:
             return float(CVSS3(vector).base_score)
         return float(CVSS2(vector).base_score)
     except CVSSError:
+        return _number(vector)
+
+
+_OF_ONE_VERSION: Final = {"/VC:": "4.0", "/PR:": "3.1"}
+"""Metrics by which a vector without its version is known: of CVSS 4, and of CVSS 3 where it is not of 4."""
+
+
+def _plain_vector(vector: str) -> str:
+    """Without the brackets and version that some write around CVSS 2, and a slash at its end."""
+    vector = vector.strip("()").rstrip("/")
+    if vector[:5].upper() == "CVSS:":
+        vector = f"CVSS:{vector[5:]}"
+    return vector.partition("/")[2] if vector.startswith("CVSS:2") else vector
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
         return None
+    return round(number, 1) if 0 <= number <= 10 else None
 
 
 def highest(scores: Iterable[float | None]) -> float | None:
