@@ -89,7 +89,7 @@ class Rereader:
         return done + self._each(_due(_UNREAD_BUNDLES, self.left_alone, clock), read_bundle_again, clock, until)
 
     def _each(self, due: Iterable[UUID], read: Callable[[UUID, Clock, float], None], clock: Clock, until: float) -> int:
-        """Whatever one fails of, the others and the rest of the round go on."""
+        """The others and the rest of the round go on where one fails."""
         done = 0
         for each in due:
             try:
@@ -186,10 +186,8 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> ho
     )
     if document is None:
         raise AssertionError("a bundle names documents of its tenant, and they stay")
-    if document.reader >= READER:
-        return holdings.read_now(document, None)
     reading = DocumentReading.objects.filter(document=document, reader=READER).first()
-    if reading is None:
+    if reading is None and document.reader < READER:
         _check_time(until)
         reading = _store_reading(document, _read_again(document), clock.now())
     return holdings.read_now(document, reading)

@@ -401,3 +401,17 @@ def test_a_round_ends_in_time_and_the_next_goes_on(
     assert not rereader.left_alone
     assert rereader.read_due(kestrel.clock) == 1
     assert read_by(promotion) == READER
+
+
+def test_what_this_reader_read_once_more_for_an_index_counts_as_it_was_read_last(kestrel: Kestrel, older: Any) -> None:
+    release = kestrel.release()
+    older(kestrel, release, "sbom", cyclonedx())
+    report = uploaded(kestrel["operator"], artifact(release), "vulnerabilities", trivy(), clock=kestrel.clock)
+    promotion = waiting(kestrel, release)
+    DocumentReading.objects.create(
+        document=report, reader=READER, summary={}, binds=False, refused="of no platform", read_at=kestrel.clock.now()
+    )
+    again(kestrel, promotion)
+    (reading,) = BundleReading.objects.filter(bundle_id=promotion.evidence_bundle_id)
+    documents = orjson.loads(bytes(reading.read_as.content.content))["documents"]
+    assert [each["kind"] for each in documents] == ["sbom"]
