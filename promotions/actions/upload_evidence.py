@@ -332,8 +332,8 @@ def _trusted_keys(by: Actor) -> Keys:
 def _signature(sent: Document, keys: Keys, *, binds: bool) -> Signature:
     """Which trusted key signed, and whether its signature counts.
 
-    It does not for a document that does not say by digest which artifact it is about (``binds``): whoever has it could
-    send it for another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
+    It does not for a document that does not say by digest which artifact it is about (``binds``): a person
+    who has it could send it for another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
     """
     if sent.envelope is None:
         return Signature(Found.NONE)

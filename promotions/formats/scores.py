@@ -1,6 +1,6 @@
 """CVSS base scores and severities (domain.md §6, bands). Pure.
 
-A report may give several scores and words for one vulnerability. The worst of them counts, whoever gave it
+A report may give several scores and words for one vulnerability. The worst of them counts, from each source
 (docs/adr/0085).
 """
 
