@@ -12,7 +12,7 @@ from promotions.api.promotion_schema import VerificationSchema
 from promotions.blindness import check_can_see_votes
 from promotions.models import EvidencePacket, PublicSigningKey
 from promotions.queries import existing_promotion
-from promotions.verify_evidence import known_keys, stored_here, verify
+from promotions.verifying import known_keys, stored_here, verify
 from stellapromote.accounts.scopes import EVIDENCE_READ
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.exceptions import NotFound

@@ -11,8 +11,8 @@ from promotions.audit_page import audit_row
 from promotions.formats.reading import DocumentRefused, read_json
 from promotions.forms import VerifyForm
 from promotions.models import Promotion
-from promotions.verify_evidence import known_keys, stored_here
-from promotions.verify_evidence import verify as verify_document
+from promotions.verifying import known_keys, stored_here
+from promotions.verifying import verify as verify_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import AUDIT_READ, EVIDENCE_READ
 from stellapromote.audit.models import AuditEvent

@@ -30,8 +30,8 @@ from promotions.blindness import check_can_see_votes
 from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import Promotion
 from promotions.promotion_page import promotion_page
-from promotions.verify_evidence import known_keys, stored_here
-from promotions.verify_evidence import verify as verify_document
+from promotions.verifying import known_keys, stored_here
+from promotions.verifying import verify as verify_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
 from stellapromote.audit.refusals import note_refused_request

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from promotions.replay import replay
-from promotions.verify_evidence import Record, Verification, verify
+from promotions.verifying import Record, Verification, verify
 from tests.promotions.kept_from_1_0 import CASES, KEYS, Case, records_of, store_what_records_name
 
 BY_NAME = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -24,7 +24,7 @@ from promotions.rules import (
     SubjectChanged,
 )
 from promotions.states import Status
-from promotions.verify_evidence import known_keys
+from promotions.verifying import known_keys
 from promotions.worker import run_round
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant, User

@@ -10,7 +10,7 @@ import orjson
 
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
 from promotions.models import Blob, DecisionRecord, EvidenceBundle
-from promotions.verify_evidence import KnownKey
+from promotions.verifying import KnownKey
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import parse_rfc3339
 from stellapromote.signing import keyring

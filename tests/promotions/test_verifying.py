@@ -1,4 +1,4 @@
-"""Every check of a packet and of an envelope, broken one at a time (promotions/verify_evidence.py)."""
+"""Every check of a packet and of an envelope, broken one at a time (promotions/verifying/)."""
 
 import base64
 import copy
@@ -18,8 +18,8 @@ from promotions.evidence import (
     HUMAN_DECISION_PREDICATE_TYPE,
     sign_packet,
 )
-from promotions.verify_evidence import KnownKey, Record, Verification
-from promotions.verify_evidence import verify as verify_against
+from promotions.verifying import KnownKey, Record, Verification
+from promotions.verifying import verify as verify_against
 from stellapromote.ids import new_id
 from stellapromote.signing import dsse
 from stellapromote.signing.canonical_json import canonical_bytes, digest

@@ -1,0 +1,119 @@
+"""An evidence packet, check by check (domain.md §8)."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from promotions.evidence import PACKET_SCHEMA, PACKET_VERSION, SIGNATURE_ALGORITHM
+from promotions.models import EvidencePacket
+from promotions.verifying.envelope import check_content_hash, predicate_of, statement_of, verify_envelope
+from promotions.verifying.keys import KnownKey, check_key
+from promotions.verifying.parts import instant, text
+from promotions.verifying.result import Check, Verification
+from promotions.verifying.stored import Stored, check_stored
+from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
+from stellapromote.signing.signatures import verify_es256
+
+_PACKET_FIELDS = frozenset(
+    {
+        "schema",
+        "id",
+        "version",
+        "type",
+        "tenantId",
+        "generatedAt",
+        "generatorVersion",
+        "content",
+        "contentHash",
+        "signatureAlgorithm",
+        "signerKeyRef",
+        "signature",
+    }
+)
+_TYPES = frozenset(EvidencePacket.Type.values)
+
+
+def verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
+    packet = {name: value for name, value in document.items() if name != "envelope"}
+    checks = [
+        _packet_schema(packet),
+        check_content_hash(packet.get("content"), packet.get("contentHash")),
+        check_key(packet.get("signerKeyRef"), keys, packet.get("generatedAt")),
+        _packet_signature(packet, keys),
+        _stored_packet(packet, keys, stored),
+    ]
+    if "envelope" in document:
+        checks.append(_same_envelope(packet, document["envelope"], keys, stored))
+    return Verification(
+        "packet",
+        tuple(checks),
+        packet_id=text(packet.get("id")),
+        packet_type=text(packet.get("type")),
+        generated_at=text(packet.get("generatedAt")),
+        key_id=text(packet.get("signerKeyRef")),
+    )
+
+
+def _packet_schema(packet: Mapping[str, Any]) -> Check:
+    missing = sorted(_PACKET_FIELDS - packet.keys())
+    unknown = sorted(str(name)[:60] for name in packet.keys() - _PACKET_FIELDS)
+    if missing or unknown:
+        problems = [f"missing: {', '.join(missing)}"] if missing else []
+        problems += [f"not part of a packet: {', '.join(unknown[:10])}"] if unknown else []
+        return Check("schema", "failed", f"The packet is not complete: {'; '.join(problems)}.")
+    expected = {"schema": PACKET_SCHEMA, "version": PACKET_VERSION, "signatureAlgorithm": SIGNATURE_ALGORITHM}
+    for name, value in expected.items():
+        if packet[name] != value:
+            return Check("schema", "failed", f"{name} is not {value}.")
+    if not isinstance(packet["type"], str) or packet["type"] not in _TYPES:
+        return Check("schema", "failed", f"type is none of {', '.join(sorted(_TYPES))}.")
+    if not isinstance(packet["content"], Mapping):
+        return Check("schema", "failed", "content is no object.")
+    if instant(packet["generatedAt"]) is None:
+        return Check("schema", "failed", "generatedAt is no RFC 3339 time.")
+    return Check("schema", "passed", f"A {packet['type']} packet, version {PACKET_VERSION}.")
+
+
+def _packet_signature(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -> Check:
+    key_id = packet.get("signerKeyRef")
+    known = keys.get(key_id) if isinstance(key_id, str) else None
+    if known is None:
+        return Check("signature", "skipped", "Without a known key the signature cannot be checked.")
+    try:
+        signature = base64.b64decode(packet["signature"], validate=True)
+        signed = canonical_bytes({name: value for name, value in packet.items() if name != "signature"})
+    except (CanonicalJsonError, KeyError, TypeError, ValueError, binascii.Error):
+        return Check("signature", "failed", "The signature, or what it signs, cannot be read.")
+    if not verify_es256(known.public_key, signed, signature):
+        return Check("signature", "failed", "The signature does not fit the packet: one of them was changed.")
+    return Check("signature", "passed", "The signature fits every byte of the packet.")
+
+
+def _stored_packet(packet: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Check:
+    packet_id = packet.get("id")
+    kept = stored("packet", packet_id) if isinstance(packet_id, str) else None
+    try:
+        same = kept is not None and kept == canonical_bytes(packet)
+    except CanonicalJsonError:
+        same = False
+    return check_stored(same, packet.get("signerKeyRef"), keys)
+
+
+def _same_envelope(packet: Mapping[str, Any], envelope: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Check:
+    """The envelope beside a packet holds, and says the same."""
+    if not isinstance(envelope, Mapping):
+        return Check("envelope", "failed", "The envelope is no object.")
+    inside = verify_envelope(envelope, keys, stored)
+    failed = next((check for check in inside.checks if check.result == "failed"), None)
+    if failed is not None:
+        return Check("envelope", "failed", f"The envelope does not hold ({failed.name}): {failed.message}")
+    statement, _ = statement_of(envelope)
+    predicate = predicate_of(statement)
+    same = predicate is not None and (predicate.get("packetId"), predicate.get("contentHash")) == (
+        packet.get("id"),
+        packet.get("contentHash"),
+    )
+    if not same:
+        return Check("envelope", "failed", "The envelope is that of another packet.")
+    return Check("envelope", "passed", "The DSSE envelope holds, for the same content.")
