@@ -15,14 +15,14 @@ from stellapromote.signing.canonical_json import canonical_bytes, digest, writte
 from stellapromote.signing.keyring import SigningKey
 
 PACKET_SCHEMA = "stella.evidence-packet/v1"
-PACKET_VERSION = "1.0"
-SIGNATURE_ALGORITHM = "ES256"
-CAPSULE_MEDIA_TYPE = "application/vnd.stellaops.promotion-capsule+json"
-CAPSULE_PREDICATE_TYPE = "stella.ops/promotionCapsule@v1"
-HUMAN_DECISION_SCHEMA = "stella.human-decision/v1"
-HUMAN_DECISION_MEDIA_TYPE = "application/vnd.stellaops.human-decision+json"
-HUMAN_DECISION_PREDICATE_TYPE = "stella.ops/humanDecision@v1"
+PACKET_VERSION = "1.1"
+SIGNATURE_ALGORITHM = "ecdsa-p256-sha256-der"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+CAPSULE_SCHEMA = "stella.ops/promotionCapsule@v1"
+CAPSULE_PREDICATE_TYPE = "https://stella.ops/promotionCapsule/v1"
+HUMAN_DECISION_SCHEMA = "stella.human-decision/v1"
+HUMAN_DECISION_PREDICATE_TYPE = "https://stella.ops/humanDecision/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,10 @@ def sign_packet(
         "signerKeyRef": key.key_id,
     }
     signature = base64.b64encode(key.sign(canonical_bytes(unsigned))).decode("ascii")
-    statement = {
-        "_type": STATEMENT_TYPE,
-        "subject": _subjects(content["release"]["components"]),
-        "predicateType": CAPSULE_PREDICATE_TYPE,
-        "predicate": {"packetId": str(packet_id), "contentHash": content_hash, "content": part},
-    }
+    predicate = {"schema": CAPSULE_SCHEMA, "packetId": str(packet_id), "contentHash": content_hash, "content": part}
     return SignedPacket(
         document=canonical_bytes({**unsigned, "signature": signature}),
-        envelope=orjson.dumps(dsse.envelope(CAPSULE_MEDIA_TYPE, canonical_bytes(statement), key)),
+        envelope=_envelope(CAPSULE_PREDICATE_TYPE, predicate, content["release"]["components"], key),
         content_hash=content_hash,
     )
 
@@ -79,13 +74,20 @@ def sign_human_decision(predicate: dict[str, Any], *, components: list[dict[str,
     ``predicate`` has decisionId, promotionId, requestId, actorId, decision, reason, ticket, expiresAtUtc and
     recordedAtUtc; the statement's subjects are the components of the release, as in a packet's envelope.
     """
+    return _envelope(HUMAN_DECISION_PREDICATE_TYPE, {"schema": HUMAN_DECISION_SCHEMA, **predicate}, components, key)
+
+
+def _envelope(
+    predicate_type: str, predicate: dict[str, Any], components: list[dict[str, Any]], key: SigningKey
+) -> bytes:
+    """JSON bytes of the DSSE envelope around an in-toto statement about these components."""
     statement = {
         "_type": STATEMENT_TYPE,
         "subject": _subjects(components),
-        "predicateType": HUMAN_DECISION_PREDICATE_TYPE,
-        "predicate": {"schema": HUMAN_DECISION_SCHEMA, **predicate},
+        "predicateType": predicate_type,
+        "predicate": predicate,
     }
-    return orjson.dumps(dsse.envelope(HUMAN_DECISION_MEDIA_TYPE, canonical_bytes(statement), key))
+    return orjson.dumps(dsse.envelope(PAYLOAD_TYPE, canonical_bytes(statement), key))
 
 
 def _subjects(components: list[dict[str, Any]]) -> list[dict[str, Any]]:

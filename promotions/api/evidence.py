@@ -50,7 +50,9 @@ class PacketResource(Resource):
     content_hash = serializers.CharField()
     signature_algorithm = serializers.CharField()
     signer_key_ref = serializers.CharField()
-    signature = serializers.CharField(help_text="ES256, raw r‖s in base64, over the canonical packet without it.")
+    signature = serializers.CharField(
+        help_text="In base64, over the canonical packet without it: ECDSA in DER; raw r‖s in version 1.0."
+    )
     envelope = EnvelopeResource()
 
 
@@ -62,7 +64,6 @@ class KeyResource(Resource):
     x = serializers.CharField()
     y = serializers.CharField()
     use = serializers.CharField()
-    alg = serializers.CharField()
     kid = serializers.CharField()
     pem = serializers.CharField()
     status = serializers.ChoiceField(["active", "retired"])

@@ -7,71 +7,61 @@ from typing import Any
 
 import orjson
 
-from promotions.evidence import (
-    CAPSULE_MEDIA_TYPE,
-    CAPSULE_PREDICATE_TYPE,
-    HUMAN_DECISION_MEDIA_TYPE,
-    HUMAN_DECISION_PREDICATE_TYPE,
-    STATEMENT_TYPE,
-)
+from promotions.evidence import PAYLOAD_TYPE, STATEMENT_TYPE
 from promotions.verifying.keys import KnownKey, check_key
 from promotions.verifying.parts import text
 from promotions.verifying.result import Check, Verification
 from promotions.verifying.stored import Record, Stored, check_stored
+from promotions.verifying.versions import ENVELOPES, EnvelopeForm
 from stellapromote.signing import dsse
 from stellapromote.signing.canonical_json import CanonicalJsonError, digest
 
 _MOST_SIGNATURES = 20
-_PREDICATES = {
-    CAPSULE_MEDIA_TYPE: CAPSULE_PREDICATE_TYPE,
-    HUMAN_DECISION_MEDIA_TYPE: HUMAN_DECISION_PREDICATE_TYPE,
-}
 
 
 def verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
     key_ids = _signers(envelope)
     key_id = next((each for each in key_ids if each in keys), key_ids[0] if key_ids else None)
-    statement, schema = statement_of(envelope)
-    predicate = predicate_of(statement)
-    checks = [schema, _envelope_signature(envelope, keys)]
-    if envelope.get("payloadType") == HUMAN_DECISION_MEDIA_TYPE:
-        at = None if predicate is None else predicate.get("recordedAtUtc")
-        checks.insert(1, check_key(key_id, keys, at))
-        decision_id = None if predicate is None else predicate.get("id")
-        checks.append(_stored_envelope(envelope, "humanDecision", decision_id, key_id, keys, stored))
-        return Verification("envelope", tuple(checks), packet_type="human_decision", generated_at=text(at),
-                            key_id=text(key_id))  # fmt: skip
-    checks.insert(1, check_key(key_id, keys, None))
-    if predicate is None:
-        checks.append(Check("contentHash", "skipped", "There is no readable content."))
-    else:
+    statement, record, schema = statement_of(envelope)
+    predicate = predicate_of(statement) or {}
+    decides = record == "humanDecision"
+    at = predicate.get("recordedAtUtc") if decides else None
+    checks = [schema, check_key(key_id, keys, at), _envelope_signature(envelope, keys)]
+    if decides:
+        checks.append(_stored_envelope(envelope, "humanDecision", predicate.get("id"), key_id, keys, stored))
+        return Verification(
+            "envelope", tuple(checks), packet_type="human_decision", generated_at=text(at), key_id=text(key_id)
+        )
+    if predicate:
         checks.append(check_content_hash(predicate.get("content"), predicate.get("contentHash")))
         checks.append(_subjects(statement, predicate))
-    packet_id = None if predicate is None else predicate.get("packetId")
-    checks.append(_stored_envelope(envelope, "capsule", packet_id, key_id, keys, stored))
-    return Verification(
-        "envelope",
-        tuple(checks),
-        packet_id=text(packet_id),
-        key_id=text(key_id),
-    )
+    else:
+        checks.append(Check("contentHash", "skipped", "There is no readable content."))
+    checks.append(_stored_envelope(envelope, "capsule", predicate.get("packetId"), key_id, keys, stored))
+    return Verification("envelope", tuple(checks), packet_id=text(predicate.get("packetId")), key_id=text(key_id))
 
 
-def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Check]:
-    """The payload as JSON, or None, and whether the envelope is one of ours."""
-    wanted = _PREDICATES.get(str(envelope.get("payloadType")))
-    if wanted is None:
-        return None, Check("schema", "failed", f"payloadType is none of {', '.join(_PREDICATES)}.")
+def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Record | None, Check]:
+    """The payload as JSON, what it is about, and whether the envelope is one of ours; None for what cannot be read."""
+    form = _form(envelope)
+    if form is None:
+        return None, None, Check("schema", "failed", f"payloadType is none of {', '.join(ENVELOPES)}.")
     try:
         statement = orjson.loads(base64.b64decode(envelope["payload"], validate=True))
     except (KeyError, TypeError, ValueError, binascii.Error):
-        return None, Check("schema", "failed", "The payload is not JSON in base64.")
+        return None, None, Check("schema", "failed", "The payload is not JSON in base64.")
     if not isinstance(statement, Mapping) or statement.get("_type") != STATEMENT_TYPE:
-        return None, Check("schema", "failed", f"The payload is no {STATEMENT_TYPE}.")
-    if statement.get("predicateType") != wanted or predicate_of(statement) is None:
-        return statement, Check("schema", "failed", f"The predicate is no {wanted}.")
-    what = "a promotion" if wanted == CAPSULE_PREDICATE_TYPE else "what one person decided"
-    return statement, Check("schema", "passed", f"A DSSE envelope around an in-toto statement of {what}.")
+        return None, None, Check("schema", "failed", f"The payload is no {STATEMENT_TYPE}.")
+    record = form.records.get(str(statement.get("predicateType")))
+    if record is None or predicate_of(statement) is None:
+        return statement, None, Check("schema", "failed", f"The predicate is no {' and no '.join(form.records)}.")
+    what = "a promotion" if record == "capsule" else "what one person decided"
+    return statement, record, Check("schema", "passed", f"A DSSE envelope around an in-toto statement of {what}.")
+
+
+def _form(envelope: Mapping[str, Any]) -> EnvelopeForm | None:
+    payload_type = envelope.get("payloadType")
+    return ENVELOPES.get(payload_type) if isinstance(payload_type, str) else None
 
 
 def predicate_of(statement: Any) -> Mapping[str, Any] | None:
@@ -91,8 +81,10 @@ def _envelope_signature(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey
     signatures = envelope.get("signatures")
     if isinstance(signatures, list) and len(signatures) > _MOST_SIGNATURES:
         return Check("signature", "failed", f"There are more than {_MOST_SIGNATURES} signatures.")
+    form = _form(envelope) or ENVELOPES[PAYLOAD_TYPE]
+    public_keys = {key_id: known.public_key for key_id, known in keys.items()}
     try:
-        dsse.verify_envelope(envelope, {key_id: known.public_key for key_id, known in keys.items()})
+        dsse.verify_envelope(envelope, public_keys, form.verify)
     except dsse.EnvelopeRejected as rejected:
         return Check("signature", "failed", f"{rejected}.".capitalize())
     return Check("signature", "passed", "The signature fits the payload and its type.")

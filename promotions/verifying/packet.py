@@ -5,15 +5,15 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from promotions.evidence import PACKET_SCHEMA, PACKET_VERSION, SIGNATURE_ALGORITHM
+from promotions.evidence import PACKET_SCHEMA, PACKET_VERSION
 from promotions.models import EvidencePacket
 from promotions.verifying.envelope import check_content_hash, predicate_of, statement_of, verify_envelope
 from promotions.verifying.keys import KnownKey, check_key
 from promotions.verifying.parts import instant, text
 from promotions.verifying.result import Check, Verification
 from promotions.verifying.stored import Stored, check_stored
+from promotions.verifying.versions import PACKETS, PacketForm
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
-from stellapromote.signing.signatures import verify_es256
 
 _PACKET_FIELDS = frozenset(
     {
@@ -62,17 +62,27 @@ def _packet_schema(packet: Mapping[str, Any]) -> Check:
         problems = [f"missing: {', '.join(missing)}"] if missing else []
         problems += [f"not part of a packet: {', '.join(unknown[:10])}"] if unknown else []
         return Check("schema", "failed", f"The packet is not complete: {'; '.join(problems)}.")
-    expected = {"schema": PACKET_SCHEMA, "version": PACKET_VERSION, "signatureAlgorithm": SIGNATURE_ALGORITHM}
-    for name, value in expected.items():
-        if packet[name] != value:
-            return Check("schema", "failed", f"{name} is not {value}.")
+    if packet["schema"] != PACKET_SCHEMA:
+        return Check("schema", "failed", f"schema is not {PACKET_SCHEMA}.")
+    form = _form(packet)
+    if form is None:
+        return Check("schema", "failed", f"version is none of {', '.join(PACKETS)}.")
+    if packet["signatureAlgorithm"] != form.algorithm:
+        return Check(
+            "schema", "failed", f"signatureAlgorithm is not {form.algorithm}, as in version {packet['version']}."
+        )
     if not isinstance(packet["type"], str) or packet["type"] not in _TYPES:
         return Check("schema", "failed", f"type is none of {', '.join(sorted(_TYPES))}.")
     if not isinstance(packet["content"], Mapping):
         return Check("schema", "failed", "content is no object.")
     if instant(packet["generatedAt"]) is None:
         return Check("schema", "failed", "generatedAt is no RFC 3339 time.")
-    return Check("schema", "passed", f"A {packet['type']} packet, version {PACKET_VERSION}.")
+    return Check("schema", "passed", f"A {packet['type']} packet, version {packet['version']}.")
+
+
+def _form(packet: Mapping[str, Any]) -> PacketForm | None:
+    version = packet.get("version")
+    return PACKETS.get(version) if isinstance(version, str) else None
 
 
 def _packet_signature(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -> Check:
@@ -85,7 +95,9 @@ def _packet_signature(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -
         signed = canonical_bytes({name: value for name, value in packet.items() if name != "signature"})
     except (CanonicalJsonError, KeyError, TypeError, ValueError, binascii.Error):
         return Check("signature", "failed", "The signature, or what it signs, cannot be read.")
-    if not verify_es256(known.public_key, signed, signature):
+    form = _form(packet) or PACKETS[PACKET_VERSION]
+    canonical = base64.b64encode(signature).decode("ascii") == packet["signature"]
+    if not canonical or not form.verify(known.public_key, signed, signature):
         return Check("signature", "failed", "The signature does not fit the packet: one of them was changed.")
     return Check("signature", "passed", "The signature fits every byte of the packet.")
 
@@ -108,12 +120,9 @@ def _same_envelope(packet: Mapping[str, Any], envelope: Any, keys: Mapping[str, 
     failed = next((check for check in inside.checks if check.result == "failed"), None)
     if failed is not None:
         return Check("envelope", "failed", f"The envelope does not hold ({failed.name}): {failed.message}")
-    statement, _ = statement_of(envelope)
-    predicate = predicate_of(statement)
-    same = predicate is not None and (predicate.get("packetId"), predicate.get("contentHash")) == (
-        packet.get("id"),
-        packet.get("contentHash"),
-    )
-    if not same:
+    statement, record, _ = statement_of(envelope)
+    predicate = predicate_of(statement) or {}
+    about = (record, predicate.get("packetId"), predicate.get("contentHash"))
+    if about != ("capsule", packet.get("id"), packet.get("contentHash")):
         return Check("envelope", "failed", "The envelope is that of another packet.")
     return Check("envelope", "passed", "The DSSE envelope holds, for the same content.")

@@ -1,13 +1,15 @@
-"""DSSE envelopes (Dead Simple Signing Envelope v1.0) with ES256 signatures (domain.md §8)."""
+"""DSSE envelopes (Dead Simple Signing Envelope v1.0) with ECDSA signatures on P-256 (domain.md §8)."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from stellapromote.signing.keyring import SigningKey
-from stellapromote.signing.signatures import verify_es256
+from stellapromote.signing.signatures import verify_der
+
+Verify = Callable[[EllipticCurvePublicKey, bytes, bytes], bool]
 
 _STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
@@ -33,12 +35,14 @@ def envelope(payload_type: str, payload: bytes, signer: SigningKey) -> dict[str,
     }
 
 
-def verify_envelope(envelope: Mapping[str, Any], public_keys: Mapping[str, EllipticCurvePublicKey]) -> bytes:
+def verify_envelope(
+    envelope: Mapping[str, Any], public_keys: Mapping[str, EllipticCurvePublicKey], verify: Verify = verify_der
+) -> bytes:
     """The payload, if a known key signed it with this payload type and no signature in a known key's name is wrong.
 
-    `public_keys` is by key id. Signatures of other keys are passed over; alone, they prove nothing. The type is
-    authentic when this returns, but whether it is the expected one is for the caller to compare. EnvelopeRejected for
-    everything else, whatever shape the envelope has.
+    `public_keys` is by key id; `verify` is for the one encoding that signatures may have. Signatures of other keys are
+    passed over; alone, they prove nothing. The type is authentic when this returns, but whether it is the expected one
+    is for the caller to compare. EnvelopeRejected for everything else, whatever shape the envelope has.
     """
     try:
         payload_type, payload = envelope["payloadType"], _decoded(envelope["payload"])
@@ -53,11 +57,15 @@ def verify_envelope(envelope: Mapping[str, Any], public_keys: Mapping[str, Ellip
     if not signatures:
         raise EnvelopeRejected("no signature of the envelope is by a known key")
     for key_id, signature in signatures:
-        if not verify_es256(public_keys[key_id], signed, signature):
+        if not verify(public_keys[key_id], signed, signature):
             raise EnvelopeRejected(f"the signature by {key_id} does not fit the payload and its type")
     return payload
 
 
 def _decoded(text: str) -> bytes:
-    """DSSE lets writers choose between the standard and the URL-safe alphabet."""
-    return base64.b64decode(text.translate(_STANDARD_ALPHABET), validate=True)
+    """DSSE lets writers choose between the standard and the URL-safe alphabet. ValueError for bits that say nothing."""
+    standard = text.translate(_STANDARD_ALPHABET)
+    decoded = base64.b64decode(standard, validate=True)
+    if base64.b64encode(decoded).decode("ascii") != standard:
+        raise ValueError("not canonical base64")
+    return decoded

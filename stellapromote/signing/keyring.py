@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from stellapromote.signing.canonical_json import digest_bytes
-from stellapromote.signing.signatures import sign_es256
+from stellapromote.signing.signatures import sign
 
 _BEGIN, _END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
 _COORDINATE = 32
@@ -47,8 +47,8 @@ class SigningKey:
         return self.private_key.public_key()
 
     def sign(self, payload: bytes) -> bytes:
-        """The ES256 signature over the payload, 64 bytes."""
-        return sign_es256(self.private_key, payload)
+        """The signature over the payload, in DER with low s."""
+        return sign(self.private_key, payload)
 
 
 def key_id(public_key: EllipticCurvePublicKey) -> str:
@@ -69,7 +69,7 @@ def from_pem(text: str) -> SigningKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyRefused("the signing key looks like PEM but cannot be read: check that it is complete") from None
     if not isinstance(private_key, EllipticCurvePrivateKey) or not isinstance(private_key.curve, SECP256R1):
-        raise KeyRefused("the signing key is not on the curve P-256, which ES256 needs: make a P-256 key")
+        raise KeyRefused("the signing key is not on the curve P-256: make a P-256 key")
     return SigningKey(key_id(private_key.public_key()), private_key)
 
 
@@ -80,7 +80,7 @@ def public_key_from_pem(text: str) -> EllipticCurvePublicKey:
     except (ValueError, UnsupportedAlgorithm):
         raise KeyRefused("the public key is not a SubjectPublicKeyInfo in PEM") from None
     if not isinstance(public_key, EllipticCurvePublicKey) or not isinstance(public_key.curve, SECP256R1):
-        raise KeyRefused("the public key is not on the curve P-256, which ES256 needs")
+        raise KeyRefused("the public key is not on the curve P-256")
     return public_key
 
 
@@ -104,7 +104,10 @@ def public_pem(public_key: EllipticCurvePublicKey) -> str:
 
 
 def public_jwk(public_key: EllipticCurvePublicKey) -> dict[str, str]:
-    """The public key as a JSON Web Key (RFC 7517, 7518 §6.2) for ES256, with our key id as kid."""
+    """The public key as a JSON Web Key (RFC 7517, 7518 §6.2), with our key id as kid.
+
+    Without `alg`: JOSE has no name for signatures in DER.
+    """
     numbers = public_key.public_numbers()
     return {
         "kty": "EC",
@@ -112,7 +115,6 @@ def public_jwk(public_key: EllipticCurvePublicKey) -> dict[str, str]:
         "x": _coordinate(numbers.x),
         "y": _coordinate(numbers.y),
         "use": "sig",
-        "alg": "ES256",
         "kid": key_id(public_key),
     }
 

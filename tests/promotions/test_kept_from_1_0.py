@@ -1,9 +1,11 @@
 """What version 1.0 signed and decided verifies and replays with this version (kept_from_1_0/README.md)."""
 
+import base64
 from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from promotions.replay import replay
 from promotions.verifying import Record, Verification, verify
@@ -55,6 +57,17 @@ def test_a_changed_signature_does_not(case: Case) -> None:
         holder = document["signatures"][0] if "signatures" in document else document
         name = "sig" if "signatures" in document else "signature"
         holder[name] = ("B" if holder[name][0] == "A" else "A") + holder[name][1:]
+        assert not verified(case, document).valid
+
+
+@BY_NAME
+def test_its_signatures_are_taken_raw_only(case: Case) -> None:
+    for document in signed(case):
+        holder = document["signatures"][0] if "signatures" in document else document
+        name = "sig" if "signatures" in document else "signature"
+        raw = base64.b64decode(holder[name])
+        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+        holder[name] = base64.b64encode(der).decode()
         assert not verified(case, document).valid
 
 

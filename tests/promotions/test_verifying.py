@@ -9,15 +9,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promotions.evidence import (
-    CAPSULE_MEDIA_TYPE,
-    HUMAN_DECISION_MEDIA_TYPE,
-    HUMAN_DECISION_PREDICATE_TYPE,
-    sign_packet,
-)
+from promotions.evidence import HUMAN_DECISION_PREDICATE_TYPE, PAYLOAD_TYPE, sign_packet
 from promotions.verifying import KnownKey, Record, Verification
 from promotions.verifying import verify as verify_against
 from stellapromote.ids import new_id
@@ -73,8 +69,14 @@ def signed_again(packet: dict[str, Any], key: SigningKey = KEY) -> dict[str, Any
     return {**unsigned, "signature": base64.b64encode(key.sign(canonical_bytes(unsigned))).decode()}
 
 
-def enveloped(statement: Any, key: SigningKey = KEY, kind: str = CAPSULE_MEDIA_TYPE) -> dict[str, Any]:
+def enveloped(statement: Any, key: SigningKey = KEY, kind: str = PAYLOAD_TYPE) -> dict[str, Any]:
     return dsse.envelope(kind, json.dumps(statement).encode(), key)
+
+
+def _raw(signature: str) -> str:
+    """As version 1.0 wrote it."""
+    r, s = decode_dss_signature(base64.b64decode(signature))
+    return base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()
 
 
 STATEMENT: dict[str, Any] = json.loads(base64.b64decode(ENVELOPE["payload"]))
@@ -97,6 +99,7 @@ def test_what_was_signed_is_valid() -> None:
         (lambda p: p.update(signature="?"), {"signature"}),
         (lambda p: p.update(signature=None), {"signature"}),
         (lambda p: p.update(signature=p["signature"][:-4]), {"signature"}),
+        (lambda p: p.update(signature=_raw(p["signature"])), {"signature"}),
         (lambda p: p.update(extra=1), {"schema", "signature"}),
         (lambda p: p.pop("tenantId"), {"schema", "signature"}),
         (lambda p: p.pop("signature"), {"schema", "signature"}),
@@ -113,6 +116,8 @@ def test_any_change_of_a_packet_is_found(change: Callable[[dict[str, Any]], Any]
     [
         lambda p: p.update(schema="stella.evidence-packet/v2"),
         lambda p: p.update(version="2.0"),
+        lambda p: p.update(version=["1.1"]),
+        lambda p: p.update(signatureAlgorithm="ES256"),
         lambda p: p.update(signatureAlgorithm="none"),
         lambda p: p.update(type="gossip"),
         lambda p: p.update(type=["release_decision"]),
@@ -127,6 +132,14 @@ def test_no_packet_of_ours_is_invalid_even_if_our_key_signed_it(
     found = verify(signed_again(changed(PACKET, change)), KEYS)
     assert not found.valid
     assert failed(found) == {"schema"}
+
+
+def test_a_signature_is_in_the_encoding_of_the_version() -> None:
+    old = {name: value for name, value in PACKET.items() if name != "signature"}
+    old |= {"version": "1.0", "signatureAlgorithm": "ES256"}
+    der = base64.b64encode(KEY.sign(canonical_bytes(old))).decode()
+    assert failed(verify({**old, "signature": der}, KEYS, kept={})) == {"signature"}
+    assert verify({**old, "signature": _raw(der)}, KEYS, kept={}).valid
 
 
 def test_a_signature_by_a_stranger_proves_nothing() -> None:
@@ -147,7 +160,7 @@ def test_a_retired_key_verifies_what_it_signed_before_and_nothing_after() -> Non
 
 RETIRED_LATER = {KEY.key_id: KnownKey(KEY.public_key, AT + timedelta(days=1))}
 DECISION = dsse.envelope(
-    HUMAN_DECISION_MEDIA_TYPE,
+    PAYLOAD_TYPE,
     json.dumps(
         {
             "_type": STATEMENT["_type"],

@@ -8,7 +8,6 @@ import pytest
 import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.test import Client
@@ -81,30 +80,27 @@ def test_the_packet_verifies_with_another_library(world: World) -> None:
     packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
     key = load_pem_public_key(_keys()[packet["signerKeyRef"]]["pem"].encode())
     assert isinstance(key, EllipticCurvePublicKey)
-    raw = base64.b64decode(packet.pop("signature"))
+    signature = base64.b64decode(packet.pop("signature"))
     packet.pop("envelope")
-    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
 
-    key.verify(der, rfc8785.dumps(packet), ECDSA(SHA256()))
+    key.verify(signature, rfc8785.dumps(packet), ECDSA(SHA256()))
 
     packet["content"]["release"]["name"] += "x"
     with pytest.raises(InvalidSignature):
-        key.verify(der, rfc8785.dumps(packet), ECDSA(SHA256()))
+        key.verify(signature, rfc8785.dumps(packet), ECDSA(SHA256()))
 
 
-def test_the_envelope_verifies_with_securesystemslib(world: World) -> None:
+def test_the_untouched_envelope_verifies_with_securesystemslib(world: World) -> None:
     packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
     key_id = packet["signerKeyRef"]
     crypto = load_pem_public_key(_keys()[key_id]["pem"].encode())
     key = SSlibKey.from_crypto(crypto, keyid=key_id, scheme="ecdsa-sha2-nistp256")
     envelope = Envelope.from_dict(packet["envelope"])
-    # securesystemslib reads ECDSA signatures in DER only; ours are raw r‖s, as DSSE's own ES256 keys write them.
-    raw = bytes.fromhex(envelope.signatures[key_id].signature)
-    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-    envelope.signatures[key_id].signature = der.hex()
 
     assert set(envelope.verify([key], 1)) == {key_id}
 
+    assert envelope.payload_type == "application/vnd.in-toto+json"
     statement = json.loads(envelope.payload)
+    assert statement["predicateType"] == "https://stella.ops/promotionCapsule/v1"
     assert statement["predicate"]["contentHash"] == packet["contentHash"]
     assert [each["name"] for each in statement["subject"]] == ["registry.example/kestrel/api"]

@@ -1,0 +1,46 @@
+"""How packets and envelopes of each version are signed (domain.md §8): what was signed once verifies for ever."""
+
+from typing import Final, NamedTuple
+
+from promotions.evidence import (
+    CAPSULE_PREDICATE_TYPE,
+    HUMAN_DECISION_PREDICATE_TYPE,
+    PACKET_VERSION,
+    PAYLOAD_TYPE,
+    SIGNATURE_ALGORITHM,
+)
+from promotions.verifying.stored import Record
+from stellapromote.signing.dsse import Verify
+from stellapromote.signing.signatures import verify_der, verify_es256
+
+
+class PacketForm(NamedTuple):
+    """`signatureAlgorithm` of one version, and what verifies it."""
+
+    algorithm: str
+    verify: Verify
+
+
+class EnvelopeForm(NamedTuple):
+    """What verifies the signatures of one payload type, and what each of its predicate types is about."""
+
+    verify: Verify
+    records: dict[str, Record]
+
+
+PACKETS: Final = {
+    "1.0": PacketForm("ES256", verify_es256),
+    PACKET_VERSION: PacketForm(SIGNATURE_ALGORITHM, verify_der),
+}
+
+ENVELOPES: Final = {
+    "application/vnd.stellaops.promotion-capsule+json": EnvelopeForm(
+        verify_es256, {"stella.ops/promotionCapsule@v1": "capsule"}
+    ),
+    "application/vnd.stellaops.human-decision+json": EnvelopeForm(
+        verify_es256, {"stella.ops/humanDecision@v1": "humanDecision"}
+    ),
+    PAYLOAD_TYPE: EnvelopeForm(
+        verify_der, {CAPSULE_PREDICATE_TYPE: "capsule", HUMAN_DECISION_PREDICATE_TYPE: "humanDecision"}
+    ),
+}
