@@ -19,6 +19,7 @@ from promotions.bundles import Taken
 from promotions.collected import fresh
 from promotions.dependencies import observe
 from promotions.evidence_gathering import gather_evidence
+from promotions.manifest import manifest_digest
 from promotions.models import Blob, Promotion
 from promotions.subject import SUBJECT_SCHEMA, Subject
 from promotions.subject import subject_digest as digest_of_subject
@@ -101,6 +102,32 @@ json_build_object(
     SELECT coalesce(json_agg(json_build_object('name', c.name, 'imageRepository', c.image_repository,
                     'digest', c.digest, 'role', c.role, 'tag', c.tag, 'semver', c.semver) ORDER BY c.name), '[]')
     FROM promotions_component c WHERE c.release_id = p.release_id),
+  'release', (
+    SELECT json_build_object(
+        'displayName', r.display_name, 'sourceRef', r.source_ref,
+        'createdBy', json_build_object('id', u.id, 'username', u.username, 'displayName', r.created_by_name),
+        'authors', (
+          SELECT coalesce(json_agg(json_build_object('name', named.author, 'accounts', (
+            SELECT coalesce(json_agg(a.id ORDER BY a.id), '[]') FROM accounts_user a
+            WHERE a.id IN (
+                SELECT m.user_id FROM accounts_membership m WHERE m.tenant_id = p.tenant_id
+                UNION ALL SELECT s.user_id FROM accounts_serviceaccount s WHERE s.tenant_id = p.tenant_id)
+              AND (lower(a.username) IN (named.label, named.address) OR lower(a.email) IN (named.label, named.address))
+            )) ORDER BY named.place), '[]')
+          FROM (
+            SELECT each.author, each.place, lower(btrim(each.author)) AS label,
+              nullif(lower(rtrim(regexp_replace(each.author, '^.*<', ''), '> ')), '') AS address
+            FROM jsonb_array_elements_text(
+              CASE jsonb_typeof(r.source_ref -> 'authors') WHEN 'array' THEN r.source_ref -> 'authors' ELSE '[]' END
+            ) WITH ORDINALITY AS each (author, place) WHERE each.author IS NOT NULL) AS named))
+    FROM promotions_release r JOIN accounts_user u ON u.id = r.created_by_id WHERE r.id = p.release_id),
+  'recordsSincePacket', (
+    SELECT coalesce(json_agg(json_build_object('id', d.id, 'sequence', d.sequence,
+                    'digest', 'sha256:' || encode(sha256(d.document), 'hex')) ORDER BY d.sequence), '[]')
+    FROM promotions_decisionrecord d
+    WHERE d.promotion_id = p.id AND d.sequence > (
+      SELECT coalesce(max(sealed.sequence), 0) FROM promotions_evidencepacket k
+      JOIN promotions_decisionrecord sealed ON sealed.id = k.decision_id WHERE k.promotion_id = p.id)),
   'weakeningEdits', (
     SELECT coalesce(json_agg(json_build_object('at', {_instant("w.at")}, 'by', w.actor_username, 'what', w.what,
                                                'policy', w.policy_name) ORDER BY w.at, w.id), '[]')
@@ -152,12 +179,16 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The gate input, and what the evidence packet says beside it. ``blobs`` are kept with a record that names them;
-    ``documents`` are stored already."""
+    ``documents`` are stored already. ``manifest_digest`` is computed from ``components``; ``records`` are those written
+    since the last packet, as `{id, sequence, digest}`."""
 
     gate_input: dict[str, Any]
     subject: Subject
     people: dict[str, dict[str, Any]]
     components: list[dict[str, Any]]
+    manifest_digest: str
+    release: dict[str, Any]
+    records: list[dict[str, Any]]
     weakening_edits: list[dict[str, Any]]
     audit_head: dict[str, Any] | None
     is_demo: bool
@@ -184,6 +215,7 @@ def gather(
     if reading is None or not reading.covers(signing_key_id, at):
         reading = _read(promotion, signing_key_id, at)
     row = reading.row
+    manifest = manifest_digest(row["components"])
     policies = {each["name"] for each in (requirements["promotionPolicy"], *requirements["approvalPolicies"])}
     subject: Subject = {
         "schema": SUBJECT_SCHEMA,
@@ -252,6 +284,9 @@ def gather(
         subject=subject,
         people={person["id"]: person for person in row["people"]},
         components=row["components"],
+        manifest_digest=manifest,
+        release=row["release"],
+        records=row["recordsSincePacket"],
         weakening_edits=reading.weakening_edits(at, policies),
         audit_head=row["auditHead"],
         is_demo=row["isDemo"],

@@ -1,19 +1,17 @@
-"""Sealing packets in the deciding transaction: what stands in one, and storing its exact bytes (domain.md §8)."""
+"""Sealing packets in the deciding transaction: signing them and storing their exact bytes (domain.md §8)."""
 
-from functools import lru_cache
 from typing import Any
 
 from policies.outcomes import Evaluation
 from promotions.decision import Record
 from promotions.evidence import sign_packet
-from promotions.facts import Facts
 from promotions.journal import Journal
-from promotions.models import EvidencePacket, Installation, Promotion
+from promotions.models import EvidencePacket, Promotion
+from promotions.packet_content import packet_content
 from promotions.scene import Scene
 from stellapromote.errors import ProductError
+from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.signing.keyring import SigningKey
-
-CONTENT_SCHEMA = "stella.packet-content/v1"
 
 
 class SigningUnavailable(ProductError):
@@ -21,67 +19,6 @@ class SigningUnavailable(ProductError):
 
     families = ("SYS_",)
     code = "SYS_UNAVAILABLE"
-
-
-@lru_cache(maxsize=1)
-def installation_id() -> str:
-    """The id that every packet of this installation carries; it never changes."""
-    return str(Installation.objects.values_list("installation_id", flat=True).get())
-
-
-def packet_content(
-    promotion: Promotion,
-    facts: Facts,
-    *,
-    approvers: list[dict[str, Any]],
-    decision: dict[str, Any] | None,
-    execution: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """The content of a packet of any type (domain.md §8): of people only account id, username and display name."""
-    requirements = facts.gate_input["requirements"]
-    source, target = promotion.source_environment, promotion.target_environment
-    content: dict[str, Any] = {
-        "schema": CONTENT_SCHEMA,
-        "installationId": installation_id(),
-        "lastSealedAuditHead": facts.audit_head,
-        "promotion": {
-            "id": str(promotion.id),
-            "number": promotion.number,
-            "reason": promotion.reason,
-            "requestedAt": facts.gate_input["promotion"]["requestedAt"],
-            "isRollback": promotion.is_rollback,
-        },
-        "change": promotion.change,
-        "release": {
-            "id": str(promotion.release_id),
-            "name": promotion.release.name,
-            "product": promotion.product,
-            "manifestDigest": promotion.manifest_digest,
-            "components": facts.components,
-        },
-        "environment": {
-            "id": str(target.id),
-            "name": target.name,
-            "isProduction": target.is_production,
-            "source": None if source is None else {"id": str(source.id), "name": source.name},
-        },
-        "actors": {
-            "requester": {
-                "id": str(promotion.requested_by_id),
-                "username": promotion.requested_by_username,
-                "displayName": promotion.requested_by_name,
-            },
-            "approvers": approvers,
-            "excluded": requirements["excludedPersons"],
-        },
-        "decision": decision,
-        "weakeningEdits": facts.weakening_edits,
-        "execution": execution,
-        "previous": None if promotion.evidence_packet_id is None else {"packetId": str(promotion.evidence_packet_id)},
-    }
-    if facts.is_demo:
-        content["demo"] = True
-    return content
 
 
 def seal_decision(
@@ -115,18 +52,18 @@ def seal_decision(
         "humanDecisionEnvelopeIds": fields["humanDecisionEnvelopeIds"],
         "evidence": fields["evidence"],
     }
-    approvers = [
-        {
-            "id": vote["voterId"],
-            "username": vote["username"],
-            "displayName": vote["displayName"],
-            "teams": vote["teams"],
-            "verdict": vote["verdict"],
-            "at": vote["at"],
-        }
-        for vote in scene.votes
-    ]
-    content = packet_content(promotion, scene.facts, approvers=approvers, decision=decision, execution=None)
+    record_digest = digest_bytes(record.document)
+    written = {"id": fields["id"], "sequence": fields["sequence"], "digest": record_digest}
+    content = packet_content(
+        promotion,
+        scene.facts,
+        record_digest=record_digest,
+        input_digest=fields["inputDigest"],
+        records=[*scene.facts.records, written],
+        votes=scene.votes,
+        decision=decision,
+        execution=None,
+    )
     store_packet(promotion, "release_decision", content, packet_id, key, journal, decision_id=promotion.decision_id)
 
 

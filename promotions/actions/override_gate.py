@@ -15,9 +15,10 @@ from promotions.actions.outcome import Outcome
 from promotions.evidence import sign_human_decision
 from promotions.models import DecisionRecord, Override, Promotion
 from promotions.override_rules import Case, case_of, check_can_override, check_end, check_words
+from promotions.packet_content import installation_id
 from promotions.rules import Ballot
 from promotions.scene import Scene
-from promotions.sealing import SigningUnavailable, installation_id
+from promotions.sealing import SigningUnavailable
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.ids import new_id

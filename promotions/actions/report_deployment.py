@@ -14,14 +14,16 @@ from promotions.actions.outcome import Outcome
 from promotions.actions.start_check import EnvironmentBusy, check_deploys_apart, check_starts
 from promotions.journal import Journal
 from promotions.locks import lock_promotion, share_surroundings
-from promotions.models import Deployment, Promotion
+from promotions.models import DecisionRecord, Deployment, Promotion
+from promotions.packet_content import packet_content
 from promotions.scene import Scene, instant, look
-from promotions.sealing import SigningUnavailable, packet_content, store_packet
+from promotions.sealing import SigningUnavailable, store_packet
 from promotions.states import OPEN, Status, in_words, transition
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
 from stellapromote.ids import new_id
+from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.transactions import transactional
 
 STARTED, SUCCEEDED, FAILED, ROLLED_BACK = "started", "succeeded", "failed", "rolled_back"
@@ -192,14 +194,15 @@ def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Jou
     _store_report(promotion, report, by, journal.at)
     if scene.key is None:
         raise SigningUnavailable("No usable signing key: the report cannot be sealed now. Send it again later.")
+    started = _record_of_start(promotion)
     content = packet_content(
         promotion,
         scene.facts,
-        approvers=[
-            {name: vote[name] for name in ("username", "displayName", "verdict", "at")} | {"id": vote["voterId"]}
-            for vote in scene.votes
-        ],
-        decision={"recordId": str(promotion.decision_id), "sequence": promotion.decision_sequence},
+        record_digest=digest_bytes(bytes(started.document)),
+        input_digest=digest_bytes(bytes(started.input)),
+        records=scene.facts.records,
+        votes=scene.votes,
+        decision={"recordId": str(started.pk), "sequence": started.sequence},
         execution=_execution(promotion, report, by, journal.at),
     )
     journal.note(
@@ -209,11 +212,17 @@ def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Jou
         after={"status": promotion.status, "message": report.message},
         attempt=promotion.attempt,
     )
-    store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=promotion.decision_id)
+    store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=started.pk)
     rows.store(promotion)
     _look_again(promotion, journal.at)
     journal.write()
     return Outcome(promotion)
+
+
+def _record_of_start(promotion: Promotion) -> DecisionRecord:
+    """The record that the start check used, which is not the newest where somebody decided since."""
+    until = {"evaluated_at__lte": promotion.started_at}
+    return DecisionRecord.objects.filter(promotion=promotion, **until).latest("sequence")
 
 
 def _look_again(promotion: Promotion, at: datetime) -> None:
