@@ -179,14 +179,15 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The gate input, and what the evidence packet says beside it. ``blobs`` are kept with a record that names them;
-    ``documents`` are stored already. ``manifest_digest`` is computed from ``components``; ``records`` are those written
-    since the last packet, as `{id, sequence, digest}`."""
+    ``documents`` are stored already. ``manifest_digest`` is computed from ``components``, ``release_manifest`` is the
+    same if the release has it, else None; ``records`` are those since the last packet, as `{id, sequence, digest}`."""
 
     gate_input: dict[str, Any]
     subject: Subject
     people: dict[str, dict[str, Any]]
     components: list[dict[str, Any]]
     manifest_digest: str
+    release_manifest: str | None
     release: dict[str, Any]
     records: list[dict[str, Any]]
     weakening_edits: list[dict[str, Any]]
@@ -216,12 +217,14 @@ def gather(
         reading = _read(promotion, signing_key_id, at)
     row = reading.row
     manifest = manifest_digest(row["components"])
+    # Of a release whose components were changed behind its manifestDigest there is none that anything could pass with.
+    release_manifest = manifest if manifest == promotion.release.manifest_digest else None
     policies = {each["name"] for each in (requirements["promotionPolicy"], *requirements["approvalPolicies"])}
     subject: Subject = {
         "schema": SUBJECT_SCHEMA,
         "promotionId": str(promotion.id),
         "releaseId": str(promotion.release_id),
-        "manifestDigest": promotion.release.manifest_digest or "",
+        "manifestDigest": release_manifest or "",
         "sourceEnvironmentId": _text(promotion.source_environment_id),
         "targetEnvironmentId": str(promotion.target_environment_id),
         "isRollback": promotion.is_rollback,
@@ -251,7 +254,7 @@ def gather(
             "id": str(release.id),
             "name": release.name,
             "status": release.status,
-            "manifestDigest": release.manifest_digest,
+            "manifestDigest": release_manifest,
         },
         "source": None
         if source is None
@@ -285,6 +288,7 @@ def gather(
         people={person["id"]: person for person in row["people"]},
         components=row["components"],
         manifest_digest=manifest,
+        release_manifest=release_manifest,
         release=row["release"],
         records=row["recordsSincePacket"],
         weakening_edits=reading.weakening_edits(at, policies),

@@ -38,6 +38,12 @@ class StateForbids(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
+class ManifestMismatch(RuleViolation):
+    """The components of a finalized release are not those that its manifestDigest was made of (domain.md §3)."""
+
+    code = "REL_MANIFEST_MISMATCH"
+
+
 class MachinesDoNotVote(Refused):
     """Service accounts never vote or confirm, whatever their scopes (product.md, Roles)."""
 
@@ -180,6 +186,16 @@ def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
         by.require(PROMOTION_REQUEST)
     if promotion.status not in OPEN:
         raise StateForbids(f"Promotion #{promotion.number} {in_words(promotion.status)}: its decision is final.")
+
+
+def check_manifest(promotion: Promotion, found: str | None) -> None:
+    """``found``: the manifestDigest of the facts, which is made of the components. Raises ManifestMismatch."""
+    if found != promotion.manifest_digest:
+        raise ManifestMismatch(
+            f"The components of release {promotion.release.name} are not those of its manifestDigest: somebody changed "
+            "them in the database. Tell the platform owner, and create a new release.",
+            details={"manifestDigest": promotion.manifest_digest},
+        )
 
 
 def check_can_request(by: Actor) -> None:

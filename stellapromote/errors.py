@@ -123,6 +123,11 @@ CODES: dict[str, Code] = {
     "REL_INCOMPLETE": Code(
         422, "The release cannot be finalized yet: give it the missing components or digests named in details."
     ),
+    "REL_MANIFEST_MISMATCH": Code(
+        422,
+        "The components of the release were changed behind its manifestDigest: tell the platform owner, and create a "
+        "new release.",
+    ),
     "PROM_SEQUENCE_VIOLATION": Code(
         422,
         "The release may not enter this environment yet: deploy it first into the environment named in the message.",

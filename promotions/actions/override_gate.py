@@ -45,7 +45,8 @@ def override_gate(
 
     Lifts the reason codes and findings that the person saw, for this subject. Raises Http404 without such a gate,
     Invalid, StateForbids, the refusals of ``promotions.override_rules``, SubjectChanged (412) when the subject or the
-    gate's result is no longer what they saw, Conflict RES_PRECONDITION_FAILED, and SigningUnavailable.
+    gate's result is no longer what they saw, ManifestMismatch, Conflict RES_PRECONDITION_FAILED, and
+    SigningUnavailable.
     """
     reason, ticket = check_words(wanted.reason, wanted.ticket)
     outcome, override = _override(promotion_id, wanted, reason, ticket, by, seen, clock)
@@ -69,6 +70,9 @@ def _override(
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):
         return box, None
+    broken = rules.refusal(lambda: rules.check_manifest(box.promotion, box.scene.facts.release_manifest))
+    if broken is not None:
+        return box.refuse(broken), None
     [(gate, case, authority)] = found
     check_end(wanted.expires_at, box.scene.at, case)
     bound = _bound(box.promotion, gate, wanted.decision_id)

@@ -21,7 +21,7 @@ from promotions.sealing import SigningUnavailable, store_packet
 from promotions.states import OPEN, Status, in_words, transition
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
-from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
+from stellapromote.errors import FieldError, Invalid, ProductError, RuleViolation
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.transactions import transactional
@@ -59,9 +59,9 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
 
     ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
     PROM_APPROVAL_EXPIRED, PROM_SEQUENCE_VIOLATION or RES_ENVIRONMENT_BUSY. Contradicting reports, and a rollback of
-    what is not the newest deployment, raise RES_STATE_CONFLICT, another manifest EVD_DIGEST_MISMATCH, and a missing
-    one, where the environment requires it, Invalid; these are audited. SeparationOfDuties where a policy excludes the
-    deployer.
+    what is not the newest deployment, raise RES_STATE_CONFLICT, another manifest EVD_DIGEST_MISMATCH, changed
+    components REL_MANIFEST_MISMATCH, and a missing manifest, where the environment requires it, Invalid; these are
+    audited. SeparationOfDuties where a policy excludes the deployer.
     """
     rules.check_can_report(by)
     if report.status == ROLLED_BACK and not report.message.strip():
@@ -141,6 +141,9 @@ def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by
 
 def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
     scene = look(promotion, journal.at)
+    broken = rules.refusal(lambda: rules.check_manifest(promotion, scene.facts.release_manifest))
+    if broken is not None:
+        return _refuse(promotion, report, broken, journal)
     if not _anybody_may_end(promotion, report, journal.at):
         check_deploys_apart(by, scene)
     target = _REACHED[report.status]
@@ -165,15 +168,15 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
     ).order_by("-started_at")
     newest = later.first()
     if newest is not None:
-        _refused(promotion, report, journal)
-        return Outcome(
-            promotion,
-            rules.StateForbids(
-                f"Only the newest deployment of an environment can be rolled back, and that is #{newest.number}.",
-                details={"promotionId": str(newest.pk), "number": newest.number},
-            ),
+        refusal = rules.StateForbids(
+            f"Only the newest deployment of an environment can be rolled back, and that is #{newest.number}.",
+            details={"promotionId": str(newest.pk), "number": newest.number},
         )
+        return _refuse(promotion, report, refusal, journal)
     scene = look(promotion, journal.at)
+    broken = rules.refusal(lambda: rules.check_manifest(promotion, scene.facts.release_manifest))
+    if broken is not None:
+        return _refuse(promotion, report, broken, journal)
     check_deploys_apart(by, scene)
     promotion.auto_promote_due = False
     environment = promotion.target_environment
@@ -283,31 +286,31 @@ def _lacks_manifest(promotion: Promotion, report: Report) -> bool:
 
 
 def _without_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
-    _refused(promotion, report, journal)
     message = "This environment requires the manifestDigest of what is deployed with the report."
-    return Outcome(promotion, Invalid(message, fields=[FieldError("manifestDigest", message, "required")]))
+    refusal = Invalid(message, fields=[FieldError("manifestDigest", message, "required")])
+    return _refuse(promotion, report, refusal, journal)
 
 
 def _other_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
-    _refused(promotion, report, journal)
     refusal = OtherManifest(
         "The reported manifestDigest is not the approved one: what runs there is not what was decided on.",
         details={"approved": promotion.manifest_digest, "reported": report.manifest_digest},
     )
-    return Outcome(promotion, refusal)
-
-
-def _refused(promotion: Promotion, report: Report, journal: Journal) -> None:
-    journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
-    promotion.version += 1  # the timeline shows it
-    rows.store(promotion)
-    journal.write()
+    return _refuse(promotion, report, refusal, journal)
 
 
 def _contradiction(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
-    _refused(promotion, report, journal)
-    refusal: Conflict = rules.StateForbids(
+    refusal = rules.StateForbids(
         f"Promotion #{promotion.number} {in_words(promotion.status)}: the report `{report.status}` contradicts that.",
         details={"status": promotion.status},
     )
+    return _refuse(promotion, report, refusal, journal)
+
+
+def _refuse(promotion: Promotion, report: Report, refusal: ProductError, journal: Journal) -> Outcome:
+    """The report changes nothing but the timeline, which shows it."""
+    journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
+    promotion.version += 1
+    rows.store(promotion)
+    journal.write()
     return Outcome(promotion, refusal)

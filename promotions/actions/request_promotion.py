@@ -70,7 +70,8 @@ def request_promotion(
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
-    EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown. Failing gates store a rejected promotion with its record.
+    EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown, ManifestMismatch. Failing gates store a rejected promotion
+    with its record.
     ``triggered_by`` is the deployed promotion behind an automatic request; its requester asks then.
     """
     try:
@@ -156,6 +157,7 @@ def _prepare(
     promotion = _build(wish, release, target, entry, snapshot, by, triggered_by, number, at)
     unstored = _bind_evidence(promotion, at, preview=number == 0)
     scene = look(promotion, at, unstored=unstored)
+    rules.check_manifest(promotion, scene.facts.release_manifest)
     promotion.subject = dict(scene.facts.subject)
     promotion.subject_digest = scene.facts.gate_input["subject"]["digest"]
     return promotion, scene, target

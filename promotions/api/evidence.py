@@ -12,7 +12,7 @@ from promotions.api.promotion_schema import VerificationSchema
 from promotions.blindness import check_can_see_votes
 from promotions.models import EvidencePacket, PublicSigningKey
 from promotions.queries import existing_promotion
-from promotions.verifying import known_keys, stored_here, verify
+from promotions.verifying import CHECKS, known_keys, stored_here, verify
 from stellapromote.accounts.scopes import EVIDENCE_READ
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.exceptions import NotFound
@@ -76,7 +76,7 @@ class KeySetResource(Resource):
 
 
 class EvidenceCheckResource(Resource):
-    name = serializers.ChoiceField(["schema", "key", "signature", "contentHash", "subjects", "stored", "envelope"])
+    name = serializers.ChoiceField(CHECKS)
     result = serializers.ChoiceField(["passed", "failed", "skipped"])
     message = serializers.CharField()
 

@@ -36,7 +36,7 @@ class OverrideViewSet(ApiViewSet):
         "review": Answer(OverrideResource),
     }
     refusals = {
-        "override": (*_PEOPLE, "PERM_NOT_ELIGIBLE", "RES_SUBJECT_CHANGED", "SYS_UNAVAILABLE"),
+        "override": (*_PEOPLE, "PERM_NOT_ELIGIBLE", "RES_SUBJECT_CHANGED", "REL_MANIFEST_MISMATCH", "SYS_UNAVAILABLE"),
         "review": _PEOPLE,
     }
     conditional = frozenset({"override"})

@@ -67,6 +67,7 @@ PRECONDITIONS = (
     "PROM_RELEASE_DEPRECATED",
     "PROM_BLOCKED",
     "POL_INVALID",
+    "REL_MANIFEST_MISMATCH",
 )
 
 
@@ -125,6 +126,7 @@ class PromotionViewSet(ApiViewSet):
             "PROM_SEQUENCE_VIOLATION",
             "PROM_APPROVAL_EXPIRED",
             "EVD_DIGEST_MISMATCH",
+            "REL_MANIFEST_MISMATCH",
         ),
     }
     conditional = frozenset({"cancel"})

@@ -13,10 +13,10 @@ from typing import Any
 from promotions.verifying.envelope import verify_envelope
 from promotions.verifying.keys import KnownKey, known_keys
 from promotions.verifying.packet import verify_packet
-from promotions.verifying.result import Check, Verification
+from promotions.verifying.result import CHECKS, Check, Verification
 from promotions.verifying.stored import Record, Stored, stored_here
 
-__all__ = ["Check", "KnownKey", "Record", "Stored", "Verification", "known_keys", "stored_here", "verify"]
+__all__ = ["CHECKS", "Check", "KnownKey", "Record", "Stored", "Verification", "known_keys", "stored_here", "verify"]
 
 
 def verify(document: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Verification:

@@ -9,12 +9,11 @@ import orjson
 
 from promotions.evidence import PAYLOAD_TYPE, STATEMENT_TYPE
 from promotions.verifying.keys import KnownKey, check_key
-from promotions.verifying.parts import text
+from promotions.verifying.parts import check_content_hash, check_manifest, text
 from promotions.verifying.result import Check, Verification
 from promotions.verifying.stored import Record, Stored, check_stored
 from promotions.verifying.versions import ENVELOPES, EnvelopeForm
 from stellapromote.signing import dsse
-from stellapromote.signing.canonical_json import CanonicalJsonError, digest
 
 _MOST_SIGNATURES = 20
 
@@ -34,6 +33,7 @@ def verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], s
         )
     if predicate:
         checks.append(check_content_hash(predicate.get("content"), predicate.get("contentHash")))
+        checks.append(check_manifest(predicate.get("content")))
         checks.append(_subjects(statement, predicate))
     else:
         checks.append(Check("contentHash", "skipped", "There is no readable content."))
@@ -117,13 +117,3 @@ def _stored_envelope(
     kept = stored(record, record_id) if isinstance(record_id, str) else None
     same = kept is not None and orjson.loads(kept)["payload"] == envelope.get("payload")
     return check_stored(same, key_id, keys)
-
-
-def check_content_hash(content: Any, claimed: Any) -> Check:
-    try:
-        actual = digest(content)
-    except CanonicalJsonError:
-        return Check("contentHash", "failed", "The content has no canonical form.")
-    if actual != claimed:
-        return Check("contentHash", "failed", f"The content was changed: its digest is {actual}.")
-    return Check("contentHash", "passed", f"The content has the digest {actual}.")

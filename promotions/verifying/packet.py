@@ -7,9 +7,9 @@ from typing import Any
 
 from promotions.evidence import PACKET_SCHEMA, PACKET_VERSION
 from promotions.models import EvidencePacket
-from promotions.verifying.envelope import check_content_hash, predicate_of, statement_of, verify_envelope
+from promotions.verifying.envelope import predicate_of, statement_of, verify_envelope
 from promotions.verifying.keys import KnownKey, check_key
-from promotions.verifying.parts import instant, text
+from promotions.verifying.parts import check_content_hash, check_manifest, instant, text
 from promotions.verifying.result import Check, Verification
 from promotions.verifying.stored import Stored, check_stored
 from promotions.verifying.versions import PACKETS, PacketForm
@@ -39,6 +39,7 @@ def verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey], sto
     checks = [
         _packet_schema(packet),
         check_content_hash(packet.get("content"), packet.get("contentHash")),
+        check_manifest(packet.get("content")),
         check_key(packet.get("signerKeyRef"), keys, packet.get("generatedAt")),
         _packet_signature(packet, keys),
         _stored_packet(packet, keys, stored),

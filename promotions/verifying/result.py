@@ -1,14 +1,15 @@
 """What a verification finds: one check after the other, and what they come to (api.md, POST /evidence/verify)."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Result = Literal["passed", "failed", "skipped"]
+CHECKS: Final = ("schema", "key", "signature", "contentHash", "manifest", "subjects", "stored", "envelope")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: `schema`, `key`, `signature`, `contentHash`, `subjects`, `stored`, `envelope`."""
+    """One thing looked at, by its name."""
 
     name: str
     result: Result

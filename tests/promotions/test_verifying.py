@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promotions.evidence import HUMAN_DECISION_PREDICATE_TYPE, PAYLOAD_TYPE, sign_packet
+from promotions.manifest import manifest_digest
 from promotions.verifying import KnownKey, Record, Verification
 from promotions.verifying import verify as verify_against
 from stellapromote.ids import new_id
@@ -31,9 +32,12 @@ def _key() -> SigningKey:
 
 KEY, OTHER = _key(), _key()
 KEYS = {KEY.key_id: KnownKey(KEY.public_key)}
-CONTENT = {
+COMPONENTS: list[Any] = [
+    {"name": "api", "imageRepository": "r/api", "digest": "sha256:" + "ab" * 32, "role": "primary", "tag": "1"}
+]
+CONTENT: dict[str, Any] = {
     "schema": "stella.packet-content/v1",
-    "release": {"components": [{"name": "api", "imageRepository": "r/api", "digest": "sha256:" + "ab" * 32}]},
+    "release": {"components": COMPONENTS, "manifestDigest": manifest_digest(COMPONENTS)},
     "number": 1,
 }
 SIGNED = sign_packet(
@@ -123,7 +127,6 @@ def test_any_change_of_a_packet_is_found(change: Callable[[dict[str, Any]], Any]
         lambda p: p.update(type=["release_decision"]),
         lambda p: p.update(generatedAt="today"),
         lambda p: p.update(generatedAt=1),
-        lambda p: p.update(content=[], contentHash=digest([])),
     ],
 )
 def test_no_packet_of_ours_is_invalid_even_if_our_key_signed_it(
@@ -132,6 +135,37 @@ def test_no_packet_of_ours_is_invalid_even_if_our_key_signed_it(
     found = verify(signed_again(changed(PACKET, change)), KEYS)
     assert not found.valid
     assert failed(found) == {"schema"}
+
+
+def test_a_packet_without_content_is_no_packet() -> None:
+    assert failed(verify(signed_again({**PACKET, "content": [], "contentHash": digest([])}), KEYS, kept={})) == {
+        "schema",
+        "manifest",
+    }
+
+
+EVIL = "sha256:" + "ee" * 32
+SWAPPED: list[Any] = [
+    {"components": [{**COMPONENTS[0], "digest": EVIL}], "manifestDigest": manifest_digest(COMPONENTS)},
+    {"components": [*COMPONENTS, {**COMPONENTS[0], "name": "b"}], "manifestDigest": manifest_digest(COMPONENTS)},
+    {"components": COMPONENTS, "manifestDigest": EVIL},
+    {"components": COMPONENTS},
+    {"components": [{"name": "api"}], "manifestDigest": manifest_digest(COMPONENTS)},
+    {"components": "api", "manifestDigest": manifest_digest(COMPONENTS)},
+    {},
+    None,
+]
+
+
+@pytest.mark.parametrize("release", SWAPPED)
+def test_components_that_are_not_those_of_the_manifest_are_found(release: Any) -> None:
+    """Our own key signed them, as version 1.0 did with what somebody had changed in the database."""
+    content = {**CONTENT, "release": release}
+    packet = signed_again({**PACKET, "content": content, "contentHash": digest(content)})
+    assert failed(verify(packet, KEYS, kept={})) == {"manifest"}
+
+    predicate = {**STATEMENT["predicate"], "content": content, "contentHash": digest(content)}
+    assert "manifest" in failed(verify(enveloped({**STATEMENT, "predicate": predicate}), KEYS, kept={}))
 
 
 def test_a_signature_is_in_the_encoding_of_the_version() -> None:

@@ -68,6 +68,7 @@ def test_a_packet_as_it_was_given_out_verifies(world: World) -> None:
     assert {(check["name"], check["result"]) for check in found["checks"]} == {
         ("schema", "passed"),
         ("contentHash", "passed"),
+        ("manifest", "passed"),
         ("key", "passed"),
         ("signature", "passed"),
         ("stored", "passed"),
