@@ -4,7 +4,8 @@
 page share it.
 
 Of a retired key only what is stored here holds: whoever has that key now can write any time into what they sign, and
-cannot write into the append-only tables (docs/adr/0111).
+cannot write into the append-only tables (docs/adr/0111). Under an id that is stored here nothing else holds, and what
+is stored has the record that was signed (docs/adr/0163).
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,21 @@ from promotions.verifying.envelope import verify_envelope
 from promotions.verifying.keys import KnownKey, known_keys
 from promotions.verifying.packet import verify_packet
 from promotions.verifying.result import CHECKS, Check, Verification
-from promotions.verifying.stored import Record, Stored, stored_here
+from promotions.verifying.rows import verify_stored_packet
+from promotions.verifying.stored import Kind, Stored, stored_here
 
-__all__ = ["CHECKS", "Check", "KnownKey", "Record", "Stored", "Verification", "known_keys", "stored_here", "verify"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Kind",
+    "KnownKey",
+    "Stored",
+    "Verification",
+    "known_keys",
+    "stored_here",
+    "verify",
+    "verify_stored_packet",
+]
 
 
 def verify(document: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Verification:

@@ -11,7 +11,7 @@ from promotions.evidence import PAYLOAD_TYPE, STATEMENT_TYPE
 from promotions.verifying.keys import KnownKey, check_key
 from promotions.verifying.parts import check_content_hash, check_manifest, text
 from promotions.verifying.result import Check, Verification
-from promotions.verifying.stored import Record, Stored, check_stored
+from promotions.verifying.stored import Kind, Stored, check_record, check_stored, kept
 from promotions.verifying.versions import ENVELOPES, EnvelopeForm
 from stellapromote.signing import dsse
 
@@ -21,27 +21,37 @@ _MOST_SIGNATURES = 20
 def verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
     key_ids = _signers(envelope)
     key_id = next((each for each in key_ids if each in keys), key_ids[0] if key_ids else None)
-    statement, record, schema = statement_of(envelope)
+    statement, kind, schema = statement_of(envelope)
     predicate = predicate_of(statement) or {}
-    decides = record == "humanDecision"
-    at = predicate.get("recordedAtUtc") if decides else None
-    checks = [schema, check_key(key_id, keys, at), _envelope_signature(envelope, keys)]
-    if decides:
-        checks.append(_stored_envelope(envelope, "humanDecision", predicate.get("id"), key_id, keys, stored))
+    if kind == "humanDecision":
+        decided_at = predicate.get("recordedAtUtc")
+        found = kept("humanDecision", predicate.get("id"), stored)
+        checks = [
+            schema,
+            check_key(key_id, keys, decided_at),
+            _envelope_signature(envelope, keys),
+            check_stored(found, same=_is_same(found, envelope), key_id=key_id, keys=keys),
+        ]
         return Verification(
-            "envelope", tuple(checks), packet_type="human_decision", generated_at=text(at), key_id=text(key_id)
+            "envelope", tuple(checks), packet_type="human_decision", generated_at=text(decided_at), key_id=text(key_id)
         )
+    checks = [schema, check_key(key_id, keys, None), _envelope_signature(envelope, keys)]
+    content = predicate.get("content")
     if predicate:
-        checks.append(check_content_hash(predicate.get("content"), predicate.get("contentHash")))
-        checks.append(check_manifest(predicate.get("content")))
+        checks.append(check_content_hash(content, predicate.get("contentHash")))
+        checks.append(check_manifest(content))
         checks.append(_subjects(statement, predicate))
     else:
         checks.append(Check("contentHash", "skipped", "There is no readable content."))
-    checks.append(_stored_envelope(envelope, "capsule", predicate.get("packetId"), key_id, keys, stored))
+    found = kept("capsule", predicate.get("packetId"), stored)
+    checks.append(check_stored(found, same=_is_same(found, envelope), key_id=key_id, keys=keys))
+    form = _form(envelope)
+    if found is not None and form is not None and form.names_record:
+        checks.append(check_record(content, stored))
     return Verification("envelope", tuple(checks), packet_id=text(predicate.get("packetId")), key_id=text(key_id))
 
 
-def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Record | None, Check]:
+def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Kind | None, Check]:
     """The payload as JSON, what it is about, and whether the envelope is one of ours; None for what cannot be read."""
     form = _form(envelope)
     if form is None:
@@ -52,11 +62,11 @@ def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Record | None, Check
         return None, None, Check("schema", "failed", "The payload is not JSON in base64.")
     if not isinstance(statement, Mapping) or statement.get("_type") != STATEMENT_TYPE:
         return None, None, Check("schema", "failed", f"The payload is no {STATEMENT_TYPE}.")
-    record = form.records.get(str(statement.get("predicateType")))
-    if record is None or predicate_of(statement) is None:
-        return statement, None, Check("schema", "failed", f"The predicate is no {' and no '.join(form.records)}.")
-    what = "a promotion" if record == "capsule" else "what one person decided"
-    return statement, record, Check("schema", "passed", f"A DSSE envelope around an in-toto statement of {what}.")
+    kind = form.kinds.get(str(statement.get("predicateType")))
+    if kind is None or predicate_of(statement) is None:
+        return statement, None, Check("schema", "failed", f"The predicate is no {' and no '.join(form.kinds)}.")
+    what = "a promotion" if kind == "capsule" else "what one person decided"
+    return statement, kind, Check("schema", "passed", f"A DSSE envelope around an in-toto statement of {what}.")
 
 
 def _form(envelope: Mapping[str, Any]) -> EnvelopeForm | None:
@@ -105,15 +115,14 @@ def _subjects(statement: Any, predicate: Mapping[str, Any]) -> Check:
     return Check("subjects", "passed", f"{len(subjects)} subjects, the components of the release.")
 
 
-def _stored_envelope(
-    envelope: Mapping[str, Any],
-    record: Record,
-    record_id: Any,
-    key_id: Any,
-    keys: Mapping[str, KnownKey],
-    stored: Stored,
-) -> Check:
-    """The payload is the stored one, whatever stands around it."""
-    kept = stored(record, record_id) if isinstance(record_id, str) else None
-    same = kept is not None and orjson.loads(kept)["payload"] == envelope.get("payload")
-    return check_stored(same, key_id, keys)
+def _is_same(found: bytes | None, envelope: Mapping[str, Any]) -> bool:
+    """Whether the payload, its type and our signature are the stored ones; others may have signed beside us."""
+    signatures = envelope.get("signatures")
+    if found is None or not isinstance(signatures, list):
+        return False
+    try:
+        here = orjson.loads(found)
+        signed = (here["payloadType"], here["payload"]) == (envelope.get("payloadType"), envelope.get("payload"))
+        return signed and all(each in signatures for each in here["signatures"])
+    except (KeyError, TypeError, ValueError):  # what is stored was changed
+        return False

@@ -11,7 +11,7 @@ from promotions.verifying.envelope import predicate_of, statement_of, verify_env
 from promotions.verifying.keys import KnownKey, check_key
 from promotions.verifying.parts import check_content_hash, check_manifest, instant, text
 from promotions.verifying.result import Check, Verification
-from promotions.verifying.stored import Stored, check_stored
+from promotions.verifying.stored import Stored, check_record, check_stored, kept
 from promotions.verifying.versions import PACKETS, PacketForm
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
 
@@ -42,8 +42,13 @@ def verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey], sto
         check_manifest(packet.get("content")),
         check_key(packet.get("signerKeyRef"), keys, packet.get("generatedAt")),
         _packet_signature(packet, keys),
-        _stored_packet(packet, keys, stored),
     ]
+    found = kept("packet", packet.get("id"), stored)
+    same = found is not None and found == _canonical(packet)
+    checks.append(check_stored(found, same=same, key_id=packet.get("signerKeyRef"), keys=keys))
+    form = _form(packet)
+    if found is not None and form is not None and form.names_record:
+        checks.append(check_record(packet.get("content"), stored))
     if "envelope" in document:
         checks.append(_same_envelope(packet, document["envelope"], keys, stored))
     return Verification(
@@ -103,27 +108,24 @@ def _packet_signature(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -
     return Check("signature", "passed", "The signature fits every byte of the packet.")
 
 
-def _stored_packet(packet: Mapping[str, Any], keys: Mapping[str, KnownKey], stored: Stored) -> Check:
-    packet_id = packet.get("id")
-    kept = stored("packet", packet_id) if isinstance(packet_id, str) else None
+def _canonical(packet: Mapping[str, Any]) -> bytes | None:
     try:
-        same = kept is not None and kept == canonical_bytes(packet)
+        return canonical_bytes(packet)
     except CanonicalJsonError:
-        same = False
-    return check_stored(same, packet.get("signerKeyRef"), keys)
+        return None
 
 
 def _same_envelope(packet: Mapping[str, Any], envelope: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Check:
-    """The envelope beside a packet holds, and says the same."""
+    """The envelope beside a packet holds, and says the same; the record is a check of the packet."""
     if not isinstance(envelope, Mapping):
         return Check("envelope", "failed", "The envelope is no object.")
     inside = verify_envelope(envelope, keys, stored)
-    failed = next((check for check in inside.checks if check.result == "failed"), None)
+    failed = next((check for check in inside.checks if check.result == "failed" and check.name != "record"), None)
     if failed is not None:
         return Check("envelope", "failed", f"The envelope does not hold ({failed.name}): {failed.message}")
-    statement, record, _ = statement_of(envelope)
+    statement, kind, _ = statement_of(envelope)
     predicate = predicate_of(statement) or {}
-    about = (record, predicate.get("packetId"), predicate.get("contentHash"))
+    about = (kind, predicate.get("packetId"), predicate.get("contentHash"))
     if about != ("capsule", packet.get("id"), packet.get("contentHash")):
         return Check("envelope", "failed", "The envelope is that of another packet.")
     return Check("envelope", "passed", "The DSSE envelope holds, for the same content.")

@@ -1,10 +1,21 @@
 """What a verification finds: one check after the other, and what they come to (api.md, POST /evidence/verify)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 Result = Literal["passed", "failed", "skipped"]
-CHECKS: Final = ("schema", "key", "signature", "contentHash", "manifest", "subjects", "stored", "envelope")
+CHECKS: Final = (
+    "schema",
+    "key",
+    "signature",
+    "contentHash",
+    "manifest",
+    "subjects",
+    "stored",
+    "record",
+    "envelope",
+    "promotion",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,10 @@ class Verification:
     @property
     def complete(self) -> bool:
         return self.valid and all(check.result == "passed" for check in self.checks)
+
+    def with_check(self, check: Check) -> "Verification":
+        """The same with one check more."""
+        return replace(self, checks=(*self.checks, check))
 
     def as_json(self) -> dict[str, Any]:
         """The result in wire names."""

@@ -1,39 +1,80 @@
-"""Whether exactly this is stored in this installation (docs/adr/0111)."""
+"""Whether exactly this is stored in this installation (docs/adr/0111), with the record that it names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from promotions.models import EvidencePacket, Override
+from django.db.models import Model
+
+from promotions.models import DecisionRecord, EvidencePacket, Override
 from promotions.verifying.keys import KnownKey
 from promotions.verifying.result import Check
+from stellapromote.signing.canonical_json import digest_bytes
 
-Record = Literal["packet", "capsule", "humanDecision"]
-Stored = Callable[[Record, str], bytes | None]
-"""What is stored under an id: the document of a packet, or the envelope of a packet or of a human decision."""
+Kind = Literal["packet", "capsule", "humanDecision", "record", "input"]
+Stored = Callable[[Kind, str], bytes | None]
+"""What is stored under an id: the document of a packet, the envelope of a packet or of a human decision, the document
+of a decision record or its gate input."""
 
-_FIELDS: Final[dict[Record, tuple[type[EvidencePacket] | type[Override], str]]] = {
+_FIELDS: Final[dict[Kind, tuple[type[Model], str]]] = {
     "packet": (EvidencePacket, "document"),
     "capsule": (EvidencePacket, "envelope"),
     "humanDecision": (Override, "envelope"),
+    "record": (DecisionRecord, "document"),
+    "input": (DecisionRecord, "input"),
 }
 
 
-def stored_here(record: Record, record_id: str) -> bytes | None:
+def stored_here(kind: Kind, stored_id: str) -> bytes | None:
     """The bytes under this id, in whichever tenant: who asks has the document. Cost: one statement."""
     try:
-        wanted = UUID(record_id)
+        wanted = UUID(stored_id)
     except ValueError:
         return None
-    model, field = _FIELDS[record]
-    found = model.objects.filter(pk=wanted).values_list(field, flat=True).first()
+    model, field = _FIELDS[kind]
+    found = model._default_manager.filter(pk=wanted).values_list(field, flat=True).first()
     return None if found is None else bytes(found)
 
 
-def check_stored(same: bool, key_id: Any, keys: Mapping[str, KnownKey]) -> Check:
-    if same:
-        return Check("stored", "passed", "Exactly this is stored in this installation, where nothing is changed.")
+def kept(kind: Kind, stored_id: Any, stored: Stored) -> bytes | None:
+    """As ``stored``, for an id out of a document, whatever it is."""
+    return stored(kind, stored_id) if isinstance(stored_id, str) else None
+
+
+def check_stored(found: bytes | None, *, same: bool, key_id: Any, keys: Mapping[str, KnownKey]) -> Check:
+    """``found``: what is stored under the id of the document; ``same``: whether that is the document."""
+    if found is not None:
+        if same:
+            return Check("stored", "passed", "Exactly this is stored in this installation, where nothing is changed.")
+        return Check(
+            "stored", "failed", "Something else is stored here under this id: this, or what is stored, was changed."
+        )
     known = keys.get(key_id) if isinstance(key_id, str) else None
     if known is not None and known.retired_at is not None:
         return Check("stored", "failed", "This is not stored here, and of a retired key only what is stored holds.")
     return Check("stored", "skipped", "This is not stored here: ask where it comes from, and who has the key.")
+
+
+def check_record(content: Any, stored: Stored) -> Check:
+    """The decision record that the content names, its gate input and the records before it have the signed digests.
+
+    For the content of what is stored here: its records are, too. Cost: a statement for each.
+    """
+    try:
+        signed: list[tuple[Kind, Any, Any, str]] = [
+            ("input", content["decision"]["recordId"], content["inputDigest"], "The gate input"),
+            ("record", content["decision"]["recordId"], content["recordDigest"], "The decision record"),
+            *(
+                ("record", each["id"], each["digest"], f"Record number {each['sequence']}")
+                for each in content["records"]
+            ),
+        ]
+    except (KeyError, TypeError):
+        return Check("record", "failed", "The digests of the decision record cannot be read.")
+    for kind, stored_id, digest, what in signed:
+        found = kept(kind, stored_id, stored)
+        if found is None:
+            return Check("record", "failed", f"{what} is not stored here any more.")
+        if digest_bytes(found) != digest:
+            return Check("record", "failed", f"{what} that is stored was changed: its digest is {digest_bytes(found)}.")
+    return Check("record", "passed", f"The stored decision record has the signed digest {content['recordDigest']}.")

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -30,8 +29,7 @@ from promotions.blindness import check_can_see_votes
 from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import Promotion
 from promotions.promotion_page import promotion_page
-from promotions.verifying import known_keys, stored_here
-from promotions.verifying import verify as verify_document
+from promotions.verifying import known_keys, verify_stored_packet
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
 from stellapromote.audit.refusals import note_refused_request
@@ -170,16 +168,13 @@ def replay_decision(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
 
 @require_POST
 def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
-    """Checks the signatures and digests of every packet of the promotion."""
+    """Checks every packet of the promotion with its envelope, and that it is about this promotion."""
     by = acting(request)
     by.require(EVIDENCE_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
     check_can_see_votes(by, found)
     keys = known_keys()
-    verified = [
-        (packet, verify_document(orjson.loads(bytes(packet.document)), keys, stored_here))
-        for packet in queries.packets_of(found)
-    ]
+    verified = [(packet, verify_stored_packet(packet, keys)) for packet in queries.packets_of(found)]
     return _page(request, found, by, verified=verified)
 
 

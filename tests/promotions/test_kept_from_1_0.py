@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from promotions.replay import replay
-from promotions.verifying import Record, Verification, verify
+from promotions.verifying import Kind, Verification, verify
 from tests.promotions.kept_from_1_0 import CASES, KEYS, Case, records_of, store_what_records_name
 
 BY_NAME = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -16,14 +16,14 @@ BY_NAME = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 def verified(case: Case, document: Any) -> Verification:
     """By an installation that has stored what it left behind, and still has its key."""
-    kept: dict[tuple[Record, str], bytes] = {}
+    kept: dict[tuple[Kind, str], bytes] = {}
     for packet in case.packets:
         packet_id = orjson.loads(packet["document"])["id"]
         kept["packet", packet_id] = packet["document"].encode()
         kept["capsule", packet_id] = packet["envelope"].encode()
     for each in case.human_decisions:
         kept["humanDecision", each["id"]] = each["envelope"].encode()
-    return verify(document, KEYS, lambda record, record_id: kept.get((record, record_id)))
+    return verify(document, KEYS, lambda kind, stored_id: kept.get((kind, stored_id)))
 
 
 def signed(case: Case) -> list[dict[str, Any]]:

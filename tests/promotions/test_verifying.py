@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from promotions.evidence import HUMAN_DECISION_PREDICATE_TYPE, PAYLOAD_TYPE, sign_packet
 from promotions.manifest import manifest_digest
-from promotions.verifying import KnownKey, Record, Verification
+from promotions.verifying import Kind, KnownKey, Verification
 from promotions.verifying import verify as verify_against
 from stellapromote.ids import new_id
 from stellapromote.signing import dsse
-from stellapromote.signing.canonical_json import canonical_bytes, digest
+from stellapromote.signing.canonical_json import canonical_bytes, digest, digest_bytes
 from stellapromote.signing.keyring import SigningKey, key_id
 
 AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -32,6 +32,8 @@ def _key() -> SigningKey:
 
 KEY, OTHER = _key(), _key()
 KEYS = {KEY.key_id: KnownKey(KEY.public_key)}
+RECORD_ID, EARLIER_ID = str(new_id()), str(new_id())
+RECORD, EARLIER, INPUT = b'{"decision":"allow"}', b'{"decision":"pending"}', b'{"instant":"now"}'
 COMPONENTS: list[Any] = [
     {"name": "api", "imageRepository": "r/api", "digest": "sha256:" + "ab" * 32, "role": "primary", "tag": "1"}
 ]
@@ -39,6 +41,13 @@ CONTENT: dict[str, Any] = {
     "schema": "stella.packet-content/v1",
     "release": {"components": COMPONENTS, "manifestDigest": manifest_digest(COMPONENTS)},
     "number": 1,
+    "decision": {"recordId": RECORD_ID},
+    "recordDigest": digest_bytes(RECORD),
+    "inputDigest": digest_bytes(INPUT),
+    "records": [
+        {"id": EARLIER_ID, "sequence": 1, "digest": digest_bytes(EARLIER)},
+        {"id": RECORD_ID, "sequence": 2, "digest": digest_bytes(RECORD)},
+    ],
 }
 SIGNED = sign_packet(
     packet_id=new_id(), packet_type="release_decision", tenant_id=new_id(), generated_at=AT, content=CONTENT, key=KEY
@@ -47,15 +56,18 @@ PACKET: dict[str, Any] = json.loads(SIGNED.document)
 ENVELOPE: dict[str, Any] = json.loads(SIGNED.envelope)
 
 
-KEPT: dict[tuple[Record, str], bytes] = {
+KEPT: dict[tuple[Kind, str], bytes] = {
     ("packet", PACKET["id"]): SIGNED.document,
     ("capsule", PACKET["id"]): SIGNED.envelope,
+    ("record", RECORD_ID): RECORD,
+    ("record", EARLIER_ID): EARLIER,
+    ("input", RECORD_ID): INPUT,
 }
 
 
 def verify(document: Any, keys: Any, kept: Any = KEPT) -> Verification:
     """By an installation that stored PACKET and its envelope."""
-    return verify_against(document, keys, lambda record, record_id: kept.get((record, record_id)))
+    return verify_against(document, keys, lambda kind, stored_id: kept.get((kind, stored_id)))
 
 
 def failed(found: Verification) -> set[str]:
@@ -110,7 +122,7 @@ def test_what_was_signed_is_valid() -> None:
     ],
 )
 def test_any_change_of_a_packet_is_found(change: Callable[[dict[str, Any]], Any], checks: set[str]) -> None:
-    found = verify(changed(PACKET, change), KEYS)
+    found = verify(changed(PACKET, change), KEYS, kept={})
     assert not found.valid
     assert failed(found) == checks
 
@@ -132,7 +144,7 @@ def test_any_change_of_a_packet_is_found(change: Callable[[dict[str, Any]], Any]
 def test_no_packet_of_ours_is_invalid_even_if_our_key_signed_it(
     change: Callable[[dict[str, Any]], Any],
 ) -> None:
-    found = verify(signed_again(changed(PACKET, change)), KEYS)
+    found = verify(signed_again(changed(PACKET, change)), KEYS, kept={})
     assert not found.valid
     assert failed(found) == {"schema"}
 
@@ -178,7 +190,7 @@ def test_a_signature_is_in_the_encoding_of_the_version() -> None:
 
 def test_a_signature_by_a_stranger_proves_nothing() -> None:
     theirs = signed_again({**PACKET, "signerKeyRef": OTHER.key_id}, OTHER)
-    found = verify(theirs, KEYS)
+    found = verify(theirs, KEYS, kept={})
     assert not found.valid
     assert {check.name: check.result for check in found.checks}["key"] == "failed"
     assert {check.name: check.result for check in found.checks}["signature"] == "skipped"
@@ -218,9 +230,61 @@ def test_whoever_has_a_retired_key_signs_nothing_that_holds(document: dict[str, 
     "change",
     [lambda p: p.update(type="rollback"), lambda p: p.update(generatedAt="2026-11-22T08:00:00.000Z")],
 )
-def test_a_stored_id_under_something_else_does_not_hold(change: Callable[[dict[str, Any]], Any]) -> None:
+@pytest.mark.parametrize("keys", [KEYS, RETIRED_LATER], ids=["active", "retired"])
+def test_under_a_stored_id_nothing_else_holds(change: Callable[[dict[str, Any]], Any], keys: Any) -> None:
     forged = signed_again(changed(PACKET, change))
-    assert failed(verify(forged, RETIRED_LATER)) == {"stored"}
+    assert failed(verify(forged, keys)) == {"stored"}
+
+
+def test_a_stored_packet_signed_again_is_not_the_stored_one() -> None:
+    assert failed(verify(signed_again(PACKET), KEYS)) == {"stored"}
+
+
+@pytest.mark.parametrize("keys", [KEYS, RETIRED_LATER], ids=["active", "retired"])
+def test_under_the_id_of_a_stored_packet_no_other_envelope_holds(keys: Any) -> None:
+    invented = copy.deepcopy(STATEMENT)
+    invented["predicate"]["content"]["number"] = 2
+    invented["predicate"]["contentHash"] = digest(invented["predicate"]["content"])
+    for statement in (invented, STATEMENT):
+        assert failed(verify(enveloped(statement), keys)) == {"stored"}
+
+
+def test_under_the_id_of_a_stored_human_decision_no_other_holds() -> None:
+    statement = json.loads(base64.b64decode(DECISION["payload"]))
+    kept: dict[tuple[Kind, str], bytes] = {
+        ("humanDecision", statement["predicate"]["id"]): json.dumps(DECISION).encode()
+    }
+    assert verify(DECISION, KEYS, kept).complete
+    statement["predicate"]["gate"] = "another"
+    assert failed(verify(enveloped(statement), KEYS, kept)) == {"stored"}
+
+
+@pytest.mark.parametrize("broken", [b"", b"[]", b"{}", b'{"payloadType": 1, "payload": 1, "signatures": 1}'])
+def test_a_stored_envelope_that_cannot_be_read_is_something_else(broken: bytes) -> None:
+    assert failed(verify(ENVELOPE, KEYS, {**KEPT, ("capsule", PACKET["id"]): broken})) == {"stored"}
+
+
+def test_others_may_have_signed_beside_us() -> None:
+    beside = {**ENVELOPE, "signatures": [*ENVELOPE["signatures"], *enveloped(STATEMENT, OTHER)["signatures"]]}
+    assert verify(beside, KEYS).complete
+
+
+@pytest.mark.parametrize("place", [("record", RECORD_ID), ("record", EARLIER_ID), ("input", RECORD_ID)])
+@pytest.mark.parametrize("stored", [b"changed", None])
+@pytest.mark.parametrize("document", [PACKET, ENVELOPE], ids=["packet", "envelope"])
+def test_what_is_stored_has_the_records_that_were_signed(
+    place: tuple[Kind, str], stored: bytes | None, document: dict[str, Any]
+) -> None:
+    kept = {key: value for key, value in {**KEPT, place: stored}.items() if value is not None}
+    assert failed(verify(document, KEYS, kept)) == {"record"}
+
+
+@pytest.mark.parametrize("name", ["decision", "recordDigest", "inputDigest", "records"])
+def test_a_stored_packet_without_the_digest_of_its_record_does_not_hold(name: str) -> None:
+    content = {key: value for key, value in CONTENT.items() if key != name}
+    packet = signed_again({**PACKET, "content": content, "contentHash": digest(content)})
+    kept = {**KEPT, ("packet", PACKET["id"]): canonical_bytes(packet)}
+    assert failed(verify(packet, KEYS, kept)) == {"record"}
 
 
 def test_what_an_active_key_signed_holds_and_is_told_where_it_is_not_stored() -> None:
@@ -252,7 +316,7 @@ def test_what_an_active_key_signed_holds_and_is_told_where_it_is_not_stored() ->
     ],
 )
 def test_any_change_of_an_envelope_is_found(envelope: dict[str, Any], checks: set[str]) -> None:
-    found = verify(envelope, KEYS)
+    found = verify(envelope, KEYS, kept={})
     assert not found.valid
     assert failed(found) == checks
 
@@ -270,7 +334,7 @@ def test_the_envelope_of_another_packet_is_found() -> None:
     other = sign_packet(
         packet_id=new_id(), packet_type="deployment", tenant_id=new_id(), generated_at=AT, content=CONTENT, key=KEY
     )
-    found = verify({**PACKET, "envelope": json.loads(other.envelope)}, KEYS)
+    found = verify({**PACKET, "envelope": json.loads(other.envelope)}, KEYS, kept={})
     assert failed(found) == {"envelope"}
 
 

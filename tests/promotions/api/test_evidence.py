@@ -72,6 +72,7 @@ def test_a_packet_as_it_was_given_out_verifies(world: World) -> None:
         ("key", "passed"),
         ("signature", "passed"),
         ("stored", "passed"),
+        ("record", "passed"),
         ("envelope", "passed"),
     }
 
@@ -87,7 +88,7 @@ def test_a_changed_packet_does_not_verify(world: World) -> None:
     packet["content"]["actors"]["requester"]["username"] = "somebody-else"
     found = world.idris.ok("POST", "evidence/verify", packet)
     failed = {check["name"] for check in found["checks"] if check["result"] == "failed"}
-    assert (found["valid"], failed) == (False, {"contentHash", "signature"})
+    assert (found["valid"], failed) == (False, {"contentHash", "signature", "stored"})
 
 
 @pytest.mark.parametrize("garbage", [{}, {"x": 1}, {"contentHash": None}, {"signatures": {}}, {"payloadType": []}])
