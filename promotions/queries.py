@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from environments.models import Environment, FreezeWindow
 from policies.gates import who_can_act
@@ -89,6 +90,11 @@ def current_record(promotion: Promotion) -> DecisionRecord:
     if record is None:
         raise Http404("No decision is recorded yet.")
     return record
+
+
+def record_of(promotion: Promotion, sequence: int) -> DecisionRecord:
+    """The decision record of that number. Http404 when there is none. One statement."""
+    return get_object_or_404(DecisionRecord, promotion=promotion, sequence=sequence)
 
 
 def packets_of(promotion: Promotion) -> list[EvidencePacket]:

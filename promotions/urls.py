@@ -19,6 +19,7 @@ urlpatterns = [
     path(f"{_ID}/cancel", promotion.cancel, name="promotion_cancel"),
     path(f"{_ID}/evaluate", promotion.evaluate, name="promotion_evaluate"),
     path(f"{_ID}/replay", promotion.replay_decision, name="promotion_replay"),
+    path(f"{_ID}/decisions/<int:number>/input", promotion.decision_input, name="decision_input"),
     path(f"{_ID}/verify", promotion.verify, name="promotion_verify"),
     path(f"{_ID}/gates/<slug:gate>/confirm", promotion.confirm, name="promotion_confirm"),
     path(f"{_ID}/gates/<slug:gate>/unconfirm", promotion.unconfirm, name="promotion_unconfirm"),

@@ -11,7 +11,7 @@ from promotions.actions.evaluate import evaluate
 from promotions.api.promotion_resources import DecisionRecordResource, ReplayResource
 from promotions.blindness import BlindToVotes, check_can_see_votes
 from promotions.models import DecisionRecord
-from promotions.queries import current_record, existing_promotion
+from promotions.queries import current_record, existing_promotion, record_of
 from promotions.replay import replay
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ, PROMOTION_REQUEST, TENANT_ADMIN
 from stellapromote.api.declarations import Answer
@@ -22,6 +22,8 @@ from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.clock import SYSTEM_CLOCK
 
+_INPUT = "The stored canonical bytes (RFC 8785) of the gate input; their digest is the record's inputDigest."
+
 
 class DecisionViewSet(ApiViewSet):
     """What was decided on which facts, and whether judging again gives the same."""
@@ -29,7 +31,9 @@ class DecisionViewSet(ApiViewSet):
     tag = "Promotions"
     scopes = {
         "decision": PROMOTION_READ,
+        "decision_input": PROMOTION_READ,
         "decisions": PROMOTION_READ,
+        "input_of": PROMOTION_READ,
         "replay": PROMOTION_READ,
         "evaluate": (PROMOTION_REQUEST, PROMOTION_APPROVE, TENANT_ADMIN),
     }
@@ -37,13 +41,17 @@ class DecisionViewSet(ApiViewSet):
     parameters = {"decisions": PAGING}
     answers = {
         "decision": Answer(DecisionRecordResource, etag=True, description="The stored canonical bytes (RFC 8785)."),
+        "decision_input": Answer(etag=True, description=_INPUT),
         "decisions": Answer(DecisionRecordResource, paged=True),
+        "input_of": Answer(etag=True, description=_INPUT),
         "replay": Answer(ReplayResource),
         "evaluate": Answer(DecisionRecordResource, description="The decision record in force, new or not."),
     }
     refusals = {
         "decision": ("PERM_BLIND",),
+        "decision_input": ("PERM_BLIND",),
         "decisions": ("PERM_BLIND",),
+        "input_of": ("PERM_BLIND",),
         "replay": ("PERM_BLIND",),
         "evaluate": ("RES_STATE_CONFLICT", "PERM_BLIND"),
     }
@@ -53,6 +61,27 @@ class DecisionViewSet(ApiViewSet):
         """The decision record in force."""
         record = self._record()
         return ApiResponse(bytes(record.document), etag=strong(record.pk))
+
+    @action(detail=True, url_path="decision/input")
+    def decision_input(self, request: ApiRequest, pk: Any) -> ApiResponse:
+        """The gate input of the decision record in force
+
+        Everything that was judged: the facts, the votes, the people who could vote. `manage.py explain_policy` and a
+        simulation take it.
+        """
+        record = self._record()
+        return ApiResponse(bytes(record.input), etag=strong(record.pk))
+
+    @action(detail=True, url_path="decisions/<int:number>/input")
+    def input_of(self, request: ApiRequest, pk: Any, number: int) -> ApiResponse:
+        """The gate input of one decision record
+
+        By the record's `sequence`.
+        """
+        promotion = existing_promotion(request.actor.tenant, pk)
+        check_can_see_votes(request.actor, promotion)
+        record = record_of(promotion, number)
+        return ApiResponse(bytes(record.input), etag=strong(record.pk))
 
     @action(detail=True)
     def decisions(self, request: ApiRequest, pk: Any) -> ApiResponse:

@@ -166,6 +166,19 @@ def replay_decision(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     return _page(request, found, by, replayed=result)
 
 
+@require_safe
+def decision_input(request: HttpRequest, promotion_id: UUID, number: int) -> HttpResponse:
+    """The gate input of one record as a file: its bytes have the digest that stands beside the link."""
+    by = acting(request)
+    by.require(PROMOTION_READ)
+    found = queries.promotion_of(by.tenant, promotion_id)
+    check_can_see_votes(by, found)
+    record = queries.record_of(found, number)
+    name = f"promotion-{found.number}-record-{number}-input.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(bytes(record.input), content_type="application/json", headers=headers)
+
+
 @require_POST
 def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     """Checks every packet of the promotion with its envelope, and that it is about this promotion."""

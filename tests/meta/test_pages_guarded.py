@@ -26,6 +26,7 @@ PUBLIC = {
     "health": "for load balancers",
     "ready": "for load balancers",
 }
+OTHERS = {"slug": "nobody", "str": "nobody", "int": "1"}
 ELSEWHERE = ("api", "admin/", "static/")
 
 
@@ -46,9 +47,7 @@ def path_for(route: str, ids: dict[str, UUID | str]) -> str:
     for part in route.split("/"):
         if part.startswith("<"):
             kind, _, name = part.strip("<>").rpartition(":")
-            parts.append(
-                str(ids.get(name, "nobody" if kind in ("slug", "str") else "0197a000-0000-7000-8000-000000000000"))
-            )
+            parts.append(str(ids.get(name, OTHERS.get(kind, "0197a000-0000-7000-8000-000000000000"))))
         else:
             parts.append(part)
     return "/" + "/".join(parts)

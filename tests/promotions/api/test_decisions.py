@@ -1,11 +1,16 @@
 """Decision records over REST: stored bytes, history, replay, evaluation (api.md, Promotions; domain.md §7)."""
 
+import hashlib
 import json
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import rfc8785
+from django.core.management import call_command
 
+from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion
 from promotions.models import DecisionRecord
 from stellapromote.audit.models import AuditEvent
 from tests.factories import make_freeze
@@ -27,6 +32,57 @@ def test_the_decision_in_force_is_304_for_who_holds_it(world: World) -> None:
     assert world.vera.call("GET", f"{place}/decision", If_None_Match=tag).status_code == 304
     world.nia.ok("POST", f"{place}/approve", {})
     assert world.vera.call("GET", f"{place}/decision", If_None_Match=tag).status_code == 200
+
+
+def test_the_input_of_a_decision_is_the_stored_bytes_with_the_digest_of_the_record(world: World) -> None:
+    promotion = world.approved()
+    place = f"promotions/{promotion.pk}"
+    for record in world.vera.get(f"{place}/decisions")["data"]:
+        answer = world.vera.call("GET", f"{place}/decisions/{record['sequence']}/input")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+        assert "sha256:" + hashlib.sha256(answer.content).hexdigest() == record["inputDigest"]
+        assert answer.content == rfc8785.dumps(json.loads(answer.content))
+        assert answer.content == bytes(DecisionRecord.objects.get(pk=record["id"]).input)
+    in_force = world.vera.call("GET", f"{place}/decision/input")
+    assert in_force.content == answer.content
+    tag = in_force.headers["ETag"]
+    assert world.vera.call("GET", f"{place}/decision/input", If_None_Match=tag).status_code == 304
+
+
+@pytest.mark.parametrize("sequence", ["0", "4", "99999999999999999999", "-1", "last"])
+def test_a_record_that_is_not_there_has_no_input(world: World, sequence: str) -> None:
+    place = f"promotions/{world.approved().pk}/decisions/{sequence}/input"
+    assert world.vera.refused("GET", place) == (404, "RES_NOT_FOUND")
+
+
+def test_another_tenants_input_does_not_exist(world: World, stranger: World) -> None:
+    promotion = world.approved()
+    for path in ("decision/input", "decisions/1/input"):
+        assert stranger.vera.refused("GET", f"promotions/{promotion.pk}/{path}") == (404, "RES_NOT_FOUND")
+
+
+def test_explain_policy_and_a_simulation_take_the_input(world: World, tmp_path: Path) -> None:
+    promotion = world.approved()
+    answer = world.vera.call("GET", f"promotions/{promotion.pk}/decision/input")
+    (tmp_path / "input.json").write_bytes(answer.content)
+    policy = PromotionPolicyVersion.objects.get(policy__name="default", policy__tenant=world.tenant)
+    document = json.loads(bytes(policy.canonical))
+    (tmp_path / "policy.json").write_text(json.dumps(document))
+    approval = ApprovalPolicyVersion.objects.get(policy__tenant=world.tenant)
+    (tmp_path / "approval.json").write_bytes(bytes(approval.canonical))
+    said = StringIO()
+    call_command(
+        "explain_policy",
+        policy=str(tmp_path / "policy.json"),
+        input=str(tmp_path / "input.json"),
+        document=[str(tmp_path / "approval.json")],
+        stdout=said,
+    )
+    assert said.getvalue().splitlines()[0] == "allow"
+
+    body = {"gateInput": json.loads(answer.content), "version": 1}
+    [result] = world.greta.ok("POST", "promotion-policies/default/simulate", body)["results"]
+    assert result["decision"] == "allow"
 
 
 def test_all_records_come_oldest_first_and_refer_to_each_other(world: World) -> None:

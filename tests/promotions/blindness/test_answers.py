@@ -13,7 +13,7 @@ from tests.promotions.kestrel import Kestrel
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("path", ["approvals", "decision", "decisions"])
+@pytest.mark.parametrize("path", ["approvals", "decision", "decision/input", "decisions", "decisions/3/input"])
 def test_what_cannot_be_told_without_votes_is_refused(kestrel: Kestrel, path: str) -> None:
     promotion = half_way(kestrel)
     for who in BLIND:

@@ -69,6 +69,8 @@ def every_address(promotion: Promotion) -> Iterator[str]:
             else:
                 filled.append(part)
         yield "/" + "/".join(filled)
+    record = f"promotions/{promotion.pk}/decisions/{promotion.decision_sequence}/input"
+    yield from (f"/{record}", f"/api/v1/{record}")
     yield from ("/approvals?tab=open", "/approvals?tab=mine", "/promotions?status=awaiting_approval")
     yield f"/policies/promotion/watched/simulate?on=one&number={promotion.number}&version=1"
     yield "/policies/promotion/watched/simulate?on=last&last=10&version=1"
@@ -100,7 +102,9 @@ def test_the_sweep_finds_votes_where_they_are_shown(kestrel: Kestrel) -> None:
     kestrel.actors["everything"] = actor_of(User.objects.get(username="everything"), kestrel.tenant)
     found = told(kestrel, "everything", promotion)
     api = f"/api/v1/promotions/{promotion.pk}"
-    wanted = {api, *(f"{api}/{each}" for each in ("approvals", "decision", "decisions", "events", "gates"))}
+    inputs = ("decision/input", f"decisions/{promotion.decision_sequence}/input")
+    wanted = {api, *(f"{api}/{each}" for each in ("approvals", "decision", "decisions", "events", "gates", *inputs))}
+    wanted |= {f"/promotions/{promotion.pk}/decisions/{promotion.decision_sequence}/input"}
     wanted |= {"/", f"/promotions/{promotion.pk}", "/audit", "/api/v1/audit-events"}
     wanted |= {f"/policies/promotion/watched/simulate?on=one&number={promotion.number}&version=1"}
     wanted |= {f"/admin/promotions/{each}/" for each in ("vote", "confirmation")}

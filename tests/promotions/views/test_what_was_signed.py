@@ -1,5 +1,6 @@
 """The promotion page after something changed: what is signed, who still may, and how far it is."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -8,7 +9,8 @@ from django.utils.html import strip_tags
 
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import evaluate
-from promotions.models import Promotion
+from promotions.models import DecisionRecord, Promotion
+from stellapromote.signing.canonical_json import digest_bytes
 from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.test_promotion_pages import text
@@ -103,3 +105,17 @@ def test_the_signature_of_a_deployment_is_not_called_one_of_the_decision(kestrel
     verified = words(client_of(kestrel, "auditor").post(f"/promotions/{promotion.pk}/verify").text)
     assert "The signature of record 3" in verified
     assert "The signature of the deployment" in verified
+
+
+def test_the_input_of_each_record_is_a_file_with_its_digest(kestrel: Kestrel, frozen: Promotion) -> None:
+    viewer = client_of(kestrel, "viewer")
+    shown = text(viewer, f"/promotions/{frozen.pk}")
+    for sequence in (3, 4):
+        address = f"/promotions/{frozen.pk}/decisions/{sequence}/input"
+        assert f'href="{address}"' in shown
+        answer = viewer.get(address)
+        name = f"promotion-{frozen.number}-record-{sequence}-input.json"
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+        record = DecisionRecord.objects.get(promotion=frozen, sequence=sequence)
+        assert digest_bytes(answer.content) == json.loads(bytes(record.document))["inputDigest"]
+    assert viewer.get(f"/promotions/{frozen.pk}/decisions/9/input").status_code == 404
