@@ -15,7 +15,7 @@ from promotions.verifying.envelope import verify_envelope
 from promotions.verifying.keys import KnownKey, known_keys
 from promotions.verifying.packet import verify_packet
 from promotions.verifying.result import CHECKS, Check, Verification
-from promotions.verifying.rows import verify_stored_packet
+from promotions.verifying.rows import verify_stored_override, verify_stored_packet
 from promotions.verifying.stored import Kind, Stored, stored_here
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "known_keys",
     "stored_here",
     "verify",
+    "verify_stored_override",
     "verify_stored_packet",
 ]
 

@@ -27,9 +27,9 @@ from promotions.actions.review_override import review_override as give_review
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.blindness import check_can_see_votes
 from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
-from promotions.models import Promotion
+from promotions.models import EvidencePacket, Override, Promotion
 from promotions.promotion_page import promotion_page
-from promotions.verifying import known_keys, verify_stored_packet
+from promotions.verifying import Verification, known_keys, verify_stored_override, verify_stored_packet
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
 from stellapromote.audit.refusals import note_refused_request
@@ -181,13 +181,16 @@ def decision_input(request: HttpRequest, promotion_id: UUID, number: int) -> Htt
 
 @require_POST
 def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
-    """Checks every packet of the promotion with its envelope, and that it is about this promotion."""
+    """Checks every packet of the promotion with its envelope, every override, and that each is about this promotion."""
     by = acting(request)
     by.require(EVIDENCE_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
     check_can_see_votes(by, found)
     keys = known_keys()
-    verified = [(packet, verify_stored_packet(packet, keys)) for packet in queries.packets_of(found)]
+    verified: list[tuple[EvidencePacket | Override, Verification]] = [
+        *((packet, verify_stored_packet(packet, keys)) for packet in queries.packets_of(found)),
+        *((each, verify_stored_override(each, keys)) for each in found.overrides.order_by("recorded_at", "id")),
+    ]
     return _page(request, found, by, verified=verified)
 
 

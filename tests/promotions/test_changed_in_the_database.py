@@ -1,14 +1,18 @@
 """Packets, envelopes, records and inputs that somebody changed in the database: page and API find it (domain.md §8)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
-from promotions.models import DecisionRecord, EvidencePacket, Promotion
-from promotions.verifying import known_keys, stored_here, verify, verify_stored_packet
+from promotions.actions.override_gate import Wanted, override_gate
+from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion
+from promotions.verifying import known_keys, stored_here, verify, verify_stored_override, verify_stored_packet
+from stellapromote.clock import rfc3339
 from tests.database import CommittedDatabase
+from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 VALID, NOT_VALID = "Valid: every check passes.", "Not valid: see which check fails."
@@ -163,3 +167,41 @@ def test_a_packet_moved_to_another_promotion(kestrel: Kestrel, promotion: Promot
     )
     assert failed(other) == {"promotion"}
     assert NOT_VALID in page(kestrel, other)
+
+
+@pytest.fixture
+def overridden(kestrel: Kestrel) -> Promotion:
+    """Waits for production, which is frozen, and third has overridden that."""
+    promotion = kestrel.waits_for_production()
+    now = kestrel.clock.now()
+    kestrel.wait()
+    end = rfc3339(now + timedelta(hours=9))
+    make_freeze(kestrel["admin"], kestrel.production, rfc3339(now), end, clock=kestrel.clock, exceptions=["third"])
+    kestrel.wait()
+    wanted = Wanted("freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
+    override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+    kestrel.approves("approver", promotion)
+    return kestrel.approves("second", promotion)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("UPDATE promotions_override SET reason = 'Something else'", "promotion"),
+        ("UPDATE promotions_override SET expires_at = expires_at + interval '9 days'", "promotion"),
+        ("UPDATE promotions_override SET reason_codes = '{FROZEN,OUTSIDE_SCHEDULE}'", "promotion"),
+        ("UPDATE promotions_override SET envelope = ''", "schema"),
+        (replaced("promotions_override", "envelope", '"payload":"ey', '"payload":"eY'), "schema"),
+        (replaced("promotions_override", "envelope", '"sig":"ME', '"sig":"Me'), "signature"),
+    ],
+    ids=["reason", "end", "reason codes", "nothing", "payload", "signature"],
+)
+def test_an_override(kestrel: Kestrel, overridden: Promotion, as_superuser: Run, change: str, check: str) -> None:
+    assert verify_stored_override(Override.objects.get(), known_keys()).complete
+    assert page(kestrel, overridden).count(VALID) == 2
+    as_superuser(change)
+    found = verify_stored_override(Override.objects.get(), known_keys())
+    assert check in {each.name for each in found.checks if each.result == "failed"}
+    shown = page(kestrel, overridden)
+    assert (shown.count(VALID), shown.count(NOT_VALID)) == (1, 1)
+    assert "The signature of the override of freeze-window" in shown
