@@ -22,6 +22,7 @@ from tests.promotions.kestrel import make_kestrel
 
 VERIFIER = Path(__file__).parent / "stock_verifier"
 PATIENCE = 120
+UNREACHED = ("ENOTFOUND", "ECONN", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "ERR_SOCKET_TIMEOUT")
 
 Json = dict[str, Any]
 
@@ -95,7 +96,7 @@ def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         pytest.skip("npm's registry does not answer, so @sigstore/verify cannot be installed")
-    if done.returncode != 0 and any(code in done.stderr for code in ("ENOTFOUND", "ECONN", "ETIMEDOUT", "EAI_AGAIN")):
+    if done.returncode != 0 and any(code in done.stderr for code in UNREACHED):
         pytest.skip("npm's registry is not reached, so @sigstore/verify cannot be installed")
     assert done.returncode == 0, done.stderr
     return folder
