@@ -20,6 +20,7 @@ from stellapromote.accounts.models import (
 from stellapromote.web.admin_site import ReadOnlyAdmin, administering
 
 _GRANT = ("granted_at", "granted_by", "reason", "ended_at", "ended_by")
+_CONFIRMED = ("granted_via", "confirmed_at", "confirmed_by")
 
 
 @admin.register(User)
@@ -51,7 +52,7 @@ class MembershipAdmin(ReadOnlyAdmin):
 
 @admin.register(ScopeGrant)
 class ScopeGrantAdmin(ReadOnlyAdmin):
-    fields = ("user", "scope", *_GRANT)
+    fields = ("user", "scope", *_GRANT, *_CONFIRMED)
     list_display = ("user", "scope", "granted_at", "granted_by", "reason", "ended_at")
     list_select_related = ("user", "granted_by")
     list_filter = ("scope",)
@@ -61,7 +62,7 @@ class ScopeGrantAdmin(ReadOnlyAdmin):
 
 @admin.register(RoleGrant)
 class RoleGrantAdmin(ReadOnlyAdmin):
-    fields = ("user", "role", *_GRANT)
+    fields = ("user", "role", *_GRANT, *_CONFIRMED)
     list_display = ("user", "role", "granted_at", "granted_by", "reason", "ended_at")
     list_select_related = ("user", "granted_by")
     list_filter = ("role",)
@@ -79,7 +80,7 @@ class TeamAdmin(ReadOnlyAdmin):
 
 @admin.register(TeamGrant)
 class TeamGrantAdmin(ReadOnlyAdmin):
-    fields = ("user", "team", *_GRANT)
+    fields = ("user", "team", *_GRANT, *_CONFIRMED)
     list_display = ("user", "team", "granted_at", "granted_by", "reason", "ended_at")
     list_select_related = ("user", "team", "granted_by")
     search_fields = ("user__username", "team__slug")

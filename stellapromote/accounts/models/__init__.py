@@ -1,4 +1,12 @@
-from stellapromote.accounts.models.grants import Grant, Membership, RoleGrant, ScopeGrant, TeamGrant
+from stellapromote.accounts.models.grants import (
+    Confirmable,
+    Grant,
+    GrantedVia,
+    Membership,
+    RoleGrant,
+    ScopeGrant,
+    TeamGrant,
+)
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
 from stellapromote.accounts.models.tenant import Team, Tenant
 from stellapromote.accounts.models.token import ApiToken
@@ -6,7 +14,9 @@ from stellapromote.accounts.models.user import User
 
 __all__ = [
     "ApiToken",
+    "Confirmable",
     "Grant",
+    "GrantedVia",
     "Membership",
     "RoleGrant",
     "ScopeGrant",

@@ -12,7 +12,7 @@ ROLE_CHOICES = [(role, role) for role in ROLES]
 
 
 class Grant(models.Model):
-    """A right given at a time by somebody; never changed except to end it (domain.md §5).
+    """A right given at a time by somebody; never changed except to end or confirm it (domain.md §5).
 
     ``granted_by`` is empty for grants made on the command line by the platform owner. ``granted_behind``: whoever owned
     the machine that granted it and issued its token, whose grant it is as well.
@@ -34,7 +34,85 @@ class Grant(models.Model):
         abstract = True
 
 
-class Membership(Grant):
+class GrantedVia(models.TextChoices):
+    """Where a grant was made. The command line and directories are believed; what a page gave may be confirmed."""
+
+    COMMAND = "command"
+    PAGE = "page"
+    DIRECTORY = "directory"
+
+
+class MemberGrant(Grant):
+    """A grant to somebody as a member of a tenant."""
+
+    granted_via = models.CharField(max_length=9, choices=GrantedVia)
+
+    class Meta:
+        abstract = True
+
+
+class Confirmable(MemberGrant):
+    """A right that another person may vouch for, once (domain.md §5, vouched-for grants).
+
+    ``granted_under`` and ``confirmed_under``: the role grant by which the granter could give it, and the confirmer
+    could confirm it. ``confirmed_by`` is empty for a confirmation on the command line.
+    """
+
+    granted_under = models.ForeignKey(
+        "accounts.RoleGrant", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    confirmed_under = models.ForeignKey(
+        "accounts.RoleGrant", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_vouched_for(self) -> bool:
+        return self.granted_via != GrantedVia.PAGE or self.confirmed_at is not None
+
+    @property
+    def names_right(self) -> tuple[str, str]:
+        """The kind, role, team or scope, and what it is called."""
+        raise NotImplementedError
+
+
+def _granted_via(name: str) -> list[models.CheckConstraint]:
+    """A page names who granted it, the command line and directories name nobody."""
+    return [
+        models.CheckConstraint(
+            condition=Q(granted_via=GrantedVia.PAGE, granted_by__isnull=False)
+            | Q(granted_via__in=[GrantedVia.COMMAND, GrantedVia.DIRECTORY], granted_by=None),
+            name=f"{name}_granted_via",
+        )
+    ]
+
+
+def _confirmed(name: str) -> list[models.CheckConstraint]:
+    """By somebody other than who granted it and who has it; a person confirms under a role of theirs."""
+    return [
+        models.CheckConstraint(
+            condition=Q(confirmed_by=None, confirmed_under=None)
+            | (
+                Q(confirmed_at__isnull=False, confirmed_under__isnull=False, granted_by__isnull=False)
+                & ~Q(confirmed_by=F("user"))
+                & ~Q(confirmed_by=F("granted_by"))
+            ),
+            name=f"{name}_confirmed_by_another",
+        ),
+        models.CheckConstraint(
+            condition=Q(confirmed_at=None) | Q(confirmed_at__gte=F("granted_at"), granted_via=GrantedVia.PAGE),
+            name=f"{name}_confirmed_after_start",
+        ),
+    ]
+
+
+class Membership(MemberGrant):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
 
@@ -46,6 +124,7 @@ class Membership(Grant):
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="membership_ends_after_start"
             ),
+            *_granted_via("membership"),
         ]
         indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="membership_live_by_user")]
 
@@ -53,7 +132,7 @@ class Membership(Grant):
         return f"{self.user_id} in {self.tenant_id}"
 
 
-class RoleGrant(Grant):
+class RoleGrant(Confirmable):
     """Nobody grants a role to themselves: the database refuses it too (domain.md §5)."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="role_grants")
@@ -72,14 +151,23 @@ class RoleGrant(Grant):
             models.CheckConstraint(
                 condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="role_grant_not_to_oneself"
             ),
+            *_granted_via("role_grant"),
+            *_confirmed("role_grant"),
         ]
-        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="role_grant_live_by_user")]
+        indexes = [
+            models.Index(fields=["user"], condition=Q(ended_at=None), name="role_grant_live_by_user"),
+            models.Index(fields=["tenant"], condition=Q(confirmed_under__isnull=False), name="role_grant_confirmed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role}"
 
+    @property
+    def names_right(self) -> tuple[str, str]:
+        return "role", self.role
 
-class TeamGrant(Grant):
+
+class TeamGrant(Confirmable):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="team_grants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="team_grants")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="grants")
@@ -93,14 +181,23 @@ class TeamGrant(Grant):
             models.CheckConstraint(
                 condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="team_grant_not_to_oneself"
             ),
+            *_granted_via("team_grant"),
+            *_confirmed("team_grant"),
         ]
-        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="team_grant_live_by_user")]
+        indexes = [
+            models.Index(fields=["user"], condition=Q(ended_at=None), name="team_grant_live_by_user"),
+            models.Index(fields=["tenant"], condition=Q(confirmed_under__isnull=False), name="team_grant_confirmed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id}: team {self.team_id}"
 
+    @property
+    def names_right(self) -> tuple[str, str]:
+        return "team", self.team.slug
 
-class ScopeGrant(Grant):
+
+class ScopeGrant(Confirmable):
     """A right that no role has, given to one person by name: promotion:override (domain.md §6)."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="scope_grants")
@@ -119,8 +216,17 @@ class ScopeGrant(Grant):
             models.CheckConstraint(
                 condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="scope_grant_not_to_oneself"
             ),
+            *_granted_via("scope_grant"),
+            *_confirmed("scope_grant"),
         ]
-        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="scope_grant_live_by_user")]
+        indexes = [
+            models.Index(fields=["user"], condition=Q(ended_at=None), name="scope_grant_live_by_user"),
+            models.Index(fields=["tenant"], condition=Q(confirmed_under__isnull=False), name="scope_grant_confirmed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.scope}"
+
+    @property
+    def names_right(self) -> tuple[str, str]:
+        return "scope", self.scope

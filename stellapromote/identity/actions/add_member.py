@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Membership, User
+from stellapromote.accounts.vouching import via
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import FieldError, Invalid
@@ -66,6 +67,7 @@ def add_member(
             granted_at=at,
             granted_by_id=by.user_id,
             granted_behind=behind,
+            granted_via=via(by),
             reason=reason,
         )
         record(

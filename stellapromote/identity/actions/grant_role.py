@@ -2,6 +2,7 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import RoleGrant
+from stellapromote.accounts.vouching import authority_of, via
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
@@ -34,6 +35,8 @@ def grant_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str
         granted_at=at,
         granted_by_id=by.user_id,
         granted_behind=behind,
+        granted_via=via(by),
+        granted_under_id=authority_of(by),
         reason=reason,
     )
     record(

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant
+from stellapromote.accounts.vouching import authority_of, via
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
@@ -33,6 +34,8 @@ def grant_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: s
         granted_at=at,
         granted_by_id=by.user_id,
         granted_behind=behind,
+        granted_via=via(by),
+        granted_under_id=authority_of(by),
         reason=reason,
     )
     record(

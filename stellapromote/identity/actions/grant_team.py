@@ -4,6 +4,7 @@ from django.http import Http404
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Team, TeamGrant
+from stellapromote.accounts.vouching import authority_of, via
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
@@ -38,6 +39,8 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
         granted_at=at,
         granted_by_id=by.user_id,
         granted_behind=behind,
+        granted_via=via(by),
+        granted_under_id=authority_of(by),
         reason=reason,
     )
     record(

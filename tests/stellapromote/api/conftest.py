@@ -14,6 +14,7 @@ from stellapromote.accounts.scopes import SCOPES
 from stellapromote.accounts.token_format import generate, secret_digest
 
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
+BY_COMMAND = {"granted_at": EARLIER, "granted_via": "command"}
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def make_caller(tenant: Tenant, username: str, *roles: str, **token: Any) -> Cal
     user = User.objects.filter(username=username).first()
     if user is None:
         user = User.objects.create_user(username, display_name=username.title(), date_joined=EARLIER)
-    Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"granted_at": EARLIER})
+    Membership.objects.get_or_create(tenant=tenant, user=user, defaults=BY_COMMAND)
     for role in roles:
-        RoleGrant.objects.get_or_create(tenant=tenant, user=user, role=role, defaults={"granted_at": EARLIER})
+        RoleGrant.objects.get_or_create(tenant=tenant, user=user, role=role, defaults=BY_COMMAND)
     return give_token(tenant, user, **token)
 
 

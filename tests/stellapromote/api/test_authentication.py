@@ -219,7 +219,7 @@ def test_a_session_of_several_tenants_names_one(
     browser: Client, admin: Caller, stranger: Caller, named: str | None, status: int, tenant: str | None
 ) -> None:
     make_tenant("osprey")
-    Membership.objects.create(tenant=stranger.tenant, user=admin.user, granted_at=EARLIER)
+    Membership.objects.create(tenant=stranger.tenant, user=admin.user, granted_at=EARLIER, granted_via="command")
     response = browser.get(WHO, headers={} if named is None else {"X-Stella-Tenant": named})
     assert response.status_code == status
     assert response.json().get("tenant") == tenant

@@ -1,0 +1,51 @@
+"""Under which grant somebody gives a right, and under which they vouch for one that another person gave (domain.md §5).
+
+People only: a machine gives rights under no role, so what it gives counts once somebody confirmed it.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import GrantedVia, RoleGrant
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES, TENANT_ADMIN
+
+GRANTING_ROLES: Final = tuple(role for role, scopes in ROLES.items() if TENANT_ADMIN in scopes)
+"""Roles that give rights to others."""
+
+CONFIRMING_SCOPES: Final = (TENANT_ADMIN, PROMOTION_APPROVE)
+"""With one of these a person may confirm: who gives rights, and who decides on promotions (docs/adr/0160)."""
+
+CONFIRMING_ROLES: Final = tuple(role for role, scopes in ROLES.items() if scopes & set(CONFIRMING_SCOPES))
+
+
+def via(by: Actor) -> GrantedVia:
+    """Where a grant of the actor is made."""
+    return GrantedVia.COMMAND if by.auth_method == "command" else GrantedVia.PAGE
+
+
+def authority_of(by: Actor) -> UUID | None:
+    """The live role grant under which a person gives rights in their tenant. None for machines and commands."""
+    if by.kind != "person":
+        return None
+    live = RoleGrant.objects.filter(tenant_id=by.tenant, user_id=by.account, role__in=GRANTING_ROLES, ended_at=None)
+    return live.order_by("granted_at", "pk").values_list("pk", flat=True).first()
+
+
+def vouched_for(tenant_id: UUID, user_id: UUID) -> RoleGrant | None:
+    """The live role grant under which the person may confirm: made on the command line or by a directory, before one
+    that somebody confirmed. None: nobody vouched for them."""
+    found = _vouched_for(tenant_id).filter(user_id=user_id)
+    return min(found, key=lambda each: (each.granted_via == GrantedVia.PAGE, each.granted_at, each.pk), default=None)
+
+
+def people_vouched_for(tenant_id: UUID) -> int:
+    """How many people of the tenant may confirm."""
+    return _vouched_for(tenant_id).values("user_id").distinct().count()
+
+
+def _vouched_for(tenant_id: UUID) -> QuerySet[RoleGrant]:
+    live = RoleGrant.objects.filter(tenant_id=tenant_id, role__in=CONFIRMING_ROLES, ended_at=None)
+    return live.filter(~Q(granted_via=GrantedVia.PAGE) | Q(confirmed_at__isnull=False))
