@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from policies.facts import ExcludedPerson
+from policies.vouching import Source, Vouching
+from stellapromote.clock import parse_rfc3339
 
 # Why somebody is excluded, weightiest first: the first that applies is the candidate's code.
 REQUESTER: Final = "REQUESTER"
@@ -45,8 +47,10 @@ SENTENCES: Final[dict[str, str]] = {
     NOT_ACTIVE: "is not an active member",
     NO_VOTING_ROLE: "has no role that votes",
     ROLE_GRANTED_AFTER_REQUEST: "got the role after the request",
-    ROLE_GRANTED_BY_SELF: "was granted the role by themselves",
-    ROLE_GRANTED_BY_EXCLUDED: "was granted the role by somebody excluded here",
+    ROLE_GRANTED_BY_SELF: "holds the role by their own word",
+    ROLE_GRANTED_BY_EXCLUDED: (
+        "holds the role by the word of somebody excluded here; another person can confirm it on Members"
+    ),
 }
 """What each code says after a person's name."""
 
@@ -59,13 +63,11 @@ _BY_DUTY: Final = {
 
 
 class Grant(NamedTuple):
-    """A live grant of one role or team: by whom, None for the command line, and when. `behind`: the people whose
-    machine or token it was, who granted it as much."""
+    """A live grant of one role or team. `source`: None for the command line and directories."""
 
     name: str
     granted_at: datetime
-    granted_by_id: str | None
-    behind: frozenset[str] = frozenset()
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +90,23 @@ def standing(
     voting_roles: Collection[str],
     requested_at: datetime,
     excluded: Mapping[str, Sequence[str]],
+    vouching: Vouching,
 ) -> Standing:
     """Whether the person may vote on a promotion requested at `requested_at`, and what counts.
 
-    `excluded` maps the id of everybody excluded on this promotion to why. A role or team granted after the request,
-    by the person themselves or by anybody excluded does not count; service accounts never do. `granted_at` is when
-    the voting role was granted, also where it does not count.
+    `excluded` maps the id of everybody excluded on this promotion to why; `vouching` says whose word counts here. A
+    role or team granted after the request, by the word of the person themselves or only of people excluded does not
+    count; service accounts never do. `granted_at` is when the voting role was granted, also where it does not count.
     """
 
     def blemish(grant: Grant) -> str | None:
-        granters = {grant.granted_by_id, *grant.behind}
-        if person_id in granters:
-            return ROLE_GRANTED_BY_SELF
-        if not granters.isdisjoint(excluded):
-            return ROLE_GRANTED_BY_EXCLUDED
+        if grant.source is not None:
+            if person_id in grant.source.givers:
+                return ROLE_GRANTED_BY_SELF
+            if not vouching.counts(grant.source):
+                return ROLE_GRANTED_BY_EXCLUDED
+            if not vouching.without(person_id).counts(grant.source):
+                return ROLE_GRANTED_BY_SELF
         return ROLE_GRANTED_AFTER_REQUEST if grant.granted_at > requested_at else None
 
     judged = [(grant, blemish(grant)) for grant in roles]
@@ -125,6 +130,18 @@ def standing(
         teams=tuple(sorted({grant.name for grant in teams if blemish(grant) is None})),
         granted_at=voting[0][0].granted_at if voting else None,
     )
+
+
+def barred_by(requirements: Mapping[str, Any]) -> dict[str, datetime | None]:
+    """Whose word counts for no grant here: everybody excluded; who only edited settings, from their edit on.
+
+    `requirements`: the snapshot taken at request. One that says no instant of an edit bars its people at any time.
+    """
+    edited = requirements.get("settingsEditedAt", {})
+    return {
+        person["id"]: parse_rfc3339(edited[person["id"]]) if person["id"] in edited else None
+        for person in requirements["excludedPersons"]
+    }
 
 
 def weightiest(reasons: Iterable[str]) -> str:

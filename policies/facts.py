@@ -89,7 +89,8 @@ class ExcludedPerson(TypedDict):
 
 class Requirements(TypedDict):
     """The snapshot taken at the request (domain.md §5). `externalAuthors`: commit authors for whom nobody is excluded,
-    because the release says that they have no account here; only where commit authors are excluded."""
+    because the release says that they have no account here; only where commit authors are excluded.
+    `settingsEditedAt`: when people who are excluded for nothing but editing a policy or setting first did, by id."""
 
     requiredApprovals: Count
     requireSeparationOfDuties: bool
@@ -97,6 +98,7 @@ class Requirements(TypedDict):
     promotionPolicy: PolicyReference
     excludedPersons: list[ExcludedPerson]
     externalAuthors: NotRequired[list[Name]]
+    settingsEditedAt: NotRequired[dict[Id, Instant]]
 
 
 class Signing(TypedDict):

@@ -6,9 +6,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
+
 from policies.eligibility import Grant, Standing, standing
-from stellapromote.accounts.models import Membership, RoleGrant, Team, TeamGrant
+from policies.vouching import Barred, Confirmation, Source, Vouching
+from stellapromote.accounts.models import Confirmable, GrantedVia, Membership, RoleGrant, ScopeGrant, Team, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
+from stellapromote.accounts.vouching import GRANTING_ROLES
 
 VOTING_ROLES: Final = frozenset(role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes)
 
@@ -24,8 +28,9 @@ class Person:
     roles: list[Grant] = field(default_factory=list)
     teams: list[Grant] = field(default_factory=list)
 
-    def standing(self, *, at: datetime, excluded: Mapping[str, Sequence[str]]) -> Standing:
-        """Whether they could vote on what is requested at `at`. `excluded` maps a person's id to why."""
+    def standing(self, *, at: datetime, excluded: Mapping[str, Sequence[str]], vouching: Vouching) -> Standing:
+        """Whether they could vote on what is requested at `at`. `excluded` maps a person's id to why; `vouching` says
+        whose word counts there."""
         return standing(
             person_id=str(self.id),
             kind="person",
@@ -35,6 +40,7 @@ class Person:
             voting_roles=VOTING_ROLES,
             requested_at=at,
             excluded=excluded,
+            vouching=vouching,
         )
 
 
@@ -47,23 +53,46 @@ def members(tenant_id: UUID) -> list[Person]:
     }
     roles = RoleGrant.objects.filter(tenant_id=tenant_id, ended_at=None)
     teams = TeamGrant.objects.filter(tenant_id=tenant_id, ended_at=None)
-    how = ("granted_at", "granted_by_id", "granted_behind")
-    for user_id, *grant in roles.values_list("user_id", "role", *how):
-        if user_id in found:
-            found[user_id].roles.append(_grant(*grant))
-    for user_id, *grant in teams.values_list("user_id", "team__slug", *how):
-        if user_id in found:
-            found[user_id].teams.append(_grant(*grant))
+    for role in roles:
+        if role.user_id in found:
+            found[role.user_id].roles.append(Grant(role.role, role.granted_at, source_of(role)))
+    for team in teams.select_related("team"):
+        if team.user_id in found:
+            found[team.user_id].teams.append(Grant(team.team.slug, team.granted_at, source_of(team)))
     return list(found.values())
 
 
+def vouching_in(tenant_id: UUID, barred: Barred) -> Vouching:
+    """Whose word counts in the tenant where that of `barred` does not. One statement."""
+    known = Q(role__in=GRANTING_ROLES)
+    for grants in (RoleGrant.objects, TeamGrant.objects, ScopeGrant.objects):
+        known |= Q(pk__in=grants.filter(tenant_id=tenant_id, confirmed_under__isnull=False).values("confirmed_under"))
+    authorities = RoleGrant.objects.filter(known, tenant_id=tenant_id)
+    return Vouching.of(barred, {str(each.pk): source_of(each) for each in authorities})
+
+
+def source_of(grant: Confirmable) -> Source | None:
+    """Where a grant comes from; None for the command line and directories."""
+    if grant.granted_via != GrantedVia.PAGE:
+        return None
+    confirmation = None
+    if grant.confirmed_at is not None:
+        confirmation = Confirmation(_text(grant.confirmed_by_id), grant.confirmed_at, _text(grant.confirmed_under_id))
+    givers = frozenset(map(str, (grant.granted_by_id, *grant.granted_behind)))
+    return Source(givers, grant.granted_at, _text(grant.granted_under_id), confirmation)
+
+
 def voters(
-    people: Iterable[Person], *, at: datetime, excluded: Mapping[str, Sequence[str]] | None = None
+    people: Iterable[Person],
+    *,
+    at: datetime,
+    vouching: Vouching,
+    excluded: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Username → teams that count, of those who could vote on what is requested at `at`."""
     found = {}
     for person in people:
-        verdict = person.standing(at=at, excluded=excluded or {})
+        verdict = person.standing(at=at, excluded=excluded or {}, vouching=vouching)
         if verdict.exclusion is None:
             found[person.username] = verdict.teams
     return found
@@ -74,5 +103,5 @@ def team_slugs(tenant_id: UUID) -> frozenset[str]:
     return frozenset(Team.objects.filter(tenant_id=tenant_id).values_list("slug", flat=True))
 
 
-def _grant(name: str, granted_at: datetime, granted_by: UUID | None, behind: Iterable[UUID]) -> Grant:
-    return Grant(name, granted_at, None if granted_by is None else str(granted_by), frozenset(map(str, behind)))
+def _text(key: UUID | None) -> str | None:
+    return None if key is None else str(key)

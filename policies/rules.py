@@ -103,7 +103,7 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
         for index, rule in enumerate(document["rules"])
     ]
     _check_names(tenant_id, members, named)
-    _check_filled([of_policy(document)], members, at)
+    _check_filled(tenant_id, [of_policy(document)], members, at)
 
 
 def check_overriders(tenant_id: UUID, document: Document, before: Document | None) -> None:
@@ -170,7 +170,7 @@ def check_confirmers(tenant_id: UUID, document: Document, before: Document | Non
         for index, gate in manual
     ]
     _check_names(tenant_id, members, named)
-    _check_filled([_confirmation(gate) for _, gate in manual], members, at)
+    _check_filled(tenant_id, [_confirmation(gate) for _, gate in manual], members, at)
 
 
 def _confirmation(gate: Document) -> Requirement:
@@ -197,8 +197,11 @@ def _check_names(
         raise InvalidDocument(errors)
 
 
-def _check_filled(requirements: Sequence[Requirement], members: Iterable[people.Person], at: datetime) -> None:
-    signatures = [signature(requirements, name, teams) for name, teams in people.voters(members, at=at).items()]
+def _check_filled(
+    tenant_id: UUID, requirements: Sequence[Requirement], members: Iterable[people.Person], at: datetime
+) -> None:
+    could = people.voters(members, at=at, vouching=people.vouching_in(tenant_id, {}))
+    signatures = [signature(requirements, name, teams) for name, teams in could.items()]
     lacking = shortfalls(requirements, signatures)
     if lacking:
         raise Unsatisfiable(lacking)

@@ -12,6 +12,7 @@ from environments.models import Environment
 from policies import eligibility, people, requirements
 from policies.models import ApprovalPolicy
 from policies.stored_documents import documents
+from policies.vouching import Vouching
 from promotions.requirements import Origin, Parts, policy_editors
 from stellapromote.accounts.models import ServiceAccount
 
@@ -52,17 +53,17 @@ def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester
     texts = documents(tenant_id, digests)
     rules = [texts[digest] for digest in digests]
     duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
-    excluded = _excluded(members, environment, requester_id, named.values(), duties, at)
+    excluded, vouching = _excluded(members, environment, requester_id, named.values(), duties, at)
 
     required = requirements.all_of(environment.required_approvals, rules)
-    checked = requirements.check(required, people.voters(members, at=at, excluded=excluded))
+    checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
     by_name = {each.username: each for each in members}
     return Answer(
         satisfiable=checked.satisfiable,
         sets=tuple(tuple(by_name[name] for name in each) for each in checked.minimal_sets),
         reasons=(
             *(_reason("APPROVAL_UNSATISFIABLE", each.sentence) for each in checked.shortfalls),
-            *_left_out(members, required, excluded, at),
+            *_left_out(members, required, excluded, vouching, at),
             *_unknown_here(duties),
         )[:MOST_REASONS],
     )
@@ -75,8 +76,9 @@ def _excluded(
     policies: Iterable[ApprovalPolicy],
     duties: frozenset[str],
     at: datetime,
-) -> Mapping[str, list[str]]:
-    """Everybody who could not vote on this person's request, by id, with why, as a promotion would have it."""
+) -> tuple[Mapping[str, list[str]], Vouching]:
+    """Everybody who could not vote on this person's request, by id, with why, and whose word counts, as a promotion
+    would have it."""
     tenant_id = environment.tenant_id
     if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
         raise Http404("No such requester.")
@@ -85,8 +87,11 @@ def _excluded(
     if eligibility.POLICY_EDITOR in duties:
         versions = [each.current for each in policies if each.current is not None]
         for editor in policy_editors(environment.promotion_policy.current, versions):
-            parts.add_origin(eligibility.POLICY_EDITOR, editor)
-    return {each["id"]: each["reasons"] for each in parts.excluded(duties)}
+            parts.add_editor(editor)
+    excluded = parts.excluded(duties)
+    edited = parts.settings_edited_at(excluded)
+    barred = eligibility.barred_by({"excludedPersons": excluded, "settingsEditedAt": edited})
+    return {each["id"]: each["reasons"] for each in excluded}, people.vouching_in(tenant_id, barred)
 
 
 def _is_service(user_id: UUID, tenant_id: UUID) -> bool:
@@ -97,11 +102,12 @@ def _left_out(
     members: Iterable[people.Person],
     required: Sequence[requirements.Requirement],
     excluded: Mapping[str, Sequence[str]],
+    vouching: Vouching,
     at: datetime,
 ) -> Iterable[dict[str, str | None]]:
     """Members who vote, or whom a rule names, and who could not approve this one."""
     for each in members:
-        verdict = each.standing(at=at, excluded=excluded)
+        verdict = each.standing(at=at, excluded=excluded, vouching=vouching)
         teams = [grant.name for grant in each.teams]
         meant = any(rule.admits(each.username, teams) for one in required for rule in one.rules if not rule.everyone)
         votes = any(grant.name in people.VOTING_ROLES for grant in each.roles)

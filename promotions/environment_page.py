@@ -78,7 +78,7 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
 def shortfalls(environment: Environment, at: datetime) -> list[str]:
     """Why nobody could approve what is requested now, whoever requests: a sentence each. Empty when some people could.
 
-    Saving such a number is not refused: members may come. Cost: one statement, three more where anything is required,
+    Saving such a number is not refused: members may come. Cost: one statement, four more where anything is required,
     one more for texts of policies that were not used lately.
     """
     versions = environment.approval_policies.select_related("current").order_by("name")
@@ -87,7 +87,8 @@ def shortfalls(environment: Environment, at: datetime) -> list[str]:
     required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests])
     if not required:
         return []
-    could = people.voters(people.members(environment.tenant_id), at=at)
+    vouching = people.vouching_in(environment.tenant_id, {})
+    could = people.voters(people.members(environment.tenant_id), at=at, vouching=vouching)
     signatures = [requirements.signature(required, username, teams) for username, teams in could.items()]
     return [each.sentence for each in requirements.shortfalls(required, signatures)]
 

@@ -12,8 +12,9 @@ from uuid import UUID
 import orjson
 
 from policies import gates
-from policies.eligibility import Grant, standing
+from policies.eligibility import Grant, barred_by, standing
 from policies.facts import Candidate, Span, candidates_fact
+from policies.vouching import Confirmation, Source, Vouching
 from policies.windows import intervals
 from promotions.bundles import Taken
 from promotions.collected import fresh
@@ -24,6 +25,7 @@ from promotions.models import Blob, Promotion
 from promotions.subject import SUBJECT_SCHEMA, Subject
 from promotions.subject import subject_digest as digest_of_subject
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
+from stellapromote.accounts.vouching import GRANTING_ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.prepared import fetch
 from stellapromote.signing.canonical_json import canonical_bytes
@@ -45,6 +47,16 @@ _ACT = f"""
     'id', v.id, 'voterId', v.voter_id, 'username', v.username,
     'teams', to_json(v.teams), 'subjectDigest', v.subject_digest, 'at', {_instant("v.at")}
 """
+
+
+def _source(grant: str) -> str:
+    """Where a grant comes from; null for the command line and directories (policies/vouching.py)."""
+    return f"""CASE WHEN {grant}.granted_via = 'page' THEN json_build_object(
+        'givers', to_json(array_append({grant}.granted_behind, {grant}.granted_by_id)),
+        'at', {_instant(f"{grant}.granted_at")}, 'under', {grant}.granted_under_id,
+        'confirmedAt', {_instant(f"{grant}.confirmed_at")}, 'confirmedById', {grant}.confirmed_by_id,
+        'confirmedUnder', {grant}.confirmed_under_id) END"""
+
 
 # About a promotion `p`, stored or not yet. What the instant of evaluation decides is read a little wider, since the
 # instant is known only when the lock is held: `_Reading.at` narrows it.
@@ -78,12 +90,11 @@ json_build_object(
     SELECT coalesce(json_agg(json_build_object(
         'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {_instant("m.granted_at")},
         'roles', (SELECT coalesce(json_agg(json_build_object('name', r.role, 'grantedAt', {_instant("r.granted_at")},
-                         'grantedById', r.granted_by_id, 'behind', to_json(r.granted_behind)) ORDER BY r.role), '[]')
+                         'source', {_source("r")}) ORDER BY r.role), '[]')
                   FROM accounts_rolegrant r
                   WHERE r.tenant_id = p.tenant_id AND r.user_id = u.id AND r.ended_at IS NULL),
         'teams', (SELECT coalesce(json_agg(json_build_object('name', team.slug, 'grantedAt',
-                         {_instant("g.granted_at")}, 'grantedById', g.granted_by_id,
-                         'behind', to_json(g.granted_behind)) ORDER BY team.slug), '[]')
+                         {_instant("g.granted_at")}, 'source', {_source("g")}) ORDER BY team.slug), '[]')
                   FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
                   WHERE g.tenant_id = p.tenant_id AND g.user_id = u.id AND g.ended_at IS NULL)
         ) ORDER BY u.username), '[]')
@@ -91,6 +102,13 @@ json_build_object(
     JOIN accounts_user u ON u.id = a.user_id AND u.is_active
     JOIN accounts_membership m ON m.tenant_id = p.tenant_id AND m.user_id = u.id AND m.ended_at IS NULL
     WHERE a.tenant_id = p.tenant_id AND a.role = ANY(%(roles)s) AND a.ended_at IS NULL),
+  'authorities', (
+    SELECT coalesce(json_object_agg(r.id, {_source("r")}), '{{}}') FROM accounts_rolegrant r
+    WHERE r.tenant_id = p.tenant_id AND (r.role = ANY(%(granting)s) OR r.id IN (
+      SELECT c.confirmed_under_id FROM accounts_rolegrant c
+      WHERE c.tenant_id = p.tenant_id AND c.confirmed_under_id IS NOT NULL
+      UNION ALL SELECT c.confirmed_under_id FROM accounts_teamgrant c
+      WHERE c.tenant_id = p.tenant_id AND c.confirmed_under_id IS NOT NULL))),
   'current', (
     SELECT d.release_id FROM promotions_promotion d
     WHERE d.target_environment_id = p.target_environment_id AND d.product = p.product AND d.status = 'deployed'
@@ -235,7 +253,7 @@ def gather(
     subject_digest = digest_of_subject(subject)
     evidence = gather_evidence(promotion, row["current"], unstored)
     outside = fresh(promotion, policy, subject_digest=subject_digest, at=at)
-    candidates, blobs = candidates_fact(_candidates(row["people"], requirements, promotion))
+    candidates, blobs = candidates_fact(_candidates(row, requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     gate_input = {
         "schema": GATE_INPUT_SCHEMA,
@@ -309,7 +327,7 @@ def store_blobs(blobs: dict[str, bytes]) -> None:
 
 def values_for_facts(signing_key_id: str | None, since: datetime) -> dict[str, Any]:
     """What ``FACTS`` asks for beside the promotion."""
-    return {"key": signing_key_id, "since": since, "roles": _APPROVING_ROLES}
+    return {"key": signing_key_id, "since": since, "roles": _APPROVING_ROLES, "granting": list(GRANTING_ROLES)}
 
 
 def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> Reading:
@@ -334,11 +352,13 @@ def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:
     }
 
 
-def _candidates(people: list[dict[str, Any]], requirements: dict[str, Any], promotion: Promotion) -> list[Candidate]:
+def _candidates(row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion) -> list[Candidate]:
     """Everybody who holds a voting role now, with what counts of it for this promotion (domain.md §5)."""
     excluded = {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
+    authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
+    vouching = Vouching.of(barred_by(requirements), authorities)
     found: list[Candidate] = []
-    for person in people:
+    for person in row["people"]:
         verdict = standing(
             person_id=person["id"],
             kind=person["kind"],
@@ -348,6 +368,7 @@ def _candidates(people: list[dict[str, Any]], requirements: dict[str, Any], prom
             voting_roles=_APPROVING_ROLES,
             requested_at=promotion.requested_at,
             excluded=excluded,
+            vouching=vouching,
         )
         found.append(
             {
@@ -363,10 +384,16 @@ def _candidates(people: list[dict[str, Any]], requirements: dict[str, Any], prom
 
 
 def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
-    return [
-        Grant(row["name"], parse_rfc3339(row["grantedAt"]), row["grantedById"], frozenset(row["behind"]))
-        for row in rows
-    ]
+    return [Grant(row["name"], parse_rfc3339(row["grantedAt"]), _parsed_source(row["source"])) for row in rows]
+
+
+def _parsed_source(row: dict[str, Any] | None) -> Source | None:
+    if row is None:
+        return None
+    confirmation = None
+    if row["confirmedAt"] is not None:
+        confirmation = Confirmation(row["confirmedById"], parse_rfc3339(row["confirmedAt"]), row["confirmedUnder"])
+    return Source(frozenset(row["givers"]), parse_rfc3339(row["at"]), row["under"], confirmation)
 
 
 def _text(value: UUID | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from environments.models import FreezeWindow
-from policies.eligibility import SENTENCES, Grant, standing
+from policies.eligibility import SENTENCES, Grant, barred_by, standing
 from policies.overrides import (
     BY_EXCEPTION,
     DEFAULT_HOURS,
@@ -20,6 +20,8 @@ from policies.overrides import (
     may_be_overridden,
     named_in,
 )
+from policies.people import source_of, vouching_in
+from policies.vouching import Vouching
 from promotions.models import Override, Promotion
 from promotions.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
 from promotions.states import OPEN, in_words
@@ -36,9 +38,9 @@ LONGEST_TICKET = 200
 class Case:
     """One gate of one promotion as one person might override it. ``gate`` is its result in wire names.
 
-    ``setting``: `override` of the gate in the promotion's policy. ``grantors``: everybody behind the person's live
-    grant of promotion:override; None without one. ``granted_late``: that it was given after the request. ``teams``:
-    those of the person that count here, as for a vote.
+    ``setting``: `override` of the gate in the promotion's policy. ``granted``: whether the person's live grant of
+    promotion:override counts here, as a role would for a vote; None without one. ``granted_late``: that it was given
+    after the request. ``teams``: those of the person that count here, as for a vote.
     ``windows``: for each active freeze window, who excepted the person, None where nobody did, and who wrote it.
     """
 
@@ -48,7 +50,7 @@ class Case:
     setting: Mapping[str, Any] | None
     requester_id: UUID
     exclusions: Mapping[str, list[str]]
-    grantors: frozenset[str] | None
+    granted: bool | None
     granted_late: bool
     teams: tuple[str, ...]
     windows: tuple[tuple[frozenset[str] | None, UUID | None], ...]
@@ -72,15 +74,12 @@ def case_of(
     policy: Mapping[str, Any],
     requirements: Mapping[str, Any],
 ) -> Case:
-    """The case of ``by`` and this gate. Cost: one statement, one more for a freeze, and one where the policy names
+    """The case of ``by`` and this gate. Cost: two statements, one more for a freeze, and one where the policy names
     people."""
     grant = ScopeGrant.objects.filter(
         tenant_id=promotion.tenant_id, user_id=by.account, scope=PROMOTION_OVERRIDE, ended_at=None
     ).first()
-    grantors = None
-    if grant is not None:
-        behind = {grant.granted_by_id, *grant.granted_behind}
-        grantors = frozenset(str(each) for each in behind if each is not None)
+    vouching = vouching_in(promotion.tenant_id, barred_by(requirements)).without(str(by.account))
     setting = next((each.get("override") for each in policy["gates"] if each["name"] == gate["name"]), None)
     exclusions = {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
     return Case(
@@ -90,25 +89,17 @@ def case_of(
         setting=setting,
         requester_id=promotion.requested_by_id,
         exclusions=exclusions,
-        grantors=grantors,
+        granted=None if grant is None else vouching.counts(source_of(grant)),
         granted_late=grant is not None and grant.granted_at > promotion.requested_at,
-        teams=() if setting is None else _teams(promotion, by, exclusions),
+        teams=() if setting is None else _teams(promotion, by, exclusions, vouching),
         windows=_windows(promotion.tenant_id, gate, by) if gate["type"] == BY_EXCEPTION else (),
     )
 
 
-def _teams(promotion: Promotion, by: Actor, exclusions: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _teams(promotion: Promotion, by: Actor, exclusions: Mapping[str, list[str]], vouching: Vouching) -> tuple[str, ...]:
     """The person's teams that count on this promotion, by the rule for voters."""
     live = TeamGrant.objects.filter(tenant_id=promotion.tenant_id, user_id=by.account, ended_at=None)
-    grants = [
-        Grant(
-            grant.team.slug,
-            grant.granted_at,
-            None if grant.granted_by_id is None else str(grant.granted_by_id),
-            frozenset(map(str, grant.granted_behind)),
-        )
-        for grant in live.select_related("team")
-    ]
+    grants = [Grant(grant.team.slug, grant.granted_at, source_of(grant)) for grant in live.select_related("team")]
     return standing(
         person_id=str(by.account),
         kind="person",
@@ -118,6 +109,7 @@ def _teams(promotion: Promotion, by: Actor, exclusions: Mapping[str, list[str]])
         voting_roles=(),
         requested_at=promotion.requested_at,
         excluded=exclusions,
+        vouching=vouching,
     ).teams
 
 
@@ -187,15 +179,16 @@ def _barred(by: Actor, case: Case) -> frozenset[str]:
 
 def _check_granted(by: Actor, case: Case) -> None:
     name = case.gate["name"]
-    if not by.has(PROMOTION_OVERRIDE) or case.grantors is None:
+    if not by.has(PROMOTION_OVERRIDE) or case.granted is None:
         raise NotEligible(
             f"Overriding {name} needs the right {PROMOTION_OVERRIDE}, which an administrator gives to people by name."
         )
     if case.setting is None or not named_in(case.setting, by.username, case.teams):
         raise NotEligible(f"The policy names other people to override {name}.")
-    if case.grantors & _barred(by, case):
+    if not case.granted:
         raise NotEligible(
-            f"Your right {PROMOTION_OVERRIDE} was granted by somebody excluded here: it does not count here."
+            f"You hold the right {PROMOTION_OVERRIDE} by the word of somebody excluded here, and nobody else confirmed "
+            "it: ask somebody else to confirm it on Members."
         )
     if case.granted_late:
         raise NotEligible(

@@ -26,6 +26,7 @@ from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPoli
 from policies.stored_documents import documents
 from promotions.models import Deployment, Promotion, Release
 from stellapromote.accounts.models import ServiceOwner, User
+from stellapromote.clock import rfc3339
 from stellapromote.errors import RuleViolation
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
@@ -83,6 +84,7 @@ class Parts:
     def __init__(self, until: datetime) -> None:
         self._until = until
         self._found: set[tuple[UUID, str]] = set()
+        self._edited: dict[UUID, datetime] = {}
 
     def add(self, reason: str, *user_ids: UUID | None) -> None:
         self._found.update((user_id, reason) for user_id in user_ids if user_id is not None)
@@ -93,12 +95,22 @@ class Parts:
         self.add_owners([origin.user_id], since=origin.at)
         self.add(TOKEN_ISSUER, origin.token_issuer_id)
 
+    def add_editor(self, origin: Origin) -> None:
+        """Everybody behind an edit of a policy or setting, and when they first edited one."""
+        for user_id in (origin.user_id, origin.token_issuer_id, *self._owners([origin.user_id], since=origin.at)):
+            if user_id is not None:
+                self.add(POLICY_EDITOR, user_id)
+                self._edited[user_id] = min(origin.at, self._edited.get(user_id, origin.at))
+
     def add_owners(self, user_ids: Collection[UUID], *, since: datetime) -> None:
         """Everybody who owned one of the machines among these accounts at any moment since. One statement."""
+        self.add(SERVICE_OWNER, *self._owners(user_ids, since=since))
+
+    def _owners(self, user_ids: Collection[UUID], *, since: datetime) -> Iterable[UUID]:
         owners = ServiceOwner.objects.filter(
             Q(ended_at=None) | Q(ended_at__gte=since), service__user_id__in=user_ids, granted_at__lte=self._until
         )
-        self.add(SERVICE_OWNER, *owners.values_list("owner_id", flat=True))
+        return owners.values_list("owner_id", flat=True)
 
     def ids(self) -> list[UUID]:
         return sorted({user_id for user_id, _ in self._found})
@@ -107,6 +119,15 @@ class Parts:
         names = dict(User.objects.filter(pk__in=self.ids()).values_list("pk", "username"))
         parts = (Involvement(str(user_id), names[user_id], reason) for user_id, reason in self._found)
         return excluded_persons(parts, duties)
+
+    def settings_edited_at(self, excluded: Iterable[ExcludedPerson]) -> dict[str, str]:
+        """When those who are excluded for nothing else first edited a policy or setting, by id: grants that they made
+        before count (domain.md §5)."""
+        return {
+            person["id"]: rfc3339(self._edited[UUID(person["id"])])
+            for person in excluded
+            if person["reasons"] == [POLICY_EDITOR]
+        }
 
 
 def take_snapshot(
@@ -142,7 +163,7 @@ def take_snapshot(
         parts.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
         for editor in policy_editors(promotion_version, approval_versions):
-            parts.add_origin(POLICY_EDITOR, editor)
+            parts.add_editor(editor)
     excluded = parts.excluded(duties)
 
     document: dict[str, Any] = {
@@ -161,6 +182,8 @@ def take_snapshot(
     }
     if external:
         document["externalAuthors"] = external
+    if edited := parts.settings_edited_at(excluded):
+        document["settingsEditedAt"] = edited
     canonical = canonical_bytes(document)
     return Snapshot(
         document=document,

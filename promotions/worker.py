@@ -45,10 +45,10 @@ SETTLED = "10 seconds"
 _BY_DEPENDENCY = '[{"type": "dependency"}]'
 
 # Which open promotions are due: their instant has come, or something happened to their facts. A freeze of the target
-# or tenant was written, a right was granted or ended, a key trusted or revoked, a feed came, the release changed,
-# documents of theirs or of what runs in the target were read again. What runs anywhere changes by deployment reports,
-# which set next_change_at themselves, but not of a request that is not stored yet: what such a request waits for by a
-# dependency gate is looked at once more when those reports have ended.
+# or tenant was written, a right was granted, confirmed or ended, a key trusted or revoked, a feed came, the release
+# changed, documents of theirs or of what runs in the target were read again. What runs anywhere changes by deployment
+# reports, which set next_change_at themselves, but not of a request that is not stored yet: what such a request waits
+# for by a dependency gate is looked at once more when those reports have ended.
 _DUE = f"""
 promotions_promotion.next_change_at <= %s OR (
   promotions_promotion.gates @> '{_BY_DEPENDENCY}'
@@ -70,8 +70,8 @@ promotions_promotion.next_change_at <= %s OR (
 ) OR EXISTS (
   SELECT 1 FROM (
     SELECT tenant_id, environment_id, NULL::uuid AS release_id, changed_at AS at FROM environments_freezewindow
-    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_rolegrant
-    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_teamgrant
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, confirmed_at, ended_at) FROM accounts_rolegrant
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, confirmed_at, ended_at) FROM accounts_teamgrant
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_membership
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(added_at, revoked_at) FROM promotions_trustedkey
     UNION ALL SELECT tenant_id, NULL, NULL, uploaded_at FROM promotions_feed

@@ -18,14 +18,30 @@ from policies.eligibility import (
     standing,
     weightiest,
 )
+from policies.vouching import Confirmation, Source, Vouching
 
 REQUESTED = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 LONG_AGO, LATER = REQUESTED - timedelta(days=90), REQUESTED + timedelta(milliseconds=1)
 EXCLUDED = {"id-tomas": ["REQUESTER"], "id-greta": ["RELEASE_CREATOR"]}
 
 
+AUTHORITIES: dict[str, Source | None] = {
+    "role-of-root": None,
+    "role-of-friend": Source(frozenset({"id-nia"}), LONG_AGO, "role-of-root"),
+}
+VOUCHING = Vouching.of(dict.fromkeys(EXCLUDED), AUTHORITIES)
+
+
 def grant(name: str, at: datetime = LONG_AGO, by: str | None = "id-root", behind: Iterable[str] = ()) -> Grant:
-    return Grant(name, at, by, frozenset(behind))
+    """By an administrator who was made on the command line; `by` None: on the command line itself."""
+    under = "role-of-friend" if by == "id-friend" else "role-of-root"
+    return Grant(name, at, None if by is None else Source(frozenset({by, *behind}), at, under))
+
+
+def confirmed(given: Grant, by: str) -> Grant:
+    assert given.source is not None
+    confirmation = Confirmation(by, REQUESTED, "role-of-root")
+    return given._replace(source=given.source._replace(confirmation=confirmation))
 
 
 def nia(**changes: Any) -> Standing:
@@ -38,6 +54,7 @@ def nia(**changes: Any) -> Standing:
         "voting_roles": {"approver"},
         "requested_at": REQUESTED,
         "excluded": EXCLUDED,
+        "vouching": VOUCHING,
     }
     return standing(**{**facts, **changes})
 
@@ -75,6 +92,14 @@ TABLE: list[tuple[dict[str, Any], str | None]] = [
     ({"roles": [grant("approver", by="id-robot", behind=["id-ola"])]}, None),
     # granted on the command line
     ({"roles": [grant("approver", by=None)]}, None),
+    # granted by the requester, and confirmed by somebody who has nothing to do with it
+    ({"roles": [confirmed(grant("approver", by="id-tomas"), by="id-root")]}, None),
+    # or by somebody else who is excluded
+    ({"roles": [confirmed(grant("approver", by="id-tomas"), by="id-greta")]}, "ROLE_GRANTED_BY_EXCLUDED"),
+    # that others confirm it does not help what she granted herself
+    ({"roles": [confirmed(grant("approver", by="id-nia"), by="id-root")]}, "ROLE_GRANTED_BY_SELF"),
+    # granted by an administrator whom she made herself
+    ({"roles": [grant("approver", by="id-friend")]}, "ROLE_GRANTED_BY_SELF"),
     # another voting role that counts is enough
     (
         {"voting_roles": {"approver", "chief"}, "roles": [grant("approver", LATER), grant("chief")]},
@@ -144,7 +169,7 @@ def test_granted_at_is_told_also_where_the_role_does_not_count() -> None:
 @given(
     st.lists(
         st.builds(
-            Grant,
+            grant,
             st.sampled_from(["approver", "viewer"]),
             st.sampled_from([LONG_AGO, REQUESTED, LATER]),
             st.sampled_from([None, "id-root", "id-nia", "id-tomas", "id-greta"]),
@@ -233,6 +258,27 @@ ALWAYS = [
 @pytest.mark.parametrize(("reason", "excluded"), ALWAYS)
 def test_who_is_excluded_when_no_duty_is_in_force(reason: str, excluded: bool) -> None:
     assert bool(excluded_persons([Involvement("id-1", "greta", reason)], ())) is excluded
+
+
+BARRED: list[tuple[dict[str, Any], dict[str, datetime | None]]] = [
+    # everybody excluded, at any time
+    ({"excludedPersons": [{"id": "a", "reasons": ["REQUESTER"]}]}, {"a": None}),
+    # who only edited settings, from their edit on
+    (
+        {
+            "excludedPersons": [{"id": "a", "reasons": ["POLICY_EDITOR"]}, {"id": "b", "reasons": ["DEPLOYER"]}],
+            "settingsEditedAt": {"a": "2026-11-20T08:00:00.000Z"},
+        },
+        {"a": REQUESTED, "b": None},
+    ),
+    # a snapshot of before said no instant
+    ({"excludedPersons": [{"id": "a", "reasons": ["POLICY_EDITOR"]}]}, {"a": None}),
+]
+
+
+@pytest.mark.parametrize(("requirements", "expected"), BARRED)
+def test_whose_word_counts_for_no_grant(requirements: dict[str, Any], expected: dict[str, datetime | None]) -> None:
+    assert eligibility.barred_by(requirements) == expected
 
 
 def test_every_code_has_its_sentence() -> None:

@@ -43,7 +43,7 @@ def test_a_policy_edited_by_a_machine_was_edited_by_its_owners(kestrel: Kestrel)
     requester = Origin(kestrel["requester"].account, None, at)
     snapshot = take_snapshot(release=kestrel.release(), target=target, requester=requester, triggered_by=None, at=at)
     excluded = {person["username"]: person["reasons"] for person in snapshot.document["excludedPersons"]}
-    assert excluded["owner"] == ["SERVICE_OWNER"]
+    assert excluded["owner"] == ["POLICY_EDITOR"]
     assert excluded[service.user.username] == ["POLICY_EDITOR"]
 
 

@@ -1,0 +1,96 @@
+"""Which grants count on one promotion, by whose word they rest on (domain.md §5, docs/adr/0160): pure.
+
+A grant that somebody gave on a page rests on who gave it, and on the grant that let them give it. Where any of them is
+excluded on the promotion, it counts only if somebody else confirmed it. So what counts comes down from the command line
+or a directory, step by step, by people who are not excluded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+Barred = Mapping[str, datetime | None]
+"""Whose word does not count, by id: from that instant on, or at any time (None)."""
+
+
+class Confirmation(NamedTuple):
+    """Who vouched for a grant, None on the command line; `under`: the role grant by which they could."""
+
+    by_id: str | None
+    at: datetime
+    under: str | None
+
+
+class Source(NamedTuple):
+    """Where a grant of a page comes from. `givers`: the granter and everybody whose machine or token it was; `under`:
+    the role grant by which the granter could give it, None where that is not known."""
+
+    givers: frozenset[str]
+    at: datetime
+    under: str | None
+    confirmation: Confirmation | None = None
+
+
+Sources = Mapping[str, Source | None]
+"""Role grants by id; None: made on the command line or by a directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vouching:
+    """Whose word counts on one promotion. `sound`: the role grants among `authorities` that count there."""
+
+    barred: Barred
+    authorities: Sources
+    sound: frozenset[str]
+    actors: frozenset[str]
+
+    @classmethod
+    def of(cls, barred: Barred, authorities: Sources) -> "Vouching":
+        """`authorities`: the role grants, ended ones included, that grants and confirmations were made under."""
+        actors = {
+            actor
+            for source in authorities.values()
+            if source is not None
+            for actor in (*source.givers, source.confirmation.by_id if source.confirmation else None)
+            if actor is not None
+        }
+        return cls(barred, authorities, _sound(barred, authorities), frozenset(actors))
+
+    def counts(self, source: Source | None) -> bool:
+        """Whether a grant from there counts on this promotion."""
+        return _counts(source, self.sound, self.barred)
+
+    def without(self, person_id: str) -> "Vouching":
+        """The same, where the word of this person does not count either: for grants of their own."""
+        barred = {**self.barred, person_id: None}
+        sound = _sound(barred, self.authorities) if person_id in self.actors else self.sound
+        return Vouching(barred, self.authorities, sound, self.actors)
+
+
+def _sound(barred: Barred, authorities: Sources) -> frozenset[str]:
+    """The smallest set that holds what comes from the command line and whatever counts by what is in it."""
+    sound: frozenset[str] = frozenset(key for key, source in authorities.items() if source is None)
+    while True:
+        more = {key for key, source in authorities.items() if key not in sound and _counts(source, sound, barred)}
+        if not more:
+            return sound
+        sound |= more
+
+
+def _counts(source: Source | None, sound: frozenset[str], barred: Barred) -> bool:
+    if source is None:
+        return True
+    if source.under in sound and all(_is_free(giver, source.at, barred) for giver in source.givers):
+        return True
+    confirmed = source.confirmation
+    if confirmed is None:
+        return False
+    return confirmed.by_id is None or (confirmed.under in sound and _is_free(confirmed.by_id, confirmed.at, barred))
+
+
+def _is_free(person_id: str, at: datetime, barred: Barred) -> bool:
+    if person_id not in barred:
+        return True
+    since = barred[person_id]
+    return since is not None and at < since
