@@ -72,6 +72,10 @@ CODES: dict[str, Code] = {
         403,
         "No open requirement of this promotion can use your vote: ask one of its eligible approvers.",
     ),
+    "PERM_NOT_VOUCHED_FOR": Code(
+        403,
+        "Nobody has confirmed your own role, so you cannot confirm what others hold: have your role confirmed first.",
+    ),
     "PERM_SERVICE_ACCOUNT_CANNOT_VOTE": Code(
         403, "Service accounts never vote or confirm, whatever their scopes: ask a person among the eligible approvers."
     ),

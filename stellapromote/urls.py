@@ -23,6 +23,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("promotions.api.policies_urls")),
     path("", include("environments.api.urls")),
     path("", include("promotions.api.environments_urls")),
+    path("", include("stellapromote.identity.api.urls")),
 ]
 
 urlpatterns = [

@@ -1,13 +1,16 @@
 """Who is in a tenant and what they hold, for pages: a constant number of queries."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from stellapromote.accounts.models import (
     ApiToken,
+    Confirmable,
     Membership,
     RoleGrant,
     ScopeGrant,
@@ -31,6 +34,11 @@ class Member:
         return self.membership.user
 
     @property
+    def grants(self) -> list[Confirmable]:
+        """Roles, teams and rights by name."""
+        return [*self.roles, *self.teams, *self.scopes]
+
+    @property
     def role_names(self) -> list[str]:
         return [grant.role for grant in self.roles]
 
@@ -50,20 +58,30 @@ class RoleHolders:
 
 def members_of(tenant_id: UUID, user_id: UUID | None = None) -> list[Member]:
     """The live members by username with their live roles, teams and rights by name, or one of them. Four queries."""
-    live: dict[str, object] = {"tenant_id": tenant_id, "ended_at": None}
-    if user_id is not None:
-        live["user_id"] = user_id
-    memberships = Membership.objects.filter(**live).select_related("user", "granted_by").order_by("user__username")
+    memberships = live_memberships(tenant_id).order_by("user__username")
+    return with_grants(memberships if user_id is None else memberships.filter(user_id=user_id))
+
+
+def live_memberships(tenant_id: UUID) -> QuerySet[Membership]:
+    """Of the tenant, with the `username` of each."""
+    live = Membership.objects.filter(tenant_id=tenant_id, ended_at=None)
+    return live.select_related("user", "granted_by").annotate(username=F("user__username"))
+
+
+def with_grants(memberships: Iterable[Membership]) -> list[Member]:
+    """The members, in this order, with their live roles, teams and rights by name. All of one tenant; three queries."""
     members = {membership.user_id: Member(membership) for membership in memberships}
-    for role in RoleGrant.objects.filter(**live).select_related("granted_by").order_by("role"):
-        if role.user_id in members:
-            members[role.user_id].roles.append(role)
-    for team in TeamGrant.objects.filter(**live).select_related("team", "granted_by").order_by("team__slug"):
-        if team.user_id in members:
-            members[team.user_id].teams.append(team)
-    for scope in ScopeGrant.objects.filter(**live).select_related("granted_by").order_by("scope"):
-        if scope.user_id in members:
-            members[scope.user_id].scopes.append(scope)
+    if not members:
+        return []
+    tenant_id = next(iter(members.values())).membership.tenant_id
+    live: dict[str, Any] = {"tenant_id": tenant_id, "user_id__in": list(members), "ended_at": None}
+    for role in RoleGrant.objects.filter(**live).select_related("granted_by", "confirmed_by").order_by("role"):
+        members[role.user_id].roles.append(role)
+    teams = TeamGrant.objects.filter(**live).select_related("team", "granted_by", "confirmed_by")
+    for team in teams.order_by("team__slug"):
+        members[team.user_id].teams.append(team)
+    for scope in ScopeGrant.objects.filter(**live).select_related("granted_by", "confirmed_by").order_by("scope"):
+        members[scope.user_id].scopes.append(scope)
     return list(members.values())
 
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Confirmable
 from stellapromote.accounts.models.tenant import SLUG_PATTERN
 from stellapromote.accounts.models.token import LONGEST_LIFE
 from stellapromote.accounts.models.user import PERSON_USERNAME_PATTERN
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES, SCOPES, TENANT_ADMIN
+from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 from stellapromote.errors import FieldError, Invalid, Refused
 from stellapromote.plain_text import problem_in_line
 
@@ -38,11 +40,58 @@ class NotYourToken(Refused):
     """Tokens are personal; those of a service belong to its owners."""
 
 
+class OwnGift(Refused):
+    """Who gave a right does not vouch for it as well (domain.md §5)."""
+
+    code = "PERM_SEPARATION_OF_DUTIES"
+
+    def __init__(self) -> None:
+        super().__init__("You, or a machine or token of yours, granted this: somebody else must confirm it.")
+
+
+class NotVouchedFor(Refused):
+    """Who vouches for others is vouched for themselves (domain.md §5)."""
+
+    code = "PERM_NOT_VOUCHED_FOR"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody has confirmed your own role yet, so you cannot confirm what others hold: ask a person whose role "
+            "is confirmed, or the owner of this installation for `manage.py confirm_grant`."
+        )
+
+
 def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
     """The actor may change memberships, roles and teams of the tenant, and this person, if any, is somebody else."""
     by.require(TENANT_ADMIN)
     if user_id is not None and user_id == by.user_id:
         raise OwnRights()
+
+
+def check_can_confirm(by: Actor, user_id: UUID) -> None:
+    """The actor is a person who gives rights or decides on promotions, or the command line, and not the holder."""
+    by.require(*CONFIRMING_SCOPES)
+    if by.kind == "service":
+        raise Refused("Service accounts vouch for nobody: a person must confirm it.", code="PERM_DENIED")
+    if user_id == by.user_id:
+        raise OwnRights()
+
+
+def check_not_given_by(by: Actor, grant: Confirmable) -> None:
+    if by.user_id is not None and by.user_id in (grant.granted_by_id, *grant.granted_behind):
+        raise OwnGift()
+
+
+def reason_against_confirming(by: Actor, user_id: UUID, grant: Confirmable, is_vouched_for: bool) -> str:
+    """Why the actor cannot confirm this grant of a member, in a sentence; empty when they can. For buttons."""
+    try:
+        check_can_confirm(by, user_id)
+        check_not_given_by(by, grant)
+        if not is_vouched_for:
+            raise NotVouchedFor()
+    except Refused as refusal:
+        return refusal.message
+    return ""
 
 
 def can_manage_member(by: Actor, user_id: UUID) -> bool:

@@ -23,6 +23,11 @@ urlpatterns = [
     path("settings/members/<uuid:user_id>/teams/<slug:team>/end", members.end_team, name="settings_end_team"),
     path("settings/members/<uuid:user_id>/rights", members.grant_scope, name="settings_grant_scope"),
     path("settings/members/<uuid:user_id>/rights/<str:scope>/end", members.end_scope, name="settings_end_scope"),
+    path(
+        "settings/members/<uuid:user_id>/grants/<uuid:grant_id>/confirm",
+        members.confirm_grant,
+        name="settings_confirm_grant",
+    ),
     path("settings/members/<uuid:user_id>/end", members.end_membership, name="settings_end_membership"),
     path("settings/teams", teams.teams, name="settings_teams"),
 ]

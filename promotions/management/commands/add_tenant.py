@@ -20,3 +20,4 @@ class Command(ProductCommand):
         slug = options["slug"]
         tenant = create_tenant(slug=slug, name=options["name"] or slug, by=command_actor())
         self.stdout.write(f"Tenant {tenant.slug} is ready. Next: manage.py add_member --tenant {tenant.slug} …")
+        self.stdout.write("Two people added so, admins or approvers, can confirm what pages grant to everybody else.")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import TENANT_ADMIN
+from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 
 EVIDENCE = "/settings/evidence"
 """A page of an app above this one, which therefore has no name here."""
@@ -44,8 +45,9 @@ def tabs_of(actor: Actor | None) -> list[Tab]:
     if actor is not None:
         tabs.append(Tab("tokens", _("API tokens"), reverse("settings_tokens")))
         tabs.append(Tab("services", _("Services"), reverse("settings_services")))
-        if actor.has(TENANT_ADMIN):
+        if any(actor.has(scope) for scope in CONFIRMING_SCOPES):
             tabs.append(Tab("members", _("Members"), reverse("settings_members")))
+        if actor.has(TENANT_ADMIN):
             tabs.append(Tab("teams", _("Teams"), reverse("settings_teams")))
             if is_valid_path(EVIDENCE):
                 tabs.append(Tab("evidence", _("Evidence"), EVIDENCE))

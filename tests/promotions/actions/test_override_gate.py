@@ -31,6 +31,7 @@ from stellapromote.accounts.models import ScopeGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import Invalid, ProductError
+from stellapromote.identity.actions.confirm_grant import confirm_grant
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
@@ -246,6 +247,21 @@ def test_a_right_granted_by_somebody_excluded_does_not_count(kestrel: Kestrel) -
     promotion = kestrel.waits_for_production()
     with pytest.raises(NotEligible, match="excluded"):
         overrides(kestrel, "third", promotion)
+    kestrel.wait()
+    grant = ScopeGrant.objects.get()
+    by = kestrel["approver"]
+    confirm_grant(by=by, clock=kestrel.clock, user_id=grant.user_id, grant_id=grant.pk)
+    assert overrides(kestrel, "third", promotion).authority == "grant"
+
+
+def test_a_right_by_an_administrator_whom_the_requester_made_does_not_count(kestrel: Kestrel) -> None:
+    as_administrator(kestrel, "requester")
+    friend = kestrel["viewer"].account
+    grant_role(by=kestrel["requester"], clock=kestrel.clock, user_id=friend, role="admin")
+    kestrel.actors["viewer"] = actor_of(User.objects.get(pk=friend), kestrel.tenant)
+    may_override(kestrel, "third", by="viewer")
+    with pytest.raises(NotEligible, match="excluded"):
+        overrides(kestrel, "third", kestrel.waits_for_production())
 
 
 def as_administrator(kestrel: Kestrel, who: str) -> Actor:

@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor
 from stellapromote.accounts.models import Team
+from stellapromote.accounts.vouching import people_vouched_for
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.add_member import AddedMember, add_member
@@ -51,6 +52,10 @@ class Command(ProductCommand):
         news = "is now" if added.is_new_member else "was already"
         teams = f", teams {', '.join(options['teams'])}" if options["teams"] else ""
         self.stdout.write(f"{username} {news} a member of {tenant.slug}: {', '.join(options['roles'])}{teams}.")
+        if added.is_new_member and people_vouched_for(tenant.pk) == 1:
+            self.stdout.write(
+                "One more admin or approver added here, and the two can confirm what pages grant to everybody else."
+            )
         if password is not None and not added.password_set:
             self.stderr.write(f"{username} has a password already, which is theirs: the one given was not used.")
         elif not added.user.has_usable_password():

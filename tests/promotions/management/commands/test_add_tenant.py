@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_tenant_is_added_with_its_calendar_and_its_policy() -> None:
     out, _ = run("add_tenant", "kestrel-pay", "--name", "Kestrel Pay")
+    assert "Two people added so, admins or approvers, can confirm" in out
     tenant = Tenant.objects.get()
     assert (tenant.slug, tenant.name) == ("kestrel-pay", "Kestrel Pay")
     assert Calendar.objects.filter(tenant=tenant).exists()

@@ -41,11 +41,52 @@ def test_the_list_is_a_constant_number_of_queries(people: People, django_assert_
         client.get("/settings/members")
 
 
-@pytest.mark.parametrize("page", ["/settings/members", "/settings/teams"])
-def test_others_than_administrators_see_no_members_pages(page: str) -> None:
-    client = browser("nia")
+@pytest.mark.parametrize(
+    ("username", "page"), [("tomas", "/settings/members"), ("nia", "/settings/teams"), ("tomas", "/settings/teams")]
+)
+def test_who_may_not_do_anything_there_sees_no_such_page(username: str, page: str) -> None:
+    client = browser(username)
     assert client.get(page).status_code == 403
     assert page not in client.get("/settings").text
+
+
+def test_an_approver_sees_members_to_confirm_and_changes_nothing(people: People) -> None:
+    client = browser("nia")
+    page = client.get("/settings/members").text
+    assert "Add a member" not in page
+    assert "/settings/members" in client.get("/settings").text
+    assert client.post("/settings/members", {"username": "tomas", "reason": "?"}).status_code == 403
+    page = client.get(f"/settings/members/{people.tomas.pk}").text
+    assert "Grant role" not in page
+    assert "Their tokens" not in page
+
+
+def test_what_a_page_granted_waits_there_for_another_person(people: People) -> None:
+    greta, nia = browser("greta"), browser("nia")
+    assert "Not confirmed" not in nia.get("/settings/members").text
+    greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
+    grant = RoleGrant.objects.get(user=people.tomas, role="approver")
+    place = f"/settings/members/{people.tomas.pk}/grants/{grant.pk}/confirm"
+    own = greta.get("/settings/members").text
+    assert place not in own
+    assert "somebody else must confirm it" in own
+    assert f'action="{place}"' in nia.get("/settings/members").text
+    assert "Nobody has confirmed it." in nia.get(f"/settings/members/{people.tomas.pk}").text
+    assert "approver is confirmed." in nia.post(place, follow=True).text
+    assert "Not confirmed" not in nia.get("/settings/members").text
+    assert "by nia" in " ".join(nia.get(f"/settings/members/{people.tomas.pk}").text.split())
+    grant.refresh_from_db()
+    assert grant.confirmed_by == people.nia
+
+
+def test_a_confirmation_that_is_refused_says_why(people: People) -> None:
+    greta = browser("greta")
+    greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
+    grant = RoleGrant.objects.get(user=people.tomas, role="approver")
+    response = greta.post(f"/settings/members/{people.tomas.pk}/grants/{grant.pk}/confirm", follow=True)
+    assert "somebody else must confirm it" in response.text
+    grant.refresh_from_db()
+    assert not grant.is_vouched_for
 
 
 def test_somebody_who_left_can_be_taken_back(people: People) -> None:

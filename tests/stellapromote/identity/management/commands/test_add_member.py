@@ -110,6 +110,13 @@ def test_a_weak_password_makes_no_account(monkeypatch: pytest.MonkeyPatch, passw
     assert not User.objects.exists()
 
 
+def test_the_first_who_can_confirm_is_told_that_it_takes_two() -> None:
+    told = "One more admin or approver added here"
+    assert told not in run("add_member", *MEI, "--roles", "viewer")[0]
+    assert told in run("add_member", "--tenant", "kestrel-pay", "--username", "ola", "--roles", "admin")[0]
+    assert told not in run("add_member", "--tenant", "kestrel-pay", "--username", "nia", "--roles", "approver")[0]
+
+
 @pytest.mark.parametrize("left_out", ["--tenant", "--username", "--roles"])
 def test_tenant_username_and_roles_must_be_given(left_out: str) -> None:
     arguments = [*MEI, "--roles", "viewer"]

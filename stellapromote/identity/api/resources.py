@@ -1,0 +1,34 @@
+"""What the calls of "Members" answer, for the documentation; presenters make the dicts."""
+
+from rest_framework import serializers
+
+from stellapromote.accounts.models import GrantedVia
+from stellapromote.api.serializers import Resource
+
+
+class GrantResource(Resource):
+    """A role, team or right that a member holds."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(["role", "team", "scope"])
+    name = serializers.CharField(help_text="The role, the slug of the team, or the scope.")
+    granted_at = serializers.DateTimeField()
+    granted_by = serializers.UUIDField(allow_null=True, help_text="null: the command line or a directory.")
+    granted_by_name = serializers.CharField(allow_null=True)
+    granted_via = serializers.ChoiceField(GrantedVia.values)
+    confirmed_at = serializers.DateTimeField(allow_null=True)
+    confirmed_by = serializers.UUIDField(allow_null=True, help_text="null with a confirmedAt: the command line.")
+    confirmed_by_name = serializers.CharField(allow_null=True)
+    vouched_for = serializers.BooleanField(
+        help_text="Made on the command line or by a directory, or confirmed. It then counts for a vote whoever gave it."
+    )
+
+
+class MemberResource(Resource):
+    """A person of the tenant."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    joined_at = serializers.DateTimeField()
+    grants = GrantResource(many=True)
