@@ -105,10 +105,11 @@ def make_token(
     by: Actor | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
-    """The text of a token that acts for a person, or for a service: give its `.user`. `by`: who issues it."""
-    issued = issue_token(
-        by=by or command_actor(tenant), clock=clock, user_id=user.pk, name="test", scopes=scopes, life=life
-    )
+    """The text of a token that acts for a person, or for a service: give its `.user`. `by`: who issues it; a person
+    makes their own, and the command line that of a service."""
+    if by is None:
+        by = actor_of(user, tenant) if user.kind == User.Kind.PERSON else command_actor(tenant)
+    issued = issue_token(by=by, clock=clock, user_id=user.pk, name="test", scopes=scopes, life=life)
     return issued.text
 
 

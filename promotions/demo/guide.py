@@ -48,7 +48,7 @@ Five minutes, in this order:
   6. Your own tenant:
        {manage} add_tenant acme --name "Acme"
        {manage} add_member --tenant acme --username you --roles admin,operator --password-stdin
-       {manage} issue_token --tenant acme --username you
+       {manage} issue_token --tenant acme --username you --password-stdin
 """
 
 

@@ -77,7 +77,9 @@ def actor_for_token(public_id: str, *, address: str | None, request_id: str | No
     ) = rows[0]  # fmt: skip
     actor = None
     if is_active and (is_member if kind == "person" else service_scopes is not None):
-        held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes) - NEVER_FOR_SERVICES
+        held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes)
+        if kind != "person" or issuer_id != user_id:
+            held -= NEVER_FOR_SERVICES
         actor = Actor(
             kind=kind,
             user_id=user_id,

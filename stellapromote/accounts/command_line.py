@@ -1,7 +1,9 @@
 """Management commands: who acts when one runs, and how refusals are told (domain.md §9)."""
 
+import getpass
 import os
 import pwd
+import sys
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
@@ -102,6 +104,13 @@ class ProductCommand(BaseCommand):
                 f"There is no service {name!r}. {f'Services: {names}.' if names else 'There is none yet.'}"
             )
         return service
+
+
+def read_password(username: str) -> str:
+    """The first line of stdin; in a terminal it is asked for and not shown."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Password for {username}: ")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def comma_separated(text: str) -> list[str]:

@@ -51,7 +51,8 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
-"""Scopes with which a person vouches: no machine holds them (product.md, Roles)."""
+"""Scopes with which a person vouches: no machine holds them, nor a token that its person did not make (product.md,
+Roles; docs/adr/0161)."""
 
 GRANTED_BY_NAME = (PROMOTION_OVERRIDE,)
 """Scopes that a person gets by name and that no role has (domain.md §6)."""

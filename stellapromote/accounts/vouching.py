@@ -41,9 +41,9 @@ def vouched_for(tenant_id: UUID, user_id: UUID) -> RoleGrant | None:
     return min(found, key=lambda each: (each.granted_via == GrantedVia.PAGE, each.granted_at, each.pk), default=None)
 
 
-def people_vouched_for(tenant_id: UUID) -> int:
-    """How many people of the tenant may confirm."""
-    return _vouched_for(tenant_id).values("user_id").distinct().count()
+def people_vouched_for(tenant_id: UUID) -> list[UUID]:
+    """Who of the tenant may confirm."""
+    return sorted(set(_vouched_for(tenant_id).values_list("user_id", flat=True)))
 
 
 def _vouched_for(tenant_id: UUID) -> QuerySet[RoleGrant]:

@@ -1,13 +1,14 @@
-"""The link by which a new person sets their own password (domain.md §5): works once, for three days, for them alone.
+"""The link by which a person sets their own password (domain.md §5): works once, for three days, for them alone.
 
 It is Django's password reset token: bound to the account's present password and last sign-in, so setting a password or
-signing in ends it. Only accounts without a password get one: nobody takes over an account that has its person.
+signing in ends it. A new person's link works only while they have no password: nobody takes over an account that has
+its person. One for a new password is of another kind, made by a command that is audited (docs/adr/0161).
 """
 
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_token_generator
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -15,22 +16,39 @@ from stellapromote.accounts.models import User
 from stellapromote.local_address import local_address
 
 
+class _NewPassword(PasswordResetTokenGenerator):
+    key_salt = "stellapromote.identity.one_time_links.new_password"
+
+
+_new_password = _NewPassword()
+
+
 def first_password_link(user: User) -> str:
-    """The absolute address, with the first public origin of this installation, or the local one."""
+    """For a new person: the absolute address, with the first public origin of this installation, or the local one."""
+    return _link(user, default_token_generator)
+
+
+def password_link(user: User) -> str:
+    """The same for anybody, also in place of a password."""
+    return _link(user, _new_password)
+
+
+def _link(user: User, tokens: PasswordResetTokenGenerator) -> str:
     person = urlsafe_base64_encode(user.pk.bytes)
-    path = reverse("first_password", args=[person, default_token_generator.make_token(user)])
+    path = reverse("first_password", args=[person, tokens.make_token(user)])
     origins = settings.CSRF_TRUSTED_ORIGINS
     origin = origins[0] if origins else local_address()
     return f"{origin}{path}"
 
 
 def person_of_link(person: str, token: str) -> User | None:
-    """Whom the link lets set a first password; None when it was used, is too old, or was never made."""
+    """Whom the link lets set a password; None when it was used, is too old, or was never made."""
     try:
         user_id = UUID(bytes=urlsafe_base64_decode(person))
     except ValueError:
         return None
     user = User.objects.filter(pk=user_id, kind=User.Kind.PERSON, is_active=True).first()
-    if user is None or user.has_usable_password() or not default_token_generator.check_token(user, token):
+    if user is None:
         return None
-    return user
+    is_first = not user.has_usable_password() and default_token_generator.check_token(user, token)
+    return user if is_first or _new_password.check_token(user, token) else None

@@ -4,9 +4,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.command_line import operating_system_user
 from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
-from stellapromote.accounts.scopes import scopes_of
+from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
 from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock, rfc3339
@@ -17,10 +18,12 @@ from stellapromote.transactions import transactional
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """`text` is the token itself: it is shown once and kept nowhere."""
+    """`text` is the token itself: it is shown once and kept nowhere. `withheld`: what it does not carry because the
+    person it acts for did not make it."""
 
     token: ApiToken
     text: str = field(repr=False)
+    withheld: frozenset[str] = frozenset()
 
 
 @transactional
@@ -36,15 +39,15 @@ def issue_token(
     """A token that acts for a member or a service of the actor's tenant, with the given scopes or all its owner has.
 
     The scopes must be held by its owner, and are judged again at every use (product.md, Roles). The issuer is recorded,
-    none for the command line. Raises Refused (403), Invalid (400), Http404 for nobody of this tenant.
+    none for the command line; a token that its person did not make neither votes nor overrides. Raises Refused (403),
+    Invalid (400), Http404 for nobody of this tenant.
     """
     name = rules.checked_line("name", name, longest=rules.LONGEST_TOKEN_NAME)
     rules.checked_life(life)
     tenant_id = by.tenant
     owner, held = _owner(by, tenant_id, user_id)
-    chosen = rules.checked_scopes(
-        held if scopes is None else scopes, held, f"{owner.username} does not have this scope."
-    )
+    withheld = held & NEVER_FOR_SERVICES if by.user_id != owner.pk else frozenset()
+    chosen = rules.checked_scopes(held - withheld if scopes is None else scopes, held - withheld, _why(owner, withheld))
     at = clock.now()
     public_id, secret, text = generate()
     token = ApiToken.objects.create(
@@ -70,9 +73,19 @@ def issue_token(
             "publicId": public_id,
             "scopes": chosen,
             "expiresAt": rfc3339(token.expires_at),
+            **({"onServerBy": operating_system_user()} if by.auth_method == "command" else {}),
         },
     )
-    return IssuedToken(token, text)
+    return IssuedToken(token, text, withheld)
+
+
+def _why(owner: User, withheld: frozenset[str]) -> str:
+    if not withheld:
+        return f"{owner.username} does not have this scope."
+    return (
+        f"{owner.username} does not have this scope, or has to make the token themselves: "
+        f"only then it carries {' and '.join(sorted(withheld))}."
+    )
 
 
 def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[str]]:

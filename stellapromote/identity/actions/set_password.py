@@ -12,7 +12,7 @@ class NotYourPassword(Refused):
 
 
 class PasswordIsSet(Conflict):
-    """A one-time link sets the first password and no other."""
+    """A one-time link sets a password once."""
 
     code = "RES_STATE_CONFLICT"
 
@@ -24,18 +24,20 @@ def set_password(
     clock: Clock,
     user: User,
     password: str,
-    only_first: bool = False,
+    only_over: str | None = None,
     keep_session: str | None = None,
 ) -> None:
     """Give the person a new password, which the form has already judged, and end their sessions but `keep_session`.
 
-    Raises NotYourPassword (403) for anybody but the person, PasswordIsSet (409) with `only_first` where there is one.
+    `only_over`: the stored form of the password that a one-time link was made over. Raises NotYourPassword (403) for
+    anybody but the person, PasswordIsSet (409) where the password is another one by now.
     """
     if by.user_id != user.pk:
         raise NotYourPassword("Only the person can set their password.")
-    is_first = not User.objects.select_for_update(no_key=True).get(pk=user.pk).has_usable_password()
-    if only_first and not is_first:
-        raise PasswordIsSet("This account has a password already.")
+    stored = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    is_first = not stored.has_usable_password()
+    if only_over is not None and stored.password != only_over:
+        raise PasswordIsSet("This link has been used: sign in, or ask for a new one.")
     user.set_password(password)
     user.save(update_fields=["password"])
     record(

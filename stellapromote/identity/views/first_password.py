@@ -15,10 +15,11 @@ from stellapromote.web.access import public
 @public
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_password(request: HttpRequest, person: str, token: str) -> HttpResponse:
-    """Where the one-time link of a new person leads: they set their password and sign in with it."""
+    """Where a one-time link leads: its person sets their password and signs in with it."""
     user = person_of_link(person, token)
     if user is None:
         return render(request, "identity/link_ended.html", status=404)
+    over = user.password
     form = FirstPasswordForm(user, posted(request))
     if request.method != "POST" or not form.is_valid():
         status = 400 if form.errors else 200
@@ -28,7 +29,7 @@ def first_password(request: HttpRequest, person: str, token: str) -> HttpRespons
         clock=SYSTEM_CLOCK,
         user=user,
         password=form.cleaned_data["new_password1"],
-        only_first=True,
+        only_over=over,
     )
     messages.success(request, _("Your password is set. Sign in with it."))
     return redirect("account_login")

@@ -1,11 +1,9 @@
-import getpass
-import sys
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor
+from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor, read_password
 from stellapromote.accounts.models import Team
 from stellapromote.accounts.vouching import people_vouched_for
 from stellapromote.clock import SYSTEM_CLOCK, Clock
@@ -38,7 +36,7 @@ class Command(ProductCommand):
 
     def act(self, **options: Any) -> None:
         tenant = self.tenant(options["tenant"])
-        password = _read_password(options["username"]) if options["password_stdin"] else None
+        password = read_password(options["username"]) if options["password_stdin"] else None
         added = _add(
             by=command_actor(tenant),
             clock=SYSTEM_CLOCK,
@@ -52,7 +50,7 @@ class Command(ProductCommand):
         news = "is now" if added.is_new_member else "was already"
         teams = f", teams {', '.join(options['teams'])}" if options["teams"] else ""
         self.stdout.write(f"{username} {news} a member of {tenant.slug}: {', '.join(options['roles'])}{teams}.")
-        if added.is_new_member and people_vouched_for(tenant.pk) == 1:
+        if people_vouched_for(tenant.pk) == [added.user.pk]:
             self.stdout.write(
                 "One more admin or approver added here, and the two can confirm what pages grant to everybody else."
             )
@@ -60,13 +58,6 @@ class Command(ProductCommand):
             self.stderr.write(f"{username} has a password already, which is theirs: the one given was not used.")
         elif not added.user.has_usable_password():
             self.stdout.write(f"They set their password here, once, within 3 days: {first_password_link(added.user)}")
-
-
-def _read_password(username: str) -> str:
-    """The first line of stdin; in a terminal it is asked for and not shown."""
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Password for {username}: ")
-    return sys.stdin.readline().rstrip("\r\n")
 
 
 @transactional

@@ -39,12 +39,13 @@ def test_no_administrator_sets_the_password_of_another(house: House) -> None:
     assert not User.objects.get(pk=house.nia.pk).has_usable_password()
 
 
-def test_a_first_password_is_set_once(house: House) -> None:
+def test_a_link_sets_a_password_once(house: House) -> None:
     by = house.as_actor(house.nia)
     stale = User.objects.get(pk=house.nia.pk)
-    set_password(by=by, clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD, only_first=True)
+    over = stale.password
+    set_password(by=by, clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD, only_over=over)
     with pytest.raises(PasswordIsSet):
-        set_password(by=by, clock=SYSTEM_CLOCK, user=stale, password="another horse", only_first=True)
+        set_password(by=by, clock=SYSTEM_CLOCK, user=stale, password="another horse", only_over=over)
     assert User.objects.get(pk=house.nia.pk).check_password(PASSWORD)
 
 

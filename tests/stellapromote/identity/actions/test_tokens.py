@@ -209,7 +209,7 @@ def test_a_service_token_gets_no_scope_that_the_service_lacks(house: House) -> N
 
 
 def test_a_token_from_the_command_line_has_no_issuer(house: House) -> None:
-    text = make_token(house.tenant, house.nia)
+    text = make_token(house.tenant, house.nia, by=command_actor(house.tenant))
     assert actor_of_token(text).token_issuer_id is None
     assert last_event("token.issued").actor_type == "system"
 

@@ -1,13 +1,17 @@
 import re
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.core.management.base import CommandError
 
-from stellapromote.accounts.models import ApiToken, Tenant
+from stellapromote.accounts.command_line import operating_system_user
+from stellapromote.accounts.models import ApiToken, Tenant, User
 from stellapromote.accounts.scopes import ROLES
+from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.models import AuditEvent
-from tests.factories import actor_of_token, make_person, make_service, make_tenant
+from stellapromote.ids import new_id
+from tests.factories import PASSWORD, actor_of_token, make_person, make_service, make_tenant
 from tests.stellapromote.identity.management.commands.running import run
 
 pytestmark = pytest.mark.django_db
@@ -18,25 +22,87 @@ NIA = ["--tenant", "kestrel-pay", "--username", "nia"]
 @pytest.fixture(autouse=True)
 def tenant() -> Tenant:
     tenant = make_tenant("kestrel-pay")
-    nia = make_person(tenant, "nia", roles=["approver"])
+    nia = make_person(tenant, "nia", roles=["approver"], password=PASSWORD)
     make_service(tenant, nia, "ci-runner", scopes=["promotion:deploy"])
     return tenant
 
 
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(f"{PASSWORD}\n"))
+
+
+@pytest.mark.usefixtures("typed")
 def test_stdout_is_the_token_and_nothing_else() -> None:
-    out, err = run("issue_token", *NIA)
+    out, err = run("issue_token", *NIA, "--password-stdin")
     assert re.fullmatch(r"spt_[0-9A-Za-z]{65}\n", out)
     assert err == ""
 
 
-def test_a_token_holds_all_that_its_owner_holds() -> None:
-    out, _ = run("issue_token", *NIA)
-    assert actor_of_token(out.strip()).scopes == ROLES["approver"]
+@pytest.mark.usefixtures("typed")
+def test_with_the_password_it_holds_all_that_the_person_holds_and_is_made_by_them() -> None:
+    out, _ = run("issue_token", *NIA, "--password-stdin")
+    actor = actor_of_token(out.strip())
+    assert actor.scopes == ROLES["approver"]
+    assert actor.token_issuer_id == actor.user_id
+    event = AuditEvent.objects.get(action="token.issued")
+    assert (event.actor_type, event.actor_id) == ("user", actor.user_id)
+    assert event.metadata["authMethod"] == "command"
+    assert event.after["onServerBy"] == operating_system_user()
+    assert PASSWORD not in str((event.before, event.after, event.metadata))
+
+
+def test_without_the_password_it_neither_votes_nor_overrides_and_says_so(tenant: Tenant) -> None:
+    run("grant_scope", *NIA, "--reason", "On call")
+    out, err = run("issue_token", *NIA)
+    assert re.fullmatch(r"spt_[0-9A-Za-z]{65}\n", out)
+    assert "does not carry promotion:approve and promotion:override" in err
+    assert actor_of_token(out.strip()).scopes == ROLES["approver"] - {"promotion:approve"}
+
+
+@pytest.mark.parametrize("scope", ["promotion:approve", "promotion:override"])
+def test_nor_when_it_is_asked_to(scope: str) -> None:
+    run("grant_scope", *NIA, "--reason", "On call")
+    with pytest.raises(CommandError, match="has to make the token themselves"):
+        run("issue_token", *NIA, "--scopes", f"promotion:read,{scope}")
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_of_before_that_nobody_issued_does_not_vote_any_more() -> None:
+    run("issue_token", *NIA)
+    token = ApiToken.objects.get()
+    public_id, secret, text = generate()
+    token.pk, token.public_id, token.secret_digest = new_id(), public_id, secret_digest(secret)
+    token.scopes = sorted(ROLES["approver"])
+    token.save(force_insert=True)
+    assert not actor_of_token(text).has("promotion:approve")
+
+
+def test_another_password_makes_no_token(monkeypatch: pytest.MonkeyPatch, tenant: Tenant) -> None:
+    make_person(tenant, "new", roles=["approver"])
+    for username, typed in (("nia", "wrong"), ("nia", ""), ("new", "")):
+        monkeypatch.setattr("sys.stdin", StringIO(f"{typed}\n"))
+        with pytest.raises(CommandError, match=f"not the password of {username}"):
+            run("issue_token", "--tenant", "kestrel-pay", "--username", username, "--password-stdin")
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.usefixtures("typed")
+def test_who_may_not_sign_in_makes_none_either() -> None:
+    User.objects.filter(username="nia").update(is_active=False)
+    with pytest.raises(CommandError, match="may not sign in"):
+        run("issue_token", *NIA, "--password-stdin")
+
+
+@pytest.mark.usefixtures("typed")
+def test_a_service_has_no_password() -> None:
+    with pytest.raises(CommandError, match="leave out --password-stdin"):
+        run("issue_token", "--tenant", "kestrel-pay", "--username", "ci-runner", "--password-stdin")
 
 
 def test_a_token_holds_the_scopes_asked_for() -> None:
-    out, _ = run("issue_token", *NIA, "--scopes", "promotion:read,promotion:approve")
-    assert actor_of_token(out.strip()).scopes == {"promotion:read", "promotion:approve"}
+    out, _ = run("issue_token", *NIA, "--scopes", "promotion:read,policy:read")
+    assert actor_of_token(out.strip()).scopes == {"promotion:read", "policy:read"}
 
 
 @pytest.mark.parametrize("name", ["ci-runner", "kestrel-pay.ci-runner"])
@@ -68,7 +134,7 @@ def test_the_command_is_audited_as_no_person() -> None:
     [
         (["--tenant", "kestrel-pay", "--username", "nobody"], "kestrel-pay has no member and no service 'nobody'."),
         (["--tenant", "nonsense", "--username", "nia"], "There is no tenant 'nonsense'"),
-        ([*NIA, "--scopes", "tenant:admin"], "--scopes: tenant:admin: nia does not have this scope."),
+        ([*NIA, "--scopes", "tenant:admin"], "--scopes: tenant:admin: nia does not have this scope"),
         ([*NIA, "--scopes", "nonsense"], "--scopes: 'nonsense' is no scope."),
         ([*NIA, "--scopes", ","], "--scopes: Choose at least one scope."),
         ([*NIA, "--expires-days", "0"], "--expires-days: A token lives 1 to 366 days."),
