@@ -53,6 +53,15 @@ def other_predecessors(before: Mapping[K, int], after: Mapping[K, int]) -> dict[
     return changed
 
 
+def other_steps(before: Mapping[K, int], after: Mapping[K, int]) -> set[K]:
+    """Who is entered over other steps than before, or in another order; those that were not in the order are."""
+    return {key for key in after if key not in before or _steps(before, key) != _steps(after, key)}
+
+
+def _steps(order: Mapping[K, int], key: K) -> list[K]:
+    return sorted((each for each in order if order[each] < order[key]), key=lambda each: order[each])
+
+
 def order_of(environments: Iterable[Environment]) -> dict[UUID, int]:
     """`{id: orderIndex}` of those that are not archived."""
     return {each.pk: each.order_index for each in environments if each.order_index is not None}

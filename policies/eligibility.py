@@ -41,7 +41,7 @@ SENTENCES: Final[dict[str, str]] = {
     TOKEN_ISSUER: "issued the token that was used here",
     RELEASE_CREATOR: "created the release",
     COMMIT_AUTHOR: "wrote commits of the release",
-    POLICY_EDITOR: "edited a policy that guards this promotion",
+    POLICY_EDITOR: "edited a policy or setting that guards this promotion",
     DEPLOYER: "deployed the release before",
     SERVICE_ACCOUNT: "is a service account, and those never vote",
     NOT_ACTIVE: "is not an active member",

@@ -13,7 +13,9 @@ from policies import eligibility, people, requirements
 from policies.models import ApprovalPolicy
 from policies.stored_documents import documents
 from policies.vouching import Vouching
-from promotions.requirements import Origin, Parts, policy_editors
+from promotions.attribution import Origin
+from promotions.editors import editors
+from promotions.requirements import Parts
 from stellapromote.accounts.models import ServiceAccount
 
 MOST_REASONS: Final = 50
@@ -85,8 +87,7 @@ def _excluded(
     parts = Parts(until=at)
     parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
     if eligibility.POLICY_EDITOR in duties:
-        versions = [each.current for each in policies if each.current is not None]
-        for editor in policy_editors(environment.promotion_policy.current, versions):
+        for editor in editors(environment, (each.pk for each in policies), since=at):
             parts.add_editor(editor)
     excluded = parts.excluded(duties)
     edited = parts.settings_edited_at(excluded)

@@ -1,6 +1,6 @@
 """The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits miss it."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,8 +22,10 @@ from policies.eligibility import (
     excluded_persons,
 )
 from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
-from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicyVersion
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion
 from policies.stored_documents import documents
+from promotions.attribution import Origin
+from promotions.editors import editors
 from promotions.models import Deployment, Promotion, Release
 from stellapromote.accounts.models import ServiceOwner, User
 from stellapromote.clock import rfc3339
@@ -54,15 +56,6 @@ class PolicyWithoutVersion(RuleViolation):
 
 
 _MOST_NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who did something and by whose token: a machine's deeds count as its owners' and the issuer's (domain.md §5)."""
-
-    user_id: UUID
-    token_issuer_id: UUID | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +155,7 @@ def take_snapshot(
         parts.add(COMMIT_AUTHOR, *authors)
         parts.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
-        for editor in policy_editors(promotion_version, approval_versions):
+        for editor in editors(target, (v.policy_id for v in approval_versions), since=release.created_at):
             parts.add_editor(editor)
     excluded = parts.excluded(duties)
 
@@ -205,19 +198,6 @@ def _add_trigger(parts: Parts, triggered_by: Promotion) -> None:
     ):
         if reporter_id is not None:
             parts.add_origin(REQUESTER, Origin(reporter_id, issuer_id, reported_at))
-
-
-def policy_editors(
-    promotion_version: PromotionPolicyVersion | None, approval_versions: Iterable[ApprovalPolicyVersion]
-) -> Iterator[Origin]:
-    """Who wrote the versions in force; the seeded policy was written by nobody."""
-    published = [] if promotion_version is None else [promotion_version]
-    edits = [
-        *((v.published_by_id, v.published_with_token_issuer_id, v.published_at) for v in published),
-        *((drafter, None, v.published_at) for v in published for drafter in (v.drafted_by_id, *v.drafters)),
-        *((v.created_by_id, v.created_with_token_issuer_id, v.created_at) for v in approval_versions),
-    ]
-    return (Origin(editor_id, issuer_id, at) for editor_id, issuer_id, at in edits if editor_id is not None)
 
 
 def _approval_versions(target: Environment) -> list[ApprovalPolicyVersion]:

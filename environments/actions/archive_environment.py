@@ -4,6 +4,7 @@ from django.http import Http404
 
 from environments import rules
 from environments.actions.settings import reloaded
+from environments.edits import record_edit
 from environments.locks import lock_topology
 from environments.models import Environment
 from environments.ordering import names_of, order_of
@@ -55,5 +56,6 @@ def archive_environment(
         metadata={"name": environment.name},
         environment_id=environment_id,
     )
+    record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
     record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
     return environment

@@ -10,8 +10,10 @@ from environments.actions.settings import (
     published_policy,
     reloaded,
 )
+from environments.edits import record_edit
 from environments.locks import lock_topology
 from environments.models import Environment
+from environments.ordering import order_of
 from environments.presenters import environment_document
 from environments.settings_schema import DEFAULT_CONFIG, ENVIRONMENT_TO_CREATE, read_environment
 from stellapromote.accounts.actor import Actor
@@ -68,7 +70,7 @@ def create_environment(
     )
     topology = lock_topology(by.tenant)
     policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
-    at = clock.now()
+    at, order = clock.now(), order_of(topology.values())
     rules.check_name_free(values["name"], topology.values())
     rules.check_order_index_free(values["order_index"], topology.values())
     environment = Environment(
@@ -95,4 +97,5 @@ def create_environment(
         after=environment_document(environment),
         environment_id=environment.pk,
     )
+    record_edit([environment.pk], order, order_of([*topology.values(), environment]), by=by, at=at)
     return environment

@@ -3,6 +3,7 @@ from uuid import UUID
 from django.http import Http404
 
 from environments import rules
+from environments.edits import record_edit
 from environments.locks import lock_topology
 from environments.ordering import names_of, order_of
 from environments.presenters import environment_document, freeze_window_document
@@ -52,4 +53,5 @@ def delete_environment(
         metadata={"name": document["name"]},
         environment_id=environment_id,
     )
+    record_edit([], order, order_of(topology.values()), by=by, at=at)
     record_weakened_order(order, order_of(topology.values()), names, by=by, at=at)

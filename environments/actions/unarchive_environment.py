@@ -4,6 +4,7 @@ from django.http import Http404
 
 from environments import rules
 from environments.actions.settings import lock_approval_policies, reloaded
+from environments.edits import record_edit
 from environments.locks import lock_topology
 from environments.models import Environment
 from environments.ordering import names_of, order_of
@@ -59,5 +60,6 @@ def unarchive_environment(
         metadata={"name": environment.name},
         environment_id=environment_id,
     )
+    record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
     record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
     return environment

@@ -13,6 +13,7 @@ from environments.actions.settings import (
     published_policy,
     reloaded,
 )
+from environments.edits import record_edit
 from environments.locks import lock_topology
 from environments.models import Environment
 from environments.ordering import moved, names_of, order_of
@@ -97,6 +98,7 @@ def update_environment(
         at=at,
         environment_id=environment_id,
     )
+    record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
     record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
     return environment
 

@@ -1,4 +1,5 @@
 from environments.models.environment import Calendar, Environment, EnvironmentApprovalPolicy
+from environments.models.environment_edit import EnvironmentEdit
 from environments.models.freeze_window import FreezeWindow
 
-__all__ = ["Calendar", "Environment", "EnvironmentApprovalPolicy", "FreezeWindow"]
+__all__ = ["Calendar", "Environment", "EnvironmentApprovalPolicy", "EnvironmentEdit", "FreezeWindow"]

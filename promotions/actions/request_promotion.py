@@ -8,13 +8,14 @@ from django.db import IntegrityError, connection
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions import rules
+from promotions.attribution import Origin
 from promotions.bundles import Taken, stored, take_for_release
 from promotions.journal import Journal
 from promotions.judging import conclude
 from promotions.locks import lock_superseded, share_surroundings
 from promotions.models import Promotion, PromotionCounter, Release
 from promotions.ordering import Entry, check_can_enter
-from promotions.requirements import Origin, Snapshot, take_snapshot
+from promotions.requirements import Snapshot, take_snapshot
 from promotions.scene import Scene, look
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor

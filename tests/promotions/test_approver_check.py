@@ -9,7 +9,8 @@ from policies.actions.save_draft import save_draft
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.approver_check import MOST_REASONS, could_approve
-from promotions.requirements import Origin, take_snapshot
+from promotions.attribution import Origin
+from promotions.requirements import take_snapshot
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.api.etag import IfMatch

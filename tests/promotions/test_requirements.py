@@ -6,7 +6,8 @@ from environments.models import Environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
-from promotions.requirements import CommitAuthorsUnknown, Origin, PolicyWithoutVersion, take_snapshot
+from promotions.attribution import Origin
+from promotions.requirements import CommitAuthorsUnknown, PolicyWithoutVersion, take_snapshot
 from stellapromote.accounts.models import User
 from stellapromote.api.etag import IfMatch
 from stellapromote.identity.actions.end_membership import end_membership

@@ -1,0 +1,28 @@
+"""Who edited which environment, for excludePolicyEditor (domain.md §5)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from environments.models import EnvironmentEdit
+from environments.ordering import other_steps
+from stellapromote.accounts.actor import Actor
+
+
+def record_edit(
+    edited: Iterable[UUID], before: Mapping[UUID, int], after: Mapping[UUID, int], *, by: Actor, at: datetime
+) -> None:
+    """Keeps that the actor edited these environments, and those that are entered over other steps now.
+
+    ``before`` and ``after``: the promotion order. Automatic promotion that a request or rollback holds is no edit.
+    """
+    EnvironmentEdit.objects.bulk_create(
+        EnvironmentEdit(
+            tenant_id=by.tenant,
+            environment_id=each,
+            by_id=by.account,
+            with_token_issuer_id=by.token_issuer_id,
+            at=at,
+        )
+        for each in sorted({*edited, *other_steps(before, after)})
+    )

@@ -1,0 +1,28 @@
+from django.conf import settings
+from django.db import models
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+
+class EnvironmentEdit(models.Model):
+    """Who changed the settings of an environment, or its place in the order, and by whose token (domain.md §5).
+
+    What a policy version is to excludePolicyEditor, this is for settings, which have no versions. Append-only by
+    trigger. ``environment_id`` may be of one that was deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    environment_id = models.UUIDField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    with_token_issuer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["environment_id", "-at"], name="environment_edit_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.environment_id} by {self.by_id}"

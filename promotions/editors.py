@@ -1,0 +1,66 @@
+"""Who had a hand in what guards an environment since a release was created (domain.md §5, excludePolicyEditor)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+from uuid import UUID
+
+from environments.models import Environment, EnvironmentEdit
+from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion
+from promotions.attribution import Origin
+
+
+class _Edit(NamedTuple):
+    """What put a version of ``guard`` in force: who did, with the issuers of their tokens."""
+
+    guard: UUID
+    at: datetime
+    people: tuple[tuple[UUID | None, UUID | None], ...]
+
+
+def editors(target: Environment, approval_policies: Iterable[UUID], *, since: datetime) -> Iterator[Origin]:
+    """Who wrote, drafted or published any version in force at ``since`` or later of a policy that guards ``target``
+    now, and who edited its settings, with the instant from which it was in force. What the installation wrote was
+    written by nobody.
+
+    ``approval_policies``: those that guard it. Cost: three statements. Who confirms an edit belongs here as well.
+    """
+    edits = (_publications(target.promotion_policy_id), _versions(approval_policies), _settings(target))
+    for newest_first in edits:
+        for edit in _in_force(newest_first, since):
+            for user_id, issuer_id in edit.people:
+                if user_id is not None:
+                    yield Origin(user_id, issuer_id, edit.at)
+
+
+def _in_force(newest_first: Iterable[_Edit], since: datetime) -> Iterator[_Edit]:
+    """Of each guard the edits after ``since``, and the last one before it, which was in force then."""
+    for _, edits in groupby(newest_first, key=lambda edit: edit.guard):
+        for edit in edits:
+            yield edit
+            if edit.at <= since:
+                break
+
+
+def _publications(policy_id: UUID) -> Iterator[_Edit]:
+    rows = PromotionPolicyVersion.objects.filter(policy=policy_id).order_by("-version")
+    for at, drafters, drafter, publisher, issuer in rows.values_list(
+        "published_at", "drafters", "drafted_by_id", "published_by_id", "published_with_token_issuer_id"
+    ):
+        drafted = ((each, None) for each in (*drafters, drafter))
+        yield _Edit(policy_id, at, (*drafted, (publisher, issuer)))
+
+
+def _versions(policies: Iterable[UUID]) -> Iterator[_Edit]:
+    rows = ApprovalPolicyVersion.objects.filter(policy__in=list(policies)).order_by("policy_id", "-version")
+    for policy_id, at, *who in rows.values_list(
+        "policy_id", "created_at", "created_by_id", "created_with_token_issuer_id"
+    ):
+        yield _Edit(policy_id, at, ((who[0], who[1]),))
+
+
+def _settings(target: Environment) -> Iterator[_Edit]:
+    rows = EnvironmentEdit.objects.filter(tenant_id=target.tenant_id, environment_id=target.pk).order_by("-at", "-id")
+    for at, *who in rows.values_list("at", "by_id", "with_token_issuer_id"):
+        yield _Edit(target.pk, at, ((who[0], who[1]),))
