@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from environments.models import Environment
 from policies.eligibility import (
@@ -25,21 +24,13 @@ from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
 from policies.stored_documents import documents
 from promotions.attribution import Origin
+from promotions.commit_authors import commit_authors
 from promotions.editors import editors
 from promotions.models import Deployment, Promotion, Release
 from stellapromote.accounts.models import ServiceOwner, User
 from stellapromote.clock import rfc3339
 from stellapromote.errors import RuleViolation
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
-
-EXTERNAL = "external:"
-"""Before an author in sourceRef.authors: somebody without an account here, whom nobody needs to exclude."""
-
-
-class CommitAuthorsUnknown(RuleViolation):
-    """A policy excludes commit authors and it is not known who they are: nothing passes on a guess (docs/adr/0056)."""
-
-    code = "PROM_BLOCKED"
 
 
 class PolicyWithoutVersion(RuleViolation):
@@ -53,9 +44,6 @@ class PolicyWithoutVersion(RuleViolation):
             "away from the environment, then request again.",
             details={"policy": name},
         )
-
-
-_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +139,7 @@ def take_snapshot(
             parts.add_origin(RELEASE_CREATOR, Origin(contributor, None, release.created_at))
     external: list[str] = []
     if COMMIT_AUTHOR in duties:
-        authors, external = _commit_authors(release)
+        authors, external = commit_authors(release)
         parts.add(COMMIT_AUTHOR, *authors)
         parts.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
@@ -209,39 +197,3 @@ def _approval_versions(target: Environment) -> list[ApprovalPolicyVersion]:
         policy.current.policy = policy
         found.append(policy.current)
     return found
-
-
-def _commit_authors(release: Release) -> tuple[list[UUID], list[str]]:
-    """The accounts of the release's authors, and those whom the release says to be of no account here.
-
-    An author is a username of a member or service of the tenant, now or before, or a member's e-mail address, alone or
-    as in `Tomas <tomas@example.org>`. CommitAuthorsUnknown for anybody else, and for a release that names nobody.
-    """
-    named = [str(author).strip().lower() for author in (release.source_ref or {}).get("authors") or []]
-    if not named:
-        raise CommitAuthorsUnknown(
-            "An approval policy of this environment excludes commit authors, but the release names none in "
-            "sourceRef.authors: create the release with its authors and request again."
-        )
-    external = sorted({author.removeprefix(EXTERNAL).strip() for author in named if author.startswith(EXTERNAL)})
-    inside = {author: author.rpartition("<")[2].rstrip(">") for author in named if not author.startswith(EXTERNAL)}
-    keys = {*inside, *inside.values()} - {""}
-    accounts = (
-        User.objects.filter(Q(memberships__tenant_id=release.tenant_id) | Q(service__tenant_id=release.tenant_id))
-        .annotate(name=Lower("username"), address=Lower("email"))
-        .filter(Q(name__in=keys) | Q(address__in=keys))
-        .distinct()
-    )
-    known: dict[str, set[UUID]] = {}
-    for user_id, *labels in accounts.values_list("pk", "name", "address"):
-        for label in filter(None, labels):
-            known.setdefault(label, set()).add(user_id)
-    unknown = sorted(author for author, address in inside.items() if not (author in known or address in known))
-    if unknown:
-        raise CommitAuthorsUnknown(
-            "An approval policy of this environment excludes commit authors, and nobody here is known as "
-            f"{', '.join(unknown[:_MOST_NAMED])}: name authors in sourceRef.authors by their usernames, or as "
-            f"`{EXTERNAL}name` when they have no account here, and request again.",
-            details={"unknownAuthors": unknown[:_MOST_NAMED]},
-        )
-    return sorted({user_id for key in keys for user_id in known.get(key, ())}), external

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.http import Http404
 
+from promotions.commit_authors import check_external
 from promotions.manifest import manifest_digest
 from promotions.models import Component, Promotion, Release
 from promotions.states import ACTIVE
@@ -71,6 +72,7 @@ def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, cloc
     """A new draft, finalized at once if asked. Raises Refused, NameTaken, Invalid, Incomplete."""
     by.require(RELEASE_WRITE)
     _check_names(spec.components)
+    check_external(by.tenant, spec.source_ref)
     if Release.objects.filter(tenant_id=by.tenant, name=spec.name).exists():
         raise _name_taken(spec.name)
     at = clock.now()
@@ -115,6 +117,7 @@ def update_release(
     release = lock_release(release_id, by, if_match)
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
+    check_external(by.tenant, changes.get("source_ref"))
     before = _summary(release)
     components = changes.get("components")
     for name, value in changes.items():

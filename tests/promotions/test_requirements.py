@@ -6,10 +6,14 @@ from environments.models import Environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
+from promotions.actions.releases import update_release
 from promotions.attribution import Origin
-from promotions.requirements import CommitAuthorsUnknown, PolicyWithoutVersion, take_snapshot
+from promotions.commit_authors import CommitAuthorsUnknown
+from promotions.models import Release
+from promotions.requirements import PolicyWithoutVersion, take_snapshot
 from stellapromote.accounts.models import User
 from stellapromote.api.etag import IfMatch
+from stellapromote.errors import Invalid
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import (
@@ -74,9 +78,12 @@ def without_authors(kestrel: Kestrel) -> Environment:
 
 
 def snapshot_of(kestrel: Kestrel, target: Environment, authors: list[str]) -> dict[str, Any]:
+    return asked_for(kestrel, kestrel.release(source_ref={"authors": authors}), target)
+
+
+def asked_for(kestrel: Kestrel, release: Release, target: Environment) -> dict[str, Any]:
     at = kestrel.clock.now()
     requester = Origin(kestrel["requester"].account, None, at)
-    release = kestrel.release(source_ref={"authors": authors})
     return take_snapshot(release=release, target=target, requester=requester, triggered_by=None, at=at).document
 
 
@@ -121,6 +128,72 @@ def test_an_author_without_account_is_named_as_such_in_the_snapshot(
     document = snapshot_of(kestrel, without_authors, ["second", "external: Renovate"])
     assert document["externalAuthors"] == ["renovate"]
     assert excluded_in(document, "COMMIT_AUTHOR") == ["second"]
+
+
+def account_of_mei(kestrel: Kestrel) -> None:
+    """It comes after the release, which cannot know of it."""
+    kestrel.wait()
+    mei = make_person(kestrel.tenant, "mei", display_name="Mei-Ling Straße", clock=kestrel.clock)
+    User.objects.filter(pk=mei.pk).update(email="Mei@Kestrel.example")
+
+
+HIDDEN = [
+    "external:mei",
+    "external: MEI",
+    "External:Mei <someone@elsewhere.example>",
+    "external:mei@kestrel.example",
+    "external:Somebody <MEI@kestrel.EXAMPLE>",
+    "external:Somebody (mei)",
+    "external:@mei",
+    "external:external:mei",
+    'external:"Mei"',
+    "external:\uff2d\uff25\uff29",
+    "external:Mei-Ling  Straße",
+]
+
+
+@pytest.mark.parametrize("author", HIDDEN)
+def test_no_account_is_hidden_as_external(kestrel: Kestrel, without_authors: Environment, author: str) -> None:
+    release = kestrel.release(source_ref={"authors": ["second", author]})
+    account_of_mei(kestrel)
+    with pytest.raises(CommitAuthorsUnknown) as refused:
+        asked_for(kestrel, release, without_authors)
+    assert refused.value.details is not None
+    assert [each.lower() for each in refused.value.details["accountsNamedExternal"]] == [author.lower()]
+
+
+@pytest.mark.parametrize("author", HIDDEN)
+def test_a_release_that_hides_one_is_not_created(kestrel: Kestrel, author: str) -> None:
+    account_of_mei(kestrel)
+    with pytest.raises(Invalid) as refused:
+        kestrel.release(source_ref={"authors": ["external:renovate", author]})
+    assert [each.field for each in refused.value.fields] == ["sourceRef.authors[1]"]
+
+
+def test_nor_is_one_changed_so(kestrel: Kestrel) -> None:
+    account_of_mei(kestrel)
+    release = kestrel.release(finalize=False)
+    with pytest.raises(Invalid):
+        update_release(
+            release.pk, {"source_ref": {"authors": ["external:mei"]}}, by=kestrel["builder"], clock=kestrel.clock
+        )
+
+
+def test_who_left_and_machines_are_accounts_too(kestrel: Kestrel) -> None:
+    owner = User.objects.get(pk=kestrel["second"].account)
+    service = make_service(kestrel.tenant, owner, clock=kestrel.clock)
+    end_membership(by=kestrel["admin"], clock=kestrel.clock, user_id=owner.pk)
+    for name in (owner.username, service.user.username):
+        with pytest.raises(Invalid):
+            kestrel.release(source_ref={"authors": [f"external:{name}"]})
+
+
+def test_accounts_of_other_tenants_are_external_like_names_that_nobody_has(
+    kestrel: Kestrel, without_authors: Environment
+) -> None:
+    make_person(make_tenant(), "merlin")
+    document = snapshot_of(kestrel, without_authors, ["external:merlin", "external:nobody", "external:mei.x"])
+    assert document["externalAuthors"] == ["mei.x", "merlin", "nobody"]
 
 
 def test_where_commit_authors_may_vote_nobody_asks_who_they_are(kestrel: Kestrel) -> None:
