@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from policies.facts import ExcludedPerson
+from policies.facts import ExcludedPerson, GateInput
 from policies.vouching import Source, Vouching
 from stellapromote.clock import parse_rfc3339
 
@@ -26,6 +26,9 @@ REASONS: Final = (
     POLICY_EDITOR,
     DEPLOYER,
 )
+
+ALWAYS_EXCLUDED: Final = frozenset({REQUESTER, SERVICE_OWNER, TOKEN_ISSUER})
+"""Of these reasons no setting decides."""
 
 # Why somebody who is not excluded may still not vote.
 SERVICE_ACCOUNT: Final = "SERVICE_ACCOUNT"
@@ -178,12 +181,23 @@ def excluded_persons(parts: Iterable[Involvement], duties: Collection[str]) -> l
     Being the requester, or standing behind the machine that acted, always excludes; the other reasons do when they
     are among `duties`.
     """
-    always = {REQUESTER, SERVICE_OWNER, TOKEN_ISSUER}
     found: dict[str, tuple[str, set[str]]] = {}
     for part in parts:
-        if part.reason in always or part.reason in duties:
+        if part.reason in ALWAYS_EXCLUDED or part.reason in duties:
             found.setdefault(part.person_id, (part.username, set()))[1].add(part.reason)
     return [
         {"id": person_id, "username": found[person_id][0], "reasons": sorted(found[person_id][1])}
         for person_id in sorted(found)
     ]
+
+
+def behind_the_request(facts: GateInput) -> frozenset[str]:
+    """Ids of the requester and of the people and accounts behind the request: only their reject does not count.
+
+    An input from before `requestingPersons` does not tell them from those behind the release, so holds both.
+    """
+    requesting = facts.get("requestingPersons")
+    if requesting is None:
+        excluded = facts["requirements"]["excludedPersons"]
+        requesting = [person["id"] for person in excluded if not ALWAYS_EXCLUDED.isdisjoint(person["reasons"])]
+    return frozenset({facts["promotion"]["requestedById"], *requesting})

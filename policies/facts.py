@@ -240,7 +240,8 @@ class GateInput(TypedDict):
 
     `evidence` None or absent: no bundle was taken. `policyAnswers`: of each policy gate, by its name. `overrides`: all
     of the promotion, those that are over too, because their authors never vote on it. `failingSince`: when a gate that
-    may be overridden began to fail, by its name.
+    may be overridden began to fail, by its name. `requestingPersons`: the requester, and the people and accounts behind
+    the request, none of whom may reject.
     """
 
     schema: Literal["stella.gate-input/v1"]
@@ -265,6 +266,7 @@ class GateInput(TypedDict):
     policyAnswers: NotRequired[dict[str, PolicyAnswer]]
     overrides: NotRequired[list[OverrideFact]]
     failingSince: NotRequired[dict[str, Instant]]
+    requestingPersons: NotRequired[list[Id]]
 
 
 class InvalidGateInput(ValueError):

@@ -299,6 +299,7 @@ def gather(
         "evidence": evidence.fact,
         "overrides": row["overrides"],
         "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
+        "requestingPersons": sorted(str(each) for each in promotion.requesting_persons),
     }
     return Facts(
         gate_input=gate_input,

@@ -26,12 +26,13 @@ from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import canonical_bytes
 
+REJECTED = "APPROVAL_REJECTED"
 # How soon it is looked at again whether a key signs: what waits for one was decided and is only not stored.
 SIGNING_RETRY = timedelta(seconds=30)
 
 
 def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
-    """If the subject changed, voids every live vote and confirmation and binds the promotion to the new subject.
+    """If the subject changed, voids every live approval and confirmation and binds the promotion to the new subject.
 
     Returns the names of what changed; empty when nothing did.
     """
@@ -40,10 +41,11 @@ def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
     if changes:
         promotion.version += 1
         ended = {"ended_at": scene.at, "ended_as": "void", "ended_reason": "SUBJECT_CHANGED"}
-        Vote.objects.filter(promotion=promotion, ended_at=None).update(**ended)
+        approvals = [vote for vote in scene.votes if vote["verdict"] == Vote.Verdict.APPROVE]
+        Vote.objects.filter(promotion=promotion, verdict=Vote.Verdict.APPROVE, ended_at=None).update(**ended)
         Confirmation.objects.filter(promotion=promotion, ended_at=None).update(**ended)
-        voided = [act["voterId"] for act in (*scene.votes, *scene.confirmations)]
-        scene.votes.clear()
+        voided = [act["voterId"] for act in (*approvals, *scene.confirmations)]
+        scene.votes[:] = [vote for vote in scene.votes if vote not in approvals]
         scene.confirmations.clear()
         promotion.approval_seconds_left = None
         promotion.earlier_subjects = {**promotion.earlier_subjects, promotion.subject_digest: promotion.subject}
@@ -91,7 +93,8 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     movable = creating or promotion.status in OPEN
     target = status_for(evaluation.decision, waits_for_people_only=evaluation.waits_for_people_only)
     moves = movable and (creating or target != promotion.status)
-    seals = moves and target in (Status.APPROVED, Status.REJECTED)
+    closes = promotion.status == Status.FAILED and not promotion.retry_closed and _is_rejected(evaluation)
+    seals = closes or (moves and target in (Status.APPROVED, Status.REJECTED))
 
     promotion.last_evaluated_at = scene.at
     if seals and scene.key is None:
@@ -119,13 +122,14 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         _end_void_acts(scene, evaluation, journal)
     if moves:
         _move(promotion, target, scene, evaluation, journal, creating=creating)
-        if record is not None and packet_id is not None and scene.key is not None:
-            seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
-        if target is Status.APPROVED:
-            for older in superseded:
-                cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
-                rows.store(older)
-    elif recorded and journal.is_empty:
+    promotion.retry_closed |= closes
+    if record is not None and packet_id is not None and scene.key is not None:
+        seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
+    if moves and target is Status.APPROVED:
+        for older in superseded:
+            cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
+            rows.store(older)
+    if recorded and not moves and journal.is_empty:
         _tell(promotion, "promotion.evaluated", evaluation, journal)
     if promotion.status in VOTING and not evaluation.waits_for_time_only:
         promotion.approval_seconds_left = None
@@ -149,6 +153,7 @@ def _shown(promotion: Promotion) -> tuple[Any, ...]:
         promotion.approvals_required,
         promotion.approvals_given,
         promotion.open_voters,
+        promotion.retry_closed,
     )
 
 
@@ -302,7 +307,12 @@ def _tell(
 def _deciding(evaluation: Evaluation) -> GateResult:
     """The failing gate that is told as the reason: a person who said no, else the first one."""
     failed = [gate for gate in evaluation.gates if gate.status == "fail"]
-    return next((gate for gate in failed if gate.leading_code == "APPROVAL_REJECTED"), failed[0])
+    return next((gate for gate in failed if gate.leading_code == REJECTED), failed[0])
+
+
+def _is_rejected(evaluation: Evaluation) -> bool:
+    """Whether a person's reject fails it: one that waits for a signing key does not yet."""
+    return any(gate.status == "fail" and gate.leading_code == REJECTED for gate in evaluation.gates)
 
 
 def _waits_for_key(evaluation: Evaluation) -> bool:
@@ -322,7 +332,8 @@ def _open_voters(scene: Scene, evaluation: Evaluation) -> list[UUID]:
 
 def _next_change(promotion: Promotion, evaluation: Evaluation) -> datetime | None:
     if promotion.status not in OPEN:
-        return None
+        waits = promotion.status == Status.FAILED and REJECTED in evaluation.reason_codes and _waits_for_key(evaluation)
+        return promotion.last_evaluated_at + SIGNING_RETRY if waits else None
     due = promotion.approval_expires_at if promotion.status == Status.APPROVED else promotion.pending_expires_at
     changes = [promotion.last_evaluated_at + FREEZE_HORIZON]
     if due is not None:

@@ -73,6 +73,7 @@ def request_answer(promotion: Promotion, *, blind: bool) -> Document:
         "status": promotion.status,
         "statusReason": promotion.status_reason or None,
         "statusDetail": promotion.status_detail or None,
+        "retryClosed": promotion.retry_closed,
         "requestedBy": str(promotion.requested_by_id),
         "requestedByName": promotion.requested_by_name,
         "requestedAt": rfc3339(promotion.requested_at),

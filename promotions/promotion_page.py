@@ -86,8 +86,10 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "is_open": promotion.status in OPEN,
         "newer_evidence": promotion.status in OPEN and has_newer(promotion),
         "may": _may(promotion, by, ballot),
-        "my_vote": next(
-            (a for a in acts if isinstance(a, Vote) and a.ended_at is None and a.voter_id == by.user_id), None
+        "my_approval": any(
+            isinstance(act, Vote) and act.verdict == Vote.Verdict.APPROVE and act.ended_at is None
+            for act in acts
+            if act.voter_id == by.user_id
         ),
         "request_again": promotion.status in _ENDED_BADLY and by.has(PROMOTION_REQUEST),
     }

@@ -4,12 +4,12 @@ Actions, pages, API and button tooltips ask the same functions. They look at a B
 fresh facts under the lock and a page from the stored result of the last evaluation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from policies.eligibility import SENTENCES
+from policies.eligibility import ALWAYS_EXCLUDED, REQUESTER, SENTENCES
 from promotions.models import Promotion
-from promotions.states import OPEN, VOTING, in_words
+from promotions.states import OPEN, REJECTABLE, VOTING, in_words
 from promotions.subject import changed_fields
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import (
@@ -84,12 +84,17 @@ class ApprovalExpired(RuleViolation):
 class Ballot:
     """What the voting rules look at. Ids are text, as in the gate input.
 
-    ``voted`` have a live vote; ``counted`` are those of them who may still vote, so that their vote is not void.
+    ``requesting``: the requester, and the people and accounts behind the request. ``voted`` have a live vote;
+    ``counted`` are those of them who may still vote, so that their vote is not void. ``members``: everybody who is
+    active and has a role that votes; None on a page, which knows that of the reader alone.
     """
 
     number: int
     status: str
+    retry_closed: bool
     requester_id: str
+    requesting: frozenset[str]
+    members: Collection[str] | None
     exclusions: Mapping[str, list[str]]
     voted: frozenset[str]
     counted: frozenset[str]
@@ -106,16 +111,8 @@ def check_can_decide(by: Actor, ballot: Ballot) -> None:
     if by.kind != "person":
         raise MachinesDoNotVote("Service accounts cannot vote: a person who did not ask for this must.")
     me = str(by.user_id)
-    if me == ballot.requester_id:
-        raise SeparationOfDuties(
-            "You requested this promotion, so somebody else must decide on it.", details={"reasons": ["REQUESTER"]}
-        )
-    if me in ballot.exclusions:
-        reasons = ballot.exclusions[me]
-        why = ", ".join(SENTENCES.get(reason, reason) for reason in reasons)
-        raise SeparationOfDuties(
-            f"Somebody else must decide on this promotion: {by.display_name} {why}.", details={"reasons": reasons}
-        )
+    if me == ballot.requester_id or me in ballot.exclusions:
+        raise _excluded(by, ballot, ballot.exclusions.get(me, []))
     # After the reasons that are about this promotion, which tell a person without the right more than its absence.
     by.require(PROMOTION_APPROVE)
 
@@ -138,8 +135,39 @@ def check_can_approve(by: Actor, ballot: Ballot) -> None:
 
 
 def check_can_reject(by: Actor, ballot: Ballot) -> None:
-    """May ``by`` reject, now? A reject replaces the person's own approval (domain.md §5)."""
-    check_can_vote(by, ballot)
+    """May ``by`` reject, now? Everybody with promotion:approve may, but those behind the request (domain.md §5)."""
+    if ballot.retry_closed:
+        raise no_further_attempt(ballot.number, ballot.status)
+    if ballot.status not in REJECTABLE:
+        raise StateForbids(
+            f"Promotion #{ballot.number} {in_words(ballot.status)}: it can no longer be rejected.",
+            details={"status": str(ballot.status)},
+        )
+    if by.kind != "person":
+        raise MachinesDoNotVote("Service accounts cannot vote: a person who did not ask for this must.")
+    me = str(by.user_id)
+    if me == ballot.requester_id or me in ballot.requesting:
+        raise _excluded(by, ballot, [each for each in ballot.exclusions.get(me, ()) if each in ALWAYS_EXCLUDED])
+    by.require(PROMOTION_APPROVE)
+    if ballot.members is not None and me not in ballot.members:
+        raise NotEligible("Your role that votes has just ended: ask an administrator of your tenant.")
+
+
+def _excluded(by: Actor, ballot: Ballot, reasons: list[str]) -> SeparationOfDuties:
+    if str(by.user_id) == ballot.requester_id:
+        message, reasons = "You requested this promotion, so somebody else must decide on it.", [REQUESTER]
+    else:
+        why = ", ".join(SENTENCES.get(reason, reason) for reason in reasons)
+        message = f"Somebody else must decide on this promotion: {by.display_name} {why}."
+    return SeparationOfDuties(message, details={"reasons": reasons})
+
+
+def no_further_attempt(number: int, status: str) -> StateForbids:
+    """The refusal of whatever comes after a reject of a failed promotion (domain.md §4)."""
+    return StateForbids(
+        f"Promotion #{number} {in_words(status)} and was rejected: it takes no further attempt. Request again.",
+        details={"status": str(status), "retryClosed": True},
+    )
 
 
 def check_can_withdraw(by: Actor, ballot: Ballot) -> None:

@@ -20,6 +20,7 @@ class Status(StrEnum):
 VOTING = frozenset({Status.PENDING, Status.AWAITING_APPROVAL})
 OPEN = VOTING | {Status.APPROVED}
 ACTIVE = OPEN | {Status.DEPLOYING}
+REJECTABLE = OPEN | {Status.FAILED}
 FINAL = frozenset({Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK})
 
 
@@ -49,13 +50,16 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_W, _A, "system", "every gate passes or warns", "promotion.approved"),
     Transition(_P, Status.REJECTED, "system", "a gate fails or a person rejects", "promotion.rejected"),
     Transition(_W, Status.REJECTED, "system", "a gate fails or a person rejects", "promotion.rejected"),
-    Transition(_A, Status.REJECTED, "system", "a gate fails", "promotion.rejected"),
+    Transition(_A, Status.REJECTED, "system", "a gate fails or a person rejects", "promotion.rejected"),
     Transition(_P, Status.CANCELLED, "person or system", "cancelled, expired or superseded", "promotion.cancelled"),
     Transition(_W, Status.CANCELLED, "person or system", "cancelled, expired or superseded", "promotion.cancelled"),
     Transition(_A, Status.CANCELLED, "person or system", "cancelled, expired or superseded", "promotion.cancelled"),
     Transition(_A, Status.DEPLOYING, "operator", "started; the start check passes", "promotion.started"),
     Transition(Status.DEPLOYING, Status.DEPLOYED, "operator", "reported succeeded", "promotion.completed"),
     Transition(Status.DEPLOYING, Status.FAILED, "operator", "reported failed", "promotion.failed"),
+    Transition(
+        Status.FAILED, Status.FAILED, "person", "a person rejects; no further attempt (retryClosed)", "approval.denied"
+    ),
     Transition(
         Status.FAILED, Status.DEPLOYING, "operator", "one more attempt passes the start check", "promotion.started"
     ),

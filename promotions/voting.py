@@ -1,6 +1,6 @@
 """Between the facts and the voting rules: who may vote now, and what a vote stores (domain.md §5)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from promotions.electorate import approval_voters, electorate
@@ -21,6 +21,7 @@ def ballot_under_lock(scene: Scene) -> Ballot:
         documents=scene.documents,
         voted=voted,
         counted=voted.intersection(electorate(scene.facts.gate_input, scene.documents)),
+        members=scene.facts.people.keys(),
         open_voters=frozenset(approval_voters(scene.facts.gate_input, scene.documents)),
         subject_digest=scene.facts.gate_input["subject"]["digest"],
     )
@@ -34,6 +35,7 @@ def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]]
         documents=documents,
         voted=voted,
         counted=voted,
+        members=None,
         open_voters=frozenset(str(each) for each in promotion.open_voters),
         subject_digest=promotion.subject_digest,
     )
@@ -42,7 +44,7 @@ def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]]
 def new_act(by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields: Any) -> dict[str, Any]:
     """The row of a vote or confirmation, with everything the record must remember of the person, not stored yet."""
     promotion = scene.promotion
-    candidate = electorate(scene.facts.gate_input, scene.documents)[str(by.user_id)]
+    roles, teams = _standing(by, scene)
     return {
         "id": new_id(),
         "tenant_id": promotion.tenant_id,
@@ -51,8 +53,8 @@ def new_act(by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields
         "voter_id": by.account,
         "username": by.username,
         "display_name": by.display_name,
-        "roles": candidate["roles"],
-        "teams": candidate["teams"],
+        "roles": roles,
+        "teams": teams,
         "auth_method": by.auth_method,
         "token_id": by.token_id,
         "token_issuer_id": by.token_issuer_id,
@@ -66,6 +68,17 @@ def new_act(by: Actor, scene: Scene, *, comment: str, seen: str | None, **fields
         "ended_reason": "",
         **fields,
     }
+
+
+def _standing(by: Actor, scene: Scene) -> tuple[list[str], list[str]]:
+    """The roles and teams of the person that count here; of somebody who may only reject, all that they hold."""
+    me = str(by.user_id)
+    candidate = electorate(scene.facts.gate_input, scene.documents).get(me)
+    if candidate is not None:
+        return candidate["roles"], candidate["teams"]
+    person = scene.facts.people[me]
+    roles, teams = (sorted(grant["name"] for grant in person[held]) for held in ("roles", "teams"))
+    return roles, teams
 
 
 def as_fact(vote: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,6 +116,7 @@ def _ballot(
     documents: Mapping[str, dict[str, Any]],
     voted: frozenset[str],
     counted: frozenset[str],
+    members: Collection[str] | None,
     open_voters: frozenset[str],
     subject_digest: str,
 ) -> Ballot:
@@ -110,7 +124,10 @@ def _ballot(
     return Ballot(
         number=promotion.number,
         status=promotion.status,
+        retry_closed=promotion.retry_closed,
         requester_id=str(promotion.requested_by_id),
+        requesting=frozenset(str(each) for each in promotion.requesting_persons),
+        members=members,
         exclusions={person["id"]: person["reasons"] for person in requirements["excludedPersons"]},
         voted=voted,
         counted=counted,

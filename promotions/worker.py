@@ -109,6 +109,7 @@ def run_round(
     now = clock.now()
     done = (rereader or Rereader()).read_due(clock)
     done += _each("reevaluate", _due_promotions(now), reevaluate, clock)
+    done += _each("reevaluate", _to_close(now), reevaluate, clock)
     done += _each("overdue", _overdue(now), mark_overdue, clock)
     done += _each("auto_promote", _to_auto_promote(now), auto_promote, clock)
     done += tell_counted(now)
@@ -161,6 +162,12 @@ def _due_promotions(now: datetime) -> list[Due]:
     is_due = RawSQL(_DUE, (now, now, READER, READER, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
     due = Promotion.objects.filter(is_due, status__in=sorted(OPEN))
     return _as_due(due.order_by(F("next_change_at").asc(nulls_last=True), "pk"), now)
+
+
+def _to_close(now: datetime) -> list[Due]:
+    """Failed ones whose reject waits for a signing key."""
+    waiting = Promotion.objects.filter(status=Status.FAILED, next_change_at__lte=now)
+    return _as_due(waiting.order_by("next_change_at"), now)
 
 
 def _overdue(now: datetime) -> list[Due]:

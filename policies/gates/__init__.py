@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates import approval, dependency, freeze_window, manual, preconditions, schedule
+from policies.gates import dependency, freeze_window, manual, preconditions, schedule
+from policies.gates.approval import version_1 as approval_1
+from policies.gates.approval import version_2 as approval_2
 from policies.gates.evidence import version_1 as evidence_1
 from policies.gates.evidence import version_2 as evidence_2
 from policies.gates.policy import version_1 as policy_1
@@ -87,7 +89,8 @@ REGISTRY: Final = Registry(
         policy_2,
         dependency,
         manual,
-        approval,
+        approval_1,
+        approval_2,
     )
 )
 

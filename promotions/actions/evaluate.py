@@ -8,7 +8,7 @@ from promotions.locks import lock_promotion
 from promotions.models import Promotion
 from promotions.rereading import adopt_reading
 from promotions.scene import instant, look
-from promotions.states import OPEN
+from promotions.states import OPEN, Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.transactions import transactional
@@ -24,9 +24,10 @@ def evaluate(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> P
 
 @transactional
 def reevaluate(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
-    """The worker's evaluation of what time or committed facts changed; whatever is no longer open is left alone."""
+    """The worker's evaluation of what time or committed facts changed. What is no longer open is left alone, but for a
+    failed one whose reject waits for a signing key."""
     promotion, superseded = lock_promotion(promotion_id, by.tenant)
-    if promotion.status in OPEN:
+    if promotion.status in OPEN or (promotion.status == Status.FAILED and promotion.next_change_at is not None):
         _judge(promotion, superseded, by, clock)
     return promotion
 

@@ -14,7 +14,8 @@ from stellapromote.transactions import transactional
 def reject(
     promotion_id: UUID, *, by: Actor, reason: str, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
 ) -> Promotion:
-    """Ends the promotion by one person's reject, which replaces their own approval (domain.md §5).
+    """Ends the promotion by one person's reject, which replaces their own approval (domain.md §5). A failed one stays
+    failed, and takes no further attempt.
 
     Raises Http404, Invalid without a reason, the refusals of ``promotions.rules``, Conflict RES_PRECONDITION_FAILED.
     """

@@ -113,6 +113,9 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
 def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal) -> Outcome:
     if promotion.status not in STARTING:
         return _contradiction(promotion, report, journal)
+    if promotion.retry_closed:
+        _refused(promotion, report, journal)
+        return Outcome(promotion, rules.no_further_attempt(promotion.number, promotion.status))
     shown = promotion.version
     refusal = check_starts(promotion, superseded, by, journal)
     if refusal is not None:

@@ -56,6 +56,8 @@ def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, j
     scene = look(promotion, at)
     adopt_subject(scene, journal)
     evaluation = conclude(scene, journal, superseded=superseded)
+    if promotion.retry_closed:
+        return rules.no_further_attempt(promotion.number, promotion.status)
     if evaluation.decision != "allow":
         gates = [gate.as_json() for gate in evaluation.gates if gate.status in ("pending", "fail")]
         blocking = gates_shown(gates, promotion, blind=not can_see_votes(by, promotion))

@@ -93,6 +93,9 @@ class PromotionResource(Resource):
     status = serializers.ChoiceField(_STATUSES)
     status_reason = serializers.CharField(allow_null=True)
     status_detail = serializers.CharField(allow_null=True)
+    retry_closed = serializers.BooleanField(
+        help_text="It failed and was rejected: it takes no further attempt, request again."
+    )
     requested_by = serializers.UUIDField()
     requested_by_name = serializers.CharField()
     requested_at = serializers.DateTimeField()

@@ -101,7 +101,9 @@ class VoteViewSet(ApiViewSet):
     def reject(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """Reject
 
-        Ends the request. It replaces your own approval.
+        Ends the request, also one that is approved and has not started. One that failed stays failed and takes no
+        further attempt (`retryClosed`). It replaces your own approval. You need no place in a rule, only the right;
+        who asked, and who stands behind the request, cancels instead.
         """
         reason = self.body["reason"]
         promotion = reject(pk, by=request.actor, reason=reason, seen=self._seen(), clock=SYSTEM_CLOCK)

@@ -38,7 +38,7 @@ class Promotion(models.Model):
     of them that an approval policy is, so that lists and the Django admin can ask by it. ``gates``,
     ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test
     compares them with the decision record. An evaluation that wrote no record leaves under ``newer`` in ``gates`` each
-    result that differs from the record in force.
+    result that differs from the record in force. ``retry_closed``: a reject ended further attempts of a failed one.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -115,6 +115,7 @@ class Promotion(models.Model):
     deployment_due_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     auto_promote_due = models.BooleanField(default=False)
+    retry_closed = models.BooleanField(default=False, db_default=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -149,6 +150,10 @@ class Promotion(models.Model):
                 condition=~Q(status__in=["deployed", "rolled_back", "failed"]) | Q(completed_at__isnull=False),
                 name="promotion_completed_has_instant",
             ),
+            models.CheckConstraint(
+                condition=Q(retry_closed=False) | Q(status__in=["failed", "rolled_back"]),
+                name="promotion_closed_after_failure",
+            ),
             models.CheckConstraint(condition=~Q(reason=""), name="promotion_has_reason"),
             models.CheckConstraint(
                 condition=Q(pending_expires_at__gt=F("requested_at")), name="promotion_expires_after_request"
@@ -177,6 +182,12 @@ class Promotion(models.Model):
                 name="promotion_deployed_release",
             ),
             models.Index(fields=["next_change_at"], condition=Q(status__in=sorted(OPEN)), name="promotion_due"),
+            # A reject of a failed one that waits for a signing key.
+            models.Index(
+                fields=["next_change_at"],
+                condition=Q(status="failed", next_change_at__isnull=False),
+                name="promotion_closing_due",
+            ),
             models.Index(fields=["id"], condition=Q(auto_promote_due=True), name="promotion_auto_promote_due"),
             models.Index(
                 fields=["deployment_due_at"],
@@ -247,5 +258,6 @@ MUTABLE = (
     "deployment_due_at",
     "overdue_at",
     "auto_promote_due",
+    "retry_closed",
     "version",
 )

@@ -69,7 +69,7 @@ def reject(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
         seen = Seen(form.cleaned_data["subject_digest"])
         return reject_promotion(promotion_id, by=by, reason=form.cleaned_data["reason"], seen=seen)
 
-    return _vote(request, promotion_id, form, act, _("You rejected this promotion; the request has ended."))
+    return _vote(request, promotion_id, form, act, _("You rejected this promotion: it can no longer start."))
 
 
 @require_POST

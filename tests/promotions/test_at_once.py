@@ -74,19 +74,51 @@ def test_one_person_clicking_eight_times_votes_once(committed_db: CommittedDatab
     assert Vote.objects.filter(promotion=promotion).count() == 1
 
 
-def test_the_last_approval_and_a_reject_at_once_end_in_one_final_state(
-    committed_db: CommittedDatabase, kestrel: Kestrel
+@pytest.mark.parametrize("failed_before", [False, True], ids=["approved", "failed"])
+@pytest.mark.parametrize("race", range(4))
+def test_of_a_reject_and_a_start_at_once_one_is_refused(
+    committed_db: CommittedDatabase, kestrel: Kestrel, race: int, failed_before: bool
 ) -> None:
+    promotion = kestrel.approved_for_production()
+    if failed_before:
+        kestrel.reports(promotion, "started")
+        kestrel.reports(promotion, "failed", message="It crashed")
+    kestrel.wait()
+    calls: list[Callable[[], Promotion]] = [
+        lambda: reject(promotion.pk, by=kestrel["third"], reason="No", clock=kestrel.clock),
+        lambda: report_deployment(promotion.pk, Report("started"), by=kestrel["operator"], clock=kestrel.clock),
+    ]
+    found = committed_db.at_once(*(calls if race % 2 else reversed(calls)))
+    assert outcomes(found) == ["RES_STATE_CONFLICT", "ok"]
+    final = Promotion.objects.get(pk=promotion.pk)
+    rejected = Vote.objects.filter(promotion=promotion, verdict="reject").exists()
+    started = Deployment.objects.filter(promotion=promotion, attempt=2 if failed_before else 1, status="started")
+    assert (rejected, started.exists()) in ((True, False), (False, True))
+    if rejected:
+        assert (final.status, final.retry_closed) == (("failed", True) if failed_before else ("rejected", False))
+    else:
+        assert (final.status, final.retry_closed) == ("deploying", False)
+    denied = DecisionRecord.objects.filter(promotion=promotion, decision="deny").count()
+    assert denied == (1 if rejected else 0)
+
+
+@pytest.mark.parametrize("race", range(4))
+def test_of_a_reject_and_the_last_approval_at_once_the_reject_holds(
+    committed_db: CommittedDatabase, kestrel: Kestrel, race: int
+) -> None:
+    """It is possible before the approval and after it, so it is never refused."""
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion)
-    found = committed_db.at_once(
+    kestrel.wait()
+    calls: list[Callable[[], Promotion]] = [
         lambda: approve(promotion.pk, by=kestrel["second"], clock=kestrel.clock),
         lambda: reject(promotion.pk, by=kestrel["third"], reason="No", clock=kestrel.clock),
-    )
-    assert outcomes(found) in (["RES_STATE_CONFLICT", "ok"],)
+    ]
+    found = committed_db.at_once(*(calls if race % 2 else reversed(calls)))
+    assert outcomes(found) in (["RES_STATE_CONFLICT", "ok"], ["ok", "ok"])
     final = Promotion.objects.get(pk=promotion.pk)
-    assert final.status in ("approved", "rejected")
-    assert EvidencePacket.objects.filter(promotion=promotion).count() == 1
+    assert (final.status, final.status_reason) == ("rejected", "APPROVAL_REJECTED")
+    assert DecisionRecord.objects.get(pk=final.decision_id).decision == "deny"
 
 
 def test_the_last_approval_and_a_cancel_at_once_leave_one_consistent_state(

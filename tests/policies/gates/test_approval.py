@@ -37,9 +37,11 @@ ONE_OF_EACH: list[tuple[list[Any], tuple[str, list[str]]]] = [
     ([vote("mei"), vote("nia"), vote("ravi", "reject", reason="no")], ("fail", ["APPROVAL_REJECTED"])),
     # also of somebody who fills no place
     ([vote("idris", "reject", reason="no")], ("fail", ["APPROVAL_REJECTED"])),
-    # a reject of an excluded person does not count
-    ([vote("mei"), vote("nia"), vote("greta", "reject")], ("pass", ["VOTER_NOT_ELIGIBLE"])),
-    # neither does that of the requester
+    # of somebody who may not approve: the release's creator
+    ([vote("mei"), vote("nia"), vote("greta", "reject", reason="no")], ("fail", ["APPROVAL_REJECTED"])),
+    # and of somebody who is no candidate (any more)
+    ([vote("mei"), vote("nia"), vote("zoe", "reject", reason="no")], ("fail", ["APPROVAL_REJECTED"])),
+    # that of the requester does not count
     ([vote("tomas", "reject")], VOID_PENDING),
     # nor an approval by the requester, whatever team
     ([vote("mei"), vote("tomas", teams=["release"])], VOID_PENDING),
@@ -49,8 +51,8 @@ ONE_OF_EACH: list[tuple[list[Any], tuple[str, list[str]]]] = [
     ([vote("mei"), vote("zoe", teams=["release"])], VOID_PENDING),
     # a vote for another subject is void
     ([vote("mei"), vote("nia", subject=OTHER_SUBJECT)], ("pending", ["APPROVAL_PENDING", "SUBJECT_CHANGED"])),
-    # and so is a reject for another subject
-    ([vote("nia", "reject", subject=OTHER_SUBJECT)], ("pending", ["APPROVAL_PENDING", "SUBJECT_CHANGED"])),
+    # a reject for another subject is not
+    ([vote("nia", "reject", subject=OTHER_SUBJECT)], ("fail", ["APPROVAL_REJECTED"])),
     # a vote that is neither is an error
     ([vote("nia", "abstain")], ("pending", ["GATE_ERROR"])),
 ]
@@ -102,6 +104,23 @@ SEALING: list[tuple[int, list[Any], tuple[str, list[str]]]] = [
 @pytest.mark.parametrize(("required", "votes", "expected"), SEALING)
 def test_truth_table_without_a_signing_key(required: int, votes: list[Any], expected: tuple[str, list[str]]) -> None:
     assert verdict(Case(required=required, votes=votes, signing={"available": False}).gate("approval")) == expected
+
+
+@pytest.mark.parametrize("reason", ["SERVICE_OWNER", "TOKEN_ISSUER"])
+@pytest.mark.parametrize("requesting", [["id-greta", "id-tomas"], None])
+def test_a_reject_of_somebody_behind_the_request_does_not_count(reason: str, requesting: list[str] | None) -> None:
+    case = Case(required=1, votes=[vote("greta", "reject", reason="no")])
+    case.facts["requirements"]["excludedPersons"][0]["reasons"] = [reason]
+    if requesting is not None:
+        case.facts["requestingPersons"] = requesting
+    assert verdict(case.gate("approval")) == VOID_PENDING
+
+
+def test_a_reject_of_somebody_behind_the_release_only_counts() -> None:
+    case = Case(required=1, votes=[vote("greta", "reject", reason="no")])
+    case.facts["requirements"]["excludedPersons"][0]["reasons"] = ["RELEASE_CREATOR", "SERVICE_OWNER"]
+    case.facts["requestingPersons"] = ["id-tomas"]
+    assert verdict(case.gate("approval")) == ("fail", ["APPROVAL_REJECTED"])
 
 
 def test_all_requirements_must_hold() -> None:

@@ -1,6 +1,7 @@
-"""What version 1 of the security, evidence and policy gates decided is decided again, byte for byte (domain.md §7).
+"""What older versions of gates decided is decided again, byte for byte (domain.md §7).
 
-The files in version_1 are inputs, documents and results of the code that had this version alone. They never change.
+The files in version_1 and version_2 are inputs, documents and results of the code for which these versions were the
+newest. They never change.
 """
 
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from policies.engines.ask import ask_all, input_about
 from policies.evaluator import evaluate
+from policies.gates import REGISTRY
 from stellapromote.signing.canonical_json import canonical_bytes, digest
 
-STORED = sorted((Path(__file__).parent / "version_1").glob("*.json"))
+STORED = sorted(Path(__file__).parent.glob("version_*/*.json"))
 
 
 def stored(path: Path) -> tuple[Any, dict[str, Any], Any]:
@@ -27,8 +29,13 @@ def test_there_are_decisions_to_replay() -> None:
     assert [kinds.count(kind) for kind in ("security", "evidence", "policy")] == [7, 5, 3]
 
 
+def test_there_are_decisions_of_every_older_version() -> None:
+    judged = {(gate["type"], gate["kindVersion"]) for path in STORED for gate in stored(path)[2]["gates"]}
+    assert {key for key in REGISTRY.kinds if REGISTRY.current[key[0]] != key[1]} <= judged
+
+
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-def test_a_decision_of_version_1_replays_equal(path: Path) -> None:
+def test_a_decision_of_an_older_version_replays_equal(path: Path) -> None:
     content, documents, decided = stored(path)
     assert canonical_bytes(evaluate(content["input"], documents).as_json()) == canonical_bytes(decided)
 

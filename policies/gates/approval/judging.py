@@ -1,30 +1,32 @@
-"""approval: enough of the right people have said yes, and nobody who may has said no (domain.md §5, §6)."""
+"""What all versions of the approval gate share: a version says which votes count (domain.md §5, §6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import Candidate, GateInput, Vote
-from policies.gates.people import blemish, listed, named, void
+from policies.gates.people import listed, named, void
 from policies.matching import Matching
 from policies.outcomes import Verdict
 from policies.requirements import Requirement, Shortfall, fewest_people, shortfalls, signature
 
-KIND: Final = "approval"
-KIND_VERSION: Final = 1
 RANK: Final = 80
 SUMMARY: Final = "The required approvals are given by eligible people, and nobody rejected."
 
 CONFIG_SCHEMA: Final[dict[str, Any]] = {"type": "object", "properties": {}}
 
 
-def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
+Blemish = Callable[[Vote], str | None]
+"""Why a live vote does not count, or None when it does."""
+
+
+def judged(facts: GateInput, context: Context, blemish: Blemish) -> Verdict:
     """Passes when every requirement is filled; fails on a reject that counts.
 
     Without a usable key nothing final can be sealed, so what would pass or fail is pending (domain.md §8).
     """
     requirements, electorate = context.requirements(), context.electorate()
-    approvals, rejects, void_ones = _sorted_out(facts, electorate)
+    approvals, rejects, void_ones = _sorted_out(facts["votes"], blemish)
     matched = _matched(requirements, approvals)
     voted = {vote["voterId"] for vote in (*approvals, *rejects)}
     others = sorted(
@@ -72,15 +74,13 @@ def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(person for rule in rules for person in rule["eligible"]))
 
 
-def _sorted_out(
-    facts: GateInput, electorate: Mapping[str, Candidate]
-) -> tuple[list[Vote], list[Vote], list[tuple[str, str]]]:
+def _sorted_out(votes: Sequence[Vote], blemish: Blemish) -> tuple[list[Vote], list[Vote], list[tuple[str, str]]]:
     """The live votes as approvals (one for each person), rejects, and what is void with its code; oldest first."""
     approvals: dict[str, Vote] = {}
     rejects: list[Vote] = []
     void_ones: list[tuple[str, str]] = []
-    for vote in sorted(facts["votes"], key=lambda each: (each["at"], each["id"])):
-        code = blemish(vote, electorate, facts["subject"]["digest"])
+    for vote in sorted(votes, key=lambda each: (each["at"], each["id"])):
+        code = blemish(vote)
         if code is not None:
             void_ones.append((vote["id"], code))
         elif vote["verdict"] == "reject":

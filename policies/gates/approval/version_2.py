@@ -1,0 +1,31 @@
+"""Version 2: a reject is the safe direction (docs/adr/0154): it counts whatever became of its author or the subject."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.context import Context
+from policies.eligibility import behind_the_request
+from policies.facts import GateInput, Vote
+from policies.gates.approval import judging
+from policies.gates.people import blemish
+from policies.outcomes import Verdict
+
+KIND: Final = "approval"
+KIND_VERSION: Final = 2
+RANK: Final = judging.RANK
+SUMMARY: Final = judging.SUMMARY
+CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
+
+who_can_act = judging.who_can_act
+
+
+def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
+    """As version 1, but every reject fails the gate unless its author stands behind the request."""
+    requesting = behind_the_request(facts)
+
+    def blemish_of(vote: Vote) -> str | None:
+        if vote["verdict"] == "reject":
+            return "VOTER_NOT_ELIGIBLE" if vote["voterId"] in requesting else None
+        return blemish(vote, context.electorate(), facts["subject"]["digest"])
+
+    return judging.judged(facts, context, blemish_of)
