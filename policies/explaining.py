@@ -9,7 +9,7 @@ import orjson
 
 from policies import gates
 from policies.documents import Document, InvalidDocument, promotion_policy
-from policies.engines.answers import NotAnAnswer, read_answer
+from policies.engines.answers import DENIED, NotAnAnswer, Reason, read_answer, words_of
 from policies.engines.ask import EMBEDDED, ask, ask_all, input_about
 from policies.engines.policy_input import (
     FROM_DOCUMENTS,
@@ -141,22 +141,29 @@ def _of_policy_gates(document: Document, about: PolicyInput, only: str | None) -
 
 def _of_answer(gate: Mapping[str, Any], about: PolicyInput) -> Line:
     """The gate judged on its answer alone, in the words that judging has."""
-    said = ask(gate["config"], about)
+    version = gates.REGISTRY.current["policy"]
+    said = ask(gate["config"], about, version=version)
     name, on_error = gate["name"], _OF_STATUS[cast("Status", gate["onError"])]
     if said["error"] is not None:
         return Line(name, on_error, (said["error"],), f"The policy {name} {said['result']['problem']}.")
     try:
-        reading = read_answer(said["result"])
+        reading = read_answer(said["result"], words_of(version))
     except NotAnAnswer as error:
         return Line(name, on_error, ("GATE_ERROR",), f"The policy {name} {error}.")
+    if reading.deny:
+        return _line(name, "deny", reading.deny)
+    if reading.pending:
+        return _line(name, "pending", reading.pending)
     if not reading.allows:
-        reasons = reading.deny
-        codes = tuple(each.code for each in reasons) or ("POLICY_DENIED",)
-        return Line(name, "deny", codes, " ".join(each.message for each in reasons) or "It gives no reason.")
+        return Line(name, "deny", (DENIED,), "It gives no reason.")
     if reading.warn:
-        codes = tuple(each.code for each in reading.warn)
-        return Line(name, "warn", codes, " ".join(each.message for each in reading.warn))
+        return _line(name, "warn", reading.warn)
     return Line(name, "allow", (), f"The policy {name} allows it.")
+
+
+def _line(name: str, outcome: Outcome, reasons: Sequence[Reason]) -> Line:
+    codes = tuple(dict.fromkeys(each.code for each in reasons))
+    return Line(name, outcome, codes, " ".join(each.message for each in reasons))
 
 
 def _of_gate_input(document: Document, value: object, only: str | None, blobs: Sequence[object]) -> Explanation:

@@ -307,16 +307,21 @@ def _tell(
 def _deciding(evaluation: Evaluation) -> GateResult:
     """The failing gate that is told as the reason: a person who said no, else the first one."""
     failed = [gate for gate in evaluation.gates if gate.status == "fail"]
-    return next((gate for gate in failed if gate.leading_code == REJECTED), failed[0])
+    return next((gate for gate in failed if _says(gate, REJECTED)), failed[0])
+
+
+def _says(gate: GateResult, code: str) -> bool:
+    """Whether the approval gate says it: a policy as code may say the same words."""
+    return gate.type == "approval" and code in gate.reason_codes
 
 
 def _is_rejected(evaluation: Evaluation) -> bool:
     """Whether a person's reject fails it: one that waits for a signing key does not yet."""
-    return any(gate.status == "fail" and gate.leading_code == REJECTED for gate in evaluation.gates)
+    return any(_says(gate, REJECTED) and gate.status == "fail" for gate in evaluation.gates)
 
 
 def _waits_for_key(evaluation: Evaluation) -> bool:
-    return "SIGNING_UNAVAILABLE" in evaluation.reason_codes
+    return any(_says(gate, "SIGNING_UNAVAILABLE") for gate in evaluation.gates)
 
 
 def _open_voters(scene: Scene, evaluation: Evaluation) -> list[UUID]:
@@ -332,7 +337,8 @@ def _open_voters(scene: Scene, evaluation: Evaluation) -> list[UUID]:
 
 def _next_change(promotion: Promotion, evaluation: Evaluation) -> datetime | None:
     if promotion.status not in OPEN:
-        waits = promotion.status == Status.FAILED and REJECTED in evaluation.reason_codes and _waits_for_key(evaluation)
+        rejected = any(_says(gate, REJECTED) for gate in evaluation.gates)
+        waits = promotion.status == Status.FAILED and rejected and _waits_for_key(evaluation)
         return promotion.last_evaluated_at + SIGNING_RETRY if waits else None
     due = promotion.approval_expires_at if promotion.status == Status.APPROVED else promotion.pending_expires_at
     changes = [promotion.last_evaluated_at + FREEZE_HORIZON]

@@ -1,4 +1,4 @@
-"""How the answer of a policy engine is read: only a real `true` allows (docs/adr/0061). Pure."""
+"""How the answer of a policy engine is read: only a real `true` allows (docs/adr/0061, 0155). Pure."""
 
 import re
 from collections.abc import Mapping
@@ -16,8 +16,30 @@ MOST_REASONS: Final = 100
 LONGEST_MESSAGE: Final = 500
 
 
+DENIED: Final = "POLICY_DENIED"
+"""The code of a denial that has none of its own."""
+
+
 class NotAnAnswer(ValueError):
-    """The engine said something that is neither an allow nor a deny; the text says what, for the policy's author."""
+    """The engine said something that is no answer; the text says what, for the policy's author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an answer may say in one version of the gate: the lists beside `allow`, and whether a deny may be a bare
+    text."""
+
+    lists: tuple[str, ...]
+    bare_deny: bool
+
+
+YES_OR_NO: Final = Words(("deny", "warn"), bare_deny=False)
+MAY_WAIT: Final = Words(("deny", "pending", "warn"), bare_deny=True)
+
+
+def words_of(version: int) -> Words:
+    """Those of a kindVersion of the policy gate."""
+    return MAY_WAIT if version >= 3 else YES_OR_NO
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,46 +50,66 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`allows` is true only for a real true without any deny. Reasons are sorted and unique."""
+    """`allows` is true only for a real true without any deny or pending. `reasons` are sorted and unique, by the name
+    of their list."""
 
     allows: bool
-    deny: tuple[Reason, ...] = ()
-    warn: tuple[Reason, ...] = ()
+    reasons: Mapping[str, tuple[Reason, ...]]
+
+    @property
+    def deny(self) -> tuple[Reason, ...]:
+        return self.reasons.get("deny", ())
+
+    @property
+    def pending(self) -> tuple[Reason, ...]:
+        return self.reasons.get("pending", ())
+
+    @property
+    def warn(self) -> tuple[Reason, ...]:
+        return self.reasons.get("warn", ())
 
 
-def read_answer(result: object) -> Reading:
-    """`true`, `false`, or `{allow, deny?: [{code, message}], warn?: [{code, message}]}`; else NotAnAnswer."""
+def read_answer(result: object, words: Words) -> Reading:
+    """`true`, `false`, or `{allow}` with any of the lists of `words`, each `[{code, message}]`; else NotAnAnswer."""
     if isinstance(result, bool):
-        return Reading(result)
+        return Reading(result, dict.fromkeys(words.lists, ()))
     if not isinstance(result, Mapping):
         raise NotAnAnswer(f"answers with {_kind(result)}, not with true, false or an object")
-    strange = sorted(str(name) for name in result.keys() - {"allow", "deny", "warn"})
+    strange = sorted(str(name) for name in result.keys() - {"allow", *words.lists})
     if strange:
         raise NotAnAnswer(f"answers with a field {strange[0][:50]!r} that has no meaning")
     allow = result.get("allow")
     if not isinstance(allow, bool):
         raise NotAnAnswer("answers with an allow that is neither true nor false")
-    deny, warn = _reasons(result.get("deny", []), "deny"), _reasons(result.get("warn", []), "warn")
-    return Reading(allow and not deny, deny, warn)
+    reasons = {
+        name: _reasons(result.get(name, []), name, bare=words.bare_deny and name == "deny") for name in words.lists
+    }
+    return Reading(allow and not reasons["deny"] and not reasons.get("pending"), reasons)
 
 
-def normal(result: Any) -> Any:
+def normal(result: Any, words: Words) -> Any:
     """The same answer with its reasons in order: engines promise none, and a replay compares. Others unchanged."""
     if not isinstance(result, Mapping):
         return result
     ordered = dict(result)
-    for name in ("deny", "warn"):
+    for name in words.lists:
         reasons = ordered.get(name)
-        if isinstance(reasons, list) and all(isinstance(each, Mapping) for each in reasons):
+        if not isinstance(reasons, list):
+            continue
+        if all(isinstance(each, Mapping) for each in reasons):
             ordered[name] = sorted(reasons, key=lambda each: (str(each.get("code")), str(each.get("message"))))
+        elif words.bare_deny and all(isinstance(each, str) for each in reasons):
+            ordered[name] = sorted(reasons)
     return ordered
 
 
-def _reasons(value: object, name: str) -> tuple[Reason, ...]:
+def _reasons(value: object, name: str, *, bare: bool) -> tuple[Reason, ...]:
     if not isinstance(value, list):
         raise NotAnAnswer(f"answers with a {name} that is no list")
     if len(value) > MOST_REASONS:
         raise NotAnAnswer(f"answers with {len(value)} entries in {name}; {MOST_REASONS} are the most")
+    if bare and value and all(isinstance(each, str) for each in value):
+        value = [{"code": DENIED, "message": each} for each in value]
     return tuple(sorted({_reason(each, name) for each in value}))
 
 

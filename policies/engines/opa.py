@@ -1,11 +1,13 @@
 """Asking an OPA server about one policy input (docs/adr/0061). Called by the worker only: it touches the world."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
+from policies.engines.answers import MAY_WAIT, normal
 from policies.engines.ask import answer
 from policies.engines.policy_input import PolicyInput
 from policies.evidence_facts import PolicyAnswer
@@ -43,7 +45,8 @@ def connections(urls: list[str], tokens: list[str]) -> dict[str, Connection]:
 def ask_server(
     config: Mapping[str, Any], about: PolicyInput, known: Mapping[str, Connection], allow: Allowed, *, seconds: float
 ) -> PolicyAnswer:
-    """The server's answer, or the code of why there is none. Never raises for what a server does."""
+    """The server's answer to a gate of the newest version, or the code of why there is none. Never raises for what a
+    server does."""
     connection = known.get(config["connection"])
     if connection is None:
         return _no_answer(
@@ -76,9 +79,19 @@ def _read(body: bytes, about: PolicyInput) -> PolicyAnswer:
         if not isinstance(document, dict):
             raise TypeError
         canonical_bytes(document.get("result"))
-    except (ValueError, TypeError, CanonicalJsonError):
+        json.loads(body, object_pairs_hook=_unique)
+    except (ValueError, TypeError, RecursionError, CanonicalJsonError):
         return _no_answer(about, "GATE_ERROR", "was not answered by its server: what it says is no JSON of a policy")
-    return answer("opa", about.digest, result=document.get("result"), revision=_revision(document))
+    result = normal(document.get("result"), MAY_WAIT)
+    return answer("opa", about.digest, result=result, revision=_revision(document))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """ValueError for a name that stands twice in an object: which of its values was meant nobody knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
 
 
 def _revision(document: Mapping[str, Any]) -> str | None:

@@ -18,6 +18,7 @@ from policies.gates.evidence import version_1 as evidence_1
 from policies.gates.evidence import version_2 as evidence_2
 from policies.gates.policy import version_1 as policy_1
 from policies.gates.policy import version_2 as policy_2
+from policies.gates.policy import version_3 as policy_3
 from policies.gates.security import version_1 as security_1
 from policies.gates.security import version_2 as security_2
 from policies.outcomes import Verdict
@@ -87,6 +88,7 @@ REGISTRY: Final = Registry(
         security_2,
         policy_1,
         policy_2,
+        policy_3,
         dependency,
         manual,
         approval_1,

@@ -1,5 +1,6 @@
 """Policies as code on stored promotions: asked at each evaluation, recorded with it, asked again at replay."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from promotions import replay
 from promotions.models import DecisionRecord, Promotion
 from promotions.queries import current_record
 from stellapromote import isolation
+from stellapromote.errors import ProductError
 from stellapromote.signing.canonical_json import canonical_bytes
 from tests.factories import make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -24,11 +26,11 @@ people.votes.exists(v, v.username == "third")
 """
 
 
-def guarded_by(text: str, **gate: Any) -> Kestrel:
+def guarded_by(text: str, *, places: Iterable[str] = ("dev", "staging"), **gate: Any) -> Kestrel:
     kestrel = make_kestrel()
     rule = {"name": "team-rule", "kind": "policy", "config": {"text": text, "timeoutMs": 1000}, **gate}
     make_promotion_policy(kestrel["admin"], "as-code", clock=kestrel.clock, gates=[rule])
-    for environment in (kestrel.dev, kestrel.staging):
+    for environment in (getattr(kestrel, place) for place in places):
         update_environment(
             by=kestrel["admin"],
             clock=kestrel.clock,
@@ -75,6 +77,39 @@ def test_a_long_code_is_kept_whole_by_a_vote() -> None:
     kestrel.deploys(kestrel.ask(release, kestrel.dev))
     promotion = kestrel.approves("third", kestrel.ask(release, kestrel.staging))
     assert Promotion.objects.get(pk=promotion.pk).status_reason == LONG
+
+
+WAITS_FOR_THE_OWNERS = """
+people.votes.exists(v, v.verdict == "approve" && "release" in v.teams)
+  ? {"allow": true}
+  : {"allow": false, "pending": [{"code": "OWNER_VOTE_MISSING", "message": "Wait for a vote of the team release."}]}
+"""
+
+
+def test_a_policy_waits_for_the_owners_vote_and_passes_with_it() -> None:
+    kestrel = guarded_by(WAITS_FOR_THE_OWNERS, places=("production",))
+    promotion = kestrel.waits_for_production()
+    gate = gate_of(promotion)
+    assert (promotion.status, gate["status"], gate["reasonCodes"]) == ("pending", "pending", ["OWNER_VOTE_MISSING"])
+    assert gate["message"] == "Wait for a vote of the team release."
+    assert kestrel["approver"].user_id in promotion.open_voters
+    assert kestrel.approves("second", promotion).status == "pending"
+    assert kestrel.approves("approver", promotion).status == "approved"
+    for record in DecisionRecord.objects.filter(promotion=promotion):
+        assert replay.replay(record).equal
+
+
+def test_a_policy_that_says_the_word_of_a_reject_ends_no_further_attempts() -> None:
+    denies = '{"allow": false, "deny": [{"code": "APPROVAL_REJECTED", "message": "No."}]}'
+    kestrel = guarded_by(f'instant < "2026-11-02T12:00:00.000Z" ? {{"allow": true}} : {denies}')
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started")
+    kestrel.reports(promotion, "failed", message="It crashed")
+    kestrel.wait(hours=4)
+    with pytest.raises(ProductError) as refused:
+        kestrel.reports(promotion, "started")
+    assert refused.value.code == "PROM_BLOCKED"
+    assert not Promotion.objects.get(pk=promotion.pk).retry_closed
 
 
 def test_the_reason_of_a_reject_is_why_it_was_denied_and_no_warning() -> None:

@@ -17,7 +17,7 @@ def about(**parts: bytes) -> PolicyInput:
 
 
 def asked(text: str, *, data: Any = None, timeout: int = 1000, **parts: bytes) -> PolicyAnswer:
-    return ask({"engine": "cel", "text": text, "data": data or {}, "timeoutMs": timeout}, about(**parts))
+    return ask({"engine": "cel", "text": text, "data": data or {}, "timeoutMs": timeout}, about(**parts), version=3)
 
 
 def result_of(text: str, **more: Any) -> Any:

@@ -39,6 +39,12 @@ def test_the_answer_and_the_revision_of_the_bundles_are_kept() -> None:
     assert (answer["revision"], answer["inputDigest"]) == ("a@r1 b@r2", ABOUT.digest)
 
 
+def test_the_reasons_of_an_answer_are_kept_in_order() -> None:
+    pending = [{"code": code, "message": "x"} for code in ("B_B", "A_A")]
+    answer = ask(answers({"result": {"allow": False, "pending": pending}}))
+    assert [each["code"] for each in answer["result"]["pending"]] == ["A_A", "B_B"]
+
+
 def test_the_request_is_that_of_the_data_api() -> None:
     ask(answers({"result": True}), token="t0ken")
     head, _, body = seen[0].partition(b"\r\n\r\n")
@@ -62,6 +68,9 @@ def test_an_undefined_rule_is_an_answer_of_nothing() -> None:
         (answers(b"[true]"), "GATE_ERROR"),
         (answers(b'{"result": 9007199254740993}'), "GATE_ERROR"),
         (answers(b'{"result": NaN}'), "GATE_ERROR"),
+        (answers(b'{"result": false, "result": true}'), "GATE_ERROR"),
+        (answers(b'{"result": {"allow": true, "deny": ["No."], "deny": []}}'), "GATE_ERROR"),
+        (answers(b'{"result": true, "x": ' + b"[" * 1000 + b"]" * 1000 + b"}"), "GATE_ERROR"),
         (answers(b'{"result": ' + b"[" * 300 + b"]" * 300 + b"}"), "GATE_ERROR"),
         (answers(b'{"result": "\xff"}'), "GATE_ERROR"),
         (says(b"HTTP/1.1 200 OK\r\nContent-Length: 2147483648\r\n\r\n"), "GATE_ERROR"),

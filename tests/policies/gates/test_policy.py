@@ -52,7 +52,18 @@ TABLE: list[tuple[Any, tuple[str, list[str]]]] = [
     ({"allow": True, "denied": [A]}, ("pending", ["GATE_ERROR"])),
     ({"allow": True, "deny": {"code": "A"}}, ("pending", ["GATE_ERROR"])),
     ({"allow": True, "deny": None}, ("pending", ["GATE_ERROR"])),
-    ({"allow": True, "deny": ["TOO_OLD"]}, ("pending", ["GATE_ERROR"])),
+    # a deny may be a bare text
+    ({"allow": True, "deny": ["The base image is too old."]}, ("fail", ["POLICY_DENIED"])),
+    # a policy waits, whatever it allows, for as long as it says for what
+    ({"allow": False, "pending": [A]}, ("pending", ["TOO_OLD"])),
+    ({"allow": True, "pending": [A, B]}, ("pending", ["NO_OWNER", "TOO_OLD"])),
+    ({"allow": True, "pending": []}, ("pass", [])),
+    ({"allow": False, "pending": []}, ("fail", ["POLICY_DENIED"])),
+    # a deny beats the wait
+    ({"allow": False, "pending": [A], "deny": [B]}, ("fail", ["NO_OWNER", "TOO_OLD"])),
+    ({"allow": False, "pending": [A], "warn": [B]}, ("pending", ["NO_OWNER", "TOO_OLD"])),
+    ({"allow": False, "pending": ["Nobody owns it."]}, ("pending", ["GATE_ERROR"])),
+    ({"pending": [A]}, ("pending", ["GATE_ERROR"])),
     ({"allow": True, "deny": [{**A, "code": "too-old"}]}, ("pending", ["GATE_ERROR"])),
     ({"allow": True, "warn": [{**A, "code": "TOO OLD"}]}, ("pending", ["GATE_ERROR"])),
     ({"allow": True, "deny": [{"code": "TOO_OLD"}]}, ("pending", ["GATE_ERROR"])),
@@ -120,8 +131,16 @@ def test_details_hold_data_and_no_sentence() -> None:
         "inputDigest": DIGEST,
         "revision": None,
         "deny": ["TOO_OLD"],
+        "pending": [],
         "warn": [],
     }
+
+
+@pytest.mark.parametrize("on_error", ["pending", "fail"])
+def test_a_policy_that_waits_says_for_what_and_is_no_error(on_error: str) -> None:
+    gate = answered({"allow": False, "pending": [B]}, onError=on_error).gate("team-rule")
+    assert (verdict(gate), gate.message) == (("pending", ["NO_OWNER"]), "Nobody owns it.")
+    assert gate.details["pending"] == ["NO_OWNER"]
 
 
 def refused(config: dict[str, Any]) -> list[tuple[str, str]]:

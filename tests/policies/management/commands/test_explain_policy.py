@@ -13,6 +13,7 @@ from tests.policies.cases import Case, vote
 from tests.policies.engines.test_policy_input import Bundle, finding, whole, with_everything
 
 DENY = "{'allow': false, 'deny': [{'code': 'NO_OWNER', 'message': 'Nobody owns it.'}]}"
+WAIT = "{'allow': false, 'pending': [{'code': 'OWNER_VOTE_MISSING', 'message': 'Wait for the owners.'}]}"
 WARN = "{'allow': true, 'warn': [{'code': 'OLD_BASE', 'message': 'The base image is old.'}]}"
 
 
@@ -45,14 +46,20 @@ def gate_input(**changes: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("text", "code", "first"),
-    [("true", 0, "allow"), (WARN, 1, "warn"), ("release.owner == 'x'", 1, "pending"), (DENY, 2, "deny")],
+    [
+        ("true", 0, "allow"),
+        (WARN, 1, "warn"),
+        (WAIT, 1, "pending"),
+        ("release.owner == 'x'", 1, "pending"),
+        (DENY, 2, "deny"),
+    ],
 )
 def test_exit_codes_on_a_policy_input(run: Any, text: str, code: int, first: str) -> None:
     ended, said = run({"gates": [rule(text)]}, whole(Case()))
     assert (ended, said.splitlines()[0]) == (code, first)
 
 
-@pytest.mark.parametrize(("text", "code"), [("true", 0), (WARN, 1), ("release.owner == 'x'", 1), (DENY, 2)])
+@pytest.mark.parametrize(("text", "code"), [("true", 0), (WARN, 1), (WAIT, 1), ("release.owner == 'x'", 1), (DENY, 2)])
 def test_exit_codes_of_one_gate_on_a_gate_input(run: Any, text: str, code: int) -> None:
     assert run({"gates": [rule(text)]}, gate_input(), "--gate", "team-rule")[0] == code
 

@@ -1,0 +1,24 @@
+"""Version 3: a policy may say that it waits, and for what (docs/adr/0155)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.context import Context
+from policies.engines.answers import MAY_WAIT
+from policies.facts import GateInput
+from policies.gates.policy import judging
+from policies.gates.readings import unread
+from policies.outcomes import Verdict
+
+KIND: Final = "policy"
+KIND_VERSION: Final = 3
+RANK: Final = judging.RANK
+SUMMARY: Final = judging.SUMMARY
+CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
+
+check_config = judging.check_config
+check_at_save = judging.check_at_save
+
+
+def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
+    return unread(facts) or judging.judged(facts, config, context, MAY_WAIT)
