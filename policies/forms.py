@@ -15,12 +15,12 @@ from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.actions.update_approval_policy import update_approval_policy
-from policies.etags import promotion_policy_tag
+from policies.etags import approval_policy_tag, promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
 from policies.rules import NameTaken
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, PreconditionFailed, strong
+from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.api.parsing import parse_json
 from stellapromote.audit.refusals import note_refusal
 from stellapromote.clock import SYSTEM_CLOCK
@@ -44,7 +44,7 @@ _FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requ
 
 
 class PolicyForm(forms.ModelForm):
-    """`actor` is set by the admin for each request; `seen` is the revision that the person looked at.
+    """`actor` is set by the admin for each request; `seen` is the tag of what the person looked at.
 
     Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it.
     """
@@ -52,7 +52,7 @@ class PolicyForm(forms.ModelForm):
     actor: ClassVar[Actor]
     main_field: ClassVar[str]
 
-    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    seen = forms.CharField(max_length=100, widget=forms.HiddenInput, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -78,7 +78,7 @@ class PolicyForm(forms.ModelForm):
 
     def condition(self, cleaned: Mapping[str, Any]) -> IfMatch | None:
         """That the policy is still as the person saw it."""
-        return None if cleaned.get("seen") is None else IfMatch(strong(cleaned["seen"]))
+        return IfMatch(cleaned["seen"]) if cleaned.get("seen") else None
 
     def _tell(self, refusal: ProductError) -> None:
         if isinstance(refusal, Invalid):
@@ -145,7 +145,7 @@ class ApprovalPolicyForm(PolicyForm):
                     "rules": as_lines(document["rules"]),
                     **{name: document[wire] for name, wire in _FLAGS.items()},
                     **{name: document["separationOfDuties"][wire] for name, wire in _DUTIES.items()},
-                    "seen": self.instance.revision,
+                    "seen": approval_policy_tag(self.instance, ()),
                 }
             )
 
@@ -212,7 +212,9 @@ class PromotionPolicyForm(PolicyForm):
         else:
             shown = documents.promotion_policy({}).content
         text = json.dumps(shown, indent=2, ensure_ascii=False)
-        self.initial.update({"document": text, "seen": self.instance.revision})
+        self.initial["document"] = text
+        if not self.instance._state.adding:
+            self.initial["seen"] = promotion_policy_tag(self.instance)
 
     def clean_document(self) -> dict[str, Any]:
         try:

@@ -40,7 +40,7 @@ class ApproverCheckForm(forms.Form):
 class PublishForm(ActionForm):
     """Which text of the draft the page showed."""
 
-    revision = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
 
 
 class SimulationForm(forms.Form):

@@ -244,7 +244,10 @@ def check_comment(ballot: Ballot, comment: str) -> None:
 def check_says_what_was_seen(ballot: Ballot, seen: str | None) -> None:
     """A policy may refuse votes that do not say what the voter looked at."""
     if seen is None and ballot.subject_digest_required:
-        message = "An approval policy of this promotion requires the subjectDigest of what you looked at."
+        message = (
+            "An approval policy of this promotion requires the subjectDigest of what you looked at, or If-Match with "
+            "its ETag alone."
+        )
         raise Invalid(message, fields=[FieldError("subjectDigest", message, "required")])
 
 

@@ -5,13 +5,14 @@ from django.http import Http404
 from environments import rules
 from environments.actions.settings import reloaded
 from environments.edits import record_edit
+from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.models import Environment
 from environments.ordering import names_of, order_of
 from environments.presenters import differences, environment_document
 from environments.weakening import record_weakened_order
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -34,7 +35,7 @@ def archive_environment(
     if environment is None:
         raise Http404
     if if_match is not None:
-        if_match.check(strong(environment.version))
+        if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_can_archive(environment, active_promotions=active_promotions)
     before, order = environment_document(environment), order_of(topology.values())
     at = clock.now()

@@ -2,13 +2,14 @@ from uuid import UUID
 
 from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT
+from environments.etags import freeze_window_tag
 from environments.locks import lock_freeze_window
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import CLEAR_REASON, read_freeze_window
 from environments.weakening import of_cleared, record_weakening
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -34,7 +35,7 @@ def clear_freeze_window(
     window, environment = lock_freeze_window(by.tenant, window_id, environment_id)
     values = read_freeze_window({"reason": reason}, CLEAR_REASON)
     if if_match is not None:
-        if_match.check(strong(window.version))
+        if_match.check(freeze_window_tag(window.pk, window.version))
     if window.cleared_at is not None:
         return window
     at = clock.now()

@@ -4,12 +4,13 @@ from django.http import Http404
 
 from environments import rules
 from environments.edits import record_edit
+from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.ordering import names_of, order_of
 from environments.presenters import environment_document, freeze_window_document
 from environments.weakening import record_weakened_order
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -32,7 +33,7 @@ def delete_environment(
     if environment is None:
         raise Http404
     if if_match is not None:
-        if_match.check(strong(environment.version))
+        if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_can_delete(environment, promotions=promotions)
     document = environment_document(environment)
     order, names = order_of(topology.values()), names_of(topology.values())

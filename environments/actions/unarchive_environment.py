@@ -5,6 +5,7 @@ from django.http import Http404
 from environments import rules
 from environments.actions.settings import lock_approval_policies, reloaded
 from environments.edits import record_edit
+from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.models import Environment
 from environments.ordering import names_of, order_of
@@ -12,7 +13,7 @@ from environments.presenters import differences, environment_document
 from environments.settings_schema import ORDER_INDEX, read_environment
 from environments.weakening import record_weakened_order
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -35,7 +36,7 @@ def unarchive_environment(
         raise Http404
     values = read_environment({"order_index": order_index}, ORDER_INDEX)
     if if_match is not None:
-        if_match.check(strong(environment.version))
+        if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_archived(environment)
     rules.check_order_index_free(values["order_index"], topology.values())
     before, order = environment_document(environment), order_of(topology.values())

@@ -14,6 +14,7 @@ from environments.actions.settings import (
     reloaded,
 )
 from environments.edits import record_edit
+from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.models import Environment
 from environments.ordering import moved, names_of, order_of
@@ -21,7 +22,7 @@ from environments.presenters import differences, environment_document
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
 from environments.weakening import in_environment, record_weakened_order, record_weakening
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.api.serializers import camel
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -45,7 +46,7 @@ def update_environment(
     before = environment_document(environment)
     values = _different(changes, before)
     if if_match is not None:
-        if_match.check(strong(environment.version))
+        if_match.check(environment_tag(environment.pk, environment.version))
     if not values:
         return environment
     rules.check_not_archived(environment)

@@ -4,13 +4,14 @@ from uuid import UUID
 
 from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges, excepted_by
+from environments.etags import freeze_window_tag
 from environments.locks import lock_freeze_window
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import FREEZE_WINDOW_TO_UPDATE, read_freeze_window
 from environments.weakening import in_freeze_window, record_weakening
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -37,7 +38,7 @@ def update_freeze_window(
     before = freeze_window_document(window)
     values = {name: value for name, value in values.items() if value != before[name]}
     if if_match is not None:
-        if_match.check(strong(window.version))
+        if_match.check(freeze_window_tag(window.pk, window.version))
     if not values:
         return window
     at = clock.now()

@@ -10,12 +10,12 @@ from environments.actions.create_freeze_window import create_freeze_window
 from environments.actions.update_freeze_window import update_freeze_window
 from environments.api.bodies import ClearBody, FreezeWindowBody
 from environments.api.resources import FreezeWindowResource, ListedFreezeWindowResource
+from environments.etags import freeze_window_tag
 from environments.models import Environment, FreezeWindow
 from environments.models.freeze_window import FreezeWindowQuerySet
 from environments.presenters import freeze_window_document, occurrences
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
-from stellapromote.api.etag import strong
 from stellapromote.api.exceptions import invalid
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.parameters import timestamp
@@ -132,7 +132,7 @@ class FreezeWindowViewSet(ApiViewSet):
 
 
 def _answer(window: FreezeWindow, status: int = 200) -> ApiResponse:
-    return ApiResponse(freeze_window_document(window), status=status, etag=strong(window.version))
+    return ApiResponse(freeze_window_document(window), status=status, etag=freeze_window_tag(window.pk, window.version))
 
 
 def _expanded(window: FreezeWindow) -> dict[str, Any]:

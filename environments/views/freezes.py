@@ -13,9 +13,10 @@ from environments import rules
 from environments.actions.clear_freeze_window import clear_freeze_window
 from environments.actions.create_freeze_window import create_freeze_window
 from environments.actions.update_freeze_window import update_freeze_window
+from environments.etags import freeze_window_tag
 from environments.forms import EditFreezeForm, FreezeForm, LiftForm
 from environments.models import Environment, FreezeWindow
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import go_to
@@ -50,7 +51,7 @@ def edit_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
             window_id=window_id,
             environment_id=window.environment_id,
             changes=form.changes(),
-            if_match=IfMatch(strong(form.cleaned_data["version"])),
+            if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
         )
     )
     if changed is not None:
@@ -80,7 +81,7 @@ def lift_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
             window_id=window_id,
             environment_id=window.environment_id,
             reason=form.cleaned_data["reason"],
-            if_match=IfMatch(strong(form.cleaned_data["version"])),
+            if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
         )
     )
     if lifted is not None:

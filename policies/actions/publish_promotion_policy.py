@@ -29,7 +29,7 @@ class TextNotNamed(Invalid):
 
     def __init__(self, name: str) -> None:
         message = (
-            f"Somebody else edited the draft of {name}: read it, then publish it with If-Match and its ETag, not *."
+            f"Somebody else edited the draft of {name}: read it, then publish it with If-Match and its ETag alone."
         )
         super().__init__(message, fields=[FieldError("If-Match", message, "required")])
 
@@ -57,7 +57,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     policy = lock_promotion_policy(name, by.tenant)
     if if_match is not None:
         if_match.check(promotion_policy_tag(policy))
-    if (if_match is None or if_match.tags is None) and not accounts_behind(by).issuperset(policy.drafters):
+    if (if_match is None or not if_match.names_one) and not accounts_behind(by).issuperset(policy.drafters):
         raise TextNotNamed(name)
     if policy.draft is None:
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")

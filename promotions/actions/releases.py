@@ -9,12 +9,13 @@ from django.db import IntegrityError
 from django.http import Http404
 
 from promotions.commit_authors import check_external
+from promotions.etags import release_tag
 from promotions.manifest import manifest_digest
 from promotions.models import Component, Promotion, Release
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import RELEASE_WRITE
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
@@ -186,7 +187,7 @@ def lock_release(release_id: UUID, by: Actor, if_match: IfMatch | None) -> Relea
     if release is None:
         raise Http404("No such release.")
     if if_match is not None:
-        if_match.check(strong(release.version))
+        if_match.check(release_tag(release))
     return release
 
 

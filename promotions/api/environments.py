@@ -13,6 +13,7 @@ from environments.actions.unarchive_environment import unarchive_environment
 from environments.actions.update_environment import update_environment
 from environments.api.bodies import ChangedEnvironmentBody, NewEnvironmentBody, OrderIndexBody
 from environments.api.resources import EnvironmentResource, FreezeResource
+from environments.etags import environment_tag
 from environments.models import Environment
 from environments.presenters import environment_document
 from promotions.actions.archive_environment import archive_environment
@@ -21,7 +22,6 @@ from promotions.environment_state import deployment_document, deployments_into, 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
-from stellapromote.api.etag import strong
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.parameters import flag
 from stellapromote.api.rendering import ApiResponse
@@ -199,4 +199,6 @@ def _documents(environments: Sequence[Environment], by: Actor, include_state: bo
 
 
 def _answer(environment: Environment, status: int = 200) -> ApiResponse:
-    return ApiResponse(environment_document(environment), status=status, etag=strong(environment.version))
+    return ApiResponse(
+        environment_document(environment), status=status, etag=environment_tag(environment.pk, environment.version)
+    )

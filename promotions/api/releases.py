@@ -20,13 +20,13 @@ from promotions.actions.releases import (
 )
 from promotions.api.bodies import DeprecationReason, NewRelease, ReleaseChanges, source_reference
 from promotions.api.release_resources import DiffResource, ReleaseResource, ReleaseRow
+from promotions.etags import release_tag
 from promotions.models import Component, Promotion, Release
 from promotions.models.release import DIGEST_PATTERN
 from promotions.queries import diff_of_releases, release_detail_of, release_of
 from promotions.states import Status
 from stellapromote.accounts.scopes import RELEASE_READ, RELEASE_WRITE
 from stellapromote.api.declarations import Answer
-from stellapromote.api.etag import strong
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.parameters import Parameter, choice, line, uuid
 from stellapromote.api.rendering import ApiResponse
@@ -199,4 +199,4 @@ def _given(component: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answer(release: Release, status: int = 200) -> ApiResponse:
-    return ApiResponse(release_detail_of(release), status=status, etag=strong(release.version))
+    return ApiResponse(release_detail_of(release), status=status, etag=release_tag(release))

@@ -13,6 +13,7 @@ from environments import rules
 from environments.actions.create_environment import create_environment
 from environments.actions.unarchive_environment import unarchive_environment
 from environments.actions.update_environment import update_environment
+from environments.etags import environment_tag
 from environments.forms import EditEnvironmentForm, MoveForm, NewEnvironmentForm, UnarchiveForm
 from environments.models import Environment
 from promotions import environment_page
@@ -20,7 +21,7 @@ from promotions.actions.archive_environment import archive_environment
 from promotions.actions.delete_environment import delete_environment
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import ENVIRONMENT_READ
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import go_to, poll, render_page
@@ -83,7 +84,7 @@ def edit_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse
             clock=SYSTEM_CLOCK,
             environment_id=environment_id,
             changes=form.changes(),
-            if_match=IfMatch(strong(form.cleaned_data["version"])),
+            if_match=IfMatch(environment_tag(environment_id, form.cleaned_data["version"])),
         )
     )
     if changed is not None:
@@ -102,7 +103,7 @@ def move_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse
         clock=SYSTEM_CLOCK,
         environment_id=environment_id,
         changes={"order_index": values["order_index"]},
-        if_match=IfMatch(strong(values["version"])),
+        if_match=IfMatch(environment_tag(environment_id, values["version"])),
     )
     messages.success(request, _("%(name)s has another place in the order.") % {"name": moved.display_name})
     return go_to(request, reverse("environments"))

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from policies import rules, sentences
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.differences import Difference, differences
+from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
 from policies.second_person import check_second_person
 from promotions import policy_pages
@@ -27,7 +28,7 @@ from promotions.policy_forms import ApproverCheckForm, PublishForm
 from promotions.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import go_to
@@ -108,6 +109,7 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "policy": policy,
         "document": shown,
+        "seen": promotion_policy_tag(policy),
         "gates": policy_pages.gates(shown),
         "draft_differences": differences(published, policy.draft) if policy.draft else [],
         "environments": policy.environments.order_by("name"),
@@ -125,7 +127,7 @@ def publish(request: HttpRequest, name: str) -> HttpResponse:
     """The draft that the page showed becomes the next version."""
     shown = PublishForm(request.POST).read()
     policy = publish_promotion_policy(
-        by=_reader(request), clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(strong(shown["revision"]))
+        by=_reader(request), clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(shown["seen"])
     )
     assert policy.current is not None
     told = _("Version %(version)s of %(name)s is published; new promotions are judged by it.")

@@ -167,7 +167,13 @@ class AutoSchema(SpectacularSchema):
                 )
             )
         if self._is_conditional():
-            parameters.append(_header("If-Match", "ETag of what you have seen; another state is 412.", {}))
+            parameters.append(
+                _header(
+                    "If-Match",
+                    "ETag of what you have seen; another state is 412. Only one tag alone says what was seen.",
+                    {},
+                )
+            )
         if self._answer().etag and self.method == "GET":
             parameters.append(_header("If-None-Match", "ETag that you hold; the same state is 304.", {}))
         return parameters
@@ -197,7 +203,9 @@ class AutoSchema(SpectacularSchema):
             "content": {answer.media_type: {"schema": self._success_schema(answer)}},
         }
         if answer.etag:
-            success["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "Strong tag of this state."}}
+            success["headers"] = {
+                "ETag": {"schema": {"type": "string"}, "description": "Opaque strong tag of this state."}
+            }
         bodies: dict[str, Any] = {str(answer.status): success}
         if answer.etag and self.method == "GET":
             bodies["304"] = {"description": "What you hold is still the present state."}

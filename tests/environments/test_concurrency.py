@@ -4,6 +4,7 @@ from environments.actions.archive_environment import archive_environment
 from environments.actions.create_environment import create_environment
 from environments.actions.create_freeze_window import create_freeze_window
 from environments.actions.update_environment import update_environment
+from environments.etags import environment_tag
 from environments.models import Environment, FreezeWindow
 from environments.rules import Archived, NameTaken, OrderIndexTaken
 from stellapromote.accounts.actor import Actor
@@ -74,7 +75,7 @@ def test_of_edits_under_the_same_condition_one_is_stored(committed_db: Committed
             clock=FixedClock(NOW),
             environment_id=environment.pk,
             changes={"required_approvals": approvals},
-            if_match=IfMatch('"1"'),
+            if_match=IfMatch(environment_tag(environment.pk, 1)),
         )
 
     outcomes = committed_db.at_once(*[lambda n=n: edit(n) for n in (1, 2, 3)])

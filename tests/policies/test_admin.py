@@ -7,6 +7,8 @@ import orjson
 import pytest
 from django.test import Client
 
+from policies.actions.save_draft import save_draft
+from policies.etags import approval_policy_tag, promotion_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, WeakeningEdit
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
@@ -52,6 +54,12 @@ def policy(tenant: Tenant, greta: User) -> ApprovalPolicy:
     return make_approval_policy(actor_of(greta, tenant), rules=rules, description="One of each.", commentRequired=True)
 
 
+def seen(policy: ApprovalPolicy | PromotionPolicy) -> str:
+    """What the form holds in its hidden field."""
+    policy = type(policy).objects.get(pk=policy.pk)
+    return approval_policy_tag(policy, ()) if isinstance(policy, ApprovalPolicy) else promotion_policy_tag(policy)
+
+
 def inline(prefix: str = "versions", initial: int = 0) -> dict[str, Any]:
     return {f"{prefix}-TOTAL_FORMS": initial, f"{prefix}-INITIAL_FORMS": initial}
 
@@ -91,24 +99,25 @@ class TestApprovalPolicies:
         assert "stella.approval-policy/v1" in page.content.decode()
 
     def test_votes_are_made_blind_by_the_form(self, client: Client, policy: ApprovalPolicy) -> None:
-        changed = {**GIVEN, "blind": "on", "seen": 1, **inline()}
+        changed = {**GIVEN, "blind": "on", "seen": seen(policy), **inline()}
         assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
         assert says(policy)["blind"] is True
         page = client.get(f"{APPROVAL}{policy.id}/change/")
         assert page.context["adminform"].form.initial["blind"] is True
 
     def test_saving_what_is_shown_is_no_new_version(self, client: Client, policy: ApprovalPolicy) -> None:
-        assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "seen": 1, **inline()}).status_code == 302
+        given = {**GIVEN, "seen": seen(policy), **inline()}
+        assert client.post(f"{APPROVAL}{policy.id}/change/", given).status_code == 302
         assert ApprovalPolicyVersion.objects.count() == 1
 
     def test_changing_one_is_its_action(self, client: Client, policy: ApprovalPolicy) -> None:
-        changed = {**GIVEN, "rules": "release: 1 by team release", "seen": 1, **inline()}
+        changed = {**GIVEN, "rules": "release: 1 by team release", "seen": seen(policy), **inline()}
         assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
         assert [rule["name"] for rule in says(policy)["rules"]] == ["release"]
         assert WeakeningEdit.objects.get().what == "Rule security is gone: 1 approval fewer."
 
     def test_the_name_stays_whatever_is_posted(self, client: Client, policy: ApprovalPolicy) -> None:
-        changed = {**GIVEN, "name": "other", "description": "Changed.", "seen": 1, **inline()}
+        changed = {**GIVEN, "name": "other", "description": "Changed.", "seen": seen(policy), **inline()}
         assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
         assert (ApprovalPolicy.objects.get().name, says(policy)["description"]) == ("two-person", "Changed.")
 
@@ -145,10 +154,11 @@ class TestApprovalPolicies:
     def test_an_edit_of_somebody_else_in_between_is_told_and_kept(
         self, client: Client, tenant: Tenant, greta: User, policy: ApprovalPolicy
     ) -> None:
+        before = seen(policy)
         update_approval_policy(
             by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, policy_id=policy.id, changes={"description": "By another."}
         )
-        changed = {**GIVEN, "description": "By me.", "seen": 1, **inline()}
+        changed = {**GIVEN, "description": "By me.", "seen": before, **inline()}
         page = client.post(f"{APPROVAL}{policy.id}/change/", changed)
         assert "changed since you opened it" in errors(page)["__all__"][0]
         assert "By me." in page.content.decode()
@@ -161,7 +171,8 @@ class TestApprovalPolicies:
         page = client.get(f"{APPROVAL}{policy.id}/change/")
         assert page.status_code == 200
         assert 'name="_save"' not in page.content.decode()
-        assert client.post(f"{APPROVAL}{policy.id}/change/", {**GIVEN, "seen": 2, **inline()}).status_code == 403
+        given = {**GIVEN, "seen": seen(policy), **inline()}
+        assert client.post(f"{APPROVAL}{policy.id}/change/", given).status_code == 403
 
     def test_the_list_says_which_version_is_in_force(self, client: Client, policy: ApprovalPolicy) -> None:
         assert "two-person" in client.get(APPROVAL).content.decode()
@@ -174,7 +185,7 @@ class TestApprovalPolicies:
         version = ApprovalPolicyVersion.objects.get()
         forged = {
             **GIVEN,
-            "seen": 1,
+            "seen": seen(policy),
             **inline(initial=1),
             "versions-0-id": str(version.id),
             "versions-0-policy": str(policy.id),
@@ -198,7 +209,7 @@ class TestPromotionPolicies:
 
     def test_saving_changes_the_draft_only(self, client: Client, tenant: Tenant, greta: User) -> None:
         policy = make_promotion_policy(actor_of(greta, tenant), "strict", approvalTtl=60)
-        given = {"document": '{"supersedeOlder": true}', "seen": policy.revision, **inline()}
+        given = {"document": '{"supersedeOlder": true}', "seen": seen(policy), **inline()}
         assert client.post(f"{PROMOTION}{policy.id}/change/", given).status_code == 302
         stored = PromotionPolicy.objects.get(pk=policy.pk)
         assert stored.current_id == policy.current_id
@@ -209,7 +220,7 @@ class TestPromotionPolicies:
         policy = make_promotion_policy(actor_of(greta, tenant), "strict")
         page = client.get(f"{PROMOTION}{policy.id}/change/")
         assert 'name="_publish"' in page.content.decode()
-        given = {"document": '{"supersedeOlder": true}', "seen": policy.revision, "_publish": "1", **inline()}
+        given = {"document": '{"supersedeOlder": true}', "seen": seen(policy), "_publish": "1", **inline()}
         assert client.post(f"{PROMOTION}{policy.id}/change/", given).status_code == 302
         stored = PromotionPolicy.objects.select_related("current").get(pk=policy.pk)
         assert stored.current is not None
@@ -221,7 +232,7 @@ class TestPromotionPolicies:
     ) -> None:
         policy = make_promotion_policy(actor_of(greta, tenant), "strict")
         gate = {"name": "a", "kind": "manual", "config": {"confirmers": {"teams": ["nobody"]}, "text": "Checked"}}
-        given = {"document": json.dumps({"gates": [gate]}), "seen": policy.revision, "_publish": "1", **inline()}
+        given = {"document": json.dumps({"gates": [gate]}), "seen": seen(policy), "_publish": "1", **inline()}
         found = errors(client.post(f"{PROMOTION}{policy.id}/change/", given))
         assert "gates[2].config.confirmers.teams[0]: There is no team nobody." in found["document"][0]
         assert PromotionPolicy.objects.get(pk=policy.pk).draft is None
@@ -248,7 +259,9 @@ class TestPromotionPolicies:
 
     def test_an_edit_of_somebody_else_in_between_is_told(self, client: Client, tenant: Tenant, greta: User) -> None:
         policy = make_promotion_policy(actor_of(greta, tenant), "strict")
-        given = {"document": '{"supersedeOlder": true}', "seen": policy.revision - 1, **inline()}
+        before = seen(policy)
+        save_draft(by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, name="strict", changes={"approvalTtl": 60})
+        given = {"document": '{"supersedeOlder": true}', "seen": before, **inline()}
         found = errors(client.post(f"{PROMOTION}{policy.id}/change/", given))
         assert "changed since you opened it" in found["__all__"][0]
 

@@ -158,7 +158,8 @@ def test_who_publishes_what_somebody_else_wrote_says_what_they_read(
     edit(greta, clock)
     seen = promotion_policy_tag(PromotionPolicy.objects.get(name="strict"))
     edit(greta, clock, pendingTtl=3600)
-    for unseen in (None, IfMatch("*")):
+    now = promotion_policy_tag(PromotionPolicy.objects.get(name="strict"))
+    for unseen in (None, IfMatch("*"), IfMatch(f'"guessed", {now}'), IfMatch(f"{now}, {now}")):
         with pytest.raises(TextNotNamed) as refused:
             publish_promotion_policy(by=hugo, clock=clock, name="strict", if_match=unseen)
         assert [(each.field, each.code) for each in refused.value.fields] == [("If-Match", "required")]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from environments.actions.archive_environment import archive_environment
 from environments.actions.update_environment import update_environment
+from environments.etags import environment_tag
 from environments.models import Environment
 from environments.presenters import environment_document
 from environments.rules import Archived, NotDirectlyBefore
@@ -165,12 +166,12 @@ def test_approval_policies_are_replaced_as_a_whole(line, update, greta, nia):
 def test_a_stale_condition_is_refused_and_stores_nothing(line, update):
     update(line["dev"], display_name="Second")
     with pytest.raises(PreconditionFailed):
-        update(line["dev"], if_match=IfMatch('"1"'), display_name="Third")
+        update(line["dev"], if_match=IfMatch(environment_tag(line["dev"].pk, 1)), display_name="Third")
     assert Environment.objects.get(name="dev").display_name == "Second"
 
 
 def test_the_condition_holds_for_the_version_that_is_stored(line, update):
-    assert update(line["dev"], if_match=IfMatch('"1"'), display_name="Second").version == 2
+    assert update(line["dev"], if_match=IfMatch(environment_tag(line["dev"].pk, 1)), display_name="Second").version == 2
 
 
 def test_only_administrators_change(line, update, tomas):

@@ -1,10 +1,13 @@
+from collections.abc import Callable
+
 import pytest
 
 from promotions.actions.ballot_box import Seen
 from promotions.actions.withdraw_approval import withdraw_approval
+from promotions.etags import promotion_tag
 from promotions.models import Promotion, Vote
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.api.etag import IfMatch, strong
+from stellapromote.api.etag import IfMatch
 from stellapromote.errors import ProductError
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
@@ -13,14 +16,18 @@ from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
 
+ANYONE = command_actor()
+
 
 @pytest.fixture
 def kestrel() -> Kestrel:
     return make_kestrel()
 
 
-def etag_of(promotion: Promotion) -> IfMatch:
-    return IfMatch(strong(Promotion.objects.get(pk=promotion.pk).version))
+def etag_of(promotion: Promotion, *others: str) -> IfMatch:
+    """The tag that everybody reads who sees the votes, alone or in a list."""
+    now = Promotion.objects.get(pk=promotion.pk)
+    return IfMatch(", ".join([*others, promotion_tag(now, ANYONE, blind=False)]))
 
 
 def test_an_etag_binds_a_vote_to_what_was_seen_with_it(kestrel: Kestrel) -> None:
@@ -41,10 +48,50 @@ def test_an_etag_of_a_subject_that_nobody_has_judged_again_yet_gives_no_vote(kes
     assert not Vote.objects.filter(promotion=promotion).exists()
 
 
-def test_any_version_is_no_word_about_what_was_seen(kestrel: Kestrel) -> None:
+def any_version(_: Promotion) -> IfMatch:
+    return IfMatch("*")
+
+
+def one_of_several(promotion: Promotion) -> IfMatch:
+    return etag_of(promotion, '"guessed"')
+
+
+def the_same_twice(promotion: Promotion) -> IfMatch:
+    tag = etag_of(promotion).tags
+    assert tag is not None
+    return etag_of(promotion, *tag)
+
+
+NOTHING_SEEN = [any_version, one_of_several, the_same_twice]
+
+
+@pytest.mark.parametrize("condition", NOTHING_SEEN)
+def test_what_holds_for_several_versions_is_no_word_about_what_was_seen(
+    kestrel: Kestrel, condition: Callable[[Promotion], IfMatch]
+) -> None:
     promotion = kestrel.waits_for_production()
-    kestrel.approves("approver", promotion, seen=Seen(if_match=IfMatch("*")))
+    kestrel.approves("approver", promotion, seen=Seen(if_match=condition(promotion)))
     assert Vote.objects.get(promotion=promotion).subject_binding == "implicit"
+
+
+@pytest.mark.parametrize("condition", NOTHING_SEEN)
+def test_where_votes_must_say_what_was_seen_it_is_not_enough(
+    kestrel: Kestrel, condition: Callable[[Promotion], IfMatch]
+) -> None:
+    make_approval_policy(kestrel["admin"], "seen", clock=kestrel.clock, requireSubjectDigest=True)
+    target = make_environment(kestrel["admin"], "seen", 0, clock=kestrel.clock, approval_policies=["seen"])
+    promotion = kestrel.ask(kestrel.release(), target)
+    with pytest.raises(ProductError) as refused:
+        kestrel.approves("approver", promotion, seen=Seen(if_match=condition(promotion)))
+    assert refused.value.code == "VAL_INVALID"
+
+
+def test_no_list_of_numbers_holds(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    guesses = IfMatch(", ".join(f'"{number}"' for number in range(1, 200)))
+    with pytest.raises(ProductError) as refused:
+        kestrel.approves("approver", promotion, seen=Seen(if_match=guesses))
+    assert (refused.value.code, refused.value.details) == ("RES_PRECONDITION_FAILED", None)
 
 
 def test_where_votes_must_say_what_was_seen_an_etag_says_it_and_taking_back_needs_none(kestrel: Kestrel) -> None:

@@ -8,6 +8,7 @@ from django.test import Client
 
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
+from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.accounts.models import Tenant, User
@@ -117,6 +118,11 @@ def test_only_who_may_edit_is_offered_to(vera: User, greta: User, policy: Approv
         assert "/admin/" in text(signed_in(greta).get(path))
 
 
+def seen(name: str) -> str:
+    """What the page of the policy posts of its draft."""
+    return promotion_policy_tag(PromotionPolicy.objects.get(name=name))
+
+
 def test_pages_of_another_tenant_s_policies_are_not_there(policy: ApprovalPolicy) -> None:
     other = make_ready_tenant("merlin")
     client = signed_in(make_person(other, "otto", roles=["admin"]))
@@ -126,7 +132,7 @@ def test_pages_of_another_tenant_s_policies_are_not_there(policy: ApprovalPolicy
     for act in ("retire", "enable", "disable"):
         assert client.post(f"{path}/{act}").status_code == 404
     assert client.get("/policies/promotion/strict").status_code == 404
-    assert client.post("/policies/promotion/strict/publish", {"revision": 1}).status_code == 404
+    assert client.post("/policies/promotion/strict/publish", {"seen": '"a"'}).status_code == 404
     assert "two-person" not in text(client.get("/policies"))
 
 
@@ -238,27 +244,27 @@ class TestPromotionPolicy:
         client = signed_in(greta)
         assert "Nothing is published yet" in text(client.get("/policies/promotion/strict"))
         assert client.post("/policies/promotion/strict/publish").status_code == 400
-        assert client.post("/policies/promotion/strict/publish", {"revision": 1}).status_code == 302
+        assert client.post("/policies/promotion/strict/publish", {"seen": seen("strict")}).status_code == 302
         assert PromotionPolicy.objects.get(name="strict").current is not None
         assert "Version 1 of strict is published" in text(client.get("/policies/promotion/strict"))
-        assert client.post("/policies/promotion/strict/publish", {"revision": 2}).status_code == 409
+        assert client.post("/policies/promotion/strict/publish", {"seen": seen("strict")}).status_code == 409
 
     def test_nobody_publishes_a_draft_that_the_page_did_not_show(self, tenant: Tenant, greta: User) -> None:
         hugo = make_person(tenant, "hugo", roles=["admin"])
         by = actor_of(greta, tenant)
         make_promotion_policy(by, "loose", published=False)
         client = signed_in(hugo)
-        shown = re.search(r'name="revision" value="(\d+)"', text(client.get("/policies/promotion/loose")))
+        shown = re.search(r'name="seen" value="&quot;(\w+)&quot;"', text(client.get("/policies/promotion/loose")))
         assert shown is not None
         save_draft(by=by, clock=SYSTEM_CLOCK, name="loose", changes={"pendingTtl": 3600})
-        refused = client.post("/policies/promotion/loose/publish", {"revision": shown[1]})
+        refused = client.post("/policies/promotion/loose/publish", {"seen": f'"{shown[1]}"'})
         assert refused.status_code == 412
         assert "It changed while you looked" in refused.content.decode()
         assert PromotionPolicy.objects.get(name="loose").current is None
 
     def test_who_may_not_publish_is_refused(self, tenant: Tenant, greta: User, vera: User) -> None:
         make_promotion_policy(actor_of(greta, tenant), "strict", published=False)
-        assert signed_in(vera).post("/policies/promotion/strict/publish", {"revision": 1}).status_code == 403
+        assert signed_in(vera).post("/policies/promotion/strict/publish", {"seen": seen("strict")}).status_code == 403
 
     def test_versions_are_compared(self, tenant: Tenant, greta: User, vera: User) -> None:
         by = actor_of(greta, tenant)

@@ -149,7 +149,8 @@ def test_a_write_honours_if_match(admin: Caller) -> None:
     team = Team.objects.create(tenant=admin.tenant, slug="release", name="7")
     path = f"/api/v1/teams/{team.id}"
     refused = admin.call("PATCH", path, {"displayName": "8"}, If_Match='"6"')
-    assert (refused.status_code, refused.json()["error"]["details"]) == (412, {"etag": '"7"'})
+    assert refused.status_code == 412
+    assert '"7"' not in refused.content.decode()
     done = admin.call("PATCH", path, {"displayName": "8"}, If_Match='"7"')
     assert (done.status_code, done.headers["ETag"]) == (200, '"8"')
 
