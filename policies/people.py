@@ -44,15 +44,24 @@ class Person:
         )
 
 
+def member(tenant_id: UUID, user_id: UUID) -> Person | None:
+    """One person, None for who is no member now. Cost: as of all."""
+    return next(iter(_members(Q(tenant_id=tenant_id, user_id=user_id))), None)
+
+
 def members(tenant_id: UUID) -> list[Person]:
     """Everybody who is a member now, by username. Cost: three statements, however many they are."""
-    rows = Membership.objects.filter(tenant_id=tenant_id, ended_at=None, user__kind="person").order_by("user__username")
+    return _members(Q(tenant_id=tenant_id))
+
+
+def _members(wanted: Q) -> list[Person]:
+    rows = Membership.objects.filter(wanted, ended_at=None, user__kind="person").order_by("user__username")
     found = {
         row["user_id"]: Person(row["user_id"], row["user__username"], row["user__display_name"], row["user__is_active"])
         for row in rows.values("user_id", "user__username", "user__display_name", "user__is_active")
     }
-    roles = RoleGrant.objects.filter(tenant_id=tenant_id, ended_at=None)
-    teams = TeamGrant.objects.filter(tenant_id=tenant_id, ended_at=None)
+    roles = RoleGrant.objects.filter(wanted, ended_at=None)
+    teams = TeamGrant.objects.filter(wanted, ended_at=None)
     for role in roles:
         if role.user_id in found:
             found[role.user_id].roles.append(Grant(role.role, role.granted_at, source_of(role)))

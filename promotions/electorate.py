@@ -44,15 +44,21 @@ def approval_voters(gate_input: dict[str, Any], documents: Documents) -> set[str
 
 def gate_confirmers(gate_input: dict[str, Any], documents: Documents, gate_name: str) -> set[str]:
     """Ids of eligible people who may confirm the manual gate and have not."""
-    policy = documents[gate_input["requirements"]["promotionPolicy"]["digest"]]
-    gate = next((each for each in policy["gates"] if each["name"] == gate_name and each["kind"] == "manual"), None)
-    if gate is None:
+    rule = confirmers(documents[gate_input["requirements"]["promotionPolicy"]["digest"]], gate_name)
+    if rule is None:
         return set()
-    confirmers = gate["config"]["confirmers"]
-    rule = Rule(gate_name, 1, frozenset(confirmers["teams"]), frozenset(confirmers["users"]))
     given = {act["voterId"] for act in gate_input["confirmations"] if act["gate"] == gate_name}
     return {
         person["id"]
         for person in electorate(gate_input, documents).values()
         if person["id"] not in given and rule.admits(person["username"], person["teams"])
     }
+
+
+def confirmers(policy: Mapping[str, Any], gate_name: str) -> Rule | None:
+    """Whom the policy names to confirm its manual gate of that name; None where it has none."""
+    gate = next((each for each in policy["gates"] if each["name"] == gate_name and each["kind"] == "manual"), None)
+    if gate is None:
+        return None
+    named = gate["config"]["confirmers"]
+    return Rule(gate_name, 1, frozenset(named["teams"]), frozenset(named["users"]))

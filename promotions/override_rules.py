@@ -23,12 +23,21 @@ from policies.overrides import (
 from policies.people import source_of, vouching_in
 from policies.vouching import Vouching
 from promotions.models import Override, Promotion
+from promotions.places import NOT_NAMED, team_that_does_not_count
 from promotions.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
 from promotions.states import OPEN, in_words
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, TENANT_ADMIN
 from stellapromote.errors import FieldError, Invalid
+
+# Why a grant of the right does not count here, beside what `promotions.places` says of votes.
+NEVER_OVERRIDDEN = "NEVER_OVERRIDDEN"
+EXCEPTED_BY_EXCLUDED = "EXCEPTED_BY_EXCLUDED"
+RIGHT_NOT_GRANTED = "RIGHT_NOT_GRANTED"
+RIGHT_GRANTED_AFTER_REQUEST = "RIGHT_GRANTED_AFTER_REQUEST"
+RIGHT_GRANTED_BY_EXCLUDED = "RIGHT_GRANTED_BY_EXCLUDED"
+TOKEN_TOO_NARROW = "TOKEN_TOO_NARROW"  # noqa: S105 - a code, not a credential
 
 LONGEST_REASON = 2000
 LONGEST_TICKET = 200
@@ -40,7 +49,8 @@ class Case:
 
     ``setting``: `override` of the gate in the promotion's policy. ``granted``: whether the person's live grant of
     promotion:override counts here, as a role would for a vote; None without one. ``granted_late``: that it was given
-    after the request. ``teams``: those of the person that count here, as for a vote.
+    after the request. ``teams``: those of the person that count here, as for a vote; ``team_refused``: why one that the
+    policy names does not.
     ``windows``: for each active freeze window, who excepted the person, None where nobody did, and who wrote it.
     """
 
@@ -53,6 +63,7 @@ class Case:
     granted: bool | None
     granted_late: bool
     teams: tuple[str, ...]
+    team_refused: NotEligible | None
     windows: tuple[tuple[frozenset[str] | None, UUID | None], ...]
 
     @property
@@ -82,6 +93,7 @@ def case_of(
     vouching = vouching_in(promotion.tenant_id, barred_by(requirements)).without(str(by.account))
     setting = next((each.get("override") for each in policy["gates"] if each["name"] == gate["name"]), None)
     exclusions = {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
+    teams, refused = ((), None) if setting is None else _teams(promotion, by, setting, exclusions, vouching)
     return Case(
         number=promotion.number,
         status=promotion.status,
@@ -91,26 +103,40 @@ def case_of(
         exclusions=exclusions,
         granted=None if grant is None else vouching.counts(source_of(grant)),
         granted_late=grant is not None and grant.granted_at > promotion.requested_at,
-        teams=() if setting is None else _teams(promotion, by, exclusions, vouching),
+        teams=teams,
+        team_refused=refused,
         windows=_windows(promotion.tenant_id, gate, by) if gate["type"] == BY_EXCEPTION else (),
     )
 
 
-def _teams(promotion: Promotion, by: Actor, exclusions: Mapping[str, list[str]], vouching: Vouching) -> tuple[str, ...]:
-    """The person's teams that count on this promotion, by the rule for voters."""
+def _teams(
+    promotion: Promotion,
+    by: Actor,
+    setting: Mapping[str, Any],
+    exclusions: Mapping[str, list[str]],
+    vouching: Vouching,
+) -> tuple[tuple[str, ...], NotEligible | None]:
+    """The person's teams that count on this promotion, by the rule for voters, and why one that the policy names does
+    not."""
     live = TeamGrant.objects.filter(tenant_id=promotion.tenant_id, user_id=by.account, ended_at=None)
     grants = [Grant(grant.team.slug, grant.granted_at, source_of(grant)) for grant in live.select_related("team")]
-    return standing(
-        person_id=str(by.account),
+    person_id, requested_at = str(by.account), promotion.requested_at
+    counting = standing(
+        person_id=person_id,
         kind="person",
         active=True,
         roles=(),
         teams=grants,
         voting_roles=(),
-        requested_at=promotion.requested_at,
+        requested_at=requested_at,
         excluded=exclusions,
         vouching=vouching,
     ).teams
+    named = [grant.name for grant in grants if named_in(setting, "", [grant.name])]
+    refused = team_that_does_not_count(
+        grants, named, person_id=person_id, requested_at=requested_at, excluded=exclusions, vouching=vouching
+    )
+    return counting, refused
 
 
 def _windows(
@@ -154,22 +180,26 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
         if all(_barred(by, case).isdisjoint(givers or ()) for givers, _ in case.windows):
             return Override.Authority.EXCEPTION
         if case.setting is None:
-            raise NotEligible("You were excepted from a freeze by somebody excluded here: that does not count here.")
+            raise NotEligible(
+                "You were excepted from a freeze by somebody excluded here: that does not count here.",
+                details={"reasons": [EXCEPTED_BY_EXCLUDED]},
+            )
     if not may_be_overridden(case.gate["type"], case.setting, case.gate["reasonCodes"]):
-        raise NotEligible(f"The policy of this promotion lets nobody override {name}.")
+        raise NotEligible(
+            f"The policy of this promotion lets nobody override {name}.", details={"reasons": [NEVER_OVERRIDDEN]}
+        )
     _check_granted(by, case)
     return Override.Authority.GRANT
 
 
 def _excepted(by: Actor, case: Case) -> bool:
-    """In `exceptions` of every active window, and of none that they wrote themselves; signed in, because no token has
-    the right."""
-    signed_in = by.auth_method == "session" or by.has(PROMOTION_OVERRIDE)
-    return (
-        signed_in
-        and bool(case.windows)
-        and all(givers is not None and wrote != by.user_id for givers, wrote in case.windows)
-    )
+    """In `exceptions` of every active window; signed in, because no token has the right."""
+    return (by.auth_method == "session" or by.has(PROMOTION_OVERRIDE)) and _in_exceptions(by, case)
+
+
+def _in_exceptions(by: Actor, case: Case) -> bool:
+    """In those of every active window, and of none that they wrote themselves."""
+    return bool(case.windows) and all(givers is not None and wrote != by.user_id for givers, wrote in case.windows)
 
 
 def _barred(by: Actor, case: Case) -> frozenset[str]:
@@ -179,21 +209,37 @@ def _barred(by: Actor, case: Case) -> frozenset[str]:
 
 def _check_granted(by: Actor, case: Case) -> None:
     name = case.gate["name"]
-    if not by.has(PROMOTION_OVERRIDE) or case.granted is None:
+    if case.granted is None and _in_exceptions(by, case):
         raise NotEligible(
-            f"Overriding {name} needs the right {PROMOTION_OVERRIDE}, which an administrator gives to people by name."
+            "You are excepted from this freeze, but an exception is not carried by a token: override it on the page.",
+            details={"reasons": [TOKEN_TOO_NARROW]},
+        )
+    if case.granted is None:
+        raise NotEligible(
+            f"Overriding {name} needs the right {PROMOTION_OVERRIDE}, which an administrator gives to people by name.",
+            details={"reasons": [RIGHT_NOT_GRANTED]},
+        )
+    if not by.has(PROMOTION_OVERRIDE):
+        raise NotEligible(
+            f"You have the right {PROMOTION_OVERRIDE}, but this token does not carry it: use one that was issued with "
+            "it after it was granted to you, or the page.",
+            details={"reasons": [TOKEN_TOO_NARROW]},
         )
     if case.setting is None or not named_in(case.setting, by.username, case.teams):
-        raise NotEligible(f"The policy names other people to override {name}.")
+        raise case.team_refused or NotEligible(
+            f"The policy names other people to override {name}.", details={"reasons": [NOT_NAMED]}
+        )
     if not case.granted:
         raise NotEligible(
             f"You hold the right {PROMOTION_OVERRIDE} by the word of somebody excluded here, and nobody else confirmed "
-            "it: ask somebody else to confirm it on Members."
+            "it: ask somebody else to confirm it on Members.",
+            details={"reasons": [RIGHT_GRANTED_BY_EXCLUDED]},
         )
     if case.granted_late:
         raise NotEligible(
             f"Your right {PROMOTION_OVERRIDE} was granted after this promotion was requested: it counts for promotions "
-            "that are requested from then on."
+            "that are requested from then on.",
+            details={"reasons": [RIGHT_GRANTED_AFTER_REQUEST]},
         )
 
 

@@ -7,9 +7,9 @@ user agent.
 from functools import lru_cache
 from typing import Any
 
+from promotions.commit_authors import EXTERNAL
 from promotions.facts import Facts
 from promotions.models import Installation, Promotion
-from promotions.requirements import EXTERNAL
 
 CONTENT_SCHEMA = "stella.packet-content/v1"
 _OF_SOURCE = ("repository", "commitSha", "branch", "buildId", "pipelineUrl")

@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 
 from policies import sentences
-from policies.requirements import ANYONE
+from policies.requirements import ANYONE, Rule
 from policies.stored_documents import documents
 from promotions import queries, rules
 from promotions.blindness import can_see_votes, check_can_see_votes
 from promotions.bundles import has_newer
-from promotions.electorate import gate_confirmers
+from promotions.electorate import confirmers, gate_confirmers
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
 from promotions.override_page import override_parts
 from promotions.rules import Ballot
@@ -40,8 +40,9 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
     requirements = stored_requirements(promotion)
     wanted = [requirements["promotionPolicy"]["digest"], *(p["digest"] for p in requirements["approvalPolicies"])]
     texts = documents(promotion.tenant_id, wanted)
-    ballot = ballot_on_page(promotion, texts, voted)
-    confirmers = _confirmers(promotion, gates, texts)
+    ballot = ballot_on_page(promotion, texts, acts, voted)
+    may_confirm = _may_confirm(promotion, gates, texts)
+    policy = texts[requirements["promotionPolicy"]["digest"]]
     excluded = {person["id"] for person in requirements["excludedPersons"]}
     names = _names(promotion, gates, excluded)
     return {
@@ -53,7 +54,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "gates": gates,
         "security_gates": [gate for gate in gates if gate["type"] == "security" and gate["details"].get("counts")],
         "manual_gates": [
-            _manual(gate, acts, by, ballot, confirmers.get(gate["name"], frozenset()))
+            _manual(gate, acts, by, ballot, may_confirm.get(gate["name"], frozenset()), policy)
             for gate in gates
             if gate["type"] == "manual"
         ],
@@ -61,7 +62,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             promotion,
             gates,
             by=by,
-            policy=texts[requirements["promotionPolicy"]["digest"]],
+            policy=policy,
             requirements=requirements,
         ),
         "votes_hidden": blind,
@@ -112,7 +113,7 @@ def _reason(check: Callable[[], None]) -> str:
     return "" if refusal is None else refusal.message
 
 
-def _confirmers(
+def _may_confirm(
     promotion: Promotion, gates: Iterable[Context], texts: Mapping[str, dict[str, Any]]
 ) -> dict[str, frozenset[str]]:
     """Everybody who may confirm each manual gate that waits, as the action asks: a gate's details list fifty of them.
@@ -132,8 +133,14 @@ def _confirmers(
 
 
 def _manual(
-    gate: Context, acts: Iterable[Vote | Confirmation], by: Actor, ballot: Ballot, may: frozenset[str]
+    gate: Context,
+    acts: Iterable[Vote | Confirmation],
+    by: Actor,
+    ballot: Ballot,
+    may: frozenset[str],
+    policy: Mapping[str, Any],
 ) -> Context:
+    named = confirmers(policy, gate["name"]) or Rule(gate["name"], 1)
     confirmed = frozenset(
         str(act.voter_id)
         for act in acts
@@ -142,7 +149,7 @@ def _manual(
     return {
         "gate": gate,
         "mine": str(by.user_id) in confirmed,
-        "confirm": _reason(lambda: rules.check_can_confirm(by, ballot, may, confirmed=confirmed)),
+        "confirm": _reason(lambda: rules.check_can_confirm(by, ballot, may, confirmed=confirmed, confirmers=named)),
         "unconfirm": _reason(lambda: rules.check_can_unconfirm(by, ballot, confirmed=confirmed)),
     }
 

@@ -7,7 +7,8 @@ fresh facts under the lock and a page from the stored result of the last evaluat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from policies.eligibility import ALWAYS_EXCLUDED, REQUESTER, SENTENCES
+from policies.eligibility import ALWAYS_EXCLUDED, NO_VOTING_ROLE, REQUESTER, SENTENCES
+from policies.requirements import Rule
 from promotions.models import Promotion
 from promotions.states import OPEN, REJECTABLE, VOTING, in_words
 from promotions.subject import changed_fields
@@ -57,7 +58,7 @@ class SeparationOfDuties(Refused):
 
 
 class NotEligible(Refused):
-    """No open requirement can use this person's vote."""
+    """This person's vote, confirmation or override is of no use; `details.reasons` holds the one reason."""
 
     code = "PERM_NOT_ELIGIBLE"
 
@@ -86,7 +87,8 @@ class Ballot:
 
     ``requesting``: the requester, and the people and accounts behind the request. ``voted`` have a live vote;
     ``counted`` are those of them who may still vote, so that their vote is not void. ``members``: everybody who is
-    active and has a role that votes; None on a page, which knows that of the reader alone.
+    active and has a role that votes; None on a page, which knows that of the reader alone. ``why_no_…``: the true
+    reason of a refusal, looked up only then (promotions/places.py).
     """
 
     number: int
@@ -99,6 +101,8 @@ class Ballot:
     voted: frozenset[str]
     counted: frozenset[str]
     open_voters: frozenset[str]
+    why_no_vote: Callable[[Actor], NotEligible]
+    why_no_confirmation: Callable[[Actor, Rule], NotEligible]
     subject_digest: str
     comment_required: bool
     subject_digest_required: bool
@@ -121,10 +125,7 @@ def check_can_vote(by: Actor, ballot: Ballot) -> None:
     """Whether a vote of ``by`` can be used by some open requirement, or is there already."""
     check_can_decide(by, ballot)
     if str(by.user_id) not in ballot.open_voters | ballot.counted:
-        raise NotEligible(
-            "No open requirement of this promotion can use your vote: you are in none of the teams that are still "
-            "missing, or your role or team was granted after the request."
-        )
+        raise ballot.why_no_vote(by)
 
 
 def check_can_approve(by: Actor, ballot: Ballot) -> None:
@@ -150,7 +151,10 @@ def check_can_reject(by: Actor, ballot: Ballot) -> None:
         raise _excluded(by, ballot, [each for each in ballot.exclusions.get(me, ()) if each in ALWAYS_EXCLUDED])
     by.require(PROMOTION_APPROVE)
     if ballot.members is not None and me not in ballot.members:
-        raise NotEligible("Your role that votes has just ended: ask an administrator of your tenant.")
+        raise NotEligible(
+            "Your role that votes has just ended: ask an administrator of your tenant.",
+            details={"reasons": [NO_VOTING_ROLE]},
+        )
 
 
 def _excluded(by: Actor, ballot: Ballot, reasons: list[str]) -> SeparationOfDuties:
@@ -179,13 +183,15 @@ def check_can_withdraw(by: Actor, ballot: Ballot) -> None:
         raise StateForbids("You have no live approval on this promotion to withdraw.")
 
 
-def check_can_confirm(by: Actor, ballot: Ballot, may: frozenset[str], *, confirmed: frozenset[str]) -> None:
-    """May ``by`` confirm a manual gate whose confirmers are ``may``?"""
+def check_can_confirm(
+    by: Actor, ballot: Ballot, may: frozenset[str], *, confirmed: frozenset[str], confirmers: Rule
+) -> None:
+    """May ``by`` confirm a manual gate? ``may``: those of its ``confirmers`` whose word counts."""
     check_can_decide(by, ballot)
     if str(by.user_id) in confirmed:
         raise AlreadyVoted("You have already confirmed this gate.")
     if str(by.user_id) not in may:
-        raise NotEligible("The policy names other people or teams to confirm this gate.")
+        raise ballot.why_no_confirmation(by, confirmers)
 
 
 def check_can_unconfirm(by: Actor, ballot: Ballot, *, confirmed: frozenset[str]) -> None:

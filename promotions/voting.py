@@ -1,10 +1,13 @@
 """Between the facts and the voting rules: who may vote now, and what a vote stores (domain.md §5)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from policies.eligibility import barred_by
+from policies.requirements import all_of
 from promotions.electorate import approval_voters, electorate
-from promotions.models import Promotion
+from promotions.models import Confirmation, Promotion, Vote
+from promotions.places import Approval, Places
 from promotions.rules import Ballot
 from promotions.scene import Scene, stored_requirements
 from stellapromote.accounts.actor import Actor
@@ -22,13 +25,22 @@ def ballot_under_lock(scene: Scene) -> Ballot:
         voted=voted,
         counted=voted.intersection(electorate(scene.facts.gate_input, scene.documents)),
         members=scene.facts.people.keys(),
+        approvals=[
+            (each["username"], each["teams"]) for each in scene.votes if each["verdict"] == Vote.Verdict.APPROVE
+        ],
         open_voters=frozenset(approval_voters(scene.facts.gate_input, scene.documents)),
         subject_digest=scene.facts.gate_input["subject"]["digest"],
     )
 
 
-def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]], voted: frozenset[str]) -> Ballot:
+def ballot_on_page(
+    promotion: Promotion,
+    documents: Mapping[str, dict[str, Any]],
+    acts: Iterable[Vote | Confirmation],
+    voted: frozenset[str],
+) -> Ballot:
     """The voting rules' view of the last evaluation: for pages, which ask before anybody clicks."""
+    votes = [act for act in acts if isinstance(act, Vote) and act.ended_at is None]
     return _ballot(
         promotion,
         requirements=stored_requirements(promotion),
@@ -36,6 +48,7 @@ def ballot_on_page(promotion: Promotion, documents: Mapping[str, dict[str, Any]]
         voted=voted,
         counted=voted,
         members=None,
+        approvals=[(vote.username, vote.teams) for vote in votes if vote.verdict == Vote.Verdict.APPROVE],
         open_voters=frozenset(str(each) for each in promotion.open_voters),
         subject_digest=promotion.subject_digest,
     )
@@ -117,10 +130,22 @@ def _ballot(
     voted: frozenset[str],
     counted: frozenset[str],
     members: Collection[str] | None,
+    approvals: Sequence[Approval],
     open_voters: frozenset[str],
     subject_digest: str,
 ) -> Ballot:
     policies = [documents[policy["digest"]] for policy in requirements["approvalPolicies"]]
+    exclusions = {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
+
+    def places() -> Places:
+        return Places(
+            promotion,
+            exclusions,
+            barred_by(requirements),
+            all_of(requirements["requiredApprovals"], policies),
+            approvals,
+        )
+
     return Ballot(
         number=promotion.number,
         status=promotion.status,
@@ -128,10 +153,12 @@ def _ballot(
         requester_id=str(promotion.requested_by_id),
         requesting=frozenset(str(each) for each in promotion.requesting_persons),
         members=members,
-        exclusions={person["id"]: person["reasons"] for person in requirements["excludedPersons"]},
+        exclusions=exclusions,
         voted=voted,
         counted=counted,
         open_voters=open_voters,
+        why_no_vote=lambda by: places().why_no_vote(by),
+        why_no_confirmation=lambda by, confirmers: places().why_no_confirmation(by, confirmers),
         subject_digest=subject_digest,
         comment_required=any(policy["commentRequired"] for policy in policies),
         subject_digest_required=any(policy["requireSubjectDigest"] for policy in policies),

@@ -70,7 +70,8 @@ CODES: dict[str, Code] = {
     ),
     "PERM_NOT_ELIGIBLE": Code(
         403,
-        "No open requirement of this promotion can use your vote: ask one of its eligible approvers.",
+        "Your vote, confirmation or override is of no use here, for the one reason in details.reasons: ask somebody "
+        "who is eligible.",
     ),
     "PERM_NOT_VOUCHED_FOR": Code(
         403,

@@ -2,10 +2,11 @@ from uuid import UUID
 
 from django.http import Http404
 
+from policies.requirements import Rule
 from promotions import rules
 from promotions.actions.ballot_box import UNSEEN, Seen, open_box
 from promotions.actions.outcome import Outcome
-from promotions.electorate import gate_confirmers
+from promotions.electorate import confirmers, gate_confirmers
 from promotions.models import Confirmation, Promotion
 from promotions.rules import Ballot
 from promotions.scene import Scene
@@ -35,9 +36,9 @@ def unconfirm(
 @transactional
 def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen, clock: Clock) -> Outcome:
     def check(scene: Scene, ballot: Ballot) -> None:
-        _check_manual(scene, gate)
+        named = _named(scene, gate)
         may = frozenset(gate_confirmers(scene.facts.gate_input, scene.documents, gate))
-        rules.check_can_confirm(by, ballot, may, confirmed=_confirmers(scene, gate))
+        rules.check_can_confirm(by, ballot, may, confirmed=_confirmers(scene, gate), confirmers=named)
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
     if isinstance(box, Outcome):
@@ -54,7 +55,7 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
 @transactional
 def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Clock) -> Outcome:
     def check(scene: Scene, ballot: Ballot) -> None:
-        _check_manual(scene, gate)
+        _named(scene, gate)
         rules.check_can_unconfirm(by, ballot, confirmed=_confirmers(scene, gate))
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
@@ -69,10 +70,12 @@ def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Cloc
     return box.close()
 
 
-def _check_manual(scene: Scene, gate: str) -> None:
-    policy = scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]]
-    if not any(each["name"] == gate and each["kind"] == "manual" for each in policy["gates"]):
+def _named(scene: Scene, gate: str) -> Rule:
+    """Whom the policy names to confirm the gate. Http404 where it has no manual gate of that name."""
+    named = confirmers(scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]], gate)
+    if named is None:
         raise Http404("This promotion has no manual gate of that name.")
+    return named
 
 
 def _confirmers(scene: Scene, gate: str) -> frozenset[str]:

@@ -114,8 +114,7 @@ def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by
     if promotion.status not in STARTING:
         return _contradiction(promotion, report, journal)
     if promotion.retry_closed:
-        _refused(promotion, report, journal)
-        return Outcome(promotion, rules.no_further_attempt(promotion.number, promotion.status))
+        return _refuse(promotion, report, rules.no_further_attempt(promotion.number, promotion.status), journal)
     shown = promotion.version
     refusal = check_starts(promotion, superseded, by, journal)
     if refusal is not None:
