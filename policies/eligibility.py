@@ -50,10 +50,8 @@ SENTENCES: Final[dict[str, str]] = {
     NOT_ACTIVE: "is not an active member",
     NO_VOTING_ROLE: "has no role that votes",
     ROLE_GRANTED_AFTER_REQUEST: "got the role after the request",
-    ROLE_GRANTED_BY_SELF: "holds the role by their own word",
-    ROLE_GRANTED_BY_EXCLUDED: (
-        "holds the role by the word of somebody excluded here; another person can confirm it on Members"
-    ),
+    ROLE_GRANTED_BY_SELF: "has the role from themselves",
+    ROLE_GRANTED_BY_EXCLUDED: "has the role from somebody excluded here; another person can confirm it on Members",
 }
 """What each code says after a person's name."""
 

@@ -87,8 +87,7 @@ def _excluded(
     parts = Parts(until=at)
     parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
     if eligibility.POLICY_EDITOR in duties:
-        for editor in editors(environment, (each.pk for each in policies), since=at):
-            parts.add_editor(editor)
+        parts.add_editors(editors(environment, (each.pk for each in policies), since=at))
     excluded = parts.excluded(duties)
     edited = parts.settings_edited_at(excluded)
     barred = eligibility.barred_by({"excludedPersons": excluded, "settingsEditedAt": edited})

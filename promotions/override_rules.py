@@ -231,8 +231,8 @@ def _check_granted(by: Actor, case: Case) -> None:
         )
     if not case.granted:
         raise NotEligible(
-            f"You hold the right {PROMOTION_OVERRIDE} by the word of somebody excluded here, and nobody else confirmed "
-            "it: ask somebody else to confirm it on Members.",
+            f"You have the right {PROMOTION_OVERRIDE} from somebody excluded here: ask another person to confirm it on "
+            "Members.",
             details={"reasons": [RIGHT_GRANTED_BY_EXCLUDED]},
         )
     if case.granted_late:

@@ -43,15 +43,14 @@ _ROLE: Final = {
     ROLE_GRANTED_AFTER_REQUEST: f"Your role that votes was granted after this promotion was requested: {_LATER}",
     ROLE_GRANTED_BY_SELF: "You granted yourself the role that votes: it does not count.",
     ROLE_GRANTED_BY_EXCLUDED: (
-        "Your role that votes rests on the word of somebody excluded here: ask somebody else to confirm it on Members."
+        "You have the role that votes from somebody excluded here: ask another person to confirm it on Members."
     ),
 }
 _TEAM: Final = {
     ROLE_GRANTED_AFTER_REQUEST: f"You joined the team {{team}} after this promotion was requested: {_LATER}",
     ROLE_GRANTED_BY_SELF: "You put yourself into the team {team}: it does not count.",
     ROLE_GRANTED_BY_EXCLUDED: (
-        "Your place in the team {team} rests on the word of somebody excluded here: ask somebody else to confirm it on "
-        "Members."
+        "You are in the team {team} by somebody excluded here: ask another person to confirm it on Members."
     ),
 }
 

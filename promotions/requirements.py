@@ -76,22 +76,27 @@ class Parts:
         self.add_owners([origin.user_id], since=origin.at)
         self.add(TOKEN_ISSUER, origin.token_issuer_id)
 
-    def add_editor(self, origin: Origin) -> None:
-        """Everybody behind an edit of a policy or setting, and when they first edited one."""
-        for user_id in (origin.user_id, origin.token_issuer_id, *self._owners([origin.user_id], since=origin.at)):
-            if user_id is not None:
-                self.add(POLICY_EDITOR, user_id)
-                self._edited[user_id] = min(origin.at, self._edited.get(user_id, origin.at))
+    def add_editors(self, edits: Iterable[Origin]) -> None:
+        """Everybody behind edits of policies and settings, and when they first edited one. One statement."""
+        for edit in edits:
+            self._note_editor(edit.user_id, edit.at)
+            self._note_editor(edit.token_issuer_id, edit.at)
+        owners = ServiceOwner.objects.filter(service__user_id__in=list(self._edited), granted_at__lte=self._until)
+        for machine_id, owner_id, ended_at in list(owners.values_list("service__user_id", "owner_id", "ended_at")):
+            if ended_at is None or ended_at >= self._edited[machine_id]:
+                self._note_editor(owner_id, self._edited[machine_id])
+
+    def _note_editor(self, user_id: UUID | None, at: datetime) -> None:
+        if user_id is not None:
+            self.add(POLICY_EDITOR, user_id)
+            self._edited[user_id] = min(at, self._edited.get(user_id, at))
 
     def add_owners(self, user_ids: Collection[UUID], *, since: datetime) -> None:
         """Everybody who owned one of the machines among these accounts at any moment since. One statement."""
-        self.add(SERVICE_OWNER, *self._owners(user_ids, since=since))
-
-    def _owners(self, user_ids: Collection[UUID], *, since: datetime) -> Iterable[UUID]:
         owners = ServiceOwner.objects.filter(
             Q(ended_at=None) | Q(ended_at__gte=since), service__user_id__in=user_ids, granted_at__lte=self._until
         )
-        return owners.values_list("owner_id", flat=True)
+        self.add(SERVICE_OWNER, *owners.values_list("owner_id", flat=True))
 
     def ids(self) -> list[UUID]:
         return sorted({user_id for user_id, _ in self._found})
@@ -143,8 +148,7 @@ def take_snapshot(
         parts.add(COMMIT_AUTHOR, *authors)
         parts.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
-        for editor in editors(target, (v.policy_id for v in approval_versions), since=release.created_at):
-            parts.add_editor(editor)
+        parts.add_editors(editors(target, (v.policy_id for v in approval_versions), since=release.created_at))
     excluded = parts.excluded(duties)
 
     document: dict[str, Any] = {

@@ -33,16 +33,13 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
         under = vouched_for(tenant_id, by.user_id)
         if under is None:
             raise rules.NotVouchedFor()
-    grant.confirmed_at, grant.confirmed_by_id, grant.confirmed_under = (
-        max(clock.now(), grant.granted_at),
-        by.user_id,
-        under,
-    )
+    at = max(clock.now(), grant.granted_at)
+    grant.confirmed_at, grant.confirmed_by_id, grant.confirmed_under = at, by.user_id, under
     grant.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])
     kind, name = grant.names_right
     record(
         by=by,
-        at=grant.confirmed_at,
+        at=at,
         action=f"{kind}.confirmed",
         resource="member",
         resource_id=user_id,
