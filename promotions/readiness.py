@@ -42,10 +42,17 @@ def _judged(name: str, judge: Callable[[datetime], tuple[bool, str]], now: datet
 def _database(now: datetime) -> Part:  # noqa: ARG001 - as the others
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+            may_make_tables = cursor.fetchone()[0]
     except (DatabaseError, InterfaceError):
         return Part(
             "database", False, "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
+        )
+    if may_make_tables:
+        return Part(
+            "database",
+            True,
+            "The database answers. Its login may make temporary tables, which nothing needs: run `manage.py migrate`.",
         )
     return Part("database", True, "The database answers.")
 

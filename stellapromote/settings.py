@@ -13,7 +13,7 @@ from stellapromote import VERSION
 from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
 from stellapromote.postgresql.embedded import LOGIN, OWNER, EmbeddedPostgres, EmbeddedPostgresError
-from stellapromote.postgresql.roles import APP_ROLE
+from stellapromote.postgresql.roles import APP_ROLE, SEARCH_PATH
 
 env = EnvironmentVariables()
 
@@ -148,7 +148,8 @@ TEMPLATES = [
 
 # `default` works as the app role, on every connection from its first byte; `owner` changes structure and is used by
 # the commands migrate, register_signing_key and retire_signing_key alone (docs/adr/0002-two-database-roles.md).
-AS_APP_ROLE = f"-c role={APP_ROLE}"
+IN_OUR_SCHEMA = f"-c search_path={SEARCH_PATH}"
+AS_APP_ROLE = f"-c role={APP_ROLE} {IN_OUR_SCHEMA}"
 EMBEDDED_POSTGRES = None if DATABASE_URL else EmbeddedPostgres(STELLAPROMOTE_DATA)
 
 
@@ -181,6 +182,11 @@ def _embedded_database(embedded: EmbeddedPostgres, user: str) -> dict[str, Any]:
     }
 
 
+def _options(database: dict[str, Any], ours: str) -> dict[str, Any]:
+    options = dict(database.get("OPTIONS", {}))
+    return options | {"options": " ".join(filter(None, [options.get("options"), ours]))}
+
+
 def _databases() -> dict[str, dict[str, Any]]:
     if EMBEDDED_POSTGRES is None:
         default = _external_database("DATABASE_URL", DATABASE_URL)
@@ -188,10 +194,8 @@ def _databases() -> dict[str, dict[str, Any]]:
     else:
         default = _embedded_database(EMBEDDED_POSTGRES, LOGIN)
         owner = _embedded_database(EMBEDDED_POSTGRES, OWNER)
-    options = dict(default.get("OPTIONS", {}))
-    options["options"] = " ".join(filter(None, [options.get("options"), AS_APP_ROLE]))
-    options |= {"server_side_binding": True, "prepare_threshold": None}
-    default["OPTIONS"] = options
+    default["OPTIONS"] = _options(default, AS_APP_ROLE) | {"server_side_binding": True, "prepare_threshold": None}
+    owner["OPTIONS"] = _options(owner, IN_OUR_SCHEMA)
     # A connection per request is ten times slower; a restarted server is noticed before the next use.
     default["CONN_MAX_AGE"] = None
     default["CONN_HEALTH_CHECKS"] = False

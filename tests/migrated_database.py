@@ -9,11 +9,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
 
 from stellapromote.postgresql.binaries import Binaries, find_binaries
-from stellapromote.postgresql.embedded import SUPERUSER, EmbeddedPostgres
+from stellapromote.postgresql.embedded import OWNER, SUPERUSER, EmbeddedPostgres
+from stellapromote.postgresql.roles import no_temporary_tables_sql
 from stellapromote.postgresql.unprivileged import server_user
 
 KEPT_IN = Path(settings.BASE_DIR) / ".test-database"
@@ -32,6 +34,8 @@ def make_schema(server: EmbeddedPostgres) -> None:
             _keep(server, binaries, kept)
             return
     _client(server, binaries, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={kept}")
+    with psycopg.connect(server.connection(OWNER).conninfo, autocommit=True) as owner:
+        owner.execute(no_temporary_tables_sql().encode())  # a dump holds no rights on the database itself
 
 
 def _keep(server: EmbeddedPostgres, binaries: Binaries, kept: Path) -> None:

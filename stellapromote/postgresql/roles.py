@@ -9,6 +9,8 @@ import re
 
 APP_ROLE = "stellapromote_app"
 REFUSAL_FUNCTION = "stellapromote_refuse_change"
+SEARCH_PATH = "public,pg_temp"
+"""Where every connection of ours looks for tables, whatever is set for its role: temporary ones come last."""
 
 
 def create_app_role_sql() -> tuple[str, str]:
@@ -88,3 +90,29 @@ GRANT UPDATE, DELETE ON {table} TO {APP_ROLE};
 DROP TRIGGER {table}_append_only ON {table};
 """
     return forward, reverse
+
+
+def no_temporary_tables_sql() -> str:
+    """Takes the right to temporary tables on this database from everybody but its owner. May run any number of times.
+
+    A dump holds no rights on the database itself, so it belongs after each restore, too. Fails with a sentence where
+    the login may not do it.
+    """
+    return f"""
+DO $body$
+BEGIN
+    BEGIN
+        EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC, {APP_ROLE}', current_database());
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            NULL;  -- an administrator may have done it
+    END;
+    IF has_database_privilege('{APP_ROLE}', current_database(), 'TEMPORARY') THEN
+        RAISE EXCEPTION 'The role {APP_ROLE} may make temporary tables, and % may not take that right.', session_user
+            USING HINT = format('As the owner of the database run: REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC; '
+                                'then migrate again.', current_database()),
+                  ERRCODE = 'insufficient_privilege';
+    END IF;
+END
+$body$;
+"""
