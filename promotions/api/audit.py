@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 
 from promotions.api.promotion_resources import JsonField, NullableJsonField
+from promotions.audit_heads import verify_log
 from stellapromote.accounts.scopes import AUDIT_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
@@ -18,7 +19,7 @@ from stellapromote.api.serializers import Resource, camel
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.audit.chain import Break
 from stellapromote.audit.models import AuditEvent
-from stellapromote.audit.verify import VerifyResult, verify_tenant
+from stellapromote.audit.verify import VerifyResult
 from stellapromote.errors import FieldError, Invalid
 
 _EXACT = (
@@ -139,9 +140,10 @@ class AuditEventViewSet(ApiViewSet):
     def verify(self, request: ApiRequest) -> ApiResponse:
         """Verify the chain of the tenant
 
-        Seals what is recorded first, then walks every link and event up to the first break.
+        Seals what is recorded first, then walks every link and event up to the first break, and compares the chain with
+        the head that each evidence packet was signed over (`HEAD_…`).
         """
-        return ApiResponse(_chain(verify_tenant(request.actor.tenant)))
+        return ApiResponse(_chain(verify_log(request.actor.tenant)))
 
     def resource(self) -> dict[str, Any]:
         return {}

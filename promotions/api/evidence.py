@@ -12,7 +12,8 @@ from promotions.api.promotion_schema import VerificationSchema
 from promotions.blindness import check_can_see_votes
 from promotions.models import EvidencePacket, PublicSigningKey
 from promotions.queries import existing_promotion
-from promotions.verifying import CHECKS, known_keys, stored_here, verify
+from promotions.verifying import CHECKS
+from promotions.verifying.audit_head import verify_here
 from stellapromote.accounts.scopes import EVIDENCE_READ
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.exceptions import NotFound
@@ -148,7 +149,7 @@ class VerifyView(ApiView):
         Send the packet as GET …/evidence gives it, or its DSSE envelope. Each check says what it found; `valid` when
         none failed and a signature holds. Stores nothing.
         """
-        return ApiResponse(verify(self.body["document"], known_keys(), stored_here).as_json())
+        return ApiResponse(verify_here(self.body["document"]).as_json())
 
 
 def _packet(packet: EvidencePacket) -> dict[str, Any]:

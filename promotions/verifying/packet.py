@@ -61,6 +61,11 @@ def verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey], sto
     )
 
 
+def signature_fits(packet: Mapping[str, Any], keys: Mapping[str, KnownKey]) -> bool:
+    """Whether a key of this installation signed exactly this packet."""
+    return _packet_signature(packet, keys).result == "passed"
+
+
 def _packet_schema(packet: Mapping[str, Any]) -> Check:
     missing = sorted(_PACKET_FIELDS - packet.keys())
     unknown = sorted(str(name)[:60] for name in packet.keys() - _PACKET_FIELDS)

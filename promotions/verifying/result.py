@@ -15,6 +15,7 @@ CHECKS: Final = (
     "record",
     "envelope",
     "promotion",
+    "auditHead",
 )
 
 

@@ -7,16 +7,15 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from promotions.audit_heads import verify_log
 from promotions.audit_page import audit_row
 from promotions.formats.reading import DocumentRefused, read_json
 from promotions.forms import VerifyForm
 from promotions.models import Promotion
-from promotions.verifying import known_keys, stored_here
-from promotions.verifying import verify as verify_document
+from promotions.verifying.audit_head import verify_here
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import AUDIT_READ, EVIDENCE_READ
 from stellapromote.audit.models import AuditEvent
-from stellapromote.audit.verify import verify_tenant
 from stellapromote.web.acting import acting
 
 PAGE = 100
@@ -44,7 +43,7 @@ def verify_chain(request: HttpRequest) -> HttpResponse:
     """Seals what is recorded, walks the whole chain and says whether it holds."""
     by = acting(request)
     by.require(AUDIT_READ)
-    return _log(request, by, verified=verify_tenant(by.tenant))
+    return _log(request, by, verified=verify_log(by.tenant))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,7 +60,7 @@ def verify_evidence(request: HttpRequest) -> HttpResponse:
         except DocumentRefused as refused:
             form.add_error(None, f"{refused.message} ({refused.place})")
         else:
-            context["result"] = verify_document(document, known_keys(), stored_here)
+            context["result"] = verify_here(document)
     return render(request, "audit/verify_evidence.html", context, status=400 if form.errors else 200)
 
 

@@ -29,7 +29,8 @@ from promotions.blindness import check_can_see_votes
 from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import EvidencePacket, Override, Promotion
 from promotions.promotion_page import promotion_page
-from promotions.verifying import Verification, known_keys, verify_stored_override, verify_stored_packet
+from promotions.verifying import Verification, known_keys, verify_stored_override
+from promotions.verifying.audit_head import verify_stored_here
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
 from stellapromote.audit.refusals import note_refused_request
@@ -188,7 +189,7 @@ def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     check_can_see_votes(by, found)
     keys = known_keys()
     verified: list[tuple[EvidencePacket | Override, Verification]] = [
-        *((packet, verify_stored_packet(packet, keys)) for packet in queries.packets_of(found)),
+        *((packet, verify_stored_here(packet, keys)) for packet in queries.packets_of(found)),
         *((each, verify_stored_override(each, keys)) for each in found.overrides.order_by("recorded_at", "id")),
     ]
     return _page(request, found, by, verified=verified)

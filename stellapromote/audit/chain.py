@@ -13,7 +13,10 @@ GENESIS = bytes(32)
 
 
 class Break(StrEnum):
-    """What is wrong at the first place where a chain does not hold."""
+    """What is wrong at the first place where a chain does not hold.
+
+    HEAD_…: it does not hold what evidence packets were signed over.
+    """
 
     GAP = "GAP"
     FORK = "FORK"
@@ -22,6 +25,9 @@ class Break(StrEnum):
     DIGEST_MISMATCH = "DIGEST_MISMATCH"
     MISSING_EVENT = "MISSING_EVENT"
     MISSING_LINK = "MISSING_LINK"
+    HEAD_MISSING = "HEAD_MISSING"
+    HEAD_DIFFERENT = "HEAD_DIFFERENT"
+    HEAD_UNSIGNED = "HEAD_UNSIGNED"
 
 
 @dataclass(frozen=True, slots=True)

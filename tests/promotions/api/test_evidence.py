@@ -74,6 +74,7 @@ def test_a_packet_as_it_was_given_out_verifies(world: World) -> None:
         ("stored", "passed"),
         ("record", "passed"),
         ("envelope", "passed"),
+        ("auditHead", "passed"),
     }
 
 

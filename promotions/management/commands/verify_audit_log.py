@@ -4,18 +4,20 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from promotions.audit_heads import verify_log
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.recording import record
 from stellapromote.audit.sealer import unsealed_age
-from stellapromote.audit.verify import VerifyResult, verify_tenant
+from stellapromote.audit.verify import VerifyResult
 from stellapromote.clock import SYSTEM_CLOCK
 
 
 class Command(ProductCommand):
     """Verifies the audit chain of a tenant, or of every tenant and of the system: exit code 1 when one does not hold.
 
-    What was recorded and not sealed yet is sealed first. Each verification is an event of the chain it went over.
+    What was recorded and not sealed yet is sealed first. A chain holds when its links do, and when it still has the
+    links that evidence packets were signed over. Each verification is an event of the chain it went over.
     """
 
     help = "Verify that no audit event was changed, removed, added or reordered."
@@ -29,7 +31,7 @@ class Command(ProductCommand):
         broken = []
         for tenant in [only] if only else self._chains():
             name = tenant.slug if tenant else "(system)"
-            result = verify_tenant(tenant.id if tenant else None, partial(self._progress, name))
+            result = verify_log(tenant.id if tenant else None, partial(self._progress, name))
             self._note(tenant, result)
             self.stdout.write(f"{name}: {_told(result)}")
             if not result.intact:
@@ -71,5 +73,5 @@ def _told(result: VerifyResult) -> str:
     broken = result.broken
     return (
         f"BROKEN at sequence {broken.sequence} ({broken.reason}): {broken.message} "
-        f"The {result.checked} events before it hold."
+        f"{result.checked} events hold in themselves."
     )
