@@ -1,8 +1,9 @@
 """Judging a stored decision again from what its record holds, and comparing (domain.md §7). Stores nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
+from uuid import UUID
 
 import orjson
 
@@ -10,14 +11,21 @@ from policies.engines.ask import ask_all
 from policies.evaluator import UnknownKindVersion, evaluate
 from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput
+from policies.outcomes import Evaluation
 from policies.schema import below
-from promotions.decision import determinism_hash
+from promotions.decision import build_record, determinism_hash
+from promotions.differences import first_difference
 from promotions.documents_of_input import documents_of
 from promotions.models import DecisionRecord
+from promotions.record_rows import Rows, difference_in_rows, rows_of
+from stellapromote.clock import parse_rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 REPLAY_PATIENCE: Final = 20.0
 """Times the gate's own time-out: what ended in time once must not differ because a machine is busy now."""
+
+_SAID: Final = ("message", "nextChangeAt")
+_UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +41,42 @@ class Replay:
     def as_json(self) -> dict[str, Any]:
         if self.equal is None:
             return {"notReplayable": self.not_replayable, "recorded": self.recorded}
-        body: dict[str, Any] = {"equal": self.equal, "recorded": self.recorded, "recomputed": self.recomputed}
+        body: dict[str, Any] = {"equal": self.equal, "recorded": self.recorded}
+        if self.recomputed is not None:
+            body["recomputed"] = self.recomputed
         if not self.equal:
             body["firstDifference"] = self.first_difference
         return body
 
 
+def replay_stored(record: DecisionRecord) -> Replay:
+    """As ``replay``, and compares the record with the rows around it; what cannot even be read is not equal.
+
+    Cost: that of documents_of and five statements.
+    """
+    return replay_among(record, rows_of([record.promotion_id])[record.promotion_id])
+
+
+def replay_among(record: DecisionRecord, rows: Rows) -> Replay:
+    """As ``replay_stored``, with the rows that were read already."""
+    try:
+        found = replay(record)
+        stored, gate_input = orjson.loads(bytes(record.document)), orjson.loads(bytes(record.input))
+        difference = found.first_difference or difference_in_rows(record, stored, gate_input, rows)
+    except _UNREADABLE:
+        return Replay(False, {}, None, "body", None)
+    if difference is None:
+        return found
+    return replace(found, equal=False, first_difference=difference, not_replayable=None)
+
+
 def replay(record: DecisionRecord) -> Replay:
-    """Re-judges ``record.input`` with the documents it names by digest. Cost: that of documents_of."""
+    """Re-judges ``record.input`` with the documents it names by digest, and makes the record again: every byte of it
+    must come out, with the ids that are stored. Cost: that of documents_of.
+
+    Sentences, and when time may change a verdict, are part of no hash: they are compared where this version made them.
+    What other versions wrote is compared with what they signed.
+    """
     stored = orjson.loads(bytes(record.document))
     recorded = _determined(stored)
     input_bytes = bytes(record.input)
@@ -51,7 +87,7 @@ def replay(record: DecisionRecord) -> Replay:
     except UnknownKindVersion as error:
         return Replay(None, recorded, None, None, str(error))
     try:
-        answers = _answers_again(gate_input, texts[stored["policyDigest"]], texts)
+        answers = _answers_again(gate_input, texts[gate_input["requirements"]["promotionPolicy"]["digest"]], texts)
     except PolicyNotAnswered as error:
         return Replay(None, recorded, None, None, str(error))
     input_digest = digest_bytes(input_bytes)
@@ -62,8 +98,47 @@ def replay(record: DecisionRecord) -> Replay:
         ),
         **evaluation.as_determined(),
     }
-    difference = first_difference(recorded, recomputed) or _different_answer(gate_input, answers)
+    difference = (
+        first_difference(recorded, recomputed)
+        or _different_answer(gate_input, answers)
+        or _different_record(record, stored, gate_input, texts, evaluation)
+    )
     return Replay(difference is None, recorded, recomputed, difference, None)
+
+
+def _different_record(
+    record: DecisionRecord,
+    stored: dict[str, Any],
+    gate_input: dict[str, Any],
+    texts: Mapping[str, Any],
+    evaluation: Evaluation,
+) -> str | None:
+    evidence = gate_input.get("evidence")
+    made = build_record(
+        record_id=record.pk,
+        promotion_id=record.promotion_id,
+        sequence=record.sequence,
+        previous_id=_id(stored["previousDecisionId"]),
+        packet_id=_id(stored["evidence"]["packetId"]),
+        gate_input=gate_input,
+        bundle=None if evidence is None else orjson.loads(texts[evidence["bundleDigest"]]),
+        evaluation=evaluation,
+        at=parse_rfc3339(gate_input["instant"]),
+    )
+    if made.input != bytes(record.input):
+        return "inputDigest"
+    fields = made.fields
+    if stored["engine"] != fields["engine"]:
+        fields["engine"] = {**fields["engine"], "version": stored["engine"]["version"]}
+        for gate, before in zip(fields["gates"], stored["gates"], strict=True):
+            gate |= {name: before[name] for name in _SAID}
+    if canonical_bytes(fields) == bytes(record.document):
+        return None
+    return first_difference(stored, fields) or "body"
+
+
+def _id(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)
 
 
 class PolicyNotAnswered(LookupError):
@@ -95,27 +170,6 @@ def _different_answer(gate_input: dict[str, Any], again: Mapping[str, PolicyAnsw
 
 def _determined(stored: dict[str, Any]) -> dict[str, Any]:
     """The part of the record that a replay must reproduce."""
-    gates = [
-        {name: value for name, value in gate.items() if name not in ("message", "nextChangeAt")}
-        for gate in stored["gates"]
-    ]
+    gates = [{name: value for name, value in gate.items() if name not in _SAID} for gate in stored["gates"]]
     kept = {name: stored[name] for name in ("inputDigest", "determinismHash", "decision", "reasonCodes")}
     return {**kept, "gates": gates}
-
-
-def first_difference(left: Any, right: Any, place: str = "") -> str | None:
-    """The first place where two JSON values differ, as refusals name the places of a body, or None; `gates[0].status`.
-
-    `body` when they differ as a whole.
-    """
-    if isinstance(left, dict) and isinstance(right, dict):
-        for key in sorted(left.keys() | right.keys()):
-            if (found := first_difference(left.get(key), right.get(key), below(place, key))) is not None:
-                return found
-        return None
-    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        for index, (one, other) in enumerate(zip(left, right, strict=True)):
-            if (found := first_difference(one, other, f"{place}[{index}]")) is not None:
-                return found
-        return None
-    return None if canonical_bytes({"v": left}) == canonical_bytes({"v": right}) else place or "body"

@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import connections
 
 from promotions.models import DecisionRecord
-from promotions.replay import replay
+from promotions.record_rows import rows_of
+from promotions.replay import replay_among
 
 BATCH: Final = 200
 AHEAD: Final = 4
@@ -66,9 +67,11 @@ def replay_all(tenant_id: UUID, processes: int) -> Iterator[Tally]:
 def replay_batch(ids: list[UUID]) -> Tally:
     """Replays these records. A record that cannot even be read counts as different: it is not what was stored."""
     tally = Tally()
-    for record in DecisionRecord.objects.filter(pk__in=ids).order_by("pk"):
+    records = list(DecisionRecord.objects.filter(pk__in=ids).order_by("pk"))
+    rows = rows_of({record.promotion_id for record in records})
+    for record in records:
         try:
-            found = replay(record)
+            found = replay_among(record, rows[record.promotion_id])
         except Exception as error:
             tally.different += 1
             tally.named.append(f"{record.pk}: cannot be read ({type(error).__name__})")

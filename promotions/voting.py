@@ -6,7 +6,7 @@ from typing import Any
 from policies.eligibility import barred_by
 from policies.requirements import all_of
 from promotions.electorate import approval_voters, electorate
-from promotions.models import Confirmation, Promotion, Vote
+from promotions.models import Confirmation, Override, Promotion, Vote
 from promotions.places import Approval, Places
 from promotions.rules import Ballot
 from promotions.scene import Scene, stored_requirements
@@ -119,6 +119,24 @@ def confirmation_as_fact(act: Mapping[str, Any]) -> dict[str, Any]:
         "teams": act["teams"],
         "subjectDigest": act["subject_digest"],
         "at": rfc3339(act["at"]),
+    }
+
+
+def override_as_fact(override: Override) -> dict[str, Any]:
+    """An override as it stands in the gate input."""
+    return {
+        "id": str(override.pk),
+        "gate": override.gate,
+        "actorId": str(override.actor_id),
+        "username": override.username,
+        "displayName": override.display_name,
+        "subjectDigest": override.subject_digest,
+        "reasonCodes": override.reason_codes,
+        "findings": override.findings,
+        "reason": override.reason,
+        "ticket": override.ticket,
+        "recordedAt": rfc3339(override.recorded_at),
+        "expiresAt": rfc3339(override.expires_at),
     }
 
 

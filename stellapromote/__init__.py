@@ -1,3 +1,3 @@
 """StellaPromote: promotions of releases between environments, approved by people and decided by signed rules."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -1,6 +1,5 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -19,6 +18,7 @@ from promotions.packet_content import installation_id
 from promotions.rules import Ballot
 from promotions.scene import Scene
 from promotions.sealing import SigningUnavailable
+from promotions.voting import override_as_fact
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.ids import new_id
@@ -95,24 +95,6 @@ def _override(
         told=_skipped(box.scene, gate),
     )
     return box.close(), override
-
-
-def override_as_fact(override: Override) -> dict[str, Any]:
-    """An override just given, as it stands in the gate input."""
-    return {
-        "id": str(override.pk),
-        "gate": override.gate,
-        "actorId": str(override.actor_id),
-        "username": override.username,
-        "displayName": override.display_name,
-        "subjectDigest": override.subject_digest,
-        "reasonCodes": override.reason_codes,
-        "findings": override.findings,
-        "reason": override.reason,
-        "ticket": override.ticket,
-        "recordedAt": rfc3339(override.recorded_at),
-        "expiresAt": rfc3339(override.expires_at),
-    }
 
 
 def _judged(scene: Scene, name: str) -> GateResult:

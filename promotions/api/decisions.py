@@ -12,7 +12,7 @@ from promotions.api.promotion_resources import DecisionRecordResource, ReplayRes
 from promotions.blindness import BlindToVotes, check_can_see_votes
 from promotions.models import DecisionRecord
 from promotions.queries import current_record, existing_promotion, record_of
-from promotions.replay import replay
+from promotions.replay import replay_stored
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ, PROMOTION_REQUEST, TENANT_ADMIN
 from stellapromote.api.declarations import Answer
 from stellapromote.api.etag import strong
@@ -97,7 +97,7 @@ class DecisionViewSet(ApiViewSet):
 
         From what its record holds, and compare. Stores nothing.
         """
-        return ApiResponse(replay(self._record()).as_json())
+        return ApiResponse(replay_stored(self._record()).as_json())
 
     @action(detail=True, methods=["post"])
     def evaluate(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -121,9 +121,10 @@ class DecisionViewSet(ApiViewSet):
     def _record(self) -> DecisionRecord:
         """The record in force with what tells whether the caller may see it; one statement. Http404, BlindToVotes."""
         by = self.request.actor
-        needed = ("tenant", "input", "document", *(f"promotion__{name}" for name in ("number", "status", "blind")))
+        own = (field.name for field in DecisionRecord._meta.concrete_fields)
+        needed = (f"promotion__{name}" for name in ("number", "status", "blind"))
         record = get_object_or_404(
-            DecisionRecord.objects.select_related("promotion").only(*needed),
+            DecisionRecord.objects.select_related("promotion").only(*own, *needed),
             promotion_id=self.kwargs["pk"],
             promotion__tenant_id=by.tenant,
             promotion__decision=F("pk"),

@@ -163,7 +163,7 @@ def replay_decision(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
     check_can_see_votes(by, found)
-    result = replay.replay(queries.current_record(found))
+    result = replay.replay_stored(queries.current_record(found))
     return _page(request, found, by, replayed=result)
 
 

@@ -70,7 +70,7 @@ def test_a_record_that_cannot_be_read_is_not_equal(kestrel: Kestrel, committed_d
     out = StringIO()
     with pytest.raises(CommandError):
         call_command("replay_decisions", processes=1, stdout=out)
-    assert f"  {changed.pk}: cannot be read" in out.getvalue()
+    assert f"  {changed.pk}: differs at body" in out.getvalue()
 
 
 def test_each_run_is_audited(kestrel: Kestrel) -> None:

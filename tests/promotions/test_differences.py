@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promotions.replay import first_difference
+from promotions.differences import first_difference
 
 GATES = [{"name": "approval", "status": "pass", "reasonCodes": ["A"]}]
 
