@@ -1,8 +1,9 @@
 """What one change of a promotion writes and tells the audit log and the outside, in the change's transaction."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -20,6 +21,9 @@ SELECT * FROM json_to_recordset(%s) AS event (id uuid, tenant_id uuid, promotion
     created_at timestamptz)
 """
 
+RECORDS: Final = "records"
+"""Where the metadata of an event has the decision records that were written with it: `[{id, digest}]`."""
+
 
 @dataclass(slots=True)
 class Journal:
@@ -29,6 +33,7 @@ class Journal:
     at: datetime
     writes: Writes = field(default_factory=Writes)
     _entries: list[Entry] = field(default_factory=list)
+    _records: list[tuple[UUID, dict[str, str]]] = field(default_factory=list)
     _events: list[dict[str, Any]] = field(default_factory=list)
 
     def note(
@@ -90,12 +95,22 @@ class Journal:
                 }
             )
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is told of this change yet."""
-        return not self._entries
+    def note_record(self, promotion: Promotion, record_id: UUID, digest: str) -> None:
+        """The digest of a decision record's bytes goes into the promotion's last event: the chain holds it at once, a
+        packet only once one is signed."""
+        self._records.append((promotion.id, {"id": str(record_id), "digest": digest}))
+
+    def tells_of(self, promotion: Promotion) -> bool:
+        """Whether an event says already that this promotion changed."""
+        return any(entry.promotion_id == promotion.id for entry in self._entries)
 
     def write(self) -> None:
+        for promotion_id, told in self._records:
+            position = max(at for at, entry in enumerate(self._entries) if entry.promotion_id == promotion_id)
+            entry = self._entries[position]
+            noted = [*(entry.metadata or {}).get(RECORDS, ()), told]
+            self._entries[position] = replace(entry, metadata={**(entry.metadata or {}), RECORDS: noted})
+        self._records.clear()
         if self._entries:
             self.writes.add(*insertion((new_id(), entry) for entry in self._entries))
         if self._events:

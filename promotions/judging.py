@@ -24,7 +24,7 @@ from promotions.sealing import SigningUnavailable, seal_decision
 from promotions.states import OPEN, VOTING, Status, status_for, transition
 from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
-from stellapromote.signing.canonical_json import canonical_bytes
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 REJECTED = "APPROVAL_REJECTED"
 # How soon it is looked at again whether a key signs: what waits for one was decided and is only not stored.
@@ -129,7 +129,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         for older in superseded:
             cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
             rows.store(older)
-    if recorded and not moves and journal.is_empty:
+    if recorded and not moves and not journal.tells_of(promotion):
         _tell(promotion, "promotion.evaluated", evaluation, journal)
     if promotion.status in VOTING and not evaluation.waits_for_time_only:
         promotion.approval_seconds_left = None
@@ -256,6 +256,7 @@ def _write_record(
         "determinism_hash": record.fields["determinismHash"],
     }
     journal.writes.insert(DecisionRecord, recorded)
+    journal.note_record(promotion, record_id, digest_bytes(record.document))
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record

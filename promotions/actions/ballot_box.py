@@ -66,7 +66,7 @@ class OpenBox:
     def refuse(self, refusal: ProductError) -> Outcome:
         """Closes without an act. What fresh facts changed is stored; if they changed nothing, the version stays."""
         conclude(self.scene, self.journal, superseded=self.superseded)
-        changed = self.promotion.version != self.version or not self.journal.is_empty
+        changed = self.promotion.version != self.version or self.journal.tells_of(self.promotion)
         self.journal.writes.store(self.promotion)
         self.journal.write()
         return Outcome(self.promotion, refusal, changed=changed)
