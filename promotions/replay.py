@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
-from uuid import UUID
 
 import orjson
 
@@ -11,20 +10,18 @@ from policies.engines.ask import ask_all
 from policies.evaluator import UnknownKindVersion, evaluate
 from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput
-from policies.outcomes import Evaluation
 from policies.schema import below
-from promotions.decision import build_record, determinism_hash
+from promotions.decision import determinism_hash
 from promotions.differences import first_difference
 from promotions.documents_of_input import documents_of
 from promotions.models import DecisionRecord
+from promotions.record_again import SAID, difference_made_again
 from promotions.record_rows import Rows, difference_in_rows, rows_of
-from stellapromote.clock import parse_rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 REPLAY_PATIENCE: Final = 20.0
 """Times the gate's own time-out: what ended in time once must not differ because a machine is busy now."""
 
-_SAID: Final = ("message", "nextChangeAt")
 _UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -101,44 +98,15 @@ def replay(record: DecisionRecord) -> Replay:
     difference = (
         first_difference(recorded, recomputed)
         or _different_answer(gate_input, answers)
-        or _different_record(record, stored, gate_input, texts, evaluation)
+        or difference_made_again(record, stored, gate_input, _bundle(gate_input, texts), evaluation)
     )
     return Replay(difference is None, recorded, recomputed, difference, None)
 
 
-def _different_record(
-    record: DecisionRecord,
-    stored: dict[str, Any],
-    gate_input: dict[str, Any],
-    texts: Mapping[str, Any],
-    evaluation: Evaluation,
-) -> str | None:
+def _bundle(gate_input: dict[str, Any], texts: Mapping[str, Any]) -> dict[str, Any] | None:
     evidence = gate_input.get("evidence")
-    made = build_record(
-        record_id=record.pk,
-        promotion_id=record.promotion_id,
-        sequence=record.sequence,
-        previous_id=_id(stored["previousDecisionId"]),
-        packet_id=_id(stored["evidence"]["packetId"]),
-        gate_input=gate_input,
-        bundle=None if evidence is None else orjson.loads(texts[evidence["bundleDigest"]]),
-        evaluation=evaluation,
-        at=parse_rfc3339(gate_input["instant"]),
-    )
-    if made.input != bytes(record.input):
-        return "inputDigest"
-    fields = made.fields
-    if stored["engine"] != fields["engine"]:
-        fields["engine"] = {**fields["engine"], "version": stored["engine"]["version"]}
-        for gate, before in zip(fields["gates"], stored["gates"], strict=True):
-            gate |= {name: before[name] for name in _SAID}
-    if canonical_bytes(fields) == bytes(record.document):
-        return None
-    return first_difference(stored, fields) or "body"
-
-
-def _id(text: str | None) -> UUID | None:
-    return None if text is None else UUID(text)
+    bundle: dict[str, Any] | None = None if evidence is None else orjson.loads(texts[evidence["bundleDigest"]])
+    return bundle
 
 
 class PolicyNotAnswered(LookupError):
@@ -170,6 +138,6 @@ def _different_answer(gate_input: dict[str, Any], again: Mapping[str, PolicyAnsw
 
 def _determined(stored: dict[str, Any]) -> dict[str, Any]:
     """The part of the record that a replay must reproduce."""
-    gates = [{name: value for name, value in gate.items() if name not in _SAID} for gate in stored["gates"]]
+    gates = [{name: value for name, value in gate.items() if name not in SAID} for gate in stored["gates"]]
     kept = {name: stored[name] for name in ("inputDigest", "determinismHash", "decision", "reasonCodes")}
     return {**kept, "gates": gates}

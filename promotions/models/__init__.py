@@ -4,6 +4,7 @@ from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
 from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
 from promotions.models.evidence_input import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
+from promotions.models.finding import EvidenceFinding, EvidenceRound
 from promotions.models.outbox import OutboxEvent, OutboxMark
 from promotions.models.override import Override, OverrideReview
 from promotions.models.promotion import Promotion, PromotionCounter
@@ -23,7 +24,9 @@ __all__ = [
     "DocumentReading",
     "EvidenceBundle",
     "EvidenceDocument",
+    "EvidenceFinding",
     "EvidencePacket",
+    "EvidenceRound",
     "Feed",
     "FeedEntry",
     "FeedReading",

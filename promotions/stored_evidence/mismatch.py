@@ -1,0 +1,28 @@
+"""What is found where something stored is not what was signed or recorded."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class What(StrEnum):
+    """What does not fit. Codes of `verify_evidence`, of the event `evidence.mismatch_found` and of the pages."""
+
+    PROMOTION_CHANGED = "PROMOTION_CHANGED"
+    RECORD_CHANGED = "RECORD_CHANGED"
+    INPUT_CHANGED = "INPUT_CHANGED"
+    PACKET_CHANGED = "PACKET_CHANGED"
+    PACKET_MISPLACED = "PACKET_MISPLACED"
+    OVERRIDE_CHANGED = "OVERRIDE_CHANGED"
+    MANIFEST_CHANGED = "MANIFEST_CHANGED"
+    DOCUMENT_CHANGED = "DOCUMENT_CHANGED"
+    POLICY_CHANGED = "POLICY_CHANGED"
+    CHAIN_CHANGED = "CHAIN_CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """One finding. ``place`` names the thing and where in it; ``message`` is a sentence that says what was expected."""
+
+    what: What
+    place: str
+    message: str

@@ -1,0 +1,122 @@
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from psycopg.errors import InsufficientPrivilege
+
+from promotions.models import EvidenceFinding, Promotion
+from stellapromote.audit.models import AuditEvent
+from tests.database import CommittedDatabase
+from tests.factories import make_ready_tenant
+from tests.promotions.demo.played import started
+from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.tampering import Tampering
+
+
+@pytest.fixture
+def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+    """Three promotions; the third is approved for production."""
+    kestrel = make_kestrel()
+    kestrel.approved_for_production()
+    return kestrel
+
+
+@pytest.fixture
+def tamper(committed_db: CommittedDatabase) -> Tampering:
+    return Tampering(committed_db)
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("verify_evidence", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def refused(*arguments: str) -> list[str]:
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"What is stored is not what was signed: kestrel\."):
+        call_command("verify_evidence", *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def rename(tamper: Tampering, before: str, after: str) -> None:
+    tamper.run("UPDATE promotions_vote SET username = %s WHERE username = %s", [after, before])
+
+
+def test_what_holds_is_counted_and_audited(kestrel: Kestrel) -> None:
+    assert run("--tenant", "kestrel") == "kestrel: 3 promotions, 0 findings\n"
+    event = AuditEvent.objects.get(action="evidence.verified")
+    assert (event.tenant_id, event.metadata["promotions"], event.metadata["findings"]) == (kestrel.tenant.pk, 3, 0)
+
+
+def test_everything_that_the_demo_stores_holds(committed_db: CommittedDatabase) -> None:
+    started()
+    number = Promotion.objects.count()
+    assert number > 5
+    assert run().splitlines()[-1].endswith(f": {number} promotions, 0 findings")
+
+
+def test_each_finding_is_a_line_and_the_command_fails(kestrel: Kestrel, tamper: Tampering) -> None:
+    rename(tamper, "second", "bex")
+    packet = Promotion.objects.get(number=3).evidence_packet_id
+    vote, approver = "approvals[1].username", "content.actors.approvers[1]"
+    assert refused() == [
+        f"kestrel #3 RECORD_CHANGED record 3, {vote}: {vote} does not fit its input or the rows that it tells of.",
+        f"kestrel #3 PACKET_MISPLACED packet {packet}, {approver}: {approver} is not that of where it is stored.",
+        "kestrel: 3 promotions, 2 findings",
+    ]
+
+
+def test_a_finding_is_noted_once_and_goes_when_a_verification_holds(kestrel: Kestrel, tamper: Tampering) -> None:
+    rename(tamper, "second", "bex")
+    refused()
+    refused()
+    assert EvidenceFinding.objects.filter(gone_at=None, promotion__number=3).count() == 2
+    assert AuditEvent.objects.filter(action="evidence.mismatch_found").count() == 2
+    rename(tamper, "bex", "second")
+    assert run().endswith("kestrel: 3 promotions, 0 findings\n")
+    assert EvidenceFinding.objects.filter(gone_at=None).count() == 0
+    assert AuditEvent.objects.filter(action="evidence.mismatch_gone").count() == 2
+    rename(tamper, "second", "bex")
+    refused()
+    assert EvidenceFinding.objects.count() == 4
+
+
+def test_what_belongs_to_no_promotion_is_noted_and_goes_likewise(kestrel: Kestrel, tamper: Tampering) -> None:
+    unused = "UPDATE policies_approvalpolicyversion SET canonical = {} WHERE digest <> ''"
+    tamper.run(unused.format("canonical || ' '::bytea"))
+    lines = refused()
+    assert any(line.startswith("kestrel POLICY_CHANGED approval policy version ") for line in lines)
+    assert EvidenceFinding.objects.get(promotion=None).what == "POLICY_CHANGED"
+    tamper.run(unused.format("substr(canonical, 1, length(canonical) - 1)"))
+    run()
+    assert not EvidenceFinding.objects.filter(gone_at=None).exists()
+
+
+def test_another_tenant_is_left_alone(kestrel: Kestrel, tamper: Tampering) -> None:
+    other = make_ready_tenant()
+    rename(tamper, "second", "bex")
+    assert run("--tenant", other.slug) == f"{other.slug}: 0 promotions, 0 findings\n"
+    assert len(refused()) == 4
+
+
+@pytest.mark.parametrize("role", ["app", "owner"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE promotions_evidencefinding SET what = 'x'",
+        "UPDATE promotions_evidencefinding SET gone_at = now() WHERE gone_at IS NOT NULL",
+        "DELETE FROM promotions_evidencefinding",
+        "TRUNCATE promotions_evidencefinding",
+    ],
+)
+def test_a_finding_is_not_changed_or_removed(
+    committed_db: CommittedDatabase, kestrel: Kestrel, tamper: Tampering, role: str, change: str
+) -> None:
+    rename(tamper, "second", "bex")
+    refused()
+    tamper.run("UPDATE promotions_evidencefinding SET gone_at = now() WHERE what = 'RECORD_CHANGED'")
+    connect = committed_db.as_app if role == "app" else committed_db.as_owner
+    with connect() as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(change)  # type: ignore[arg-type]
