@@ -267,6 +267,7 @@ class GateInput(TypedDict):
     overrides: NotRequired[list[OverrideFact]]
     failingSince: NotRequired[dict[str, Instant]]
     requestingPersons: NotRequired[list[Id]]
+    evidenceMismatch: NotRequired[bool]
 
 
 class InvalidGateInput(ValueError):

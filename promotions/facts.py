@@ -154,6 +154,8 @@ json_build_object(
       AND (w.environment_id IS NULL OR w.environment_id = p.target_environment_id)),
   'signingKeyUsable', EXISTS (
     SELECT 1 FROM promotions_publicsigningkey k WHERE k.key_id = %(key)s AND k.retired_at IS NULL),
+  'evidenceMismatch', EXISTS (
+    SELECT 1 FROM promotions_evidencefinding e WHERE e.promotion_id = p.id AND e.gone_at IS NULL),
   'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = p.tenant_id),
   'auditHead', (
     SELECT json_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
@@ -298,6 +300,7 @@ def gather(
         "supersededBy": None,
         "evidence": evidence.fact,
         "overrides": row["overrides"],
+        "evidenceMismatch": row["evidenceMismatch"],
         "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
         "requestingPersons": sorted(str(each) for each in promotion.requesting_persons),
     }

@@ -77,9 +77,12 @@ def difference_in_rows(
         return "evidence.packetId"
     if record.sequence > 1 and beside["previousDecisionId"] is None:
         return "previousDecisionId"
+    difference = first_difference({name: stored.get(name) for name in beside}, beside)
+    if difference is not None or gate_input.get("evidenceMismatch"):
+        # It was judged while its rows were known to be changed, and decided nothing: they may be right again since.
+        return difference
     return (
-        first_difference({name: stored.get(name) for name in beside}, beside)
-        or _acts_differ("approvals", stored["approvals"], rows.votes)
+        _acts_differ("approvals", stored["approvals"], rows.votes)
         or _acts_differ("confirmations", gate_input["confirmations"], rows.confirmations)
         or _acts_differ("overrides", gate_input.get("overrides", []), rows.overrides)
         or _act_left_out(record, gate_input, rows)

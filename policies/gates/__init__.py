@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates import dependency, freeze_window, manual, preconditions, schedule
+from policies.gates import dependency, freeze_window, manual, schedule
 from policies.gates.approval import version_1 as approval_1
 from policies.gates.approval import version_2 as approval_2
 from policies.gates.evidence import version_1 as evidence_1
@@ -19,6 +19,8 @@ from policies.gates.evidence import version_2 as evidence_2
 from policies.gates.policy import version_1 as policy_1
 from policies.gates.policy import version_2 as policy_2
 from policies.gates.policy import version_3 as policy_3
+from policies.gates.preconditions import version_1 as preconditions_1
+from policies.gates.preconditions import version_2 as preconditions_2
 from policies.gates.security import version_1 as security_1
 from policies.gates.security import version_2 as security_2
 from policies.outcomes import Verdict
@@ -79,7 +81,8 @@ class Registry:
 REGISTRY: Final = Registry(
     kind_of(module)
     for module in (
-        preconditions,
+        preconditions_1,
+        preconditions_2,
         freeze_window,
         schedule,
         evidence_1,

@@ -126,6 +126,7 @@ class Case:
             ],
             "dependencies": {},
             "supersededBy": None,
+            "evidenceMismatch": False,
         }
         self.given(**changes)
 

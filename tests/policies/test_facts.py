@@ -47,7 +47,11 @@ def test_stored_bytes_read_again_are_the_same_gate_input() -> None:
     assert canonical_bytes(check_gate_input(json.loads(stored))) == stored
 
 
-@pytest.mark.parametrize("name", sorted(FULL))
+# Inputs of before preconditions version 2 have none, and are replayed.
+SINCE_LATER = {"evidenceMismatch"}
+
+
+@pytest.mark.parametrize("name", sorted(FULL.keys() - SINCE_LATER))
 def test_every_part_is_required(name: str) -> None:
     with pytest.raises(InvalidGateInput) as refusal:
         check_gate_input({key: value for key, value in FULL.items() if key != name})

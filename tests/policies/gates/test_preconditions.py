@@ -37,6 +37,17 @@ TABLE: list[tuple[dict[str, Any], tuple[str, list[str]]]] = [
     ({"target": {"archived": True}}, ("fail", ["ENVIRONMENT_ARCHIVED"])),
     # a later one was approved
     ({"supersededBy": "id-later"}, ("fail", ["SUPERSEDED"])),
+    # a verification found something that is not as it was signed
+    ({"evidenceMismatch": True}, ("pending", ["EVIDENCE_MISMATCH"])),
+    # a warning does not hide it
+    (
+        {"evidenceMismatch": True, "release": {"status": "deprecated"}, "promotion": BACK},
+        ("pending", ["EVIDENCE_MISMATCH", "RELEASE_DEPRECATED"]),
+    ),
+    # what fails, fails
+    ({"evidenceMismatch": True, "supersededBy": "id-later"}, ("fail", ["EVIDENCE_MISMATCH", "SUPERSEDED"])),
+    # whether something was found must be known
+    ({"evidenceMismatch": None}, ("pending", ["GATE_ERROR"])),
     # everything that is broken is named, sorted
     (
         {"target": {"archived": True}, "release": {"status": "draft"}},

@@ -57,7 +57,7 @@ def test_the_three_mandatory_kinds_are_there() -> None:
 
 
 def test_current_versions_name_the_kinds_asked_for_and_the_mandatory_ones() -> None:
-    assert current_versions(["manual"]) == {"approval": 2, "freeze-window": 1, "manual": 1, "preconditions": 1}
+    assert current_versions(["manual"]) == {"approval": 2, "freeze-window": 1, "manual": 1, "preconditions": 2}
 
 
 def test_a_kind_nobody_knows_has_no_current_version() -> None:

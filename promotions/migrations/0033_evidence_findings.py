@@ -28,8 +28,8 @@ class Migration(migrations.Migration):
     """What a verification found, and how far the worker verified (proof.md, Log)."""
 
     dependencies = [
-        ("accounts", "0007_functions_fix_search_path"),
-        ("promotions", "0031_functions_name_the_schema"),
+        ("accounts", "0008_functions_fix_search_path"),
+        ("promotions", "0032_functions_name_the_schema"),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""preconditions: release, environments and subject are still what was asked for (domain.md §4, start check; §6)."""
+"""Version 1."""
 
 from collections.abc import Mapping
 from typing import Any, Final
