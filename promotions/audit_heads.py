@@ -4,7 +4,7 @@ A chain that was cut or rewritten as a whole holds in itself. Each packet names 
 signature, so what was done before the newest packet is found with nothing but the database and the public keys.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -51,20 +51,25 @@ def breaks(tenant_id: UUID) -> Iterator[Broken | None]:
     """The break at the lowest sequence among each page of packets, or None."""
     keys = known_keys()
     for page in _pages(tenant_id):
-        heads: list[tuple[UUID, SignedHead]] = []
-        found: list[Broken] = []
-        for _, packet_id, document in page:
-            try:
-                head = _signed_head(document, keys)
-            except UnreadableHead:
-                message = f"The head that packet {packet_id} was signed over is not known: its signature does not fit."
-                found.append(Broken(0, Break.HEAD_UNSIGNED, message))
-                continue
-            if head is not None:
-                heads.append((packet_id, head))
-        links = _links(tenant_id, {head.sequence for _, head in heads})
-        found += [broken for packet_id, head in heads if (broken := _judge(packet_id, head, links)) is not None]
+        found = breaks_of(tenant_id, [(packet_id, document) for _, packet_id, document in page], keys)
         yield min(found, key=lambda broken: broken.sequence, default=None)
+
+
+def breaks_of(tenant_id: UUID, packets: Iterable[tuple[UUID, bytes]], keys: Mapping[str, KnownKey]) -> list[Broken]:
+    """What the chain does not hold of what these packets were signed over. One statement."""
+    heads: list[tuple[UUID, SignedHead]] = []
+    found: list[Broken] = []
+    for packet_id, document in packets:
+        try:
+            head = _signed_head(document, keys)
+        except UnreadableHead:
+            message = f"The head that packet {packet_id} was signed over is not known: its signature does not fit."
+            found.append(Broken(0, Break.HEAD_UNSIGNED, message))
+            continue
+        if head is not None:
+            heads.append((packet_id, head))
+    links = _links(tenant_id, {head.sequence for _, head in heads})
+    return [*found, *(broken for packet_id, head in heads if (broken := _judge(packet_id, head, links)) is not None)]
 
 
 def _judge(packet_id: UUID, head: SignedHead, links: Mapping[int, bytes]) -> Broken | None:

@@ -14,6 +14,7 @@ from environments.models import Environment
 from policies.models import WeakeningEdit
 from promotions.blindness import blind_to, gates_shown
 from promotions.environment_state import environment_states
+from promotions.findings import findings_shown
 from promotions.models import Override, Promotion
 from promotions.models.promotion import COUNTED
 from promotions.queries import awaiting_decision_by
@@ -89,6 +90,7 @@ def board(by: Actor, at: datetime) -> Context:
         "weakened": list(
             WeakeningEdit.objects.filter(tenant_id=by.tenant, at__gt=at - RECENT).order_by("-at")[:LISTED]
         ),
+        "findings": findings_shown(by),
         "weeks": weeks,
         "busiest_week": max((week.deployed for week in weeks), default=0) or 1,
     }
@@ -128,7 +130,7 @@ def version_of(context: Context) -> str:
                 (str(column["environment"].pk), column["environment"].version, column["freeze"], column["running"])
                 for column in context["columns"]
             ],
-            [[str(each.pk) for each in context[name]] for name in ("unreviewed", "weakened")],
+            [[str(each.pk) for each in context[name]] for name in ("unreviewed", "weakened", "findings")],
             [context[name] for name in ("approvals_waiting", "waiting_all", "weeks")],
             [each["messages"] for each in context["blocked"]],
         )

@@ -9,30 +9,36 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from promotions.failures import any_failing
-from promotions.models import WorkerHeartbeat
+from promotions.models import EvidenceFinding, WorkerHeartbeat
 from promotions.signing_key import problem
 from stellapromote.audit.sealer import unsealed_age
 
 WORKER_SILENT = timedelta(seconds=60)
 UNSEALED = timedelta(seconds=60)
 
+Judge = Callable[[datetime], tuple[bool, str] | tuple[bool, str, bool]]
+"""Whether it works, a sentence, and whether it is degraded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
+    """``degraded``: it works, and needs somebody."""
+
     name: str
     ok: bool
     message: str
+    degraded: bool = False
 
 
 def look_around(now: datetime) -> list[Part]:
-    """Every part, in the order in which they need each other. Six statements; without a database, one attempt."""
+    """Every part, in the order in which they need each other. Seven statements; without a database, one attempt."""
     database = _database(now)
     if not database.ok:
         return [database]
     return [database, *(_judged(name, judge, now) for name, judge in _PARTS.items())]
 
 
-def _judged(name: str, judge: Callable[[datetime], tuple[bool, str]], now: datetime) -> Part:
+def _judged(name: str, judge: Judge, now: datetime) -> Part:
     try:
         return Part(name, *judge(now))
     except (DatabaseError, InterfaceError):
@@ -53,6 +59,7 @@ def _database(now: datetime) -> Part:  # noqa: ARG001 - as the others
             "database",
             True,
             "The database answers. Its login may make temporary tables, which nothing needs: run `manage.py migrate`.",
+            degraded=True,
         )
     return Part("database", True, "The database answers.")
 
@@ -78,7 +85,7 @@ def _signing_key(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the ot
     return found is None, found or "Decisions can be signed."
 
 
-def _worker(now: datetime) -> tuple[bool, str]:
+def _worker(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
     newest = WorkerHeartbeat.objects.order_by("-at").values_list("at", flat=True).first()
     if newest is None:
         return False, "No worker has ever reported: start `manage.py run_worker`."
@@ -90,6 +97,7 @@ def _worker(now: datetime) -> tuple[bool, str]:
         return (
             True,
             f"{reported} It fails with some promotions and tries them again: its log names them (worker_step_failed).",
+            True,
         )
     return True, reported
 
@@ -104,9 +112,21 @@ def _audit_log(now: datetime) -> tuple[bool, str]:
     return True, "The audit log is sealed."
 
 
-_PARTS: dict[str, Callable[[datetime], tuple[bool, str]]] = {
+def _evidence(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:  # noqa: ARG001 - as the others
+    """What one tenant has stored stops nobody else, so it is no reason to take no calls."""
+    if EvidenceFinding.objects.filter(gone_at=None).exists():
+        return (
+            True,
+            "What is stored is not what was signed: see `manage.py verify_evidence` and `manage.py verify_audit_log`.",
+            True,
+        )
+    return True, "No verification found anything that is not as it was signed."
+
+
+_PARTS: dict[str, Judge] = {
     "migrations": _migrations,
     "signingKey": _signing_key,
     "worker": _worker,
     "auditLog": _audit_log,
+    "evidence": _evidence,
 }

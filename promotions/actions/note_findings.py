@@ -5,17 +5,19 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
+
 from promotions.actions.evaluate import reevaluate
 from promotions.models import EvidenceFinding, Promotion
 from promotions.states import OPEN
-from promotions.stored_evidence.mismatch import Mismatch
+from promotions.stored_evidence.mismatch import Mismatch, What
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import Entry, record_many
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 MOST_OF_ONE: Final = 20
-"""So many findings about one promotion are noted: each of them stops it."""
+"""So many findings about one promotion, or of one batch of a tenant, are noted: each of them is enough."""
 
 
 def note_about_promotion(promotion: Promotion, found: Iterable[Mismatch], *, by: Actor, clock: Clock) -> int:
@@ -34,15 +36,17 @@ def note_about_promotion(promotion: Promotion, found: Iterable[Mismatch], *, by:
 
 @transactional
 def note_about_tenant(found: Iterable[Mismatch], *, by: Actor, clock: Clock) -> int:
-    """Notes what was found of what belongs to no promotion: the audit chain, a policy, a document."""
-    at = clock.now()
-    return _add(None, list(found), by, at)
+    """Notes what was found of what belongs to no promotion: the audit chain, a policy, a document. As many are new."""
+    found = list(found)[:MOST_OF_ONE]
+    return _add(None, found, by, clock.now()) if found else 0
 
 
 @transactional
-def forget_about_tenant(not_seen_since: datetime, *, by: Actor, clock: Clock) -> int:
-    """Notes as gone what a walk over everything that began then has not found again; how many."""
-    rows = EvidenceFinding.objects.filter(tenant_id=by.tenant, promotion=None, seen_at__lt=not_seen_since, gone_at=None)
+def forget_about_tenant(kinds: Iterable[What], *, not_seen_since: datetime, by: Actor, clock: Clock) -> int:
+    """Notes as gone what a walk that looked for all of these kinds, and began then, has not found again; how many."""
+    rows = EvidenceFinding.objects.filter(
+        Q(tenant_id=by.tenant_id), promotion=None, what__in=list(kinds), seen_at__lt=not_seen_since, gone_at=None
+    )
     return _end(list(rows), None, by, clock.now())
 
 
@@ -56,13 +60,13 @@ def _note(promotion: Promotion, found: list[Mismatch], by: Actor, at: datetime) 
 
 def _add(promotion: Promotion | None, found: list[Mismatch], by: Actor, at: datetime) -> int:
     """Two verifications at once note each finding once: the index lets the second wait, then pass."""
-    before = EvidenceFinding.objects.filter(tenant_id=by.tenant, promotion=promotion, gone_at=None)
+    before = EvidenceFinding.objects.filter(Q(tenant_id=by.tenant_id), promotion=promotion, gone_at=None)
     known = {(row.what, row.place): row.pk for row in before}
     seen = [known[key] for each in found if (key := (str(each.what), each.place[:300])) in known]
     EvidenceFinding.objects.filter(pk__in=seen, gone_at=None).update(seen_at=at)
     rows = [
         EvidenceFinding(
-            tenant_id=by.tenant,
+            tenant_id=by.tenant_id,
             promotion=promotion,
             what=each.what,
             place=each.place[:300],

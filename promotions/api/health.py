@@ -1,5 +1,7 @@
 """Liveness and readiness (api.md). Public, so they name parts and what to do, never addresses or keys."""
 
+from dataclasses import asdict
+
 from rest_framework import serializers
 
 from promotions.readiness import look_around
@@ -16,8 +18,11 @@ class LivenessResource(Resource):
 
 
 class PartResource(Resource):
-    name = serializers.ChoiceField(["database", "migrations", "signingKey", "worker", "auditLog"])
+    name = serializers.ChoiceField(["database", "migrations", "signingKey", "worker", "auditLog", "evidence"])
     ok = serializers.BooleanField()
+    degraded = serializers.BooleanField(
+        help_text="It works, and something about it needs somebody: `message` says what."
+    )
     message = serializers.CharField()
 
 
@@ -46,13 +51,13 @@ class ReadyView(ApiView):
     answers = {"get": Answer(ReadinessResource)}
 
     def get(self, request: ApiRequest) -> ApiResponse:
-        """The installation can do its work: database, migrations, signing key, worker, audit log
+        """The installation can do its work: database, migrations, signing key, worker, audit log, evidence
 
         503 names the parts that cannot, and what to do, in `error.details.parts`.
         """
         parts = look_around(SYSTEM_CLOCK.now())
         failed = [part for part in parts if not part.ok]
-        found = [{"name": part.name, "ok": part.ok, "message": part.message} for part in parts]
+        found = [asdict(part) for part in parts]
         if failed:
             message = " ".join(part.message for part in failed)
             raise ProductError(message, code="SYS_UNAVAILABLE", details={"parts": found})

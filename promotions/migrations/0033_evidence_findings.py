@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                     "tenant",
                     models.ForeignKey(
                         db_index=False,
+                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="accounts.tenant",

@@ -10,12 +10,12 @@ class EvidenceFinding(models.Model):
     """Something stored that is not what was signed or recorded (proof.md, Log). Only ever found again, or gone: by a
     verification that holds, never by hand; by trigger and by role.
 
-    ``promotion`` is empty for what concerns the tenant: its audit chain, a policy, a document. A promotion with a
-    finding that is not gone is neither decided nor started.
+    ``promotion`` is empty for what concerns the tenant: its audit chain, a policy, a document; ``tenant`` for the
+    system's chain. A promotion with a finding that is not gone is neither decided nor started.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     promotion = models.ForeignKey(
         Promotion, null=True, on_delete=models.PROTECT, related_name="findings", db_index=False, db_constraint=False
     )

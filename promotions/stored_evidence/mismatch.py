@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from stellapromote.audit.chain import Broken
 
 
 class What(StrEnum):
@@ -19,6 +22,10 @@ class What(StrEnum):
     CHAIN_CHANGED = "CHAIN_CHANGED"
 
 
+OF_DOCUMENTS: Final = (What.DOCUMENT_CHANGED, What.POLICY_CHANGED)
+OF_CHAIN: Final = (What.CHAIN_CHANGED,)
+
+
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """One finding. ``place`` names the thing and where in it; ``message`` is a sentence that says what was expected."""
@@ -26,3 +33,8 @@ class Mismatch:
     what: What
     place: str
     message: str
+
+
+def of_chain(broken: Broken) -> Mismatch:
+    """A break of an audit chain as a finding."""
+    return Mismatch(What.CHAIN_CHANGED, f"link {broken.sequence}, {broken.reason}", broken.message)

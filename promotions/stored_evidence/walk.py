@@ -30,9 +30,9 @@ def promotions_after(tenant_id: UUID, number: int, fitting: Fitting, most: int =
     return _checked(list(rows.select_related("release", "target_environment", "source_environment")[:most]), fitting)
 
 
-def these_promotions(promotions: Collection[UUID], fitting: Fitting) -> Found:
-    """These promotions, of whichever tenant."""
-    rows = Promotion.objects.filter(pk__in=promotions).order_by("pk")
+def these_promotions(tenant_id: UUID, promotions: Collection[UUID], fitting: Fitting) -> Found:
+    """Those of these promotions that are the tenant's."""
+    rows = Promotion.objects.filter(tenant_id=tenant_id, pk__in=promotions).order_by("pk")
     return _checked(list(rows.select_related("release", "target_environment", "source_environment")), fitting)
 
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from promotions.audit_heads import verify_log
 from promotions.audit_page import audit_row
+from promotions.findings import findings_shown
 from promotions.formats.reading import DocumentRefused, read_json
 from promotions.forms import VerifyForm
 from promotions.models import Promotion
@@ -73,6 +74,7 @@ def _log(request: HttpRequest, by: Actor, **extra: Any) -> HttpResponse:
         older["before"] = str(rows[PAGE - 1].pk)
     context = {
         "form": form,
+        "findings": findings_shown(by),
         "rows": [audit_row(event, by) for event in rows[:PAGE]],
         "older": older.urlencode() if len(rows) > PAGE else "",
         **extra,

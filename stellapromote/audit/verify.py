@@ -7,14 +7,17 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
+from django.db.models import Q
 
 from stellapromote.audit.chain import Break, Broken, Head, Link, follow
 from stellapromote.audit.event_digest import event_digest, plain_address
+from stellapromote.audit.models import AuditLink
 from stellapromote.audit.sealer import of_chain, seal_chain
 from stellapromote.clock import rfc3339, whole_milliseconds
 from stellapromote.signing.canonical_json import CanonicalJsonError
 
 PAGE = 2000
+_LAST_ID = UUID(int=2**128 - 1)
 
 _COLUMNS = (
     "timestamp", "actor_type", "actor_name", "action", "resource", "resource_id", "request_id", "salt", "event_digest",
@@ -69,7 +72,7 @@ def verify_tenant(tenant_id: UUID | None, on_progress: Callable[[int], None] | N
     """
     seal_chain(tenant_id)
     head, last_event = Head(), UUID(int=0)
-    while rows := _page(tenant_id, head.sequence, last_event):
+    while rows := _page(tenant_id, head.sequence, last_event, PAGE):
         head, broken = follow(head, (_link(tenant_id, row) for row in rows))
         if broken is not None:
             return VerifyResult(head.sequence, head, broken)
@@ -79,10 +82,43 @@ def verify_tenant(tenant_id: UUID | None, on_progress: Callable[[int], None] | N
     return VerifyResult(head.sequence, head, _lost_event(tenant_id, head))
 
 
-def _page(tenant_id: UUID | None, sequence: int, event_id: UUID) -> list[tuple[Any, ...]]:
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some links after a head: the last of them, the first break among them if any, and the promotions whose events
+    they hold. ``ended``: there are no more."""
+
+    head: Head
+    broken: Broken | None
+    promotions: frozenset[UUID]
+    ended: bool
+
+
+def verify_stretch(tenant_id: UUID | None, head: Head, most: int) -> Stretch:
+    """Walks up to ``most`` links of the chain after one that was verified before. Seals nothing.
+
+    After a break it goes on from the last link that was read, so that what comes later is verified, too. Where the
+    chain does not have ``head`` any more, that is the break.
+    """
+    if head.sequence and not _has(tenant_id, head):
+        message = f"The chain does not hold link {head.sequence} as it was verified before: it was cut or rewritten."
+        return Stretch(Head(), Broken(head.sequence, Break.HEAD_DIFFERENT, message), frozenset(), ended=False)
+    rows = _page(tenant_id, head.sequence, _LAST_ID, most)
+    reached, broken = follow(head, (_link(tenant_id, row) for row in rows))
+    if broken is not None:
+        reached = Head(rows[-1][1], bytes(rows[-1][3]))
+    promotion = 4 + _COLUMNS.index("promotion_id")
+    return Stretch(reached, broken, frozenset(row[promotion] for row in rows) - {None}, ended=len(rows) < most)
+
+
+def _has(tenant_id: UUID | None, head: Head) -> bool:
+    links = AuditLink.objects.filter(Q(tenant_id=tenant_id), sequence=head.sequence)
+    return [bytes(each) for each in links.values_list("event_hash", flat=True)] == [head.event_hash]
+
+
+def _page(tenant_id: UUID | None, sequence: int, event_id: UUID, most: int) -> list[tuple[Any, ...]]:
     condition, parameters = of_chain(tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(_LINKS.format(tenant=condition), [*parameters, sequence, sequence, event_id, PAGE])
+        cursor.execute(_LINKS.format(tenant=condition), [*parameters, sequence, sequence, event_id, most])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 

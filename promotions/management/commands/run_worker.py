@@ -11,7 +11,9 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from promotions.collecting import Collector
 from promotions.rereading import Rereader
+from promotions.verifier import Verifier
 from promotions.worker import run_round, tidy
+from stellapromote.clock import SYSTEM_CLOCK
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +23,8 @@ PATIENCE_SECONDS = 0.2
 
 
 class Command(BaseCommand):
-    """Runs until SIGTERM or SIGINT: re-evaluates what is due, expires, follows deployments, seals the audit chain."""
+    """Runs until SIGTERM or SIGINT: re-evaluates what is due, expires, follows deployments, seals the audit chain,
+    verifies what is stored."""
 
     help = "Run the worker: any number may run side by side."
 
@@ -37,11 +40,12 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        collector, rereader = Collector(PATIENCE_SECONDS), Rereader()
+        collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier()
         tidied_at = 0.0
         while not stop.is_set():
             try:
                 busy = run_round(name, collector=collector, rereader=rereader) > 0
+                verifier.verify_some(SYSTEM_CLOCK)
                 if time.monotonic() - tidied_at > TIDY_EVERY_SECONDS:
                     tidy()
                     tidied_at = time.monotonic()

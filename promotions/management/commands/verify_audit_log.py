@@ -1,10 +1,13 @@
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from promotions.actions.note_findings import forget_about_tenant, note_about_tenant
 from promotions.audit_heads import verify_log
+from promotions.stored_evidence.mismatch import OF_CHAIN, of_chain
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.recording import record
@@ -17,7 +20,8 @@ class Command(ProductCommand):
     """Verifies the audit chain of a tenant, or of every tenant and of the system: exit code 1 when one does not hold.
 
     What was recorded and not sealed yet is sealed first. A chain holds when its links do, and when it still has the
-    links that evidence packets were signed over. Each verification is an event of the chain it went over.
+    links that evidence packets were signed over. Each verification is an event of the chain it went over; a break is
+    noted as a finding, which goes with a verification that holds.
     """
 
     help = "Verify that no audit event was changed, removed, added or reordered."
@@ -30,9 +34,9 @@ class Command(ProductCommand):
         waited = unsealed_age(SYSTEM_CLOCK.now())
         broken = []
         for tenant in [only] if only else self._chains():
-            name = tenant.slug if tenant else "(system)"
+            name, began = tenant.slug if tenant else "(system)", SYSTEM_CLOCK.now()
             result = verify_log(tenant.id if tenant else None, partial(self._progress, name))
-            self._note(tenant, result)
+            self._note(tenant, result, began)
             self.stdout.write(f"{name}: {_told(result)}")
             if not result.intact:
                 broken.append(name)
@@ -51,9 +55,14 @@ class Command(ProductCommand):
             self.stderr.flush()
 
     @staticmethod
-    def _note(tenant: Tenant | None, result: VerifyResult) -> None:
+    def _note(tenant: Tenant | None, result: VerifyResult, began: datetime) -> None:
+        by = command_actor(tenant)
+        if result.broken is None:
+            forget_about_tenant(OF_CHAIN, not_seen_since=began, by=by, clock=SYSTEM_CLOCK)
+        else:
+            note_about_tenant([of_chain(result.broken)], by=by, clock=SYSTEM_CLOCK)
         record(
-            by=command_actor(tenant),
+            by=by,
             at=SYSTEM_CLOCK.now(),
             action="audit.verified",
             resource="audit",

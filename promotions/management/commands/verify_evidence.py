@@ -5,7 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_promotion, note_about_tenant
 from promotions.stored_evidence.documents import KINDS, Fitting, check_documents, check_policies
-from promotions.stored_evidence.mismatch import Mismatch
+from promotions.stored_evidence.mismatch import OF_DOCUMENTS, Mismatch
 from promotions.stored_evidence.walk import all_promotions
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import ProductCommand, command_actor
@@ -33,7 +33,7 @@ class Command(ProductCommand):
             by, began, fitting = command_actor(tenant), SYSTEM_CLOCK.now(), Fitting()
             promotions, findings = self._promotions(tenant, by, fitting)
             findings += self._documents(tenant, by, fitting)
-            forget_about_tenant(began, by=by, clock=SYSTEM_CLOCK)
+            forget_about_tenant(OF_DOCUMENTS, not_seen_since=began, by=by, clock=SYSTEM_CLOCK)
             self._note(by, promotions, findings)
             self.stdout.write(f"{tenant.slug}: {promotions} promotions, {findings} findings")
             if findings:

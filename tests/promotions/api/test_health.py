@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from promotions import readiness
-from promotions.models import WorkerHeartbeat
+from promotions.models import EvidenceFinding, WorkerHeartbeat
 from stellapromote.audit.sealer import seal_pending
 from stellapromote.clock import SYSTEM_CLOCK
 from tests.factories import make_tenant
@@ -49,7 +49,25 @@ def test_liveness_asks_nothing_of_the_database(worker: WorkerHeartbeat) -> None:
 
 def test_readiness_names_every_part(worker: WorkerHeartbeat) -> None:
     parts = Client().get("/readyz").json()["parts"]
-    assert [part["name"] for part in parts] == ["database", "migrations", "signingKey", "worker", "auditLog"]
+    assert [part["name"] for part in parts] == [
+        "database", "migrations", "signingKey", "worker", "auditLog", "evidence",
+    ]  # fmt: skip
+    assert not any(part["degraded"] for part in parts)
+
+
+def test_a_finding_of_one_tenant_degrades_and_names_nobody(worker: WorkerHeartbeat) -> None:
+    tenant, at = make_tenant("kestrel-pay"), SYSTEM_CLOCK.now()
+    finding = {"tenant": tenant, "what": "RECORD_CHANGED", "place": "record 1", "found_at": at, "seen_at": at}
+    EvidenceFinding.objects.create(**finding, message="It was changed.")
+    response = Client().get("/readyz")
+    assert response.status_code == 200
+    degraded = {part["name"]: part["message"] for part in response.json()["parts"] if part["degraded"]}
+    assert list(degraded) == ["evidence"]
+    assert "verify_evidence" in degraded["evidence"]
+    for told in (str(tenant.pk), tenant.slug, "RECORD_CHANGED"):
+        assert told not in response.content.decode()
+    EvidenceFinding.objects.update(gone_at=at)
+    assert not any(part["degraded"] for part in Client().get("/readyz").json()["parts"])
 
 
 def test_no_worker_has_ever_reported(db: None) -> None:

@@ -1,11 +1,13 @@
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from psycopg.errors import InsufficientPrivilege
 
 from promotions.models import EvidenceFinding, Promotion
+from promotions.stored_evidence.mismatch import What
 from stellapromote.audit.models import AuditEvent
 from tests.database import CommittedDatabase
 from tests.factories import make_ready_tenant
@@ -120,3 +122,8 @@ def test_a_finding_is_not_changed_or_removed(
     connect = committed_db.as_app if role == "app" else committed_db.as_owner
     with connect() as connection, pytest.raises(InsufficientPrivilege):
         connection.execute(change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", What)
+def test_every_code_is_on_the_page_about_evidence(what: What) -> None:
+    assert f"`{what}`" in (settings.BASE_DIR / "docs" / "evidence.md").read_text()
