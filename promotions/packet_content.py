@@ -12,7 +12,7 @@ from promotions.facts import Facts
 from promotions.models import Installation, Promotion
 
 CONTENT_SCHEMA = "stella.packet-content/v1"
-_OF_SOURCE = ("repository", "commitSha", "branch", "buildId", "pipelineUrl")
+OF_SOURCE = ("repository", "commitSha", "branch", "buildId", "pipelineUrl")
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +104,7 @@ def _source_of(release: dict[str, Any]) -> dict[str, Any] | None:
     if given is None:
         return None
     authors = [name for each in release["authors"] for name in each["accounts"] or [_external(each["name"])]]
-    return {**{name: given.get(name) for name in _OF_SOURCE}, "authors": list(dict.fromkeys(authors))}
+    return {**{name: given.get(name) for name in OF_SOURCE}, "authors": list(dict.fromkeys(authors))}
 
 
 def _external(author: str) -> str:

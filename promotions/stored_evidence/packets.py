@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 
 from promotions.differences import first_difference
-from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion
+from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion, Release
+from promotions.packet_content import OF_SOURCE
 from promotions.stored_evidence.mismatch import Mismatch, What
 from promotions.stored_evidence.reading import Kept, Known
 from promotions.stored_evidence.records import UNREADABLE, part
@@ -79,12 +80,12 @@ def _misplaced(
         "generatedAt": rfc3339(packet.generated_at),
         "contentHash": packet.content_hash,
         "signerKeyRef": packet.signing_key_id,
-        "content": _content(promotion, before) | _of_record(content, record),
+        "content": _content(promotion, before) | _of_record(content, record) | _of_report(kept, content),
     }
     if packet.tenant_id != promotion.tenant_id:
         return "tenantId"
     return (
-        first_difference(part(document, beside), beside)
+        first_difference(part(document, beside), part(beside, document))
         or _other_records(kept, content)
         or _other_approvers(kept, content)
     )
@@ -106,6 +107,8 @@ def _content(promotion: Promotion, before: EvidencePacket | None) -> dict[str, A
             "name": promotion.release.name,
             "product": promotion.product,
             "manifestDigest": promotion.manifest_digest,
+            "createdBy": {"id": str(promotion.release.created_by_id)},
+            "sourceRef": _source_of(promotion.release),
         },
         "environment": {
             "id": str(target.pk),
@@ -120,6 +123,40 @@ def _content(promotion: Promotion, before: EvidencePacket | None) -> dict[str, A
             },
         },
         "previous": None if before is None else {"packetId": str(before.pk)},
+    }
+
+
+def _source_of(release: Release) -> dict[str, Any] | None:
+    """Which commit it is. Authors stand in a packet by account, so they are not compared."""
+    if release.source_ref is None:
+        return None
+    return {name: release.source_ref.get(name) for name in OF_SOURCE}
+
+
+def _of_report(kept: Kept, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What the packet of a deployment or rollback says of the report that it seals."""
+    told = content["execution"]
+    if told is None:
+        return {}
+    report = next(
+        (each for each in kept.reports if (each.attempt, each.status) == (told["attempt"], told["status"])), None
+    )
+    if report is None:
+        return {"execution": None}
+    return {
+        "execution": {
+            "status": report.status,
+            "attempt": report.attempt,
+            "message": report.message,
+            "url": report.url,
+            "manifestReported": report.manifest_reported,
+            "reportedBy": {
+                "id": str(report.reported_by_id),
+                "username": report.reported_by_username,
+                "displayName": report.reported_by_name,
+            },
+            "reportedAt": rfc3339(report.reported_at),
+        }
     }
 
 

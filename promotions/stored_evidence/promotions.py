@@ -6,13 +6,17 @@ from typing import Any
 import orjson
 
 from promotions.manifest import manifest_digest
+from promotions.models import DecisionRecord, EvidencePacket
 from promotions.states import Status
 from promotions.stored_evidence.documents import Fitting
 from promotions.stored_evidence.mismatch import Mismatch, What
 from promotions.stored_evidence.packets import check_overrides, check_packets
 from promotions.stored_evidence.reading import Kept, Known
 from promotions.stored_evidence.records import UNREADABLE, check_records
+from promotions.subject import subject_digest
 
+_OF_GATE = ("name", "type", "status", "message")
+_SEALED = ("succeeded", "failed", "rolled_back")
 _DECIDED = {Status.APPROVED: "allow", Status.DEPLOYING: "allow", Status.REJECTED: "deny"}
 
 
@@ -38,10 +42,40 @@ def _check_row(kept: Kept) -> Iterator[Mismatch]:
         yield Mismatch(What.PROMOTION_CHANGED, "decisionSequence", "The promotion has another number of records.")
     if (None if packet is None else packet.pk) != promotion.evidence_packet_id:
         yield Mismatch(What.PROMOTION_CHANGED, "evidencePacket", "The promotion does not point to its newest packet.")
+    if subject_digest(promotion.subject) != promotion.subject_digest:
+        yield Mismatch(What.PROMOTION_CHANGED, "subject", f"Its digest should be {promotion.subject_digest}.")
+    if record is not None and _shown(promotion.gates) != _judged(record):
+        yield Mismatch(What.PROMOTION_CHANGED, "gates", "The gates that are shown are not those of the newest record.")
+    sealed = {_report_of(packet) for packet in kept.packets}
+    for report in kept.reports:
+        if report.status in _SEALED and (report.attempt, report.status) not in sealed:
+            place = f"report {report.attempt} {report.status}"
+            yield Mismatch(What.PROMOTION_CHANGED, place, "No packet seals this report of a deployment.")
     wanted = _DECIDED.get(Status(promotion.status))
     if wanted is not None and record is not None and record.decision != wanted:
         message = f"The promotion is {promotion.status}, and its newest record says {record.decision}."
         yield Mismatch(What.PROMOTION_CHANGED, "status", message)
+
+
+def _shown(gates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: gate.get(name) for name in _OF_GATE} for gate in gates]
+
+
+def _judged(record: DecisionRecord) -> list[dict[str, Any]] | None:
+    """The same of the record; None where it cannot be read, which is a finding already."""
+    try:
+        return _shown(orjson.loads(bytes(record.document))["gates"])
+    except UNREADABLE:
+        return None
+
+
+def _report_of(packet: EvidencePacket) -> tuple[int, str] | None:
+    """Attempt and status of the report that the packet seals."""
+    try:
+        execution = orjson.loads(bytes(packet.document))["content"]["execution"]
+        return None if execution is None else (execution["attempt"], execution["status"])
+    except UNREADABLE:
+        return None
 
 
 def _check_manifest(kept: Kept) -> Iterator[Mismatch]:

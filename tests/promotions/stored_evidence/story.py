@@ -24,13 +24,14 @@ GATE = {
     "config": {"rules": {"release-aggregate-cve": {}, "kev-blocker": {}}, "trustedUploaders": ["operator"]},
     "override": {"by": ["third"]},
 }
+SOURCE = {"repository": "https://git.example/app", "commitSha": "ab" * 20, "branch": "main", "authors": ["builder"]}
 
 
 def make_story() -> Kestrel:
     """Numbers: 1 deployed in dev, 2 in staging, 3 approved for production by two people, 4 in dev, 5 rejected in
     staging by one person, 6 with findings in a report that a third person overrode."""
     kestrel = make_kestrel()
-    kestrel.approved_for_production()
+    kestrel.approved_for_production(source_ref=SOURCE)
     kestrel.rejects("approver", kestrel.ask(_in_dev(kestrel), kestrel.staging))
     _overridden(kestrel)
     return kestrel
