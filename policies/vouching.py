@@ -1,4 +1,4 @@
-"""Which grants count on one promotion, by whose word they rest on (domain.md §5, docs/adr/0160): pure.
+"""Which grants count on one promotion, by whose word they rest on (domain.md §5, docs/adr/0157): pure.
 
 A grant that somebody gave on a page rests on who gave it, and on the grant that let them give it. Where any of them is
 excluded on the promotion, it counts only if somebody else confirmed it. So what counts comes down from the command line

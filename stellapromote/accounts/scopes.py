@@ -52,7 +52,7 @@ ROLES: dict[str, frozenset[str]] = {
 
 NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
 """Scopes with which a person vouches: no machine holds them, nor a token that its person did not make (product.md,
-Roles; docs/adr/0161)."""
+Roles; docs/adr/0158)."""
 
 GRANTED_BY_NAME = (PROMOTION_OVERRIDE,)
 """Scopes that a person gets by name and that no role has (domain.md §6)."""

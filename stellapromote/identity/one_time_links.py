@@ -2,7 +2,7 @@
 
 It is Django's password reset token: bound to the account's present password and last sign-in, so setting a password or
 signing in ends it. A new person's link works only while they have no password: nobody takes over an account that has
-its person. One for a new password is of another kind, made by a command that is audited (docs/adr/0161).
+its person. One for a new password is of another kind, made by a command that is audited (docs/adr/0158).
 """
 
 from uuid import UUID

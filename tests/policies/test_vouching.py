@@ -1,4 +1,4 @@
-"""Whose word a grant rests on (docs/adr/0160)."""
+"""Whose word a grant rests on (docs/adr/0157)."""
 
 from datetime import UTC, datetime, timedelta
 

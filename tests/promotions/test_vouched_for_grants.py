@@ -1,4 +1,4 @@
-"""Whose word a vote rests on: grants of people excluded on the promotion, and their confirmation (docs/adr/0160)."""
+"""Whose word a vote rests on: grants of people excluded on the promotion, and their confirmation (docs/adr/0157)."""
 
 import orjson
 import pytest

@@ -1,4 +1,4 @@
-"""Vouching for a role, team or right that another person gave (domain.md §5; docs/adr/0160)."""
+"""Vouching for a role, team or right that another person gave (domain.md §5; docs/adr/0157)."""
 
 from dataclasses import replace
 

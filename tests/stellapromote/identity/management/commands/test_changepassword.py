@@ -1,4 +1,4 @@
-"""Django's commands that would change an account without a trace are ours here (docs/adr/0161)."""
+"""Django's commands that would change an account without a trace are ours here (docs/adr/0158)."""
 
 import re
 from urllib.parse import urlsplit
