@@ -14,6 +14,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         "display_name",
         "order_index",
         "is_production",
+        "protected",
         "required_approvals",
         "require_separation_of_duties",
         "promotion_policy",

@@ -69,6 +69,11 @@ class EnvironmentForm(ActionForm):
         help_text=_("Releases pass environments from the lowest number to the highest."),
     )
     is_production = forms.ChoiceField(label=_("Production"), required=False)
+    protected = forms.ChoiceField(
+        label=_("Protected"),
+        required=False,
+        help_text=_("Whatever makes entering it easier waits until a second person confirms it."),
+    )
     required_approvals = forms.IntegerField(
         label=_("Required approvals"),
         min_value=0,
@@ -137,6 +142,7 @@ class EnvironmentForm(ActionForm):
         )
         self._choose("auto_promote_from", [("", _("Never")), *((each.name, each.display_name) for each in others)])
         self._choose("is_production", [("yes", _("Yes")), ("no", _("No"))])
+        self._choose("protected", [("yes", _("Yes")), ("no", _("No"))])
 
     def _choose(self, name: str, choices: list[tuple[Any, Any]]) -> None:
         field = self.fields[name]
@@ -162,7 +168,8 @@ class EnvironmentForm(ActionForm):
             "healthCheckInterval": data.pop("health_check_interval"),
             "variables": data.pop("variables"),
         }
-        data["is_production"] = {"yes": True, "no": False}.get(data["is_production"])
+        for name in ("is_production", "protected"):
+            data[name] = {"yes": True, "no": False}.get(data[name])
         data["auto_promote_from"] = data["auto_promote_from"] or None
         return data
 
@@ -179,6 +186,7 @@ class NewEnvironmentForm(EnvironmentForm):
         super().__init__(data, tenant_id=tenant_id)
         by_name = _("Yes if the name is %(names)s") % {"names": " or ".join(sorted(PRODUCTION_NAMES))}
         self._choose("is_production", [("", by_name), ("yes", _("Yes")), ("no", _("No"))])
+        self._choose("protected", [("", _("Yes if it is production")), ("yes", _("Yes")), ("no", _("No"))])
         last = order(tenant_id)[-1:]
         self.initial.setdefault("order_index", (last[0].order_index or 0) + 1 if last else 1)
         self.initial.setdefault("promotion_policy", "default")
@@ -193,6 +201,7 @@ class EditEnvironmentForm(EnvironmentForm):
             "display_name": environment.display_name,
             "order_index": environment.order_index,
             "is_production": "yes" if environment.is_production else "no",
+            "protected": "yes" if environment.protected else "no",
             "required_approvals": environment.required_approvals,
             "require_separation_of_duties": environment.require_separation_of_duties,
             "promotion_policy": environment.promotion_policy.name,
@@ -210,7 +219,7 @@ class EditEnvironmentForm(EnvironmentForm):
     def changes(self) -> dict[str, Any]:
         changes = self.values()
         del changes["version"]
-        return changes
+        return {name: value for name, value in changes.items() if name != "protected" or value is not None}
 
 
 class MoveForm(ActionForm):
@@ -314,7 +323,10 @@ class LiftForm(ActionForm):
     reason = forms.CharField(
         label=_("Why it ends before its time"),
         max_length=500,
-        help_text=_("Lifting a freeze is listed with every promotion that is decided within a day of it."),
+        help_text=_(
+            "Lifting a freeze that somebody else set is listed with every promotion decided within 30 days of it, and "
+            "waits for a second person where a protected environment is concerned."
+        ),
     )
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 

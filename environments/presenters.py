@@ -15,6 +15,7 @@ def environment_document(environment: Environment) -> dict[str, Any]:
         "displayName": environment.display_name,
         "orderIndex": environment.order_index,
         "isProduction": environment.is_production,
+        "protected": environment.protected,
         "config": environment.config,
         "requiredApprovals": environment.required_approvals,
         "requireSeparationOfDuties": environment.require_separation_of_duties,

@@ -6,8 +6,9 @@
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from environments.models import Environment, FreezeWindow
+from environments.models import Environment, FreezeWindow, RetiredName
 from environments.ordering import names_of, order_of, predecessor
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import ENVIRONMENT_WRITE
@@ -17,6 +18,12 @@ from stellapromote.errors import Conflict, ProductError, RuleViolation
 
 class NameTaken(Conflict):
     code = "RES_DUPLICATE"
+
+
+class NameUsed(Conflict):
+    """A deleted environment had the name, and snapshots, policies and packets may name that one (domain.md §1b)."""
+
+    code = "RES_NAME_USED"
 
 
 class OrderIndexTaken(Conflict):
@@ -59,6 +66,15 @@ def check_name_free(name: str, environments: Iterable[Environment]) -> None:
             raise NameTaken(
                 f"There is an environment {name} already.{archived}", details={"field": "name", "id": str(each.pk)}
             )
+
+
+def check_name_never_used(tenant_id: UUID, name: str) -> None:
+    """Asked under the lock of the calendar. Raises NameUsed."""
+    if RetiredName.objects.filter(tenant_id=tenant_id, name=name).exists():
+        raise NameUsed(
+            f"A protected environment {name} was deleted, and its name is never used again: choose another name.",
+            details={"field": "name"},
+        )
 
 
 def check_order_index_free(order_index: int, environments: Iterable[Environment]) -> None:
@@ -125,6 +141,11 @@ def check_auto_promotion(environments: Collection[Environment]) -> None:
                 ]
             },
         )
+
+
+def is_own_freeze(window: FreezeWindow, by: Actor) -> bool:
+    """Whether ``by`` made the freeze and nobody else had a hand in it: lifting one's own loosens nothing."""
+    return by.user_id is not None and window.created_by_id == by.user_id and {*window.held_by} <= {by.user_id}
 
 
 def check_can_change_freeze(window: FreezeWindow, at: datetime) -> None:

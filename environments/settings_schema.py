@@ -44,6 +44,7 @@ SETTINGS: Final[dict[str, Schema]] = {
     "displayName": {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"},
     "orderIndex": {"type": "integer", "minimum": 0, "maximum": MAX_ORDER_INDEX},
     "isProduction": {"type": "boolean"},
+    "protected": {"type": "boolean"},
     "config": CONFIG,
     "requiredApprovals": {"type": "integer", "minimum": 0, "maximum": MAX_REQUIRED_APPROVALS},
     "requireSeparationOfDuties": {"type": "boolean"},

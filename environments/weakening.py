@@ -4,40 +4,69 @@ Where it cannot be told whether an edit is easier or only different, it counts a
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from environments.models import FreezeWindow
+from environments.models import Environment, FreezeWindow
 from environments.ordering import lost_steps, other_predecessors, predecessor
-from policies.models import WeakeningEdit
-from policies.weakening import LONGEST
+from policies.weakening import in_approval_policy, in_promotion_policy
+from policies.weakening_edits import Weakened
 from policies.windows import in_words
-from stellapromote.accounts.actor import Actor
 from stellapromote.clock import rfc3339
 
+Document = Mapping[str, Any]
 
-def in_environment(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What became easier between two documents of one environment; empty when nothing did. Pure."""
+
+@dataclass(frozen=True, slots=True)
+class PolicyTexts:
+    """What each policy says that an environment names or named, by name."""
+
+    approval: Mapping[str, Document]
+    promotion: Mapping[str, Document]
+
+
+def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: PolicyTexts) -> list[str]:
+    """What became easier between two documents of one environment; empty when nothing did. Pure.
+
+    Policies are compared by what they ask for, never by name.
+    """
     found = []
+    if before["protected"] and not after["protected"]:
+        found.append("One person alone may loosen what guards it.")
     if before["isProduction"] and not after["isProduction"]:
         found.append("Policies do not see it as production any more.")
     if after["requiredApprovals"] < before["requiredApprovals"]:
         found.append(f"Needs {_approvals(after['requiredApprovals'])} instead of {before['requiredApprovals']}.")
     if before["requireSeparationOfDuties"] and not after["requireSeparationOfDuties"]:
         found.append("Separation of duties: the release's creator may vote again.")
-    found += [
-        f"Approval policy {name} does not apply any more."
-        for name in sorted(set(before["approvalPolicies"]) - set(after["approvalPolicies"]))
-    ]
-    if after["promotionPolicy"] != before["promotionPolicy"]:
-        found.append(f"Promotion policy {after['promotionPolicy']} guards it instead of {before['promotionPolicy']}.")
+    found += _approval_policies(before["approvalPolicies"], after["approvalPolicies"], says.approval)
+    found += _promotion_policy(before["promotionPolicy"], after["promotionPolicy"], says.promotion)
     if before["requireManifestReport"] and not after["requireManifestReport"]:
         found.append("Deployments may be reported without saying by digest what runs.")
     if before["exclusive"] == "environment" and after["exclusive"] != "environment":
         found.append("Deployments of several products may run at once.")
     found += _automatic(before, after)
     return [f"Environment {after['name']}: {each}" for each in found]
+
+
+def _approval_policies(before: Iterable[str], after: Iterable[str], says: Mapping[str, Document]) -> list[str]:
+    """Those that are gone, unless a new one asks for as much: each new one stands for one of them."""
+    added = sorted(set(after) - set(before))
+    found = []
+    for name in sorted(set(before) - set(after)):
+        heir = next((each for each in added if not in_approval_policy(says[name], says[each])), None)
+        if heir is None:
+            found.append(f"Approval policy {name} does not apply any more.")
+        else:
+            added.remove(heir)
+    return found
+
+
+def _promotion_policy(before: str, after: str, says: Mapping[str, Document]) -> list[str]:
+    weaker = [] if before == after else in_promotion_policy(says[before], says[after])
+    return [f"Promotion policy {after} guards it instead of {before}: {' '.join(weaker)}"] if weaker else []
 
 
 def _automatic(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -89,34 +118,29 @@ def of_cleared(window: FreezeWindow, scope: str) -> str:
     return f"Freeze “{window.name}” of {scope} was lifted before its end, {end}.{reason}"
 
 
+def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:
+    """What a deleted environment asked for: another one of its name may ask for less. Pure."""
+    asked = []
+    if before["protected"]:
+        asked.append("its protection")
+    if before["requiredApprovals"]:
+        asked.append(_approvals(before["requiredApprovals"]))
+    asked += [f"approval policy {name}" for name in before["approvalPolicies"]]
+    if windows:
+        asked.append("1 freeze" if windows == 1 else f"{windows} freezes")
+    return [f"Environment {before['name']} was deleted, with {', '.join(asked)}."] if asked else []
+
+
 def _approvals(number: int) -> str:
     return f"{number} approval" if number == 1 else f"{number} approvals"
 
 
-def record_weakening(sentences: Iterable[str], *, by: Actor, at: datetime, environment_id: UUID | None) -> None:
-    """Keeps the edits for the board and for packets of the next 24 hours. `environment_id` None: the whole tenant."""
-    WeakeningEdit.objects.bulk_create(
-        WeakeningEdit(
-            tenant_id=by.tenant,
-            at=at,
-            actor_id=by.user_id,
-            actor_username=by.username,
-            actor_name=by.display_name,
-            what=each if len(each) <= LONGEST else f"{each[: LONGEST - 1]}…",
-            environment_id=environment_id,
-        )
-        for each in sentences
-    )
-
-
-def record_weakened_order(
-    before: Mapping[UUID, int],
-    after: Mapping[UUID, int],
-    names: Mapping[UUID, str],
-    *,
-    by: Actor,
-    at: datetime,
+def add_order(
+    weakened: Weakened, before: Mapping[UUID, int], after: Mapping[UUID, int], environments: Mapping[UUID, Environment]
 ) -> None:
-    """Keeps what a change of the order made easier. `names`: of all that were or are in it."""
+    """Adds what a change of the order made easier. ``environments``: all that were or are in it, by id."""
+    names = {each: environment.name for each, environment in environments.items()}
     for environment_id, sentence in in_order(before, after, names).items():
-        record_weakening([sentence], by=by, at=at, environment_id=environment_id)
+        environment = environments[environment_id]
+        guards = [environment.name] if environment.protected else []
+        weakened.add([sentence], environment_id=environment_id, guards=guards)

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,8 +17,10 @@ from policies.models import (
     ApprovalPolicyVersion,
     PromotionPolicy,
     PromotionPolicyVersion,
+    Proposal,
     WeakeningEdit,
 )
+from policies.proposed_page import go_to_proposal
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administering
 
 Version = ApprovalPolicyVersion | PromotionPolicyVersion
@@ -82,7 +84,12 @@ class PolicyAdmin(ActionAdmin):
         return self.inlines if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The action has stored everything already."""
+        """The action has stored everything already; what it stored as a proposal is told by the next page."""
+        request.proposal = form.proposal  # type: ignore[attr-defined]
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        proposal: Proposal | None = request.proposal  # type: ignore[attr-defined]
+        return super().response_change(request, obj) if proposal is None else go_to_proposal(request, proposal)
 
     @admin.display(description=_("Version"))
     def version(self, policy: ApprovalPolicy | PromotionPolicy) -> str:
@@ -144,9 +151,20 @@ class PromotionPolicyAdmin(PolicyAdmin):
         return reverse("promotion_policy", args=[policy.name])
 
 
+@admin.register(Proposal)
+class ProposalAdmin(ReadOnlyAdmin):
+    list_display = ("proposed_at", "kind", "name", "proposed_by_username", "state", "ended_by_username")
+    list_filter = ("state",)
+    ordering = ("-proposed_at",)
+
+    def view_on_site(self, proposal: Proposal) -> str:
+        """The page where it is confirmed or withdrawn."""
+        return reverse("proposal", args=[proposal.pk])
+
+
 @admin.register(WeakeningEdit)
 class WeakeningEditAdmin(ReadOnlyAdmin):
-    list_display = ("at", "actor_username", "policy_name", "what")
+    list_display = ("at", "actor_username", "policy_name", "what", "confirmed_by_username")
     ordering = ("-at",)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from policies.models import ApprovalPolicy, PromotionPolicy
+from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
 from stellapromote.api.etag import opaque
 
 
@@ -17,3 +17,8 @@ def promotion_policy_tag(policy: PromotionPolicy) -> str:
     """Changes with the draft and with every publication, and stands for the text of the draft."""
     draft = orjson.dumps(policy.draft, option=orjson.OPT_SORT_KEYS).decode()
     return opaque("promotion-policy", policy.pk, policy.revision, draft)
+
+
+def proposal_tag(proposal: Proposal) -> str:
+    """Stands for what is proposed, with its state: who confirms names by it what they read."""
+    return opaque("proposal", proposal.pk, proposal.digest, proposal.state)

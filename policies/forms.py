@@ -16,7 +16,7 @@ from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.actions.update_approval_policy import update_approval_policy
 from policies.etags import approval_policy_tag, promotion_policy_tag
-from policies.models import ApprovalPolicy, PromotionPolicy
+from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
 from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
 from policies.rules import NameTaken
 from stellapromote.accounts.actor import Actor
@@ -46,7 +46,8 @@ _FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requ
 class PolicyForm(forms.ModelForm):
     """`actor` is set by the admin for each request; `seen` is the tag of what the person looked at.
 
-    Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it.
+    Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it, or `proposal` what
+    was stored instead.
     """
 
     actor: ClassVar[Actor]
@@ -54,12 +55,17 @@ class PolicyForm(forms.ModelForm):
 
     seen = forms.CharField(max_length=100, widget=forms.HiddenInput, required=False)
 
+    proposal: Proposal | None = None
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors:
             try:
                 with transaction.atomic():
-                    self.instance = self.act(cleaned)
+                    done = self.act(cleaned)
+                self.proposal = done if isinstance(done, Proposal) else None
+                if self.proposal is None:
+                    self.instance = done
             except ProductError as refusal:
                 target = f"{self._meta.model._meta.label_lower} {self.instance.pk}"
                 note_refusal(
@@ -155,7 +161,7 @@ class ApprovalPolicyForm(PolicyForm):
         except BadLine as error:
             raise forms.ValidationError(str(error)) from None
 
-    def act(self, cleaned: dict[str, Any]) -> ApprovalPolicy:
+    def act(self, cleaned: dict[str, Any]) -> ApprovalPolicy | Proposal:
         content = {
             "description": cleaned["description"].replace("\r\n", "\n"),
             "rules": cleaned["rules"],
@@ -227,7 +233,7 @@ class PromotionPolicyForm(PolicyForm):
             raise forms.ValidationError(_("This must be a JSON object, in braces."))
         return value
 
-    def act(self, cleaned: dict[str, Any]) -> PromotionPolicy:
+    def act(self, cleaned: dict[str, Any]) -> PromotionPolicy | Proposal:
         if self.instance._state.adding:
             return create_promotion_policy(
                 by=self.actor, clock=SYSTEM_CLOCK, name=cleaned["name"], document=cleaned["document"]

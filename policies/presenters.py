@@ -5,7 +5,13 @@ from typing import Any
 
 import orjson
 
-from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
+from policies.models import (
+    ApprovalPolicy,
+    ApprovalPolicyVersion,
+    PromotionPolicy,
+    PromotionPolicyVersion,
+    Proposal,
+)
 from stellapromote.accounts.models import User
 from stellapromote.clock import rfc3339
 
@@ -77,3 +83,26 @@ def promotion_version_document(version: PromotionPolicyVersion) -> dict[str, Any
 def _author(field: str, user: User | None) -> dict[str, str | None]:
     """Id and name; both null for what the installation itself wrote."""
     return {field: str(user.id) if user else None, f"{field}Name": user.display_name if user else None}
+
+
+def proposal_document(proposal: Proposal) -> dict[str, Any]:
+    """The full object: what would be loosened, by which edit, and where."""
+    return {
+        "id": str(proposal.pk),
+        "kind": proposal.kind,
+        "resource": proposal.resource,
+        "resourceId": proposal.resource_id,
+        "name": proposal.name,
+        "weakens": proposal.weakens,
+        "environments": proposal.guards,
+        "before": proposal.before,
+        "after": proposal.after,
+        "state": proposal.state,
+        "proposedAt": rfc3339(proposal.proposed_at),
+        "proposedBy": str(proposal.proposed_by_id),
+        "proposedByName": proposal.proposed_by_name,
+        "expiresAt": rfc3339(proposal.expires_at),
+        "endedAt": rfc3339(proposal.ended_at) if proposal.ended_at else None,
+        "endedBy": str(proposal.ended_by_id) if proposal.ended_by_id else None,
+        "endedByName": proposal.ended_by_name or None,
+    }

@@ -45,6 +45,12 @@ class NameTaken(Conflict):
         super().__init__(f"There is a policy {name} already: choose another name.", details={"id": str(policy_id)})
 
 
+class NameUsed(Conflict):
+    """A retired policy has the name: snapshots and records name that one (domain.md §1b)."""
+
+    code = "RES_NAME_USED"
+
+
 class Unsatisfiable(RuleViolation):
     """Too few members may vote to ever satisfy the rules, so nothing could pass (domain.md §5)."""
 
@@ -68,6 +74,12 @@ def check_same_name(name: str, given: str) -> None:
     """InvalidDocument: records and environments name a policy, so its name never changes (domain.md §5)."""
     if given != name:
         raise InvalidDocument([FieldError("name", f"The name stays {name}: create another policy.", "VAL_INVALID")])
+
+
+def check_name_never_used(tenant_id: UUID, name: str) -> None:
+    """Raises NameUsed."""
+    if ApprovalPolicy.objects.filter(tenant_id=tenant_id, name=name, retired_at__isnull=False).exists():
+        raise NameUsed(f"A retired policy was called {name}, and its name is never used again: choose another name.")
 
 
 def check_can_edit(policy: ApprovalPolicy) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from policies.people import source_of, vouching_in
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.models import RoleGrant
@@ -37,6 +38,17 @@ class SecondPersonNeeded(Refused):
             f"You edited the draft of {name}, {way_out}",
             details={"reasons": ["POLICY_EDITOR"], "publishers": sorted(others)},
         )
+
+
+def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
+    """Whether ``by`` is a person whose role with one of these scopes does not rest on their own word, nor on that of
+    ``against``: an account that the author alone could make is no second person (domain.md §5). Two statements."""
+    if by.kind != "person":
+        return False
+    roles = [role for role, held in ROLES.items() if not held.isdisjoint(scopes)]
+    grants = RoleGrant.objects.filter(tenant_id=by.tenant, user_id=by.account, role__in=roles, ended_at=None)
+    vouching = vouching_in(by.tenant, {str(each): None for each in against}).without(str(by.account))
+    return any(vouching.counts(source_of(grant)) for grant in grants)
 
 
 def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: datetime) -> bool:

@@ -14,6 +14,7 @@ import orjson
 from policies import gates
 from policies.eligibility import Grant, barred_by, standing
 from policies.facts import Candidate, Span, candidates_fact
+from policies.models.weakening_edit import REMEMBERED
 from policies.vouching import Confirmation, Source, Vouching
 from policies.windows import intervals
 from promotions.bundles import Taken
@@ -148,9 +149,11 @@ json_build_object(
       JOIN promotions_decisionrecord sealed ON sealed.id = k.decision_id WHERE k.promotion_id = p.id)),
   'weakeningEdits', (
     SELECT coalesce(json_agg(json_build_object('at', {_instant("w.at")}, 'by', w.actor_username, 'what', w.what,
+                                               'confirmedAt', {_instant("w.confirmed_at")},
+                                               'confirmedBy', nullif(w.confirmed_by_username, ''),
                                                'policy', w.policy_name) ORDER BY w.at, w.id), '[]')
     FROM policies_weakeningedit w
-    WHERE w.tenant_id = p.tenant_id AND w.at > %(since)s - interval '24 hours'
+    WHERE w.tenant_id = p.tenant_id AND w.at > %(since)s - interval '{REMEMBERED.days} days'
       AND (w.environment_id IS NULL OR w.environment_id = p.target_environment_id)),
   'signingKeyUsable', EXISTS (
     SELECT 1 FROM promotions_publicsigningkey k WHERE k.key_id = %(key)s AND k.retired_at IS NULL),
@@ -187,10 +190,10 @@ class Reading:
         return [each for each in self.row["freezes"] if each["end"] > now and each["start"] <= horizon]
 
     def weakening_edits(self, at: datetime, policies: Collection[str]) -> list[dict[str, Any]]:
-        """Those of the 24 hours before the instant, of these policies or of no policy."""
-        begin, now = rfc3339(at - timedelta(hours=24)), rfc3339(at)
+        """Those of the 30 days before the instant, of these policies or of no policy."""
+        begin, now = rfc3339(at - REMEMBERED), rfc3339(at)
         return [
-            {"at": each["at"], "by": each["by"], "what": each["what"]}
+            {name: each[name] for name in ("at", "by", "what", "confirmedAt", "confirmedBy")}
             for each in self.row["weakeningEdits"]
             if begin < each["at"] <= now and (not each["policy"] or each["policy"] in policies)
         ]

@@ -20,6 +20,7 @@ from promotions import outbox
 from promotions.actions.auto_promote import auto_promote
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.mark_overdue import mark_overdue
+from promotions.actions.proposals import expire_proposals
 from promotions.collecting import Collector
 from promotions.failures import forget_old, postpone, without_postponed
 from promotions.formats.document import READER
@@ -112,6 +113,7 @@ def run_round(
     done += _each("reevaluate", _to_close(now), reevaluate, clock)
     done += _each("overdue", _overdue(now), mark_overdue, clock)
     done += _each("auto_promote", _to_auto_promote(now), auto_promote, clock)
+    done += expire_proposals(now)
     done += tell_counted(now)
     done += seal_pending()
     done += outbox.derive(now)

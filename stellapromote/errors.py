@@ -90,6 +90,7 @@ CODES: dict[str, Code] = {
         405, "The path exists but not with this method: use one of those in the Allow header."
     ),
     "RES_DUPLICATE": Code(409, "The same thing exists already: use the one named in details, or choose other values."),
+    "RES_NAME_USED": Code(409, "Something that is gone had this name, and records name it: choose another name."),
     "RES_IN_USE": Code(
         409, "Other things depend on this one: release it from those counted or named in details first."
     ),

@@ -8,9 +8,10 @@ from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.models import Environment
-from environments.ordering import names_of, order_of
+from environments.ordering import order_of
 from environments.presenters import differences, environment_document
-from environments.weakening import record_weakened_order
+from environments.weakening import add_order
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -38,6 +39,7 @@ def archive_environment(
         if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_can_archive(environment, active_promotions=active_promotions)
     before, order = environment_document(environment), order_of(topology.values())
+    tag = environment_tag(environment.pk, environment.version)
     at = clock.now()
     environment.archived_at = environment.updated_at = at
     environment.order_index = environment.auto_promote_from = None
@@ -58,5 +60,10 @@ def archive_environment(
         environment_id=environment_id,
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
+    weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    if environment.protected:
+        sentence = f"Environment {environment.name} is archived: nothing has to pass it any more."
+        weakened.add([sentence], environment_id=environment_id, guards=[environment.name])
+    add_order(weakened, order, order_of(topology.values()), topology)
+    weakened.keep(by=by, at=at)
     return environment

@@ -3,11 +3,13 @@ from uuid import UUID
 from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT
 from environments.etags import freeze_window_tag
-from environments.locks import lock_freeze_window
+from environments.locks import lock_freeze_window, protected_in
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import CLEAR_REASON, read_freeze_window
-from environments.weakening import of_cleared, record_weakening
+from environments.weakening import of_cleared
+from policies.proposals import proposable
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -15,6 +17,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("freeze_window.clear")
 @transactional
 def clear_freeze_window(
     *,
@@ -27,9 +30,9 @@ def clear_freeze_window(
 ) -> FreezeWindow:
     """Lifts a freeze from now on, or calls off one that has not begun; the row stays in history (domain.md §2).
 
-    Clearing what is cleared already changes nothing: the first one counts. Always kept as a weakening edit. Raises
-    Refused (403), Http404 (also when the window is not of this environment), Invalid (400), PreconditionFailed (412),
-    FreezeOver (409) for one that has ended by itself.
+    Clearing what is cleared already changes nothing: the first one counts. Clearing what somebody else had a hand in is
+    a weakening edit, of a protected environment a proposal. Raises Refused (403), Http404 (also when the window is not
+    of this environment), Invalid (400), PreconditionFailed (412), FreezeOver (409) for one that has ended by itself.
     """
     rules.check_can_write(by)
     window, environment = lock_freeze_window(by.tenant, window_id, environment_id)
@@ -40,7 +43,8 @@ def clear_freeze_window(
         return window
     at = clock.now()
     rules.check_can_change_freeze(window, at)
-    before = freeze_window_document(window)
+    before, tag = freeze_window_document(window), freeze_window_tag(window.pk, window.version)
+    own = rules.is_own_freeze(window, by)
     window.cleared_at = window.changed_at = at
     window.cleared_by_id = by.user_id
     window.cleared_by_name = by.display_name
@@ -60,5 +64,9 @@ def clear_freeze_window(
         environment_id=environment_id,
     )
     scope = environment.name if environment else WHOLE_TENANT
-    record_weakening([of_cleared(window, scope)], by=by, at=at, environment_id=environment_id)
+    weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
+    if not own:
+        guards = protected_in(by.tenant, environment)
+        weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
+    weakened.keep(by=by, at=at)
     return window

@@ -33,6 +33,7 @@ def create_environment(
     display_name: str,
     order_index: int,
     is_production: bool | None = None,
+    protected: bool | None = None,
     config: Mapping[str, Any] | None = None,
     required_approvals: int = 0,
     require_separation_of_duties: bool = False,
@@ -45,17 +46,19 @@ def create_environment(
 ) -> Environment:
     """A new environment at a free place in the order (domain.md §1). Policies and `auto_promote_from` are names.
 
-    `is_production` None: true for the names `prod` and `production`. Raises Refused (403), Invalid (400), NameTaken and
-    OrderIndexTaken (409), NotDirectlyBefore (422), also when it would come between two that follow each other
-    automatically.
+    `is_production` None: true for the names `prod` and `production`; `protected` None: as `is_production`. Raises
+    Refused (403), Invalid (400), NameTaken, NameUsed and OrderIndexTaken (409), NotDirectlyBefore (422), also when it
+    would come between two that follow each other automatically.
     """
     rules.check_can_write(by)
+    production = name in PRODUCTION_NAMES if is_production is None else is_production
     values = read_environment(
         {
             "name": name,
             "display_name": display_name,
             "order_index": order_index,
-            "is_production": name in PRODUCTION_NAMES if is_production is None else is_production,
+            "is_production": production,
+            "protected": production if protected is None else protected,
             "config": {} if config is None else config,
             "required_approvals": required_approvals,
             "require_separation_of_duties": require_separation_of_duties,
@@ -72,6 +75,7 @@ def create_environment(
     policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
     at, order = clock.now(), order_of(topology.values())
     rules.check_name_free(values["name"], topology.values())
+    rules.check_name_never_used(by.tenant, values["name"])
     rules.check_order_index_free(values["order_index"], topology.values())
     environment = Environment(
         tenant_id=by.tenant,
@@ -79,6 +83,7 @@ def create_environment(
         updated_at=at,
         **{
             **values,
+            "was_protected": values["protected"],
             "config": merged_config(DEFAULT_CONFIG, values["config"]),
             "promotion_policy": published_policy(by.tenant, values["promotion_policy"]),
             "auto_promote_from": environment_named(values["auto_promote_from"], topology.values()),

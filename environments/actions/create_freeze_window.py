@@ -65,6 +65,7 @@ def create_freeze_window(
         reason=values["reason"],
         exceptions=values["exceptions"],
         excepted_by=excepted_by(by, values["exceptions"], {}),
+        held_by=[] if by.user_id is None else [by.user_id],
         created_by_id=by.user_id,
         created_by_name=by.display_name,
         created_at=at,

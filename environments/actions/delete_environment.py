@@ -6,9 +6,11 @@ from environments import rules
 from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.locks import lock_topology
-from environments.ordering import names_of, order_of
+from environments.models import RetiredName
+from environments.ordering import order_of
 from environments.presenters import environment_document, freeze_window_document
-from environments.weakening import record_weakened_order
+from environments.weakening import add_order, of_deleted
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -22,7 +24,8 @@ def delete_environment(
 ) -> None:
     """Removes an environment that nothing was ever promoted into or out of, its freeze windows with it (domain.md §1).
 
-    A freeze of an environment without history never held anything back; the audit event keeps what it said.
+    A freeze of an environment without history never held anything back; the audit event keeps what it said. The name
+    of one that was ever protected is never used again.
     `promotions`: how many of any state name it, counted by the caller under lock_topology; PROTECT foreign keys stand
     behind it. Raises Refused (403), Http404, PreconditionFailed (412), InUse (409), NotDirectlyBefore (422) when the
     next one is promoted to automatically from it.
@@ -36,7 +39,8 @@ def delete_environment(
         if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_can_delete(environment, promotions=promotions)
     document = environment_document(environment)
-    order, names = order_of(topology.values()), names_of(topology.values())
+    tag, order = environment_tag(environment.pk, environment.version), order_of(topology.values())
+    before = dict(topology)
     at = clock.now()
     del topology[environment_id]
     rules.check_auto_promotion(topology.values())
@@ -44,6 +48,8 @@ def delete_environment(
     environment.freeze_windows.all().delete()
     environment.approval_policy_links.all().delete()
     environment.delete()
+    if environment.was_protected:
+        RetiredName.objects.create(tenant_id=by.tenant, name=environment.name, retired_at=at)
     record(
         by=by,
         at=at,
@@ -55,4 +61,8 @@ def delete_environment(
         environment_id=environment_id,
     )
     record_edit([], order, order_of(topology.values()), by=by, at=at)
-    record_weakened_order(order, order_of(topology.values()), names, by=by, at=at)
+    weakened = Weakened("environment", str(environment_id), document["name"], tag, document, None)
+    guards = [document["name"]] if document["protected"] else []
+    weakened.add(of_deleted(document, len(windows)), guards=guards)
+    add_order(weakened, order, order_of(topology.values()), before)
+    weakened.keep(by=by, at=at)

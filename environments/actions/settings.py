@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from environments.models import Environment, EnvironmentApprovalPolicy
 from environments.settings_schema import refuse
+from environments.weakening import PolicyTexts
 from policies.models import ApprovalPolicy, PromotionPolicy
 from stellapromote.errors import FieldError
 
@@ -13,8 +16,9 @@ Before = Environment | None
 
 
 def published_policy(tenant_id: UUID, name: str) -> PromotionPolicy:
-    """The tenant's published promotion policy of that name; Invalid when there is none."""
-    policy = PromotionPolicy.objects.filter(tenant_id=tenant_id, name=name).first()
+    """The tenant's published promotion policy of that name, kept from being published again until commit; Invalid when
+    there is none."""
+    policy = PromotionPolicy.objects.filter(tenant_id=tenant_id, name=name).select_for_update(no_key=True).first()
     if policy is None:
         refuse([FieldError("promotionPolicy", f"There is no promotion policy {name}.", "unknown")])
     elif policy.current_id is None:
@@ -62,6 +66,18 @@ def guard_with(environment: Environment, policies: Iterable[ApprovalPolicy]) -> 
         EnvironmentApprovalPolicy(environment=environment, policy=policy)
         for pk, policy in wanted.items()
         if pk not in present
+    )
+
+
+def policy_texts(
+    environment: Environment, approval: Iterable[ApprovalPolicy] | None, promotion: PromotionPolicy | None
+) -> PolicyTexts:
+    """What the policies say that guard the environment now, and those that shall (None: the same). A few statements."""
+    approvals = {*environment.approval_policies.select_related("current"), *(approval or ())}
+    promotions = {environment.promotion_policy, *([] if promotion is None else [promotion])}
+    return PolicyTexts(
+        approval={each.name: orjson.loads(each.current.canonical) for each in approvals if each.current},
+        promotion={each.name: orjson.loads(each.current.canonical) for each in promotions if each.current},
     )
 
 

@@ -8,10 +8,12 @@ from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.models import Environment
-from environments.ordering import names_of, order_of
+from environments.ordering import order_of
 from environments.presenters import differences, environment_document
 from environments.settings_schema import ORDER_INDEX, read_environment
-from environments.weakening import record_weakened_order
+from environments.weakening import add_order
+from policies.proposals import proposable
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -19,6 +21,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("environment.unarchive")
 @transactional
 def unarchive_environment(
     *, by: Actor, clock: Clock, environment_id: UUID, order_index: int, if_match: IfMatch | None = None
@@ -41,6 +44,7 @@ def unarchive_environment(
     rules.check_order_index_free(values["order_index"], topology.values())
     before, order = environment_document(environment), order_of(topology.values())
     lock_approval_policies(by.tenant, before["approvalPolicies"])
+    tag = environment_tag(environment.pk, environment.version)
     at = clock.now()
     environment.archived_at = None
     environment.order_index = values["order_index"]
@@ -62,5 +66,7 @@ def unarchive_environment(
         environment_id=environment_id,
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
+    weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    add_order(weakened, order, order_of(topology.values()), topology)
+    weakened.keep(by=by, at=at)
     return environment

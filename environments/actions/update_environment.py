@@ -10,6 +10,7 @@ from environments.actions.settings import (
     guard_with,
     lock_approval_policies,
     merged_config,
+    policy_texts,
     published_policy,
     reloaded,
 )
@@ -17,10 +18,12 @@ from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.locks import lock_topology
 from environments.models import Environment
-from environments.ordering import moved, names_of, order_of
+from environments.ordering import moved, order_of
 from environments.presenters import differences, environment_document
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
-from environments.weakening import in_environment, record_weakened_order, record_weakening
+from environments.weakening import add_order, in_environment
+from policies.proposals import proposable
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.api.serializers import camel
@@ -29,14 +32,16 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("environment.update")
 @transactional
 def update_environment(
     *, by: Actor, clock: Clock, environment_id: UUID, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Environment:
     """Changes what is given and leaves the rest; names as for create_environment. What changes nothing leaves no trace.
 
-    A new `order_index` moves the environment and shifts others (ordering.moved), whose versions rise too. Raises
-    Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived (409), NotDirectlyBefore (422).
+    A new `order_index` moves the environment and shifts others (ordering.moved), whose versions rise too. What loosens
+    a guard of a protected environment is a proposal. Raises Refused (403), Http404, Invalid (400), PreconditionFailed
+    (412), Archived (409), NotDirectlyBefore (422).
     """
     rules.check_can_write(by)
     topology = lock_topology(by.tenant)
@@ -59,10 +64,14 @@ def update_environment(
         values["auto_promote_from"] = environment_named(values["auto_promote_from"], topology.values())
     at = clock.now()
 
+    tag = environment_tag(environment.pk, environment.version)
+    says = policy_texts(environment, policies, values.get("promotion_policy"))
+    guards = [environment.name] if environment.protected else []
     order = order_of(topology.values())
     moves = moved(order, environment_id, values.pop("order_index", order[environment_id]))
     for name, value in values.items():
         setattr(environment, name, value)
+    environment.was_protected |= environment.protected
     for each, order_index in moves.items():
         topology[each].order_index = order_index
     rules.check_auto_promotion(topology.values())
@@ -93,14 +102,12 @@ def update_environment(
         },
         environment_id=environment_id,
     )
-    record_weakening(
-        in_environment(before, environment_document(environment)),
-        by=by,
-        at=at,
-        environment_id=environment_id,
-    )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    record_weakened_order(order, order_of(topology.values()), names_of(topology.values()), by=by, at=at)
+    weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    sentences = in_environment(before, environment_document(environment), says)
+    weakened.add(sentences, environment_id=environment_id, guards=guards)
+    add_order(weakened, order, order_of(topology.values()), topology)
+    weakened.keep(by=by, at=at)
     return environment
 
 

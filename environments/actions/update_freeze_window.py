@@ -5,11 +5,13 @@ from uuid import UUID
 from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges, excepted_by
 from environments.etags import freeze_window_tag
-from environments.locks import lock_freeze_window
+from environments.locks import lock_freeze_window, protected_in
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import FREEZE_WINDOW_TO_UPDATE, read_freeze_window
-from environments.weakening import in_freeze_window, record_weakening
+from environments.weakening import in_freeze_window
+from policies.proposals import proposable
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -17,6 +19,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("freeze_window.update")
 @transactional
 def update_freeze_window(
     *,
@@ -29,8 +32,9 @@ def update_freeze_window(
 ) -> FreezeWindow:
     """Changes what is given; names as for create_freeze_window. A new zone alone moves no instant: they are absolute.
 
-    What the window would have frozen and does not any more is kept as a weakening edit. Raises Refused (403), Http404
-    (also when the window is not of this environment), Invalid (400), PreconditionFailed (412), FreezeOver (409).
+    Freezing less of what somebody else had a hand in is a weakening edit, of a protected environment a proposal. Raises
+    Refused (403), Http404 (also when the window is not of this environment), Invalid (400), PreconditionFailed (412),
+    FreezeOver (409).
     """
     rules.check_can_write(by)
     window, environment = lock_freeze_window(by.tenant, window_id, environment_id)
@@ -55,6 +59,8 @@ def update_freeze_window(
     old, new = differences(before, after)
     if not new:
         return window
+    tag, own = freeze_window_tag(window.pk, window.version), rules.is_own_freeze(window, by)
+    window.held_by = sorted({*window.held_by, *([] if by.user_id is None else [by.user_id])})
     window.changed_at = at
     window.version += 1
     window.save()
@@ -70,5 +76,9 @@ def update_freeze_window(
         environment_id=environment_id,
     )
     scope = environment.name if environment else WHOLE_TENANT
-    record_weakening(in_freeze_window(before, after, at, scope), by=by, at=at, environment_id=environment_id)
+    weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
+    if not own:
+        sentences = in_freeze_window(before, after, at, scope)
+        weakened.add(sentences, environment_id=environment_id, guards=protected_in(by.tenant, environment))
+    weakened.keep(by=by, at=at)
     return window

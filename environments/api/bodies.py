@@ -16,6 +16,7 @@ class EnvironmentBody(DocumentBody):
     display_name = DocumentField(SETTINGS["displayName"])
     order_index = DocumentField(SETTINGS["orderIndex"])
     is_production = DocumentField(SETTINGS["isProduction"], required=False)
+    protected = DocumentField(SETTINGS["protected"], required=False)
     config = DocumentField(SETTINGS["config"], required=False)
     required_approvals = DocumentField(SETTINGS["requiredApprovals"], required=False)
     require_separation_of_duties = DocumentField(SETTINGS["requireSeparationOfDuties"], required=False)

@@ -14,6 +14,9 @@ from environments.etags import freeze_window_tag
 from environments.models import Environment, FreezeWindow
 from environments.models.freeze_window import FreezeWindowQuerySet
 from environments.presenters import freeze_window_document, occurrences
+from policies.api.proposed import proposed
+from policies.api.resources import PROPOSED
+from policies.models import Proposal
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.exceptions import invalid
@@ -51,6 +54,7 @@ class FreezeWindowViewSet(ApiViewSet):
         "update": Answer(FreezeWindowResource, etag=True),
         "destroy": Answer(FreezeWindowResource, etag=True, description="The cleared window."),
     }
+    alternatives = {"update": PROPOSED, "destroy": PROPOSED}
     refusals = {
         "create": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED"),
         "update": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED"),
@@ -86,7 +90,8 @@ class FreezeWindowViewSet(ApiViewSet):
     def update(self, request: ApiRequest, pk: UUID, **path: UUID) -> ApiResponse:
         """Change a freeze window that is not over
 
-        What is left out stays. Freezing less is listed as a weakening edit.
+        What is left out stays. Freezing less of what somebody else set is listed as a weakening edit, and where a
+        protected environment is concerned stored as a proposal.
         """
         window = update_freeze_window(
             by=request.actor,
@@ -101,7 +106,8 @@ class FreezeWindowViewSet(ApiViewSet):
     def destroy(self, request: ApiRequest, pk: UUID, **path: UUID) -> ApiResponse:
         """Clear a freeze window
 
-        It ends now, or never begins, and stays in history. Listed as a weakening edit; a body may say the reason.
+        It ends now, or never begins, and stays in history; a body may say the reason. Clearing what somebody else set
+        is listed as a weakening edit, and where a protected environment is concerned stored as a proposal.
         """
         window = clear_freeze_window(
             by=request.actor,
@@ -131,7 +137,9 @@ class FreezeWindowViewSet(ApiViewSet):
         return self.kwargs.get("environment_id")
 
 
-def _answer(window: FreezeWindow, status: int = 200) -> ApiResponse:
+def _answer(window: FreezeWindow | Proposal, status: int = 200) -> ApiResponse:
+    if isinstance(window, Proposal):
+        return proposed(window)
     return ApiResponse(freeze_window_document(window), status=status, etag=freeze_window_tag(window.pk, window.version))
 
 

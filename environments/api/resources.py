@@ -15,6 +15,7 @@ class EnvironmentResource(Resource):
     display_name = serializers.CharField()
     order_index = serializers.IntegerField(allow_null=True, help_text="Its place in the order; null while archived.")
     is_production = serializers.BooleanField()
+    protected = serializers.BooleanField(help_text="Loosening a guard of it takes two people.")
     config = DocumentField(SETTINGS["config"])
     required_approvals = serializers.IntegerField()
     require_separation_of_duties = serializers.BooleanField()

@@ -1,4 +1,5 @@
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 from uuid import UUID
 
 from django.db import models
@@ -41,7 +42,39 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
 
 
 class Environment(models.Model):
-    """A place that releases enter, with what guards it (domain.md §1)."""
+    """A place that releases enter, with what guards it (domain.md §1).
+
+    ``protected``: loosening a guard of it takes two people (domain.md §5). ``was_protected``: it is or was, so nothing
+    else ever has its name. GUARDS and NO_GUARDS name every field.
+    """
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "order_index",
+            "is_production",
+            "protected",
+            "required_approvals",
+            "require_separation_of_duties",
+            "promotion_policy",
+            "approval_policies",
+            "auto_promote_from",
+            "auto_promote_hold",
+            "exclusive",
+            "require_manifest_report",
+            "archived_at",
+        }
+    )
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "name": "never changes",
+        "display_name": "only shown",
+        "config": "says when a deployment is overdue, and holds variables that no gate reads",
+        "was_protected": "follows protected",
+        "created_at": "a mark",
+        "updated_at": "a mark",
+        "version": "a mark",
+    }
 
     class Exclusive(models.TextChoices):
         PRODUCT = "product"
@@ -53,6 +86,8 @@ class Environment(models.Model):
     display_name = models.CharField(max_length=200)
     order_index = models.PositiveIntegerField(null=True, blank=True)
     is_production = models.BooleanField(default=False)
+    protected = models.BooleanField(default=False, db_default=False)
+    was_protected = models.BooleanField(default=False, db_default=False)
     config = models.JSONField(default=dict)
     required_approvals = models.PositiveSmallIntegerField(default=0)
     require_separation_of_duties = models.BooleanField(default=False)
@@ -104,10 +139,28 @@ class Environment(models.Model):
                 name="environment_follows_another",
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="environment_version_positive"),
+            models.CheckConstraint(
+                condition=Q(protected=False) | Q(was_protected=True), name="environment_protected_is_kept"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.display_name
+
+
+class RetiredName(models.Model):
+    """The name of a deleted environment that was protected: no other one ever gets it (domain.md §1b). Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=63)
+    retired_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="retired_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class EnvironmentApprovalPolicy(models.Model):

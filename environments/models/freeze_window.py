@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -34,8 +35,29 @@ class FreezeWindow(models.Model):
 
     Half-open [starts_at, ends_at) in UTC; ``timezone`` is the zone in which it was written. Never deleted: clearing
     keeps it in history. ``exceptions`` are usernames who may override this window for one promotion (domain.md §6);
-    ``excepted_by`` maps each to the ids of who stands behind that, of nobody for a command.
+    ``excepted_by`` maps each to the ids of the accounts behind that, none for a command. ``held_by``: everybody who
+    created or changed it; it is one's own while nobody else did. GUARDS and NO_GUARDS name every field.
     """
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"starts_at", "ends_at", "exceptions", "cleared_at"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "environment": "never changes",
+        "name": "only shown",
+        "timezone": "how the instants were written",
+        "reason": "only shown",
+        "excepted_by": "follows exceptions",
+        "held_by": "only grows",
+        "created_by": "a mark",
+        "created_by_name": "a mark",
+        "created_at": "a mark",
+        "changed_at": "a mark",
+        "cleared_by": "follows cleared_at",
+        "cleared_by_name": "follows cleared_at",
+        "clear_reason": "follows cleared_at",
+        "version": "a mark",
+    }
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="freeze_windows")
@@ -49,6 +71,7 @@ class FreezeWindow(models.Model):
     reason = models.CharField(max_length=500)
     exceptions = ArrayField(models.CharField(max_length=127), default=list, blank=True)
     excepted_by = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
+    held_by = ArrayField(models.UUIDField(), default=list, db_default=Value([], ArrayField(models.UUIDField())))
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()

@@ -16,6 +16,8 @@ from environments.actions.update_freeze_window import update_freeze_window
 from environments.etags import freeze_window_tag
 from environments.forms import EditFreezeForm, FreezeForm, LiftForm
 from environments.models import Environment, FreezeWindow
+from policies.models import Proposal
+from policies.proposed_page import go_to_proposal
 from stellapromote.api.etag import IfMatch
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.acting import acting
@@ -54,6 +56,8 @@ def edit_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
             if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
         )
     )
+    if isinstance(changed, Proposal):
+        return go_to_proposal(request, changed)
     if changed is not None:
         messages.success(request, _("The freeze “%(name)s” was changed.") % {"name": changed.name})
         return go_to(request, _page_of(changed.environment_id))
@@ -84,6 +88,8 @@ def lift_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
             if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
         )
     )
+    if isinstance(lifted, Proposal):
+        return go_to_proposal(request, lifted)
     if lifted is not None:
         messages.success(request, _("The freeze “%(name)s” is lifted.") % {"name": lifted.name})
         return go_to(request, _page_of(lifted.environment_id))

@@ -17,12 +17,14 @@ def create_approval_policy(
 ) -> ApprovalPolicy:
     """Version 1 of a new policy. `content`: the document in wire names (domain.md §5); what is absent has its default.
 
-    Raises Refused (403), InvalidDocument (400), Unsatisfiable of documents or rules (422), NameTaken (409).
+    Raises Refused (403), InvalidDocument (400), Unsatisfiable of documents or rules (422), NameTaken and
+    NameUsed (409).
     """
     by.require(POLICY_WRITE)
     document = documents.approval_policy(dict(content))
     name = document.content["name"]
     rules.check_name(name)
+    rules.check_name_never_used(by.tenant, name)
     at = clock.now()
     rules.check_approval_rules(by.tenant, document.content, None, at)
     policy, is_new = ApprovalPolicy.objects.get_or_create(

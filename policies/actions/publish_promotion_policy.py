@@ -4,10 +4,13 @@ import orjson
 
 from policies import documents, rules, weakening
 from policies.actions.lock import lock_promotion_policy
-from policies.actions.versions import add_promotion_version, note_weakening
+from policies.actions.versions import add_promotion_version
 from policies.etags import promotion_policy_tag
+from policies.guarding import protected_by
 from policies.models import PromotionPolicy
-from policies.second_person import check_second_person
+from policies.proposals import proposable
+from policies.second_person import check_second_person, is_vouched_for
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_PUBLISH
@@ -45,11 +48,13 @@ class CannotBePublished(RuleViolation):
         super().__init__(f"The draft cannot be published.{first}", details={"places": places})
 
 
+@proposable("promotion_policy.publish")
 @transactional
 def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: IfMatch | None = None) -> PromotionPolicy:
     """The draft becomes the next immutable version, which new promotions are judged by (domain.md §6).
 
-    What it makes easier is noted as weakening edits. Whoever publishes what others wrote names the text they saw, by
+    What it makes easier is noted as weakening edits; where the policy guards a protected environment, it is a proposal
+    unless a vouched-for person publishes what others wrote. Who publishes what others wrote names the text they saw, by
     `if_match`. Raises Http404, Refused (403), TextNotNamed (400), PreconditionFailed (412), NothingToPublish (409),
     SecondPersonNeeded (403), CannotBePublished and Unsatisfiable (422).
     """
@@ -57,12 +62,15 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     policy = lock_promotion_policy(name, by.tenant)
     if if_match is not None:
         if_match.check(promotion_policy_tag(policy))
+    tag = promotion_policy_tag(policy)
     if (if_match is None or not if_match.names_one) and not accounts_behind(by).issuperset(policy.drafters):
         raise TextNotNamed(name)
     if policy.draft is None:
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")
     at = clock.now()
-    second_person = check_second_person(by, name, policy.drafters, at)
+    second_person = by.second is not None or check_second_person(by, name, policy.drafters, at)
+    vouched = by.second is None and second_person and is_vouched_for(by, POLICY_PUBLISH, against=policy.drafters)
+    author = policy.draft_by if vouched else None
     before = None if policy.current is None else orjson.loads(policy.current.canonical)
     document = _publishable(policy, before, at)
     if policy.current is not None and policy.current.digest == document.digest:
@@ -73,9 +81,12 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     policy.updated_at, policy.revision = at, policy.revision + 1
     policy.save(update_fields=["draft", "draft_by", "drafters", "current", "updated_at", "revision"])
     weaker = [] if before is None else weakening.in_promotion_policy(before, document.content)
-    if before is not None and not second_person:
-        weaker.append(f"Version {policy.current.version} was published by its author: nobody else could.")
-    note_weakening(weaker, policy_name=name, by=by, at=at)
+    after = {"document": document.content}
+    weakened = Weakened("promotion_policy", str(policy.id), name, tag, {"document": before}, after)
+    weakened.add(weaker, policy_name=name, guards=protected_by(policy))
+    if before is not None and not second_person and not weakened.guards:
+        alone = f"Version {policy.current.version} was published by its author: nobody else could."
+        weakened.add([alone], policy_name=name)
     record(
         by=by,
         at=at,
@@ -83,7 +94,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
         resource="promotion_policy",
         resource_id=policy.id,
         before={"document": before},
-        after={"document": document.content, "weakening": weaker},
+        after={**after, "weakening": weakened.sentences},
         metadata={
             "name": name,
             "version": policy.current.version,
@@ -91,6 +102,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
             "secondPerson": second_person,
         },
     )
+    weakened.keep(by=by, at=at, author=author)
     return policy
 
 

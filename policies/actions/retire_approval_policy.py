@@ -17,7 +17,7 @@ from stellapromote.transactions import transactional
 def retire_approval_policy(
     *, by: Actor, clock: Clock, policy_id: UUID, used_by: Sequence[str], if_match: IfMatch | None = None
 ) -> ApprovalPolicy:
-    """Takes the policy out of use for ever; its versions stay, and its name is free again (domain.md §5).
+    """Takes the policy out of use for ever; its versions stay, and its name is never used again (domain.md §5).
 
     `used_by`: names of the environments that name it, read under its lock (promotions/actions).
     Raises Http404, Refused (403), PreconditionFailed (412), Retired and InUse (409).

@@ -6,9 +6,12 @@ import orjson
 
 from policies import documents, rules, weakening
 from policies.actions.lock import lock_approval_policy
-from policies.actions.versions import add_approval_version, note_weakening
+from policies.actions.versions import add_approval_version
 from policies.etags import approval_policy_tag
+from policies.guarding import protected_by
 from policies.models import ApprovalPolicy
+from policies.proposals import proposable
+from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.etag import IfMatch
@@ -17,6 +20,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("approval_policy.update")
 @transactional
 def update_approval_policy(
     *,
@@ -30,7 +34,8 @@ def update_approval_policy(
 ) -> ApprovalPolicy:
     """Merges `changes`, fields of the document in wire names, into the policy; `enabled` None leaves it (domain.md §5).
 
-    Another document is a new version, and what it makes easier is noted as weakening edits; the same one is none.
+    Another document is a new version, the same one is none. What it makes easier is noted as weakening edits, and a
+    proposal where the policy guards a protected environment.
     What is enabled again must be satisfiable as when it was saved.
     `used_by`: names of the environments that name the policy, read under its lock (promotions/actions): a policy in
     use cannot be disabled. Raises Http404, Refused (403), PreconditionFailed (412), Retired and InUse (409),
@@ -47,6 +52,7 @@ def update_approval_policy(
     document = documents.approval_policy(_merged(current, changes))
     rules.check_same_name(policy.name, document.content["name"])
     before = {"enabled": policy.enabled, "document": current}
+    tag = approval_policy_tag(policy, used_by)
     enabled = policy.enabled if enabled is None else enabled
     if policy.enabled and not enabled:
         rules.check_can_stop_using(policy, used_by)
@@ -60,7 +66,7 @@ def update_approval_policy(
     policy.enabled, policy.updated_at, policy.revision = enabled, at, policy.revision + 1
     policy.save(update_fields=["current", "enabled", "updated_at", "revision"])
     weaker = weakening.in_approval_policy(current, document.content)
-    note_weakening(weaker, policy_name=policy.name, by=by, at=at)
+    after = {"enabled": enabled, "document": document.content}
     record(
         by=by,
         at=at,
@@ -68,13 +74,16 @@ def update_approval_policy(
         resource="approval_policy",
         resource_id=policy.id,
         before=before,
-        after={"enabled": enabled, "document": document.content, "weakening": weaker},
+        after={**after, "weakening": weaker},
         metadata={
             "name": policy.name,
             "version": policy.current.version,
             "digest": document.digest,
         },
     )
+    weakened = Weakened("approval_policy", str(policy.id), policy.name, tag, before, after)
+    weakened.add(weaker, policy_name=policy.name, guards=protected_by(policy))
+    weakened.keep(by=by, at=at)
     return policy
 
 

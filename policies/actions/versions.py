@@ -1,6 +1,5 @@
 """What a change of a policy leaves behind for ever; called inside an action's transaction."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from policies.documents import Document
@@ -9,7 +8,6 @@ from policies.models import (
     ApprovalPolicyVersion,
     PromotionPolicy,
     PromotionPolicyVersion,
-    WeakeningEdit,
 )
 from stellapromote.accounts.actor import Actor
 
@@ -41,20 +39,4 @@ def add_promotion_version(policy: PromotionPolicy, document: Document, *, by: Ac
         published_by_id=by.user_id,
         published_with_token_issuer_id=by.token_issuer_id,
         published_at=at,
-    )
-
-
-def note_weakening(sentences: Iterable[str], *, policy_name: str, by: Actor, at: datetime) -> None:
-    """One row for each thing that became easier (domain.md §5)."""
-    WeakeningEdit.objects.bulk_create(
-        WeakeningEdit(
-            tenant_id=by.tenant,
-            at=at,
-            actor_id=by.user_id,
-            actor_username=by.username,
-            actor_name=by.display_name,
-            what=sentence,
-            policy_name=policy_name,
-        )
-        for sentence in sentences
     )

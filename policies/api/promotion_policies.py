@@ -10,10 +10,16 @@ from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.api.bodies import NewPromotionPolicyBody, PromotionPolicyBody, in_wire_names
-from policies.api.resources import PolicyDiffResource, PromotionPolicyResource, PromotionPolicyVersionResource
+from policies.api.proposed import proposed
+from policies.api.resources import (
+    PROPOSED,
+    PolicyDiffResource,
+    PromotionPolicyResource,
+    PromotionPolicyVersionResource,
+)
 from policies.differences import differences
 from policies.etags import promotion_policy_tag
-from policies.models import PromotionPolicy, PromotionPolicyVersion
+from policies.models import PromotionPolicy, PromotionPolicyVersion, Proposal
 from policies.presenters import promotion_policy_document, promotion_version_document
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
 from stellapromote.api.declarations import Answer
@@ -58,6 +64,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         "version": Answer(PromotionPolicyVersionResource),
         "diff": Answer(PolicyDiffResource),
     }
+    alternatives = {"publish": PROPOSED}
     refusals = {
         "create": ("RES_DUPLICATE",),
         "publish": ("PERM_SEPARATION_OF_DUTIES", "RES_STATE_CONFLICT", "POL_INVALID", "POL_UNSATISFIABLE"),
@@ -98,7 +105,8 @@ class PromotionPolicyViewSet(ApiViewSet):
         """Publish the draft
 
         It becomes the next immutable version, for new promotions. By somebody who did not edit the draft, as long as
-        there is anybody else who could; with `If-Match`, so that what they read is what they publish.
+        there is anybody else who could; with `If-Match`, so that what they read is what they publish. What loosens a
+        protected environment and has no second person here is stored as a proposal.
         """
         return _answer(
             publish_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, if_match=self.if_match)
@@ -157,5 +165,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         return PromotionPolicyVersion.objects.filter(policy=self._policy()).select_related("published_by")
 
 
-def _answer(policy: PromotionPolicy, status: int = 200) -> ApiResponse:
+def _answer(policy: PromotionPolicy | Proposal, status: int = 200) -> ApiResponse:
+    if isinstance(policy, Proposal):
+        return proposed(policy)
     return ApiResponse(promotion_policy_document(policy), status=status, etag=promotion_policy_tag(policy))

@@ -4,6 +4,8 @@ from rest_framework import serializers
 
 from policies.api.document_body import DocumentField
 from policies.documents import APPROVAL_POLICY_SCHEMA, PROMOTION_POLICY_SCHEMA
+from policies.models import Proposal
+from stellapromote.api.declarations import Answer
 from stellapromote.api.serializers import Resource
 
 _APPROVAL = APPROVAL_POLICY_SCHEMA["properties"]
@@ -138,3 +140,34 @@ class GateKindResource(Resource):
     requires_attestation = serializers.BooleanField()
     requires_approval = serializers.BooleanField()
     health = HealthResource()
+
+
+class ProposalResource(Resource):
+    """An edit that loosens a guard of a protected environment, and waits for a second person."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField(help_text="The edit, such as environment.update.")
+    resource = serializers.CharField(help_text="What it edits, such as environment.")
+    resource_id = serializers.CharField(help_text="Empty for what is not there yet.")
+    name = serializers.CharField()
+    weakens = serializers.ListField(child=serializers.CharField(), help_text="What would be easier, in sentences.")
+    environments = serializers.ListField(child=serializers.CharField(), help_text="The protected ones it concerns.")
+    before = serializers.JSONField(allow_null=True, help_text="What is in force of what the edit changes.")
+    after = serializers.JSONField(allow_null=True, help_text="What would be in force.")
+    state = serializers.ChoiceField(Proposal.State.choices)
+    proposed_at = serializers.DateTimeField()
+    proposed_by = serializers.UUIDField()
+    proposed_by_name = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    ended_by = serializers.UUIDField(allow_null=True, help_text="Null for a command of the platform owner.")
+    ended_by_name = serializers.CharField(allow_null=True)
+
+
+PROPOSED = Answer(
+    ProposalResource,
+    status=202,
+    etag=True,
+    description="The edit loosens a guard of a protected environment: it is stored as a proposal, and nothing changed.",
+)
+"""The other answer of an edit that may need a second person."""

@@ -1,5 +1,6 @@
 from policies.models.approval_policy import ApprovalPolicy, ApprovalPolicyVersion
 from policies.models.promotion_policy import PromotionPolicy, PromotionPolicyVersion
+from policies.models.proposal import Proposal
 from policies.models.weakening_edit import WeakeningEdit
 
 __all__ = [
@@ -7,5 +8,6 @@ __all__ = [
     "ApprovalPolicyVersion",
     "PromotionPolicy",
     "PromotionPolicyVersion",
+    "Proposal",
     "WeakeningEdit",
 ]

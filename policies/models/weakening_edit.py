@@ -1,16 +1,21 @@
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
+REMEMBERED = timedelta(days=30)
+"""How long an edit stands on the board and in packets (domain.md §5)."""
+
 
 class WeakeningEdit(models.Model):
     """An edit that made entering an environment easier: fewer approvals, a policy removed, a freeze cleared.
 
-    Listed on the board and sealed into the packet of every promotion decided within 24 h of it (domain.md §5).
+    Listed on the board and sealed into the packet of every promotion decided within 30 days of it (domain.md §5).
     ``environment_id`` names the environment it concerns, ``policy_name`` the policy; neither: the whole tenant.
-    Append-only by trigger.
+    ``confirmed_…`` is the second person of an edit that concerns a protected environment. Append-only by trigger.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -22,6 +27,10 @@ class WeakeningEdit(models.Model):
     what = models.CharField(max_length=500)
     environment_id = models.UUIDField(null=True)
     policy_name = models.CharField(max_length=63, blank=True)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by_id = models.UUIDField(null=True)
+    confirmed_by_username = models.CharField(max_length=127, blank=True, db_default="")
+    confirmed_by_name = models.CharField(max_length=200, blank=True, db_default="")
 
     class Meta:
         constraints = [

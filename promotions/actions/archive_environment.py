@@ -4,6 +4,7 @@ from environments import rules
 from environments.actions.archive_environment import archive_environment as archive
 from environments.locks import lock_topology
 from environments.models import Environment
+from policies.proposals import proposable
 from promotions.environment_state import active_promotions
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -11,6 +12,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("environment.archive")
 @transactional
 def archive_environment(
     *, by: Actor, clock: Clock, environment_id: UUID, if_match: IfMatch | None = None

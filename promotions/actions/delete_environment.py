@@ -3,6 +3,7 @@ from uuid import UUID
 from environments import rules
 from environments.actions.delete_environment import delete_environment as delete
 from environments.locks import lock_topology
+from policies.proposals import proposable
 from promotions.environment_state import recorded_promotions
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -10,6 +11,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 
+@proposable("environment.delete")
 @transactional
 def delete_environment(*, by: Actor, clock: Clock, environment_id: UUID, if_match: IfMatch | None = None) -> None:
     """Deletes an environment without promotion history; counts it under its lock, which requesting one needs too.

@@ -4,7 +4,10 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.http import Http404
 
-from environments.weakening import record_weakening
+from policies.models import Proposal
+from policies.proposals import proposable
+from policies.weakening_edits import Weakened
+from promotions.guards import trusting_key
 from promotions.models import TrustedKey
 from promotions.trusted_signatures import KeyUnusable, algorithm, key_id, public_key
 from stellapromote.accounts.actor import Actor
@@ -24,12 +27,17 @@ class KeyRevokedAlready(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
-def trust_key(name: str, pem: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> TrustedKey:
+def trust_key(name: str, pem: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> TrustedKey | Proposal:
     """Trusts a public key from now on: documents that are uploaded later and signed by it have it as their signer.
 
-    Listed as a weakening edit: it may let through what waited for a signature. Raises Refused, Invalid,
-    KeyTrustedAlready.
+    Listed as a weakening edit: it may let through what waited for a signature. A proposal where a gate of a protected
+    environment reads it. Raises Refused, Invalid, KeyTrustedAlready.
     """
+    return _trust_key(by=by, clock=clock, name=name, pem=pem)
+
+
+@proposable("trusted_key.add")
+def _trust_key(*, by: Actor, clock: Clock, name: str, pem: str) -> TrustedKey:
     by.require(TENANT_ADMIN)
     problem = problem_in_line(name) if name.strip() else "Give the key a name."
     if problem or len(name) > 100:
@@ -70,9 +78,11 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     at = clock.now()
     row.tenant_id, row.added_at, row.added_by_id, row.added_by_name = by.tenant, at, by.account, by.display_name
     row.save(force_insert=True)
-    sentence = f"Documents signed by the key {row.name} are trusted."
-    record_weakening([sentence], by=by, at=at, environment_id=None)
     _audit(row, "trusted_key.added", by, at)
+    weakened = Weakened("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
+    sentence = f"Documents signed by the key {row.name} are trusted."
+    weakened.add([sentence], guards=trusting_key(by.tenant, row))
+    weakened.keep(by=by, at=at)
     return row
 
 

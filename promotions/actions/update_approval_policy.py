@@ -4,7 +4,7 @@ from uuid import UUID
 
 from policies.actions.lock import lock_approval_policy
 from policies.actions.update_approval_policy import update_approval_policy as update
-from policies.models import ApprovalPolicy
+from policies.models import ApprovalPolicy, Proposal
 from promotions.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -22,7 +22,7 @@ def update_approval_policy(
     changes: Mapping[str, Any],
     enabled: bool | None = None,
     if_match: IfMatch | None = None,
-) -> ApprovalPolicy:
+) -> ApprovalPolicy | Proposal:
     """Changes a policy; one that environments name cannot be disabled, which is looked up under the policy's lock.
 
     Raises what policies.actions.update_approval_policy raises.

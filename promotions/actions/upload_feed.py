@@ -4,12 +4,15 @@ from typing import Any
 
 from django.db import connection
 
-from environments.weakening import record_weakening
+from policies.models import Proposal
+from policies.proposals import proposable
+from policies.weakening_edits import ChangedMeanwhile, Weakened
 from promotions import blobs
 from promotions.actions.upload_evidence import EARLY
 from promotions.actions.uploading import InvalidDocument, read_in_isolation
 from promotions.attribution import people_behind
 from promotions.formats.document import READER
+from promotions.guards import reading_kev
 from promotions.models import Feed, FeedEntry, FeedReading
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -55,40 +58,59 @@ def read_feed(kind: str, content: bytes, *, by: Actor) -> FeedUpload:
 
 
 @transactional
-def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> KeptFeed:
+def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> KeptFeed | Proposal:
     """Makes a feed the tenant's newest; the worker judges open promotions again.
 
-    A KEV catalogue that lists fewer CVEs than the one before is a weakening edit. Raises Refused, FeedOlder, and
-    InvalidDocument for a feed of the future, which no later one could replace.
+    A KEV catalogue that lists fewer CVEs than the one before, or later, is a weakening edit, and a proposal where a
+    gate of a protected environment reads it. Raises Refused, FeedOlder, and InvalidDocument for a feed of the future,
+    which no later one could replace.
     """
     by.require(POLICY_WRITE)
+    content = digest_bytes(reading.content)
+    blobs.store({content: reading.content})
+    return _make_newest(
+        by=by,
+        clock=clock,
+        kind=reading.kind,
+        content=content,
+        size=len(reading.content),
+        reader=READER,
+        answer=reading.answer,
+    )
+
+
+@proposable("feed.upload")
+def _make_newest(
+    *, by: Actor, clock: Clock, kind: str, content: str, size: int, reader: int, answer: dict[str, Any]
+) -> KeptFeed:
+    """``content``: the digest of the stored bytes; ``answer``: what the reader of version ``reader`` read in them."""
+    if reader != READER:
+        raise ChangedMeanwhile()
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [str(by.tenant), reading.kind])
+        cursor.execute(_LOCK, [str(by.tenant), kind])
     at = clock.now()
-    published = parse_rfc3339(reading.answer["generatedAt"])
+    published = parse_rfc3339(answer["generatedAt"])
     if published > at + EARLY:
         raise InvalidDocument("The feed says that it was published in the future.", details={"place": "$"})
-    digest = digest_bytes(reading.content)
-    feeds = Feed.objects.filter(tenant_id=by.tenant, kind=reading.kind)
-    before = feeds.order_by("-published_at", "-id").first()
-    if before is not None and before.content_id == digest:
+    before = Feed.objects.filter(tenant_id=by.tenant, kind=kind).order_by("-published_at", "-id").first()
+    if before is not None and before.content_id == content:
         return KeptFeed(before, new=False)
     if before is not None and before.published_at >= published:
         raise FeedOlder(
             f"The feed of {rfc3339(before.published_at)} is there already: send a newer one.",
             details={"publishedAt": rfc3339(before.published_at)},
         )
-    parsed = reading.answer["parsed"]
-    entries = parsed["entries"] if reading.kind == Feed.Kind.KEV else parsed["scores"]
+    parsed = answer["parsed"]
+    entries = parsed["entries"] if kind == Feed.Kind.KEV else parsed["scores"]
     feed = Feed(
         id=new_id(),
         tenant_id=by.tenant,
-        kind=reading.kind,
-        content_id=digest,
+        kind=kind,
+        content_id=content,
         published_at=published,
-        size=len(reading.content),
+        size=size,
         entry_count=len(entries),
-        reader=READER,
+        reader=reader,
         uploaded_by_id=by.account,
         uploaded_by_username=by.username,
         uploaded_by_name=by.display_name,
@@ -96,10 +118,11 @@ def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) 
         token_id=by.token_id,
         uploaded_at=at,
     )
-    blobs.store({digest: reading.content})
     feed.save(force_insert=True)
+    weakened = Weakened("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
     if before is not None:
-        _tell_what_is_gone(before, entries, by, feed)
+        if kind == Feed.Kind.KEV:
+            weakened.add(_gone(before, entries), guards=reading_kev(by.tenant))
         FeedEntry.objects.filter(feed=before).delete()
     _load(feed, entries)
     record(
@@ -110,21 +133,23 @@ def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) 
         resource_id=feed.pk,
         metadata={
             "kind": feed.kind,
-            "documentDigest": digest,
+            "documentDigest": content,
             "publishedAt": rfc3339(published),
             "entries": len(entries),
         },
     )
+    weakened.keep(by=by, at=at)
     return KeptFeed(feed, new=True)
 
 
-def _tell_what_is_gone(before: Feed, entries: list[dict[str, Any]], by: Actor, feed: Feed) -> None:
-    if feed.kind != Feed.Kind.KEV:
-        return
-    gone = set(FeedEntry.objects.filter(feed=before).values_list("cve", flat=True)) - {each["cve"] for each in entries}
-    if gone:
-        sentence = f"The KEV feed lists {len(gone)} CVEs less than before, among them {', '.join(sorted(gone)[:5])}."
-        record_weakening([sentence], by=by, at=feed.uploaded_at, environment_id=None)
+def _gone(before: Feed, entries: list[dict[str, Any]]) -> list[str]:
+    """What the catalogue before lists and this one does not, or only since a later day: rules count days from there."""
+    now = {each["cve"]: each["dateAdded"] for each in entries}
+    known = FeedEntry.objects.filter(feed=before).values_list("cve", "listed_on")
+    gone = sorted(cve for cve, day in known if cve not in now or (day is not None and now[cve] > day.isoformat()))
+    if not gone:
+        return []
+    return [f"The KEV feed does not list {len(gone)} CVEs as before, among them {', '.join(gone[:5])}."]
 
 
 @transactional

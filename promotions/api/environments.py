@@ -16,6 +16,9 @@ from environments.api.resources import EnvironmentResource, FreezeResource
 from environments.etags import environment_tag
 from environments.models import Environment
 from environments.presenters import environment_document
+from policies.api.proposed import proposed
+from policies.api.resources import PROPOSED
+from policies.models import Proposal
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.delete_environment import delete_environment
 from promotions.environment_state import deployment_document, deployments_into, environment_states
@@ -109,8 +112,9 @@ class EnvironmentViewSet(ApiViewSet):
         "unarchive": Answer(EnvironmentResource, etag=True),
         "history": Answer(DeploymentRow, paged=True),
     }
+    alternatives = dict.fromkeys(("update", "destroy", "archive", "unarchive"), PROPOSED)
     refusals = {
-        "create": ("RES_DUPLICATE", "ENV_INVALID_AUTO_PROMOTE"),
+        "create": ("RES_DUPLICATE", "RES_NAME_USED", "ENV_INVALID_AUTO_PROMOTE"),
         "update": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE"),
         "destroy": ("RES_IN_USE", "ENV_INVALID_AUTO_PROMOTE"),
         "archive": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE"),
@@ -143,7 +147,7 @@ class EnvironmentViewSet(ApiViewSet):
         """Change an environment
 
         What is left out stays. A new orderIndex moves it and shifts the others. Later edits apply to new promotions;
-        what makes entering easier is listed as a weakening edit.
+        what makes entering easier is listed as a weakening edit, and of a protected environment stored as a proposal.
         """
         environment = update_environment(
             by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, changes=self.body, if_match=self.if_match
@@ -155,7 +159,9 @@ class EnvironmentViewSet(ApiViewSet):
 
         With any promotion history it is refused: archive it instead.
         """
-        delete_environment(by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, if_match=self.if_match)
+        gone = delete_environment(by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, if_match=self.if_match)
+        if gone is not None:
+            return proposed(gone)
         return ApiResponse({"id": str(pk), "deleted": True})
 
     @action(detail=True, methods=["post"])
@@ -198,7 +204,9 @@ def _documents(environments: Sequence[Environment], by: Actor, include_state: bo
     return [{**document, **states[each.pk]} for document, each in zip(documents, environments, strict=True)]
 
 
-def _answer(environment: Environment, status: int = 200) -> ApiResponse:
+def _answer(environment: Environment | Proposal, status: int = 200) -> ApiResponse:
+    if isinstance(environment, Proposal):
+        return proposed(environment)
     return ApiResponse(
         environment_document(environment), status=status, etag=environment_tag(environment.pk, environment.version)
     )

@@ -8,6 +8,9 @@ from django.http import Http404
 from django.http.response import HttpResponseBase
 from rest_framework.decorators import action
 
+from policies.api.proposed import proposed
+from policies.api.resources import PROPOSED
+from policies.models import Proposal
 from promotions import evidence_inputs
 from promotions.actions.take_bundle import snapshot, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
@@ -184,6 +187,7 @@ class FeedViewSet(UploadView, ApiViewSet):
         "list": Answer(resources.FeedResource, paged=True),
         "create": Answer(resources.FeedResource, status=201),
     }
+    alternatives = {"create": PROPOSED}
     refusals = {"create": ("EVD_INVALID_DOCUMENT", "RES_STATE_CONFLICT")}
 
     reading: FeedUpload
@@ -198,11 +202,11 @@ class FeedViewSet(UploadView, ApiViewSet):
     def create(self, request: ApiRequest) -> ApiResponse:
         """Upload a feed
 
-        It counts at once: open promotions are judged again. An older one than the newest is refused.
+        It counts at once: open promotions are judged again. An older one than the newest is refused. A KEV catalogue
+        that lists less than the one before is stored as a proposal where a protected environment asks for it.
         """
-        return ApiResponse(
-            resources.feed(upload_feed(self.reading, by=request.actor, clock=SYSTEM_CLOCK).feed), status=201
-        )
+        kept = upload_feed(self.reading, by=request.actor, clock=SYSTEM_CLOCK)
+        return proposed(kept) if isinstance(kept, Proposal) else ApiResponse(resources.feed(kept.feed), status=201)
 
     def _write(
         self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
@@ -226,6 +230,7 @@ class TrustedKeyViewSet(ApiViewSet):
         "retrieve": Answer(resources.TrustedKeyResource),
         "destroy": Answer(resources.TrustedKeyResource),
     }
+    alternatives = {"create": PROPOSED}
     refusals = {"create": ("RES_DUPLICATE",), "destroy": ("RES_STATE_CONFLICT",)}
     conditional = frozenset()
 
@@ -237,10 +242,11 @@ class TrustedKeyViewSet(ApiViewSet):
     def create(self, request: ApiRequest) -> ApiResponse:
         """Trust a public key
 
-        Documents that are uploaded from now on and signed by it count as signed. Listed as a weakening edit.
+        Documents that are uploaded from now on and signed by it count as signed. Listed as a weakening edit, and stored
+        as a proposal where a gate of a protected environment reads it.
         """
         key = trust_key(self.body["name"], self.body["pem"], by=request.actor, clock=SYSTEM_CLOCK)
-        return ApiResponse(resources.trusted_key(key), status=201)
+        return proposed(key) if isinstance(key, Proposal) else ApiResponse(resources.trusted_key(key), status=201)
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """One key."""

@@ -8,13 +8,15 @@ from rest_framework.decorators import action
 from environments.models import Environment
 from policies.actions.create_approval_policy import create_approval_policy
 from policies.api.bodies import ApprovalPolicyBody, CheckBody, NewApprovalPolicyBody, in_wire_names
+from policies.api.proposed import proposed
 from policies.api.resources import (
+    PROPOSED,
     ApprovalPolicyResource,
     ApprovalPolicyVersionResource,
     CheckResource,
 )
 from policies.etags import approval_policy_tag
-from policies.models import ApprovalPolicy, ApprovalPolicyVersion
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion, Proposal
 from policies.presenters import approval_policy_document, approval_version_document
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
@@ -64,8 +66,9 @@ class ApprovalPolicyViewSet(ApiViewSet):
         "version": Answer(ApprovalPolicyVersionResource),
         "check": Answer(CheckResource),
     }
+    alternatives = {"update": PROPOSED}
     refusals = {
-        "create": ("RES_DUPLICATE", "POL_UNSATISFIABLE"),
+        "create": ("RES_DUPLICATE", "RES_NAME_USED", "POL_UNSATISFIABLE"),
         "update": ("RES_IN_USE", "RES_STATE_CONFLICT", "POL_UNSATISFIABLE"),
         "destroy": ("RES_IN_USE", "RES_STATE_CONFLICT"),
     }
@@ -101,7 +104,8 @@ class ApprovalPolicyViewSet(ApiViewSet):
         """Change an approval policy
 
         What is left out stays. A changed document is a new version, for new promotions; the same one is none. A policy
-        that environments name cannot be disabled.
+        that environments name cannot be disabled. What makes entering a protected environment easier is stored as a
+        proposal.
         """
         changes = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = update_approval_policy(
@@ -167,7 +171,9 @@ def _listed(policy: ApprovalPolicy) -> dict[str, Any]:
     return approval_policy_document(policy, [{"id": str(each.id), "name": each.name} for each in used_by])
 
 
-def _answer(policy: ApprovalPolicy, status: int = 200) -> ApiResponse:
+def _answer(policy: ApprovalPolicy | Proposal, status: int = 200) -> ApiResponse:
+    if isinstance(policy, Proposal):
+        return proposed(policy)
     used_by = environments_naming([policy.pk])[policy.pk]
     tag = approval_policy_tag(policy, [each["name"] for each in used_by])
     return ApiResponse(approval_policy_document(policy, used_by), status=status, etag=tag)

@@ -16,6 +16,8 @@ from environments.actions.update_environment import update_environment
 from environments.etags import environment_tag
 from environments.forms import EditEnvironmentForm, MoveForm, NewEnvironmentForm, UnarchiveForm
 from environments.models import Environment
+from policies.models import Proposal
+from policies.proposed_page import go_to_proposal
 from promotions import environment_page
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.delete_environment import delete_environment
@@ -87,6 +89,8 @@ def edit_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse
             if_match=IfMatch(environment_tag(environment_id, form.cleaned_data["version"])),
         )
     )
+    if isinstance(changed, Proposal):
+        return go_to_proposal(request, changed)
     if changed is not None:
         messages.success(request, _("%(name)s was changed.") % {"name": changed.display_name})
         return go_to(request, reverse("environment", args=[environment_id]))
@@ -105,6 +109,8 @@ def move_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse
         changes={"order_index": values["order_index"]},
         if_match=IfMatch(environment_tag(environment_id, values["version"])),
     )
+    if isinstance(moved, Proposal):
+        return go_to_proposal(request, moved)
     messages.success(request, _("%(name)s has another place in the order.") % {"name": moved.display_name})
     return go_to(request, reverse("environments"))
 
@@ -113,6 +119,8 @@ def move_environment(request: HttpRequest, environment_id: UUID) -> HttpResponse
 def archive(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """Takes an environment out of the order; its history stays."""
     archived = archive_environment(by=_reader(request), clock=SYSTEM_CLOCK, environment_id=environment_id)
+    if isinstance(archived, Proposal):
+        return go_to_proposal(request, archived)
     messages.success(request, _("%(name)s is archived.") % {"name": archived.display_name})
     return go_to(request, reverse("environment", args=[environment_id]))
 
@@ -122,6 +130,8 @@ def unarchive(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """Puts an archived environment back into the order."""
     values = UnarchiveForm(request.POST).read()
     back = unarchive_environment(by=_reader(request), clock=SYSTEM_CLOCK, environment_id=environment_id, **values)
+    if isinstance(back, Proposal):
+        return go_to_proposal(request, back)
     messages.success(request, _("%(name)s is in the order again.") % {"name": back.display_name})
     return go_to(request, reverse("environment", args=[environment_id]))
 
@@ -131,7 +141,9 @@ def delete(request: HttpRequest, environment_id: UUID) -> HttpResponse:
     """Deletes an environment that was never used."""
     by = _reader(request)
     name = _environment(by, environment_id).display_name
-    delete_environment(by=by, clock=SYSTEM_CLOCK, environment_id=environment_id)
+    proposal = delete_environment(by=by, clock=SYSTEM_CLOCK, environment_id=environment_id)
+    if proposal is not None:
+        return go_to_proposal(request, proposal)
     messages.success(request, _("%(name)s is deleted.") % {"name": name})
     return go_to(request, reverse("environments"))
 

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from policies.models import Proposal
+from policies.proposed_page import go_to_proposal
 from promotions import evidence_inputs, queries
 from promotions.actions.take_bundle import take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
@@ -129,10 +131,12 @@ def add_key(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _settings(request, by, status=400, key_form=form)
     try:
-        trust_key(form.cleaned_data["name"], form.cleaned_data["pem"], by=by)
+        key = trust_key(form.cleaned_data["name"], form.cleaned_data["pem"], by=by)
     except ProductError as refusal:
         note_refused_request(request, refusal.code)
         return _settings(request, by, status=refusal.status, key_form=form, refusal=refusal)
+    if isinstance(key, Proposal):
+        return go_to_proposal(request, key)
     messages.success(request, _("Documents that this key signs are trusted from now on."))
     return redirect("settings_evidence")
 
@@ -158,10 +162,12 @@ def add_feed(request: HttpRequest) -> HttpResponse:
         return _settings(request, by, status=400, feed_form=form)
     try:
         reading = read_feed(form.cleaned_data["kind"], form.cleaned_data["document"].read(), by=by)
-        upload_feed(reading, by=by)
+        kept = upload_feed(reading, by=by)
     except ProductError as refusal:
         note_refused_request(request, refusal.code)
         return _settings(request, by, status=refusal.status, feed_form=form, refusal=refusal)
+    if isinstance(kept, Proposal):
+        return go_to_proposal(request, kept)
     messages.success(request, _("The feed counts from now on: open promotions are judged again."))
     return redirect("settings_evidence")
 

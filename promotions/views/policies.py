@@ -18,7 +18,8 @@ from policies import rules, sentences
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.differences import Difference, differences
 from policies.etags import promotion_policy_tag
-from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion, Proposal
+from policies.proposed_page import go_to_proposal
 from policies.second_person import check_second_person
 from promotions import policy_pages
 from promotions.actions.retire_approval_policy import retire_approval_policy as retire
@@ -129,6 +130,8 @@ def publish(request: HttpRequest, name: str) -> HttpResponse:
     policy = publish_promotion_policy(
         by=_reader(request), clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(shown["seen"])
     )
+    if isinstance(policy, Proposal):
+        return go_to_proposal(request, policy)
     assert policy.current is not None
     told = _("Version %(version)s of %(name)s is published; new promotions are judged by it.")
     messages.success(request, told % {"version": policy.current.version, "name": name})
@@ -149,6 +152,8 @@ def _switch(request: HttpRequest, policy_id: UUID, *, enabled: bool, told: str) 
     policy = update_approval_policy(
         by=_reader(request), clock=SYSTEM_CLOCK, policy_id=policy_id, changes={}, enabled=enabled
     )
+    if isinstance(policy, Proposal):
+        return go_to_proposal(request, policy)
     messages.success(request, told % {"name": policy.name})
     return go_to(request, reverse("approval_policy", args=[policy_id]))
 

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -7,10 +8,26 @@ from stellapromote.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
+class SecondPerson:
+    """Who confirmed what somebody else proposed, and the sentences that they read (domain.md §5, loosening).
+
+    ``user_id`` None: the platform owner, by a command. ``proposal_id`` None: they published what somebody else drafted.
+    """
+
+    proposal_id: UUID | None
+    user_id: UUID | None
+    username: str
+    display_name: str
+    at: datetime
+    read: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts, in which tenant, with which rights at this moment. Actions take it as ``by``.
 
     ``tenant_id`` is None only for tenantless system events (sign-in failures, commands before a tenant exists).
+    ``second``: the person who confirmed the proposal of this actor that is carried out now (auth_method `proposal`).
     """
 
     kind: Literal["person", "service", "system"]
@@ -22,12 +39,13 @@ class Actor:
     roles: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
-    auth_method: Literal["session", "token", "command", "worker"] = "session"
+    auth_method: Literal["session", "token", "command", "worker", "proposal"] = "session"
     token_id: UUID | None = None
     token_issuer_id: UUID | None = None
     address: str | None = None
     request_id: str | None = None
     tenant_is_demo: bool = False
+    second: SecondPerson | None = None
 
     @property
     def tenant(self) -> UUID:

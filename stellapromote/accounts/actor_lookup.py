@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.actor import Actor, SecondPerson
 from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
 from stellapromote.prepared import fetch
 
@@ -19,13 +19,18 @@ _RIGHTS = """
           WHERE n.tenant_id = t.id AND n.user_id = u.id AND n.ended_at IS NULL)
 """
 
+# What a service may do: nothing while no active member owns it.
+_SERVICE_SCOPES = """
+    (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id AND EXISTS (
+          SELECT 1 FROM accounts_serviceowner o JOIN accounts_user p ON p.id = o.owner_id AND p.is_active
+          JOIN accounts_membership m ON m.user_id = p.id AND m.tenant_id = t.id AND m.ended_at IS NULL
+          WHERE o.service_id = s.id AND o.ended_at IS NULL))
+"""
+
 _TOKEN_SQL = f"""
 SELECT k.id, k.secret_digest, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.issuer_id,
        u.id, u.username, u.display_name, u.kind, u.is_active, t.id, t.slug, t.is_demo,
-       (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id AND EXISTS (
-          SELECT 1 FROM accounts_serviceowner o JOIN accounts_user p ON p.id = o.owner_id AND p.is_active
-          JOIN accounts_membership m ON m.user_id = p.id AND m.tenant_id = t.id AND m.ended_at IS NULL
-          WHERE o.service_id = s.id AND o.ended_at IS NULL)),
+       {_SERVICE_SCOPES},
        {_RIGHTS}
 FROM accounts_apitoken k
 JOIN accounts_user u ON u.id = k.user_id
@@ -42,6 +47,13 @@ WHERE u.id = %s AND u.is_active AND u.kind = 'person' AND (%s::text IS NULL OR t
 ORDER BY t.slug
 LIMIT 2
 """  # noqa: S608 - only the constant above is put in
+
+
+_AUTHOR_SQL = f"""
+SELECT u.username, u.display_name, u.kind, t.slug, t.is_demo, {_SERVICE_SCOPES}, {_RIGHTS}
+FROM accounts_user u, accounts_tenant t
+WHERE u.id = %s AND t.id = %s AND u.is_active
+"""  # noqa: S608 - only the constants above are put in
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +136,30 @@ def actor_for_session(
         tenant_is_demo=is_demo,
     )
     return TenantChoice(actor, several=False)
+
+
+def actor_for_proposal(
+    user_id: UUID, tenant_id: UUID, *, token_issuer_id: UUID | None, second: SecondPerson
+) -> Actor | None:
+    """The author of a proposal with the rights that they have now; None for an account that may not act any more."""
+    rows = fetch(_AUTHOR_SQL, [user_id, tenant_id])
+    if not rows:
+        return None
+    username, display_name, kind, slug, is_demo, service_scopes, is_member, roles, teams, by_name = rows[0]
+    if not (is_member if kind == "person" else service_scopes is not None):
+        return None
+    return Actor(
+        kind=kind,
+        user_id=user_id,
+        username=username,
+        display_name=display_name,
+        tenant_id=tenant_id,
+        tenant_slug=slug,
+        roles=tuple(roles),
+        teams=tuple(teams),
+        scopes=scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes) - NEVER_FOR_SERVICES,
+        auth_method="proposal",
+        token_issuer_id=token_issuer_id,
+        tenant_is_demo=is_demo,
+        second=second,
+    )

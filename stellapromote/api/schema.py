@@ -198,6 +198,19 @@ class AutoSchema(SpectacularSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answer = self._answer()
+        bodies: dict[str, Any] = {str(answer.status): self._success(answer)}
+        alternative = self._endpoint.alternatives.get(self._endpoint.action)
+        if alternative is not None:
+            bodies[str(alternative.status)] = self._success(alternative)
+        if answer.etag and self.method == "GET":
+            bodies["304"] = {"description": "What you hold is still the present state."}
+        by_status: dict[int, list[str]] = defaultdict(list)
+        for code in dict.fromkeys(self._codes()):
+            by_status[CODES[code].status].append(code)
+        bodies.update((str(status), self._refusal(codes)) for status, codes in sorted(by_status.items()))
+        return bodies
+
+    def _success(self, answer: Answer) -> dict[str, Any]:
         success: dict[str, Any] = {
             "description": answer.description or "Done.",
             "content": {answer.media_type: {"schema": self._success_schema(answer)}},
@@ -206,14 +219,7 @@ class AutoSchema(SpectacularSchema):
             success["headers"] = {
                 "ETag": {"schema": {"type": "string"}, "description": "Opaque strong tag of this state."}
             }
-        bodies: dict[str, Any] = {str(answer.status): success}
-        if answer.etag and self.method == "GET":
-            bodies["304"] = {"description": "What you hold is still the present state."}
-        by_status: dict[int, list[str]] = defaultdict(list)
-        for code in dict.fromkeys(self._codes()):
-            by_status[CODES[code].status].append(code)
-        bodies.update((str(status), self._refusal(codes)) for status, codes in sorted(by_status.items()))
-        return bodies
+        return success
 
     def _success_schema(self, answer: Answer) -> dict[str, Any]:
         form = answer.form

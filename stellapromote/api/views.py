@@ -50,6 +50,8 @@ class ApiView(APIView):
     parameters: ClassVar[Mapping[str, Sequence[Parameter]]] = {}
     #: Per action: its success answer.
     answers: ClassVar[Mapping[str, Answer]] = {}
+    #: Per action: another success answer that it may give instead.
+    alternatives: ClassVar[Mapping[str, Answer]] = {}
     #: Per action: codes of refusals that it gives beyond those every call can give.
     refusals: ClassVar[Mapping[str, Iterable[str]]] = {}
     #: Actions that hand `self.if_match` to their action function.

@@ -132,7 +132,13 @@ def _row(identifier: UUID, entry: Entry) -> dict[str, Any]:
 
 
 def _with_authentication(by: Actor, metadata: dict[str, Any]) -> dict[str, Any]:
-    """How the actor was known, with token and issuer: a token is no person (domain.md §5, machines launder nothing)."""
+    """How the actor was known, with token and issuer: a token is no person (domain.md §5, machines launder nothing).
+
+    What a second person confirmed names the proposal and them.
+    """
+    if by.second is not None:
+        second = None if by.second.user_id is None else str(by.second.user_id)
+        metadata = {**metadata, "proposalId": str(by.second.proposal_id), "confirmedBy": second}
     if by.token_id is None:
         return {**metadata, "authMethod": by.auth_method}
     issuer = None if by.token_issuer_id is None else str(by.token_issuer_id)

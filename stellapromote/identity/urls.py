@@ -21,7 +21,6 @@ urlpatterns = [
     path("settings/members/<uuid:user_id>/roles/<slug:role>/end", members.end_role, name="settings_end_role"),
     path("settings/members/<uuid:user_id>/teams", members.grant_team, name="settings_grant_team"),
     path("settings/members/<uuid:user_id>/teams/<slug:team>/end", members.end_team, name="settings_end_team"),
-    path("settings/members/<uuid:user_id>/rights", members.grant_scope, name="settings_grant_scope"),
     path("settings/members/<uuid:user_id>/rights/<str:scope>/end", members.end_scope, name="settings_end_scope"),
     path(
         "settings/members/<uuid:user_id>/grants/<uuid:grant_id>/confirm",

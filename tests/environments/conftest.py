@@ -28,6 +28,12 @@ def greta(_tenant_and_greta: tuple[Tenant, Actor]) -> Actor:
 
 
 @pytest.fixture
+def ines(tenant: Tenant) -> Actor:
+    """Another administrator."""
+    return make_person(tenant, "ines", "admin")
+
+
+@pytest.fixture
 def nia(tenant: Tenant) -> Actor:
     """The approver."""
     return make_person(tenant, "nia", "approver")

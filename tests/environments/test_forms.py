@@ -139,6 +139,7 @@ class TestEnvironmentForm:
             "display_name": "Production",
             "order_index": 2,
             "is_production": True,
+            "protected": False,
             "required_approvals": 0,
             "require_separation_of_duties": True,
             "promotion_policy": "default",

@@ -1,16 +1,7 @@
 import pytest
 
-from environments.weakening import in_environment, in_order, record_weakening
-from policies.models import WeakeningEdit
-from tests.environments.world import NOW
-
-
-@pytest.mark.django_db
-def test_a_sentence_that_is_too_long_is_cut(greta):
-    record_weakening(["x" * 600], by=greta, at=NOW, environment_id=None)
-    kept = WeakeningEdit.objects.get().what
-    assert (len(kept), kept[-1]) == (500, "…")
-
+from environments.weakening import PolicyTexts, in_environment, in_order
+from policies.documents import approval_policy, promotion_policy
 
 NAMES = {each: each for each in ("sandbox", "staging", "production", "canary")}
 LINE = {"sandbox": 1, "staging": 2, "production": 3}
@@ -52,6 +43,7 @@ def test_another_order_weakens_what_may_be_entered_from_elsewhere(after, weakene
 PRODUCTION = {
     "name": "production",
     "isProduction": True,
+    "protected": True,
     "requiredApprovals": 2,
     "requireSeparationOfDuties": True,
     "approvalPolicies": [],
@@ -73,4 +65,56 @@ PRODUCTION = {
     ],
 )
 def test_what_is_not_production_any_more_is_easier_to_enter(before, after, weakened):
-    assert in_environment({**PRODUCTION, "isProduction": before}, {**PRODUCTION, "isProduction": after}) == weakened
+    assert _found({"isProduction": before}, {"isProduction": after}) == weakened
+
+
+def _found(before, after):
+    return in_environment({**PRODUCTION, **before}, {**PRODUCTION, **after}, SAYS)
+
+
+ONE = {"name": "release", "minApprovals": 1, "teams": ["release"]}
+TWO = {**ONE, "minApprovals": 2}
+STRICT = {
+    "gates": [{"name": "security", "kind": "manual", "config": {"confirmers": {"users": ["mei"]}, "text": "Ok?"}}]
+}
+SAYS = PolicyTexts(
+    approval={
+        name: approval_policy({"name": name, "rules": rules}).content
+        for name, rules in {"one": [ONE], "two": [TWO], "other": [{**ONE, "teams": ["other"]}]}.items()
+    },
+    promotion={
+        name: promotion_policy(document).content for name, document in {"default": {}, "strict": STRICT}.items()
+    },
+)
+
+
+def test_a_stricter_promotion_policy_under_another_name_weakens_nothing():
+    assert _found({"promotionPolicy": "default"}, {"promotionPolicy": "strict"}) == []
+
+
+def test_a_milder_one_says_what_it_leaves_out():
+    assert _found({"promotionPolicy": "strict"}, {"promotionPolicy": "default"}) == [
+        "Environment production: Promotion policy default guards it instead of strict: Gate security (manual) is gone."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gone"),
+    [
+        (["one"], ["two"], []),
+        (["two"], ["one"], ["two"]),
+        (["one"], ["other"], ["one"]),
+        (["one"], ["one", "other"], []),
+        (["one", "other"], ["one"], ["other"]),
+        # Each new one stands for one of those that are gone.
+        (["one", "other"], ["two"], ["other"]),
+    ],
+)
+def test_approval_policies_are_compared_by_what_they_ask_for(before, after, gone):
+    assert _found({"approvalPolicies": before}, {"approvalPolicies": after}) == [
+        f"Environment production: Approval policy {name} does not apply any more." for name in gone
+    ]
+
+
+def test_taking_the_protection_off_weakens():
+    assert _found({}, {"protected": False}) == ["Environment production: One person alone may loosen what guards it."]

@@ -33,7 +33,9 @@ def make_person(tenant: Tenant, username: str, *roles: str) -> Actor:
 def make_environment(
     by: Actor, name: str, order_index: int, *, clock: Clock | None = None, **options: Any
 ) -> Environment:
+    """Unprotected unless said: one person edits it alone."""
     options.setdefault("display_name", NAMES.get(name, str(name).title()))
+    options.setdefault("protected", False)
     return factories.make_environment(by, name, order_index, clock=clock or FixedClock(NOW), **options)
 
 

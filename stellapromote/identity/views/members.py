@@ -21,7 +21,6 @@ from stellapromote.identity.actions import end_role as ending_role
 from stellapromote.identity.actions import end_scope as ending_scope
 from stellapromote.identity.actions import end_team as ending_team
 from stellapromote.identity.actions import grant_role as granting_role
-from stellapromote.identity.actions import grant_scope as granting_scope
 from stellapromote.identity.actions import grant_team as granting_team
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.forms import (
@@ -83,12 +82,6 @@ def grant_role(request: HttpRequest, user_id: UUID) -> HttpResponse:
 def grant_team(request: HttpRequest, user_id: UUID) -> HttpResponse:
     form = GrantTeamForm(request.POST, teams=_teams(acting(request).tenant))
     return _apply(request, user_id, "team_form", form, granting_team.grant_team)
-
-
-@require_POST
-def grant_scope(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    form = GrantScopeForm(request.POST, held=())
-    return _apply(request, user_id, "scope_form", form, granting_scope.grant_scope)
 
 
 @require_POST

@@ -4,6 +4,7 @@ import pytest
 from django.http import Http404
 
 from environments.actions.clear_freeze_window import clear_freeze_window
+from environments.actions.update_freeze_window import update_freeze_window
 from environments.models import FreezeWindow
 from environments.rules import FreezeOver
 from policies.models import WeakeningEdit
@@ -55,8 +56,20 @@ def test_clearing_is_audited(window, clear):
     assert event.after["clearReason"] == "The incident is over"
 
 
-def test_clearing_is_a_weakening_edit_of_the_whole_tenant(window, clear):
+def test_clearing_ones_own_freeze_weakens_nothing(window, clear):
     clear(window)
+    assert not WeakeningEdit.objects.exists()
+
+
+def test_it_is_not_ones_own_once_somebody_else_had_a_hand_in_it(window, clear, greta, ines, clock):
+    longer = {"end": "2026-11-23T22:00:00Z"}
+    update_freeze_window(by=ines, clock=clock, window_id=window.pk, environment_id=None, changes=longer)
+    clear(window)
+    assert WeakeningEdit.objects.count() == 1
+
+
+def test_clearing_is_a_weakening_edit_of_the_whole_tenant(window, clear, ines):
+    clear(window, by=ines)
     edit = WeakeningEdit.objects.get()
     assert (edit.environment_id, edit.policy_name) == (None, "")
     assert edit.what == (
@@ -65,9 +78,9 @@ def test_clearing_is_a_weakening_edit_of_the_whole_tenant(window, clear):
     )
 
 
-def test_clearing_an_environments_freeze_is_a_weakening_edit_of_that_environment(greta, clear):
+def test_clearing_an_environments_freeze_is_a_weakening_edit_of_that_environment(greta, clear, ines):
     prod = make_environment(greta, "prod", 1)
-    clear(make_freeze(greta, prod, "2026-12-24T00:00:00Z", "2026-12-27T00:00:00Z"), "")
+    clear(make_freeze(greta, prod, "2026-12-24T00:00:00Z", "2026-12-27T00:00:00Z"), "", by=ines)
     edit = WeakeningEdit.objects.get()
     assert (edit.environment_id, edit.what) == (
         prod.pk,
@@ -75,8 +88,8 @@ def test_clearing_an_environments_freeze_is_a_weakening_edit_of_that_environment
     )
 
 
-def test_clearing_twice_changes_nothing_more(window, clear, clock):
-    clear(window)
+def test_clearing_twice_changes_nothing_more(window, clear, clock, ines):
+    clear(window, by=ines)
     clock.advance(timedelta(minutes=1))
     assert clear(window, "Somebody else's reason").clear_reason == "The incident is over"
     assert WeakeningEdit.objects.count() == 1

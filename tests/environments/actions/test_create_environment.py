@@ -6,6 +6,7 @@ from environments.rules import NameTaken, NotDirectlyBefore, OrderIndexTaken
 from policies.models import WeakeningEdit
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Invalid, Refused
+from tests import factories
 from tests.environments.world import (
     make_approval_policy,
     make_environment,
@@ -28,6 +29,7 @@ def test_what_is_left_out_has_its_default(greta):
         "displayName": "Development",
         "orderIndex": 1,
         "isProduction": False,
+        "protected": False,
         "config": {"deploymentTimeout": 3600, "healthCheckInterval": 60, "variables": {}},
         "requiredApprovals": 0,
         "requireSeparationOfDuties": False,
@@ -54,6 +56,20 @@ def test_what_is_left_out_has_its_default(greta):
 )
 def test_an_environment_called_production_is_one_unless_said_otherwise(greta, name, given, expected):
     assert make_environment(greta, name, 1, is_production=given).is_production is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("prod", {}, True),
+        ("dev", {}, False),
+        ("live", {"is_production": True}, True),
+        ("prod", {"protected": False}, False),
+    ],
+)
+def test_what_counts_as_production_is_protected_unless_said_otherwise(greta, name, given, expected):
+    environment = factories.make_environment(greta, name, 1, **given)
+    assert (environment.protected, environment.was_protected) == (expected, expected)
 
 
 def test_what_is_given_is_stored(greta):

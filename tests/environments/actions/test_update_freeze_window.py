@@ -112,15 +112,20 @@ def test_a_value_out_of_bounds_is_refused_and_stores_nothing(window, update, cha
         ({"exceptions": ["tomas"]}, True),  # one more may override it
     ],
 )
-def test_freezing_less_is_kept_as_a_weakening_edit(window, update, tomas, changes, weakens):
-    update(window, **changes)
+def test_freezing_less_is_kept_as_a_weakening_edit(window, update, tomas, ines, changes, weakens):
+    update(window, by=ines, **changes)
     assert WeakeningEdit.objects.exists() is weakens
 
 
-def test_the_weakening_edit_says_what_was_and_is_frozen(window, update, prod):
+def test_freezing_less_by_ones_own_freeze_weakens_nothing(window, update):
     update(window, end="2026-11-23T12:00:00Z")
+    assert not WeakeningEdit.objects.exists()
+
+
+def test_the_weakening_edit_says_what_was_and_is_frozen(window, update, prod, ines):
+    update(window, by=ines, end="2026-11-23T12:00:00Z")
     edit = WeakeningEdit.objects.get()
-    assert (edit.environment_id, edit.actor_username) == (prod.pk, "greta")
+    assert (edit.environment_id, edit.actor_username) == (prod.pk, "ines")
     assert edit.what == (
         "Freeze “Quarter end” of prod was shortened: it is from 2026-11-23 08:00 UTC to 2026-11-23 12:00 UTC "
         "instead of from 2026-11-23 08:00 UTC to 2026-11-23 20:00 UTC."

@@ -215,7 +215,7 @@ def test_that_an_environment_names_it_meanwhile_is_another_state(
         update(greta, policy, clock, {"requireSubjectDigest": True}, used_by=["production"], if_match=IfMatch(seen))
 
 
-def test_a_retired_policy_changes_no_more_and_its_name_is_free(
+def test_a_retired_policy_changes_no_more_and_its_name_is_never_used_again(
     greta: Actor, policy: ApprovalPolicy, clock: FixedClock
 ) -> None:
     retired = retire_approval_policy(by=greta, clock=clock, policy_id=policy.id, used_by=[])
@@ -227,7 +227,8 @@ def test_a_retired_policy_changes_no_more_and_its_name_is_free(
     ):
         with pytest.raises(rules.Retired):
             change()
-    assert make_approval_policy(greta, policy.name).id != policy.id
+    with pytest.raises(rules.NameUsed):
+        make_approval_policy(greta, policy.name)
     assert AuditEvent.objects.filter(action="approval_policy.retired").count() == 1
 
 

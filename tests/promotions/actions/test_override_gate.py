@@ -46,6 +46,7 @@ from tests.factories import (
     make_token,
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -472,12 +473,15 @@ def test_an_exception_that_was_taken_back_and_given_again_is_the_last_givers(fro
 def excepts(kestrel: Kestrel, usernames: list[str], *, by: str) -> None:
     """Says anew who may override the freeze of production."""
     kestrel.wait()
-    update_freeze_window(
-        by=kestrel[by],
-        clock=kestrel.clock,
-        window_id=FreezeWindow.objects.get().pk,
-        environment_id=kestrel.production.pk,
-        changes={"exceptions": usernames},
+    confirmed(
+        update_freeze_window(
+            by=kestrel[by],
+            clock=kestrel.clock,
+            window_id=FreezeWindow.objects.get().pk,
+            environment_id=kestrel.production.pk,
+            changes={"exceptions": usernames},
+        ),
+        kestrel.clock,
     )
 
 

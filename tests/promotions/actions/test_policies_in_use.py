@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from environments.actions.archive_environment import archive_environment
 from environments.actions.update_environment import update_environment
 from environments.models import Environment, EnvironmentApprovalPolicy
 from policies import rules
 from policies.models import ApprovalPolicy
+from promotions.actions.archive_environment import archive_environment
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.accounts.actor import Actor
@@ -19,6 +19,7 @@ from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import Invalid, Refused
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person, make_ready_tenant
+from tests.proposals import confirmed
 
 
 class World:
@@ -63,7 +64,7 @@ def test_a_policy_that_an_environment_names_is_kept(world: World) -> None:
 
 def test_an_archived_environment_still_names_it(world: World) -> None:
     world.guard()
-    archive_environment(by=world.greta, clock=SYSTEM_CLOCK, environment_id=world.production.id, active_promotions=0)
+    confirmed(archive_environment(by=world.greta, clock=SYSTEM_CLOCK, environment_id=world.production.id))
     with pytest.raises(rules.InUse):
         world.retire()
 

@@ -71,8 +71,11 @@ def stranger(db: None) -> Caller:
 
 @pytest.fixture
 def line(admin: Actor) -> dict[str, Environment]:
-    """dev 1, staging 2, prod 3."""
-    return {name: make_environment(admin, name, index) for index, name in enumerate(("dev", "staging", "prod"), 1)}
+    """dev 1, staging 2, prod 3, none protected: one person moves and archives them alone."""
+    return {
+        name: make_environment(admin, name, index, protected=False)
+        for index, name in enumerate(("dev", "staging", "prod"), 1)
+    }
 
 
 def at(**offset: float) -> str:
@@ -92,6 +95,7 @@ def test_creating_answers_201_with_the_whole_object_and_its_etag(greta: Caller, 
         "displayName",
         "orderIndex",
         "isProduction",
+        "protected",
         "config",
         "requiredApprovals",
         "requireSeparationOfDuties",

@@ -20,6 +20,7 @@ from tests.factories import (
     make_ready_tenant,
     make_service,
 )
+from tests.proposals import confirmed
 
 TWO_PERSON = {
     "name": "two-person",
@@ -210,11 +211,13 @@ def test_a_policy_in_use_is_neither_retired_nor_disabled(
     for response in (greta.delete(path), greta.put(path, {"enabled": False})):
         assert refusal(response) == (409, "RES_IN_USE")
         assert response.json()["error"]["details"] == {"environments": ["production"]}
-    update_environment(
-        by=actor_of(people["greta"], tenant),
-        clock=SYSTEM_CLOCK,
-        environment_id=UUID(environment),
-        changes={"approval_policies": []},
+    confirmed(
+        update_environment(
+            by=actor_of(people["greta"], tenant),
+            clock=SYSTEM_CLOCK,
+            environment_id=UUID(environment),
+            changes={"approval_policies": []},
+        )
     )
     assert greta.put(path, {"enabled": False}).json()["enabled"] is False
     assert greta.delete(path).status_code == 200

@@ -15,6 +15,7 @@ from tests.factories import make_promotion_policy
 from tests.promotions.api.world import World
 from tests.promotions.documents import feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx, trivy, trivy_entry
+from tests.proposals import confirmed
 
 SIMULATE = "promotion-policies/strict/simulate"
 SHUT: dict[str, Any] = {
@@ -156,7 +157,7 @@ def test_another_tenants_promotion_is_not_found(strict: World, stranger: World) 
 
 class TestDiff:
     def test_two_versions_are_compared_field_by_field(self, strict: World) -> None:
-        publish_promotion_policy(by=strict.greta.actor, clock=SYSTEM_CLOCK, name="strict")
+        confirmed(publish_promotion_policy(by=strict.greta.actor, clock=SYSTEM_CLOCK, name="strict"))
         answer = strict.vera.get("promotion-policies/strict/versions/2/diff?against=1")
         assert (answer["version"], answer["against"]) == (2, 1)
         places = {each["place"]: (each["before"], each["after"]) for each in answer["differences"]}

@@ -10,14 +10,17 @@ from django.test.utils import CaptureQueriesContext
 
 from environments.models import Environment
 from promotions.actions.approve import approve
+from promotions.actions.archive_environment import archive_environment
 from promotions.actions.confirm import confirm, unconfirm
 from promotions.actions.reject import reject
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import Confirmation, Promotion, Vote
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
+from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import Refused
 from tests.factories import component, make_environment, make_promotion_policy, make_token
 from tests.promotions.api.world import Caller, World
+from tests.proposals import confirmed
 
 UNKNOWN = "0191d2f0-0000-7000-8000-000000000000"
 OTHER_DIGEST = "sha256:" + "00" * 32
@@ -306,7 +309,11 @@ class TestWithoutTheRight:
         )
         make_environment(world.greta.actor, "lab", 9, promotion_policy="careful", required_approvals=1)
         for name in ("dev", "staging", "production"):
-            world.greta.ok("POST", f"environments/{world.environments[name].pk}/archive", {})
+            confirmed(
+                archive_environment(
+                    by=world.greta.actor, clock=SYSTEM_CLOCK, environment_id=world.environments[name].pk
+                )
+            )
         world.environments["lab"] = Environment.objects.get(name="lab")
         return world.requested(world.release(), "lab")
 

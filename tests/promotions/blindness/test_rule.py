@@ -28,6 +28,7 @@ from tests.promotions.blindness.blinded import (
     post,
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -129,11 +130,13 @@ def test_the_column_repeats_the_snapshot(blind: list[bool]) -> None:
     names = [f"policy-{number}" for number, _ in enumerate(blind)]
     for name, value in zip(names, blind, strict=True):
         make_approval_policy(kestrel["admin"], name, clock=kestrel.clock, blind=value)
-    update_environment(
-        by=kestrel["admin"],
-        clock=kestrel.clock,
-        environment_id=kestrel.production.pk,
-        changes={"approval_policies": names},
+    confirmed(
+        update_environment(
+            by=kestrel["admin"],
+            clock=kestrel.clock,
+            environment_id=kestrel.production.pk,
+            changes={"approval_policies": names},
+        )
     )
     promotion = kestrel.waits_for_production()
     assert Promotion.objects.get(pk=promotion.pk).blind is any(blind)

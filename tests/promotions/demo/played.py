@@ -34,6 +34,7 @@ from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import SYSTEM_CLOCK, FixedClock
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
+from tests.proposals import confirmed
 
 HAPPENED: dict[Any, tuple[str, ...]] = {
     Release: ("created_at", "finalized_at", "changed_at"),
@@ -141,7 +142,7 @@ def archived(name: str) -> None:
     environment = Environment.objects.get(name=name)
     for promotion in Promotion.objects.filter(target_environment=environment, status__in=sorted(ACTIVE)):
         cancel(promotion.pk, by=greta(), reason="It goes away", clock=SYSTEM_CLOCK)
-    archive_environment(by=greta(), clock=SYSTEM_CLOCK, environment_id=environment.pk)
+    confirmed(archive_environment(by=greta(), clock=SYSTEM_CLOCK, environment_id=environment.pk))
 
 
 def counts() -> tuple[int, int]:

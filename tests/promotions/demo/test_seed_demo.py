@@ -45,6 +45,7 @@ from tests.promotions.demo.played import (
     without_role,
 )
 from tests.promotions.documents import uploaded
+from tests.proposals import confirmed
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +116,10 @@ def test_only_the_scanner_can_bring_the_scan_that_it_waits_for(demo: Tenant, mac
 def test_a_demo_of_an_older_version_goes_on_without_a_scanner(demo: Tenant, in_place_of_ours: dict[str, Any]) -> None:
     ServiceAccount.objects.filter(name=SCANNER).update(**in_place_of_ours)
     production = recall(demo).production
-    update_environment(
-        by=greta(), clock=SYSTEM_CLOCK, environment_id=production.pk, changes={"promotion_policy": "default"}
+    confirmed(
+        update_environment(
+            by=greta(), clock=SYSTEM_CLOCK, environment_id=production.pk, changes={"promotion_policy": "default"}
+        )
     )
     nia_approves_everything()
     staging_thaws()

@@ -52,8 +52,11 @@ def operator(tenant: Tenant, people: dict[str, User]) -> Actor:
 
 @pytest.fixture
 def line(admin: Actor) -> dict[str, Environment]:
-    """dev 1, staging 2, prod 3."""
-    return {name: make_environment(admin, name, index) for index, name in enumerate(("dev", "staging", "prod"), 1)}
+    """dev 1, staging 2, prod 3, none protected: one person moves and archives them alone."""
+    return {
+        name: make_environment(admin, name, index, protected=False)
+        for index, name in enumerate(("dev", "staging", "prod"), 1)
+    }
 
 
 def signed_in(user: User) -> Client:

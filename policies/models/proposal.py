@@ -1,0 +1,89 @@
+from datetime import timedelta
+from typing import Self
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from stellapromote.accounts.models import Tenant
+from stellapromote.ids import new_id
+
+LIFE = timedelta(days=14)
+"""How long a proposal waits for a second person (domain.md §5)."""
+
+
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    def of(self, tenant_id: UUID) -> Self:
+        return self.filter(tenant_id=tenant_id)
+
+    def open(self) -> Self:
+        """Those that wait for a second person; one past its end is open until somebody looks at it."""
+        return self.filter(state=Proposal.State.OPEN)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-proposed_at", "-id")
+
+
+class Proposal(models.Model):
+    """An edit that loosens a guard of a protected environment and waits for a second person (domain.md §5).
+
+    ``kind`` names the action and ``arguments`` are what it is called with when somebody confirms. ``tag`` is the ETag
+    that the edited object had: an object that changed meanwhile is not edited. ``weakens`` are the sentences that the
+    second person reads, ``guards`` the protected environments they are about. ``behind``: the accounts behind the
+    author. Only ever ended, by trigger: ``ended_by_username`` is the system user of a command.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CONFIRMED = "confirmed"
+        WITHDRAWN = "withdrawn"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=40)
+    resource = models.CharField(max_length=40)
+    resource_id = models.CharField(max_length=127, blank=True)
+    name = models.CharField(max_length=200)
+    arguments = models.JSONField()
+    tag = models.CharField(max_length=127, blank=True)
+    weakens = models.JSONField()
+    guards = ArrayField(models.CharField(max_length=63))
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    digest = models.CharField(max_length=71)
+    proposed_at = models.DateTimeField()
+    proposed_by_id = models.UUIDField()
+    proposed_by_username = models.CharField(max_length=127)
+    proposed_by_name = models.CharField(max_length=200)
+    behind = ArrayField(models.UUIDField())
+    token_issuer_id = models.UUIDField(null=True)
+    expires_at = models.DateTimeField()
+    state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
+    ended_at = models.DateTimeField(null=True)
+    ended_by_id = models.UUIDField(null=True)
+    ended_by_username = models.CharField(max_length=127, blank=True)
+    ended_by_name = models.CharField(max_length=200, blank=True)
+
+    objects = ProposalQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="open", ended_at=None)
+                | Q(state__in=["confirmed", "withdrawn", "expired"], ended_at__isnull=False),
+                name="proposal_ended_or_open",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="confirmed") | Q(ended_by_id=None) | ~Q(ended_by_id=models.F("proposed_by_id")),
+                name="proposal_second_person",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-proposed_at", "-id"], name="proposal_newest"),
+            models.Index(fields=["tenant", "expires_at"], condition=Q(state="open"), name="proposal_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.name}"

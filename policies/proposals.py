@@ -1,0 +1,142 @@
+"""Edits that wait for a second person: how one is stored, and what each kind of them does (domain.md §5, loosening).
+
+An action that may loosen a guard is declared with ``proposable``: called from outside it does its work, or stores it as
+a proposal where it would loosen a guard of a protected environment and nobody confirmed that.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+
+from policies.models import Proposal
+from policies.models.proposal import LIFE
+from policies.weakening_edits import NeedsSecondPerson, Weakened
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.api.etag import IfMatch
+from stellapromote.audit.recording import record
+from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.signing.canonical_json import digest
+from stellapromote.transactions import transactional
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SCHEMA: Final = "stella.proposal/v1"
+
+ACTIONS: Final[dict[str, Callable[..., Any]]] = {}
+"""The action of each kind. Arguments that end in `_id` are UUIDs; everything else is JSON."""
+
+
+def proposable(kind: str) -> Callable[[Callable[P, R]], Callable[P, R | Proposal]]:
+    """Declares an action whose arguments are `by`, `clock`, perhaps `if_match`, and what a proposal keeps.
+
+    The declared function returns what the action returns, or the proposal that was stored instead.
+    """
+
+    def declare(action: Callable[P, R]) -> Callable[P, R | Proposal]:
+        ACTIONS[kind] = action
+
+        @wraps(action)
+        @transactional
+        def act_or_propose(*args: P.args, **options: P.kwargs) -> R | Proposal:
+            assert not args, "a proposal keeps its arguments by name"
+            try:
+                with transaction.atomic():
+                    return action(*args, **options)
+            except NeedsSecondPerson as needed:
+                given: dict[str, Any] = dict(options)
+                by, clock = given.pop("by"), given.pop("clock", SYSTEM_CLOCK)
+                given.pop("if_match", None)
+                return _store(kind, given, needed.weakened, by=by, at=clock.now())
+
+        return act_or_propose
+
+    return declare
+
+
+def perform(proposal: Proposal, *, by: Actor, clock: Clock) -> None:
+    """Does what was proposed. ``by``: its author, with the second person. Raises what the action raises."""
+    action = ACTIONS[proposal.kind]
+    arguments = {name: _revived(name, value) for name, value in proposal.arguments.items()}
+    if "if_match" in inspect.signature(action).parameters:
+        arguments["if_match"] = IfMatch(proposal.tag)
+    action(by=by, clock=clock, **arguments)
+
+
+def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: Actor, at: datetime) -> Proposal:
+    """Stores the edit; an open proposal of the same author for the same edit's object is withdrawn by it."""
+    told = {name: str(value) if isinstance(value, UUID) else value for name, value in arguments.items()}
+    text = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "arguments": told,
+        "tag": weakened.tag,
+        "weakens": weakened.sentences,
+        "proposedById": str(by.account),
+        "proposedAt": at.isoformat(),
+    }
+    earlier = (
+        Proposal.objects.of(by.tenant)
+        .open()
+        .filter(kind=kind, resource_id=weakened.resource_id, name=weakened.name, proposed_by_id=by.account)
+    )
+    for each in earlier.select_for_update():
+        end(each, Proposal.State.WITHDRAWN, by=by, at=at)
+    proposal = Proposal.objects.create(
+        tenant_id=by.tenant,
+        kind=kind,
+        resource=weakened.resource,
+        resource_id=weakened.resource_id,
+        name=weakened.name,
+        arguments=told,
+        tag=weakened.tag,
+        weakens=weakened.sentences,
+        guards=sorted(weakened.guards),
+        before=weakened.before,
+        after=weakened.after,
+        digest=digest(text),
+        proposed_at=at,
+        proposed_by_id=by.account,
+        proposed_by_username=by.username,
+        proposed_by_name=by.display_name,
+        behind=sorted(accounts_behind(by)),
+        token_issuer_id=by.token_issuer_id,
+        expires_at=at + LIFE,
+    )
+    record(
+        by=by,
+        at=at,
+        action="proposal.created",
+        resource="proposal",
+        resource_id=proposal.pk,
+        before=weakened.before,
+        after=weakened.after,
+        metadata={"kind": kind, "of": weakened.resource_id, "weakens": len(weakened.rows), "guards": proposal.guards},
+    )
+    return proposal
+
+
+def end(proposal: Proposal, state: str, *, by: Actor, at: datetime) -> None:
+    """Ends an open proposal that the caller has locked."""
+    proposal.state, proposal.ended_at = state, at
+    proposal.ended_by_id, proposal.ended_by_username = by.user_id, by.username
+    proposal.ended_by_name = by.display_name
+    proposal.save(update_fields=["state", "ended_at", "ended_by_id", "ended_by_username", "ended_by_name"])
+    record(
+        by=by,
+        at=at,
+        action=f"proposal.{state}",
+        resource="proposal",
+        resource_id=proposal.pk,
+        metadata={"kind": proposal.kind, "of": proposal.resource_id},
+    )
+
+
+def _revived(name: str, value: Any) -> Any:
+    return UUID(value) if name.endswith("_id") and value is not None else value

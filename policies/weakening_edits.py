@@ -1,0 +1,98 @@
+"""Keeping edits that make entering easier, and stopping those that need a second person (domain.md §5)."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from policies.models import WeakeningEdit
+from policies.weakening import LONGEST
+from stellapromote.accounts.actor import Actor, SecondPerson
+from stellapromote.accounts.models import User
+from stellapromote.api.etag import PreconditionFailed
+
+
+class ChangedMeanwhile(PreconditionFailed):
+    """What a proposal would loosen is not what the second person read."""
+
+    def __init__(self) -> None:
+        super().__init__("This was changed since it was proposed: withdraw it, and propose the edit again.")
+
+
+@dataclass(slots=True)
+class Weakened:
+    """What one edit makes easier. ``guards``: names of the protected environments among those it concerns.
+
+    ``tag`` is the ETag of the object before the edit, ``before`` and ``after`` what the audit event tells of it.
+    """
+
+    resource: str
+    resource_id: str
+    name: str
+    tag: str = ""
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    guards: set[str] = field(default_factory=set)
+    rows: list[tuple[str, UUID | None, str]] = field(default_factory=list)
+
+    def add(
+        self,
+        sentences: Iterable[str],
+        *,
+        environment_id: UUID | None = None,
+        policy_name: str = "",
+        guards: Collection[str] = (),
+    ) -> None:
+        """``environment_id`` and ``policy_name`` as in WeakeningEdit."""
+        found = [(_fitting(each), environment_id, policy_name) for each in sentences]
+        self.rows += found
+        if found:
+            self.guards.update(guards)
+
+    @property
+    def sentences(self) -> list[str]:
+        return sorted(sentence for sentence, _, _ in self.rows)
+
+    def keep(self, *, by: Actor, at: datetime, author: User | None = None) -> None:
+        """Stores the edits for the board and for packets; called once, after the change, in its transaction.
+
+        ``author``: somebody else wrote it, and ``by`` is the second person. Raises NeedsSecondPerson where a protected
+        environment is concerned and nobody confirmed, ChangedMeanwhile where the second person read something else.
+        """
+        second = by.second
+        if second is not None and tuple(self.sentences) != second.read:
+            raise ChangedMeanwhile()
+        if author is not None and second is None:
+            second = SecondPerson(None, by.user_id, by.username, by.display_name, at, tuple(self.sentences))
+        if self.guards and second is None:
+            raise NeedsSecondPerson(self)
+        WeakeningEdit.objects.bulk_create(
+            WeakeningEdit(
+                tenant_id=by.tenant,
+                at=at,
+                actor_id=by.user_id if author is None else author.pk,
+                actor_username=by.username if author is None else author.username,
+                actor_name=by.display_name if author is None else author.display_name,
+                what=sentence,
+                environment_id=environment_id,
+                policy_name=policy_name,
+                confirmed_at=None if second is None else at,
+                confirmed_by_id=None if second is None else second.user_id,
+                confirmed_by_username="" if second is None else second.username,
+                confirmed_by_name="" if second is None else second.display_name,
+            )
+            for sentence, environment_id, policy_name in self.rows
+        )
+
+
+class NeedsSecondPerson(Exception):
+    """Undoes an edit that loosens a guard of a protected environment; `policies.proposals` stores it as a proposal."""
+
+    def __init__(self, weakened: Weakened) -> None:
+        super().__init__(f"{weakened.name}: {' '.join(weakened.sentences)}")
+        self.weakened = weakened
+
+
+def _fitting(sentence: str) -> str:
+    return sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST - 1]}…"

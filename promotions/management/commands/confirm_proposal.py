@@ -1,0 +1,31 @@
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError, CommandParser
+
+from policies.models import Proposal
+from promotions.actions.proposals import confirm_proposal
+from stellapromote.accounts.command_line import ProductCommand, command_actor
+
+
+class Command(ProductCommand):
+    """The platform owner as the second person of a proposal, where the tenant has no other; audited."""
+
+    help = "Confirm a proposal as the platform owner. Without an id: list those that wait."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--tenant", required=True, metavar="SLUG")
+        parser.add_argument("proposal", nargs="?", metavar="ID", help="As the page Proposals shows it.")
+
+    def act(self, **options: Any) -> None:
+        tenant = self.tenant(options["tenant"])
+        if options["proposal"] is None:
+            for each in Proposal.objects.of(tenant.pk).open().newest_first():
+                self.stdout.write(f"{each.pk} by {each.proposed_by_username}: {' '.join(each.weakens)}")
+            return
+        try:
+            proposal_id = UUID(options["proposal"])
+        except ValueError as error:
+            raise CommandError(f"{options['proposal']!r} is no id of a proposal.") from error
+        proposal = confirm_proposal(proposal_id, by=command_actor(tenant))
+        self.stdout.write(f"Confirmed: {' '.join(proposal.weakens)}")
