@@ -39,11 +39,11 @@ def lock_freeze_window(
 
 
 def protected_in(tenant_id: UUID, environment: Environment | None) -> list[str]:
-    """Names of the protected environments that a freeze of ``environment``, or of the whole tenant, concerns; read
-    under the lock of the calendar."""
+    """Names of the protected environments that a freeze of ``environment``, or of the whole tenant, concerns,
+    archived ones too, for they may return; read under the lock of the calendar."""
     if environment is not None:
         return [environment.name] if environment.protected else []
-    protected = Environment.objects.of(tenant_id).live().filter(protected=True)
+    protected = Environment.objects.of(tenant_id).filter(protected=True)
     return list(protected.order_by("name").values_list("name", flat=True))
 
 

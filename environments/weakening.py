@@ -66,7 +66,7 @@ def _approval_policies(before: Iterable[str], after: Iterable[str], says: Mappin
 
 def _promotion_policy(before: str, after: str, says: Mapping[str, Document]) -> list[str]:
     weaker = [] if before == after else in_promotion_policy(says[before], says[after])
-    return [f"Promotion policy {after} guards it instead of {before}: {' '.join(weaker)}"] if weaker else []
+    return [f"Promotion policy {after} guards it instead of {before}: {each}" for each in weaker]
 
 
 def _automatic(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -138,9 +138,12 @@ def _approvals(number: int) -> str:
 def add_order(
     weakened: Weakened, before: Mapping[UUID, int], after: Mapping[UUID, int], environments: Mapping[UUID, Environment]
 ) -> None:
-    """Adds what a change of the order made easier. ``environments``: all that were or are in it, by id."""
+    """Adds what a change of the order made easier. ``environments``: all that were or are in it, by id.
+
+    Who enters one of them more easily comes more easily into those that follow it, so it concerns these too.
+    """
     names = {each: environment.name for each, environment in environments.items()}
     for environment_id, sentence in in_order(before, after, names).items():
-        environment = environments[environment_id]
-        guards = [environment.name] if environment.protected else []
+        follow = {each for each, place in after.items() if place >= after[environment_id]}
+        guards = [names[each] for each in follow if environments[each].protected]
         weakened.add([sentence], environment_id=environment_id, guards=guards)

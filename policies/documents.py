@@ -28,6 +28,13 @@ _SLUG_MESSAGE: Final = (
     "Must be 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 )
 
+_DUTIES: Final = {
+    "excludeReleaseCreator": True,
+    "excludeCommitAuthors": False,
+    "excludePolicyEditor": False,
+    "excludeDeployer": False,
+}
+
 APPROVAL_POLICY_SCHEMA: Final[Schema] = {
     "type": "object",
     "required": ["name", "rules"],
@@ -64,18 +71,8 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
         "commentRequired": {"type": "boolean", "default": False},
         "separationOfDuties": {
             "type": "object",
-            "default": {
-                "excludeReleaseCreator": True,
-                "excludeCommitAuthors": False,
-                "excludePolicyEditor": False,
-                "excludeDeployer": False,
-            },
-            "properties": {
-                "excludeReleaseCreator": {"type": "boolean", "default": True},
-                "excludeCommitAuthors": {"type": "boolean", "default": False},
-                "excludePolicyEditor": {"type": "boolean", "default": False},
-                "excludeDeployer": {"type": "boolean", "default": False},
-            },
+            "default": _DUTIES,
+            "properties": {duty: {"type": "boolean", "default": default} for duty, default in _DUTIES.items()},
         },
         "requireSubjectDigest": {"type": "boolean", "default": False},
         "blind": {
@@ -169,6 +166,33 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
         },
     },
 }
+
+APPROVAL_POLICY_GUARDS: Final = frozenset(
+    {
+        *("rules", "rules.teams", "rules.users", "rules.minApprovals"),
+        *("commentRequired", "requireSubjectDigest", "blind"),
+        *(f"separationOfDuties.{duty}" for duty in _DUTIES),
+    }
+)
+APPROVAL_POLICY_NO_GUARDS: Final = {
+    "schema": "never changes",
+    "name": "never changes",
+    "description": "only shown",
+    "rules.name": "rules are compared by what they ask for",
+}
+PROMOTION_POLICY_GUARDS: Final = frozenset(
+    {
+        *("gates", "gates.kind", "gates.onError", "gates.appliesTo", "gates.effectiveOn"),
+        *("gates.override", "gates.override.by", "gates.override.maxHours", "gates.override.reviewHours"),
+        *("pendingTtl", "approvalTtl", "overrideTtl", "supersedeOlder"),
+    }
+)
+PROMOTION_POLICY_NO_GUARDS: Final = {
+    "schema": "never changes",
+    "gates.name": "gates are compared by what they ask for",
+    "gates.config": "each kind of gate says it of its own settings",
+}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
 
 
 class InvalidDocument(Invalid):

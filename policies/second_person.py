@@ -10,7 +10,7 @@ from django.db.models import Q
 from policies.people import source_of, vouching_in
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
-from stellapromote.accounts.models import RoleGrant
+from stellapromote.accounts.models import GrantedVia, RoleGrant
 from stellapromote.accounts.scopes import POLICY_PUBLISH, ROLES
 from stellapromote.errors import Refused
 
@@ -49,6 +49,20 @@ def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
     grants = RoleGrant.objects.filter(tenant_id=by.tenant, user_id=by.account, role__in=roles, ended_at=None)
     vouching = vouching_in(by.tenant, {str(each): None for each in against}).without(str(by.account))
     return any(vouching.counts(source_of(grant)) for grant in grants)
+
+
+def brought_in(tenant_id: UUID, accounts: Collection[UUID]) -> frozenset[UUID]:
+    """The accounts, and everybody who granted them a role that is not vouched for: what such an account does counts as
+    done by whoever brought it in too, and so on (domain.md §5). One statement for each step, at least one."""
+    found: set[UUID] = set()
+    new = set(accounts)
+    while new:
+        found |= new
+        grants = RoleGrant.objects.filter(tenant_id=tenant_id, user_id__in=new, ended_at=None)
+        unconfirmed = grants.filter(granted_via=GrantedVia.PAGE, confirmed_at=None)
+        held = unconfirmed.values_list("granted_by_id", "granted_behind")
+        new = {each for granter, behind in held for each in (granter, *behind)} - found
+    return frozenset(found)
 
 
 def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: datetime) -> bool:

@@ -13,14 +13,13 @@ from stellapromote.signing.canonical_json import canonical_bytes
 
 Document = Mapping[str, Any]
 
-LONGEST: Final = 500
-
 _DUTIES: Final = {
     "excludeReleaseCreator": "the release's creator",
     "excludeCommitAuthors": "commit authors",
     "excludePolicyEditor": "policy editors",
     "excludeDeployer": "the deployer",
 }
+_FOR_EVER: Final = float("inf")
 _SAFEGUARDS: Final = {
     "commentRequired": "An approval needs no comment any more.",
     "requireSubjectDigest": "A vote needs no subject digest any more.",
@@ -35,7 +34,7 @@ def in_approval_policy(before: Document, after: Document) -> list[str]:
         if before["separationOfDuties"][duty] and not after["separationOfDuties"][duty]:
             found.append(f"Separation of duties: {whom} may vote again.")
     found.extend(sentence for flag, sentence in _SAFEGUARDS.items() if before[flag] and not after[flag])
-    return _fitting(found)
+    return found
 
 
 def _rules(before: Sequence[Document], after: Sequence[Document]) -> list[str]:
@@ -78,10 +77,12 @@ def in_promotion_policy(before: Document, after: Document) -> list[str]:
     for setting, what in (("pendingTtl", "A request"), ("approvalTtl", "An approval")):
         if after[setting] > before[setting]:
             found.append(f"{what} stays good for {_span(after[setting])} instead of {_span(before[setting])}.")
+    if before["supersedeOlder"] and not after["supersedeOlder"]:
+        found.append("Older requests stay open when a later one is approved.")
     waited, waits = (each.get("overrideTtl", DEFAULT_TTL) for each in (before, after))
     if waits > waited:
         found.append(f"A failing gate waits {_span(waits)} for an override instead of {_span(waited)}.")
-    return _fitting(found)
+    return found
 
 
 def _asks_the_same(before: Document, after: Document) -> bool:
@@ -143,7 +144,7 @@ def _config(name: str, kind: str, before: Document, after: Document) -> list[str
         if before["text"] != after["text"]:
             found.append(f"Gate {name} asks for something else.")
     elif kind == "dependency":
-        if gone := _new(after["targets"], before["targets"]):
+        if gone := sum(not any(_waits_as_long(each, new) for new in after["targets"]) for each in before["targets"]):
             found.append(f"Gate {name} waits for {gone} of its {len(before['targets'])} conditions no more.")
     elif kind == "evidence":
         found.extend(weaker.in_evidence(name, before, after))
@@ -152,6 +153,19 @@ def _config(name: str, kind: str, before: Document, after: Document) -> list[str
     elif canonical_bytes(before) != canonical_bytes(after):
         found.append(f"Gate {name} has other settings.")
     return found
+
+
+def _waits_as_long(before: Document, after: Document) -> bool:
+    """Whether a condition of a dependency gate holds only where the one before did."""
+    if before["type"] != "http" or after["type"] != "http":
+        return canonical_bytes(before) == canonical_bytes(after)
+    expected, expects = before["expect"], after["expect"]
+    return (
+        (before["url"], expected["status"]) == (after["url"], expects["status"])
+        and expected.get("bodyContains") in (None, expects.get("bodyContains"))
+        and expects.get("maxDurationMs", _FOR_EVER) <= expected.get("maxDurationMs", _FOR_EVER)
+        and all(after[setting] <= before[setting] for setting in ("timeout", "maxAge"))
+    )
 
 
 def _new(before: Sequence[Any], after: Sequence[Any]) -> int:
@@ -184,8 +198,3 @@ def _span(seconds: int) -> str:
     unit, length = next((unit, length) for unit, length in units if seconds % length == 0)
     number = seconds // length
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _fitting(sentences: Iterable[str]) -> list[str]:
-    """Cut to what a row holds: a rule may name hundreds of people."""
-    return [each if len(each) <= LONGEST else f"{each[: LONGEST - 1]}…" for each in sentences]

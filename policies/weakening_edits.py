@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from policies.models import WeakeningEdit
-from policies.weakening import LONGEST
 from stellapromote.accounts.actor import Actor, SecondPerson
 from stellapromote.accounts.models import User
 from stellapromote.api.etag import PreconditionFailed
@@ -25,6 +24,7 @@ class Weakened:
     """What one edit makes easier. ``guards``: names of the protected environments among those it concerns.
 
     ``tag`` is the ETag of the object before the edit, ``before`` and ``after`` what the audit event tells of it.
+    ``authors``: accounts that wrote it beside the one that acts.
     """
 
     resource: str
@@ -33,6 +33,7 @@ class Weakened:
     tag: str = ""
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
+    authors: Collection[UUID] = ()
     guards: set[str] = field(default_factory=set)
     rows: list[tuple[str, UUID | None, str]] = field(default_factory=list)
 
@@ -45,7 +46,7 @@ class Weakened:
         guards: Collection[str] = (),
     ) -> None:
         """``environment_id`` and ``policy_name`` as in WeakeningEdit."""
-        found = [(_fitting(each), environment_id, policy_name) for each in sentences]
+        found = [(each, environment_id, policy_name) for each in sentences]
         self.rows += found
         if found:
             self.guards.update(guards)
@@ -61,10 +62,10 @@ class Weakened:
         environment is concerned and nobody confirmed, ChangedMeanwhile where the second person read something else.
         """
         second = by.second
-        if second is not None and tuple(self.sentences) != second.read:
+        if second is not None and (tuple(self.sentences), frozenset(self.guards)) != (second.read, second.guards):
             raise ChangedMeanwhile()
         if author is not None and second is None:
-            second = SecondPerson(None, by.user_id, by.username, by.display_name, at, tuple(self.sentences))
+            second = SecondPerson(None, by.user_id, by.username, by.display_name, tuple(self.sentences))
         if self.guards and second is None:
             raise NeedsSecondPerson(self)
         WeakeningEdit.objects.bulk_create(
@@ -92,7 +93,3 @@ class NeedsSecondPerson(Exception):
     def __init__(self, weakened: Weakened) -> None:
         super().__init__(f"{weakened.name}: {' '.join(weakened.sentences)}")
         self.weakened = weakened
-
-
-def _fitting(sentence: str) -> str:
-    return sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST - 1]}…"

@@ -1,16 +1,19 @@
 """Which protected environments have a gate that reads a trusted key, a feed or an override (domain.md §5)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
 from environments.models import Environment
 from policies.gates.security.config import rules_in
-from promotions.models import TrustedKey
+from policies.security import epss_threshold, kev_blocker
+from promotions.models import Feed, TrustedKey
 
 Gate = Mapping[str, Any]
+
+_RULES: Final[dict[str, str]] = {Feed.Kind.KEV: kev_blocker.NAME, Feed.Kind.EPSS: epss_threshold.NAME}
 
 
 def trusting_key(tenant_id: UUID, key: TrustedKey) -> list[str]:
@@ -28,12 +31,13 @@ def trusting_key(tenant_id: UUID, key: TrustedKey) -> list[str]:
     return _protected_with(tenant_id, reads)
 
 
-def reading_kev(tenant_id: UUID) -> list[str]:
-    """Where a gate asks whether a CVE is exploited."""
+def reading_feed(tenant_id: UUID, kind: str) -> list[str]:
+    """Where a gate asks whether a CVE is exploited, or how likely that is. ``kind``: of the feed."""
+    rule = _RULES[kind]
 
     def reads(gate: Gate, environment: str) -> bool:
         if gate["kind"] == "security":
-            return "kev-blocker" in rules_in(gate["config"], environment)
+            return rule in rules_in(gate["config"], environment)
         return bool(gate["kind"] == "policy")
 
     return _protected_with(tenant_id, reads)

@@ -166,6 +166,12 @@ class RetiredName(models.Model):
 class EnvironmentApprovalPolicy(models.Model):
     """Names one approval policy that guards an environment. PROTECT on both sides: neither vanishes silently."""
 
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"policy"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "environment": "never changes",
+    }
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="approval_policy_links")
     policy = models.ForeignKey(ApprovalPolicy, on_delete=models.PROTECT, related_name="environment_links")

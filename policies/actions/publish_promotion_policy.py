@@ -9,7 +9,7 @@ from policies.etags import promotion_policy_tag
 from policies.guarding import protected_by
 from policies.models import PromotionPolicy
 from policies.proposals import proposable
-from policies.second_person import check_second_person, is_vouched_for
+from policies.second_person import brought_in, check_second_person, is_vouched_for
 from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
@@ -69,8 +69,10 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")
     at = clock.now()
     second_person = by.second is not None or check_second_person(by, name, policy.drafters, at)
-    vouched = by.second is None and second_person and is_vouched_for(by, POLICY_PUBLISH, against=policy.drafters)
-    author = policy.draft_by if vouched else None
+    authors = brought_in(by.tenant, policy.drafters)
+    confirms = second_person and accounts_behind(by).isdisjoint(authors)
+    confirms = confirms and is_vouched_for(by, POLICY_PUBLISH, against=authors)
+    author = policy.draft_by if by.second is None and confirms else None
     before = None if policy.current is None else orjson.loads(policy.current.canonical)
     document = _publishable(policy, before, at)
     if policy.current is not None and policy.current.digest == document.digest:
@@ -82,7 +84,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     policy.save(update_fields=["draft", "draft_by", "drafters", "current", "updated_at", "revision"])
     weaker = [] if before is None else weakening.in_promotion_policy(before, document.content)
     after = {"document": document.content}
-    weakened = Weakened("promotion_policy", str(policy.id), name, tag, {"document": before}, after)
+    weakened = Weakened("promotion_policy", str(policy.id), name, tag, {"document": before}, after, authors=authors)
     weakened.add(weaker, policy_name=name, guards=protected_by(policy))
     if before is not None and not second_person and not weakened.guards:
         alone = f"Version {policy.current.version} was published by its author: nobody else could."

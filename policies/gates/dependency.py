@@ -87,6 +87,25 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+GUARDS: Final = frozenset(
+    {
+        "targets",
+        "targets.product",
+        "targets.release",
+        "targets.environment",
+        "targets.state",
+        "targets.url",
+        "targets.expect.status",
+        "targets.expect.maxDurationMs",
+        "targets.expect.bodyContains",
+        "targets.timeout",
+        "targets.maxAge",
+    }
+)
+NO_GUARDS: Final[dict[str, str]] = {"targets.type": "another type is another target"}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
+
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """What the schema cannot say: that addresses can be called, and hold no secret."""
     errors = []

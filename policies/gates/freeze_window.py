@@ -26,6 +26,11 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+GUARDS: Final = frozenset({"onFreeze"})
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
+
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
     """Pending, or fail where onFreeze says so, while any window is active. Passing, it still tells the next freeze."""
     freezes = facts["freezes"]

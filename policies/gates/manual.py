@@ -51,6 +51,11 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+GUARDS: Final = frozenset({"confirmers.teams", "confirmers.users", "text", "minConfirmations"})
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
+
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """Somebody must be named."""
     if config["confirmers"]["teams"] or config["confirmers"]["users"]:

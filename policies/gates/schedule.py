@@ -50,6 +50,11 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+GUARDS: Final = frozenset({"windows", "windows.start", "windows.end", "windows.timezone", "timezone", "outside"})
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
+
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """What the schema cannot say: zones that exist, times that can be read, ends after starts."""
     errors = []

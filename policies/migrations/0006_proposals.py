@@ -51,6 +51,11 @@ class Migration(migrations.Migration):
             name="confirmed_by_username",
             field=models.CharField(blank=True, db_default="", max_length=127),
         ),
+        migrations.AlterField(
+            model_name="weakeningedit",
+            name="what",
+            field=models.TextField(),
+        ),
         migrations.CreateModel(
             name="Proposal",
             fields=[

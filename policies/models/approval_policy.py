@@ -1,4 +1,5 @@
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -26,6 +27,18 @@ class ApprovalPolicy(models.Model):
     ``revision`` grows with every change of the row, versions included: the ETag. ``current`` is empty only inside the
     transaction that creates the policy. A composite foreign key (migration 0002) keeps it a version of this policy.
     """
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"current"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "name": "never changes",
+        "enabled": "only a policy that no environment names is disabled",
+        "retired_at": "only a policy that no environment names is retired",
+        "created_at": "a mark",
+        "updated_at": "a mark",
+        "revision": "a mark",
+    }
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="approval_policies")

@@ -1,4 +1,5 @@
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -23,6 +24,19 @@ class PromotionPolicy(models.Model):
     ``revision`` grows with every change of the row: the ETag. ``current`` is empty until the first publication.
     ``drafters``: everybody who edited the draft since the last publication; one of them alone does not publish it.
     """
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"current"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "name": "never changes",
+        "draft": "counts once it is published",
+        "draft_by": "a mark",
+        "drafters": "only grows until the draft is published",
+        "created_at": "a mark",
+        "updated_at": "a mark",
+        "revision": "a mark",
+    }
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="promotion_policies")

@@ -30,8 +30,9 @@ class Proposal(models.Model):
 
     ``kind`` names the action and ``arguments`` are what it is called with when somebody confirms. ``tag`` is the ETag
     that the edited object had: an object that changed meanwhile is not edited. ``weakens`` are the sentences that the
-    second person reads, ``guards`` the protected environments they are about. ``behind``: the accounts behind the
-    author. Only ever ended, by trigger: ``ended_by_username`` is the system user of a command.
+    second person reads, ``guards`` the protected environments they are about. ``behind``: who does not confirm it, the
+    accounts behind the author and behind what they publish, and who brought those in. Only ever ended, by trigger:
+    ``ended_by_username`` is the system user of a command.
     """
 
     class State(models.TextChoices):

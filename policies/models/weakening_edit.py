@@ -24,7 +24,7 @@ class WeakeningEdit(models.Model):
     actor_id = models.UUIDField(null=True)
     actor_username = models.CharField(max_length=127)
     actor_name = models.CharField(max_length=200)
-    what = models.CharField(max_length=500)
+    what = models.TextField()
     environment_id = models.UUIDField(null=True)
     policy_name = models.CharField(max_length=63, blank=True)
     confirmed_at = models.DateTimeField(null=True)

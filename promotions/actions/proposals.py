@@ -90,7 +90,14 @@ def _confirm(proposal_id: UUID, by: Actor, if_match: IfMatch | None, clock: Cloc
         if if_match is None or not if_match.names_one:
             raise NotNamed()
         if_match.check(proposal_tag(proposal))
-    second = SecondPerson(proposal.pk, by.user_id, by.username, by.display_name, at, tuple(proposal.weakens))
+    second = SecondPerson(
+        proposal.pk,
+        by.user_id,
+        by.username,
+        by.display_name,
+        read=tuple(proposal.weakens),
+        guards=frozenset(proposal.guards),
+    )
     author = actor_for_proposal(
         proposal.proposed_by_id, by.tenant, token_issuer_id=proposal.token_issuer_id, second=second
     )

@@ -80,7 +80,7 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     row.save(force_insert=True)
     _audit(row, "trusted_key.added", by, at)
     weakened = Weakened("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
-    sentence = f"Documents signed by the key {row.name} are trusted."
+    sentence = f"Documents signed by the key {row.name} ({row.key_id}) are trusted."
     weakened.add([sentence], guards=trusting_key(by.tenant, row))
     weakened.keep(by=by, at=at)
     return row

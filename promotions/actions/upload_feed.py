@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 
@@ -12,7 +12,7 @@ from promotions.actions.upload_evidence import EARLY
 from promotions.actions.uploading import InvalidDocument, read_in_isolation
 from promotions.attribution import people_behind
 from promotions.formats.document import READER
-from promotions.guards import reading_kev
+from promotions.guards import reading_feed
 from promotions.models import Feed, FeedEntry, FeedReading
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -31,6 +31,9 @@ class FeedOlder(Conflict):
     """A newer feed of the kind is there: an older one would forget what came since."""
 
     code = "RES_STATE_CONFLICT"
+
+
+MOST_NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,9 @@ def read_feed(kind: str, content: bytes, *, by: Actor) -> FeedUpload:
 def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> KeptFeed | Proposal:
     """Makes a feed the tenant's newest; the worker judges open promotions again.
 
-    A KEV catalogue that lists fewer CVEs than the one before, or later, is a weakening edit, and a proposal where a
-    gate of a protected environment reads it. Raises Refused, FeedOlder, and InvalidDocument for a feed of the future,
-    which no later one could replace.
+    A KEV catalogue that lists less than the one before, or later, and EPSS scores of fewer CVEs are a weakening edit,
+    and a proposal where a gate of a protected environment reads them. Raises Refused, FeedOlder, and InvalidDocument
+    for a feed of the future, which no later one could replace.
     """
     by.require(POLICY_WRITE)
     content = digest_bytes(reading.content)
@@ -121,8 +124,7 @@ def _make_newest(
     feed.save(force_insert=True)
     weakened = Weakened("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
     if before is not None:
-        if kind == Feed.Kind.KEV:
-            weakened.add(_gone(before, entries), guards=reading_kev(by.tenant))
+        weakened.add(_loses(before, entries, weakened), guards=reading_feed(by.tenant, kind))
         FeedEntry.objects.filter(feed=before).delete()
     _load(feed, entries)
     record(
@@ -142,14 +144,21 @@ def _make_newest(
     return KeptFeed(feed, new=True)
 
 
-def _gone(before: Feed, entries: list[dict[str, Any]]) -> list[str]:
-    """What the catalogue before lists and this one does not, or only since a later day: rules count days from there."""
+def _loses(before: Feed, entries: list[dict[str, Any]], weakened: Weakened) -> list[str]:
+    """What the feed before told and this one does not. EPSS forgets single CVEs every few days, so there only their
+    number counts; of KEV all are in ``weakened.after``, those that count from a later day on too."""
+    than = f"that of {rfc3339(before.published_at)}"
+    if before.kind == Feed.Kind.EPSS:
+        fewer = before.entry_count - len(entries)
+        return [f"The EPSS feed has no scores of {fewer} CVEs, measured by {than}."] if fewer > 0 else []
     now = {each["cve"]: each["dateAdded"] for each in entries}
     known = FeedEntry.objects.filter(feed=before).values_list("cve", "listed_on")
     gone = sorted(cve for cve, day in known if cve not in now or (day is not None and now[cve] > day.isoformat()))
     if not gone:
         return []
-    return [f"The KEV feed does not list {len(gone)} CVEs as before, among them {', '.join(gone[:5])}."]
+    weakened.after = {**(weakened.after or {}), "missing": gone}
+    others = f" and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else ""
+    return [f"The KEV feed lists less than {than}: {', '.join(gone[:MOST_NAMED])}{others}."]
 
 
 @transactional

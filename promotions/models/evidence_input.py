@@ -1,4 +1,5 @@
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -126,6 +127,23 @@ class Feed(Uploaded):
     Append-only. What of it concerns a decision is kept with the decision, so the entries of older feeds may go.
     """
 
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"entry_count"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "uploaded_by": "a mark",
+        "uploaded_by_username": "a mark",
+        "uploaded_by_name": "a mark",
+        "attributed": "a mark",
+        "token_id": "a mark",
+        "uploaded_at": "a mark",
+        "kind": "never changes",
+        "content": "what its entries say",
+        "published_at": "only a later one counts",
+        "size": "a mark",
+        "reader": "a mark",
+    }
+
     class Kind(models.TextChoices):
         KEV = "kev"
         EPSS = "epss"
@@ -151,6 +169,12 @@ class Feed(Uploaded):
 class FeedEntry(models.Model):
     """One CVE of the newest feed of a kind, to be looked up: ``listed_on`` in KEV, ``score`` in EPSS."""
 
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"cve", "listed_on"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "feed": "never changes",
+        "score": "every day brings other ones",
+    }
+
     pk = models.CompositePrimaryKey("feed_id", "cve")
     feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="entries", db_index=False)
     cve = models.CharField(max_length=64)
@@ -163,6 +187,19 @@ class FeedEntry(models.Model):
 
 class TrustedKey(models.Model):
     """A public key whose signatures under documents a tenant trusts (domain.md §6). Only ever revoked, by trigger."""
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"name", "key_id"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "algorithm": "follows key_id",
+        "pem": "follows key_id",
+        "added_by": "a mark",
+        "added_by_name": "a mark",
+        "added_at": "a mark",
+        "revoked_at": "less is trusted from then on",
+        "revoked_by": "a mark",
+    }
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")

@@ -1,5 +1,4 @@
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -9,8 +8,9 @@ from stellapromote.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class SecondPerson:
-    """Who confirmed what somebody else proposed, and the sentences that they read (domain.md §5, loosening).
+    """Who confirmed what somebody else proposed, and what they read (domain.md §5, loosening).
 
+    ``read`` are the sentences, ``guards`` the names of the protected environments that they are about.
     ``user_id`` None: the platform owner, by a command. ``proposal_id`` None: they published what somebody else drafted.
     """
 
@@ -18,8 +18,8 @@ class SecondPerson:
     user_id: UUID | None
     username: str
     display_name: str
-    at: datetime
     read: tuple[str, ...]
+    guards: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

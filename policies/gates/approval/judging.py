@@ -16,6 +16,10 @@ SUMMARY: Final = "The required approvals are given by eligible people, and nobod
 CONFIG_SCHEMA: Final[dict[str, Any]] = {"type": "object", "properties": {}}
 
 
+GUARDS: Final[frozenset[str]] = frozenset()
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
 Blemish = Callable[[Vote], str | None]
 """Why a live vote does not count, or None when it does."""
 

@@ -15,6 +15,8 @@ KIND_VERSION: Final = 2
 RANK: Final = judging.RANK
 SUMMARY: Final = judging.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
+GUARDS: Final = judging.GUARDS
+NO_GUARDS: Final = judging.NO_GUARDS
 
 who_can_act = judging.who_can_act
 

@@ -15,6 +15,12 @@ RANK: Final = judging.RANK
 SUMMARY: Final = judging.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = judging.VERSION_2
 
+GUARDS: Final = frozenset(
+    {"requireSbom", "formats", "requireValidSchema", "requiredPredicateTypes", "trustedKeys", "maxAge"}
+)
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
 check_config = judging.check_config
 
 

@@ -73,6 +73,10 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 
+GUARDS: Final = frozenset({"engine", "text", "query", "data", "connection", "timeoutMs", "maxAge"})
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
 _WANTED: Final = {"cel": ("text",), "rego": ("text", "query"), "opa": ("connection", "query")}
 _OPTIONAL: Final = ("text", "query", "connection")
 

@@ -15,6 +15,8 @@ KIND_VERSION: Final = 3
 RANK: Final = judging.RANK
 SUMMARY: Final = judging.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
+GUARDS: Final = judging.GUARDS
+NO_GUARDS: Final = judging.NO_GUARDS
 
 check_config = judging.check_config
 check_at_save = judging.check_at_save

@@ -24,6 +24,11 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+GUARDS: Final = frozenset({"requireChangeRef"})
+NO_GUARDS: Final[dict[str, str]] = {}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
+
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
     """Fails for every broken precondition: none of them mends by waiting. A rollback to a deprecated release warns."""
     release, source, target, promotion = facts["release"], facts["source"], facts["target"], facts["promotion"]

@@ -16,6 +16,8 @@ SUMMARY: Final = (
     "about the promotion is what was signed."
 )
 CONFIG_SCHEMA: Final[dict[str, Any]] = version_1.CONFIG_SCHEMA
+GUARDS: Final = version_1.GUARDS
+NO_GUARDS: Final = version_1.NO_GUARDS
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:

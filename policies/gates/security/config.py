@@ -113,6 +113,18 @@ VERSION_2: Final[dict[str, Any]] = {
 }
 """The settings by version: what was published with a version is read by it for ever."""
 
+GUARDS: Final = frozenset(
+    {
+        *(f"rules.{name}" for name in RULES),
+        *(f"rules.{name}.{setting}" for name, rule in RULES.items() for setting in rule.SETTINGS),
+        *("environments", "trustedKeys", "trustedUploaders", "maxReportAge", "maxFeedAge"),
+        *("unknownSeverityAs", "severityFrom", "acceptSuppressed"),
+    }
+    - {"rules.kev-blocker.warnDays"}
+)
+NO_GUARDS: Final = {"rules.kev-blocker.warnDays": "only warns"}
+"""Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """Some rule applies everywhere, and somebody is trusted: without, the gate would mean nothing or never pass."""

@@ -20,6 +20,8 @@ KIND_VERSION: Final = 2
 RANK: Final = config.RANK
 SUMMARY: Final = config.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = config.VERSION_2
+GUARDS: Final = config.GUARDS
+NO_GUARDS: Final = config.NO_GUARDS
 
 check_config = config.check_config
 check_at_save = config.check_at_save

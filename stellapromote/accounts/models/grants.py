@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -199,6 +202,18 @@ class TeamGrant(Confirmable):
 
 class ScopeGrant(Confirmable):
     """A right that no role has, given to one person by name: promotion:override (domain.md §6)."""
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"user", "scope"})
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "granted_at": "a mark",
+        "granted_by": "a mark",
+        "granted_behind": "a mark",
+        "reason": "only shown",
+        "ended_at": "the right ends then",
+        "ended_by": "a mark",
+    }
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="scope_grants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scope_grants")
