@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from policies.models import Proposal
 from promotions.actions.proposals import confirm_proposal
 from stellapromote.accounts.command_line import ProductCommand, command_actor
+from stellapromote.accounts.models import Tenant
 
 
 class Command(ProductCommand):
@@ -20,8 +21,7 @@ class Command(ProductCommand):
     def act(self, **options: Any) -> None:
         tenant = self.tenant(options["tenant"])
         if options["proposal"] is None:
-            for each in Proposal.objects.of(tenant.pk).open().newest_first():
-                self.stdout.write(f"{each.pk} by {each.proposed_by_username}: {' '.join(each.weakens)}")
+            self._list(tenant)
             return
         try:
             proposal_id = UUID(options["proposal"])
@@ -29,3 +29,13 @@ class Command(ProductCommand):
             raise CommandError(f"{options['proposal']!r} is no id of a proposal.") from error
         proposal = confirm_proposal(proposal_id, by=command_actor(tenant))
         self.stdout.write(f"Confirmed: {' '.join(proposal.weakens)}")
+
+    def _list(self, tenant: Tenant) -> None:
+        """Each with all that it would make easier."""
+        waiting = list(Proposal.objects.of(tenant.pk).open().newest_first())
+        if not waiting:
+            self.stdout.write("Nothing waits for a second person.")
+        for each in waiting:
+            self.stdout.write(f"{each.pk} by {each.proposed_by_username}, about {', '.join(each.guards)}:")
+            for sentence in each.weakens:
+                self.stdout.write(f"  {sentence}")
