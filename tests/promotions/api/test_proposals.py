@@ -70,7 +70,7 @@ def test_it_is_confirmed_with_the_tag_of_what_was_read(world: World, path: str, 
     assert policies_of_production() == []
 
 
-@pytest.mark.parametrize("if_match", [None, "*", '"1"', '"1", {tag}', 'W/{tag}'])
+@pytest.mark.parametrize("if_match", [None, "*", '"1"', '"1", {tag}', "W/{tag}"])
 def test_no_other_tag_will_do(world: World, path: str, ines: Caller, if_match: str | None) -> None:
     document, tag = proposed(world.greta, path)
     headers = {} if if_match is None else {"If_Match": if_match.format(tag=tag)}
