@@ -66,5 +66,5 @@ def test_what_cannot_be_is_one_sentence(proposal: Proposal) -> None:
 
 def test_one_that_ended_is_one_sentence(proposal: Proposal) -> None:
     run("confirm_proposal", "--tenant", "kestrel", str(proposal.pk))
-    with pytest.raises(CommandError, match="This proposal is confirmed and changes no more."):
+    with pytest.raises(CommandError, match="is confirmed and changes no more"):
         run("confirm_proposal", "--tenant", "kestrel", str(proposal.pk))
