@@ -12,6 +12,7 @@ from environments.models import Environment, FreezeWindow
 from environments.month import month, month_named, span
 from environments.presenters import freeze_window_document
 from policies import people, requirements
+from policies.models import Proposal
 from policies.stored_documents import documents
 from promotions.environment_state import active_promotions, deployments_into, environment_states, was_ever_promoted
 from stellapromote.accounts.actor import Actor
@@ -70,6 +71,7 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
         "past": [row for row in shown if row["standing"] in ("over", "lifted")],
         "month": month(first, concerned.touching(*span(first)), at.date()),
         "history": history(by.tenant, environment.pk, cursor),
+        "proposed": list(Proposal.objects.of(by.tenant).about(environment.pk, environment.name)),
         "shortfalls": [] if environment.archived_at else shortfalls(environment, at),
         **_reasons(by, environment),
     }

@@ -21,6 +21,11 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         """Those that wait for a second person; one past its end is open until somebody looks at it."""
         return self.filter(state=Proposal.State.OPEN)
 
+    def about(self, resource_id: UUID, environment: str | None = None) -> Self:
+        """Open ones that edit this object, or loosen a guard of the environment of this name; newest first."""
+        here = Q(resource_id=str(resource_id)) if environment is None else Q(guards__contains=[environment])
+        return self.open().filter(here | Q(resource_id=str(resource_id))).newest_first()
+
     def newest_first(self) -> Self:
         return self.order_by("-proposed_at", "-id")
 

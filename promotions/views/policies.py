@@ -43,6 +43,7 @@ def policies(request: HttpRequest) -> HttpResponse:
         "environments": policy_pages.guarded_environments(actor.tenant),
         "approval_policies": policy_pages.approval_policies(actor.tenant),
         "promotion_policies": policy_pages.promotion_policies(actor.tenant),
+        "proposed": Proposal.objects.of(actor.tenant).open().count(),
         "weakening_edits": policy_pages.weakening_edits(actor.tenant),
         "cannot_edit": _reason_against(actor, POLICY_WRITE),
     }
@@ -69,6 +70,7 @@ def approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
         "conditions": sentences.of_conditions(document),
         "versions": versions,
         "used_by": used_by,
+        "proposed": list(Proposal.objects.of(actor.tenant).about(policy.pk)),
         "comparison": _comparison(request, versions),
         "form": form,
         "answer": _answer(policy, form),
@@ -114,6 +116,7 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
         "gates": policy_pages.gates(shown),
         "draft_differences": differences(published, policy.draft) if policy.draft else [],
         "environments": policy.environments.order_by("name"),
+        "proposed": list(Proposal.objects.of(actor.tenant).about(policy.pk)),
         "versions": versions,
         "comparison": _comparison(request, versions),
         "cannot_edit": _reason_against(actor, POLICY_WRITE),
