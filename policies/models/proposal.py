@@ -5,12 +5,28 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 LIFE = timedelta(days=14)
 """How long a proposal waits for a second person (domain.md §5)."""
+
+TITLES = {
+    "environment.update": _("Change environment %(name)s"),
+    "environment.archive": _("Archive environment %(name)s"),
+    "environment.unarchive": _("Put environment %(name)s back into the order"),
+    "environment.delete": _("Delete environment %(name)s"),
+    "freeze_window.update": _("Change the freeze %(name)s"),
+    "freeze_window.clear": _("Lift the freeze %(name)s"),
+    "approval_policy.update": _("Change approval policy %(name)s"),
+    "promotion_policy.publish": _("Publish promotion policy %(name)s"),
+    "trusted_key.add": _("Trust the key %(name)s"),
+    "feed.upload": _("Use another %(name)s"),
+    "override_right.grant": _("Let %(name)s override gates"),
+}
+"""What each kind of edit does, for its reader."""
 
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):
@@ -92,4 +108,8 @@ class Proposal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.name}"
+        return self.title
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.kind] % {"name": self.name}

@@ -1,12 +1,21 @@
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.http import Http404
 
+from environments.actions import (
+    clear_freeze_window,
+    unarchive_environment,
+    update_environment,
+    update_freeze_window,
+)
 from policies import proposals
+from policies.actions import publish_promotion_policy, update_approval_policy
 from policies.etags import proposal_tag
 from policies.models import Proposal
 from promotions import proposal_rules as rules
+from promotions.actions import archive_environment, delete_environment, grant_override, trust_key, upload_feed
 from stellapromote.accounts.actor import Actor, SecondPerson, system_actor
 from stellapromote.accounts.actor_lookup import actor_for_proposal
 from stellapromote.accounts.models import Tenant
@@ -14,6 +23,13 @@ from stellapromote.api.etag import IfMatch
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.transactions import transactional
+
+PROPOSABLE: Final = (
+    *(update_environment, archive_environment, unarchive_environment, delete_environment),
+    *(update_freeze_window, clear_freeze_window, update_approval_policy, publish_promotion_policy),
+    *(trust_key, upload_feed, grant_override),
+)
+"""Modules of the actions that a proposal may carry out: a command, which loads no pages, knows them from here."""
 
 
 class NotNamed(Invalid):

@@ -1,5 +1,7 @@
 """Edits that loosen a guard of a protected environment wait for a second person (domain.md §5)."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from environments.actions.update_environment import update_environment
 from environments.models import Environment
 from policies.etags import proposal_tag
 from policies.models import ApprovalPolicy, Proposal, WeakeningEdit
+from policies.models.proposal import TITLES
 from policies.weakening_edits import ChangedMeanwhile
 from promotions.actions.proposals import (
     AuthorGone,
@@ -351,3 +354,10 @@ class TestSecondPerson:
             by=story.admin, clock=story.kestrel.clock, policy_id=policy.pk, changes={}, enabled=False
         )
         story.refuses(Invalid, proposal, story.ines)
+
+
+def test_a_process_that_loads_no_pages_knows_every_kind() -> None:
+    """As `manage.py confirm_proposal` and the worker do."""
+    told = "import django; django.setup(); import promotions.actions.proposals as p; print(*p.proposals.ACTIONS)"
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert sorted(found.stdout.split()) == sorted(TITLES)

@@ -1,0 +1,97 @@
+"""Proposals in a real browser: greta loosened production, ines confirms; one waits, one is in force."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from environments.actions.update_environment import update_environment
+from environments.models import Environment
+from policies.models import Proposal
+from stellapromote.clock import SYSTEM_CLOCK
+from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_violations
+from tests.factories import (
+    PASSWORD,
+    actor_of,
+    make_approval_policy,
+    make_environment,
+    make_person,
+    make_ready_tenant,
+)
+from tests.proposals import confirmed
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture
+def waiting(server: str) -> Proposal:
+    tenant = make_ready_tenant("kestrel-pay", name="Kestrel Pay")
+    greta = actor_of(make_person(tenant, "greta", roles=["admin"], password=PASSWORD), tenant)
+    make_person(tenant, "ines", roles=["admin"], password=PASSWORD)
+    make_person(tenant, "nia", roles=["approver"], teams=["release"])
+    make_approval_policy(greta, "two-person")
+    make_environment(greta, "dev", 1)
+    production = make_environment(
+        greta, "production", 2, approval_policies=["two-person"], require_separation_of_duties=True
+    )
+
+    def edit(**changes: object) -> object:
+        return update_environment(by=greta, clock=SYSTEM_CLOCK, environment_id=production.pk, changes=changes)
+
+    confirmed(edit(require_separation_of_duties=False))
+    proposal = edit(approval_policies=[], required_approvals=1, order_index=0)
+    assert isinstance(proposal, Proposal)
+    return proposal
+
+
+def sign_in(page: Page, who: str, path: str) -> Page:
+    page.goto(f"/accounts/login?next={path}")
+    page.get_by_label("Username").fill(who)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+def addresses(waiting: Proposal) -> list[str]:
+    done = Proposal.objects.get(state="confirmed")
+    production = f"/environments/{Environment.objects.get(name='production').pk}"
+    return [
+        *("/proposals", f"/proposals/{waiting.pk}", f"/proposals/{done.pk}"),
+        *("/", "/policies", production, f"{production}/edit"),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(new_page: NewPage, waiting: Proposal, viewport: dict[str, int], scheme: str) -> None:
+    page = sign_in(new_page(viewport=viewport, colour_scheme=scheme), "ines", "/proposals")
+    for number, path in enumerate(addresses(waiting)):
+        page.goto(path)
+        if shots := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=Path(shots) / f"proposals-{number}-{scheme}-{viewport['width']}.png", full_page=True)
+        assert axe_violations(page) == [], path
+
+
+def test_nothing_sticks_out_at_320_pixels(new_page: NewPage, waiting: Proposal) -> None:
+    page = sign_in(new_page(viewport=NARROWEST), "ines", "/proposals")
+    for path in addresses(waiting):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST["width"], path
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_a_second_person_reads_and_confirms(new_page: NewPage, waiting: Proposal, javascript: bool) -> None:
+    page = sign_in(new_page(java_script_enabled=javascript), "ines", "/proposals")
+    page.get_by_role("link", name="Change environment production").first.click()
+    expect(page.get_by_text("Approval policy two-person does not apply any more")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Confirm").click()
+    if page.get_by_role("dialog").is_visible():
+        page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("The edit is in force from now on")).to_be_visible()
+    assert Environment.objects.get(name="production").required_approvals == 1
