@@ -93,7 +93,9 @@ CALLS = [
     Call("vera", "GET", "promotions/{promotion}/approvals"),
     Call("vera", "GET", "promotions/{promotion}/events"),
     Call("vera", "GET", "promotions/{promotion}/decision"),
+    Call("vera", "GET", "promotions/{promotion}/decision/input"),
     Call("vera", "GET", "promotions/{promotion}/decisions"),
+    Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input"),
     Call("vera", "GET", "promotions/{approved}/evidence"),
     Call("nia", "POST", "promotions/{promotion}/approve", {}, Approval),
     Call("nia", "POST", "promotions/{promotion}/reject", {"reason": "x"}, Rejection),
@@ -227,6 +229,7 @@ def places(world: World) -> dict[str, str]:
         "manual": str(manual.pk),
         "overridden": str(overridden.pk),
         "override": override["id"],
+        "record": "1",
     }
 
 
@@ -432,6 +435,7 @@ def test_ids_of_another_tenant_do_not_exist(
         "manual": promotion.pk,
         "overridden": promotion.pk,
         "override": promotion.pk,
+        "record": "1",
         "document": uploaded(stranger.tomas.actor, ARTIFACT, "sbom", cyclonedx()).pk,
         "bundle": snapshot([ARTIFACT], by=stranger.tomas.actor).pk,
         "key": trust_key(f"theirs {wrong_body}", Signer().pem, by=stranger.greta.actor).pk,
@@ -476,7 +480,8 @@ def test_any_value_of_any_parameter_is_taken_or_refused(world: World, places: di
 def test_a_method_that_a_path_does_not_take_is_405(world: World, places: dict[str, str], method: str) -> None:
     taken: dict[str, set[str]] = {path: {"GET"} for path in PUBLIC}
     for call in CALLS:
-        taken.setdefault(re.sub(r"{\w+}", places["promotion"], call.path), set()).add(call.method)
+        path = re.sub(r"{\w+}", places["promotion"], call.path.replace("{record}", places["record"]))
+        taken.setdefault(path, set()).add(call.method)
     for path, methods in taken.items():
         if method not in methods:
             response = world.tomas.call(method, path)
