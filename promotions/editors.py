@@ -6,8 +6,10 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Q
+
 from environments.models import Environment, EnvironmentEdit
-from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion
+from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion, Proposal
 from promotions.attribution import Origin
 
 
@@ -24,9 +26,12 @@ def editors(target: Environment, approval_policies: Iterable[UUID], *, since: da
     now, and who edited its settings, with the instant from which it was in force. What the installation wrote was
     written by nobody.
 
-    ``approval_policies``: those that guard it. Cost: three statements. Who confirms an edit belongs here as well.
+    Who confirmed an edit counts only where that was after ``since``. ``approval_policies``: those that guard it. Cost:
+    four statements.
     """
-    edits = (_publications(target.promotion_policy_id), _versions(approval_policies), _settings(target))
+    policies = list(approval_policies)
+    yield from _confirmations(target, policies, since)
+    edits = (_publications(target.promotion_policy_id), _versions(policies), _settings(target))
     for newest_first in edits:
         for edit in _in_force(newest_first, since):
             for user_id, issuer_id in edit.people:
@@ -50,6 +55,21 @@ def _publications(policy_id: UUID) -> Iterator[_Edit]:
     ):
         drafted = ((each, None) for each in (*drafters, drafter))
         yield _Edit(policy_id, at, (*drafted, (publisher, issuer)))
+
+
+def _confirmations(target: Environment, policies: Iterable[UUID], since: datetime) -> Iterator[Origin]:
+    """Second persons of edits of the target, of its policies, and of an order that made entering it easier."""
+    edited = [str(each) for each in (target.pk, target.promotion_policy_id, *policies)]
+    confirmed = Proposal.objects.of(target.tenant_id).filter(
+        Q(resource_id__in=edited) | Q(resource="environment", guards__contains=[target.name]),
+        state=Proposal.State.CONFIRMED,
+        ended_at__gt=since,
+        ended_by_id__isnull=False,
+    )
+    for each in confirmed:
+        assert each.ended_by_id is not None
+        assert each.ended_at is not None
+        yield Origin(each.ended_by_id, None, each.ended_at)
 
 
 def _versions(policies: Iterable[UUID]) -> Iterator[_Edit]:

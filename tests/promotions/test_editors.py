@@ -8,8 +8,9 @@ from environments.actions.update_environment import update_environment
 from environments.models import Environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
-from policies.etags import promotion_policy_tag
-from policies.models import ApprovalPolicy, PromotionPolicy
+from policies.etags import promotion_policy_tag, proposal_tag
+from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
+from promotions.actions.proposals import confirm_proposal
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.models import Promotion, Release
@@ -28,6 +29,7 @@ from tests.factories import (
     make_token,
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +76,8 @@ def edits_policy(kestrel: Kestrel, who: str, **changes: Any) -> None:
 
 def edits_settings(kestrel: Kestrel, who: str, target: Environment, **changes: Any) -> None:
     kestrel.wait()
-    update_environment(by=kestrel[who], clock=kestrel.clock, environment_id=target.pk, changes=changes)
+    done = update_environment(by=kestrel[who], clock=kestrel.clock, environment_id=target.pk, changes=changes)
+    confirmed(done, kestrel.clock)
 
 
 def asked(kestrel: Kestrel, release: Release, target: Environment) -> Promotion:
@@ -130,6 +133,21 @@ def test_settings_of_the_environment_count_like_a_policy(kestrel: Kestrel, guard
     edits_settings(kestrel, "dan", guarded, display_name="Well guarded")
     assert excluded(asked(kestrel, release, guarded)) == {"admin", "rex", "dan"}
     assert excluded(asked(kestrel, kestrel.release(), guarded)) == {"admin", "dan"}
+
+
+def test_who_confirmed_an_edit_counts_for_releases_created_before_that(kestrel: Kestrel, guarded: Environment) -> None:
+    edits_settings(kestrel, "admin", guarded, protected=True, required_approvals=2)
+    before = kestrel.release()
+    kestrel.wait()
+    proposal = update_environment(
+        by=kestrel["rex"], clock=kestrel.clock, environment_id=guarded.pk, changes={"required_approvals": 1}
+    )
+    assert isinstance(proposal, Proposal)
+    kestrel.wait()
+    read = IfMatch(proposal_tag(proposal))
+    confirm_proposal(proposal.pk, by=kestrel["dan"], if_match=read, clock=kestrel.clock)
+    assert excluded(asked(kestrel, before, guarded)) == {"admin", "rex", "dan"}
+    assert excluded(asked(kestrel, kestrel.release(), guarded)) == {"admin", "rex"}
 
 
 def test_so_does_a_change_of_the_order_that_comes_before_it(kestrel: Kestrel, guarded: Environment) -> None:
