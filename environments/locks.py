@@ -38,15 +38,6 @@ def lock_freeze_window(
     return window, environment
 
 
-def protected_in(tenant_id: UUID, environment: Environment | None) -> list[str]:
-    """Names of the protected environments that a freeze of ``environment``, or of the whole tenant, concerns,
-    archived ones too, for they may return; read under the lock of the calendar."""
-    if environment is not None:
-        return [environment.name] if environment.protected else []
-    protected = Environment.objects.of(tenant_id).filter(protected=True)
-    return list(protected.order_by("name").values_list("name", flat=True))
-
-
 def lock_environment(tenant_id: UUID, environment_id: UUID) -> Environment:
     """One environment, after the calendar. Http404 when the tenant has no such one."""
     environment = (

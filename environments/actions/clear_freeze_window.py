@@ -3,7 +3,8 @@ from uuid import UUID
 from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT
 from environments.etags import freeze_window_tag
-from environments.locks import lock_freeze_window, protected_in
+from environments.guarding import frozen_by
+from environments.locks import lock_freeze_window
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import CLEAR_REASON, read_freeze_window
@@ -66,7 +67,7 @@ def clear_freeze_window(
     scope = environment.name if environment else WHOLE_TENANT
     weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
-        guards = protected_in(by.tenant, environment)
+        guards = frozen_by(by.tenant, environment)
         weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
     weakened.keep(by=by, at=at)
     return window

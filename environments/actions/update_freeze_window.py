@@ -5,7 +5,8 @@ from uuid import UUID
 from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges, excepted_by
 from environments.etags import freeze_window_tag
-from environments.locks import lock_freeze_window, protected_in
+from environments.guarding import frozen_by
+from environments.locks import lock_freeze_window
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import FREEZE_WINDOW_TO_UPDATE, read_freeze_window
@@ -79,6 +80,6 @@ def update_freeze_window(
     weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
         sentences = in_freeze_window(before, after, at, scope)
-        weakened.add(sentences, environment_id=environment_id, guards=protected_in(by.tenant, environment))
+        weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment))
     weakened.keep(by=by, at=at)
     return window

@@ -31,7 +31,8 @@ TITLES = {
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):
     def of(self, tenant_id: UUID) -> Self:
-        return self.filter(tenant_id=tenant_id)
+        """Without what their actions are called with, which may be a whole feed."""
+        return self.filter(tenant_id=tenant_id).defer("arguments")
 
     def open(self) -> Self:
         """Those that wait for a second person; one past its end is open until somebody looks at it."""

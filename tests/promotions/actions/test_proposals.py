@@ -10,8 +10,11 @@ from django.http import Http404
 
 from environments.actions.update_environment import update_environment
 from environments.models import Environment
-from policies.etags import proposal_tag
-from policies.models import ApprovalPolicy, Proposal, WeakeningEdit
+from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.actions.save_draft import save_draft
+from policies.etags import promotion_policy_tag, proposal_tag
+from policies.models import ApprovalPolicy, PromotionPolicy, Proposal, WeakeningEdit
 from policies.models.proposal import TITLES
 from policies.weakening_edits import ChangedMeanwhile
 from promotions.actions.proposals import (
@@ -320,6 +323,26 @@ class TestSecondPerson:
         proposal = story.propose(by=dana)
         story.refuses(SeparationOfDuties, proposal, story.admin)
         story.confirm(proposal, story.ines)
+
+    def test_who_wrote_the_draft_is_none_for_an_account_of_their_making(self, story: Story) -> None:
+        """Whichever of the two publishes: both are one person."""
+        clock = story.kestrel.clock
+        check = {"kind": "manual", "config": {"confirmers": {"users": ["second"]}, "text": "Checked?"}}
+        create_promotion_policy(by=story.ines, clock=clock, name="strict", document={"gates": [check]})
+        seen = IfMatch(promotion_policy_tag(PromotionPolicy.objects.get(name="strict")))
+        publish_promotion_policy(by=story.admin, clock=clock, name="strict", if_match=seen)
+        story.edit(promotion_policy="strict")
+        joined = story.person("dana")
+        grant_role(by=story.admin, clock=clock, user_id=joined.account, role="admin")
+        dana = actor_of(User.objects.get(pk=joined.account), story.kestrel.tenant)
+        for writer, publisher in ((story.admin, dana), (dana, story.admin)):
+            save_draft(by=writer, clock=clock, name="strict", changes={"gates": []})
+            seen = IfMatch(promotion_policy_tag(PromotionPolicy.objects.get(name="strict")))
+            proposal = publish_promotion_policy(by=publisher, clock=clock, name="strict", if_match=seen)
+            assert isinstance(proposal, Proposal)
+            for by in (story.admin, dana):
+                story.refuses(SeparationOfDuties, proposal, by)
+            save_draft(by=writer, clock=clock, name="strict", changes={"gates": [check]})
 
     def test_an_approver_who_could_approve_there_confirms(self, story: Story) -> None:
         assert story.confirm(story.propose(), story.kestrel["second"]).state == "confirmed"

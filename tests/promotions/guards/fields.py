@@ -62,7 +62,7 @@ class Strict:
         self.by, self.clock = kestrel["admin"], kestrel.clock
         owner = User.objects.get(pk=kestrel["admin"].account)
         machine = make_service(kestrel.tenant, owner, scopes=["environment:write"], clock=self.clock)
-        by_machine = actor_of_token(make_token(kestrel.tenant, machine.user, clock=self.clock))
+        self.by_machine = actor_of_token(make_token(kestrel.tenant, machine.user, clock=self.clock))
         make_promotion_policy(self.by, "strict", clock=self.clock, gates=GATES)
         make_approval_policy(self.by, "release-only", clock=self.clock)
         confirmed(
@@ -77,7 +77,7 @@ class Strict:
             self.clock,
         )
         start, end = (rfc3339(self.clock.now() + timedelta(hours=hours)) for hours in (1, 9))
-        self.window = make_freeze(by_machine, kestrel.production, start, end, clock=self.clock)
+        self.window = make_freeze(self.by_machine, kestrel.production, start, end, clock=self.clock)
         for kind, document in (("kev", KEV_BYTES), ("epss", EPSS)):
             self.feed(kind, document)
         kestrel.wait()

@@ -1,13 +1,19 @@
 """Each field of a model that is marked as a guard, loosened alone by one administrator."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 
+from environments.actions.clear_freeze_window import clear_freeze_window
 from environments.actions.create_environment import create_environment
+from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.actions.save_draft import save_draft
 from policies.models import Proposal, WeakeningEdit
-from tests.promotions.guards.fields import LOOSENINGS, Strict, kev
+from stellapromote.clock import rfc3339
+from tests.factories import make_freeze
+from tests.promotions.guards.fields import GATES, LOOSENINGS, Strict, kev
 from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +97,19 @@ def test_all_that_a_shorter_catalogue_leaves_out_is_shown(world: Strict) -> None
     proposal = world.feed("kev", newer)
     assert proposal.after["missing"] == [cve for cve, _ in many]
     assert proposal.weakens[0].endswith("CVE-2026-1019 and 10 more.")
+
+
+def test_a_freeze_of_an_environment_that_a_gate_waits_for_is_a_guard_too(world: Strict) -> None:
+    staging, clock = world.kestrel.staging, world.clock
+    thawed = {"type": "environment", "environment": "staging", "state": "not-frozen"}
+    gates = [*GATES, {"kind": "dependency", "config": {"targets": [thawed]}}]
+    save_draft(by=world.by, clock=clock, name="strict", changes={"gates": gates})
+    publish_promotion_policy(by=world.by, clock=clock, name="strict")
+    start, end = (rfc3339(clock.now() + timedelta(hours=hours)) for hours in (1, 2))
+    window = make_freeze(world.by_machine, staging, start, end, clock=clock)
+    lifted = clear_freeze_window(by=world.by, clock=clock, window_id=window.pk, environment_id=staging.pk)
+    assert isinstance(lifted, Proposal)
+    assert lifted.guards == ["production"]
 
 
 def test_a_new_environment_asks_for_something_and_is_made_at_once(world: Strict) -> None:
