@@ -7,7 +7,7 @@ from environments.actions.archive_environment import archive_environment
 from environments.actions.unarchive_environment import unarchive_environment
 from environments.models import Environment
 from environments.rules import NotArchived, NotDirectlyBefore, OrderIndexTaken
-from policies.models import WeakeningEdit
+from policies.models import Proposal, WeakeningEdit
 from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Invalid, Refused
@@ -105,3 +105,19 @@ def test_another_tenants_environment_does_not_exist(unarchive):
     foreign = make_environment(make_person(make_tenant("other"), "olga", "admin"), "dev", 1)
     with pytest.raises(Http404):
         unarchive(foreign, 2)
+
+
+def test_what_may_be_skipped_before_a_protected_environment_waits_for_a_second_person(greta, clock, unarchive):
+    """Releases of long ago that ran in legacy would enter canary, and then prod, without staging."""
+    legacy = make_environment(greta, "legacy", 1)
+    archive_environment(by=greta, clock=clock, environment_id=legacy.pk, active_promotions=0)
+    for place, name in enumerate(("staging", "canary", "prod"), 2):
+        make_environment(greta, name, place * 10, protected=name != "canary")
+    proposal = unarchive(legacy, 25)
+    assert isinstance(proposal, Proposal)
+    assert proposal.guards == ["prod"]
+    assert proposal.weakens == [
+        "Environment canary: releases enter it from legacy instead of staging.",
+        "Environment legacy: releases may enter it again, after staging.",
+    ]
+    assert Environment.objects.get(pk=legacy.pk).archived_at is not None
