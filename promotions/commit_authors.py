@@ -75,10 +75,11 @@ def check_external(tenant_id: UUID, source_ref: Mapping[str, Any] | None) -> Non
         raise Invalid(f"{errors[0].field}: {errors[0].message}", fields=errors)
 
 
-def named_as_external(tenant_id: UUID, authors: Iterable[str]) -> list[str]:
+def named_as_external(tenant_id: UUID, authors: Iterable[Any]) -> list[str]:
     """Those of the authors with `external:` before them who are accounts of the tenant, now or before: by username,
     address or displayed name, in any letter case, alone or as in `Name <address>`."""
-    names = {author: _names(author) for author in authors if author.lower().startswith(EXTERNAL)}
+    texts = (author for author in authors if isinstance(author, str))
+    names = {author: _names(author) for author in texts if author.lower().startswith(EXTERNAL)}
     if not names:
         return []
     known = {label for _, *labels in _accounts(tenant_id, set().union(*names.values())) for label in labels if label}

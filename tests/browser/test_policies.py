@@ -46,7 +46,9 @@ def policy(server: str) -> ApprovalPolicy:
     make_promotion_policy(greta, "strict", gates=[BACKUP])
     save_draft(by=greta, clock=SYSTEM_CLOCK, name="strict", changes={"approvalTtl": 7 * 86400})
     make_environment(greta, "dev", 1)
-    make_environment(greta, "production", 2, approval_policies=["two-person"], promotion_policy="strict")
+    make_environment(
+        greta, "production", 2, approval_policies=["two-person"], promotion_policy="strict", protected=False
+    )
     return policy
 
 

@@ -217,7 +217,7 @@ def test_gates_of_a_promotion_policy(
         ({"approvalTtl": 3600}, {"approvalTtl": 86400}, ["An approval stays good for 1 day instead of 1 hour."]),
         ({"approvalTtl": 86400}, {"approvalTtl": 3600}, []),
         ({"pendingTtl": 90}, {"pendingTtl": 180}, ["A request stays good for 3 minutes instead of 90 seconds."]),
-        ({"supersedeOlder": True}, {"supersedeOlder": False}, []),
+        ({"supersedeOlder": False}, {"supersedeOlder": True}, []),
     ],
 )
 def test_times_of_a_promotion_policy(before: dict[str, Any], after: dict[str, Any], expected: list[str]) -> None:

@@ -128,7 +128,7 @@ def test_a_role_by_somebody_excluded(kestrel: Kestrel) -> None:
     grant_role(by=by, clock=kestrel.clock, user_id=kestrel["bob"].account, role="approver")
     again(kestrel, "bob")
     reason = why_no_vote(kestrel, "bob", kestrel.waits_for_production())
-    assert reason.startswith("ROLE_GRANTED_BY_EXCLUDED: Your role that votes was granted by somebody excluded here")
+    assert reason.startswith("ROLE_GRANTED_BY_EXCLUDED: You have the role that votes from somebody excluded here")
 
 
 def test_a_team_by_somebody_excluded(kestrel: Kestrel) -> None:
@@ -136,7 +136,7 @@ def test_a_team_by_somebody_excluded(kestrel: Kestrel) -> None:
     by = as_administrator(kestrel, "builder")
     grant_team(by=by, clock=kestrel.clock, user_id=kestrel["bob"].account, team="release")
     reason = why_no_vote(kestrel, "bob", kestrel.waits_for_production())
-    assert reason.startswith("TEAM_GRANTED_BY_EXCLUDED: You were put into the team release by somebody excluded here")
+    assert reason.startswith("TEAM_GRANTED_BY_EXCLUDED: You are in the team release by somebody excluded here")
 
 
 def overridden_by_third(kestrel: Kestrel, *gates: Any) -> Promotion:

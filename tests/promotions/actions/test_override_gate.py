@@ -292,7 +292,7 @@ def test_a_team_that_somebody_excluded_put_them_into_does_not_count(kestrel: Kes
     may_override(kestrel, "operator")
     on_call(kestrel, "operator", by="requester")
     promotion = kestrel.waits_for_production()
-    said = "You were put into the team security by somebody excluded here"
+    said = "You are in the team security by somebody excluded here"
     assert why_not(kestrel, "operator", promotion, said) == ["TEAM_GRANTED_BY_EXCLUDED"]
 
 

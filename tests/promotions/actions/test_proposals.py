@@ -309,11 +309,11 @@ class TestSecondPerson:
         _, text = story.machine(story.ines, "policy:publish", "policy:read")
         story.refuses(MachinesDoNotVote, story.propose(), actor_of_token(text))
 
-    def test_an_administrator_whom_one_person_alone_made_is_none(self, story: Story) -> None:
+    def test_an_administrator_whom_the_author_alone_made_is_none(self, story: Story) -> None:
         joined = story.person("dana")
         grant_role(by=story.admin, clock=story.kestrel.clock, user_id=joined.account, role="admin")
         dana = actor_of(User.objects.get(pk=joined.account), story.kestrel.tenant)
-        story.refuses(NotVouchedFor, story.propose(by=story.ines), dana)
+        story.refuses(NotVouchedFor, story.propose(by=story.admin), dana)
 
     def test_who_made_the_author_an_administrator_is_none(self, story: Story) -> None:
         """Else one person could propose by an account of their making, and confirm it."""

@@ -16,7 +16,7 @@ from promotions.actions.reject import reject
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Promotion, Vote
-from promotions.verify_evidence import known_keys, stored_here, verify
+from promotions.verifying import known_keys, stored_here, verify
 from promotions.worker import run_round
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor

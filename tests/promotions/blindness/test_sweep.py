@@ -28,6 +28,7 @@ def routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
 # What these are about is people, so that names and ids of those who happened to vote stand in them.
 ABOUT_PEOPLE = (
     "settings/",
+    "api/v1/members",
     "policies/approval/",  # who could approve, if one of these asked?
     "promotions/new",  # who could vote on what is not requested yet
     "admin/accounts/",

@@ -24,6 +24,7 @@ NO_SETTINGS = {
     "policies.WeakeningEdit": "what loosened guards",
     "environments.Calendar": "a lock",
     "environments.RetiredName": "only grows",
+    "environments.EnvironmentEdit": "what was edited",
 }
 """Models of these rooms that hold no setting, and why; of promotions, what happened is none."""
 
@@ -31,7 +32,7 @@ RECORDS = {
     *("Blob", "Release", "Component", "PromotionCounter", "Promotion", "CollectedFact", "DecisionRecord"),
     *("Deployment", "Installation", "PublicSigningKey", "EvidencePacket", "EvidenceDocument", "EvidenceBundle"),
     *("OutboxEvent", "OutboxMark", "Override", "OverrideReview", "DocumentReading", "BundleReading", "FeedReading"),
-    *("Vote", "Confirmation", "WorkerHeartbeat", "WorkerFailure"),
+    *("Vote", "Confirmation", "WorkerHeartbeat", "WorkerFailure", "EvidenceFinding", "EvidenceRound"),
 }
 
 

@@ -216,7 +216,9 @@ def test_an_administrator_sees_and_revokes_the_tokens_of_a_member_but_not_their_
 
 def test_a_right_that_no_role_has_is_given_and_taken_by_name(people: People) -> None:
     client, place = browser("greta"), f"/settings/members/{people.nia.pk}/rights"
-    assert client.post(place, {"scope": "promotion:override", "reason": ""}).status_code == 400
+    client.post(place, {"scope": "promotion:override", "reason": ""})
+    assert not ScopeGrant.objects.exists()
+    assert "This field is required." in client.get(f"/settings/members/{people.nia.pk}").text
     client.post(place, {"scope": "promotion:override", "reason": "on call"})
     grant = ScopeGrant.objects.get(user=people.nia)
     assert (grant.reason, grant.granted_by) == ("on call", people.greta)
