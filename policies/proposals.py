@@ -21,7 +21,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
 from stellapromote.signing.canonical_json import digest
 from stellapromote.transactions import transactional
 
@@ -73,15 +73,6 @@ def perform(proposal: Proposal, *, by: Actor, clock: Clock) -> None:
 def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: Actor, at: datetime) -> Proposal:
     """Stores the edit; an open proposal of the same author for the same edit's object is withdrawn by it."""
     told = {name: str(value) if isinstance(value, UUID) else value for name, value in arguments.items()}
-    text = {
-        "schema": SCHEMA,
-        "kind": kind,
-        "arguments": told,
-        "tag": weakened.tag,
-        "weakens": weakened.sentences,
-        "proposedById": str(by.account),
-        "proposedAt": at.isoformat(),
-    }
     earlier = (
         Proposal.objects.of(by.tenant)
         .open()
@@ -89,7 +80,7 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: A
     )
     for each in earlier.select_for_update():
         end(each, Proposal.State.WITHDRAWN, by=by, at=at)
-    proposal = Proposal.objects.create(
+    proposal = Proposal(
         tenant_id=by.tenant,
         kind=kind,
         resource=weakened.resource,
@@ -101,7 +92,6 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: A
         guards=sorted(weakened.guards),
         before=weakened.before,
         after=weakened.after,
-        digest=digest(text),
         proposed_at=at,
         proposed_by_id=by.account,
         proposed_by_username=by.username,
@@ -110,6 +100,8 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: A
         token_issuer_id=by.token_issuer_id,
         expires_at=at + LIFE,
     )
+    proposal.digest = digest_of(proposal)
+    proposal.save(force_insert=True)
     record(
         by=by,
         at=at,
@@ -121,6 +113,26 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: A
         metadata={"kind": kind, "of": weakened.resource_id, "weakens": len(weakened.rows), "guards": proposal.guards},
     )
     return proposal
+
+
+def digest_of(proposal: Proposal) -> str:
+    """The digest of what a second person reads and what is then done."""
+    return digest(
+        {
+            "schema": SCHEMA,
+            "id": str(proposal.pk),
+            "kind": proposal.kind,
+            "arguments": proposal.arguments,
+            "tag": proposal.tag,
+            "weakens": proposal.weakens,
+            "guards": proposal.guards,
+            "before": proposal.before,
+            "after": proposal.after,
+            "proposedById": str(proposal.proposed_by_id),
+            "behind": [str(each) for each in proposal.behind],
+            "proposedAt": rfc3339(proposal.proposed_at),
+        }
+    )
 
 
 def end(proposal: Proposal, state: str, *, by: Actor, at: datetime) -> None:

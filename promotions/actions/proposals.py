@@ -14,6 +14,7 @@ from policies import proposals
 from policies.actions import publish_promotion_policy, update_approval_policy
 from policies.etags import proposal_tag
 from policies.models import Proposal
+from policies.weakening_edits import ChangedMeanwhile
 from promotions import proposal_rules as rules
 from promotions.actions import archive_environment, delete_environment, grant_override, trust_key, upload_feed
 from stellapromote.accounts.actor import Actor, SecondPerson, system_actor
@@ -106,6 +107,8 @@ def _confirm(proposal_id: UUID, by: Actor, if_match: IfMatch | None, clock: Cloc
         if if_match is None or not if_match.names_one:
             raise NotNamed()
         if_match.check(proposal_tag(proposal))
+    if proposals.digest_of(proposal) != proposal.digest:
+        raise ChangedMeanwhile()
     second = SecondPerson(
         proposal.pk,
         by.user_id,

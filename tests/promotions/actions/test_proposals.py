@@ -132,6 +132,28 @@ class TestLife:
         assert not WeakeningEdit.objects.exists()
         assert not AuditEvent.objects.filter(action="environment.updated").exists()
 
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("arguments", {"changes": {"required_approvals": 0}}),
+            ("weakens", ["Nothing."]),
+            ("guards", []),
+            ("after", {}),
+            ("behind", []),
+            ("tag", '"another"'),
+        ],
+    )
+    def test_what_was_changed_behind_its_digest_is_not_done(
+        self, story: Story, field: str, value: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proposal = story.propose()
+        read = IfMatch(proposal_tag(proposal))
+        setattr(proposal, field, value)
+        monkeypatch.setattr("promotions.actions.proposals._locked", lambda *_: proposal)
+        with pytest.raises(ChangedMeanwhile):
+            confirm_proposal(proposal.pk, by=story.ines, if_match=read, clock=story.kestrel.clock)
+        assert not story.loosened
+
     def test_confirmed_it_is_the_authors_edit_with_a_second_person(self, story: Story) -> None:
         proposal = story.confirm(story.propose(), story.ines)
         assert (proposal.state, proposal.ended_by_username) == ("confirmed", "ines")
