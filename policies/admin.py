@@ -84,7 +84,7 @@ class PolicyAdmin(ActionAdmin):
         return self.inlines if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The action has stored everything already; what it stored as a proposal is told by the next page."""
+        """The action has stored everything already; the next page says what it stored as a proposal."""
         request.proposal = form.proposal  # type: ignore[attr-defined]
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:

@@ -53,7 +53,7 @@ def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
 
 def brought_in(tenant_id: UUID, accounts: Collection[UUID]) -> frozenset[UUID]:
     """The accounts, and everybody who granted them a role that is not vouched for: what such an account does counts as
-    done by whoever brought it in too, and so on (domain.md §5). One statement for each step, at least one."""
+    done by who brought it in too, and so on (domain.md §5). One statement for each step, at least one."""
     found: set[UUID] = set()
     new = set(accounts)
     while new:

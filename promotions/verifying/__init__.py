@@ -3,7 +3,7 @@
 ``verify`` is pure: the document, the public keys and what is stored in, findings out, whatever the document is. API and
 page share it.
 
-Of a retired key only what is stored here holds: whoever has that key now can write any time into what they sign, and
+Of a retired key only what is stored here holds: who has that key now can write any time into what they sign, and
 cannot write into the append-only tables (docs/adr/0111). Under an id that is stored here nothing else holds, and what
 is stored has the record that was signed (docs/adr/0163).
 """

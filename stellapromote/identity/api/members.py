@@ -47,7 +47,7 @@ class MemberGrantViewSet(ApiViewSet):
         """Vouch for a role, team or right
 
         Another person than who gave it and who has it, whose own role is vouched for. It counts from now on, for open
-        promotions too, whoever gave it. One that is vouched for already stays as it is.
+        promotions too, no matter who gave it. One that is vouched for already stays as it is.
         """
         confirm_grant(by=request.actor, clock=SYSTEM_CLOCK, user_id=user_id, grant_id=pk)
         return ApiResponse(self.resource())

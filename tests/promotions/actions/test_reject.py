@@ -1,4 +1,4 @@
-"""A reject is the safe direction: whoever may vote and did not ask for it stops it, until it runs (domain.md §5)."""
+"""A reject is the safe direction: who may vote and did not ask for it stops it, until it runs (domain.md §5)."""
 
 from collections.abc import Callable
 from typing import Any
