@@ -189,6 +189,16 @@ def excluded_persons(parts: Iterable[Involvement], duties: Collection[str]) -> l
     ]
 
 
+def who_asked(requesting: Iterable[str], excluded: Iterable[ExcludedPerson]) -> list[str]:
+    """Of the people and accounts behind a request those who made it, sorted: not who only owns the machine.
+
+    Anybody may be made an owner by somebody else, and would be silenced by it; a no to one's own machine harms nobody.
+    """
+    reasons = {person["id"]: set(person["reasons"]) for person in excluded}
+    only_owns = {each for each, why in reasons.items() if SERVICE_OWNER in why and not why & {REQUESTER, TOKEN_ISSUER}}
+    return sorted(set(requesting) - only_owns)
+
+
 def behind_the_request(facts: GateInput) -> frozenset[str]:
     """Ids of the requester and of the people and accounts behind the request: only their reject does not count.
 

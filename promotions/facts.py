@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from policies import gates
-from policies.eligibility import Grant, barred_by, standing
+from policies.eligibility import Grant, barred_by, standing, who_asked
 from policies.facts import Candidate, Span, candidates_fact
 from policies.models.weakening_edit import REMEMBERED
 from policies.vouching import Confirmation, Source, Vouching
@@ -23,6 +23,7 @@ from promotions.dependencies import observe
 from promotions.evidence_gathering import gather_evidence
 from promotions.manifest import manifest_digest
 from promotions.models import Blob, Promotion
+from promotions.signed_overrides import signed
 from promotions.subject import SUBJECT_SCHEMA, Subject
 from promotions.subject import subject_digest as digest_of_subject
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
@@ -302,10 +303,10 @@ def gather(
         "policyAnswers": dict(outside.answers),
         "supersededBy": None,
         "evidence": evidence.fact,
-        "overrides": row["overrides"],
+        "overrides": signed(promotion.id, row["overrides"]),
         "evidenceMismatch": row["evidenceMismatch"],
         "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
-        "requestingPersons": sorted(str(each) for each in promotion.requesting_persons),
+        "requestingPersons": who_asked(map(str, promotion.requesting_persons), requirements["excludedPersons"]),
     }
     return Facts(
         gate_input=gate_input,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from policies.eligibility import barred_by
+from policies.eligibility import barred_by, who_asked
 from policies.requirements import all_of
 from promotions.electorate import approval_voters, electorate
 from promotions.models import Confirmation, Override, Promotion, Vote
@@ -169,7 +169,7 @@ def _ballot(
         status=promotion.status,
         retry_closed=promotion.retry_closed,
         requester_id=str(promotion.requested_by_id),
-        requesting=frozenset(str(each) for each in promotion.requesting_persons),
+        requesting=frozenset(who_asked(map(str, promotion.requesting_persons), requirements["excludedPersons"])),
         members=members,
         exclusions=exclusions,
         voted=voted,

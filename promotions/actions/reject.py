@@ -28,7 +28,12 @@ def reject(
 @transactional
 def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock) -> Outcome:
     box = open_box(
-        promotion_id, by=by, seen=seen, clock=clock, check=lambda _, ballot: rules.check_can_reject(by, ballot)
+        promotion_id,
+        by=by,
+        seen=Seen(if_match=seen.if_match),
+        clock=clock,
+        check=lambda _, ballot: rules.check_can_reject(by, ballot),
+        takes_back=True,
     )
     if isinstance(box, Outcome):
         return box

@@ -35,6 +35,7 @@ from stellapromote.identity.actions.confirm_grant import confirm_grant
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.ids import new_id
 from stellapromote.signing import dsse
 from tests.factories import (
     actor_of,
@@ -435,6 +436,29 @@ def test_who_is_excepted_overrides_the_freeze(frozen: tuple[Kestrel, Promotion])
 def test_an_exception_alone_lets_nobody_through(frozen: tuple[Kestrel, Promotion]) -> None:
     _, promotion = frozen
     assert gate_of(promotion, "freeze-window")["status"] == "pending"
+
+
+@pytest.mark.parametrize("envelope", [b"{}", b"", None])
+def test_a_row_that_nobody_signed_lifts_nothing(kestrel: Kestrel, envelope: bytes | None) -> None:
+    """As the login of the web could insert it: with no envelope, or with that of somebody else's override."""
+    may_override(kestrel, "second")
+    promotion = kestrel.waits_for_production()
+    real = overrides(kestrel, "second", promotion)
+    assert gate_of(promotion, "hours")["status"] == "warn"
+    other = kestrel.waits_for_production()
+    Override.objects.create(
+        **{field.attname: getattr(real, field.attname) for field in Override._meta.concrete_fields}
+        | {
+            "id": new_id(),
+            "promotion_id": other.pk,
+            "decision_id": Promotion.objects.get(pk=other.pk).decision_id,
+            "subject_digest": Promotion.objects.get(pk=other.pk).subject_digest,
+            "envelope": real.envelope if envelope is None else envelope,
+        }
+    )
+    kestrel.wait()
+    evaluate(other.pk, by=kestrel["requester"], clock=kestrel.clock)
+    assert gate_of(other, "hours")["status"] != "warn"
 
 
 def test_who_is_not_excepted_does_not(frozen: tuple[Kestrel, Promotion]) -> None:
