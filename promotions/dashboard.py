@@ -124,6 +124,7 @@ def _shown(tenant_id: UUID) -> QuerySet[Promotion]:
         "overdue_at",
         "decided_at",
         "release__name",
+        "target_environment__name",
         "target_environment__display_name",
     )
 

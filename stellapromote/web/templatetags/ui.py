@@ -271,6 +271,14 @@ def error_summary(form: BaseForm | None) -> dict[str, Any]:
     return {"errors": errors}
 
 
+@register.simple_tag
+def slug_beside(named: Any) -> SafeString:
+    """The name that never changes, beside a display name that does not say it: anybody may display another's."""
+    if slugify(named.display_name) == named.name:
+        return SafeString("")
+    return format_html('<span class="muted small mono">{}</span>', named.name)
+
+
 @register.inclusion_tag("components/_action_button.html")
 def action_button(
     label: str,
