@@ -103,19 +103,21 @@ def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mappi
 def in_freeze_window(before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, scope: str) -> list[str]:
     """Whether something that was to be frozen from `at` on is not any more, or more people may override it. Pure."""
     found = []
+    freeze = f"Freeze “{before['name']}” of {scope}, set by {before['createdByName']},"
     if added := sorted(set(after["exceptions"]) - set(before["exceptions"])):
-        found.append(f"Freeze “{before['name']}” of {scope} may also be overridden by {', '.join(added)}.")
+        found.append(f"{freeze} may also be overridden by {', '.join(added)}.")
     start = max(before["start"], rfc3339(at))
     if after["start"] <= start and before["end"] <= after["end"]:
         return found
     new, old = (f"from {in_words(each['start'])} to {in_words(each['end'])}" for each in (after, before))
-    return [*found, f"Freeze “{before['name']}” of {scope} was shortened: it is {new} instead of {old}."]
+    return [*found, f"{freeze} was shortened: it is {new} instead of {old}."]
 
 
 def of_cleared(window: FreezeWindow, scope: str) -> str:
     reason = f" Reason: {window.clear_reason}" if window.clear_reason else ""
     end = in_words(rfc3339(window.ends_at))
-    return f"Freeze “{window.name}” of {scope} was lifted before its end, {end}.{reason}"
+    freeze = f"Freeze “{window.name}” of {scope}, set by {window.created_by_name},"
+    return f"{freeze} was lifted before its end, {end}.{reason}"
 
 
 def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:

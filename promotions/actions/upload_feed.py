@@ -123,8 +123,11 @@ def _make_newest(
     )
     feed.save(force_insert=True)
     weakened = Weakened("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
-    if before is not None:
-        weakened.add(_loses(before, entries, weakened), guards=reading_feed(by.tenant, kind))
+    guards = reading_feed(by.tenant, kind)
+    if before is None:
+        weakened.add([f"The first {kind.upper()} feed: what waited for one is judged by it."], guards=guards)
+    else:
+        weakened.add(_loses(before, entries, weakened), guards=guards)
         FeedEntry.objects.filter(feed=before).delete()
     _load(feed, entries)
     record(

@@ -9,12 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from policies.models import Proposal
 from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import EvidenceDocument, Feed
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import SYSTEM_CLOCK, Clock
 from stellapromote.signing.dsse import pae
+from tests.proposals import confirmed
 
 IN_TOTO = "application/vnd.in-toto+json"
 
@@ -26,9 +28,12 @@ def uploaded(by: Actor, artifact: str, kind: str, document: Any, *, clock: Clock
 
 
 def feed(by: Actor, kind: str, document: Any, *, clock: Clock = SYSTEM_CLOCK) -> Feed:
-    """By somebody who may write policies."""
+    """By somebody who may write policies; the platform owner confirms where that takes two."""
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return upload_feed(read_feed(kind, content, by=by), by=by, clock=clock).feed
+    kept = confirmed(upload_feed(read_feed(kind, content, by=by), by=by, clock=clock), clock)
+    if isinstance(kept, Proposal):
+        return Feed.objects.filter(tenant_id=by.tenant, kind=kind).latest("published_at")
+    return kept.feed
 
 
 CURVES: dict[str, tuple[ec.EllipticCurve | None, HashAlgorithm]] = {

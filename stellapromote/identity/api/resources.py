@@ -20,7 +20,7 @@ class GrantResource(Resource):
     confirmed_by = serializers.UUIDField(allow_null=True, help_text="null with a confirmedAt: the command line.")
     confirmed_by_name = serializers.CharField(allow_null=True)
     vouched_for = serializers.BooleanField(
-        help_text="Made on the command line or by a directory, or confirmed. It then counts for a vote, no matter who gave it."
+        help_text="Made on the command line or by a directory, or confirmed: it counts, no matter who gave it."
     )
 
 

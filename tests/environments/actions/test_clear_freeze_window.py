@@ -73,7 +73,7 @@ def test_clearing_is_a_weakening_edit_of_the_whole_tenant(window, clear, ines):
     edit = WeakeningEdit.objects.get()
     assert (edit.environment_id, edit.policy_name) == (None, "")
     assert edit.what == (
-        "Freeze “Stop the line” of all environments was lifted before its end, 2026-11-23 20:00 UTC. "
+        "Freeze “Stop the line” of all environments, set by Greta, was lifted before its end, 2026-11-23 20:00 UTC. "
         "Reason: The incident is over"
     )
 
@@ -84,7 +84,7 @@ def test_clearing_an_environments_freeze_is_a_weakening_edit_of_that_environment
     edit = WeakeningEdit.objects.get()
     assert (edit.environment_id, edit.what) == (
         prod.pk,
-        "Freeze “Quarter end” of prod was lifted before its end, 2026-12-27 00:00 UTC.",
+        "Freeze “Quarter end” of prod, set by Greta, was lifted before its end, 2026-12-27 00:00 UTC.",
     )
 
 

@@ -127,8 +127,8 @@ def test_the_weakening_edit_says_what_was_and_is_frozen(window, update, prod, in
     edit = WeakeningEdit.objects.get()
     assert (edit.environment_id, edit.actor_username) == (prod.pk, "ines")
     assert edit.what == (
-        "Freeze “Quarter end” of prod was shortened: it is from 2026-11-23 08:00 UTC to 2026-11-23 12:00 UTC "
-        "instead of from 2026-11-23 08:00 UTC to 2026-11-23 20:00 UTC."
+        "Freeze “Quarter end” of prod, set by Greta, was shortened: it is from 2026-11-23 08:00 UTC "
+        "to 2026-11-23 12:00 UTC instead of from 2026-11-23 08:00 UTC to 2026-11-23 20:00 UTC."
     )
 
 

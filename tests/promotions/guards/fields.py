@@ -79,7 +79,7 @@ class Strict:
         start, end = (rfc3339(self.clock.now() + timedelta(hours=hours)) for hours in (1, 9))
         self.window = make_freeze(self.by_machine, kestrel.production, start, end, clock=self.clock)
         for kind, document in (("kev", KEV_BYTES), ("epss", EPSS)):
-            self.feed(kind, document)
+            confirmed(self.feed(kind, document), self.clock)
         kestrel.wait()
 
     def state(self) -> dict[str, Any]:

@@ -92,7 +92,9 @@ def test_a_key_that_no_gate_of_a_protected_environment_reads_is_trusted_at_once(
 
 def test_all_that_a_shorter_catalogue_leaves_out_is_shown(world: Strict) -> None:
     many = [(f"CVE-2026-{number}", "2026-10-01") for number in range(1000, 1030)]
-    world.feed("kev", kev(("CVE-2026-0001", "2026-10-01"), ("CVE-2025-0009", "2025-02-03"), *many))
+    confirmed(
+        world.feed("kev", kev(("CVE-2026-0001", "2026-10-01"), ("CVE-2025-0009", "2025-02-03"), *many)), world.clock
+    )
     newer = kev(("CVE-2026-0001", "2026-10-01"), ("CVE-2025-0009", "2025-02-03")).replace(b"18:00", b"19:00")
     proposal = world.feed("kev", newer)
     assert proposal.after["missing"] == [cve for cve, _ in many]
