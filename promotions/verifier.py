@@ -21,6 +21,7 @@ from promotions.audit_heads import breaks_of
 from promotions.models import EvidenceFinding, EvidencePacket, EvidenceRound
 from promotions.stored_evidence.documents import KINDS, Fitting, check_documents, check_policies
 from promotions.stored_evidence.mismatch import OF_CHAIN, OF_DOCUMENTS, of_chain
+from promotions.stored_evidence.numbers import check_numbers
 from promotions.stored_evidence.walk import Found, promotions_after, these_promotions
 from promotions.verifying import known_keys
 from stellapromote.accounts.actor import Actor, system_actor
@@ -116,7 +117,7 @@ class Verifier:
             after = {"kind": position["kind"] + 1, "after": str(UUID(int=0))}
             at.position = after if last is None else {**position, "after": str(last)}
         else:
-            note_about_tenant(check_policies(at.tenant_id), by=by, clock=clock)
+            note_about_tenant(check_numbers(at.tenant_id) + check_policies(at.tenant_id), by=by, clock=clock)
             at.position = None
         if at.position is None:
             began = at.all_due_at - ALL_EVERY

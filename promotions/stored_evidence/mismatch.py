@@ -11,6 +11,7 @@ class What(StrEnum):
     """What does not fit. Codes of `verify_evidence`, of the event `evidence.mismatch_found` and of the pages."""
 
     PROMOTION_CHANGED = "PROMOTION_CHANGED"
+    PROMOTION_MISSING = "PROMOTION_MISSING"
     RECORD_CHANGED = "RECORD_CHANGED"
     INPUT_CHANGED = "INPUT_CHANGED"
     PACKET_CHANGED = "PACKET_CHANGED"
@@ -22,7 +23,7 @@ class What(StrEnum):
     CHAIN_CHANGED = "CHAIN_CHANGED"
 
 
-OF_DOCUMENTS: Final = (What.DOCUMENT_CHANGED, What.POLICY_CHANGED)
+OF_DOCUMENTS: Final = (What.DOCUMENT_CHANGED, What.POLICY_CHANGED, What.PROMOTION_MISSING)
 OF_CHAIN: Final = (What.CHAIN_CHANGED,)
 
 

@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from promotions.actions.note_findings import forget_about_tenant, note_about_promotion, note_about_tenant
 from promotions.stored_evidence.documents import KINDS, Fitting, check_documents, check_policies
 from promotions.stored_evidence.mismatch import OF_DOCUMENTS, Mismatch
+from promotions.stored_evidence.numbers import check_numbers
 from promotions.stored_evidence.walk import all_promotions
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import ProductCommand, command_actor
@@ -53,7 +54,7 @@ class Command(ProductCommand):
         return promotions, findings
 
     def _documents(self, tenant: Tenant, by: Actor, fitting: Fitting) -> int:
-        found = check_policies(tenant.pk)
+        found = check_numbers(tenant.pk) + check_policies(tenant.pk)
         for kind in KINDS:
             after: UUID | None = UUID(int=0)
             while after is not None:

@@ -8,6 +8,7 @@ from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.releases import ComponentSpec
 from promotions.models import Promotion, Release
 from promotions.stored_evidence.documents import KINDS, Fitting, check_documents, check_policies
+from promotions.stored_evidence.numbers import check_numbers
 from promotions.stored_evidence.walk import all_promotions
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
@@ -70,7 +71,7 @@ def found_in(kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
     for batch in all_promotions(kestrel.tenant.pk, fitting):
         for promotion, mismatches in batch:
             found += [(promotion.number, str(each.what), each.place) for each in mismatches]
-    of_tenant = check_policies(kestrel.tenant.pk)
+    of_tenant = check_numbers(kestrel.tenant.pk) + check_policies(kestrel.tenant.pk)
     for kind in KINDS:
         after: UUID | None = UUID(int=0)
         while after is not None:
