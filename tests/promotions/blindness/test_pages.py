@@ -37,7 +37,8 @@ def test_a_refused_form_shows_a_page_that_tells_of_no_vote(kestrel: Kestrel, act
     promotion = half_way(kestrel)
     where = {"confirm": "gates/backup/confirm", "override": "gates/team-rule/override"}.get(act, act)
     answer = client_of(kestrel, "third").post(
-        f"/promotions/{promotion.pk}/{where}", {"subject_digest": "sha256:" + "0" * 64, "reason": "No"}
+        f"/promotions/{promotion.pk}/{where}",
+        {"subject_digest": "sha256:" + "0" * 64, "reason": "" if act == "reject" else "No"},
     )
     assert answer.status_code in (400, 403, 412)
     assert telling(answer.content, promotion) == []
