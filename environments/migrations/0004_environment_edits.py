@@ -5,8 +5,8 @@ from django.db import migrations, models
 import stellapromote.ids
 from stellapromote.postgresql.roles import append_only_sql
 
-# Events of automatic promotion that a request or rollback held say why in `because`, and are nobody's edit. Those whom a
-# change of the order moved are told by name.
+# An event with `because` is not an edit: a request or a rollback held automatic promotion. `shifted` names the other
+# environments that a change of the order moved.
 _FROM_AUDIT_EVENTS = """
 INSERT INTO environments_environmentedit (id, tenant_id, environment_id, by_id, with_token_issuer_id, at)
 SELECT gen_random_uuid(), e.tenant_id, edited.id, u.id, issuer.id, e.timestamp
