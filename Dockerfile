@@ -20,7 +20,8 @@ USER stellapromote
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-# The same options as scripts/web_command.py. GRANIAN_WORKERS and GRANIAN_BLOCKING_THREADS change the numbers.
-ENV GRANIAN_WORKERS=2 GRANIAN_BLOCKING_THREADS=2 GRANIAN_BLOCKING_THREADS_IDLE_TIMEOUT=600
-CMD ["granian", "--interface=wsgi", "--host=0.0.0.0", "--port=8000", "--respawn-failed-workers", \
-     "--respawn-interval=0.5", "--workers-kill-timeout=10", "--no-ws", "--log-level=warning", "stellapromote.wsgi:application"]
+# The same options as scripts/web_command.py. GRANIAN_WORKERS changes their number, WEB_THREADS that of their threads.
+ENV GRANIAN_WORKERS=2
+CMD ["granian", "--interface=rsgi", "--http=1", "--http1-header-read-timeout=5000", "--backlog=4096", \
+     "--backpressure=2048", "--host=0.0.0.0", "--port=8000", "--respawn-failed-workers", "--respawn-interval=0.5", \
+     "--workers-kill-timeout=10", "--no-ws", "--log-level=warning", "stellapromote.rsgi:application"]

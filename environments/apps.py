@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class EnvironmentsConfig(AppConfig):
     name = "environments"
+
+    def ready(self) -> None:
+        from environments.ordering import all_names
+        from policies import references
+
+        references.look_up(references.ENVIRONMENT, all_names)

@@ -1,4 +1,4 @@
-"""The ETags of environments and freeze windows (api.md, concurrency): what GET answers, and what a write compares."""
+"""The ETags of environments and freeze windows (contract.md, concurrency): GET answers them, a write compares them."""
 
 from uuid import UUID
 

@@ -1,14 +1,12 @@
 """What people type on environment pages. Forms read; the actions judge, and their refusals come back to the fields."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.utils.translation import gettext_lazy as _
 
 from environments.actions.create_environment import PRODUCTION_NAMES
 from environments.models import Environment, FreezeWindow
@@ -16,111 +14,71 @@ from environments.ordering import order
 from environments.settings_schema import DAY, DEFAULT_CONFIG, MAX_ORDER_INDEX, MAX_REQUIRED_APPROVALS
 from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.windows import BadTime, instant_of
-from stellapromote.api.exceptions import invalid
 from stellapromote.clock import rfc3339
-from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
-
-T = TypeVar("T")
-
-
-class ActionForm(forms.Form):
-    """A form whose input goes to one action."""
-
-    #: Places in wire names that are called otherwise here.
-    called: ClassVar[dict[str, str]] = {}
-
-    def submit(self, act: Callable[[], T]) -> T | None:
-        """What the action returns; None when the form or the action found something to correct: the form says it."""
-        if not self.is_valid():
-            return None
-        try:
-            return act()
-        except Invalid as refusal:
-            for each in refusal.fields:
-                self.add_error(self._field_at(each.field), each.message)
-        except (Conflict, RuleViolation) as refusal:
-            self.add_error(None, refusal.message)
-        return None
-
-    def read(self) -> dict[str, Any]:
-        """What was posted by a button of ours. Invalid when it was not: then there is no field to say it at."""
-        if not self.is_valid():
-            raise invalid(
-                [FieldError(name, " ".join(map(str, errors)), "invalid") for name, errors in self.errors.items()]
-            )
-        return dict(self.cleaned_data)
-
-    def _field_at(self, place: str) -> str | None:
-        """The field of `approvalPolicies[0]` or `config.variables.REGION`; None when the form has none for it."""
-        head, *rest = re.split(r"[.\[]", place)
-        wire = rest[0] if head == "config" and rest else head
-        name = self.called.get(wire, re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", wire))
-        return name if name in self.fields else None
+from stellapromote.web.forms import ActionForm
 
 
 class EnvironmentForm(ActionForm):
     """What an environment is and what guards it; everything but its name."""
 
-    display_name = forms.CharField(label=_("Display name"), max_length=200)
+    display_name = forms.CharField(label="Display name", max_length=200)
     order_index = forms.IntegerField(
-        label=_("Place in the order"),
+        label="Place in the order",
         min_value=0,
         max_value=MAX_ORDER_INDEX,
-        help_text=_("Releases pass environments from the lowest number to the highest."),
+        help_text="Releases pass environments from the lowest number to the highest.",
     )
-    is_production = forms.ChoiceField(label=_("Production"), required=False)
+    is_production = forms.ChoiceField(label="Production", required=False)
     protected = forms.ChoiceField(
-        label=_("Protected"),
+        label="Protected",
         required=False,
-        help_text=_("Whatever makes entering it easier waits until a second person confirms it."),
+        help_text="Whatever makes entering it easier waits until a second person confirms it.",
     )
     required_approvals = forms.IntegerField(
-        label=_("Required approvals"),
+        label="Required approvals",
         min_value=0,
         max_value=MAX_REQUIRED_APPROVALS,
         initial=0,
-        help_text=_(
-            "By anyone eligible, besides what approval policies ask for. With 0 and no policy nobody approves."
-        ),
+        help_text="By anyone eligible, besides the places in approval policies. With 0 and no policy none is needed.",
     )
     require_separation_of_duties = forms.BooleanField(
-        label=_("Whoever created the release does not approve it"), required=False
+        label="The person who created the release does not approve it", required=False
     )
-    promotion_policy = forms.ChoiceField(label=_("Promotion policy"), help_text=_("Which gates guard it."))
+    promotion_policy = forms.ChoiceField(label="Promotion policy", help_text="Which gates guard it.")
     approval_policies = forms.MultipleChoiceField(
-        label=_("Approval policies"), required=False, widget=forms.CheckboxSelectMultiple
+        label="Approval policies", required=False, widget=forms.CheckboxSelectMultiple
     )
     auto_promote_from = forms.ChoiceField(
-        label=_("Promote automatically from"),
+        label="Promote automatically from",
         required=False,
-        help_text=_("The environment directly before. Gates and approvals stay as they are."),
+        help_text="The environment directly before. Gates and approvals stay as they are.",
     )
-    auto_promote_hold = forms.BooleanField(label=_("Hold automatic promotion for now"), required=False)
+    auto_promote_hold = forms.BooleanField(label="Hold automatic promotion for now", required=False)
     exclusive = forms.ChoiceField(
-        label=_("Deployments at the same time"),
-        choices=[("product", _("One for each product")), ("environment", _("One in the whole environment"))],
+        label="Deployments at the same time",
+        choices=[("product", "One for each product"), ("environment", "One in the whole environment")],
     )
     require_manifest_report = forms.BooleanField(
-        label=_("A deployment report must name the manifest digest"), required=False
+        label="A deployment report must name the manifest digest", required=False
     )
     deployment_timeout = forms.IntegerField(
-        label=_("Deployment is overdue after, in seconds"),
+        label="Deployment is overdue after, in seconds",
         min_value=1,
         max_value=7 * DAY,
         initial=DEFAULT_CONFIG["deploymentTimeout"],
     )
     health_check_interval = forms.IntegerField(
-        label=_("Health check interval, in seconds"),
+        label="Health check interval, in seconds",
         min_value=1,
         max_value=DAY,
         initial=DEFAULT_CONFIG["healthCheckInterval"],
     )
     variables = forms.CharField(
-        label=_("Variables"),
+        label="Variables",
         required=False,
         max_length=250_000,
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
-        help_text=_("NAME=value, one in each line. Never secrets."),
+        help_text="NAME=value, one in each line. Never secrets.",
     )
 
     def __init__(
@@ -140,14 +98,18 @@ class EnvironmentForm(ActionForm):
         self._choose(
             "approval_policies", [(each.name, each.name) for each in policies if each.enabled or each.name in named]
         )
-        self._choose("auto_promote_from", [("", _("Never")), *((each.name, each.display_name) for each in others)])
-        self._choose("is_production", [("yes", _("Yes")), ("no", _("No"))])
-        self._choose("protected", [("yes", _("Yes")), ("no", _("No"))])
+        self._choose("auto_promote_from", [("", "Never"), *((each.name, each.display_name) for each in others)])
+        self._choose("is_production", [("yes", "Yes"), ("no", "No")])
+        self._choose("protected", [("yes", "Yes"), ("no", "No")])
 
     def _choose(self, name: str, choices: list[tuple[Any, Any]]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
+
+    def place_of(self, place: str) -> tuple[str, str]:
+        """`config.variables.REGION` stands in a field of its own."""
+        return super().place_of(place.removeprefix("config."))
 
     def clean_variables(self) -> dict[str, str]:
         found = {}
@@ -156,7 +118,7 @@ class EnvironmentForm(ActionForm):
                 continue
             name, separator, value = line.partition("=")
             if not separator:
-                raise forms.ValidationError(_("Line %(number)s has no = sign."), params={"number": number})
+                raise forms.ValidationError("Line %(number)s has no = sign.", params={"number": number})
             found[name.strip()] = value.strip()
         return found
 
@@ -176,17 +138,17 @@ class EnvironmentForm(ActionForm):
 
 class NewEnvironmentForm(EnvironmentForm):
     name = forms.CharField(
-        label=_("Name"),
+        label="Name",
         max_length=63,
-        help_text=_("1 to 63 lower-case letters, digits and hyphens. It never changes."),
+        help_text="1 to 63 lower-case letters, digits and hyphens. It never changes.",
     )
     field_order = ("name", "display_name", "order_index")
 
     def __init__(self, data: Mapping[str, Any] | None, *, tenant_id: UUID) -> None:
         super().__init__(data, tenant_id=tenant_id)
-        by_name = _("Yes if the name is %(names)s") % {"names": " or ".join(sorted(PRODUCTION_NAMES))}
-        self._choose("is_production", [("", by_name), ("yes", _("Yes")), ("no", _("No"))])
-        self._choose("protected", [("", _("Yes if it is production")), ("yes", _("Yes")), ("no", _("No"))])
+        by_name = f"Yes if the name is {' or '.join(sorted(PRODUCTION_NAMES))}"
+        self._choose("is_production", [("", by_name), ("yes", "Yes"), ("no", "No")])
+        self._choose("protected", [("", "Yes if it is production"), ("yes", "Yes"), ("no", "No")])
         last = order(tenant_id)[-1:]
         self.initial.setdefault("order_index", (last[0].order_index or 0) + 1 if last else 1)
         self.initial.setdefault("promotion_policy", "default")
@@ -223,12 +185,16 @@ class EditEnvironmentForm(EnvironmentForm):
 
 
 class MoveForm(ActionForm):
-    order_index = forms.IntegerField(min_value=0, max_value=MAX_ORDER_INDEX, label=_("Place in the order"))
+    """Two buttons, each with a place."""
+
+    order_index = forms.IntegerField(
+        min_value=0, max_value=MAX_ORDER_INDEX, label="Place in the order", widget=forms.HiddenInput
+    )
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
 
 class UnarchiveForm(ActionForm):
-    order_index = forms.IntegerField(min_value=0, max_value=MAX_ORDER_INDEX, label=_("Place in the order"))
+    order_index = forms.IntegerField(min_value=0, max_value=MAX_ORDER_INDEX, label="Place in the order")
 
 
 class _WallClock(forms.CharField):
@@ -240,39 +206,39 @@ class _WallClock(forms.CharField):
         super().__init__(max_length=40, **options)
 
 
-_EXCEPTIONS_LABEL = _("May override this freeze")
-_EXCEPTIONS_HELP = _(
+_EXCEPTIONS_LABEL = "May override this freeze"
+_EXCEPTIONS_HELP = (
     "Usernames of members, separated by commas. Signed in, each may override it for one promotion at a time, with a "
-    "reason and a ticket, unless they or you took part in that promotion. It lets nobody through by itself."
+    "reason and a ticket, unless they or you took part in that promotion. By itself it lets no promotion through."
 )
-_ZONE_HELP = _("A name such as Europe/Berlin or UTC; start and end are times on the clock there.")
-_LENGTHS = [(1, _("1 hour")), *((hours, _("%d hours") % hours) for hours in (2, 4, 8, 24, 72))]
+_ZONE_HELP = "A name such as Europe/Berlin or UTC; start and end are times on the clock there."
+_LENGTHS = [(1, "1 hour"), *((hours, f"{hours} hours") for hours in (2, 4, 8, 24, 72))]
 
 
 class FreezeForm(ActionForm):
     """A new freeze: from a time or from now on, until a time or for some hours."""
 
-    reason = forms.CharField(label=_("Reason"), max_length=500, help_text=_("Everybody who is held back reads it."))
-    start = _WallClock(label=_("Start"), required=False, help_text=_("Empty: from now on."))
+    reason = forms.CharField(label="Reason", max_length=500, help_text="Shown to everybody whose promotion waits.")
+    start = _WallClock(label="Start", required=False, help_text="Empty: from now on.")
     lasting = forms.TypedChoiceField(
-        label=_("Lasts"),
+        label="Lasts",
         required=False,
         coerce=int,
         empty_value=None,
         initial=1,
-        choices=[("", _("Until the end below")), *_LENGTHS],
+        choices=[("", "Until the end below"), *_LENGTHS],
     )
-    end = _WallClock(label=_("End"), required=False, help_text=_("Only with “Until the end below”."))
-    timezone = forms.CharField(label=_("Time zone"), max_length=64, initial="UTC", help_text=_ZONE_HELP)
-    name = forms.CharField(label=_("Name"), max_length=200, required=False, help_text=_("Empty: the reason."))
+    end = _WallClock(label="End", required=False, help_text="Only with “Until the end below”.")
+    timezone = forms.CharField(label="Time zone", max_length=64, initial="UTC", help_text=_ZONE_HELP)
+    name = forms.CharField(label="Name", max_length=200, required=False, help_text="Empty: the reason.")
     exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if not data.get("end") and not data.get("lasting"):
-            self.add_error("end", _("Say when it ends, or how long it lasts."))
+            self.add_error("end", "Say when it ends, or how long it lasts.")
         elif data.get("end") and data.get("lasting"):
-            self.add_error("end", _("It has a length above: choose “Until the end below” there, or leave this empty."))
+            self.add_error("end", "It has a length above: choose “Until the end below” there, or leave this empty.")
         return data
 
     def values(self, now: datetime) -> dict[str, Any]:
@@ -291,11 +257,11 @@ class FreezeForm(ActionForm):
 class EditFreezeForm(ActionForm):
     """A freeze that is not over. What was not touched is not sent: a time on the wall may stand for two instants."""
 
-    name = forms.CharField(label=_("Name"), max_length=200)
-    reason = forms.CharField(label=_("Reason"), max_length=500)
-    start = _WallClock(label=_("Start"))
-    end = _WallClock(label=_("End"))
-    timezone = forms.CharField(label=_("Time zone"), max_length=64, help_text=_ZONE_HELP)
+    name = forms.CharField(label="Name", max_length=200)
+    reason = forms.CharField(label="Reason", max_length=500)
+    start = _WallClock(label="Start")
+    end = _WallClock(label="End")
+    timezone = forms.CharField(label="Time zone", max_length=64, help_text=_ZONE_HELP)
     exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
@@ -321,9 +287,9 @@ class EditFreezeForm(ActionForm):
 
 class LiftForm(ActionForm):
     reason = forms.CharField(
-        label=_("Why it ends before its time"),
+        label="Why it ends before its time",
         max_length=500,
-        help_text=_(
+        help_text=(
             "Lifting a freeze that somebody else set is listed with every promotion decided within 30 days of it, and "
             "waits for a second person where a protected environment is concerned."
         ),

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
-from django.db.models import Q
-
 from environments.models import FreezeWindow
 from policies import windows as intervals
 from stellapromote.clock import rfc3339
@@ -30,8 +28,8 @@ class Span(TypedDict):
 
 
 def freeze_state(windows: Sequence[FreezeWindow], at: datetime) -> Freeze:
-    """The freeze that these windows make at `at`; cleared ones say nothing. Pure."""
-    standing = sorted((each for each in windows if each.cleared_at is None), key=lambda each: (each.starts_at, each.pk))
+    """The freeze that these windows make at `at`; cleared ones and those that are over say nothing. Pure."""
+    standing = sorted((each for each in windows if each.stands_at(at)), key=lambda each: (each.starts_at, each.pk))
     found = intervals.freeze_state([span(each) for each in standing], rfc3339(at))
     window = None if found.window is None else standing[found.window]
     return {
@@ -51,19 +49,18 @@ def in_force(window: FreezeWindow) -> Span | None:
     """The time in which the window was or will be in force: up to its clearing; None when it was cleared before it
     began.
     """
-    end = window.ends_at if window.cleared_at is None else min(window.ends_at, window.cleared_at)
-    return {"start": rfc3339(window.starts_at), "end": rfc3339(end)} if end > window.starts_at else None
+    start, end = window.starts_at, window.over_at
+    return {"start": rfc3339(start), "end": rfc3339(end)} if end > start else None
 
 
 def standing_windows(tenant_id: UUID, environment_ids: Iterable[UUID], at: datetime) -> list[FreezeWindow]:
     """Windows not over at `at` that concern any of these environments, tenant-wide ones included: one query."""
-    concerned = Q(environment=None) | Q(environment__in=list(environment_ids))
-    return list(FreezeWindow.objects.of(tenant_id).standing_at(at).filter(concerned).order_by("starts_at", "id"))
+    return list(FreezeWindow.objects.of(tenant_id).concerning(environment_ids).standing_at(at).oldest_first())
 
 
 def concerning(windows: Iterable[FreezeWindow], environment_id: UUID) -> list[FreezeWindow]:
     """Those for this environment and those for the whole tenant."""
-    return [each for each in windows if each.environment_id in (None, environment_id)]
+    return [each for each in windows if each.concerns(environment_id)]
 
 
 def freeze_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime) -> Mapping[UUID, Freeze]:

@@ -4,15 +4,32 @@ Every write to environments or freezes takes the calendar row FOR UPDATE, which 
 the start of a deployment (FOR SHARE). They are rare, and each takes milliseconds.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.http import Http404
 
 from environments.models import Calendar, Environment, FreezeWindow
+from stellapromote.clock import Clock
+from stellapromote.database_clock import LastWrite, not_before
 
 
 def lock_calendar(tenant_id: UUID) -> None:
     Calendar.objects.select_for_update().get(pk=tenant_id)
+
+
+def note_write(tenant_id: UUID, clock: Clock, environments: Iterable[Environment] = ()) -> datetime:
+    """The instant of a write under the calendar's lock, kept there as the floor of every later decision (domain.md §0).
+
+    Read once, after the last lock; never before the last write of the calendar or of these environments. Raises
+    ClockSkew. Two statements beside the clock's.
+    """
+    calendar = Calendar.objects.get(pk=tenant_id)
+    writes = [LastWrite("environment", each.pk, each.updated_at) for each in environments]
+    at = not_before(clock.now(), [LastWrite("calendar", tenant_id, calendar.changed_at), *writes])
+    Calendar.objects.filter(pk=tenant_id).update(changed_at=at)
+    return at
 
 
 def lock_topology(tenant_id: UUID) -> dict[UUID, Environment]:

@@ -67,11 +67,7 @@ def month(first: date, windows: Iterable[FreezeWindow], today: date) -> Month:
 
 def _on(day: date, windows: Iterable[FreezeWindow]) -> tuple[FreezeWindow, ...]:
     start, end = _midnight(day), _midnight(day + timedelta(days=1))
-    return tuple(
-        each
-        for each in windows
-        if each.starts_at < end and min(each.ends_at, each.cleared_at or each.ends_at) > max(start, each.starts_at)
-    )
+    return tuple(each for each in windows if each.starts_at < end and each.over_at > max(start, each.starts_at))
 
 
 def _midnight(day: date) -> datetime:

@@ -72,14 +72,11 @@ def names_of(environments: Iterable[Environment]) -> dict[UUID, str]:
     return {each.pk: each.name for each in environments}
 
 
+def all_names(tenant_id: UUID) -> list[str]:
+    """Of every environment that there is, archived ones too."""
+    return list(Environment.objects.of(tenant_id).values_list("name", flat=True))
+
+
 def order(tenant_id: UUID) -> list[Environment]:
     """The tenant's environments in promotion order, archived ones left out. One query."""
     return list(Environment.objects.of(tenant_id).live().in_order())
-
-
-def environment_before(environment: Environment) -> Environment | None:
-    """The environment directly before this one, archived ones not counted; None for the first or an archived one."""
-    if environment.order_index is None:
-        return None
-    before = Environment.objects.of(environment.tenant_id).live().filter(order_index__lt=environment.order_index)
-    return before.order_by("-order_index").first()

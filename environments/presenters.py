@@ -8,7 +8,7 @@ from stellapromote.clock import rfc3339
 
 
 def environment_document(environment: Environment) -> dict[str, Any]:
-    """The full object (api.md, Environments). No query when the environment was loaded `with_settings`."""
+    """The full object (contract.md, Environments). No query when the environment was loaded `with_settings`."""
     return {
         "id": str(environment.pk),
         "name": environment.name,

@@ -1,33 +1,37 @@
 """What stands against an edit of environments and freezes: each rule once, for API, pages and admin (domain.md §1, §2).
 
-`check_x` raises the refusal, `why_not_x` gives its sentence or None: the text of a disabled button.
+`check_x` raises the refusal; `sentence_against` gives its sentence, the text of a disabled button.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from environments.models import Environment, FreezeWindow, RetiredName
 from environments.ordering import names_of, order_of, predecessor
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import persons_behind
 from stellapromote.accounts.scopes import ENVIRONMENT_WRITE
 from stellapromote.clock import rfc3339
-from stellapromote.errors import Conflict, ProductError, RuleViolation
+from stellapromote.counted import counted
+from stellapromote.errors import Conflict, RuleViolation
 
 
 class NameTaken(Conflict):
     code = "RES_DUPLICATE"
+    about = "name"
 
 
 class NameUsed(Conflict):
     """A deleted environment had the name, and snapshots, policies and packets may name that one (domain.md §1b)."""
 
     code = "RES_NAME_USED"
+    about = "name"
 
 
 class OrderIndexTaken(Conflict):
     code = "RES_DUPLICATE"
+    about = "orderIndex"
 
 
 class Archived(Conflict):
@@ -72,8 +76,19 @@ def check_name_never_used(tenant_id: UUID, name: str) -> None:
     """Asked under the lock of the calendar. Raises NameUsed."""
     if RetiredName.objects.filter(tenant_id=tenant_id, name=name).exists():
         raise NameUsed(
-            f"A protected environment {name} was deleted, and its name is never used again: choose another name.",
+            f"A deleted environment was called {name}. It was protected, or a gate of a protected one names it: its "
+            "name is never used again, so choose another one.",
             details={"field": "name"},
+        )
+
+
+def check_nobody_waits_for(name: str, guarded: Sequence[str]) -> None:
+    """``guarded``: protected environments of which a gate names it. Making it would open that gate. Raises NameUsed."""
+    if guarded:
+        raise NameUsed(
+            f"A gate of {guarded[0]} waits for something in an environment {name}, and a new one would open it: choose "
+            "another name, or publish a version of its policy that does not name it.",
+            details={"field": "name", "environments": list(guarded)},
         )
 
 
@@ -101,7 +116,7 @@ def check_can_archive(environment: Environment, *, active_promotions: int) -> No
     check_not_archived(environment)
     if active_promotions:
         raise PromotionsActive(
-            f"{environment.name} has {_promotions(active_promotions, 'active')} into or out of it: "
+            f"{environment.name} has {counted(active_promotions, 'active promotion')} into or out of it: "
             "wait for the end or cancel first.",
             details={"activePromotions": active_promotions},
         )
@@ -144,8 +159,13 @@ def check_auto_promotion(environments: Collection[Environment]) -> None:
 
 
 def is_own_freeze(window: FreezeWindow, by: Actor) -> bool:
-    """Whether ``by`` made the freeze and nobody else had a hand in it: lifting one's own loosens nothing."""
-    return by.user_id is not None and window.created_by_id == by.user_id and {*window.held_by} <= {by.user_id}
+    """Whether one person stands behind this act, and that person alone behind the freeze and every change of it:
+    lifting one's own loosens nothing (docs/adr/0182).
+
+    A freeze that a machine made before that rule names the machine in ``held_by``: no person may lift it alone.
+    """
+    behind = persons_behind(by)
+    return len(behind) == 1 and window.created_by_id is not None and {*window.held_by} == behind
 
 
 def check_can_change_freeze(window: FreezeWindow, at: datetime) -> None:
@@ -154,16 +174,3 @@ def check_can_change_freeze(window: FreezeWindow, at: datetime) -> None:
         raise FreezeOver(f"The freeze {window.name} was cleared by {window.cleared_by_name} and does not change.")
     if window.ends_at <= at:
         raise FreezeOver(f"The freeze {window.name} ended at {rfc3339(window.ends_at)} and does not change.")
-
-
-def why_not(check: Callable[..., None], *args: Any, **facts: Any) -> str | None:
-    """The sentence with which `check` refuses, or None when it does not."""
-    try:
-        check(*args, **facts)
-    except ProductError as refusal:
-        return refusal.message
-    return None
-
-
-def _promotions(number: int, adjective: str) -> str:
-    return f"1 {adjective} promotion" if number == 1 else f"{number} {adjective} promotions"

@@ -10,19 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from policies.schema import SLUG, USERNAME, Schema, read
+from policies.schema import Schema, read
 from stellapromote.api.exceptions import invalid
 from stellapromote.api.serializers import camel
 from stellapromote.errors import FieldError
+from stellapromote.patterns import SLUG, SLUG_HELP, USERNAME
 
 MAX_ORDER_INDEX: Final = 9999
 MAX_REQUIRED_APPROVALS: Final = 50
 DAY: Final = 86400
 DEFAULT_CONFIG: Final = {"deploymentTimeout": 3600, "healthCheckInterval": 60, "variables": {}}
-
-# A DNS label: what names tenants and environments, stricter at the end than the slugs of policies.
-NAME: Final = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-NAME_MESSAGE: Final = "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 
 VARIABLE_NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]{0,127}"
 
@@ -57,8 +54,9 @@ SETTINGS: Final[dict[str, Schema]] = {
     },
     "autoPromoteFrom": {
         "type": ["string", "null"],
-        "pattern": NAME,
-        "x-message": "Must be the name of the environment directly before, or null.",
+        "pattern": SLUG,
+        "x-message": "Must be the name or the id of the environment directly before, or null.",
+        "description": "By name or by id; answers say the name.",
     },
     "autoPromoteHold": {"type": "boolean"},
     "exclusive": {"type": "string", "enum": ["product", "environment"]},
@@ -67,7 +65,7 @@ SETTINGS: Final[dict[str, Schema]] = {
 
 ENVIRONMENT_TO_CREATE: Final[Schema] = {
     "type": "object",
-    "properties": {"name": {"type": "string", "pattern": NAME, "x-message": NAME_MESSAGE}, **SETTINGS},
+    "properties": {"name": {"type": "string", "pattern": SLUG, "x-message": SLUG_HELP}, **SETTINGS},
     "required": ["name", "displayName", "orderIndex"],
 }
 ENVIRONMENT_TO_UPDATE: Final[Schema] = {"type": "object", "properties": SETTINGS}
@@ -95,7 +93,8 @@ WINDOW: Final[dict[str, Schema]] = {
         "type": "array",
         "maxItems": 50,
         "x-set": True,
-        "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+        "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username or an account id."},
+        "description": "Usernames or account ids; answers say the usernames.",
     },
 }
 FREEZE_WINDOW_TO_CREATE: Final[Schema] = {

@@ -4,7 +4,7 @@ Where it cannot be told whether an edit is easier or only different, it counts a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,10 @@ from uuid import UUID
 from environments.models import Environment, FreezeWindow
 from environments.ordering import lost_steps, other_predecessors, predecessor
 from policies.weakening import in_approval_policy, in_promotion_policy
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import NamedPolicy, Weakened
 from policies.windows import in_words
 from stellapromote.clock import rfc3339
+from stellapromote.counted import counted
 
 Document = Mapping[str, Any]
 
@@ -25,6 +26,8 @@ class PolicyTexts:
 
     approval: Mapping[str, Document]
     promotion: Mapping[str, Document]
+    versions: Mapping[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """Number and digest of each version, by kind and name."""
 
 
 def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: PolicyTexts) -> list[str]:
@@ -38,7 +41,9 @@ def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: Po
     if before["isProduction"] and not after["isProduction"]:
         found.append("Policies do not see it as production any more.")
     if after["requiredApprovals"] < before["requiredApprovals"]:
-        found.append(f"Needs {_approvals(after['requiredApprovals'])} instead of {before['requiredApprovals']}.")
+        found.append(
+            f"Needs {counted(after['requiredApprovals'], 'approval')} instead of {before['requiredApprovals']}."
+        )
     if before["requireSeparationOfDuties"] and not after["requireSeparationOfDuties"]:
         found.append("Separation of duties: the release's creator may vote again.")
     found += _approval_policies(before["approvalPolicies"], after["approvalPolicies"], says.approval)
@@ -49,6 +54,21 @@ def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: Po
         found.append("Deployments of several products may run at once.")
     found += _automatic(before, after)
     return [f"Environment {after['name']}: {each}" for each in found]
+
+
+def named_policies(before: Mapping[str, Any], after: Mapping[str, Any], says: PolicyTexts) -> list[NamedPolicy]:
+    """Versions that an edit of one environment takes away, puts in force, or leaves among those it changes. Pure."""
+    found = []
+    for kind, old, new in (
+        ("approval_policy", before["approvalPolicies"], after["approvalPolicies"]),
+        ("promotion_policy", [before["promotionPolicy"]], [after["promotionPolicy"]]),
+    ):
+        for name in [] if old == new else sorted({*old, *new}):
+            version, digest = says.versions[kind, name]
+            found.append(
+                NamedPolicy(kind=kind, name=name, version=version, digest=digest, before=name in old, after=name in new)
+            )
+    return found
 
 
 def _approval_policies(before: Iterable[str], after: Iterable[str], says: Mapping[str, Document]) -> list[str]:
@@ -126,15 +146,11 @@ def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:
     if before["protected"]:
         asked.append("its protection")
     if before["requiredApprovals"]:
-        asked.append(_approvals(before["requiredApprovals"]))
+        asked.append(counted(before["requiredApprovals"], "approval"))
     asked += [f"approval policy {name}" for name in before["approvalPolicies"]]
     if windows:
-        asked.append("1 freeze" if windows == 1 else f"{windows} freezes")
+        asked.append(counted(windows, "freeze"))
     return [f"Environment {before['name']} was deleted, with {', '.join(asked)}."] if asked else []
-
-
-def _approvals(number: int) -> str:
-    return f"{number} approval" if number == 1 else f"{number} approvals"
 
 
 def add_order(

@@ -1,15 +1,15 @@
 """Policies in the Django admin: edited by the API's own actions, with their versions to look at (ui.md, /admin)."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
 
 from policies.forms import ApprovalPolicyForm, PromotionPolicyForm
 from policies.models import (
@@ -26,13 +26,19 @@ from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administeri
 Version = ApprovalPolicyVersion | PromotionPolicyVersion
 
 
-class VersionsInline(admin.TabularInline):
+if TYPE_CHECKING:
+    TabularInline = admin.TabularInline[Version, ApprovalPolicy | PromotionPolicy]
+else:
+    TabularInline = admin.TabularInline
+
+
+class VersionsInline(TabularInline):
     """The versions of a policy, newest first, to look at."""
 
     extra = 0
     can_delete = False
     ordering = ("-version",)
-    verbose_name_plural = _("versions")
+    verbose_name_plural = "versions"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -46,12 +52,10 @@ class VersionsInline(admin.TabularInline):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return administering(request) is not None
 
-    @admin.display(description=_("Says"))
+    @admin.display(description="Says")
     def says(self, version: Version) -> SafeString:
         """The document as it is stored, folded."""
-        return format_html(
-            "<details><summary>{}</summary><pre>{}</pre></details>", _("Document"), _pretty(version.canonical)
-        )
+        return format_html("<details><summary>Document</summary><pre>{}</pre></details>", _pretty(version.canonical))
 
 
 class ApprovalPolicyVersionsInline(VersionsInline):
@@ -64,6 +68,12 @@ class PromotionPolicyVersionsInline(VersionsInline):
     model = PromotionPolicyVersion
     fields = ("version", "published_at", "published_by", "digest", "says")
     readonly_fields = fields
+
+
+class _Proposing(HttpRequest):
+    """A request of Django's whose save was stored as a proposal, or None."""
+
+    proposal: Proposal | None
 
 
 class PolicyAdmin(ActionAdmin):
@@ -83,18 +93,27 @@ class PolicyAdmin(ActionAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else ()
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """An edit whose form is shown again, whatever was found wrong after the action, is not stored."""
+        with transaction.atomic():
+            response = super().changeform_view(request, *args, **options)
+            shown = (getattr(response, "context_data", None) or {}).get("adminform")
+            if shown is not None and shown.form.is_bound and shown.form.stored:
+                transaction.set_rollback(True)
+        return response
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The action has stored everything already; the next page says what it stored as a proposal."""
-        request.proposal = form.proposal  # type: ignore[attr-defined]
+        cast("_Proposing", request).proposal = form.proposal
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        proposal: Proposal | None = request.proposal  # type: ignore[attr-defined]
+        proposal = cast("_Proposing", request).proposal
         return super().response_change(request, obj) if proposal is None else go_to_proposal(request, proposal)
 
-    @admin.display(description=_("Version"))
+    @admin.display(description="Version")
     def version(self, policy: ApprovalPolicy | PromotionPolicy) -> str:
         """The number of the version in force."""
-        return str(policy.current.version if policy.current else _("none published"))
+        return str(policy.current.version if policy.current else "none published")
 
 
 @admin.register(ApprovalPolicy)
@@ -106,9 +125,9 @@ class ApprovalPolicyAdmin(PolicyAdmin):
     fieldsets = (
         (None, {"fields": ("name", "description", "rules", "seen")}),
         (
-            _("Separation of duties"),
+            "Separation of duties",
             {
-                "description": _("The requester never votes; no setting changes that."),
+                "description": "The requester never votes; no setting changes that.",
                 "fields": (
                     "exclude_release_creator",
                     "exclude_commit_authors",
@@ -117,7 +136,7 @@ class ApprovalPolicyAdmin(PolicyAdmin):
                 ),
             },
         ),
-        (_("Votes"), {"fields": ("comment_required", "require_subject_digest", "blind")}),
+        ("Votes", {"fields": ("comment_required", "require_subject_digest", "blind")}),
     )
     retired_fields = ("name", "retired_at")
 
@@ -141,7 +160,7 @@ class PromotionPolicyAdmin(PolicyAdmin):
     inlines = (PromotionPolicyVersionsInline,)
     fieldsets = ((None, {"fields": ("name", "document", "seen")}),)
 
-    @admin.display(description=_("Draft"), boolean=True)
+    @admin.display(description="Draft", boolean=True)
     def has_draft(self, policy: PromotionPolicy) -> bool:
         """Whether something waits to be published."""
         return policy.draft is not None

@@ -12,8 +12,9 @@ from typing import Any, Final
 from policies.gates import MANDATORY, REGISTRY, Registry
 from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, begin_of
 from policies.requirements import ANYONE
-from policies.schema import SLUG, USERNAME, Schema, below, read
+from policies.schema import Schema, below, read
 from stellapromote.errors import FieldError, Invalid, RuleViolation
+from stellapromote.patterns import SLUG, TEAM_OR_USERNAME, USERNAME
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 APPROVAL_POLICY: Final = "stella.approval-policy/v1"
@@ -23,7 +24,6 @@ DIRECTIONS: Final = ("forward", "rollback")
 
 _DAY: Final = 24 * 60 * 60
 _DAY_WRITTEN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_PERSON_OR_TEAM: Final = r"^(?:team:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|[a-z0-9][a-z0-9_-]{0,62})$"
 _SLUG_MESSAGE: Final = (
     "Must be 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 )
@@ -120,7 +120,7 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
                                 "x-set": True,
                                 "items": {
                                     "type": "string",
-                                    "pattern": _PERSON_OR_TEAM,
+                                    "pattern": TEAM_OR_USERNAME,
                                     "x-message": "Must be a username, or team: and the short name of a team.",
                                 },
                             },
@@ -318,7 +318,7 @@ def _finish_gate(
         message = f"Only the gate of that kind is called {gate['name']}."
         errors.append(FieldError(below(field, "name"), message, "VAL_INVALID"))
     if kind in NEVER and "override" in gate:
-        errors.append(FieldError(below(field, "override"), f"Nobody overrides {kind}.", "VAL_INVALID"))
+        errors.append(FieldError(below(field, "override"), f"The kind {kind} is never overridden.", "VAL_INVALID"))
     errors += _not_a_day(gate.get("effectiveOn"), below(field, "effectiveOn"))
     known_kind = registry.kinds[kind, kinds[kind]]
     if isinstance(gate.get("config"), dict):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from policies.facts import ExcludedPerson, GateInput
+from policies.facts import ExcludedPerson, GateInput, exclusions
 from policies.vouching import Source, Vouching
 from stellapromote.clock import parse_rfc3339
 
@@ -139,10 +139,7 @@ def barred_by(requirements: Mapping[str, Any]) -> dict[str, datetime | None]:
     `requirements`: the snapshot taken at request. One that says no instant of an edit bars its people at any time.
     """
     edited = requirements.get("settingsEditedAt", {})
-    return {
-        person["id"]: parse_rfc3339(edited[person["id"]]) if person["id"] in edited else None
-        for person in requirements["excludedPersons"]
-    }
+    return {each: parse_rfc3339(edited[each]) if each in edited else None for each in exclusions(requirements)}
 
 
 def weightiest(reasons: Iterable[str]) -> str:
@@ -190,9 +187,10 @@ def excluded_persons(parts: Iterable[Involvement], duties: Collection[str]) -> l
 
 
 def who_asked(requesting: Iterable[str], excluded: Iterable[ExcludedPerson]) -> list[str]:
-    """Of the people and accounts behind a request those who made it, sorted: not who only owns the machine.
+    """Of the people and accounts behind a request those who made it, sorted: not people who only own the machine.
 
-    Anybody may be made an owner by somebody else, and would be silenced by it; a no to one's own machine harms nobody.
+    One person can make another the owner of a machine, and would silence them by that; a reject of one's own machine's
+    request does no harm.
     """
     reasons = {person["id"]: set(person["reasons"]) for person in excluded}
     only_owns = {each for each, why in reasons.items() if SERVICE_OWNER in why and not why & {REQUESTER, TOKEN_ISSUER}}

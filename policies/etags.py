@@ -1,4 +1,4 @@
-"""The ETags of policies (api.md, concurrency): what GET answers, and what a write compares under its row lock."""
+"""The ETags of policies (contract.md, concurrency): what GET answers, and what a write compares under its row lock."""
 
 from collections.abc import Sequence
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 from policies import overrides
 from policies.context import Context
 from policies.decision import decide
-from policies.facts import SCHEMA, Candidate, GateInput, InvalidGateInput
+from policies.electorate import electorate
+from policies.facts import SCHEMA, GateInput, InvalidGateInput
 from policies.gates import MANDATORY, REGISTRY, Registry
 from policies.library import (
     DocumentMissing,
@@ -20,7 +21,6 @@ from policies.library import (
     DocumentUnusable,
     PlannedGate,
     blob,
-    candidates,
     derived,
     mandatory_plan,
     plan,
@@ -52,13 +52,13 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
     """
     kinds = _kinds(facts, registry)
     gates, missing = _planned(facts, documents, kinds, registry)
-    electorate = cache(partial(_electorate, facts, documents))
+    voters = cache(partial(electorate, facts, documents))
     requirements = cache(partial(_requirements, facts, documents))
     document, derive = partial(blob, documents), partial(derived, documents)
     direction = "rollback" if facts["promotion"]["isRollback"] else "forward"
     results = []
     for sequence, gate in enumerate(gates, start=1):
-        context = Context(gate.name, gate.on_error, electorate, requirements, document, derive)
+        context = Context(gate.name, gate.on_error, voters, requirements, document, derive)
         verdict = missing or _settled(gate, facts, _judged(gate, facts, context, direction))
         results.append(
             GateResult(
@@ -167,18 +167,6 @@ def _unusable(code: str, errors: tuple[FieldError, ...], document: str | None = 
     where = f" ({errors[0].field}: {errors[0].message})" if errors else ""
     what = "This version does not know this kind of gate" if code == "GATE_UNKNOWN_KIND" else "The policy is invalid"
     return Verdict("fail", (code,), details, f"{what}{where}: a policy admin must correct it, then request again.")
-
-
-def _electorate(facts: GateInput, documents: Documents) -> dict[str, Candidate]:
-    """Everybody who may vote. The requester, the excluded and who overrode a gate here never do (domain.md §5, §6)."""
-    barred = overrides.barred(facts)
-    barred.update(person["id"] for person in facts["requirements"]["excludedPersons"])
-    barred.add(facts["promotion"]["requestedById"])
-    return {
-        person["id"]: person
-        for person in candidates(documents, facts["candidates"])
-        if person["exclusion"] is None and person["id"] not in barred
-    }
 
 
 def _requirements(facts: GateInput, documents: Documents) -> tuple[Requirement, ...]:

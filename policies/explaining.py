@@ -22,7 +22,7 @@ from policies.engines.policy_input import (
 from policies.engines.policy_input import SCHEMA as POLICY_INPUT
 from policies.evaluator import UnknownKindVersion, evaluate
 from policies.facts import SCHEMA as GATE_INPUT
-from policies.facts import GateInput, InvalidGateInput, check_gate_input
+from policies.facts import GateInput, InvalidGateInput, PolicyReference, check_gate_input
 from policies.library import DocumentMissing
 from policies.outcomes import Status
 from stellapromote.errors import FieldError
@@ -169,8 +169,8 @@ def _line(name: str, outcome: Outcome, reasons: Sequence[Reason]) -> Line:
 def _of_gate_input(document: Document, value: object, only: str | None, blobs: Sequence[object]) -> Explanation:
     content = document.content
     facts = _judged_now(_gate_input(value), document)
-    reference = {"name": "explained", "version": 0, "digest": document.digest}
-    facts["requirements"] = {**facts["requirements"], "promotionPolicy": reference}  # type: ignore[typeddict-item]
+    reference = PolicyReference(name="explained", version=0, digest=document.digest)
+    facts["requirements"] = {**facts["requirements"], "promotionPolicy": reference}
     documents = {**_by_digest(blobs), document.digest: content}
     facts["policyAnswers"] = {**facts.get("policyAnswers", {}), **ask_all(content, facts, documents)}
     try:

@@ -4,13 +4,16 @@ There is no other form of it: what is judged is what is stored, so replay is jso
 The TypedDicts below are its contract; GATE_INPUT_SCHEMA is made from them.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
 
 from policies.evidence_facts import EvidenceFact, OverrideFact, PolicyAnswer
-from policies.schema import DIGEST, Limits, of_type, read
+from policies.schema import Limits, of_type, read
 from stellapromote.errors import FieldError
+from stellapromote.patterns import DIGEST
 from stellapromote.signing.canonical_json import digest
+
+T = TypeVar("T")
 
 SCHEMA: Final = "stella.gate-input/v1"
 CANDIDATES_SCHEMA: Final = "stella.candidates/v1"
@@ -303,6 +306,26 @@ def candidates_fact(
     blob: dict[str, Any] = {"schema": CANDIDATES_SCHEMA, "candidates": in_order}
     key = digest(blob)
     return {"digest": key, "count": len(in_order)}, {key: blob}
+
+
+def exclusions(requirements: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Why people never decide on the promotion, by their ids. ``requirements``: the snapshot, as everywhere here."""
+    return {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
+
+
+def policies_named(requirements: Mapping[str, Any]) -> list[PolicyReference]:
+    """The promotion policy of the snapshot, then its approval policies."""
+    return [requirements["promotionPolicy"], *requirements["approvalPolicies"]]
+
+
+def policy_of(requirements: Mapping[str, Any], documents: Mapping[str, T]) -> T:
+    """The promotion policy that the snapshot names. KeyError where it is not among the documents."""
+    return documents[requirements["promotionPolicy"]["digest"]]
+
+
+def approval_policies_of(requirements: Mapping[str, Any], documents: Mapping[str, T]) -> list[T]:
+    """The approval policies that the snapshot names. KeyError where one is not among the documents."""
+    return [documents[each["digest"]] for each in requirements["approvalPolicies"]]
 
 
 GATE_INPUT_SCHEMA: Final = of_type(GateInput)

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 from django import forms
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
 
 from policies import documents
 from policies.actions.create_approval_policy import create_approval_policy
@@ -18,13 +17,14 @@ from policies.actions.update_approval_policy import update_approval_policy
 from policies.etags import approval_policy_tag, promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
 from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
-from policies.rules import NameTaken
 from stellapromote.accounts.actor import Actor
-from stellapromote.api.etag import IfMatch, PreconditionFailed
+from stellapromote.api.etag import IfMatch
 from stellapromote.api.parsing import parse_json
 from stellapromote.audit.refusals import note_refusal
-from stellapromote.clock import SYSTEM_CLOCK
-from stellapromote.errors import Invalid, ProductError, RuleViolation
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import Invalid, ProductError
+from stellapromote.web.forms import ActionFields
+from stellapromote.web.refusals import sentence_of
 
 _PARTS = {"name": "its name", "minApprovals": "how many approvals"}
 """Parts of a rule whose complaint does not say which one it is about."""
@@ -33,7 +33,7 @@ PUBLISH = "_publish"
 """Name of the button that saves the draft and publishes it."""
 
 _MONO = {"class": "vLargeTextField", "spellcheck": "false"}
-_NAME_HELP = _("Lower-case letters, digits and hyphens. It cannot be changed later.")
+_NAME_HELP = "Lower-case letters, digits and hyphens. It cannot be changed later."
 _DUTIES = {
     "exclude_release_creator": "excludeReleaseCreator",
     "exclude_commit_authors": "excludeCommitAuthors",
@@ -43,18 +43,24 @@ _DUTIES = {
 _FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
 
 
-class PolicyForm(forms.ModelForm):
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelForm = forms.ModelForm
+
+
+class PolicyForm(ActionFields, ModelForm):
     """`actor` is set by the admin for each request; `seen` is the tag of what the person looked at.
 
-    Cleaning calls the action, in a savepoint: afterwards the instance is what the action made of it, or `proposal` what
-    was stored instead.
+    Cleaning calls the action, in a savepoint: afterwards `stored` is true, and the instance is what the action made of
+    it, or `proposal` what was stored instead. The admin undoes it when it shows the form again.
     """
 
     actor: ClassVar[Actor]
-    main_field: ClassVar[str]
 
     seen = forms.CharField(max_length=100, widget=forms.HiddenInput, required=False)
 
+    stored = False
     proposal: Proposal | None = None
 
     def clean(self) -> dict[str, Any]:
@@ -63,77 +69,59 @@ class PolicyForm(forms.ModelForm):
             try:
                 with transaction.atomic():
                     done = self.act(cleaned)
+                self.stored = True
                 self.proposal = done if isinstance(done, Proposal) else None
                 if self.proposal is None:
                     self.instance = done
             except ProductError as refusal:
                 target = f"{self._meta.model._meta.label_lower} {self.instance.pk}"
-                note_refusal(
-                    by=self.actor, code=refusal.code, action="administration", target=target, at=SYSTEM_CLOCK.now()
-                )
-                self._tell(refusal)
+                note_refusal(by=self.actor, code=refusal.code, action="administration", target=target)
+                if not self.tell(refusal):
+                    self.add_error(None, sentence_of(refusal))
         return cleaned
 
     def act(self, cleaned: dict[str, Any]) -> Any:
         """Creates or changes the policy by its action."""
         raise NotImplementedError
 
-    def place_of(self, place: str) -> tuple[str | None, str]:
-        """The form's field for a place in the document, None for all of it, and how the place is named inside it."""
-        raise NotImplementedError
-
     def condition(self, cleaned: Mapping[str, Any]) -> IfMatch | None:
         """That the policy is still as the person saw it."""
         return IfMatch(cleaned["seen"]) if cleaned.get("seen") else None
-
-    def _tell(self, refusal: ProductError) -> None:
-        if isinstance(refusal, Invalid):
-            for each in refusal.fields:
-                field, inside = self.place_of(each.field)
-                self.add_error(field if field in self.fields else None, f"{inside}{each.message}")
-        elif isinstance(refusal, NameTaken):
-            self.add_error("name", refusal.message)
-        elif isinstance(refusal, PreconditionFailed):
-            self.add_error(None, _("It was changed since you opened it: open it again and make your change there."))
-        else:
-            self.add_error(self.main_field if isinstance(refusal, RuleViolation) else None, refusal.message)
 
 
 class ApprovalPolicyForm(PolicyForm):
     main_field = "rules"
 
     description = forms.CharField(
-        label=_("Description"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label="Description", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
     rules = forms.CharField(
-        label=_("Rules"),
+        label="Rules",
         max_length=20_000,
         widget=forms.Textarea(attrs={**_MONO, "rows": 5, "placeholder": EXAMPLE}),
-        help_text=_(
+        help_text=(
             "One rule in each line: its name, how many approvals, and by whom. For example “release: 1 by team "
             "release” and “security: 2 by team security or mei”. All rules must be filled, each place by somebody else."
         ),
     )
-    comment_required = forms.BooleanField(label=_("Every approval needs a comment"), required=False)
+    comment_required = forms.BooleanField(label="Every approval needs a comment", required=False)
     exclude_release_creator = forms.BooleanField(
-        label=_("Whoever created the release does not vote"), required=False, initial=True
+        label="The person who created the release does not vote", required=False, initial=True
     )
-    exclude_commit_authors = forms.BooleanField(
-        label=_("Whoever wrote commits of the release does not vote"), required=False
-    )
+    exclude_commit_authors = forms.BooleanField(label="Commit authors of the release do not vote", required=False)
     exclude_policy_editor = forms.BooleanField(
-        label=_("Whoever edited the policies in force does not vote"), required=False
+        label="People who edited the policies in force do not vote", required=False
     )
     exclude_deployer = forms.BooleanField(
-        label=_("Whoever approved or confirmed does not report the deployment"), required=False
+        label="People who approved or confirmed do not report the deployment", required=False
     )
     require_subject_digest = forms.BooleanField(
-        label=_("Votes by API must name the digest of what the voter saw"), required=False
+        label="Votes by API must name the digest of what the voter saw", required=False
     )
     blind = forms.BooleanField(
-        label=_("Votes are hidden, until voting ends, from whoever has not voted"),
+        label="Votes are hidden from people who have not voted, until voting ends",
         required=False,
-        help_text=_("Auditors see them all the time. How many are needed and given is always shown."),
+        help_text="Auditors see them all the time. How many are needed and given is always shown.",
     )
 
     class Meta:
@@ -170,18 +158,18 @@ class ApprovalPolicyForm(PolicyForm):
         }
         if self.instance.current is None:
             return create_approval_policy(
-                by=self.actor, clock=SYSTEM_CLOCK, content={"name": cleaned["name"], **content}
+                by=self.actor, clock=DATABASE_CLOCK, content={"name": cleaned["name"], **content}
             )
         return update_approval_policy(
             by=self.actor,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             policy_id=self.instance.pk,
             changes=content,
             used_by=(),  # needed for disabling only, which this form does not offer
             if_match=self.condition(cleaned),
         )
 
-    def place_of(self, place: str) -> tuple[str | None, str]:
+    def place_of(self, place: str) -> tuple[str, str]:
         if not place.startswith("rules["):
             wire = place.rpartition(".")[2]
             return next((name for name, each in {**_FLAGS, **_DUTIES}.items() if each == wire), wire), ""
@@ -194,10 +182,10 @@ class PromotionPolicyForm(PolicyForm):
     main_field = "document"
 
     document = forms.CharField(
-        label=_("Document"),
+        label="Document",
         max_length=200_000,
         widget=forms.Textarea(attrs={**_MONO, "rows": 24}),
-        help_text=_(
+        help_text=(
             "The draft, as JSON: gates, pendingTtl and approvalTtl in seconds, supersedeOlder. The gates "
             "preconditions, freeze-window and approval are always there. Saving changes the draft only, until you "
             "publish it."
@@ -224,31 +212,31 @@ class PromotionPolicyForm(PolicyForm):
 
     def clean_document(self) -> dict[str, Any]:
         try:
-            value, problems = parse_json(self.cleaned_data["document"].encode())
+            value, problems = parse_json(self.cleaned_data["document"].encode(), called="The document")
         except Invalid as refusal:
             raise forms.ValidationError(refusal.message) from None
         if problems:
             raise forms.ValidationError([f"{each.field}: {each.message}" for each in problems])
         if not isinstance(value, dict):
-            raise forms.ValidationError(_("This must be a JSON object, in braces."))
+            raise forms.ValidationError("This must be a JSON object, in braces.")
         return value
 
     def act(self, cleaned: dict[str, Any]) -> PromotionPolicy | Proposal:
         if self.instance._state.adding:
             return create_promotion_policy(
-                by=self.actor, clock=SYSTEM_CLOCK, name=cleaned["name"], document=cleaned["document"]
+                by=self.actor, clock=DATABASE_CLOCK, name=cleaned["name"], document=cleaned["document"]
             )
         # Everything is there, so that what was taken out of the text is taken out of the draft.
         whole = {"overrideTtl": None, **documents.promotion_policy({}).content, **cleaned["document"]}
         name = self.instance.name
         saved = save_draft(
-            by=self.actor, clock=SYSTEM_CLOCK, name=name, changes=whole, if_match=self.condition(cleaned)
+            by=self.actor, clock=DATABASE_CLOCK, name=name, changes=whole, if_match=self.condition(cleaned)
         )
         if PUBLISH not in self.data:
             return saved
         return publish_promotion_policy(
-            by=self.actor, clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(promotion_policy_tag(saved))
+            by=self.actor, clock=DATABASE_CLOCK, name=name, if_match=IfMatch(promotion_policy_tag(saved))
         )
 
-    def place_of(self, place: str) -> tuple[str | None, str]:
+    def place_of(self, place: str) -> tuple[str, str]:
         return ("name", "") if place == "name" else ("document", f"{place}: ")

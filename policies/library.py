@@ -20,8 +20,8 @@ from policies.gates import MANDATORY, Judge, Registry
 from policies.outcomes import OnError
 from policies.overrides import DEFAULT_TTL
 from policies.requirements import Requirement, of_policy
-from policies.schema import SLUG
 from stellapromote.errors import FieldError
+from stellapromote.patterns import SLUG
 from stellapromote.signing.canonical_json import digest as digest_of
 from stellapromote.signing.canonical_json import digest_bytes
 

@@ -1,13 +1,29 @@
 """What judging gives: one verdict for each gate, and the evaluation they make together (domain.md §6, §7)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 Status = Literal["pass", "warn", "pending", "fail"]
 Decision = Literal["allow", "deny", "pending"]
 OnError = Literal["pending", "fail"]
 
 STATUSES: frozenset[str] = frozenset(get_args(Status))
+OF_PEOPLE: Final = frozenset({"approval", "manual"})
+"""Kinds of gates that votes and confirmations open."""
+
+
+def blocks(status: str) -> bool:
+    """Whether a gate of this status keeps the release out, for now or for good."""
+    return status in ("pending", "fail")
+
+
+def waits_for_people_only(decision: str, gates: Iterable[tuple[str, str]]) -> bool:
+    """Whether only approval or manual gates are still pending: the condition of awaiting_approval (domain.md §4).
+
+    ``gates``: type and status of each.
+    """
+    return decision == "pending" and all(kind in OF_PEOPLE for kind, status in gates if status == "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,10 @@ class GateResult:
     message: str
     next_change_at: str | None
     leading_code: str | None = None
+
+    @property
+    def blocks(self) -> bool:
+        return blocks(self.status)
 
     def as_json(self) -> dict[str, Any]:
         """The result in wire names, as pages, API and record show it."""
@@ -80,10 +100,7 @@ class Evaluation:
 
     @property
     def waits_for_people_only(self) -> bool:
-        """Only approval or manual gates are still pending: the condition of awaiting_approval (domain.md §4)."""
-        return self.decision == "pending" and all(
-            gate.type in ("approval", "manual") for gate in self.gates if gate.status == "pending"
-        )
+        return waits_for_people_only(self.decision, ((gate.type, gate.status) for gate in self.gates))
 
     @property
     def waits_for_time_only(self) -> bool:

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policies.evidence_facts import OverrideFact
-from policies.facts import GateInput
-from policies.outcomes import Verdict
+from policies.facts import GateInput, exclusions
+from policies.outcomes import Verdict, blocks
 from policies.windows import in_words
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.signing.canonical_json import digest
@@ -42,6 +42,11 @@ _TEAM: Final = "team:"
 def may_be_overridden(kind: str, override: Mapping[str, Any] | None, codes: Collection[str]) -> bool:
     """Whether any override of such a gate, with these reason codes, counts."""
     return kind not in NEVER and UNJUDGED.isdisjoint(codes) and (override is not None or kind == BY_EXCEPTION)
+
+
+def setting_of(policy: Mapping[str, Any], gate: str) -> dict[str, Any] | None:
+    """`override` of the policy's gate of that name; None where it has no such gate or the gate has none."""
+    return next((each.get("override") for each in policy["gates"] if each["name"] == gate), None)
 
 
 def named_in(override: Mapping[str, Any], username: str, teams: Collection[str]) -> bool:
@@ -83,7 +88,7 @@ def settled(
     Before `effectiveOn` nothing blocks; a live override that covers everything the gate says now makes a warning; else
     a fail of a gate that may be overridden by policy waits `ttl` seconds for somebody.
     """
-    if verdict.status not in ("fail", "pending"):
+    if not blocks(verdict.status):
         return verdict
     instant = facts["instant"]
     if effective_on is not None and instant < (begins := begin_of(effective_on)):
@@ -119,9 +124,7 @@ def _lifting(verdict: Verdict, facts: GateInput, name: str) -> OverrideFact | No
     if not given:
         return None
     codes, things = (set(each) for each in what_stands_against(verdict.codes, verdict.details))
-    never = {person["id"] for person in facts["requirements"]["excludedPersons"]} | {
-        facts["promotion"]["requestedById"]
-    }
+    never = {*exclusions(facts["requirements"]), facts["promotion"]["requestedById"]}
     found = [
         each
         for each in given

@@ -1,10 +1,11 @@
-"""Policies as plain dicts in wire names, for API and pages alike (api.md, Policies and gates)."""
+"""Policies as plain dicts in wire names, for API and pages alike (contract.md, Policies and gates)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from policies import sentences
 from policies.models import (
     ApprovalPolicy,
     ApprovalPolicyVersion,
@@ -12,6 +13,7 @@ from policies.models import (
     PromotionPolicyVersion,
     Proposal,
 )
+from policies.stored_documents import documents
 from stellapromote.accounts.models import User
 from stellapromote.clock import rfc3339
 
@@ -86,7 +88,7 @@ def _author(field: str, user: User | None) -> dict[str, str | None]:
 
 
 def proposal_document(proposal: Proposal) -> dict[str, Any]:
-    """The full object: what would be loosened, by which edit, and where."""
+    """The full object: what would be loosened, by which edit, and where. Cost: as of policies_of."""
     return {
         "id": str(proposal.pk),
         "kind": proposal.kind,
@@ -95,6 +97,7 @@ def proposal_document(proposal: Proposal) -> dict[str, Any]:
         "name": proposal.name,
         "weakens": proposal.weakens,
         "environments": proposal.guards,
+        "policies": policies_of(proposal),
         "before": proposal.before,
         "after": proposal.after,
         "state": proposal.state,
@@ -106,3 +109,10 @@ def proposal_document(proposal: Proposal) -> dict[str, Any]:
         "endedBy": str(proposal.ended_by_id) if proposal.ended_by_id else None,
         "endedByName": proposal.ended_by_name or None,
     }
+
+
+def policies_of(proposal: Proposal) -> list[dict[str, Any]]:
+    """The versions of policies that the edit names, with what they ask for. No statement where it names none, or all
+    were read lately, else one."""
+    texts = documents(proposal.tenant_id, [each["digest"] for each in proposal.policies])
+    return [{**each, "asks": sentences.of_policy(texts[each["digest"]])} for each in proposal.policies]

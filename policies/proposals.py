@@ -20,8 +20,10 @@ from policies.weakening_edits import NeedsSecondPerson, Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.api.etag import IfMatch
+from stellapromote.audit.events import Audited
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
+from stellapromote.clock import Clock, rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.signing.canonical_json import digest
 from stellapromote.transactions import transactional
 
@@ -29,6 +31,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SCHEMA: Final = "stella.proposal/v1"
+
+_ENDED: Final[Mapping[str, Audited]] = {
+    Proposal.State.CONFIRMED: "proposal.confirmed",
+    Proposal.State.EXPIRED: "proposal.expired",
+    Proposal.State.WITHDRAWN: "proposal.withdrawn",
+}
 
 ACTIONS: Final[dict[str, Callable[..., Any]]] = {}
 """The action of each kind. Arguments that end in `_id` are UUIDs; everything else is JSON."""
@@ -52,7 +60,7 @@ def proposable(kind: str) -> Callable[[Callable[P, R]], Callable[P, R | Proposal
                     return action(*args, **options)
             except NeedsSecondPerson as needed:
                 given: dict[str, Any] = dict(options)
-                by, clock = given.pop("by"), given.pop("clock", SYSTEM_CLOCK)
+                by, clock = given.pop("by"), given.pop("clock", DATABASE_CLOCK)
                 given.pop("if_match", None)
                 return _store(kind, given, needed.weakened, by=by, at=clock.now())
 
@@ -90,6 +98,7 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: A
         tag=weakened.tag,
         weakens=weakened.sentences,
         guards=sorted(weakened.guards),
+        policies=weakened.policies,
         before=weakened.before,
         after=weakened.after,
         proposed_at=at,
@@ -126,6 +135,7 @@ def digest_of(proposal: Proposal) -> str:
             "tag": proposal.tag,
             "weakens": proposal.weakens,
             "guards": proposal.guards,
+            **({"policies": proposal.policies} if proposal.policies else {}),
             "before": proposal.before,
             "after": proposal.after,
             "proposedById": str(proposal.proposed_by_id),
@@ -144,7 +154,7 @@ def end(proposal: Proposal, state: str, *, by: Actor, at: datetime) -> None:
     record(
         by=by,
         at=at,
-        action=f"proposal.{state}",
+        action=_ENDED[state],
         resource="proposal",
         resource_id=proposal.pk,
         metadata={"kind": proposal.kind, "of": proposal.resource_id},

@@ -150,7 +150,7 @@ def shortfalls(requirements: Sequence[Requirement], people: Sequence[matching.Si
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Who could approve: the answer of POST /approval-policies/{id}/check (api.md)."""
+    """Who could approve: the answer of POST /approval-policies/{id}/check (contract.md)."""
 
     satisfiable: bool
     minimal_sets: tuple[tuple[str, ...], ...]

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 EXAMPLE: Final = "release: 1 by team release\nsecurity: 2 by team security or mei"
 
-_LINE = re.compile(r"(?P<name>[^:]*):\s*(?P<number>[0-9]{1,9})\s+by\s+(?P<people>.+)")
-_BETWEEN = re.compile(r"\s*,\s*|\s+or\s+")
-_PERSON = re.compile(r"(?:(?P<team>team)\s+)?(?P<name>\S+)")
+# For lines in which one space stands for any number of them: others would be tried at each space of a thousand.
+_LINE = re.compile(r"(?P<name>[^:]*): ?(?P<number>[0-9]{1,9}) by (?P<people>.+)")
+_BETWEEN = re.compile(r" ?, ?| or ")
+_PERSON = re.compile(r"(?:(?P<team>team) )?(?P<name>\S+)")
 
 
 class BadLine(ValueError):
@@ -22,7 +23,8 @@ def as_lines(rules: Iterable[Mapping[str, Any]]) -> str:
 
 def as_rules(text: str) -> list[dict[str, Any]]:
     """The rules of the lines, empty lines left out; the document's schema judges names and numbers. BadLine."""
-    return [_rule(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return [_rule(number, line) for number, line in enumerate(lines, start=1) if line]
 
 
 def _rule(number: int, line: str) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def _rule(number: int, line: str) -> dict[str, Any]:
         raise BadLine(f"Line {number} is no rule. Write it like: security: 2 by team security or mei")
     teams: list[str] = []
     users: list[str] = []
-    for part in _BETWEEN.split(found["people"].strip()):
+    for part in _BETWEEN.split(found["people"]):
         person = _PERSON.fullmatch(part)
         if person is None:
             raise BadLine(f"Line {number}: {part!r} is neither a username nor “team” and the short name of a team.")

@@ -1,6 +1,6 @@
 """When a policy may be written (domain.md §5, §6). Each rule once: pages, API and admin use the same ones."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy
 from policies.requirements import Requirement, Rule, Shortfall, of_policy, shortfalls, signature
 from stellapromote.accounts.models.tenant import validate_slug
-from stellapromote.errors import Conflict, FieldError, ProductError, RuleViolation
+from stellapromote.errors import Conflict, FieldError, RuleViolation
 
 Document = dict[str, Any]
 
@@ -40,6 +40,7 @@ class NameTaken(Conflict):
     """Another policy of the tenant has the name."""
 
     code = "RES_DUPLICATE"
+    about = "name"
 
     def __init__(self, name: str, policy_id: UUID) -> None:
         super().__init__(f"There is a policy {name} already: choose another name.", details={"id": str(policy_id)})
@@ -49,6 +50,7 @@ class NameUsed(Conflict):
     """A retired policy has the name: snapshots and records name that one (domain.md §1b)."""
 
     code = "RES_NAME_USED"
+    about = "name"
 
 
 class Unsatisfiable(RuleViolation):
@@ -92,15 +94,6 @@ def check_can_stop_using(policy: ApprovalPolicy, used_by: Sequence[str]) -> None
     """For disabling and retiring. `used_by`: the environments that name it, read under its lock. Raises InUse."""
     if used_by:
         raise InUse(policy.name, used_by)
-
-
-def can(check: Callable[[], object]) -> str | None:
-    """The reason why not, or None: the twin of every check, for buttons and tooltips."""
-    try:
-        check()
-    except ProductError as refusal:
-        return refusal.message
-    return None
 
 
 def check_approval_rules(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:

@@ -1,18 +1,17 @@
 """Reads untrusted JSON by a closed subset of JSON Schema, and gives back its normal form.
 
-One schema both publishes a gate kind's settings (api.md, GET /promotion-gates) and checks them; why not the jsonschema
-library: docs/adr/0011. Keywords read: type, properties, required, additionalProperties (absent or false: refused; a
-schema: a map), maxProperties, enum, const, minimum, maximum, minLength, maxLength, pattern, format, items, minItems,
-maxItems, default, oneOf (branches told apart by the const of their `type`), and three of ours, for which other readers
-have no use: x-set (an array without order: sorted, no repeats), x-unsupported (a field or value that a later version
-knows, refused with "not supported yet") and x-message (the sentence said when pattern does not match).
+One schema both publishes a gate kind's settings (contract.md, GET /promotion-gates) and checks them; why not the
+jsonschema library: docs/adr/0011. Keywords read: type, properties, required, additionalProperties (absent or false:
+refused; a schema: a map), maxProperties, enum, const, minimum, maximum, minLength, maxLength, pattern, format, items,
+minItems, maxItems, default, oneOf (branches told apart by the const of their `type`), and three of ours, for which
+other readers have no use: x-set (an array without order: sorted, no repeats), x-unsupported (a field or value that a
+later version knows, refused with "not supported yet") and x-message (the sentence said when pattern does not match).
 """
 
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from functools import lru_cache
 from math import isfinite
 from typing import (
     Annotated,
@@ -30,6 +29,8 @@ from typing import (
 
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import FieldError
+from stellapromote.patterns import compiled
+from stellapromote.plain_text import problem_in_line, problem_in_text
 
 Schema = Mapping[str, Any]
 
@@ -44,14 +45,7 @@ class Limits:
 MOST_ERRORS: Final = 50
 """Reading stops there: nobody corrects more at once, and a hostile body costs no more."""
 
-SLUG: Final = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-USERNAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-DIGEST: Final = r"^sha256:[0-9a-f]{64}$"
-
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_INVISIBLE = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_NOT_IN_A_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_INVISIBLE}]")
-_NOT_IN_A_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
 _CREDENTIALS = re.compile(r"://[^/\s@]*@")
 
 _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
@@ -175,7 +169,7 @@ def _check_string(value: str, schema: Schema, field: str, errors: list[FieldErro
     least, most = schema.get("minLength", 0), schema.get("maxLength", len(value))
     if not least <= len(value) <= most:
         _refuse(errors, field, f"Must have from {least} to {most} characters.")
-    elif "pattern" in schema and not _compiled(schema["pattern"]).search(value):
+    elif "pattern" in schema and not compiled(schema["pattern"]).search(value):
         _refuse(errors, field, schema.get("x-message", f"Must match {schema['pattern']}."))
     elif _UNSTORABLE.search(value):
         _refuse(errors, field, "Must not have NUL or lone surrogate characters.")
@@ -185,23 +179,12 @@ def _check_string(value: str, schema: Schema, field: str, errors: list[FieldErro
         _refuse(errors, field, "Must not be blank.")
 
 
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # `$` alone also matches before a final newline; JSON Schema's does not.
-    return re.compile(pattern.replace("$", r"\Z") if pattern.endswith("$") else pattern)
-
-
 def _line(value: str) -> str | None:
-    """Single-line fields refuse control and bidi characters (ui.md, Behaviour)."""
-    if _NOT_IN_A_LINE.search(value):
-        return "Must be one line without control or invisible characters."
-    return _no_credentials(value)
+    return problem_in_line(value) or _no_credentials(value)
 
 
 def _text(value: str) -> str | None:
-    if _NOT_IN_A_TEXT.search(value):
-        return "Must not have control or invisible characters."
-    return _no_credentials(value)
+    return problem_in_text(value) or _no_credentials(value)
 
 
 def _no_credentials(value: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A draft is published by somebody who did not write it (docs/adr/0091). People only: machines stand for theirs."""
+"""A person who did not write a draft publishes it (docs/adr/0091). People only: a machine counts as its owners."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -10,23 +10,23 @@ from django.db.models import Q
 from policies.people import source_of, vouching_in
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
-from stellapromote.accounts.models import GrantedVia, RoleGrant
+from stellapromote.accounts.models import RoleGrant, ServiceOwner
 from stellapromote.accounts.scopes import POLICY_PUBLISH, ROLES
 from stellapromote.errors import Refused
 
 PUBLISHING_ROLES: Final = [role for role, scopes in ROLES.items() if POLICY_PUBLISH in scopes]
 
 REMEMBERED: Final = timedelta(days=7)
-"""Whoever could publish so lately still counts: nobody becomes the only one by taking the role from the others."""
+"""A person who could publish within this time still counts: taking the role from the others leaves no one alone."""
 
 
 class SecondPersonNeeded(Refused):
-    """The draft was written by whoever wants to publish it, and they are not the only one who could."""
+    """The author of the draft wants to publish it, and another person could."""
 
     code = "PERM_SEPARATION_OF_DUTIES"
 
     def __init__(self, name: str, others: Collection[str]) -> None:
-        """``others``: who may publish and did not edit the draft; none when everybody did."""
+        """``others``: the people who may publish and did not edit the draft; empty when everybody did."""
         if others:
             way_out = f"so another person must publish it: {', '.join(sorted(others)[:5])}."
         else:
@@ -51,26 +51,41 @@ def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
     return any(vouching.counts(source_of(grant)) for grant in grants)
 
 
-def brought_in(tenant_id: UUID, accounts: Collection[UUID]) -> frozenset[UUID]:
-    """The accounts, and everybody who granted them a role that is not vouched for: what such an account does counts as
-    done by who brought it in too, and so on (domain.md §5). One statement for each step, at least one."""
+def brought_in(tenant_id: UUID, accounts: Collection[UUID], since: datetime | None = None) -> frozenset[UUID]:
+    """The accounts, and everybody on whose word alone one of them has a role or owns a machine: an act of such an
+    account counts as theirs as well (domain.md §5, docs/adr/0184).
+
+    Also for roles that ended after ``since``. The search goes on through ended and confirmed roles. Three statements;
+    two more for each step over the person who made an owner, or who gave a role that counts nowhere.
+    """
+    held = Q(ended_at=None) if since is None else Q(ended_at=None) | Q(ended_at__gte=since)
+    vouching = vouching_in(tenant_id, {})
     found: set[UUID] = set()
     new = set(accounts)
     while new:
         found |= new
-        grants = RoleGrant.objects.filter(tenant_id=tenant_id, user_id__in=new, ended_at=None)
-        unconfirmed = grants.filter(granted_via=GrantedVia.PAGE, confirmed_at=None)
-        held = unconfirmed.values_list("granted_by_id", "granted_behind")
-        new = {each for granter, behind in held for each in (granter, *behind)} - found
+        owners = ServiceOwner.objects.filter(held, service__tenant_id=tenant_id, service__user_id__in=new)
+        sources = [source_of(grant) for grant in RoleGrant.objects.filter(held, tenant_id=tenant_id, user_id__in=new)]
+        new = {
+            each for giver, behind in owners.values_list("granted_by_id", "granted_behind") for each in (giver, *behind)
+        }
+        for source in sources:
+            alone = {UUID(each) for each in vouching.resting_on(source)}
+            if vouching.counts(source):
+                found |= alone
+            else:
+                new |= alone
+        new = {each for each in new if each is not None} - found
+        held = Q()
     return frozenset(found)
 
 
 def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: datetime) -> bool:
-    """SecondPersonNeeded when ``by`` had a hand in the draft and is not the only one who could publish it.
+    """SecondPersonNeeded when ``by`` edited the draft and is not the only person who could publish it.
 
-    True when a second person publishes; False when ``by`` publishes their own draft because nobody else can: the
-    caller tells everybody. A hand in the draft makes nobody unable to publish: it may be that of a machine which
-    somebody else used.
+    True when a second person publishes; False when ``by`` publishes their own draft because no other person can: the
+    caller records that for everybody. Other editors of the draft count as people who could publish: an edit by a
+    machine may be that of another owner.
     """
     behind = accounts_behind(by)
     if behind.isdisjoint(drafters):

@@ -49,7 +49,7 @@ def documents(tenant_id: UUID, digests: Iterable[str]) -> dict[str, Document]:
     """The tenant's approval and promotion policy documents, by digest; one that is not stored is absent.
 
     Cost: no statement when all were used lately, else one. A stored text that does not have its digest any more counts
-    as absent: it is not what was decided on.
+    as absent: the decision was made on another text.
     """
     wanted = set(digests)
     found = {digest: document for digest in wanted if (document := _recent.get((tenant_id, digest))) is not None}
@@ -60,11 +60,6 @@ def documents(tenant_id: UUID, digests: Iterable[str]) -> dict[str, Document]:
                 found[digest] = orjson.loads(canonical)
                 _recent.put((tenant_id, digest), found[digest])
     return found
-
-
-def document_by_digest(tenant_id: UUID, digest: str) -> Document:
-    """One document. KeyError when the tenant has none with this digest."""
-    return documents(tenant_id, [digest])[digest]
 
 
 def _stored(tenant_id: UUID, digests: set[str]) -> Iterable[tuple[str, bytes | memoryview]]:

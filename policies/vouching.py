@@ -61,6 +61,32 @@ class Vouching:
         """Whether a grant from there counts on this promotion."""
         return _counts(source, self.sound, self.barred)
 
+    def resting_on(self, source: Source | None) -> frozenset[str]:
+        """Each person without whose word a grant from there does not count; where it does not count anyway, everybody
+        whose word is in it."""
+        words = self._words(source)
+        if not self.counts(source):
+            return words
+        return frozenset(each for each in words if not self.without(each).counts(source))
+
+    def _words(self, source: Source | None) -> frozenset[str]:
+        """Who gave or confirmed the grant, and those under which they could, and so on."""
+        people: set[str | None] = set()
+        passed: set[str | None] = set()
+        waiting = [source]
+        while waiting:
+            grant = waiting.pop()
+            if grant is None:
+                continue
+            people |= grant.givers
+            under = {grant.under}
+            if grant.confirmation is not None:
+                people.add(grant.confirmation.by_id)
+                under.add(grant.confirmation.under)
+            waiting += [self.authorities.get(key) for key in under - passed if key is not None]
+            passed |= under
+        return frozenset(each for each in people if each is not None)
+
     def without(self, person_id: str) -> "Vouching":
         """The same, where the word of this person does not count either: for grants of their own."""
         barred = {**self.barred, person_id: None}

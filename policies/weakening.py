@@ -1,15 +1,16 @@
-"""Which edits make entering an environment easier, in words (domain.md §5, weakening edits). Pure.
+"""Which edits make entering an environment easier, in words (domain.md §5, loosening takes two people). Pure.
 
 The sentences are stored with the edit, shown on the board and sealed into packets, so they name what changed from what
 to what. Where it cannot be told whether an edit is easier or only different, it counts as easier.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from policies.overrides import DEFAULT_TTL
-from policies.security import weaker
-from stellapromote.signing.canonical_json import canonical_bytes
+from policies import phrases
+from policies.gates import wording_of
+from policies.overrides import BY_EXCEPTION, DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, DEFAULT_TTL
+from stellapromote.counted import counted
 
 Document = Mapping[str, Any]
 
@@ -19,7 +20,7 @@ _DUTIES: Final = {
     "excludePolicyEditor": "policy editors",
     "excludeDeployer": "the deployer",
 }
-_FOR_EVER: Final = float("inf")
+_OF_EXCEPTIONS: Final = {"by": [], "maxHours": DEFAULT_HOURS, "reviewHours": DEFAULT_REVIEW_HOURS}
 _SAFEGUARDS: Final = {
     "commentRequired": "An approval needs no comment any more.",
     "requireSubjectDigest": "A vote needs no subject digest any more.",
@@ -47,18 +48,17 @@ def _rules(before: Sequence[Document], after: Sequence[Document]) -> list[str]:
         elif (heir := next((each for each in added if not _rule(rule, each)), None)) is not None:
             added.remove(heir)  # renamed: it asks for as much under another name
         else:
-            found.append(f"Rule {name} is gone: {_approvals(rule['minApprovals'])} fewer.")
+            found.append(f"Rule {name} is gone: {counted(rule['minApprovals'], 'approval')} fewer.")
     return found
 
 
 def _rule(before: Document, after: Document) -> list[str]:
     found = []
     if after["minApprovals"] < before["minApprovals"]:
-        found.append(
-            f"Rule {before['name']} needs {_approvals(after['minApprovals'])} instead of {before['minApprovals']}."
-        )
-    if joined := _added(before, after, ("teams", "users")):
-        found.append(f"Rule {before['name']} may also be filled by {_listed(joined)}.")
+        approvals = counted(after["minApprovals"], "approval")
+        found.append(f"Rule {before['name']} needs {approvals} instead of {before['minApprovals']}.")
+    if joined := phrases.added(before, after):
+        found.append(f"Rule {before['name']} may also be filled by {phrases.listed(joined)}.")
     return found
 
 
@@ -97,104 +97,31 @@ def _gate(before: Document, after: Document) -> list[str]:
     if before["onError"] == "fail" and after["onError"] != "fail":
         found.append(f"Gate {name} waits instead of rejecting when it cannot be judged.")
     if gone := sorted(set(before["appliesTo"]) - set(after["appliesTo"])):
-        found.append(f"Gate {name} does not guard {_listed(f'{way} promotions' for way in gone)} any more.")
-    found.extend(_override(name, before.get("override"), after.get("override")))
+        found.append(f"Gate {name} does not guard {phrases.listed(f'{way} promotions' for way in gone)} any more.")
+    found.extend(_override(name, before["kind"], before.get("override"), after.get("override")))
     if after.get("effectiveOn", "") > before.get("effectiveOn", ""):
         found.append(f"Gate {name} only warns until {after['effectiveOn']}.")
-    found.extend(_config(name, before["kind"], before["config"], after["config"]))
+    found.extend(wording_of(before["kind"]).weaker(name, before["config"], after["config"]))
     return found
 
 
-def _override(name: str, before: Document | None, after: Document | None) -> list[str]:
+def _override(name: str, kind: str, before: Document | None, after: Document | None) -> list[str]:
+    if after is None and before is not None and kind == BY_EXCEPTION:
+        after = _OF_EXCEPTIONS  # who is excepted from a freeze overrides it without the policy
     if after is None:
         return []
     if before is None:
-        return [f"Gate {name} may be overridden by {_listed(after['by'])}."]
+        return [f"Gate {name} may be overridden by {phrases.listed(after['by'])}."]
     found = []
     if joined := sorted(set(after["by"]) - set(before["by"])):
-        found.append(f"Gate {name} may also be overridden by {_listed(joined)}.")
+        found.append(f"Gate {name} may also be overridden by {phrases.listed(joined)}.")
     for setting, what in (("maxHours", "An override of gate"), ("reviewHours", "The review of an override of gate")):
         if after[setting] > before[setting]:
             found.append(f"{what} {name} may take {after[setting]} hours instead of {before[setting]}.")
     return found
 
 
-def _config(name: str, kind: str, before: Document, after: Document) -> list[str]:
-    """What became easier in a gate's settings. Settings of a kind not known here: any change counts."""
-    found = []
-    if kind == "preconditions":
-        if before["requireChangeRef"] and not after["requireChangeRef"]:
-            found.append(f"Gate {name} needs no change reference any more.")
-    elif kind == "freeze-window":
-        if before["onFreeze"] == "fail" and after["onFreeze"] != "fail":
-            found.append(f"Gate {name} waits for the end of a freeze instead of rejecting.")
-    elif kind == "schedule":
-        if before["outside"] == "fail" and after["outside"] != "fail":
-            found.append(f"Gate {name} waits for its hours instead of rejecting.")
-        if before["timezone"] != after["timezone"] or _new(before["windows"], after["windows"]):
-            found.append(f"Gate {name} allows other hours.")
-    elif kind == "manual":
-        if after["minConfirmations"] < before["minConfirmations"]:
-            found.append(
-                f"Gate {name} needs {_approvals(after['minConfirmations'], 'confirmation')} "
-                f"instead of {before['minConfirmations']}."
-            )
-        if joined := _added(before["confirmers"], after["confirmers"], ("teams", "users")):
-            found.append(f"Gate {name} may also be confirmed by {_listed(joined)}.")
-        if before["text"] != after["text"]:
-            found.append(f"Gate {name} asks for something else.")
-    elif kind == "dependency":
-        if gone := sum(not any(_waits_as_long(each, new) for new in after["targets"]) for each in before["targets"]):
-            found.append(f"Gate {name} waits for {gone} of its {len(before['targets'])} conditions no more.")
-    elif kind == "evidence":
-        found.extend(weaker.in_evidence(name, before, after))
-    elif kind == "security":
-        found.extend(weaker.in_security(name, before, after))
-    elif canonical_bytes(before) != canonical_bytes(after):
-        found.append(f"Gate {name} has other settings.")
-    return found
-
-
-def _waits_as_long(before: Document, after: Document) -> bool:
-    """Whether a condition of a dependency gate holds only where the one before did."""
-    if before["type"] != "http" or after["type"] != "http":
-        return canonical_bytes(before) == canonical_bytes(after)
-    expected, expects = before["expect"], after["expect"]
-    return (
-        (before["url"], expected["status"]) == (after["url"], expects["status"])
-        and expected.get("bodyContains") in (None, expects.get("bodyContains"))
-        and expects.get("maxDurationMs", _FOR_EVER) <= expected.get("maxDurationMs", _FOR_EVER)
-        and all(after[setting] <= before[setting] for setting in ("timeout", "maxAge"))
-    )
-
-
-def _new(before: Sequence[Any], after: Sequence[Any]) -> int:
-    """How many of `after` are not in `before`."""
-    known = {canonical_bytes(each) for each in before}
-    return sum(canonical_bytes(each) not in known for each in after)
-
-
-def _added(before: Document, after: Document, fields: Iterable[str]) -> list[str]:
-    """`team security`, `user mei`: who is named only afterwards."""
-    return [
-        f"{field.removesuffix('s')} {each}"
-        for field in fields
-        for each in sorted(set(after[field]) - set(before[field]))
-    ]
-
-
-def _approvals(number: int, what: str = "approval") -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _listed(parts: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def _span(seconds: int) -> str:
     units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
     unit, length = next((unit, length) for unit, length in units if seconds % length == 0)
-    number = seconds // length
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return counted(seconds // length, unit)

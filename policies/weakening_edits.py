@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from policies.models import WeakeningEdit
@@ -19,12 +19,28 @@ class ChangedMeanwhile(PreconditionFailed):
         super().__init__("This was changed since it was proposed: withdraw it, and propose the edit again.")
 
 
+class NamedPolicy(TypedDict):
+    """A version of a policy that an edit takes away, puts in force, or both."""
+
+    kind: str
+    name: str
+    version: int
+    digest: str
+    before: bool
+    after: bool
+
+
+def versions_of(policies: Iterable[NamedPolicy]) -> tuple[str, ...]:
+    """What tells whether policies that an edit names are those that somebody read."""
+    return tuple(f"{each['kind']} {each['name']} {each['version']} {each['digest']}" for each in policies)
+
+
 @dataclass(slots=True)
 class Weakened:
     """What one edit makes easier. ``guards``: names of the protected environments among those it concerns.
 
     ``tag`` is the ETag of the object before the edit, ``before`` and ``after`` what the audit event tells of it.
-    ``authors``: accounts that wrote it beside the one that acts.
+    ``authors``: accounts that wrote it beside the one that acts. ``policies``: what it names, before and after.
     """
 
     resource: str
@@ -34,6 +50,7 @@ class Weakened:
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     authors: Collection[UUID] = ()
+    policies: list[NamedPolicy] = field(default_factory=list)
     guards: set[str] = field(default_factory=set)
     rows: list[tuple[str, UUID | None, str]] = field(default_factory=list)
 
@@ -62,8 +79,10 @@ class Weakened:
         environment is concerned and nobody confirmed, ChangedMeanwhile where the second person read something else.
         """
         second = by.second
-        if second is not None and (tuple(self.sentences), frozenset(self.guards)) != (second.read, second.guards):
-            raise ChangedMeanwhile()
+        if second is not None:
+            found = (tuple(self.sentences), frozenset(self.guards), versions_of(self.policies))
+            if found != (second.read, second.guards, second.policies):
+                raise ChangedMeanwhile()
         if author is not None and second is None:
             second = SecondPerson(None, by.user_id, by.username, by.display_name, tuple(self.sentences))
         if self.guards and second is None:

@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from promotions.blindness import blind_to, can_see_votes
 from promotions.models import (
     Confirmation,
     DecisionRecord,
@@ -23,6 +22,7 @@ from promotions.models import (
     TrustedKey,
     Vote,
 )
+from promotions.voting.blindness import blind_to, can_see_votes
 from stellapromote.accounts.scopes import AUDIT_READ
 from stellapromote.audit.models import AuditEvent
 from stellapromote.web.admin_site import ReadOnlyAdmin, administering
@@ -135,7 +135,7 @@ class EvidenceBundleAdmin(ReadOnlyAdmin):
 class FeedAdmin(ReadOnlyAdmin):
     list_display = ("kind", "published_at", "entry_count", "uploaded_by_name", "uploaded_at")
     exclude = ("token_id",)
-    ordering = ("-published_at",)
+    ordering = ("-uploaded_at",)
 
 
 @admin.register(TrustedKey)

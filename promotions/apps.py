@@ -3,3 +3,13 @@ from django.apps import AppConfig
 
 class PromotionsConfig(AppConfig):
     name = "promotions"
+
+    def ready(self) -> None:
+        from environments.guarding import EARLIER
+        from policies import references
+        from promotions.judging.guards import kept_by_promotions
+        from promotions.reading import documents as evidence_inputs
+
+        EARLIER.append(kept_by_promotions)
+        references.look_up(references.TRUSTED_KEY, evidence_inputs.names_of_trusted_keys)
+        references.look_up(references.FEED, evidence_inputs.kinds_of_feeds)

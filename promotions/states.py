@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
+from stellapromote.audit.events import OfPromotion
+
 
 class Status(StrEnum):
     PENDING = "pending"
@@ -32,7 +34,7 @@ class Transition:
     target: Status
     who: str
     when: str
-    event: str
+    event: OfPromotion
 
 
 _P, _W, _A = Status.PENDING, Status.AWAITING_APPROVAL, Status.APPROVED
@@ -45,7 +47,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_P, _W, "system", "only approval or manual gates are still pending", "promotion.evaluated"),
     Transition(_W, _P, "system", "other gates are pending again", "promotion.evaluated"),
     Transition(_A, _P, "system", "a re-evaluation finds gates pending again", "promotion.evaluated"),
-    Transition(_A, _W, "system", "a re-evaluation misses people again", "promotion.evaluated"),
+    Transition(_A, _W, "system", "a re-evaluation finds only people missing", "promotion.evaluated"),
     Transition(_P, _A, "system", "every gate passes or warns", "promotion.approved"),
     Transition(_W, _A, "system", "every gate passes or warns", "promotion.approved"),
     Transition(_P, Status.REJECTED, "system", "a gate fails or a person rejects", "promotion.rejected"),

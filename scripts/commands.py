@@ -52,6 +52,13 @@ def test(arguments: list[str]) -> None:
         sys.exit(f"Failed: {', '.join(failed)}.")
 
 
+def test_fast(arguments: list[str]) -> None:
+    """Without what starts browsers, servers and installations: for the time while you work. `make test` decides."""
+    VirtualEnvironment().ensure("dev")
+    _keep_bytecode()
+    sys.exit(_call("pytest", *IN_PARALLEL, "-m", "not browser and not slow", *arguments))
+
+
 def coverage(arguments: list[str]) -> None:
     """Which lines and branches no test reaches. Nearly twice the time of the tests alone: before 3.14, Python is slow
     while somebody watches its branches.
@@ -79,13 +86,17 @@ def migrations(arguments: list[str]) -> None:
 
 
 def requirements(arguments: list[str]) -> None:
-    """Writes requirements/*.txt from pyproject.toml; `make requirements ARGS=--upgrade` takes newer versions."""
+    """Writes requirements/*.txt from pyproject.toml, and those of the client generators; `make requirements
+    ARGS=--upgrade` takes newer versions."""
     VirtualEnvironment().ensure("dev")
     os.environ["CUSTOM_COMPILE_COMMAND"] = "make requirements"
-    for name, extra in (("base", ()), ("dev", ("--extra", "dev"))):
-        output = ("--output-file", f"requirements/{name}.txt", "pyproject.toml")
-        if _call(*COMPILE, *NO_ADDRESSES, *extra, *arguments, *output):
-            sys.exit(f"requirements/{name}.txt was not written.")
+    for written, source in (
+        ("requirements/base.txt", ("pyproject.toml",)),
+        ("requirements/dev.txt", ("--extra", "dev", "pyproject.toml")),
+        ("tests/clients/requirements.txt", ("tests/clients/requirements.in",)),
+    ):
+        if _call(*COMPILE, *NO_ADDRESSES, *arguments, "--output-file", written, *source):
+            sys.exit(f"{written} was not written.")
 
 
 def bench(arguments: list[str]) -> None:
@@ -101,6 +112,7 @@ def bench_data(arguments: list[str]) -> None:
 COMMANDS = {
     "run": Command("start everything on HOST:PORT (127.0.0.1:8000); Ctrl-C stops it", run),
     "test": Command("every check and the whole test suite; with arguments only pytest with them", test),
+    "test-fast": Command("the tests without browsers, servers and installations", test_fast),
     "coverage": Command("the whole test suite, and which lines no test reaches", coverage),
     "lint": Command("the checks without the tests", lint),
     "format": Command("repair what ruff can repair", style),

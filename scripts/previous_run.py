@@ -23,6 +23,10 @@ class AlreadyRunning(Exception):
     """Another supervisor of this state directory is alive; the message says where."""
 
 
+class NotWritable(Exception):
+    """The state directory cannot be written by this account; the message says what to do."""
+
+
 class Run:
     """The claim on a state directory. The kernel drops it with this process, however that ends."""
 
@@ -33,8 +37,15 @@ class Run:
         self._noted: tuple[str, list[int]] | None = None
 
     def claim(self, url: str) -> None:
-        """Raises AlreadyRunning. Ends what a killed supervisor left behind (Linux ends it at once by itself)."""
-        self._lock = self._lock_path.open("ab")
+        """Raises AlreadyRunning, NotWritable. Ends what a killed supervisor left behind (Linux ends it at once by
+        itself)."""
+        try:
+            self._lock = self._lock_path.open("ab")
+        except OSError as error:
+            raise NotWritable(
+                f"{error.filename} cannot be written ({error.strerror}): run this as the account that owns it, or set "
+                "STELLAPROMOTE_DATA to a directory of your own."
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

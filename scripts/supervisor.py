@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from scripts.child_process import ChildProcess
 from scripts.environment import ROOT, say
-from scripts.previous_run import AlreadyRunning, Run
+from scripts.previous_run import AlreadyRunning, NotWritable, Run
 from scripts.web_command import web_command
 from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
@@ -208,7 +208,7 @@ def check_database(database: dict[str, object]) -> None:
 def main() -> None:
     try:
         Supervisor().run()
-    except (CannotRun, AlreadyRunning, EmbeddedPostgresError, ImproperlyConfigured) as error:
+    except (CannotRun, AlreadyRunning, NotWritable, EmbeddedPostgresError, ImproperlyConfigured) as error:
         sys.exit(str(error))
     except Stopped:
         say("Stopped.")

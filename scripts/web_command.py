@@ -2,25 +2,26 @@
 
 import sys
 
-# granian's default is 256 threads a worker, each with its own database connection; more than two wait for each other.
-THREADS_PER_WORKER = 2
-
 
 def web_command(host: str, port: int, workers: int = 2) -> list[str]:
     return [
         sys.executable,
         "-m",
         "granian",
-        "--interface=wsgi",
+        "--interface=rsgi",
+        "--http=1",
+        # Headers that do not arrive end after so many milliseconds, as a connection does on which nothing comes.
+        "--http1-header-read-timeout=5000",
+        # So many connections are taken while thousands of others send slowly (stellapromote/front).
+        "--backlog=4096",
+        "--backpressure=2048",
         f"--host={host}",
         f"--port={port}",
         f"--workers={workers}",
-        f"--blocking-threads={THREADS_PER_WORKER}",
-        "--blocking-threads-idle-timeout=600",
         "--respawn-failed-workers",
         "--respawn-interval=0.5",
         "--workers-kill-timeout=10",
         "--no-ws",
         "--log-level=warning",
-        "stellapromote.wsgi:application",
+        "stellapromote.rsgi:application",
     ]

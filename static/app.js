@@ -8,7 +8,7 @@
   const root = document.documentElement;
   const one = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const words = document.body.dataset; // translated by the server: data-text-*
+  const words = document.body.dataset; // written by the server: data-text-*
 
   /* --- announcements ------------------------------------------------------------------------------------------- */
 
@@ -246,11 +246,21 @@
       said = news.dataset.announce;
       announce(said);
     }
+    if (part.dataset.waiting !== undefined) showWaiting(Number(part.dataset.waiting));
     if (part.id === "toasts" && part.lastElementChild) {
       announce(part.lastElementChild.textContent.trim());
       expire(part.lastElementChild);
     }
     measureTables();
+  }
+
+  // How many promotions wait for the person: in the title of the tab, in the navigation and beside its button.
+  function showWaiting(number) {
+    document.title = (number ? `(${number}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+    for (const each of all("[data-waiting-count]")) {
+      one(".count", each).textContent = number;
+      each.hidden = !number;
+    }
   }
 
   let said = one("main [data-announce]")?.dataset.announce ?? null;

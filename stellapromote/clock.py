@@ -1,4 +1,4 @@
-"""Time: aware UTC in whole milliseconds, written in one way (api.md, RFC 3339 with `Z`; domain.md §0, the instant)."""
+"""Time: aware UTC in whole milliseconds, written in one way (contract.md; domain.md §0, the instant)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,13 @@ _RFC3339 = re.compile(
 
 
 class Clock(Protocol):
-    """Where actions read the time. An action reads it once, after its locks are held (domain.md §0)."""
+    """Where actions read the time. An action reads it once, after its locks are held (domain.md §0).
+
+    ``fixed``: the instant that a statement takes instead of the database's own time; None: the database says it.
+    """
+
+    @property
+    def fixed(self) -> datetime | None: ...
 
     def now(self) -> datetime: ...
 
@@ -30,7 +36,8 @@ def whole_milliseconds(at: datetime) -> datetime:
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The clock of this process. No ``Clock`` of an action: what is decided or recorded is by the database's
+    (stellapromote/database_clock.py). For what is only shown, and to compare the two."""
 
     def now(self) -> datetime:
         return whole_milliseconds(datetime.now(UTC))
@@ -42,6 +49,10 @@ class FixedClock:
     def __init__(self, at: datetime) -> None:
         self._at = whole_milliseconds(at)
 
+    @property
+    def fixed(self) -> datetime:
+        return self._at
+
     def now(self) -> datetime:
         return self._at
 
@@ -49,7 +60,7 @@ class FixedClock:
         self._at = whole_milliseconds(self._at + by)
 
 
-SYSTEM_CLOCK: Clock = SystemClock()
+SYSTEM_CLOCK = SystemClock()
 
 
 @lru_cache(maxsize=4096)

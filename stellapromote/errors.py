@@ -1,14 +1,14 @@
-"""Refusals and their stable codes (api.md, errors; architecture.md, refusals are named exceptions).
+"""Refusals and their stable codes (contract.md, errors; architecture.md, refusals are named exceptions).
 
 An action refuses by raising one of the four kinds below; concrete exceptions are declared beside the action that raises
-them. They are translated in two places only: the API's exception handler and the web middleware. CODES is the one list
+them. They are translated in two places only: the API's exception handler and stellapromote.web. CODES is the one list
 of codes; `python -m stellapromote.errors` writes docs/errors.md from it and a test compares the two.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Code:
 
 
 CODES: dict[str, Code] = {
-    # 400, 406, 413, 415: the request itself
+    # 400, 406, 408, 413, 415: the request itself
     "VAL_INVALID": Code(
         400, "A field has a value that is not allowed: correct the fields in validationErrors and send again."
     ),
@@ -36,14 +36,18 @@ CODES: dict[str, Code] = {
     ),
     "VAL_NOT_SUPPORTED": Code(
         400,
-        "The setting exists but this version does not enforce it, so it is not stored: leave the setting named out.",
+        "This version does not enforce the setting named, so it is not stored: leave the setting out and send again.",
+    ),
+    "VAL_BODY_TOO_SLOW": Code(
+        408,
+        "The body did not arrive in time, so nothing was done: send it again, on a faster line if you have one.",
     ),
     "VAL_BODY_TOO_LARGE": Code(413, "The body is larger than this call takes: send less than the limit named."),
     "VAL_UNSUPPORTED_MEDIA_TYPE": Code(
-        415, "The body's media type is not taken here: send Content-Type application/json."
+        415, "This call does not take the media type of the body: send Content-Type application/json."
     ),
     "VAL_NOT_ACCEPTABLE": Code(
-        406, "The Accept header refuses what this call answers with: allow application/json, or leave the header out."
+        406, "The Accept header excludes the answer of this call: allow application/json, or leave the header out."
     ),
     # 401: who calls
     "AUTH_TOKEN_MISSING": Code(
@@ -59,30 +63,30 @@ CODES: dict[str, Code] = {
         403, "The scope named in the message is missing: ask an administrator of the tenant for a role that has it."
     ),
     "PERM_TENANT_REQUIRED": Code(
-        403, "It is not clear which tenant is meant: name one you belong to with the X-Stella-Tenant header."
+        403, "The call names no tenant, or none of yours: name one that you belong to in the X-Stella-Tenant header."
     ),
     "PERM_CSRF": Code(
         403, "The CSRF token of the session is missing or wrong: load the page again, or call with a bearer token."
     ),
     "PERM_SEPARATION_OF_DUTIES": Code(
         403,
-        "You took part in what is decided here, for the reason named: somebody who did not must decide on it.",
+        "You took part in what is decided here, for the reason named: a person who took no part must decide on it.",
     ),
     "PERM_NOT_ELIGIBLE": Code(
         403,
-        "Your vote, confirmation or override is of no use here, for the one reason in details.reasons: ask somebody "
+        "Your vote, confirmation or override does not count here, for the one reason in details.reasons: ask a person "
         "who is eligible.",
     ),
     "PERM_NOT_VOUCHED_FOR": Code(
         403,
-        "Nobody has confirmed your own role, so you cannot confirm what others hold: have your role confirmed first.",
+        "Your own role is not confirmed, so you cannot confirm what others hold: have your role confirmed first.",
     ),
     "PERM_SERVICE_ACCOUNT_CANNOT_VOTE": Code(
-        403, "Service accounts never vote or confirm, whatever their scopes: ask a person among the eligible approvers."
+        403, "Service accounts never vote or confirm, with any scopes: ask a person among the eligible approvers."
     ),
     "PERM_BLIND": Code(
         403,
-        "An approval policy is blind and the answer names votes: vote first, or ask again when it takes no more votes.",
+        "An approval policy hides votes and the answer names them: vote first, or ask again when voting has ended.",
     ),
     # 404, 405, 409, 412: the object and its state
     "RES_NOT_FOUND": Code(404, "There is no such path or object in your tenant: check the path and the id."),
@@ -90,9 +94,11 @@ CODES: dict[str, Code] = {
         405, "The path exists but not with this method: use one of those in the Allow header."
     ),
     "RES_DUPLICATE": Code(409, "The same thing exists already: use the one named in details, or choose other values."),
-    "RES_NAME_USED": Code(409, "Something that is gone had this name, and records name it: choose another name."),
+    "RES_NAME_USED": Code(
+        409, "Records hold this name of an object that is gone, or a gate waits for it: choose another name."
+    ),
     "RES_IN_USE": Code(
-        409, "Other things depend on this one: release it from those counted or named in details first."
+        409, "Other objects depend on this one: take it out of those that details counts or names first."
     ),
     "RES_STATE_CONFLICT": Code(
         409, "The object's present state does not allow this: read it again and choose what its state allows."
@@ -114,7 +120,7 @@ CODES: dict[str, Code] = {
         "The object changed since you read it, so If-Match does not hold: read it again and decide on what you see.",
     ),
     "RES_SUBJECT_CHANGED": Code(
-        412, "What you were about to decide on has changed: look at the changed fields in details, then decide again."
+        412, "The subject of your decision has changed: look at the changed fields in details, then decide again."
     ),
     # 422: business rules
     "ENV_ARCHIVED": Code(
@@ -147,30 +153,30 @@ CODES: dict[str, Code] = {
         422, "The request or its approval is too old to be used: request the promotion again."
     ),
     "GATE_FROZEN": Code(
-        422, "A freeze is active for the environment: wait for the end named in details, or ask who set it to lift it."
+        422, "A freeze is active for the environment: wait for its end, named in details, or ask its author to lift it."
     ),
     "GATE_ERROR": Code(
         422,
-        "A gate could not be judged, which never counts as a pass: see its details, repair the cause, evaluate again.",
+        "A gate could not be judged, which never is a pass: read its details, remove the cause, evaluate again.",
     ),
     "GATE_TIMEOUT": Code(
         422,
-        "A gate's facts did not arrive in time, which never counts as a pass: evaluate again when its source answers.",
+        "A gate's facts did not arrive in time, which never is a pass: evaluate again when their source answers.",
     ),
     "POL_INVALID": Code(422, "The policy document cannot be used: correct the places named in details."),
     "POL_UNSATISFIABLE": Code(
         422,
-        "Nobody eligible could ever satisfy this policy: add people or teams to the rules named, or ask for fewer.",
+        "Too few people are eligible to satisfy this policy: add people or teams to the rules named, or ask for fewer.",
     ),
     "EVD_INVALID_DOCUMENT": Code(
         422, "The document cannot be read as its kind: correct it at the place named in the message."
     ),
     "EVD_DIGEST_MISMATCH": Code(
         422,
-        "The digest given is not the digest of what is meant: compare what you sent with the digest in details.",
+        "The digest that you sent is not that of the artifact or release: compare it with the one the answer names.",
     ),
     "EVD_TOO_MANY_DOCUMENTS": Code(
-        422, "Too many tools and uploaders speak of this artifact: send newer documents of those that do already."
+        422, "This artifact has documents of too many tools and uploaders: send newer documents of those it has."
     ),
     "EVD_NO_DOCUMENTS": Code(
         422, "There is no document about these artifacts: upload one with POST /evidence, then ask again."
@@ -182,6 +188,11 @@ CODES: dict[str, Code] = {
     ),
     "SYS_UNAVAILABLE": Code(
         503, "The server cannot do this now: try again shortly; /readyz tells the operator what is missing."
+    ),
+    "SYS_CLOCK_SKEW": Code(
+        503,
+        "The row named in details is dated ahead of the database's clock, so nothing is decided: try again after "
+        "Retry-After; /readyz tells the operator.",
     ),
 }
 
@@ -225,6 +236,10 @@ class ProductError(Exception):
     #: True for a refusal that is raised after its action has committed a change (an expired request was cancelled):
     #: a repeated call with the same Idempotency-Key gets this answer again.
     changed_state: bool = False
+    #: The field, in wire names, that a refusal is about which has one sentence for all: the name that is taken.
+    about: str = ""
+    #: Seconds after which what is answered with 429 or 503 may be tried again (Retry-After).
+    retry_after: int = 5
     code: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -260,7 +275,7 @@ class ProductError(Exception):
 
 
 class Invalid(ProductError):
-    """The request itself is wrong: 400, 406, 413 or 415. `fields` says where, one entry for each thing to correct.
+    """The request itself is wrong: 400, 406, 408, 413 or 415. `fields` says where, one entry for each thing to correct.
 
     Without a message of its own it says the first of them.
     """
@@ -286,6 +301,14 @@ class Invalid(ProductError):
         return f"{first.field}: {first.message}" + (f" And {more} more, see validationErrors." if more else "")
 
 
+class UnknownHost(Invalid):
+    """The Host of a request is no name of this server."""
+
+    def __init__(self) -> None:
+        message = "This server does not have that name: use an address of it that stands in ALLOWED_HOSTS."
+        super().__init__(message, fields=[FieldError("Host", message, "invalid")])
+
+
 class Refused(ProductError):
     """The caller may not do this: 403."""
 
@@ -304,6 +327,24 @@ class RuleViolation(ProductError):
     """A business rule forbids it: 422. There is no general code: the subclass or the argument gives one."""
 
     families = ("ENV_", "REL_", "PROM_", "GATE_", "POL_", "EVD_")
+
+
+P = ParamSpec("P")
+
+
+def reason_against(check: Callable[P, object], *args: P.args, **facts: P.kwargs) -> ProductError | None:
+    """The refusal that ``check`` raises, or None: the twin of every `check_can_x` (architecture.md, 2)."""
+    try:
+        check(*args, **facts)
+    except ProductError as refusal:
+        return refusal
+    return None
+
+
+def sentence_against(check: Callable[P, object], *args: P.args, **facts: P.kwargs) -> str:
+    """Its sentence, for a button that is shown disabled; empty where nothing stands against it."""
+    refusal = reason_against(check, *args, **facts)
+    return "" if refusal is None else refusal.message
 
 
 def codes_as_markdown() -> str:

@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from policies import outbound
 from policies.engines import opa
 from stellapromote import VERSION
+from stellapromote.database.addresses import databases
 from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
-from stellapromote.postgresql.embedded import LOGIN, OWNER, EmbeddedPostgres, EmbeddedPostgresError
-from stellapromote.postgresql.roles import APP_ROLE, SEARCH_PATH
+from stellapromote.postgresql.embedded import EmbeddedPostgres
 
 env = EnvironmentVariables()
 
@@ -29,6 +28,9 @@ LISTEN_HOST = env.text("HOST", "127.0.0.1")
 LISTEN_PORT = env.integer("PORT", 8000, at_least=1, at_most=65535)
 DEMO: bool | None = env.boolean("DEMO", default=False) if env.text("DEMO") else None
 LISTENS_ON_LOOPBACK = is_loopback(LISTEN_HOST)
+
+# How many threads of a web process run Django; one more is for large bodies (stellapromote/front).
+WEB_THREADS = env.integer("WEB_THREADS", 2, at_least=1, at_most=32)
 
 # Secrets ---------------------------------------------------------------------------------------------------------
 
@@ -90,7 +92,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "rest_framework",
     "drf_spectacular",
-    "django_filters",
     "django_htmx",
     "template_partials",
     "allauth",
@@ -110,6 +111,7 @@ MIDDLEWARE = [
     "stellapromote.web.middleware.RequestIdMiddleware",
     "stellapromote.web.middleware.ClientAddressMiddleware",
     "stellapromote.web.middleware.SecurityHeadersMiddleware",
+    "stellapromote.web.middleware.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "stellapromote.web.token_calls.TokenCallsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -138,7 +140,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "stellapromote.web.context.frame",
-                "promotions.context.inbox",
+                "promotions.pages.inbox.inbox",
             ],
         },
     }
@@ -146,63 +148,8 @@ TEMPLATES = [
 
 # Database --------------------------------------------------------------------------------------------------------
 
-# `default` works as the app role, on every connection from its first byte; `owner` changes structure and is used by
-# the commands migrate, register_signing_key and retire_signing_key alone (docs/adr/0002-two-database-roles.md).
-IN_OUR_SCHEMA = f"-c search_path={SEARCH_PATH}"
-AS_APP_ROLE = f"-c role={APP_ROLE} {IN_OUR_SCHEMA}"
 EMBEDDED_POSTGRES = None if DATABASE_URL else EmbeddedPostgres(STELLAPROMOTE_DATA)
-
-
-def _external_database(variable: str, url: str) -> dict[str, Any]:
-    try:
-        parsed = dict(dj_database_url.parse(url))
-    except ValueError as error:
-        raise ImproperlyConfigured(
-            f"{variable} cannot be read as the address of a database: write postgresql://user:password@host:5432/name."
-        ) from error
-    if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
-        raise ImproperlyConfigured(
-            f"{variable} must name a PostgreSQL database: postgresql://user:password@host:5432/name."
-        )
-    return parsed
-
-
-def _embedded_database(embedded: EmbeddedPostgres, user: str) -> dict[str, Any]:
-    try:
-        connection = embedded.connection(user)
-    except EmbeddedPostgresError as error:
-        raise ImproperlyConfigured(str(error)) from error
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": connection.host,
-        "PORT": connection.port,
-        "USER": connection.user,
-        "PASSWORD": connection.password,
-        "NAME": connection.dbname,
-    }
-
-
-def _options(database: dict[str, Any], ours: str) -> dict[str, Any]:
-    options = dict(database.get("OPTIONS", {}))
-    return options | {"options": " ".join(filter(None, [options.get("options"), ours]))}
-
-
-def _databases() -> dict[str, dict[str, Any]]:
-    if EMBEDDED_POSTGRES is None:
-        default = _external_database("DATABASE_URL", DATABASE_URL)
-        owner = _external_database("DATABASE_OWNER_URL", env.text("DATABASE_OWNER_URL", DATABASE_URL))
-    else:
-        default = _embedded_database(EMBEDDED_POSTGRES, LOGIN)
-        owner = _embedded_database(EMBEDDED_POSTGRES, OWNER)
-    default["OPTIONS"] = _options(default, AS_APP_ROLE) | {"server_side_binding": True, "prepare_threshold": None}
-    owner["OPTIONS"] = _options(owner, IN_OUR_SCHEMA)
-    # A connection per request is ten times slower; a restarted server is noticed before the next use.
-    default["CONN_MAX_AGE"] = None
-    default["CONN_HEALTH_CHECKS"] = False
-    return {"default": default, "owner": owner}
-
-
-DATABASES = _databases()
+DATABASES = databases(env, DATABASE_URL, EMBEDDED_POSTGRES)
 
 # Addresses that policies may name, and the policy servers that they name (docs/policy-gate.md) ----------------------
 
@@ -278,7 +225,7 @@ SPECTACULAR_SETTINGS = {
 # Language and time -----------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-USE_I18N = True
+USE_I18N = False
 FORMAT_MODULE_PATH = "stellapromote.web.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"

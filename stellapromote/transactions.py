@@ -1,9 +1,9 @@
 """One transaction for each action, repeated when PostgreSQL asks for it (domain.md §0, lock order).
 
-PostgreSQL ends one of two transactions that wait for each other (deadlock) or that cannot both be true (serialization
-failure), and one that uses what was prepared before a migration. None is anybody's mistake: the outermost call is made
-again from the start, with a fresh instant, because actions read the clock inside. What still fails then is the caller's
-OperationalError (API: 503 SYS_UNAVAILABLE).
+PostgreSQL ends one of two transactions that wait for each other (deadlock) or that contradict each other (serialization
+failure), and a transaction that uses a statement prepared before a migration. None of these is a mistake of the caller:
+the outermost call is made again from the start, with a fresh instant, because actions read the clock inside. The last
+failure is raised as OperationalError (API: 503 SYS_UNAVAILABLE).
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, OperationalError, connections, transaction
 
-from stellapromote.prepared import is_outdated
+from stellapromote.fastpath.prepared import is_outdated
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,5 @@ def is_repeatable(error: BaseException) -> bool:
 
 
 def is_outermost() -> bool:
-    """True where no transaction is open, and in a test that Django wraps in one: there a savepoint stands for it."""
-    blocks = connections[DEFAULT_DB_ALIAS].atomic_blocks
-    return not blocks or blocks[-1]._from_testcase  # type: ignore[attr-defined]
+    """Whether no transaction is open."""
+    return not connections[DEFAULT_DB_ALIAS].in_atomic_block

@@ -1,5 +1,7 @@
 """Every address, put together. Apps bring their own lists; what nobody knows under /api/ is the API's 404."""
 
+import logging
+import sys
 from collections.abc import Callable
 
 from django.contrib import admin
@@ -11,9 +13,13 @@ from promotions.api.urls import health
 from stellapromote.api.docs import DocsView, SchemaView
 from stellapromote.api.exceptions import outside_of_views
 from stellapromote.api.views import UnknownPath
+from stellapromote.database.errors import reason_unavailable
+from stellapromote.errors import ProductError
 from stellapromote.web.access import public
 from stellapromote.web.middleware import is_api
 from stellapromote.web.views import errors as pages
+
+logger = logging.getLogger(__name__)
 
 # Each app adds its router here: path("", include("environments.api.urls")).
 api_v1: list[URLPattern | URLResolver] = [
@@ -47,12 +53,19 @@ def _by_path(code: str, page: Callable[..., HttpResponse]) -> Callable[..., Http
     """Django's error hooks serve pages and API alike: each gets its own kind of answer."""
 
     def handler(request: HttpRequest, exception: Exception) -> HttpResponse:
-        return outside_of_views(request, code) if is_api(request) else page(request, exception)
+        return outside_of_views(request, code, exception) if is_api(request) else page(request, exception)
 
     return handler
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
+    """Also for what fails before a view is reached: the session, the actor."""
+    unavailable = reason_unavailable(sys.exception())
+    if unavailable is not None:
+        logger.warning("Unavailable at %s: %s", request.path, sys.exception())
+        if is_api(request):
+            return outside_of_views(request, "SYS_UNAVAILABLE", ProductError(unavailable, code="SYS_UNAVAILABLE"))
+        return pages.unavailable(request, unavailable)
     return outside_of_views(request, "SYS_INTERNAL") if is_api(request) else pages.server_error(request)
 
 

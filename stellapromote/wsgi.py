@@ -1,4 +1,4 @@
-"""The WSGI application that granian (or any other WSGI server) serves."""
+"""Django's WSGI application, which the front runs (rsgi.py)."""
 
 import gc
 import os

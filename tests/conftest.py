@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, settings
 
+from stellapromote import transactions
+from stellapromote.signing.canonical_json import digest
 from tests.database import committed_database, committed_db, django_db_setup, tidied
 from tests.live_server import live_server_process, live_server_url
 
@@ -27,14 +30,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def transactions_of_tests_do_not_count() -> Iterator[None]:
+    """Django wraps a test in a transaction, where a savepoint stands for the one that the product would begin."""
+    is_outermost = transactions.is_outermost
+
+    def is_outermost_in_test() -> bool:
+        blocks = connection.atomic_blocks
+        return bool(blocks and blocks[-1]._from_testcase) or is_outermost()  # type: ignore[attr-defined]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transactions, "is_outermost", is_outermost_in_test)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_shared_has_changed() -> Iterator[None]:
+    """Policies that stay in the process are shared: a test that changes one breaks others, later and elsewhere."""
+    from policies import stored_documents
+
+    yield
+    kept = stored_documents._recent._kept
+    changed = [key for key, document in kept.items() if digest(document) != key[1]]
+    for key in changed:
+        del kept[key]
+    assert changed == []
+
+
 @pytest.fixture(autouse=True)
 def signing_key_forgotten() -> Iterator[None]:
     """A process reads its signing key once; tests give it others."""
-    from promotions import signing_key
+    from promotions.packets import signing_key
 
-    signing_key.forget()
+    signing_key.load.cache_clear()
     yield
-    signing_key.forget()
+    signing_key.load.cache_clear()
 
 
 # How long one example takes says more about what else runs on the machine than about the code.

@@ -24,7 +24,8 @@ from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Team, Tenant, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
 from stellapromote.accounts.token_format import parse
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.actions.add_service import add_service
 from stellapromote.identity.actions.create_team import create_team
@@ -37,12 +38,12 @@ PASSWORD = "correct horse battery staple"
 _numbers = count(1)
 
 
-def make_tenant(slug: str | None = None, *, name: str = "", clock: Clock = SYSTEM_CLOCK) -> Tenant:
+def make_tenant(slug: str | None = None, *, name: str = "", clock: Clock = DATABASE_CLOCK) -> Tenant:
     """An empty one: its audit chain has nothing but its own creation."""
     return create_empty_tenant(by=command_actor(), clock=clock, slug=slug or f"tenant-{next(_numbers)}", name=name)
 
 
-def make_ready_tenant(slug: str | None = None, *, name: str = "", clock: Clock = SYSTEM_CLOCK) -> Tenant:
+def make_ready_tenant(slug: str | None = None, *, name: str = "", clock: Clock = DATABASE_CLOCK) -> Tenant:
     """One as `add_tenant` makes it: with its calendar and the published policy `default`."""
     slug = slug or f"tenant-{next(_numbers)}"
     return create_tenant(by=command_actor(), clock=clock, slug=slug, name=name or slug.title())
@@ -56,7 +57,7 @@ def make_person(
     teams: Iterable[str] = (),
     password: str | None = None,
     display_name: str = "",
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> User:
     """A member with these roles, in these teams, which are made where they do not exist yet."""
     by = command_actor(tenant)
@@ -85,7 +86,7 @@ def make_service(
         "release:read",
         "release:write",
     ),
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> ServiceAccount:
     return add_service(
         by=command_actor(tenant),
@@ -103,7 +104,7 @@ def make_token(
     scopes: Iterable[str] | None = None,
     life: timedelta = DEFAULT_LIFE,
     by: Actor | None = None,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> str:
     """The text of a token that acts for a person, or for a service: give its `.user`. `by`: who issues it; a person
     makes their own, and the command line that of a service."""
@@ -131,7 +132,7 @@ def actor_of_token(text: str) -> Actor:
 
 
 def make_approval_policy(
-    by: Actor, name: str = "two-person", *, clock: Clock = SYSTEM_CLOCK, **content: Any
+    by: Actor, name: str = "two-person", *, clock: Clock = DATABASE_CLOCK, **content: Any
 ) -> ApprovalPolicy:
     """By an administrator. `content`: fields in wire names; without rules, one approval by team release."""
     document = {"name": name, "rules": [{"name": "release", "teams": ["release"]}], **content}
@@ -139,7 +140,7 @@ def make_approval_policy(
 
 
 def make_promotion_policy(
-    by: Actor, name: str = "strict", *, published: bool = True, clock: Clock = SYSTEM_CLOCK, **document: Any
+    by: Actor, name: str = "strict", *, published: bool = True, clock: Clock = DATABASE_CLOCK, **document: Any
 ) -> PromotionPolicy:
     """By an administrator. `document`: its fields in wire names; without any, the three gates that are always there."""
     policy = create_promotion_policy(by=by, clock=clock, name=name, document=document)
@@ -147,7 +148,7 @@ def make_promotion_policy(
 
 
 def make_environment(
-    by: Actor, name: str, order_index: int, *, clock: Clock = SYSTEM_CLOCK, **options: Any
+    by: Actor, name: str, order_index: int, *, clock: Clock = DATABASE_CLOCK, **options: Any
 ) -> Environment:
     """By an administrator. `options`: what create_environment takes."""
     options.setdefault("display_name", name.title())
@@ -160,7 +161,7 @@ def make_freeze(
     start: str,
     end: str,
     *,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
     **options: Any,
 ) -> FreezeWindow:
     """By an administrator; environment None stops the line. `options`: what create_freeze_window takes."""
@@ -175,7 +176,7 @@ def make_freeze(
 
 
 def make_release(
-    by: Actor, name: str | None = None, *, finalize: bool = True, clock: Clock = SYSTEM_CLOCK, **options: Any
+    by: Actor, name: str | None = None, *, finalize: bool = True, clock: Clock = DATABASE_CLOCK, **options: Any
 ) -> Release:
     """By somebody who may write releases. `options`: fields of ReleaseSpec; without components, one named `api`."""
     name = name or f"2026.{next(_numbers)}"
@@ -196,13 +197,13 @@ def make_promotion(
     *,
     reason: str = "Because it is ready",
     change: dict[str, Any] | None = None,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> Promotion:
     """Requested by somebody who may; judged at once."""
     return request_promotion(Wish(release.pk, target.pk, reason, change), by=by, clock=clock)
 
 
-def deploy(by: Actor, promotion: Promotion, *, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def deploy(by: Actor, promotion: Promotion, *, clock: Clock = DATABASE_CLOCK) -> Promotion:
     """Reports that an approved promotion was started and succeeded."""
     report_deployment(promotion.pk, Report("started"), by=by, clock=clock)
     return report_deployment(promotion.pk, Report("succeeded"), by=by, clock=clock)

@@ -24,7 +24,7 @@ def live_server_process(
     committed_database: CommittedDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The running server of this test run. To be asked for through `live_server_url`, which cleans up the rows."""
-    port = _free_port()
+    port = free_port()
     log = tmp_path_factory.mktemp("live-server") / "server.log"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(settings.BASE_DIR)}
     with log.open("wb") as output:
@@ -39,7 +39,7 @@ def live_server_process(
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_healthy(url, process, log)
+        wait_until_healthy(url, process, log)
         yield url
     finally:
         process.terminate()
@@ -56,13 +56,13 @@ def live_server_url(live_server_process: str, committed_db: CommittedDatabase) -
     return live_server_process
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _wait_until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

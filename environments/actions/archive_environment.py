@@ -6,7 +6,7 @@ from environments import rules
 from environments.actions.settings import reloaded
 from environments.edits import record_edit
 from environments.etags import environment_tag
-from environments.locks import lock_topology
+from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import order_of
 from environments.presenters import differences, environment_document
@@ -40,7 +40,7 @@ def archive_environment(
     rules.check_can_archive(environment, active_promotions=active_promotions)
     before, order = environment_document(environment), order_of(topology.values())
     tag = environment_tag(environment.pk, environment.version)
-    at = clock.now()
+    at = note_write(by.tenant, clock, topology.values())
     environment.archived_at = environment.updated_at = at
     environment.order_index = environment.auto_promote_from = None
     environment.version += 1

@@ -4,7 +4,7 @@ from environments import rules
 from environments.actions.freeze_edges import WHOLE_TENANT
 from environments.etags import freeze_window_tag
 from environments.guarding import frozen_by
-from environments.locks import lock_freeze_window
+from environments.locks import lock_freeze_window, note_write
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import CLEAR_REASON, read_freeze_window
@@ -42,7 +42,7 @@ def clear_freeze_window(
         if_match.check(freeze_window_tag(window.pk, window.version))
     if window.cleared_at is not None:
         return window
-    at = clock.now()
+    at = note_write(by.tenant, clock)
     rules.check_can_change_freeze(window, at)
     before, tag = freeze_window_document(window), freeze_window_tag(window.pk, window.version)
     own = rules.is_own_freeze(window, by)
@@ -67,7 +67,7 @@ def clear_freeze_window(
     scope = environment.name if environment else WHOLE_TENANT
     weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
-        guards = frozen_by(by.tenant, environment)
+        guards = frozen_by(by.tenant, environment, at)
         weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
     weakened.keep(by=by, at=at)
     return window

@@ -11,7 +11,8 @@ from environments.actions.settings import (
     reloaded,
 )
 from environments.edits import record_edit
-from environments.locks import lock_topology
+from environments.guarding import naming
+from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import order_of
 from environments.presenters import environment_document
@@ -73,9 +74,10 @@ def create_environment(
     )
     topology = lock_topology(by.tenant)
     policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
-    at, order = clock.now(), order_of(topology.values())
+    at, order = note_write(by.tenant, clock, topology.values()), order_of(topology.values())
     rules.check_name_free(values["name"], topology.values())
     rules.check_name_never_used(by.tenant, values["name"])
+    rules.check_nobody_waits_for(values["name"], naming(by.tenant, values["name"], at))
     rules.check_order_index_free(values["order_index"], topology.values())
     environment = Environment(
         tenant_id=by.tenant,

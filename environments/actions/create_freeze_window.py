@@ -3,12 +3,13 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import check_exceptions, check_order, edges, excepted_by
-from environments.locks import lock_calendar, lock_environment
+from environments.actions.freeze_edges import check_exceptions, check_order, edges, excepted_by, usernames_of
+from environments.locks import lock_calendar, lock_environment, note_write
 from environments.models import FreezeWindow
 from environments.presenters import freeze_window_document
 from environments.settings_schema import FREEZE_WINDOW_TO_CREATE, read_freeze_window
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import persons_behind
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -51,9 +52,10 @@ def create_freeze_window(
         },
         FREEZE_WINDOW_TO_CREATE,
     )
-    at = clock.now()
+    at = note_write(by.tenant, clock)
     times = edges(values, values["timezone"], at)
     check_order(**times)
+    values["exceptions"] = usernames_of(by.tenant, values["exceptions"])
     check_exceptions(by, values["exceptions"])
     if environment is not None:
         rules.check_not_archived(environment)
@@ -65,7 +67,7 @@ def create_freeze_window(
         reason=values["reason"],
         exceptions=values["exceptions"],
         excepted_by=excepted_by(by, values["exceptions"], {}),
-        held_by=[] if by.user_id is None else [by.user_id],
+        held_by=sorted(persons_behind(by)),
         created_by_id=by.user_id,
         created_by_name=by.display_name,
         created_at=at,

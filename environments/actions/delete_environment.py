@@ -5,11 +5,12 @@ from django.http import Http404
 from environments import rules
 from environments.edits import record_edit
 from environments.etags import environment_tag
-from environments.locks import lock_topology
+from environments.guarding import frozen_by, naming
+from environments.locks import lock_topology, note_write
 from environments.models import RetiredName
 from environments.ordering import order_of
 from environments.presenters import environment_document, freeze_window_document
-from environments.weakening import add_order, of_deleted
+from environments.weakening import add_order, of_cleared, of_deleted
 from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -24,8 +25,9 @@ def delete_environment(
 ) -> None:
     """Removes an environment that nothing was ever promoted into or out of, its freeze windows with it (domain.md §1).
 
-    A freeze of an environment without history never held anything back; the audit event keeps what it said. The name
-    of one that was ever protected is never used again.
+    The audit event keeps what its freezes said. One that is not over nor one's own, and for which a gate of a protected
+    environment waits, makes it a proposal. The name of one that was ever protected, or that such a gate names, is never
+    used again (docs/adr/0186).
     `promotions`: how many of any state name it, counted by the caller under lock_topology; PROTECT foreign keys stand
     behind it. Raises Refused (403), Http404, PreconditionFailed (412), InUse (409), NotDirectlyBefore (422) when the
     next one is promoted to automatically from it.
@@ -41,14 +43,17 @@ def delete_environment(
     document = environment_document(environment)
     tag, order = environment_tag(environment.pk, environment.version), order_of(topology.values())
     before = dict(topology)
-    at = clock.now()
+    at = note_write(by.tenant, clock, topology.values())
     del topology[environment_id]
     rules.check_auto_promotion(topology.values())
     windows = [freeze_window_document(window) for window in environment.freeze_windows.newest_first()]
+    held = [each for each in environment.freeze_windows.standing_at(at) if not rules.is_own_freeze(each, by)]
+    waiting = frozen_by(by.tenant, environment, at) if held else []
+    retires = environment.was_protected or bool(naming(by.tenant, environment.name, at))
     environment.freeze_windows.all().delete()
     environment.approval_policy_links.all().delete()
     environment.delete()
-    if environment.was_protected:
+    if retires:
         RetiredName.objects.create(tenant_id=by.tenant, name=environment.name, retired_at=at)
     record(
         by=by,
@@ -64,5 +69,7 @@ def delete_environment(
     weakened = Weakened("environment", str(environment_id), document["name"], tag, document, None)
     guards = [document["name"]] if document["protected"] else []
     weakened.add(of_deleted(document, len(windows)), guards=guards)
+    if waiting:
+        weakened.add([of_cleared(each, document["name"]) for each in held], guards=waiting)
     add_order(weakened, order, order_of(topology.values()), before)
     weakened.keep(by=by, at=at)

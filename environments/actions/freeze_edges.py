@@ -1,8 +1,10 @@
 """What creating and changing a freeze window have in common: times and names that were given become what is stored."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from environments.settings_schema import refuse
 from policies.windows import BadTime, instant_of, zone
@@ -15,6 +17,8 @@ FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2100
 
 WHOLE_TENANT: Final = "all environments"
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def edges(values: dict[str, Any], timezone: str, at: datetime) -> dict[str, datetime]:
@@ -39,7 +43,7 @@ def edges(values: dict[str, Any], timezone: str, at: datetime) -> dict[str, date
         if not FIRST_YEAR <= instant.year < LAST_YEAR:
             errors.append(FieldError(edge, f"Must be in the years {FIRST_YEAR} to {LAST_YEAR - 1}.", "invalid"))
         elif edge == "end" and instant <= at:
-            errors.append(FieldError(edge, "Must be in the future: what is over holds nothing back.", "invalid"))
+            errors.append(FieldError(edge, "Must be in the future: a window that is over has no effect.", "invalid"))
         found[name] = instant
     refuse(errors)
     return found
@@ -54,6 +58,17 @@ def check_order(starts_at: datetime, ends_at: datetime) -> None:
         refuse([FieldError("end", "Must be after the start.", "invalid")])
 
 
+def usernames_of(tenant_id: UUID, people: Sequence[str]) -> list[str]:
+    """The usernames of these people, sorted: the account id of a member stands for the username. Others stay as they
+    are, for ``check_exceptions`` to refuse. One statement where any is an id."""
+    ids = [each for each in people if _UUID.fullmatch(each)]
+    if not ids:
+        return list(people)
+    members = Membership.objects.filter(tenant_id=tenant_id, ended_at=None, user_id__in=ids)
+    named = {str(pk): username for pk, username in members.values_list("user_id", "user__username")}
+    return sorted({named.get(each, each) for each in people})
+
+
 def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str] = ()) -> None:
     """Exceptions name people of the tenant, and nobody adds themselves, by a machine of theirs neither: an exception
     lets them override the freeze (domain.md §5, §6). Invalid names each one."""
@@ -64,7 +79,9 @@ def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str
     refuse(
         FieldError(f"exceptions[{index}]", f"{username} is not a member.", "unknown")
         if username not in members
-        else FieldError(f"exceptions[{index}]", "Nobody excepts themselves: ask another administrator.", "own")
+        else FieldError(
+            f"exceptions[{index}]", "You cannot except yourself from a freeze: ask another administrator.", "own"
+        )
         for index, username in enumerate(usernames)
         if username not in members or username in own
     )

@@ -10,6 +10,7 @@ from environments.models import Environment, EnvironmentApprovalPolicy
 from environments.settings_schema import refuse
 from environments.weakening import PolicyTexts
 from policies.models import ApprovalPolicy, PromotionPolicy
+from stellapromote.api.exceptions import invalid
 from stellapromote.errors import FieldError
 
 Before = Environment | None
@@ -20,10 +21,11 @@ def published_policy(tenant_id: UUID, name: str) -> PromotionPolicy:
     there is none."""
     policy = PromotionPolicy.objects.filter(tenant_id=tenant_id, name=name).select_for_update(no_key=True).first()
     if policy is None:
-        refuse([FieldError("promotionPolicy", f"There is no promotion policy {name}.", "unknown")])
-    elif policy.current_id is None:
-        refuse([FieldError("promotionPolicy", f"Promotion policy {name} has no published version yet.", "unpublished")])
-    return policy  # type: ignore[return-value]
+        raise invalid([FieldError("promotionPolicy", f"There is no promotion policy {name}.", "unknown")])
+    if policy.current_id is None:
+        problem = f"Promotion policy {name} has no published version yet."
+        raise invalid([FieldError("promotionPolicy", problem, "unpublished")])
+    return policy
 
 
 def lock_approval_policies(tenant_id: UUID, names: Sequence[str]) -> list[ApprovalPolicy]:
@@ -46,14 +48,16 @@ def lock_approval_policies(tenant_id: UUID, names: Sequence[str]) -> list[Approv
 
 
 def environment_named(name: str | None, environments: Iterable[Environment]) -> Environment | None:
-    """For autoPromoteFrom; Invalid when the tenant has no environment of that name. Its place is checked afterwards."""
+    """For autoPromoteFrom, by id or name; Invalid when the tenant has no such environment. Its place is checked
+    afterwards."""
     if name is None:
         return None
-    for each in environments:
-        if each.name == name:
-            return each
-    refuse([FieldError("autoPromoteFrom", f"There is no environment {name}.", "unknown")])
-    return None
+    known = list(environments)
+    # The id counts first: nobody can choose one.
+    named = {each.name: each for each in known} | {str(each.pk): each for each in known}
+    if name in named:
+        return named[name]
+    raise invalid([FieldError("autoPromoteFrom", f"There is no environment {name}.", "unknown")])
 
 
 def guard_with(environment: Environment, policies: Iterable[ApprovalPolicy]) -> None:
@@ -78,6 +82,12 @@ def policy_texts(
     return PolicyTexts(
         approval={each.name: orjson.loads(each.current.canonical) for each in approvals if each.current},
         promotion={each.name: orjson.loads(each.current.canonical) for each in promotions if each.current},
+        versions={
+            (kind, each.name): (each.current.version, each.current.digest)
+            for kind, policies in (("approval_policy", approvals), ("promotion_policy", promotions))
+            for each in policies
+            if each.current
+        },
     )
 
 

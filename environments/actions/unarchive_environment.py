@@ -6,7 +6,8 @@ from environments import rules
 from environments.actions.settings import lock_approval_policies, reloaded
 from environments.edits import record_edit
 from environments.etags import environment_tag
-from environments.locks import lock_topology
+from environments.guarding import naming
+from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import order_of
 from environments.presenters import differences, environment_document
@@ -28,7 +29,8 @@ def unarchive_environment(
 ) -> Environment:
     """Puts an archived environment back at a free place in the order.
 
-    Raises Refused (403), Http404, Invalid (400), also when an approval policy it names is disabled or retired,
+    A proposal where a protected environment follows it or has a gate that waits for something there. Raises Refused
+    (403), Http404, Invalid (400), also when an approval policy it names is disabled or retired,
     PreconditionFailed (412), NotArchived and OrderIndexTaken (409), NotDirectlyBefore (422) when it would come between
     two that follow each other automatically.
     """
@@ -45,7 +47,7 @@ def unarchive_environment(
     before, order = environment_document(environment), order_of(topology.values())
     lock_approval_policies(by.tenant, before["approvalPolicies"])
     tag = environment_tag(environment.pk, environment.version)
-    at = clock.now()
+    at = note_write(by.tenant, clock, topology.values())
     environment.archived_at = None
     environment.order_index = values["order_index"]
     environment.updated_at = at
@@ -67,6 +69,8 @@ def unarchive_environment(
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
     weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    if guards := naming(by.tenant, environment.name, at):
+        weakened.add([f"Environment {environment.name}: gates that wait for it may pass again."], guards=guards)
     add_order(weakened, order, order_of(topology.values()), topology)
     weakened.keep(by=by, at=at)
     return environment

@@ -16,12 +16,12 @@ from environments.actions.settings import (
 )
 from environments.edits import record_edit
 from environments.etags import environment_tag
-from environments.locks import lock_topology
+from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import moved, order_of
 from environments.presenters import differences, environment_document
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
-from environments.weakening import add_order, in_environment
+from environments.weakening import add_order, in_environment, named_policies
 from policies.proposals import proposable
 from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
@@ -57,12 +57,16 @@ def update_environment(
     rules.check_not_archived(environment)
     policies = None
     if "approval_policies" in values:
-        policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
+        wanted = values.pop("approval_policies")
+        gone = [each for each in before["approvalPolicies"] if each not in wanted]
+        policies = [each for each in lock_approval_policies(by.tenant, [*wanted, *gone]) if each.name in wanted]
     if "promotion_policy" in values:
-        values["promotion_policy"] = published_policy(by.tenant, values["promotion_policy"])
+        both = sorted({before["promotionPolicy"], values["promotion_policy"]})
+        promotion_policies = {each: published_policy(by.tenant, each) for each in both}
+        values["promotion_policy"] = promotion_policies[values["promotion_policy"]]
     if "auto_promote_from" in values:
         values["auto_promote_from"] = environment_named(values["auto_promote_from"], topology.values())
-    at = clock.now()
+    at = note_write(by.tenant, clock, topology.values())
 
     tag = environment_tag(environment.pk, environment.version)
     says = policy_texts(environment, policies, values.get("promotion_policy"))
@@ -72,6 +76,8 @@ def update_environment(
     for name, value in values.items():
         setattr(environment, name, value)
     environment.was_protected |= environment.protected
+    if "auto_promote_hold" in values:
+        environment.hold_ends_with_request = False
     for each, order_index in moves.items():
         topology[each].order_index = order_index
     rules.check_auto_promotion(topology.values())
@@ -104,6 +110,7 @@ def update_environment(
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
     weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    weakened.policies = named_policies(before, environment_document(environment), says)
     sentences = in_environment(before, environment_document(environment), says)
     weakened.add(sentences, environment_id=environment_id, guards=guards)
     add_order(weakened, order, order_of(topology.values()), topology)

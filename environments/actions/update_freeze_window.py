@@ -3,10 +3,17 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import WHOLE_TENANT, check_exceptions, check_order, edges, excepted_by
+from environments.actions.freeze_edges import (
+    WHOLE_TENANT,
+    check_exceptions,
+    check_order,
+    edges,
+    excepted_by,
+    usernames_of,
+)
 from environments.etags import freeze_window_tag
 from environments.guarding import frozen_by
-from environments.locks import lock_freeze_window
+from environments.locks import lock_freeze_window, note_write
 from environments.models import FreezeWindow
 from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import FREEZE_WINDOW_TO_UPDATE, read_freeze_window
@@ -14,6 +21,7 @@ from environments.weakening import in_freeze_window
 from policies.proposals import proposable
 from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import persons_behind
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -46,10 +54,11 @@ def update_freeze_window(
         if_match.check(freeze_window_tag(window.pk, window.version))
     if not values:
         return window
-    at = clock.now()
+    at = note_write(by.tenant, clock)
     rules.check_can_change_freeze(window, at)
     times = edges(values, values.get("timezone", window.timezone), at)
     if "exceptions" in values:
+        values["exceptions"] = usernames_of(by.tenant, values["exceptions"])
         check_exceptions(by, values["exceptions"], before["exceptions"])
         window.excepted_by = excepted_by(by, values["exceptions"], window.excepted_by)
     plain = {name: value for name, value in values.items() if name not in ("start", "end")}
@@ -61,7 +70,7 @@ def update_freeze_window(
     if not new:
         return window
     tag, own = freeze_window_tag(window.pk, window.version), rules.is_own_freeze(window, by)
-    window.held_by = sorted({*window.held_by, *([] if by.user_id is None else [by.user_id])})
+    window.held_by = sorted({*window.held_by, *persons_behind(by)})
     window.changed_at = at
     window.version += 1
     window.save()
@@ -80,6 +89,6 @@ def update_freeze_window(
     weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
         sentences = in_freeze_window(before, after, at, scope)
-        weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment))
+        weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment, at))
     weakened.keep(by=by, at=at)
     return window

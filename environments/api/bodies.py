@@ -1,13 +1,14 @@
-"""What the calls of "Environments" take (api.md)."""
+"""What the calls of "Environments" take (contract.md)."""
 
 from typing import Any
 
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
-from environments.settings_schema import CLEAR_REASON, NAME, NAME_MESSAGE, SETTINGS, WINDOW
+from environments.settings_schema import CLEAR_REASON, SETTINGS, WINDOW
 from policies.api.document_body import DocumentBody, DocumentField
 from stellapromote.api.fields import StrictBooleanField
+from stellapromote.patterns import SLUG, SLUG_HELP
 
 
 class EnvironmentBody(DocumentBody):
@@ -41,7 +42,7 @@ class EnvironmentBody(DocumentBody):
 class NewEnvironmentBody(EnvironmentBody):
     """An environment to create. What is left out has its default."""
 
-    name = DocumentField({"type": "string", "pattern": NAME, "x-message": NAME_MESSAGE})
+    name = DocumentField({"type": "string", "pattern": SLUG, "x-message": SLUG_HELP})
 
 
 class ChangedEnvironmentBody(EnvironmentBody):
@@ -79,8 +80,9 @@ class FreezeWindowBody(DocumentBody):
     start = DocumentField(WINDOW["start"])
     end = DocumentField(WINDOW["end"])
     timezone = DocumentField(WINDOW["timezone"], required=False)
-    recurrence = NotSupportedYet(None, {"type": "null"})
-    exdates = NotSupportedYet([], {"type": ["array", "null"], "maxItems": 0})
+    # A text that no text is: null alone fits, and generated clients know the type that a later version takes.
+    recurrence = NotSupportedYet(None, {"type": ["string", "null"], "minLength": 1, "maxLength": 0})
+    exdates = NotSupportedYet([], {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 0})
     reason = DocumentField(WINDOW["reason"])
     exceptions = DocumentField(WINDOW["exceptions"], required=False)
 

@@ -1,4 +1,4 @@
-"""Freeze windows of one environment, and of the whole tenant: the same calls under two addresses (api.md)."""
+"""Freeze windows of one environment, and of the whole tenant: the same calls under two addresses (contract.md)."""
 
 from typing import Any
 from uuid import UUID
@@ -21,10 +21,10 @@ from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.exceptions import invalid
 from stellapromote.api.pagination import PAGING
-from stellapromote.api.parameters import timestamp
+from stellapromote.api.parameters import line, timestamp
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError
 
 
@@ -45,7 +45,8 @@ class FreezeWindowViewSet(ApiViewSet):
             *PAGING,
             timestamp("from", "Only windows that end after this instant."),
             timestamp("to", "Only windows that begin before this instant."),
-        )
+        ),
+        "destroy": (line("reason", "Why it ends, where the client sends no body with DELETE.", max_length=500),),
     }
     answers = {
         "list": Answer(ListedFreezeWindowResource, paged=True),
@@ -56,9 +57,9 @@ class FreezeWindowViewSet(ApiViewSet):
     }
     alternatives = {"update": PROPOSED, "destroy": PROPOSED}
     refusals = {
-        "create": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED"),
-        "update": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED"),
-        "destroy": ("RES_STATE_CONFLICT",),
+        "create": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED", "SYS_CLOCK_SKEW"),
+        "update": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED", "SYS_CLOCK_SKEW"),
+        "destroy": ("RES_STATE_CONFLICT", "SYS_CLOCK_SKEW"),
     }
 
     def list(self, request: ApiRequest, **path: UUID) -> ApiResponse:
@@ -79,7 +80,7 @@ class FreezeWindowViewSet(ApiViewSet):
         clock on the wall in `timezone`.
         """
         window = create_freeze_window(
-            by=request.actor, clock=SYSTEM_CLOCK, environment_id=self._environment_id(), **self.body
+            by=request.actor, clock=DATABASE_CLOCK, environment_id=self._environment_id(), **self.body
         )
         return _answer(window, status=201)
 
@@ -95,7 +96,7 @@ class FreezeWindowViewSet(ApiViewSet):
         """
         window = update_freeze_window(
             by=request.actor,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             window_id=pk,
             environment_id=self._environment_id(),
             changes=self.body,
@@ -106,15 +107,19 @@ class FreezeWindowViewSet(ApiViewSet):
     def destroy(self, request: ApiRequest, pk: UUID, **path: UUID) -> ApiResponse:
         """Clear a freeze window
 
-        It ends now, or never begins, and stays in history; a body may say the reason. Clearing what somebody else set
-        is listed as a weakening edit, and where a protected environment is concerned stored as a proposal.
+        It ends now, or never begins, and stays in history. The reason stands in the query, or in a body. Clearing what
+        somebody else set is listed as a weakening edit, and where a protected environment is concerned stored as a
+        proposal.
         """
+        if "reason" in self.body and "reason" in self.query:
+            message = "Give the reason in the query or in the body, not in both."
+            raise invalid([FieldError("reason", message, "invalid")])
         window = clear_freeze_window(
             by=request.actor,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             window_id=pk,
             environment_id=self._environment_id(),
-            reason=self.body.get("reason", ""),
+            reason=self.body.get("reason", self.query.get("reason", "")),
             if_match=self.if_match,
         )
         return _answer(window)

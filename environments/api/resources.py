@@ -1,4 +1,4 @@
-"""What the calls of "Environments" answer, for the documentation; presenters make the dicts (api.md)."""
+"""What the calls of "Environments" answer, for the documentation; presenters make the dicts (contract.md)."""
 
 from rest_framework import serializers
 
@@ -55,7 +55,7 @@ class FreezeWindowResource(Resource):
     start = serializers.DateTimeField()
     end = serializers.DateTimeField(help_text="The first instant that is free again.")
     timezone = serializers.CharField(help_text="The zone in which it was written.")
-    recurrence = serializers.JSONField(allow_null=True)
+    recurrence = serializers.CharField(allow_null=True)
     exdates = serializers.ListField(child=serializers.DateTimeField())
     reason = serializers.CharField()
     exceptions = serializers.ListField(child=serializers.CharField())

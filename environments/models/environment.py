@@ -7,8 +7,9 @@ from django.db.models import F, Q
 
 from policies.models import ApprovalPolicy, PromotionPolicy
 from stellapromote.accounts.models import Tenant
-from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
+from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
+from stellapromote.patterns import SLUG
 
 MAX_ORDER_INDEX = 9999
 MAX_REQUIRED_APPROVALS = 50
@@ -16,9 +17,13 @@ MAX_REQUIRED_APPROVALS = 50
 
 class Calendar(models.Model):
     """The tenant's calendar row: first in the lock order (domain.md §0). A deployment start takes it FOR SHARE,
-    a freeze write FOR UPDATE, so that nothing starts while "stop the line" commits."""
+    a freeze write FOR UPDATE, so that nothing starts while "stop the line" commits.
+
+    ``changed_at``: when environments or freezes were written last; nothing of the tenant is decided before.
+    """
 
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.PROTECT, related_name="calendar")
+    changed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"Calendar of {self.tenant_id}"
@@ -71,6 +76,7 @@ class Environment(models.Model):
         "display_name": "only shown",
         "config": "says when a deployment is overdue, and holds variables that no gate reads",
         "was_protected": "follows protected",
+        "hold_ends_with_request": "says what began the hold: a rollback, not an edit",
         "created_at": "a mark",
         "updated_at": "a mark",
         "version": "a mark",
@@ -99,6 +105,7 @@ class Environment(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="auto_promotes_to"
     )
     auto_promote_hold = models.BooleanField(default=False)
+    hold_ends_with_request = models.BooleanField(default=False, db_default=False)
     exclusive = models.CharField(max_length=11, choices=Exclusive.choices, default=Exclusive.PRODUCT)
     require_manifest_report = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -123,7 +130,7 @@ class Environment(models.Model):
                 | Q(archived_at__isnull=False, order_index=None),
                 name="environment_ordered_unless_archived",
             ),
-            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="environment_name_is_slug"),
+            models.CheckConstraint(condition=Q(name__regex=SLUG), name="environment_name_is_slug"),
             models.CheckConstraint(
                 condition=Q(exclusive__in=["product", "environment"]), name="environment_exclusive_known"
             ),
@@ -149,7 +156,8 @@ class Environment(models.Model):
 
 
 class RetiredName(models.Model):
-    """The name of a deleted environment that was protected: no other one ever gets it (domain.md §1b). Append-only."""
+    """The name of a deleted environment that was protected, or that a gate of a protected one named: no other one ever
+    gets it (domain.md §1b, docs/adr/0186). Append-only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")

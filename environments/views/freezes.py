@@ -1,12 +1,11 @@
 """Setting, changing and lifting freezes, of one environment and of the whole tenant ("stop the line")."""
 
+from collections.abc import Callable
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from environments import rules
@@ -17,10 +16,11 @@ from environments.etags import freeze_window_tag
 from environments.forms import EditFreezeForm, FreezeForm, LiftForm
 from environments.models import Environment, FreezeWindow
 from policies.models import Proposal
-from policies.proposed_page import go_to_proposal
+from policies.proposed_page import unless_proposed
 from stellapromote.api.etag import IfMatch
-from stellapromote.clock import SYSTEM_CLOCK
-from stellapromote.web.acting import acting
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.web.acting import acting, carry_out
+from stellapromote.web.forms import posted
 from stellapromote.web.htmx import go_to
 
 _form = require_http_methods(["GET", "HEAD", "POST"])
@@ -44,30 +44,28 @@ def edit_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
     by = acting(request)
     rules.check_can_write(by)
     window = _window(by.tenant, window_id)
-    rules.check_can_change_freeze(window, SYSTEM_CLOCK.now())
-    form = EditFreezeForm(request.POST or None, window=window)
-    changed = form.submit(
-        lambda: update_freeze_window(
-            by=by,
-            clock=SYSTEM_CLOCK,
-            window_id=window_id,
-            environment_id=window.environment_id,
-            changes=form.changes(),
-            if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
-        )
-    )
-    if isinstance(changed, Proposal):
-        return go_to_proposal(request, changed)
-    if changed is not None:
-        messages.success(request, _("The freeze “%(name)s” was changed.") % {"name": changed.name})
-        return go_to(request, _page_of(changed.environment_id))
+    rules.check_can_change_freeze(window, DATABASE_CLOCK.now())
+    form = EditFreezeForm(posted(request), window=window)
     context = {
         "form": form,
         "window": window,
         "environment": window.environment,
         "back": _page_of(window.environment_id),
     }
-    return render(request, "environments/freeze_form.html", context, status=400 if form.errors else 200)
+    return carry_out(
+        request,
+        lambda: update_freeze_window(
+            by=by,
+            clock=DATABASE_CLOCK,
+            window_id=window_id,
+            environment_id=window.environment_id,
+            changes=form.changes(),
+            if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
+        ),
+        form=form,
+        again=lambda refusal: render(request, "environments/freeze_form.html", {**context, "refusal": refusal}),
+        then=_back(request, "was changed"),
+    )
 
 
 @_form
@@ -76,30 +74,28 @@ def lift_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
     by = acting(request)
     rules.check_can_write(by)
     window = _window(by.tenant, window_id)
-    rules.check_can_change_freeze(window, SYSTEM_CLOCK.now())
-    form = LiftForm(request.POST or None, initial={"version": window.version})
-    lifted = form.submit(
-        lambda: clear_freeze_window(
-            by=by,
-            clock=SYSTEM_CLOCK,
-            window_id=window_id,
-            environment_id=window.environment_id,
-            reason=form.cleaned_data["reason"],
-            if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
-        )
-    )
-    if isinstance(lifted, Proposal):
-        return go_to_proposal(request, lifted)
-    if lifted is not None:
-        messages.success(request, _("The freeze “%(name)s” is lifted.") % {"name": lifted.name})
-        return go_to(request, _page_of(lifted.environment_id))
+    rules.check_can_change_freeze(window, DATABASE_CLOCK.now())
+    form = LiftForm(posted(request), initial={"version": window.version})
     context = {
         "form": form,
         "window": window,
         "environment": window.environment,
         "back": _page_of(window.environment_id),
     }
-    return render(request, "environments/lift.html", context, status=400 if form.errors else 200)
+    return carry_out(
+        request,
+        lambda: clear_freeze_window(
+            by=by,
+            clock=DATABASE_CLOCK,
+            window_id=window_id,
+            environment_id=window.environment_id,
+            reason=form.cleaned_data["reason"],
+            if_match=IfMatch(freeze_window_tag(window_id, form.cleaned_data["version"])),
+        ),
+        form=form,
+        again=lambda refusal: render(request, "environments/lift.html", {**context, "refusal": refusal}),
+        then=_back(request, "is lifted"),
+    )
 
 
 def _freeze(request: HttpRequest, environment_id: UUID | None) -> HttpResponse:
@@ -109,17 +105,25 @@ def _freeze(request: HttpRequest, environment_id: UUID | None) -> HttpResponse:
     if environment_id is not None:
         environment = get_object_or_404(Environment.objects.of(by.tenant), pk=environment_id)
         rules.check_not_archived(environment)
-    form = FreezeForm(request.POST or None)
-    window = form.submit(
-        lambda: create_freeze_window(
-            by=by, clock=SYSTEM_CLOCK, environment_id=environment_id, **form.values(SYSTEM_CLOCK.now())
-        )
-    )
-    if window is not None:
-        messages.success(request, _("The freeze “%(name)s” is set.") % {"name": window.name})
-        return go_to(request, _page_of(environment_id))
+    form = FreezeForm(posted(request))
     context = {"form": form, "environment": environment, "back": _page_of(environment_id)}
-    return render(request, "environments/freeze_form.html", context, status=400 if form.errors else 200)
+    return carry_out(
+        request,
+        lambda: create_freeze_window(
+            by=by, clock=DATABASE_CLOCK, environment_id=environment_id, **form.values(DATABASE_CLOCK.now())
+        ),
+        form=form,
+        again=lambda refusal: render(request, "environments/freeze_form.html", {**context, "refusal": refusal}),
+        then=_back(request, "is set"),
+    )
+
+
+def _back(request: HttpRequest, done: str) -> Callable[[FreezeWindow | Proposal], HttpResponse]:
+    """To the page of what the freeze is about, which says what was done."""
+    return unless_proposed(
+        request,
+        lambda window: go_to(request, _page_of(window.environment_id), done=f"The freeze “{window.name}” {done}."),
+    )
 
 
 def _window(tenant_id: UUID, window_id: UUID) -> FreezeWindow:

@@ -3,6 +3,7 @@ from typing import Any
 
 from policies import documents, rules
 from policies.models import PromotionPolicy
+from policies.references import check_references
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -21,6 +22,7 @@ def create_promotion_policy(*, by: Actor, clock: Clock, name: str, document: Map
     by.require(POLICY_WRITE)
     rules.check_name(name)
     draft = documents.promotion_policy(dict(document))
+    check_references(by.tenant, draft.content, None, sent=document)
     at = clock.now()
     policy, is_new = PromotionPolicy.objects.get_or_create(
         tenant_id=by.tenant,

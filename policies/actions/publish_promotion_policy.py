@@ -4,11 +4,12 @@ import orjson
 
 from policies import documents, rules, weakening
 from policies.actions.lock import lock_promotion_policy
-from policies.actions.versions import add_promotion_version
+from policies.actions.versions import add_promotion_version, drafted
 from policies.etags import promotion_policy_tag
 from policies.guarding import protected_by
 from policies.models import PromotionPolicy
 from policies.proposals import proposable
+from policies.references import check_references
 from policies.second_person import brought_in, check_second_person, is_vouched_for
 from policies.weakening_edits import Weakened
 from stellapromote.accounts.actor import Actor
@@ -22,7 +23,7 @@ from stellapromote.transactions import transactional
 
 
 class NothingToPublish(Conflict):
-    """The policy has no draft, or the draft says what is published already."""
+    """The policy has no draft, or the draft equals the published version."""
 
     code = "RES_STATE_CONFLICT"
 
@@ -55,8 +56,9 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
 
     What it makes easier is noted as weakening edits; where the policy guards a protected environment, it is a proposal
     unless a vouched-for person publishes what others wrote. Who publishes what others wrote names the text they saw, by
-    `if_match`. Raises Http404, Refused (403), TextNotNamed (400), PreconditionFailed (412), NothingToPublish (409),
-    SecondPersonNeeded (403), CannotBePublished and Unsatisfiable (422).
+    `if_match`, and uses no token that somebody else issued. Raises Http404, Refused (403), TextNotNamed (400),
+    PreconditionFailed (412), NothingToPublish (409), SecondPersonNeeded (403), CannotBePublished and
+    Unsatisfiable (422).
     """
     by.require(POLICY_PUBLISH)
     policy = lock_promotion_policy(name, by.tenant)
@@ -69,14 +71,17 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
         raise NothingToPublish(f"{name} has no draft: everything in it is published.")
     at = clock.now()
     second_person = by.second is not None or check_second_person(by, name, policy.drafters, at)
-    authors = brought_in(by.tenant, policy.drafters)
+    if second_person:
+        by.require_in_person()
+    since = policy.created_at if policy.current is None else policy.current.published_at
+    authors = brought_in(by.tenant, policy.drafters, since)
     confirms = second_person and accounts_behind(by).isdisjoint(authors)
     confirms = confirms and is_vouched_for(by, POLICY_PUBLISH, against=authors)
     author = policy.draft_by if by.second is None and confirms else None
     before = None if policy.current is None else orjson.loads(policy.current.canonical)
     document = _publishable(policy, before, at)
     if policy.current is not None and policy.current.digest == document.digest:
-        raise NothingToPublish(f"The draft of {name} says what is published already.")
+        raise NothingToPublish(f"The draft of {name} equals the published version: edit it first.")
     add_promotion_version(policy, document, by=by, at=at)
     assert policy.current is not None
     policy.draft, policy.draft_by, policy.drafters = None, None, []
@@ -102,6 +107,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
             "version": policy.current.version,
             "digest": document.digest,
             "secondPerson": second_person,
+            **drafted(policy.current),
         },
     )
     weakened.keep(by=by, at=at, author=author)
@@ -115,6 +121,7 @@ def _publishable(policy: PromotionPolicy, before: rules.Document | None, at: dat
         rules.check_confirmers(policy.tenant_id, document.content, before, at)
         rules.check_overriders(policy.tenant_id, document.content, before)
         rules.check_trusted_uploaders(policy.tenant_id, document.content, before)
+        check_references(policy.tenant_id, document.content, before, sent=document.content)
     except Invalid as refusal:
         raise CannotBePublished(refusal) from refusal
     return document

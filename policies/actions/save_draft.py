@@ -7,6 +7,7 @@ from policies import documents
 from policies.actions.lock import lock_promotion_policy
 from policies.etags import promotion_policy_tag
 from policies.models import PromotionPolicy
+from policies.references import check_references
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -24,7 +25,7 @@ def save_draft(
 
     None takes a field out.
 
-    A draft that says what is published already is no draft. Guards nothing until it is published (domain.md §6).
+    A draft that equals the published version is no draft. Guards nothing until it is published (domain.md §6).
     Raises Http404, Refused (403), PreconditionFailed (412), InvalidDocument (400).
     """
     by.require(POLICY_WRITE)
@@ -36,6 +37,7 @@ def save_draft(
     published = orjson.loads(policy.current.canonical) if policy.current else {}
     merged = {**(published if before is None else before), **changes}
     document = documents.promotion_policy({name: value for name, value in merged.items() if value is not None})
+    check_references(by.tenant, document.content, published or None, sent=merged)
     is_draft = policy.current is None or document.digest != policy.current.digest
     draft = document.content if is_draft else None
     if draft == before:

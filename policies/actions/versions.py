@@ -40,3 +40,9 @@ def add_promotion_version(policy: PromotionPolicy, document: Document, *, by: Ac
         published_with_token_issuer_id=by.token_issuer_id,
         published_at=at,
     )
+
+
+def drafted(version: PromotionPolicyVersion) -> dict[str, object]:
+    """Who wrote the text of a version, as the event of its publication tells it."""
+    author = version.drafted_by_id and str(version.drafted_by_id)
+    return {"drafters": sorted(map(str, version.drafters)), "draftedBy": author}

@@ -1,4 +1,4 @@
-"""What the calls of "Policies and gates" take (api.md)."""
+"""What the calls of "Policies and gates" take (contract.md)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Promotion policies: one draft that changes, and published versions that do not (domain.md §6; api.md)."""
+"""Promotion policies: one draft that changes, and published versions that do not (domain.md §6; contract.md)."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from stellapromote.api.parameters import integer
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError, Invalid
 
 
@@ -81,7 +81,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         It is a draft until it is published.
         """
         policy = create_promotion_policy(
-            by=request.actor, clock=SYSTEM_CLOCK, name=self.body["name"], document=self._document()
+            by=request.actor, clock=DATABASE_CLOCK, name=self.body["name"], document=self._document()
         )
         return _answer(policy, status=201)
 
@@ -96,7 +96,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         published.
         """
         policy = save_draft(
-            by=request.actor, clock=SYSTEM_CLOCK, name=name, changes=self._document(), if_match=self.if_match
+            by=request.actor, clock=DATABASE_CLOCK, name=name, changes=self._document(), if_match=self.if_match
         )
         return _answer(policy)
 
@@ -109,7 +109,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         protected environment and has no second person here is stored as a proposal.
         """
         return _answer(
-            publish_promotion_policy(by=request.actor, clock=SYSTEM_CLOCK, name=name, if_match=self.if_match)
+            publish_promotion_policy(by=request.actor, clock=DATABASE_CLOCK, name=name, if_match=self.if_match)
         )
 
     @action(detail=True)
@@ -124,7 +124,7 @@ class PromotionPolicyViewSet(ApiViewSet):
 
     @action(detail=True, url_path="versions/<int:number>/diff")
     def diff(self, request: ApiRequest, name: str, number: int) -> ApiResponse:
-        """What changed between two versions
+        """The differences between two versions
 
         Field by field: from `against` to this version.
         """

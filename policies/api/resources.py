@@ -1,4 +1,4 @@
-"""What the calls of "Policies and gates" answer, for the documentation; presenters make the dicts (api.md)."""
+"""What the calls of "Policies and gates" answer, for the documentation; presenters make the dicts (contract.md)."""
 
 from rest_framework import serializers
 
@@ -142,6 +142,18 @@ class GateKindResource(Resource):
     health = HealthResource()
 
 
+class NamedPolicyResource(Resource):
+    """A version of a policy that a proposed edit takes away, puts in force, or both."""
+
+    kind = serializers.ChoiceField(["approval_policy", "promotion_policy"])
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    before = serializers.BooleanField(help_text="It is in force there now.")
+    after = serializers.BooleanField(help_text="It would be in force there.")
+    asks = serializers.ListField(child=serializers.CharField(), help_text="What this version asks for, in sentences.")
+
+
 class ProposalResource(Resource):
     """An edit that loosens a guard of a protected environment, and waits for a second person."""
 
@@ -152,8 +164,11 @@ class ProposalResource(Resource):
     name = serializers.CharField()
     weakens = serializers.ListField(child=serializers.CharField(), help_text="What would be easier, in sentences.")
     environments = serializers.ListField(child=serializers.CharField(), help_text="The protected ones it concerns.")
-    before = serializers.JSONField(allow_null=True, help_text="What is in force of what the edit changes.")
-    after = serializers.JSONField(allow_null=True, help_text="What would be in force.")
+    policies = NamedPolicyResource(
+        many=True, help_text="The versions of policies that the edit names; once one has another, it is proposed again."
+    )
+    before = serializers.JSONField(help_text="What is in force of what the edit changes.")
+    after = serializers.JSONField(help_text="What would be in force.")
     state = serializers.ChoiceField(Proposal.State.choices)
     proposed_at = serializers.DateTimeField()
     proposed_by = serializers.UUIDField()

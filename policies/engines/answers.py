@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stellapromote.plain_text import problem_in_line
+
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,62}")
 _OURS: Final = ("GATE_", "OVERRID")
 """What codes of ours begin with that no policy may say: they would look like a word of the product about itself."""
 
-_NOT_IN_A_LINE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+_JOINER: Final = re.compile("[\u200c\u200d]")
+"""No answer ever held one: what a recorded answer means must not change (domain.md §7)."""
+
 MOST_REASONS: Final = 100
 LONGEST_MESSAGE: Final = 500
 
@@ -123,7 +125,7 @@ def _reason(value: object, name: str) -> Reason:
         raise NotAnAnswer(f"answers with {code}, which only the product may say")
     if not isinstance(message, str) or not message.strip() or len(message) > LONGEST_MESSAGE:
         raise NotAnAnswer(f"answers with a message in {name} that has not from 1 to {LONGEST_MESSAGE} characters")
-    if _NOT_IN_A_LINE.search(message):
+    if problem_in_line(message) or _JOINER.search(message):
         raise NotAnAnswer(f"answers with a message in {name} that is not one plain line")
     return Reason(code, message)
 

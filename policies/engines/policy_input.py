@@ -25,7 +25,6 @@ from policies.schema import Schema
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 SCHEMA: Final = "stella.policy-input/v1"
-DOCUMENTS_SCHEMA: Final = "stella.policy-documents/v1"
 
 MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 

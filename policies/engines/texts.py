@@ -16,7 +16,7 @@ def compile_errors(engine: str, text: str, query: str | None) -> list[str]:
     if len(text.encode(errors="surrogatepass")) > LONGEST_BYTES:
         return [f"Must have at most {LONGEST_BYTES} bytes."]
     if importlib.util.find_spec(_PACKAGE[engine]) is None:
-        return [f"The engine {engine} is not installed here: use cel, an OPA server, or install stellapromote[rego]."]
+        return [f"The engine {engine} is not installed here: use cel or an OPA server, or install gordon-to-regorus."]
     payload = text if query is None else f"{query}\n{text}"
     try:
         isolation.run(f"policies.engines.{engine}:check", payload.encode(), timeout=CHECK_SECONDS)

@@ -23,6 +23,7 @@ from policies.gates.preconditions import version_1 as preconditions_1
 from policies.gates.preconditions import version_2 as preconditions_2
 from policies.gates.security import version_1 as security_1
 from policies.gates.security import version_2 as security_2
+from policies.gates.wording import UNKNOWN, Wording
 from policies.outcomes import Verdict
 from policies.schema import Schema
 from stellapromote.errors import FieldError
@@ -37,6 +38,7 @@ MANDATORY: Final = ("preconditions", "freeze-window", "approval")
 class Kind:
     """One kind of gate in one version. `check_config` adds to what the schema says about a config.
 
+    `wording`: what is said about gates of the kind, declared by its newest version only.
     `check_at_save` is asked only when a policy is saved: it may take time and look at what is installed here.
     """
 
@@ -46,6 +48,7 @@ class Kind:
     summary: str
     config_schema: Schema
     judge: Judge
+    wording: Wording | None = None
     check_config: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
     check_at_save: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
     who_can_act: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _details: ()
@@ -62,6 +65,7 @@ def kind_of(module: ModuleType) -> Kind:
         summary=module.SUMMARY,
         config_schema=module.CONFIG_SCHEMA,
         judge=module.judge,
+        wording=getattr(module, "WORDING", None),
         **optional,
     )
 
@@ -100,13 +104,22 @@ REGISTRY: Final = Registry(
 )
 
 
-def current_versions(kinds: Iterable[str]) -> dict[str, int]:
-    """`kinds` of a new gate input: the newest version of each of these and of the mandatory ones.
+def current_versions(kinds: Iterable[str], elsewhere: Iterable[Mapping[str, int]] = ()) -> dict[str, int]:
+    """`kinds` of a new gate input: for each of these and of the mandatory ones the newest version that all know.
 
-    A kind that this version does not know is left out, which is what makes its gate GATE_UNKNOWN_KIND, now and in
-    every later replay.
+    `elsewhere`: for each other process the newest version of each kind that it knows; a process has no say about a kind
+    that it does not know. A kind that this version does not know is left out: its gate is then GATE_UNKNOWN_KIND, now
+    and in every later replay.
     """
-    return {kind: REGISTRY.current[kind] for kind in sorted({*kinds, *MANDATORY}) if kind in REGISTRY.current}
+    asked = [kind for kind in sorted({*kinds, *MANDATORY}) if kind in REGISTRY.current]
+    known = [REGISTRY.current, *elsewhere]
+    return {kind: min(each.get(kind, REGISTRY.current[kind]) for each in known) for kind in asked}
+
+
+def wording_of(kind: str) -> Wording:
+    """What is said about gates of the kind, whatever their kindVersion; UNKNOWN for a kind not known here."""
+    version = REGISTRY.current.get(kind)
+    return (None if version is None else REGISTRY.kinds[kind, version].wording) or UNKNOWN
 
 
 def who_can_act(kind: str, version: int, details: Mapping[str, Any]) -> tuple[str, ...]:
@@ -119,7 +132,7 @@ def who_can_act(kind: str, version: int, details: Mapping[str, Any]) -> tuple[st
 
 
 def describe() -> list[dict[str, Any]]:
-    """Every kind this version has, in the order in which they are judged (api.md, GET /promotion-gates)."""
+    """Every kind this version has, in the order in which they are judged (contract.md, GET /promotion-gates)."""
     kinds = (REGISTRY.kinds[key] for key in REGISTRY.current.items())
     return [
         {
@@ -131,7 +144,7 @@ def describe() -> list[dict[str, Any]]:
             "configSchema": each.config_schema,
             "requiresPolicy": each.kind == "policy",
             "requiresAttestation": each.kind == "evidence",
-            "requiresApproval": each.kind in ("manual", "approval"),
+            "requiresApproval": wording_of(each.kind).act is not None,
         }
         for each in sorted(kinds, key=lambda each: (each.rank, each.kind))
     ]

@@ -4,18 +4,22 @@ Releases and environments are observed when facts are gathered; addresses are as
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from policies import phrases
 from policies.context import Context
 from policies.facts import Dependency, GateInput, HttpDependency
+from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outbound import LONGEST_URL, url_problem
 from policies.outcomes import Verdict
-from policies.schema import SLUG, below
+from policies.schema import below
 from policies.windows import in_words
 from stellapromote.clock import parse_rfc3339
 from stellapromote.errors import FieldError
+from stellapromote.patterns import SLUG
+from stellapromote.signing.canonical_json import canonical_bytes
 
 KIND: Final = "dependency"
 KIND_VERSION: Final = 1
@@ -23,6 +27,7 @@ RANK: Final = 60
 SUMMARY: Final = "The named releases are deployed, environments in the wanted state, and health answers as expected."
 
 _SECRET: Final = re.compile(r"passw|secret|token|credential|api_?key|private_?key|signature", re.IGNORECASE)
+_FOR_EVER: Final = float("inf")
 
 _RELEASE_NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"}
 _SLUG: dict[str, Any] = {
@@ -257,3 +262,52 @@ def _unhealthy(dependency: HttpDependency) -> str:
 
 def _and_others(number: int) -> str:
     return f" and {number} more" if number else ""
+
+
+def _sentence(config: Config) -> str:
+    return f"Holds: {phrases.listed([_wanted(each) for each in config['targets']])}."
+
+
+def _wanted(target: Config) -> str:
+    if target["type"] == "release":
+        return f"release {target['release']} is deployed in {target['environment']}"
+    if target["type"] == "http":
+        return f"{target['url']} is healthy"
+    if target["state"] == "idle":
+        return f"nothing is being deployed in {target['environment']}"
+    return f"{target['environment']} is not frozen"
+
+
+def _weaker(name: str, before: Config, after: Config) -> list[str]:
+    if gone := sum(not any(_waits_as_long(each, new) for new in after["targets"]) for each in before["targets"]):
+        return [f"Gate {name} waits for {gone} of its {len(before['targets'])} conditions no more."]
+    return []
+
+
+def _waits_as_long(before: Config, after: Config) -> bool:
+    """Whether a target holds only where the one before did."""
+    if before["type"] != "http" or after["type"] != "http":
+        return canonical_bytes(before) == canonical_bytes(after)
+    expected, expects = before["expect"], after["expect"]
+    return (
+        (before["url"], expected["status"]) == (after["url"], expects["status"])
+        and expected.get("bodyContains") in (None, expects.get("bodyContains"))
+        and expects.get("maxDurationMs", _FOR_EVER) <= expected.get("maxDurationMs", _FOR_EVER)
+        and all(after[setting] <= before[setting] for setting in ("timeout", "maxAge"))
+    )
+
+
+def _facts(gate: Stored, gate_input: Stored, bundle: Stored | None) -> Iterator[Fact]:
+    yield from policy_shown(gate, gate_input, bundle)
+    for target in gate["details"].get("targets", ()):
+        named = target.get("environment") or target.get("path") or target["type"]
+        yield fact("dependency", " ".join(each for each in (target.get("release"), named) if each))
+
+
+WORDING: Final = Wording(
+    sentence=_sentence,
+    weaker=_weaker,
+    facts_shown=_facts,
+    event="The environments and releases it waits for.",
+    tells_votes=False,
+)

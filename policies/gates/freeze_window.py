@@ -1,10 +1,11 @@
 """freeze-window: nothing enters an environment while a freeze is active for it (domain.md §2, §6)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
+from policies.gates.wording import Config, Fact, Stored, Wording, fact
 from policies.outcomes import Verdict
 from policies.windows import freeze_state, in_words
 
@@ -52,3 +53,31 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         return Verdict("fail", ("GATE_FROZEN",), details, message)
     message = f"Frozen until {in_words(state.next_open)} {why}. It continues by itself then."
     return Verdict("pending", ("GATE_FROZEN",), details, message, state.next_open)
+
+
+def _sentence(config: Config) -> str:
+    if config["onFreeze"] == "fail":
+        return "No freeze is active; during one, promotions are rejected."
+    return "No freeze is active; during one, promotions wait."
+
+
+def _weaker(name: str, before: Config, after: Config) -> list[str]:
+    if before["onFreeze"] == "fail" and after["onFreeze"] != "fail":
+        return [f"Gate {name} waits for the end of a freeze instead of rejecting."]
+    return []
+
+
+def _facts(gate: Stored, _gate_input: Stored, _bundle: Stored | None) -> Iterator[Fact]:
+    """Those in force as the last evaluation found them. A later one is no fact of this verdict: it is when it ends."""
+    for window in gate["details"].get("windows", ()):
+        yield fact("freeze", f"{window['name']}: {window['reason']}", id_=window["id"])
+
+
+WORDING: Final = Wording(
+    sentence=_sentence,
+    weaker=_weaker,
+    facts_shown=_facts,
+    event="People who may edit environments can lift the freeze.",
+    tells_votes=False,
+    ends="A freeze begins.",
+)

@@ -1,15 +1,19 @@
 """manual: named people or teams confirm a named check (domain.md §6): same exclusions, binding and voiding as votes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from policies import phrases
 from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.people import blemish, listed, named, void
+from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outcomes import Verdict
 from policies.requirements import Rule
-from policies.schema import SLUG, USERNAME, below
+from policies.schema import below
+from stellapromote.counted import counted
 from stellapromote.errors import FieldError
+from stellapromote.patterns import SLUG, USERNAME
 
 KIND: Final = "manual"
 KIND_VERSION: Final = 1
@@ -105,13 +109,13 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         return Verdict("pass", codes, details, f"{named(names, 'and')} confirmed: {config['text']}")
     if len(could) < missing:
         message = (
-            f"Cannot be confirmed as things stand: {_times(missing)} missing, and "
+            f"Cannot be confirmed as things stand: {counted(missing, 'confirmation')} missing, and "
             f"{named([person['username'] for person in eligible], 'and')} could still confirm. "
             "Let more people have the role and request again."
         )
         return Verdict(context.on_error, ("CONFIRMATION_UNSATISFIABLE", *codes), details, message)
     message = (
-        f"Waiting for {_times(missing)} ({len(given)} of {rule.places}) "
+        f"Waiting for {counted(missing, 'confirmation')} ({len(given)} of {rule.places}) "
         f"by {named([person['username'] for person in eligible])}: {config['text']}"
     )
     return Verdict("pending", ("CONFIRMATION_PENDING", *codes), details, message)
@@ -122,5 +126,36 @@ def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(details["eligible"])
 
 
-def _times(number: int) -> str:
-    return "1 confirmation" if number == 1 else f"{number} confirmations"
+def _sentence(config: Config) -> str:
+    confirmations = counted(config["minConfirmations"], "confirmation")
+    return f"{confirmations} by {phrases.people(config['confirmers'])}: {config['text']}"
+
+
+def _weaker(name: str, before: Config, after: Config) -> list[str]:
+    found = []
+    if after["minConfirmations"] < before["minConfirmations"]:
+        confirmations = counted(after["minConfirmations"], "confirmation")
+        found.append(f"Gate {name} needs {confirmations} instead of {before['minConfirmations']}.")
+    if joined := phrases.added(before["confirmers"], after["confirmers"]):
+        found.append(f"Gate {name} may also be confirmed by {phrases.listed(joined)}.")
+    if before["text"] != after["text"]:
+        found.append(f"Gate {name} asks for something else.")
+    return found
+
+
+def _facts(gate: Stored, gate_input: Stored, bundle: Stored | None) -> Iterator[Fact]:
+    yield from policy_shown(gate, gate_input, bundle)
+    for each in gate_input["confirmations"]:
+        if each["gate"] == gate["name"]:
+            yield fact("confirmation", each["username"], id_=each["id"])
+
+
+WORDING: Final = Wording(
+    sentence=_sentence,
+    weaker=_weaker,
+    facts_shown=_facts,
+    event="Only the confirmers that the policy names.",
+    tells_votes=True,
+    act="confirm",
+    hidden=lambda _given, _required: "The confirmations are hidden while voting is blind.",
+)

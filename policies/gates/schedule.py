@@ -5,10 +5,13 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
+from policies.gates.wording import Config, Wording, policy_shown
 from policies.outcomes import Verdict
 from policies.schema import below
 from policies.windows import BadTime, in_words, instant_of, interval, standing, zone
+from stellapromote.counted import counted
 from stellapromote.errors import FieldError
+from stellapromote.signing.canonical_json import canonical_bytes
 
 KIND: Final = "schedule"
 KIND_VERSION: Final = 1
@@ -108,3 +111,30 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         return Verdict("fail", ("OUTSIDE_SCHEDULE",), details, message)
     message = f"Outside the allowed times until {opens}. It continues by itself then."
     return Verdict("pending", ("OUTSIDE_SCHEDULE",), details, message, found.enters_at)
+
+
+def _sentence(config: Config) -> str:
+    number = len(config["windows"])
+    inside = f"Inside {'' if number == 1 else 'one of '}{counted(number, 'allowed time')}"
+    outside = "rejected" if config["outside"] == "fail" else "waiting"
+    return f"{inside} ({config['timezone']}); outside, promotions are {outside}."
+
+
+def _weaker(name: str, before: Config, after: Config) -> list[str]:
+    found = []
+    if before["outside"] == "fail" and after["outside"] != "fail":
+        found.append(f"Gate {name} waits for its hours instead of rejecting.")
+    known = {canonical_bytes(each) for each in before["windows"]}
+    if before["timezone"] != after["timezone"] or any(canonical_bytes(each) not in known for each in after["windows"]):
+        found.append(f"Gate {name} allows other hours.")
+    return found
+
+
+WORDING: Final = Wording(
+    sentence=_sentence,
+    weaker=_weaker,
+    facts_shown=policy_shown,
+    event="A policy admin may publish other hours, for new promotions.",
+    tells_votes=False,
+    ends="The allowed hours end.",
+)

@@ -7,8 +7,9 @@ from django.db import models
 from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
-from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
+from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
+from stellapromote.patterns import SLUG
 
 
 class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
@@ -58,7 +59,7 @@ class ApprovalPolicy(models.Model):
             models.UniqueConstraint(
                 fields=["tenant", "name"], condition=Q(retired_at=None), name="approval_policy_name_unique"
             ),
-            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="approval_policy_name_is_slug"),
+            models.CheckConstraint(condition=Q(name__regex=SLUG), name="approval_policy_name_is_slug"),
             models.CheckConstraint(
                 condition=Q(retired_at=None) | Q(enabled=False), name="approval_policy_retired_is_disabled"
             ),

@@ -8,8 +8,9 @@ from django.db import models
 from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
-from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
+from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
+from stellapromote.patterns import SLUG
 
 
 class PromotionPolicyQuerySet(models.QuerySet["PromotionPolicy"]):
@@ -59,7 +60,7 @@ class PromotionPolicy(models.Model):
         verbose_name_plural = "promotion policies"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="promotion_policy_name_unique"),
-            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="promotion_policy_name_is_slug"),
+            models.CheckConstraint(condition=Q(name__regex=SLUG), name="promotion_policy_name_is_slug"),
             models.CheckConstraint(
                 condition=Q(draft__isnull=False) | Q(draft_by=None), name="promotion_policy_drafter_has_draft"
             ),

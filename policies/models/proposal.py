@@ -5,7 +5,6 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
@@ -14,17 +13,17 @@ LIFE = timedelta(days=14)
 """How long a proposal waits for a second person (domain.md §5)."""
 
 TITLES = {
-    "environment.update": _("Change environment %(name)s"),
-    "environment.archive": _("Archive environment %(name)s"),
-    "environment.unarchive": _("Put environment %(name)s back into the order"),
-    "environment.delete": _("Delete environment %(name)s"),
-    "freeze_window.update": _("Change the freeze %(name)s"),
-    "freeze_window.clear": _("Lift the freeze %(name)s"),
-    "approval_policy.update": _("Change approval policy %(name)s"),
-    "promotion_policy.publish": _("Publish promotion policy %(name)s"),
-    "trusted_key.add": _("Trust the key %(name)s"),
-    "feed.upload": _("Use another %(name)s"),
-    "override_right.grant": _("Let %(name)s override gates"),
+    "environment.update": "Change environment %(name)s",
+    "environment.archive": "Archive environment %(name)s",
+    "environment.unarchive": "Put environment %(name)s back into the order",
+    "environment.delete": "Delete environment %(name)s",
+    "freeze_window.update": "Change the freeze %(name)s",
+    "freeze_window.clear": "Lift the freeze %(name)s",
+    "approval_policy.update": "Change approval policy %(name)s",
+    "promotion_policy.publish": "Publish promotion policy %(name)s",
+    "trusted_key.add": "Trust the key %(name)s",
+    "feed.upload": "Use another %(name)s",
+    "override_right.grant": "Let %(name)s override gates",
 }
 """What each kind of edit does, for its reader."""
 
@@ -52,7 +51,8 @@ class Proposal(models.Model):
 
     ``kind`` names the action and ``arguments`` are what it is called with when somebody confirms. ``tag`` is the ETag
     that the edited object had: an object that changed meanwhile is not edited. ``weakens`` are the sentences that the
-    second person reads, ``guards`` the protected environments they are about. ``behind``: who does not confirm it, the
+    second person reads, ``guards`` the protected environments they are about, ``policies`` the versions
+    of policies that the edit names (policies/weakening_edits.py, NamedPolicy). ``behind``: who does not confirm it, the
     accounts behind the author and behind what they publish, and who brought those in. Only ever ended, by trigger:
     ``ended_by_username`` is the system user of a command.
     """
@@ -73,6 +73,7 @@ class Proposal(models.Model):
     tag = models.CharField(max_length=127, blank=True)
     weakens = models.JSONField()
     guards = ArrayField(models.CharField(max_length=63))
+    policies = models.JSONField(default=list, db_default=[])
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     digest = models.CharField(max_length=71)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from policies.evidence_facts import DocumentFact, EvidenceFact
-from policies.facts import GateInput
+from policies.facts import GateInput, exclusions
 
 Because = Literal["requester", "excluded", "notNamed"]
 """Why nobody believes a document. In this order less is lacking for it to be believed."""
@@ -66,11 +66,9 @@ class Trust:
 def trust_of(facts: GateInput, evidence: EvidenceFact, config: Mapping[str, Any]) -> Trust:
     """What a gate's config trusts on this promotion: never the requester, nor anybody who is excluded."""
     requester = facts["promotion"]["requestedById"]
-    barred = {person["id"] for person in facts["requirements"]["excludedPersons"]}
-    barred.add(requester)
     return Trust(
         keys=live_keys(evidence, config["trustedKeys"]),
         uploaders=frozenset(config["trustedUploaders"]),
-        barred=frozenset(barred),
+        barred=frozenset({*exclusions(facts["requirements"]), requester}),
         requester=requester,
     )

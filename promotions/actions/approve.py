@@ -1,29 +1,43 @@
+from typing import Unpack
 from uuid import UUID
 
-from promotions import rules
-from promotions.actions.ballot_box import UNSEEN, OpenBox, Seen
-from promotions.actions.without_lock import act_at_once
+from promotions.judging.act_facts import VOTE
+from promotions.judging.audited_rows import of_act, said_with
 from promotions.models import Promotion, Vote
-from promotions.voting import as_fact, new_act
+from promotions.models.vote import Said
+from promotions.voting import rules
+from promotions.voting.at_once import act_at_once
+from promotions.voting.ballot import new_act
+from promotions.voting.session import UNSEEN, OpenBox, Seen
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.fastpath.prepared import Ahead
 
 
 def approve(
-    promotion_id: UUID, *, by: Actor, comment: str = "", seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID,
+    *,
+    by: Actor,
+    seen: Seen = UNSEEN,
+    clock: Clock = DATABASE_CLOCK,
+    ahead: Ahead | None = None,
+    **said: Unpack[Said],
 ) -> Promotion:
     """Gives one approval and judges again; the last one needed decides, signs and stores (domain.md §5, §7).
 
-    Raises Http404, the refusals of ``promotions.rules`` and Conflict RES_PRECONDITION_FAILED. Cost: two statements,
-    if nothing else is needed (docs/adr/0133).
+    Raises Http404, the refusals of ``promotions.voting.rules`` and Conflict RES_PRECONDITION_FAILED. Cost: two
+    statements, if nothing else is needed (docs/adr/0133), one of them ``ahead`` of the action where the caller has
+    read it.
     """
 
     def give(box: OpenBox) -> None:
-        rules.check_comment(box.ballot, comment)
-        vote = new_act(by, box.scene, comment=comment, seen=box.seen, verdict=Vote.Verdict.APPROVE)
+        rules.check_comment(box.ballot, said.get("comment", ""))
+        vote = new_act(by, box.scene, said=said, seen=box.seen, verdict=Vote.Verdict.APPROVE)
         box.journal.writes.insert(Vote, vote)
-        box.scene.votes.append(as_fact(vote))
-        box.journal.note("approval.granted", box.promotion, after={"comment": comment}, voteId=str(vote["id"]))
+        box.scene.votes.append(VOTE.of(vote))
+        told = {"voteId": str(vote["id"]), **of_act(vote)}
+        box.journal.note("approval.granted", box.promotion, after=said_with(vote), **told)
 
     outcome = act_at_once(
         give,
@@ -32,5 +46,6 @@ def approve(
         seen=seen,
         clock=clock,
         check=lambda _, ballot: rules.check_can_approve(by, ballot),
+        ahead=ahead,
     )
     return outcome.result()

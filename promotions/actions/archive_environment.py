@@ -5,7 +5,7 @@ from environments.actions.archive_environment import archive_environment as arch
 from environments.locks import lock_topology
 from environments.models import Environment
 from policies.proposals import proposable
-from promotions.environment_state import active_promotions
+from promotions.reading.environment_state import active_promotions
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.clock import Clock

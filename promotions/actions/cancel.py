@@ -1,30 +1,32 @@
 from uuid import UUID
 
-from promotions import rows, rules
-from promotions.actions.ballot_box import UNSEEN, Seen
-from promotions.etags import check_tag
-from promotions.journal import Journal
-from promotions.judging import cancel as move_to_cancelled
-from promotions.locks import lock_promotion
+from promotions.fastpath import rows
+from promotions.judging.journal import Journal
+from promotions.judging.judge import cancel as move_to_cancelled
+from promotions.judging.locks import lock_promotion
+from promotions.judging.scene import instant
 from promotions.models import Promotion
-from promotions.scene import instant
+from promotions.voting import rules
+from promotions.voting.etags import check_tag
+from promotions.voting.session import UNSEEN, Seen
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.transactions import transactional
 
 
 @transactional
 def cancel(
-    promotion_id: UUID, *, by: Actor, reason: str = "", seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, *, by: Actor, reason: str = "", seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """A person takes an open request back; it stays in history (domain.md §4).
 
     Raises Http404, Refused and StateForbids.
     """
-    promotion, _ = lock_promotion(promotion_id, by.tenant)
+    promotion, _, moment = lock_promotion(promotion_id, by.tenant, clock)
     check_tag(promotion, by, seen.if_match)
     rules.check_can_cancel(by, promotion)
-    journal = Journal(by, instant(clock, promotion))
+    journal = Journal(by, instant(moment, promotion))
     move_to_cancelled(promotion, "cancelled", reason.strip(), journal)
     rows.store(promotion)
     journal.write()

@@ -1,40 +1,53 @@
+from typing import Unpack
 from uuid import UUID
 
 from django.http import Http404
 
+from policies.facts import policy_of
 from policies.requirements import Rule
-from promotions import rules
-from promotions.actions.ballot_box import UNSEEN, Seen, open_box
-from promotions.actions.outcome import Outcome
-from promotions.electorate import confirmers, gate_confirmers
+from promotions.judging.act_facts import CONFIRMATION
+from promotions.judging.audited_rows import of_act, said_with
+from promotions.judging.electorate import confirmers, gate_confirmers
+from promotions.judging.scene import Scene
 from promotions.models import Confirmation, Promotion
-from promotions.rules import Ballot
-from promotions.scene import Scene
-from promotions.voting import confirmation_as_fact, new_act
+from promotions.models.vote import Said
+from promotions.voting import rules
+from promotions.voting.ballot import new_act
+from promotions.voting.outcome import Outcome
+from promotions.voting.rules import Ballot
+from promotions.voting.session import UNSEEN, Seen, open_box
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.transactions import transactional
 
 
 def confirm(
-    promotion_id: UUID, gate: str, *, by: Actor, comment: str = "", seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID,
+    gate: str,
+    *,
+    by: Actor,
+    seen: Seen = UNSEEN,
+    clock: Clock = DATABASE_CLOCK,
+    **said: Unpack[Said],
 ) -> Promotion:
     """Confirms one manual gate: same exclusions, binding and audit as a vote (domain.md §6).
 
-    Raises Http404 for a gate that is not a manual one of this promotion, and the refusals of ``promotions.rules``.
+    Raises Http404 for a gate that is not a manual one of this promotion, and the refusals of
+    ``promotions.voting.rules``.
     """
-    return _confirm(promotion_id, gate, by, comment, seen, clock).result()
+    return _confirm(promotion_id, gate, by, said, seen, clock).result()
 
 
 def unconfirm(
-    promotion_id: UUID, gate: str, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, gate: str, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Takes the caller's own confirmation of a manual gate back. Raises as ``confirm``."""
     return _unconfirm(promotion_id, gate, by, seen, clock).result()
 
 
 @transactional
-def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen, clock: Clock) -> Outcome:
+def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: Seen, clock: Clock) -> Outcome:
     def check(scene: Scene, ballot: Ballot) -> None:
         named = _named(scene, gate)
         may = frozenset(gate_confirmers(scene.facts.gate_input, scene.documents, gate))
@@ -43,12 +56,11 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, comment: str, seen: Seen,
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
     if isinstance(box, Outcome):
         return box
-    act = new_act(by, box.scene, comment=comment, seen=box.seen, gate=gate)
+    act = new_act(by, box.scene, said=said, seen=box.seen, gate=gate)
     box.journal.writes.insert(Confirmation, act)
-    box.scene.confirmations.append(confirmation_as_fact(act))
-    box.journal.note(
-        "approval.granted", box.promotion, after={"comment": comment}, gate=gate, confirmationId=str(act["id"])
-    )
+    box.scene.confirmations.append(CONFIRMATION.of(act))
+    told = {"gate": gate, "confirmationId": str(act["id"]), **of_act(act)}
+    box.journal.note("approval.granted", box.promotion, after=said_with(act), **told)
     return box.close()
 
 
@@ -72,7 +84,7 @@ def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Cloc
 
 def _named(scene: Scene, gate: str) -> Rule:
     """Whom the policy names to confirm the gate. Http404 where it has no manual gate of that name."""
-    named = confirmers(scene.documents[scene.facts.gate_input["requirements"]["promotionPolicy"]["digest"]], gate)
+    named = confirmers(policy_of(scene.facts.gate_input["requirements"], scene.documents), gate)
     if named is None:
         raise Http404("This promotion has no manual gate of that name.")
     return named

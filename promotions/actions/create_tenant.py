@@ -5,13 +5,14 @@ from policies.actions.seed_default_policy import seed_default_policy
 from promotions.models import PromotionCounter
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.create_tenant import create_tenant as create_empty_tenant
 from stellapromote.transactions import transactional
 
 
 @transactional
-def create_tenant(*, slug: str, name: str, by: Actor, is_demo: bool = False, clock: Clock = SYSTEM_CLOCK) -> Tenant:
+def create_tenant(*, slug: str, name: str, by: Actor, is_demo: bool = False, clock: Clock = DATABASE_CLOCK) -> Tenant:
     """A tenant ready for use: its calendar, its promotion counter, and a published policy named `default`.
 
     Raises Conflict RES_DUPLICATE when the slug is taken and Invalid when it is no slug.

@@ -1,20 +1,22 @@
 from uuid import UUID
 
-from promotions import rows, rules
-from promotions.actions.outcome import Outcome
-from promotions.journal import Journal
-from promotions.judging import adopt_subject, conclude, expire_if_due
-from promotions.locks import lock_promotion
+from promotions.actions.rereading import adopt_reading
+from promotions.fastpath import rows
+from promotions.judging.journal import Journal
+from promotions.judging.judge import adopt_subject, conclude, expire_if_due
+from promotions.judging.locks import Moment, lock_promotion
+from promotions.judging.scene import instant, look
 from promotions.models import Promotion
-from promotions.rereading import adopt_reading
-from promotions.scene import instant, look
 from promotions.states import OPEN, Status
+from promotions.voting import rules
+from promotions.voting.outcome import Outcome
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.transactions import transactional
 
 
-def evaluate(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def evaluate(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
     """Judges an open promotion again, now.
 
     Raises Http404, Refused, and StateForbids when it is not open or just expired.
@@ -23,27 +25,27 @@ def evaluate(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> P
 
 
 @transactional
-def reevaluate(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
-    """The worker's evaluation of what time or committed facts changed. What is no longer open is left alone, but for a
-    failed one whose reject waits for a signing key."""
-    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+def reevaluate(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
+    """The worker's evaluation after time or committed facts changed. It leaves a promotion that is no longer open
+    alone, except a failed one whose reject waits for a signing key."""
+    promotion, superseded, moment = lock_promotion(promotion_id, by.tenant, clock)
     if promotion.status in OPEN or (promotion.status == Status.FAILED and promotion.next_change_at is not None):
-        _judge(promotion, superseded, by, clock)
+        _judge(promotion, superseded, by, moment)
     return promotion
 
 
 @transactional
 def _evaluate(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
-    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+    promotion, superseded, moment = lock_promotion(promotion_id, by.tenant, clock)
     rules.check_can_evaluate(by, promotion)
-    if _judge(promotion, superseded, by, clock):
+    if _judge(promotion, superseded, by, moment):
         return Outcome(promotion)
     return Outcome(promotion, rules.StateForbids(promotion.status_detail))
 
 
-def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, clock: Clock) -> bool:
+def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, moment: Moment) -> bool:
     """False when the promotion turned out to have expired, and was cancelled instead."""
-    at = instant(clock, promotion)
+    at = instant(moment, promotion)
     journal = Journal(by, at)
     expired = expire_if_due(promotion, at, journal)
     if not expired:

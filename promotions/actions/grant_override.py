@@ -2,7 +2,7 @@ from uuid import UUID
 
 from policies.proposals import proposable
 from policies.weakening_edits import Weakened
-from promotions.guards import overridable
+from promotions.judging.guards import overridable
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant
 from stellapromote.clock import Clock
@@ -15,13 +15,13 @@ from stellapromote.transactions import transactional
 def grant_override(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: str) -> ScopeGrant:
     """Gives a member the right to override gates; a proposal where a gate of a protected environment may be overridden.
 
-    Who holds it already keeps the grant they have. Raises what grant_scope raises.
+    A member who holds it already keeps that grant. Raises the refusals of grant_scope.
     """
     held = ScopeGrant.objects.filter(tenant_id=by.tenant, user_id=user_id, scope=scope, ended_at=None).exists()
     grant = grant_scope(by=by, clock=clock, user_id=user_id, scope=scope, reason=reason)
     username = grant.user.username
     weakened = Weakened("member", str(user_id), username, after={"username": username, "scope": scope})
     if not held:
-        weakened.add([f"{username} may override gates."], guards=overridable(by.tenant))
+        weakened.add([f"{username} may override gates."], guards=overridable(by.tenant, grant.granted_at))
     weakened.keep(by=by, at=grant.granted_at)
     return grant

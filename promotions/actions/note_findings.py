@@ -10,8 +10,9 @@ from django.db.models import Q
 from promotions.actions.evaluate import reevaluate
 from promotions.models import EvidenceFinding, Promotion
 from promotions.states import OPEN
-from promotions.stored_evidence.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, What
 from stellapromote.accounts.actor import Actor
+from stellapromote.audit.events import Found
 from stellapromote.audit.recording import Entry, record_many
 from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
@@ -92,7 +93,7 @@ def _end(rows: list[EvidenceFinding], promotion: Promotion | None, by: Actor, at
     return len(ended)
 
 
-def _tell(action: str, rows: list[EvidenceFinding], promotion: Promotion | None, by: Actor, at: datetime) -> None:
+def _tell(action: Found, rows: list[EvidenceFinding], promotion: Promotion | None, by: Actor, at: datetime) -> None:
     """One audit event for each finding, with what and where."""
     record_many(
         Entry(

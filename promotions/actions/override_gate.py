@@ -5,22 +5,27 @@ from uuid import UUID
 import orjson
 from django.http import Http404
 
+from policies.facts import policy_of
 from policies.gates import who_can_act
 from policies.outcomes import GateResult
 from policies.overrides import what_stands_against
-from promotions import rows, rules
-from promotions.actions.ballot_box import UNSEEN, OpenBox, Seen, open_box
-from promotions.actions.outcome import Outcome
-from promotions.evidence import sign_human_decision
+from promotions.fastpath import rows
+from promotions.judging.act_facts import OVERRIDE
+from promotions.judging.audited_rows import of_act
+from promotions.judging.packet_content import installation_id
+from promotions.judging.scene import Scene
+from promotions.judging.sealing import SigningUnavailable
 from promotions.models import DecisionRecord, Override, Promotion
-from promotions.override_rules import Case, case_of, check_can_override, check_end, check_words
-from promotions.packet_content import installation_id
-from promotions.rules import Ballot
-from promotions.scene import Scene
-from promotions.sealing import SigningUnavailable
-from promotions.voting import override_as_fact
+from promotions.packets.packet import sign_human_decision
+from promotions.voting import rules
+from promotions.voting.outcome import Outcome
+from promotions.voting.overrides import Case, case_of, check_can_override, check_end, check_words
+from promotions.voting.rules import Ballot
+from promotions.voting.session import UNSEEN, OpenBox, Seen, open_box
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
+from stellapromote.clock import Clock, rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import reason_against
 from stellapromote.ids import new_id
 from stellapromote.signing.keyring import SigningKey
 from stellapromote.transactions import transactional
@@ -28,8 +33,8 @@ from stellapromote.transactions import transactional
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for. ``decision_id``: the record whose gate result the person looked at; None binds to the result
-    that is found under the lock."""
+    """A request for an override. ``decision_id``: the record whose gate result the person saw; None binds to the
+    result under the lock."""
 
     gate: str
     reason: str
@@ -39,12 +44,12 @@ class Wanted:
 
 
 def override_gate(
-    promotion_id: UUID, wanted: Wanted, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, wanted: Wanted, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Override:
     """Lets one promotion past one gate until an instant, by one named person, signed and for all to see (domain.md §6).
 
     Lifts the reason codes and findings that the person saw, for this subject. Raises Http404 without such a gate,
-    Invalid, StateForbids, the refusals of ``promotions.override_rules``, SubjectChanged (412) when the subject or the
+    Invalid, StateForbids, the refusals of ``promotions.voting.overrides``, SubjectChanged (412) when the subject or the
     gate's result is no longer what they saw, ManifestMismatch, Conflict RES_PRECONDITION_FAILED, and
     SigningUnavailable.
     """
@@ -70,7 +75,7 @@ def _override(
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):
         return box, None
-    broken = rules.refusal(lambda: rules.check_manifest(box.promotion, box.scene.facts.release_manifest))
+    broken = reason_against(rules.check_manifest, box.promotion, box.scene.facts.release_manifest)
     if broken is not None:
         return box.refuse(broken), None
     [(gate, case, authority)] = found
@@ -79,10 +84,10 @@ def _override(
     if bound is None:
         return box.refuse(_another_result(box.promotion, gate)), None
     if box.scene.key is None:
-        raise SigningUnavailable("No usable signing key: an override that cannot be signed is not given.")
+        raise SigningUnavailable("No usable signing key: the override cannot be signed now. Send it again later.")
     override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.scene.key)
     rows.insert(override)
-    box.scene.overrides.append(override_as_fact(override))
+    box.scene.overrides.append(OVERRIDE.of(override.__dict__))
     box.journal.note(
         "gate.overridden",
         box.promotion,
@@ -93,6 +98,7 @@ def _override(
         reasonCodes=override.reason_codes,
         expiresAt=rfc3339(override.expires_at),
         told=_skipped(box.scene, gate),
+        **of_act(override.__dict__),
     )
     return box.close(), override
 
@@ -106,12 +112,12 @@ def _judged(scene: Scene, name: str) -> GateResult:
 
 def _case(scene: Scene, gate: GateResult, by: Actor) -> Case:
     requirements = scene.facts.gate_input["requirements"]
-    policy = scene.documents[requirements["promotionPolicy"]["digest"]]
+    policy = policy_of(requirements, scene.documents)
     return case_of(scene.promotion, gate.as_json(), by=by, policy=policy, requirements=requirements)
 
 
 def _bound(promotion: Promotion, gate: GateResult, decision_id: UUID | None) -> tuple[list[str], list[str]] | None:
-    """The reason codes and findings to lift; None when the gate now says more than the person saw."""
+    """The reason codes and findings to lift; None when the gate now has more than the person saw."""
     now = what_stands_against(gate.reason_codes, gate.details)
     if decision_id is None:
         return now
@@ -129,7 +135,7 @@ def _bound(promotion: Promotion, gate: GateResult, decision_id: UUID | None) -> 
 
 def _another_result(promotion: Promotion, gate: GateResult) -> rules.SubjectChanged:
     return rules.SubjectChanged(
-        f"{gate.name} says more than what you looked at: look at it again, then decide.",
+        f"{gate.name} has more reasons than the result that you saw: look at it again, then decide.",
         details={"changed": [f"gates.{gate.name}"], "subjectDigest": promotion.subject_digest},
     )
 
@@ -204,7 +210,7 @@ def _stored(
 
 
 def _skipped(scene: Scene, gate: GateResult) -> list[str]:
-    """Ids of the people whose word is passed over, or stood on what the gate said: who voted, and who could confirm."""
+    """Ids of the people to inform: those who voted, and those who could act on the gate or still vote."""
     people = {act["voterId"] for act in (*scene.votes, *scene.confirmations)}
     people.update(who_can_act(gate.type, gate.kind_version, gate.details))
     people.update(str(each) for each in scene.promotion.open_voters)

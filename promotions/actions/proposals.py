@@ -14,14 +14,15 @@ from policies import proposals
 from policies.actions import publish_promotion_policy, update_approval_policy
 from policies.etags import proposal_tag
 from policies.models import Proposal
-from policies.weakening_edits import ChangedMeanwhile
-from promotions import proposal_rules as rules
+from policies.weakening_edits import ChangedMeanwhile, versions_of
 from promotions.actions import archive_environment, delete_environment, grant_override, trust_key, upload_feed
+from promotions.voting import proposals as rules
 from stellapromote.accounts.actor import Actor, SecondPerson, system_actor
 from stellapromote.accounts.actor_lookup import actor_for_proposal
 from stellapromote.accounts.models import Tenant
 from stellapromote.api.etag import IfMatch
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.transactions import transactional
 
@@ -54,13 +55,13 @@ class AuthorGone(Conflict):
 
 
 def confirm_proposal(
-    proposal_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
+    proposal_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Proposal:
     """Carries out what somebody else proposed, judged against what is in force now (domain.md §5).
 
     The author acts, ``by`` is the second person; ``if_match`` names the text that they read. Raises Http404, NotNamed,
     PreconditionFailed (412, also ChangedMeanwhile), ProposalExpired, AuthorGone, the refusals of
-    ``promotions.proposal_rules`` and those of the action.
+    ``promotions.voting.proposals`` and those of the action.
     """
     proposal = _confirm(proposal_id, by, if_match, clock)
     if proposal.state == Proposal.State.EXPIRED:
@@ -70,7 +71,7 @@ def confirm_proposal(
 
 @transactional
 def withdraw_proposal(
-    proposal_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
+    proposal_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Proposal:
     """Ends a proposal without its edit: its author takes it back, or an administrator turns it down.
 
@@ -116,6 +117,7 @@ def _confirm(proposal_id: UUID, by: Actor, if_match: IfMatch | None, clock: Cloc
         by.display_name,
         read=tuple(proposal.weakens),
         guards=frozenset(proposal.guards),
+        policies=versions_of(proposal.policies),
     )
     author = actor_for_proposal(
         proposal.proposed_by_id, by.tenant, token_issuer_id=proposal.token_issuer_id, second=second

@@ -1,23 +1,27 @@
 from uuid import UUID
 
-from promotions import rules
-from promotions.actions.ballot_box import UNSEEN, Seen, open_box
-from promotions.actions.outcome import Outcome
+from promotions.judging.act_facts import VOTE
+from promotions.judging.audited_rows import of_act, said_with
 from promotions.models import Promotion, Vote
-from promotions.voting import as_fact, new_act
+from promotions.voting import rules
+from promotions.voting.ballot import new_act
+from promotions.voting.outcome import Outcome
+from promotions.voting.session import UNSEEN, Seen, open_box
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.transactions import transactional
 
 
 def reject(
-    promotion_id: UUID, *, by: Actor, reason: str, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, *, by: Actor, reason: str, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Ends the promotion by one person's reject, which replaces their own approval (domain.md §5). A failed one stays
     failed, and takes no further attempt.
 
-    Raises Http404, Invalid without a reason, the refusals of ``promotions.rules``, Conflict RES_PRECONDITION_FAILED.
+    Raises Http404, Invalid without a reason, the refusals of ``promotions.voting.rules``, Conflict
+    RES_PRECONDITION_FAILED.
     """
     if not reason.strip():
         message = "A reject needs a reason: say what must change before it may be requested again."
@@ -42,8 +46,9 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
         ended_at=box.scene.at, ended_as="replaced"
     )
     box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
-    vote = new_act(by, box.scene, comment=reason, seen=box.seen, verdict=Vote.Verdict.REJECT)
+    vote = new_act(by, box.scene, said={"comment": reason}, seen=box.seen, verdict=Vote.Verdict.REJECT)
     box.journal.writes.insert(Vote, vote)
-    box.scene.votes.append(as_fact(vote))
-    box.journal.note("approval.denied", box.promotion, after={"reason": reason}, voteId=str(vote["id"]))
+    box.scene.votes.append(VOTE.of(vote))
+    told = {"voteId": str(vote["id"]), **of_act(vote)}
+    box.journal.note("approval.denied", box.promotion, after=said_with(vote, comment="reason"), **told)
     return box.close()

@@ -8,16 +8,19 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.http import Http404
 
-from promotions.commit_authors import check_external
-from promotions.etags import release_tag
-from promotions.manifest import manifest_digest
+from promotions.documents.manifest import manifest_digest
+from promotions.judging.audited_rows import of_release
+from promotions.judging.commit_authors import check_external
 from promotions.models import Component, Promotion, Release
 from promotions.states import ACTIVE
+from promotions.voting.etags import release_tag
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import RELEASE_WRITE
 from stellapromote.api.etag import IfMatch
+from stellapromote.audit.events import Audited
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
 from stellapromote.transactions import transactional
 
@@ -38,6 +41,7 @@ class NameTaken(Conflict):
     """Release names are unique within a tenant."""
 
     code = "RES_DUPLICATE"
+    about = "name"
 
 
 class ReleaseInUse(Conflict):
@@ -58,7 +62,7 @@ class ComponentSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSpec:
-    """What a caller may say about a release. ``source_ref`` as in domain.md §3, or None."""
+    """The fields of a release that a caller sets. ``source_ref`` as in domain.md §3, or None."""
 
     name: str
     product: str = "main"
@@ -69,7 +73,7 @@ class ReleaseSpec:
 
 
 @transactional
-def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = SYSTEM_CLOCK) -> Release:
+def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = DATABASE_CLOCK) -> Release:
     """A new draft, finalized at once if asked. Raises Refused, NameTaken, Invalid, Incomplete."""
     by.require(RELEASE_WRITE)
     _check_names(spec.components)
@@ -98,7 +102,7 @@ def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, cloc
             raise
         raise _name_taken(spec.name) from error
     _store_components(release, spec.components)
-    _note("release.created", release, by, at, after=_summary(release))
+    _note("release.created", release, by, at, after=_told(release))
     if finalize:
         _finalize(release, by, at)
     return release
@@ -111,7 +115,7 @@ def update_release(
     *,
     by: Actor,
     if_match: IfMatch | None = None,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> Release:
     """Merges ``changes`` (fields of ReleaseSpec) into a draft. Raises NotDraft, NameTaken, Invalid, Http404."""
     by.require(RELEASE_WRITE)
@@ -119,7 +123,7 @@ def update_release(
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
     check_external(by.tenant, changes.get("source_ref"))
-    before = _summary(release)
+    before = _told(release)
     components = changes.get("components")
     for name, value in changes.items():
         if name != "components":
@@ -133,13 +137,13 @@ def update_release(
     at = clock.now()
     _contributes(by, release)
     _touch(release, at)
-    _note("release.updated", release, by, at, before=before, after=_summary(release))
+    _note("release.updated", release, by, at, before=before, after=_told(release))
     return release
 
 
 @transactional
 def finalize_release(
-    release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Release:
     """Fixes the components and computes the manifestDigest. Raises NotDraft, Incomplete, Http404."""
     by.require(RELEASE_WRITE)
@@ -150,9 +154,9 @@ def finalize_release(
 
 @transactional
 def deprecate_release(
-    release_id: UUID, *, by: Actor, reason: str, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, *, by: Actor, reason: str, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Release:
-    """No new promotion but rollbacks from now on; open ones are rejected when they are judged again (domain.md §3)."""
+    """Allows only rollbacks from now on; open promotions are rejected when they are judged again (domain.md §3)."""
     by.require(RELEASE_WRITE)
     if not reason.strip():
         message = "Deprecating needs a reason: people whose promotion is rejected will read it."
@@ -165,9 +169,9 @@ def deprecate_release(
 
 @transactional
 def archive_release(
-    release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = SYSTEM_CLOCK
+    release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Release:
-    """Hides a release that nothing needs any more. Raises ReleaseInUse while promotions of it are active."""
+    """Hides a release without active promotions. Raises ReleaseInUse while promotions of it are active."""
     by.require(RELEASE_WRITE)
     release = lock_release(release_id, by, if_match)
     if release.status == Release.Status.ARCHIVED:
@@ -210,10 +214,10 @@ def _finalize(release: Release, by: Actor, at: Any) -> None:
         {"name": c.name, "imageRepository": c.image_repository, "digest": c.digest, "role": c.role} for c in components
     )
     _touch(release, at)
-    _note("release.finalized", release, by, at, after=_summary(release))
+    _note("release.finalized", release, by, at, after=_told(release))
 
 
-def _set_status(release: Release, status: str, action: str, by: Actor, clock: Clock, *, reason: str) -> Release:
+def _set_status(release: Release, status: str, action: Audited, by: Actor, clock: Clock, *, reason: str) -> Release:
     at = clock.now()
     before = {"status": release.status}
     release.status, release.status_reason = status, reason
@@ -261,22 +265,12 @@ def _name_taken(name: str) -> NameTaken:
     return NameTaken(f"There is a release named {name} already: choose another name.", details={"name": name})
 
 
-def _summary(release: Release) -> dict[str, Any]:
-    return {
-        "name": release.name,
-        "product": release.product,
-        "status": release.status,
-        "manifestDigest": release.manifest_digest,
-        "finalizedAt": None if release.finalized_at is None else rfc3339(release.finalized_at),
-        "components": [
-            {"name": c.name, "imageRepository": c.image_repository, "digest": c.digest, "tag": c.tag, "role": c.role}
-            for c in release.components.order_by("name")
-        ],
-    }
+def _told(release: Release) -> dict[str, Any]:
+    return of_release(release, release.components.all())
 
 
 def _note(
-    action: str,
+    action: Audited,
     release: Release,
     by: Actor,
     at: Any,

@@ -1,27 +1,33 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import F, Q
-from django.http import Http404
+from django.db.models import QuerySet
 
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
-from promotions import rows, rules
-from promotions.actions.outcome import Outcome
 from promotions.actions.start_check import EnvironmentBusy, check_deploys_apart, check_starts
-from promotions.journal import Journal
-from promotions.locks import lock_promotion, share_surroundings
+from promotions.fastpath import rows
+from promotions.judging.concerned import Beside, judge_concerned_again, waiting_by_dependency, what_runs_beside
+from promotions.judging.facts import Reading
+from promotions.judging.journal import Journal
+from promotions.judging.locks import lock_with_surroundings
+from promotions.judging.packet_content import packet_content
+from promotions.judging.scene import Scene, instant, look
+from promotions.judging.sealing import SigningUnavailable, store_packet
 from promotions.models import DecisionRecord, Deployment, Promotion
-from promotions.packet_content import packet_content
-from promotions.scene import Scene, instant, look
-from promotions.sealing import SigningUnavailable, store_packet
+from promotions.packets.signing_key import current_key
 from promotions.states import OPEN, Status, in_words, transition
+from promotions.voting import rules
+from promotions.voting.outcome import Outcome
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock, rfc3339
-from stellapromote.errors import FieldError, Invalid, ProductError, RuleViolation
+from stellapromote.audit.events import OfPromotion
+from stellapromote.clock import Clock, rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import FieldError, Invalid, ProductError, RuleViolation, reason_against
+from stellapromote.fastpath.together import fetch_together
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.transactions import transactional
@@ -39,14 +45,15 @@ _REACHED = {
 
 
 class OtherManifest(RuleViolation):
-    """What was deployed is not what was approved."""
+    """The deployed manifest is not the approved one."""
 
     code = "EVD_DIGEST_MISMATCH"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What CI or an operator says about the deployment; ``message`` is the reason of a rollback."""
+    """A report of CI or an operator about the deployment; ``message`` is the reason of a rollback. ``url`` holds for
+    the later reports of the attempt too."""
 
     status: str
     message: str = ""
@@ -54,12 +61,12 @@ class Report:
     manifest_digest: str | None = None
 
 
-def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
     """Takes one report about a deployment (domain.md §4, reports); the same report again changes nothing.
 
     ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
     PROM_APPROVAL_EXPIRED, PROM_SEQUENCE_VIOLATION or RES_ENVIRONMENT_BUSY. Contradicting reports, and a rollback of
-    what is not the newest deployment, raise RES_STATE_CONFLICT, another manifest EVD_DIGEST_MISMATCH, changed
+    another deployment than the newest, raise RES_STATE_CONFLICT, another manifest EVD_DIGEST_MISMATCH, changed
     components REL_MANIFEST_MISMATCH, and a missing manifest, where the environment requires it, Invalid; these are
     audited. SeparationOfDuties where a policy excludes the deployer.
     """
@@ -80,21 +87,15 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
 
 @transactional
 def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outcome:
-    ids = (
-        Promotion.objects.filter(pk=promotion_id, tenant_id=by.tenant)
-        .values_list("target_environment_id", "release_id")
-        .first()
-    )
-    if ids is None:
-        raise Http404("No such promotion.")
-    share_surroundings(
-        tenant_id=by.tenant,
-        environment_id=ids[0],
-        release_id=ids[1],
+    key = current_key()
+    promotion, superseded, moment, reading = lock_with_surroundings(
+        promotion_id,
+        by.tenant,
+        clock,
+        signing_key_id=None if key is None else key.key_id,
         writes_environment=report.status in (SUCCEEDED, ROLLED_BACK),
     )
-    promotion, superseded = lock_promotion(promotion_id, by.tenant)
-    journal = Journal(by, instant(clock, promotion))
+    journal = Journal(by, instant(moment, promotion))
     if report.manifest_digest not in (None, promotion.manifest_digest):
         return _other_manifest(promotion, report, journal)
     if promotion.status == _REACHED[report.status]:
@@ -102,21 +103,23 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
     if _lacks_manifest(promotion, report):
         return _without_manifest(promotion, report, journal)
     if report.status == STARTED:
-        return _start(promotion, superseded, report, by, journal)
+        return _start(promotion, superseded, report, by, journal, reading)
     if (promotion.status, report.status) in {(Status.DEPLOYING, SUCCEEDED), (Status.DEPLOYING, FAILED)}:
-        return _finish(promotion, report, by, journal)
+        return _finish(promotion, report, by, journal, reading)
     if report.status == ROLLED_BACK and promotion.status in {Status.DEPLOYED, Status.FAILED}:
-        return _roll_back(promotion, report, by, journal)
+        return _roll_back(promotion, report, by, journal, reading)
     return _contradiction(promotion, report, journal)
 
 
-def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal) -> Outcome:
+def _start(
+    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal, reading: Reading
+) -> Outcome:
     if promotion.status not in STARTING:
         return _contradiction(promotion, report, journal)
     if promotion.retry_closed:
         return _refuse(promotion, report, rules.no_further_attempt(promotion.number, promotion.status), journal)
     shown = promotion.version
-    refusal = check_starts(promotion, superseded, by, journal)
+    refusal = check_starts(promotion, superseded, by, journal, reading)
     if refusal is not None:
         rows.store(promotion)
         journal.write()
@@ -132,36 +135,33 @@ def _start(promotion: Promotion, superseded: list[Promotion], report: Report, by
     promotion.deployment_lock = "*" if whole else promotion.product
     promotion.deployment_due_at = at + timedelta(seconds=environment.config["deploymentTimeout"])
     promotion.version += 1
-    _store_report(promotion, report, by, at)
-    journal.note(
-        step.event, promotion, before={"status": before}, after={"status": promotion.status}, attempt=promotion.attempt
-    )
-    rows.store(promotion)
+    _note_report(promotion, report, by, journal)
+    _tell(step.event, before, promotion, report, journal)
+    journal.writes.store(promotion)
     journal.write()
     return Outcome(promotion)
 
 
-def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
-    scene = look(promotion, journal.at)
-    broken = rules.refusal(lambda: rules.check_manifest(promotion, scene.facts.release_manifest))
+def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal, reading: Reading) -> Outcome:
+    scene = look(promotion, journal.at, reading=reading)
+    broken = reason_against(rules.check_manifest, promotion, scene.facts.release_manifest)
     if broken is not None:
         return _refuse(promotion, report, broken, journal)
     if not _anybody_may_end(promotion, report, journal.at):
         check_deploys_apart(by, scene)
     target = _REACHED[report.status]
     promotion.completed_at = journal.at
-    promotion.auto_promote_due = target is Status.DEPLOYED and promotion.target_environment.auto_promotes_to.exists()
     return _close(scene, target, report, by, journal, packet_type="deployment")
 
 
 def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool:
-    """A deployment whose end nobody reported in time is reported failed by any operator, with a reason (domain.md §4):
-    the environment would stay locked."""
+    """Any operator may report an overdue deployment failed, with a reason (domain.md §4): the environment would stay
+    locked."""
     due = promotion.deployment_due_at
     return report.status == FAILED and report.message.strip() != "" and due is not None and due <= at
 
 
-def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> Outcome:
+def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal, reading: Reading) -> Outcome:
     later = Promotion.objects.filter(
         target_environment=promotion.target_environment,
         product=promotion.product,
@@ -175,8 +175,8 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
             details={"promotionId": str(newest.pk), "number": newest.number},
         )
         return _refuse(promotion, report, refusal, journal)
-    scene = look(promotion, journal.at)
-    broken = rules.refusal(lambda: rules.check_manifest(promotion, scene.facts.release_manifest))
+    scene = look(promotion, journal.at, reading=reading)
+    broken = reason_against(rules.check_manifest, promotion, scene.facts.release_manifest)
     if broken is not None:
         return _refuse(promotion, report, broken, journal)
     check_deploys_apart(by, scene)
@@ -191,15 +191,24 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
 
 def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str) -> Outcome:
     promotion = scene.promotion
+    if scene.key is None:
+        raise SigningUnavailable("No usable signing key: the report cannot be sealed now. Send it again later.")
+    [started], urls, follows, [[release_id, also_by_another]], waiting = fetch_together(
+        _record_of_start(promotion),
+        _urls_told(promotion),
+        Environment.objects.filter(auto_promote_from=promotion.target_environment_id).values_list("pk"),
+        what_runs_beside(promotion),
+        waiting_by_dependency(promotion.tenant_id),
+    )
+    if urls and not report.url:
+        report = replace(report, url=urls[0])
     before = promotion.status
     step = transition(Status(before), target)
     promotion.status = target
     promotion.status_detail = report.message.strip()
+    promotion.auto_promote_due = target is Status.DEPLOYED and bool(follows)
     promotion.version += 1
-    _store_report(promotion, report, by, journal.at)
-    if scene.key is None:
-        raise SigningUnavailable("No usable signing key: the report cannot be sealed now. Send it again later.")
-    started = _record_of_start(promotion)
+    _note_report(promotion, report, by, journal)
     content = packet_content(
         promotion,
         scene.facts,
@@ -210,41 +219,25 @@ def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Jou
         decision={"recordId": str(started.pk), "sequence": started.sequence},
         execution=_execution(promotion, report, by, journal.at),
     )
-    journal.note(
-        step.event,
-        promotion,
-        before={"status": before},
-        after={"status": promotion.status, "message": report.message},
-        attempt=promotion.attempt,
-    )
+    _tell(step.event, before, promotion, report, journal)
     store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=started.pk)
-    rows.store(promotion)
-    _look_again(promotion, journal.at)
+    journal.writes.store(promotion)
+    beside = Beside(release_id, also_by_another, waiting)
+    judge_concerned_again(promotion, Status(before), beside, journal.at, journal.writes)
     journal.write()
     return Outcome(promotion)
 
 
-def _record_of_start(promotion: Promotion) -> DecisionRecord:
-    """The record that the start check used, which is not the newest where somebody decided since."""
+def _urls_told(promotion: Promotion) -> QuerySet[Deployment, Any]:
+    """The newest address in the reports of this attempt."""
+    told = promotion.deployments.filter(attempt=promotion.attempt).exclude(url="").order_by("-reported_at", "-id")
+    return told.values_list("url", flat=True)[:1]
+
+
+def _record_of_start(promotion: Promotion) -> QuerySet[DecisionRecord]:
+    """The record that the start check used, which is not the newest where a person decided since."""
     until = {"evaluated_at__lte": promotion.started_at}
-    return DecisionRecord.objects.filter(promotion=promotion, **until).latest("sequence")
-
-
-def _look_again(promotion: Promotion, at: datetime) -> None:
-    """The worker judges again whatever the report may concern: what waits for the same target, whose subject has what
-    runs there; what is to come from there with this release; and what waits by a dependency gate for anything.
-
-    A request into or from there, which is not stored yet, waits for the environment, and then sees the report.
-    """
-    here = promotion.target_environment
-    concerned = (
-        Q(target_environment=here, product=promotion.product)
-        | Q(source_environment=here, release=promotion.release_id)
-        | Q(gates__contains=[{"type": "dependency"}])
-    )
-    waiting = Promotion.objects.filter(concerned, tenant_id=promotion.tenant_id, status__in=OPEN)
-    ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
-    Promotion.objects.filter(pk__in=ids).update(next_change_at=at, version=F("version") + 1)
+    return DecisionRecord.objects.filter(promotion=promotion, **until).order_by("-sequence")[:1]
 
 
 def _execution(promotion: Promotion, report: Report, by: Actor, at: datetime) -> dict[str, Any]:
@@ -260,8 +253,8 @@ def _execution(promotion: Promotion, report: Report, by: Actor, at: datetime) ->
     }
 
 
-def _store_report(promotion: Promotion, report: Report, by: Actor, at: datetime) -> None:
-    Deployment.objects.create(
+def _note_report(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> None:
+    row = Deployment(
         tenant_id=promotion.tenant_id,
         promotion=promotion,
         attempt=promotion.attempt,
@@ -273,12 +266,25 @@ def _store_report(promotion: Promotion, report: Report, by: Actor, at: datetime)
         reported_with_token_issuer_id=by.token_issuer_id,
         reported_by_username=by.username,
         reported_by_name=by.display_name,
-        reported_at=at,
+        reported_at=journal.at,
+    )
+    journal.writes.insert(Deployment, row.__dict__)
+
+
+def _tell(event: OfPromotion, before: str, promotion: Promotion, report: Report, journal: Journal) -> None:
+    """Notes the event with the content of the report's row; the event itself has sender, token and time."""
+    journal.note(
+        event,
+        promotion,
+        before={"status": before},
+        after={"status": promotion.status, "message": report.message, "url": report.url},
+        attempt=promotion.attempt,
+        manifestReported=report.manifest_digest is not None,
     )
 
 
 def _lacks_manifest(promotion: Promotion, report: Report) -> bool:
-    """Where the environment requires it, what starts and what then runs is said by digest, each time."""
+    """Whether the report lacks the manifest digest that the environment requires of `started` and `succeeded`."""
     return (
         promotion.target_environment.require_manifest_report
         and report.manifest_digest is None
@@ -288,14 +294,14 @@ def _lacks_manifest(promotion: Promotion, report: Report) -> bool:
 
 
 def _without_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
-    message = "This environment requires the manifestDigest of what is deployed with the report."
+    message = "This environment requires the manifestDigest in the report: send the digest of the deployed release."
     refusal = Invalid(message, fields=[FieldError("manifestDigest", message, "required")])
     return _refuse(promotion, report, refusal, journal)
 
 
 def _other_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
     refusal = OtherManifest(
-        "The reported manifestDigest is not the approved one: what runs there is not what was decided on.",
+        "The reported manifestDigest is not the approved one: deploy the approved release, or request the other one.",
         details={"approved": promotion.manifest_digest, "reported": report.manifest_digest},
     )
     return _refuse(promotion, report, refusal, journal)

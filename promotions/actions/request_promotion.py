@@ -4,23 +4,27 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection
+from django.db.models import Exists, OuterRef
 
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
-from promotions import rules
-from promotions.attribution import Origin
-from promotions.bundles import Taken, stored, take_for_release
-from promotions.journal import Journal
-from promotions.judging import conclude
-from promotions.locks import lock_superseded, share_surroundings
-from promotions.models import Promotion, PromotionCounter, Release
-from promotions.ordering import Entry, check_can_enter
-from promotions.requirements import Snapshot, take_snapshot
-from promotions.scene import Scene, look
+from promotions.documents.bundles import Taken, stored, take_for_release
+from promotions.judging.attribution import Origin
+from promotions.judging.journal import Journal
+from promotions.judging.judge import conclude
+from promotions.judging.locks import lock_superseded, sharing_for_entry
+from promotions.judging.ordering import Entry, entry_over, steps_into
+from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
+from promotions.judging.scene import Scene, look
+from promotions.models import Promotion, Release
 from promotions.states import ACTIVE
+from promotions.voting import rules
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK, INSTANT, LastWrite, not_before
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
+from stellapromote.fastpath.prepared import fetch
+from stellapromote.fastpath.together import fetch_together
 from stellapromote.ids import new_id
 from stellapromote.transactions import transactional
 
@@ -37,6 +41,13 @@ class EnvironmentArchived(RuleViolation):
     code = "ENV_ARCHIVED"
 
 
+# The time is read once the row is locked.
+_NEXT_NUMBER = f"""
+UPDATE promotions_promotioncounter SET last_number = last_number + 1 WHERE tenant_id = %(tenant)s
+RETURNING last_number, last_requested_at, {INSTANT}
+"""  # noqa: S608 - only a constant is put in
+_REQUESTED = "UPDATE promotions_promotioncounter SET last_requested_at = %s WHERE tenant_id = %s"
+
 ALREADY_ACTIVE = "This release already has an active promotion into this environment: follow or cancel that one."
 
 
@@ -48,7 +59,7 @@ class AlreadyActive(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for. ``change`` is {ref, url, type, backout} or None."""
+    """A request for a promotion. ``change`` is {ref, url, type, backout} or None."""
 
     release_id: UUID
     target_environment_id: UUID
@@ -58,7 +69,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a request would lead to; nothing of it is stored."""
+    """The promotion, facts and gates that a request would have; they are not stored."""
 
     promotion: Promotion
     scene: Scene
@@ -66,14 +77,14 @@ class Preview:
 
 
 def request_promotion(
-    wish: Wish, *, by: Actor, triggered_by: Promotion | None = None, clock: Clock = SYSTEM_CLOCK
+    wish: Wish, *, by: Actor, triggered_by: Promotion | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
     EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown, ManifestMismatch. Failing gates store a rejected promotion
     with its record.
-    ``triggered_by`` is the deployed promotion behind an automatic request; its requester asks then.
+    ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
     """
     try:
         return _request(wish, by, triggered_by, clock)
@@ -84,7 +95,7 @@ def request_promotion(
 
 
 @transactional
-def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Preview:
+def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Preview:
     """The same checks and the gates as a request would see them; stores nothing. Raises as ``request_promotion``."""
     promotion, scene, _ = _prepare(wish, by, None, clock, number=0)
     evaluation = scene.evaluate()
@@ -94,24 +105,17 @@ def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> 
 
 @transactional
 def _request(wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
-    ends_hold = triggered_by is None and by.kind == "person" and _follows_another(wish, by)
-    promotion, scene, target = _prepare(wish, by, triggered_by, clock, number=None, writes_environment=ends_hold)
+    ends_hold = triggered_by is None and by.kind == "person"
+    promotion, scene, target = _prepare(wish, by, triggered_by, clock, number=None, ends_hold=ends_hold)
     journal = Journal(by, scene.at)
     conclude(scene, journal, superseded=lock_superseded(promotion))
-    promotion.save(force_insert=True)
-    if ends_hold:
+    journal.writes.create(promotion)
+    journal.writes.add(_REQUESTED, [scene.at, by.tenant])
+    if ends_hold and target.auto_promote_from_id is not None:
         because = f"#{promotion.number} was requested."
         hold_auto_promotion(target, hold=False, by=by, at=scene.at, because=because)
     journal.write()
     return promotion
-
-
-def _follows_another(wish: Wish, by: Actor) -> bool:
-    """Whether the target is one that may be on hold: asked before the locks, because the environment is locked to be
-    written from the beginning. A shared lock that is raised later is a deadlock between two requests (domain.md §0).
-    """
-    targets = Environment.objects.filter(pk=wish.target_environment_id, tenant_id=by.tenant)
-    return targets.exclude(auto_promote_from=None).exists()
 
 
 def _prepare(
@@ -121,40 +125,50 @@ def _prepare(
     clock: Clock,
     *,
     number: int | None,
-    writes_environment: bool = False,
+    ends_hold: bool = False,
 ) -> tuple[Promotion, Scene, Environment]:
     """Checks preconditions under the locks and builds the promotion with its facts; ``number`` None draws the next."""
     if triggered_by is None:
         rules.check_can_request(by)
-    share_surroundings(
-        tenant_id=by.tenant,
-        environment_id=wish.target_environment_id,
-        release_id=wish.release_id,
-        writes_environment=writes_environment,
-        enters=True,
+    active = Promotion.objects.filter(
+        release=wish.release_id, target_environment=OuterRef("pk"), status__in=ACTIVE, tenant_id=by.tenant
     )
-    target = (
-        Environment.objects.select_related("promotion_policy__current")
-        .filter(tenant_id=by.tenant, pk=wish.target_environment_id)
-        .first()
+    releases = Release.objects.filter(tenant_id=by.tenant, pk=wish.release_id)
+    steps = steps_into(by.tenant, wish.target_environment_id, wish.release_id)
+    calendar, _, _, _, found, into, policies = fetch_together(
+        *sharing_for_entry(
+            tenant_id=by.tenant,
+            environment_id=wish.target_environment_id,
+            release_id=wish.release_id,
+            ends_hold=ends_hold,
+        ),
+        releases,
+        steps.select_related("promotion_policy__current").annotate(is_active=Exists(active)),
+        policies_that_guard(wish.target_environment_id),
     )
-    release = Release.objects.filter(tenant_id=by.tenant, pk=wish.release_id).first()
-    if release is None:
+    if not found:
         raise rules.NamesNothing("releaseId", "release")
-    if target is None:
+    if not into:
         raise rules.NamesNothing("targetEnvironmentId", "environment")
+    release, target = found[0], into[0]
     _check_reason(wish.reason)
     check_release_and_target(release, target)
-    entry = check_can_enter(release, target)
+    entry = entry_over(release, into)
     check_not_deprecated(release, entry)
-    if Promotion.objects.filter(release=release, target_environment=target, status__in=ACTIVE).exists():
+    if target.is_active:
         raise _already_active(by.tenant, wish)
+    writes = [
+        LastWrite("calendar", by.tenant, calendar[0][0] if calendar else None),
+        LastWrite("environment", target.pk, target.updated_at),
+    ]
     if number is None:
-        number, at = _next_number(by.tenant, clock)
+        number, at = _next_number(by.tenant, clock, writes)
     else:
-        at = clock.now()
+        at = not_before(clock.now(), writes)
     requester = _requester(by, triggered_by, at)
-    snapshot = take_snapshot(release=release, target=target, requester=requester, triggered_by=triggered_by, at=at)
+    snapshot = take_snapshot(
+        release=release, target=target, policies=policies, requester=requester, triggered_by=triggered_by, at=at
+    )
     promotion = _build(wish, release, target, entry, snapshot, by, triggered_by, number, at)
     unstored = _bind_evidence(promotion, at, preview=number == 0)
     scene = look(promotion, at, unstored=unstored)
@@ -234,7 +248,7 @@ def _check_reason(reason: str) -> None:
 def check_release_and_target(release: Release, target: Environment) -> None:
     """The release is finalized and the target takes promotions. Raises the refusals of ``request_promotion``."""
     if target.archived_at is not None:
-        raise EnvironmentArchived(f"{target.display_name} is archived: nothing may enter it.")
+        raise EnvironmentArchived(f"{target.display_name} is archived: no release may enter it.")
     if release.status == Release.Status.DRAFT:
         raise ReleaseNotFinalized(f"{release.name} is a draft: finalize it first, so that its digests are fixed.")
     if release.status == Release.Status.ARCHIVED:
@@ -242,7 +256,7 @@ def check_release_and_target(release: Release, target: Environment) -> None:
 
 
 def check_not_deprecated(release: Release, entry: Entry) -> None:
-    """Deprecated releases are only gone back to (domain.md §3). Raises ReleaseDeprecated."""
+    """A deprecated release enters an environment by a rollback only (domain.md §3). Raises ReleaseDeprecated."""
     if release.status == Release.Status.DEPRECATED and not entry.is_rollback:
         raise ReleaseDeprecated(f"{release.name} is deprecated: {release.status_reason}. Choose another release.")
 
@@ -253,20 +267,14 @@ def _requester(by: Actor, triggered_by: Promotion | None, at: datetime) -> Origi
     return Origin(by.account, by.token_issuer_id, at)
 
 
-def _next_number(tenant_id: UUID, clock: Clock) -> tuple[int, datetime]:
+def _next_number(tenant_id: UUID, clock: Clock, writes: list[LastWrite]) -> tuple[int, datetime]:
     """The next gap-free number and the instant of the request, which never runs backwards within the tenant."""
-    counter = PromotionCounter.objects.select_for_update().get(tenant_id=tenant_id)
-    at = clock.now()
-    if counter.last_requested_at is not None:
-        at = max(at, counter.last_requested_at)
-    counter.last_number += 1
-    counter.last_requested_at = at
-    counter.save(update_fields=["last_number", "last_requested_at"])
-    return counter.last_number, at
+    [(number, last, now)] = fetch(_NEXT_NUMBER, {"tenant": tenant_id, "fixed": clock.fixed})
+    return number, not_before(now, [*writes, LastWrite("promotion counter", tenant_id, last)])
 
 
 def _already_active(tenant_id: UUID, wish: Wish) -> AlreadyActive:
-    """Names the promotion in the way; asked in whatever transaction state the caller is in."""
+    """The refusal with the active promotion; without it where the caller's transaction is broken."""
     details: dict[str, Any] = {}
     if not connection.needs_rollback:
         active = Promotion.objects.filter(

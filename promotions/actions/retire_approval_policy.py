@@ -3,7 +3,7 @@ from uuid import UUID
 from policies.actions.lock import lock_approval_policy
 from policies.actions.retire_approval_policy import retire_approval_policy as retire
 from policies.models import ApprovalPolicy
-from promotions.policy_use import names_using
+from promotions.reading.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.etag import IfMatch

@@ -2,14 +2,16 @@ from uuid import UUID
 
 from django.http import Http404
 
-from promotions import rows
-from promotions.journal import Journal
-from promotions.locks import lock_promotion
+from policies.facts import exclusions
+from promotions.fastpath import rows
+from promotions.judging.journal import Journal
+from promotions.judging.locks import lock_promotion
+from promotions.judging.scene import instant, stored_requirements
 from promotions.models import Override, OverrideReview
-from promotions.override_rules import LONGEST_REASON, check_can_review
-from promotions.scene import instant, stored_requirements
+from promotions.voting.overrides import LONGEST_REASON, check_can_review
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.ids import new_id
 from stellapromote.transactions import transactional
@@ -17,7 +19,7 @@ from stellapromote.transactions import transactional
 
 @transactional
 def review_override(
-    promotion_id: UUID, override_id: UUID, *, by: Actor, verdict: str, comment: str = "", clock: Clock = SYSTEM_CLOCK
+    promotion_id: UUID, override_id: UUID, *, by: Actor, verdict: str, comment: str = "", clock: Clock = DATABASE_CLOCK
 ) -> Override:
     """Says afterwards whether an override was justified; it changes no decision (domain.md §6).
 
@@ -25,13 +27,12 @@ def review_override(
     """
     comment = comment.strip()
     _check(verdict, comment)
-    promotion, _ = lock_promotion(promotion_id, by.tenant)
+    promotion, _, moment = lock_promotion(promotion_id, by.tenant, clock)
     override = Override.objects.select_related("review").filter(pk=override_id, promotion=promotion).first()
     if override is None:
         raise Http404("This promotion has no such override.")
-    exclusions = {person["id"]: person["reasons"] for person in stored_requirements(promotion)["excludedPersons"]}
-    check_can_review(by, promotion, override, exclusions)
-    at = instant(clock, promotion)
+    check_can_review(by, promotion, override, exclusions(stored_requirements(promotion)))
+    at = instant(moment, promotion)
     review = OverrideReview(
         id=new_id(),
         tenant_id=promotion.tenant_id,

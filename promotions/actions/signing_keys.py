@@ -6,24 +6,24 @@ event is committed first: a key that is in force was audited, also when the serv
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import ProgrammingError, transaction
 from django.http import Http404
 from psycopg.errors import InsufficientPrivilege
 
-from promotions import signing_key
 from promotions.models import PublicSigningKey
+from promotions.packets import signing_key
 from stellapromote.accounts.actor import Actor
+from stellapromote.audit.events import Audited
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, Invalid, Refused
 from stellapromote.signing import keyring
 
 OWNER: Final = "owner"
-UNDER_WAY: Final = timedelta(seconds=10)
-"""A decision that is being written while its key is retired may be dated so much later."""
 
 
 class NotTheOwner(Refused):
@@ -34,7 +34,7 @@ class SigningKeyRetired(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
-def register_signing_key(*, by: Actor, clock: Clock = SYSTEM_CLOCK) -> tuple[PublicSigningKey, bool]:
+def register_signing_key(*, by: Actor, clock: Clock = DATABASE_CLOCK) -> tuple[PublicSigningKey, bool]:
     """Lets the key of this process sign from now on; (its row, False) when it may already.
 
     Raises Invalid when the key cannot be read, SigningKeyRetired, NotTheOwner.
@@ -55,7 +55,7 @@ def register_signing_key(*, by: Actor, clock: Clock = SYSTEM_CLOCK) -> tuple[Pub
     return row, new
 
 
-def retire_signing_key(key_id: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> PublicSigningKey:
+def retire_signing_key(key_id: str, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> PublicSigningKey:
     """Lets a key sign nothing any more, for good. What it signed stays valid where it is stored here.
 
     Raises Http404, SigningKeyRetired, NotTheOwner.
@@ -67,7 +67,7 @@ def retire_signing_key(key_id: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -
         if row.retired_at is not None:
             raise SigningKeyRetired(f"The key {key_id} was retired before.")
         at = clock.now()
-        row.retired_at = at + UNDER_WAY
+        row.retired_at = at + signing_key.UNDER_WAY
         row.save(update_fields=["retired_at"])
         _audit("signing_key.retired", row, by, at)
     return row
@@ -85,5 +85,5 @@ def _as_owner() -> Iterator[None]:
         raise NotTheOwner("Only the owner of the tables does this: name its login in DATABASE_OWNER_URL.") from error
 
 
-def _audit(action: str, row: PublicSigningKey, by: Actor, at: datetime) -> None:
+def _audit(action: Audited, row: PublicSigningKey, by: Actor, at: datetime) -> None:
     record(by=by, at=at, action=action, resource="signing_key", resource_id=row.pk)

@@ -6,21 +6,23 @@ from uuid import UUID
 from django.db.models import Q
 
 from environments.models import Environment
+from policies.facts import approval_policies_of
 from policies.outcomes import Evaluation
 from policies.overrides import OVERRIDE_POSSIBLE
-from promotions import rules
-from promotions.blindness import can_see_votes, gates_shown
-from promotions.journal import Journal
-from promotions.judging import adopt_subject, conclude, expire_if_due
+from promotions.actions.rereading import adopt_reading
+from promotions.judging.facts import Reading
+from promotions.judging.journal import Journal
+from promotions.judging.judge import adopt_subject, conclude, expire_if_due
+from promotions.judging.ordering import check_can_enter
+from promotions.judging.scene import Scene, look
 from promotions.models import Promotion
-from promotions.ordering import SequenceViolation, check_can_enter
-from promotions.rereading import adopt_reading
-from promotions.scene import Scene, look
 from promotions.states import Status
+from promotions.voting import rules
+from promotions.voting.blindness import can_see_votes, gates_shown
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.clock import rfc3339
-from stellapromote.errors import Conflict, ProductError, RuleViolation
+from stellapromote.errors import Conflict, ProductError, RuleViolation, reason_against
 
 
 class Frozen(RuleViolation):
@@ -41,8 +43,10 @@ class EnvironmentBusy(Conflict):
     code = "RES_ENVIRONMENT_BUSY"
 
 
-def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, journal: Journal) -> ProductError | None:
-    """Judges ``promotion`` again, in memory and records, and returns what stands against its start.
+def check_starts(
+    promotion: Promotion, superseded: list[Promotion], by: Actor, journal: Journal, reading: Reading
+) -> ProductError | None:
+    """Judges ``promotion`` again, in memory and records, and returns the refusal of its start, if any.
 
     The caller stores the promotion either way: a refused start keeps its re-evaluation.
     """
@@ -53,53 +57,49 @@ def check_starts(promotion: Promotion, superseded: list[Promotion], by: Actor, j
     if promotion.status == Status.FAILED and (expires is None or at >= expires):
         return rules.ApprovalExpired("The approval expired: another attempt needs a new request.")
     adopt_reading(promotion, journal)
-    scene = look(promotion, at)
+    scene = look(promotion, at, reading=reading)
     adopt_subject(scene, journal)
     evaluation = conclude(scene, journal, superseded=superseded)
     if promotion.retry_closed:
         return rules.no_further_attempt(promotion.number, promotion.status)
     if evaluation.decision != "allow":
-        gates = [gate.as_json() for gate in evaluation.gates if gate.status in ("pending", "fail")]
+        gates = [gate.as_json() for gate in evaluation.gates if gate.blocks]
         blocking = gates_shown(gates, promotion, blind=not can_see_votes(by, promotion))
         details = {"gates": blocking, "mayPassAt": _may_pass_at(evaluation)}
         message = " ".join(gate["message"] for gate in blocking)
         frozen = any(gate["type"] == "freeze-window" for gate in blocking)
         return Frozen(message, details=details) if frozen else Blocked(message, details=details)
-    return _may_enter(promotion) or rules.refusal(lambda: check_deploys_apart(by, scene)) or _busy(promotion, at)
+    # The order rule once more: the promotion that let the release in may have been rolled back since the request.
+    return (
+        reason_against(check_can_enter, promotion.release, promotion.target_environment)
+        or reason_against(check_deploys_apart, by, scene)
+        or _busy(promotion, at)
+    )
 
 
 def _may_pass_at(evaluation: Evaluation) -> str | None:
-    """When the last of the gates that block opens by itself; None when one waits for somebody or fails for good."""
+    """When the last of the gates that block opens by itself; None when one waits for a person or fails for good."""
     opens = [
         None if gate.status == "fail" or OVERRIDE_POSSIBLE in gate.reason_codes else gate.next_change_at
         for gate in evaluation.gates
-        if gate.status in ("pending", "fail")
+        if gate.blocks
     ]
     known = [at for at in opens if at is not None]
     return max(known) if known and len(known) == len(opens) else None
 
 
-def _may_enter(promotion: Promotion) -> SequenceViolation | None:
-    """The order rule once more: what let the release in at the request may have been rolled back since."""
-    try:
-        check_can_enter(promotion.release, promotion.target_environment)
-    except SequenceViolation as refusal:
-        return refusal
-    return None
-
-
 def check_deploys_apart(by: Actor, scene: Scene) -> None:
-    """excludeDeployer: who approved or confirmed reports no deployment, nor does a machine of theirs (docs/adr/0071).
+    """excludeDeployer: a person who approved or confirmed reports no deployment, nor do their machines (docs/adr/0071).
 
     Raises SeparationOfDuties.
     """
-    wanted = scene.facts.gate_input["requirements"]["approvalPolicies"]
-    if not any(scene.documents[policy["digest"]]["separationOfDuties"]["excludeDeployer"] for policy in wanted):
+    policies = approval_policies_of(scene.facts.gate_input["requirements"], scene.documents)
+    if not any(policy["separationOfDuties"]["excludeDeployer"] for policy in policies):
         return
     decided = {UUID(act["voterId"]) for act in (*scene.votes, *scene.confirmations)}
     if accounts_behind(by) & decided:
         raise rules.SeparationOfDuties(
-            "An approval policy keeps whoever approved or confirmed from deploying: somebody else must report this.",
+            "An approval policy excludes people who approved or confirmed from deploying: ask another person.",
             details={"reasons": ["DEPLOYER"]},
         )
 

@@ -1,29 +1,32 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from promotions import bundles, rows, rules
-from promotions.actions.outcome import Outcome
-from promotions.journal import Journal
-from promotions.judging import adopt_subject, conclude, expire_if_due
-from promotions.locks import lock_promotion
+from promotions.documents import bundles
+from promotions.fastpath import rows
+from promotions.judging.journal import Journal
+from promotions.judging.judge import adopt_subject, conclude, expire_if_due
+from promotions.judging.locks import lock_promotion
+from promotions.judging.scene import instant, look
 from promotions.models import EvidenceBundle, Promotion
-from promotions.scene import instant, look
+from promotions.voting import rules
+from promotions.voting.outcome import Outcome
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import RuleViolation
 from stellapromote.transactions import transactional
 
 
 class NoDocuments(RuleViolation):
-    """There is no document about any of the artifacts, so there is nothing to take."""
+    """None of the artifacts has a document, so there is no bundle to take."""
 
     code = "EVD_NO_DOCUMENTS"
 
 
 @transactional
-def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> EvidenceBundle:
+def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = DATABASE_CLOCK) -> EvidenceBundle:
     """The bundle of the newest documents of these artifacts, new or not. Raises Refused, NoDocuments."""
     by.require(EVIDENCE_WRITE)
     taken = bundles.take(by.tenant, artifacts)
@@ -43,7 +46,7 @@ def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = SYSTEM_CLOCK
     return bundle
 
 
-def take_newest_evidence(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def take_newest_evidence(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
     """Binds an open promotion to the newest documents of its components and judges it again (domain.md §6).
 
     When they differ, the subject changes: votes become void. Raises Http404, Refused, and StateForbids when the
@@ -54,9 +57,9 @@ def take_newest_evidence(promotion_id: UUID, *, by: Actor, clock: Clock = SYSTEM
 
 @transactional
 def _take(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
-    promotion, superseded = lock_promotion(promotion_id, by.tenant)
+    promotion, superseded, moment = lock_promotion(promotion_id, by.tenant, clock)
     rules.check_can_evaluate(by, promotion)
-    at = instant(clock, promotion)
+    at = instant(moment, promotion)
     journal = Journal(by, at)
     if expire_if_due(promotion, at, journal):
         rows.store(promotion)

@@ -7,13 +7,15 @@ from django.http import Http404
 from policies.models import Proposal
 from policies.proposals import proposable
 from policies.weakening_edits import Weakened
-from promotions.guards import trusting_key
+from promotions.documents.trusted_signatures import KeyUnusable, algorithm, key_id, public_key
+from promotions.judging.guards import trusting_key
 from promotions.models import TrustedKey
-from promotions.trusted_signatures import KeyUnusable, algorithm, key_id, public_key
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import TENANT_ADMIN
+from stellapromote.audit.events import Audited
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.plain_text import problem_in_line
 from stellapromote.transactions import transactional
@@ -27,7 +29,7 @@ class KeyRevokedAlready(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
-def trust_key(name: str, pem: str, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> TrustedKey | Proposal:
+def trust_key(name: str, pem: str, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> TrustedKey | Proposal:
     """Trusts a public key from now on: documents that are uploaded later and signed by it have it as their signer.
 
     Listed as a weakening edit: it may let through what waited for a signature. A proposal where a gate of a protected
@@ -58,7 +60,7 @@ def _trust_key(*, by: Actor, clock: Clock, name: str, pem: str) -> TrustedKey:
 
 
 @transactional
-def revoke_key(trusted_key_id: UUID, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> TrustedKey:
+def revoke_key(trusted_key_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> TrustedKey:
     """Trusts the key no more, for documents uploaded before, too. Raises Http404, Refused, KeyRevokedAlready."""
     by.require(TENANT_ADMIN)
     row = TrustedKey.objects.select_for_update().filter(tenant_id=by.tenant, pk=trusted_key_id).first()
@@ -81,12 +83,12 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     _audit(row, "trusted_key.added", by, at)
     weakened = Weakened("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
     sentence = f"Documents signed by the key {row.name} ({row.key_id}) are trusted."
-    weakened.add([sentence], guards=trusting_key(by.tenant, row))
+    weakened.add([sentence], guards=trusting_key(by.tenant, row, at))
     weakened.keep(by=by, at=at)
     return row
 
 
-def _audit(row: TrustedKey, action: str, by: Actor, at: datetime) -> None:
+def _audit(row: TrustedKey, action: Audited, by: Actor, at: datetime) -> None:
     record(
         by=by,
         at=at,

@@ -5,7 +5,7 @@ from uuid import UUID
 from policies.actions.lock import lock_approval_policy
 from policies.actions.update_approval_policy import update_approval_policy as update
 from policies.models import ApprovalPolicy, Proposal
-from promotions.policy_use import names_using
+from promotions.reading.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.etag import IfMatch

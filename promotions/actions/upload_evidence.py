@@ -8,8 +8,12 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Min
 
-from promotions import blobs
-from promotions.actions.uploading import (
+from promotions.documents import blobs
+from promotions.documents.bundles import reached_limit
+from promotions.documents.document_readings import Answer, read_again, store_reading
+from promotions.documents.holdings import manifests_of, newest, platforms_of
+from promotions.documents.trusted_signatures import SignatureWrong, TrustedPublicKey, public_key, signer_of
+from promotions.documents.uploading import (
     DigestMismatch,
     InvalidDocument,
     UploadsBusy,
@@ -17,21 +21,19 @@ from promotions.actions.uploading import (
     refusal,
     signed_items,
 )
-from promotions.attribution import people_behind
-from promotions.bundles import reached_limit
-from promotions.document_readings import Answer, read_again, store_reading
 from promotions.formats.document import READER
 from promotions.formats.envelopes import Envelope
-from promotions.holdings import manifests_of, newest, platforms_of
+from promotions.judging.attribution import people_behind
+from promotions.judging.audited_rows import of_document
 from promotions.models import EvidenceDocument, TrustedKey
-from promotions.models.release import DIGEST_PATTERN
-from promotions.trusted_signatures import SignatureWrong, TrustedPublicKey, public_key, signer_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock, parse_rfc3339
+from stellapromote.clock import Clock, parse_rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
 from stellapromote.ids import new_id
+from stellapromote.patterns import DIGEST
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
 
@@ -40,18 +42,18 @@ Keys = Mapping[str, tuple[TrustedPublicKey, str]]
 UNKNOWN: Final = "unknown"
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('evidence ' || %s || ' ' || %s, 0))"
 EARLY: Final = timedelta(minutes=10)
-"""How far the clock of whoever made a document may be ahead of ours."""
+"""The most that the clock of a document's author may be ahead of ours."""
 
 
 class TooManyDocuments(RuleViolation):
-    """So many producers speak of the artifact already that judging it would be slow for everybody, or so many tools
-    are named by one account that others would find no room."""
+    """The artifact has documents of too many producers: judging it would be slow for everybody, or the tools that one
+    sender names would leave no room for others."""
 
     code = "EVD_TOO_MANY_DOCUMENTS"
 
 
 class KeptForAnotherPlatform(Conflict):
-    """The same bytes are kept for the index already, as being about another of its platforms."""
+    """The same bytes are stored for the index already, about another of its platforms."""
 
     code = "RES_DUPLICATE"
 
@@ -60,7 +62,7 @@ class KeptForAnotherPlatform(Conflict):
 class Upload:
     """A document as it was sent; ``content`` are its exact bytes.
 
-    ``parents`` are image indexes that the artifact is said to be one platform of.
+    ``parents`` are the image indexes of which the artifact is a platform, by the uploader's word.
     """
 
     artifact_digest: str
@@ -72,7 +74,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of an upload: its bytes as they are stored, what is signed in them, and what the child read."""
+    """One document of an upload: its bytes as they are stored, the envelope in them, and the answer of the child."""
 
     content: bytes
     envelope: Envelope | None
@@ -94,7 +96,7 @@ class Reading:
 
 class Found(StrEnum):
     """What an upload found of a signature: none, one that no trusted key verifies, one of a trusted key that does not
-    name the artifact (docs/adr/0085), and one that counts."""
+    name the artifact, or may have meant another kind (docs/adr/0193), and one that counts."""
 
     NONE = "none"
     UNKNOWN = "unknown"
@@ -114,15 +116,18 @@ class Signature:
     def signer(self) -> str:
         return self.key_id if self.found is Found.TRUSTED else ""
 
-    def in_words(self, uploaders: str) -> str:
-        """What was found and what follows from it, for whoever uploads, on the page and by API."""
+    def in_words(self, uploaders: str, kind: str) -> str:
+        """The signature and its consequence in a sentence to the uploader of a document of this kind."""
         if self.found is Found.TRUSTED:
             return f"It is signed by the trusted key {self.key_name}, and counts as said by that key."
         follows = f"it counts as said by {uploaders}, and not where a policy asks for a signature."
         if self.found is Found.UNBOUND:
+            is_report = kind == EvidenceDocument.Kind.VULNERABILITIES
+            or_vex, as_scan = (", or has analyses, as VEX has", ", as cosign's type vuln") if is_report else ("", "")
             return (
-                f"The trusted key {self.key_name} signed it, but what is signed does not name the artifact by its "
-                f"digest: {follows} Sign it inside an in-toto statement about the artifact, and upload that."
+                f"The trusted key {self.key_name} signed it, but the signed content does not name the artifact by its "
+                f"digest{or_vex}: {follows} Sign it inside an in-toto statement about the artifact{as_scan}, and "
+                "upload that."
             )
         if self.found is Found.UNKNOWN:
             return (
@@ -134,7 +139,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The stored document; ``new`` is false when the same uploader sent the same bytes before.
+    """The stored document; ``new`` is false when the same uploader, for the same people, sent the same bytes before.
 
     Of a file with several it is the first; ``others`` came in the same file, and ``left_out`` names the rest of it.
     """
@@ -147,7 +152,9 @@ class Kept:
 
     @property
     def signature_in_words(self) -> str:
-        return self.signature.in_words(", ".join(each["username"] for each in self.document.attributed))
+        return self.signature.in_words(
+            ", ".join(each["username"] for each in self.document.attributed), self.document.kind
+        )
 
 
 def read_upload(upload: Upload, *, by: Actor) -> Reading:
@@ -156,7 +163,7 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
     Raises Refused, Invalid, InvalidDocument, DigestMismatch, DocumentTooLarge.
     """
     by.require(EVIDENCE_WRITE)
-    if not re.fullmatch(DIGEST_PATTERN, upload.artifact_digest) or upload.kind not in EvidenceDocument.Kind.values:
+    if not re.fullmatch(DIGEST, upload.artifact_digest) or upload.kind not in EvidenceDocument.Kind.values:
         message = "Say which artifact the document is about, by its digest, and which kind of document it is."
         raise Invalid(message, fields=[FieldError("artifactDigest", message, "invalid")])
     if upload.parents and (upload.kind == EvidenceDocument.Kind.INDEX or upload.artifact_digest in upload.parents):
@@ -189,20 +196,20 @@ def _without_platform(by: Actor, artifact: str) -> list[EvidenceDocument]:
 
 
 def _documents(content: bytes, answer: dict[str, Any]) -> tuple[Document, ...]:
-    """What is signed is found in the bytes, and must be what the child read (docs/adr/0085). Raises InvalidDocument."""
+    """What is signed is found in the bytes, and must be what the child read (docs/adr/0193). Raises InvalidDocument."""
     if not answer["enveloped"]:
         return (Document(content, None, answer),)
     found, documents = signed_items(content), []
     for each in (answer, *answer["others"]):
         item = found.get(each["place"])
         if item is None or item.envelope is None or item.envelope.payload_digest != each["payloadDigest"]:
-            raise refusal("What is signed is not what was read.", each["place"])
+            raise refusal("The signed payload is not the one that was read.", each["place"])
         documents.append(Document(item.content, item.envelope, each))
     return tuple(documents)
 
 
 @transactional
-def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> Kept:
+def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Kept:
     """Keeps the documents of a file, all or none. Nothing changes for promotions that have a bundle (domain.md §6).
 
     Raises Refused, TooManyDocuments, KeptForAnotherPlatform, UploadsBusy, and InvalidDocument for a wrong signature in
@@ -287,11 +294,12 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         kind=upload.kind,
         content_id=document.content_id,
         uploaded_by_id=by.account,
+        attributed=document.attributed,
         signer=signer,
     )
     if kept.about and kept.about != about:
         raise KeptForAnotherPlatform(
-            f"The same bytes are kept for {artifact} as being about {kept.about}: send a document that was made of "
+            f"The same bytes are stored for {artifact} already, about {kept.about}: send a document that was made of "
             "this platform.",
             details={"artifactDigest": artifact, "about": kept.about},
         )
@@ -303,6 +311,7 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         action="evidence.uploaded",
         resource="evidence_document",
         resource_id=kept.pk,
+        after=of_document(kept),
         metadata={
             "artifactDigest": kept.artifact_digest,
             "kind": kept.kind,
@@ -333,7 +342,7 @@ def _signature(sent: Document, keys: Keys, *, binds: bool) -> Signature:
     """Which trusted key signed, and whether its signature counts.
 
     It does not for a document that does not say by digest which artifact it is about (``binds``): a person
-    who has it could send it for another, so it counts as said by who sends it (docs/adr/0085). Raises InvalidDocument.
+    who has it could send it for another, so it counts as said by who sends it (docs/adr/0193). Raises InvalidDocument.
     """
     if sent.envelope is None:
         return Signature(Found.NONE)

@@ -1,26 +1,28 @@
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 
+from policies.evidence_facts import KEV_SCHEMA
 from policies.models import Proposal
 from policies.proposals import proposable
 from policies.weakening_edits import ChangedMeanwhile, Weakened
-from promotions import blobs
 from promotions.actions.upload_evidence import EARLY
-from promotions.actions.uploading import InvalidDocument, read_in_isolation
-from promotions.attribution import people_behind
+from promotions.documents import blobs
+from promotions.documents.uploading import InvalidDocument, read_in_isolation
 from promotions.formats.document import READER
-from promotions.guards import reading_feed
+from promotions.judging.attribution import people_behind
+from promotions.judging.guards import reading_feed
 from promotions.models import Feed, FeedEntry, FeedReading
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK, Clock, parse_rfc3339, rfc3339
+from stellapromote.clock import Clock, parse_rfc3339, rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.ids import new_id
-from stellapromote.signing.canonical_json import digest_bytes
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 from stellapromote.transactions import transactional
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('feed ' || %s || ' ' || %s, 0))"
@@ -28,12 +30,14 @@ _COPY = "COPY promotions_feedentry (feed_id, cve, listed_on, score) FROM STDIN"
 
 
 class FeedOlder(Conflict):
-    """A newer feed of the kind is there: an older one would forget what came since."""
+    """The stored feed has a later date or the same, and this one is not stricter."""
 
     code = "RES_STATE_CONFLICT"
 
 
 MOST_NAMED: Final = 20
+ONE_STEP: Final = timedelta(milliseconds=1)
+"""The feed that was uploaded last counts, so each is later than the one before, also when the clock goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +65,99 @@ def read_feed(kind: str, content: bytes, *, by: Actor) -> FeedUpload:
 
 
 @transactional
-def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = SYSTEM_CLOCK) -> KeptFeed | Proposal:
-    """Makes a feed the tenant's newest; the worker judges open promotions again.
+def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> KeptFeed | Proposal:
+    """Makes a feed the one that counts; the worker judges open promotions again.
+
+    It may have an older date than the one before where it is stricter (docs/adr/0183). It counts as published at its
+    upload at the latest.
 
     A KEV catalogue that lists less than the one before, or later, and EPSS scores of fewer CVEs are a weakening edit,
-    and a proposal where a gate of a protected environment reads them. Raises Refused, FeedOlder, and InvalidDocument
-    for a feed of the future, which no later one could replace.
+    and a proposal where a gate of a protected environment reads them. What such a catalogue adds counts at once, and so
+    does what one of an older date adds: then the feed that is returned has the entries of both (docs/adr/0183). Raises
+    Refused, FeedOlder, and InvalidDocument for a feed of the future, which no later one could replace.
     """
     by.require(POLICY_WRITE)
     content = digest_bytes(reading.content)
     blobs.store({content: reading.content})
-    return _make_newest(
-        by=by,
-        clock=clock,
-        kind=reading.kind,
-        content=content,
-        size=len(reading.content),
-        reader=READER,
-        answer=reading.answer,
+    _lock(by, reading.kind)
+    sent: dict[str, Any] = {
+        "content": content,
+        "size": len(reading.content),
+        "reader": READER,
+        "answer": reading.answer,
+    }
+    try:
+        with transaction.atomic():
+            kept = _make_newest(by=by, clock=clock, kind=reading.kind, **sent)
+    except FeedOlder:
+        united = _united(reading, by)
+        if united is None:
+            raise
+        return _make_newest(by=by, clock=clock, kind=reading.kind, **united)
+    if isinstance(kept, Proposal) and (united := _united(reading, by)) is not None:
+        _make_newest(by=by, clock=clock, kind=reading.kind, **united)
+    return kept
+
+
+def _lock(by: Actor, kind: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [str(by.tenant), kind])
+
+
+def _united(reading: FeedUpload, by: Actor) -> dict[str, Any] | None:
+    """The KEV catalogue that counts with the new entries of this one, in bytes of its own (docs/adr/0183); None without
+    new entries. As old as the one that counts: the sent catalogue need not be complete for a later day."""
+    before = Feed.objects.filter(tenant_id=by.tenant, kind=reading.kind).newest_first().first()
+    if before is None or before.kind != Feed.Kind.KEV:
+        return None
+    rows = FeedEntry.objects.filter(feed=before).values_list("cve", "listed_on")
+    known = {cve: day.isoformat() for cve, day in rows if day is not None}
+    sent = {each["cve"]: each["dateAdded"] for each in reading.answer["parsed"]["entries"]}
+    both = known | {cve: min(day, known.get(cve, day)) for cve, day in sent.items()}
+    if not known or both == known:
+        return None
+    entries = [{"cve": cve, "dateAdded": both[cve]} for cve in sorted(both)]
+    published = rfc3339(before.published_at)
+    content = canonical_bytes(
+        {
+            "catalogVersion": "united",
+            "dateReleased": published,
+            "count": len(entries),
+            "unitedFrom": [before.content_id, digest_bytes(reading.content)],
+            "vulnerabilities": [{"cveID": each["cve"], "dateAdded": each["dateAdded"]} for each in entries],
+        }
     )
+    blobs.store({digest_bytes(content): content})
+    answer = {"generatedAt": published, "parsed": {"schema": KEV_SCHEMA, "entries": entries}}
+    return {"content": digest_bytes(content), "size": len(content), "reader": READER, "answer": answer}
 
 
 @proposable("feed.upload")
 def _make_newest(
     *, by: Actor, clock: Clock, kind: str, content: str, size: int, reader: int, answer: dict[str, Any]
 ) -> KeptFeed:
-    """``content``: the digest of the stored bytes; ``answer``: what the reader of version ``reader`` read in them."""
+    """``content``: the digest of the stored bytes; ``answer``: their reading by version ``reader`` of the reader."""
     if reader != READER:
         raise ChangedMeanwhile()
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [str(by.tenant), kind])
+    _lock(by, kind)
     at = clock.now()
+    before = Feed.objects.filter(tenant_id=by.tenant, kind=kind).newest_first().first()
+    if before is not None:
+        at = max(at, before.uploaded_at + ONE_STEP)
     published = parse_rfc3339(answer["generatedAt"])
     if published > at + EARLY:
         raise InvalidDocument("The feed says that it was published in the future.", details={"place": "$"})
-    before = Feed.objects.filter(tenant_id=by.tenant, kind=kind).order_by("-published_at", "-id").first()
+    published = min(published, at)
     if before is not None and before.content_id == content:
         return KeptFeed(before, new=False)
-    if before is not None and before.published_at >= published:
-        raise FeedOlder(
-            f"The feed of {rfc3339(before.published_at)} is there already: send a newer one.",
-            details={"publishedAt": rfc3339(before.published_at)},
-        )
     parsed = answer["parsed"]
     entries = parsed["entries"] if kind == Feed.Kind.KEV else parsed["scores"]
+    if before is not None and before.published_at >= published and not _is_stricter(before, entries):
+        raise FeedOlder(
+            f"A feed of {rfc3339(before.published_at)} is stored already, and this one is not stricter: send a newer "
+            "one.",
+            details={"publishedAt": rfc3339(before.published_at)},
+        )
     feed = Feed(
         id=new_id(),
         tenant_id=by.tenant,
@@ -123,7 +176,7 @@ def _make_newest(
     )
     feed.save(force_insert=True)
     weakened = Weakened("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
-    guards = reading_feed(by.tenant, kind)
+    guards = reading_feed(by.tenant, kind, at)
     if before is None:
         weakened.add([f"The first {kind.upper()} feed: what waited for one is judged by it."], guards=guards)
     else:
@@ -136,6 +189,7 @@ def _make_newest(
         action="feed.uploaded",
         resource="feed",
         resource_id=feed.pk,
+        after={"attributed": feed.attributed, "size": feed.size},
         metadata={
             "kind": feed.kind,
             "documentDigest": content,
@@ -147,9 +201,24 @@ def _make_newest(
     return KeptFeed(feed, new=True)
 
 
+def _is_stricter(before: Feed, entries: list[dict[str, Any]]) -> bool:
+    """Whether it has every CVE of the feed before, listed as early and with as high a score, and something more. False
+    where the feed before has no entries any more, because the newest reader refuses it."""
+    now = {each["cve"]: (each.get("dateAdded"), each.get("epss")) for each in entries}
+    rows = FeedEntry.objects.filter(feed=before).values_list("cve", "listed_on", "score")
+    known = {cve: (day and day.isoformat(), score) for cve, day, score in rows}
+    return bool(known) and now != known and all(cve in now and _covers(now[cve], known[cve]) for cve in known)
+
+
+def _covers(now: tuple[Any, Any], known: tuple[Any, Any]) -> bool:
+    """Both are (day of listing, score), of which one is None: the same one."""
+    (day, score), (known_day, known_score) = now, known
+    return bool(day <= known_day) if score is None else bool(score >= known_score)
+
+
 def _loses(before: Feed, entries: list[dict[str, Any]], weakened: Weakened) -> list[str]:
-    """What the feed before told and this one does not. EPSS forgets single CVEs every few days, so there only their
-    number counts; of KEV all are in ``weakened.after``, those that count from a later day on too."""
+    """Sentences about CVEs of the feed before that this one lacks. EPSS forgets single CVEs every few days, so there
+    only their number counts; for KEV ``weakened.after`` has all, also those that count from a later day on."""
     than = f"that of {rfc3339(before.published_at)}"
     if before.kind == Feed.Kind.EPSS:
         fewer = before.entry_count - len(entries)
@@ -170,7 +239,7 @@ def reload_feed(feed: Feed, entries: list[dict[str, Any]], *, refused: str = "",
     then the feed counts as missing until a newer one comes."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [str(feed.tenant_id), feed.kind])
-    newest = Feed.objects.filter(tenant_id=feed.tenant_id, kind=feed.kind).order_by("-published_at", "-id").first()
+    newest = Feed.objects.filter(tenant_id=feed.tenant_id, kind=feed.kind).newest_first().first()
     if newest is None or newest.pk != feed.pk or feed.readings.filter(reader__gt=READER).exists():
         return  # a newer feed counts, or a newer reader has read this one, before the application went back
     FeedEntry.objects.filter(feed=feed).delete()

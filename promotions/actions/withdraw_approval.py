@@ -1,20 +1,23 @@
 from uuid import UUID
 
-from promotions import rules
-from promotions.actions.ballot_box import UNSEEN, Seen, open_box
-from promotions.actions.outcome import Outcome
+from promotions.judging.scene import Scene
 from promotions.models import Promotion, Vote
-from promotions.rules import Ballot
-from promotions.scene import Scene
+from promotions.voting import rules
+from promotions.voting.outcome import Outcome
+from promotions.voting.rules import Ballot
+from promotions.voting.session import UNSEEN, Seen, open_box
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.transactions import transactional
 
 
-def withdraw_approval(promotion_id: UUID, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def withdraw_approval(
+    promotion_id: UUID, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
+) -> Promotion:
     """Takes the caller's own approval back and judges again; possible while the promotion is open (domain.md §5).
 
-    Raises Http404, the refusals of ``promotions.rules`` and Conflict RES_PRECONDITION_FAILED.
+    Raises Http404, the refusals of ``promotions.voting.rules`` and Conflict RES_PRECONDITION_FAILED.
     """
     return _withdraw(promotion_id, by, seen, clock).result()
 
@@ -26,7 +29,7 @@ def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcom
     def check(scene: Scene, ballot: Ballot) -> None:
         rules.check_can_withdraw(by, ballot)
         if all((vote["voterId"], vote["verdict"]) != mine for vote in scene.votes):
-            raise rules.StateForbids("You rejected this promotion: a reject is not taken back.")
+            raise rules.StateForbids("You rejected this promotion: a reject cannot be withdrawn.")
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):

@@ -1,4 +1,4 @@
-"""The audit log of the tenant and the verification of its chain (domain.md §9; api.md)."""
+"""The audit log of the tenant and the verification of its chain (domain.md §9; contract.md)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 
 from promotions.api.promotion_resources import JsonField, NullableJsonField
-from promotions.audit_heads import verify_log
+from promotions.packets.audit_heads import verify_log
 from stellapromote.accounts.scopes import AUDIT_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING

@@ -1,4 +1,4 @@
-"""Environments, whose answers need facts from above: what runs there, what waits, what was promoted (api.md)."""
+"""Environments, whose answers need facts from above: what runs there, what waits, what was promoted (contract.md)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from policies.api.resources import PROPOSED
 from policies.models import Proposal
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.delete_environment import delete_environment
-from promotions.environment_state import deployment_document, deployments_into, environment_states
+from promotions.reading.environment_state import deployment_document, deployments_into, environment_states
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
@@ -30,7 +30,7 @@ from stellapromote.api.parameters import flag
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody, Resource
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
 _INCLUDE_STATE = flag("include_state", "Also what runs there, what waits and whether it is frozen; without an ETag.")
 
@@ -114,11 +114,11 @@ class EnvironmentViewSet(ApiViewSet):
     }
     alternatives = dict.fromkeys(("update", "destroy", "archive", "unarchive"), PROPOSED)
     refusals = {
-        "create": ("RES_DUPLICATE", "RES_NAME_USED", "ENV_INVALID_AUTO_PROMOTE"),
-        "update": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE"),
-        "destroy": ("RES_IN_USE", "ENV_INVALID_AUTO_PROMOTE"),
-        "archive": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE"),
-        "unarchive": ("RES_DUPLICATE", "RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE"),
+        "create": ("RES_DUPLICATE", "RES_NAME_USED", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
+        "update": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
+        "destroy": ("RES_IN_USE", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
+        "archive": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
+        "unarchive": ("RES_DUPLICATE", "RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
     }
     conditional = frozenset({"update", "destroy", "archive", "unarchive"})
 
@@ -134,7 +134,7 @@ class EnvironmentViewSet(ApiViewSet):
 
         Its place in the order must be free. `isProduction` is true by default for the names prod and production.
         """
-        return _answer(create_environment(by=request.actor, clock=SYSTEM_CLOCK, **self.body), status=201)
+        return _answer(create_environment(by=request.actor, clock=DATABASE_CLOCK, **self.body), status=201)
 
     def retrieve(self, request: ApiRequest, pk: UUID) -> ApiResponse:
         """One environment, archived or not."""
@@ -150,7 +150,7 @@ class EnvironmentViewSet(ApiViewSet):
         what makes entering easier is listed as a weakening edit, and of a protected environment stored as a proposal.
         """
         environment = update_environment(
-            by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, changes=self.body, if_match=self.if_match
+            by=request.actor, clock=DATABASE_CLOCK, environment_id=pk, changes=self.body, if_match=self.if_match
         )
         return _answer(environment)
 
@@ -159,7 +159,7 @@ class EnvironmentViewSet(ApiViewSet):
 
         With any promotion history it is refused: archive it instead.
         """
-        gone = delete_environment(by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, if_match=self.if_match)
+        gone = delete_environment(by=request.actor, clock=DATABASE_CLOCK, environment_id=pk, if_match=self.if_match)
         if gone is not None:
             return proposed(gone)
         return ApiResponse({"id": str(pk), "deleted": True})
@@ -171,14 +171,14 @@ class EnvironmentViewSet(ApiViewSet):
         Its history stays. Refused while promotions into or out of it are active.
         """
         return _answer(
-            archive_environment(by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, if_match=self.if_match)
+            archive_environment(by=request.actor, clock=DATABASE_CLOCK, environment_id=pk, if_match=self.if_match)
         )
 
     @action(detail=True, methods=["post"])
     def unarchive(self, request: ApiRequest, pk: UUID) -> ApiResponse:
         """Put an archived environment back at a free place in the order."""
         environment = unarchive_environment(
-            by=request.actor, clock=SYSTEM_CLOCK, environment_id=pk, if_match=self.if_match, **self.body
+            by=request.actor, clock=DATABASE_CLOCK, environment_id=pk, if_match=self.if_match, **self.body
         )
         return _answer(environment)
 
@@ -200,7 +200,7 @@ def _documents(environments: Sequence[Environment], by: Actor, include_state: bo
     documents = [environment_document(each) for each in environments]
     if not include_state:
         return documents
-    states = environment_states(by.tenant, [each.pk for each in environments], SYSTEM_CLOCK.now())
+    states = environment_states(by.tenant, [each.pk for each in environments], DATABASE_CLOCK.now())
     return [{**document, **states[each.pk]} for document, each in zip(documents, environments, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Evidence packets, the keys they verify with, and their verification (domain.md §8; api.md)."""
+"""Evidence packets, the keys they verify with, and their verification (domain.md §8; contract.md)."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import orjson
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from promotions.api.bodies import EvidenceDocument
 from promotions.api.promotion_resources import JsonField
 from promotions.api.promotion_schema import VerificationSchema
-from promotions.blindness import check_can_see_votes
 from promotions.models import EvidencePacket, PublicSigningKey
-from promotions.queries import existing_promotion
-from promotions.verifying import CHECKS
-from promotions.verifying.audit_head import verify_here
+from promotions.packets.verifying import CHECKS
+from promotions.packets.verifying.audit_head import verify_here
+from promotions.pages.bodies import EvidenceDocument
+from promotions.reading.queries import existing_promotion
+from promotions.voting.blindness import check_can_see_votes
 from stellapromote.accounts.scopes import EVIDENCE_READ
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.exceptions import NotFound

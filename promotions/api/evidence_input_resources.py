@@ -1,4 +1,4 @@
-"""What the calls of evidence inputs take and answer (api.md, Evidence inputs)."""
+"""What the calls of evidence inputs take and answer (contract.md, Evidence inputs)."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from rest_framework import serializers
 from promotions.actions.upload_evidence import Found, Kept
 from promotions.api.promotion_resources import JsonField
 from promotions.api.upload_body import UploadBody
-from promotions.evidence_inputs import reading_of
+from promotions.documents.bundles import documents_digest
 from promotions.models import EvidenceBundle, EvidenceDocument, Feed, TrustedKey
 from promotions.models.evidence_input import people
+from promotions.reading.documents import reading_of
 from stellapromote.api.fields import DigestField, LineField, StrictChoiceField, StrictListField, TextField
 from stellapromote.api.serializers import Body, Resource
 from stellapromote.clock import rfc3339
@@ -140,7 +141,12 @@ class BundleResource(Resource):
     """A bundle: the newest documents of some artifacts when it was taken. `inToto`: all that came in attestations."""
 
     bundle_id = serializers.UUIDField()
-    bundle_digest = serializers.CharField()
+    bundle_digest = serializers.CharField(
+        help_text="Of the bundle that gates judge and people vote on: documents, uploaders and times."
+    )
+    documents_digest = serializers.CharField(
+        help_text="Of the documents alone: the same in any installation, no matter who sent them and when."
+    )
     taken_at = serializers.DateTimeField()
     artifacts = serializers.ListField(child=serializers.CharField())
     sbom = BundleDocument(many=True)
@@ -243,6 +249,7 @@ def bundle(row: EvidenceBundle) -> dict[str, Any]:
     return {
         "bundleId": str(row.pk),
         "bundleDigest": row.content_id,
+        "documentsDigest": documents_digest(content),
         "takenAt": rfc3339(row.taken_at),
         "artifacts": content["artifacts"],
         "sbom": by_kind[EvidenceDocument.Kind.SBOM],

@@ -1,28 +1,27 @@
-"""Documents about artifacts, bundles of them, feeds and trusted keys (domain.md §6; api.md, Evidence inputs)."""
+"""Documents about artifacts, bundles of them, feeds and trusted keys (domain.md §6; contract.md, Evidence inputs)."""
 
 import re
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404
-from django.http.response import HttpResponseBase
 from rest_framework.decorators import action
 
 from policies.api.proposed import proposed
 from policies.api.resources import PROPOSED
 from policies.models import Proposal
-from promotions import evidence_inputs
 from promotions.actions.take_bundle import snapshot, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_evidence import Reading, Upload, read_upload, upload_evidence
 from promotions.actions.upload_feed import FeedUpload, read_feed, upload_feed
 from promotions.api import evidence_input_resources as resources
 from promotions.api.promotion_resources import PromotionResource
+from promotions.api.promotion_schema import UploadSchema
 from promotions.api.promotions import promotion_answer
 from promotions.api.upload_body import UploadView
 from promotions.models import EvidenceDocument, Feed, TrustedKey
-from promotions.models.release import DIGEST_PATTERN
-from promotions.queries import existing_promotion
+from promotions.reading import documents as evidence_inputs
+from promotions.reading.queries import existing_promotion
 from stellapromote.accounts.scopes import (
     EVIDENCE_READ,
     EVIDENCE_WRITE,
@@ -33,12 +32,12 @@ from stellapromote.accounts.scopes import (
 )
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
-from stellapromote.api.parameters import Parameter, choice
+from stellapromote.api.parameters import choice, digest
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
-from stellapromote.errors import FieldError, Invalid
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import Invalid
 
 _MEDIA_TYPE = re.compile(
     r"application/(?:[a-z0-9.+-]+\+)?(?:json|gzip|octet-stream)|text/csv|text/plain"
@@ -47,21 +46,12 @@ _MEDIA_TYPE = re.compile(
 _READING = ("EVD_INVALID_DOCUMENT", "EVD_DIGEST_MISMATCH")
 
 
-def _digest(text: str) -> str:
-    if not re.fullmatch(DIGEST_PATTERN, text):
-        raise ValueError("A digest is sha256: and 64 lower-case hexadecimal digits.")
-    return text
-
-
-def _artifact(name: str, description: str) -> Parameter:
-    return Parameter(name, _digest, {"type": "string", "pattern": DIGEST_PATTERN}, description)
-
-
 class EvidenceInputViewSet(UploadView, ApiViewSet):
     """Documents about artifacts, bound to their digests."""
 
+    schema = UploadSchema()
     tag = "Evidence inputs"
-    reads = frozenset({"create"})
+    prepared = frozenset({"create"})
     lists = frozenset({"parents"})
     scopes = {
         "list": EVIDENCE_READ,
@@ -74,10 +64,10 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
     parameters = {
         "list": (
             *PAGING,
-            _artifact("artifact_digest", "Documents about this artifact."),
+            digest("artifact_digest", "Documents about this artifact."),
             choice("kind", EvidenceDocument.Kind.values, repeatable=True),
         ),
-        "score": (_artifact("artifact_id", "The artifact's digest; required."),),
+        "score": (replace(digest("artifact_id", "The artifact's digest."), required=True),),
     }
     answers = {
         "list": Answer(resources.DocumentResource, paged=True),
@@ -108,7 +98,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
         are of the kind are kept or none: the first is answered, then `others`; `leftOut` names the rest. Promotions
         that are open keep the documents they have.
         """
-        kept = upload_evidence(self.reading, by=request.actor, clock=SYSTEM_CLOCK)
+        kept = upload_evidence(self.reading, by=request.actor, clock=DATABASE_CLOCK)
         return ApiResponse(resources.uploaded(kept), status=201)
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -119,36 +109,30 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
     def snapshot(self, request: ApiRequest) -> ApiResponse:
         """Take the newest documents of some artifacts as a bundle
 
-        The same documents make the same bundle.
+        The same documents, sent by the same people at the same times, are the same bundle; `documentsDigest` is that of
+        the documents alone.
         """
-        taken = snapshot(self.body["artifact_digests"], by=request.actor, clock=SYSTEM_CLOCK)
+        taken = snapshot(self.body["artifact_digests"], by=request.actor, clock=DATABASE_CLOCK)
         return ApiResponse(resources.bundle(evidence_inputs.bundle_of(request.actor.tenant, taken.pk)), status=201)
 
     @action(detail=False)
     def score(self, request: ApiRequest) -> ApiResponse:
-        """How much is known of an artifact."""
-        if "artifact_id" not in self.query:
-            message = "Name the artifact by its digest."
-            raise Invalid(message, fields=[FieldError("artifactId", message, "required")])
+        """The evidence score of an artifact."""
         return ApiResponse(evidence_inputs.score(request.actor.tenant, self.query["artifact_id"]))
 
     def resource(self) -> dict[str, Any]:
         return resources.bundle(evidence_inputs.bundle_of(self.request.actor.tenant, self.kwargs["pk"]))
 
-    def _write(
-        self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
-    ) -> HttpResponseBase:
-        if self.action in self.reads:  # before the transaction that an Idempotency-Key opens
-            given = self.body
-            upload = Upload(
-                given["artifact_digest"],
-                given["kind"],
-                given["content"],
-                _media_type(given),
-                parents=tuple(given.get("parents", ())),
-            )
-            self.reading = read_upload(upload, by=request.actor)
-        return super()._write(request, method, raw, perform)
+    def prepare(self) -> None:
+        given = self.body
+        upload = Upload(
+            given["artifact_digest"],
+            given["kind"],
+            given["content"],
+            _media_type(given),
+            parents=tuple(given.get("parents", ())),
+        )
+        self.reading = read_upload(upload, by=self.request.actor)
 
 
 class DocumentViewSet(ApiViewSet):
@@ -178,8 +162,9 @@ class DocumentViewSet(ApiViewSet):
 class FeedViewSet(UploadView, ApiViewSet):
     """Feeds of the tenant: known exploited vulnerabilities (kev), and how likely exploitation is (epss)."""
 
+    schema = UploadSchema()
     tag = "Evidence inputs"
-    reads = frozenset({"create"})
+    prepared = frozenset({"create"})
     scopes = {"list": EVIDENCE_READ, "create": POLICY_WRITE}
     bodies = {"create": resources.NewFeed}
     parameters = {"list": (*PAGING, choice("kind", Feed.Kind.values, repeatable=True))}
@@ -197,24 +182,22 @@ class FeedViewSet(UploadView, ApiViewSet):
         found = Feed.objects.filter(tenant_id=request.actor.tenant)
         if "kind" in self.query:
             found = found.filter(kind__in=self.query["kind"])
-        return self.page(found, present=resources.feed, order=("-published_at", "-id"))
+        return self.page(found, present=resources.feed, order=("-uploaded_at", "-id"))
 
     def create(self, request: ApiRequest) -> ApiResponse:
         """Upload a feed
 
-        It counts at once: open promotions are judged again. An older one than the newest is refused. A KEV catalogue
-        that lists less than the one before is stored as a proposal where a protected environment asks for it.
+        It counts at once: open promotions are judged again. One with an older date than the one that is there is
+        refused, unless it has all that the other has, listed as early and scored as high, and more. A KEV catalogue
+        that lists less than the one before is stored as a proposal where a protected environment asks for it. What it
+        adds counts at once, also of one with an older date: the feed that counts then has the entries of both.
         """
-        kept = upload_feed(self.reading, by=request.actor, clock=SYSTEM_CLOCK)
+        kept = upload_feed(self.reading, by=request.actor, clock=DATABASE_CLOCK)
         return proposed(kept) if isinstance(kept, Proposal) else ApiResponse(resources.feed(kept.feed), status=201)
 
-    def _write(
-        self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
-    ) -> HttpResponseBase:
-        if self.action in self.reads:
-            _media_type(self.body)
-            self.reading = read_feed(self.body["kind"], self.body["content"], by=request.actor)
-        return super()._write(request, method, raw, perform)
+    def prepare(self) -> None:
+        _media_type(self.body)
+        self.reading = read_feed(self.body["kind"], self.body["content"], by=self.request.actor)
 
 
 class TrustedKeyViewSet(ApiViewSet):
@@ -245,7 +228,7 @@ class TrustedKeyViewSet(ApiViewSet):
         Documents that are uploaded from now on and signed by it count as signed. Listed as a weakening edit, and stored
         as a proposal where a gate of a protected environment reads it.
         """
-        key = trust_key(self.body["name"], self.body["pem"], by=request.actor, clock=SYSTEM_CLOCK)
+        key = trust_key(self.body["name"], self.body["pem"], by=request.actor, clock=DATABASE_CLOCK)
         return proposed(key) if isinstance(key, Proposal) else ApiResponse(resources.trusted_key(key), status=201)
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -257,7 +240,7 @@ class TrustedKeyViewSet(ApiViewSet):
 
         It stays listed. Documents that it signed before count as unsigned from now on.
         """
-        return ApiResponse(resources.trusted_key(revoke_key(pk, by=request.actor, clock=SYSTEM_CLOCK)))
+        return ApiResponse(resources.trusted_key(revoke_key(pk, by=request.actor, clock=DATABASE_CLOCK)))
 
     def resource(self) -> dict[str, Any]:
         found = TrustedKey.objects.filter(tenant_id=self.request.actor.tenant, pk=self.kwargs["pk"]).first()
@@ -273,7 +256,7 @@ class PromotionBundleViewSet(ApiViewSet):
     scopes = {"evidence_bundle": (PROMOTION_REQUEST, PROMOTION_APPROVE, TENANT_ADMIN)}
     bodies = {"evidence_bundle": NoBody}
     answers = {"evidence_bundle": Answer(PromotionResource, etag=True)}
-    refusals = {"evidence_bundle": ("RES_STATE_CONFLICT", "EVD_NO_DOCUMENTS")}
+    refusals = {"evidence_bundle": ("RES_STATE_CONFLICT", "EVD_NO_DOCUMENTS", "SYS_CLOCK_SKEW")}
 
     @action(detail=True, methods=["post"], url_path="evidence-bundle")
     def evidence_bundle(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -281,7 +264,7 @@ class PromotionBundleViewSet(ApiViewSet):
 
         If they differ from those it had, what is voted on has changed: votes become void.
         """
-        return promotion_answer(take_newest_evidence(pk, by=request.actor, clock=SYSTEM_CLOCK), request.actor)
+        return promotion_answer(take_newest_evidence(pk, by=request.actor, clock=DATABASE_CLOCK), request.actor)
 
     def resource(self) -> dict[str, Any]:
         existing_promotion(self.request.actor.tenant, self.kwargs["pk"])

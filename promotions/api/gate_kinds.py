@@ -1,4 +1,4 @@
-"""GET /promotion-gates: the kinds of gates, with whether they can be judged now (api.md, Policies and gates)."""
+"""GET /promotion-gates: the kinds of gates, with whether they can be judged now (contract.md, Policies and gates)."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from policies import gates
 from policies.api.document_body import as_json_schema
 from policies.api.resources import GateKindResource
 from promotions.api.sequences import SequenceSource, in_place
-from promotions.signing_key import problem
+from promotions.packets.signing_key import problem
 from stellapromote.accounts.scopes import POLICY_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING

@@ -1,15 +1,14 @@
-"""Liveness and readiness (api.md). Public, so they name parts and what to do, never addresses or keys."""
+"""Liveness and readiness (contract.md). Public, so they name parts and what to do, never addresses or keys."""
 
 from dataclasses import asdict
 
 from rest_framework import serializers
 
-from promotions.readiness import look_around
+from promotions.worker.readiness import look_around
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import Resource
 from stellapromote.api.views import ApiRequest, ApiView
-from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import ProductError
 
 
@@ -18,7 +17,7 @@ class LivenessResource(Resource):
 
 
 class PartResource(Resource):
-    name = serializers.ChoiceField(["database", "migrations", "signingKey", "worker", "auditLog", "evidence"])
+    name = serializers.ChoiceField(["database", "migrations", "clock", "signingKey", "worker", "auditLog", "evidence"])
     ok = serializers.BooleanField()
     degraded = serializers.BooleanField(
         help_text="It works, and something about it needs somebody: `message` says what."
@@ -39,7 +38,7 @@ class HealthView(ApiView):
     answers = {"get": Answer(LivenessResource)}
 
     def get(self, request: ApiRequest) -> ApiResponse:
-        """The process lives; asks nothing of the database."""
+        """The process lives; the database is not asked."""
         return ApiResponse({"status": "ok"})
 
 
@@ -51,11 +50,11 @@ class ReadyView(ApiView):
     answers = {"get": Answer(ReadinessResource)}
 
     def get(self, request: ApiRequest) -> ApiResponse:
-        """The installation can do its work: database, migrations, signing key, worker, audit log, evidence
+        """The installation can do its work: database, migrations, clock, signing key, worker, audit log, evidence
 
         503 names the parts that cannot, and what to do, in `error.details.parts`.
         """
-        parts = look_around(SYSTEM_CLOCK.now())
+        parts = look_around()
         failed = [part for part in parts if not part.ok]
         found = [asdict(part) for part in parts]
         if failed:

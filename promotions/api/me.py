@@ -1,4 +1,4 @@
-"""GET /me: who the caller is, and what they may do (api.md)."""
+"""GET /me: who the caller is, and what they may do (contract.md)."""
 
 from typing import Any
 

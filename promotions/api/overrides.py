@@ -1,26 +1,26 @@
-"""Overrides of gates and their reviews (domain.md §6; api.md, Promotions)."""
+"""Overrides of gates and their reviews (domain.md §6; contract.md, Promotions)."""
 
 from typing import Any
 
 from django.http import Http404
 from rest_framework.decorators import action
 
-from promotions import presenters
-from promotions.actions.ballot_box import Seen
 from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.review_override import review_override
-from promotions.api.bodies import OverrideBody, ReviewBody
 from promotions.api.promotion_resources import OverrideResource
 from promotions.models import Override
-from promotions.queries import existing_promotion
+from promotions.pages.bodies import OverrideBody, ReviewBody
+from promotions.reading import presenters
+from promotions.reading.queries import existing_promotion
+from promotions.voting.session import Seen
 from stellapromote.accounts.scopes import PROMOTION_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
-_PEOPLE = ("RES_STATE_CONFLICT", "PERM_SERVICE_ACCOUNT_CANNOT_VOTE", "PERM_SEPARATION_OF_DUTIES")
+_PEOPLE = ("RES_STATE_CONFLICT", "PERM_SERVICE_ACCOUNT_CANNOT_VOTE", "PERM_SEPARATION_OF_DUTIES", "SYS_CLOCK_SKEW")
 
 
 class OverrideViewSet(ApiViewSet):
@@ -63,7 +63,7 @@ class OverrideViewSet(ApiViewSet):
             decision_id=self.body.get("decision_id"),
         )
         seen = Seen(self.body.get("subject_digest"), self.if_match)
-        given = override_gate(pk, wanted, by=request.actor, seen=seen, clock=SYSTEM_CLOCK)
+        given = override_gate(pk, wanted, by=request.actor, seen=seen, clock=DATABASE_CLOCK)
         return ApiResponse(presenters.override_document(given), status=201)
 
     @action(detail=True, methods=["post"], url_path="overrides/<uuid:override_id>/review")
@@ -78,7 +78,7 @@ class OverrideViewSet(ApiViewSet):
             by=request.actor,
             verdict=self.body["verdict"],
             comment=self.body.get("comment", ""),
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
         )
         return ApiResponse(presenters.override_document(reviewed))
 

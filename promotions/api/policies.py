@@ -20,15 +20,15 @@ from policies.models import ApprovalPolicy, ApprovalPolicyVersion, Proposal
 from policies.presenters import approval_policy_document, approval_version_document
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
-from promotions.approver_check import could_approve
-from promotions.policy_use import environments_naming
+from promotions.reading.approver_check import could_approve
+from promotions.reading.policy_use import environments_naming
 from stellapromote.accounts.scopes import POLICY_READ, POLICY_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.parameters import flag, line
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
 TAG = "Policies and gates"
 
@@ -90,7 +90,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
         content = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = create_approval_policy(
             by=request.actor,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             content=in_wire_names(content),
             enabled=self.body.get("enabled", True),
         )
@@ -110,7 +110,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
         changes = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = update_approval_policy(
             by=request.actor,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             policy_id=pk,
             changes=in_wire_names(changes),
             enabled=self.body.get("enabled"),
@@ -124,7 +124,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
         Its versions stay readable. A policy that environments name cannot be retired.
         """
         return _answer(
-            retire_approval_policy(by=request.actor, clock=SYSTEM_CLOCK, policy_id=pk, if_match=self.if_match)
+            retire_approval_policy(by=request.actor, clock=DATABASE_CLOCK, policy_id=pk, if_match=self.if_match)
         )
 
     @action(detail=True)
@@ -149,7 +149,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
             policy=self._policy(),
             environment=get_object_or_404(environments, pk=self.body["environment_id"]),
             requester_id=self.body["requester_id"],
-            at=SYSTEM_CLOCK.now(),
+            at=DATABASE_CLOCK.now(),
         )
         return ApiResponse(answer.as_json())
 

@@ -1,4 +1,4 @@
-"""What the calls of promotions answer, for the documentation; presenters make the dicts (api.md, Promotions)."""
+"""What the calls of promotions answer, for the documentation; presenters make the dicts (contract.md, Promotions)."""
 
 from typing import Any
 
@@ -7,9 +7,11 @@ from rest_framework import serializers
 
 from policies.api.resources import PersonResource
 from policies.outcomes import STATUSES
-from promotions.api.bodies import CHANGE_TYPES
 from promotions.api.release_resources import DiffResource
 from promotions.models import Override, OverrideReview
+from promotions.models.promotion import CHANGE_TYPES
+from promotions.reading.acts import ActResource, CountedVote
+from promotions.reading.promotion_columns import ApprovalCount
 from promotions.states import Status
 from stellapromote.api.serializers import Resource
 
@@ -28,35 +30,11 @@ class NullableJsonField(serializers.Field[Any, Any, Any, Any]):
     """As JsonField, or null."""
 
 
-class ApprovalCount(Resource):
-    required = serializers.IntegerField(  # type: ignore[assignment]
-        help_text="The smallest number of people that satisfies everything."
-    )
-    given = serializers.IntegerField(help_text="Live votes that count.")
-
-
 class ChangeResource(Resource):
     ref = serializers.CharField(allow_null=True)
     url = serializers.CharField(allow_null=True)
     type = serializers.ChoiceField(CHANGE_TYPES, allow_null=True)
     backout = serializers.CharField(allow_null=True)
-
-
-class PromotionRow(Resource):
-    id = serializers.UUIDField()
-    number = serializers.IntegerField()
-    release_id = serializers.UUIDField()
-    release_name = serializers.CharField()
-    target_environment_id = serializers.UUIDField()
-    target_environment_name = serializers.CharField()
-    status = serializers.ChoiceField(_STATUSES)
-    requested_by = serializers.UUIDField()
-    requested_by_name = serializers.CharField()
-    requested_at = serializers.DateTimeField()
-    approvals = ApprovalCount()
-    blocked_by = serializers.ListField(
-        child=serializers.CharField(), help_text="Names of the gates that do not pass, as last judged."
-    )
 
 
 class GateSummary(Resource):
@@ -69,6 +47,7 @@ class GateSummary(Resource):
 class DecisionSummary(Resource):
     id = serializers.UUIDField(allow_null=True)
     sequence = serializers.IntegerField()
+    decision = serializers.ChoiceField(_DECISIONS, help_text="What the gates as last judged make.")
     gates = GateSummary(many=True)
     next_change_at = serializers.DateTimeField(allow_null=True)
 
@@ -112,27 +91,10 @@ class PromotionResource(Resource):
     blocked_by = serializers.ListField(child=serializers.CharField())
     decision = DecisionSummary()
     evidence_packet_id = serializers.UUIDField(allow_null=True)
-
-
-class ActResource(Resource):
-    """A vote, or a confirmation of a manual gate."""
-
-    id = serializers.UUIDField()
-    verdict = serializers.ChoiceField(["approve", "reject", "confirm"])
-    gate = serializers.CharField(required=False, help_text="The manual gate of a confirmation.")
-    voter_id = serializers.UUIDField()
-    username = serializers.CharField()
-    display_name = serializers.CharField()
-    roles = serializers.ListField(child=serializers.CharField())
-    teams = serializers.ListField(child=serializers.CharField())
-    auth_method = serializers.CharField()
-    comment = serializers.CharField(allow_null=True)
-    subject_digest = serializers.CharField()
-    subject_binding = serializers.ChoiceField(["explicit", "implicit"])
-    at = serializers.DateTimeField()
-    status = serializers.ChoiceField(["live", "withdrawn", "replaced", "void"])
-    ended_at = serializers.DateTimeField(allow_null=True)
-    ended_reason = serializers.CharField(allow_null=True)
+    decided_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True, help_text="Of the newest attempt.")
+    completed_at = serializers.DateTimeField(allow_null=True)
+    attempt = serializers.IntegerField(help_text="How often its deployment has started.")
 
 
 class OverrideReviewResource(Resource):
@@ -226,18 +188,6 @@ class EngineResource(Resource):
     version = serializers.CharField()
 
 
-class CountedVote(Resource):
-    id = serializers.UUIDField()
-    voter_id = serializers.UUIDField()
-    username = serializers.CharField()
-    display_name = serializers.CharField()
-    verdict = serializers.ChoiceField(["approve", "reject"])
-    teams = serializers.ListField(child=serializers.CharField())
-    reason = serializers.CharField(allow_null=True, allow_blank=True)
-    subject_digest = serializers.CharField()
-    at = serializers.DateTimeField()
-
-
 class RecordEvidence(Resource):
     bundle_id = serializers.UUIDField(allow_null=True)
     bundle_digest = serializers.CharField(allow_null=True)
@@ -275,13 +225,9 @@ class DecisionRecordResource(Resource):
 class PromotionDetail(PromotionResource):
     """Everything about one promotion. `approvals` are the votes; `approvalCount` counts them."""
 
-    decided_at = serializers.DateTimeField(allow_null=True)
-    started_at = serializers.DateTimeField(allow_null=True)
-    completed_at = serializers.DateTimeField(allow_null=True)
     pending_expires_at = serializers.DateTimeField()
     approval_expires_at = serializers.DateTimeField(allow_null=True)
     overdue_at = serializers.DateTimeField(allow_null=True)
-    attempt = serializers.IntegerField()
     decision_record = DecisionRecordResource(allow_null=True, help_text="Null with `votesHidden`.")
     approvals = ActResource(many=True, help_text="With `votesHidden` only your own.")
     eligible_approvers = PersonResource(many=True, help_text="Empty with `votesHidden`: it tells who is missing.")

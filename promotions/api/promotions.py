@@ -1,32 +1,30 @@
-"""Promotions: requests, their whole life, and what CI reports about them (domain.md §4; api.md, Promotions)."""
+"""Promotions: requests, their whole life, and what CI reports about them (domain.md §4; contract.md, Promotions)."""
 
 from typing import Any
 
 from rest_framework.decorators import action
 
 from environments.models import Environment
-from promotions import presenters
-from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Preview, Wish, preview_promotion, request_promotion
-from promotions.api.bodies import Cancellation, DeploymentReport, NewPromotion, change_record
 from promotions.api.promotion_resources import (
     JudgedGateResource,
     PromotionDetail,
     PromotionEvent,
     PromotionResource,
-    PromotionRow,
 )
 from promotions.api.promotion_schema import PromotionSchema
 from promotions.api.sequences import SequenceSource, in_place
-from promotions.blindness import can_see_votes
-from promotions.electorate import approval_voters
-from promotions.etags import promotion_tag
-from promotions.listing import PromotionRows, WaitingForPerson
+from promotions.judging.electorate import approval_voters
 from promotions.models import Promotion, Release
-from promotions.models.promotion import CHANGE_TYPES
-from promotions.queries import (
+from promotions.models.promotion_vocabulary import decides
+from promotions.pages.bodies import Cancellation, DeploymentReport, NewPromotion, change_record
+from promotions.reading import presenters
+from promotions.reading.listing import PromotionRows, WaitingForPerson
+from promotions.reading.promotion_columns import PromotionRow, row
+from promotions.reading.promotion_filters import PARAMETERS, asked
+from promotions.reading.queries import (
     detail_of,
     events_of,
     existing_promotion,
@@ -35,10 +33,11 @@ from promotions.queries import (
     people_of,
     promotion_of,
 )
-from promotions.states import Status
+from promotions.voting.blindness import can_see_votes
+from promotions.voting.etags import promotion_tag
+from promotions.voting.session import Seen
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import (
-    PROMOTION_APPROVE,
     PROMOTION_CANCEL,
     PROMOTION_DEPLOY,
     PROMOTION_READ,
@@ -48,16 +47,11 @@ from stellapromote.accounts.scopes import (
 from stellapromote.api.declarations import Answer
 from stellapromote.api.etag import not_modified
 from stellapromote.api.pagination import PAGING
-from stellapromote.api.parameters import choice, flag, line, timestamp, uuid
+from stellapromote.api.parameters import flag
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
-STATUS_FILTERS = {
-    **{status.value: status.value for status in Status},
-    "pending_gate": Status.PENDING.value,
-    "pending_approval": Status.AWAITING_APPROVAL.value,
-}
 PRECONDITIONS = (
     "RES_NOT_FOUND",
     "RES_DUPLICATE",
@@ -68,6 +62,7 @@ PRECONDITIONS = (
     "PROM_BLOCKED",
     "POL_INVALID",
     "REL_MANIFEST_MISMATCH",
+    "SYS_CLOCK_SKEW",
 )
 
 
@@ -88,17 +83,7 @@ class PromotionViewSet(ApiViewSet):
     }
     bodies = {"create": NewPromotion, "cancel": Cancellation, "deployment": DeploymentReport}
     parameters = {
-        "list": (
-            *PAGING,
-            choice("status", STATUS_FILTERS, repeatable=True),
-            uuid("release_id"),
-            uuid("environment_id", "The target environment."),
-            uuid("requested_by"),
-            line("change_ref", "The `change.ref`, exactly as it was given.", max_length=64),
-            choice("change_type", CHANGE_TYPES),
-            timestamp("from", "Requested at or after."),
-            timestamp("to", "Requested before."),
-        ),
+        "list": (*PAGING, *PARAMETERS),
         "create": (flag("validate_only", "Check and judge, and store nothing: 200 with what a request would see."),),
         "pending_approvals": PAGING,
         "gates": PAGING,
@@ -116,7 +101,7 @@ class PromotionViewSet(ApiViewSet):
     }
     refusals = {
         "create": PRECONDITIONS,
-        "cancel": ("RES_STATE_CONFLICT",),
+        "cancel": ("RES_STATE_CONFLICT", "SYS_CLOCK_SKEW"),
         "deployment": (
             "PERM_SEPARATION_OF_DUTIES",
             "RES_STATE_CONFLICT",
@@ -127,25 +112,15 @@ class PromotionViewSet(ApiViewSet):
             "PROM_APPROVAL_EXPIRED",
             "EVD_DIGEST_MISMATCH",
             "REL_MANIFEST_MISMATCH",
+            "SYS_CLOCK_SKEW",
         ),
     }
     conditional = frozenset({"cancel"})
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Promotions, newest first."""
-        query = self.query
-        rows = PromotionRows(
-            request.actor.tenant,
-            statuses=tuple(dict.fromkeys(query.get("status", ()))),
-            release_id=query.get("release_id"),
-            environment_id=query.get("environment_id"),
-            requested_by=query.get("requested_by"),
-            change_ref=query.get("change_ref"),
-            change_type=query.get("change_type"),
-            since=query.get("from"),
-            until=query.get("to"),
-        )
-        return self.page(rows, present=presenters.row)
+        rows = PromotionRows(request.actor.tenant, **asked(self.query))
+        return self.page(rows, present=row)
 
     def create(self, request: ApiRequest) -> ApiResponse:
         """Request a promotion
@@ -155,9 +130,9 @@ class PromotionViewSet(ApiViewSet):
         """
         wish = self._wish()
         if self.query.get("validate_only", False):
-            return ApiResponse(_previewed(preview_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK)))
+            return ApiResponse(_previewed(preview_promotion(wish, by=request.actor, clock=DATABASE_CLOCK)))
         return promotion_answer(
-            request_promotion(wish, by=request.actor, clock=SYSTEM_CLOCK), request.actor, status=201
+            request_promotion(wish, by=request.actor, clock=DATABASE_CLOCK), request.actor, status=201
         )
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -175,21 +150,20 @@ class PromotionViewSet(ApiViewSet):
 
     @action(detail=False, url_path="pending-approvals")
     def pending_approvals(self, request: ApiRequest) -> ApiResponse:
-        """What you may vote on now, oldest first
+        """Promotions that you may vote on now, oldest first
 
-        Nothing for a service account, and nothing without the right `promotion:approve`.
+        Empty for a service account, and without the right `promotion:approve`.
         """
         actor = request.actor
-        votes = actor.kind == "person" and actor.has(PROMOTION_APPROVE)
-        rows = WaitingForPerson(actor.tenant, actor.account) if votes else SequenceSource(())
-        return self.page(rows, present=presenters.row)
+        rows = WaitingForPerson(actor.tenant, actor.account) if decides(actor) else SequenceSource(())
+        return self.page(rows, present=row)
 
     @action(detail=True)
     def gates(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """Gates as last judged, in their order, and whom each waits for
+        """Gates as last judged, in their order, with the people that each waits for
 
-        The decision record is a different thing: it stays until a new one is written. A gate with `VOTES_HIDDEN` tells
-        of votes that you are not shown yet.
+        The decision record is another object: it stays until a new one is written. A gate with `VOTES_HIDDEN` depends
+        on votes that you cannot see yet.
         """
         promotion = promotion_of(request.actor.tenant, pk)
         blind = not can_see_votes(request.actor, promotion)
@@ -217,7 +191,7 @@ class PromotionViewSet(ApiViewSet):
                 by=request.actor,
                 reason=self.body.get("reason", ""),
                 seen=Seen(if_match=self.if_match),
-                clock=SYSTEM_CLOCK,
+                clock=DATABASE_CLOCK,
             ),
             request.actor,
         )
@@ -229,7 +203,7 @@ class PromotionViewSet(ApiViewSet):
         `started` runs the start check under the lock; a start refused by gates or by another deployment says when it
         may pass in `details.mayPassAt`, null when no time is known. The same report again changes nothing.
         """
-        reported = report_deployment(pk, Report(**self.body), by=request.actor, clock=SYSTEM_CLOCK)
+        reported = report_deployment(pk, Report(**self.body), by=request.actor, clock=DATABASE_CLOCK)
         return promotion_answer(reported, request.actor)
 
     def resource(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Edits that wait for a second person (domain.md §5, loosening takes two people; api.md, Proposals)."""
+"""Edits that wait for a second person (domain.md §5, loosening takes two people; contract.md, Proposals)."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from stellapromote.api.parameters import choice
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class ProposalViewSet(ApiViewSet):
@@ -39,6 +39,7 @@ class ProposalViewSet(ApiViewSet):
             "PERM_SERVICE_ACCOUNT_CANNOT_VOTE",
             "PERM_SEPARATION_OF_DUTIES",
             "PERM_NOT_VOUCHED_FOR",
+            "SYS_CLOCK_SKEW",
         ),
         "withdraw": ("RES_STATE_CONFLICT",),
     }
@@ -63,7 +64,9 @@ class ProposalViewSet(ApiViewSet):
         you read. It is judged against what is in force now: what changed meanwhile is 412, and what its edit refuses is
         answered as the edit would.
         """
-        return proposed(confirm_proposal(pk, by=request.actor, if_match=self.if_match, clock=SYSTEM_CLOCK), status=200)
+        return proposed(
+            confirm_proposal(pk, by=request.actor, if_match=self.if_match, clock=DATABASE_CLOCK), status=200
+        )
 
     @action(detail=True, methods=["post"])
     def withdraw(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -71,7 +74,9 @@ class ProposalViewSet(ApiViewSet):
 
         Its author takes it back, or an administrator turns it down. Nothing changes.
         """
-        return proposed(withdraw_proposal(pk, by=request.actor, if_match=self.if_match, clock=SYSTEM_CLOCK), status=200)
+        return proposed(
+            withdraw_proposal(pk, by=request.actor, if_match=self.if_match, clock=DATABASE_CLOCK), status=200
+        )
 
     def resource(self) -> dict[str, Any]:
         return proposal_document(self._proposal())

@@ -1,4 +1,4 @@
-"""What the calls of releases answer, for the documentation; presenters make the dicts (api.md, Releases)."""
+"""What the calls of releases answer, for the documentation; presenters make the dicts (contract.md, Releases)."""
 
 from rest_framework import serializers
 

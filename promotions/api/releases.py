@@ -1,6 +1,5 @@
-"""Releases: named sets of digests (domain.md §3; api.md, Releases)."""
+"""Releases: named sets of digests (domain.md §3; contract.md, Releases)."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,6 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from rest_framework.decorators import action
 
-from promotions import presenters
 from promotions.actions.releases import (
     ComponentSpec,
     ReleaseSpec,
@@ -18,35 +16,20 @@ from promotions.actions.releases import (
     finalize_release,
     update_release,
 )
-from promotions.api.bodies import DeprecationReason, NewRelease, ReleaseChanges, source_reference
 from promotions.api.release_resources import DiffResource, ReleaseResource, ReleaseRow
-from promotions.etags import release_tag
 from promotions.models import Component, Promotion, Release
-from promotions.models.release import DIGEST_PATTERN
-from promotions.queries import diff_of_releases, release_detail_of, release_of
-from promotions.states import Status
+from promotions.pages.bodies import DeprecationReason, NewRelease, ReleaseChanges, source_reference
+from promotions.reading import presenters
+from promotions.reading.queries import diff_of_releases, release_detail_of, release_of
+from promotions.voting.etags import release_tag
 from stellapromote.accounts.scopes import RELEASE_READ, RELEASE_WRITE
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
-from stellapromote.api.parameters import Parameter, choice, line, uuid
+from stellapromote.api.parameters import choice, digest, line, uuid
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
-
-
-def _digest(text: str) -> str:
-    if not re.fullmatch(DIGEST_PATTERN, text):
-        raise ValueError("A digest is sha256: and 64 lower-case hexadecimal digits.")
-    return text
-
-
-_DIGEST = Parameter(
-    "digest",
-    _digest,
-    {"type": "string", "pattern": DIGEST_PATTERN},
-    "Releases of this manifestDigest, or with a component of this digest.",
-)
+from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class ReleaseViewSet(ApiViewSet):
@@ -76,7 +59,7 @@ class ReleaseViewSet(ApiViewSet):
             choice("status", Release.Status.values, repeatable=True),
             line("name", "The one of this name.", max_length=128),
             line("product", max_length=63),
-            _DIGEST,
+            digest("digest", "Releases of this manifestDigest, or with a component of this digest."),
             uuid("environment_id", "Deployed in this environment, and not rolled back there."),
         ),
         "diff": (uuid("against", "Id of the other release; without it everything is added."),),
@@ -112,7 +95,7 @@ class ReleaseViewSet(ApiViewSet):
         fields = {name: value for name, value in self.body.items() if name != "finalize"}
         spec = ReleaseSpec(**_in_action_terms(fields))
         finalize = self.body.get("finalize", False)
-        release = create_release(spec, by=request.actor, finalize=finalize, clock=SYSTEM_CLOCK)
+        release = create_release(spec, by=request.actor, finalize=finalize, clock=DATABASE_CLOCK)
         return _answer(release, status=201)
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -127,7 +110,7 @@ class ReleaseViewSet(ApiViewSet):
         What is left out stays; components and sourceRef are replaced as a whole.
         """
         changes = _in_action_terms(self.body)
-        release = update_release(pk, changes, by=request.actor, if_match=self.if_match, clock=SYSTEM_CLOCK)
+        release = update_release(pk, changes, by=request.actor, if_match=self.if_match, clock=DATABASE_CLOCK)
         return _answer(release)
 
     @action(detail=True, methods=["post"])
@@ -136,7 +119,7 @@ class ReleaseViewSet(ApiViewSet):
 
         Its components are fixed from now on, and it can be promoted.
         """
-        return _answer(finalize_release(pk, by=request.actor, if_match=self.if_match, clock=SYSTEM_CLOCK))
+        return _answer(finalize_release(pk, by=request.actor, if_match=self.if_match, clock=DATABASE_CLOCK))
 
     @action(detail=True, methods=["post"])
     def deprecate(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -145,17 +128,17 @@ class ReleaseViewSet(ApiViewSet):
         No new promotions but rollbacks; open ones are rejected when they are judged again.
         """
         reason = self.body["reason"]
-        release = deprecate_release(pk, by=request.actor, reason=reason, if_match=self.if_match, clock=SYSTEM_CLOCK)
+        release = deprecate_release(pk, by=request.actor, reason=reason, if_match=self.if_match, clock=DATABASE_CLOCK)
         return _answer(release)
 
     @action(detail=True, methods=["post"])
     def archive(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """Archive a release that nothing needs any more."""
-        return _answer(archive_release(pk, by=request.actor, if_match=self.if_match, clock=SYSTEM_CLOCK))
+        """Archive a release without active promotions."""
+        return _answer(archive_release(pk, by=request.actor, if_match=self.if_match, clock=DATABASE_CLOCK))
 
     @action(detail=True)
     def diff(self, request: ApiRequest, pk: Any) -> ApiResponse:
-        """Components against those of another release."""
+        """Differences from the components of another release."""
         release = release_of(request.actor.tenant, pk)
         against = self.query.get("against")
         other = None if against is None else release_of(request.actor.tenant, against)
@@ -177,9 +160,7 @@ def _filtered(tenant_id: UUID, query: Mapping[str, Any]) -> QuerySet[Release]:
         has_component = Exists(Component.objects.filter(release=OuterRef("pk"), digest=query["digest"]))
         found = found.filter(Q(manifest_digest=query["digest"]) | has_component)
     if "environment_id" in query:
-        deployed = Promotion.objects.filter(
-            release=OuterRef("pk"), target_environment=query["environment_id"], status=Status.DEPLOYED
-        )
+        deployed = Promotion.objects.deployed_in(query["environment_id"]).filter(release=OuterRef("pk"))
         found = found.filter(Exists(deployed))
     return found
 

@@ -1,4 +1,4 @@
-"""POST /promotion-policies/{name}/simulate: what a policy would do, before it counts (api.md, Policies and gates)."""
+"""POST /promotion-policies/{name}/simulate: what a policy would do (contract.md, Policies and gates)."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from policies.facts import InvalidGateInput, check_gate_input
 from policies.models import PromotionPolicy
 from promotions.api.promotion_resources import GateResource
 from promotions.models import Promotion
-from promotions.policy_drafts import drafted
-from promotions.simulation import MOST_DECISIONS, Draft, Trials, try_on_input, try_on_last, try_on_promotion
+from promotions.reading.policy_drafts import drafted
+from promotions.reading.simulation import MOST_DECISIONS, Draft, Trials, try_on_input, try_on_last, try_on_promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.declarations import Answer
@@ -36,7 +36,10 @@ class SimulationBody(DocumentBody):
     promotion_id = StrictUUIDField(required=False, help_text="On the facts of its decision in force.")
     gate_input = JsonObjectField(required=False, max_bytes=MOST_INPUT_BYTES, help_text="On these facts.")
     last = StrictIntegerField(
-        required=False, min_value=1, max_value=MOST_DECISIONS, help_text="On those of the last promotions it guards."
+        required=False,
+        min_value=1,
+        max_value=MOST_DECISIONS,
+        help_text="On those of the last promotions into the environments it guards; into all, where it guards none.",
     )
     environment_id = StrictUUIDField(required=False, help_text="With `last`: into this environment.")
 
@@ -121,12 +124,12 @@ class SimulationViewSet(ApiViewSet):
 
     @action(detail=True, methods=["post"])
     def simulate(self, request: ApiRequest, name: str) -> ApiResponse:
-        """What would this policy say?
+        """Simulate the policy
 
-        Judges recorded facts, or those sent, with the draft, a version or a document. Gathers nothing and stores
-        nothing: what a new gate would need and the record does not hold is `GATE_FACTS_MISSING`. A promotion whose
-        votes a blind approval policy hides from you is `PERM_BLIND`; of the last ones it is left out, and counted in
-        `hidden`.
+        Judges recorded facts, or facts that you send, with the draft, a version or a document. Gathers nothing and
+        stores nothing: a gate that needs facts which the record does not hold is `GATE_FACTS_MISSING`. A promotion
+        whose votes a blind approval policy hides from you is `PERM_BLIND`; among the last promotions it is left out,
+        and counted in `hidden`.
         """
         body = self.body
         draft = drafted(self._policy(), document=body.get("document"), version=body.get("version"))

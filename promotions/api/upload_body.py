@@ -1,4 +1,4 @@
-"""How documents arrive: inside a JSON body, or as a file of a multipart form (api.md, POST /evidence).
+"""How documents arrive: inside a JSON body, or as a file of a multipart form (contract.md, POST /evidence).
 
 Only the outside is looked at here, and nothing large is made of it; the document itself is read by the isolated child.
 """
@@ -14,7 +14,7 @@ from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from promotions.formats.reading import MOST_BYTES
+from promotions.formats.reading import MOST_BODY
 from stellapromote.api.fields import LineField
 from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, parse_json
 from stellapromote.api.requests import check_media_type
@@ -24,13 +24,11 @@ from stellapromote.errors import FieldError, Invalid
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
 from stellapromote.web.uploads import MOST_FORM, BoundedUploadHandler
 
-MOST_BODY: Final = MOST_BYTES * 4 // 3 + 64 * 1024
-"""A document of 32 MiB in base64, and what stands around it."""
 MOST_VALUES_INSIDE: Final = 300_000
 MULTIPART: Final = "multipart/form-data"
 
 
-@extend_schema_field({"type": ["object", "string"], "additionalProperties": True})
+@extend_schema_field({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "string"}]})
 class DocumentField(serializers.Field[Any, Any, Any, Any]):
     """The document: its text, byte for byte, or the JSON object itself, then kept in its canonical form."""
 
@@ -84,18 +82,17 @@ class UploadBody(Body):
 
 
 class UploadView(ApiView):
-    """A call that takes documents. `reads` names its actions that do."""
+    """A call that takes documents, in its `prepared` actions."""
 
-    reads: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     """Fields that a form may have several times, each with one value of a list."""
 
     @property
-    def body_limit(self) -> int:  # type: ignore[override]
-        return MOST_BODY if self.action in self.reads else MAX_BODY
+    def body_limit(self) -> int:
+        return MOST_BODY if self.action in self.prepared else MAX_BODY
 
     def check_content_type(self, header: str) -> None:
-        if self.action not in self.reads or not header.lower().startswith(MULTIPART):
+        if self.action not in self.prepared or not header.lower().startswith(MULTIPART):
             check_media_type(header)
         elif self.request.actor.auth_method == "session":
             # Django has looked for the CSRF token in the form by now, and the bytes are gone.

@@ -1,23 +1,25 @@
-"""What people say about a promotion: approve, reject, withdraw, confirm (domain.md §5; api.md, Promotions)."""
+"""What people say about a promotion: approve, reject, withdraw, confirm (domain.md §5; contract.md, Promotions)."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import Http404
 from rest_framework.decorators import action
 
-from promotions import presenters
 from promotions.actions.approve import approve
-from promotions.actions.ballot_box import Seen
 from promotions.actions.confirm import confirm, unconfirm
 from promotions.actions.reject import reject
 from promotions.actions.withdraw_approval import withdraw_approval
-from promotions.api.bodies import Approval, Rejection
-from promotions.api.promotion_resources import ActResource, PromotionResource
+from promotions.api.promotion_resources import PromotionResource
 from promotions.api.promotions import promotion_answer
 from promotions.api.sequences import SequenceSource, in_place
-from promotions.blindness import check_can_see_votes
 from promotions.models import Promotion
-from promotions.queries import acts_of, existing_promotion, took_part, voters_of
+from promotions.models.vote import SAID, Said
+from promotions.pages.bodies import Approval, Rejection
+from promotions.reading.acts import ActResource, act_document
+from promotions.reading.queries import acts_of, existing_promotion, took_part, voters_of
+from promotions.voting.at_once import read_ahead
+from promotions.voting.blindness import check_can_see_votes
+from promotions.voting.session import Seen
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ
 from stellapromote.api.declarations import Answer, Scopes
@@ -25,11 +27,12 @@ from stellapromote.api.pagination import PAGING
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.fastpath.prepared import Ahead
 
 _ANSWER = Answer(PromotionResource, etag=True)
 _STANDING = ("RES_STATE_CONFLICT", "PERM_SERVICE_ACCOUNT_CANNOT_VOTE", "PERM_SEPARATION_OF_DUTIES")
-_VOTING = (*_STANDING, "PERM_NOT_ELIGIBLE", "RES_SUBJECT_CHANGED")
+_VOTING = (*_STANDING, "PERM_NOT_ELIGIBLE", "RES_SUBJECT_CHANGED", "SYS_CLOCK_SKEW")
 
 
 class VoteViewSet(ApiViewSet):
@@ -64,20 +67,27 @@ class VoteViewSet(ApiViewSet):
         "approvals": ("PERM_BLIND",),
         "approve": (*_VOTING, "RES_ALREADY_VOTED"),
         "reject": _VOTING,
-        "withdraw_approval": ("RES_STATE_CONFLICT",),
+        "withdraw_approval": ("RES_STATE_CONFLICT", "SYS_CLOCK_SKEW"),
         "confirm": (*_VOTING, "RES_ALREADY_VOTED"),
-        "unconfirm": ("RES_STATE_CONFLICT",),
+        "unconfirm": ("RES_STATE_CONFLICT", "SYS_CLOCK_SKEW"),
     }
     conditional = frozenset({"approve", "reject", "withdraw_approval", "confirm", "unconfirm"})
 
     def check_scope(self, actor: Actor, scopes: Scopes) -> None:
-        """Who never decides on this promotion, machines and whoever took part in it, goes on to the rule that refuses
-        them all and says why, which a missing scope does not (docs/adr/0131)."""
+        """Lets machines, and people who took part in the promotion, go on to the rule that refuses them and says why; a
+        missing scope would hide the reason (docs/adr/0131)."""
         if self.action in ("approve", "reject", "confirm") and (
             actor.kind != "person" or (not actor.has(PROMOTION_APPROVE) and took_part(actor, self.kwargs["pk"]))
         ):
             return
         super().check_scope(actor, scopes)
+
+    def read_ahead(self) -> Ahead | None:
+        """Of an approval that acts without lock (docs/adr/0133): a condition and a key are checked in a transaction."""
+        meta = self.request.META
+        if self.action != "approve" or "HTTP_IF_MATCH" in meta or "HTTP_IDEMPOTENCY_KEY" in meta:
+            return None
+        return read_ahead(self.kwargs["pk"], DATABASE_CLOCK)
 
     @action(detail=True)
     def approvals(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -85,7 +95,7 @@ class VoteViewSet(ApiViewSet):
         promotion = existing_promotion(request.actor.tenant, pk)
         acts = acts_of(promotion)
         check_can_see_votes(request.actor, promotion, voted=str(request.actor.user_id) in voters_of(acts))
-        return self.page(SequenceSource([presenters.act_document(act) for act in acts]), present=in_place)
+        return self.page(SequenceSource([act_document(act) for act in acts]), present=in_place)
 
     @action(detail=True, methods=["post"])
     def approve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -93,8 +103,9 @@ class VoteViewSet(ApiViewSet):
 
         The last approval needed decides: the answer is then `approved`, with decision record and signed evidence.
         """
-        comment = self.body.get("comment", "")
-        promotion = approve(pk, by=request.actor, comment=comment, seen=self._seen(), clock=SYSTEM_CLOCK)
+        promotion = approve(
+            pk, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK, ahead=request.ahead, **self._said()
+        )
         return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"])
@@ -106,7 +117,7 @@ class VoteViewSet(ApiViewSet):
         who asked, and who stands behind the request, cancels instead.
         """
         reason = self.body["reason"]
-        promotion = reject(pk, by=request.actor, reason=reason, seen=self._seen(), clock=SYSTEM_CLOCK)
+        promotion = reject(pk, by=request.actor, reason=reason, seen=self._seen(), clock=DATABASE_CLOCK)
         return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="withdraw-approval")
@@ -115,20 +126,19 @@ class VoteViewSet(ApiViewSet):
 
         Possible while the promotion is open; it is judged again.
         """
-        promotion = withdraw_approval(pk, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK)
+        promotion = withdraw_approval(pk, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK)
         return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/confirm")
     def confirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
         """Confirm a manual gate."""
-        comment = self.body.get("comment", "")
-        promotion = confirm(pk, gate, by=request.actor, comment=comment, seen=self._seen(), clock=SYSTEM_CLOCK)
+        promotion = confirm(pk, gate, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK, **self._said())
         return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/unconfirm")
     def unconfirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
         """Take your confirmation of a manual gate back."""
-        promotion = unconfirm(pk, gate, by=request.actor, seen=self._seen(), clock=SYSTEM_CLOCK)
+        promotion = unconfirm(pk, gate, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK)
         return promotion_answer(promotion, request.actor)
 
     def resource(self) -> dict[str, Any]:
@@ -139,6 +149,9 @@ class VoteViewSet(ApiViewSet):
 
     def _seen(self) -> Seen:
         return Seen(self.body.get("subject_digest"), self.if_match)
+
+    def _said(self) -> Said:
+        return cast("Said", {name: self.body[name] for name in SAID if name in self.body})
 
 
 def _check_manual(promotion: Promotion, gate: str) -> None:

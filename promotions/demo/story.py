@@ -12,7 +12,6 @@ from environments.actions.create_freeze_window import create_freeze_window
 from environments.freezes import freeze_states
 from environments.models import Environment
 from promotions.actions.approve import approve
-from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.reject import reject
@@ -24,7 +23,8 @@ from promotions.demo.artifacts import Artifact, pinned
 from promotions.demo.cast import CI, SCANNER, Cast, Changed
 from promotions.demo.scans import ROUNDING, Weakness, report
 from promotions.models import Promotion, Release
-from promotions.states import ACTIVE, VOTING, Status
+from promotions.states import ACTIVE, Status
+from promotions.voting.session import Seen
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.clock import FixedClock, rfc3339
@@ -271,22 +271,24 @@ def not_believed(cast: Cast) -> Promotion | None:
 
 
 def _waiting(cast: Cast, target: Environment, now: datetime) -> Promotion | None:
-    return Promotion.objects.filter(
-        tenant=cast.tenant,
-        target_environment=target,
-        status__in=sorted(VOTING),
-        open_voters__contains=[cast.actors["nia"].user_id],
-        requested_by=cast.actors["tomas"].account,
-        release__created_by=cast.actors["ravi"].account,
-        pending_expires_at__gt=now + LEFT_TO_DECIDE,
-    ).first()
+    return (
+        Promotion.objects.awaiting_decision_by(cast.actors["nia"])
+        .filter(
+            tenant=cast.tenant,
+            target_environment=target,
+            requested_by=cast.actors["tomas"].account,
+            release__created_by=cast.actors["ravi"].account,
+            pending_expires_at__gt=now + LEFT_TO_DECIDE,
+        )
+        .first()
+    )
 
 
 def _ready(cast: Cast) -> Release | None:
     """The newest release in staging that nobody refused or took back, and that is newer than what runs in production
     or is on its way there."""
     promotions = Promotion.objects.filter(tenant=cast.tenant)
-    in_staging = promotions.filter(target_environment=cast.staging, status=Status.DEPLOYED)
+    in_staging = promotions.deployed_in(cast.staging)
     unwanted = promotions.filter(status__in=[Status.REJECTED, Status.ROLLED_BACK])
     as_new = promotions.filter(
         target_environment=cast.production,
@@ -313,7 +315,7 @@ def _looked_at(story: Story, asked: Promotion, now: datetime) -> Promotion:
     cast = story.cast
     story.at(now)
     asked = reevaluate(asked.pk, by=system_actor(cast.tenant.pk, cast.tenant.slug), clock=story.clock)
-    if cast.actors["nia"].user_id not in asked.open_voters:
+    if not asked.awaits_decision_by(cast.actors["nia"]):
         target = asked.target_environment.name
         raise Changed(f"what is requested for {target} does not wait for Nia any more.")
     return asked

@@ -63,7 +63,9 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
     entries = objects(document, "vulnerabilities", place)
     analysed = [(entry, where) for entry, where in entries if entry.get("analysis") is not None]
     if not analysed:
-        raise OtherKind("No vulnerability has an analysis, so nothing is said.", at(place, "vulnerabilities"))
+        raise OtherKind(
+            "No vulnerability has an analysis, so the document states nothing.", at(place, "vulnerabilities")
+        )
     named = by_reference(document, place, root)
     left_out = Omissions()
     parsed, summary = vex(

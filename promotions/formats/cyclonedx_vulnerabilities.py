@@ -14,6 +14,7 @@ from promotions.formats.cyclonedx import (
     is_software,
     read_as,
     read_root,
+    recognises,
     referred_to,
 )
 from promotions.formats.document import Context, Read
@@ -39,6 +40,15 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     read = partial(_findings, named=by_reference(document, place, root), root=root, left_out=left_out)
     report = findings(left_out.readable(document, "vulnerabilities", place, read), left_out)
     return read_as(document, place, root, report, report_summary(report, left_out))
+
+
+def may_be_vex(document: dict[str, Any]) -> bool:
+    """Whether it says what became of a vulnerability, as VEX does: who signed it need not have meant a scan
+    (docs/adr/0193)."""
+    listed = document.get("vulnerabilities") if recognises(document) else None
+    return isinstance(listed, list) and any(
+        isinstance(each, dict) and each.get("analysis") is not None for each in listed
+    )
 
 
 def _check_scanned(document: dict[str, Any], place: str) -> None:

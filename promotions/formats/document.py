@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-READER: Final = 2
+READER: Final = 3
 """The version of the readers. It rises whenever any of them reads other facts in the same bytes: what an older version
 read is then read again before it counts (domain.md §6, docs/adr/0152)."""
 
@@ -43,7 +43,8 @@ class Read:
     """A document in the product's form. `producer` is the tool's name; None where the document names none.
 
     `names_artifact`: it says by digest that it is about the artifact it was sent for, or about a part of it; else only
-    who sent it says so. `about` is that part; empty for the artifact itself.
+    who sent it says so, or it need not have been signed as what it was sent as. `about` is that part; empty for the
+    artifact itself.
     `scope` tells how much of the artifact it looks at (promotions/formats/scopes.py).
     """
 

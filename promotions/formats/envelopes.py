@@ -95,7 +95,7 @@ def signed_items(document: bytes) -> list[Item]:
 def _check_around(document: bytes) -> None:
     """Base64 has neither commas nor brackets: all of them stand around the payloads."""
     if document.count(b",") + document.count(b"[") + document.count(b"{") > MOST_VALUES_AROUND:
-        raise DocumentRefused(f"More than {MOST_VALUES_AROUND} values stand around what is signed.")
+        raise DocumentRefused(f"More than {MOST_VALUES_AROUND} values stand around the signed payloads.")
 
 
 def _lines(text: bytes) -> list[tuple[int, bytes]]:

@@ -61,7 +61,7 @@ def _unpacked(document: bytes) -> bytes:
         if members > MOST_MEMBERS:
             raise DocumentRefused(f"The file was packed in more than {MOST_MEMBERS} parts: pack it in one.")
         if not document.startswith(_GZIP, place):
-            raise DocumentRefused("The file is damaged: what follows the packed scores is not packed.")
+            raise DocumentRefused("The file is damaged: other data follows the packed scores.")
         place = _unpack_member(document, place, plain)
     return bytes(plain)
 

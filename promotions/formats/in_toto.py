@@ -29,11 +29,13 @@ _CUSTOM: Final = frozenset({"Data", "Timestamp"})
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A document inside a statement. `times`: when it was made, as what stands around it says; none may be known."""
+    """A document inside a statement. `times`: when it was made, as what stands around it says; none may be known.
+    `is_scan`: the statement says that it is what a scanner wrote."""
 
     document: dict[str, Any]
     place: str
     times: tuple[str, ...] = ()
+    is_scan: bool = False
 
 
 def is_statement(document: dict[str, Any]) -> bool:
@@ -91,7 +93,8 @@ def _scan(predicate: dict[str, Any], place: str, refusal: type[DocumentRefused])
             where,
         )
     metadata = part(predicate, "metadata", place)
-    return Carried(result, where, _times(metadata, at(place, "metadata"), "scanStartedOn", "scanFinishedOn"))
+    times = _times(metadata, at(place, "metadata"), "scanStartedOn", "scanFinishedOn")
+    return Carried(result, where, times, is_scan=True)
 
 
 def _times(holder: dict[str, Any], place: str, *names: str) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ of the image but the attestations that buildx stores beside the images: they hav
 annotation that says so. Either alone may be an image that runs somewhere.
 """
 
-import re
 from typing import Any, Final
 
 from policies.evidence_facts import INDEX_SCHEMA, Index, IndexManifest
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, maybe_name, objects, part
+from stellapromote.patterns import DIGEST, compiled
 
 FORMAT = "oci-index"
 MEDIA_TYPES: Final = (
@@ -21,7 +21,6 @@ MEDIA_TYPES: Final = (
 
 ATTESTATION: Final = "attestations that are stored beside the images"
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 MOST_MANIFESTS: Final = 40
 """So many platforms has no image, and each evaluation asks for a document of every one."""
 
@@ -86,7 +85,7 @@ def _check_shape(document: dict[str, Any], place: str) -> None:
 
 def _digest(entry: dict[str, Any], place: str) -> str:
     digest = entry.get("digest")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+    if not isinstance(digest, str) or not compiled(DIGEST).search(digest):
         raise DocumentRefused("A manifest is named by a sha256 digest.", at(place, "digest"))
     return digest
 

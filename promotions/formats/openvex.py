@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from policies.evidence_facts import VexStatement, VexStatus
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
+from promotions.formats.lines import escaped_line
 from promotions.formats.packages import (
     LONGEST_PURL,
     digest_of_hex,
@@ -52,7 +53,6 @@ from promotions.formats.statements import (
     statement,
     vex,
 )
-from stellapromote.plain_text import escaped_line
 
 FORMAT = "openvex"
 
@@ -183,7 +183,7 @@ def _id(vulnerability: dict[str, Any], place: str) -> str:
         last = address.path.rstrip("/").rpartition("/")[2]
         if _ADVISORY.fullmatch(last) and not address.query and not address.fragment:
             return last
-    raise DocumentRefused("The name of the vulnerability cannot be told from this: write it in name.", at(place, "@id"))
+    raise DocumentRefused("This does not contain the name of the vulnerability: write it in name.", at(place, "@id"))
 
 
 def _address(text: str) -> SplitResult:

@@ -11,14 +11,15 @@ from packageurl import PackageURL
 
 from promotions.formats.document import UNBOUND, Bound, Context
 from promotions.formats.left_out import Omissions
+from promotions.formats.lines import escaped_line
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, check_line
-from stellapromote.plain_text import escaped_line
+from stellapromote.patterns import DIGEST_ANYWHERE
 
 LONGEST_PURL: Final = 1000
 UNREADABLE_PURL: Final = "components whose package URL cannot be read"
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_REFERENCED = re.compile(r"@(sha256:[0-9a-f]{64})")
+_DIGEST = re.compile(DIGEST_ANYWHERE)
+_REFERENCED = re.compile(f"@({DIGEST_ANYWHERE})")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 

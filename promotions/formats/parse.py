@@ -30,6 +30,7 @@ from promotions.formats import (
     spdx,
     trivy,
 )
+from promotions.formats.cyclonedx_vulnerabilities import may_be_vex
 from promotions.formats.document import Context, Read
 from promotions.formats.envelopes import Envelope, Item
 from promotions.formats.one_format import ENVELOPE, check_one_format
@@ -133,7 +134,10 @@ def _document(kind: str, item: Item, context: Context) -> dict[str, Any]:
 
 def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
     if kind == "attestation" or not in_toto.is_statement(document):
-        return checked(_by_format(kind, document, place, context), document, place)
+        said = _by_format(kind, document, place, context)
+        if kind == "vulnerabilities" and may_be_vex(document):
+            said = replace(said, names_artifact=False)
+        return checked(said, document, place)
     check_one_format(document, place, in_toto.FORMAT)
     named = in_toto.subjects(document, place, context)
     predicate_type = line(document, "predicateType", place)
@@ -145,7 +149,7 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
         generated_at=min(times, default=None),  # an old scan that is signed today is old
         predicate_type=predicate_type,
         subjects=tuple(named),
-        names_artifact=True,
+        names_artifact=carried.is_scan or not (kind == "vulnerabilities" and may_be_vex(carried.document)),
         about=_about(context, set(named), read, place),
     )
     return checked(stated, carried.document, carried.place)

@@ -13,12 +13,14 @@ from datetime import UTC
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
+from promotions.formats.lines import escaped_line, problem_in_line
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.isolation import TaskRefused
-from stellapromote.plain_text import escaped_line, problem_in_line
 from stellapromote.signing.canonical_json import digest_bytes
 
 MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_BODY: Final = MOST_BYTES * 4 // 3 + 64 * 1024
+"""The largest body of a request: a document in base64, and what stands around it."""
 MOST_LEVELS: Final = 64
 MOST_VALUES: Final = 2_000_000
 """More commas and brackets than this are not read: they would need more memory than the child process has."""

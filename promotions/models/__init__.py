@@ -11,7 +11,7 @@ from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.reading import BundleReading, DocumentReading, FeedReading
 from promotions.models.release import Component, Release
 from promotions.models.vote import Confirmation, Vote
-from promotions.models.worker import WorkerFailure, WorkerHeartbeat
+from promotions.models.worker import ProcessHeartbeat, WorkerFailure
 
 __all__ = [
     "Blob",
@@ -35,6 +35,7 @@ __all__ = [
     "OutboxMark",
     "Override",
     "OverrideReview",
+    "ProcessHeartbeat",
     "Promotion",
     "PromotionCounter",
     "PublicSigningKey",
@@ -42,5 +43,4 @@ __all__ = [
     "TrustedKey",
     "Vote",
     "WorkerFailure",
-    "WorkerHeartbeat",
 ]

@@ -1,15 +1,16 @@
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Cast, Now
 
+from policies.evidence_facts import Person
 from promotions.models.blob import Blob
-from promotions.models.release import DIGEST_PATTERN
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+from stellapromote.patterns import DIGEST
 
 
 class Uploaded(models.Model):
@@ -34,9 +35,10 @@ class EvidenceDocument(Uploaded):
 
     ``content`` are the bytes as uploaded, of a file with several its own; ``parsed`` is the blob made of them.
     ``signer`` is the key id of the trusted key whose signature was verified at upload; whether that key is trusted now
-    is asked when gates are judged. The same bytes count once for each uploader and signer: somebody who is not trusted
-    cannot take the place of who is.
-    ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs replaces this one in bundles.
+    is asked when gates are judged. The same bytes count once for each uploader, with the people behind, and signer:
+    somebody who is not trusted cannot take the place of who is.
+    ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs, unsigned for the same people,
+    replaces this one in bundles.
     ``payload_digest`` is of what the signatures of an envelope are over; empty without one. ``first_uploaded_at`` is
     when the tenant first had that payload, in whichever envelope: sending it again makes it no younger. ``reader`` is
     the version of the reader that read it; what newer ones read stands in DocumentReading. ``about`` is the manifest of
@@ -73,7 +75,8 @@ class EvidenceDocument(Uploaded):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "artifact_digest", "kind", "content", "uploaded_by", "signer"],
+                *("tenant", "artifact_digest", "kind", "content", "uploaded_by", "signer"),
+                MD5(Cast("attributed", models.TextField())),
                 name="evidence_document_once",
             ),
             models.CheckConstraint(
@@ -81,10 +84,10 @@ class EvidenceDocument(Uploaded):
                 name="evidence_document_kind",
             ),
             models.CheckConstraint(
-                condition=Q(artifact_digest__regex=DIGEST_PATTERN), name="evidence_document_artifact_pattern"
+                condition=Q(artifact_digest__regex=DIGEST), name="evidence_document_artifact_pattern"
             ),
             models.CheckConstraint(
-                condition=Q(signer="") | Q(signer__regex=DIGEST_PATTERN), name="evidence_document_signer_pattern"
+                condition=Q(signer="") | Q(signer__regex=DIGEST), name="evidence_document_signer_pattern"
             ),
         ]
         indexes = [
@@ -121,8 +124,15 @@ class EvidenceBundle(models.Model):
         return self.content_id
 
 
+class FeedQuerySet(models.QuerySet["Feed"]):
+    def newest_first(self) -> Self:
+        """The first of a kind counts: it was taken last, whatever date it has (docs/adr/0183)."""
+        return self.order_by("-uploaded_at", "-id")
+
+
 class Feed(Uploaded):
-    """A tenant's feed: which CVEs are exploited (KEV), or how likely that is (EPSS). The newest of a kind counts.
+    """A tenant's feed: which CVEs are exploited (KEV), or how likely that is (EPSS). Of a kind the one counts that was
+    uploaded last. ``published_at`` is its own date, at the latest its upload.
 
     Append-only. What of it concerns a decision is kept with the decision, so the entries of older feeds may go.
     """
@@ -139,7 +149,7 @@ class Feed(Uploaded):
         "uploaded_at": "a mark",
         "kind": "never changes",
         "content": "what its entries say",
-        "published_at": "only a later one counts",
+        "published_at": "an older one counts only where it is stricter",
         "size": "a mark",
         "reader": "a mark",
     }
@@ -155,12 +165,13 @@ class Feed(Uploaded):
     entry_count = models.PositiveIntegerField()
     reader = models.SmallIntegerField(db_default=1)
 
+    objects = FeedQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "kind", "content"], name="feed_once_per_tenant"),
             models.CheckConstraint(condition=Q(kind__in=["kev", "epss"]), name="feed_kind_known"),
         ]
-        indexes = [models.Index(fields=["tenant", "kind", "-published_at", "-id"], name="feed_newest")]
+        indexes = [models.Index(fields=["tenant", "kind", "-uploaded_at", "-id"], name="feed_last_uploaded")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.content_id}"
@@ -221,7 +232,7 @@ class TrustedKey(models.Model):
             models.UniqueConstraint(
                 fields=["tenant", "name"], condition=Q(revoked_at=None), name="trusted_key_name_while_trusted"
             ),
-            models.CheckConstraint(condition=Q(key_id__regex=DIGEST_PATTERN), name="trusted_key_id_pattern"),
+            models.CheckConstraint(condition=Q(key_id__regex=DIGEST), name="trusted_key_id_pattern"),
             models.CheckConstraint(
                 condition=Q(revoked_at=None, revoked_by=None) | Q(revoked_at__isnull=False, revoked_by__isnull=False),
                 name="trusted_key_revoked_by_somebody",
@@ -232,6 +243,6 @@ class TrustedKey(models.Model):
         return self.name
 
 
-def people(attributed: Any) -> list[dict[str, str]]:
+def people(attributed: Any) -> list[Person]:
     """``attributed`` as it stands in the facts: sorted, each once."""
     return sorted({each["id"]: each for each in attributed}.values(), key=lambda each: (each["username"], each["id"]))

@@ -6,8 +6,10 @@ from django.db.models import F, Q
 from django.db.models.fields.json import KT
 
 from environments.models import Environment
+from promotions.models.promotion_vocabulary import PromotionQuerySet, decides
 from promotions.models.release import Release
 from promotions.states import ACTIVE, OPEN, VOTING, Status
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
@@ -118,6 +120,11 @@ class Promotion(models.Model):
     retry_closed = models.BooleanField(default=False, db_default=False)
     version = models.PositiveIntegerField(default=1)
 
+    # Of the row as it was read under its lock (promotions/models/state.py). No column.
+    state_as_read: str | None = None
+
+    objects = PromotionQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "number"], name="promotion_number_unique_per_tenant"),
@@ -224,6 +231,15 @@ class Promotion(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.number}"
+
+    @property
+    def supersedes(self) -> bool:
+        """Whether its approval cancels older ones: ``PromotionQuerySet.superseded_by``."""
+        return self.supersedes_older and not self.is_rollback
+
+    def awaits_decision_by(self, actor: Actor) -> bool:
+        """Whether it is one of ``PromotionQuerySet.awaiting_decision_by``."""
+        return decides(actor) and self.status in VOTING and actor.user_id in self.open_voters
 
 
 # What may change after the request; the rest of the row never does.

@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
-from stellapromote.accounts.models.tenant import SLUG_PATTERN, validate_slug
+from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
+from stellapromote.patterns import DIGEST, SLUG
 
 MAX_COMPONENTS = 200
-DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 RELEASE_NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$"
 
 COMPONENT_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
@@ -55,13 +55,13 @@ class Release(models.Model):
             models.UniqueConstraint(fields=["tenant", "name"], name="release_name_unique_per_tenant"),
             models.UniqueConstraint(fields=["id", "tenant"], name="release_tenant_key"),
             models.CheckConstraint(condition=Q(name__regex=RELEASE_NAME_PATTERN), name="release_name_pattern"),
-            models.CheckConstraint(condition=Q(product__regex=SLUG_PATTERN), name="release_product_is_slug"),
+            models.CheckConstraint(condition=Q(product__regex=SLUG), name="release_product_is_slug"),
             models.CheckConstraint(
                 condition=Q(status__in=["draft", "finalized", "deprecated", "archived"]), name="release_status_known"
             ),
             models.CheckConstraint(
                 condition=Q(finalized_at=None, manifest_digest=None)
-                | Q(finalized_at__isnull=False, manifest_digest__regex=DIGEST_PATTERN),
+                | Q(finalized_at__isnull=False, manifest_digest__regex=DIGEST),
                 name="release_manifest_iff_finalized",
             ),
             models.CheckConstraint(
@@ -105,9 +105,7 @@ class Component(models.Model):
                 condition=Q(image_repository__regex=REPOSITORY_PATTERN), name="component_repository_pattern"
             ),
             models.CheckConstraint(condition=Q(tag="") | Q(tag__regex=TAG_PATTERN), name="component_tag_pattern"),
-            models.CheckConstraint(
-                condition=Q(digest="") | Q(digest__regex=DIGEST_PATTERN), name="component_digest_pattern"
-            ),
+            models.CheckConstraint(condition=Q(digest="") | Q(digest__regex=DIGEST), name="component_digest_pattern"),
             models.CheckConstraint(
                 condition=Q(role__in=["primary", "sidecar", "init", "migration"]), name="component_role_known"
             ),

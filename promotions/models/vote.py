@@ -1,3 +1,5 @@
+from typing import Final, TypedDict
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -6,6 +8,16 @@ from django.db.models import F, Q
 from promotions.models.promotion import Promotion
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+
+
+class Said(TypedDict, total=False):
+    """What a person writes with an approval or a confirmation; each is a column. It goes from the forms and the bodies
+    through the actions as one, and the audit log tells of it."""
+
+    comment: str
+
+
+SAID: Final = tuple(Said.__annotations__)
 
 
 class HumanAct(models.Model):

@@ -1,14 +1,33 @@
+from datetime import timedelta
+from typing import Final
+
 from django.db import models
 
 from promotions.models.promotion import Promotion
 from stellapromote.accounts.models import Tenant
 
+SILENT: Final = timedelta(seconds=60)
+"""A process that has not reported for so long counts as stopped."""
 
-class WorkerHeartbeat(models.Model):
-    """When each worker last finished a round; readiness reads it."""
+
+class ProcessHeartbeat(models.Model):
+    """When each process last said that it lives, a worker after each round, how far its own clock was ahead of the
+    database's, in milliseconds, and the newest version of each kind of gate that it knows. Readiness reads it, and what
+    chooses the versions by which is judged (docs/adr/0189)."""
+
+    class Role(models.TextChoices):
+        WORKER = "worker"
+        WEB = "web"
 
     name = models.CharField(primary_key=True, max_length=100)
+    role = models.CharField(max_length=6, choices=Role.choices, default=Role.WORKER, db_default=Role.WORKER)
     at = models.DateTimeField()
+    clock_ahead_ms = models.BigIntegerField(default=0, db_default=0)
+    kind_versions = models.JSONField(default=dict, db_default={})
+    failing_steps = models.JSONField(default=list, db_default=[])
+
+    class Meta:
+        db_table = "promotions_workerheartbeat"
 
     def __str__(self) -> str:
         return self.name

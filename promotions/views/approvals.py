@@ -3,7 +3,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from promotions.models import Promotion
-from promotions.queries import awaiting_decision_by, promotions_of, rows_of
+from promotions.reading.queries import awaiting_decision_by, promotions_of, rows_of
 from promotions.states import OPEN
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_READ
@@ -30,7 +30,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "counts": counts,
         "approvals_waiting": counts["needs_me"],
     }
-    version = f"{tab}:{counts}:" + ",".join(f"{row['pk']}.{row['version']}" for row in rows)
+    version = repr((tab, counts, rows))
     return poll(request, version, lambda: render_page(request, "promotions/approvals.html", context, fragment="inbox"))
 
 

@@ -1,19 +1,19 @@
 from typing import Any
+from uuid import UUID
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from promotions.audit_heads import verify_log
-from promotions.audit_page import audit_row
-from promotions.findings import findings_shown
 from promotions.formats.reading import DocumentRefused, read_json
-from promotions.forms import VerifyForm
 from promotions.models import Promotion
-from promotions.verifying.audit_head import verify_here
+from promotions.packets.audit_heads import verify_log
+from promotions.packets.verifying.audit_head import verify_here
+from promotions.pages.audit import audit_row
+from promotions.pages.forms import VerifyForm
+from promotions.reading.findings import findings_shown
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import AUDIT_READ, EVIDENCE_READ
 from stellapromote.audit.models import AuditEvent
@@ -25,9 +25,13 @@ PAGE = 100
 class AuditFilterForm(forms.Form):
     """Filters of the log, all in the address."""
 
-    action = forms.CharField(label=_("Action"), max_length=80, required=False)
-    actor = forms.CharField(label=_("Actor"), max_length=200, required=False)
-    promotion = forms.IntegerField(label=_("Promotion number"), min_value=1, max_value=2**62, required=False)
+    action = forms.CharField(
+        label="Action", max_length=80, required=False, help_text="Or a part of it: role, approval.granted."
+    )
+    actor = forms.CharField(
+        label="Who", max_length=400, required=False, help_text="A name, a username, a part of one, or an id."
+    )
+    promotion = forms.IntegerField(label="Promotion number", min_value=1, max_value=2**62, required=False)
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
 
@@ -85,9 +89,9 @@ def _log(request: HttpRequest, by: Actor, **extra: Any) -> HttpResponse:
 def _filtered(by: Actor, wanted: dict[str, Any]) -> QuerySet[AuditEvent]:
     rows = AuditEvent.objects.filter(tenant_id=by.tenant).select_related("link").order_by("-timestamp", "-pk")
     if wanted["action"]:
-        rows = rows.filter(action=wanted["action"])
+        rows = rows.filter(action__icontains=wanted["action"])
     if wanted["actor"]:
-        rows = rows.filter(actor_name=wanted["actor"])
+        rows = rows.filter(_is_actor(wanted["actor"]))
     if wanted["promotion"]:
         rows = rows.filter(
             promotion_id__in=Promotion.objects.filter(tenant_id=by.tenant, number=wanted["promotion"]).values("pk")
@@ -97,3 +101,11 @@ def _filtered(by: Actor, wanted: dict[str, Any]) -> QuerySet[AuditEvent]:
         if last is not None:
             rows = rows.filter(timestamp__lte=last.timestamp).exclude(timestamp=last.timestamp, pk__gte=last.pk)
     return rows
+
+
+def _is_actor(text: str) -> Q:
+    """By the name as it was at the event, "display name (username)", or by the id of the account."""
+    try:
+        return Q(actor_id=UUID(text))
+    except ValueError:
+        return Q(actor_name__icontains=text)

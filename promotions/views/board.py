@@ -1,9 +1,9 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from promotions import dashboard
+from promotions.pages import board as dashboard
 from stellapromote.accounts.scopes import PROMOTION_READ, PROMOTION_REQUEST
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.web.acting import acting
 from stellapromote.web.htmx import poll, render_page
 
@@ -13,7 +13,7 @@ def board(request: HttpRequest) -> HttpResponse:
     """The pipeline: products by environments, what moves and what is blocked."""
     by = acting(request)
     by.require(PROMOTION_READ)
-    context = dashboard.board(by, SYSTEM_CLOCK.now())
+    context = dashboard.board(by, DATABASE_CLOCK.now())
     context["may_request"] = by.has(PROMOTION_REQUEST)
     version = f"{dashboard.version_of(context)}:{context['may_request']}"
     return poll(request, version, lambda: render_page(request, "promotions/board.html", context, fragment="board"))

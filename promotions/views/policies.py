@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from policies import rules, sentences
@@ -19,19 +17,20 @@ from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.differences import Difference, differences
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion, Proposal
-from policies.proposed_page import go_to_proposal
+from policies.proposed_page import unless_proposed
 from policies.second_person import check_second_person
-from promotions import policy_pages
 from promotions.actions.retire_approval_policy import retire_approval_policy as retire
 from promotions.actions.update_approval_policy import update_approval_policy
-from promotions.approver_check import could_approve
-from promotions.policy_forms import ApproverCheckForm, PublishForm
-from promotions.policy_use import names_using
+from promotions.pages import policies as policy_pages
+from promotions.pages.policy_forms import ApproverCheckForm, PublishForm
+from promotions.reading.approver_check import could_approve
+from promotions.reading.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
 from stellapromote.api.etag import IfMatch
-from stellapromote.clock import SYSTEM_CLOCK
-from stellapromote.web.acting import acting
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import ProductError, sentence_against
+from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.htmx import go_to
 
 
@@ -45,7 +44,7 @@ def policies(request: HttpRequest) -> HttpResponse:
         "promotion_policies": policy_pages.promotion_policies(actor.tenant),
         "proposed": Proposal.objects.of(actor.tenant).open().count(),
         "weakening_edits": policy_pages.weakening_edits(actor.tenant),
-        "cannot_edit": _reason_against(actor, POLICY_WRITE),
+        "cannot_edit": sentence_against(actor.require, POLICY_WRITE),
     }
     return render(request, "policies/policies.html", context)
 
@@ -53,6 +52,10 @@ def policies(request: HttpRequest) -> HttpResponse:
 @require_safe
 def approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     """One approval policy in words, with its versions and the question who could approve under it."""
+    return _approval_policy(request, policy_id)
+
+
+def _approval_policy(request: HttpRequest, policy_id: UUID, refusal: ProductError | None = None) -> HttpResponse:
     actor = _reader(request)
     policy = get_object_or_404(ApprovalPolicy.objects.of(actor.tenant), pk=policy_id)
     versions = list(policy.versions.select_related("created_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
@@ -65,18 +68,19 @@ def approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     )
     context = {
         "policy": policy,
+        "refusal": refusal,
         "document": document,
         "rules": [(rule["name"], sentences.of_rule(rule)) for rule in document["rules"]],
         "conditions": sentences.of_conditions(document),
         "versions": versions,
-        "used_by": used_by,
+        "environments": list(policy.environments.order_by("name")),
         "proposed": list(Proposal.objects.of(actor.tenant).about(policy.pk)),
         "comparison": _comparison(request, versions),
         "form": form,
         "answer": _answer(policy, form),
-        "cannot_edit": _reason_against(actor, POLICY_WRITE),
-        "cannot_stop": _reason_against(actor, POLICY_WRITE)
-        or rules.can(lambda: rules.check_can_stop_using(policy, used_by)),
+        "cannot_edit": sentence_against(actor.require, POLICY_WRITE),
+        "cannot_stop": sentence_against(actor.require, POLICY_WRITE)
+        or sentence_against(rules.check_can_stop_using, policy, used_by),
     }
     return render(request, "policies/approval_policy.html", context)
 
@@ -84,26 +88,38 @@ def approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
 @require_POST
 def retire_approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     """Takes the policy out of use for ever."""
-    policy = retire(by=_reader(request), clock=SYSTEM_CLOCK, policy_id=policy_id)
-    messages.success(request, _("%(name)s is retired. Its versions stay readable.") % {"name": policy.name})
-    return go_to(request, reverse("policies"))
+    by = _reader(request)
+    return carry_out(
+        request,
+        lambda: retire(by=by, clock=DATABASE_CLOCK, policy_id=policy_id),
+        again=lambda refusal: _approval_policy(request, policy_id, refusal),
+        then=lambda policy: go_to(
+            request, reverse("policies"), done=f"{policy.name} is retired. Its versions stay readable."
+        ),
+    )
 
 
 @require_POST
 def enable_approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     """Lets environments name the policy again."""
-    return _switch(request, policy_id, enabled=True, told=_("%(name)s is enabled."))
+    return _switch(request, policy_id, enabled=True)
 
 
 @require_POST
 def disable_approval_policy(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     """Keeps environments from naming the policy."""
-    return _switch(request, policy_id, enabled=False, told=_("%(name)s is disabled."))
+    return _switch(request, policy_id, enabled=False)
 
 
 @require_safe
 def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
     """One promotion policy in words: its gates, its draft, its versions."""
+    return _promotion_policy(request, name)
+
+
+def _promotion_policy(
+    request: HttpRequest, name: str, refusal: ProductError | None = None, publish_form: PublishForm | None = None
+) -> HttpResponse:
     actor = _reader(request)
     policy = get_object_or_404(PromotionPolicy.objects.of(actor.tenant), name=name)
     versions = list(policy.versions.select_related("published_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
@@ -111,6 +127,8 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
     shown = policy_pages.shown(policy)
     context = {
         "policy": policy,
+        "refusal": refusal,
+        "publish_form": publish_form,
         "document": shown,
         "seen": promotion_policy_tag(policy),
         "gates": policy_pages.gates(shown),
@@ -119,9 +137,9 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
         "proposed": list(Proposal.objects.of(actor.tenant).about(policy.pk)),
         "versions": versions,
         "comparison": _comparison(request, versions),
-        "cannot_edit": _reason_against(actor, POLICY_WRITE),
-        "cannot_publish": _reason_against(actor, POLICY_PUBLISH)
-        or rules.can(lambda: check_second_person(actor, policy.name, policy.drafters, SYSTEM_CLOCK.now())),
+        "cannot_edit": sentence_against(actor.require, POLICY_WRITE),
+        "cannot_publish": sentence_against(actor.require, POLICY_PUBLISH)
+        or sentence_against(check_second_person, actor, policy.name, policy.drafters, DATABASE_CLOCK.now()),
     }
     return render(request, "policies/promotion_policy.html", context)
 
@@ -129,16 +147,22 @@ def promotion_policy(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 def publish(request: HttpRequest, name: str) -> HttpResponse:
     """The draft that the page showed becomes the next version."""
-    shown = PublishForm(request.POST).read()
-    policy = publish_promotion_policy(
-        by=_reader(request), clock=SYSTEM_CLOCK, name=name, if_match=IfMatch(shown["seen"])
+    by, form = _reader(request), PublishForm(request.POST)
+
+    def published(policy: PromotionPolicy) -> HttpResponse:
+        assert policy.current is not None
+        done = f"Version {policy.current.version} of {name} is published; new promotions are judged by it."
+        return go_to(request, reverse("promotion_policy", args=[name]), done=done)
+
+    return carry_out(
+        request,
+        lambda: publish_promotion_policy(
+            by=by, clock=DATABASE_CLOCK, name=name, if_match=IfMatch(form.cleaned_data["seen"])
+        ),
+        form=form,
+        again=lambda refusal: _promotion_policy(request, name, refusal, form),
+        then=unless_proposed(request, published),
     )
-    if isinstance(policy, Proposal):
-        return go_to_proposal(request, policy)
-    assert policy.current is not None
-    told = _("Version %(version)s of %(name)s is published; new promotions are judged by it.")
-    messages.success(request, told % {"version": policy.current.version, "name": name})
-    return go_to(request, reverse("promotion_policy", args=[name]))
 
 
 def _reader(request: HttpRequest) -> Actor:
@@ -147,18 +171,19 @@ def _reader(request: HttpRequest) -> Actor:
     return actor
 
 
-def _reason_against(actor: Actor, scope: str) -> str | None:
-    return rules.can(lambda: actor.require(scope))
+def _switch(request: HttpRequest, policy_id: UUID, *, enabled: bool) -> HttpResponse:
+    by = _reader(request)
 
+    def switched(policy: ApprovalPolicy) -> HttpResponse:
+        done = f"{policy.name} is {'enabled' if enabled else 'disabled'}."
+        return go_to(request, reverse("approval_policy", args=[policy_id]), done=done)
 
-def _switch(request: HttpRequest, policy_id: UUID, *, enabled: bool, told: str) -> HttpResponse:
-    policy = update_approval_policy(
-        by=_reader(request), clock=SYSTEM_CLOCK, policy_id=policy_id, changes={}, enabled=enabled
+    return carry_out(
+        request,
+        lambda: update_approval_policy(by=by, clock=DATABASE_CLOCK, policy_id=policy_id, changes={}, enabled=enabled),
+        again=lambda refusal: _approval_policy(request, policy_id, refusal),
+        then=unless_proposed(request, switched),
     )
-    if isinstance(policy, Proposal):
-        return go_to_proposal(request, policy)
-    messages.success(request, told % {"name": policy.name})
-    return go_to(request, reverse("approval_policy", args=[policy_id]))
 
 
 def _answer(policy: ApprovalPolicy, form: ApproverCheckForm) -> Any:
@@ -169,7 +194,7 @@ def _answer(policy: ApprovalPolicy, form: ApproverCheckForm) -> Any:
         policy=policy,
         environment=form.cleaned_data["environment"],
         requester_id=form.cleaned_data["requester"].pk,
-        at=SYSTEM_CLOCK.now(),
+        at=DATABASE_CLOCK.now(),
     )
 
 

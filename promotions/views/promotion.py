@@ -5,18 +5,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from promotions import queries, replay
 from promotions.actions.approve import approve as give_approval
-from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel as cancel_promotion
 from promotions.actions.confirm import confirm as confirm_gate
 from promotions.actions.confirm import unconfirm as unconfirm_gate
@@ -25,18 +19,22 @@ from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject as reject_promotion
 from promotions.actions.review_override import review_override as give_review
 from promotions.actions.withdraw_approval import withdraw_approval
-from promotions.blindness import check_can_see_votes
-from promotions.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
 from promotions.models import EvidencePacket, Override, Promotion
-from promotions.promotion_page import promotion_page
-from promotions.verifying import Verification, known_keys, verify_stored_override
-from promotions.verifying.audit_head import verify_stored_here
+from promotions.packets.verifying import Verification, known_keys, verify_stored_override
+from promotions.packets.verifying.audit_head import verify_stored_here
+from promotions.pages.changed_parts import changed_parts
+from promotions.pages.forms import CancelForm, OverrideForm, RejectForm, ReviewForm, SubjectForm, VoteForm
+from promotions.pages.promotion import promotion_page, version_of
+from promotions.reading import queries
+from promotions.verification import replay
+from promotions.voting.blindness import check_can_see_votes
+from promotions.voting.session import Seen
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
-from stellapromote.audit.refusals import note_refused_request
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError
-from stellapromote.web.acting import acting
+from stellapromote.web.acting import acting, carry_out
+from stellapromote.web.forms import ActionForm
 from stellapromote.web.htmx import go_to, poll, poll_tag, render_page
 
 Context = dict[str, Any]
@@ -48,7 +46,8 @@ def promotion(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by = acting(request)
     by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
-    return poll(request, _version(found, by), lambda: _page(request, found, by))
+    context = promotion_page(found, by)
+    return poll(request, version_of(context), lambda: _page(request, context))
 
 
 @require_POST
@@ -57,9 +56,9 @@ def approve(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
 
     def act(by: Actor) -> Promotion:
         seen = Seen(form.cleaned_data["subject_digest"])
-        return give_approval(promotion_id, by=by, comment=form.cleaned_data["comment"], seen=seen)
+        return give_approval(promotion_id, by=by, seen=seen, **form.said())
 
-    return _vote(request, promotion_id, form, act, _("Your approval is stored."))
+    return _vote(request, promotion_id, form, act, "Your approval is stored.")
 
 
 @require_POST
@@ -70,7 +69,7 @@ def reject(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
         seen = Seen(form.cleaned_data["subject_digest"])
         return reject_promotion(promotion_id, by=by, reason=form.cleaned_data["reason"], seen=seen)
 
-    return _vote(request, promotion_id, form, act, _("You rejected this promotion: it can no longer start."))
+    return _vote(request, promotion_id, form, act, "You rejected this promotion: it can no longer start.")
 
 
 @require_POST
@@ -80,7 +79,7 @@ def withdraw(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     def act(by: Actor) -> Promotion:
         return withdraw_approval(promotion_id, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
 
-    return _vote(request, promotion_id, form, act, _("Your approval is withdrawn."))
+    return _vote(request, promotion_id, form, act, "Your approval is withdrawn.")
 
 
 @require_POST
@@ -89,9 +88,9 @@ def confirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpResponse
 
     def act(by: Actor) -> Promotion:
         seen = Seen(form.cleaned_data["subject_digest"])
-        return confirm_gate(promotion_id, gate, by=by, comment=form.cleaned_data["comment"], seen=seen)
+        return confirm_gate(promotion_id, gate, by=by, seen=seen, **form.said())
 
-    return _vote(request, promotion_id, form, act, _("Your confirmation is stored."))
+    return _vote(request, promotion_id, form, act, "Your confirmation is stored.", gate)
 
 
 @require_POST
@@ -101,7 +100,7 @@ def unconfirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespon
     def act(by: Actor) -> Promotion:
         return unconfirm_gate(promotion_id, gate, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
 
-    return _vote(request, promotion_id, form, act, _("Your confirmation is withdrawn."))
+    return _vote(request, promotion_id, form, act, "Your confirmation is withdrawn.")
 
 
 @require_POST
@@ -114,12 +113,12 @@ def override(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespons
             gate,
             reason=said["reason"],
             ticket=said["ticket"],
-            expires_at=SYSTEM_CLOCK.now() + timedelta(hours=said["hours"]),
+            expires_at=DATABASE_CLOCK.now() + timedelta(hours=said["hours"]),
             decision_id=said["decision"],
         )
         return override_gate(promotion_id, wanted, by=by, seen=Seen(said["subject_digest"])).promotion
 
-    return _act(request, promotion_id, form, act, _("The override is stored and signed, for everybody to see."), gate)
+    return _act(request, promotion_id, form, act, "The override is stored and signed, for everybody to see.", gate)
 
 
 @require_POST
@@ -130,7 +129,7 @@ def review_override(request: HttpRequest, promotion_id: UUID, override_id: UUID)
         said = form.cleaned_data
         return give_review(promotion_id, override_id, by=by, verdict=said["verdict"], comment=said["comment"]).promotion
 
-    return _act(request, promotion_id, form, act, _("Your review is stored."), override_id)
+    return _act(request, promotion_id, form, act, "Your review is stored.", override_id)
 
 
 @require_POST
@@ -141,7 +140,7 @@ def cancel(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
         promotion_id,
         form,
         lambda by: cancel_promotion(promotion_id, by=by, reason=form.cleaned_data["reason"]),
-        _("The request is cancelled."),
+        "The request is cancelled.",
     )
 
 
@@ -150,9 +149,9 @@ def evaluate(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     return _act(
         request,
         promotion_id,
-        forms.Form(request.POST),
+        None,
         lambda by: evaluate_promotion(promotion_id, by=by),
-        _("All gates were judged again."),
+        "All gates were judged again.",
     )
 
 
@@ -164,7 +163,7 @@ def replay_decision(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     found = queries.promotion_of(by.tenant, promotion_id)
     check_can_see_votes(by, found)
     result = replay.replay_stored(queries.current_record(found))
-    return _page(request, found, by, replayed=result)
+    return _page(request, promotion_page(found, by), replayed=result)
 
 
 @require_safe
@@ -192,87 +191,83 @@ def verify(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
         *((packet, verify_stored_here(packet, keys)) for packet in queries.packets_of(found)),
         *((each, verify_stored_override(each, keys)) for each in found.overrides.order_by("recorded_at", "id")),
     ]
-    return _page(request, found, by, verified=verified)
+    return _page(request, promotion_page(found, by), verified=verified)
 
 
 def _vote(
     request: HttpRequest,
     promotion_id: UUID,
-    form: forms.Form,
+    form: ActionForm,
     act: Callable[[Actor], Promotion],
     done: str,
+    about: str = "",
 ) -> HttpResponse:
     def said(promotion: Promotion, by: Actor) -> str:
         happened = " ".join(filter(None, [done, _count(promotion)]))
         return format_html("{} {}", happened, _next(by, promotion))
 
-    return _act(request, promotion_id, form, act, said)
+    return _act(request, promotion_id, form, act, said, about)
 
 
 def _act(
     request: HttpRequest,
     promotion_id: UUID,
-    form: forms.Form,
+    form: ActionForm | None,
     act: Callable[[Actor], Promotion],
     done: str | Callable[[Promotion, Actor], str],
     about: UUID | str = "",
 ) -> HttpResponse:
-    """Does one thing and shows the page again; a refusal is shown on the page, which then has fresh facts."""
+    """Does one thing and leads back to the page. ``about``: the gate or override whose form it is, of several."""
     by = acting(request)
-    if not form.is_valid():
-        return _refused(request, promotion_id, by, form, None, 400, about)
-    try:
-        promotion = act(by)
-    except ProductError as refusal:
-        note_refused_request(request, refusal.code)
-        return _refused(request, promotion_id, by, form, refusal, refusal.status, about)
-    messages.success(request, done if isinstance(done, str) else done(promotion, by))
-    return go_to(request, f"/promotions/{promotion_id}")
+    return carry_out(
+        request,
+        lambda: act(by),
+        form=form,
+        again=lambda refusal: show_promotion(request, promotion_id, refusal, sent=form, sent_about=about),
+        then=lambda promotion: go_to(
+            request, f"/promotions/{promotion_id}", done=done if isinstance(done, str) else done(promotion, by)
+        ),
+    )
 
 
-def _refused(
+def show_promotion(
     request: HttpRequest,
     promotion_id: UUID,
-    by: Actor,
-    form: forms.Form,
     refusal: ProductError | None,
-    status: int,
-    about: UUID | str,
+    *,
+    sent: ActionForm | None = None,
+    sent_about: UUID | str = "",
 ) -> HttpResponse:
+    """The page with fresh facts after a refused act; it names what changed since the person looked."""
+    by = acting(request)
+    by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)
-    changed = (refusal.details or {}).get("changed", []) if refusal is not None else []
-    return _page(request, found, by, status=status, refusal=refusal, changed=changed, sent=form, sent_about=about)
-
-
-def _version(promotion: Promotion, by: Actor) -> str:
-    """The row's version covers what is decided; names of environments and what this person may do change beside it."""
-    around = (promotion.source_environment, promotion.target_environment)
-    places = [each.display_name for each in around if each is not None]
-    return f"{promotion.pk}:{promotion.version}:{places}:{sorted(by.scopes)}"
+    names = (refusal.details or {}).get("changed", []) if refusal is not None else []
+    changed = changed_parts(found, names, sent.cleaned_data["subject_digest"]) if sent is not None and names else []
+    context = promotion_page(found, by)
+    return _page(request, context, refusal=refusal, changed=changed, sent=sent, sent_about=sent_about)
 
 
 def _page(
     request: HttpRequest,
-    promotion: Promotion,
-    by: Actor,
+    context: Context,
     *,
-    status: int = 200,
-    sent: forms.Form | None = None,
+    sent: ActionForm | None = None,
     sent_about: UUID | str = "",
     **extra: Any,
 ) -> HttpResponse:
     """``sent``: the form that was refused, ``sent_about`` its gate or override; what was typed into it stays, with what
     is wrong beside it."""
-    poll_tag(request, _version(promotion, by))
-    context: Context = {**promotion_page(promotion, by), "wrong": sent, **extra}
+    poll_tag(request, version_of(context))
+    promotion: Promotion = context["promotion"]
+    context |= {"wrong": sent, **extra}
     shown = {"subject_digest": promotion.subject_digest, "decision": str(promotion.decision_id)}
 
-    def form(kind: type[forms.Form], auto_id: str, about: UUID | str = "") -> forms.Form:
-        if type(sent) is not kind or about != sent_about:
+    def form(kind: type[ActionForm], auto_id: str, about: UUID | str = "") -> ActionForm:
+        if sent is None or type(sent) is not kind or about != sent_about:
             return kind(initial=shown, auto_id=auto_id)
-        again = kind({**request.POST.dict(), **shown}, auto_id=auto_id)
-        context["wrong"] = again if again.errors else sent
-        return again
+        sent.auto_id, sent.data = auto_id, {**request.POST.dict(), **shown}
+        return sent
 
     context["vote_form"] = form(VoteForm, "vote_%s")
     context["reject_form"] = form(RejectForm, "reject_%s")
@@ -281,16 +276,13 @@ def _page(
         each["form"] = form(OverrideForm, f"override_{number}_%s", each["gate"]["name"])
     for number, each in enumerate(context["overrides"]):
         each["form"] = form(ReviewForm, f"review_{number}_%s", each["row"].pk)
-    return render_page(request, "promotions/promotion.html", context, fragment="body", status=status)
+    return render_page(request, "promotions/promotion.html", context, fragment="body")
 
 
 def _count(promotion: Promotion) -> str:
     if not promotion.approvals_required:
         return ""
-    return _("%(given)d of %(required)d.") % {
-        "given": promotion.approvals_given,
-        "required": promotion.approvals_required,
-    }
+    return f"{promotion.approvals_given} of {promotion.approvals_required}."
 
 
 def _next(by: Actor, promotion: Promotion) -> str:
@@ -298,12 +290,8 @@ def _next(by: Actor, promotion: Promotion) -> str:
     waiting = queries.awaiting_decision_by(by).exclude(pk=promotion.pk)
     oldest = waiting.first()
     if oldest is None:
-        return _("Nothing else waits for you.")
+        return "Nothing else waits for you."
     count = waiting.count()
-    more = ngettext("%(count)d more waits for you.", "%(count)d more wait for you.", count) % {"count": count}
-    name = _("Next: #%(number)d %(release)s into %(target)s") % {
-        "number": oldest.number,
-        "release": oldest.release.name,
-        "target": oldest.target_environment.display_name,
-    }
+    more = "1 more waits for you." if count == 1 else f"{count} more wait for you."
+    name = f"Next: #{oldest.number} {oldest.release.name} into {oldest.target_environment.display_name}"
     return format_html('{} <a href="{}"><bdi>{}</bdi></a>', more, reverse("promotion", args=[oldest.pk]), name)

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from environments.models import Environment
-from promotions import ordering
 from promotions.actions.request_promotion import (
     ALREADY_ACTIVE,
     Preview,
@@ -21,16 +19,18 @@ from promotions.actions.request_promotion import (
     preview_promotion,
     request_promotion,
 )
-from promotions.forms import RequestForm
+from promotions.judging import ordering
 from promotions.models import Promotion, Release
-from promotions.queries import diff_of
-from promotions.release_list import promotable, release_page
+from promotions.pages.forms import RequestForm
+from promotions.pages.releases import promotable, release_page
+from promotions.reading.queries import diff_of
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_REQUEST
-from stellapromote.audit.refusals import note_refused_request
-from stellapromote.errors import ProductError
-from stellapromote.web.acting import acting
+from stellapromote.errors import ProductError, sentence_against
+from stellapromote.web.acting import acting, carry_out
+from stellapromote.web.forms import posted
+from stellapromote.web.htmx import go_to
 
 Context = dict[str, Any]
 PREVIEW_REASON = "preview"
@@ -44,34 +44,33 @@ def request_page(request: HttpRequest) -> HttpResponse:
     release = _chosen(Release, by, request.GET.get("release"))
     target = _chosen(Environment, by, request.GET.get("target"))
     again = _chosen(Promotion, by, request.GET.get("again"))
-    form = RequestForm(
-        request.POST if request.method == "POST" else None,
-        initial=None if again is None else RequestForm.asked_before(again),
-    )
-    context: Context = {"form": form, "release": release, "target": target}
-    status = 200
-    if request.method == "POST":
-        if release is None or target is None:
-            raise Http404
-        if form.is_valid():
-            wish = Wish(release.pk, target.pk, form.cleaned_data["reason"], form.change())
-            try:
-                made = request_promotion(wish, by=by)
-            except ProductError as refusal:
-                note_refused_request(request, refusal.code)
-                context["refusal"], status = refusal, refusal.status
-            else:
-                messages.success(request, _("Promotion #%(number)d is requested.") % {"number": made.number})
-                return redirect("promotion", made.pk)
+    if request.method == "POST" and (release is None or target is None):
+        raise Http404
+    form = RequestForm(posted(request), initial=None if again is None else RequestForm.asked_before(again))
+
+    def act() -> Promotion:
+        wish = Wish(release.pk, target.pk, form.cleaned_data["reason"], form.change())
+        return request_promotion(wish, by=by)
+
+    def page(refusal: ProductError | None) -> HttpResponse:
+        context: Context = {"form": form, "refusal": refusal, "release": release, "target": target}
+        if release is None:
+            context |= release_page(request, by, promotable(by))
         else:
-            status = 400
-    if release is None:
-        context |= release_page(request, by, promotable(by))
-    else:
-        context["targets"] = _offers(release, _environments(by))
-    if release is not None and target is not None:
-        context |= _preview(release, target, by)
-    return render(request, "promotions/request.html", context, status=status)
+            context["targets"] = _offers(release)
+        if release is not None and target is not None:
+            context |= _preview(release, target, by)
+        return render(request, "promotions/request.html", context)
+
+    return carry_out(
+        request,
+        act,
+        form=form,
+        again=page,
+        then=lambda made: go_to(
+            request, reverse("promotion", args=[made.pk]), done=f"Promotion #{made.number} is requested."
+        ),
+    )
 
 
 def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
@@ -84,35 +83,33 @@ def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
         raise Http404 from error
 
 
-def _environments(by: Actor) -> list[Environment]:
-    return list(Environment.objects.filter(tenant_id=by.tenant, archived_at=None).order_by("order_index"))
-
-
-def _offers(release: Release, environments: list[Environment]) -> list[Context]:
+def _offers(release: Release) -> list[Context]:
     """Every target, with the reason why the release may not enter it now: the rules of the request that say so without
     judging. What policies and gates say is shown for the chosen one. Two statements, however many targets there are.
     """
-    entries = ordering.entries(release, environments)
-    active = set(
-        Promotion.objects.filter(release=release, status__in=ACTIVE).values_list("target_environment_id", flat=True)
-    )
-    return [
-        {"environment": target, "reason": _obstacle(release, target, entries[target.pk], is_active=target.pk in active)}
-        for target in environments
-    ]
+    in_the_way = Promotion.objects.filter(release=release, status__in=ACTIVE).only("target_environment_id", "number")
+    active = {each.target_environment_id: each for each in in_the_way}
+    return [_offer(release, target, entry, active.get(target.pk)) for target, entry in ordering.entries(release)]
 
 
-def _obstacle(
-    release: Release, target: Environment, entry: ordering.Entry | ordering.SequenceViolation, *, is_active: bool
-) -> str:
-    try:
-        check_release_and_target(release, target)
-        if isinstance(entry, ordering.SequenceViolation):
-            raise entry
-        check_not_deprecated(release, entry)
-    except ProductError as refusal:
-        return refusal.message
-    return ALREADY_ACTIVE if is_active else ""
+def _offer(
+    release: Release,
+    target: Environment,
+    entry: ordering.Entry | ordering.SequenceViolation,
+    active: Promotion | None,
+) -> Context:
+    obstacle = _obstacle(release, target, entry)
+    if obstacle or active is None:
+        return {"environment": target, "reason": obstacle}
+    return {"environment": target, "reason": ALREADY_ACTIVE, "active_id": active.pk, "active_number": active.number}
+
+
+def _obstacle(release: Release, target: Environment, entry: ordering.Entry | ordering.SequenceViolation) -> str:
+    if reason := sentence_against(check_release_and_target, release, target):
+        return reason
+    if isinstance(entry, ordering.SequenceViolation):
+        return entry.message
+    return sentence_against(check_not_deprecated, release, entry)
 
 
 def _preview(release: Release, target: Environment, by: Actor) -> Context:

@@ -10,7 +10,8 @@ from stellapromote.errors import Refused
 class SecondPerson:
     """Who confirmed what somebody else proposed, and what they read (domain.md §5, loosening).
 
-    ``read`` are the sentences, ``guards`` the names of the protected environments that they are about.
+    ``read`` are the sentences, ``guards`` the names of the protected environments that they are about, ``policies`` the
+    versions of the policies that it names.
     ``user_id`` None: the platform owner, by a command. ``proposal_id`` None: they published what somebody else drafted.
     """
 
@@ -20,6 +21,7 @@ class SecondPerson:
     display_name: str
     read: tuple[str, ...]
     guards: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,16 @@ class Actor:
 
     def has(self, scope: str) -> bool:
         return scope in self.scopes
+
+    def require_in_person(self) -> None:
+        """Raises Refused PERM_DENIED for a token of a person that somebody else issued: nobody vouches in the name of
+        another (docs/adr/0158)."""
+        if self.kind == "person" and self.auth_method == "token" and self.token_issuer_id != self.user_id:
+            raise Refused(
+                f"{self.username} did not issue this token, so it confirms nothing in their name: sign in, or use a "
+                "token that they made themselves.",
+                code="PERM_DENIED",
+            )
 
     def require(self, *scopes: str) -> None:
         """Any one of them. Raises Refused PERM_DENIED that names what is missing."""

@@ -16,3 +16,9 @@ def accounts_behind(by: Actor) -> frozenset[UUID]:
         owners = ServiceOwner.objects.filter(service__user_id=by.account, ended_at=None)
         found.update(owners.values_list("owner_id", flat=True))
     return frozenset(each for each in found if each is not None)
+
+
+def persons_behind(by: Actor) -> frozenset[UUID]:
+    """The person who acts, or the owners of the machine, and who issued the token that was used. A machine itself is
+    nobody: it stands for these. Cost: that of accounts_behind."""
+    return accounts_behind(by) - ({by.account} if by.kind == "service" else set())

@@ -1,4 +1,4 @@
-"""Scopes and the roles that bundle them (product.md, Roles): the one place in code that says who may do what."""
+"""Scopes and the roles that bundle them (product.md, Roles): the one place in code that defines rights."""
 
 ENVIRONMENT_READ = "environment:read"
 ENVIRONMENT_WRITE = "environment:write"
@@ -72,7 +72,7 @@ def scopes_of(roles: "list[str] | tuple[str, ...]") -> frozenset[str]:
 
 
 def lacking(*scopes: str) -> str:
-    """What is said to whoever holds none of these: which right it takes, who has it, and whom to ask."""
+    """The sentence to a person who holds none of these: the right, the roles that have it, and the person to ask."""
     rights = ", or ".join(f"{scope}, which {_holders(scope)}" for scope in scopes)
     return f"This needs the right {rights}: ask an administrator of the tenant for it."
 

@@ -1,4 +1,4 @@
-"""Who calls (api.md, auth, tokens and tenant): a bearer token, or the browser's session with its CSRF token.
+"""Who calls (contract.md, auth, tokens and tenant): a bearer token, or the browser's session with its CSRF token.
 
 A call that sends an Authorization header is judged by it alone. Each way costs one SQL statement, the session its own.
 """
@@ -7,12 +7,12 @@ import hmac
 import logging
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
@@ -21,12 +21,13 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import TokenRow, actor_for_session, actor_for_token
 from stellapromote.accounts.models import User
 from stellapromote.accounts.token_format import parse, secret_digest
-from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.errors import ProductError, Refused
+
+if TYPE_CHECKING:
+    from stellapromote.api.requests import ApiRequest
 
 logger = logging.getLogger(__name__)
 
-TENANT_HEADER = "X-Stella-Tenant"
 LAST_USE_GRANULARITY = timedelta(minutes=1)
 _NO_DIGEST = bytes(32)
 _LONGEST_HEADER = 4096
@@ -50,7 +51,7 @@ class CsrfRefused(Refused):
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer spt_…`. EXPIRED and REVOKED are told only to who knows the secret."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+    def authenticate(self, request: Any) -> tuple[Any, Actor] | None:
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
@@ -72,30 +73,29 @@ class TokenAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-def _judge(request: Request, header: str) -> TokenRow:
+def _judge(request: "ApiRequest", header: str) -> TokenRow:
     scheme, _, credentials = header.partition(" ")
     parsed = parse(credentials.strip()) if scheme.lower() == "bearer" and len(header) <= _LONGEST_HEADER else None
     if parsed is None:
         raise NotAuthenticated(code="AUTH_TOKEN_INVALID")
     public_id, secret = parsed
-    row = actor_for_token(public_id, address=_address(request), request_id=request_id_of(request))
+    row = actor_for_token(public_id, address=request.client_address, request_id=request.request_id, ahead=request.ahead)
     known = hmac.compare_digest(secret_digest(secret), row.secret_digest if row else _NO_DIGEST)
     if row is None or not known:
         raise NotAuthenticated(code="AUTH_TOKEN_INVALID")
     if row.revoked_at is not None:
         raise NotAuthenticated(code="AUTH_TOKEN_REVOKED")
-    now = SYSTEM_CLOCK.now()
-    if row.expires_at <= now:
+    if row.expires_at <= row.at:
         raise NotAuthenticated(code="AUTH_TOKEN_EXPIRED")
-    if row.last_used_at is None or now - row.last_used_at >= LAST_USE_GRANULARITY:
-        request.used_token = (row.token_id, now)  # type: ignore[attr-defined]
+    if row.last_used_at is None or row.at - row.last_used_at >= LAST_USE_GRANULARITY:
+        request.used_token = (row.token_id, row.at)
     return row
 
 
 class SessionAuthentication(BaseAuthentication):
     """The signed-in browser. Unsafe methods need the CSRF token; who belongs to several tenants names one by header."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+    def authenticate(self, request: Any) -> tuple[Any, Actor] | None:
         http = request._request
         if settings.SESSION_COOKIE_NAME not in http.COOKIES:
             return None
@@ -106,8 +106,8 @@ class SessionAuthentication(BaseAuthentication):
         choice = actor_for_session(
             user.pk,
             request.META.get("HTTP_X_STELLA_TENANT"),
-            address=_address(request),
-            request_id=request_id_of(request),
+            address=request.client_address,
+            request_id=request.request_id,
         )
         if choice.actor is None:
             raise TenantRequired()
@@ -115,15 +115,20 @@ class SessionAuthentication(BaseAuthentication):
 
 
 def _enforce_csrf(http: HttpRequest) -> None:
-    check = CSRFCheck(lambda _: None)  # type: ignore[arg-type]
+    check = CSRFCheck(_not_called)
     check.process_request(http)
-    reason = check.process_view(http, None, (), {})  # type: ignore[arg-type]
+    reason = check.process_view(http, _not_called, (), {})
     if reason:
         raise CsrfRefused(f"{reason} Load the page again, or call with a bearer token.")
 
 
+def _not_called(request: HttpRequest) -> HttpResponse:
+    """What Django's check wants to stand before; we ask it and call nothing."""
+    raise AssertionError(request.path)
+
+
 def note_use(token_id: UUID, at: datetime) -> None:
-    """Writes the token's last use, after the answer was sent and outside of its transaction (api.md, tokens).
+    """Writes the token's last use, after the answer was sent and outside of its transaction (contract.md, tokens).
 
     Never waits: while another request writes the same row, this one leaves it to that. Never fails the request.
     """
@@ -142,7 +147,3 @@ def note_use(token_id: UUID, at: datetime) -> None:
 def request_id_of(request: Any) -> str | None:
     """The id that RequestIdMiddleware gave; None where no middleware ran."""
     return getattr(request, "request_id", None)
-
-
-def _address(request: Request) -> str | None:
-    return getattr(request, "client_address", None)

@@ -18,12 +18,12 @@ _EVERYWHERE = (
 )
 _INTRODUCTION = """# The REST contract
 
-Every call of /api/v1 with the right it needs and its codes. `PUT` and `PATCH` both merge. What holds for every call
-(errors, paging, idempotency, conditions, order of checks) stands in [api-conventions.md](api-conventions.md); what each
-code means and what to do in [errors.md](errors.md); fields and bounds at `/api/docs` and `/api/v1/schema`.
-Not repeated in the rows: the codes of authentication (`AUTH_*`, `PERM_TENANT_REQUIRED`, `PERM_CSRF`), of the request
+Every call of /api/v1 with the right it needs and its codes. `PUT` and `PATCH` both merge. The rules of every call
+(errors, paging, idempotency, conditions, order of checks) are in [api-conventions.md](api-conventions.md), the meaning
+of each code and what to do in [errors.md](errors.md), fields and bounds at `/api/docs` and `/api/v1/schema`.
+The rows leave out the codes of authentication (`AUTH_*`, `PERM_TENANT_REQUIRED`, `PERM_CSRF`), of the request
 itself (`VAL_*`), of `Idempotency-Key` (`RES_IDEMPOTENCY_KEY_REUSED`, `RES_IN_PROGRESS`) and of the server (`SYS_*`).
-Written by `manage.py api_contract > docs/api.md`; a test compares.
+Written by `manage.py api_contract > docs/api.md`; a test compares the two.
 """
 
 

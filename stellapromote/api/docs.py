@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.decorators import method_decorator
 from django.utils.text import slugify
 from django.views.generic import View
 
@@ -44,16 +46,9 @@ def _document(urlconf: str) -> tuple[bytes, str]:
     return content, strong(hashlib.sha256(content).hexdigest()[:32])
 
 
+@method_decorator(login_not_required, name="dispatch")
 class DocsView(View):
     """The human docs. Anybody may read them: they hold no data of anybody."""
-
-    login_required = False
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
-        view = super().as_view(**initkwargs)
-        view.login_required = False  # type: ignore[attr-defined]
-        return view
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return render(

@@ -1,4 +1,4 @@
-"""ETag, If-Match and If-None-Match of single resources (api.md, concurrency; RFC 9110 §13; docs/adr/0156)."""
+"""ETag, If-Match and If-None-Match of single resources (contract.md, concurrency; RFC 9110 §13; docs/adr/0156)."""
 
 import re
 from functools import lru_cache

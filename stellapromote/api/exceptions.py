@@ -1,4 +1,4 @@
-"""Every non-2xx answer of the API comes from here (api.md, errors): one envelope, one list of codes, no internals."""
+"""Every non-2xx answer of the API comes from here (contract.md, errors): one envelope, one list of codes."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -13,16 +13,17 @@ from django.core.exceptions import (
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf
 
 from stellapromote.api.authentication import NotAuthenticated, request_id_of
+from stellapromote.api.envelope import envelope, retry_after
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.audit.refusals import note_refused_request
-from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from stellapromote.database.errors import reason_unavailable
 from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiRespon
     if refusal.code == "SYS_INTERNAL":
         logger.error("Unexpected %s at %s", type(error).__name__, request.path, exc_info=error)
         got_request_exception.send(sender=type(context.get("view")), request=getattr(request, "_request", request))
-    elif refusal.code == "SYS_UNAVAILABLE":
+    elif refusal.status == 503:
         logger.warning("Unavailable at %s: %s", request.path, error, exc_info=error)
     else:
         logger.info("%s at %s: %s", refusal.code, request.path, refusal.message)
@@ -61,38 +62,21 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiRespon
 
 
 def error_response(error: ProductError, request: Any) -> ApiResponse:
-    """The envelope of api.md for a refusal."""
-    body: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.details:
-        body["details"] = error.details
-    if isinstance(error, Invalid) and error.fields:
-        body["validationErrors"] = [
-            {"field": field.field, "message": field.message, "code": field.word} for field in error.fields
-        ]
-    headers = {}
+    """The envelope of contract.md for a refusal."""
+    headers = retry_after(error)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.allow
-    elif error.status in (429, 503):
-        headers["Retry-After"] = str(getattr(error, "retry_after", 5))
-    response = ApiResponse(
-        {
-            "success": False,
-            "error": body,
-            "meta": {"requestId": request_id_of(request), "timestamp": rfc3339(SYSTEM_CLOCK.now())},
-        },
-        status=error.status,
-        headers=headers,
-    )
+    response = ApiResponse(envelope(error, request_id_of(request)), status=error.status, headers=headers)
     # Django would log every refusal again, without saying which.
-    response._has_been_logged = True  # type: ignore[attr-defined]
+    response._has_been_logged = True
     return response
 
 
-def outside_of_views(request: HttpRequest, code: str) -> ApiResponse:
+def outside_of_views(request: HttpRequest, code: str, refusal: Exception | None = None) -> ApiResponse:
     """For Django's error hooks under /api/: unknown paths, refusals and failures of middleware."""
-    return error_response(ProductError(code=code), request)
+    return error_response(refusal if isinstance(refusal, ProductError) else ProductError(code=code), request)
 
 
 def as_product_error(error: Exception) -> ProductError:
@@ -122,10 +106,11 @@ def as_product_error(error: Exception) -> ProductError:
 
 
 def _from_database(error: Exception) -> ProductError:
-    if isinstance(error, OperationalError | InterfaceError):
-        return ProductError(code="SYS_UNAVAILABLE")
+    unavailable = reason_unavailable(error)
+    if unavailable is not None:
+        return ProductError(unavailable, code="SYS_UNAVAILABLE")
     if isinstance(error, DataError):
-        return Invalid("A value cannot be stored: a number, a time or a text is outside of what is possible.")
+        return Invalid("A value cannot be stored: a number, a time or a text is out of range.")
     state = getattr(error.__cause__, "sqlstate", None)
     if isinstance(error, IntegrityError) and state in (_UNIQUE_VIOLATION, _FOREIGN_KEY_VIOLATION):
         # Two callers passed the same check at once; the constraint let one through.
@@ -137,16 +122,13 @@ def _from_database(error: Exception) -> ProductError:
 def _from_drf(error: drf.APIException) -> ProductError:
     if isinstance(error, drf.ValidationError):
         return invalid(list(field_errors(error.detail)))
-    if isinstance(error, drf.Throttled):
-        throttled = ProductError(code="SYS_RATE_LIMITED")
-        throttled.retry_after = int(error.wait or 1)  # type: ignore[attr-defined]
-        return throttled
     codes: dict[type[drf.APIException], str] = {
         drf.ParseError: "VAL_MALFORMED_JSON",
         drf.NotFound: "RES_NOT_FOUND",
         drf.PermissionDenied: "PERM_DENIED",
         drf.NotAcceptable: "VAL_NOT_ACCEPTABLE",
         drf.UnsupportedMediaType: "VAL_UNSUPPORTED_MEDIA_TYPE",
+        drf.Throttled: "SYS_RATE_LIMITED",
     }
     if isinstance(error, drf.NotAuthenticated | drf.AuthenticationFailed):
         missing = isinstance(error, drf.NotAuthenticated)

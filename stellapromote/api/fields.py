@@ -1,4 +1,4 @@
-"""Fields of request bodies: exact types (no "1" for 1, no true for 1), bounded everywhere (api.md, conventions)."""
+"""Fields of request bodies: exact types (no "1" for 1, no true for 1), bounded (contract.md, conventions)."""
 
 import re
 from collections.abc import Iterable
@@ -15,10 +15,9 @@ from rest_framework import serializers
 from stellapromote.api.parsing import LARGEST_INTEGER
 from stellapromote.api.serializers import LIST_MESSAGES
 from stellapromote.clock import parse_rfc3339
+from stellapromote.patterns import DIGEST, DIGEST_HELP, SLUG, SLUG_HELP, compiled
 from stellapromote.plain_text import problem_in_line, problem_in_text
 
-SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-DIGEST = r"^sha256:[0-9a-f]{64}$"
 EARLIEST_YEAR = 1970
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -34,6 +33,8 @@ class _Text(serializers.CharField):
     }
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
+        if not options.get("allow_blank"):
+            options.setdefault("min_length", 1)  # for the document: blank is looked for before
         super().__init__(max_length=max_length, **options)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -54,14 +55,14 @@ class _Text(serializers.CharField):
 
 
 class LineField(_Text):
-    """One line: no control, line-breaking or direction-changing characters; blanks around it are cut."""
+    """One line: no control, line-breaking, direction-changing or invisible characters; blanks around it are cut."""
 
     def problem(self, text: str) -> str | None:
         return problem_in_line(text)
 
 
 class TextField(_Text):
-    """Several lines: no control characters but line breaks and tabs."""
+    """Several lines: what a line may hold, and line breaks and tabs."""
 
     def problem(self, text: str) -> str | None:
         return problem_in_text(text)
@@ -72,7 +73,7 @@ class PatternField(LineField):
 
     def __init__(self, pattern: str, message: str, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, trim_whitespace=False, **options)
-        self.pattern = re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern, re.ASCII)
+        self.pattern = compiled(pattern)
         set_override(self, "field", {"type": "string", "pattern": pattern, "maxLength": max_length})
         self.message = message
 
@@ -85,17 +86,12 @@ class PatternField(LineField):
 
 class SlugField(PatternField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            SLUG,
-            "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit.",
-            max_length=63,
-            **options,
-        )
+        super().__init__(SLUG, SLUG_HELP, max_length=63, **options)
 
 
 class DigestField(PatternField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(DIGEST, "A digest is sha256: and 64 lower-case hexadecimal digits.", max_length=71, **options)
+        super().__init__(DIGEST, DIGEST_HELP, max_length=71, **options)
 
 
 @extend_schema_field({"type": "string", "format": "uri", "maxLength": 2000})

@@ -1,4 +1,4 @@
-"""Lists in pages (api.md, paging): by number with a count, or by cursor over a keyset, without one.
+"""Lists in pages (contract.md, paging): by number with a count, or by cursor over a keyset, without one.
 
 Every list takes `page` and `pageSize`, or `cursor` and `pageSize`; the first page by cursor is asked for with an empty
 `cursor=`. Order is newest first unless the list says otherwise, and always ends in a column that is unique.

@@ -1,4 +1,4 @@
-"""Query parameters: declared per action, everything else is refused (api.md, filters: 400, never ignored)."""
+"""Query parameters: declared per action, everything else is refused (contract.md, filters: 400, never ignored)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from stellapromote.api.fields import EARLIEST_YEAR
 from stellapromote.api.serializers import camel
 from stellapromote.clock import parse_rfc3339
 from stellapromote.errors import FieldError
+from stellapromote.patterns import DIGEST, DIGEST_HELP, compiled
 from stellapromote.plain_text import problem_in_line
 
 _MOST_VALUES = 50
@@ -20,13 +21,15 @@ class UnknownValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One query parameter. `parse` raises ValueError with a sentence; a repeatable one gives distinct values."""
+    """One query parameter. `parse` raises ValueError with a sentence; a repeatable one gives distinct values; without a
+    required one the call is refused."""
 
     name: str
     parse: Callable[[str], Any]
     schema: Mapping[str, Any]
     description: str = ""
     repeatable: bool = False
+    required: bool = False
 
     @property
     def wire(self) -> str:
@@ -57,7 +60,7 @@ def flag(name: str, description: str = "") -> Parameter:
     return Parameter(name, parse, {"type": "boolean"}, description)
 
 
-def uuid(name: str, description: str = "", *, repeatable: bool = False) -> Parameter:
+def uuid(name: str, description: str = "") -> Parameter:
     def parse(text: str) -> UUID:
         if len(text) != 36:
             raise ValueError("This must be a UUID.")
@@ -66,7 +69,7 @@ def uuid(name: str, description: str = "", *, repeatable: bool = False) -> Param
         except ValueError:
             raise ValueError("This must be a UUID.") from None
 
-    return Parameter(name, parse, {"type": "string", "format": "uuid"}, description, repeatable)
+    return Parameter(name, parse, {"type": "string", "format": "uuid"}, description)
 
 
 def timestamp(name: str, description: str = "") -> Parameter:
@@ -83,7 +86,7 @@ def timestamp(name: str, description: str = "") -> Parameter:
     return Parameter(name, parse, {"type": "string", "format": "date-time"}, description)
 
 
-def line(name: str, description: str = "", *, max_length: int = 200, repeatable: bool = False) -> Parameter:
+def line(name: str, description: str = "", *, max_length: int = 200) -> Parameter:
     def parse(text: str) -> str:
         problem = problem_in_line(text)
         if problem or not text or len(text) > max_length:
@@ -91,7 +94,16 @@ def line(name: str, description: str = "", *, max_length: int = 200, repeatable:
         return text
 
     schema = {"type": "string", "minLength": 1, "maxLength": max_length}
-    return Parameter(name, parse, schema, description, repeatable)
+    return Parameter(name, parse, schema, description)
+
+
+def digest(name: str, description: str = "") -> Parameter:
+    def parse(text: str) -> str:
+        if not compiled(DIGEST).search(text):
+            raise ValueError(DIGEST_HELP)
+        return text
+
+    return Parameter(name, parse, {"type": "string", "pattern": DIGEST}, description)
 
 
 def integer(name: str, description: str = "", *, at_least: int, at_most: int) -> Parameter:
@@ -114,6 +126,7 @@ class Parameters:
         self.by_wire_name = {parameter.wire: parameter for parameter in parameters}
         if len(self.by_wire_name) != len(parameters):
             raise ValueError("two parameters have the same name")
+        self.required = [parameter.wire for parameter in parameters if parameter.required]
 
     def read(self, query: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], list[FieldError]]:
         """The given values by their snake_case names, and what is wrong. What was not given is left out."""
@@ -135,4 +148,7 @@ class Parameters:
                     values[parameter.name] = parsed if parameter.repeatable else parsed[0]
             if len(problems) >= _MOST_VALUES:
                 break
+        problems += [
+            FieldError(wire, "This parameter is required.", "required") for wire in self.required if wire not in query
+        ]
         return values, problems

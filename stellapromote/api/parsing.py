@@ -7,6 +7,7 @@ NUL characters, and numbers beyond ±(2^53-1) or too large for a double (domain.
 
 import json
 import math
+from collections import Counter
 from typing import IO, Any
 
 from django.http import HttpRequest
@@ -45,25 +46,17 @@ class StrictJsonParser(BaseParser):
         return data
 
 
-def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The raw body. BodyTooLarge (413) beyond `limit` bytes, before reading when the length is announced."""
-    announced = request.META.get("CONTENT_LENGTH") or "0"
-    if announced.isdigit() and int(announced) > limit:
-        raise BodyTooLarge(f"The body has {announced} bytes; this call takes {limit}.", details={"limit": limit})
-    if hasattr(request, "_body"):
-        return request.body
-    if "HTTP_TRANSFER_ENCODING" in request.META and announced == "0":
-        # Without a length Django reads nothing; the server ends a chunked stream by itself.
-        raw: bytes = request.META["wsgi.input"].read(limit + 1)
-    else:
-        raw = request.read(limit + 1)
-    if len(raw) > limit:
-        raise BodyTooLarge(f"The body is longer than the {limit} bytes that this call takes.", details={"limit": limit})
+def read_body(request: HttpRequest) -> bytes:
+    """The raw body, whether the CSRF check has read it or nobody. Django's own bound on it is for forms."""
+    raw: bytes = request.body if hasattr(request, "_body") else request.read()
     return raw
 
 
-def parse_json(raw: bytes) -> tuple[Any, list[FieldError]]:
-    """The value, and what is wrong with single places in it. MalformedJson when it is not I-JSON. Linear cost."""
+def parse_json(raw: bytes, called: str = "The body") -> tuple[Any, list[FieldError]]:
+    """The value, and what is wrong with single places in it. MalformedJson when it is not I-JSON. Linear cost.
+
+    ``called``: how messages call what was given.
+    """
     try:
         text = raw.decode("utf-8")
         data = json.loads(
@@ -73,18 +66,18 @@ def parse_json(raw: bytes) -> tuple[Any, list[FieldError]]:
             parse_float=float,
             parse_constant=_refuse_constant,
         )
+        problems: list[FieldError] = []
+        if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or _has_long_number(data):
+            _inspect(data, "", 1, problems)
     except UnicodeDecodeError as error:
-        raise MalformedJson(f"The body is not UTF-8: byte {error.start + 1} cannot be read.") from None
+        raise MalformedJson(f"{called} is not UTF-8: byte {error.start + 1} cannot be read.") from None
     except json.JSONDecodeError as error:
         raise MalformedJson(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            f"{called} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
             details={"line": error.lineno, "column": error.colno},
         ) from None
     except RecursionError:
-        raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
-    problems: list[FieldError] = []
-    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or _has_long_number(data):
-        _inspect(data, "", 1, problems)
+        raise MalformedJson(f"{called} is nested deeper than {MAX_DEPTH} levels.") from None
     return data, problems
 
 
@@ -116,8 +109,7 @@ def _has_long_number(data: Any) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        twice = next(name for name, number in Counter(name for name, _ in pairs).items() if number > 1)
         raise MalformedJson(f"The name {twice[:80]!r} stands twice in one object.")
     return found
 
@@ -129,7 +121,7 @@ def _refuse_constant(name: str) -> Any:
 def _inspect(value: Any, path: str, depth: int, problems: list[FieldError]) -> None:
     if isinstance(value, dict | list):
         if depth > MAX_DEPTH:
-            raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH} levels.")
+            raise RecursionError
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
             if isinstance(key, str):

@@ -1,6 +1,6 @@
 """How the API writes JSON: one function, one renderer, one response class. Presenters bring camelCase names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,10 @@ class ApiResponse(HttpResponse):
     `etag` is a strong tag in its quotes (`etag.strong(version)`). `secret=True` marks an answer that carries a secret:
     it is never stored for replay. `data` is anything `dumps` takes; bytes are taken as JSON that is rendered already.
     """
+
+    # Django's, who keep both from their types: what is called when the answer is sent, whether its log leaves it out.
+    _resource_closers: list[Callable[[], object]]
+    _has_been_logged: bool
 
     def __init__(
         self,

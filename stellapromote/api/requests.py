@@ -10,11 +10,13 @@ from uuid import UUID
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from stellapromote.accounts import request as caller
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.authentication import SessionAuthentication, TokenAuthentication
 from stellapromote.api.parsing import BodyTooLarge, StrictJsonParser
 from stellapromote.api.rendering import MEDIA_TYPE
 from stellapromote.errors import Invalid
+from stellapromote.fastpath.prepared import Ahead
 
 AUTHENTICATIONS = (TokenAuthentication(), SessionAuthentication())
 _PARSERS = (StrictJsonParser(),)
@@ -24,9 +26,12 @@ _MOST_PARAMETERS = 1000
 class ApiRequest(Request):
     """DRF's request with the caller. `user` is fetched only when it is looked at; actions take `actor`."""
 
+    _request: caller.Request
     actor: Actor
     method: str
     used_token: tuple[UUID, datetime] | None = None
+    #: What the action reads first, sent with the statement that finds the token.
+    ahead: Ahead | None = None
 
     def __init__(self, http: HttpRequest) -> None:
         super().__init__(http, parsers=_PARSERS, authenticators=AUTHENTICATIONS, negotiator=_NEGOTIATOR)

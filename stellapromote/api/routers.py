@@ -1,4 +1,4 @@
-"""URLs of viewsets: no trailing slash, UUIDs in the path, PUT and PATCH to the one `update` (api.md: both merge)."""
+"""URLs of viewsets: no trailing slash, UUIDs in paths, PUT and PATCH to one `update` (contract.md: both merge)."""
 
 from rest_framework.routers import DynamicRoute, Route, SimpleRouter
 

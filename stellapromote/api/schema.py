@@ -1,7 +1,7 @@
-"""OpenAPI 3.1 from what viewsets declare: what is documented is what is enforced (api.md)."""
+"""OpenAPI 3.1 from what viewsets declare: what is documented is what is enforced (contract.md)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from stellapromote.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from stellapromote.api.serializers import Body
 from stellapromote.errors import CODES
 
-_UNREADABLE_BODY = ("VAL_MALFORMED_JSON", "VAL_BODY_TOO_LARGE", "VAL_UNSUPPORTED_MEDIA_TYPE")
+_UNREADABLE_BODY = ("VAL_MALFORMED_JSON", "VAL_BODY_TOO_SLOW", "VAL_BODY_TOO_LARGE", "VAL_UNSUPPORTED_MEDIA_TYPE")
 _ALWAYS = ("VAL_UNKNOWN_PARAMETER", "VAL_NOT_ACCEPTABLE", "SYS_INTERNAL", "SYS_UNAVAILABLE")
 _AUTHENTICATION = (*(code for code in CODES if code.startswith("AUTH_")), "PERM_TENANT_REQUIRED")
 
@@ -116,7 +116,7 @@ class AutoSchema(SpectacularSchema):
     def get_summary(self) -> str | None:
         return self._sentences()[0] or None
 
-    def get_description(self) -> str:  # type: ignore[override]
+    def get_description(self, *_: Any) -> str:
         scopes = self._scopes()
         needs = f"Needs the right {' or '.join(f'`{scope}`' for scope in scopes)}."
         if scopes in ((PUBLIC,), (MEMBER,)):
@@ -150,6 +150,7 @@ class AutoSchema(SpectacularSchema):
                 {"type": "array", "items": dict(parameter.schema)} if parameter.repeatable else dict(parameter.schema),
                 OpenApiParameter.QUERY,
                 description=parameter.description,
+                required=parameter.required,
                 explode=True if parameter.repeatable else None,
             )
             for parameter in self._endpoint.parameters.get(self._endpoint.action, ())
@@ -170,7 +171,7 @@ class AutoSchema(SpectacularSchema):
             parameters.append(
                 _header(
                     "If-Match",
-                    "ETag of what you have seen; another state is 412. Only one tag alone says what was seen.",
+                    "ETag of the state that you have seen; another state is 412. A list or `*` names no single state.",
                     {},
                 )
             )
@@ -183,10 +184,21 @@ class AutoSchema(SpectacularSchema):
         return body(partial=self.method in ("PUT", "PATCH")) if body is not None else None
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
-        if isinstance(serializer, Body) and not serializer.partial:
+        base: Any = super()  # untyped
+        schema = base._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, Body):
             schema["additionalProperties"] = False
+            if serializer.partial:
+                schema["properties"] |= self._read_only(schema["properties"])
         return schema
+
+    def _read_only(self, taken: Mapping[str, Any]) -> dict[str, Any]:
+        """What the answer has beside the fields of a PUT or PATCH: it is taken back as it is stored (views.py)."""
+        form = self._answer().form
+        if not (isinstance(form, type) and issubclass(form, serializers.Serializer)):
+            return {}
+        told = {"readOnly": True, "description": "Left out, or as it is stored."}
+        return {name: told for name in form().get_fields() if name not in taken}
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         # A field that is documented as null and takes null is ["null", "null"], which drf-spectacular cannot read.
@@ -194,7 +206,8 @@ class AutoSchema(SpectacularSchema):
         if isinstance(kinds, list):
             distinct = list(dict.fromkeys(kinds))
             schema["type"] = distinct if len(distinct) > 1 else distinct[0]
-        super()._insert_field_validators(field, schema)
+        base: Any = super()  # untyped
+        base._insert_field_validators(field, schema)
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answer = self._answer()
@@ -203,7 +216,7 @@ class AutoSchema(SpectacularSchema):
         if alternative is not None:
             bodies[str(alternative.status)] = self._success(alternative)
         if answer.etag and self.method == "GET":
-            bodies["304"] = {"description": "What you hold is still the present state."}
+            bodies["304"] = {"description": "Your copy is still the present state."}
         by_status: dict[int, list[str]] = defaultdict(list)
         for code in dict.fromkeys(self._codes()):
             by_status[CODES[code].status].append(code)
@@ -229,12 +242,15 @@ class AutoSchema(SpectacularSchema):
         if not answer.paged:
             return schema
         metas = [self._component("PageMeta", _PAGE_META).ref, self._component("CursorMeta", _CURSOR_META).ref]
-        return {
+        page = {
             "type": "object",
             "required": ["data", "meta"],
-            "properties": {"data": {"type": "array", "items": schema}, "meta": {"oneOf": metas}},
+            # anyOf: clients that are made from this take the first that fits, and some fail where two might.
+            "properties": {"data": {"type": "array", "items": schema}, "meta": {"anyOf": metas}},
             "additionalProperties": False,
         }
+        name = schema.get("$ref", "").rpartition("/")[2]
+        return dict(self._component(f"{name}List", page).ref) if name else page
 
     def _codes(self) -> Iterable[str]:
         yield from _ALWAYS
@@ -267,6 +283,8 @@ class AutoSchema(SpectacularSchema):
         }
         if CODES[codes[0]].status == 401:
             refusal["headers"] = {"WWW-Authenticate": {"schema": {"const": "Bearer"}}}
+        elif CODES[codes[0]].status == 503:
+            refusal["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
         return refusal
 
     def _answer(self) -> Answer:
@@ -300,4 +318,7 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> OpenApiParam
 def openapi(urlconf: str) -> dict[str, Any]:
     """The document for a URL conf; made once in a process, because what it is made from is code."""
     document: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(request=None, public=True)
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    document["tags"] = [{"name": name} for name in sorted({tag for each in operations for tag in each["tags"]})]
+    document["servers"] = [{"url": "/", "description": "The server that this document comes from."}]
     return document

@@ -36,6 +36,11 @@ class Resource(_OnTheWire):
     """The documented form of an answer. Nothing is rendered through it: presenters make plain dicts."""
 
 
+def resource(name: str, fields: Mapping[str, serializers.Field[Any, Any, Any, Any]], about: str = "") -> type[Resource]:
+    """A Resource whose fields are declared elsewhere, beside their values. ``about`` is its docstring."""
+    return type(name, (Resource,), {**fields, "__doc__": about or None})
+
+
 LIST_MESSAGES: Final = {
     "not_a_list": "This must be a list.",
     "empty": "This list must have at least one entry.",
@@ -44,8 +49,8 @@ LIST_MESSAGES: Final = {
 }
 
 
-class _Bodies(serializers.ListSerializer[Any]):
-    """A list of objects inside a body: `many=True`."""
+class Bodies(serializers.ListSerializer[Any]):
+    """A list of objects inside a body."""
 
     default_error_messages = {**LIST_MESSAGES}
 
@@ -54,7 +59,7 @@ class Body(_OnTheWire):
     """A request body or an object inside one. Unknown names are refused, wherever they stand."""
 
     class Meta:
-        list_serializer_class = _Bodies
+        list_serializer_class = Bodies
 
     default_error_messages = {"invalid": "This must be a JSON object."}
 
@@ -105,7 +110,7 @@ def shared(body: type[Body], *, merging: bool) -> Body:
 
 
 def changed_read_only(given: Mapping[str, Any], stored: Mapping[str, Any]) -> list[FieldError]:
-    """Read-only fields that were sent with another value than the stored one (api.md, writes)."""
+    """Read-only fields that were sent with another value than the stored one (contract.md, writes)."""
     return [
         FieldError(name, "This field is read-only: leave it out, or send the stored value.", "read_only")
         for name, value in given.items()

@@ -1,6 +1,6 @@
 """The base of every endpoint. A viewset declares; what is declared is checked, enforced in order, and documented.
 
-Order of checks (api.md): 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 413/415/406 · 400 not JSON ·
+Order of checks (contract.md): 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 413/415/406 · 400 not JSON ·
 403 scope · 404 object · 400 fields and parameters · idempotency · 412 and what follows in the action.
 How to declare: docs/api-conventions.md.
 """
@@ -33,7 +33,10 @@ from stellapromote.api.schema import AutoSchema
 from stellapromote.api.serializers import Body, NoBody, changed_read_only, shared
 from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import CODES, FieldError, Invalid, ProductError
+from stellapromote.fastpath.prepared import Ahead
 from stellapromote.transactions import transactional
+
+__all__ = ["ApiRequest", "ApiView", "ApiViewSet", "UnknownPath"]
 
 _WRITES = frozenset({"post", "put", "patch", "delete"})
 _STANDARD_ACTIONS = {"list": "get", "create": "post", "retrieve": "get", "update": "put", "destroy": "delete"}
@@ -56,8 +59,8 @@ class ApiView(APIView):
     refusals: ClassVar[Mapping[str, Iterable[str]]] = {}
     #: Actions that hand `self.if_match` to their action function.
     conditional: ClassVar[frozenset[str]] = frozenset({"update", "destroy", "put", "patch", "delete"})
-    #: Largest request body in bytes.
-    body_limit: ClassVar[int] = MAX_BODY
+    #: Actions of POST for which `prepare()` is called first.
+    prepared: ClassVar[frozenset[str]] = frozenset()
     #: Heading in the documentation.
     tag: ClassVar[str] = ""
 
@@ -114,6 +117,11 @@ class ApiView(APIView):
             if code not in CODES:
                 refuse(f"declares the unknown code {code!r}")
 
+    @property
+    def body_limit(self) -> int:
+        """Largest request body of the action in bytes."""
+        return MAX_BODY
+
     def resource(self) -> dict[str, Any]:
         """The resource that the path names, as GET answers it; Http404 if it is not there for the caller.
 
@@ -123,6 +131,15 @@ class ApiView(APIView):
         if self.kwargs:
             raise ImproperlyConfigured(f"{type(self).__qualname__} has path parameters and must define resource().")
         return {}
+
+    def prepare(self) -> None:
+        """Work of an action in `prepared`: before the transaction that an Idempotency-Key opens, not for a replay."""
+        raise ImproperlyConfigured(f"{type(self).__qualname__} has prepared actions and must define prepare().")
+
+    def read_ahead(self) -> Ahead | None:
+        """What the action reads first, the same for every caller. Its rows are in `self.request.ahead` once the token
+        is found. The action refuses rows that the caller may not see."""
+        return None
 
     def check_scope(self, actor: Actor, scopes: Scopes) -> None:
         """PERM_DENIED unless the actor holds what the action declares.
@@ -157,22 +174,23 @@ class ApiView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
-        response: HttpResponseBase
+        response: ApiResponse
         try:
             response = self._answer(self.request)
         except Exception as error:
             response = exception_handler(error, {"view": self, "request": self.request})
         if self.request.used_token is not None:
-            response._resource_closers.append(partial(note_use, *self.request.used_token))  # type: ignore[attr-defined]
+            response._resource_closers.append(partial(note_use, *self.request.used_token))
         return response
 
-    def _answer(self, request: ApiRequest) -> HttpResponseBase:
+    def _answer(self, request: ApiRequest) -> ApiResponse:
         method = request.method.lower()
         handler = getattr(self, method, None) if method in self.http_method_names else None
         if handler is None:
             raise MethodNotAllowed(self.allowed_methods)
         scopes = self.scopes[self.action]
         if scopes != PUBLIC:
+            request.ahead = self.read_ahead()
             self._authenticate(request)
         raw = self._read(request, method)
         data, problems = self.parse_body(raw) if raw else ({}, [])
@@ -181,7 +199,7 @@ class ApiView(APIView):
         self._validate(request, method, data, problems)
         perform = partial(handler, request, *self.args, **self.kwargs)
         if method not in _WRITES:
-            response: HttpResponseBase = perform()
+            response: ApiResponse = perform()
             etag = response.headers.get("ETag")
             if etag is not None and not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
                 return _unchanged(etag)
@@ -202,7 +220,7 @@ class ApiView(APIView):
             if found is not None:
                 request.user, request.auth = found
                 request.actor = found[1]
-                request._request.actor = found[1]  # type: ignore[attr-defined]
+                request._request.actor = found[1]
                 return
         raise NotAuthenticated()
 
@@ -211,14 +229,14 @@ class ApiView(APIView):
         meta = request.META
         raw = b""
         if method in _WRITES:
-            announced = meta.get("CONTENT_LENGTH") or "0"
-            if announced.isdigit() and int(announced) > self.body_limit:
+            length = int(meta.get("CONTENT_LENGTH") or 0)  # every body has one by now (stellapromote/front)
+            if length > self.body_limit:
                 raise BodyTooLarge(
                     f"This call takes at most {self.body_limit} bytes.", details={"limit": self.body_limit}
                 )
-            if announced != "0" or "HTTP_TRANSFER_ENCODING" in meta:
+            if length:
                 self.check_content_type(meta.get("CONTENT_TYPE", ""))
-                raw = read_body(request._request, self.body_limit)
+                raw = read_body(request._request)
         accept = meta.get("HTTP_ACCEPT")
         if accept is not None:
             check_accept(accept, self.answers[self.action].media_type)
@@ -237,9 +255,10 @@ class ApiView(APIView):
             raise
 
     def _read_query(self, request: ApiRequest) -> dict[str, Any]:
-        if not request.META.get("QUERY_STRING"):
+        parameters = self._parameters.get(self.action, _NO_PARAMETERS)
+        if not request.META.get("QUERY_STRING") and not parameters.required:
             return {}
-        values, problems = self._parameters.get(self.action, _NO_PARAMETERS).read(request.query)
+        values, problems = parameters.read(request.query)
         if problems:
             raise invalid(problems)
         return values
@@ -279,13 +298,13 @@ class ApiView(APIView):
             raise invalid(changed)
         return {name: value for name, value in data.items() if name not in given}
 
-    def _write(
-        self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], HttpResponseBase]
-    ) -> HttpResponseBase:
+    def _write(self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], ApiResponse]) -> ApiResponse:
         if self.if_match is not None:
             perform = partial(self._under_condition, partial(self._perform_or_refuse, perform), self.if_match)
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None or method != "post" or self.scopes[self.action] == PUBLIC:
+            if self.action in self.prepared:
+                self.prepare()
             return perform()
         call = idempotency.Call(
             actor=request.actor,
@@ -295,12 +314,17 @@ class ApiView(APIView):
             key=idempotency.checked_key(key),
             body=raw,
         )
+        if self.action in self.prepared:
+            stored = idempotency.stored_answer(call)
+            if stored is not None:
+                return stored
+            self.prepare()
         return idempotency.once(call, partial(self._perform_or_refuse, perform))
 
-    def _perform_or_refuse(self, perform: Callable[[], HttpResponseBase]) -> ApiResponse:
+    def _perform_or_refuse(self, perform: Callable[[], ApiResponse]) -> ApiResponse:
         """A refusal that changed state becomes an answer here, so that the change and the answer are committed."""
         try:
-            return perform()  # type: ignore[return-value]
+            return perform()
         except ProductError as refusal:
             if not refusal.changed_state:
                 raise
@@ -309,7 +333,7 @@ class ApiView(APIView):
 
     @staticmethod
     @transactional
-    def _under_condition(perform: Callable[[], HttpResponseBase], condition: IfMatch) -> HttpResponseBase:
+    def _under_condition(perform: Callable[[], ApiResponse], condition: IfMatch) -> ApiResponse:
         """In a transaction, so that a handler which forgot the condition leaves nothing behind."""
         response = perform()
         if not condition.checked and response.status_code < 400:

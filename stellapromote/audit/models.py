@@ -49,6 +49,11 @@ class AuditEvent(models.Model):
                 condition=Q(promotion_id__isnull=False),
                 name="audit_event_by_promotion",
             ),
+            models.Index(
+                fields=["resource_id", "timestamp", "id"],
+                condition=Q(resource__in=["release", "evidence_document", "feed", "trusted_key", "signing_key"]),
+                name="audit_event_by_row",
+            ),
         ]
 
     def __str__(self) -> str:

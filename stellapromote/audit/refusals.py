@@ -18,7 +18,8 @@ from django.http import HttpRequest
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.models import RefusalCount
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +47,10 @@ def note_refused_request(request: HttpRequest, code: str) -> None:
         code=code,
         action=f"{request.method} {match.route if match else ''}",
         target=request.path,
-        at=SYSTEM_CLOCK.now(),
     )
 
 
-def note_refusal(*, by: Actor | None, code: str, action: str, target: str, at: datetime) -> None:
+def note_refusal(*, by: Actor | None, code: str, action: str, target: str, clock: Clock = DATABASE_CLOCK) -> None:
     """Note that the actor was refused, in a transaction of its own; call it when the refused one is rolled back.
 
     `action` says what was tried (`POST promotions/<uuid:pk>/approve`), `target` on what (the path). Only PERM_* codes
@@ -62,6 +62,7 @@ def note_refusal(*, by: Actor | None, code: str, action: str, target: str, at: d
     key = hashlib.sha256(orjson.dumps([by.user_id, by.tenant_id, code, action, target]))
     try:
         with transaction.atomic():
+            at = clock.now()
             with connection.cursor() as cursor:
                 cursor.execute(_COUNT, [key.hexdigest(), orjson.dumps(facts).decode(), at - QUIET])
                 untold, is_due = cursor.fetchone()

@@ -1,12 +1,11 @@
-"""Appending recorded events to the chain of their tenant (domain.md §9), outside of anybody's transaction.
+"""Appending recorded events to the chain of their tenant (domain.md §9), in a transaction of its own.
 
-The worker calls `seal_pending` at least every second; verification and export call `seal_chain` first. What is to be
-sealed is what stands in audit_pending, never "everything after the last id": events commit in another order than their
-ids, and one that commits late must not be passed over.
+The worker calls `seal_some` at least every second; verification and export call `seal_chain` first. The sealer takes
+the events in audit_pending, never "everything after the last id": events commit in another order than their ids, and
+an event that commits late must not be skipped.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -36,23 +35,19 @@ FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[], %s::bytea[])
 _OLDEST = "SELECT min(event.timestamp) FROM audit_auditpending JOIN audit_auditevent event ON event.id = event_id"
 
 
-@dataclass(frozen=True, slots=True)
-class SealedHead:
-    """The last link of a chain: what evidence and exports name to say up to where the log stood."""
-
-    sequence: int
-    event_hash: str
-
-
-def seal_pending(limit: int = BATCH) -> int:
-    """Seal up to `limit` events of every chain that nobody else seals right now; the number of events sealed.
-
-    Each chain is sealed in a transaction of its own. Call again while the answer is not 0.
-    """
+def chains_with_pending() -> list[UUID | None]:
+    """The tenants, None for the system chain, that have events to be sealed."""
     with connection.cursor() as cursor:
         cursor.execute(_CHAINS_WITH_PENDING)
-        chains = [tenant_id for (tenant_id,) in cursor.fetchall()]
-    return sum(_seal_batch(tenant_id, limit, wait=False) for tenant_id in chains)
+        return [tenant_id for (tenant_id,) in cursor.fetchall()]
+
+
+def seal_some(tenant_id: UUID | None, limit: int = BATCH) -> int:
+    """Seal up to `limit` events of the chain, in a transaction of its own; none while somebody else seals it.
+
+    Returns the number of events sealed. Call again while it is not 0.
+    """
+    return _seal_batch(tenant_id, limit, wait=False)
 
 
 def seal_chain(tenant_id: UUID | None) -> int:
@@ -61,12 +56,6 @@ def seal_chain(tenant_id: UUID | None) -> int:
     while batch := _seal_batch(tenant_id, BATCH, wait=True):
         sealed += batch
     return sealed
-
-
-def sealed_head(tenant_id: UUID | None) -> SealedHead | None:
-    """The last link of the chain, or None while nothing is sealed. One statement."""
-    head = _head(tenant_id)
-    return SealedHead(head.sequence, f"sha256:{head.event_hash.hex()}") if head.sequence else None
 
 
 def unsealed_age(now: datetime) -> timedelta:

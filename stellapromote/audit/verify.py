@@ -27,21 +27,26 @@ _COLUMNS = (
 _IDENTIFIERS = _COLUMNS[10:16]
 _DOCUMENTS = _COLUMNS[16:]
 
+# A time beyond the years that can be read is none: no event was recorded like that.
+_TIME = "CASE WHEN event.timestamp BETWEEN '0001-01-02Z' AND '9999-12-31Z' THEN event.timestamp END"
+
 # The database allows each sequence number once; a chain forked by other means shows both of its links here.
 _LINKS = f"""
 SELECT link.event_id, link.sequence, link.previous_event_hash, link.event_hash,
-       {", ".join(f"event.{column}" for column in _COLUMNS)}
+       {_TIME}, {", ".join(f"event.{column}" for column in _COLUMNS[1:])}
 FROM audit_auditlink link LEFT JOIN audit_auditevent event ON event.id = link.event_id
 WHERE link.{{tenant}} AND link.sequence >= %s AND (link.sequence > %s OR link.event_id > %s)
 ORDER BY link.sequence, link.event_id LIMIT %s
 """  # noqa: S608 - only the constants above are put in
 
-# An event that neither has a link nor waits for one was taken out of audit_pending by other hands than the sealer's.
+# An event that neither has a link nor waits for one was taken out of audit_pending by other hands than the sealer's. A
+# link of another chain, or one that no walk meets, is none.
 _LOST = """
 SELECT event.id FROM audit_auditevent event
 WHERE event.{tenant}
-  AND NOT EXISTS (SELECT FROM audit_auditlink link WHERE link.event_id = event.id)
-  AND NOT EXISTS (SELECT FROM audit_auditpending pending WHERE pending.event_id = event.id)
+  AND NOT EXISTS (SELECT FROM audit_auditlink link
+                  WHERE link.event_id = event.id AND link.{tenant} AND link.sequence >= 1)
+  AND NOT EXISTS (SELECT FROM audit_auditpending pending WHERE pending.event_id = event.id AND pending.{tenant})
 ORDER BY event.timestamp, event.id LIMIT 1
 """
 
@@ -79,7 +84,7 @@ def verify_tenant(tenant_id: UUID | None, on_progress: Callable[[int], None] | N
         last_event = rows[-1][0]
         if on_progress is not None:
             on_progress(head.sequence)
-    return VerifyResult(head.sequence, head, _lost_event(tenant_id, head))
+    return VerifyResult(head.sequence, head, lost_event(tenant_id, head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +143,26 @@ def _link(tenant_id: UUID | None, row: tuple[Any, ...]) -> Link:
 
 def _computed_digest(tenant_id: UUID | None, facts: dict[str, Any]) -> bytes:
     """The digest of the event as it stands now; empty, which no digest is, for what was never recorded like that."""
-    if facts["tenant_id"] != tenant_id or facts["timestamp"] != whole_milliseconds(facts["timestamp"]):
+    at = facts["timestamp"]
+    if facts["tenant_id"] != tenant_id or at is None or at != whole_milliseconds(at):
         return b""
-    facts["timestamp"] = rfc3339(facts["timestamp"])
-    facts["actor_ip"] = facts["actor_ip"] and plain_address(facts["actor_ip"])
+    facts["timestamp"] = rfc3339(at)
     for column in _IDENTIFIERS:
         facts[column] = facts[column] and str(facts[column])
-    for column in _DOCUMENTS:
-        facts[column] = facts[column] and orjson.loads(facts[column])
     try:
+        facts["actor_ip"] = facts["actor_ip"] and plain_address(facts["actor_ip"])
+        for column in _DOCUMENTS:
+            facts[column] = facts[column] and orjson.loads(facts[column])
         return event_digest(facts, bytes(facts["salt"]))
-    except CanonicalJsonError:
+    except (CanonicalJsonError, TypeError, ValueError):
         return b""
 
 
-def _lost_event(tenant_id: UUID | None, head: Head) -> Broken | None:
+def lost_event(tenant_id: UUID | None, head: Head) -> Broken | None:
+    """The first event that no walk along the chain meets. One statement over every event of the chain."""
     condition, parameters = of_chain(tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(_LOST.format(tenant=condition), parameters)
+        cursor.execute(_LOST.format(tenant=condition), [*parameters, *parameters, *parameters])
         row = cursor.fetchone()
     if row is None:
         return None

@@ -1,71 +1,57 @@
 """Forms of the /settings pages. They read input; the actions judge it."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.forms import SetPasswordForm
 from django.core.validators import MaxLengthValidator
-from django.http import HttpRequest, QueryDict
-from django.utils.translation import gettext_lazy as _
 
+from stellapromote.accounts.models import User
 from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, NEVER_FOR_SERVICES, ROLE_SENTENCES, ROLES, SCOPES
-from stellapromote.errors import Conflict, Invalid
 from stellapromote.identity import rules
+from stellapromote.patterns import SLUG_HELP
+from stellapromote.web.forms import ActionFields, ActionForm
 
-T = TypeVar("T")
 LONGEST_PASSWORD = 1024
 
 
-def posted(request: HttpRequest) -> QueryDict | None:
-    """What a form is bound to: nothing while the page is only looked at."""
-    return request.POST if request.method == "POST" else None
+class DisplayNameForm(ActionForm):
+    display_name = forms.CharField(label="Your name", max_length=rules.LONGEST_NAME)
 
 
-def submit(form: forms.Form, act: Callable[[], T]) -> T | None:
-    """What the action returns; None when the form or the action found something to correct: the form says it."""
-    if not form.is_valid():
-        return None
-    try:
-        return act()
-    except Invalid as error:
-        for each in error.fields:
-            form.add_error(each.field if each.field in form.fields else None, each.message)
-    except Conflict as error:
-        form.add_error(None, error.message)
-    return None
+if TYPE_CHECKING:
+    PasswordForm = SetPasswordForm[User]
+else:
+    PasswordForm = SetPasswordForm
 
 
-class DisplayNameForm(forms.Form):
-    display_name = forms.CharField(label=_("Your name"), max_length=rules.LONGEST_NAME)
-
-
-class FirstPasswordForm(SetPasswordForm):
+class FirstPasswordForm(ActionFields, PasswordForm):
     """Django's form with a bound: hashing a megabyte is work for free."""
 
-    def __init__(self, *args: object, **options: object) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for field in self.fields.values():
             field.validators.append(MaxLengthValidator(LONGEST_PASSWORD))
 
 
-class TokenForm(forms.Form):
+class TokenForm(ActionForm):
     name = forms.CharField(
-        label=_("What is it for?"), max_length=rules.LONGEST_TOKEN_NAME, help_text=_("You recognize it by this later.")
+        label="What is it for?", max_length=rules.LONGEST_TOKEN_NAME, help_text="You recognize it by this later."
     )
-    scopes = forms.MultipleChoiceField(label=_("What it may do"), widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
     expires_days = forms.IntegerField(
-        label=_("Days until it expires"),
+        label="Days until it expires",
         min_value=1,
         max_value=LONGEST_LIFE.days,
         initial=DEFAULT_LIFE.days,
-        help_text=_("1 to %(days)d.") % {"days": LONGEST_LIFE.days},
+        help_text=f"1 to {LONGEST_LIFE.days}.",
     )
 
-    def __init__(self, *args: object, held: Collection[str], **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, held: Collection[str], **options: Any) -> None:
+        super().__init__(*args, **options)
         _choices(self, "scopes", _scope_choices(held))
 
     @property
@@ -73,66 +59,66 @@ class TokenForm(forms.Form):
         return timedelta(days=self.cleaned_data["expires_days"])
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(ActionForm):
     """Ending something: who reads the record later wants to know why."""
 
-    reason = forms.CharField(label=_("Reason"), max_length=rules.LONGEST_REASON)
+    reason = forms.CharField(label="Reason", max_length=rules.LONGEST_REASON)
 
 
 class GrantRoleForm(ReasonForm):
-    role = forms.ChoiceField(label=_("Role"))
+    role = forms.ChoiceField(label="Role")
     field_order = ("role", "reason")
 
-    def __init__(self, *args: object, held: Collection[str], **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, held: Collection[str], **options: Any) -> None:
+        super().__init__(*args, **options)
         _choices(self, "role", [(role, f"{role}: {ROLE_SENTENCES[role]}") for role in ROLES if role not in held])
 
 
 class GrantScopeForm(ReasonForm):
     """A right that no role has; the reason is required, because it lets one person pass a gate."""
 
-    scope = forms.ChoiceField(label=_("Right"))
+    scope = forms.ChoiceField(label="Right")
     field_order = ("scope", "reason")
 
-    def __init__(self, *args: object, held: Collection[str], **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, held: Collection[str], **options: Any) -> None:
+        super().__init__(*args, **options)
         _choices(self, "scope", [(each, f"{each}: {SCOPES[each]}") for each in GRANTED_BY_NAME if each not in held])
 
 
 class GrantTeamForm(ReasonForm):
-    team = forms.ChoiceField(label=_("Team"))
+    team = forms.ChoiceField(label="Team")
     field_order = ("team", "reason")
 
-    def __init__(self, *args: object, teams: Iterable[tuple[str, str]], **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, teams: Iterable[tuple[str, str]], **options: Any) -> None:
+        super().__init__(*args, **options)
         _choices(self, "team", [(slug, f"{name} ({slug})") for slug, name in teams])
 
 
 class AddMemberForm(ReasonForm):
     username = forms.CharField(
-        label=_("Username"),
+        label="Username",
         max_length=63,
-        help_text=_("Of somebody who was a member here before. New members are added on the server."),
+        help_text="Of somebody who was a member here before. New members are added on the server.",
     )
     field_order = ("username", "reason")
 
 
-class TeamForm(forms.Form):
-    slug = forms.CharField(label=_("Short name"), max_length=63, help_text=rules.SLUG_HELP)
-    name = forms.CharField(label=_("Name"), max_length=rules.LONGEST_NAME, required=False)
+class TeamForm(ActionForm):
+    slug = forms.CharField(label="Short name", max_length=63, help_text=SLUG_HELP)
+    name = forms.CharField(label="Name", max_length=rules.LONGEST_NAME, required=False)
 
 
-class ServiceForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=63, help_text=rules.SLUG_HELP)
+class ServiceForm(ActionForm):
+    name = forms.CharField(label="Name", max_length=63, help_text=SLUG_HELP)
     owners = forms.CharField(
-        label=_("Owners"),
+        label="Owners",
         max_length=500,
-        help_text=_("Usernames of members, separated by commas. What the service does counts as done by them."),
+        help_text="Usernames of members, separated by commas. What the service does counts as done by them.",
     )
-    scopes = forms.MultipleChoiceField(label=_("What it may do"), widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
 
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
 
     @property

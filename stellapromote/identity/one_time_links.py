@@ -5,27 +5,37 @@ signing in ends it. A new person's link works only while they have no password: 
 its person. One for a new password is of another kind, made by a command that is audited (docs/adr/0158).
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from stellapromote.accounts.models import User
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.local_address import local_address
 
 
-class _NewPassword(PasswordResetTokenGenerator):
+class _ByTheDatabase(PasswordResetTokenGenerator):
+    """Django's, with the clock by which everything here lives and ends (docs/adr/0172)."""
+
+    def _now(self) -> datetime:
+        return DATABASE_CLOCK.now().replace(tzinfo=None)
+
+
+class _NewPassword(_ByTheDatabase):
     key_salt = "stellapromote.identity.one_time_links.new_password"
 
 
+_first_password = _ByTheDatabase()
 _new_password = _NewPassword()
 
 
 def first_password_link(user: User) -> str:
     """For a new person: the absolute address, with the first public origin of this installation, or the local one."""
-    return _link(user, default_token_generator)
+    return _link(user, _first_password)
 
 
 def password_link(user: User) -> str:
@@ -50,5 +60,5 @@ def person_of_link(person: str, token: str) -> User | None:
     user = User.objects.filter(pk=user_id, kind=User.Kind.PERSON, is_active=True).first()
     if user is None:
         return None
-    is_first = not user.has_usable_password() and default_token_generator.check_token(user, token)
+    is_first = not user.has_usable_password() and _first_password.check_token(user, token)
     return user if is_first or _new_password.check_token(user, token) else None

@@ -7,33 +7,31 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Confirmable
-from stellapromote.accounts.models.tenant import SLUG_PATTERN
 from stellapromote.accounts.models.token import LONGEST_LIFE
-from stellapromote.accounts.models.user import PERSON_USERNAME_PATTERN
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES, SCOPES, TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 from stellapromote.errors import FieldError, Invalid, Refused
+from stellapromote.patterns import SLUG, SLUG_HELP, USERNAME
 from stellapromote.plain_text import problem_in_line
 
 LONGEST_REASON = 500
 LONGEST_NAME = 200
 LONGEST_TOKEN_NAME = 100
-SLUG_HELP = "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
 USERNAME_HELP = "Use 1 to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter or digit."
 
 
 class OwnRights(Refused):
-    """Nobody changes their own roles, teams or membership (domain.md §5)."""
+    """A person never changes their own roles, teams or membership (domain.md §5)."""
 
     def __init__(self) -> None:
-        super().__init__("Nobody changes their own roles, teams or membership: ask another administrator.")
+        super().__init__("You cannot change your own roles, teams or membership: ask another administrator.")
 
 
 class OnlyOnTheServer(Refused):
     """Tenants and new accounts are made by who runs the installation, with a command (product.md, Roles)."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} by a command on the server: ask whoever runs this installation.")
+        super().__init__(f"{what} by a command on the server: ask the people who run this installation.")
 
 
 class NotYourToken(Refused):
@@ -50,13 +48,13 @@ class OwnGift(Refused):
 
 
 class NotVouchedFor(Refused):
-    """Who vouches for others is vouched for themselves (domain.md §5)."""
+    """A person who vouches for others must be vouched for themselves (domain.md §5)."""
 
     code = "PERM_NOT_VOUCHED_FOR"
 
     def __init__(self) -> None:
         super().__init__(
-            "Nobody has confirmed your own role yet, so you cannot confirm what others hold: ask a person whose role "
+            "Your own role is not confirmed yet, so you cannot confirm what others hold: ask a person whose role "
             "is confirmed, or the owner of this installation for `manage.py confirm_grant`."
         )
 
@@ -69,37 +67,22 @@ def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
 
 
 def check_can_confirm(by: Actor, user_id: UUID) -> None:
-    """The actor is a person who gives rights or decides on promotions, or the command line, and not the holder."""
+    """The actor gives rights or decides on promotions, in person or on the command line, and is not the holder."""
     by.require(*CONFIRMING_SCOPES)
     if by.kind == "service":
-        raise Refused("Service accounts vouch for nobody: a person must confirm it.", code="PERM_DENIED")
+        raise Refused("Service accounts cannot confirm a grant: ask a person.", code="PERM_DENIED")
+    by.require_in_person()
     if user_id == by.user_id:
         raise OwnRights()
 
 
-def check_not_given_by(by: Actor, grant: Confirmable) -> None:
+def check_can_confirm_grant(by: Actor, user_id: UUID, grant: Confirmable, *, is_vouched_for: bool) -> None:
+    """The actor may confirm this grant of the member. `is_vouched_for`: whether somebody vouches for the actor."""
+    check_can_confirm(by, user_id)
     if by.user_id is not None and by.user_id in (grant.granted_by_id, *grant.granted_behind):
         raise OwnGift()
-
-
-def reason_against_confirming(by: Actor, user_id: UUID, grant: Confirmable, is_vouched_for: bool) -> str:
-    """Why the actor cannot confirm this grant of a member, in a sentence; empty when they can. For buttons."""
-    try:
-        check_can_confirm(by, user_id)
-        check_not_given_by(by, grant)
-        if not is_vouched_for:
-            raise NotVouchedFor()
-    except Refused as refusal:
-        return refusal.message
-    return ""
-
-
-def can_manage_member(by: Actor, user_id: UUID) -> bool:
-    try:
-        check_manages_members(by, user_id)
-    except Refused:
-        return False
-    return True
+    if not is_vouched_for:
+        raise NotVouchedFor()
 
 
 def check_on_the_server(by: Actor, what: str) -> None:
@@ -140,13 +123,13 @@ def checked_line(field: str, text: str, *, longest: int, required: bool = True) 
 
 
 def checked_slug(field: str, text: str) -> str:
-    if not re.fullmatch(SLUG_PATTERN, text):
+    if not re.fullmatch(SLUG, text):
         raise wrong(field, SLUG_HELP, "slug")
     return text
 
 
 def checked_username(text: str) -> str:
-    if not re.fullmatch(PERSON_USERNAME_PATTERN, text):
+    if not re.fullmatch(USERNAME, text):
         raise wrong("username", USERNAME_HELP, "username")
     return text
 
@@ -177,7 +160,7 @@ def checked_scopes(scopes: Iterable[str], allowed: Collection[str], why: str) ->
 
 
 def checked_life(life: timedelta) -> timedelta:
-    """Between one day and 366 (api.md, tokens)."""
+    """Between one day and 366 (contract.md, tokens)."""
     if not timedelta(days=1) <= life <= LONGEST_LIFE:
         raise wrong("expires_days", f"A token lives 1 to {LONGEST_LIFE.days} days.", "range")
     return life

@@ -10,9 +10,11 @@ from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
+from django.db.models import F
 from django.http import HttpRequest
 
-from stellapromote.clock import SYSTEM_CLOCK, parse_rfc3339, rfc3339
+from stellapromote.clock import parse_rfc3339, rfc3339, whole_milliseconds
+from stellapromote.database_clock import DATABASE_CLOCK, StatementTime
 from stellapromote.identity.models import PersonSession
 from stellapromote.ids import new_id
 
@@ -36,7 +38,8 @@ class SessionStore(DatabaseSessionStore):
         row.signed_in_at = parse_rfc3339(details["at"]) if details else None
         row.address = details.get("address")
         row.device = details.get("device", "")
-        row.last_seen_at = SYSTEM_CLOCK.now()
+        row.last_seen_at = DATABASE_CLOCK.now()
+        row.expire_date = self.get_expiry_date(modification=row.last_seen_at)
         return row
 
     def cycle_key(self) -> None:
@@ -47,18 +50,25 @@ class SessionStore(DatabaseSessionStore):
         super().cycle_key()
 
     def _get_session_from_db(self) -> PersonSession | None:
-        row: PersonSession | None = super()._get_session_from_db()  # type: ignore[misc]  # not in the stubs
-        now = SYSTEM_CLOCK.now()
-        if row is not None and now - row.last_seen_at >= SEEN_GRANULARITY:
-            PersonSession.objects.filter(pk=row.pk).update(last_seen_at=now)
+        """As Django's, which asks by the clock of the process."""
+        rows = PersonSession.objects.annotate(now=StatementTime())
+        row = rows.filter(session_key=self.session_key, expire_date__gt=F("now")).first()
+        if row is None:
+            self._session_key = None
+        elif row.now - row.last_seen_at >= SEEN_GRANULARITY:
+            PersonSession.objects.filter(pk=row.pk).update(last_seen_at=whole_milliseconds(row.now))
         return row
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        PersonSession.objects.filter(expire_date__lt=StatementTime()).delete()
 
 
 def note_sign_in(request: HttpRequest) -> None:
     """Keep in the session when, from where and with what browser its person signed in."""
     request.session[SIGN_IN] = {
         "id": str(new_id()),
-        "at": rfc3339(SYSTEM_CLOCK.now()),
+        "at": rfc3339(DATABASE_CLOCK.now()),
         "address": getattr(request, "client_address", None),
         "device": request.headers.get("User-Agent", "").replace("\0", "")[:_LONGEST_DEVICE],
     }
@@ -66,5 +76,5 @@ def note_sign_in(request: HttpRequest) -> None:
 
 def sessions_of(user_id: UUID) -> list[PersonSession]:
     """The person's sessions that are still good, the one used last first."""
-    rows = PersonSession.objects.filter(user_id=user_id, expire_date__gt=SYSTEM_CLOCK.now())
+    rows = PersonSession.objects.filter(user_id=user_id, expire_date__gt=StatementTime())
     return list(rows.defer("session_data").order_by("-last_seen_at", "public_id"))

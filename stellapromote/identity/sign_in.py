@@ -21,11 +21,9 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import sign_in_records, throttle
 from stellapromote.identity.actions.set_password import set_password
 from stellapromote.identity.sessions import note_sign_in
@@ -52,7 +50,7 @@ class SignInAdapter(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "username_password_mismatch": gettext_lazy("Username or password is wrong."),
+        "username_password_mismatch": "Username or password is wrong.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
@@ -77,7 +75,7 @@ class SignInAdapter(DefaultAccountAdapter):
         """
         username = str(credentials.get("username", "")).strip().lower()
         address = getattr(request, "client_address", None)
-        now = SYSTEM_CLOCK.now()
+        now = DATABASE_CLOCK.now()
         buckets = throttle.buckets_for(username, address, known_device(request, username))
         admission = throttle.admit(buckets, now=now)
         if not admission.allowed:
@@ -95,21 +93,21 @@ class SignInAdapter(DefaultAccountAdapter):
         response: HttpResponse = super().post_login(request, user, **kwargs)
         remember_device(response, user.username)
         note_sign_in(request)
-        sign_in_records.succeeded(request, user, at=SYSTEM_CLOCK.now())
+        sign_in_records.succeeded(request, user, at=DATABASE_CLOCK.now())
         return response
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user
         super().logout(request)
         if isinstance(user, User):
-            sign_in_records.ended(request, user, at=SYSTEM_CLOCK.now())
+            sign_in_records.ended(request, user, at=DATABASE_CLOCK.now())
 
     def set_password(self, user: Any, password: str) -> None:
         """Every other session of the person ends with the old password."""
         request = context.request
         set_password(
             by=sign_in_records.person_without_tenant(request, user),
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             user=user,
             password=password,
             keep_session=None if request is None else request.session.session_key,
@@ -144,8 +142,7 @@ class SignInView(LoginView):
 def _throttled(wait: timedelta) -> forms.ValidationError:
     seconds = max(1, -(-wait // timedelta(seconds=1)))
     return forms.ValidationError(
-        _("Too many attempts. Wait %(duration)s, then try again.")
-        % {"duration": duration_words(timedelta(seconds=seconds))},
+        f"Too many attempts. Wait {duration_words(timedelta(seconds=seconds))}, then try again.",
         code="throttled",
         params={"seconds": seconds},
     )

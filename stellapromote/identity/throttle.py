@@ -9,12 +9,12 @@ their behalf, a browser that has signed in to the account before is counted apar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from stellapromote.identity.models import SignInThrottle
+from stellapromote.web.client_address import neighbourhood
 
 FORGOTTEN_AFTER = timedelta(hours=24)
 LONGEST_DELAY = timedelta(minutes=5)
@@ -58,13 +58,17 @@ def buckets_for(username: str, address: str | None, device: str | None) -> tuple
     account = f"device:{username}:{device}" if device else f"account:{username}"
     buckets = [Bucket(_key(account), free=5, cleared_by_success=True)]
     if address is not None:
-        buckets.append(Bucket(_key(f"address:{_neighbourhood(address)}"), free=20, cleared_by_success=False))
+        buckets.append(Bucket(_key(f"address:{neighbourhood(address)}"), free=20, cleared_by_success=False))
     return tuple(sorted(buckets, key=lambda bucket: bucket.key))
 
 
 def admit(buckets: Sequence[Bucket], *, now: datetime) -> Admission:
     """Counts one attempt, or refuses it while any bucket is still in its delay. Commits by itself."""
     keys = [bucket.key for bucket in buckets]
+    closed = SignInThrottle.objects.filter(key__in=keys, open_at__gt=now).order_by("-open_at")
+    latest = closed.values_list("open_at", flat=True).first()
+    if latest is not None:  # and nothing is written: an address that is refused could fill the table with names
+        return Admission(False, latest - now, tuple(buckets))
     with transaction.atomic():
         SignInThrottle.objects.bulk_create(
             [SignInThrottle(key=key, attempts=0, last_at=now, open_at=now) for key in keys], ignore_conflicts=True
@@ -92,18 +96,14 @@ def succeeded(admission: Admission, *, now: datetime) -> None:
             row.save(update_fields=["attempts", "open_at"])
 
 
-def forget(*, now: datetime) -> None:
-    """Removes what nobody tried for a day. Rows in use are left for the next time, so it waits for nobody."""
+def forget(*, now: datetime) -> int:
+    """Removes up to a thousand of what nobody tried for a day; how many. Rows in use are left for the next time, so it
+    waits for nobody."""
     with transaction.atomic():
         old = SignInThrottle.objects.filter(last_at__lt=now - FORGOTTEN_AFTER).select_for_update(skip_locked=True)
-        SignInThrottle.objects.filter(key__in=list(old.values_list("key", flat=True)[:1000])).delete()
+        removed, _ = SignInThrottle.objects.filter(key__in=list(old.values_list("key", flat=True)[:1000])).delete()
+    return removed
 
 
 def _key(text: str) -> str:
     return salted_hmac("stellapromote.sign-in-throttle", text, algorithm="sha256").hexdigest()
-
-
-def _neighbourhood(address: str) -> str:
-    """An IPv6 address stands for its /64: one line has that many to choose from."""
-    parsed = ip_address(address)
-    return str(IPv6Network((int(parsed), 64), strict=False)) if isinstance(parsed, IPv6Address) else address

@@ -34,7 +34,7 @@ import psycopg
 from stellapromote.postgresql.binaries import Binaries, BinariesNotFound, find_binaries
 from stellapromote.postgresql.parent_death import die_with_parent
 from stellapromote.postgresql.roles import APP_ROLE
-from stellapromote.postgresql.unprivileged import ServerUser, make_state_directory, server_user
+from stellapromote.postgresql.unprivileged import ServerUser, hand_over, make_state_directory, server_user
 
 DATABASE = "stellapromote"
 SUPERUSER = "postgres"
@@ -254,6 +254,8 @@ class EmbeddedPostgres:
     def _start_if_needed(self) -> None:
         if self.cluster.exists() and self.is_running():
             return
+        if hand_over(self.cluster):
+            shutil.rmtree(self.socket_directory, ignore_errors=True)  # the other account could still reach it
         user = server_user(self.cluster)
         if not user.can_reach(self.home):
             raise EmbeddedPostgresError(
@@ -283,7 +285,7 @@ class EmbeddedPostgres:
 
     def _start_once(self, user: ServerUser, binaries: Binaries, deadline: float) -> bool:
         """Start the server and wait until it answers. False: it gave up for a reason that passes, start it again."""
-        self._forget_recycled_process_id()
+        self._forget_dead_server()
         log_path = self.state / "postgresql.log"
         if log_path.exists() and log_path.stat().st_size > LARGEST_LOG_BYTES:
             log_path.replace(log_path.with_suffix(".log.1"))
@@ -330,10 +332,7 @@ class EmbeddedPostgres:
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _server_process_id(self) -> int | None:
-        try:
-            return int((self.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
-        except (FileNotFoundError, ValueError):
-            return None
+        return _first_number(self.cluster / "postmaster.pid")
 
     def _comes_back(self, deadline: float) -> bool:
         """Whether the server lives and answers before the deadline: it recovers by itself when a backend is killed."""
@@ -344,17 +343,23 @@ class EmbeddedPostgres:
         return False
 
     def _server_lives(self) -> bool:
-        """Whether postmaster.pid names a process that works in our cluster. Without /proc nobody can say: False."""
+        """Whether postmaster.pid names a process that works in our cluster."""
+        return self._works_here(self._server_process_id())
+
+    def _works_here(self, process_id: int | None) -> bool:
+        """A dead process that nobody has waited for works nowhere. Without /proc nobody can say: False."""
         try:
-            return Path(f"/proc/{self._server_process_id()}/cwd").resolve(strict=True) == self.cluster
+            return Path(f"/proc/{process_id}/cwd").resolve(strict=True) == self.cluster
         except OSError:
             return False
 
-    def _forget_recycled_process_id(self) -> None:
-        """After a crash postmaster.pid may name a process that is another program now; the server would not start."""
-        process_id = self._server_process_id()
-        if process_id is not None and Path(f"/proc/{process_id}").exists() and not self._server_lives():
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+    def _forget_dead_server(self) -> None:
+        """After a crash a lock file may name a process that is another program now, or that is dead and not waited for
+        by its parent: the server would not start."""
+        for lock in (self.cluster / "postmaster.pid", self.socket_directory / f".s.PGSQL.{PORT}.lock"):
+            process_id = _first_number(lock)
+            if process_id is not None and Path(f"/proc/{process_id}").exists() and not self._works_here(process_id):
+                lock.unlink(missing_ok=True)
 
     def _stop(self) -> None:
         process_id = self._server_process_id()
@@ -374,6 +379,14 @@ class EmbeddedPostgres:
                     return
                 time.sleep(0.01)
         raise EmbeddedPostgresError(f"The embedded PostgreSQL (process {process_id}) does not stop.")
+
+
+def _first_number(file: Path) -> int | None:
+    """What the first line of a lock file names: a process."""
+    try:
+        return int(file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _roles_sql(passwords: dict[str, str]) -> str:

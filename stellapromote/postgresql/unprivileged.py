@@ -2,13 +2,17 @@
 
 import os
 import pwd
+import shutil
 import stat
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# A dedicated account where the distribution made one, else the account that owns nothing.
-PREFERRED_USERS = ("postgres", "nobody")
+# Whoever is the account of the server reads its files and stops it, and so becomes its superuser.
+ACCOUNT = "stellapromote"
+# Accounts that other programs of a machine use: versions before 0.3 ran as one of them.
+SHARED_ACCOUNTS = ("postgres", "nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +58,70 @@ def make_state_directory(state: Path) -> None:
 
 
 def server_user(cluster: Path) -> ServerUser:
-    """Whom to run the server of `cluster` as: ourselves; as root the owner of its files, or an unprivileged account.
+    """Whom to run the server of `cluster` as: ourselves; as root the owner of its files, or an account of its own.
 
-    Raises LookupError where root finds no such account.
+    Raises LookupError where root finds no such account and cannot make one.
     """
     if os.geteuid() != 0:
         account = pwd.getpwuid(os.geteuid())
         return ServerUser(account.pw_uid, account.pw_gid, account.pw_name, switch=False)
-    if cluster.exists() and cluster.stat().st_uid != 0:
-        account = pwd.getpwuid(cluster.stat().st_uid)
-        return ServerUser(account.pw_uid, account.pw_gid, account.pw_name, switch=True)
-    for name in PREFERRED_USERS:
+    account = account_of_its_own() if _is_new(cluster) else pwd.getpwuid(cluster.stat().st_uid)
+    return ServerUser(account.pw_uid, account.pw_gid, account.pw_name, switch=True)
+
+
+def hand_over(cluster: Path) -> bool:
+    """Gives data of an account that other programs use to an account of its own. False: it was none, or has a server.
+
+    Raises LookupError, as `server_user` does.
+    """
+    if os.geteuid() != 0 or not _is_shared(cluster) or _has_server(cluster):
+        return False
+    account = account_of_its_own()
+    for path in (cluster, *cluster.rglob("*")):
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return True
+
+
+def account_of_its_own() -> pwd.struct_passwd:
+    """The account that nothing but the server uses, made by `useradd` where it is missing. LookupError."""
+    for attempt in (_make_account, None):
         try:
-            account = pwd.getpwnam(name)
+            return pwd.getpwnam(ACCOUNT)
         except KeyError:
-            continue
-        return ServerUser(account.pw_uid, account.pw_gid, account.pw_name, switch=True)
-    raise LookupError(f"none of the accounts {', '.join(PREFERRED_USERS)} exists on this machine")
+            if attempt is not None:
+                attempt()
+    raise LookupError(
+        "PostgreSQL does not run as root, and an account that other programs use would let them into the data. "
+        f"Make one of its own with `useradd --system --shell /usr/sbin/nologin {ACCOUNT}`, or run as a user who is not "
+        "root, or set DATABASE_URL."
+    )
+
+
+def _make_account() -> None:
+    program = shutil.which("useradd")
+    if program is not None:
+        # Another process may be first: then it fails, and the account is there.
+        options = ("--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent")
+        subprocess.run([program, *options, "--shell", "/usr/sbin/nologin", ACCOUNT], capture_output=True, check=False)
+
+
+def _is_new(cluster: Path) -> bool:
+    """Whether no account has the files yet."""
+    return not cluster.exists() or cluster.stat().st_uid == 0
+
+
+def _is_shared(cluster: Path) -> bool:
+    try:
+        return cluster.exists() and pwd.getpwuid(cluster.stat().st_uid).pw_name in SHARED_ACCOUNTS
+    except KeyError:
+        return False
+
+
+def _has_server(cluster: Path) -> bool:
+    """Whether the process that the lock file names is there; one of somebody else counts, to be safe."""
+    try:
+        process_id = int((cluster / "postmaster.pid").read_text().split()[0])
+        os.kill(process_id, 0)
+    except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+        return False
+    return True

@@ -2,7 +2,7 @@
 
 rfc8785 is the reference. Documents whose keys are ASCII and that hold no floats, which is nearly all of ours, are
 written by orjson instead, many times faster: with such keys its order (code points) is RFC 8785's (UTF-16 code units),
-and it writes strings and integers alike. A property test holds the two against each other (docs/adr: canonical JSON).
+and it writes strings and integers alike. A property test holds the two against each other (docs/adr/0004).
 """
 
 import hashlib

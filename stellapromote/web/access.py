@@ -20,7 +20,7 @@ def tenant_not_required(view: View) -> View:
     def marked(*args: Any, **kwargs: Any) -> HttpResponseBase:
         return view(*args, **kwargs)
 
-    marked.tenant_required = False  # type: ignore[attr-defined]
+    vars(marked)["tenant_required"] = False
     return marked
 
 

@@ -1,15 +1,16 @@
 """Django admin for members with the role admin, in their active tenant (product.md, Roles): there is no superuser."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import TENANT_ADMIN
+from stellapromote.web.acting import acting
 
 
 def administering(request: HttpRequest) -> Actor | None:
@@ -18,7 +19,13 @@ def administering(request: HttpRequest) -> Actor | None:
     return actor if isinstance(actor, Actor) and actor.has(TENANT_ADMIN) else None
 
 
-class TenantAdmin(admin.ModelAdmin):
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class TenantAdmin(ModelAdmin):
     """What both bases share: rows of the active tenant only, nothing deleted, no bulk actions.
 
     ``tenant_path`` leads from the model to its tenant in lookup notation; ``scope`` is what the administrator must hold
@@ -74,13 +81,19 @@ class ActionAdmin(TenantAdmin):
 class TenantAdminSite(admin.AdminSite):
     """Takes models only through the two bases; whatever libraries register for themselves stays out."""
 
-    site_header = _("StellaPromote administration")
-    site_title = _("StellaPromote")
-    index_title = _("Administration")
+    site_header = "StellaPromote administration"
+    site_title = "StellaPromote"
+    index_title = "Administration"
     site_url = "/"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return administering(request) is not None
+        """For administrators; everybody else who is signed in gets the page of that refusal."""
+        acting(request).require(TENANT_ADMIN)
+        return True
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
+        """Django's own sign-in page is not used: a person who gets here has passed the product's."""
+        return redirect("admin:index")
 
     def register(
         self,

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Protocol
+from typing import Final, Protocol
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+_LONGEST: Final = 100
+"""Characters of an address with a zone."""
 
 
 class TrustedProxies(Protocol):
@@ -34,10 +37,28 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
     return None if known is None else str(known)
 
 
-@lru_cache(maxsize=4096)
+def neighbourhood(address: str) -> str:
+    """What is counted as one client: an IPv6 address stands for its /64, of which one line has all to choose from."""
+    parsed = ip_address(address)
+    return str(IPv6Network((int(parsed), 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+
+
+def client_of(trusted: TrustedProxies, peer: str, forwarded_for: str) -> str:
+    """Who sent a request, as far as clients take turns (stellapromote.front); "" for all without an address."""
+    address = client_address(peer, forwarded_for, trusted)
+    return "" if address is None else neighbourhood(address)
+
+
 def _parse(text: str) -> Address | None:
+    """None also for what is longer than any address: strangers write it, and each would be remembered."""
+    text = text.strip()
+    return _parse_short(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parse_short(text: str) -> Address | None:
     try:
-        address = ip_address(text.strip())
+        address = ip_address(text)
     except ValueError:
         return None
     if isinstance(address, IPv6Address):

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django_htmx.http import HttpResponseClientRedirect
@@ -12,9 +13,14 @@ from django_htmx.middleware import HtmxDetails
 from stellapromote.web.words import TONE_ICONS, Tone
 
 
+def htmx_of(request: HttpRequest) -> HtmxDetails | None:
+    """What htmx says of the request: false without htmx, None before its middleware."""
+    return getattr(request, "htmx", None)
+
+
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asked for a part of the page; a restored history entry and a boosted link want the whole page."""
-    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    htmx = htmx_of(request)
     return bool(htmx and not htmx.boosted and not htmx.history_restore_request)
 
 
@@ -31,8 +37,13 @@ def render_page(
     return render(request, name, context, status=status)
 
 
-def go_to(request: HttpRequest, url: str) -> HttpResponse:
-    """Sends the browser to another page, from a plain form and from htmx alike. `url` is ours, never input."""
+def go_to(request: HttpRequest, url: str, *, done: str = "") -> HttpResponse:
+    """Sends the browser to another page, from a plain form and from htmx alike; `done` says there what was done.
+
+    `url` is ours, never input.
+    """
+    if done:
+        messages.success(request, done)
     return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
 
 
@@ -46,6 +57,12 @@ def toast(request: HttpRequest, message: str, *, tone: Tone = "stop", status: in
     return response
 
 
+class _Polled(HttpRequest):
+    """A request of Django's whose template shows the tag."""
+
+    poll_tag: str
+
+
 def poll_tag(request: HttpRequest, version: str) -> str:
     """The ETag of a polled part that shows `version`, also for its template: `data-poll="{{ request.poll_tag }}"`.
 
@@ -55,7 +72,7 @@ def poll_tag(request: HttpRequest, version: str) -> str:
     actor = getattr(request, "actor", None)
     seen = f"{actor.user_id}:{actor.tenant_id}:{version}" if actor else version
     tag = f'"{sha256(seen.encode()).hexdigest()[:32]}"'
-    request.poll_tag = tag  # type: ignore[attr-defined]
+    cast("_Polled", request).poll_tag = tag
     return tag
 
 

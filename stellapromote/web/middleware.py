@@ -1,8 +1,9 @@
-"""What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Django's security,
+"""What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Host, Django's security,
 TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then NoNul,
 LoginRequired, Actor, ProductError.
 """
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -11,30 +12,29 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware as DjangoLoginRequired
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from structlog.contextvars import bound_contextvars
 
 from stellapromote.accounts.actor_lookup import TenantChoice, actor_for_session
+from stellapromote.accounts.request import Request
 from stellapromote.audit.refusals import note_refused_request
-from stellapromote.errors import ProductError
+from stellapromote.errors import ProductError, UnknownHost
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
-from stellapromote.web.htmx import go_to, wants_fragment
-from stellapromote.web.refusals import error_response, refusal_response, wrong_method_response
+from stellapromote.web.htmx import go_to, htmx_of, wants_fragment
+from stellapromote.web.refusals import error_response, keep_out_of_log, refusal_response, wrong_method_response
 from stellapromote.web.request_id import HEADER, request_id_from
+from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 # Key of the active tenant's slug in the session.
 TENANT_SESSION_KEY = "tenant"
-
-# ui.md: nothing inline, nothing from elsewhere, no frames, no plug-ins.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -48,9 +48,9 @@ class RequestIdMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: Request) -> HttpResponseBase:
         request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
-        request.request_id = request_id  # type: ignore[attr-defined]
+        request.request_id = request_id
         with bound_contextvars(request_id=request_id):
             response = self.get_response(request)
         response[HEADER] = request_id
@@ -63,8 +63,8 @@ class ClientAddressMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.client_address = client_address(  # type: ignore[attr-defined]
+    def __call__(self, request: Request) -> HttpResponseBase:
+        request.client_address = client_address(
             request.META.get("REMOTE_ADDR", ""),
             request.META.get("HTTP_X_FORWARDED_FOR", ""),
             settings.TRUSTED_PROXIES,
@@ -94,6 +94,24 @@ def _has_credentials(request: HttpRequest) -> bool:
     return "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
+class HostMiddleware:
+    """400 for a Host that is none of settings.ALLOWED_HOSTS. Any stranger can send one, so the log gets one line."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            logger.info("The Host at %s is not in ALLOWED_HOSTS", request.path)
+            refuse: Callable[..., HttpResponseBase] = get_resolver().resolve_error_handler(400)
+            response = refuse(request, exception=UnknownHost())
+            keep_out_of_log(response)
+            return response
+        return self.get_response(request)
+
+
 class NoNulMiddleware:
     """A NUL in the address of a page is a bad request: PostgreSQL has no text with one, nor has any address of ours."""
 
@@ -113,7 +131,8 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
     def handle_no_permission(self, request: HttpRequest, view_func: View) -> Any:  # noqa: ARG002
         if not wants_fragment(request):
             return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL), "next")
-        back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        htmx = htmx_of(request)
+        back = (htmx and htmx.current_url_abs_path) or "/"
         return go_to(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}")
 
 
@@ -127,13 +146,13 @@ class ActorMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.actor = None  # type: ignore[attr-defined]
+    def __call__(self, request: Request) -> HttpResponseBase:
+        request.actor = None
         return self.get_response(request)
 
     def process_view(
         self,
-        request: HttpRequest,
+        request: Request,
         view_func: View,
         view_args: Any,  # noqa: ARG002
         view_kwargs: Any,  # noqa: ARG002
@@ -149,7 +168,7 @@ class ActorMiddleware:
         return render(request, "errors/no_tenant.html", status=403)
 
 
-def find_actor(request: HttpRequest) -> TenantChoice:
+def find_actor(request: Request) -> TenantChoice:
     """Looks up the actor of the session, sets `request.actor`, and forgets an active tenant the person has left."""
     if not request.user.is_authenticated:
         return TenantChoice(None, several=False)
@@ -158,22 +177,23 @@ def find_actor(request: HttpRequest) -> TenantChoice:
     if choice.actor is None and chosen is not None:
         del request.session[TENANT_SESSION_KEY]
         choice = _lookup(request, None)
-    request.actor = choice.actor  # type: ignore[attr-defined]
+    request.actor = choice.actor
     return choice
 
 
-def _lookup(request: HttpRequest, tenant_slug: str | None) -> TenantChoice:
+def _lookup(request: Request, tenant_slug: str | None) -> TenantChoice:
     assert request.user.pk is not None
     return actor_for_session(
         request.user.pk,
         tenant_slug,
-        address=request.client_address,  # type: ignore[attr-defined]
-        request_id=request.request_id,  # type: ignore[attr-defined]
+        address=request.client_address,
+        request_id=request.request_id,
     )
 
 
 class ProductErrorMiddleware:
-    """The one place that turns refusals into pages (architecture.md, How a change happens); the API has its own."""
+    """Turns the refusals that no page shows (acting.carry_out) into pages of their own (architecture.md, How a change
+    happens); the API has its own."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 from django.urls import is_valid_path
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from stellapromote.accounts import scopes
 from stellapromote.accounts.actor import Actor
@@ -13,19 +11,19 @@ from stellapromote.accounts.actor import Actor
 @dataclass(frozen=True, slots=True)
 class Entry:
     path: str
-    label: Promise | str
+    label: str
     scope: str
     counts_inbox: bool = False
 
 
 ENTRIES = (
-    Entry("/", _("Pipeline"), scopes.PROMOTION_READ),
-    Entry("/approvals", _("Approvals"), scopes.PROMOTION_READ, counts_inbox=True),
-    Entry("/promotions", _("Promotions"), scopes.PROMOTION_READ),
-    Entry("/releases", _("Releases"), scopes.RELEASE_READ),
-    Entry("/environments", _("Environments"), scopes.ENVIRONMENT_READ),
-    Entry("/policies", _("Policies"), scopes.POLICY_READ),
-    Entry("/audit", _("Audit"), scopes.AUDIT_READ),
+    Entry("/", "Pipeline", scopes.PROMOTION_READ),
+    Entry("/approvals", "Approvals", scopes.PROMOTION_READ, counts_inbox=True),
+    Entry("/promotions", "Promotions", scopes.PROMOTION_READ),
+    Entry("/releases", "Releases", scopes.RELEASE_READ),
+    Entry("/environments", "Environments", scopes.ENVIRONMENT_READ),
+    Entry("/policies", "Policies", scopes.POLICY_READ),
+    Entry("/audit", "Audit", scopes.AUDIT_READ),
 )
 
 
@@ -34,7 +32,7 @@ class Shown:
     """An entry as this person sees it on this page. `current` is the value of aria-current, or empty."""
 
     path: str
-    label: Promise | str
+    label: str
     current: str
     counts_inbox: bool
 

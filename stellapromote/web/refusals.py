@@ -8,41 +8,59 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
-from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext_lazy as _
 
-from stellapromote.errors import Invalid, ProductError
+from stellapromote.errors import CODES, Invalid, ProductError
 from stellapromote.web.htmx import toast, wants_fragment
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    title: Promise | str
-    next_step: Promise | str
+    title: str
+    next_step: str
 
 
 HEADINGS: dict[int, Heading] = {
-    400: Heading(_("This cannot be used"), _("Go back, correct what is named here, and send it again.")),
-    403: Heading(_("You may not do this"), _("If you should, ask an administrator of your tenant.")),
+    400: Heading("This cannot be used", "Go back, correct what is named here, and send it again."),
+    403: Heading("You may not do this", "If you should, ask an administrator of your tenant."),
     404: Heading(
-        _("There is nothing here"),
-        _("It may belong to another tenant, or the address may be mistyped. Look for it from the pipeline."),
+        "There is nothing here",
+        "It may belong to another tenant, or the address may be mistyped. Look for it from the pipeline.",
     ),
-    405: Heading(_("Not this way"), _("Go back and use the buttons of the page.")),
-    409: Heading(_("Something stands against it"), _("Load the page again: it shows how things are now.")),
-    412: Heading(_("It changed while you looked"), _("Load the page again, see what changed, then decide.")),
-    422: Heading(_("A rule does not allow this"), _("Nothing was changed.")),
-    429: Heading(_("Too fast"), _("Wait a moment, then try again.")),
-    500: Heading(_("This failed on our side"), _("Nothing was changed. Try again.")),
-    503: Heading(_("Not available now"), _("Try again shortly.")),
+    405: Heading("Not this way", "Go back and use the buttons of the page."),
+    409: Heading("Something stands against it", "Load the page again: it shows how things are now."),
+    412: Heading("It changed while you looked", "Load the page again, see what changed, then decide."),
+    422: Heading("A rule does not allow this", "Nothing was changed."),
+    429: Heading("Too fast", "Wait a moment, then try again."),
+    500: Heading("This failed on our side", "Nothing was changed. Try again."),
+    503: Heading("Not available now", "Try again shortly."),
 }
+
+
+# What a code says to people where its meaning is said to programs.
+FOR_PEOPLE = {
+    "RES_PRECONDITION_FAILED": "It changed since you opened it: open it again, see what changed, then decide.",
+}
+
+
+def sentence_of(error: ProductError) -> str:
+    """What a page says of the refusal."""
+    is_meaning = error.message == CODES[error.code].meaning
+    return FOR_PEOPLE.get(error.code, error.message) if is_meaning else error.message
 
 
 def refusal_response(request: HttpRequest, error: ProductError) -> HttpResponse:
     """The page, or for htmx the toast, for a refusal; status and code are those of the API."""
     fields = error.fields if isinstance(error, Invalid) else []
-    return error_response(request, error.status, message=error.message, code=error.code, fields=fields)
+    response = error_response(request, error.status, message=sentence_of(error), code=error.code, fields=fields)
+    return with_retry_after(response, error)
+
+
+def with_retry_after(response: HttpResponse, error: ProductError | None) -> HttpResponse:
+    """The page that shows the refusal, with the header that says when to try again if that helps."""
+    if error is not None and error.status in (429, 503):
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def error_response(request: HttpRequest, status: int, *, message: Any = "", **context: Any) -> HttpResponse:
@@ -54,6 +72,11 @@ def error_response(request: HttpRequest, status: int, *, message: Any = "", **co
     context.setdefault("next_step", "" if status == 403 and message else heading.next_step)
     context.update(status=status, title=heading.title, message=message, back=back_address(request) or "/")
     return render(request, "errors/error.html", context, status=status)
+
+
+def keep_out_of_log(response: HttpResponseBase) -> None:
+    """Django logs nothing of the refusal: what there is to say stands in our log."""
+    vars(response)["_has_been_logged"] = True
 
 
 def wrong_method_response(request: HttpRequest, refused: HttpResponseBase) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The id of a request (api.md: taken from X-Request-Id if sane, else made; in every answer and log line)."""
+"""The id of a request (contract.md: taken from X-Request-Id if sane, else made; in every answer and log line)."""
 
 import re
 from uuid import uuid4

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, resolve
+
+from stellapromote.accounts.request import Request
 
 API = "/api/v1/"
 
@@ -40,21 +42,20 @@ def match(path: str) -> ResolverMatch:
 class TokenCallsMiddleware:
     """Calls the view of an API request that carries an Authorization header; every other request goes on as usual.
 
-    Such a call is judged by its header alone (api.md, tokens), so no session, CSRF token, message or htmx header has a
-    say in it, and the API's views turn whatever goes wrong into their own answers. What must hold for every answer
-    stands before this middleware; the others cost a list call a third of its time (docs/adr/0070).
+    Such a call is judged by its header alone (contract.md, tokens), so no session, CSRF token, message or htmx header
+    has a say in it, and the API's views turn whatever goes wrong into their own answers. What must hold for every
+    answer stands before this middleware; the others cost a list call a third of its time (docs/adr/0133).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: Request) -> HttpResponseBase:
         if "HTTP_AUTHORIZATION" not in request.META or not request.path_info.startswith(API):
             return self.get_response(request)
-        request.get_host()  # refuses a host that is not ours
-        request.actor = None  # type: ignore[attr-defined]
+        request.actor = None
         found = request.resolver_match = match(request.path_info)
         response: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
-        if not response.streaming and "Content-Length" not in response.headers:
-            response.headers["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
+        if isinstance(response, HttpResponse) and "Content-Length" not in response.headers:
+            response.headers["Content-Length"] = str(len(response.content))
         return response

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-
 from stellapromote.web.words import PROMOTION_STATES, Shown
 
-_WAY: tuple[tuple[str, Promise | str], ...] = (
-    ("requested", _("Requested")),
-    ("gates", _("Gates")),
-    ("approvals", _("Approvals")),
-    ("approved", _("Approved")),
-    ("deploying", _("Deploying")),
-    ("deployed", _("Deployed")),
+_WAY: tuple[tuple[str, str], ...] = (
+    ("requested", "Requested"),
+    ("gates", "Gates"),
+    ("approvals", "Approvals"),
+    ("approved", "Approved"),
+    ("deploying", "Deploying"),
+    ("deployed", "Deployed"),
 )
 
 # State -> how many steps of the way are behind it. A state whose own step is not on the way ends the track there.
@@ -36,7 +33,7 @@ _ENDS = frozenset({"cancelled", "rejected", "failed", "rolled_back"})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    word: Promise | str
+    word: str
     place: Literal["done", "current", "todo"]
     shown: Shown | None
     at: datetime | str | None

@@ -7,48 +7,49 @@ not fail because a newer worker wrote a newer word.
 from dataclasses import dataclass
 from typing import Literal
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-
 Tone = Literal["go", "care", "stop", "motion", "rest", "info"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    word: Promise | str
+    word: str
     tone: Tone
     icon: str
 
 
 PROMOTION_STATES: dict[str, Shown] = {
-    "pending": Shown(_("Pending"), "motion", "clock"),
-    "awaiting_approval": Shown(_("Awaiting approval"), "care", "person"),
-    "approved": Shown(_("Approved"), "go", "check-circle"),
-    "rejected": Shown(_("Rejected"), "stop", "octagon-cross"),
-    "deploying": Shown(_("Deploying"), "motion", "arrow-circle"),
-    "deployed": Shown(_("Deployed"), "go", "check-disc"),
-    "failed": Shown(_("Failed"), "stop", "triangle"),
-    "cancelled": Shown(_("Cancelled"), "rest", "dash-circle"),
-    "rolled_back": Shown(_("Rolled back"), "rest", "turn-back"),
+    "pending": Shown("Pending", "motion", "clock"),
+    "awaiting_approval": Shown("Awaiting approval", "care", "person"),
+    "approved": Shown("Approved", "go", "check-circle"),
+    "rejected": Shown("Rejected", "stop", "octagon-cross"),
+    "deploying": Shown("Deploying", "motion", "arrow-circle"),
+    "deployed": Shown("Deployed", "go", "check-disc"),
+    "failed": Shown("Failed", "stop", "triangle"),
+    "cancelled": Shown("Cancelled", "rest", "dash-circle"),
+    "rolled_back": Shown("Rolled back", "rest", "turn-back"),
 }
 
+#: Not a verdict on the wire: `pending` with the code OVERRIDE_POSSIBLE, which fails when nobody overrides it.
+OVERRIDABLE = "overridable"
+
 GATE_VERDICTS: dict[str, Shown] = {
-    "pass": Shown(_("Pass"), "go", "check"),
-    "warn": Shown(_("Warn"), "care", "triangle"),
-    "pending": Shown(_("Pending"), "motion", "clock"),
-    "fail": Shown(_("Fail"), "stop", "octagon-cross"),
+    "pass": Shown("Pass", "go", "check"),
+    "warn": Shown("Warn", "care", "triangle"),
+    "pending": Shown("Pending", "motion", "clock"),
+    "fail": Shown("Fail", "stop", "octagon-cross"),
+    OVERRIDABLE: Shown("Fails, overridable", "stop", "triangle"),
 }
 
 DECISIONS: dict[str, Shown] = {
-    "allow": Shown(_("Allow"), "go", "check"),
-    "pending": Shown(_("Pending"), "motion", "clock"),
-    "deny": Shown(_("Deny"), "stop", "octagon-cross"),
+    "allow": Shown("Allow", "go", "check"),
+    "pending": Shown("Pending", "motion", "clock"),
+    "deny": Shown("Deny", "stop", "octagon-cross"),
 }
 
 CHANGE_TYPES: dict[str, Shown] = {
-    "standard": Shown(_("Standard change"), "rest", "check"),
-    "normal": Shown(_("Normal change"), "rest", "check"),
-    "emergency": Shown(_("Emergency change"), "stop", "triangle"),
+    "standard": Shown("Standard change", "rest", "check"),
+    "normal": Shown("Normal change", "rest", "check"),
+    "emergency": Shown("Emergency change", "stop", "triangle"),
 }
 
 TONE_ICONS: dict[str, str] = {

@@ -6,9 +6,6 @@ import json
 import os
 import platform
 import re
-import resource
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.load import Measured, request, run
-from tests.bench.setting import ROOT, set_up_django
+from tests.bench.served import cpu_seconds, resident, server
+from tests.bench.setting import set_up_django
 
 CONNECTIONS = 8
 ROUNDS = 3
@@ -75,7 +73,56 @@ def main() -> None:
         lists(tenant, options.seconds)
         approvals(tenant, options.approvals, options.seconds)
         pages(tenant)
+        slow_clients(tenant, options.seconds)
+        far_away(tenant)
         gates(tenant)
+
+
+def slow_clients(tenant: Any, seconds: float) -> None:
+    """What is left for everybody else while strangers send slowly and large uploads are under way."""
+    from stellapromote.accounts.models import User
+    from tests.bench.slow import STRANGERS, UPLOADS, beside_slow_clients
+    from tests.factories import make_token
+
+    token = make_token(tenant, User.objects.get(username="bench-operator"))
+    with server("stellapromote.rsgi:application") as (port, _process):
+        found = beside_slow_clients(port, token, ("/healthz", "/accounts/login"), 2 * seconds)
+    limits = {"/healthz": "p99 < 200 ms"}
+    rows = [
+        (path, f"{each.percentile(0.5):.1f} / {each.percentile(0.99):.1f} ms", limits.get(path, ""))
+        for path, each in found.items()
+    ]
+    table(f"Median and p99 beside {STRANGERS} slow clients and {UPLOADS} large uploads", rows)
+
+
+def far_away(tenant: Any) -> None:
+    """What calls take where each way to the database and back takes 200 ms."""
+    from django.conf import settings
+
+    from environments.models import Environment
+    from stellapromote.accounts.models import User
+    from tests.bench.distance import ONE_WAY, calls_far_away, relay
+    from tests.factories import actor_of, make_token
+    from tests.promotions.deployments import release
+
+    names = ("bench-operator", "bench-approver-0", "bench-approver-1")
+    people = {name: User.objects.get(username=name) for name in names}
+    run_id = int(time.time())
+    operator = actor_of(people["bench-operator"], tenant)
+    releases = [release(operator, f"far-{run_id}-{number}") for number in range(6)]
+    tokens = {name: make_token(tenant, person) for name, person in people.items()}
+    target = Environment.objects.get(tenant=tenant, name="votes")
+    database = settings.EMBEDDED_POSTGRES.connection()
+    with relay(f"{database.host}/.s.PGSQL.{database.port}") as near:
+        url = f"postgresql://{database.user}:{database.password}@127.0.0.1:{near}/{database.dbname}"
+        with server("stellapromote.rsgi:application", DATABASE_URL=url, SECRET_KEY="far" * 16, WEB_THREADS="1") as (
+            port,
+            _,
+        ):
+            found = calls_far_away(port, tokens, releases, target)
+    limits = {"final vote": "< 0.6 s"}
+    rows = [(name, f"{seconds:.2f} s", limits.get(name, "")) for name, seconds in found.items()]
+    table(f"Calls with the database {2000 * ONE_WAY:.0f} ms away", rows)
 
 
 def gates(tenant: Any) -> None:
@@ -118,7 +165,7 @@ def lists(tenant: Any, seconds: float) -> None:
         "page by number, with count": request("GET", f"{PAGE}&page=1", token),
         "page 10,000 by number": request("GET", f"{PAGE}&page=10000", token),
     }
-    with server("stellapromote.wsgi:application") as (port, process), bare(token) as bare_port:
+    with server("stellapromote.rsgi:application") as (port, process), bare(token) as bare_port:
         found = side_by_side(
             {name: (port, each) for name, each in targets.items()} | {"bare WSGI": (bare_port, first)}, seconds
         )
@@ -149,7 +196,7 @@ def approvals(tenant: Any, count: int, seconds: float) -> None:
     waiting = prepare_votes(tenant, count + WARM_UP + ROUNDS * ONE_BY_ONE)
     one_by_one(waiting[count + WARM_UP :], tokens["bench-approver-1"])
     votes, yardsticks, cpu = [], [], 0.0
-    with server("stellapromote.wsgi:application") as (port, process):
+    with server("stellapromote.rsgi:application") as (port, process):
         run(port, _shared(waiting[count : count + WARM_UP], tokens))
         for first in range(ROUNDS):
             yardsticks.append(pgbench(seconds / 2))
@@ -339,30 +386,14 @@ def _pgbench_binary() -> str:
 
 
 @contextmanager
-def server(application: str, **environment: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """The application on granian with the settings of `make run`, in its own processes."""
-    from scripts.web_command import web_command
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = int(listener.getsockname()[1])
-    command = [*web_command("127.0.0.1", port)[:-1], application]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True)
-    try:
-        wait_for(port, process)
-        yield port, process
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-@contextmanager
 def bare(token: str) -> Iterator[int]:
     """The bare view, with the statements that the API's first page runs, as they went to the database."""
     from django.conf import settings
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
+
+    from stellapromote.database.addresses import AS_APP_ROLE
 
     client = Client(headers={"Authorization": f"Bearer {token}"}, SERVER_NAME="localhost")
     client.get(f"{PAGE}&cursor=")
@@ -371,45 +402,9 @@ def bare(token: str) -> Iterator[int]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump([query["sql"] for query in captured.captured_queries], file)
         file.flush()
-        conninfo = settings.EMBEDDED_POSTGRES.connection().conninfo + f" options='{settings.AS_APP_ROLE}'"
+        conninfo = settings.EMBEDDED_POSTGRES.connection().conninfo + f" options='{AS_APP_ROLE}'"
         with server("tests.bench.bare:application", BENCH_STATEMENTS=file.name, BENCH_CONNINFO=conninfo) as (port, _):
             yield port
-
-
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            time.sleep(1.5)  # Every worker has to be up, not only the first.
-            return
-    sys.exit("The server for the measurement did not start.")
-
-
-def family(process: "subprocess.Popen[bytes]") -> list[int]:
-    """The workers of a server: its children."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(each) for each in listed.stdout.split()]
-
-
-def resident(process: "subprocess.Popen[bytes]") -> list[float]:
-    """Resident megabytes of each worker."""
-    page = resource.getpagesize()
-    return [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page / 1e6 for pid in family(process)]
-
-
-def cpu_seconds(process: "subprocess.Popen[bytes]") -> float:
-    """CPU seconds that the workers have used since they began."""
-    ticks = 0
-    for pid in family(process):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def table(title: str, rows: list[tuple[str, str, str]]) -> None:

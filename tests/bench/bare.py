@@ -1,4 +1,4 @@
-"""The yardstick for lists: a WSGI view that runs the statements of `GET /promotions` by psycopg and writes JSON."""
+"""The yardstick for lists: a view behind the same front runs the statements of `GET /promotions` by psycopg."""
 
 import json
 import os
@@ -10,11 +10,13 @@ from typing import Any
 import orjson
 import psycopg
 
+from stellapromote.front import Front
+
 _statements: list[str] = json.loads(Path(os.environ["BENCH_STATEMENTS"]).read_text())
 _local = threading.local()
 
 
-def application(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def view(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     connection = getattr(_local, "connection", None)
     if connection is None:
         connection = _local.connection = psycopg.connect(os.environ["BENCH_CONNINFO"], autocommit=True)
@@ -24,3 +26,6 @@ def application(_environ: dict[str, Any], start_response: Callable[..., Any]) ->
     body = orjson.dumps({"data": rows}, default=str)
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+application = Front(view, threads=2, most_body=0)

@@ -22,9 +22,9 @@ _CHANGED = {
     "id": "gen_random_uuid()",
     "number": "n",
     "release_id": "release.id",
-    "requested_at": "p.requested_at + n * interval '1 second'",
-    "completed_at": "p.completed_at + n * interval '1 second'",
-    "decided_at": "p.decided_at + n * interval '1 second'",
+    "requested_at": "p.requested_at - (%(wanted)s - n) * interval '1 second'",
+    "completed_at": "p.completed_at - (%(wanted)s - n) * interval '1 second'",
+    "decided_at": "p.decided_at - (%(wanted)s - n) * interval '1 second'",
     "status": "(ARRAY['deployed','deployed','deployed','deployed','deployed','deployed','deployed','rejected',"
     "'cancelled','failed'])[1 + n %% 10]",
 }
@@ -70,6 +70,7 @@ def fill(wanted: int) -> None:
                 {
                     "first": first,
                     "last": last,
+                    "wanted": wanted,
                     "releases": [release.pk for release in world["releases"]],
                     "count": len(world["releases"]),
                     "model": world["model"].pk,

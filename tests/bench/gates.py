@@ -45,7 +45,7 @@ def asking() -> float:
 
 def replaying(tenant_id: Any) -> tuple[int, float]:
     """How many stored decisions were replayed, and how many would be in ten minutes, on all cores."""
-    from promotions.replay_all import replay_all
+    from promotions.verification.replay_all import replay_all
 
     began = time.perf_counter()
     total = 0

@@ -94,7 +94,38 @@ def _is_complaint(message: Any) -> bool:
     return message.type == "error" and not message.text.startswith(an_answer)
 
 
+IN_DARK = {"runOnly": ["color-contrast"]}
+"""Only colours differ between the themes: everything else is found in the light one."""
+
+
+SETTLED = """async () => {
+    for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+    await Promise.race([
+        Promise.all(document.getAnimations().map(each => each.finished.catch(() => null))),
+        new Promise(done => setTimeout(done, 1000)),
+    ]);
+}"""
+"""Colours change over a moment when the theme does."""
+
+
+def axe_in_each_look(page: Page, name: str, *viewports: dict[str, int]) -> list[str]:
+    """What axe finds in each theme and window (DESKTOP and PHONE unless others are named); pictures of them in
+    SCREENSHOTS, where that names a directory."""
+    found = []
+    for viewport in viewports or (DESKTOP, PHONE):
+        page.set_viewport_size(viewport)  # type: ignore[arg-type]
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            page.evaluate(SETTLED)
+            look = f"{name}-{scheme}-{viewport['width']}"
+            if shots := os.environ.get("SCREENSHOTS"):
+                page.screenshot(path=Path(shots) / f"{look.strip('/').replace('/', '-')}.png", full_page=True)
+            found += [f"{look}: {each}" for each in axe_violations(page)]
+    return found
+
+
 def axe_violations(page: Page) -> list[str]:
     """What axe finds on the page as it is now, one line each."""
-    found = Axe().run(page).response["violations"]
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    found = Axe().run(page, options=IN_DARK if dark else None).response["violations"]
     return [f"{entry['id']}: {node['html'][:120]}" for entry in found for node in entry["nodes"]]

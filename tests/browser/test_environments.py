@@ -1,14 +1,12 @@
 """Environments and freezes in a real browser: greta administers, three environments, one freeze of each kind."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from environments.models import Environment
-from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_violations
+from tests.browser.conftest import NARROWEST, PHONE, axe_in_each_look
 from tests.factories import PASSWORD, actor_of, make_environment, make_freeze, make_person, make_ready_tenant
 from tests.promotions.deployments import deploy, release
 
@@ -48,15 +46,11 @@ def addresses(line: list[Environment]) -> list[str]:
     return ["/environments", staging, f"{staging}/edit", f"{staging}/freeze", "/environments/stop-the-line", lift]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_nothing(new_page: NewPage, line: list[Environment], viewport: dict[str, int], scheme: str) -> None:
-    page = sign_in(new_page(viewport=viewport, colour_scheme=scheme), "/environments")
+def test_axe_finds_nothing(new_page: NewPage, line: list[Environment]) -> None:
+    page = sign_in(new_page(), "/environments")
     for number, path in enumerate(addresses(line)):
         page.goto(path)
-        if shots := os.environ.get("SCREENSHOTS"):
-            page.screenshot(path=Path(shots) / f"{number}-{scheme}-{viewport['width']}.png", full_page=True)
-        assert axe_violations(page) == [], path
+        assert axe_in_each_look(page, f"environments-{number}") == []
 
 
 def test_pages_reflow_at_320_pixels(new_page: NewPage, line: list[Environment]) -> None:

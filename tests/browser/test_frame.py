@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_violations
+from tests.browser.conftest import NARROWEST, PHONE, axe_in_each_look
 from tests.factories import PASSWORD, make_person, make_tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.urls("tests.stellapromote.web.urls")]
@@ -32,13 +32,11 @@ def sign_in(page: Page) -> Page:
 # --- looks -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("path", ["/styleguide", "/accounts/login", "/nothing"])
-def test_axe_finds_nothing(new_page: NewPage, path: str, viewport: dict[str, int], scheme: str) -> None:
-    page = new_page(viewport=viewport, colour_scheme=scheme)
+def test_axe_finds_nothing(new_page: NewPage, path: str) -> None:
+    page = new_page()
     page.goto(path)
-    assert axe_violations(page) == []
+    assert axe_in_each_look(page, path) == []
 
 
 @pytest.mark.parametrize("path", ["/styleguide", "/accounts/login", "/nothing"])

@@ -4,7 +4,7 @@ import pytest
 
 from environments.forms import EditEnvironmentForm, EditFreezeForm, FreezeForm, NewEnvironmentForm
 from environments.models import FreezeWindow
-from stellapromote.errors import Conflict, FieldError, Invalid
+from stellapromote.errors import FieldError, Invalid
 from tests.environments.world import make_approval_policy, make_environment
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -168,18 +168,5 @@ class TestEnvironmentForm:
     )
     def test_a_refusal_stands_at_the_field_it_is_about(self, tenant, place, field):
         form = NewEnvironmentForm(self.data(), tenant_id=tenant.pk)
-
-        def refuse() -> None:
-            raise Invalid(fields=[FieldError(place, "Not like this.", "invalid")])
-
-        assert form.submit(refuse) is None
+        assert form.tell(Invalid(fields=[FieldError(place, "Not like this.", "invalid")]))
         assert form.errors == {field: ["Not like this."]}
-
-    def test_a_conflict_stands_above_the_form(self, tenant):
-        form = NewEnvironmentForm(self.data(), tenant_id=tenant.pk)
-
-        def refuse() -> None:
-            raise Conflict("It is taken.")
-
-        assert form.submit(refuse) is None
-        assert form.non_field_errors() == ["It is taken."]

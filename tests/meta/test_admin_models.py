@@ -16,9 +16,9 @@ from stellapromote.audit.models import AuditEvent
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin
 from stellapromote.web.times import absolute_words
 from tests.factories import actor_of, make_person, make_ready_tenant
-from tests.promotions.documents import Signer, feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer, feed, uploaded
 
 REGISTERED = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label)
 NAMES = [model._meta.label for model, _ in REGISTERED]

@@ -14,7 +14,8 @@ from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.audit.models import AuditEvent
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import Conflict, Invalid, ProductError
 from tests.factories import actor_of, make_approval_policy, make_person, make_promotion_policy, make_ready_tenant
 
 APPROVAL = "/admin/policies/approvalpolicy/"
@@ -116,6 +117,20 @@ class TestApprovalPolicies:
         assert [rule["name"] for rule in says(policy)["rules"]] == ["release"]
         assert WeakeningEdit.objects.get().what == "Rule security is gone: 1 approval fewer."
 
+    def test_an_edit_that_is_shown_again_is_not_stored(self, client: Client, policy: ApprovalPolicy) -> None:
+        events = AuditEvent.objects.count()
+        changed = {
+            **GIVEN,
+            "rules": "release: 1 by team release",
+            "seen": seen(policy),
+        }  # no word of the versions below
+        page = client.post(f"{APPROVAL}{policy.id}/change/", changed)
+        assert page.status_code == 200
+        assert "Please correct" in page.content.decode()
+        assert [rule["name"] for rule in says(policy)["rules"]] == ["release", "security"]
+        assert not WeakeningEdit.objects.exists()
+        assert AuditEvent.objects.count() == events
+
     def test_the_name_stays_whatever_is_posted(self, client: Client, policy: ApprovalPolicy) -> None:
         changed = {**GIVEN, "name": "other", "description": "Changed.", "seen": seen(policy), **inline()}
         assert client.post(f"{APPROVAL}{policy.id}/change/", changed).status_code == 302
@@ -136,7 +151,7 @@ class TestApprovalPolicies:
             ({"rules": "a: 2 by team release"}, "rules", "Rule a of two-person needs 2 people, and 1 is eligible."),
             ({"rules": "a: 1 by greta"}, "rules", "nobody is eligible"),
             ({"description": "x" * 2001}, "description", "2000"),
-            ({"description": "\u202e"}, "description", "control or invisible"),
+            ({"description": "\u202e"}, "description", "direction-changing"),
             ({"rules": "a: 1 by nia\x00"}, "rules", "Null characters"),
         ],
     )
@@ -151,12 +166,36 @@ class TestApprovalPolicies:
     def test_a_taken_name_is_told_beside_the_name(self, client: Client, policy: ApprovalPolicy) -> None:
         assert list(errors(client.post(f"{APPROVAL}add/", GIVEN))) == ["name"]
 
+    def test_the_name_of_a_retired_policy_is_told_beside_the_name(
+        self, client: Client, tenant: Tenant, greta: User, policy: ApprovalPolicy
+    ) -> None:
+        retire_approval_policy(by=actor_of(greta, tenant), clock=DATABASE_CLOCK, policy_id=policy.id)
+        found = errors(client.post(f"{APPROVAL}add/", GIVEN))
+        assert list(found) == ["name"]
+        assert "its name is never used again" in found["name"][0]
+
+    @pytest.mark.parametrize(
+        ("refusal", "field"),
+        [(Invalid("Nothing of this can be used."), "rules"), (Conflict("Somebody moved it."), "__all__")],
+    )
+    def test_what_is_refused_as_a_whole_is_never_shown_as_saved(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch, refusal: ProductError, field: str
+    ) -> None:
+        def refuse(**_: object) -> None:
+            raise refusal
+
+        monkeypatch.setattr("policies.forms.create_approval_policy", refuse)
+        assert errors(client.post(f"{APPROVAL}add/", GIVEN)) == {field: [refusal.message]}
+
     def test_an_edit_of_somebody_else_in_between_is_told_and_kept(
         self, client: Client, tenant: Tenant, greta: User, policy: ApprovalPolicy
     ) -> None:
         before = seen(policy)
         update_approval_policy(
-            by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, policy_id=policy.id, changes={"description": "By another."}
+            by=actor_of(greta, tenant),
+            clock=DATABASE_CLOCK,
+            policy_id=policy.id,
+            changes={"description": "By another."},
         )
         changed = {**GIVEN, "description": "By me.", "seen": before, **inline()}
         page = client.post(f"{APPROVAL}{policy.id}/change/", changed)
@@ -167,7 +206,7 @@ class TestApprovalPolicies:
     def test_a_retired_policy_is_only_looked_at(
         self, client: Client, tenant: Tenant, greta: User, policy: ApprovalPolicy
     ) -> None:
-        retire_approval_policy(by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, policy_id=policy.id)
+        retire_approval_policy(by=actor_of(greta, tenant), clock=DATABASE_CLOCK, policy_id=policy.id)
         page = client.get(f"{APPROVAL}{policy.id}/change/")
         assert page.status_code == 200
         assert 'name="_save"' not in page.content.decode()
@@ -241,6 +280,7 @@ class TestPromotionPolicies:
         ("document", "told"),
         [
             ("{", "line 1, column 2"),
+            ("{", "The document is not JSON"),
             ("[]", "must be a JSON object"),
             ('{"a": 1, "a": 2}', "stands twice"),
             ('{"approvalTtl": NaN}', "NaN"),
@@ -260,7 +300,7 @@ class TestPromotionPolicies:
     def test_an_edit_of_somebody_else_in_between_is_told(self, client: Client, tenant: Tenant, greta: User) -> None:
         policy = make_promotion_policy(actor_of(greta, tenant), "strict")
         before = seen(policy)
-        save_draft(by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, name="strict", changes={"approvalTtl": 60})
+        save_draft(by=actor_of(greta, tenant), clock=DATABASE_CLOCK, name="strict", changes={"approvalTtl": 60})
         given = {"document": '{"supersedeOlder": true}', "seen": before, **inline()}
         found = errors(client.post(f"{PROMOTION}{policy.id}/change/", given))
         assert "changed since you opened it" in found["__all__"][0]
@@ -270,10 +310,21 @@ class TestPromotionPolicies:
 def test_who_is_no_administrator_does_not_get_in(tenant: Tenant, policy: ApprovalPolicy, roles: list[str]) -> None:
     client = Client()
     client.force_login(make_person(tenant, "vera", roles=roles))
-    for path in (APPROVAL, f"{APPROVAL}add/", f"{APPROVAL}{policy.id}/change/", PROMOTION):
-        assert client.get(path).status_code in (302, 403)
+    for path in ("/admin/", APPROVAL, f"{APPROVAL}add/", f"{APPROVAL}{policy.id}/change/", PROMOTION):
+        page = client.get(path, follow=True)
+        assert page.status_code == 403
+        assert "You may not do this" in page.content.decode()
+        assert "This needs the right tenant:admin" in page.content.decode()
         client.post(path, {**GIVEN, "name": "other"})
     assert ApprovalPolicy.objects.count() == 1
+
+
+def test_the_sign_in_page_is_always_that_of_the_product(client: Client, policy: ApprovalPolicy) -> None:
+    stranger = Client()
+    for path in ("/admin/", "/admin/login/", f"{APPROVAL}{policy.id}/change/"):
+        page = stranger.get(path, follow=True)
+        assert page.redirect_chain[-1][0].startswith("/accounts/login?next=/admin/"), path
+    assert client.get("/admin/login/", follow=True).redirect_chain == [("/admin/", 302)]
 
 
 def test_policies_of_another_tenant_are_not_there(policy: ApprovalPolicy) -> None:

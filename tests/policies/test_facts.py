@@ -8,8 +8,12 @@ from policies.facts import (
     CANDIDATES_SCHEMA,
     MOST_INLINE_CANDIDATES,
     InvalidGateInput,
+    approval_policies_of,
     candidates_fact,
     check_gate_input,
+    exclusions,
+    policies_named,
+    policy_of,
 )
 from stellapromote.signing.canonical_json import canonical_bytes, digest
 from tests.policies.cases import TWO_PERSON, Case, candidate, vote
@@ -130,3 +134,21 @@ def test_the_blob_is_what_its_digest_says() -> None:
     blob = blobs[fact["digest"]]
     assert digest(blob) == fact["digest"]
     assert (blob["schema"], len(blob["candidates"]), fact["count"]) == (CANDIDATES_SCHEMA, 501, 501)
+
+
+def test_what_a_snapshot_names_is_found_by_digest() -> None:
+    case = Case(policies=[TWO_PERSON])
+    named = policies_named(case.facts["requirements"])
+    assert [each["name"] for each in named] == ["default", "two-person"]
+    found = [policy_of(case.facts["requirements"], case.documents)]
+    found += approval_policies_of(case.facts["requirements"], case.documents)
+    assert found == [case.documents[each["digest"]] for each in named]
+    assert found[0] == case.policy.content
+    del case.documents[case.policy.digest]
+    with pytest.raises(KeyError):
+        policy_of(case.facts["requirements"], case.documents)
+
+
+def test_why_people_never_decide_is_found_by_their_ids() -> None:
+    reasons = {"id-greta": ["RELEASE_CREATOR"], "id-tomas": ["REQUESTER"]}
+    assert exclusions(Case().facts["requirements"]) == reasons

@@ -1,6 +1,12 @@
-import pytest
+import re
+from pathlib import Path
 
-from policies.outcomes import Decision, Evaluation, GateResult, Status
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.decision import decide
+from policies.outcomes import STATUSES, Decision, Evaluation, GateResult, Status, blocks
 
 
 def result(kind: str, status: Status) -> GateResult:
@@ -70,3 +76,22 @@ PEOPLE_ONLY = [
 @pytest.mark.parametrize(("judged", "expected"), PEOPLE_ONLY)
 def test_waits_for_people_only(judged: Evaluation, expected: bool) -> None:
     assert judged.waits_for_people_only is expected
+
+
+@given(st.lists(st.sampled_from(sorted(STATUSES)), min_size=1))
+def test_what_blocks_is_what_keeps_a_decision_from_allowing(statuses: list[Status]) -> None:
+    results = [result("manual", status) for status in statuses]
+    assert (decide(statuses) == "allow") is not any(map(blocks, statuses))
+    assert [each.blocks for each in results] == [blocks(each) for each in statuses]
+
+
+def test_no_other_module_lists_the_statuses_that_block() -> None:
+    """Schemas list what a policy may choose between."""
+    listed = re.compile(r'(?<!"enum": )[\[({]"(?:pending", "fail|fail", "pending)"[\])}]')
+    found = [
+        path.name
+        for folder in ("policies", "promotions")
+        for path in (Path(__file__).parents[2] / folder).rglob("*.py")
+        if listed.search(path.read_text())
+    ]
+    assert found == ["outcomes.py"]

@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -53,3 +54,12 @@ def test_what_is_no_rule_is_told_by_its_line(line: str) -> None:
 def test_what_is_written_is_read_again() -> None:
     rules = [rule("a", 1, teams=("x", "y"), users=("mei",)), rule("b", 3, users=("nia",))]
     assert as_rules(as_lines(rules)) == rules
+
+
+def test_many_spaces_take_no_time() -> None:
+    """A pattern that tried something at each of them would keep all threads of the process waiting for seconds."""
+    began = time.process_time()
+    assert as_rules(f"a: 1 by mei{' ' * 20_000}or nia") == [rule("a", 1, users=("mei", "nia"))]
+    with pytest.raises(BadLine):
+        as_rules(f"a: 1 by x{' ' * 20_000}y")
+    assert time.process_time() - began < 0.5

@@ -76,6 +76,10 @@ WINDOW = {"start": "2026-11-23T08:00:00", "end": "2026-11-23T16:00:00"}
             ),
             "Holds: release db-7 is deployed in prod, nothing is being deployed in qa and prod is not frozen.",
         ),
+        (
+            gate("dependency", targets=[{"type": "http", "url": "https://db.example.org/health"}]),
+            "Holds: https://db.example.org/health is healthy.",
+        ),
         (gate("evidence"), "Each artifact has an SBOM."),
         (
             gate("evidence", formats=["spdx", "cyclonedx"], requiredPredicateTypes=["a/v1"], trustedKeys=["build"]),

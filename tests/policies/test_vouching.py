@@ -120,3 +120,15 @@ def test_what_counts_comes_down_by_people_who_are_not_excluded(
 ) -> None:
     counts = Vouching.of(dict.fromkeys(excluded), authorities).counts(source)
     assert counts == any(excluded.isdisjoint(people) for people in paths(source, authorities))
+
+
+@given(st.dictionaries(st.sampled_from([f"role of {person}" for person in PEOPLE]), st.none() | _SOURCES), _SOURCES)
+def test_a_grant_rests_on_each_person_without_whom_it_does_not_count(
+    authorities: dict[str, Source | None], source: Source
+) -> None:
+    vouching = Vouching.of({}, authorities)
+    if vouching.counts(source):
+        needed = {person for person in PEOPLE if not vouching.without(person).counts(source)}
+        assert vouching.resting_on(source) == needed
+    else:
+        assert vouching.resting_on(source) >= source.givers

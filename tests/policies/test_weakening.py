@@ -1,4 +1,4 @@
-"""What makes entering an environment easier, row by row (domain.md §5, weakening edits)."""
+"""What makes entering an environment easier, row by row (domain.md §5, loosening takes two people)."""
 
 from typing import Any
 
@@ -282,6 +282,15 @@ def entry(**more: Any) -> dict[str, Any]:
 )
 def test_overrides_and_days_of_effect(before: dict[str, Any], after: dict[str, Any], expected: list[str]) -> None:
     assert weakening.in_promotion_policy(entry(**before), entry(**after)) == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [(1, ["An override of gate freeze-window may take 24 hours instead of 1."]), (24, []), (48, [])],
+)
+def test_without_an_override_a_freeze_is_overridden_by_who_is_excepted(hours: int, expected: list[str]) -> None:
+    setting = {"kind": "freeze-window", "override": {"by": ["mei"], "maxHours": hours}}
+    assert weakening.in_promotion_policy(promotion_policy(setting), promotion_policy()) == expected
 
 
 def test_a_longer_wait_for_an_override_is_weaker() -> None:

@@ -6,25 +6,26 @@ from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 
 
-def release(by: Actor, name: str, product: str = "main", *, clock: Clock = SYSTEM_CLOCK) -> Release:
+def release(by: Actor, name: str, product: str = "main", *, clock: Clock = DATABASE_CLOCK) -> Release:
     """A finalized release of one component."""
     component = ComponentSpec(name="app", image_repository="registry.example/app", digest="sha256:" + "a" * 64)
     spec = ReleaseSpec(name=name, product=product, components=[component])
     return create_release(spec, by=by, finalize=True, clock=clock)
 
 
-def request(by: Actor, what: Release, target: Environment, *, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def request(by: Actor, what: Release, target: Environment, *, clock: Clock = DATABASE_CLOCK) -> Promotion:
     return request_promotion(Wish(what.pk, target.pk, "Because"), by=by, clock=clock)
 
 
-def deploy(by: Actor, what: Release, target: Environment, *, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def deploy(by: Actor, what: Release, target: Environment, *, clock: Clock = DATABASE_CLOCK) -> Promotion:
     promotion = request(by, what, target, clock=clock)
     report_deployment(promotion.pk, Report("started"), by=by, clock=clock)
     return report_deployment(promotion.pk, Report("succeeded"), by=by, clock=clock)
 
 
-def roll_back(by: Actor, promotion: Promotion, *, clock: Clock = SYSTEM_CLOCK) -> Promotion:
+def roll_back(by: Actor, promotion: Promotion, *, clock: Clock = DATABASE_CLOCK) -> Promotion:
     return report_deployment(promotion.pk, Report("rolled_back", "It was slow"), by=by, clock=clock)

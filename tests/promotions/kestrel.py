@@ -8,13 +8,13 @@ from django.test import Client
 
 from environments.models import Environment
 from promotions.actions.approve import approve
-from promotions.actions.ballot_box import Seen
 from promotions.actions.create_tenant import create_tenant
 from promotions.actions.reject import reject
 from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.models import Promotion, Release
+from promotions.voting.session import Seen
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant, User

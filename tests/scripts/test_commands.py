@@ -93,3 +93,10 @@ def test_checks_leave_no_state_in_the_checkout(tools: Tools, monkeypatch: pytest
     monkeypatch.setattr(commands.subprocess, "run", run)
     commands.main(["lint"])
     assert all("stellapromote-checks-" in state for state in states)
+
+
+@pytest.mark.parametrize(("command", "everything"), [("test", True), ("test-fast", False)])
+def test_the_fast_tests_start_neither_browsers_nor_installations(tools: Tools, command: str, everything: bool) -> None:
+    with contextlib.suppress(SystemExit):
+        commands.main([command])
+    assert ("not browser and not slow" not in tools.started[-1]) is everything

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.previous_run import AlreadyRunning, Run
+from scripts.previous_run import AlreadyRunning, NotWritable, Run
 
 URL = "http://127.0.0.1:8000"
 
@@ -60,3 +60,9 @@ def test_record_goes_when_everything_stopped(tmp_path: Path) -> None:
     run.claim(URL)
     run.release()
     assert not (tmp_path / "run.json").exists()
+
+
+def test_a_directory_of_another_account_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").mkdir()  # the tests may run as root, who may write everywhere
+    with pytest.raises(NotWritable, match="STELLAPROMOTE_DATA to a directory of your own"):
+        Run(tmp_path).claim(URL)

@@ -20,7 +20,6 @@ from scripts.supervisor import CannotRun, address_to_show, check_port
 from stellapromote.postgresql.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
-READY_SECONDS = 120.0
 
 
 def free_port() -> int:

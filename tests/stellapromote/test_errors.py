@@ -13,13 +13,15 @@ from stellapromote.errors import (
     Refused,
     RuleViolation,
     codes_as_markdown,
+    reason_against,
+    sentence_against,
 )
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 
-# api.md, errors: the HTTP classes of each family of codes
+# contract.md, errors: the HTTP classes of each family of codes
 STATUSES = {
-    "VAL": {400, 406, 413, 415},
+    "VAL": {400, 406, 408, 413, 415},
     "AUTH": {401},
     "PERM": {403},
     "RES": {404, 405, 409, 412},
@@ -32,7 +34,7 @@ STATUSES = {
     "SYS": {429, 500, 503},
 }
 
-# api.md, where it names a code together with its status
+# contract.md where it names a code together with its status
 NAMED_IN_THE_DESIGN = {
     "AUTH_TOKEN_MISSING": 401,
     "AUTH_TOKEN_INVALID": 401,
@@ -189,3 +191,26 @@ def test_a_refusal_cannot_be_given_an_unlisted_code() -> None:
 def test_a_refusal_cannot_be_given_a_code_of_another_kind(kind: type[ProductError], code: str) -> None:
     with pytest.raises(ValueError, match="its codes begin with"):
         kind(code=code)
+
+
+def check_even(number: int, *, zero: bool = True) -> int:
+    if number % 2 or not (number or zero):
+        raise Conflict(f"{number} will not do.")
+    return number
+
+
+def test_a_check_has_a_twin_that_gives_the_reason_against_it() -> None:
+    refusal = reason_against(check_even, 0, zero=False)
+    assert isinstance(refusal, Conflict)
+    assert (refusal.message, refusal.code) == ("0 will not do.", "RES_STATE_CONFLICT")
+    assert sentence_against(check_even, 3) == "3 will not do."
+
+
+def test_nothing_stands_against_what_passes_its_check() -> None:
+    assert reason_against(check_even, 2) is None
+    assert sentence_against(check_even, 2) == ""
+
+
+def test_a_mistake_of_the_program_is_no_reason() -> None:
+    with pytest.raises(TypeError):
+        sentence_against(check_even, "two")  # type: ignore[arg-type]

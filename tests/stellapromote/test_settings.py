@@ -61,13 +61,17 @@ def test_short_secret_key_is_refused(tmp_path: Path) -> None:
 
 
 PREPARED = {"server_side_binding": True, "prepare_threshold": None}
+AS_APP_ROLE = "-c role=stellapromote_app -c search_path=public,pg_temp"
+TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
+NETWORK = {"connect_timeout": 15, "tcp_user_timeout": 15000}
+PROBES = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2}
 
 
-def test_external_database_is_used_as_the_app_role(tmp_path: Path) -> None:
+def test_external_database_is_used_as_the_app_role_with_time_outs(tmp_path: Path) -> None:
     database = read(tmp_path, "DATABASES", **EXTERNAL)["default"]
     assert (database["HOST"], database["OPTIONS"]) == (
         "db.example",
-        {"options": "-c role=stellapromote_app -c search_path=public,pg_temp", **PREPARED},
+        {"options": f"{TIMEOUTS} {AS_APP_ROLE}", **NETWORK, **PROBES, **PREPARED},
     )
 
 
@@ -75,7 +79,26 @@ def test_options_of_the_database_url_are_kept(tmp_path: Path) -> None:
     url = "postgresql://web@db.example/stella?sslmode=require&options=-c%20statement_timeout%3D9s"
     options = read(tmp_path, "DATABASES", **(EXTERNAL | {"DATABASE_URL": url}))["default"]["OPTIONS"]
     assert options["sslmode"] == "require"
-    assert options["options"].startswith("-c statement_timeout=9s -c role=stellapromote_app ")
+    assert options["options"] == f"{TIMEOUTS} -c statement_timeout=9s {AS_APP_ROLE}"
+
+
+def test_an_address_may_have_several_hosts(tmp_path: Path) -> None:
+    url = "postgresql://web@h1:5541,h2:5542/stella?target_session_attrs=read-write"
+    database = read(tmp_path, "DATABASES", **(EXTERNAL | {"DATABASE_URL": url}))["default"]
+    assert (database["HOST"], database["PORT"], database["NAME"]) == ("h1,h2", "5541,5542", "stella")
+    assert database["OPTIONS"]["target_session_attrs"] == "read-write"
+
+
+def test_time_outs_are_set_in_seconds(tmp_path: Path) -> None:
+    wanted = {"DATABASE_LOCK_TIMEOUT": "2", "DATABASE_STATEMENT_TIMEOUT": "60", "DATABASE_IDLE_TIMEOUT": "0"}
+    options = read(tmp_path, "DATABASES", DATABASE_NETWORK_TIMEOUT="9", **wanted, **EXTERNAL)["default"]["OPTIONS"]
+    session = "-c lock_timeout=2s -c statement_timeout=60s -c idle_in_transaction_session_timeout=0s"
+    assert options["options"] == f"{session} {AS_APP_ROLE}"
+    assert options["tcp_user_timeout"] == 9000
+
+
+def test_the_owner_waits_as_long_as_a_migration_takes(tmp_path: Path) -> None:
+    assert "timeout" not in str(read(tmp_path, "DATABASES", **EXTERNAL)["owner"])
 
 
 def test_owner_has_no_role_option(tmp_path: Path) -> None:

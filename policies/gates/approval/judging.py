@@ -22,9 +22,11 @@ NO_GUARDS: Final[dict[str, str]] = {}
 
 Blemish = Callable[[Vote], str | None]
 """Why a live vote does not count, or None when it does."""
+Saying = Callable[[Mapping[str, Any], Mapping[str, Candidate], Sequence[Vote]], str]
+"""What a gate that waits says: of its details, the electorate and the approvals that count."""
 
 
-def judged(facts: GateInput, context: Context, blemish: Blemish) -> Verdict:
+def judged(facts: GateInput, context: Context, blemish: Blemish, saying: Saying) -> Verdict:
     """Passes when every requirement is filled; fails on a reject that counts.
 
     Without a usable key nothing final can be sealed, so what would pass or fail is pending (domain.md §8).
@@ -69,13 +71,12 @@ def judged(facts: GateInput, context: Context, blemish: Blemish) -> Verdict:
         return _sealable(facts, Verdict("pass", codes, details, message))
     if missing is None:
         return Verdict(context.on_error, ("APPROVAL_UNSATISFIABLE", *codes), details, _unsatisfiable_message(lacking))
-    return Verdict("pending", ("APPROVAL_PENDING", *codes), details, _pending_message(details, electorate))
+    return Verdict("pending", ("APPROVAL_PENDING", *codes), details, saying(details, electorate, approvals))
 
 
 def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:
     """Ids of the people whose vote would fill a place now, each once, in the order of the rules."""
-    rules = (rule for requirement in details["requirements"] for rule in requirement["rules"])
-    return tuple(dict.fromkeys(person for rule in rules for person in rule["eligible"]))
+    return tuple(dict.fromkeys(person for rule in _rules(details) for person in rule["eligible"]))
 
 
 def _sorted_out(votes: Sequence[Vote], blemish: Blemish) -> tuple[list[Vote], list[Vote], list[tuple[str, str]]]:
@@ -151,7 +152,12 @@ def _sealable(facts: GateInput, verdict: Verdict) -> Verdict:
     return Verdict("pending", (*verdict.codes, "SIGNING_UNAVAILABLE"), verdict.details, message)
 
 
-def _pending_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate]) -> str:
+def waiting(details: Mapping[str, Any], people: Mapping[str, str], approved: Sequence[str], reader: str = "") -> str:
+    """What a pending gate waits for, and who has approved. ``people``: how each who could act is called, by id.
+
+    ``reader``: the id of the person whom the sentence is for; empty for everybody.
+    """
+    called = {**people, reader: "you"} if reader else people
     waits = []
     for requirement in details["requirements"]:
         could = [person for rule in requirement["rules"] for person in rule["eligible"]]
@@ -159,12 +165,23 @@ def _pending_message(details: Mapping[str, Any], electorate: Mapping[str, Candid
             lacking = rule["minApprovals"] - len(rule["filledBy"])
             if lacking:
                 # Nobody new may fit this very rule, and somebody who has voted still move to it from another one.
-                people = rule["eligible"] or could
-                names = named(sorted({electorate[each]["username"] for each in people}))
-                waits.append(f"{lacking} from {rule['name']} ({names})")
+                able = set(rule["eligible"] or could)
+                names = sorted({called[each] for each in able - {reader}})
+                waits.append((lacking, rule["name"], named(["you", *names] if reader in able else names)))
     missing = details["missing"]
     approvals = "1 more approval" if missing == 1 else f"{missing} more approvals"
-    return f"Waiting for {approvals}, {details['given']} given: {', '.join(waits)}."
+    if len(waits) == 1:
+        [(_, rule, who)] = waits
+        still = f"{approvals} for {rule} ({who} can approve)"
+    else:
+        still = f"{approvals}: {', '.join(f'{number} for {rule} ({who} can approve)' for number, rule, who in waits)}"
+    whom = "you: " if reader and any(reader in rule["eligible"] for rule in _rules(details)) else ""
+    so_far = f" Approved so far by {named(approved, 'and')}." if approved else ""
+    return f"Waiting for {whom}{still}.{so_far}"
+
+
+def _rules(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [rule for requirement in details["requirements"] for rule in requirement["rules"]]
 
 
 def _unsatisfiable_message(lacking: Sequence[Shortfall]) -> str:

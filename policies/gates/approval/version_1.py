@@ -1,12 +1,12 @@
 """Version 1: a reject counts like an approval, for as long as its author may vote on what it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from policies.context import Context
-from policies.facts import GateInput
+from policies.facts import Candidate, GateInput, Vote
 from policies.gates.approval import judging
-from policies.gates.people import blemish
+from policies.gates.people import blemish, named
 from policies.outcomes import Verdict
 
 KIND: Final = "approval"
@@ -19,4 +19,21 @@ who_can_act = judging.who_can_act
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
-    return judging.judged(facts, context, lambda vote: blemish(vote, context.electorate(), facts["subject"]["digest"]))
+    def blemish_of(vote: Vote) -> str | None:
+        return blemish(vote, context.electorate(), facts["subject"]["digest"])
+
+    return judging.judged(facts, context, blemish_of, _saying)
+
+
+def _saying(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:
+    waits = []
+    for requirement in details["requirements"]:
+        could = [person for rule in requirement["rules"] for person in rule["eligible"]]
+        for rule in requirement["rules"]:
+            lacking = rule["minApprovals"] - len(rule["filledBy"])
+            if lacking:
+                names = named(sorted({electorate[each]["username"] for each in rule["eligible"] or could}))
+                waits.append(f"{lacking} from {rule['name']} ({names})")
+    missing = details["missing"]
+    more = "1 more approval" if missing == 1 else f"{missing} more approvals"
+    return f"Waiting for {more}, {len(approvals)} given: {', '.join(waits)}."

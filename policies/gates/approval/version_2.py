@@ -1,12 +1,12 @@
 """Version 2: a reject is the safe direction (docs/adr/0154): it counts whatever became of its author or the subject."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from policies.context import Context
 from policies.eligibility import behind_the_request
-from policies.facts import GateInput, Vote
-from policies.gates.approval import judging
+from policies.facts import Candidate, GateInput, Vote
+from policies.gates.approval import judging, wording
 from policies.gates.people import blemish
 from policies.outcomes import Verdict
 
@@ -17,6 +17,7 @@ SUMMARY: Final = judging.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
 GUARDS: Final = judging.GUARDS
 NO_GUARDS: Final = judging.NO_GUARDS
+WORDING: Final = wording.WORDING
 
 who_can_act = judging.who_can_act
 
@@ -30,4 +31,9 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             return "VOTER_NOT_ELIGIBLE" if vote["voterId"] in requesting else None
         return blemish(vote, context.electorate(), facts["subject"]["digest"])
 
-    return judging.judged(facts, context, blemish_of)
+    return judging.judged(facts, context, blemish_of, _saying)
+
+
+def _saying(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:
+    called = {each: person["username"] for each, person in electorate.items()}
+    return judging.waiting(details, called, [vote["displayName"] for vote in approvals])

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates.evidence import judging
+from policies.gates.evidence import judging, wording
 from policies.gates.readings import unread
 from policies.outcomes import Verdict
 
@@ -20,6 +20,7 @@ GUARDS: Final = frozenset(
 )
 NO_GUARDS: Final[dict[str, str]] = {}
 """Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
+WORDING: Final = wording.WORDING
 
 check_config = judging.check_config
 

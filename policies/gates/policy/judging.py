@@ -12,8 +12,9 @@ from policies.engines.answers import DENIED, NotAnAnswer, Reason, Words, read_an
 from policies.engines.texts import compile_errors
 from policies.facts import GateInput
 from policies.outcomes import Verdict
-from policies.schema import SLUG, below
+from policies.schema import below
 from stellapromote.errors import FieldError
+from stellapromote.patterns import SLUG
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
 
 RANK: Final = 50

@@ -6,7 +6,7 @@ from typing import Any, Final
 from policies.context import Context
 from policies.engines.answers import MAY_WAIT
 from policies.facts import GateInput
-from policies.gates.policy import judging
+from policies.gates.policy import judging, wording
 from policies.gates.readings import unread
 from policies.outcomes import Verdict
 
@@ -17,6 +17,7 @@ SUMMARY: Final = judging.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
 GUARDS: Final = judging.GUARDS
 NO_GUARDS: Final = judging.NO_GUARDS
+WORDING: Final = wording.WORDING
 
 check_config = judging.check_config
 check_at_save = judging.check_at_save

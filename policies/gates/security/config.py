@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policies.schema import SLUG, USERNAME, below, read
+from policies.schema import below, read
 from policies.security import (
     cve_delta,
     epss_threshold,
@@ -14,6 +14,7 @@ from policies.security import (
     severities,
 )
 from stellapromote.errors import FieldError
+from stellapromote.patterns import SLUG, USERNAME
 
 RANK: Final = 40
 SUMMARY: Final = "The vulnerability rules hold for what the reports of this release find."
@@ -36,6 +37,9 @@ _EVERY_CHANGE: Final[dict[str, Any]] = {
     }
     for name, rule in RULES.items()
 }
+
+FEED_DAYS: Final = 7
+"""A feed of every day or every working day that is older has stopped coming (docs/adr/0180)."""
 
 VERSION_1: Final[dict[str, Any]] = {
     "type": "object",
@@ -96,6 +100,7 @@ VERSION_2: Final[dict[str, Any]] = {
     **VERSION_1,
     "properties": {
         **VERSION_1["properties"],
+        "maxFeedAge": {**VERSION_1["properties"]["maxFeedAge"], "default": FEED_DAYS * 24 * 60 * 60},
         "severityFrom": {
             "type": "string",
             "enum": sorted(severities.GRADES),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.readings import unread
-from policies.gates.security import config, judging
+from policies.gates.security import config, judging, wording
 from policies.gates.security.judging import Manner
 from policies.outcomes import Verdict
 from policies.security import severities
@@ -22,6 +22,7 @@ SUMMARY: Final = config.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = config.VERSION_2
 GUARDS: Final = config.GUARDS
 NO_GUARDS: Final = config.NO_GUARDS
+WORDING: Final = wording.WORDING
 
 check_config = config.check_config
 check_at_save = config.check_at_save

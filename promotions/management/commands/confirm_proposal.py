@@ -4,6 +4,7 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from policies.models import Proposal
+from policies.presenters import policies_of
 from promotions.actions.proposals import confirm_proposal
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Tenant
@@ -31,7 +32,7 @@ class Command(ProductCommand):
         self.stdout.write(f"Confirmed: {' '.join(proposal.weakens)}")
 
     def _list(self, tenant: Tenant) -> None:
-        """Each with all that it would make easier."""
+        """Each with all that it would make easier, and what the policies ask for that it puts in force."""
         waiting = list(Proposal.objects.of(tenant.pk).open().newest_first())
         if not waiting:
             self.stdout.write("Nothing waits for a second person.")
@@ -39,3 +40,8 @@ class Command(ProductCommand):
             self.stdout.write(f"{each.pk} by {each.proposed_by_username}, about {', '.join(each.guards)}:")
             for sentence in each.weakens:
                 self.stdout.write(f"  {sentence}")
+            for policy in policies_of(each):
+                if policy["after"]:
+                    self.stdout.write(f"  It puts {policy['name']} version {policy['version']} in force:")
+                    for sentence in policy["asks"]:
+                        self.stdout.write(f"    {sentence}")

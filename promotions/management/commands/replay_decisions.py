@@ -3,11 +3,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from promotions.replay_all import Tally, replay_all
+from promotions.verification.replay_all import Tally, replay_all
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.recording import record
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class Command(ProductCommand):
@@ -52,7 +52,7 @@ class Command(ProductCommand):
     def _note(tenant: Tenant, tally: Tally) -> None:
         record(
             by=command_actor(tenant),
-            at=SYSTEM_CLOCK.now(),
+            at=DATABASE_CLOCK.now(),
             action="decision.replayed",
             resource="decision",
             metadata={

@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from promotions import signing_key
 from promotions.actions.signing_keys import retire_signing_key
+from promotions.packets import signing_key
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 
 

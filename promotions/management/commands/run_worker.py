@@ -1,19 +1,21 @@
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from promotions.collecting import Collector
-from promotions.rereading import Rereader
-from promotions.verifier import Verifier
-from promotions.worker import run_round, tidy
-from stellapromote.clock import SYSTEM_CLOCK
+from promotions.actions.rereading import Rereader
+from promotions.worker.collecting import Collector
+from promotions.worker.heartbeats import process_name
+from promotions.worker.round import run_round, tidy
+from promotions.worker.steps import Steps
+from promotions.worker.turns import Turns
+from promotions.worker.verifier import Verifier
+from stellapromote.database.ended_connections import close_ended
+from stellapromote.database_clock import DATABASE_CLOCK
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="Do one round and end.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        name = f"{socket.gethostname()}:{os.getpid()}"[:100]
+        name = process_name()
         stop = threading.Event()
         if options["once"]:
             run_round(name)
@@ -41,18 +43,20 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier()
+        steps, turns = Steps(), Turns()
         tidied_at = 0.0
         while not stop.is_set():
             try:
-                busy = run_round(name, collector=collector, rereader=rereader) > 0
-                verifier.verify_some(SYSTEM_CLOCK)
+                busy = run_round(name, collector=collector, rereader=rereader, steps=steps, turns=turns) > 0
+                steps.take("verify", lambda: verifier.verify_some(DATABASE_CLOCK))
                 if time.monotonic() - tidied_at > TIDY_EVERY_SECONDS:
-                    tidy()
+                    steps.take("tidy", tidy)
                     tidied_at = time.monotonic()
-            except DatabaseError:
+            except (DatabaseError, InterfaceError):
                 logger.exception("worker_database_unavailable")
                 connection.close()
                 busy = False
+            close_ended()
             close_old_connections()
             if not busy:
                 stop.wait(options["interval"])

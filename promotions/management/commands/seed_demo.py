@@ -12,7 +12,8 @@ from promotions.demo.past import free_past
 from promotions.demo.story import Story, ensure_something_waits, not_believed, tell
 from promotions.models import Promotion
 from stellapromote.accounts.models import ApiToken, Tenant
-from stellapromote.clock import SYSTEM_CLOCK, FixedClock
+from stellapromote.clock import FixedClock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError
 from stellapromote.identity.actions.issue_token import issue_token
 from stellapromote.identity.actions.revoke_token import revoke_token
@@ -52,7 +53,7 @@ class Command(BaseCommand):
 
 def _begun(passphrase: str) -> str:
     _check_allowed()
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     clock = FixedClock(now - HISTORY)
     with transaction.atomic():
         cast = assemble(passphrase, clock)
@@ -70,7 +71,7 @@ def _continued(tenant: Tenant, passphrase: str) -> str:
 def _waits(cast: Cast, passphrase: str) -> str:
     """All or nothing: a story that breaks off leaves no half of itself behind at every start."""
     with transaction.atomic():
-        now = SYSTEM_CLOCK.now()
+        now = DATABASE_CLOCK.now()
         waiting = ensure_something_waits(Story(cast, free_past(cast.tenant, now), REQUIREMENTS), now)
         token = _token(cast)
     waiting = Promotion.objects.select_related("release", "target_environment").get(pk=waiting.pk)
@@ -100,8 +101,8 @@ def _token(cast: Cast) -> str:
     """A fresh token of tomas for the ready-made curl; the one of the last start ends."""
     tomas = cast.actors["tomas"]
     for old in ApiToken.objects.filter(tenant=cast.tenant, user_id=tomas.account, name=TOKEN_NAME, revoked_at=None):
-        revoke_token(by=tomas, clock=SYSTEM_CLOCK, token_id=old.pk)
+        revoke_token(by=tomas, clock=DATABASE_CLOCK, token_id=old.pk)
     issued = issue_token(
-        by=tomas, clock=SYSTEM_CLOCK, user_id=tomas.account, name=TOKEN_NAME, scopes=None, life=TOKEN_LIFE
+        by=tomas, clock=DATABASE_CLOCK, user_id=tomas.account, name=TOKEN_NAME, scopes=None, life=TOKEN_LIFE
     )
     return issued.text

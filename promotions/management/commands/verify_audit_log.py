@@ -6,14 +6,14 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_tenant
-from promotions.audit_heads import verify_log
-from promotions.stored_evidence.mismatch import OF_CHAIN, of_chain
+from promotions.packets.audit_heads import verify_log
+from promotions.verification.mismatch import OF_CHAIN, of_chain
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.recording import record
 from stellapromote.audit.sealer import unsealed_age
 from stellapromote.audit.verify import VerifyResult
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class Command(ProductCommand):
@@ -31,10 +31,10 @@ class Command(ProductCommand):
 
     def act(self, **options: Any) -> None:
         only = self.tenant(options["tenant"]) if options["tenant"] else None
-        waited = unsealed_age(SYSTEM_CLOCK.now())
+        waited = unsealed_age(DATABASE_CLOCK.now())
         broken = []
         for tenant in [only] if only else self._chains():
-            name, began = tenant.slug if tenant else "(system)", SYSTEM_CLOCK.now()
+            name, began = tenant.slug if tenant else "(system)", DATABASE_CLOCK.now()
             result = verify_log(tenant.id if tenant else None, partial(self._progress, name))
             self._note(tenant, result, began)
             self.stdout.write(f"{name}: {_told(result)}")
@@ -58,12 +58,12 @@ class Command(ProductCommand):
     def _note(tenant: Tenant | None, result: VerifyResult, began: datetime) -> None:
         by = command_actor(tenant)
         if result.broken is None:
-            forget_about_tenant(OF_CHAIN, not_seen_since=began, by=by, clock=SYSTEM_CLOCK)
+            forget_about_tenant(OF_CHAIN, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
         else:
-            note_about_tenant([of_chain(result.broken)], by=by, clock=SYSTEM_CLOCK)
+            note_about_tenant([of_chain(result.broken)], by=by, clock=DATABASE_CLOCK)
         record(
             by=by,
-            at=SYSTEM_CLOCK.now(),
+            at=DATABASE_CLOCK.now(),
             action="audit.verified",
             resource="audit",
             metadata={

@@ -55,7 +55,7 @@ class MemberGrant(Grant):
 
 
 class Confirmable(MemberGrant):
-    """A right that another person may vouch for, once (domain.md §5, vouched-for grants).
+    """A right that another person may vouch for, once (domain.md §5, vouched for).
 
     ``granted_under`` and ``confirmed_under``: the role grant by which the granter could give it, and the confirmer
     could confirm it. ``confirmed_by`` is empty for a confirmation on the command line.

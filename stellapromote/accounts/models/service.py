@@ -4,9 +4,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from stellapromote.accounts.models.grants import Grant
-from stellapromote.accounts.models.tenant import SLUG_PATTERN, Tenant, validate_slug
+from stellapromote.accounts.models.tenant import Tenant, validate_slug
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
 from stellapromote.ids import new_id
+from stellapromote.patterns import SLUG
 
 
 class ServiceAccount(models.Model):
@@ -22,7 +23,7 @@ class ServiceAccount(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="service_name_unique_per_tenant"),
-            models.CheckConstraint(condition=Q(name__regex=SLUG_PATTERN), name="service_name_is_slug"),
+            models.CheckConstraint(condition=Q(name__regex=SLUG), name="service_name_is_slug"),
             models.CheckConstraint(condition=~Q(scopes__contains=[PROMOTION_APPROVE]), name="service_never_votes"),
         ]
 

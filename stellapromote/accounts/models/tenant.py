@@ -2,11 +2,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from stellapromote.ids import new_id
+from stellapromote.patterns import SLUG, SLUG_HELP
 
-SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-validate_slug = RegexValidator(
-    SLUG_PATTERN, "Use 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
-)
+validate_slug = RegexValidator(SLUG, SLUG_HELP)
 
 
 class Tenant(models.Model):
@@ -20,7 +18,7 @@ class Tenant(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(slug__regex=SLUG_PATTERN), name="tenant_slug_is_slug"),
+            models.CheckConstraint(condition=models.Q(slug__regex=SLUG), name="tenant_slug_is_slug"),
         ]
 
     def __str__(self) -> str:
@@ -39,7 +37,7 @@ class Team(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "slug"], name="team_slug_unique_per_tenant"),
             models.UniqueConstraint(fields=["id", "tenant"], name="team_of_tenant"),
-            models.CheckConstraint(condition=models.Q(slug__regex=SLUG_PATTERN), name="team_slug_is_slug"),
+            models.CheckConstraint(condition=models.Q(slug__regex=SLUG), name="team_slug_is_slug"),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ LONGEST_LIFE = timedelta(days=366)
 
 
 class ApiToken(models.Model):
-    """A bearer token: found by ``public_id``, its secret kept only as sha256 (api.md, tokens)."""
+    """A bearer token: found by ``public_id``, its secret kept only as sha256 (contract.md, tokens)."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="tokens")

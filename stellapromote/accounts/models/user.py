@@ -1,24 +1,13 @@
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
 
 from stellapromote.ids import new_id
+from stellapromote.patterns import USERNAME
 
-PERSON_USERNAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 SERVICE_USERNAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.[a-z0-9][a-z0-9-]{0,62}$"
-
-
-class UserManager(BaseUserManager["User"]):
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(username=username)
-
-    def create_user(self, username: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(username=username, **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
 
 
 class User(AbstractBaseUser):
@@ -36,7 +25,7 @@ class User(AbstractBaseUser):
     username = models.CharField(
         max_length=127,
         unique=True,
-        validators=[RegexValidator(f"{PERSON_USERNAME_PATTERN}|{SERVICE_USERNAME_PATTERN}")],
+        validators=[RegexValidator(f"{USERNAME}|{SERVICE_USERNAME_PATTERN}")],
     )
     display_name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
@@ -48,12 +37,12 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()
+    objects = BaseUserManager["User"]()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind="person", username__regex=PERSON_USERNAME_PATTERN)
+                condition=models.Q(kind="person", username__regex=USERNAME)
                 | models.Q(kind="service", username__regex=SERVICE_USERNAME_PATTERN),
                 name="user_username_fits_kind",
             ),
@@ -63,9 +52,4 @@ class User(AbstractBaseUser):
         return f"{self.display_name} ({self.username})"
 
     def get_full_name(self) -> str:
-        return self.display_name
-
-    @property
-    def first_name(self) -> str:
-        """Read by libraries that greet people."""
         return self.display_name

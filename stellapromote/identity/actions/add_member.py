@@ -19,11 +19,10 @@ from stellapromote.transactions import transactional
 
 @dataclass(frozen=True, slots=True)
 class AddedMember:
-    """`is_new_person`: the account was made now. `password_set`: the given password is theirs now."""
+    """`password_set`: the given password is theirs now."""
 
     user: User
     membership: Membership
-    is_new_person: bool
     is_new_member: bool
     password_set: bool
 
@@ -79,7 +78,7 @@ def add_member(
             after={"username": user.username, "displayName": user.display_name, "reason": reason},
             metadata={"isNewPerson": is_new_person},
         )
-    return AddedMember(user, membership, is_new_person, is_new_member, password_set)
+    return AddedMember(user, membership, is_new_member, password_set)
 
 
 def _check_was_member(tenant_id: UUID, username: str) -> None:
@@ -87,8 +86,8 @@ def _check_was_member(tenant_id: UUID, username: str) -> None:
     statement answers for every other username, so that neither the answer nor its time tells who has an account."""
     if not Membership.objects.filter(tenant_id=tenant_id, user__username=username).exists():
         message = (
-            "Nobody who was a member here before has this username. "
-            "New members are added on the server: ask whoever runs this installation."
+            "No present or former member has this username. "
+            "New members are added on the server: ask the people who run this installation."
         )
         raise rules.wrong("username", message, "unknown")
 

@@ -15,6 +15,7 @@ from stellapromote.transactions import transactional
 
 class ServiceExists(Conflict):
     code = "RES_DUPLICATE"
+    about = "name"
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is a service {name} already.", details={"name": name})

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from django.http import Http404
@@ -5,11 +7,18 @@ from django.http import Http404
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Confirmable, RoleGrant, ScopeGrant, TeamGrant
 from stellapromote.accounts.vouching import vouched_for
+from stellapromote.audit.events import Audited
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
 from stellapromote.transactions import transactional
+
+_CONFIRMED: Final[Mapping[str, Audited]] = {
+    "role": "role.confirmed",
+    "scope": "scope.confirmed",
+    "team": "team.confirmed",
+}
 
 
 @transactional
@@ -27,12 +36,9 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
     grant = live_grant(tenant_id, user_id, grant_id)
     if grant.is_vouched_for:
         return grant
-    rules.check_not_given_by(by, grant)
-    under = None
-    if by.user_id is not None:
-        under = vouched_for(tenant_id, by.user_id)
-        if under is None:
-            raise rules.NotVouchedFor()
+    under = None if by.user_id is None else vouched_for(tenant_id, by.user_id)
+    is_vouched_for = by.user_id is None or under is not None
+    rules.check_can_confirm_grant(by, user_id, grant, is_vouched_for=is_vouched_for)
     at = max(clock.now(), grant.granted_at)
     grant.confirmed_at, grant.confirmed_by_id, grant.confirmed_under = at, by.user_id, under
     grant.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])
@@ -40,7 +46,7 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
     record(
         by=by,
         at=at,
-        action=f"{kind}.confirmed",
+        action=_CONFIRMED[kind],
         resource="member",
         resource_id=user_id,
         after={"username": memberships[user_id].user.username, kind: name},

@@ -9,6 +9,7 @@ from stellapromote.transactions import transactional
 
 class TeamExists(Conflict):
     code = "RES_DUPLICATE"
+    about = "slug"
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"There is a team {slug} already.", details={"slug": slug})

@@ -10,7 +10,7 @@ def lock_membership(tenant_id: UUID, user_id: UUID) -> Membership:
     memberships = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
     membership = memberships.filter(tenant_id=tenant_id, user_id=user_id, ended_at=None).first()
     if membership is None:
-        raise Http404("Nobody of this tenant.")
+        raise Http404("No such member of this tenant.")
     return membership
 
 

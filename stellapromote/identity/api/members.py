@@ -12,7 +12,7 @@ from stellapromote.api.pagination import PAGING, QuerySetSource
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.confirm_grant import confirm_grant, live_grant
 from stellapromote.identity.api.resources import GrantResource, MemberResource
 from stellapromote.identity.presenters import grant_document, member_document
@@ -44,12 +44,12 @@ class MemberGrantViewSet(ApiViewSet):
 
     @action(detail=True, methods=["post"])
     def confirm(self, request: ApiRequest, pk: UUID, user_id: UUID) -> ApiResponse:
-        """Vouch for a role, team or right
+        """Confirm a role, team or right
 
-        Another person than who gave it and who has it, whose own role is vouched for. It counts from now on, for open
-        promotions too, no matter who gave it. One that is vouched for already stays as it is.
+        You confirm it if you neither gave it nor hold it, and your own role is confirmed. It counts from now on, for
+        open promotions too, no matter who gave it. A grant that is confirmed already stays as it is.
         """
-        confirm_grant(by=request.actor, clock=SYSTEM_CLOCK, user_id=user_id, grant_id=pk)
+        confirm_grant(by=request.actor, clock=DATABASE_CLOCK, user_id=user_id, grant_id=pk)
         return ApiResponse(self.resource())
 
     def resource(self) -> dict[str, Any]:

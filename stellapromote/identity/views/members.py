@@ -2,18 +2,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Team
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES, vouched_for
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import ProductError, reason_against, sentence_against
 from stellapromote.identity import rules
 from stellapromote.identity.actions import confirm_grant as confirming
 from stellapromote.identity.actions import end_membership as ending_membership
@@ -23,123 +21,140 @@ from stellapromote.identity.actions import end_team as ending_team
 from stellapromote.identity.actions import grant_role as granting_role
 from stellapromote.identity.actions import grant_team as granting_team
 from stellapromote.identity.actions.add_member import add_member
-from stellapromote.identity.forms import (
-    AddMemberForm,
-    GrantRoleForm,
-    GrantScopeForm,
-    GrantTeamForm,
-    ReasonForm,
-    posted,
-    submit,
-)
+from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantScopeForm, GrantTeamForm, ReasonForm
 from stellapromote.identity.roster import Member, members_of, role_holders, tokens_of
-from stellapromote.identity.views.page import acting, render_settings
+from stellapromote.identity.views.page import render_settings
+from stellapromote.web.acting import acting, carry_out
+from stellapromote.web.forms import ActionForm, posted
+from stellapromote.web.htmx import go_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest) -> HttpResponse:
     """Everybody in the tenant with roles and teams, what nobody confirmed, and who holds which role; takes back who
     left."""
-    by = acting(request)
-    by.require(*CONFIRMING_SCOPES)
     form = AddMemberForm(posted(request))
-    if request.method == "POST":
-        by.require(TENANT_ADMIN)
-        added = submit(form, lambda: add_member(by=by, clock=SYSTEM_CLOCK, **form.cleaned_data))
-        if added is not None:
-            return redirect("settings_member", added.user.pk)
-    everybody = members_of(by.tenant)
-    context = {
-        "form": form,
-        "members": everybody,
-        "role_holders": role_holders(everybody),
-        "unconfirmed": _unconfirmed(by, everybody),
-        "may_add": by.has(TENANT_ADMIN),
-    }
-    return render_settings(request, "members", "members", context, status=400 if form.errors else 200)
+    return carry_out(
+        request,
+        lambda: add_member(by=acting(request), clock=DATABASE_CLOCK, **form.cleaned_data),
+        form=form,
+        again=lambda refusal: _members(request, form, refusal),
+        then=lambda added: go_to(request, reverse("settings_member", args=[added.user.pk])),
+    )
 
 
 @require_safe
 def member(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    return _member(request, user_id)
+    return show_member(request, user_id)
 
 
 @require_POST
 def confirm_grant(request: HttpRequest, user_id: UUID, grant_id: UUID) -> HttpResponse:
     """Vouches for a role, team or right of a member."""
-    grant = confirming.confirm_grant(by=acting(request), clock=SYSTEM_CLOCK, user_id=user_id, grant_id=grant_id)
-    messages.success(request, _("%(name)s is confirmed.") % {"name": grant.names_right[1]})
-    return redirect("settings_members")
+    by = acting(request)
+    return carry_out(
+        request,
+        lambda: confirming.confirm_grant(by=by, clock=DATABASE_CLOCK, user_id=user_id, grant_id=grant_id),
+        again=lambda refusal: _members(request, AddMemberForm(), refusal),
+        then=lambda grant: go_to(request, reverse("settings_members"), done=f"{grant.names_right[1]} is confirmed."),
+    )
 
 
 @require_POST
 def grant_role(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    form = GrantRoleForm(request.POST, held=())
+    form = GrantRoleForm(request.POST, held=(), auto_id="role_%s")
     return _apply(request, user_id, "role_form", form, granting_role.grant_role)
 
 
 @require_POST
 def grant_team(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    form = GrantTeamForm(request.POST, teams=_teams(acting(request).tenant))
+    form = GrantTeamForm(request.POST, teams=_teams(acting(request).tenant), auto_id="team_%s")
     return _apply(request, user_id, "team_form", form, granting_team.grant_team)
 
 
 @require_POST
 def end_scope(request: HttpRequest, user_id: UUID, scope: str) -> HttpResponse:
-    return _apply(request, user_id, "end_form", ReasonForm(request.POST), ending_scope.end_scope, scope=scope)
+    return _end(request, user_id, ending_scope.end_scope, scope=scope)
 
 
 @require_POST
 def end_role(request: HttpRequest, user_id: UUID, role: str) -> HttpResponse:
-    return _apply(request, user_id, "end_form", ReasonForm(request.POST), ending_role.end_role, role=role)
+    return _end(request, user_id, ending_role.end_role, role=role)
 
 
 @require_POST
 def end_team(request: HttpRequest, user_id: UUID, team: str) -> HttpResponse:
-    return _apply(request, user_id, "end_form", ReasonForm(request.POST), ending_team.end_team, team=team)
+    return _end(request, user_id, ending_team.end_team, team=team)
 
 
 @require_POST
 def end_membership(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    by, form = acting(request), ReasonForm(request.POST)
-    if not form.is_valid():
-        return _member(request, user_id, end_form=form, status=400)
-    ending_membership.end_membership(by=by, clock=SYSTEM_CLOCK, user_id=user_id, **form.cleaned_data)
-    messages.success(request, _("The membership has ended, with its roles, teams and tokens."))
-    return redirect("settings_members")
+    by, form = acting(request), ReasonForm(request.POST, auto_id="end_%s")
+    done = "The membership has ended, with its roles, teams and tokens."
+    return carry_out(
+        request,
+        lambda: ending_membership.end_membership(by=by, clock=DATABASE_CLOCK, user_id=user_id, **form.cleaned_data),
+        form=form,
+        again=lambda refusal: show_member(request, user_id, refusal=refusal, end_form=form),
+        then=lambda _: go_to(request, reverse("settings_members"), done=done),
+    )
+
+
+def _end(request: HttpRequest, user_id: UUID, action: Callable[..., object], **fixed: str) -> HttpResponse:
+    form = ReasonForm(request.POST, auto_id="ending_%s")
+    return _apply(request, user_id, "ending_form", form, action, **fixed)
 
 
 def _apply(
-    request: HttpRequest, user_id: UUID, name: str, form: forms.Form, action: Callable[..., object], **fixed: str
+    request: HttpRequest, user_id: UUID, name: str, form: ActionForm, action: Callable[..., object], **fixed: str
 ) -> HttpResponse:
     by = acting(request)
-    done = submit(form, lambda: action(by=by, clock=SYSTEM_CLOCK, user_id=user_id, **form.cleaned_data, **fixed))
-    if done is None:
-        return _member(request, user_id, **{name: form}, status=400)
-    messages.success(request, _("Saved. It counts from now on."))
-    return redirect("settings_member", user_id)
+    return carry_out(
+        request,
+        lambda: action(by=by, clock=DATABASE_CLOCK, user_id=user_id, **form.cleaned_data, **fixed),
+        form=form,
+        again=lambda refusal: show_member(request, user_id, refusal=refusal, **{name: form}),
+        then=lambda _: go_to(request, reverse("settings_member", args=[user_id]), done="Saved. It counts from now on."),
+    )
 
 
-def _member(request: HttpRequest, user_id: UUID, *, status: int = 200, **forms_shown: Any) -> HttpResponse:
+def _members(request: HttpRequest, form: AddMemberForm, refusal: ProductError | None) -> HttpResponse:
+    by = acting(request)
+    by.require(*CONFIRMING_SCOPES)
+    everybody = members_of(by.tenant)
+    context = {
+        "form": form,
+        "refusal": refusal,
+        "members": everybody,
+        "role_holders": role_holders(everybody),
+        "unconfirmed": _unconfirmed(by, everybody),
+        "may_add": by.has(TENANT_ADMIN),
+    }
+    return render_settings(request, "members", "members", context)
+
+
+def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> HttpResponse:
+    """The page of one member. ``shown_again``: a refused form under the name that the page has for it, or a refusal."""
     by = acting(request)
     by.require(*CONFIRMING_SCOPES)
     found = members_of(by.tenant, user_id)
     if not found:
-        raise Http404("Nobody of this tenant.")
+        raise Http404("No such member of this tenant.")
     shown = found[0]
     free_teams = [team for team in _teams(by.tenant) if team[0] not in shown.team_slugs]
     context = {
         "member": shown,
-        "may_change": rules.can_manage_member(by, user_id),
+        "may_change": reason_against(rules.check_manages_members, by, user_id) is None,
         "role_form": GrantRoleForm(held=shown.role_names, auto_id="role_%s"),
         "scope_form": GrantScopeForm(held=[grant.scope for grant in shown.scopes], auto_id="scope_%s"),
         "team_form": GrantTeamForm(teams=free_teams, auto_id="team_%s"),
+        "ending_form": None,
         "end_form": ReasonForm(auto_id="end_%s"),
         "tokens": tokens_of(by.tenant, user_id) if by.has(TENANT_ADMIN) else None,
         "is_oneself": by.user_id == user_id,
-        **forms_shown,
+        **shown_again,
     }
-    return render_settings(request, "member", "members", context, status=status)
+    return render_settings(request, "member", "members", context)
 
 
 def _unconfirmed(by: Actor, everybody: Iterable[Member]) -> list[dict[str, Any]]:
@@ -150,7 +165,9 @@ def _unconfirmed(by: Actor, everybody: Iterable[Member]) -> list[dict[str, Any]]
         {
             "member": member,
             "grant": grant,
-            "cannot": rules.reason_against_confirming(by, member.user.pk, grant, is_vouched_for),
+            "cannot": sentence_against(
+                rules.check_can_confirm_grant, by, member.user.pk, grant, is_vouched_for=is_vouched_for
+            ),
         }
         for member, grant in waiting
     ]

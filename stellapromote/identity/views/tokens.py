@@ -1,17 +1,21 @@
+from collections.abc import Callable, Collection
+from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import ProductError
 from stellapromote.identity.actions import revoke_token as revoking
 from stellapromote.identity.actions.issue_token import IssuedToken, issue_token
-from stellapromote.identity.forms import TokenForm, posted, submit
+from stellapromote.identity.forms import TokenForm
 from stellapromote.identity.roster import tokens_of
-from stellapromote.identity.views.page import acting, render_settings
+from stellapromote.identity.views.page import render_settings
+from stellapromote.web.acting import acting, carry_out
+from stellapromote.web.forms import posted
+from stellapromote.web.htmx import go_to
 from stellapromote.web.refusals import back_address
 
 
@@ -19,31 +23,43 @@ from stellapromote.web.refusals import back_address
 def tokens(request: HttpRequest) -> HttpResponse:
     """The person's own tokens in this tenant. A new one is shown in the answer to the form, and never again."""
     by = acting(request)
-    form = TokenForm(posted(request), held=by.scopes)
-    issued: IssuedToken | None = None
-    if request.method == "POST":
-        issued = submit(
-            form,
-            lambda: issue_token(
-                by=by,
-                clock=SYSTEM_CLOCK,
-                user_id=by.account,
-                name=form.cleaned_data["name"],
-                scopes=form.cleaned_data["scopes"],
-                life=form.life,
-            ),
-        )
-    context = {
-        "form": TokenForm(held=by.scopes) if issued else form,
-        "issued": issued,
-        "tokens": tokens_of(by.tenant, by.account),
-    }
-    return render_settings(request, "tokens", "tokens", context, status=400 if form.errors else 200)
+    return issue_on_page(
+        request, by.account, by.scopes, lambda shown: render_settings(request, "tokens", "tokens", shown)
+    )
+
+
+def issue_on_page(
+    request: HttpRequest, account_id: UUID, held: Collection[str], show: Callable[[dict[str, Any]], HttpResponse]
+) -> HttpResponse:
+    """Issues a token for the account, with some of the rights it holds. ``show`` is the page, given the form, the
+    account's tokens, and the new token or the refusal."""
+    by = acting(request)
+    form = TokenForm(posted(request), held=held)
+
+    def page(refusal: ProductError | None = None, issued: IssuedToken | None = None) -> HttpResponse:
+        shown = TokenForm(held=held) if issued else form
+        return show({"form": shown, "refusal": refusal, "issued": issued, "tokens": tokens_of(by.tenant, account_id)})
+
+    return carry_out(
+        request,
+        lambda: issue_token(
+            by=by,
+            clock=DATABASE_CLOCK,
+            user_id=account_id,
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            life=form.life,
+        ),
+        form=form,
+        again=page,
+        then=lambda issued: page(issued=issued),
+    )
 
 
 @require_POST
 def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
-    """Of oneself, of one's services, or, for an administrator, of anybody in the tenant."""
-    token = revoking.revoke_token(by=acting(request), clock=SYSTEM_CLOCK, token_id=token_id)
-    messages.success(request, _("The token %(name)s is revoked.") % {"name": token.name})
-    return redirect(back_address(request) or "settings_tokens")
+    """Of oneself, of one's services, or, for an administrator, of anybody in the tenant: its button is on many pages,
+    so a refusal is a page of its own that leads back."""
+    token = revoking.revoke_token(by=acting(request), clock=DATABASE_CLOCK, token_id=token_id)
+    back = back_address(request) or reverse("settings_tokens")
+    return go_to(request, back, done=f"The token {token.name} is revoked.")

@@ -1,6 +1,6 @@
 """The components as template tags: `{% load ui %}`. docs/web-components.md lists them; /styleguide shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -13,11 +13,11 @@ from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 
 from stellapromote.clock import SYSTEM_CLOCK, parse_rfc3339
+from stellapromote.errors import ProductError
 from stellapromote.web import icons, track, words
+from stellapromote.web.refusals import sentence_of
 from stellapromote.web.times import absolute_words, duration_words, relative_words
 
 register = template.Library()
@@ -38,11 +38,11 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def state_badge(status: str, large: bool = False) -> SafeString:
     """The state of a promotion: colour, shape and word. `large` for the head of its page."""
-    return _state_badge(status, large, get_language())
+    return _state_badge(status, large)
 
 
 @lru_cache(maxsize=256)
-def _state_badge(status: str, large: bool, _language: str | None) -> SafeString:
+def _state_badge(status: str, large: bool) -> SafeString:
     """In every row of every list, and one of a few."""
     shown = words.shown(words.PROMOTION_STATES, status)
     return format_html(
@@ -77,9 +77,10 @@ def change_type(name: str | None) -> Any:
 
 
 @register.simple_tag
-def verdict(status: str) -> SafeString:
-    """The verdict of a gate: pass, warn, pending, fail."""
-    return _verdict(words.shown(words.GATE_VERDICTS, status))
+def verdict(status: str, codes: Collection[str] = ()) -> SafeString:
+    """The verdict of a gate: pass, warn, pending, fail. By its reason codes, one that only an override saves fails."""
+    overridable = status == "pending" and "OVERRIDE_POSSIBLE" in codes
+    return _verdict(words.shown(words.GATE_VERDICTS, words.OVERRIDABLE if overridable else status))
 
 
 @register.simple_tag
@@ -112,14 +113,14 @@ def state_track(
 @register.simple_tag
 def approvals_meter(given: int, required: int) -> SafeString:
     """`1 of 2` with slots. Nothing required is said in words and in amber."""
-    return _meter(given, required, get_language())
+    return _meter(given, required)
 
 
 @lru_cache(maxsize=256)
-def _meter(given: int, required: int, _language: str | None) -> SafeString:
+def _meter(given: int, required: int) -> SafeString:
     """In every row of every list, and always one of a few: as a template it was the dearest component of all."""
     if not required:
-        return _verdict(words.Shown(_("Nobody has to approve"), "care", "triangle"))
+        return _verdict(words.Shown("Nobody has to approve", "care", "triangle"))
     slots = format_html_join(
         "",
         '<span class="meter-slot{}"></span>',
@@ -127,11 +128,18 @@ def _meter(given: int, required: int, _language: str | None) -> SafeString:
     )
     return format_html(
         '<span class="meter"><span class="meter-slots" aria-hidden="true">{}</span>'
-        '{}<span class="visually-hidden"> {}</span></span>',
+        '{} of {}<span class="visually-hidden"> approvals</span></span>',
         slots,
-        _("%(given)d of %(required)d") % {"given": given, "required": required},
-        _("approvals"),
+        given,
+        required,
     )
+
+
+@register.simple_block_tag
+def sentence(content: SafeString) -> SafeString:
+    """`{% sentence as question %}Revoke “{{ token.name }}”?{% endsentence %}`: words with values in them, kept under a
+    name for the tag that shows them."""
+    return content
 
 
 @register.inclusion_tag("components/_callout.html")
@@ -154,7 +162,7 @@ def digest(value: str | None, label: str = "") -> SafeString:
         '<button type="button" class="icon-button digest-copy" data-copy="{0}" aria-label="{2}">{3}</button></span>',
         value,
         hexadecimal[:DIGEST_SHOWN],
-        _("Copy %(what)s %(short)s") % {"what": label or algorithm, "short": hexadecimal[:DIGEST_SHOWN]},
+        f"Copy {label or algorithm} {hexadecimal[:DIGEST_SHOWN]}",
         icons.icon("copy"),
     )
 
@@ -267,16 +275,40 @@ def error_summary(form: BaseForm | None) -> dict[str, Any]:
         return {"errors": []}
     errors = [{"target": "", "label": "", "message": text} for text in form.non_field_errors()]
     for bound in form:
-        errors += [{"target": bound.id_for_label, "label": bound.label, "message": text} for text in bound.errors]
+        target = "" if bound.is_hidden else bound.id_for_label
+        errors += [{"target": target, "label": bound.label, "message": text} for text in bound.errors]
     return {"errors": errors}
+
+
+@register.inclusion_tag("components/_refusal_summary.html")
+def refusal_summary(refusal: ProductError | None) -> dict[str, Any]:
+    """Why the action of the page was refused, in a place that takes focus; nothing without a refusal."""
+    return {"sentence": refusal and sentence_of(refusal)}
 
 
 @register.simple_tag
 def slug_beside(named: Any) -> SafeString:
     """The name that never changes, beside a display name that does not say it: anybody may display another's."""
-    if slugify(named.display_name) == named.name:
+    return _beside(named.display_name, named.name)
+
+
+def _beside(display_name: str, name: str) -> SafeString:
+    if slugify(display_name) == name:
         return SafeString("")
-    return format_html('<span class="muted small mono">{}</span>', named.name)
+    return format_html('<span class="muted small mono">{}</span>', name)
+
+
+@register.simple_tag
+def environment_name(display_name: str | None, name: str | None) -> SafeString:
+    """An environment as every list names it, with `slug_beside`; a dash where there is none."""
+    return _environment_name(display_name or name, name) if name else SafeString("—")
+
+
+@lru_cache(maxsize=1024)
+def _environment_name(display_name: str, name: str) -> SafeString:
+    """In every row of every list, and one of a few."""
+    beside = _beside(display_name, name)
+    return format_html("<bdi>{}</bdi>{}{}", display_name, " " if beside else "", beside)
 
 
 @register.inclusion_tag("components/_action_button.html")

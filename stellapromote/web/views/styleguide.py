@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
+from stellapromote.accounts.request import Request
 from stellapromote.clock import SYSTEM_CLOCK
 from stellapromote.web.access import public
 from stellapromote.web.middleware import find_actor
@@ -24,7 +25,7 @@ class SampleForm(forms.Form):
 
 
 @public
-def styleguide(request: HttpRequest) -> HttpResponse:
+def styleguide(request: Request) -> HttpResponse:
     find_actor(request)
     return render(request, "web/styleguide.html", _samples())
 

@@ -1,4 +1,4 @@
-"""Freeze windows over REST, of one environment and of the whole tenant (api.md, Environments)."""
+"""Freeze windows over REST, of one environment and of the whole tenant (contract.md, Environments)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,8 +9,9 @@ import pytest
 from environments.etags import freeze_window_tag
 from environments.models import Environment, FreezeWindow
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Tenant
-from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from stellapromote.accounts.models import Tenant, User
+from stellapromote.clock import rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.calling import Caller, caller, refusal, wrong_fields
 from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
 from tests.kept import kept
@@ -78,7 +79,7 @@ def path(request: pytest.FixtureRequest, prod: Environment) -> str:
 
 
 def at(**offset: float) -> str:
-    return rfc3339(SYSTEM_CLOCK.now() + timedelta(**offset))
+    return rfc3339(DATABASE_CLOCK.now() + timedelta(**offset))
 
 
 def tag_of(answer: Any, version: int) -> str:
@@ -118,6 +119,20 @@ def test_everything_can_be_given(tenant: Tenant, greta: Caller, path: str, tomas
     assert answer.json()["exceptions"] == ["mei", "tomas"]
 
 
+def test_exceptions_are_taken_by_account_id_and_answered_by_username(
+    tenant: Tenant, greta: Caller, path: str, tomas: Caller, stranger: Caller
+) -> None:
+    mei = make_person(tenant, "mei", roles=["approver"])
+    window = greta.post(path, {**CHRISTMAS, "exceptions": [str(mei.pk), "mei"]}).json()
+    assert window["exceptions"] == ["mei"]
+    changed = greta.put(f"{path}/{window['id']}", {"exceptions": ["mei", str(User.objects.get(username="tomas").pk)]})
+    assert changed.json()["exceptions"] == ["mei", "tomas"]
+    otto = str(User.objects.get(username="otto").pk)
+    assert wrong_fields(greta.post(path, {**CHRISTMAS, "exceptions": [otto]})) == ["exceptions[0]"]
+    own = str(User.objects.get(username="greta").pk)
+    assert wrong_fields(greta.post(path, {**CHRISTMAS, "exceptions": [own]})) == ["exceptions[0]"]
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_put_and_patch_both_merge(greta: Caller, path: str, method: str) -> None:
     window = greta.post(path, CHRISTMAS).json()
@@ -130,6 +145,14 @@ def test_the_whole_object_can_be_sent_back(greta: Caller, path: str) -> None:
     window = greta.post(path, CHRISTMAS).json()
     answer = greta.put(f"{path}/{window['id']}", {**window, "reason": "Still nobody"})
     assert (answer.status_code, answer.json()["reason"]) == (200, "Still nobody")
+
+
+def test_the_reason_may_stand_in_the_query_and_is_given_once(greta: Caller, path: str) -> None:
+    window = greta.post(path, CHRISTMAS).json()
+    twice = greta.call("DELETE", f"{path}/{window['id']}?reason=Over", {"reason": "The incident is over"})
+    assert (twice.status_code, twice.json()["error"]["validationErrors"][0]["field"]) == (400, "reason")
+    answer = greta.delete(f"{path}/{window['id']}?reason=The+incident+is+over")
+    assert answer.json()["clearReason"] == "The incident is over"
 
 
 @pytest.mark.parametrize("field", ["id", "environmentId", "createdBy", "createdAt", "clearedAt", "version"])
@@ -155,7 +178,7 @@ def test_deleting_needs_no_body_and_is_the_same_twice(greta: Caller, path: str) 
 
 def test_what_is_over_does_not_change(greta: Caller, path: str) -> None:
     window = greta.post(path, {**CHRISTMAS, "start": at(hours=-2), "end": at(minutes=1)}).json()
-    FreezeWindow.objects.filter(pk=window["id"]).update(ends_at=SYSTEM_CLOCK.now())
+    FreezeWindow.objects.filter(pk=window["id"]).update(ends_at=DATABASE_CLOCK.now())
     for answer in (greta.delete(f"{path}/{window['id']}"), greta.put(f"{path}/{window['id']}", {"reason": "Again"})):
         assert refusal(answer) == (409, "RES_STATE_CONFLICT")
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from environments.models import Environment, FreezeWindow
 from stellapromote.accounts.models import Tenant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
 
 NOWHERE = UUID("00000000-0000-7000-8000-000000000000")
@@ -63,7 +63,7 @@ def test_stopping_the_line_from_now_on_for_some_hours(greta: Client) -> None:
     window = FreezeWindow.objects.get()
     assert (window.environment, window.reason) == (None, "Incident")
     assert window.ends_at - window.starts_at == timedelta(hours=4)
-    assert window.starts_at <= SYSTEM_CLOCK.now()
+    assert window.starts_at <= DATABASE_CLOCK.now()
 
 
 def test_freezing_one_environment_by_the_clock_on_its_wall(greta: Client, prod: Environment) -> None:
@@ -96,6 +96,12 @@ def test_the_form_says_what_is_wrong_beside_the_field(greta: Client, data: dict[
     assert not FreezeWindow.objects.exists()
 
 
+@pytest.mark.parametrize("path", ["/environments/stop-the-line", "/freezes/{window}/edit", "/freezes/{window}/lift"])
+def test_a_form_without_a_word_is_wrong(greta: Client, admin: Any, path: str) -> None:
+    window = make_freeze(admin, None, *EVER)
+    assert greta.post(path.format(window=window.pk), {}).status_code == 400
+
+
 def test_changing_a_freeze(greta: Client, admin: Any, prod: Environment) -> None:
     window = make_freeze(admin, prod, *EVER, name="Quarter end")
     form = greta.get(f"/freezes/{window.pk}/edit").context["form"]
@@ -112,7 +118,9 @@ def test_a_change_of_what_changed_meanwhile_is_not_stored(greta: Client, admin: 
     data = {name: form[name].value() for name in form.fields}
     greta.post(f"/freezes/{window.pk}/edit", {**data, "reason": "First"})
     answer = greta.post(f"/freezes/{window.pk}/edit", {**data, "reason": "Second"})
-    assert answer.status_code == 400
+    assert answer.status_code == 412
+    assert "It changed since you opened it" in text(answer).partition('class="error-summary"')[2].partition("</div>")[0]
+    assert 'value="Second"' in text(answer)
     assert FreezeWindow.objects.get().reason == "First"
 
 
@@ -121,6 +129,10 @@ def test_lifting_needs_a_reason(greta: Client, admin: Any) -> None:
     assert greta.get(f"/freezes/{window.pk}/lift").status_code == 200
     refused = greta.post(f"/freezes/{window.pk}/lift", {"version": 1})
     assert (refused.status_code, 'id="id_reason_error"' in text(refused)) == (400, True)
+    stale = greta.post(f"/freezes/{window.pk}/lift", {"version": 2, "reason": "The incident is over"})
+    assert stale.status_code == 412
+    assert "It changed since you opened it" in text(stale)
+    assert 'value="The incident is over"' in text(stale)
     answer = greta.post(f"/freezes/{window.pk}/lift", {"version": 1, "reason": "The incident is over"})
     assert (answer.status_code, answer["Location"]) == (302, "/environments")
     assert FreezeWindow.objects.get().clear_reason == "The incident is over"

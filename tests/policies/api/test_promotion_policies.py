@@ -1,4 +1,4 @@
-"""Promotion policies over REST (api.md, Policies and gates)."""
+"""Promotion policies over REST (contract.md, Policies and gates)."""
 
 from typing import Any
 

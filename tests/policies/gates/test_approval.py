@@ -240,12 +240,17 @@ MESSAGES: list[tuple[Case, str]] = [
     # who can still act, by rule
     (
         Case(policies=[TWO_PERSON], votes=[vote("mei")]),
-        "Waiting for 1 more approval, 1 given: 1 from release (nia or ravi).",
+        "Waiting for 1 more approval for release (nia or ravi can approve). Approved so far by Mei.",
     ),
     # only ravi fits the open rule and he has voted: nia can take his place so that he moves
     (
         Case(policies=[TWO_PERSON], votes=[vote("ravi")], candidates=[candidate("ravi"), candidate("nia")]),
-        "Waiting for 1 more approval, 1 given: 1 from security (nia).",
+        "Waiting for 1 more approval for security (nia can approve). Approved so far by Ravi.",
+    ),
+    # nobody yet, and places of two rules
+    (
+        Case(policies=[TWO_PERSON], candidates=[candidate("mei"), candidate("nia")]),
+        "Waiting for 2 more approvals: 1 for release (nia can approve), 1 for security (mei can approve).",
     ),
     # done
     (Case(required=2, votes=[vote("mei"), vote("nia")]), "Approved by Mei and Nia."),

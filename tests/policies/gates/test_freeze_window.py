@@ -19,11 +19,9 @@ def freeze(start: str, end: str, freeze_id: str = "f1", reason: str = "quarter e
 
 HOUR_7 = "2026-11-23T07:00:00.000Z"
 HOUR_8 = "2026-11-23T08:00:00.000Z"  # now
-JUST_BEFORE = "2026-11-23T07:59:59.999Z"
 HOUR_9 = "2026-11-23T09:00:00.000Z"
 HOUR_10 = "2026-11-23T10:00:00.000Z"
 HOUR_11 = "2026-11-23T11:00:00.000Z"
-YESTERDAY = "2026-11-22T08:00:00.000Z"
 
 TABLE: list[tuple[list[dict[str, Any]], tuple[str, list[str]], str | None]] = [
     # no window

@@ -60,6 +60,22 @@ def test_current_versions_name_the_kinds_asked_for_and_the_mandatory_ones() -> N
     assert current_versions(["manual"]) == {"approval": 2, "freeze-window": 1, "manual": 1, "preconditions": 2}
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "approval"),
+    [
+        ([], 2),
+        ([{"approval": 2}, {"approval": 2, "manual": 1}], 2),
+        ([{"approval": 2}, {"approval": 1}], 1),
+        ([{"approval": 3}], 2),
+        ([{}], 2),
+    ],
+)
+def test_of_each_kind_that_version_is_used_which_every_process_knows(
+    elsewhere: list[dict[str, int]], approval: int
+) -> None:
+    assert current_versions([], elsewhere)["approval"] == approval
+
+
 def test_a_kind_nobody_knows_has_no_current_version() -> None:
     assert "horoscope" not in current_versions(["horoscope"])
 

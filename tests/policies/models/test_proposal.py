@@ -9,6 +9,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from policies.models import Proposal
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.ids import new_id
 from tests.database import CommittedDatabase
 from tests.factories import make_tenant
@@ -22,7 +23,7 @@ def tenant(db: None) -> Tenant:
 
 
 def proposal(tenant: Tenant, **fields: Any) -> Proposal:
-    at = SYSTEM_CLOCK.now()
+    at = DATABASE_CLOCK.now()
     given = {
         "kind": "environment.update",
         "resource": "environment",
@@ -80,7 +81,7 @@ def test_it_is_only_ended(tenant: Tenant, changes: dict[str, Any]) -> None:
 
 def test_one_that_ended_changes_no_more(tenant: Tenant) -> None:
     row = proposal(tenant)
-    Proposal.objects.filter(pk=row.pk).update(state="withdrawn", ended_at=SYSTEM_CLOCK.now())
+    Proposal.objects.filter(pk=row.pk).update(state="withdrawn", ended_at=DATABASE_CLOCK.now())
     for changes in ({"state": "open", "ended_at": None}, {"state": "confirmed"}):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             Proposal.objects.filter(pk=row.pk).update(**changes)

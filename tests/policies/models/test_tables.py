@@ -14,7 +14,7 @@ from policies.models import (
     WeakeningEdit,
 )
 from stellapromote.accounts.models import Tenant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_approval_policy, make_person, make_ready_tenant, make_tenant
 
@@ -38,23 +38,23 @@ def promotion_policy(tenant: Tenant) -> PromotionPolicy:
 
 
 def approval_row(tenant: Tenant, **fields: Any) -> ApprovalPolicy:
-    at = SYSTEM_CLOCK.now()
+    at = DATABASE_CLOCK.now()
     return ApprovalPolicy(tenant=tenant, **{"name": "other", "created_at": at, "updated_at": at, **fields})
 
 
 def promotion_row(tenant: Tenant, **fields: Any) -> PromotionPolicy:
-    at = SYSTEM_CLOCK.now()
+    at = DATABASE_CLOCK.now()
     return PromotionPolicy(tenant=tenant, **{"name": "other", "created_at": at, "updated_at": at, **fields})
 
 
 def version_row(policy: ApprovalPolicy, **fields: Any) -> ApprovalPolicyVersion:
     given = {"tenant_id": policy.tenant_id, "version": 2, "canonical": b"{}", "digest": "d", **fields}
-    return ApprovalPolicyVersion(policy=policy, created_at=SYSTEM_CLOCK.now(), **given)
+    return ApprovalPolicyVersion(policy=policy, created_at=DATABASE_CLOCK.now(), **given)
 
 
 def promotion_version_row(policy: PromotionPolicy, **fields: Any) -> PromotionPolicyVersion:
     given = {"tenant_id": policy.tenant_id, "version": 2, "canonical": b"{}", "digest": "d", **fields}
-    return PromotionPolicyVersion(policy=policy, published_at=SYSTEM_CLOCK.now(), **given)
+    return PromotionPolicyVersion(policy=policy, published_at=DATABASE_CLOCK.now(), **given)
 
 
 def refused_by(row: Any) -> str:
@@ -77,7 +77,7 @@ def test_names_are_unique_among_the_living(tenant: Tenant, policy: ApprovalPolic
 
 
 def test_what_is_retired_is_disabled(policy: ApprovalPolicy) -> None:
-    policy.retired_at = SYSTEM_CLOCK.now()
+    policy.retired_at = DATABASE_CLOCK.now()
     assert refused_by(policy) == "approval_policy_retired_is_disabled"
 
 
@@ -114,7 +114,7 @@ def test_a_drafter_has_a_draft(tenant: Tenant) -> None:
 
 
 def test_a_weakening_edit_says_what(tenant: Tenant) -> None:
-    edit = WeakeningEdit(tenant=tenant, at=SYSTEM_CLOCK.now(), actor_username="greta", actor_name="Greta", what="")
+    edit = WeakeningEdit(tenant=tenant, at=DATABASE_CLOCK.now(), actor_username="greta", actor_name="Greta", what="")
     assert refused_by(edit) == "weakening_edit_says_what"
 
 

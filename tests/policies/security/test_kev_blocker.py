@@ -9,9 +9,10 @@ RULE = "kev-blocker"
 
 
 def listed_on(day: str, *, with_: Any = None, **settings: Any) -> Case:
+    """By a catalogue that never grows old."""
     evidence = Evidence()
     evidence.report(with_ or finding(fixedVersion="1.1.22-r3"))
-    return evidence.into(guarded({RULE: settings}), kev=evidence.kev(CVE_2019_14697=day))
+    return evidence.into(guarded({RULE: settings}, maxFeedAge=None), kev=evidence.kev(CVE_2019_14697=day))
 
 
 TABLE: list[tuple[str, dict[str, Any], tuple[str, list[str]], str | None]] = [
@@ -54,6 +55,19 @@ def test_without_the_catalogue_it_waits() -> None:
     gate = evidence.into(guarded({RULE: {}})).gate("cve")
     assert verdict(gate) == ("pending", ["KEV_FEED_MISSING"])
     assert gate.message == ("There is no catalogue of exploited vulnerabilities: an admin must upload the KEV feed.")
+
+
+def test_a_catalogue_is_missing_after_a_week_unless_the_policy_says_otherwise() -> None:
+    def at(instant: str, **config: Any) -> tuple[str, list[str]]:
+        evidence = Evidence()
+        evidence.report()
+        case = evidence.into(guarded({RULE: {}}, **config), kev=evidence.kev())
+        return verdict(case.given(instant=instant).gate("cve"))
+
+    assert at("2026-11-27T07:59:59.999Z") == ("pass", [])
+    assert at("2026-11-27T08:00:00.000Z") == ("pending", ["KEV_FEED_STALE"])
+    assert at("2028-02-27T08:00:00.000Z") == ("pending", ["KEV_FEED_STALE"])
+    assert at("2028-02-27T08:00:00.000Z", maxFeedAge=None) == ("pass", [])
 
 
 AGES: list[tuple[int, tuple[str, list[str]], str | None]] = [

@@ -3,11 +3,11 @@ from django.http import Http404
 
 from policies.models import ApprovalPolicy
 from promotions.actions.approve import approve
-from promotions.actions.ballot_box import Seen
 from promotions.actions.releases import deprecate_release
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, EvidencePacket, Promotion, Vote
+from promotions.voting.session import Seen
 from stellapromote.accounts.models import User
 from stellapromote.errors import Invalid, ProductError
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token

@@ -6,7 +6,7 @@ from environments.actions.update_environment import update_environment
 from environments.models import Environment
 from promotions.actions import auto_promote as module
 from promotions.models import Promotion
-from promotions.worker import run_round
+from promotions.worker.round import run_round
 from stellapromote.audit.models import AuditEvent
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -71,6 +71,20 @@ def test_a_rollback_holds_and_a_persons_request_ends_it_each_audited_with_anothe
     events = AuditEvent.objects.filter(action="environment.updated", after__has_key="autoPromoteHold")
     told = list(events.order_by("timestamp", "pk").values_list("actor_name", "after__autoPromoteHold"))
     assert told == [("Operator (operator)", True), ("Requester (requester)", False)]
+
+
+def test_a_request_ends_no_hold_that_somebody_set(kestrel: Kestrel) -> None:
+    """Also where a rollback came after it: it would be lifted by who may only request."""
+    follower = rolled_back_into_staging(kestrel)
+    for hold in (False, True):
+        changes = {"auto_promote_hold": hold}
+        update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+    kestrel.deploys(kestrel.approves("approver", kestrel.ask(follower.release, kestrel.staging)))
+    assert Environment.objects.get(pk=kestrel.staging.pk).auto_promote_hold
+    [again] = Promotion.objects.filter(target_environment=kestrel.staging, status="deployed")
+    kestrel.reports(again, "rolled_back", message="It was slow")
+    kestrel.ask(follower.release, kestrel.staging)
+    assert Environment.objects.get(pk=kestrel.staging.pk).auto_promote_hold
 
 
 def test_what_is_promoted_automatically_leaves_a_hold_alone(kestrel: Kestrel) -> None:

@@ -9,9 +9,9 @@ from promotions.actions.take_bundle import snapshot, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from stellapromote.accounts.actor import Actor
 from stellapromote.errors import Refused
-from tests.promotions.documents import Signer, feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer, feed, uploaded
 
 SEPTEMBER = {**KEV, "dateReleased": "2026-09-01T00:00:00Z"}
 

@@ -5,7 +5,7 @@ import pytest
 
 from promotions.actions.releases import deprecate_release
 from promotions.models import Promotion, Release
-from promotions.queries import current_record
+from promotions.reading.queries import current_record
 from stellapromote.errors import ProductError
 from tests.promotions.kestrel import Kestrel, make_kestrel
 

@@ -7,7 +7,7 @@ import pytest
 from environments.actions.update_environment import update_environment
 from promotions.actions.mark_overdue import mark_overdue
 from promotions.models import Promotion
-from promotions.worker import run_round
+from promotions.worker.round import run_round
 from stellapromote.accounts.actor import system_actor
 from stellapromote.audit.models import AuditEvent
 from tests.promotions.kestrel import Kestrel, make_kestrel

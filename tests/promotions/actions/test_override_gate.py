@@ -11,21 +11,21 @@ from django.http import Http404
 from environments.actions.update_environment import update_environment
 from environments.actions.update_freeze_window import update_freeze_window
 from environments.models import FreezeWindow
-from promotions import replay
 from promotions.actions.evaluate import evaluate
 from promotions.actions.override_gate import Wanted, override_gate
 from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Override, Promotion
-from promotions.queries import current_record
-from promotions.rules import (
+from promotions.packets.verifying import known_keys
+from promotions.reading.queries import current_record
+from promotions.states import Status
+from promotions.verification import replay
+from promotions.voting.rules import (
     MachinesDoNotVote,
     NotEligible,
     SeparationOfDuties,
     StateForbids,
     SubjectChanged,
 )
-from promotions.states import Status
-from promotions.verifying import known_keys
-from promotions.worker import run_round
+from promotions.worker.round import run_round
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
@@ -293,7 +293,7 @@ def test_a_team_that_somebody_excluded_put_them_into_does_not_count(kestrel: Kes
     may_override(kestrel, "operator")
     on_call(kestrel, "operator", by="requester")
     promotion = kestrel.waits_for_production()
-    said = "You are in the team security by somebody excluded here"
+    said = "A person who is excluded here put you into the team security"
     assert why_not(kestrel, "operator", promotion, said) == ["TEAM_GRANTED_BY_EXCLUDED"]
 
 
@@ -344,7 +344,7 @@ def test_a_service_account_never_may(kestrel: Kestrel) -> None:
 def test_approval_and_preconditions_are_never_overridden(kestrel: Kestrel, gate: str) -> None:
     may_override(kestrel, "third")
     promotion = kestrel.waits_for_production()
-    with pytest.raises(StateForbids, match="Nobody overrides"):
+    with pytest.raises(StateForbids, match="is never overridden"):
         overrides(kestrel, "third", promotion, gate)
 
 
@@ -471,7 +471,7 @@ def test_an_exception_that_somebody_excluded_added_does_not_count(frozen: tuple[
     kestrel, promotion = frozen
     as_administrator(kestrel, "requester")
     excepts(kestrel, ["second", "third"], by="requester")
-    with pytest.raises(NotEligible, match="by somebody excluded"):
+    with pytest.raises(NotEligible, match="excepted you from the freeze"):
         overrides(kestrel, "third", promotion, "freeze-window")
     assert overrides(kestrel, "second", promotion, "freeze-window").authority == "exception"
 
@@ -481,7 +481,7 @@ def test_nor_does_one_that_a_machine_of_theirs_added(frozen: tuple[Kestrel, Prom
     service = make_service(kestrel.tenant, User.objects.get(username="requester"), scopes=["environment:write"])
     kestrel.actors["machine"] = actor_of_token(make_token(kestrel.tenant, service.user))
     excepts(kestrel, ["second", "third"], by="machine")
-    with pytest.raises(NotEligible, match="by somebody excluded"):
+    with pytest.raises(NotEligible, match="excepted you from the freeze"):
         overrides(kestrel, "third", promotion, "freeze-window")
 
 
@@ -490,7 +490,7 @@ def test_an_exception_that_was_taken_back_and_given_again_is_the_last_givers(fro
     as_administrator(kestrel, "requester")
     excepts(kestrel, [], by="admin")
     excepts(kestrel, ["second"], by="requester")
-    with pytest.raises(NotEligible, match="by somebody excluded"):
+    with pytest.raises(NotEligible, match="excepted you from the freeze"):
         overrides(kestrel, "second", promotion, "freeze-window")
 
 
@@ -527,7 +527,7 @@ def test_a_freeze_that_begins_later_is_not_lifted(frozen: tuple[Kestrel, Promoti
 def test_a_token_does_not_use_an_exception(frozen: tuple[Kestrel, Promotion]) -> None:
     kestrel, promotion = frozen
     kestrel.actors["second"] = actor_of_token(make_token(kestrel.tenant, User.objects.get(username="second")))
-    said = "You are excepted from this freeze, but an exception is not carried by a token"
+    said = "You are excepted from this freeze, but no token carries an exception"
     assert why_not(kestrel, "second", promotion, said, gate="freeze-window") == ["TOKEN_TOO_NARROW"]
 
 

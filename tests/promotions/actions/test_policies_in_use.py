@@ -15,7 +15,7 @@ from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person, make_ready_tenant
@@ -35,17 +35,17 @@ class World:
     def guard(self) -> Environment:
         return update_environment(
             by=self.greta,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             environment_id=self.production.id,
             changes={"approval_policies": [self.policy.name]},
         )
 
     def retire(self) -> ApprovalPolicy:
-        return retire_approval_policy(by=self.greta, clock=SYSTEM_CLOCK, policy_id=self.policy.id)
+        return retire_approval_policy(by=self.greta, clock=DATABASE_CLOCK, policy_id=self.policy.id)
 
     def disable(self) -> ApprovalPolicy:
         return update_approval_policy(
-            by=self.greta, clock=SYSTEM_CLOCK, policy_id=self.policy.id, changes={}, enabled=False
+            by=self.greta, clock=DATABASE_CLOCK, policy_id=self.policy.id, changes={}, enabled=False
         )
 
 
@@ -64,7 +64,7 @@ def test_a_policy_that_an_environment_names_is_kept(world: World) -> None:
 
 def test_an_archived_environment_still_names_it(world: World) -> None:
     world.guard()
-    confirmed(archive_environment(by=world.greta, clock=SYSTEM_CLOCK, environment_id=world.production.id))
+    confirmed(archive_environment(by=world.greta, clock=DATABASE_CLOCK, environment_id=world.production.id))
     with pytest.raises(rules.InUse):
         world.retire()
 
@@ -76,9 +76,9 @@ def test_a_policy_that_no_environment_names_is_retired_or_disabled(world: World)
 
 def test_it_needs_the_right_to_write_policies(world: World) -> None:
     with pytest.raises(Refused):
-        retire_approval_policy(by=world.nia, clock=SYSTEM_CLOCK, policy_id=world.policy.id)
+        retire_approval_policy(by=world.nia, clock=DATABASE_CLOCK, policy_id=world.policy.id)
     with pytest.raises(Refused):
-        update_approval_policy(by=world.nia, clock=SYSTEM_CLOCK, policy_id=world.policy.id, changes={})
+        update_approval_policy(by=world.nia, clock=DATABASE_CLOCK, policy_id=world.policy.id, changes={})
 
 
 @pytest.mark.parametrize("stop", ["retire", "disable"])

@@ -26,9 +26,9 @@ from promotions.actions.proposals import (
     withdraw_proposal,
 )
 from promotions.actions.update_approval_policy import update_approval_policy
-from promotions.proposal_rules import NotVouchedFor
-from promotions.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
-from promotions.worker import run_round
+from promotions.voting.proposals import NotVouchedFor
+from promotions.voting.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
+from promotions.worker.round import run_round
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor, operating_system_user
 from stellapromote.accounts.models import User
@@ -138,6 +138,7 @@ class TestLife:
             ("arguments", {"changes": {"required_approvals": 0}}),
             ("weakens", ["Nothing."]),
             ("guards", []),
+            ("policies", [{"name": "strict"}]),
             ("after", {}),
             ("behind", []),
             ("tag", '"another"'),

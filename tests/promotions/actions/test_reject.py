@@ -9,15 +9,16 @@ from django.utils import timezone
 
 from environments.actions.update_environment import update_environment
 from policies.models import ApprovalPolicy
-from promotions import replay, signing_key
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
 from promotions.actions.reject import reject
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Promotion, Vote
-from promotions.verifying import known_keys, stored_here, verify
-from promotions.worker import run_round
+from promotions.packets import signing_key
+from promotions.packets.verifying import known_keys, stored_here, verify
+from promotions.verification import replay
+from promotions.worker.round import run_round
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import RoleGrant, User
@@ -130,6 +131,21 @@ class TestWhoMay:
         machine = refused(lambda: kestrel.rejects("machine", promotion))
         assert machine.code == "PERM_SERVICE_ACCOUNT_CANNOT_VOTE"
         assert rejected_by(kestrel, actor_of(owner, kestrel.tenant), promotion).status == "rejected"
+
+    def test_nor_on_what_follows_automatically(self, kestrel: Kestrel) -> None:
+        owner = make_person(kestrel.tenant, "owner", roles=["approver"], clock=kestrel.clock)
+        service = make_service(kestrel.tenant, owner, clock=kestrel.clock)
+        kestrel.actors["machine"] = actor_of_token(make_token(kestrel.tenant, service.user, clock=kestrel.clock))
+        changes = {"auto_promote_from": "dev"}
+        update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+        kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev, by="machine"))
+        run_round("worker", kestrel.clock)
+        promotion = Promotion.objects.get(target_environment=kestrel.staging)
+        by = actor_of(owner, kestrel.tenant)
+        assert refused(lambda: approve(promotion.pk, by=by, clock=kestrel.clock)).details == {
+            "reasons": ["SERVICE_OWNER"]
+        }
+        assert rejected_by(kestrel, by, promotion).status == "rejected"
 
     def test_the_owner_of_a_machine_that_only_built_the_release(self, kestrel: Kestrel) -> None:
         owner = make_person(kestrel.tenant, "owner", roles=["approver"], clock=kestrel.clock)
@@ -247,9 +263,9 @@ class TestWithoutASigningKey:
     @pytest.fixture(autouse=True)
     def outage(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def begins() -> None:
-            monkeypatch.setattr("promotions.scene.current_key", lambda: None)
+            monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
 
-        self.ends = lambda: (monkeypatch.undo(), signing_key.forget())
+        self.ends = lambda: (monkeypatch.undo(), signing_key.load.cache_clear())
         return begins
 
     def test_an_approved_one_waits_and_does_not_start(self, kestrel: Kestrel, outage: Callable[[], None]) -> None:

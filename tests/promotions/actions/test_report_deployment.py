@@ -1,3 +1,7 @@
+import contextlib
+from datetime import timedelta
+
+import orjson
 import pytest
 
 from environments.actions.update_environment import update_environment
@@ -6,7 +10,7 @@ from promotions.actions.evaluate import reevaluate
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.api.promotions import PromotionViewSet
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, Promotion
-from promotions.worker import run_round
+from promotions.worker.round import run_round
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.audit.models import AuditEvent
@@ -57,6 +61,29 @@ def test_the_same_report_again_changes_nothing(kestrel: Kestrel) -> None:
     again = kestrel.reports(promotion, "started", url="https://ci.example/2")
     assert again.version == first.version
     assert Deployment.objects.get(promotion=promotion).url == "https://ci.example/1"
+
+
+def test_the_address_told_with_the_start_is_sealed_with_what_follows(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started", url="https://ci.example/1")
+    kestrel.reports(promotion, "succeeded")
+    assert sealed_url(promotion) == "https://ci.example/1"
+    kestrel.reports(promotion, "rolled_back", message="It was slow", url="https://ci.example/2")
+    assert sealed_url(promotion) == "https://ci.example/2"
+
+
+def test_another_attempt_has_an_address_of_its_own(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started", url="https://ci.example/1")
+    kestrel.reports(promotion, "failed", message="No disk")
+    kestrel.reports(promotion, "started")
+    kestrel.reports(promotion, "succeeded")
+    assert sealed_url(promotion) == ""
+
+
+def sealed_url(promotion: Promotion) -> object:
+    newest = EvidencePacket.objects.filter(promotion=promotion).latest("generated_at", "id")
+    return orjson.loads(bytes(newest.document))["content"]["execution"]["url"]
 
 
 def test_a_contradicting_report_is_refused(kestrel: Kestrel) -> None:
@@ -185,6 +212,20 @@ def test_an_expired_approval_starts_nothing_and_the_move_is_kept(kestrel: Kestre
     assert refused.value.changed_state
     promotion.refresh_from_db()
     assert (promotion.status, promotion.status_reason) == ("cancelled", "expired")
+
+
+@pytest.mark.parametrize(("left", "status"), [(timedelta(milliseconds=1), "deploying"), (timedelta(0), "cancelled")])
+def test_an_approval_holds_until_the_instant_at_which_it_expires(
+    kestrel: Kestrel, left: timedelta, status: str
+) -> None:
+    promotion = kestrel.approved_for_production()
+    assert promotion.approval_expires_at is not None
+    # A report comes a minute later.
+    kestrel.wait(seconds=(promotion.approval_expires_at - left - kestrel.clock.now()).total_seconds() - 60)
+    with contextlib.suppress(ProductError):
+        kestrel.reports(promotion, "started")
+    promotion.refresh_from_db()
+    assert promotion.status == status
 
 
 def test_a_request_that_nobody_decides_expires(kestrel: Kestrel) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from environments.actions.update_environment import update_environment
 from promotions.models import DecisionRecord, OutboxEvent, Promotion, Release
-from promotions.worker import run_round
+from promotions.worker.round import run_round
 from stellapromote.audit.models import AuditEvent
 from tests.factories import make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from promotions import bundles
 from promotions.actions.trust_key import trust_key
 from promotions.actions.upload_evidence import TooManyDocuments
-from promotions.holdings import holdings
+from promotions.documents import bundles
+from promotions.documents.holdings import holdings
 from promotions.models import EvidenceDocument
-from tests.promotions.documents import Signer, uploaded
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx, statement, trivy, trivy_entry
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer, uploaded
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from promotions import bundles
 from promotions.actions import upload_evidence as module
 from promotions.actions.trust_key import trust_key
 from promotions.actions.upload_evidence import (
@@ -17,11 +16,11 @@ from promotions.actions.upload_evidence import (
     read_upload,
     upload_evidence,
 )
+from promotions.documents import bundles
+from promotions.documents.trusted_signatures import key_id, public_key
 from promotions.models import Blob, EvidenceDocument
-from promotions.trusted_signatures import key_id, public_key
 from stellapromote.audit.models import AuditEvent
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
-from tests.promotions.documents import Signer
 from tests.promotions.formats.samples import (
     ARTIFACT,
     answered,
@@ -36,6 +35,7 @@ from tests.promotions.formats.samples import (
     unsigned_envelope,
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer
 
 SBOM = "https://cyclonedx.org/bom"
 
@@ -142,7 +142,7 @@ def test_what_the_child_says_of_another_payload_is_not_believed(
         return {**answer, "others": [{**answer["others"][0], **lie}]}
 
     monkeypatch.setattr(module, "read_in_isolation", lies)
-    with pytest.raises(InvalidDocument, match="not what was read"):
+    with pytest.raises(InvalidDocument, match="not the one that was read"):
         sends(kestrel, lines(*(signer.envelope(statement(SBOM, each)) for each in (cyclonedx(), spdx()))))
     assert nothing_is_kept()
 

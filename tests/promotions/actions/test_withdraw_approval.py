@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from promotions import rules
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import Promotion, Vote
-from promotions.worker import run_round
+from promotions.voting import rules
+from promotions.worker.round import run_round
 from stellapromote.audit.models import AuditEvent
 from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -71,9 +71,9 @@ def test_a_reject_that_waits_for_its_signature_is_not_taken_back(
     kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promotion = kestrel.waits_for_production()
-    monkeypatch.setattr("promotions.scene.current_key", lambda: None)
+    monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
     kestrel.rejects("approver", promotion)
-    with pytest.raises(rules.StateForbids, match="a reject is not taken back"):
+    with pytest.raises(rules.StateForbids, match="a reject cannot be withdrawn"):
         withdraws(kestrel, "approver", promotion)
     assert Vote.objects.get(promotion=promotion).ended_at is None
     assert not AuditEvent.objects.filter(action="approval.withdrawn").exists()

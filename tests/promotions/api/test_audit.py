@@ -1,4 +1,4 @@
-"""The audit log over REST (api.md; domain.md §9)."""
+"""The audit log over REST (contract.md; domain.md §9)."""
 
 import json
 from typing import Any

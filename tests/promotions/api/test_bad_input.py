@@ -16,7 +16,8 @@ from django.test import Client
 
 from promotions.actions.take_bundle import snapshot
 from promotions.actions.trust_key import trust_key
-from promotions.api.bodies import (
+from promotions.api.evidence_input_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
+from promotions.pages.bodies import (
     Approval,
     Cancellation,
     ChangeBody,
@@ -30,17 +31,17 @@ from promotions.api.bodies import (
     ReviewBody,
     SourceReferenceBody,
 )
-from promotions.api.evidence_input_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
 from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_environment, make_promotion_policy, make_token
 from tests.promotions.api.world import Caller, World, make_world
-from tests.promotions.documents import Signer, uploaded
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
 from tests.promotions.formats.samples import KEV as CATALOGUE
+from tests.promotions.uploads import Signer, uploaded
 
 DIGEST = "sha256:" + "ab" * 32
 COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
@@ -94,8 +95,10 @@ CALLS = [
     Call("vera", "GET", "promotions/{promotion}/events"),
     Call("vera", "GET", "promotions/{promotion}/decision"),
     Call("vera", "GET", "promotions/{promotion}/decision/input"),
+    Call("vera", "GET", "promotions/{promotion}/decision/input/evidence"),
     Call("vera", "GET", "promotions/{promotion}/decisions"),
     Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input"),
+    Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input/evidence"),
     Call("vera", "GET", "promotions/{approved}/evidence"),
     Call("nia", "POST", "promotions/{promotion}/approve", {}, Approval),
     Call("nia", "POST", "promotions/{promotion}/reject", {"reason": "x"}, Rejection),
@@ -163,6 +166,17 @@ def stored() -> list[Any]:
         return sorted(cursor.fetchall())
 
 
+@lru_cache
+def stored_before() -> list[Any]:
+    """As it was at the first call of a test: what each call did is undone."""
+    return stored()
+
+
+@pytest.fixture(autouse=True)
+def each_test_looks_anew() -> None:
+    stored_before.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def open_transaction(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """One transaction for the whole sweep, undone at its end: the people in it are made once."""
@@ -201,7 +215,7 @@ def places(world: World) -> dict[str, str]:
     hours = {"name": "hours", "kind": "schedule", "config": shut, "override": {"by": ["omar"]}}
     make_promotion_policy(world.greta.actor, "careful", gates=[gate, hours])
     omar = world.omar.user
-    grant_scope(by=world.greta.actor, clock=SYSTEM_CLOCK, user_id=omar.pk, scope=PROMOTION_OVERRIDE, reason="On call")
+    grant_scope(by=world.greta.actor, clock=DATABASE_CLOCK, user_id=omar.pk, scope=PROMOTION_OVERRIDE, reason="On call")
     world.people["omar"] = Caller(omar, world.tenant, make_token(world.tenant, omar))
     world.environments["vault"] = make_environment(world.greta.actor, "vault", 4, promotion_policy="careful")
     world.release("spare")
@@ -250,7 +264,7 @@ def documented(method: str, path: str) -> dict[str, Any]:
 
 def send(caller: Caller, call: Call, place: str, **options: Any) -> tuple[int, str | None]:
     """The status and, for a refusal, its code, checked against the document. What the call did is undone."""
-    before = stored()
+    before = stored_before()
     with _undone():
         response = caller.call(call.method, place, **options)
         said = (str(call), options, response.content[:300])

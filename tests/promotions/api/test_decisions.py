@@ -1,4 +1,4 @@
-"""Decision records over REST: stored bytes, history, replay, evaluation (api.md, Promotions; domain.md §7)."""
+"""Decision records over REST: stored bytes, history, replay, evaluation (contract.md, Promotions; domain.md §7)."""
 
 import hashlib
 import json
@@ -15,6 +15,8 @@ from promotions.models import DecisionRecord
 from stellapromote.audit.models import AuditEvent
 from tests.factories import make_freeze
 from tests.promotions.api.world import World
+from tests.promotions.formats.samples import cyclonedx, openvex, trivy, trivy_entry
+from tests.promotions.uploads import uploaded
 
 LONG_AGO, FAR_AHEAD = "2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
 
@@ -140,3 +142,49 @@ def test_readers_do_not_evaluate(world: World, who: str) -> None:
 def test_another_tenants_decision_does_not_exist(world: World, stranger: World, method: str, call: str) -> None:
     theirs: Any = stranger.approved()
     assert world.vera.refused(method, f"promotions/{theirs.pk}/{call}") == (404, "RES_NOT_FOUND")
+
+
+def test_the_evidence_of_an_input_is_opened_by_artifact(world: World) -> None:
+    release = world.release()
+    artifact = release.components.get().digest
+    for kind, document in [
+        ("vulnerabilities", trivy(trivy_entry())),
+        ("sbom", cyclonedx()),
+        (
+            "vex",
+            openvex(
+                {"@id": "pkg:deb/debian/openssl@3.0.11"},
+                status="affected",
+                justification=None,
+                action_statement="Update.",
+            ),
+        ),
+    ]:
+        uploaded(world.tomas.actor, artifact, kind, document)
+    promotion = world.requested(release, "dev")
+    place = f"promotions/{promotion.pk}"
+    view = world.vera.get(f"{place}/decision/input/evidence")
+    record = world.vera.get(f"{place}/decision")
+    assert view["inputDigest"] == record["inputDigest"]
+    assert view["evidence"] == world.vera.get(f"{place}/decision/input")["evidence"]
+    [found] = view["artifacts"]
+    assert found["artifact"] == {"digest": artifact}
+    assert [each["digest"] for each in found["sbom"]] == [record["evidence"]["sbomDigest"]]
+    assert [len(found[name]) for name in ("vulnerabilities", "attestations", "inToto")] == [1, 0, 0]
+    assert found["vex"]["statusSummary"] == {"not_affected": 0, "affected": 1, "fixed": 0, "under_investigation": 0}
+    assert found["vex"]["mergedDigest"].startswith("sha256:")
+    assert found["transparency"] is None
+    assert world.vera.get(f"{place}/decisions/1/input/evidence") == view
+
+
+def test_without_documents_the_evidence_of_an_input_is_empty(world: World) -> None:
+    promotion = world.requested(world.release(), "dev")
+    view = world.vera.get(f"promotions/{promotion.pk}/decision/input/evidence")
+    assert (view["evidence"], view["artifacts"]) == (None, [])
+
+
+def test_the_evidence_of_another_tenants_input_does_not_exist(world: World, stranger: World) -> None:
+    promotion = world.requested(world.release(), "dev")
+    for place in ("decision", "decisions/1"):
+        refused = stranger.vera.refused("GET", f"promotions/{promotion.pk}/{place}/input/evidence")
+        assert refused == (404, "RES_NOT_FOUND")

@@ -1,4 +1,4 @@
-"""Evidence over REST: packets, keys, verification (api.md; domain.md §8)."""
+"""Evidence over REST: packets, keys, verification (contract.md; domain.md §8)."""
 
 import json
 from typing import Any

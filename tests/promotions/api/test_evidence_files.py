@@ -11,7 +11,6 @@ from django.test import Client
 from promotions.models import EvidenceDocument, FeedEntry
 from stellapromote.signing.canonical_json import canonical_bytes
 from tests.promotions.api.world import World
-from tests.promotions.documents import Signer
 from tests.promotions.formats.samples import (
     ARTIFACT,
     EPSS,
@@ -28,6 +27,7 @@ from tests.promotions.formats.samples import (
     trivy,
     unsigned_envelope,
 )
+from tests.promotions.uploads import Signer
 
 MARK = b"\xef\xbb\xbf"
 PROVENANCE = "https://slsa.dev/provenance/v1"

@@ -12,13 +12,12 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from policies.models import WeakeningEdit
-from promotions.actions import uploading
+from promotions.documents import uploading
 from promotions.models import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
 from stellapromote.audit.models import AuditEvent
 from stellapromote.isolation import IsolationBusy
 from tests import factories
 from tests.promotions.api.world import Caller, World
-from tests.promotions.documents import Signer
 from tests.promotions.formats.samples import (
     ARTIFACT,
     EPSS,
@@ -30,6 +29,7 @@ from tests.promotions.formats.samples import (
     trivy,
     trivy_entry,
 )
+from tests.promotions.uploads import Signer
 
 
 def body(kind: str = "vulnerabilities", document: Any = None, artifact: str = ARTIFACT) -> dict[str, Any]:
@@ -178,6 +178,33 @@ def test_the_same_key_again_uploads_once(world: World) -> None:
     assert (one.content, two.headers["Idempotency-Replayed"]) == (two.content, "true")
 
 
+def no_more_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_given: Any, **_options: Any) -> Any:
+        raise IsolationBusy
+
+    monkeypatch.setattr(uploading, "run", busy)
+
+
+def test_a_stored_answer_is_given_without_reading_the_document_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = {"kind": "kev", "document": json.dumps(KEV)}
+    calls = ((world.tomas, "evidence", body()), (world.greta, "feeds", feed))
+    first = [by.call("POST", path, sent, Idempotency_Key="k1").content for by, path, sent in calls]
+    no_more_reading(monkeypatch)
+    for (by, path, sent), content in zip(calls, first, strict=True):
+        again = by.call("POST", path, sent, Idempotency_Key="k1")
+        assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (201, content, "true")
+        assert by.call("POST", path, sent, Idempotency_Key="k2").status_code == 503
+
+
+def test_a_key_of_another_document_is_refused_without_reading_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.tomas.call("POST", "evidence", body(), Idempotency_Key="k1")
+    no_more_reading(monkeypatch)
+    other = world.tomas.call("POST", "evidence", body(artifact=OTHER), Idempotency_Key="k1")
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "RES_IDEMPOTENCY_KEY_REUSED")
+
+
 def test_what_a_machine_uploads_counts_for_its_owner_and_who_issued_its_token(world: World) -> None:
     service = factories.make_service(world.tenant, world.tomas.user, "scanner", scopes=["evidence:write"])
     token = factories.make_token(world.tenant, service.user, by=factories.actor_of(world.greta.user, world.tenant))
@@ -205,6 +232,18 @@ def test_the_same_documents_make_the_same_bundle(world: World) -> None:
     assert (one["bundleId"], one["bundleDigest"]) == (two["bundleId"], two["bundleDigest"])
     assert EvidenceBundle.objects.count() == 1
     assert world.vera.get(f"evidence/{one['bundleId']}") == one
+
+
+def test_the_same_documents_have_one_digest_in_every_installation(world: World, stranger: World) -> None:
+    for each in (stranger, world):
+        each.tomas.ok("POST", "evidence", body(), status=201)
+    asked = {"artifactDigests": [ARTIFACT]}
+    ours, theirs = (each.tomas.ok("POST", "evidence/snapshot", asked, status=201) for each in (world, stranger))
+    assert ours["documentsDigest"] == theirs["documentsDigest"]
+    assert ours["bundleDigest"] != theirs["bundleDigest"]  # who sent them and when is in it
+    world.tomas.ok("POST", "evidence", body("sbom", cyclonedx()), status=201)
+    more = world.tomas.ok("POST", "evidence/snapshot", asked, status=201)
+    assert more["documentsDigest"] != ours["documentsDigest"]
 
 
 def test_a_report_replaces_another_of_the_same_tool_and_uploader(world: World) -> None:

@@ -1,4 +1,4 @@
-"""GET /promotion-gates (api.md, Policies and gates)."""
+"""GET /promotion-gates (contract.md, Policies and gates)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A repeated POST with the same key is answered byte for byte and done once (api.md, idempotency)."""
+"""A repeated POST with the same key is answered byte for byte and done once (contract.md, idempotency)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from promotions.api import releases
 from promotions.models import Promotion, Release, Vote
 from stellapromote.accounts.models import RoleGrant
 from stellapromote.audit.models import AuditEvent
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.factories import make_approval_policy, make_freeze
 from tests.promotions.api.world import Caller, World
 
@@ -117,7 +117,7 @@ def test_the_key_is_bound_to_the_body_and_to_the_caller(world: World) -> None:
 def test_a_replay_is_still_refused_to_who_lost_the_right(world: World) -> None:
     path = f"promotions/{world.waiting().pk}/approve"
     world.nia.ok("POST", path, {}, Idempotency_Key=KEY)
-    RoleGrant.objects.filter(user=world.nia.user).update(ended_at=SYSTEM_CLOCK.now())
+    RoleGrant.objects.filter(user=world.nia.user).update(ended_at=DATABASE_CLOCK.now())
     assert world.nia.refused("POST", path, {}, Idempotency_Key=KEY) == (403, "PERM_DENIED")
 
 
@@ -127,7 +127,7 @@ def test_a_refused_deployer_is_audited_with_and_without_a_key(world: World, head
     make_approval_policy(world.greta.actor, "apart", separationOfDuties=duties)
     dev = world.environments["dev"]
     changes = {"approval_policies": ["apart"]}
-    update_environment(by=world.greta.actor, clock=SYSTEM_CLOCK, environment_id=dev.pk, changes=changes)
+    update_environment(by=world.greta.actor, clock=DATABASE_CLOCK, environment_id=dev.pk, changes=changes)
     path = f"promotions/{world.requested(world.release(), 'dev').pk}"
     assert world.ravi.ok("POST", f"{path}/approve", {})["status"] == "approved"
     started = {"status": "started"}

@@ -1,4 +1,4 @@
-"""Overrides over REST: who is told what, and that the envelope they get verifies (domain.md §6; api.md, Promotions)."""
+"""Overrides over REST: who is told what, and whether it verifies (domain.md §6; contract.md, Promotions)."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,8 @@ import pytest
 from environments.actions.update_environment import update_environment
 from promotions.models import Override, Promotion
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
-from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from stellapromote.clock import rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_promotion_policy, make_token
 from tests.promotions.api.world import Caller, World
@@ -29,16 +30,16 @@ def shut(world: World) -> World:
     make_promotion_policy(greta, "strict", gates=[SHUT])
     production = world.environments["production"]
     update_environment(
-        by=greta, clock=SYSTEM_CLOCK, environment_id=production.pk, changes={"promotionPolicy": "strict"}
+        by=greta, clock=DATABASE_CLOCK, environment_id=production.pk, changes={"promotionPolicy": "strict"}
     )
     omar = world.omar.user
-    grant_scope(by=greta, clock=SYSTEM_CLOCK, user_id=omar.pk, scope=PROMOTION_OVERRIDE, reason="On call")
+    grant_scope(by=greta, clock=DATABASE_CLOCK, user_id=omar.pk, scope=PROMOTION_OVERRIDE, reason="On call")
     world.people["omar"] = Caller(omar, world.tenant, make_token(world.tenant, omar))
     return world
 
 
 def body(**changes: Any) -> dict[str, Any]:
-    until = rfc3339(SYSTEM_CLOCK.now() + timedelta(hours=2))
+    until = rfc3339(DATABASE_CLOCK.now() + timedelta(hours=2))
     return {"reason": "Payments are down", "ticket": "INC-7", "expiresAt": until, **changes}
 
 

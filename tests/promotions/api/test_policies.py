@@ -1,4 +1,4 @@
-"""Approval policies over REST (api.md, Policies and gates)."""
+"""Approval policies over REST (contract.md, Policies and gates)."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +9,7 @@ from environments.actions.update_environment import update_environment
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant, User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_role import end_role
 from tests.calling import Caller, caller, refusal, wrong_fields
 from tests.factories import (
@@ -214,7 +214,7 @@ def test_a_policy_in_use_is_neither_retired_nor_disabled(
     confirmed(
         update_environment(
             by=actor_of(people["greta"], tenant),
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             environment_id=UUID(environment),
             changes={"approval_policies": []},
         )
@@ -423,7 +423,7 @@ class TestCheck:
         self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
     ) -> None:
         environment = guard(tenant, people)
-        end_role(by=command_actor(tenant), clock=SYSTEM_CLOCK, user_id=people["mei"].id, role="approver")
+        end_role(by=command_actor(tenant), clock=DATABASE_CLOCK, user_id=people["mei"].id, role="approver")
         answer = self.check(greta, policy, environment, people["tomas"])
         assert (answer["satisfiable"], answer["minimalApproverSets"]) == (False, [])
         told = {each["code"]: each["message"] for each in answer["reasons"]}

@@ -1,4 +1,4 @@
-"""Every answer about policies and gates is as the OpenAPI document says (api.md: the schema is the contract)."""
+"""Every answer about policies and gates is as the OpenAPI document says (contract.md: the schema is the contract)."""
 
 from typing import Any
 

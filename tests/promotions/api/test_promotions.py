@@ -1,4 +1,4 @@
-"""Promotions over REST: requests, lists, one promotion, cancelling, deployment reports (api.md, Promotions)."""
+"""Promotions over REST: requests, lists, one promotion, cancelling, deployment reports (contract.md, Promotions)."""
 
 import json
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from promotions.etags import promotion_tag
 from promotions.models import DecisionRecord, Promotion, PromotionCounter
+from promotions.voting.etags import promotion_tag
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
 from tests.factories import make_environment, make_freeze
@@ -43,15 +43,15 @@ ANSWER = {
     "decision",
     "evidenceBundle",
     "evidencePacketId",
-}
-DETAIL = ANSWER | {
     "decidedAt",
     "startedAt",
     "completedAt",
+    "attempt",
+}
+DETAIL = ANSWER | {
     "pendingExpiresAt",
     "approvalExpiresAt",
     "overdueAt",
-    "attempt",
     "decisionRecord",
     "approvals",
     "eligibleApprovers",
@@ -70,6 +70,7 @@ ROW = {
     "requestedByName",
     "requestedAt",
     "approvals",
+    "approvalCount",
     "blockedBy",
 }
 LONG_AGO, FAR_AHEAD = "2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
@@ -91,6 +92,14 @@ class TestRequest:
         assert (made["status"], made["number"], made["requestedByName"]) == ("approved", 1, "Tomas")
         assert made["sourceEnvironmentId"] is None
         assert made["evidencePacketId"] is not None
+        assert made["decision"]["decision"] == "allow"
+        assert self.asked(world, "production")["decision"]["decision"] == "pending"
+
+    def asked(self, world: World, target: str) -> Any:
+        release = world.release()
+        world.deployed(release, "dev", "staging")
+        body = {"releaseId": str(release.pk), "targetEnvironment": target, "reason": "Try it"}
+        return world.tomas.ok("POST", "promotions", body, status=201)
 
     @pytest.mark.parametrize("by_name", [True, False])
     def test_release_and_target_go_by_name_or_by_id(self, world: World, by_name: bool) -> None:
@@ -239,6 +248,7 @@ class TestList:
             "requestedByName": "Tomas",
             "requestedAt": rfc3339(promotion.requested_at),
             "approvals": {"required": 2, "given": 0},
+            "approvalCount": {"required": 2, "given": 0},
             "blockedBy": ["approval"],
         }
 
@@ -572,10 +582,11 @@ class TestDeployment:
 
     def test_started_then_succeeded(self, world: World) -> None:
         promotion = world.approved()
-        started = self.report(world, promotion, "started", url="https://ci.example/1")
-        assert started.json()["status"] == "deploying"
-        done = self.report(world, promotion, "succeeded", manifestDigest=promotion.manifest_digest)
-        assert done.json()["status"] == "deployed"
+        started = self.report(world, promotion, "started", url="https://ci.example/1").json()
+        assert (started["status"], started["attempt"], started["completedAt"]) == ("deploying", 1, None)
+        done = self.report(world, promotion, "succeeded", manifestDigest=promotion.manifest_digest).json()
+        assert (done["status"], done["startedAt"]) == ("deployed", started["startedAt"])
+        assert None not in (done["startedAt"], done["completedAt"], done["decidedAt"])
         packets = world.vera.get(f"promotions/{promotion.pk}/evidence")["data"]
         assert [packet["type"] for packet in packets] == ["release_decision", "deployment"]
 

@@ -1,4 +1,4 @@
-"""Proposals by API: 202 in place of an edit, then confirmed or withdrawn by its tag (api.md, Proposals)."""
+"""Proposals by API: 202 in place of an edit, then confirmed or withdrawn by its tag (contract.md, Proposals)."""
 
 import json
 from typing import Any
@@ -47,6 +47,22 @@ def test_an_edit_is_answered_with_its_proposal(world: World, path: str) -> None:
         "name": "production",
         "weakens": ["Environment production: Approval policy two-person does not apply any more."],
         "environments": ["production"],
+        "policies": [
+            {
+                "kind": "approval_policy",
+                "name": "two-person",
+                "version": 1,
+                "digest": document["policies"][0]["digest"],
+                "before": True,
+                "after": False,
+                "asks": [
+                    "release: 1 approval by team release",
+                    "security: 1 approval by team security",
+                    "The requester never votes.",
+                    "The person who created the release does not vote.",
+                ],
+            }
+        ],
         "before": {"approvalPolicies": ["two-person"]},
         "after": {"approvalPolicies": []},
         "state": "open",

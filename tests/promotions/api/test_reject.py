@@ -1,4 +1,4 @@
-"""A reject over REST: until it runs, and after a failure (api.md, POST …/reject)."""
+"""A reject over REST: until it runs, and after a failure (contract.md, POST …/reject)."""
 
 from promotions.models import Promotion
 from tests.promotions.api.world import World

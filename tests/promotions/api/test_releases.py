@@ -1,4 +1,4 @@
-"""Releases over REST (api.md, Releases)."""
+"""Releases over REST (contract.md, Releases)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from promotions.manifest import manifest_digest
+from promotions.documents.manifest import manifest_digest
 from promotions.models import Release
 from tests.factories import component
 from tests.promotions.api.world import World

@@ -1,4 +1,4 @@
-"""Trying a policy on recorded decisions, and the difference of two versions (api.md, Policies and gates)."""
+"""Trying a policy on recorded decisions, and the difference of two versions (contract.md, Policies and gates)."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ import pytest
 from environments.actions.update_environment import update_environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
-from promotions.documents_of_input import documents_of
+from promotions.judging.documents_of_input import documents_of
 from promotions.models import DecisionRecord, Promotion
-from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from promotions.reading import simulation
+from stellapromote.clock import rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.factories import make_promotion_policy
 from tests.promotions.api.world import World
-from tests.promotions.documents import feed, uploaded
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx, trivy, trivy_entry
+from tests.promotions.uploads import feed, uploaded
 from tests.proposals import confirmed
 
 SIMULATE = "promotion-policies/strict/simulate"
@@ -37,11 +39,11 @@ def strict(world: World) -> World:
     make_promotion_policy(greta, "strict")
     update_environment(
         by=greta,
-        clock=SYSTEM_CLOCK,
+        clock=DATABASE_CLOCK,
         environment_id=world.environments["production"].pk,
         changes={"promotionPolicy": "strict"},
     )
-    save_draft(by=greta, clock=SYSTEM_CLOCK, name="strict", changes={"gates": [SHUT]})
+    save_draft(by=greta, clock=DATABASE_CLOCK, name="strict", changes={"gates": [SHUT]})
     return world
 
 
@@ -108,9 +110,27 @@ def test_which_of_the_last_decisions_would_differ(strict: World) -> None:
 
 def test_a_slow_policy_is_not_tried_on_all(strict: World, monkeypatch: pytest.MonkeyPatch) -> None:
     strict.approved()
-    monkeypatch.setattr("promotions.simulation.MOST_SECONDS", -1.0)
+    monkeypatch.setattr("promotions.reading.simulation.MOST_SECONDS", -1.0)
     answer = strict.greta.ok("POST", SIMULATE, {"last": 10})
     assert (answer["count"], answer["complete"], answer["hidden"]) == (0, False, 0)
+
+
+def test_a_process_tries_one_policy_at_a_time(strict: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them would take both threads from everybody else, for 20 s."""
+    promotion = strict.approved()
+    monkeypatch.setattr("promotions.reading.simulation.PATIENCE", 0.01)
+    sent: list[dict[str, Any]] = [
+        {"last": 1},
+        {"promotionId": str(promotion.pk)},
+        {"gateInput": orjson.loads(bytes(DecisionRecord.objects.get(pk=promotion.decision_id).input))},
+    ]
+    with simulation._one_at_a_time:
+        for body in sent:
+            refused = strict.greta.call("POST", SIMULATE, body)
+            assert (refused.status_code, refused["Retry-After"]) == (503, "10")
+            assert refused.json()["error"]["code"] == "SYS_UNAVAILABLE"
+    for body in sent:
+        assert strict.greta.ok("POST", SIMULATE, body)["count"] == 1
 
 
 def test_of_one_environment(strict: World) -> None:
@@ -157,7 +177,7 @@ def test_another_tenants_promotion_is_not_found(strict: World, stranger: World) 
 
 class TestDiff:
     def test_two_versions_are_compared_field_by_field(self, strict: World) -> None:
-        confirmed(publish_promotion_policy(by=strict.greta.actor, clock=SYSTEM_CLOCK, name="strict"))
+        confirmed(publish_promotion_policy(by=strict.greta.actor, clock=DATABASE_CLOCK, name="strict"))
         answer = strict.vera.get("promotion-policies/strict/versions/2/diff?against=1")
         assert (answer["version"], answer["against"]) == (2, 1)
         places = {each["place"]: (each["before"], each["after"]) for each in answer["differences"]}
@@ -207,12 +227,12 @@ def _cves(world: World) -> dict[str, Any]:
 def _judged_by_a_feed(world: World) -> dict[str, Any]:
     """The recorded facts of a promotion whose findings a feed was asked about."""
     greta = world.greta.actor
-    make_promotion_policy(greta, "scanned", gates=[_cves(world)])
-    dev = world.environments["dev"].pk
-    update_environment(by=greta, clock=SYSTEM_CLOCK, environment_id=dev, changes={"promotionPolicy": "scanned"})
-    today = rfc3339(SYSTEM_CLOCK.now())
+    today = rfc3339(DATABASE_CLOCK.now())
     listed = [{"cveID": "CVE-2025-0009", "dateAdded": "2025-02-03"}]
     feed(greta, "kev", {"catalogVersion": "1", "dateReleased": today, "count": 1, "vulnerabilities": listed})
+    make_promotion_policy(greta, "scanned", gates=[_cves(world)])
+    dev = world.environments["dev"].pk
+    update_environment(by=greta, clock=DATABASE_CLOCK, environment_id=dev, changes={"promotionPolicy": "scanned"})
     release = world.release()
     uploaded(world.tomas.actor, release.components.get().digest, "vulnerabilities", trivy(trivy_entry()))
     promotion = world.requested(release, "dev")

@@ -1,4 +1,4 @@
-"""Votes and confirmations over REST, and the order in which a vote is checked (api.md, order of checks)."""
+"""Votes and confirmations over REST, and the order in which a vote is checked (contract.md, order of checks)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from promotions.actions.reject import reject
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import Confirmation, Promotion, Vote
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Refused
 from tests.factories import component, make_environment, make_promotion_policy, make_token
 from tests.promotions.api.world import Caller, World
@@ -77,7 +77,7 @@ class TestApprove:
         response = world.mei.call("POST", f"promotions/{promotion.pk}/approve", {"subjectDigest": other.subject_digest})
         error = response.json()["error"]
         assert (response.status_code, error["code"]) == (412, "RES_SUBJECT_CHANGED")
-        assert "never was that of this promotion: read the promotion again" in error["message"]
+        assert "never had this subjectDigest: read the promotion again" in error["message"]
         assert error["details"] == {"changed": [], "subjectDigest": promotion.subject_digest}
 
     def test_a_final_approval_takes_three_statements(self, world: World) -> None:
@@ -311,7 +311,7 @@ class TestWithoutTheRight:
         for name in ("dev", "staging", "production"):
             confirmed(
                 archive_environment(
-                    by=world.greta.actor, clock=SYSTEM_CLOCK, environment_id=world.environments[name].pk
+                    by=world.greta.actor, clock=DATABASE_CLOCK, environment_id=world.environments[name].pk
                 )
             )
         world.environments["lab"] = Environment.objects.get(name="lab")

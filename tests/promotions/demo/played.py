@@ -13,7 +13,6 @@ from environments.actions.clear_freeze_window import clear_freeze_window
 from environments.models import Environment, FreezeWindow
 from promotions.actions.approve import approve
 from promotions.actions.archive_environment import archive_environment
-from promotions.actions.ballot_box import Seen
 from promotions.actions.cancel import cancel
 from promotions.demo.cast import SLUG, recall
 from promotions.models import (
@@ -27,11 +26,13 @@ from promotions.models import (
     Release,
     Vote,
 )
-from promotions.states import ACTIVE, VOTING
+from promotions.states import ACTIVE
+from promotions.voting.session import Seen
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.audit.models import AuditEvent
-from stellapromote.clock import SYSTEM_CLOCK, FixedClock
+from stellapromote.clock import FixedClock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
 from tests.proposals import confirmed
@@ -62,16 +63,16 @@ def greta() -> Actor:
 
 def removed(username: str) -> None:
     person = User.objects.get(username=username)
-    end_membership(by=greta(), clock=SYSTEM_CLOCK, user_id=person.pk)
+    end_membership(by=greta(), clock=DATABASE_CLOCK, user_id=person.pk)
 
 
 def without_role(username: str, role: str) -> None:
-    end_role(by=greta(), clock=SYSTEM_CLOCK, user_id=User.objects.get(username=username).pk, role=role)
+    end_role(by=greta(), clock=DATABASE_CLOCK, user_id=User.objects.get(username=username).pk, role=role)
 
 
 def waiting() -> list[Promotion]:
     nia = User.objects.get(username="nia")
-    return list(Promotion.objects.filter(status__in=sorted(VOTING), open_voters__contains=[nia.pk]).order_by("number"))
+    return list(Promotion.objects.waiting_for(nia.pk).order_by("number"))
 
 
 def for_production() -> Promotion:
@@ -97,7 +98,7 @@ def signed_in(username: str) -> Client:
 
 def nothing_waits() -> None:
     for promotion in waiting():
-        cancel(promotion.pk, by=greta(), reason="Not now", clock=SYSTEM_CLOCK)
+        cancel(promotion.pk, by=greta(), reason="Not now", clock=DATABASE_CLOCK)
 
 
 def nia_approves_everything() -> None:
@@ -106,20 +107,20 @@ def nia_approves_everything() -> None:
             promotion.pk,
             by=recall(promotion.tenant).actors["nia"],
             seen=Seen(promotion.subject_digest),
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
         )
 
 
 def staging_thaws() -> None:
     for window in FreezeWindow.objects.filter(cleared_at=None):
         clear_freeze_window(
-            by=greta(), clock=SYSTEM_CLOCK, window_id=window.pk, environment_id=window.environment_id, reason="Done"
+            by=greta(), clock=DATABASE_CLOCK, window_id=window.pk, environment_id=window.environment_id, reason="Done"
         )
 
 
 def hours_later(monkeypatch: pytest.MonkeyPatch, hours: int) -> datetime:
-    later = SYSTEM_CLOCK.now() + timedelta(hours=hours)
-    monkeypatch.setattr("promotions.management.commands.seed_demo.SYSTEM_CLOCK", FixedClock(later))
+    later = DATABASE_CLOCK.now() + timedelta(hours=hours)
+    monkeypatch.setattr("promotions.management.commands.seed_demo.DATABASE_CLOCK", FixedClock(later))
     return later
 
 
@@ -141,8 +142,8 @@ def into_staging() -> int:
 def archived(name: str) -> None:
     environment = Environment.objects.get(name=name)
     for promotion in Promotion.objects.filter(target_environment=environment, status__in=sorted(ACTIVE)):
-        cancel(promotion.pk, by=greta(), reason="It goes away", clock=SYSTEM_CLOCK)
-    confirmed(archive_environment(by=greta(), clock=SYSTEM_CLOCK, environment_id=environment.pk))
+        cancel(promotion.pk, by=greta(), reason="It goes away", clock=DATABASE_CLOCK)
+    confirmed(archive_environment(by=greta(), clock=DATABASE_CLOCK, environment_id=environment.pk))
 
 
 def counts() -> tuple[int, int]:

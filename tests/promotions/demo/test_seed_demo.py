@@ -15,14 +15,15 @@ from pytest_django.fixtures import Settings
 from environments.actions.update_environment import update_environment
 from environments.models import Environment, FreezeWindow
 from promotions.actions.take_bundle import take_newest_evidence
-from promotions.bundles import has_newer
 from promotions.demo.cast import CI, SCANNER, SLUG, recall
 from promotions.demo.guide import guide
 from promotions.demo.scans import report
+from promotions.documents.bundles import has_newer
 from promotions.models import EvidenceDocument, Promotion, Release
 from promotions.states import Status
 from stellapromote.accounts.models import ServiceAccount, Tenant
-from stellapromote.clock import SYSTEM_CLOCK, FixedClock, rfc3339
+from stellapromote.clock import FixedClock, rfc3339
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.database import CommittedDatabase
 from tests.factories import make_freeze, make_tenant
 from tests.promotions.demo.played import (
@@ -44,7 +45,7 @@ from tests.promotions.demo.played import (
     waiting,
     without_role,
 )
-from tests.promotions.documents import uploaded
+from tests.promotions.uploads import uploaded
 from tests.proposals import confirmed
 
 
@@ -105,7 +106,7 @@ def test_only_the_scanner_can_bring_the_scan_that_it_waits_for(demo: Tenant, mac
     promotion = by_its_ci_alone()
     by = recall(demo).actors[machine]
     for component in promotion.release.components.all():
-        content = report(component.image_repository, component.digest, SYSTEM_CLOCK.now())
+        content = report(component.image_repository, component.digest, DATABASE_CLOCK.now())
         uploaded(by, component.digest, "vulnerabilities", content)
     assert cve_gate(take_newest_evidence(promotion.pk, by=recall(demo).actors["tomas"]))["status"] == status
 
@@ -118,7 +119,7 @@ def test_a_demo_of_an_older_version_goes_on_without_a_scanner(demo: Tenant, in_p
     production = recall(demo).production
     confirmed(
         update_environment(
-            by=greta(), clock=SYSTEM_CLOCK, environment_id=production.pk, changes={"promotion_policy": "default"}
+            by=greta(), clock=DATABASE_CLOCK, environment_id=production.pk, changes={"promotion_policy": "default"}
         )
     )
     nia_approves_everything()
@@ -190,7 +191,7 @@ def test_nothing_is_told_from_before_the_end_of_a_freeze(demo: Tenant, monkeypat
     nia_approves_everything()
     until = FreezeWindow.objects.get(cleared_at=None).ends_at
     monkeypatch.setattr(
-        "promotions.management.commands.seed_demo.SYSTEM_CLOCK", FixedClock(until + timedelta(minutes=5))
+        "promotions.management.commands.seed_demo.DATABASE_CLOCK", FixedClock(until + timedelta(minutes=5))
     )
     started()
     assert for_production().release.created_at == until
@@ -208,7 +209,7 @@ def test_while_staging_is_frozen_nothing_is_deployed_there_and_what_is_new_waits
 
 def test_while_the_line_is_stopped_and_nothing_waits_nothing_is_told(demo: Tenant) -> None:
     nia_approves_everything()
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     make_freeze(greta(), None, rfc3339(now), rfc3339(now + timedelta(hours=1)), name="Stop")
     before = counts()
     assert "The demo is left as it is: a freeze keeps everything out of Development." in started()
@@ -218,7 +219,7 @@ def test_while_the_line_is_stopped_and_nothing_waits_nothing_is_told(demo: Tenan
 def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     old = for_production()
     at_the_end = FixedClock(old.pending_expires_at - timedelta(minutes=5))
-    monkeypatch.setattr("promotions.management.commands.seed_demo.SYSTEM_CLOCK", at_the_end)
+    monkeypatch.setattr("promotions.management.commands.seed_demo.DATABASE_CLOCK", at_the_end)
     said = started()
     new = waiting()[-1]
     assert new.pk != old.pk
@@ -230,7 +231,7 @@ def test_what_expires_in_a_moment_is_not_shown_as_waiting(demo: Tenant, monkeypa
     [
         (lambda: removed("mei"), "mei is no member of kestrel-pay any more."),
         (lambda: removed("tomas"), "tomas is no member of kestrel-pay any more."),
-        (lambda: archived("production"), "Production is archived: nothing may enter it."),
+        (lambda: archived("production"), "Production is archived: no release may enter it."),
         (
             lambda: (nothing_waits(), without_role("tomas", "operator")),
             "This needs the right promotion:request, which the role operator has: ",

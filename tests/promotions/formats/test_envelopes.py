@@ -318,8 +318,8 @@ def test_fifty_are_read_and_fifty_one_are_not() -> None:
 
 def test_so_many_values_around_what_is_signed_are_refused_before_they_are_read_twice() -> None:
     padded = {**enveloped({}), "around": [0] * 50_000}
-    assert "around what is signed" in refused("attestation", padded).message
-    with pytest.raises(DocumentRefused, match="around what is signed"):
+    assert "around the signed payloads" in refused("attestation", padded).message
+    with pytest.raises(DocumentRefused, match="around the signed payloads"):
         envelopes.signed_items(json.dumps([0] * 50_001).encode())
 
 

@@ -103,9 +103,9 @@ def test_parts_larger_than_a_piece_are_read_whole() -> None:
 
 BROKEN: dict[str, tuple[bytes, str]] = {
     "the second part is cut off": (gzip.compress(EPSS) + gzip.compress(EPSS)[:-9], "cut off"),
-    "plain text follows": (gzip.compress(EPSS) + EPSS, "what follows"),
-    "zeros follow": (gzip.compress(EPSS) + b"\0" * 512, "what follows"),
-    "half a mark follows": (gzip.compress(EPSS) + b"\x1f", "what follows"),
+    "plain text follows": (gzip.compress(EPSS) + EPSS, "other data follows"),
+    "zeros follow": (gzip.compress(EPSS) + b"\0" * 512, "other data follows"),
+    "half a mark follows": (gzip.compress(EPSS) + b"\x1f", "other data follows"),
     "a mark and nothing else follows": (gzip.compress(EPSS) + b"\x1f\x8b", "cut off"),
     "the second part is damaged": (gzip.compress(EPSS) + b"\x1f\x8b" + b"\xff" * 30, "damaged"),
     "the parts are too large together": (2 * gzip.compress(b"\n" * (17 * 1024 * 1024)), "unpacks to more"),

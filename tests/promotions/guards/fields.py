@@ -15,7 +15,7 @@ from policies.actions.save_draft import save_draft
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.grant_override import grant_override
-from promotions.actions.trust_key import trust_key
+from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, FeedEntry, TrustedKey
@@ -30,9 +30,9 @@ from tests.factories import (
     make_service,
     make_token,
 )
-from tests.promotions.documents import Signer
 from tests.promotions.formats.samples import EPSS, KEV
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer
 from tests.proposals import confirmed
 
 GATES: list[dict[str, Any]] = [
@@ -51,7 +51,7 @@ GATES: list[dict[str, Any]] = [
 
 
 class Strict:
-    """Kestrel with everything that production can ask for, a freeze of the administrator's machine and feeds.
+    """Kestrel with everything that production can ask for, a freeze of another person's machine and feeds.
 
     Each method beside `state` loosens one thing as the administrator and returns what the action does.
     """
@@ -60,10 +60,14 @@ class Strict:
         self.kestrel: Kestrel = make_kestrel()
         kestrel = self.kestrel
         self.by, self.clock = kestrel["admin"], kestrel.clock
-        owner = User.objects.get(pk=kestrel["admin"].account)
+        owner = User.objects.get(pk=kestrel["second"].account)
         machine = make_service(kestrel.tenant, owner, scopes=["environment:write"], clock=self.clock)
         self.by_machine = actor_of_token(make_token(kestrel.tenant, machine.user, clock=self.clock))
+        for kind, document in (("kev", KEV_BYTES), ("epss", EPSS)):
+            self.feed(kind, document)
+        key = self.trusts("ci")
         make_promotion_policy(self.by, "strict", clock=self.clock, gates=GATES)
+        revoke_key(key.pk, by=self.by, clock=self.clock)
         make_approval_policy(self.by, "release-only", clock=self.clock)
         confirmed(
             self.environment(
@@ -78,8 +82,6 @@ class Strict:
         )
         start, end = (rfc3339(self.clock.now() + timedelta(hours=hours)) for hours in (1, 9))
         self.window = make_freeze(self.by_machine, kestrel.production, start, end, clock=self.clock)
-        for kind, document in (("kev", KEV_BYTES), ("epss", EPSS)):
-            confirmed(self.feed(kind, document), self.clock)
         kestrel.wait()
 
     def state(self) -> dict[str, Any]:

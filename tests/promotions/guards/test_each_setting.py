@@ -10,12 +10,14 @@ from environments.actions.update_environment import update_environment
 from environments.models import Environment
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
+from policies.engines.opa import Connection
 from policies.models import ApprovalPolicy, PromotionPolicy, Proposal, WeakeningEdit
 from promotions.actions.update_approval_policy import update_approval_policy
 from tests.factories import make_approval_policy, make_promotion_policy
 from tests.promotions.guards.loosenings import CANNOT_BE_TOLD, LOOSENINGS
 from tests.promotions.guards.marks import marks
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import what_policies_name
 from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +26,11 @@ SETTINGS = [(document, path) for document, edits in LOOSENINGS.items() for path 
 
 
 @pytest.fixture
-def kestrel() -> Kestrel:
-    return make_kestrel()
+def kestrel(settings: Any) -> Kestrel:
+    settings.OPA_CONNECTIONS = {name: Connection("http://opa.internal:8181") for name in ("main", "other")}
+    kestrel = make_kestrel()
+    what_policies_name(kestrel["admin"], clock=kestrel.clock)
+    return kestrel
 
 
 def test_each_guard_has_its_loosening() -> None:

@@ -32,7 +32,7 @@ RECORDS = {
     *("Blob", "Release", "Component", "PromotionCounter", "Promotion", "CollectedFact", "DecisionRecord"),
     *("Deployment", "Installation", "PublicSigningKey", "EvidencePacket", "EvidenceDocument", "EvidenceBundle"),
     *("OutboxEvent", "OutboxMark", "Override", "OverrideReview", "DocumentReading", "BundleReading", "FeedReading"),
-    *("Vote", "Confirmation", "WorkerHeartbeat", "WorkerFailure", "EvidenceFinding", "EvidenceRound"),
+    *("Vote", "Confirmation", "ProcessHeartbeat", "WorkerFailure", "EvidenceFinding", "EvidenceRound"),
 }
 
 

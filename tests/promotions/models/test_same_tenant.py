@@ -69,7 +69,7 @@ def test_every_table_that_names_a_promotion_and_a_tenant_has_the_key() -> None:
             FROM pg_class c
             JOIN pg_attribute p ON p.attrelid = c.oid AND p.attname = 'promotion_id'
             JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname = 'tenant_id'
-            WHERE c.relkind = 'r'""")
+            WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace""")
         found = dict(cursor.fetchall())
     assert {name for name, keyed in found.items() if not keyed} == KEYLESS
     assert "promotions_deployment" in found

@@ -1,6 +1,7 @@
 """The audit page answers: who did what to whom, and what was it before."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.utils.html import strip_tags
@@ -71,6 +72,33 @@ def test_an_edit_shows_only_what_it_changed(kestrel: Kestrel) -> None:
     row = strip_tags(row_of(kestrel, "environment.updated"))
     assert re.search(r"requiredApprovals\s+1 became 2", row)
     assert "displayName" not in row
+
+
+def listed(kestrel: Kestrel, query: str) -> set[str]:
+    """Actions of the rows that the filter leaves."""
+    return set(
+        re.findall(r'<th scope="row" class="mono">([^<]+)', text(client_of(kestrel, "auditor"), f"/audit?{query}"))
+    )
+
+
+@pytest.mark.parametrize("spelling", ["requester", "Requester", "REQUESTER", "Requester (requester)", "quest", "id"])
+def test_a_person_is_found_by_any_form_of_the_name(kestrel: Kestrel, spelling: str) -> None:
+    kestrel.ask(kestrel.release(), kestrel.dev)
+    requester = kestrel["requester"].account
+    if spelling == "id":
+        spelling = str(requester)
+    shown = text(client_of(kestrel, "auditor"), "/audit?" + urlencode({"actor": spelling}))
+    assert "promotion.requested" in shown
+    assert set(re.findall(r'data-label="Who"><bdi>([^<]+)', shown)) == {"Requester (requester)"}
+
+
+def test_a_part_of_an_action_finds_all_that_have_it(kestrel: Kestrel) -> None:
+    assert listed(kestrel, "action=team.gr") == {"team.granted"}
+    assert {"role.granted", "team.granted"} <= listed(kestrel, "action=GRANTED")
+
+
+def test_a_sign_of_a_pattern_is_only_a_sign(kestrel: Kestrel) -> None:
+    assert listed(kestrel, "actor=%25") == listed(kestrel, "action=role_granted") == set()
 
 
 def test_who_lacks_the_right_is_told_once_whom_to_ask(kestrel: Kestrel) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from environments.models import Environment
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_team import end_team
 from tests.factories import (
     actor_of,
@@ -238,8 +238,30 @@ def test_a_form_keeps_what_was_typed_and_says_what_is_wrong_beside_the_field(
 
 def test_a_taken_place_is_said_in_the_form(greta: Client, line: dict[str, Environment]) -> None:
     answer = greta.post("/environments/new", {**FORM, "name": "qa", "order_index": 2})
-    assert answer.status_code == 400
-    assert "staging stands at orderIndex 2" in text(answer)
+    assert answer.status_code == 409
+    assert "staging stands at orderIndex 2" in beside(answer, "order_index")
+    assert 'value="qa"' in text(answer)
+
+
+def test_a_taken_name_is_said_beside_the_name(greta: Client, line: dict[str, Environment]) -> None:
+    answer = greta.post("/environments/new", {**FORM, "name": "prod", "order_index": 9})
+    assert answer.status_code == 409
+    assert "prod" in beside(answer, "name")
+
+
+def test_a_form_without_a_word_is_wrong(greta: Client, line: dict[str, Environment]) -> None:
+    for path in ("/environments/new", f"/environments/{line['dev'].pk}/edit"):
+        assert greta.post(path, {}).status_code == 400
+
+
+def refused_on(answer: Any) -> str:
+    """What the page says of the refused action."""
+    return text(answer).partition('class="error-summary"')[2].partition("</div>")[0]
+
+
+def beside(answer: Any, name: str) -> str:
+    """What stands beside the field."""
+    return text(answer).partition(f'id="id_{name}_error"')[2].partition("</div>")[0]
 
 
 def edit_form(client: Client, environment: Environment) -> dict[str, Any]:
@@ -260,8 +282,9 @@ def test_an_edit_of_what_changed_meanwhile_is_not_stored(greta: Client, line: di
     data = edit_form(greta, line["dev"])
     greta.post(f"/environments/{line['dev'].pk}/edit", {**data, "display_name": "First"})
     answer = greta.post(f"/environments/{line['dev'].pk}/edit", {**data, "display_name": "Second"})
-    assert answer.status_code == 400
-    assert "changed since you read it" in text(answer)
+    assert answer.status_code == 412
+    assert "It changed since you opened it" in refused_on(answer)
+    assert 'value="Second"' in text(answer)
     assert Environment.objects.get(name="dev").display_name == "First"
 
 
@@ -275,11 +298,16 @@ def test_a_move_on_an_old_page_is_refused(greta: Client, line: dict[str, Environ
     greta.post(f"/environments/{line['prod'].pk}/move", {"order_index": 2, "version": 1})
     answer = greta.post(f"/environments/{line['prod'].pk}/move", {"order_index": 1, "version": 1})
     assert answer.status_code == 412
+    assert "It changed since you opened it" in refused_on(answer)
+    assert 'name="version" value="2"' in text(answer)
 
 
 @pytest.mark.parametrize("data", [{}, {"order_index": "x", "version": 1}, {"order_index": 1}, {"order_index": -1}])
 def test_a_move_that_no_button_sends_is_400(greta: Client, line: dict[str, Environment], data: Any) -> None:
-    assert greta.post(f"/environments/{line['prod'].pk}/move", data).status_code == 400
+    answer = greta.post(f"/environments/{line['prod'].pk}/move", data)
+    assert answer.status_code == 400
+    assert "something to correct" in text(answer) or "things to correct" in text(answer)
+    assert "Environments in promotion order" in text(answer)
 
 
 def test_archiving_and_putting_back(greta: Client, line: dict[str, Environment]) -> None:
@@ -288,6 +316,31 @@ def test_archiving_and_putting_back(greta: Client, line: dict[str, Environment])
     assert "Archived" in text(greta.get(page))
     assert greta.post(f"{page}/unarchive", {"order_index": 2}).status_code == 302
     assert Environment.objects.live().count() == 3
+
+
+def test_a_place_that_cannot_be_is_said_beside_it(greta: Client, line: dict[str, Environment]) -> None:
+    page = f"/environments/{line['staging'].pk}"
+    greta.post(f"{page}/archive")
+    for place, status, told in ((10_000, 400, "9999"), (1, 409, "dev stands at orderIndex 1")):
+        answer = greta.post(f"{page}/unarchive", {"order_index": place})
+        assert answer.status_code == status
+        assert told in beside(answer, "order_index")
+        assert f'value="{place}"' in text(answer)
+
+
+def test_what_cannot_be_archived_or_deleted_stays_on_its_page_with_the_reason(
+    greta: Client, operator: Actor, line: dict[str, Environment]
+) -> None:
+    deploy(operator, release(operator, "one"), line["dev"])
+    page = f"/environments/{line['dev'].pk}"
+    answer = greta.post(f"{page}/delete")
+    assert answer.status_code == 409
+    assert "dev has promotion history that must stay readable" in refused_on(answer)
+    assert "What guards it, what runs there" in text(answer)
+    greta.post(f"{page}/archive")
+    answer = greta.post(f"{page}/archive")
+    assert answer.status_code == 409
+    assert "Archived" in text(answer)
 
 
 def test_deleting_one_that_was_never_used(greta: Client, line: dict[str, Environment]) -> None:
@@ -373,7 +426,7 @@ def test_nobody_in_the_team_of_a_policy_any_more_is_said(tenant: Tenant, admin: 
     make_approval_policy(admin, "release-only")
     path = f"/environments/{make_environment(admin, 'prod', 1, approval_policies=['release-only']).pk}"
     assert "too few people" not in tomas.get(path).content.decode()
-    end_team(by=admin, clock=SYSTEM_CLOCK, user_id=nia.pk, team="release")
+    end_team(by=admin, clock=DATABASE_CLOCK, user_id=nia.pk, team="release")
     assert "Rule release of release-only needs 1 person, and nobody is eligible." in tomas.get(path).content.decode()
 
 

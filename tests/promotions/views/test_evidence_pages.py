@@ -10,9 +10,9 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils.html import strip_tags
 
+from promotions.documents.uploading import UploadsBusy
 from promotions.models import EvidenceDocument, Feed, Release, TrustedKey
 from stellapromote.accounts.models import User
-from tests.promotions.documents import Signer, uploaded
 from tests.promotions.formats.samples import (
     KEV,
     cyclonedx,
@@ -25,6 +25,7 @@ from tests.promotions.formats.samples import (
     unsigned_envelope,
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer, uploaded
 
 
 @pytest.fixture
@@ -122,6 +123,23 @@ def test_a_refused_document_leaves_its_form_open_with_the_message_beside_the_fil
     assert '<option value="vex" selected>' in form
     assert "This is in none of the formats" in form[form.index('name="document"') :]
     assert form.count("This is in none of the formats") == page.count("This is in none of the formats")
+
+
+def test_a_reader_that_is_busy_says_when_to_send_the_document_again(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any, **__: Any) -> None:
+        raise UploadsBusy("Another document is read: send this again in a few seconds.")
+
+    monkeypatch.setattr("promotions.views.evidence.read_upload", busy)
+    release = kestrel.release()
+    fields = {"artifact": digest(release), "kind": "vex", "document": file(openvex())}
+    answer = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields)
+    page = answer.content.decode()
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert "send this again" in page.partition('class="error-summary"')[2].partition("</div>")[0]
+    assert "field-error" not in page
+    assert '<option value="vex" selected>' in page[page.index('<details class="stack" open>') :]
 
 
 def test_a_document_about_something_else_than_the_release_is_refused(kestrel: Kestrel) -> None:
@@ -232,6 +250,31 @@ def test_newer_evidence_is_offered_and_taken(kestrel: Kestrel) -> None:
     assert promotion.evidence_bundle_digest is not None
 
 
+def test_what_cannot_be_taken_is_said_on_the_page_of_the_promotion(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    for who, status, told in (
+        ("requester", 422, "upload one first"),
+        ("viewer", 403, "This needs the right"),
+    ):
+        answer = client(kestrel, who).post(f"/promotions/{promotion.pk}/evidence")
+        assert answer.status_code == status
+        assert told in answer.content.decode().partition('class="error-summary"')[2].partition("</div>")[0]
+        assert f"#{promotion.number}" in answer.content.decode()
+
+
+def test_a_stale_vote_names_the_document_that_came(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    uploaded(kestrel["operator"], digest(promotion.release), "sbom", cyclonedx(), clock=kestrel.clock)
+    client(kestrel, "requester").post(f"/promotions/{promotion.pk}/evidence")
+    seen = {"subject_digest": promotion.subject_digest}
+    answer = client(kestrel, "approver").post(f"/promotions/{promotion.pk}/approve", seen)
+    assert answer.status_code == 412
+    shown = " ".join(strip_tags(answer.content.decode()).split())
+    assert "What changed: the documents about its components (new: sbom: cyclonedx (" in shown
+    assert "Gates changed: the documents about its components" in shown
+    assert "evidenceBundleDigest" not in shown.partition("What changed")[2].partition("then decide again")[0]
+
+
 def test_an_administrator_trusts_and_revokes_a_key(kestrel: Kestrel) -> None:
     browser = client(kestrel, "admin")
     page = browser.post("/settings/evidence/keys", {"name": "ci", "pem": Signer().pem}, follow=True).content.decode()
@@ -245,7 +288,28 @@ def test_an_administrator_trusts_and_revokes_a_key(kestrel: Kestrel) -> None:
 def test_a_key_that_is_none_is_told_beside_the_form(kestrel: Kestrel) -> None:
     answer = client(kestrel, "admin").post("/settings/evidence/keys", {"name": "ci", "pem": "nothing"})
     assert answer.status_code == 400
-    assert "BEGIN PUBLIC KEY" in answer.content.decode()
+    assert "BEGIN PUBLIC KEY" in answer.content.decode().partition('id="id_pem_error"')[2].partition("</div>")[0]
+
+
+def test_a_key_that_is_trusted_or_revoked_already_is_told_above_the_keys(kestrel: Kestrel) -> None:
+    browser, pem = client(kestrel, "admin"), Signer().pem
+    browser.post("/settings/evidence/keys", {"name": "ci", "pem": pem})
+    again = browser.post("/settings/evidence/keys", {"name": "ci-2", "pem": pem})
+    revoke = f"/settings/evidence/keys/{TrustedKey.objects.get().pk}/revoke"
+    browser.post(revoke)
+    for answer, told in ((again, "This key is trusted already"), (browser.post(revoke), "This key was revoked before")):
+        assert answer.status_code == 409
+        assert told in answer.content.decode().partition('class="error-summary"')[2].partition("</div>")[0]
+    assert 'value="ci-2"' in again.content.decode()
+
+
+def test_what_is_wrong_with_a_feed_is_told_beside_the_file(kestrel: Kestrel) -> None:
+    fields = {"kind": "epss", "document": file({"no": "feed"})}
+    answer = client(kestrel, "admin").post("/settings/evidence/feeds", fields)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "field-error" in page.partition('id="id_document_error"')[2].partition("</div>")[0]
+    assert '<option value="epss" selected>' in page
 
 
 def test_an_administrator_uploads_a_feed(kestrel: Kestrel) -> None:

@@ -98,6 +98,22 @@ def test_the_author_sees_no_review_form(kestrel: Kestrel) -> None:
     assert "Store the review" in shown_to(kestrel, "second", f"/promotions/{promotion.pk}")
 
 
+def test_an_end_that_the_policy_does_not_allow_stands_beside_the_hours(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    typed = {
+        "subject_digest": promotion.subject_digest,
+        "decision": str(promotion.decision_id),
+        "reason": "Payments are down",
+        "ticket": "INC-7",
+        "hours": "20",
+    }
+    answer = client_of(kestrel, "third").post(f"/promotions/{promotion.pk}/gates/hours/override", typed)
+    shown = answer.content.decode()
+    assert answer.status_code == 400
+    assert "within 8 hours" in shown.partition('id="override_0_hours_error"')[2].partition("</div>")[0]
+    assert "Payments are down</textarea>" in shown
+
+
 def test_what_is_wrong_stands_beside_the_field_and_what_was_typed_stays(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     typed = {

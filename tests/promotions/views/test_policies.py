@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
@@ -12,7 +13,7 @@ from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.accounts.models import Tenant, User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.factories import (
     actor_of,
     make_approval_policy,
@@ -61,7 +62,7 @@ def text(response: Any) -> str:
 
 
 def edit(tenant: Tenant, greta: User, policy: ApprovalPolicy, **changes: Any) -> None:
-    update_approval_policy(by=actor_of(greta, tenant), clock=SYSTEM_CLOCK, policy_id=policy.id, changes=changes)
+    update_approval_policy(by=actor_of(greta, tenant), clock=DATABASE_CLOCK, policy_id=policy.id, changes=changes)
 
 
 def test_the_overview_says_what_guards_what(tenant: Tenant, greta: User, vera: User, policy: ApprovalPolicy) -> None:
@@ -136,12 +137,17 @@ def test_pages_of_another_tenant_s_policies_are_not_there(policy: ApprovalPolicy
     assert "two-person" not in text(client.get("/policies"))
 
 
+def refused_on(answer: Any) -> str:
+    """What the page says of the refused action."""
+    return str(answer.content.decode().partition('class="error-summary"')[2].partition("</div>")[0])
+
+
 class TestApprovalPolicy:
     def test_it_is_said_in_words(self, vera: User, policy: ApprovalPolicy) -> None:
         said = text(signed_in(vera).get(f"/policies/approval/{policy.id}"))
         assert "1 approval by team release" in said
         assert "The requester never votes." in said
-        assert "Whoever created the release does not vote." in said
+        assert "The person who created the release does not vote." in said
 
     def test_the_newest_two_versions_are_compared_at_first(
         self, tenant: Tenant, greta: User, vera: User, policy: ApprovalPolicy
@@ -208,14 +214,19 @@ class TestApprovalPolicy:
         client, path = signed_in(greta), f"/policies/approval/{policy.id}"
         assert "two-person guards production: take it out of that environment first." in text(client.get(path))
         for act in ("retire", "disable"):
-            assert client.post(f"{path}/{act}").status_code == 409
+            answer = client.post(f"{path}/{act}")
+            assert answer.status_code == 409
+            assert "two-person guards production: take it out of that environment first." in refused_on(answer)
+            assert "What it asks for" in answer.content.decode()
         assert ApprovalPolicy.objects.get().enabled
 
     def test_who_may_only_look_is_told_and_refused(self, vera: User, policy: ApprovalPolicy) -> None:
         client, path = signed_in(vera), f"/policies/approval/{policy.id}"
         assert "This needs the right policy:write" in text(client.get(path))
         for act in ("retire", "enable", "disable"):
-            assert client.post(f"{path}/{act}").status_code == 403
+            answer = client.post(f"{path}/{act}")
+            assert answer.status_code == 403
+            assert "This needs the right policy:write" in refused_on(answer)
 
     @pytest.mark.parametrize("act", ["retire", "enable", "disable"])
     def test_nothing_is_changed_by_a_link(self, greta: User, policy: ApprovalPolicy, act: str) -> None:
@@ -234,7 +245,7 @@ class TestPromotionPolicy:
     def test_a_draft_is_shown_by_what_it_would_change(self, tenant: Tenant, greta: User, vera: User) -> None:
         by = actor_of(greta, tenant)
         make_promotion_policy(by, "strict")
-        save_draft(by=by, clock=SYSTEM_CLOCK, name="strict", changes={"supersedeOlder": True})
+        save_draft(by=by, clock=DATABASE_CLOCK, name="strict", changes={"supersedeOlder": True})
         page = signed_in(vera).get("/policies/promotion/strict")
         assert [each.place for each in page.context["draft_differences"]] == ["supersedeOlder"]
         assert "This needs the right policy:publish" in text(page)
@@ -243,7 +254,9 @@ class TestPromotionPolicy:
         make_promotion_policy(actor_of(greta, tenant), "strict", published=False)
         client = signed_in(greta)
         assert "Nothing is published yet" in text(client.get("/policies/promotion/strict"))
-        assert client.post("/policies/promotion/strict/publish").status_code == 400
+        answer = client.post("/policies/promotion/strict/publish")
+        assert answer.status_code == 400
+        assert "There is something to correct" in refused_on(answer)
         assert client.post("/policies/promotion/strict/publish", {"seen": seen("strict")}).status_code == 302
         assert PromotionPolicy.objects.get(name="strict").current is not None
         assert "Version 1 of strict is published" in text(client.get("/policies/promotion/strict"))
@@ -256,10 +269,11 @@ class TestPromotionPolicy:
         client = signed_in(hugo)
         shown = re.search(r'name="seen" value="&quot;(\w+)&quot;"', text(client.get("/policies/promotion/loose")))
         assert shown is not None
-        save_draft(by=by, clock=SYSTEM_CLOCK, name="loose", changes={"pendingTtl": 3600})
+        save_draft(by=by, clock=DATABASE_CLOCK, name="loose", changes={"pendingTtl": 3600})
         refused = client.post("/policies/promotion/loose/publish", {"seen": f'"{shown[1]}"'})
         assert refused.status_code == 412
-        assert "It changed while you looked" in refused.content.decode()
+        assert "It changed since you opened it" in refused_on(refused)
+        assert f'name="seen" value="{escape(seen("loose"))}"' in refused.content.decode()
         assert PromotionPolicy.objects.get(name="loose").current is None
 
     def test_who_may_not_publish_is_refused(self, tenant: Tenant, greta: User, vera: User) -> None:
@@ -269,8 +283,8 @@ class TestPromotionPolicy:
     def test_versions_are_compared(self, tenant: Tenant, greta: User, vera: User) -> None:
         by = actor_of(greta, tenant)
         make_promotion_policy(by, "strict")
-        save_draft(by=by, clock=SYSTEM_CLOCK, name="strict", changes={"supersedeOlder": True})
-        publish_promotion_policy(by=by, clock=SYSTEM_CLOCK, name="strict")
+        save_draft(by=by, clock=DATABASE_CLOCK, name="strict", changes={"supersedeOlder": True})
+        publish_promotion_policy(by=by, clock=DATABASE_CLOCK, name="strict")
         comparison = signed_in(vera).get("/policies/promotion/strict").context["comparison"]
         assert [(each.place, each.before, each.after) for each in comparison["differences"]] == [
             ("supersedeOlder", "no", "yes")

@@ -9,10 +9,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.html import escape
 
 from environments.actions.update_environment import update_environment
 from environments.models import Environment
+from policies.models import ApprovalPolicy
 from promotions.actions.cancel import cancel
 from promotions.actions.releases import deprecate_release
 from promotions.actions.request_promotion import Wish, preview_promotion, request_promotion
@@ -65,7 +67,7 @@ def test_a_button_somebody_may_not_use_is_disabled_with_their_own_reason(
     ("who", "reason"),
     [
         ("auditor", "This needs the right promotion:cancel"),
-        ("operator", "Only whoever requested this promotion, or an administrator, may cancel it."),
+        ("operator", "Only the person who requested this promotion, or an administrator, may cancel it."),
     ],
 )
 def test_who_may_not_cancel_is_offered_no_form_and_told_why(kestrel: Kestrel, who: str, reason: str) -> None:
@@ -108,11 +110,15 @@ def test_a_vote_on_a_page_that_is_out_of_date_shows_what_changed_and_stores_noth
     )
     assert answer.status_code == 412
     shown = answer.content.decode()
-    assert "What you looked at has changed since" in shown
-    assert "<mark>currentReleaseId</mark>" in shown
+    assert "The promotion has changed since you looked at it" in shown
+    assert '<a href="#diff-title"><mark>the release that runs in the target</mark></a>' in shown
+    assert (
+        "changed: the release that runs in the target" in shown.partition('id="diff-title"')[2].partition("</div>")[0]
+    )
     now = Promotion.objects.get(pk=promotion.pk)
     assert now.subject_digest != promotion.subject_digest
-    assert f'value="{now.subject_digest}"' in shown
+    vote = shown.partition('id="vote">')[2].partition("</form>")[0]
+    assert f'name="subject_digest" value="{now.subject_digest}"' in vote
     assert not Vote.objects.filter(promotion=promotion).exists()
 
 
@@ -142,6 +148,19 @@ def test_the_open_list_is_the_snapshot_of_who_may_vote(kestrel: Kestrel) -> None
     assert names == {"approver", "third"}
 
 
+def test_what_waits_for_the_reader_says_so_to_the_reader(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("second", promotion)
+    path = f"/promotions/{promotion.pk}"
+    mine = text(client_of(kestrel, "approver"), path)
+    assert "Waiting for you: 1 more approval for release (you or Third can approve)." in mine
+    assert "Approved so far by Second." in mine
+    theirs = text(client_of(kestrel, "requester"), path)
+    assert "Waiting for 1 more approval for release (approver or third can approve)." in theirs
+    for who, told in (("approver", True), ("third", True), ("second", False), ("requester", False)):
+        assert ("waits for you<" in text(client_of(kestrel, who), "/")) == told, who
+
+
 def test_a_request_by_form_leads_to_its_page(kestrel: Kestrel) -> None:
     release = kestrel.reaches_staging()
     client = client_of(kestrel, "requester")
@@ -157,6 +176,42 @@ def test_a_target_out_of_order_is_listed_with_the_reason(kestrel: Kestrel) -> No
     release = kestrel.release()
     shown = text(client_of(kestrel, "requester"), f"/promotions/new?release={release.pk}")
     assert "must be deployed in Staging before it may enter Production" in shown
+
+
+def test_a_request_that_is_in_the_way_is_a_link(kestrel: Kestrel) -> None:
+    waiting = kestrel.waits_for_production()
+    client = client_of(kestrel, "requester")
+    path = f"/promotions/new?release={waiting.release_id}"
+    link = f'<a href="/promotions/{waiting.pk}">Open promotion #{waiting.number}</a>'
+    assert link in text(client, path)
+    chosen = f"{path}&target={kestrel.production.pk}"
+    assert text(client, chosen).count(link) == 2
+    refused = client.post(chosen, {"reason": "Again"})
+    assert refused.status_code == 409
+    assert link in refused.content.decode().partition('class="error-summary"')[2].partition("</div>")[0]
+    assert "Open promotion" not in text(client, f"/promotions/new?release={kestrel.release().pk}")
+
+
+@pytest.mark.parametrize("path", ["/approvals?tab=open", "/promotions", "release", "/policies", "approval policy"])
+def test_every_page_calls_an_environment_by_its_display_name(kestrel: Kestrel, path: str) -> None:
+    waiting = kestrel.waits_for_production()
+    update_environment(
+        by=kestrel["admin"],
+        clock=kestrel.clock,
+        environment_id=kestrel.staging.pk,
+        changes={"display_name": "Rehearsal"},
+    )
+    policy = ApprovalPolicy.objects.get(name="two-person")
+    pages = {
+        "release": f"/releases/{waiting.release_id}",
+        "approval policy": reverse("approval_policy", args=[policy.pk]),
+    }
+    shown = text(client_of(kestrel, "admin"), pages.get(path, path))
+    called = re.findall(r"<bdi>(Dev|dev|Rehearsal|staging|Production|production)</bdi>", shown)
+    assert called
+    assert set(called) <= {"Dev", "Rehearsal", "Production"}
+    if "Rehearsal" in called:
+        assert '<bdi>Rehearsal</bdi> <span class="muted small mono">staging</span>' in shown
 
 
 def test_the_targets_cost_the_same_however_many_they_are(
@@ -212,7 +267,7 @@ def test_pages_of_another_tenant_do_not_exist(kestrel: Kestrel) -> None:
 @pytest.mark.parametrize(
     ("path", "statements"),
     [
-        ("/", 18),
+        ("/", 19),
         ("/approvals", 8),
         ("/promotions", 8),
         ("/releases", 6),
@@ -305,6 +360,29 @@ def test_a_refused_vote_on_the_page_is_audited(kestrel: Kestrel) -> None:
     assert (event.resource_id, event.metadata["code"]) == (path, "PERM_SEPARATION_OF_DUTIES")
 
 
+@pytest.mark.parametrize("act", ["approve", "reject", "withdraw", "cancel", "evaluate", "evidence"])
+@pytest.mark.parametrize("typed", ["all of it", "nothing"])
+def test_who_may_see_no_promotions_is_shown_none_by_a_refused_act(kestrel: Kestrel, act: str, typed: str) -> None:
+    promotion = kestrel.waits_for_production()
+    client = Client()
+    client.force_login(make_person(kestrel.tenant, "nobody-yet"))
+    form = {"subject_digest": promotion.subject_digest, "comment": "", "reason": "?"} if typed == "all of it" else {}
+    answer = client.post(f"/promotions/{promotion.pk}/{act}", form, follow=True)
+    assert answer.status_code == 403
+    assert promotion.release.name not in answer.content.decode()
+
+
+@pytest.mark.parametrize("act", ["finalize", "deprecate", "archive", "evidence"])
+@pytest.mark.parametrize("reason", ["A hole", ""])
+def test_who_may_see_no_releases_is_shown_none_by_a_refused_act(kestrel: Kestrel, act: str, reason: str) -> None:
+    release = kestrel.release()
+    client = Client()
+    client.force_login(make_person(kestrel.tenant, "nobody-yet"))
+    answer = client.post(f"/releases/{release.pk}/{act}", {"reason": reason})
+    assert answer.status_code == 403
+    assert release.name not in answer.content.decode()
+
+
 @pytest.mark.parametrize("inline", [500, 3])
 def test_who_is_the_last_of_many_who_may_confirm_gets_the_button(
     kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch, inline: int
@@ -349,6 +427,37 @@ def test_a_comment_that_cannot_be_stored_is_shown_again_with_what_is_wrong_besid
     assert not Vote.objects.filter(promotion=promotion).exists()
 
 
+def asks_for_words(kestrel: Kestrel) -> Promotion:
+    """One whose policy wants a comment with every approval, and whose manual gate the third person confirms."""
+    make_approval_policy(kestrel["admin"], "with-words", clock=kestrel.clock, commentRequired=True)
+    gate = {"name": "seen", "kind": "manual", "config": {"confirmers": {"users": ["third"]}, "text": "Seen"}}
+    make_promotion_policy(kestrel["admin"], "witnessed", clock=kestrel.clock, gates=[gate])
+    changes = {"approval_policies": ["with-words"], "promotion_policy": "witnessed"}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+    return kestrel.ask(kestrel.release(), kestrel.dev)
+
+
+def test_what_the_action_finds_wrong_stands_beside_the_field_of_the_vote(kestrel: Kestrel) -> None:
+    promotion = asks_for_words(kestrel)
+    form = {"subject_digest": promotion.subject_digest, "comment": " "}
+    answer = client_of(kestrel, "third").post(f"/promotions/{promotion.pk}/approve", form)
+    shown = answer.content.decode()
+    assert answer.status_code == 400
+    beside = shown.partition('id="vote_comment_error"')[2].partition("</div>")[0]
+    assert "An approval policy of this promotion requires a comment." in beside
+    assert 'href="#vote_comment"' in shown
+    assert f'value="{promotion.subject_digest}"' in shown
+
+
+def test_a_refused_confirmation_is_not_put_into_the_form_of_the_vote(kestrel: Kestrel) -> None:
+    promotion = asks_for_words(kestrel)
+    form = {"subject_digest": promotion.subject_digest, "comment": "Fine\x07"}
+    answer = client_of(kestrel, "third").post(f"/promotions/{promotion.pk}/gates/seen/confirm", form)
+    assert answer.status_code == 400
+    assert "This has a control character" in answer.content.decode()
+    assert "vote_comment_error" not in answer.content.decode()
+
+
 def test_a_reject_without_a_reason_asks_for_it_on_the_page(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     form = {"subject_digest": promotion.subject_digest, "reason": " "}
@@ -366,6 +475,34 @@ def test_a_release_with_a_repository_too_long_is_refused_and_not_cut(kestrel: Ke
     assert answer.status_code == 400
     assert "Line 1, image repository: This may have at most 255 characters." in answer.content.decode()
     assert not Release.objects.filter(name="cut-1").exists()
+
+
+def test_a_release_whose_name_is_taken_says_so_beside_the_name(kestrel: Kestrel) -> None:
+    name = kestrel.release().name
+    typed = {"name": name, "product": "main", "components": f"api registry.example/api sha256:{'ab' * 32}"}
+    answer = client_of(kestrel, "operator").post("/releases", typed)
+    shown = answer.content.decode()
+    assert answer.status_code == 409
+    assert f"There is a release named {name} already" in shown.partition('id="id_name_error"')[2].partition("</div>")[0]
+    assert f"{typed['components']}</textarea>" in shown
+
+
+def test_components_that_cannot_be_together_say_so_beside_them(kestrel: Kestrel) -> None:
+    component = f"api registry.example/api sha256:{'ab' * 32}"
+    typed = {"name": "twice-1", "product": "main", "components": f"{component}\n{component}"}
+    answer = client_of(kestrel, "operator").post("/releases", typed)
+    assert answer.status_code == 400
+    beside = answer.content.decode().partition('id="id_components_error"')[2].partition("</div>")[0]
+    assert "api" in beside
+    assert not Release.objects.filter(name="twice-1").exists()
+
+
+def test_what_cannot_be_done_with_a_release_is_said_on_its_page(kestrel: Kestrel) -> None:
+    release = kestrel.release(finalize=False)
+    answer = client_of(kestrel, "operator").post(f"/releases/{release.pk}/deprecate", {"reason": "A hole"})
+    assert answer.status_code == 409
+    told = answer.content.decode().partition('class="error-summary"')[2].partition("</div>")[0]
+    assert "only a finalized release can be deprecated" in told
 
 
 def test_a_reason_that_cannot_be_stored_does_not_deprecate(kestrel: Kestrel) -> None:
@@ -457,7 +594,7 @@ def test_another_tenant_s_request_is_not_asked_again(kestrel: Kestrel) -> None:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promotions.release_list.PAGE", 2)
+    monkeypatch.setattr("promotions.pages.releases.PAGE", 2)
 
 
 def links(shown: str, *releases: Release) -> list[bool]:
@@ -574,5 +711,5 @@ def test_the_timeline_says_approved_by_nobody_where_nobody_had_to(kestrel: Kestr
     promotion = kestrel.ask(kestrel.release(), kestrel.dev)
     shown = re.sub(r"<[^>]+>|\s+", " ", text(client_of(kestrel, "viewer"), f"/promotions/{promotion.pk}"))
     timeline = re.sub(r"\s+", " ", shown[shown.index("Timeline") :])
-    assert "Approved · No gate stands against it, and nobody has to approve." in timeline
+    assert "Approved · No gate blocks it, and it needs no approval." in timeline
     assert timeline.count("by Requester (requester)") == 1

@@ -12,7 +12,7 @@ from policies.etags import proposal_tag
 from policies.models import ApprovalPolicy, Proposal
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.factories import make_person
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
@@ -31,7 +31,7 @@ def kestrel() -> Kestrel:
 def proposal(kestrel: Kestrel) -> Proposal:
     found = update_environment(
         by=kestrel["admin"],
-        clock=SYSTEM_CLOCK,
+        clock=DATABASE_CLOCK,
         environment_id=kestrel.production.pk,
         changes={"require_separation_of_duties": False},
     )
@@ -55,6 +55,11 @@ def post(client: Client, name: str, proposal: Proposal, tag: str) -> Any:
     return client.post(reverse(name, args=[proposal.pk]), {"tag": tag}, follow=True)
 
 
+def refused_on(response: Any) -> str:
+    """What the page says of the refused action."""
+    return str(response.content.decode().partition('class="error-summary"')[2].partition("</div>")[0])
+
+
 def loosened() -> bool:
     return not Environment.objects.get(name="production").require_separation_of_duties
 
@@ -65,6 +70,20 @@ def test_it_waits_in_the_list_and_says_what_becomes_easier(kestrel: Kestrel, pro
         assert SENTENCE in text(client.get(path))
     page = text(client.get(reverse("proposal", args=[proposal.pk])))
     assert "requireSeparationOfDuties" in page
+
+
+def test_it_says_what_the_policies_ask_for_that_it_names(kestrel: Kestrel) -> None:
+    found = update_environment(
+        by=kestrel["admin"],
+        clock=DATABASE_CLOCK,
+        environment_id=kestrel.production.pk,
+        changes={"approval_policies": []},
+    )
+    assert isinstance(found, Proposal)
+    page = text(client_of(kestrel, "viewer").get(reverse("proposal", args=[found.pk])))
+    assert "would not be in force any more" in page
+    assert "The requester never votes." in page
+    assert ApprovalPolicy.objects.get(name="two-person").current.digest.removeprefix("sha256:")[:12] in page
 
 
 def test_an_edit_on_the_page_leads_to_its_proposal(kestrel: Kestrel) -> None:
@@ -98,7 +117,19 @@ def test_its_author_sees_why_not(kestrel: Kestrel, proposal: Proposal) -> None:
     assert "somebody else must confirm it" in text(client.get(reverse("proposal", args=[proposal.pk])))
     response = client.post(reverse("confirm_proposal", args=[proposal.pk]), {"tag": proposal_tag(proposal)})
     assert response.status_code == 403
+    assert "somebody else must confirm it" in refused_on(response)
+    assert SENTENCE in " ".join(response.content.decode().split())
     assert not loosened()
+
+
+def test_one_that_ended_meanwhile_says_so_and_shows_how(kestrel: Kestrel, ines: Client, proposal: Proposal) -> None:
+    tag = proposal_tag(proposal)
+    post(client_of(kestrel, "admin"), "withdraw_proposal", proposal, tag)
+    for name in ("confirm_proposal", "withdraw_proposal"):
+        response = ines.post(reverse(name, args=[proposal.pk]), {"tag": tag})
+        assert response.status_code in (409, 412)
+        assert refused_on(response)
+        assert "Withdrawn</span>" in response.content.decode()
 
 
 def test_its_author_withdraws_it(kestrel: Kestrel, proposal: Proposal) -> None:
@@ -132,7 +163,7 @@ def test_it_stands_on_the_board_and_where_it_would_apply(kestrel: Kestrel, propo
 def test_one_about_a_policy_stands_on_its_page_and_on_that_of_the_environment(kestrel: Kestrel) -> None:
     policy = ApprovalPolicy.objects.get(name="two-person")
     rules = [{"name": "release", "teams": ["release"]}]
-    update_approval_policy(by=kestrel["admin"], clock=SYSTEM_CLOCK, policy_id=policy.pk, changes={"rules": rules})
+    update_approval_policy(by=kestrel["admin"], clock=DATABASE_CLOCK, policy_id=policy.pk, changes={"rules": rules})
     client = client_of(kestrel, "viewer")
     for path in (
         reverse("approval_policy", args=[policy.pk]),

@@ -7,6 +7,7 @@ from environments.actions.update_environment import update_environment
 from policies.actions.save_draft import save_draft
 from policies.models import PromotionPolicy
 from promotions.models import DecisionRecord, Promotion
+from promotions.reading.simulation import SimulationsBusy
 from tests.factories import make_promotion_policy
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
@@ -59,6 +60,26 @@ def test_a_version_on_the_last_promotions(kestrel: Kestrel, approved: Promotion)
     assert [trial.promotion.pk for trial in answer.context["trials"]] == [approved.pk]
 
 
+def test_a_policy_that_guards_nothing_says_so_and_is_tried_into_one_environment(
+    kestrel: Kestrel, approved: Promotion
+) -> None:
+    make_promotion_policy(kestrel["admin"], "spare", clock=kestrel.clock)
+    client, page = client_of(kestrel, "admin"), "/policies/promotion/spare/simulate"
+    assert "every environment: it guards none" in client.get(page).content.decode()
+    assert "every environment that it guards" in client.get(PAGE).content.decode()
+    everywhere = client.get(page, {"on": "last", "last": 50}).context["trials"]
+    assert len({trial.promotion.target_environment_id for trial in everywhere}) > 1
+    chosen = client.get(page, {"on": "last", "last": 50, "environment": kestrel.production.pk}).context["trials"]
+    assert [trial.promotion.pk for trial in chosen] == [approved.pk]
+
+
+def test_a_policy_whose_environments_have_no_promotions_is_tried_on_none(kestrel: Kestrel) -> None:
+    kestrel.ask(kestrel.release(), kestrel.dev)
+    answer = client_of(kestrel, "admin").get(PAGE, {"on": "last", "last": 50})
+    assert answer.context["trials"] == []
+    assert "There is no decision to try it on." in answer.content.decode()
+
+
 def test_it_stores_nothing(kestrel: Kestrel, approved: Promotion) -> None:
     before = DecisionRecord.objects.count()
     client_of(kestrel, "admin").get(PAGE, {"on": "last", "last": 20})
@@ -73,6 +94,25 @@ def test_what_is_missing_is_told_on_the_page(kestrel: Kestrel, asked: dict[str, 
     answer = client_of(kestrel, "admin").get(PAGE, asked)
     assert answer.status_code == 400
     assert answer.context["form"].errors
+
+
+def test_a_trial_that_has_to_wait_says_for_how_long(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise SimulationsBusy("Another policy is being tried: send this again in a few seconds.")
+
+    monkeypatch.setattr("promotions.views.simulation.try_on_last", busy)
+    answer = client_of(kestrel, "admin").get(PAGE, {"on": "last", "last": 7})
+    page = answer.content.decode()
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert "send this again" in page.partition('class="error-summary"')[2].partition("</div>")[0]
+    assert 'value="7"' in page
+
+
+def test_a_draft_that_cannot_be_used_any_more_says_where(kestrel: Kestrel) -> None:
+    PromotionPolicy.objects.filter(name="strict").update(draft={"gates": [{"kind": "manual"}]})
+    answer = client_of(kestrel, "admin").get(PAGE, {"on": "last", "last": 7})
+    assert answer.status_code == 400
+    assert "gates[0].config.confirmers: Is required." in answer.content.decode()
 
 
 def test_a_promotion_that_is_not_there_is_not_found(kestrel: Kestrel) -> None:

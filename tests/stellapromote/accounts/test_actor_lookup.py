@@ -7,7 +7,7 @@ from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Tenant, User
 from stellapromote.accounts.scopes import ROLES
 from stellapromote.accounts.token_format import parse
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_membership import end_membership
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 
@@ -25,7 +25,7 @@ def nia(tenant: Tenant) -> User:
 
 
 def leave(tenant: Tenant, user: User) -> None:
-    end_membership(by=command_actor(tenant), clock=SYSTEM_CLOCK, user_id=user.pk)
+    end_membership(by=command_actor(tenant), clock=DATABASE_CLOCK, user_id=user.pk)
 
 
 def public_id(text: str) -> str:

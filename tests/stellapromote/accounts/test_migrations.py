@@ -3,7 +3,7 @@
 from django.core.management import call_command
 
 from stellapromote.accounts.models import RoleGrant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.database import CommittedDatabase
@@ -16,9 +16,9 @@ def migrate(to: str) -> None:
 
 def test_grants_of_before_say_where_they_were_made(committed_db: CommittedDatabase) -> None:
     house = make_house()
-    given = grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, role="approver")
-    end_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, role="approver")
-    end_role(by=house.as_actor(house.greta), clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="approver")
+    given = grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, role="approver")
+    end_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, role="approver")
+    end_role(by=house.as_actor(house.greta), clock=DATABASE_CLOCK, user_id=house.nia.pk, role="approver")
     migrate("0006")
     try:
         with committed_db.as_app() as connection:

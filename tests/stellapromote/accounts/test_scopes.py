@@ -1,4 +1,4 @@
-"""The roles of product.md, row by row."""
+"""The roles of product.md (Roles), row by row."""
 
 import re
 

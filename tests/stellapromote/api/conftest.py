@@ -47,7 +47,7 @@ def make_tenant(slug: str) -> Tenant:
 def make_caller(tenant: Tenant, username: str, *roles: str, **token: Any) -> Caller:
     user = User.objects.filter(username=username).first()
     if user is None:
-        user = User.objects.create_user(username, display_name=username.title(), date_joined=EARLIER)
+        user = User.objects.create(username=username, display_name=username.title(), date_joined=EARLIER)
     Membership.objects.get_or_create(tenant=tenant, user=user, defaults=BY_COMMAND)
     for role in roles:
         RoleGrant.objects.get_or_create(tenant=tenant, user=user, role=role, defaults=BY_COMMAND)
@@ -75,8 +75,8 @@ def give_token(tenant: Tenant, user: User, **values: Any) -> Caller:
 
 def make_service(tenant: Tenant, name: str, scopes: list[str]) -> Caller:
     """Owned by a member who owns nothing else."""
-    user = User.objects.create_user(
-        f"{tenant.slug}.{name}", kind=User.Kind.SERVICE, display_name=name, date_joined=EARLIER
+    user = User.objects.create(
+        username=f"{tenant.slug}.{name}", kind=User.Kind.SERVICE, display_name=name, date_joined=EARLIER
     )
     service = ServiceAccount.objects.create(tenant=tenant, user=user, name=name, scopes=scopes, created_at=EARLIER)
     owner = make_caller(tenant, f"{name}-owner").user

@@ -1,4 +1,4 @@
-"""Truth table of who gets in (api.md, auth, tokens, tenant), and what a call leaves behind."""
+"""Truth table of who gets in (contract.md, auth, tokens, tenant), and what a call leaves behind."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from stellapromote.accounts.models import ApiToken, Membership, ServiceOwner, Te
 from stellapromote.accounts.token_format import generate
 from stellapromote.api import authentication
 from stellapromote.api.authentication import note_use
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_membership import end_membership
 from tests.database import CommittedDatabase
 from tests.stellapromote.api.conftest import (
@@ -122,7 +122,7 @@ def test_a_service_whose_only_owner_left_is_told_why_it_does_not_get_in(kestrel:
     service = make_service(kestrel, "ci-runner", ["release:read"])
     assert service.call("GET", WHO).status_code == 200
     owner = ServiceOwner.objects.get(service__user=service.user).owner
-    end_membership(by=command_actor(kestrel), clock=SYSTEM_CLOCK, user_id=owner.pk)
+    end_membership(by=command_actor(kestrel), clock=DATABASE_CLOCK, user_id=owner.pk)
     refused = service.call("GET", WHO)
     assert answer(refused) == (403, "PERM_TENANT_REQUIRED")
     assert "a service needs an owner who is one" in refused.json()["error"]["message"]
@@ -226,7 +226,7 @@ def test_a_session_of_several_tenants_names_one(
 
 
 def test_a_session_without_a_tenant_is_403(db: None) -> None:
-    user = User.objects.create_user("nobody", display_name="Nobody", date_joined=EARLIER)
+    user = User.objects.create(username="nobody", display_name="Nobody", date_joined=EARLIER)
     client = Client()
     client.force_login(user)
     assert answer(client.get(WHO)) == (403, "PERM_TENANT_REQUIRED")
@@ -271,7 +271,7 @@ def test_a_dead_token_is_not_used(kestrel: Tenant) -> None:
 
 def test_a_locked_row_is_left_alone_at_once(committed_db: CommittedDatabase, caplog: pytest.LogCaptureFixture) -> None:
     caller = give_token(
-        make_tenant("kestrel"), User.objects.create_user("greta", display_name="G", date_joined=EARLIER)
+        make_tenant("kestrel"), User.objects.create(username="greta", display_name="G", date_joined=EARLIER)
     )
     with committed_db.as_app() as other, other.transaction():
         other.execute("SELECT 1 FROM accounts_apitoken FOR UPDATE")

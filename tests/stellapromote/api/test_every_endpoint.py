@@ -27,7 +27,7 @@ OPEN = {
     ("GET", "/api/v1/schema"): "the contract holds no data of anybody",
     ("GET", "/api/v1/healthz"): "for supervisors, which hold no token",
     ("GET", "/api/v1/readyz"): "for load balancers, which hold no token",
-    ("GET", "/api/v1/evidence/keys"): "evidence is verified by who has no account (api.md)",
+    ("GET", "/api/v1/evidence/keys"): "evidence is verified by who has no account (contract.md)",
 }
 
 

@@ -76,8 +76,26 @@ def test_a_field_takes(field: str, given: Any, value: Any) -> None:
 
 
 WRONG: dict[str, list[Any]] = {
-    "line": ["", "   ", "x" * 11, "a\nb", "a\tb", "a\x00b", "a\u202eb", "a\u2066b", 1, 1.5, True, False, None, [], {}],
-    "text": ["", "x" * 11, "a\x00b", "a\x1bb", 1, True, None, ["a"]],
+    "line": [
+        "",
+        "   ",
+        "x" * 11,
+        "a\nb",
+        "a\tb",
+        "a\x00b",
+        "a\u202eb",
+        "a\u2066b",
+        "a\u200bb",
+        "a\ufeffb",
+        1,
+        1.5,
+        True,
+        False,
+        None,
+        [],
+        {},
+    ],
+    "text": ["", "x" * 11, "a\x00b", "a\x1bb", "a\u202eb", "a\u2060b", 1, True, None, ["a"]],
     "slug": ["", "A", "-a", "a-", "a_b", "a b", " a", "x" * 64, "ä", "a\n", "a\x00", 1, None, True],
     "digest": [
         DIGEST.upper(),

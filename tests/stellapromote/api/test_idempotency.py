@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from stellapromote.accounts.models import Team, Tenant
+from stellapromote.api import idempotency
 from stellapromote.api.idempotency import forget_expired
 from stellapromote.api.models import IdempotentAnswer
 from tests.database import CommittedDatabase
@@ -48,6 +50,46 @@ def test_another_body_under_the_same_key_is_refused(admin: Caller) -> None:
     response = post(admin, {**NEW, "slug": "security"})
     assert (response.status_code, code(response)) == (409, "RES_IDEMPOTENCY_KEY_REUSED")
     assert Team.objects.count() == 1
+
+
+CHANGES = [
+    "content = convert_to('{\"allowed\": true}', 'UTF8')",
+    "status = 200",
+    'headers = headers || \'{"Location": "/elsewhere"}\'',
+    "created_at = created_at + interval '1 hour'",
+    "seal = NULL",
+    "seal = sha256(content)",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_answer_that_somebody_changed_is_not_given(admin: Caller, change: str) -> None:
+    """Who has the database has no SECRET_KEY."""
+    post(admin)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE api_idempotentanswer SET {change}")
+    response = post(admin)
+    assert (response.status_code, code(response)) == (409, "RES_IDEMPOTENCY_KEY_REUSED")
+    assert "is not the one given" in response.json()["error"]["message"]
+
+
+def test_an_answer_of_another_call_is_not_given(admin: Caller) -> None:
+    """Two calls with the same body."""
+    path = "/api/v1/teams?validateOnly=true"
+    for key in ("key-1", "key-2"):
+        assert post(admin, path=path, key=key).status_code == 200
+    first, second = IdempotentAnswer.objects.order_by("created_at")
+    first.delete()
+    IdempotentAnswer.objects.filter(pk=second.pk).update(fingerprint=first.fingerprint)
+    assert code(post(admin, path=path)) == "RES_IDEMPOTENCY_KEY_REUSED"
+
+
+def test_an_answer_counts_under_a_key_that_was_replaced(admin: Caller, settings: Any) -> None:
+    post(admin)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "n" * 64, [settings.SECRET_KEY]
+    assert post(admin).headers["Idempotency-Replayed"] == "true"
+    settings.SECRET_KEY_FALLBACKS = []
+    assert code(post(admin)) == "RES_IDEMPOTENCY_KEY_REUSED"
 
 
 def test_a_key_belongs_to_its_caller_tenant_path_and_query(admin: Caller, stranger: Caller, kestrel: Tenant) -> None:
@@ -140,9 +182,11 @@ def test_after_a_day_the_key_is_free_again(admin: Caller) -> None:
     assert IdempotentAnswer.objects.count() == 1
 
 
-def test_within_the_day_it_is_not(admin: Caller) -> None:
+def test_within_the_day_it_is_not(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it was given is sealed, so the day is made shorter."""
+    assert timedelta(hours=24) == idempotency.LIFE
+    monkeypatch.setattr(idempotency, "LIFE", timedelta(minutes=1))
     post(admin)
-    IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=23, minutes=59))
     assert post(admin).headers["Idempotency-Replayed"] == "true"
 
 

@@ -1,4 +1,4 @@
-"""The order of checks of api.md, walked: each call has wrong what comes later, too, and gets the first refusal."""
+"""The order of checks of contract.md is walked: what comes later is wrong, too, and the first refusal is given."""
 
 from typing import Any
 

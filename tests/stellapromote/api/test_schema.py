@@ -104,7 +104,9 @@ def test_headers_are_documented_where_they_work(document: dict[str, Any]) -> Non
 
 
 def test_a_list_is_data_and_meta_and_a_creation_is_201(document: dict[str, Any]) -> None:
-    page = operation(document, "/api/v1/teams", "get")["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = operation(document, "/api/v1/teams", "get")["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/TeamResourceList"}
+    page = document["components"]["schemas"]["TeamResourceList"]
     assert page["properties"]["data"] == {"type": "array", "items": {"$ref": "#/components/schemas/TeamResource"}}
     assert "201" in operation(document, "/api/v1/teams", "post")["responses"]
 

@@ -173,23 +173,6 @@ def test_head_is_get_without_a_body(admin: Caller) -> None:
     assert (response.status_code, response.content) == (200, b"")
 
 
-def test_a_chunked_body_is_read(admin: Caller) -> None:
-    import io
-
-    from django.test import RequestFactory
-
-    from stellapromote.api.parsing import BodyTooLarge, read_body
-
-    request = RequestFactory().post("/x", content_type="application/json")
-    request.META.pop("CONTENT_LENGTH", None)
-    request.META["HTTP_TRANSFER_ENCODING"] = "chunked"
-    request.META["wsgi.input"] = io.BytesIO(b'{"a": 1}')
-    assert read_body(request, 100) == b'{"a": 1}'
-    request.META["wsgi.input"] = io.BytesIO(b" " * 101)
-    with pytest.raises(BodyTooLarge):
-        read_body(request, 100)
-
-
 class Guarded(ApiView):
     scopes: ClassVar = {"get": MEMBER}
     answers: ClassVar = {"get": ANSWER}

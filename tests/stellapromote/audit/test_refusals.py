@@ -8,6 +8,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.audit.models import AuditEvent, RefusalCount
 from stellapromote.audit.refusals import note_refusal, tell_counted
+from stellapromote.clock import FixedClock
 from tests.database import CommittedDatabase
 from tests.factories import PASSWORD, actor_of, actor_of_token, make_person, make_tenant, make_token
 
@@ -38,7 +39,7 @@ def refuse(
     target: str = "/promotions/1042/approve",
     code: str = "PERM_SEPARATION_OF_DUTIES",
 ) -> None:
-    note_refusal(by=by, code=code, action=action, target=target, at=AT + timedelta(seconds=seconds))
+    note_refusal(by=by, code=code, action=action, target=target, clock=FixedClock(AT + timedelta(seconds=seconds)))
 
 
 def counts() -> list[int]:

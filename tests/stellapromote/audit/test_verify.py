@@ -3,11 +3,12 @@ import pytest
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.audit import verify
 from stellapromote.audit.chain import Break, event_hash
-from stellapromote.audit.models import AuditEvent
+from stellapromote.audit.models import AuditEvent, AuditLink
 from stellapromote.audit.recording import Entry, record_many
-from stellapromote.audit.sealer import seal_chain, sealed_head
+from stellapromote.audit.sealer import seal_chain
 from stellapromote.audit.verify import verify_tenant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.ids import new_id
 from tests.database import CommittedDatabase
 from tests.stellapromote.audit.chains import make_chain
 
@@ -20,7 +21,7 @@ def chain(committed_db: CommittedDatabase) -> Actor:
     tenant = make_chain()
     by = Actor("system", None, "root", "root", tenant.id, tenant.slug, address="192.0.2.1")
     for number in range(1, LENGTH):
-        now = SYSTEM_CLOCK.now()
+        now = DATABASE_CLOCK.now()
         record_many([Entry(by=by, at=now, action="a.b", resource="r", before={"n": number}, after={"n": number + 1})])
     seal_chain(tenant.id)
     return by
@@ -59,18 +60,18 @@ def found(by: Actor) -> tuple[int, Break] | None:
 
 def test_a_sound_chain_is_intact_to_its_head(chain: Actor) -> None:
     result = verify_tenant(chain.tenant_id)
-    head = sealed_head(chain.tenant_id)
-    assert head is not None
-    assert (result.intact, result.checked, result.head_hash) == (True, LENGTH, head.event_hash)
+    head = AuditLink.objects.get(tenant_id=chain.tenant_id, sequence=LENGTH)
+    assert (result.intact, result.checked) == (True, LENGTH)
+    assert result.head_hash == f"sha256:{bytes(head.event_hash).hex()}"
 
 
 def test_an_empty_chain_is_intact(chain: Actor) -> None:
-    result = verify_tenant(None)
+    result = verify_tenant(new_id())
     assert (result.intact, result.checked, result.head_hash) == (True, 0, None)
 
 
 def test_what_is_not_sealed_yet_is_sealed_first(chain: Actor) -> None:
-    record_many([Entry(by=chain, at=SYSTEM_CLOCK.now(), action="a.b", resource="r")])
+    record_many([Entry(by=chain, at=DATABASE_CLOCK.now(), action="a.b", resource="r")])
     assert verify_tenant(chain.tenant_id).checked == LENGTH + 1
 
 
@@ -141,9 +142,34 @@ def test_a_removed_last_link_is_found_by_its_event(chain: Actor, tamper: Tamperi
 
 
 def test_an_event_kept_from_the_sealer_is_found(chain: Actor, tamper: Tampering) -> None:
-    record_many([Entry(by=chain, at=SYSTEM_CLOCK.now(), action="a.b", resource="r")])
+    record_many([Entry(by=chain, at=DATABASE_CLOCK.now(), action="a.b", resource="r")])
     tamper.run("DELETE FROM audit_auditpending")
     assert found(chain) == (LENGTH + 1, Break.MISSING_LINK)
+
+
+@pytest.mark.parametrize("change", ["sequence = -9", "tenant_id = gen_random_uuid()"])
+def test_an_event_whose_link_no_walk_meets_is_found(chain: Actor, tamper: Tampering, change: str) -> None:
+    """A superuser drops the rule that numbers are positive, and the one that there is such a tenant."""
+    with tamper.database.as_superuser() as session:
+        session.execute("ALTER TABLE audit_auditlink DROP CONSTRAINT audit_link_sequence_positive")
+    try:
+        tamper.run(f"UPDATE audit_auditlink SET {change} WHERE event_id = {{event}}", sequence=LENGTH)
+        assert found(chain) == (LENGTH, Break.MISSING_LINK)
+    finally:
+        tamper.run("UPDATE audit_auditlink SET sequence = 9 WHERE sequence = -9")
+        with tamper.database.as_superuser() as session:
+            session.execute(
+                "ALTER TABLE audit_auditlink ADD CONSTRAINT audit_link_sequence_positive CHECK (sequence >= 1)"
+            )
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["timestamp = 'infinity'", "timestamp = '-infinity'", "metadata = '{\"n\": 1e400}'", "after = '{\"n\": 1e17}'"],
+)
+def test_an_event_that_cannot_be_read_was_changed(chain: Actor, tamper: Tampering, change: str) -> None:
+    tamper.run(f"UPDATE audit_auditevent SET {change} WHERE id = {{event}}")
+    assert found(chain) == (5, Break.DIGEST_MISMATCH)
 
 
 def test_two_swapped_links_are_found(chain: Actor, tamper: Tampering) -> None:
@@ -180,7 +206,7 @@ def test_an_event_moved_into_another_tenants_chain_is_found(chain: Actor, tamper
     other = make_chain()
     tamper.run(f"UPDATE audit_auditevent SET tenant_id = '{other.id}' WHERE id = {{event}}")
     assert found(chain) == (5, Break.DIGEST_MISMATCH)
-    assert found(system_actor(other.id, other.slug)) is None
+    assert found(system_actor(other.id, other.slug)) == (2, Break.MISSING_LINK)
 
 
 def test_a_link_to_an_event_of_another_tenant_is_found(chain: Actor, tamper: Tampering) -> None:

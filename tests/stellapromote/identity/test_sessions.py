@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.models import PersonSession
 from stellapromote.identity.sessions import SEEN_GRANULARITY, SessionStore, sessions_of
 from tests.factories import PASSWORD, make_person, make_tenant
@@ -24,12 +24,12 @@ def sign_in(user: User, agent: str = "a browser") -> Client:
 
 
 def test_a_session_knows_its_person_start_address_and_browser(nia: User) -> None:
-    before = SYSTEM_CLOCK.now()
+    before = DATABASE_CLOCK.now()
     sign_in(nia)
     session = PersonSession.objects.get()
     assert (session.user, session.address, session.device) == (nia, "127.0.0.1", "a browser")
     assert session.signed_in_at is not None
-    assert before <= session.signed_in_at <= SYSTEM_CLOCK.now()
+    assert before <= session.signed_in_at <= DATABASE_CLOCK.now()
 
 
 @pytest.mark.parametrize("agent", ["x" * 5000, "", "a\0b"])
@@ -77,7 +77,7 @@ def test_the_last_use_is_written_once_a_minute(nia: User) -> None:
 def test_sessions_that_ended_by_themselves_are_not_listed(nia: User) -> None:
     sign_in(nia)
     assert len(sessions_of(nia.pk)) == 1
-    PersonSession.objects.update(expire_date=SYSTEM_CLOCK.now() - timedelta(seconds=1))
+    PersonSession.objects.update(expire_date=DATABASE_CLOCK.now() - timedelta(seconds=1))
     assert sessions_of(nia.pk) == []
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import sign_in
 from tests.factories import PASSWORD, make_person, make_service, make_tenant
 
@@ -45,7 +45,7 @@ def test_the_right_password_signs_in(client: Client, nia: User) -> None:
 
 
 def test_the_page_says_who_makes_accounts(client: Client) -> None:
-    assert "Whoever runs this installation makes it for you, on the server." in client.get(LOGIN).text
+    assert "The people who run this installation make it for you, on the server." in client.get(LOGIN).text
 
 
 def test_the_username_may_be_written_in_capitals(client: Client, nia: User) -> None:
@@ -181,8 +181,8 @@ def test_inside_the_delay_the_right_password_does_not_help(client: Client, nia: 
 def test_after_the_delay_the_right_password_helps(client: Client, nia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         enter(client, password="wrong password")
-    later = SYSTEM_CLOCK.now() + timedelta(seconds=2)
-    monkeypatch.setattr(sign_in, "SYSTEM_CLOCK", type("Later", (), {"now": staticmethod(lambda: later)}))
+    later = DATABASE_CLOCK.now() + timedelta(seconds=2)
+    monkeypatch.setattr(sign_in, "DATABASE_CLOCK", type("Later", (), {"now": staticmethod(lambda: later)}))
     enter(client)
     assert is_signed_in(client)
 

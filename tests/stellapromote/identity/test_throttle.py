@@ -2,6 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from promotions.worker.round import tidy
+from stellapromote.clock import FixedClock
 from stellapromote.identity import throttle
 from stellapromote.identity.models import SignInThrottle
 from tests.database import CommittedDatabase
@@ -57,6 +59,27 @@ def test_a_refused_attempt_makes_the_wait_no_longer() -> None:
     for _ in range(10):
         attempt(address=None)
     assert attempt(address=None).wait == SECOND
+
+
+@pytest.mark.django_db
+def test_refused_attempts_fill_no_table() -> None:
+    """A stranger who is refused names another account each time."""
+    for number in range(20):
+        attempt(f"nobody-{number}")
+    before = SignInThrottle.objects.count()
+    assert not any(attempt(f"somebody-{number}").allowed for number in range(20))
+    assert SignInThrottle.objects.count() == before
+
+
+@pytest.mark.django_db
+def test_the_worker_removes_all_that_nobody_tried_for_a_day() -> None:
+    """Also where nobody signs in."""
+    SignInThrottle.objects.bulk_create(
+        SignInThrottle(key=f"{number}", attempts=1, last_at=NOW, open_at=NOW) for number in range(2500)
+    )
+    attempt(at=NOW + throttle.FORGOTTEN_AFTER)
+    tidy(FixedClock(NOW + throttle.FORGOTTEN_AFTER + SECOND))
+    assert SignInThrottle.objects.count() == 2
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from stellapromote.postgresql import embedded
+from stellapromote.postgresql import embedded, unprivileged
 from stellapromote.postgresql.embedded import LOGIN, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError
 from stellapromote.postgresql.unprivileged import server_user
 
@@ -98,6 +98,20 @@ def test_committed_rows_outlive_a_killed_server(state: Path) -> None:
         assert ask(server, "SELECT answer FROM kept", OWNER) == 42
 
 
+def test_a_dead_server_that_its_parent_has_not_waited_for_keeps_nobody_from_starting_one(state: Path) -> None:
+    """As when a command starts while the server of `make run` dies: only `make run` could have waited for it."""
+    server = EmbeddedPostgres(state)
+    with server.in_use():
+        process_id = int((server.cluster / "postmaster.pid").read_text().split()[0])
+        os.kill(process_id, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while " Z " not in Path(f"/proc/{process_id}/stat").read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with other_process_using(server):
+            assert ask(server, "SELECT 1") == 1
+        assert (state / "postgresql.log").read_text().count("already exists") < 3
+
+
 def kill_server(server: EmbeddedPostgres) -> None:
     process_id = int((server.cluster / "postmaster.pid").read_text().split()[0])
     os.kill(process_id, signal.SIGKILL)
@@ -175,6 +189,23 @@ def test_server_of_root_runs_as_an_unprivileged_account(server: EmbeddedPostgres
     with server.in_use():
         process_id = int((server.cluster / "postmaster.pid").read_text().split()[0])
         assert Path(f"/proc/{process_id}").stat().st_uid == server_user(server.cluster).uid != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_data_of_a_shared_account_goes_on_under_the_account_of_its_own(
+    fresh_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = EmbeddedPostgres(fresh_state, throw_away=True)
+    with monkeypatch.context() as older:
+        older.setattr(unprivileged, "ACCOUNT", "nobody")
+        with before.in_use():
+            assert server_user(before.cluster).name == "nobody"
+            with psycopg.connect(before.connection(OWNER).conninfo) as connection:
+                connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    after = EmbeddedPostgres(fresh_state, throw_away=True)
+    with after.in_use():
+        assert server_user(after.cluster).name == "stellapromote"
+        assert ask(after, "SELECT answer FROM kept", OWNER) == 42
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")

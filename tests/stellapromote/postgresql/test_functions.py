@@ -11,10 +11,11 @@ from django.conf import settings
 from django.db import connection
 from psycopg.errors import InsufficientPrivilege
 
-from promotions.readiness import look_around
+from promotions.worker.readiness import look_around
 from stellapromote.accounts.actor import system_actor
 from stellapromote.audit.recording import Entry, insertion
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database.addresses import AS_APP_ROLE
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.ids import new_id
 from stellapromote.postgresql.embedded import LOGIN
 from stellapromote.postgresql.roles import APP_ROLE, no_temporary_tables_sql
@@ -53,7 +54,7 @@ def test_a_temporary_release_opens_no_finalized_one(committed_db: CommittedDatab
 @pytest.mark.parametrize("table", ["audit_auditpending", "audit_auditevent"])
 def test_a_temporary_table_keeps_no_event_from_the_sealer(committed_db: CommittedDatabase, table: str) -> None:
     tenant = make_chain()
-    entry = Entry(by=system_actor(tenant.id, tenant.slug), at=SYSTEM_CLOCK.now(), action="a.b", resource="r")
+    entry = Entry(by=system_actor(tenant.id, tenant.slug), at=DATABASE_CLOCK.now(), action="a.b", resource="r")
     event = new_id()
     text, values = insertion([(event, entry)])
     with with_a_table_of_its_own(committed_db, table, "LIMIT 0") as session:
@@ -64,7 +65,7 @@ def test_a_temporary_table_keeps_no_event_from_the_sealer(committed_db: Committe
 
 def test_a_temporary_table_is_not_taken_for_the_rows_that_were_added(committed_db: CommittedDatabase) -> None:
     tenant = make_chain()
-    entry = Entry(by=system_actor(tenant.id, tenant.slug), at=SYSTEM_CLOCK.now(), action="a.b", resource="r")
+    entry = Entry(by=system_actor(tenant.id, tenant.slug), at=DATABASE_CLOCK.now(), action="a.b", resource="r")
     event = new_id()
     with committed_db.as_superuser() as session:
         session.execute("CREATE TEMP TABLE added (id uuid, tenant_id uuid)")
@@ -73,7 +74,7 @@ def test_a_temporary_table_is_not_taken_for_the_rows_that_were_added(committed_d
         assert found.fetchall() == [(tenant.id,)]
 
 
-@pytest.mark.parametrize("options", ["", settings.AS_APP_ROLE])
+@pytest.mark.parametrize("options", ["", AS_APP_ROLE])
 def test_the_login_makes_no_temporary_table(committed_db: CommittedDatabase, options: str) -> None:
     conninfo = settings.EMBEDDED_POSTGRES.connection(LOGIN).conninfo
     with psycopg.connect(conninfo, autocommit=True, options=options) as session:
@@ -112,12 +113,12 @@ def test_a_restored_database_gives_the_right_until_it_is_migrated(committed_db: 
         owner.execute("GRANT TEMPORARY ON DATABASE stellapromote TO PUBLIC")
         try:
             app.execute("CREATE TEMP TABLE mine (a int)")
-            assert "`manage.py migrate`" in look_around(SYSTEM_CLOCK.now())[0].message
+            assert "`manage.py migrate`" in look_around()[0].message
         finally:
             owner.execute(no_temporary_tables_sql().encode())
         with pytest.raises(InsufficientPrivilege):
             app.execute("CREATE TEMP TABLE other (a int)")
-    assert look_around(SYSTEM_CLOCK.now())[0].message == "The database answers."
+    assert look_around()[0].message == "The database answers."
 
 
 def test_who_may_not_take_the_right_is_told_what_the_owner_of_the_database_has_to_run(

@@ -1,11 +1,12 @@
 import os
 import pwd
+import shutil
 from pathlib import Path
 
 import pytest
 
 from stellapromote.postgresql import unprivileged
-from stellapromote.postgresql.unprivileged import ServerUser, make_state_directory, server_user
+from stellapromote.postgresql.unprivileged import ServerUser, hand_over, make_state_directory, server_user
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 STRANGER = ServerUser(uid=12345, gid=12345, name="stranger", switch=True)
@@ -28,17 +29,56 @@ def test_root_becomes_the_owner_of_data_that_is_there(tmp_path: Path) -> None:
 
 
 @as_root
-def test_root_takes_an_account_of_the_machine_for_new_data(tmp_path: Path) -> None:
+def test_root_takes_an_account_that_nothing_else_uses(tmp_path: Path) -> None:
     user = server_user(tmp_path / "cluster")
-    assert user.name in {"postgres", "nobody"}
+    assert user.name == "stellapromote"
     assert user.process_options()["extra_groups"] == []
+    assert user.uid not in {pwd.getpwnam("nobody").pw_uid, 0}
 
 
 @as_root
-def test_machine_without_such_an_account_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(unprivileged, "PREFERRED_USERS", ("no-such-account",))
-    with pytest.raises(LookupError, match="none of the accounts no-such-account exists"):
+@pytest.mark.parametrize("program", [None, "/bin/false"])
+def test_root_without_such_an_account_is_refused_and_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str | None
+) -> None:
+    monkeypatch.setattr(unprivileged, "ACCOUNT", "no-such-account")
+    monkeypatch.setattr(shutil, "which", lambda _: program)
+    with pytest.raises(LookupError, match=r"useradd --system .* no-such-account.*DATABASE_URL"):
         server_user(tmp_path / "cluster")
+
+
+def cluster_of(account: str, folder: Path) -> Path:
+    cluster = folder / "cluster"
+    (cluster / "base").mkdir(parents=True)
+    (cluster / "base" / "1").touch()
+    (cluster / "outside").symlink_to("/etc/hostname")
+    for path in (cluster, *cluster.rglob("*")):
+        os.chown(path, pwd.getpwnam(account).pw_uid, 0, follow_symlinks=False)
+    return cluster
+
+
+def owners(cluster: Path) -> set[str]:
+    return {pwd.getpwuid(path.lstat().st_uid).pw_name for path in (cluster, *cluster.rglob("*"))}
+
+
+@as_root
+def test_data_of_an_account_that_others_use_is_handed_over(tmp_path: Path) -> None:
+    cluster, outside = cluster_of("nobody", tmp_path), Path("/etc/hostname").stat().st_uid
+    (cluster / "postmaster.pid").write_text("4194305\n")  # of a server that was killed: no process has such a number
+    hand_over(cluster)
+    assert owners(cluster) - {"root"} == {"stellapromote"}
+    assert server_user(cluster).name == "stellapromote"
+    assert Path("/etc/hostname").stat().st_uid == outside
+
+
+@as_root
+def test_data_with_a_running_server_and_that_of_any_other_account_stay(tmp_path: Path) -> None:
+    running, other = cluster_of("nobody", tmp_path / "a"), cluster_of("www-data", tmp_path / "b")
+    (running / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    for cluster in (running, other):
+        hand_over(cluster)
+    assert owners(running) - {"root"} == {"nobody"}
+    assert owners(other) == {"www-data"}
 
 
 def test_closed_directory_on_the_way_stops_the_account(tmp_path: Path) -> None:

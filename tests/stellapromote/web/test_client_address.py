@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 
 from stellapromote.environment_variables import TrustedProxies
-from stellapromote.web.client_address import client_address
+from stellapromote.web.client_address import _parse_short, client_address, client_of
 
 NOBODY = TrustedProxies()
 ONE = TrustedProxies(count=1)
@@ -42,3 +42,24 @@ def test_forwarding_headers_count_only_behind_configured_proxies(
     trusted: TrustedProxies, peer: str, forwarded: str, expected: str | None
 ) -> None:
     assert client_address(peer, forwarded, trusted) == expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "trusted", "client"),
+    [
+        ("203.0.113.9", "198.51.100.1", NOBODY, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", ONE, "198.51.100.1"),
+        ("2001:db8:1:2:3::4", "", NOBODY, "2001:db8:1:2::/64"),
+        ("", "", NOBODY, ""),
+    ],
+)
+def test_who_takes_turns(peer: str, forwarded: str, trusted: TrustedProxies, client: str) -> None:
+    assert client_of(trusted, peer, forwarded) == client
+
+
+def test_what_is_no_address_is_not_remembered() -> None:
+    """Strangers write this header, of 60 KB and another one with each request."""
+    remembered = _parse_short.cache_info().misses
+    for number in range(10):
+        assert client_address("203.0.113.9", f"{number}{'z' * 60_000}", ONE) == "203.0.113.9"
+    assert _parse_short.cache_info().misses <= remembered + 1

@@ -2,11 +2,12 @@ from typing import Any
 
 import pytest
 import structlog
-from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.environment_variables import TrustedProxies
 from tests.factories import make_person, make_tenant
 
@@ -48,6 +49,24 @@ def test_a_forwarding_header_of_a_stranger_is_ignored(as_nia: Client) -> None:
 def test_a_forwarding_header_of_a_configured_proxy_counts(as_nia: Client, settings: Any) -> None:
     settings.TRUSTED_PROXIES = TrustedProxies(count=1)
     assert as_nia.get("/whoami", headers={"X-Forwarded-For": "198.51.100.1"}).json()["address"] == "198.51.100.1"
+
+
+# --- host ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.urls("stellapromote.urls")
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/nothing", "/healthz", "/api/v1/me", "/api/nothing"])
+def test_a_host_that_is_not_ours_is_told_so_in_one_line_of_the_log(
+    as_nia: Client, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with CaptureQueriesContext(connection) as statements:
+        response = as_nia.get(path, headers={"Host": "evil.example"})
+    assert response.status_code == 400
+    assert "ALLOWED_HOSTS" in response.content.decode()
+    assert [(each.levelname, each.exc_info) for each in caplog.records] == [("INFO", None)]
+    assert list(statements) == []
+    assert "X-Request-Id" in response
+    assert "Content-Security-Policy" in response
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------
@@ -131,7 +150,7 @@ def test_the_actor_of_a_page_costs_one_statement_beside_session_and_person(
 
 
 def test_a_signed_in_person_without_a_tenant_is_told_what_to_do(client: Client) -> None:
-    ola = get_user_model().objects.create_user("ola", display_name="Ola", date_joined=SYSTEM_CLOCK.now())
+    ola = User.objects.create(username="ola", display_name="Ola", date_joined=DATABASE_CLOCK.now())
     client.force_login(ola)
     response = client.get("/whoami")
     assert response.status_code == 403
@@ -139,7 +158,7 @@ def test_a_signed_in_person_without_a_tenant_is_told_what_to_do(client: Client) 
 
 
 def test_pages_marked_so_need_no_tenant(client: Client) -> None:
-    ola = get_user_model().objects.create_user("ola", display_name="Ola", date_joined=SYSTEM_CLOCK.now())
+    ola = User.objects.create(username="ola", display_name="Ola", date_joined=DATABASE_CLOCK.now())
     client.force_login(ola)
     assert client.get("/alone").json()["username"] is None
 
@@ -155,7 +174,7 @@ def test_a_tenant_that_was_left_is_forgotten(as_nia: Client, nia: User) -> None:
     make_person(osprey, "nia")
     as_nia.post("/tenant", {"tenant": "osprey"})
     assert as_nia.get("/whoami").json()["tenant"] == "osprey"
-    nia.memberships.filter(tenant=osprey).update(ended_at=SYSTEM_CLOCK.now())
+    nia.memberships.filter(tenant=osprey).update(ended_at=DATABASE_CLOCK.now())
     assert as_nia.get("/whoami").json()["tenant"] == "kestrel-pay"
 
 

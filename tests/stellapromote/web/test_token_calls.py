@@ -36,6 +36,9 @@ def test_the_answer_does_not_depend_on_cookies(client: Client, token: str) -> No
 def test_a_host_that_is_not_ours_is_refused(client: Client, token: str) -> None:
     answer = client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}", "Host": "evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VAL_INVALID")
+    [problem] = answer.json()["error"]["validationErrors"]
+    assert (problem["field"], problem["message"]) == ("Host", answer.json()["error"]["message"])
+    assert "ALLOWED_HOSTS" in problem["message"]
 
 
 def test_an_unknown_path_is_the_documented_404(client: Client, token: str) -> None:

@@ -1,5 +1,6 @@
 """The product's addresses plus pages that do one thing each: refuse, fail, show who acts."""
 
+from django import forms
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
@@ -8,13 +9,24 @@ from django.utils.html import escape
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from stellapromote.errors import Conflict, FieldError, Invalid, Refused, RuleViolation
+from stellapromote.errors import Conflict, FieldError, Invalid, ProductError, Refused, RuleViolation
 from stellapromote.urls import handler400, handler403, handler404, handler500
 from stellapromote.web import htmx
 from stellapromote.web.access import public, tenant_not_required
+from stellapromote.web.acting import carry_out
+from stellapromote.web.forms import ActionForm, posted
 from stellapromote.web.views.styleguide import styleguide
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
+
+
+class NameTaken(Conflict):
+    about = "name"
+
+
+class PlaceTaken(Conflict):
+    about = "orderIndex"
+
 
 REFUSALS = {
     "invalid": Invalid("The name is too long.", fields=[FieldError("name", "At most 20 characters.", "too_long")]),
@@ -22,6 +34,13 @@ REFUSALS = {
     "conflict": Conflict("Somebody else moved it."),
     "changed": Conflict("What you saw has changed.", code="RES_SUBJECT_CHANGED"),
     "rule": RuleViolation("Deploy it into staging first.", code="PROM_SEQUENCE_VIOLATION"),
+    "unread": Conflict(code="RES_PRECONDITION_FAILED"),
+    "busy": ProductError("Another one is read: try again.", code="SYS_UNAVAILABLE"),
+    "whole": Invalid("Nothing of this can be read."),
+    "taken": NameTaken("There is one of that name."),
+    "place-taken": PlaceTaken("There is one at that place."),
+    "places": Invalid(fields=[FieldError("expiresAt", "Too late.", "range"), FieldError("config.a", "No.", "invalid")]),
+    "hidden": Invalid(fields=[FieldError("subjectDigest", "Say what you saw.", "required")]),
 }
 DJANGO_REFUSALS = {"404": Http404, "403": PermissionDenied, "400": BadRequest, "500": RuntimeError}
 
@@ -46,6 +65,39 @@ def refuse(request: HttpRequest, kind: str) -> HttpResponse:
 @public
 def fail(request: HttpRequest, kind: str) -> HttpResponse:
     raise DJANGO_REFUSALS[kind]
+
+
+class ThingForm(ActionForm):
+    called = {"expiresAt": "hours"}
+    main_field = "file"
+
+    name = forms.CharField()
+    hours = forms.IntegerField(required=False)
+    file = forms.CharField(required=False)
+    subject_digest = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+THING = """{% load ui %}{% refusal_summary refusal %}{% error_summary form %}
+  {% for bound in form %}{% field bound %}{% endfor %}"""
+
+
+def thing(request: HttpRequest, kind: str) -> HttpResponse:
+    """A page whose action is refused, or done. `?secret`: the person may not see the page either."""
+    form = ThingForm(posted(request))
+
+    def act() -> str:
+        if kind in REFUSALS:
+            raise REFUSALS[kind]
+        return str(form.cleaned_data["name"])
+
+    def page(refusal: ProductError | None) -> HttpResponse:
+        if "secret" in request.GET:
+            raise Refused("You may not see this page.")
+        return HttpResponse(engines["django"].from_string(THING).render({"form": form, "refusal": refusal}, request))
+
+    return carry_out(
+        request, act, form=form, again=page, then=lambda name: htmx.go_to(request, "/open", done=f"{name} is there.")
+    )
 
 
 def polled(request: HttpRequest) -> HttpResponse:
@@ -106,6 +158,7 @@ urlpatterns = [
     path("alone", tenant_not_required(whoami)),
     path("refuse/<kind>", refuse),
     path("fail/<kind>", fail),
+    path("thing/<kind>", thing),
     path("polled", polled),
     path("open", open_page),
     path("board", board),

@@ -6,7 +6,8 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor, read_password
 from stellapromote.accounts.models import Team
 from stellapromote.accounts.vouching import people_vouched_for
-from stellapromote.clock import SYSTEM_CLOCK, Clock
+from stellapromote.clock import Clock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import rules
 from stellapromote.identity.actions.add_member import AddedMember, add_member
 from stellapromote.identity.actions.create_team import create_team
@@ -39,7 +40,7 @@ class Command(ProductCommand):
         password = read_password(options["username"]) if options["password_stdin"] else None
         added = _add(
             by=command_actor(tenant),
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             username=options["username"],
             display_name=options["display_name"],
             password=password,

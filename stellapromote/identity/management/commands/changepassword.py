@@ -4,7 +4,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.make_password_link import make_password_link
 
 
@@ -23,6 +23,6 @@ class Command(ProductCommand):
         username = options["username"]
         user = User.objects.filter(username=username).first()
         if user is None:
-            raise CommandError(f"Nobody has the username {username!r}.")
-        link = make_password_link(by=command_actor(), clock=SYSTEM_CLOCK, user=user)
+            raise CommandError(f"No account has the username {username!r}.")
+        link = make_password_link(by=command_actor(), clock=DATABASE_CLOCK, user=user)
         self.stdout.write(f"{username} sets a new password here, once, within 3 days: {link}")

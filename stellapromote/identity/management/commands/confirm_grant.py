@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from stellapromote.accounts.command_line import ProductCommand, command_actor
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.confirm_grant import confirm_grant
 from stellapromote.identity.roster import members_of
 
@@ -32,7 +32,7 @@ class Command(ProductCommand):
         for grant in grants:
             if not grant.is_vouched_for:
                 by = command_actor(tenant)
-                confirm_grant(by=by, clock=SYSTEM_CLOCK, user_id=member.user.pk, grant_id=grant.pk)
+                confirm_grant(by=by, clock=DATABASE_CLOCK, user_id=member.user.pk, grant_id=grant.pk)
                 names.append(grant.names_right[1])
         what = f"confirmed {', '.join(names)}" if names else "nothing to confirm"
         self.stdout.write(f"{username} in {tenant.slug}: {what}.")

@@ -4,7 +4,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_service_owner import end_service_owner
 
 
@@ -27,7 +27,7 @@ class Command(ProductCommand):
             raise CommandError(f"{options['owner']} does not own {service.name} in {tenant.slug}.")
         _, revoked = end_service_owner(
             by=command_actor(tenant),
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             service_id=service.pk,
             user_id=person.pk,
             reason=options["reason"],

@@ -5,7 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Membership
 from stellapromote.accounts.scopes import GRANTED_BY_NAME
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 
 
@@ -27,6 +27,10 @@ class Command(ProductCommand):
         if member is None:
             raise CommandError(f"{username} is no member of {tenant.slug}.")
         grant_scope(
-            by=command_actor(tenant), clock=SYSTEM_CLOCK, user_id=member.user_id, scope=scope, reason=options["reason"]
+            by=command_actor(tenant),
+            clock=DATABASE_CLOCK,
+            user_id=member.user_id,
+            scope=scope,
+            reason=options["reason"],
         )
         self.stdout.write(f"{username} holds {scope} in {tenant.slug}, by name.")

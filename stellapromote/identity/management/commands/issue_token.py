@@ -7,7 +7,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import ProductCommand, comma_separated, command_actor, read_password
 from stellapromote.accounts.models import Membership, ServiceAccount, Tenant, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.issue_token import issue_token
 
 LONGEST_NUMBER_OF_DAYS = 100_000
@@ -41,7 +41,7 @@ class Command(ProductCommand):
         days = max(-LONGEST_NUMBER_OF_DAYS, min(options["expires_days"], LONGEST_NUMBER_OF_DAYS))
         issued = issue_token(
             by=by,
-            clock=SYSTEM_CLOCK,
+            clock=DATABASE_CLOCK,
             user_id=account.pk,
             name="Issued on the command line",
             scopes=options["scopes"],

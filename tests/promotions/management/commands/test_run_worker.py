@@ -1,6 +1,12 @@
-import pytest
+import signal
+from typing import Any
+from unittest import mock
 
-from promotions.models import Promotion, WorkerHeartbeat
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from promotions.management.commands import run_worker
+from promotions.models import ProcessHeartbeat, Promotion
 from stellapromote.audit.models import AuditPending
 from tests.promotions.kestrel import make_kestrel
 from tests.stellapromote.identity.management.commands.running import run
@@ -17,4 +23,26 @@ def test_one_round_does_what_is_due_and_ends() -> None:
     assert not AuditPending.objects.exists()
     promotion.refresh_from_db()
     assert promotion.last_evaluated_at > kestrel.clock.now()
-    assert WorkerHeartbeat.objects.count() == 1
+    assert ProcessHeartbeat.objects.filter(role="worker").count() == 1
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_it_goes_on_when_the_database_is_there_again(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[str] = []
+
+    def away(name: str, **_: Any) -> int:
+        rounds.append(name)
+        if len(rounds) == 1:
+            raise error("gone")
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(run_worker, "run_round", away)
+    monkeypatch.setattr(run_worker, "connection", mock.Mock())  # the test's own stays open
+    try:
+        run("run_worker", "--interval=0.01")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert len(rounds) == 2

@@ -9,7 +9,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.audit.models import AuditEvent
 from stellapromote.audit.recording import record
 from stellapromote.audit.verify import verify_tenant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.database import CommittedDatabase
 from tests.stellapromote.audit.chains import make_chain
 
@@ -37,7 +37,7 @@ def test_a_sound_log_is_said_to_be_intact_with_its_head(kestrel: Tenant) -> None
 
 
 def test_without_a_tenant_every_chain_and_the_system_chain_is_verified(kestrel: Tenant) -> None:
-    record(by=command_actor(), at=SYSTEM_CLOCK.now(), action="a.b", resource="r")
+    record(by=command_actor(), at=DATABASE_CLOCK.now(), action="a.b", resource="r")
     other = make_chain()
     out = run()
     assert [line.split(",")[0] for line in out.splitlines()][:3] == [

@@ -6,8 +6,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from psycopg.errors import InsufficientPrivilege
 
-from promotions.models import EvidenceFinding, Promotion
-from promotions.stored_evidence.mismatch import What
+from promotions.models import EvidenceFinding, Promotion, Vote
+from promotions.verification.mismatch import What
 from stellapromote.audit.models import AuditEvent
 from tests.database import CommittedDatabase
 from tests.factories import make_ready_tenant
@@ -37,7 +37,7 @@ def run(*arguments: str) -> str:
 
 def refused(*arguments: str) -> list[str]:
     out = StringIO()
-    with pytest.raises(CommandError, match=r"What is stored is not what was signed: kestrel\."):
+    with pytest.raises(CommandError, match=r"Stored rows differ from the signed ones: kestrel\."):
         call_command("verify_evidence", *arguments, stdout=out)
     return out.getvalue().splitlines()
 
@@ -62,11 +62,13 @@ def test_everything_that_the_demo_stores_holds(committed_db: CommittedDatabase) 
 def test_each_finding_is_a_line_and_the_command_fails(kestrel: Kestrel, tamper: Tampering) -> None:
     rename(tamper, "second", "bex")
     packet = Promotion.objects.get(number=3).evidence_packet_id
+    given = Vote.objects.get(username="bex").pk
     vote, approver = "approvals[1].username", "content.actors.approvers[1]"
     assert refused() == [
         f"kestrel #3 RECORD_CHANGED record 3, {vote}: {vote} does not fit its input or the rows that it tells of.",
         f"kestrel #3 PACKET_MISPLACED packet {packet}, {approver}: {approver} is not that of where it is stored.",
-        "kestrel: 3 promotions, 2 findings",
+        f"kestrel #3 ACT_CHANGED vote {given}, actorName: actorName is not what the audit log tells of it.",
+        "kestrel: 3 promotions, 3 findings",
     ]
 
 
@@ -74,15 +76,15 @@ def test_a_finding_is_noted_once_and_goes_when_a_verification_holds(kestrel: Kes
     rename(tamper, "second", "bex")
     refused()
     refused()
-    assert EvidenceFinding.objects.filter(gone_at=None, promotion__number=3).count() == 2
-    assert AuditEvent.objects.filter(action="evidence.mismatch_found").count() == 2
+    assert EvidenceFinding.objects.filter(gone_at=None, promotion__number=3).count() == 3
+    assert AuditEvent.objects.filter(action="evidence.mismatch_found").count() == 3
     rename(tamper, "bex", "second")
     assert run().endswith("kestrel: 3 promotions, 0 findings\n")
     assert EvidenceFinding.objects.filter(gone_at=None).count() == 0
-    assert AuditEvent.objects.filter(action="evidence.mismatch_gone").count() == 2
+    assert AuditEvent.objects.filter(action="evidence.mismatch_gone").count() == 3
     rename(tamper, "second", "bex")
     refused()
-    assert EvidenceFinding.objects.count() == 4
+    assert EvidenceFinding.objects.count() == 6
 
 
 def test_what_belongs_to_no_promotion_is_noted_and_goes_likewise(kestrel: Kestrel, tamper: Tampering) -> None:
@@ -96,11 +98,21 @@ def test_what_belongs_to_no_promotion_is_noted_and_goes_likewise(kestrel: Kestre
     assert not EvidenceFinding.objects.filter(gone_at=None).exists()
 
 
+def test_a_tenant_that_is_gone_is_found(kestrel: Kestrel, tamper: Tampering) -> None:
+    """Nothing goes over the promotions of a tenant that is not there."""
+    tamper.run("DELETE FROM accounts_tenant")
+    out = StringIO()
+    with pytest.raises(CommandError, match="the installation"):
+        call_command("verify_evidence", stdout=out)
+    assert out.getvalue().startswith(f"installation TENANT_MISSING tenant {kestrel.tenant.pk}: ")
+    assert EvidenceFinding.objects.get(gone_at=None).what == "TENANT_MISSING"
+
+
 def test_another_tenant_is_left_alone(kestrel: Kestrel, tamper: Tampering) -> None:
     other = make_ready_tenant()
     rename(tamper, "second", "bex")
     assert run("--tenant", other.slug) == f"{other.slug}: 0 promotions, 0 findings\n"
-    assert len(refused()) == 4
+    assert len(refused()) == 5
 
 
 @pytest.mark.parametrize("role", ["app", "owner"])

@@ -9,6 +9,7 @@ from django.db import IntegrityError, ProgrammingError, transaction
 
 from stellapromote.accounts.models import ApiToken, ServiceAccount, Team, Tenant, User
 from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.factories import make_person, make_service, make_tenant, make_token
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,7 @@ def breaks(constraint: str, write: Callable[[], object]) -> bool:
 
 @pytest.mark.parametrize("slug", NOT_A_SLUG)
 def test_the_slug_of_a_tenant_is_a_slug(slug: str) -> None:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     assert breaks("tenant_slug_is_slug", lambda: Tenant.objects.create(slug=slug, name="x", created_at=now))
 
 
@@ -63,7 +64,7 @@ def test_the_slug_of_a_team_is_taken_once_in_each_tenant(tenant: Tenant) -> None
     ],
 )
 def test_a_username_tells_people_from_services(kind: str, username: str) -> None:
-    user = User(username=username, kind=kind, display_name="x", date_joined=SYSTEM_CLOCK.now())
+    user = User(username=username, kind=kind, display_name="x", date_joined=DATABASE_CLOCK.now())
     assert breaks("user_username_fits_kind", lambda: user.save(force_insert=True))
 
 
@@ -91,7 +92,7 @@ def test_the_name_of_a_service_is_taken_once_in_each_tenant(tenant: Tenant, serv
 
 
 def token_that_lives(tenant: Tenant, life: timedelta) -> ApiToken:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     return ApiToken(
         tenant=tenant,
         user=make_person(tenant),

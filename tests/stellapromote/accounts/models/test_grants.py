@@ -11,7 +11,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Membership, RoleGrant, ServiceOwner, Team, TeamGrant, Tenant, User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
@@ -35,7 +35,7 @@ def house(committed_db: CommittedDatabase) -> CommittedDatabase:
     nia = make_person(tenant, "nia", roles=["approver"], teams=["release"])
     make_service(tenant, nia)
     grant_scope(
-        by=command_actor(tenant), clock=SYSTEM_CLOCK, user_id=nia.pk, scope="promotion:override", reason="On call"
+        by=command_actor(tenant), clock=DATABASE_CLOCK, user_id=nia.pk, scope="promotion:override", reason="On call"
     )
     return committed_db
 
@@ -99,9 +99,9 @@ def granted_on_a_page() -> None:
     tenant = make_tenant()
     by = actor_of(make_person(tenant, "greta", roles=["admin"], teams=["release"]), tenant)
     nia = make_person(tenant, "nia")
-    grant_role(by=by, clock=SYSTEM_CLOCK, user_id=nia.pk, role="approver")
-    grant_team(by=by, clock=SYSTEM_CLOCK, user_id=nia.pk, team="release")
-    grant_scope(by=by, clock=SYSTEM_CLOCK, user_id=nia.pk, scope="promotion:override", reason="On call")
+    grant_role(by=by, clock=DATABASE_CLOCK, user_id=nia.pk, role="approver")
+    grant_team(by=by, clock=DATABASE_CLOCK, user_id=nia.pk, team="release")
+    grant_scope(by=by, clock=DATABASE_CLOCK, user_id=nia.pk, scope="promotion:override", reason="On call")
 
 
 # --- constraints ------------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def breaks(constraint: str, write: Callable[[], object]) -> bool:
 
 
 def test_a_person_is_a_member_once_at_a_time(tenant: Tenant, nia: User) -> None:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     assert breaks(
         "membership_one_live_per_person",
         lambda: Membership.objects.create(tenant=tenant, user=nia, granted_at=now, granted_via="command"),
@@ -136,7 +136,7 @@ def test_a_person_is_a_member_once_at_a_time(tenant: Tenant, nia: User) -> None:
 
 
 def test_a_person_holds_a_role_once_at_a_time(tenant: Tenant, nia: User) -> None:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     assert breaks(
         "role_grant_one_live",
         lambda: RoleGrant.objects.create(
@@ -146,7 +146,7 @@ def test_a_person_holds_a_role_once_at_a_time(tenant: Tenant, nia: User) -> None
 
 
 def test_a_person_is_in_a_team_once_at_a_time(tenant: Tenant, nia: User) -> None:
-    team, now = Team.objects.get(), SYSTEM_CLOCK.now()
+    team, now = Team.objects.get(), DATABASE_CLOCK.now()
     assert breaks(
         "team_grant_one_live",
         lambda: TeamGrant.objects.create(tenant=tenant, user=nia, team=team, granted_at=now, granted_via="command"),
@@ -154,7 +154,7 @@ def test_a_person_is_in_a_team_once_at_a_time(tenant: Tenant, nia: User) -> None
 
 
 def test_only_known_roles_are_stored(tenant: Tenant, nia: User) -> None:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     assert breaks(
         "role_grant_known_role",
         lambda: RoleGrant.objects.create(tenant=tenant, user=nia, role="king", granted_at=now, granted_via="command"),
@@ -162,7 +162,7 @@ def test_only_known_roles_are_stored(tenant: Tenant, nia: User) -> None:
 
 
 def test_nobody_grants_a_role_to_themselves(tenant: Tenant, nia: User) -> None:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     assert breaks(
         "role_grant_not_to_oneself",
         lambda: RoleGrant.objects.create(
@@ -172,7 +172,7 @@ def test_nobody_grants_a_role_to_themselves(tenant: Tenant, nia: User) -> None:
 
 
 def test_nobody_puts_themselves_into_a_team(tenant: Tenant, nia: User) -> None:
-    team, now = Team.objects.create(tenant=tenant, slug="security", name="Security"), SYSTEM_CLOCK.now()
+    team, now = Team.objects.create(tenant=tenant, slug="security", name="Security"), DATABASE_CLOCK.now()
     assert breaks(
         "team_grant_not_to_oneself",
         lambda: TeamGrant.objects.create(
@@ -182,7 +182,7 @@ def test_nobody_puts_themselves_into_a_team(tenant: Tenant, nia: User) -> None:
 
 
 def test_a_grant_names_a_team_of_its_own_tenant(tenant: Tenant, nia: User) -> None:
-    team, now = Team.objects.create(tenant=make_tenant(), slug="theirs", name="Theirs"), SYSTEM_CLOCK.now()
+    team, now = Team.objects.create(tenant=make_tenant(), slug="theirs", name="Theirs"), DATABASE_CLOCK.now()
     assert breaks(
         "team_grant_same_tenant",
         lambda: TeamGrant.objects.create(tenant=tenant, user=nia, team=team, granted_at=now, granted_via="command"),
@@ -194,7 +194,7 @@ def granted(tenant: Tenant, nia: User) -> RoleGrant:
     """A role that an administrator gave on a page, by a machine of Ola's."""
     greta, ola = make_person(tenant, "greta", roles=["admin"]), make_person(tenant, "ola")
     return RoleGrant.objects.create(
-        tenant=tenant, user=nia, role="viewer", granted_at=SYSTEM_CLOCK.now(),
+        tenant=tenant, user=nia, role="viewer", granted_at=DATABASE_CLOCK.now(),
         granted_by=greta, granted_behind=[ola.pk], granted_via="page",
     )  # fmt: skip
 
@@ -210,23 +210,23 @@ CONFIRMERS = [
 def test_nobody_confirms_what_they_hold_or_gave(granted: RoleGrant, username: str, constraint: str) -> None:
     role = RoleGrant.objects.filter(user__username="greta").get()
     confirmed = {"confirmed_by": User.objects.get(username=username), "confirmed_under": role}
-    change = {"confirmed_at": SYSTEM_CLOCK.now(), **confirmed}
+    change = {"confirmed_at": DATABASE_CLOCK.now(), **confirmed}
     assert breaks(constraint, lambda: RoleGrant.objects.filter(pk=granted.pk).update(**change))
 
 
 def test_a_person_confirms_under_a_role_of_theirs(tenant: Tenant, granted: RoleGrant) -> None:
-    change = {"confirmed_at": SYSTEM_CLOCK.now(), "confirmed_by": make_person(tenant)}
+    change = {"confirmed_at": DATABASE_CLOCK.now(), "confirmed_by": make_person(tenant)}
     assert breaks("role_grant_confirmed_by_another", lambda: RoleGrant.objects.filter(pk=granted.pk).update(**change))
 
 
 def test_what_the_command_line_made_needs_no_confirmation(nia: User) -> None:
-    change = {"confirmed_at": SYSTEM_CLOCK.now()}
+    change = {"confirmed_at": DATABASE_CLOCK.now()}
     assert breaks("role_grant_confirmed_after_start", lambda: RoleGrant.objects.filter(user=nia).update(**change))
 
 
 @pytest.mark.parametrize(("via", "by"), [("command", "nia"), ("directory", "nia"), ("page", None), ("post", "nia")])
 def test_only_a_page_names_who_granted_it(tenant: Tenant, nia: User, via: str, by: str | None) -> None:
-    now, ola = SYSTEM_CLOCK.now(), make_person(tenant)
+    now, ola = DATABASE_CLOCK.now(), make_person(tenant)
     assert breaks(
         "role_grant_granted_via",
         lambda: RoleGrant.objects.create(

@@ -4,7 +4,7 @@ import pytest
 from django.http import Http404
 
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.actions.end_sessions import end_other_sessions, end_session
 from stellapromote.identity.actions.set_password import NotYourPassword, PasswordIsSet, set_password
@@ -22,20 +22,20 @@ def house() -> House:
 
 
 def add_session(user: User, key: str) -> PersonSession:
-    now = SYSTEM_CLOCK.now()
+    now = DATABASE_CLOCK.now()
     return PersonSession.objects.create(session_key=key, user=user, expire_date=now, last_seen_at=now)
 
 
 def test_a_person_sets_their_password(house: House) -> None:
     by = house.as_actor(house.nia)
-    set_password(by=by, clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD)
+    set_password(by=by, clock=DATABASE_CLOCK, user=house.nia, password=PASSWORD)
     assert User.objects.get(pk=house.nia.pk).check_password(PASSWORD)
     assert last_event("user.password_set").actor_id == house.nia.pk
 
 
 def test_no_administrator_sets_the_password_of_another(house: House) -> None:
     with pytest.raises(NotYourPassword):
-        set_password(by=house.admin, clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD)
+        set_password(by=house.admin, clock=DATABASE_CLOCK, user=house.nia, password=PASSWORD)
     assert not User.objects.get(pk=house.nia.pk).has_usable_password()
 
 
@@ -43,14 +43,14 @@ def test_a_link_sets_a_password_once(house: House) -> None:
     by = house.as_actor(house.nia)
     stale = User.objects.get(pk=house.nia.pk)
     over = stale.password
-    set_password(by=by, clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD, only_over=over)
+    set_password(by=by, clock=DATABASE_CLOCK, user=house.nia, password=PASSWORD, only_over=over)
     with pytest.raises(PasswordIsSet):
-        set_password(by=by, clock=SYSTEM_CLOCK, user=stale, password="another horse", only_over=over)
+        set_password(by=by, clock=DATABASE_CLOCK, user=stale, password="another horse", only_over=over)
     assert User.objects.get(pk=house.nia.pk).check_password(PASSWORD)
 
 
 def test_a_password_is_in_no_audit_event(house: House) -> None:
-    set_password(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD)
+    set_password(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, user=house.nia, password=PASSWORD)
     event = last_event("user.password_set")
     assert (event.before, event.after) == (None, None)
     assert PASSWORD not in str(event.metadata)
@@ -61,13 +61,13 @@ def test_a_new_password_ends_all_sessions_but_the_one_that_is_kept(house: House)
         add_session(house.nia, key)
     add_session(house.tomas, "theirs")
     by = house.as_actor(house.nia)
-    set_password(by=by, clock=SYSTEM_CLOCK, user=house.nia, password=PASSWORD, keep_session="this")
+    set_password(by=by, clock=DATABASE_CLOCK, user=house.nia, password=PASSWORD, keep_session="this")
     assert set(PersonSession.objects.values_list("session_key", flat=True)) == {"this", "theirs"}
 
 
 def test_ending_a_session_is_audited(house: House) -> None:
     session = add_session(house.nia, "that")
-    end_session(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, session_id=session.public_id)
+    end_session(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, session_id=session.public_id)
     assert last_event("session.ended").resource_id == str(session.public_id)
 
 
@@ -75,16 +75,16 @@ def test_ending_a_session_is_audited(house: House) -> None:
 def test_a_session_of_others_does_not_exist(house: House, whose: str) -> None:
     session_id = add_session(house.greta, "that").public_id if whose == "greta" else new_id()
     with pytest.raises(Http404):
-        end_session(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, session_id=session_id)
+        end_session(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, session_id=session_id)
     assert PersonSession.objects.count() == (1 if whose == "greta" else 0)
 
 
 def test_no_other_sessions_is_no_event(house: House) -> None:
     add_session(house.nia, "this")
-    assert end_other_sessions(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, keep="this") == 0
+    assert end_other_sessions(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, keep="this") == 0
 
 
 def test_a_new_name_is_audited_with_the_old_one(house: House) -> None:
-    change_display_name(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, display_name="Nia Okafor")
+    change_display_name(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, display_name="Nia Okafor")
     event = last_event("user.renamed")
     assert (event.before, event.after) == ({"displayName": "Nia"}, {"displayName": "Nia Okafor"})

@@ -2,7 +2,7 @@
 
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Membership, RoleGrant, User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.add_member import AddedMember, add_member
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.grant_role import grant_role
@@ -15,7 +15,7 @@ def test_two_commands_at_once_make_one_account_and_one_membership(committed_db: 
     by = command_actor(make_tenant())
 
     def add() -> AddedMember:
-        return add_member(by=by, clock=SYSTEM_CLOCK, username="mei")
+        return add_member(by=by, clock=DATABASE_CLOCK, username="mei")
 
     outcomes = committed_db.at_once(*[add] * 6)
     assert [each for each in outcomes if isinstance(each, Exception)] == []
@@ -28,7 +28,7 @@ def test_the_same_role_granted_twice_at_one_instant_is_one_grant(committed_db: C
     by = house.admin
 
     def grant() -> RoleGrant:
-        return grant_role(by=by, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor")
+        return grant_role(by=by, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="auditor")
 
     outcomes = committed_db.at_once(*[grant] * 6)
     assert [each for each in outcomes if isinstance(each, Exception)] == []
@@ -41,7 +41,7 @@ def test_a_membership_that_ends_while_a_role_is_granted_leaves_no_live_role(comm
     people = [make_person(house.tenant) for _ in range(6)]
     for person in people:
         committed_db.at_once(
-            lambda person=person: grant_role(by=by, clock=SYSTEM_CLOCK, user_id=person.pk, role="auditor"),
-            lambda person=person: end_membership(by=by, clock=SYSTEM_CLOCK, user_id=person.pk),
+            lambda person=person: grant_role(by=by, clock=DATABASE_CLOCK, user_id=person.pk, role="auditor"),
+            lambda person=person: end_membership(by=by, clock=DATABASE_CLOCK, user_id=person.pk),
         )
     assert not RoleGrant.objects.filter(user__in=people, ended_at=None).exists()

@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 
 from stellapromote.accounts.models import ScopeGrant
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_scope import end_scope
@@ -23,7 +23,7 @@ def house() -> House:
 
 def give(house: House, reason: str = "On call in December") -> ScopeGrant:
     return grant_scope(
-        by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, scope=PROMOTION_OVERRIDE, reason=reason
+        by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, scope=PROMOTION_OVERRIDE, reason=reason
     )
 
 
@@ -43,7 +43,7 @@ def test_a_token_without_the_scope_does_not_have_it(house: House) -> None:
 def test_a_token_loses_it_when_the_grant_ends(house: House) -> None:
     give(house)
     text = make_token(house.tenant, house.nia)
-    end_scope(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, scope=PROMOTION_OVERRIDE)
+    end_scope(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, scope=PROMOTION_OVERRIDE)
     assert not actor_of_token(text).has(PROMOTION_OVERRIDE)
     assert not actor_of(house.nia, house.tenant).has(PROMOTION_OVERRIDE)
 
@@ -61,7 +61,7 @@ def test_it_needs_a_reason(house: House) -> None:
 
 def test_no_other_right_is_given_by_name(house: House) -> None:
     with pytest.raises(Invalid, match="is not given by name"):
-        grant_scope(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, scope="tenant:admin", reason="No")
+        grant_scope(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, scope="tenant:admin", reason="No")
 
 
 def test_given_twice_it_is_one_grant(house: House) -> None:
@@ -70,7 +70,7 @@ def test_given_twice_it_is_one_grant(house: House) -> None:
 
 def test_it_ends_with_the_membership(house: House) -> None:
     give(house)
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, reason="Left")
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, reason="Left")
     assert not ScopeGrant.objects.filter(ended_at=None).exists()
 
 

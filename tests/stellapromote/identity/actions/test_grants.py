@@ -12,7 +12,8 @@ from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE, ROLES, TENANT_ADMIN
-from stellapromote.clock import SYSTEM_CLOCK, FixedClock
+from stellapromote.clock import FixedClock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
 from stellapromote.identity.actions.create_team import TeamExists, create_team
 from stellapromote.identity.actions.end_membership import end_membership
@@ -30,15 +31,15 @@ pytestmark = pytest.mark.django_db
 
 Change = Callable[[Actor, UUID], object]
 CHANGES: dict[str, Change] = {
-    "grant_role": lambda by, user: grant_role(by=by, clock=SYSTEM_CLOCK, user_id=user, role="auditor"),
-    "end_role": lambda by, user: end_role(by=by, clock=SYSTEM_CLOCK, user_id=user, role="admin"),
-    "grant_team": lambda by, user: grant_team(by=by, clock=SYSTEM_CLOCK, user_id=user, team="release"),
-    "end_team": lambda by, user: end_team(by=by, clock=SYSTEM_CLOCK, user_id=user, team="release"),
+    "grant_role": lambda by, user: grant_role(by=by, clock=DATABASE_CLOCK, user_id=user, role="auditor"),
+    "end_role": lambda by, user: end_role(by=by, clock=DATABASE_CLOCK, user_id=user, role="admin"),
+    "grant_team": lambda by, user: grant_team(by=by, clock=DATABASE_CLOCK, user_id=user, team="release"),
+    "end_team": lambda by, user: end_team(by=by, clock=DATABASE_CLOCK, user_id=user, team="release"),
     "grant_scope": lambda by, user: grant_scope(
-        by=by, clock=SYSTEM_CLOCK, user_id=user, scope=PROMOTION_OVERRIDE, reason="On call"
+        by=by, clock=DATABASE_CLOCK, user_id=user, scope=PROMOTION_OVERRIDE, reason="On call"
     ),
-    "end_scope": lambda by, user: end_scope(by=by, clock=SYSTEM_CLOCK, user_id=user, scope=PROMOTION_OVERRIDE),
-    "end_membership": lambda by, user: end_membership(by=by, clock=SYSTEM_CLOCK, user_id=user),
+    "end_scope": lambda by, user: end_scope(by=by, clock=DATABASE_CLOCK, user_id=user, scope=PROMOTION_OVERRIDE),
+    "end_membership": lambda by, user: end_membership(by=by, clock=DATABASE_CLOCK, user_id=user),
 }
 every_change = pytest.mark.parametrize("change", list(CHANGES.values()), ids=list(CHANGES))
 
@@ -70,7 +71,7 @@ def test_people_of_another_tenant_do_not_exist(house: House, change: Change) -> 
 
 
 def test_a_granted_role_counts_from_now_on_and_names_who_gave_it_and_why(house: House) -> None:
-    grant = grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor", reason="audit week")
+    grant = grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="auditor", reason="audit week")
     assert (grant.granted_by, grant.reason) == (house.greta, "audit week")
     assert house.as_actor(house.nia).roles == ("approver", "auditor")
     event = last_event("role.granted")
@@ -80,17 +81,17 @@ def test_a_granted_role_counts_from_now_on_and_names_who_gave_it_and_why(house: 
 
 def test_a_role_that_is_held_is_not_granted_again(house: House) -> None:
     held = RoleGrant.objects.get(user=house.nia)
-    assert grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="approver") == held
+    assert grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="approver") == held
     assert RoleGrant.objects.filter(user=house.nia).count() == 1
 
 
 def test_a_command_grants_without_naming_a_person(house: House) -> None:
-    grant = grant_role(by=command_actor(house.tenant), clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor")
+    grant = grant_role(by=command_actor(house.tenant), clock=DATABASE_CLOCK, user_id=house.nia.pk, role="auditor")
     assert grant.granted_by is None
 
 
 def test_an_ended_role_is_gone_and_stays_in_history(house: House) -> None:
-    end_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="approver", reason="moves on")
+    end_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="approver", reason="moves on")
     assert house.as_actor(house.nia).scopes == frozenset()
     assert RoleGrant.objects.get(user=house.nia).ended_by == house.greta
     event = last_event("role.ended")
@@ -98,8 +99,8 @@ def test_an_ended_role_is_gone_and_stays_in_history(house: House) -> None:
 
 
 def test_a_role_granted_again_is_a_new_grant(house: House) -> None:
-    end_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="approver")
-    grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="approver")
+    end_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="approver")
+    grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="approver")
     assert RoleGrant.objects.filter(user=house.nia, role="approver").count() == 2
 
 
@@ -112,25 +113,25 @@ def test_a_grant_never_ends_before_it_began(house: House) -> None:
 
 def test_a_role_that_is_not_held_cannot_be_ended(house: House) -> None:
     with pytest.raises(Http404):
-        end_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="operator")
+        end_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="operator")
 
 
 @pytest.mark.parametrize("role", ["king", "", "Approver", "promotion:override"])
 def test_what_is_no_role_cannot_be_granted(house: House, role: str) -> None:
     with pytest.raises(Invalid):
-        grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role=role)
+        grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role=role)
 
 
 @pytest.mark.parametrize("reason", ["x" * 501, "a\0b", "a\u202eb", "a\nb"])
 def test_a_reason_that_cannot_be_is_refused(house: House, reason: str) -> None:
     with pytest.raises(Invalid):
-        grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor", reason=reason)
+        grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="auditor", reason=reason)
 
 
 def test_a_person_is_put_into_a_team_and_taken_out(house: House) -> None:
-    grant_team(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, team="release", reason="on call")
+    grant_team(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, team="release", reason="on call")
     assert house.as_actor(house.tomas).teams == ("release",)
-    end_team(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, team="release", reason="off call")
+    end_team(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, team="release", reason="off call")
     assert house.as_actor(house.tomas).teams == ()
     assert (last_event("team.granted").after or {})["team"] == "release"
     assert (last_event("team.ended").before or {})["team"] == "release"
@@ -138,30 +139,30 @@ def test_a_person_is_put_into_a_team_and_taken_out(house: House) -> None:
 
 def test_a_team_one_is_in_is_not_granted_again(house: House) -> None:
     held = TeamGrant.objects.get(user=house.nia)
-    assert grant_team(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, team="release") == held
+    assert grant_team(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, team="release") == held
 
 
 def test_the_team_of_another_tenant_does_not_exist(house: House) -> None:
-    create_team(by=command_actor(make_tenant("osprey")), clock=SYSTEM_CLOCK, slug="theirs")
+    create_team(by=command_actor(make_tenant("osprey")), clock=DATABASE_CLOCK, slug="theirs")
     with pytest.raises(Http404):
-        grant_team(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, team="theirs")
+        grant_team(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, team="theirs")
 
 
 def test_a_team_is_made_once_in_each_tenant(house: House) -> None:
-    create_team(by=house.admin, clock=SYSTEM_CLOCK, slug="security", name="Security")
+    create_team(by=house.admin, clock=DATABASE_CLOCK, slug="security", name="Security")
     with pytest.raises(TeamExists):
-        create_team(by=house.admin, clock=SYSTEM_CLOCK, slug="security")
-    create_team(by=command_actor(make_tenant("osprey")), clock=SYSTEM_CLOCK, slug="security")
+        create_team(by=house.admin, clock=DATABASE_CLOCK, slug="security")
+    create_team(by=command_actor(make_tenant("osprey")), clock=DATABASE_CLOCK, slug="security")
 
 
 def test_only_administrators_make_teams(house: House) -> None:
     with pytest.raises(Refused, match=TENANT_ADMIN):
-        create_team(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, slug="security")
+        create_team(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, slug="security")
 
 
 def test_an_ended_membership_ends_all_that_hung_on_it(house: House) -> None:
     make_token(house.tenant, house.nia)
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, reason="left")
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, reason="left")
     assert actor_for_session(house.nia.pk, "kestrel-pay", address=None, request_id=None).actor is None
     assert not RoleGrant.objects.filter(user=house.nia, ended_at=None).exists()
     assert not TeamGrant.objects.filter(user=house.nia, ended_at=None).exists()
@@ -181,7 +182,7 @@ def test_what_a_person_holds_in_another_tenant_stays(house: House) -> None:
     other = make_tenant("osprey")
     make_person(other, "nia", roles=["viewer"], teams=["theirs"])
     make_token(other, house.nia)
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk)
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk)
     there = actor_of(house.nia, other)
     assert (there.roles, there.teams) == (("viewer",), ("theirs",))
     assert ApiToken.objects.get().revoked_at is None
@@ -195,7 +196,7 @@ def machine_of(house: House, owner: User, issuer: User) -> Actor:
 
 def test_what_a_machine_grants_is_granted_by_its_owners_and_the_issuer_of_its_token_too(house: House) -> None:
     by = machine_of(house, house.tomas, house.greta)
-    grant = grant_role(by=by, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="auditor")
+    grant = grant_role(by=by, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="auditor")
     assert grant.granted_by_id == by.user_id
     assert set(grant.granted_behind) == {house.tomas.pk, house.greta.pk}
 
@@ -205,4 +206,4 @@ def test_nobody_grants_themselves_a_role_by_a_machine(house: House, mine: str) -
     by = machine_of(house, house.nia if mine == "owner" else house.tomas, house.greta)
     user = house.nia if mine == "owner" else house.greta
     with pytest.raises(OwnRights):
-        grant_role(by=by, clock=SYSTEM_CLOCK, user_id=user.pk, role="auditor")
+        grant_role(by=by, clock=DATABASE_CLOCK, user_id=user.pk, role="auditor")

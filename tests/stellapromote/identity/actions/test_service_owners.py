@@ -8,7 +8,7 @@ from django.http import Http404
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ApiToken, ServiceAccount, ServiceOwner
 from stellapromote.accounts.token_format import parse
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
 from stellapromote.identity.actions.add_service_owner import add_service_owner
 from stellapromote.identity.actions.end_membership import end_membership
@@ -32,11 +32,11 @@ def runner(house: House) -> ServiceAccount:
 
 
 def add(by: Actor, service: ServiceAccount, owner: str) -> ServiceOwner:
-    return add_service_owner(by=by, clock=SYSTEM_CLOCK, service_id=service.pk, owner=owner)
+    return add_service_owner(by=by, clock=DATABASE_CLOCK, service_id=service.pk, owner=owner)
 
 
 def end(by: Actor, service: ServiceAccount, user_id: UUID, reason: str = "") -> tuple[ServiceOwner, int]:
-    return end_service_owner(by=by, clock=SYSTEM_CLOCK, service_id=service.pk, user_id=user_id, reason=reason)
+    return end_service_owner(by=by, clock=DATABASE_CLOCK, service_id=service.pk, user_id=user_id, reason=reason)
 
 
 def owners(service: ServiceAccount) -> list[str]:
@@ -77,7 +77,7 @@ def test_the_last_owner_stays(house: House, runner: ServiceAccount) -> None:
 def test_an_owner_who_is_no_active_member_does_not_count(house: House, runner: ServiceAccount, gone: str) -> None:
     add(house.admin, runner, "nia")
     if gone == "left":
-        end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk)
+        end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk)
     else:
         house.nia.is_active = False
         house.nia.save()
@@ -87,7 +87,7 @@ def test_an_owner_who_is_no_active_member_does_not_count(house: House, runner: S
 
 def test_a_service_that_nobody_owns_acts_again_with_a_new_owner(house: House, runner: ServiceAccount) -> None:
     text = make_token(house.tenant, runner.user)
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk)
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk)
     with pytest.raises(AssertionError):
         actor_of_token(text)
     add(house.admin, runner, "nia")

@@ -1,4 +1,4 @@
-"""add_service, issue_token, revoke_token (api.md, tokens; domain.md §5, machines launder nothing)."""
+"""add_service, issue_token, revoke_token (contract.md, tokens; domain.md §5, machines launder nothing)."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,8 @@ from stellapromote.accounts.models import ApiToken, ServiceAccount, ServiceOwner
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, ROLES, TENANT_ADMIN
 from stellapromote.accounts.token_format import parse, secret_digest
 from stellapromote.audit.models import AuditEvent
-from stellapromote.clock import SYSTEM_CLOCK, FixedClock
+from stellapromote.clock import FixedClock
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
 from stellapromote.identity.actions.add_service import ServiceExists, add_service
 from stellapromote.identity.actions.end_membership import end_membership
@@ -36,7 +37,7 @@ def issue(house: House, owner: User, by: User | None = None, **more: object) -> 
     """Issued by the owner unless somebody else is named."""
     return issue_token(
         by=house.as_actor(by or owner),
-        clock=SYSTEM_CLOCK,
+        clock=DATABASE_CLOCK,
         user_id=owner.pk,
         name="laptop",
         **more,  # type: ignore[arg-type]
@@ -69,12 +70,12 @@ def test_a_service_is_owned_by_members_of_its_tenant(house: House, owners: list[
     make_person(make_tenant("osprey"), "mei")
     make_service(house.tenant, house.tomas, "other")
     with pytest.raises(Invalid):
-        add_service(by=house.admin, clock=SYSTEM_CLOCK, name="ci-runner", owners=owners, scopes=["release:read"])
+        add_service(by=house.admin, clock=DATABASE_CLOCK, name="ci-runner", owners=owners, scopes=["release:read"])
     assert ServiceAccount.objects.count() == 1
 
 
 def test_who_left_owns_no_new_service(house: House) -> None:
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk)
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk)
     with pytest.raises(Invalid):
         make_service(house.tenant, house.tomas)
 
@@ -90,7 +91,7 @@ def test_the_name_of_a_service_is_taken_once_in_each_tenant(house: House) -> Non
 def test_only_administrators_add_services(house: House) -> None:
     by = house.as_actor(house.tomas)
     with pytest.raises(Refused, match=TENANT_ADMIN):
-        add_service(by=by, clock=SYSTEM_CLOCK, name="ci-runner", owners=["tomas"], scopes=["release:read"])
+        add_service(by=by, clock=DATABASE_CLOCK, name="ci-runner", owners=["tomas"], scopes=["release:read"])
 
 
 # --- issuing ----------------------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def test_a_token_for_who_holds_nothing_is_refused(house: House) -> None:
 
 def test_a_token_loses_what_its_owner_loses(house: House) -> None:
     text = issue(house, house.nia).text
-    end_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk, role="approver")
+    end_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, role="approver")
     assert actor_of_token(text).scopes == frozenset()
 
 
@@ -173,7 +174,7 @@ def test_a_token_that_lives_too_long_or_not_at_all_is_refused(house: House, life
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\0b", "a\u202eb", "a\nb"])
 def test_a_name_that_cannot_be_is_refused(house: House, name: str) -> None:
     with pytest.raises(Invalid):
-        issue_token(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, user_id=house.nia.pk, name=name)
+        issue_token(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, user_id=house.nia.pk, name=name)
 
 
 def test_nobody_issues_a_token_for_another_person(house: House) -> None:
@@ -185,7 +186,7 @@ def test_nobody_issues_a_token_for_another_person(house: House) -> None:
 def test_a_token_issues_no_other_token(house: House) -> None:
     by = actor_of_token(issue(house, house.nia).text)
     with pytest.raises(NotYourToken):
-        issue_token(by=by, clock=SYSTEM_CLOCK, user_id=house.nia.pk, name="copy")
+        issue_token(by=by, clock=DATABASE_CLOCK, user_id=house.nia.pk, name="copy")
 
 
 @pytest.mark.parametrize("username", ["tomas", "greta"])
@@ -219,14 +220,14 @@ def test_accounts_of_another_tenant_do_not_exist(house: House) -> None:
     mei = make_person(other, "mei", roles=["viewer"])
     for account in (mei, make_service(other, mei).user):
         with pytest.raises(Http404):
-            issue_token(by=command_actor(house.tenant), clock=SYSTEM_CLOCK, user_id=account.pk, name="theirs")
+            issue_token(by=command_actor(house.tenant), clock=DATABASE_CLOCK, user_id=account.pk, name="theirs")
 
 
 # --- revoking ---------------------------------------------------------------------------------------------------------
 
 
 def revoked(house: House, by: User) -> bool:
-    revoke_token(by=house.as_actor(by), clock=SYSTEM_CLOCK, token_id=ApiToken.objects.get().pk)
+    revoke_token(by=house.as_actor(by), clock=DATABASE_CLOCK, token_id=ApiToken.objects.get().pk)
     return ApiToken.objects.get().revoked_by == by
 
 
@@ -256,7 +257,7 @@ def test_a_revoked_token_stays_as_it_was_revoked(house: House) -> None:
     issue(house, house.nia)
     revoked(house, house.greta)
     before = ApiToken.objects.get().revoked_at
-    revoke_token(by=house.as_actor(house.nia), clock=SYSTEM_CLOCK, token_id=ApiToken.objects.get().pk)
+    revoke_token(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, token_id=ApiToken.objects.get().pk)
     token = ApiToken.objects.get()
     assert (token.revoked_at, token.revoked_by) == (before, house.greta)
     assert AuditEvent.objects.filter(action="token.revoked").count() == 1
@@ -271,7 +272,7 @@ def test_a_token_of_another_tenant_does_not_exist(house: House) -> None:
 
 def test_a_member_who_comes_back_finds_their_old_tokens_revoked(house: House) -> None:
     text = issue(house, house.nia).text
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.nia.pk)
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk)
     make_person(house.tenant, "nia", roles=["approver"])
     assert ApiToken.objects.get().revoked_at is not None
     assert actor_of_token(text).scopes
@@ -284,11 +285,11 @@ def test_who_leaves_owns_nothing_any_more_and_their_services_tokens_are_revoked(
     """Tomas issued a token for his service and one for one that he shares with nia: he knows both."""
     his = make_service(house.tenant, house.tomas, "his")
     shared = add_service(
-        by=house.admin, clock=SYSTEM_CLOCK, name="shared", owners=["tomas", "nia"], scopes=["release:read"]
+        by=house.admin, clock=DATABASE_CLOCK, name="shared", owners=["tomas", "nia"], scopes=["release:read"]
     )
     of_tomas = [issue(house, service.user, by=house.tomas) for service in (his, shared)]
     of_nia = issue(house, shared.user, by=house.nia)
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, reason="Left")
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, reason="Left")
     assert not ServiceOwner.objects.filter(owner=house.tomas, ended_at=None).exists()
     assert ApiToken.objects.filter(pk__in=[each.token.pk for each in of_tomas], revoked_by=house.greta).count() == 2
     assert actor_of_token(of_nia.text).scopes == {"release:read"}
@@ -301,5 +302,5 @@ def test_what_a_person_owns_in_another_tenant_stays(house: House) -> None:
     make_person(other, "tomas", roles=["operator"])
     service = make_service(other, house.tomas)
     text = make_token(other, service.user)
-    end_membership(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk)
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk)
     assert actor_of_token(text).kind == "service"

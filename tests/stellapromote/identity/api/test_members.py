@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stellapromote.accounts.models import User
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.calling import Caller, caller, refusal
 from tests.factories import make_person, make_tenant
@@ -19,7 +19,7 @@ NOWHERE = "00000000-0000-7000-8000-000000000000"
 @pytest.fixture
 def house() -> House:
     house = make_house()
-    grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, role="approver")
+    grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, role="approver")
     return house
 
 
@@ -71,7 +71,7 @@ def test_refusals_say_why(house: House) -> None:
     assert refusal(as_caller(house, house.greta).post(path)) == (403, "PERM_SEPARATION_OF_DUTIES")
     assert refusal(as_caller(house, house.tomas).post(path)) == (403, "PERM_DENIED")
     friend = make_person(house.tenant)
-    grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=friend.pk, role="approver")
+    grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=friend.pk, role="approver")
     assert refusal(as_caller(house, friend).post(path)) == (403, "PERM_NOT_VOUCHED_FOR")
     assert not waiting(house)["vouchedFor"]
 

@@ -42,6 +42,19 @@ def test_the_link_works_once(client: Client, mei: User) -> None:
     assert signs_in("mei")
 
 
+def test_a_link_that_is_used_twice_at_once_says_so_on_its_page(
+    client: Client, mei: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = path_for(mei)
+    monkeypatch.setattr("stellapromote.identity.views.first_password.person_of_link", lambda *_: mei)
+    client.post(path, ANSWER)
+    mei.set_unusable_password()
+    response = client.post(path, ANSWER)
+    assert response.status_code == 409
+    assert "This link has been used: sign in, or ask for a new one." in response.text
+    assert "Choose the password" in response.text
+
+
 def test_no_link_sets_the_password_of_who_has_one(client: Client) -> None:
     nia = make_person(make_tenant(), "nia", password=PASSWORD)
     assert client.get(path_for(nia)).status_code == 404

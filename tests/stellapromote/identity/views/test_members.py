@@ -163,17 +163,34 @@ def test_a_membership_is_ended_with_all_in_it(people: People) -> None:
     assert client.get("/settings/tokens").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("path", "label"), [("roles/approver/end", "approver"), ("teams/release/end", "release"), ("end", "membership")]
+)
+def test_a_reason_that_cannot_be_stored_stays_in_the_form_that_it_was_typed_into(
+    people: People, path: str, label: str
+) -> None:
+    address = f"/settings/members/{people.nia.pk}/{path}"
+    response = browser("greta").post(address, {"reason": "left\u202e"})
+    assert response.status_code == 400
+    assert response.text.count('value="left\u202e"') == 1
+    form = response.text.partition(f'action="{address}"')[2].partition("</form>")[0]
+    assert 'value="left\u202e"' in form
+    assert "direction-changing" in form
+    assert f"End {label}" in form
+
+
 @pytest.mark.parametrize("path", ["roles", "roles/admin/end", "teams", "end"])
 def test_nobody_changes_their_own_rights(people: People, path: str) -> None:
     answer = {"role": "approver", "team": "release", "reason": "because I can"}
     response = browser("greta").post(f"/settings/members/{people.greta.pk}/{path}", answer)
     assert response.status_code == 403
+    assert "your own" in response.text.partition('class="error-summary"')[2].partition("</div>")[0]
     assert (roles_of("greta"), teams_of("greta")) == (["admin"], [])
 
 
 def test_ones_own_page_says_so_and_has_no_forms(people: People) -> None:
     page = browser("greta").get(f"/settings/members/{people.greta.pk}").text
-    assert "Nobody changes their own roles" in page
+    assert "You cannot change your own roles" in page
     assert f"/settings/members/{people.greta.pk}/roles" not in page
 
 
@@ -188,7 +205,11 @@ def test_who_is_in_every_team_is_offered_to_make_another(people: People) -> None
 def test_others_than_administrators_change_nobody(people: People, username: str, path: str) -> None:
     other = people.tomas if username == "nia" else people.nia
     answer = {"role": "viewer", "team": "release", "reason": "?"}
-    assert browser(username).post(f"/settings/members/{other.pk}/{path}", answer).status_code == 403
+    response = browser(username).post(f"/settings/members/{other.pk}/{path}", answer)
+    assert response.status_code == 403
+    assert "This needs the right tenant:admin" in response.text
+    # Only a person who confirms grants sees the members, also in the answer to a refused form.
+    assert (other.display_name in response.text) is (username == "nia")
 
 
 @pytest.mark.parametrize("path", ["", "/roles", "/roles/approver/end", "/teams", "/end"])
@@ -216,9 +237,11 @@ def test_an_administrator_sees_and_revokes_the_tokens_of_a_member_but_not_their_
 
 def test_a_right_that_no_role_has_is_given_and_taken_by_name(people: People) -> None:
     client, place = browser("greta"), f"/settings/members/{people.nia.pk}/rights"
-    client.post(place, {"scope": "promotion:override", "reason": ""})
+    refused = client.post(place, {"scope": "promotion:override", "reason": ""})
+    assert refused.status_code == 400
+    assert "This field is required." in refused.text.partition('id="scope_reason_error"')[2].partition("</div>")[0]
+    assert '<option value="promotion:override" selected>' in refused.text
     assert not ScopeGrant.objects.exists()
-    assert "This field is required." in client.get(f"/settings/members/{people.nia.pk}").text
     client.post(place, {"scope": "promotion:override", "reason": "on call"})
     grant = ScopeGrant.objects.get(user=people.nia)
     assert (grant.reason, grant.granted_by) == ("on call", people.greta)
@@ -229,5 +252,7 @@ def test_a_right_that_no_role_has_is_given_and_taken_by_name(people: People) -> 
 
 def test_nobody_gives_themselves_a_right_by_name(people: People) -> None:
     place = f"/settings/members/{people.greta.pk}/rights"
-    assert browser("greta").post(place, {"scope": "promotion:override", "reason": "mine"}).status_code == 403
+    refused = browser("greta").post(place, {"scope": "promotion:override", "reason": "mine"})
+    assert refused.status_code == 403
+    assert "your own" in refused.text.partition('class="error-summary"')[2].partition("</div>")[0]
     assert not ScopeGrant.objects.exists()

@@ -38,7 +38,6 @@ def test_an_administrator_adds_a_service_with_its_owners() -> None:
         {"owners": " , "},
         {"owners": "tomas\0"},
         {"name": "Not A Slug"},
-        {"name": "taken"},
     ],
 )
 def test_a_service_that_cannot_be_is_said(people: People, change: dict[str, object]) -> None:
@@ -49,8 +48,20 @@ def test_a_service_that_cannot_be_is_said(people: People, change: dict[str, obje
     assert ServiceAccount.objects.count() == 1
 
 
+def test_a_name_that_is_taken_is_said_beside_the_name(people: People) -> None:
+    make_service(people.tenant, people.tomas, "taken")
+    response = browser("greta").post("/settings/services", {**ANSWER, "name": "taken"})
+    assert response.status_code == 409
+    beside = response.text.partition('id="id_name_error"')[2].partition("</div>")[0]
+    assert "There is a service taken already." in beside
+    assert 'value="tomas, nia"' in response.text
+
+
 def test_only_administrators_add_services() -> None:
-    assert browser("tomas").post("/settings/services", ANSWER).status_code == 403
+    response = browser("tomas").post("/settings/services", ANSWER)
+    assert response.status_code == 403
+    assert "This needs the right tenant:admin" in response.text
+    assert not ServiceAccount.objects.exists()
 
 
 def test_an_owner_issues_tokens_of_the_service_and_is_recorded_as_issuer(people: People) -> None:

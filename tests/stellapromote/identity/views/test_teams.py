@@ -18,11 +18,19 @@ def test_a_team_is_made_and_listed_with_its_people() -> None:
     assert "Security" in client.get("/settings/teams").text
 
 
-@pytest.mark.parametrize("slug", ["release", "Not A Slug", "", "x" * 64, "a\0"])
-def test_a_short_name_that_is_taken_or_wrong_is_said(slug: str) -> None:
+@pytest.mark.parametrize("slug", ["Not A Slug", "", "x" * 64, "a\0"])
+def test_a_short_name_that_is_wrong_is_said(slug: str) -> None:
     response = browser("greta").post("/settings/teams", {"slug": slug})
     assert response.status_code == 400
     assert "error-summary" in response.text
+    assert Team.objects.count() == 1
+
+
+def test_a_short_name_that_is_taken_is_said_beside_it() -> None:
+    response = browser("greta").post("/settings/teams", {"slug": "release", "name": "Another"})
+    assert response.status_code == 409
+    assert "There is a team release already." in response.text.partition('id="id_slug_error"')[2].partition("</div>")[0]
+    assert 'value="Another"' in response.text
     assert Team.objects.count() == 1
 
 

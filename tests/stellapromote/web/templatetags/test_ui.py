@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -5,6 +6,8 @@ import pytest
 from django import forms
 from django.template import Context, Template
 from django.test import RequestFactory
+
+from stellapromote.errors import Refused
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DIGEST = "sha256:9f2b1c7e4a8d0356b1e2c3d4f5a6978812ab34cd56ef7890a1b2c3d4e5f60718"
@@ -90,6 +93,26 @@ def test_a_gate_row_says_verdict_reason_and_when_it_changes() -> None:
         assert text in html
 
 
+@pytest.mark.parametrize(
+    ("status", "codes", "word", "tone"),
+    [
+        ("pending", ["SECURITY_FINDINGS_OPEN", "OVERRIDE_POSSIBLE"], "Fails, overridable", "stop"),
+        ("pending", ["FROZEN"], "Pending", "motion"),
+        ("fail", ["OVERRIDE_POSSIBLE"], "Fail", "stop"),
+    ],
+)
+def test_a_gate_that_fails_unless_overridden_does_not_look_as_if_it_waits(
+    status: str, codes: list[str], word: str, tone: str
+) -> None:
+    for html in (
+        render("{% verdict status codes %}", status=status, codes=codes),
+        render("{% gate_row gate %}", gate={"name": "cve", "status": status, "reasonCodes": codes}),
+    ):
+        found = re.search(r'class="verdict" data-tone="(\w+)">(?:<svg.*?</svg>)?([^<]+)<', html, re.DOTALL)
+        assert found is not None, html
+        assert found.groups() == (tone, word)
+
+
 def test_the_track_marks_the_current_step() -> None:
     html = render('{% state_track "approved" %}')
     assert html.count('aria-current="step"') == 1
@@ -143,8 +166,24 @@ def test_the_summary_lists_every_error_with_a_way_to_its_field() -> None:
     assert "autofocus" in html
 
 
+def test_the_summary_leads_to_no_field_that_is_hidden() -> None:
+    class Form(forms.Form):
+        version = forms.IntegerField(widget=forms.HiddenInput)
+
+    html = render("{% error_summary form %}", form=Form({}))
+    assert "Version: This field is required." in html
+    assert "href" not in html
+
+
 def test_there_is_no_summary_without_errors() -> None:
     assert render("{% error_summary form %}", form=Form()).strip() == ""
+
+
+def test_a_refusal_is_said_where_it_takes_the_focus() -> None:
+    html = render("{% refusal_summary refusal %}", refusal=Refused("You requested it."))
+    assert "You requested it." in html
+    assert "autofocus" in html
+    assert render("{% refusal_summary refusal %}", refusal=None).strip() == ""
 
 
 def test_a_button_that_may_be_used_submits() -> None:

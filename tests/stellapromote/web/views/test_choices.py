@@ -18,6 +18,14 @@ def test_the_choice_shows_the_tenants_by_name(with_osprey: Client) -> None:
     assert text.index("Kestrel Pay") < text.index("Osprey Insurance")
 
 
+def test_only_a_person_of_several_tenants_is_told_of_the_switch(as_nia: Client, nia: User) -> None:
+    told, switch = "at the top of each page", 'popovertarget="tenant-menu"'
+    assert (told in as_nia.get("/tenant").text, switch in as_nia.get("/styleguide").text) == (False, False)
+    make_person(make_tenant("osprey", name="Osprey Insurance"), "nia")
+    as_nia.post("/tenant", {"tenant": "osprey"})
+    assert (told in as_nia.get("/tenant").text, switch in as_nia.get("/styleguide").text) == (True, True)
+
+
 def test_a_chosen_tenant_stays_chosen(with_osprey: Client) -> None:
     with_osprey.post("/tenant", {"tenant": "osprey"})
     assert with_osprey.get("/whoami").json()["tenant"] == "osprey"

@@ -80,7 +80,11 @@ def test_it_is_audited_with_the_user_of_the_operating_system(nia: User) -> None:
 def test_nobody_and_machines_get_none(nia: User) -> None:
     service = make_service(nia.memberships.get().tenant, nia, "ci")
     User.objects.filter(pk=make_person(nia.memberships.get().tenant, "gone").pk).update(is_active=False)
-    for username, told in (("mei", "Nobody has"), (service.user.username, "service account"), ("gone", "not sign in")):
+    for username, told in (
+        ("mei", "No account has"),
+        (service.user.username, "service account"),
+        ("gone", "not sign in"),
+    ):
         with pytest.raises(CommandError, match=told):
             run("changepassword", username)
     assert not AuditEvent.objects.filter(action="user.password_link_made").exists()

@@ -3,7 +3,7 @@ from django.core.management import CommandError
 
 from stellapromote.accounts.command_line import operating_system_user
 from stellapromote.accounts.models import RoleGrant, TeamGrant
-from stellapromote.clock import SYSTEM_CLOCK
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
@@ -17,8 +17,8 @@ TOMAS = ("--tenant", "kestrel-pay", "--username", "tomas")
 @pytest.fixture
 def house() -> House:
     house = make_house()
-    grant_role(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, role="approver")
-    grant_team(by=house.admin, clock=SYSTEM_CLOCK, user_id=house.tomas.pk, team="release")
+    grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, role="approver")
+    grant_team(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, team="release")
     return house
 
 

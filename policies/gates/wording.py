@@ -1,0 +1,64 @@
+"""What a kind of gate declares for people to read. Pure, like its judge."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from stellapromote.signing.canonical_json import canonical_bytes
+
+Config = Mapping[str, Any]
+Stored = Mapping[str, Any]
+"""A judged gate, a gate input or a bundle, as JSON has it: records of any age are explained."""
+Fact = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What is said about gates of one kind: the module of its newest version declares it, for gates of every version.
+
+    `sentence`: what a gate with this config asks for. `weaker`: what became easier, a sentence each, between two
+    configs of the gate with this name; where that cannot be told, any change (domain.md §5). `facts_shown`: what a
+    judged gate looked at, from the gate, its input and the opened bundle if there is one. `event`: who or what can
+    change a verdict that blocks, when neither time nor people do. `ends`: what happens when time ends a verdict that
+    lets through. `act`: what people do for the gate, None where it waits for no one.
+
+    `tells_votes`: whether a verdict may tell of votes or confirmations, which are hidden while voting is blind.
+    `hidden`: what is said then instead of its message, of the approvals given and required.
+    """
+
+    sentence: Callable[[Config], str]
+    weaker: Callable[[str, Config, Config], list[str]]
+    facts_shown: Callable[[Stored, Stored, Stored | None], Iterable[Fact]]
+    event: str
+    tells_votes: bool
+    ends: str = "It is judged again, and may block."
+    act: Literal["vote", "confirm"] | None = None
+    hidden: Callable[[int, int], str] = lambda _given, _required: (
+        "This message may show votes, so it is hidden while voting is blind."
+    )
+
+
+def other_settings(name: str, before: Config, after: Config) -> list[str]:
+    """`weaker` of settings of which the effect cannot be told."""
+    return [] if canonical_bytes(before) == canonical_bytes(after) else [f"Gate {name} has other settings."]
+
+
+def fact(kind: str, title: str, *, digest: str | None = None, id_: str | None = None) -> Fact:
+    """One thing that a gate looked at, with its digest or id: a person who doubts a verdict finds it."""
+    return {"kind": kind, "title": title, "digest": digest, "id": id_}
+
+
+def policy_shown(_gate: Stored, gate_input: Stored, _bundle: Stored | None) -> Iterator[Fact]:
+    """`facts_shown` of a gate that looks at its settings."""
+    policy = gate_input["requirements"]["promotionPolicy"]
+    yield fact("policy", f"{policy['name']} v{policy['version']}", digest=policy["digest"])
+
+
+UNKNOWN: Final = Wording(
+    sentence=lambda _config: "",
+    weaker=other_settings,
+    facts_shown=policy_shown,
+    event="",
+    tells_votes=True,
+)
+"""For a kind that this version does not know: nothing is made up, no change is taken for harmless, votes are hidden."""

@@ -1,0 +1,43 @@
+"""What a bundle says once its documents were read again (docs/adr/0152)."""
+
+from uuid import UUID
+
+from django.db.models import Case, When
+
+from policies.evidence_facts import DocumentFact
+from promotions.documents import bundles
+from promotions.documents.holdings import Held
+from promotions.models import EvidenceDocument
+from stellapromote.clock import rfc3339
+
+
+def document_of(tenant_id: UUID, fact: DocumentFact) -> EvidenceDocument | None:
+    """The document that is read for a fact of a bundle, with its content.
+
+    The same bytes may have come before their key was trusted, and after: the fact is about those of its own signer.
+    """
+    return (
+        EvidenceDocument.objects.select_related("content")
+        .filter(
+            tenant_id=tenant_id,
+            artifact_digest__in=[fact["artifactDigest"], fact.get("about", "")],
+            kind=fact["kind"],
+            content_id=fact["digest"],
+        )
+        .order_by(Case(When(signer=fact["signer"] or "", then=0), default=1), "uploaded_at", "id")
+        .first()
+    )
+
+
+def renewed(fact: DocumentFact, held: Held) -> DocumentFact:
+    """The fact with what was read now; who said it and when it came stay as they were."""
+    fact = fact.copy()
+    fact.pop("schemaValid", None)
+    binds = bool(held.signer) or not held.document.signer
+    now: DocumentFact = {
+        **fact,
+        "parsed": held.parsed,
+        "generatedAt": None if held.generated_at is None else rfc3339(held.generated_at),
+        "signer": fact["signer"] if binds else None,
+    }
+    return bundles.with_reading(now, about=held.about, summary=held.summary)

@@ -1,0 +1,60 @@
+"""What the targets of dependency gates look like now: facts for the gate input (domain.md §6, dependency)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from environments.freezes import freeze_states
+from environments.models import Environment
+from promotions.models import Promotion, Release
+from promotions.states import Status
+
+
+def observe(
+    policy: dict[str, Any], *, tenant_id: UUID, at: datetime, health: Mapping[str, list[dict[str, Any] | None]]
+) -> dict[str, list[dict[str, Any]]]:
+    """For each dependency gate its targets with what was seen; ``observed`` is None where a name is unknown.
+
+    ``health``: what a worker saw lately of the addresses of each gate, in their order.
+    """
+    observed = {}
+    for gate in policy["gates"]:
+        if gate["kind"] == "dependency":
+            answers = iter(health.get(gate["name"], ()))
+            observed[gate["name"]] = [
+                {
+                    **target,
+                    "observed": next(answers, None) if target["type"] == "http" else _observed(target, tenant_id, at),
+                }
+                for target in gate["config"]["targets"]
+            ]
+    return observed
+
+
+def _observed(target: dict[str, Any], tenant_id: UUID, at: datetime) -> dict[str, Any] | None:
+    environment = Environment.objects.of(tenant_id).live().filter(name=target["environment"]).first()
+    if environment is None:
+        return None
+    return _release(target, environment) if target["type"] == "release" else _environment(environment, at)
+
+
+def _release(target: dict[str, Any], environment: Environment) -> dict[str, Any] | None:
+    releases = Release.objects.filter(tenant_id=environment.tenant_id, name=target["release"])
+    if "product" in target:
+        releases = releases.filter(product=target["product"])
+    release = releases.first()
+    if release is None:
+        return None
+    return {"deployed": Promotion.objects.deployed_in(environment).filter(release=release).exists()}
+
+
+def _environment(environment: Environment, at: datetime) -> dict[str, Any]:
+    freeze = freeze_states(environment.tenant_id, [environment.pk], at)[environment.pk]
+    deploying = Promotion.objects.filter(target_environment=environment, status=Status.DEPLOYING).exists()
+    return {
+        "frozen": freeze["frozen"],
+        "nextOpen": freeze["nextOpen"],
+        "nextClose": freeze["nextClose"],
+        "idle": not deploying,
+    }

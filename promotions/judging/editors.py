@@ -1,0 +1,94 @@
+"""Who had a hand in what guards an environment since a release was created (domain.md §5, excludePolicyEditor)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from environments.models import Environment, EnvironmentEdit
+from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion, Proposal
+from promotions.judging.attribution import Origin
+from stellapromote.fastpath.together import fetch_together
+
+
+class _Edit(NamedTuple):
+    """What put a version of ``guard`` in force: who did, with the issuers of their tokens."""
+
+    guard: UUID
+    at: datetime
+    people: tuple[tuple[UUID | None, UUID | None], ...]
+
+
+def editors(target: Environment, approval_policies: Iterable[UUID], *, since: datetime) -> Iterator[Origin]:
+    """Who wrote, drafted or published any version in force at ``since`` or later of a policy that guards ``target``
+    now, and who edited its settings, with the instant from which it was in force. What the installation wrote was
+    written by nobody.
+
+    Who confirmed an edit counts only where that was after ``since``. ``approval_policies``: those that guard it. Cost:
+    four statements that are sent together.
+    """
+    policies = list(approval_policies)
+    confirmed, published, versions, settings = fetch_together(
+        _confirmations(target, policies, since),
+        _publications(target.promotion_policy_id),
+        _versions(policies),
+        _settings(target),
+    )
+    yield from (Origin(second, None, at) for second, at in confirmed)
+    edits = (
+        [_Edit(target.promotion_policy_id, at, _drafters(*who)) for at, *who in published],
+        [_Edit(policy, at, ((by, issuer),)) for policy, at, by, issuer in versions],
+        [_Edit(target.pk, at, ((by, issuer),)) for at, by, issuer in settings],
+    )
+    for newest_first in edits:
+        for edit in _in_force(newest_first, since):
+            for user_id, issuer_id in edit.people:
+                if user_id is not None:
+                    yield Origin(user_id, issuer_id, edit.at)
+
+
+def _in_force(newest_first: Iterable[_Edit], since: datetime) -> Iterator[_Edit]:
+    """Of each guard the edits after ``since``, and the last one before it, which was in force then."""
+    for _, edits in groupby(newest_first, key=lambda edit: edit.guard):
+        for edit in edits:
+            yield edit
+            if edit.at <= since:
+                break
+
+
+def _drafters(
+    drafters: list[UUID], drafter: UUID | None, publisher: UUID | None, issuer: UUID | None
+) -> tuple[tuple[UUID | None, UUID | None], ...]:
+    return (*((each, None) for each in (*drafters, drafter)), (publisher, issuer))
+
+
+def _publications(policy_id: UUID) -> QuerySet[PromotionPolicyVersion, Any]:
+    rows = PromotionPolicyVersion.objects.filter(policy=policy_id).order_by("-version")
+    return rows.values_list(
+        "published_at", "drafters", "drafted_by_id", "published_by_id", "published_with_token_issuer_id"
+    )
+
+
+def _confirmations(target: Environment, policies: Iterable[UUID], since: datetime) -> QuerySet[Proposal, Any]:
+    """Second persons of edits of the target, of its policies, and of an order that made entering it easier."""
+    edited = [str(each) for each in (target.pk, target.promotion_policy_id, *policies)]
+    confirmed = Proposal.objects.of(target.tenant_id).filter(
+        Q(resource_id__in=edited) | Q(resource="environment", guards__contains=[target.name]),
+        state=Proposal.State.CONFIRMED,
+        ended_at__gt=since,
+        ended_by_id__isnull=False,
+    )
+    return confirmed.values_list("ended_by_id", "ended_at")
+
+
+def _versions(policies: Iterable[UUID]) -> QuerySet[ApprovalPolicyVersion, Any]:
+    rows = ApprovalPolicyVersion.objects.filter(policy__in=list(policies)).order_by("policy_id", "-version")
+    return rows.values_list("policy_id", "created_at", "created_by_id", "created_with_token_issuer_id")
+
+
+def _settings(target: Environment) -> QuerySet[EnvironmentEdit, Any]:
+    rows = EnvironmentEdit.objects.filter(tenant_id=target.tenant_id, environment_id=target.pk).order_by("-at", "-id")
+    return rows.values_list("at", "by_id", "with_token_issuer_id")

@@ -1,0 +1,83 @@
+"""Which protected environments have a gate that reads a trusted key, a feed or an override (domain.md §5).
+
+Asked of the policies in force, and of those by which promotions are judged that were requested before: they name keys,
+feeds and environments, which are looked up when they are judged (docs/adr/0186).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from environments.guarding import Guard, guards
+from policies.gates.security.config import rules_in
+from policies.security import epss_threshold, kev_blocker
+from policies.stored_documents import documents
+from promotions.models import Feed, TrustedKey
+from promotions.states import OPEN, Status
+
+Gate = Mapping[str, Any]
+
+_RULES: Final[dict[str, str]] = {Feed.Kind.KEV: kev_blocker.NAME, Feed.Kind.EPSS: epss_threshold.NAME}
+
+
+def trusting_key(tenant_id: UUID, key: TrustedKey, at: datetime) -> list[str]:
+    """Where a gate believes what the key signs: it names the key, or any trusted key will do."""
+    names = {key.name, key.key_id}
+
+    def reads(gate: Gate, _environment: str) -> bool:
+        if gate["kind"] == "evidence":
+            named = gate["config"]["trustedKeys"]
+            return not named or not names.isdisjoint(named)
+        if gate["kind"] == "security":
+            return not names.isdisjoint(gate["config"]["trustedKeys"])
+        return bool(gate["kind"] == "policy")
+
+    return _protected_with(tenant_id, at, reads)
+
+
+def reading_feed(tenant_id: UUID, kind: str, at: datetime) -> list[str]:
+    """Where a gate asks whether a CVE is exploited, or how likely that is. ``kind``: of the feed."""
+    rule = _RULES[kind]
+
+    def reads(gate: Gate, environment: str) -> bool:
+        if gate["kind"] == "security":
+            return rule in rules_in(gate["config"], environment)
+        return bool(gate["kind"] == "policy")
+
+    return _protected_with(tenant_id, at, reads)
+
+
+def overridable(tenant_id: UUID, at: datetime) -> list[str]:
+    """Where a policy lets somebody override a gate."""
+    return _protected_with(tenant_id, at, lambda gate, _environment: "override" in gate)
+
+
+def kept_by_promotions(tenant_id: UUID, at: datetime) -> list[Guard]:
+    """Each protected environment with the promotion policies that its promotions keep which may start yet: open ones,
+    and those of an attempt that runs or failed while their approval lasts. Two statements, at most; the first looks at
+    the tenant's open and failed promotions by their indexes."""
+    again = [Status.DEPLOYING, Status.FAILED]
+    kept: dict[str, Any] = {"tenant": tenant_id, "open": sorted(OPEN), "again": again, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(_KEPT, kept)
+        rows = cursor.fetchall()
+    texts = documents(tenant_id, {digest for _, digest in rows})
+    return [(name, texts[digest]) for name, digest in rows]
+
+
+_KEPT: Final = """
+SELECT DISTINCT e.name, convert_from(p.requirements, 'UTF8')::jsonb #>> '{promotionPolicy,digest}'
+FROM promotions_promotion p JOIN environments_environment e ON e.id = p.target_environment_id
+WHERE p.tenant_id = %(tenant)s AND e.protected
+  AND (p.status = ANY(%(open)s)
+       OR p.status = ANY(%(again)s) AND NOT p.retry_closed AND p.approval_expires_at > %(at)s)
+"""
+
+
+def _protected_with(tenant_id: UUID, at: datetime, reads: Callable[[Gate, str], bool]) -> list[str]:
+    """Names of the protected environments of whose policies a gate reads it. Cost: as of guards."""
+    found = guards(tenant_id, at)
+    return sorted({name for name, policy in found if any(reads(gate, name) for gate in policy["gates"])})

@@ -1,0 +1,243 @@
+"""The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits miss it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.models import QuerySet
+
+from environments.models import Environment
+from policies.eligibility import (
+    COMMIT_AUTHOR,
+    POLICY_EDITOR,
+    RELEASE_CREATOR,
+    REQUESTER,
+    SERVICE_OWNER,
+    TOKEN_ISSUER,
+    Involvement,
+    duties_in_force,
+    excluded_persons,
+    who_asked,
+)
+from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
+from policies.models import ApprovalPolicy, ApprovalPolicyVersion
+from policies.stored_documents import documents
+from promotions.judging.attribution import Origin
+from promotions.judging.commit_authors import commit_authors
+from promotions.judging.editors import editors
+from promotions.models import Deployment, Promotion, Release
+from stellapromote.accounts.models import ServiceOwner, User
+from stellapromote.clock import rfc3339
+from stellapromote.errors import RuleViolation
+from stellapromote.fastpath.together import fetch_together
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+
+
+class PolicyWithoutVersion(RuleViolation):
+    """A policy that guards the environment has no version in force, so it is not known what it asks for."""
+
+    code = "POL_INVALID"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Policy {name} guards this environment and has no published version: publish one, or take the policy "
+            "away from the environment, then request again.",
+            details={"policy": name},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """``document`` is what requirementsDigest covers; beside it the documents of the policies it names."""
+
+    document: dict[str, Any]
+    canonical: bytes
+    digest: str
+    promotion_policy: dict[str, Any]
+    approval_policies: list[dict[str, Any]]
+    excluded_ids: list[UUID]
+    requesting_ids: list[UUID]
+
+
+class Parts:
+    """Collects who had a part in the promotion; eligibility decides which parts exclude."""
+
+    def __init__(self) -> None:
+        self._found: set[tuple[UUID, str]] = set()
+        self._edited: dict[UUID, datetime] = {}
+        self._accounts: list[tuple[UUID, datetime]] = []
+
+    def add(self, reason: str, *user_ids: UUID | None) -> None:
+        self._found.update((user_id, reason) for user_id in user_ids if user_id is not None)
+
+    def add_origin(self, reason: str, origin: Origin) -> None:
+        """The person, or the machine with everybody who owned it at any moment since, and the token's issuer."""
+        self.add(reason, origin.user_id)
+        self.add_owners([origin.user_id], since=origin.at)
+        self.add(TOKEN_ISSUER, origin.token_issuer_id)
+
+    def add_editors(self, edits: Iterable[Origin]) -> None:
+        """Everybody behind edits of policies and settings, and when they first edited one."""
+        for edit in edits:
+            self._note_editor(edit.user_id, edit.at)
+            self._note_editor(edit.token_issuer_id, edit.at)
+
+    def _note_editor(self, user_id: UUID | None, at: datetime) -> None:
+        if user_id is not None:
+            self.add(POLICY_EDITOR, user_id)
+            self._edited[user_id] = min(at, self._edited.get(user_id, at))
+
+    def add_owners(self, user_ids: Iterable[UUID | None], *, since: datetime) -> None:
+        """Everybody who owned one of the machines among these accounts at any moment since."""
+        self._accounts += [(user_id, since) for user_id in user_ids if user_id is not None]
+
+    def ids(self) -> list[UUID]:
+        return sorted({user_id for user_id, _ in self._found})
+
+    def accounts(self) -> set[UUID]:
+        """Those that may be machines, whose owners have a part too."""
+        return {user_id for user_id, _ in self._accounts} | self._edited.keys()
+
+    def take_owner(self, machine_id: UUID, owner_id: UUID, ended_at: datetime | None) -> None:
+        """One who owned a machine, until ``ended_at`` or still."""
+        if any(each == machine_id and (ended_at is None or ended_at >= since) for each, since in self._accounts):
+            self.add(SERVICE_OWNER, owner_id)
+        edited_at = self._edited.get(machine_id)
+        if edited_at is not None and (ended_at is None or ended_at >= edited_at):
+            self._note_editor(owner_id, edited_at)
+
+    def involvements(self, names: Mapping[UUID, str]) -> list[Involvement]:
+        return [Involvement(str(user_id), names[user_id], reason) for user_id, reason in self._found]
+
+    def settings_edited_at(self, excluded: Iterable[ExcludedPerson]) -> dict[str, str]:
+        """When those who are excluded for nothing else first edited a policy or setting, by id: grants that they made
+        before count (domain.md §5)."""
+        return {
+            person["id"]: rfc3339(self._edited[UUID(person["id"])])
+            for person in excluded
+            if person["reasons"] == [POLICY_EDITOR]
+        }
+
+
+def excluded_by(duties: frozenset[str], *collected: Parts, until: datetime) -> list[ExcludedPerson]:
+    """Whom these parts exclude, once those are added who owned a machine among them by ``until``. Two statements that
+    are sent together."""
+    accounts = set().union(*(parts.accounts() for parts in collected))
+    known = set().union(*(parts.ids() for parts in collected))
+    owners = ServiceOwner.objects.filter(service__user_id__in=accounts, granted_at__lte=until)
+    found, named = fetch_together(
+        owners.values_list("service__user_id", "owner_id", "ended_at", "owner__username"),
+        User.objects.filter(pk__in=known).values_list("pk", "username"),
+    )
+    names: dict[UUID, str] = dict(named)
+    for machine_id, owner_id, ended_at, username in found:
+        names[owner_id] = username
+        for parts in collected:
+            parts.take_owner(machine_id, owner_id, ended_at)
+    return excluded_persons([each for parts in collected for each in parts.involvements(names)], duties)
+
+
+def policies_that_guard(environment_id: UUID) -> QuerySet[ApprovalPolicy]:
+    """The approval policies of the environment by name, each with its version in force."""
+    return ApprovalPolicy.objects.filter(environments=environment_id).select_related("current").order_by("name")
+
+
+def take_snapshot(
+    *,
+    release: Release,
+    target: Environment,
+    policies: Iterable[ApprovalPolicy],
+    requester: Origin,
+    triggered_by: Promotion | None,
+    at: datetime,
+) -> Snapshot:
+    """Reads who had a part in what guards ``target``, under its lock, and computes who may not vote.
+
+    ``target`` has its promotion policy selected, ``policies`` are those that guard it. Raises CommitAuthorsUnknown,
+    PolicyWithoutVersion.
+    """
+    promotion_version = target.promotion_policy.current
+    if promotion_version is None:
+        raise PolicyWithoutVersion(target.promotion_policy.name)
+    approval_versions = _approval_versions(policies)
+    texts = documents(target.tenant_id, [promotion_version.digest, *(v.digest for v in approval_versions)])
+    approval_policies = [texts[v.digest] for v in approval_versions]
+
+    duties = duties_in_force(target.require_separation_of_duties, approval_policies)
+    requesting, parts = Parts(), Parts()
+    requesting.add_origin(REQUESTER, requester)
+    if triggered_by is not None:
+        _add_trigger(requesting, triggered_by)
+    # Owners and token issuers always exclude, so a part that no rule asks about must not be collected at all.
+    if RELEASE_CREATOR in duties:
+        creator = Origin(release.created_by_id, release.created_with_token_issuer_id, release.created_at)
+        parts.add_origin(RELEASE_CREATOR, creator)
+        for contributor in release.contributors:
+            parts.add_origin(RELEASE_CREATOR, Origin(contributor, None, release.created_at))
+    external: list[str] = []
+    if COMMIT_AUTHOR in duties:
+        authors, external = commit_authors(release)
+        parts.add(COMMIT_AUTHOR, *authors)
+        parts.add_owners(authors, since=release.created_at)
+    if POLICY_EDITOR in duties:
+        parts.add_editors(editors(target, (v.policy_id for v in approval_versions), since=release.created_at))
+    excluded = excluded_by(duties, requesting, parts, until=at)
+
+    document: dict[str, Any] = {
+        "schema": REQUIREMENTS_SCHEMA,
+        "requiredApprovals": target.required_approvals,
+        "requireSeparationOfDuties": target.require_separation_of_duties,
+        "approvalPolicies": [
+            {"name": v.policy.name, "version": v.version, "digest": v.digest} for v in approval_versions
+        ],
+        "promotionPolicy": {
+            "name": target.promotion_policy.name,
+            "version": promotion_version.version,
+            "digest": promotion_version.digest,
+        },
+        "excludedPersons": excluded,
+    }
+    if external:
+        document["externalAuthors"] = external
+    if edited := parts.settings_edited_at(excluded):
+        document["settingsEditedAt"] = edited
+    canonical = canonical_bytes(document)
+    return Snapshot(
+        document=document,
+        canonical=canonical,
+        digest=digest_bytes(canonical),
+        promotion_policy=texts[promotion_version.digest],
+        approval_policies=approval_policies,
+        excluded_ids=[UUID(person["id"]) for person in excluded],
+        requesting_ids=requesting.ids(),
+    )
+
+
+def _add_trigger(parts: Parts, triggered_by: Promotion) -> None:
+    """An automatic request counts as made by those who asked for the deployment before it, and those who reported it.
+
+    Who only owned the machine that asked is its owner here too, and may reject (docs/adr/0154)."""
+    excluded = orjson.loads(bytes(triggered_by.requirements))["excludedPersons"]
+    asked = {UUID(each) for each in who_asked(map(str, triggered_by.requesting_persons), excluded)}
+    parts.add(REQUESTER, *asked)
+    parts.add(SERVICE_OWNER, *({*triggered_by.requesting_persons} - asked))
+    reports = Deployment.objects.filter(promotion=triggered_by, attempt=triggered_by.attempt)
+    for reporter_id, issuer_id, reported_at in reports.values_list(
+        "reported_by_id", "reported_with_token_issuer_id", "reported_at"
+    ):
+        if reporter_id is not None:
+            parts.add_origin(REQUESTER, Origin(reporter_id, issuer_id, reported_at))
+
+
+def _approval_versions(policies: Iterable[ApprovalPolicy]) -> list[ApprovalPolicyVersion]:
+    """The versions in force of the policies; PolicyWithoutVersion."""
+    found = []
+    for policy in policies:
+        if policy.current is None:
+            raise PolicyWithoutVersion(policy.name)
+        policy.current.policy = policy
+        found.append(policy.current)
+    return found

@@ -1,0 +1,111 @@
+"""The audit chain of a tenant, held against what its evidence packets were signed over (domain.md §9).
+
+A chain that was cut or rewritten as a whole holds in itself. Each packet names the last link before it under a
+signature, so what was done before the newest packet is found with nothing but the database and the public keys.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from promotions.packets.verifying import KnownKey, known_keys
+from promotions.packets.verifying.audit_head import SignedHead, UnreadableHead, head_of
+from promotions.packets.verifying.packet import signature_fits
+from stellapromote.audit.chain import Break, Broken
+from stellapromote.audit.verify import VerifyResult, verify_tenant
+
+PAGE: Final = 500
+
+_PACKETS = """
+SELECT p.number, e.id, e.document FROM promotions_promotion p JOIN promotions_evidencepacket e ON e.promotion_id = p.id
+WHERE p.tenant_id = %s AND p.number >= %s AND (p.number > %s OR e.id > %s) ORDER BY p.number, e.id LIMIT %s
+"""
+_LINKS = "SELECT sequence, event_hash FROM audit_auditlink WHERE tenant_id = %s AND sequence = ANY(%s)"
+
+Page = list[tuple[int, UUID, bytes]]
+
+
+def verify_log(tenant_id: UUID | None, on_progress: Callable[[int], None] | None = None) -> VerifyResult:
+    """As `verify_tenant`, then compares every packet's signed head with the chain; the break at the lowest sequence.
+
+    Reads 500 packets at a time, with their links in one statement; `on_progress` hears of each page how far the chain
+    was checked. Must be called outside a transaction.
+    """
+    result = verify_tenant(tenant_id, on_progress)
+    if not result.intact or tenant_id is None:
+        return result
+    broken: Broken | None = None
+    for found in breaks(tenant_id):
+        if found is not None and (broken is None or found.sequence < broken.sequence):
+            broken = found
+        if on_progress is not None:
+            on_progress(result.checked)
+    return replace(result, broken=broken)
+
+
+def breaks(tenant_id: UUID) -> Iterator[Broken | None]:
+    """The break at the lowest sequence among each page of packets, or None."""
+    keys = known_keys()
+    for page in _pages(tenant_id):
+        found = breaks_of(tenant_id, [(packet_id, document) for _, packet_id, document in page], keys)
+        yield min(found, key=lambda broken: broken.sequence, default=None)
+
+
+def breaks_of(tenant_id: UUID, packets: Iterable[tuple[UUID, bytes]], keys: Mapping[str, KnownKey]) -> list[Broken]:
+    """What the chain does not hold of what these packets were signed over. One statement."""
+    heads: list[tuple[UUID, SignedHead]] = []
+    found: list[Broken] = []
+    for packet_id, document in packets:
+        try:
+            head = _signed_head(document, keys)
+        except UnreadableHead:
+            message = f"The head that packet {packet_id} was signed over is not known: its signature does not fit."
+            found.append(Broken(0, Break.HEAD_UNSIGNED, message))
+            continue
+        if head is not None:
+            heads.append((packet_id, head))
+    links = _links(tenant_id, {head.sequence for _, head in heads})
+    return [*found, *(broken for packet_id, head in heads if (broken := _judge(packet_id, head, links)) is not None)]
+
+
+def _judge(packet_id: UUID, head: SignedHead, links: Mapping[int, bytes]) -> Broken | None:
+    link = links.get(head.sequence)
+    if link == head.event_hash:
+        return None
+    if link is None:
+        message = f"The chain has no link {head.sequence}, over which packet {packet_id} was signed: it was cut."
+        return Broken(head.sequence, Break.HEAD_MISSING, message)
+    message = f"Link {head.sequence} is not the one over which packet {packet_id} was signed: the chain was rewritten."
+    return Broken(head.sequence, Break.HEAD_DIFFERENT, message)
+
+
+def _signed_head(document: bytes, keys: Mapping[str, KnownKey]) -> SignedHead | None:
+    try:
+        packet: Any = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        raise UnreadableHead from None
+    if not isinstance(packet, dict) or not signature_fits(packet, keys):
+        raise UnreadableHead
+    return head_of(packet.get("content"))
+
+
+def _pages(tenant_id: UUID) -> Iterator[Page]:
+    number, packet_id = 0, UUID(int=0)
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_PACKETS, [tenant_id, number, number, packet_id, PAGE])
+            page: Page = [(at, packet, bytes(document)) for at, packet, document in cursor.fetchall()]
+        if not page:
+            return
+        number, packet_id, _ = page[-1]
+        yield page
+
+
+def _links(tenant_id: UUID, sequences: set[int]) -> dict[int, bytes]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LINKS, [tenant_id, sorted(sequences)])
+        return {sequence: bytes(event_hash) for sequence, event_hash in cursor.fetchall()}

@@ -1,0 +1,144 @@
+"""What the pages about environments show (ui.md, /environments): documents of the API and the reasons of its rules."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from environments import rules
+from environments.freezes import freeze_state, in_force
+from environments.models import Environment, FreezeWindow
+from environments.month import month, month_named, span
+from environments.presenters import freeze_window_document
+from policies import people, requirements
+from policies.models import Proposal
+from policies.stored_documents import documents
+from promotions.reading.environment_state import (
+    active_promotions,
+    deployments_into,
+    environment_states,
+    was_ever_promoted,
+)
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.pagination import Page, QuerySetSource, read_page
+from stellapromote.errors import sentence_against
+
+HISTORY_ROWS = 20
+MOST_WINDOWS = 50
+
+Context = dict[str, Any]
+
+
+def overview(by: Actor, at: datetime) -> Context:
+    """All environments in order with their state, archived ones apart, and the freezes of the whole tenant."""
+    environments = list(Environment.objects.of(by.tenant).in_order().with_settings())
+    live = [each for each in environments if each.archived_at is None]
+    states = environment_states(by.tenant, [each.pk for each in live], at)
+    stops = FreezeWindow.objects.of(by.tenant).filter(environment=None).standing_at(at).oldest_first()
+    return {
+        "rows": [
+            {
+                "environment": environment,
+                "policies": sorted(policy.name for policy in environment.approval_policies.all()),
+                "state": states[environment.pk],
+                "earlier": live[place - 1].order_index if place else None,
+                "later": live[place + 1].order_index if place + 1 < len(live) else None,
+            }
+            for place, environment in enumerate(live)
+        ],
+        "archived": [each for each in environments if each.archived_at is not None],
+        "stops": [freeze_row(each, at) for each in stops],
+        "cannot_write": sentence_against(rules.check_can_write, by),
+    }
+
+
+def version_of(context: Context) -> str:
+    """Everything that an overview shows, as text: the same text, the same page."""
+    rows = [(str(row["environment"].pk), row["environment"].version, row["state"]) for row in context["rows"]]
+    stops = [(stop["id"], stop["version"], stop["standing"]) for stop in context["stops"]]
+    archived = [(str(each.pk), each.version) for each in context["archived"]]
+    return repr((rows, stops, archived, context["cannot_write"]))
+
+
+def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str | None, cursor: str | None) -> Context:
+    """One environment: what guards it, what runs there, its history, its freezes and what this person may do."""
+    first = month_named(month_text, at.date())
+    concerned = FreezeWindow.objects.of(by.tenant).concerning([environment.pk])
+    windows = list(concerned.newest_first()[:MOST_WINDOWS])
+    shown = [freeze_row(each, at) for each in windows]
+    standing = concerned.standing_at(at)
+    return {
+        "environment": environment,
+        "policies": sorted(policy.name for policy in environment.approval_policies.all()),
+        "state": environment_states(by.tenant, [environment.pk], at)[environment.pk],
+        "freeze": freeze_state(list(standing), at),
+        "standing": [row for row in reversed(shown) if row["standing"] in ("in force", "planned")],
+        "past": [row for row in shown if row["standing"] in ("over", "lifted")],
+        "month": month(first, concerned.touching(*span(first)), at.date()),
+        "history": history(by.tenant, environment.pk, cursor),
+        "proposed": list(Proposal.objects.of(by.tenant).about(environment.pk, environment.name)),
+        "shortfalls": [] if environment.archived_at else shortfalls(environment, at),
+        **_reasons(by, environment),
+    }
+
+
+def shortfalls(environment: Environment, at: datetime) -> list[str]:
+    """Why nobody could approve what is requested now, whoever requests: a sentence each. Empty when some people could.
+
+    Saving such a number is not refused: members may come. Cost: one statement, four more where anything is required,
+    one more for texts of policies that were not used lately.
+    """
+    versions = environment.approval_policies.select_related("current").order_by("name")
+    digests = [each.current.digest for each in versions if each.current is not None]
+    texts = documents(environment.tenant_id, digests)
+    required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests])
+    if not required:
+        return []
+    vouching = people.vouching_in(environment.tenant_id, {})
+    could = people.voters(people.members(environment.tenant_id), at=at, vouching=vouching)
+    signatures = [requirements.signature(required, username, teams) for username, teams in could.items()]
+    return [each.sentence for each in requirements.shortfalls(required, signatures)]
+
+
+def history(tenant_id: UUID, environment_id: UUID, cursor: str | None) -> Page:
+    """Deployments, newest first. Invalid for a cursor of another list."""
+    return read_page(
+        QuerySetSource(deployments_into(tenant_id, environment_id), ("-started_at", "-id")),
+        query={"cursor": cursor or "", "page_size": HISTORY_ROWS},
+        path=f"/environments/{environment_id}",
+        tenant=tenant_id,
+        filters={},
+    )
+
+
+def freeze_row(window: FreezeWindow, at: datetime) -> Context:
+    """A window as the API shows it, and where it stands: in force, planned, over or lifted."""
+    if window.cleared_at is not None:
+        standing = "lifted"
+    elif not window.stands_at(at):
+        standing = "over"
+    else:
+        standing = "in force" if window.starts_at <= at else "planned"
+    return {**freeze_window_document(window), "standing": standing, "inForce": in_force(window)}
+
+
+def _reasons(by: Actor, environment: Environment) -> Context:
+    """Why this person cannot do what the page offers; empty where they can."""
+    cannot_write = sentence_against(rules.check_can_write, by)
+    others = [each for each in Environment.objects.of(by.tenant).with_settings() if each.pk != environment.pk]
+    follows = sentence_against(rules.check_auto_promotion, others)
+    active = active_promotions(by.tenant, environment.pk)
+    used = was_ever_promoted(by.tenant, environment.pk)
+    return {
+        "cannot_write": cannot_write,
+        "cannot_change": cannot_write or sentence_against(rules.check_not_archived, environment),
+        "cannot_archive": _first(
+            cannot_write, sentence_against(rules.check_can_archive, environment, active_promotions=active), follows
+        ),
+        "cannot_delete": _first(
+            cannot_write, sentence_against(rules.check_can_delete, environment, promotions=int(used)), follows
+        ),
+    }
+
+
+def _first(*reasons: str) -> str:
+    return next((reason for reason in reasons if reason), "")

@@ -1,0 +1,50 @@
+"""Releases page by page, found by a part of their name: for the list and for the first step of a request."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+
+from promotions.models import Promotion, Release
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.pagination import QuerySetSource, read_page
+
+PAGE = 50
+
+Context = dict[str, Any]
+
+
+class NameForm(forms.Form):
+    name = forms.CharField(
+        label="Name contains", max_length=128, required=False, widget=forms.TextInput(attrs={"data-search": ""})
+    )
+
+
+def releases_of(by: Actor) -> QuerySet[Release]:
+    return Release.objects.filter(tenant_id=by.tenant)
+
+
+def promotable(by: Actor) -> QuerySet[Release]:
+    """What may be asked for: finalized ones, and deprecated ones that can still be gone back to (domain.md §3)."""
+    deployed = Promotion.objects.deployed().filter(release=OuterRef("pk"))
+    return releases_of(by).filter(
+        Q(status=Release.Status.FINALIZED) | Q(Exists(deployed), status=Release.Status.DEPRECATED)
+    )
+
+
+def release_page(request: HttpRequest, by: Actor, rows: QuerySet[Release]) -> Context:
+    """The page of ``rows`` that the address asks for, newest first. Invalid for a cursor of another list.
+
+    Cost: one statement; a name that few releases have is looked for among all of the tenant.
+    """
+    form = NameForm(request.GET)
+    name = form.cleaned_data["name"] if form.is_valid() else ""
+    page = read_page(
+        QuerySetSource(rows.filter(name__icontains=name) if name else rows, ("-created_at", "-id")),
+        query={"cursor": request.GET.get("cursor", ""), "page_size": PAGE},
+        path=request.path,
+        tenant=by.tenant,
+        filters={"name": [name]},
+    )
+    return {"name_form": form, "named": bool(form.data.get("name")), "releases": page.rows, "meta": page.meta}

@@ -1,0 +1,132 @@
+"""Who could approve a promotion into an environment, if this person asked for it? (contract.md, Policies and gates)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404
+
+from environments.models import Environment
+from policies import eligibility, people, requirements
+from policies.facts import exclusions
+from policies.models import ApprovalPolicy
+from policies.stored_documents import documents
+from policies.vouching import Vouching
+from promotions.judging.attribution import Origin
+from promotions.judging.editors import editors
+from promotions.judging.requirements import Parts, excluded_by
+from stellapromote.accounts.models import ServiceAccount
+
+MOST_REASONS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`sets`: at most ten of the smallest sets of people who together suffice, by username in each."""
+
+    satisfiable: bool
+    sets: tuple[tuple[people.Person, ...], ...]
+    reasons: tuple[dict[str, str | None], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer in wire names."""
+        return {
+            "satisfiable": self.satisfiable,
+            "minimalApproverSets": [
+                [{"id": str(one.id), "username": one.username, "displayName": one.display_name} for one in each]
+                for each in self.sets
+            ],
+            "reasons": list(self.reasons),
+        }
+
+
+def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime) -> Answer:
+    """Judges the policy together with everything else that the environment requires, for people as they are now.
+
+    Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
+    only pointed out. Http404 when the requester is neither a member nor a service of the tenant.
+    """
+    tenant_id = policy.tenant_id
+    members = people.members(tenant_id)
+    named = {each.id: each for each in environment.approval_policies.select_related("current")}
+    named[policy.id] = policy
+    digests = [each.current.digest for each in sorted(named.values(), key=lambda each: each.name) if each.current]
+    texts = documents(tenant_id, digests)
+    rules = [texts[digest] for digest in digests]
+    duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
+    excluded, vouching = _excluded(members, environment, requester_id, named.values(), duties, at)
+
+    required = requirements.all_of(environment.required_approvals, rules)
+    checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
+    by_name = {each.username: each for each in members}
+    return Answer(
+        satisfiable=checked.satisfiable,
+        sets=tuple(tuple(by_name[name] for name in each) for each in checked.minimal_sets),
+        reasons=(
+            *(_reason("APPROVAL_UNSATISFIABLE", each.sentence) for each in checked.shortfalls),
+            *_left_out(members, required, excluded, vouching, at),
+            *_unknown_here(duties),
+        )[:MOST_REASONS],
+    )
+
+
+def _excluded(
+    members: Sequence[people.Person],
+    environment: Environment,
+    requester_id: UUID,
+    policies: Iterable[ApprovalPolicy],
+    duties: frozenset[str],
+    at: datetime,
+) -> tuple[Mapping[str, list[str]], Vouching]:
+    """Everybody who could not vote on this person's request, by id, with why, and whose word counts, as a promotion
+    would have it."""
+    tenant_id = environment.tenant_id
+    if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
+        raise Http404("No such requester.")
+    parts = Parts()
+    parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
+    if eligibility.POLICY_EDITOR in duties:
+        parts.add_editors(editors(environment, (each.pk for each in policies), since=at))
+    excluded = excluded_by(duties, parts, until=at)
+    edited = parts.settings_edited_at(excluded)
+    snapshot = {"excludedPersons": excluded, "settingsEditedAt": edited}
+    barred = eligibility.barred_by(snapshot)
+    return exclusions(snapshot), people.vouching_in(tenant_id, barred)
+
+
+def _is_service(user_id: UUID, tenant_id: UUID) -> bool:
+    return ServiceAccount.objects.filter(tenant_id=tenant_id, user_id=user_id).exists()
+
+
+def _left_out(
+    members: Iterable[people.Person],
+    required: Sequence[requirements.Requirement],
+    excluded: Mapping[str, Sequence[str]],
+    vouching: Vouching,
+    at: datetime,
+) -> Iterable[dict[str, str | None]]:
+    """Members who vote, or whom a rule names, and who could not approve this one."""
+    for each in members:
+        verdict = each.standing(at=at, excluded=excluded, vouching=vouching)
+        teams = [grant.name for grant in each.teams]
+        meant = any(rule.admits(each.username, teams) for one in required for rule in one.rules if not rule.everyone)
+        votes = any(grant.name in people.VOTING_ROLES for grant in each.roles)
+        if verdict.exclusion is not None and (votes or meant):
+            why = eligibility.SENTENCES[verdict.exclusion]
+            yield _reason(verdict.exclusion, f"{each.display_name} ({each.username}) {why}.", each.username)
+
+
+def _unknown_here(duties: frozenset[str]) -> Iterable[dict[str, str | None]]:
+    """What only a real promotion tells."""
+    for code, whom in (
+        (eligibility.RELEASE_CREATOR, "The person who created the release"),
+        (eligibility.COMMIT_AUTHOR, "Commit authors of the release"),
+    ):
+        if code in duties:
+            yield _reason(code, f"{whom} cannot approve it either.")
+
+
+def _reason(code: str, message: str, username: str | None = None) -> dict[str, str | None]:
+    return {"code": code, "message": message, "username": username}

@@ -1,0 +1,141 @@
+"""The filters of the list of promotions, each declared once: what the API takes, what people give on the page, and the
+promotions that it leaves (contract.md, Promotions)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.db.models import Q
+from django.db.models.fields.json import KT
+from django.db.models.lookups import Exact
+
+from environments.models import Environment
+from promotions.models.promotion import CHANGE_TYPES
+from promotions.states import Status
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.parameters import Parameter, choice, line, timestamp, uuid
+from stellapromote.web.words import CHANGE_TYPES as CHANGE_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class OnPage:
+    """``name`` stands in the page's address, ``field`` is made for the person who looks, and ``where`` says of its
+    value what a promotion must be."""
+
+    name: str
+    field: Callable[[Actor], forms.Field]
+    where: "Callable[[Any], Q | Exact[Any]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """``name`` is that of its value in ``listing.PromotionRows``; the API may call its ``parameter`` otherwise.
+
+    ``sql``: the condition on the promotion `p`, with the value at `%(name)s`, or one condition for each value; empty
+    where the listing has a statement for it. ``has_index``: of its own, along which states are compared row by row.
+    """
+
+    name: str
+    parameter: Parameter
+    sql: str | Mapping[str, str] = ""
+    has_index: bool = False
+    page: OnPage | None = None
+
+    def condition(self, value: Any) -> str:
+        return self.sql if isinstance(self.sql, str) else self.sql[value]
+
+
+class ParameterField(forms.CharField):
+    """One text of a parameter of the API, typed on a page: the parameter says what may stand in it."""
+
+    def __init__(self, parameter: Parameter, **options: Any) -> None:
+        self.parse = parameter.parse
+        super().__init__(max_length=parameter.schema["maxLength"], required=False, **options)
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        try:
+            return str(self.parse(text)) if text else ""
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+STATUSES: Final = {
+    **{status.value: status.value for status in Status},
+    "pending_gate": Status.PENDING.value,
+    "pending_approval": Status.AWAITING_APPROVAL.value,
+}
+_CHANGE_REF: Final = line("change_ref", "The `change.ref`, exactly as it was given.", max_length=64)
+
+
+def _release(_: Actor) -> forms.Field:
+    return forms.CharField(
+        label="Release", max_length=128, required=False, widget=forms.TextInput(attrs={"data-search": ""})
+    )
+
+
+def _environment(by: Actor) -> forms.Field:
+    environments = Environment.objects.filter(tenant_id=by.tenant).order_by("order_index", "name")
+    return forms.ModelChoiceField(label="Environment", queryset=environments, to_field_name="name", required=False)
+
+
+def _statuses(_: Actor) -> forms.Field:
+    choices = [(status.value, status.value.replace("_", " ")) for status in Status]
+    return forms.MultipleChoiceField(label="State", choices=choices, required=False)
+
+
+def _change_type(_: Actor) -> forms.Field:
+    choices = [("", "Any"), *((name, CHANGE_WORDS[name].word) for name in CHANGE_TYPES)]
+    return forms.ChoiceField(label="Kind of change", choices=choices, required=False)
+
+
+FILTERS: Final = (
+    Filter(
+        "release_id",
+        uuid("release_id"),
+        "p.release_id = %(release_id)s",
+        page=OnPage("release", _release, lambda name: Q(release__name=name)),
+    ),
+    Filter(
+        "environment_id",
+        uuid("environment_id", "The target environment."),
+        "p.target_environment_id = %(environment_id)s",
+        page=OnPage("environment", _environment, lambda environment: Q(target_environment=environment)),
+    ),
+    Filter(
+        "statuses",
+        choice("status", STATUSES, repeatable=True),
+        page=OnPage("status", _statuses, lambda statuses: Q(status__in=statuses)),
+    ),
+    Filter("requested_by", uuid("requested_by"), "p.requested_by_id = %(requested_by)s"),
+    Filter(
+        "change_ref",
+        _CHANGE_REF,
+        "p.change ->> 'ref' = %(change_ref)s",
+        has_index=True,
+        page=OnPage(
+            "change_ref",
+            lambda _: ParameterField(_CHANGE_REF, label="Change ticket"),
+            lambda ref: Exact(KT("change__ref"), ref),
+        ),
+    ),
+    Filter(
+        "change_type",
+        choice("change_type", CHANGE_TYPES),
+        # The type stands in the text: the planner has to see that its partial index fits.
+        {name: f"p.change -> 'type' = '\"{name}\"'::jsonb" for name in CHANGE_TYPES},
+        has_index=True,
+        page=OnPage("change_type", _change_type, lambda name: Q(change__type=name)),
+    ),
+    Filter("since", timestamp("from", "Requested at or after.")),
+    Filter("until", timestamp("to", "Requested before.")),
+)
+ON_PAGE: Final = tuple(each.page for each in FILTERS if each.page is not None)
+PARAMETERS: Final = tuple(each.parameter for each in FILTERS)
+CONDITIONS: Final = {each.name: each for each in FILTERS if each.sql}
+
+
+def asked(query: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters that an API call gives, for ``PromotionRows``."""
+    return {each.name: query[each.parameter.name] for each in FILTERS if each.parameter.name in query}

@@ -1,0 +1,56 @@
+"""Whether votes and confirmations ended as the audit log tells: one that was taken back counts no more, and one that
+nobody took back counts (domain.md §5)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from promotions.verification.audited import Told
+from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.reading import Kept
+from stellapromote.clock import rfc3339
+
+_ENDS: Final = {"withdrawn": "approval.withdrawn", "void": "approval.voided", "replaced": "approval.denied"}
+
+Act = Mapping[str, Any]
+
+
+def check_ends(kept: Kept) -> Iterator[Mismatch]:
+    """One finding for each act that ended otherwise, and for each event that ended none."""
+    acts = kept.rows.acts
+    ending = kept.told(*_ENDS.values())
+    for key, act in acts.items():
+        if act["ended_at"] is None:
+            continue
+        if act.get("verdict") == "reject":
+            yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", "A reject is not taken back, and it ended.")
+        elif not any(_ended_by(act, told) for told in ending):
+            message = f"No event of the audit log tells that it ended as {act['ended_as']} then."
+            yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", message)
+    for told in kept.told("approval.withdrawn", "approval.voided"):
+        ended = [act for act in acts.values() if act["ended_at"] is not None and _ended_by(act, told)]
+        for person in sorted(_whose(told) - {str(act["voter_id"]) for act in ended}):
+            message = f"The audit log tells that an act of {person} ended then, and none of theirs did."
+            yield Mismatch(What.ACT_CHANGED, f"{told.action} at {rfc3339(told.at)}", message)
+
+
+def _ended_by(act: Act, told: Told) -> bool:
+    return (
+        told.action == _ENDS.get(act["ended_as"])
+        and rfc3339(told.at) == rfc3339(act["ended_at"])
+        and str(act["voter_id"]) in _whose(told)
+        and (told.action != "approval.withdrawn" or told.metadata.get("gate") == act.get("gate"))
+        and act["ended_reason"] in _reasons(told)
+    )
+
+
+def _reasons(told: Told) -> list[str]:
+    """What may stand as the reason: a vote that became void has one."""
+    if told.action != "approval.voided":
+        return [""]
+    reasons: list[str] = told.metadata.get("reasons", ["SUBJECT_CHANGED"])
+    return reasons
+
+
+def _whose(told: Told) -> set[str]:
+    """The people whose acts the event ended."""
+    return set(told.metadata["voters"]) if told.action == "approval.voided" else {str(told.actor_id)}

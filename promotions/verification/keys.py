@@ -1,0 +1,76 @@
+"""Whether the keys of the installation, and those that a tenant trusts, are what the audit log tells (domain.md §6,
+§8)."""
+
+from uuid import UUID
+
+from promotions.documents.trusted_signatures import KeyUnusable, key_id, public_key
+from promotions.models import PublicSigningKey, TrustedKey
+from promotions.packets.signing_key import UNDER_WAY
+from promotions.verification.audited import Told, all_told_of_rows
+from promotions.verification.mismatch import Mismatch, What
+from stellapromote.clock import rfc3339
+from stellapromote.signing import keyring
+
+
+def check_signing_keys() -> list[Mismatch]:
+    """Those of the installation that no event of the system's chain tells of, or tells otherwise of. Two statements."""
+    keys = list(PublicSigningKey.objects.order_by("activated_at", "pk"))
+    actions = ["signing_key.activated", "signing_key.retired"]
+    told = all_told_of_rows(None, "signing_key", [key.pk for key in keys], actions)
+    found = ((key.pk, _signing_key_differs(key, told.get(key.pk, []))) for key in keys)
+    return [Mismatch(What.KEY_CHANGED, f"signing key {key}", wrong) for key, wrong in found if wrong is not None]
+
+
+def check_trusted_keys(tenant_id: UUID) -> list[Mismatch]:
+    """Those of the tenant that the audit log does not tell of, or tells otherwise of. Two statements."""
+    keys = list(TrustedKey.objects.filter(tenant_id=tenant_id).order_by("pk"))
+    actions = ["trusted_key.added", "trusted_key.revoked"]
+    told = all_told_of_rows(tenant_id, "trusted_key", [key.pk for key in keys], actions)
+    found = ((key, _trusted_key_differs(key, told.get(str(key.pk), []))) for key in keys)
+    return [Mismatch(What.KEY_CHANGED, f"trusted key {key.pk}", wrong) for key, wrong in found if wrong is not None]
+
+
+def _signing_key_differs(key: PublicSigningKey, told: list[Told]) -> str | None:
+    """The newest events count: each is committed before its key, and done again where the server died in between."""
+    try:
+        same_key = keyring.key_id(keyring.public_key_from_pem(key.pem)) == key.pk
+    except (keyring.KeyRefused, ValueError):
+        same_key = False
+    if not same_key:
+        return "Its text is another key."
+    activated = [event.at for event in told if event.action == "signing_key.activated"]
+    retired = [event.at + UNDER_WAY for event in told if event.action == "signing_key.retired"]
+    if not activated:
+        return "No event of the audit log tells of it: nobody registered it here."
+    if key.activated_at != activated[-1]:
+        return f"The audit log tells that it was activated at {rfc3339(activated[-1])}."
+    if key.retired_at is None and retired:
+        return "The audit log tells that it was retired: retire it again if nobody changed it."
+    if key.retired_at is not None and key.retired_at not in retired[-1:]:
+        return "The audit log does not tell that it was retired then."
+    return None
+
+
+def _trusted_key_differs(key: TrustedKey, told: list[Told]) -> str | None:
+    added = [event for event in told if event.action == "trusted_key.added"]
+    revoked = [(event.at, event.actor_id) for event in told if event.action == "trusted_key.revoked"]
+    if len(added) != 1 or len(revoked) > 1:
+        return "The audit log tells of it more than once." if added else "No event of the audit log tells of it."
+    [event] = added
+    try:
+        same_key = key_id(public_key(key.pem)) == key.key_id
+    except KeyUnusable:
+        same_key = False
+    if not same_key:
+        return "Its text is another key."
+    row = {
+        "name": (key.name, (event.after or {"name": key.name}).get("name")),
+        "keyId": (key.key_id, event.metadata.get("keyId")),
+        "algorithm": (key.algorithm, event.metadata.get("algorithm")),
+        "addedBy": (key.added_by_id, event.actor_id),
+        "addedByName": (key.added_by_name, event.actor_name.rpartition(" (")[0]),
+        "addedAt": (key.added_at, event.at),
+        "revoked": ([] if key.revoked_at is None else [(key.revoked_at, key.revoked_by_id)], revoked),
+    }
+    place = next((name for name, (kept, said) in row.items() if kept != said), None)
+    return None if place is None else f"{place} is not what the audit log tells of it."

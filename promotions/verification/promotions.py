@@ -1,0 +1,201 @@
+"""One promotion: what its row points to, what its release is made of, the documents that its records name."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from policies.facts import policies_named
+from policies.outcomes import blocks
+from promotions.documents.manifest import manifest_digest
+from promotions.judging.subject import subject_digest
+from promotions.models import DecisionRecord, EvidencePacket, Promotion
+from promotions.states import Status
+from promotions.verification.audited import check_acts, check_release, told_of_acts
+from promotions.verification.documents import Fitting
+from promotions.verification.ends import check_ends
+from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.packets import check_overrides, check_packets
+from promotions.verification.reading import Kept, Known
+from promotions.verification.records import UNREADABLE, check_records, since_when
+from promotions.verification.reports import check_reports, check_reviews
+from promotions.verification.told_state import check_excluded, check_request, check_state
+from promotions.verification.uploads import MEANWHILE
+
+_OF_GATE = ("name", "type", "status", "message")
+_IN_OTHER_WORDS = ("message", "details", "nextChangeAt", "kindVersion")
+"""What a newer result may have otherwise without another record: a newer version of the kind may say the same."""
+_SEALED = ("succeeded", "failed", "rolled_back")
+_DECIDED = {Status.APPROVED: "allow", Status.DEPLOYING: "allow", Status.REJECTED: "deny"}
+
+
+def check_promotion(kept: Kept, known: Known, fitting: Fitting) -> list[Mismatch]:
+    """Everything about it that is not as it was signed or recorded."""
+    return [
+        *_check_row(kept),
+        *_check_tenants(kept),
+        *check_state(kept),
+        *check_request(kept),
+        *_check_excluded(kept),
+        *_check_manifest(kept),
+        *check_records(kept),
+        *check_packets(kept, known),
+        *check_overrides(kept, known),
+        *check_acts(kept.acts, told_of_acts(kept.events)),
+        *check_ends(kept),
+        *check_reports(kept),
+        *check_reviews(kept),
+        *check_release(kept.promotion.release, kept.release_told),
+        *_check_documents(kept, fitting),
+        *_check_gathered(kept, fitting),
+    ]
+
+
+def _check_row(kept: Kept) -> Iterator[Mismatch]:
+    promotion = kept.promotion
+    record = kept.records[-1] if kept.records else None
+    packet = kept.packets[-1] if kept.packets else None
+    if (None if record is None else record.pk) != promotion.decision_id:
+        yield Mismatch(What.PROMOTION_CHANGED, "decision", "The promotion does not point to its newest record.")
+    elif record is not None and record.sequence != promotion.decision_sequence:
+        yield Mismatch(What.PROMOTION_CHANGED, "decisionSequence", "The promotion has another number of records.")
+    if (None if packet is None else packet.pk) != promotion.evidence_packet_id:
+        yield Mismatch(What.PROMOTION_CHANGED, "evidencePacket", "The promotion does not point to its newest packet.")
+    if subject_digest(promotion.subject) != promotion.subject_digest:
+        yield Mismatch(What.PROMOTION_CHANGED, "subject", f"Its digest should be {promotion.subject_digest}.")
+    if record is not None and not _shows(promotion, record):
+        yield Mismatch(What.PROMOTION_CHANGED, "gates", "The gates that are shown are not those of the newest record.")
+    sealed = {_report_of(packet) for packet in kept.packets}
+    for report in kept.reports:
+        if report.status in _SEALED and (report.attempt, report.status) not in sealed:
+            place = f"report {report.attempt} {report.status}"
+            yield Mismatch(What.PROMOTION_CHANGED, place, "No packet seals this report of a deployment.")
+    wanted = _DECIDED.get(Status(promotion.status))
+    if wanted is not None and record is not None and record.decision != wanted:
+        message = f"The promotion is {promotion.status}, and its newest record says {record.decision}."
+        yield Mismatch(What.PROMOTION_CHANGED, "status", message)
+
+
+def _check_excluded(kept: Kept) -> Iterator[Mismatch]:
+    try:
+        yield from check_excluded(kept)
+    except UNREADABLE:
+        yield Mismatch(What.PROMOTION_CHANGED, "request", "The snapshot taken at the request cannot be read.")
+
+
+def _check_tenants(kept: Kept) -> Iterator[Mismatch]:
+    """What belongs to a promotion is of its tenant: where something else stands, lists of the tenant leave it out."""
+    tenant = kept.promotion.tenant_id
+    of = {f"{kind} {act}": row["tenant_id"] for (kind, act), row in kept.rows.acts.items()}
+    of |= {f"record {each.sequence}": each.tenant_id for each in kept.records}
+    of |= {f"override {each.pk}": each.tenant_id for each in kept.overrides}
+    of |= {f"report {each.attempt} {each.status}": each.tenant_id for each in kept.reports}
+    of |= {f"review of {each.pk}": each.review.tenant_id for each in kept.overrides if hasattr(each, "review")}
+    for place in sorted(place for place, each in of.items() if each != tenant):
+        yield Mismatch(What.PROMOTION_CHANGED, f"{place}, tenant", "It is of another tenant than its promotion.")
+
+
+def _shows(promotion: Promotion, record: DecisionRecord) -> bool:
+    """Whether the gates repeat the record. A newer result stands beside it where it says the same in other words, such
+    as until when: with other statuses or codes there would be another record (docs/adr/0100)."""
+    try:
+        judged = orjson.loads(bytes(record.document))["gates"]
+        results = [shown.get("newer", each) for shown, each in zip(promotion.gates, judged, strict=True)]
+        return all(map(_repeats, promotion.gates, judged)) and _counts(promotion, results)
+    except UNREADABLE:
+        return False
+
+
+def _counts(promotion: Promotion, results: list[dict[str, Any]]) -> bool:
+    """Whether what lists show, which have no room for gates, is what the gates say."""
+    approval = next(each["details"] for each in results if each["type"] == "approval")
+    given = {"required": promotion.approvals_required, "given": promotion.approvals_given}
+    told = {name: approval[name] for name in given if name in approval}
+    return given | told == given and promotion.blocked_by == [
+        each["name"] for each in results if blocks(each["status"])
+    ]
+
+
+def _repeats(shown: dict[str, Any], judged: dict[str, Any]) -> bool:
+    newer = shown.get("newer", judged)
+    wanted = {name: newer[name] for name in _OF_GATE}
+    since = since_when(judged)
+    if since is not None:
+        wanted["failingSince"] = since
+    if newer is not judged:
+        wanted["newer"] = newer
+    same = {name: judged[name] for name in judged if name not in _IN_OTHER_WORDS}
+    return shown == wanted and {name: newer[name] for name in newer if name not in _IN_OTHER_WORDS} == same
+
+
+def _report_of(packet: EvidencePacket) -> tuple[int, str] | None:
+    """Attempt and status of the report that the packet seals."""
+    try:
+        execution = orjson.loads(bytes(packet.document))["content"]["execution"]
+        return None if execution is None else (execution["attempt"], execution["status"])
+    except UNREADABLE:
+        return None
+
+
+def _check_manifest(kept: Kept) -> Iterator[Mismatch]:
+    promotion = kept.promotion
+    found = manifest_digest(kept.components)
+    if not found == promotion.manifest_digest == promotion.release.manifest_digest:
+        message = f"The components of release {promotion.release.name} have the digest {found}; requested were "
+        yield Mismatch(What.MANIFEST_CHANGED, "release", f"{message}those of {promotion.manifest_digest}.")
+
+
+def _check_documents(kept: Kept, fitting: Fitting) -> Iterator[Mismatch]:
+    tenant = kept.promotion.tenant_id
+    policies: set[str] = set()
+    contents: set[str] = set()
+    bundles: set[str] = set()
+    for record in kept.records:
+        try:
+            _named(orjson.loads(bytes(record.input)), policies, contents, bundles)
+        except UNREADABLE:
+            continue  # a finding already
+    for digest in sorted(fitting.unfit_policies(tenant, policies)):
+        yield Mismatch(What.POLICY_CHANGED, f"policy {digest}", "No version of a policy has this digest any more.")
+    unfit = fitting.unfit(contents | bundles)
+    for digest in sorted(unfit):
+        yield Mismatch(What.DOCUMENT_CHANGED, f"document {digest}", "What is stored does not have this digest.")
+    yield from fitting.wrong_in_bundles(tenant, bundles - unfit)
+
+
+def _check_gathered(kept: Kept, fitting: Fitting) -> Iterator[Mismatch]:
+    for record in kept.records:
+        try:
+            gate_input, at = orjson.loads(bytes(record.input)), record.evaluated_at
+            places = list(fitting.gathering.other_places(kept.promotion.tenant_id, gate_input.get("evidence"), at))
+            if not _ran_there(kept, gate_input["source"], at):
+                places.append("source.deployed")
+        except UNREADABLE:
+            continue  # a finding already
+        for place in places:
+            message = f"{place} is not what counted then, by the reports, uploads and keys that there are."
+            yield Mismatch(What.INPUT_CHANGED, f"record {record.sequence}, {place}", message)
+
+
+def _ran_there(kept: Kept, source: Mapping[str, Any] | None, at: datetime) -> bool:
+    """Whether the release was deployed in its source as the input says. A report of the minute around may or may not
+    have counted."""
+    if source is None:
+        return True
+    soon, late = at - MEANWHILE, at + MEANWHILE
+    there = [each for each in kept.ran if str(each.environment_id) == source["id"]]
+    if source["deployed"]:
+        return any(each.begin <= late and (each.end is None or each.end >= soon) for each in there)
+    return not any(each.begin < soon and (each.end is None or each.end > late) for each in there)
+
+
+def _named(gate_input: dict[str, Any], policies: set[str], contents: set[str], bundles: set[str]) -> None:
+    policies.update(each["digest"] for each in policies_named(gate_input["requirements"]))
+    candidates, evidence = gate_input["candidates"], gate_input.get("evidence") or {}
+    if isinstance(candidates, dict):
+        contents.add(candidates["digest"])
+    contents.update(evidence[feed]["extract"] for feed in ("kev", "epss") if evidence.get(feed) is not None)
+    bundles.update(
+        evidence[bundle] for bundle in ("bundleDigest", "currentBundleDigest") if evidence.get(bundle) is not None
+    )

@@ -1,0 +1,130 @@
+"""What is stored about some promotions, read with a fixed number of statements."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import prefetch_related_objects
+
+from promotions.documents.manifest import ManifestComponent
+from promotions.judging.journal import RECORDS
+from promotions.models import DecisionRecord, Deployment, EvidencePacket, Override, Promotion
+from promotions.packets.verifying import Kind, KnownKey, stored_here
+from promotions.verification.audited import Told, override_as_act, told_of_promotions, told_of_releases
+from promotions.verification.record_rows import Rows, rows_of
+
+_RAN: Final = """
+SELECT p.release_id, p.target_environment_id, d.reported_at,
+  (SELECT min(b.reported_at) FROM promotions_deployment b WHERE b.promotion_id = p.id AND b.status = 'rolled_back')
+FROM promotions_promotion p JOIN promotions_deployment d ON d.promotion_id = p.id AND d.status = 'succeeded'
+WHERE p.tenant_id = %s AND p.release_id = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """From when to when a release counted as deployed in an environment, as reports tell; to None: it counts still."""
+
+    environment_id: UUID
+    begin: datetime
+    end: datetime | None
+
+
+@dataclass(slots=True)
+class Kept:
+    """One promotion with its release and environments, records and packets oldest first, and the rows that they tell
+    of. ``events``: what the audit log tells of it, oldest first; ``release_told``: of the finalizing of its release;
+    ``ran``: where its release was deployed, by whatever promotion."""
+
+    promotion: Promotion
+    rows: Rows
+    records: list[DecisionRecord] = field(default_factory=list)
+    packets: list[EvidencePacket] = field(default_factory=list)
+    overrides: list[Override] = field(default_factory=list)
+    reports: list[Deployment] = field(default_factory=list)
+    events: list[Told] = field(default_factory=list)
+    release_told: list[Told] = field(default_factory=list)
+    ran: list[Ran] = field(default_factory=list)
+
+    @property
+    def components(self) -> list[ManifestComponent]:
+        """Those of its release."""
+        return [
+            {"name": each.name, "imageRepository": each.image_repository, "digest": each.digest, "role": each.role}
+            for each in self.promotion.release.components.all()
+        ]
+
+    @property
+    def acts(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The columns of its votes, confirmations and overrides, by what it is and its id."""
+        overrides = {("override", str(row.pk)): override_as_act(row) for row in self.overrides}
+        return {**self.rows.acts, **overrides}
+
+    @property
+    def noted(self) -> dict[str, set[str]]:
+        """The digests of its records by their ids, as events hold them; records of before have none."""
+        found: dict[str, set[str]] = {}
+        for told in self.events:
+            for each in told.metadata.get(RECORDS, ()):
+                found.setdefault(each["id"], set()).add(each["digest"])
+        return found
+
+    def told(self, *actions: str) -> list[Told]:
+        """Its events of these actions, oldest first."""
+        return [told for told in self.events if told.action in actions]
+
+    def stored(self, kind: Kind, stored_id: str) -> bytes | None:
+        """As `stored_here`, from what was read."""
+        held: Mapping[str, bytes | memoryview] = {}
+        if kind in ("record", "input"):
+            held = {str(row.pk): row.document if kind == "record" else row.input for row in self.records}
+        elif kind == "humanDecision":
+            held = {str(row.pk): row.envelope for row in self.overrides}
+        else:
+            held = {str(row.pk): row.document if kind == "packet" else row.envelope for row in self.packets}
+        return bytes(held[stored_id]) if stored_id in held else stored_here(kind, stored_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What does not belong to one promotion: the public keys, and the id of the installation."""
+
+    keys: Mapping[str, KnownKey]
+    installation: str
+
+
+def kept_of(promotions: Sequence[Promotion]) -> list[Kept]:
+    """In the order given. ``promotions`` are of one tenant and have release and environments loaded. 13 statements."""
+    rows = rows_of([promotion.pk for promotion in promotions])
+    found = {promotion.pk: Kept(promotion, rows[promotion.pk]) for promotion in promotions}
+    for record in DecisionRecord.objects.filter(promotion__in=promotions).order_by("sequence"):
+        found[record.promotion_id].records.append(record)
+    for packet in EvidencePacket.objects.filter(promotion__in=promotions).order_by("generated_at", "pk"):
+        found[packet.promotion_id].packets.append(packet)
+    overrides = Override.objects.filter(promotion__in=promotions).select_related("review")
+    for override in overrides.order_by("recorded_at", "pk"):
+        found[override.promotion_id].overrides.append(override)
+    for report in Deployment.objects.filter(promotion__in=promotions):
+        found[report.promotion_id].reports.append(report)
+    prefetch_related_objects(promotions, "release__components")
+    tenant_id = promotions[0].tenant_id
+    told = told_of_releases(tenant_id, {promotion.release_id for promotion in promotions})
+    ran = _ran(tenant_id, {promotion.release_id for promotion in promotions})
+    for promotion in promotions:
+        found[promotion.pk].release_told = told.get(str(promotion.release_id), [])
+        found[promotion.pk].ran = ran.get(promotion.release_id, [])
+    for promotion_id, event in told_of_promotions(tenant_id, list(found)):
+        found[promotion_id].events.append(event)
+    return list(found.values())
+
+
+def _ran(tenant_id: UUID, releases: Iterable[UUID]) -> dict[UUID, list[Ran]]:
+    found: dict[UUID, list[Ran]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_RAN, [tenant_id, list(releases)])
+        for release, environment, begin, end in cursor.fetchall():
+            found.setdefault(release, []).append(Ran(environment, begin, end))
+    return found

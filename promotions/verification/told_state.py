@@ -1,0 +1,100 @@
+"""Whether a promotion is what its events tell of it: who asked for it, and the state that each change left."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from policies.eligibility import RELEASE_CREATOR, REQUESTER, TOKEN_ISSUER, duties_in_force
+from policies.facts import exclusions
+from policies.stored_documents import documents
+from promotions.judging.scene import stored_requirements
+from promotions.models.state import STATE, state_digest
+from promotions.verification.audited import first_other, who
+from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.reading import Kept
+
+_PLACE = "state"
+
+
+def check_state(kept: Kept) -> Iterator[Mismatch]:
+    """One finding at most. Events of version 1.0 tell no state, so a promotion of before has none to compare with."""
+    told = sorted((event.metadata[STATE] for event in kept.events if STATE in event.metadata), key=_version)
+    if not told:
+        return
+    promotion, newest = kept.promotion, _version(told[-1])
+    changed = _changed_between(told)
+    if changed is not None:
+        message = f"Before its version {changed} something else than a change that the audit log tells of changed it."
+        yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
+    elif promotion.version < newest:
+        message = f"The audit log tells of its version {newest}, and it has version {promotion.version}."
+        yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
+    elif state_digest(promotion) not in {each["digest"] for each in told if _version(each) == newest}:
+        message = f"It is not what the audit log tells of it as of version {newest}."
+        yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
+
+
+def check_request(kept: Kept) -> Iterator[Mismatch]:
+    """Whether who asked for the promotion is who the audit log says, and when."""
+    promotion, told = kept.promotion, kept.told("promotion.requested")
+    if len(told) != 1:
+        number = "Two events of the audit log tell" if told else "No event of the audit log tells"
+        yield Mismatch(What.PROMOTION_CHANGED, "request", f"{number} that this promotion was requested.")
+        return
+    [event] = told
+    at, token = promotion.requested_at, promotion.requested_with_token
+    by = who(promotion.requested_by_id, promotion.requested_by_name, promotion.requested_by_username, at)
+    if promotion.triggered_by_id is not None:
+        by = who(None, event.actor_name, "", at)  # the worker asks for what follows a deployment
+    difference = first_other({**by, "tokenId": token and str(token)}, event.by)
+    if difference is not None:
+        message = f"{difference} is not what the audit log tells of the request."
+        yield Mismatch(What.PROMOTION_CHANGED, f"request, {difference}", message)
+
+
+def check_excluded(kept: Kept) -> Iterator[Mismatch]:
+    """Whether the people behind the request and the release may not vote, as the snapshot taken then says.
+
+    Those who own a machine, wrote a commit or edited settings stand in no row that the audit log tells of.
+    """
+    promotion, release = kept.promotion, kept.promotion.release
+    requirements = stored_requirements(promotion)
+    digests = [each["digest"] for each in requirements["approvalPolicies"]]
+    texts = documents(promotion.tenant_id, digests)
+    policies = [texts[digest] for digest in digests if digest in texts]  # one that is gone is a finding already
+    behind: set[tuple[UUID | str | None, str]] = set()
+    if promotion.triggered_by_id is None:
+        behind.add((promotion.requested_by_id, REQUESTER))
+        behind |= {(event.by["tokenIssuerId"], TOKEN_ISSUER) for event in kept.told("promotion.requested")}
+    if RELEASE_CREATOR in duties_in_force(requirements["requireSeparationOfDuties"], policies):
+        behind |= {(each, RELEASE_CREATOR) for each in (release.created_by_id, *release.contributors)}
+        behind.add((release.created_with_token_issuer_id, TOKEN_ISSUER))
+    excluded = {(each, reason) for each, reasons in exclusions(requirements).items() for reason in reasons}
+    lacking = sorted({(str(each), reason) for each, reason in behind if each is not None} - excluded)
+    if lacking:
+        message = f"The snapshot does not exclude {lacking[0][0]} as {lacking[0][1]}."
+        yield Mismatch(What.PROMOTION_CHANGED, "request, excludedPersons", message)
+
+
+def _changed_between(told: list[dict[str, Any]]) -> int | None:
+    """The first version that began with another state than the one before left; ``told`` by version.
+
+    What the first began with is told by no event where version 1.0 made the promotion.
+    """
+    left = {state["before"] for state in told if _version(state) == _version(told[0])}
+    for version, states in groupby(told, key=_version):
+        waiting = list(states)
+        reached = set(left)
+        left = {state["digest"] for state in waiting}
+        while following := [state for state in waiting if state["before"] in reached]:
+            reached |= {state["digest"] for state in following}
+            waiting = [state for state in waiting if state not in following]
+        if waiting:
+            return version
+    return None
+
+
+def _version(state: dict[str, Any]) -> int:
+    version: int = state["version"]
+    return version

@@ -1,0 +1,140 @@
+"""Whether documents are what was uploaded: as the audit log tells, signed by the key that they count for, and read from
+the bytes that are kept (domain.md §6, §9)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Final
+
+from promotions.documents.document_readings import Answer, read_as_sent, read_without_index, reading_of
+from promotions.documents.trusted_signatures import key_id, public_key, signer_of
+from promotions.documents.uploading import DocumentUnread, InvalidDocument, UploadsBusy
+from promotions.formats import envelopes
+from promotions.formats.document import READER
+from promotions.judging.audited_rows import of_document
+from promotions.models import DocumentReading, EvidenceDocument, Feed, TrustedKey
+from promotions.verification.audited import Told, all_told_of_rows, differs
+from promotions.verification.mismatch import Mismatch, What
+from stellapromote.clock import rfc3339
+from stellapromote.isolation import TaskRefused
+from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+
+UNKNOWN: Final = "No event of the audit log tells of it: nobody uploaded it here."
+TWICE: Final = "The audit log tells of its upload more than once."
+MEANWHILE: Final = timedelta(minutes=1)
+"""An index that came so shortly before a document was read may not have been seen by who read it."""
+
+
+def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
+    """One finding for each document at most. They are of one tenant and have their contents selected.
+
+    What a key signed, an index, and what was read again is read in the isolated child: outside any transaction. What
+    cannot be read in time is left to the next verification.
+    """
+    documents = list(documents)
+    if not documents:
+        return []
+    ids = [each.pk for each in documents]
+    told = all_told_of_rows(documents[0].tenant_id, "evidence_document", ids, ["evidence.uploaded"])
+    readings = {each.document_id: each for each in DocumentReading.objects.filter(document__in=ids, reader=READER)}
+    found = []
+    for document in documents:
+        wrong = (
+            _told_otherwise(document, told.get(str(document.pk), []))
+            or _signed_otherwise(document)
+            or _read_otherwise(document, readings.get(document.pk))
+        )
+        if wrong is not None:
+            found.append(Mismatch(What.DOCUMENT_CHANGED, f"document {document.pk}", wrong))
+    return found
+
+
+def uploaded_otherwise(upload: EvidenceDocument | Feed, told: Told) -> str | None:
+    """The first place where who sent it, when and how is not what the event tells."""
+    uploader = {
+        "uploadedBy": (upload.uploaded_by_id, told.actor_id),
+        "uploadedByName": (f"{upload.uploaded_by_name} ({upload.uploaded_by_username})", told.actor_name),
+        "uploadedAt": (rfc3339(upload.uploaded_at), rfc3339(told.at)),
+        "tokenId": (upload.token_id and str(upload.token_id), told.metadata.get("tokenId")),
+    }
+    return next((name for name, (row, event) in uploader.items() if row != event), None)
+
+
+def _told_otherwise(document: EvidenceDocument, told: list[Told]) -> str | None:
+    if len(told) != 1:
+        return TWICE if told else UNKNOWN
+    [event] = told
+    row = of_document(document)
+    place = uploaded_otherwise(document, event) or differs(row, event.metadata) or differs(row, event.after)
+    return None if place is None else f"{place} is not what the audit log tells of its upload."
+
+
+def _signed_otherwise(document: EvidenceDocument) -> str | None:
+    if document.signer and not _signs(document):
+        return f"It counts as signed by {document.signer}, and no signature by that key is under it."
+    return None
+
+
+def _signs(document: EvidenceDocument) -> bool:
+    """Whether the key signed what the bytes hold. The key counts that was trusted, whatever became of it later."""
+    trusted = TrustedKey.objects.filter(tenant_id=document.tenant_id, key_id=document.signer)
+    try:
+        keys = {key_id(key): key for key in map(public_key, trusted.values_list("pem", flat=True))}
+        signed = [each.envelope for each in envelopes.signed_items(bytes(document.content.content)) if each.envelope]
+        return any(
+            each.payload_digest == document.payload_digest and signer_of(each, keys) == document.signer
+            for each in signed
+        )
+    except (TaskRefused, ValueError):
+        return False
+
+
+def _read_otherwise(document: EvidenceDocument, reading: DocumentReading | None) -> str | None:
+    """Whether the newest reading is what the newest reader reads; without one, whether a signed document or an index is
+    kept as it was read. What only an older reader read is read again before it counts."""
+    is_index = document.kind == EvidenceDocument.Kind.INDEX
+    if is_index and document.content_id != document.artifact_digest:
+        return "Its bytes do not have the digest of the index."
+    try:
+        if reading is not None:
+            again = (reading_of(document, answer, reading.read_at)[0] for answer in _answers_then(document, reading))
+            fits = any(_same(reading, each) for each in again)
+        elif (document.signer or is_index) and document.reader == READER:
+            fits = any(_parsed(answer) == document.parsed_id for answer in _answers(document))
+        else:
+            fits = True
+    except (DocumentUnread, UploadsBusy):
+        return None
+    return None if fits else "What was read of it is not what its bytes say."
+
+
+def _answers_then(document: EvidenceDocument, reading: DocumentReading) -> Iterator[Answer]:
+    """What the newest reader reads in it, and what it read before the index of its image was there, where that may have
+    been."""
+    yield read_as_sent(document)
+    index = EvidenceDocument.objects.filter(
+        tenant_id=document.tenant_id, artifact_digest=document.artifact_digest, kind=EvidenceDocument.Kind.INDEX
+    )
+    came = index.order_by("uploaded_at").values_list("uploaded_at", flat=True).first()
+    if came is not None and document.reader < READER and reading.read_at < came + MEANWHILE:
+        yield read_without_index(document)
+
+
+def _answers(document: EvidenceDocument) -> Iterator[Answer]:
+    """For what it was sent for, which for a platform of an index is one of two."""
+    reads: tuple[Callable[[EvidenceDocument], Answer], ...] = (read_as_sent, read_without_index)
+    for read in reads if document.about else reads[:1]:
+        yield read(document)
+
+
+def _same(reading: DocumentReading, again: DocumentReading) -> bool:
+    if reading.refused or again.refused:
+        return bool(reading.refused and again.refused)
+    return _said(reading) == _said(again)
+
+
+def _said(reading: DocumentReading) -> tuple[object, ...]:
+    return reading.parsed_id, reading.summary, reading.about, reading.binds, reading.generated_at
+
+
+def _parsed(answer: Answer) -> str | None:
+    return None if isinstance(answer, InvalidDocument) else digest_bytes(canonical_bytes(answer["parsed"]))

@@ -1,0 +1,77 @@
+"""Going over the promotions of a tenant in the order of their numbers, some at a time."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q
+
+from promotions.judging.packet_content import installation_id
+from promotions.models import Promotion
+from promotions.packets.verifying import known_keys
+from promotions.verification.documents import Fitting
+from promotions.verification.mismatch import Mismatch, carried_out, not_verified
+from promotions.verification.promotions import check_promotion
+from promotions.verification.reading import Known, kept_of
+
+BATCH: Final = 50
+
+Found = list[tuple[Promotion, list[Mismatch]]]
+
+_BARE: Final = ("tenant", "number", "release", "target_environment", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind which promotion a walk goes on. Two may have one number, and one a number below 1: who may change every
+    row may drop the rule against it."""
+
+    number: int
+    id: UUID
+
+
+START: Final = Place(-(2**63), UUID(int=0))
+
+
+def all_promotions(tenant_id: UUID, fitting: Fitting) -> Iterator[Found]:
+    """Every promotion of the tenant with what does not fit in it, 50 at a time, by keyset on number and id."""
+    found, place = promotions_after(tenant_id, START, fitting)
+    while place is not None:
+        yield found
+        found, place = promotions_after(tenant_id, place, fitting)
+
+
+def promotions_after(tenant_id: UUID, place: Place, fitting: Fitting, most: int = BATCH) -> tuple[Found, Place | None]:
+    """The promotions that follow, at most ``most``, and the last of them; None: there are no more. About sixteen
+    statements."""
+    behind = Q(number__gt=place.number) | Q(number=place.number, pk__gt=place.id)
+    rows = Promotion.objects.filter(behind, tenant_id=tenant_id)
+    keys = list(rows.order_by("number", "pk").values_list("number", "pk")[:most])
+    return _checked([pk for _, pk in keys], fitting), Place(*keys[-1]) if keys else None
+
+
+def these_promotions(tenant_id: UUID, promotions: Collection[UUID], fitting: Fitting) -> Found:
+    """Those of these promotions that are the tenant's."""
+    rows = Promotion.objects.filter(tenant_id=tenant_id, pk__in=promotions).order_by("pk")
+    return _checked(list(rows.values_list("pk", flat=True)), fitting)
+
+
+def _checked(promotions: list[UUID], fitting: Fitting) -> Found:
+    """Each of them that has its release and environments. Where reading some fails, each is read for itself."""
+    if not promotions:
+        return []
+    fitting.gathering.forget_rows()
+    try:
+        rows = Promotion.objects.filter(pk__in=promotions).select_related(
+            "release", "target_environment", "source_environment"
+        )
+        read = list(rows.order_by("number", "pk"))
+        known, kept = Known(known_keys(), installation_id()), kept_of(read) if read else []
+    except Exception as error:
+        if len(promotions) > 1:
+            return [each for promotion in promotions for each in _checked([promotion], fitting)]
+        wrong = not_verified("promotion", error)
+        return [(Promotion.objects.only(*_BARE).get(pk=promotions[0]), [wrong])]
+    return [(each.promotion, carried_out("promotion", partial(check_promotion, each, known, fitting))) for each in kept]

@@ -1,0 +1,69 @@
+"""One act of voting, without a lock where that is enough (docs/adr/0133)."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from promotions.fastpath.without_lock import NeedsLock, nothing_asked, without_lock_first
+from promotions.judging.locks import read_without_lock, reading_without_lock
+from promotions.packets.signing_key import current_key
+from promotions.voting.outcome import Outcome
+from promotions.voting.session import Check, OpenBox, Seen, open_box, opened
+from stellapromote.accounts.actor import Actor
+from stellapromote.clock import Clock
+from stellapromote.fastpath.prepared import Ahead
+from stellapromote.transactions import transactional
+
+Act = Callable[[OpenBox], None]
+
+
+def act_at_once(
+    act: Act, promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Check, ahead: Ahead | None = None
+) -> Outcome:
+    """Opens the box, acts and closes it.
+
+    Without a lock, what was read is judged, and one statement stores everything if the promotion is still the row
+    that was read. If it is not, or if anything else has to be asked, nothing happened, and it is done under the lock.
+    ``ahead``: what the caller may have read of it already, by ``read_ahead``.
+    """
+    return without_lock_first(
+        lambda: _act_without_lock(act, promotion_id, by=by, seen=seen, clock=clock, check=check, ahead=ahead),
+        lambda: _act_under_lock(act, promotion_id, by=by, seen=seen, clock=clock, check=check),
+    )
+
+
+def read_ahead(promotion_id: UUID, clock: Clock) -> Ahead:
+    """What an act reads first, to be sent with the statement that finds out who acts."""
+    return Ahead(reading_without_lock(promotion_id, clock, signing_key_id=_key_id()))
+
+
+def _key_id() -> str | None:
+    key = current_key()
+    return None if key is None else key.key_id
+
+
+def _act_without_lock(
+    act: Act, promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Check, ahead: Ahead | None
+) -> Outcome:
+    promotion, mark, moment, reading = read_without_lock(
+        promotion_id, by.tenant, clock, signing_key_id=_key_id(), ahead=ahead
+    )
+    if promotion.supersedes_older and not promotion.is_rollback:
+        raise NeedsLock
+    with nothing_asked():
+        box = opened(promotion, [], moment, reading, by=by, seen=seen, check=check)
+        if isinstance(box, Outcome):
+            raise NeedsLock
+        box.mark = mark
+        act(box)
+        box.judge()
+    box.journal.write()
+    return Outcome(promotion)
+
+
+@transactional
+def _act_under_lock(act: Act, promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Check) -> Outcome:
+    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
+    if isinstance(box, Outcome):
+        return box
+    act(box)
+    return box.close()

@@ -1,0 +1,136 @@
+"""Between the facts and the voting rules: who may vote now, and what a vote stores (domain.md §5)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from policies.electorate import electorate
+from policies.eligibility import barred_by, who_asked
+from policies.facts import approval_policies_of, exclusions
+from policies.requirements import all_of
+from promotions.judging.electorate import approval_voters
+from promotions.judging.scene import Scene, stored_requirements
+from promotions.models import Confirmation, Promotion, Vote
+from promotions.models.vote import SAID, Said
+from promotions.voting.places import Approval, Places
+from promotions.voting.rules import Ballot
+from stellapromote.accounts.actor import Actor
+from stellapromote.ids import new_id
+
+
+def ballot_under_lock(scene: Scene) -> Ballot:
+    """The voting rules' view of fresh facts: for actions."""
+    voted = frozenset(vote["voterId"] for vote in scene.votes)
+    return _ballot(
+        scene.promotion,
+        requirements=scene.facts.gate_input["requirements"],
+        documents=scene.documents,
+        voted=voted,
+        counted=voted.intersection(electorate(scene.facts.gate_input, scene.documents)),
+        members=scene.facts.people.keys(),
+        approvals=[(each["username"], each["teams"]) for each in scene.votes if each["verdict"] == "approve"],
+        open_voters=frozenset(approval_voters(scene.facts.gate_input, scene.documents)),
+        subject_digest=scene.facts.gate_input["subject"]["digest"],
+    )
+
+
+def ballot_on_page(
+    promotion: Promotion,
+    documents: Mapping[str, dict[str, Any]],
+    acts: Iterable[Vote | Confirmation],
+    voted: frozenset[str],
+) -> Ballot:
+    """The voting rules' view of the last evaluation: for pages, which ask before anybody clicks."""
+    votes = [act for act in acts if isinstance(act, Vote) and act.ended_at is None]
+    return _ballot(
+        promotion,
+        requirements=stored_requirements(promotion),
+        documents=documents,
+        voted=voted,
+        counted=voted,
+        members=None,
+        approvals=[(vote.username, vote.teams) for vote in votes if vote.verdict == Vote.Verdict.APPROVE],
+        open_voters=frozenset(str(each) for each in promotion.open_voters),
+        subject_digest=promotion.subject_digest,
+    )
+
+
+def new_act(by: Actor, scene: Scene, *, said: Said, seen: str | None, **fields: Any) -> dict[str, Any]:
+    """The row of a vote or confirmation, with everything the record must remember of the person, not stored yet."""
+    promotion = scene.promotion
+    roles, teams = _standing(by, scene)
+    return {
+        "id": new_id(),
+        "tenant_id": promotion.tenant_id,
+        "promotion_id": promotion.id,
+        "requester_id": promotion.requested_by_id,
+        "voter_id": by.account,
+        "username": by.username,
+        "display_name": by.display_name,
+        "roles": roles,
+        "teams": teams,
+        "auth_method": by.auth_method,
+        "token_id": by.token_id,
+        "token_issuer_id": by.token_issuer_id,
+        "address": by.address,
+        **{name: said.get(name, "") for name in SAID},
+        "subject_digest": scene.facts.gate_input["subject"]["digest"],
+        "subject_binding": "implicit" if seen is None else "explicit",
+        "at": scene.at,
+        "ended_at": None,
+        "ended_as": "",
+        "ended_reason": "",
+        **fields,
+    }
+
+
+def _standing(by: Actor, scene: Scene) -> tuple[list[str], list[str]]:
+    """The roles and teams of the person that count here; of somebody who may only reject, all that they hold."""
+    me = str(by.user_id)
+    candidate = electorate(scene.facts.gate_input, scene.documents).get(me)
+    if candidate is not None:
+        return candidate["roles"], candidate["teams"]
+    person = scene.facts.people[me]
+    roles, teams = (sorted(grant["name"] for grant in person[held]) for held in ("roles", "teams"))
+    return roles, teams
+
+
+def _ballot(
+    promotion: Promotion,
+    *,
+    requirements: Mapping[str, Any],
+    documents: Mapping[str, dict[str, Any]],
+    voted: frozenset[str],
+    counted: frozenset[str],
+    members: Collection[str] | None,
+    approvals: Sequence[Approval],
+    open_voters: frozenset[str],
+    subject_digest: str,
+) -> Ballot:
+    policies, excluded = approval_policies_of(requirements, documents), exclusions(requirements)
+
+    def places() -> Places:
+        return Places(
+            promotion,
+            excluded,
+            barred_by(requirements),
+            all_of(requirements["requiredApprovals"], policies),
+            approvals,
+        )
+
+    return Ballot(
+        number=promotion.number,
+        status=promotion.status,
+        retry_closed=promotion.retry_closed,
+        requester_id=str(promotion.requested_by_id),
+        requesting=frozenset(who_asked(map(str, promotion.requesting_persons), requirements["excludedPersons"])),
+        members=members,
+        exclusions=excluded,
+        voted=voted,
+        counted=counted,
+        open_voters=open_voters,
+        why_no_vote=lambda by: places().why_no_vote(by),
+        why_no_confirmation=lambda by, confirmers: places().why_no_confirmation(by, confirmers),
+        subject_digest=subject_digest,
+        comment_required=any(policy["commentRequired"] for policy in policies),
+        subject_digest_required=any(policy["requireSubjectDigest"] for policy in policies),
+    )

@@ -1,0 +1,90 @@
+"""Who may confirm or withdraw a proposal: `check_x` raises the refusal (domain.md §5, loosening takes two people)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from environments.models import Environment
+from policies import people
+from policies.models import Proposal
+from policies.requirements import all_of
+from policies.second_person import is_vouched_for
+from promotions.voting.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.scopes import POLICY_PUBLISH, PROMOTION_APPROVE, TENANT_ADMIN
+from stellapromote.errors import Refused
+
+ADMINISTERING = (TENANT_ADMIN, POLICY_PUBLISH)
+
+
+class NotVouchedFor(Refused):
+    """The author alone could have made this account, so it is no second person."""
+
+    code = "PERM_NOT_VOUCHED_FOR"
+
+
+def check_open(proposal: Proposal) -> None:
+    """Raises StateForbids."""
+    if proposal.state != Proposal.State.OPEN:
+        raise StateForbids(f"This proposal is {proposal.state} and changes no more.")
+
+
+def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
+    """The second person is vouched for, has no part in the proposal, and administers or could approve where it loosens.
+
+    The platform owner's command may always. Raises StateForbids, MachinesDoNotVote, SeparationOfDuties, Refused,
+    NotVouchedFor.
+    """
+    check_open(proposal)
+    if by.auth_method == "command":
+        return
+    if by.kind != "person":
+        raise MachinesDoNotVote("Service accounts cannot confirm a proposal: ask a person who did not propose it.")
+    by.require_in_person()
+    authors = {proposal.proposed_by_id, *proposal.behind}
+    if not accounts_behind(by).isdisjoint(authors):
+        raise SeparationOfDuties(
+            "You proposed this, or stand behind the machine that did, so somebody else must confirm it.",
+            details={"reasons": ["PROPOSED_BY"]},
+        )
+    if by.has(TENANT_ADMIN) or by.has(POLICY_PUBLISH):
+        vouched = is_vouched_for(by, *ADMINISTERING, against=authors)
+    else:
+        by.require(*ADMINISTERING, PROMOTION_APPROVE)
+        for environment in _guarded(proposal):
+            _check_could_approve(by, environment, authors, at)
+        vouched = is_vouched_for(by, PROMOTION_APPROVE, against=authors)
+    if not vouched:
+        raise NotVouchedFor(
+            "You have your role from the author of this. Ask another person to confirm the grant on Members, then "
+            "confirm this."
+        )
+
+
+def check_can_withdraw(by: Actor, proposal: Proposal) -> None:
+    """Its author takes it back; an administrator turns it down. Raises StateForbids, Refused."""
+    check_open(proposal)
+    if proposal.proposed_by_id not in accounts_behind(by):
+        by.require(*ADMINISTERING)
+
+
+def _guarded(proposal: Proposal) -> Iterable[Environment]:
+    environments = Environment.objects.of(proposal.tenant_id).filter(name__in=proposal.guards)
+    return environments.prefetch_related("approval_policies__current")
+
+
+def _check_could_approve(by: Actor, environment: Environment, authors: Iterable[UUID], at: datetime) -> None:
+    """Whether a place that the environment asks to be filled could be theirs."""
+    documents = [orjson.loads(each.current.canonical) for each in environment.approval_policies.all() if each.current]
+    vouching = people.vouching_in(by.tenant, dict.fromkeys(map(str, authors)))
+    teams = people.voters(people.members(by.tenant), at=at, vouching=vouching).get(by.username)
+    asked = all_of(environment.required_approvals, documents)
+    if teams is None or not any(requirement.abilities(by.username, teams) for requirement in asked):
+        raise Refused(
+            f"You could not approve a promotion into {environment.name}, so you do not confirm what loosens it: ask an "
+            "administrator, or somebody whom its approval policies name.",
+            code="PERM_DENIED",
+        )

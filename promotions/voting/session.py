@@ -1,0 +1,138 @@
+"""What every act of voting begins with: the promotion, the instant, fresh facts, and a subject that is current."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from promotions.fastpath import rows
+from promotions.judging.facts import Reading
+from promotions.judging.journal import Journal
+from promotions.judging.judge import adopt_subject, conclude, expire_if_due
+from promotions.judging.locks import Moment, lock_and_read
+from promotions.judging.scene import Scene, instant, look
+from promotions.models import Promotion
+from promotions.packets.signing_key import current_key
+from promotions.voting import rules
+from promotions.voting.ballot import ballot_under_lock
+from promotions.voting.etags import check_tag
+from promotions.voting.outcome import Outcome
+from promotions.voting.rules import Ballot
+from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch
+from stellapromote.clock import Clock
+from stellapromote.errors import ProductError
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the caller says they looked at: the subject's digest, and the condition of an If-Match."""
+
+    subject_digest: str | None = None
+    if_match: IfMatch | None = None
+
+
+UNSEEN = Seen()
+
+
+@dataclass(slots=True)
+class OpenBox:
+    """A promotion, ready for one act. ``close`` judges it again and stores everything.
+
+    ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing. ``version``
+    is the promotion's as it was opened: the act is shown, so closing leaves another one. ``mark``: that of the row as
+    it was read, where no lock is held (docs/adr/0133).
+    """
+
+    promotion: Promotion
+    scene: Scene
+    ballot: Ballot
+    journal: Journal
+    superseded: list[Promotion]
+    seen: str | None
+    version: int
+    mark: str | None = None
+
+    def judge(self) -> None:
+        """Judges the promotion again after the act. What is to be stored stands in the journal."""
+        conclude(self.scene, self.journal, superseded=self.superseded)
+        if self.promotion.version == self.version:
+            self.promotion.version += 1
+        self.journal.writes.store(self.promotion, mark=self.mark)
+
+    def close(self) -> Outcome:
+        self.judge()
+        self.journal.write()
+        return Outcome(self.promotion)
+
+    def refuse(self, refusal: ProductError) -> Outcome:
+        """Closes without an act. What fresh facts changed is stored; if they changed nothing, the version stays."""
+        conclude(self.scene, self.journal, superseded=self.superseded)
+        changed = self.promotion.version != self.version or self.journal.tells_of(self.promotion)
+        self.journal.writes.store(self.promotion)
+        self.journal.write()
+        return Outcome(self.promotion, refusal, changed=changed)
+
+
+Check = Callable[[Scene, Ballot], None]
+
+
+def open_box(
+    promotion_id: UUID,
+    *,
+    by: Actor,
+    seen: Seen,
+    clock: Clock,
+    check: Check,
+    takes_back: bool = False,
+) -> OpenBox | Outcome:
+    """Locks, looks and checks in the contract's order. An Outcome is a refusal committed with what it changed.
+
+    ``takes_back``: an act for which no policy requires the digest of the subject that the person saw.
+    """
+    key = current_key()
+    promotion, superseded, moment, reading = lock_and_read(
+        promotion_id, by.tenant, clock, signing_key_id=None if key is None else key.key_id
+    )
+    return opened(promotion, superseded, moment, reading, by=by, seen=seen, check=check, takes_back=takes_back)
+
+
+def opened(
+    promotion: Promotion,
+    superseded: list[Promotion],
+    moment: Moment,
+    reading: Reading,
+    *,
+    by: Actor,
+    seen: Seen,
+    check: Check,
+    takes_back: bool = False,
+) -> OpenBox | Outcome:
+    """As ``open_box``, of what was read already."""
+    check_tag(promotion, by, seen.if_match)
+    at = instant(moment, promotion)
+    journal = Journal(by, at)
+    if expire_if_due(promotion, at, journal):
+        rows.store(promotion)
+        journal.write()
+        return Outcome(promotion, rules.StateForbids(promotion.status_detail))
+    scene = look(promotion, at, reading=reading)
+    digest = _digest_seen(seen, promotion)
+    version = promotion.version
+    adopt_subject(scene, journal)
+    ballot = ballot_under_lock(scene)
+    check(scene, ballot)
+    box = OpenBox(promotion, scene, ballot, journal, superseded, digest, version)
+    stale = rules.subject_changed(promotion, digest)
+    if stale is not None:
+        return box.refuse(stale)
+    if not takes_back:
+        rules.check_says_what_was_seen(ballot, digest)
+    return box
+
+
+def _digest_seen(seen: Seen, promotion: Promotion) -> str | None:
+    """The subject the caller looked at. An If-Match of this version alone stands for the subject stored with it, which
+    facts newer than the last evaluation may have overtaken (domain.md §5); `*` and a list stand for nothing."""
+    if seen.subject_digest is not None or seen.if_match is None or not seen.if_match.names_one:
+        return seen.subject_digest
+    return promotion.subject_digest

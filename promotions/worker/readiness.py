@@ -1,0 +1,242 @@
+"""Whether the installation can do its work, part by part, with what to do where it cannot (contract.md, /readyz)."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import Q
+
+from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat
+from promotions.models.worker import SILENT
+from promotions.packets.signing_key import problem
+from promotions.verification.database import check_database
+from promotions.worker.failures import any_failing
+from promotions.worker.last_writes import newest_ahead
+from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
+from stellapromote.audit.sealer import unsealed_age
+from stellapromote.clock import Clock
+from stellapromote.database.errors import is_without_primary
+from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
+
+UNSEALED = timedelta(seconds=60)
+AHEAD = timedelta(hours=1)
+"""So much later than it should be the next verification of what is stored may be planned: clocks differ."""
+LATE = timedelta(days=1)
+"""So long a verification of everything may be due that has not begun."""
+
+LOCK_SECONDS: Final = 1
+"""A part waits this long for a lock: it keeps a web thread meanwhile."""
+
+RULES_EVERY: Final = 60
+"""So many seconds apart a process looks at the rules of the database."""
+
+# Whether a commit would wait without end. Every login sees how many standbys are connected, and not their names.
+_NO_STANDBY = (
+    "current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') NOT IN "
+    "('off', 'local') AND NOT EXISTS (SELECT FROM pg_stat_get_wal_senders())"
+)
+
+Judge = Callable[[datetime], tuple[bool, str] | tuple[bool, str, bool]]
+"""Whether it works, a sentence, and whether it is degraded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """``degraded``: it works, and needs somebody."""
+
+    name: str
+    ok: bool
+    message: str
+    degraded: bool = False
+
+
+def look_around(clock: Clock = DATABASE_CLOCK) -> list[Part]:
+    """Every part, in the order in which they need each other, each at its own time: one that waits for a lock does so
+    for a second. Some thirty statements, and ten more once a minute; without a database, one attempt."""
+    database = _database()
+    if not database.ok:
+        return [database]
+    return [database, *(_judged(name, judge, clock) for name, judge in _PARTS.items())]
+
+
+def _judged(name: str, judge: Judge, clock: Clock) -> Part:
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            return Part(name, *judge(clock.now()))
+    except (OperationalError, InterfaceError):
+        return Part(
+            name, False, "This cannot be read from the database now: see its log, and what holds locks there for long."
+        )
+    except DatabaseError:
+        return Part(name, False, "This cannot be read from the database: run `manage.py migrate`.")
+
+
+def _database() -> Part:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT has_database_privilege(current_database(), 'TEMPORARY'), "
+                f"current_setting('transaction_read_only')::boolean, {_NO_STANDBY}"
+            )
+            may_make_tables, read_only, without_standby = cursor.fetchone()
+    except (DatabaseError, InterfaceError) as error:
+        if is_without_primary(error):
+            return Part(
+                "database",
+                False,
+                "No host of DATABASE_URL takes changes: those that answer are standbys. Promote one, or name the "
+                "primary.",
+            )
+        return Part(
+            "database", False, "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
+        )
+    if read_only:
+        return Part(
+            "database",
+            False,
+            "The database is read-only: it is a standby, or default_transaction_read_only is on. Promote it, or name "
+            "the primary in DATABASE_URL.",
+        )
+    if without_standby:
+        return Part(
+            "database",
+            False,
+            "Every change waits for a synchronous standby, and none is connected: start it, or empty "
+            "synchronous_standby_names on the primary.",
+        )
+    if may_make_tables:
+        return Part(
+            "database",
+            True,
+            "The database answers. Its login may make temporary tables, which nothing needs: run `manage.py migrate`.",
+            degraded=True,
+        )
+    return Part("database", True, "The database answers.")
+
+
+def _migrations(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the others
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app, name FROM django_migrations")
+        applied = set(cursor.fetchall())
+    missing = len(_newest_migrations() - applied)
+    if missing:
+        return False, f"The tables of {missing} apps are older than this version: run `manage.py migrate`."
+    return True, "The tables are those of this version."
+
+
+@lru_cache(maxsize=1)
+def _newest_migrations() -> frozenset[tuple[str, str]]:
+    """The last migration of each app, from the files of this version."""
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
+
+
+def _signing_key(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the others
+    found = problem()
+    return found is None, found or "Decisions can be signed."
+
+
+def _clock(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
+    """Processes decide by the database's time whatever their own clocks say. What one row stops stops nobody else."""
+    said = [f"This process's clock is {apart}." for apart in _apart(process_ahead())]
+    recent = ProcessHeartbeat.objects.filter(at__range=(now - SILENT, now + TOLERANCE)).order_by("name")
+    for role, ahead_ms in recent.values_list("role", "clock_ahead_ms"):
+        process = "worker" if role == ProcessHeartbeat.Role.WORKER else "web process"
+        said += [f"The clock of a {process} is {apart}." for apart in _apart(timedelta(milliseconds=ahead_ms))]
+    if said:
+        said.append("Decisions use the database's time, which pages and logs then contradict: set the clocks by NTP.")
+    found = newest_ahead(now)
+    if found is not None:
+        row, ahead = found
+        seconds = math.ceil(ahead.total_seconds())
+        said.append(
+            f"The {row.kind} {row.id} is dated {seconds} s ahead of the database's clock, and nothing is decided about "
+            "what rests on it until then: see whether the clock of the database is right."
+        )
+    if said:
+        return True, " ".join(said), True
+    return True, "The clocks of the processes and the database agree."
+
+
+def _apart(ahead: timedelta) -> list[str]:
+    """In words, if two clocks are further apart than the tolerance."""
+    if abs(ahead) <= TOLERANCE:
+        return []
+    side = "ahead of" if ahead > timedelta(0) else "behind"
+    return [f"{math.ceil(abs(ahead).total_seconds())} s {side} the database's"]
+
+
+def _worker(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
+    workers = ProcessHeartbeat.objects.filter(role=ProcessHeartbeat.Role.WORKER)
+    reports = workers.filter(at__lte=now + TOLERANCE)  # none of a clock that was set back since
+    newest = reports.order_by("-at").values_list("at", flat=True).first()
+    if newest is None:
+        return False, "No worker has ever reported: start `manage.py run_worker`."
+    silent = now - newest
+    if silent > SILENT:
+        return False, f"No worker has reported for {int(silent.total_seconds())} s: start `manage.py run_worker`."
+    reported = f"A worker reported {max(0, int(silent.total_seconds()))} s ago."
+    recent = reports.filter(at__gte=now - SILENT).values_list("failing_steps", flat=True)
+    failing = sorted({step for steps in recent for step in steps})
+    if failing:
+        steps = ", ".join(failing)
+        return True, f"{reported} It fails with these steps: {steps}. Its log says why (worker_step_failed).", True
+    if any_failing(now):
+        return (
+            True,
+            f"{reported} It fails with some promotions and tries them again: its log names them (worker_step_failed).",
+            True,
+        )
+    return True, reported
+
+
+def _audit_log(now: datetime) -> tuple[bool, str]:
+    age = unsealed_age(now)
+    if age > UNSEALED:
+        return (
+            False,
+            f"Audit events have waited {int(age.total_seconds())} s for their seal: see whether a worker runs.",
+        )
+    return True, "The audit log is sealed."
+
+
+def _evidence(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
+    """A finding of one tenant stops no other tenant, so the process still takes calls."""
+    if EvidenceFinding.objects.filter(gone_at=None).exists():
+        return (
+            True,
+            "Stored rows differ from signed ones: see `manage.py verify_evidence` and `manage.py verify_audit_log`.",
+            True,
+        )
+    resting = Q(rests_until__gt=now + NEW_EVERY + AHEAD) | Q(all_due_at__gt=now + ALL_EVERY + AHEAD)
+    if EvidenceRound.objects.filter(resting | Q(all_due_at__lt=now - LATE)).exists():
+        silenced = (
+            "The worker does not verify the stored rows in time: see whether it runs and who changed "
+            "promotions_evidenceround, and run `manage.py verify_evidence`."
+        )
+        return True, silenced, True
+    if _rules_changed(int(time.monotonic() // RULES_EVERY)):
+        return True, "The rules of the database are not those of this version: see `manage.py verify_evidence`.", True
+    return True, "No verification found anything that is not as it was signed."
+
+
+@lru_cache(maxsize=1)
+def _rules_changed(now: int) -> bool:  # noqa: ARG001 - once for each
+    return bool(check_database())
+
+
+_PARTS: dict[str, Judge] = {
+    "migrations": _migrations,
+    "clock": _clock,
+    "signingKey": _signing_key,
+    "worker": _worker,
+    "auditLog": _audit_log,
+    "evidence": _evidence,
+}

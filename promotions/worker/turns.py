@@ -1,0 +1,53 @@
+"""Whose promotion the worker takes next: tenants have equal time, so one whose policies are slow keeps none waiting
+(docs/adr/0201)."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from stellapromote.accounts.actor import Actor
+
+STEP_SECONDS: Final = 5.0
+"""So long a step of a round takes promotions; what is left waits for the next round, and other steps have their turn.
+The last one may take longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One promotion that needs a look, and the system acting in its tenant."""
+
+    promotion_id: UUID
+    by: Actor
+
+
+@dataclass(slots=True)
+class Turns:
+    """For as long as a worker lives: it remembers how many seconds each tenant took lately."""
+
+    taken: dict[UUID, float] = field(default_factory=dict)
+    left: list[Due] = field(default_factory=list)
+    """What the outside said something about that was not looked at yet."""
+
+    def begin_round(self) -> None:
+        """What was taken counts half as much with each round."""
+        self.taken = {tenant: seconds / 2 for tenant, seconds in self.taken.items() if seconds > 0.001}
+
+    def take(self, due: Iterable[Due], act: Callable[[Due], None]) -> list[Due]:
+        """Acts on each, always the next one of the tenant that took least. Those for which there was no time."""
+        lines: dict[UUID, deque[Due]] = {}
+        for each in due:
+            lines.setdefault(each.by.tenant, deque()).append(each)
+        until = monotonic() + STEP_SECONDS
+        while lines and (began := monotonic()) < until:
+            tenant = min(lines, key=lambda line: self.taken.get(line, 0.0))
+            each = lines[tenant].popleft()
+            if not lines[tenant]:
+                del lines[tenant]
+            try:
+                act(each)
+            finally:
+                self.taken[tenant] = self.taken.get(tenant, 0.0) + monotonic() - began
+        return [each for line in lines.values() for each in line]

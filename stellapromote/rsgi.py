@@ -1,0 +1,25 @@
+"""The application that granian serves: the front, with Django's WSGI application behind it (docs/adr/0168)."""
+
+from functools import partial
+
+from django.conf import settings
+
+from promotions.formats.reading import MOST_BODY
+from stellapromote.front import Front
+from stellapromote.web.client_address import client_of
+from stellapromote.wsgi import application as django
+
+
+def start() -> None:
+    from promotions.worker.heartbeats import keep_beating  # it needs Django, which is set up by now
+
+    keep_beating()
+
+
+application = Front(
+    django,
+    threads=settings.WEB_THREADS,
+    most_body=MOST_BODY,
+    client_of=partial(client_of, settings.TRUSTED_PROXIES),
+    on_start=start,
+)

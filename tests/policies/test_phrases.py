@@ -1,0 +1,16 @@
+import pytest
+
+from policies import phrases
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")],
+)
+def test_parts_in_a_row(parts: list[str], told: str) -> None:
+    assert phrases.listed(parts, "or") == told
+
+
+def test_only_new_names_are_added() -> None:
+    before, after = {"teams": ["a"], "users": ["mei"]}, {"teams": ["b", "a"], "users": ["nia", "kim"]}
+    assert phrases.added(before, after) == ["team b", "user kim", "user nia"]

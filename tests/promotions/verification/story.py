@@ -1,0 +1,94 @@
+"""One tenant with everything that evidence is made of, and what a verification finds in it."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from environments.actions.update_environment import update_environment
+from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.releases import ComponentSpec
+from promotions.actions.trust_key import trust_key
+from promotions.models import Promotion, Release
+from promotions.verification.documents import KINDS, Fitting, check_documents
+from promotions.verification.numbers import check_numbers
+from promotions.verification.policies import check_policies
+from promotions.verification.walk import all_promotions
+from stellapromote.accounts.models import User
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
+from stellapromote.identity.actions.grant_scope import grant_scope
+from tests.factories import actor_of, make_promotion_policy
+from tests.kept import kept
+from tests.promotions.formats.samples import cyclonedx, statement
+from tests.promotions.judging.test_security_on_real_reports import real
+from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.uploads import Signer, feed, uploaded
+
+ARTIFACT = "sha256:" + "5" * 64
+GATE = {
+    "name": "cve",
+    "kind": "security",
+    "config": {"rules": {"release-aggregate-cve": {}, "kev-blocker": {}}, "trustedUploaders": ["operator"]},
+    "override": {"by": ["third"]},
+}
+SOURCE = {"repository": "https://git.example/app", "commitSha": "ab" * 20, "branch": "main", "authors": ["builder"]}
+
+
+@kept
+def make_story() -> Kestrel:
+    """Numbers: 1 deployed in dev, 2 in staging, 3 approved for production by two people, 4 in dev, 5 rejected in
+    staging by one person, 6 with findings in a report that a third person overrode,
+    and an SBOM that a trusted key signed."""
+    kestrel = make_kestrel()
+    kestrel.approved_for_production(source_ref=SOURCE)
+    kestrel.rejects("approver", kestrel.ask(_in_dev(kestrel), kestrel.staging))
+    _overridden(kestrel)
+    return kestrel
+
+
+def _in_dev(kestrel: Kestrel) -> Release:
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    return release
+
+
+def _overridden(kestrel: Kestrel) -> None:
+    admin, clock = kestrel["admin"], kestrel.clock
+    kestrel.wait(hours=1)
+    entry = {"cveID": "CVE-2000-0001", "dateAdded": "2020-01-01"}
+    released = clock.now().isoformat()
+    listed = {"catalogVersion": "1", "dateReleased": released, "count": 1, "vulnerabilities": [entry]}
+    feed(admin, "kev", listed, clock=clock)
+    make_promotion_policy(admin, "scanned", clock=clock, gates=[GATE])
+    update_environment(by=admin, clock=clock, environment_id=kestrel.dev.pk, changes={"promotion_policy": "scanned"})
+    third = kestrel["third"].account
+    grant_scope(by=admin, clock=clock, user_id=third, scope=PROMOTION_OVERRIDE, reason="On call")
+    kestrel.actors["third"] = actor_of(User.objects.get(pk=third), kestrel.tenant)
+    uploaded(kestrel["operator"], ARTIFACT, "vulnerabilities", real("trivy/alpine-39.json"), clock=clock)
+    signer = Signer()
+    trust_key("ci", signer.pem, by=admin, clock=clock)
+    sbom = signer.envelope(statement("https://cyclonedx.org/bom", cyclonedx(), ARTIFACT))
+    assert uploaded(kestrel["operator"], ARTIFACT, "sbom", sbom, clock=clock).signer
+    release = kestrel.release(components=[ComponentSpec("app", "registry.example/app", ARTIFACT)])
+    promotion = kestrel.ask(release, kestrel.dev)
+    kestrel.wait()
+    wanted = Wanted("cve", "musl is not reachable", "INC-7", clock.now() + timedelta(hours=4), promotion.decision_id)
+    override_gate(promotion.pk, wanted, by=kestrel["third"], clock=clock)
+
+
+def found_in(kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
+    """What a verification of everything finds: number of the promotion, what, and the thing."""
+    fitting = Fitting()
+    found: list[tuple[int | None, str, str]] = []
+    for batch in all_promotions(kestrel.tenant.pk, fitting):
+        for promotion, mismatches in batch:
+            found += [(promotion.number, str(each.what), each.place) for each in mismatches]
+    of_tenant = check_numbers(kestrel.tenant.pk) + check_policies(kestrel.tenant.pk)
+    for kind in KINDS:
+        after: UUID | None = UUID(int=0)
+        while after is not None:
+            after, more = check_documents(kestrel.tenant.pk, kind, after, fitting)
+            of_tenant += more
+    return [*found, *((None, str(each.what), each.place) for each in of_tenant)]
+
+
+def numbered(number: int) -> Promotion:
+    return Promotion.objects.get(number=number)

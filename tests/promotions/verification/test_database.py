@@ -1,0 +1,119 @@
+"""Who may change the database may show a verification other rows than a decision; that they can is a finding."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from promotions.verification import database
+from promotions.verification.database import GUARDS, check_database
+from promotions.verification.installation import check_installation
+from promotions.worker import readiness
+from stellapromote.postgresql.embedded import LOGIN
+from tests.database import CommittedDatabase
+from tests.promotions.kestrel import Kestrel
+from tests.promotions.tampering import Tampering
+from tests.promotions.verification.story import found_in
+
+VOTE, EVENT, ROUND = "promotions_vote", "audit_auditevent", "promotions_evidenceround"
+SLEEPS = f"CREATE FUNCTION public.sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+CREATE TRIGGER sleeps BEFORE UPDATE ON {ROUND} FOR EACH ROW EXECUTE FUNCTION public.sleeps()"
+TRUE = (
+    "CREATE FUNCTION public.same(varchar, text) RETURNS bool LANGUAGE sql AS 'SELECT $1::text = $2 OR $2 ~ ''^sha256'''"
+)
+EQUAL = "CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = text, FUNCTION = public.same)"
+REVIEW = "ALTER TABLE promotions_overridereview ALTER display_name"
+NOT_EMPTY = f"ALTER TABLE {VOTE} ALTER comment"
+FUNCTION = "FUNCTION public.promotions_components_of_drafts()"
+FIXED = f"ALTER {FUNCTION} SET search_path = pg_catalog, pg_temp"
+UNIQUE = "promotions_deployment ADD CONSTRAINT deployment_report_once UNIQUE (promotion_id, attempt"
+
+CHANGES: list[tuple[str, str, str]] = [
+    (f"ALTER TABLE {VOTE} RENAME TO votes; CREATE VIEW public.{VOTE} AS SELECT * FROM votes",
+     f"DROP VIEW {VOTE}; ALTER TABLE votes RENAME TO {VOTE}", f"table {VOTE}"),
+    (f"ALTER TABLE {VOTE} ENABLE ROW LEVEL SECURITY", f"ALTER TABLE {VOTE} DISABLE ROW LEVEL SECURITY",
+     f"table {VOTE}"),
+    (f"CREATE RULE never AS ON UPDATE TO {ROUND} DO INSTEAD NOTHING", f"DROP RULE never ON {ROUND}", f"table {ROUND}"),
+    (f"CREATE TABLE public.more () INHERITS ({VOTE})", "DROP TABLE public.more", f"table {VOTE}"),
+    (f"ALTER TABLE {EVENT} DISABLE TRIGGER USER", f"ALTER TABLE {EVENT} ENABLE TRIGGER USER", f"table {EVENT}"),
+    (f"ALTER TABLE {VOTE} DISABLE TRIGGER ALL", f"ALTER TABLE {VOTE} ENABLE TRIGGER ALL", f"table {VOTE}"),
+    (SLEEPS, f"DROP TRIGGER sleeps ON {ROUND}; DROP FUNCTION public.sleeps", f"trigger sleeps on {ROUND}"),
+    (f"ALTER TRIGGER {EVENT}_append_only ON {EVENT} RENAME TO other",
+     f"ALTER TRIGGER other ON {EVENT} RENAME TO {EVENT}_append_only", f"trigger {EVENT}_append_only on {EVENT}"),
+    (f"ALTER {FUNCTION} RESET ALL", FIXED, "function promotions_components_of_drafts()"),
+    (f"{NOT_EMPTY} DROP NOT NULL", f"{NOT_EMPTY} SET NOT NULL", f"column {VOTE}.comment"),
+    (f'{REVIEW} TYPE varchar(200) COLLATE "C"', f'{REVIEW} TYPE varchar(200) COLLATE "default"',
+     "column promotions_overridereview.display_name"),
+    ("ALTER TABLE promotions_deployment DROP CONSTRAINT deployment_report_once", f"ALTER TABLE {UNIQUE}, status)",
+     "rule deployment_report_once"),
+    (f"ALTER TABLE promotions_deployment DROP CONSTRAINT deployment_report_once; ALTER TABLE {UNIQUE}, status, url)",
+     f"ALTER TABLE promotions_deployment DROP CONSTRAINT deployment_report_once; ALTER TABLE {UNIQUE}, status)",
+     "rule deployment_report_once"),
+    (f"ALTER TABLE {VOTE} DROP CONSTRAINT {VOTE}_pkey",
+     f"ALTER TABLE {VOTE} ADD PRIMARY KEY (id)", f"column {VOTE}.id"),
+    (f"ALTER TABLE {VOTE} DROP CONSTRAINT vote_verdict_known",
+     f"ALTER TABLE {VOTE} ADD CONSTRAINT vote_verdict_known CHECK (verdict IN ('approve', 'reject'))",
+     "rule vote_verdict_known"),
+    (f"{TRUE}; {EQUAL}", "DROP OPERATOR public.= (varchar, text); DROP FUNCTION public.same",
+     "operator = (character varying, text)"),
+    (("CREATE FUNCTION public.holds(varchar[], varchar[]) RETURNS bool LANGUAGE sql AS 'SELECT false'; CREATE OPERATOR"
+     " public.@> (LEFTARG = varchar[], RIGHTARG = varchar[], FUNCTION = public.holds)"),
+     "DROP OPERATOR public.@> (varchar[], varchar[]); DROP FUNCTION public.holds",
+     "operator @> (character varying[], character varying[])"),
+    ("CREATE CAST (jsonb AS bytea) WITH INOUT AS IMPLICIT", "DROP CAST (jsonb AS bytea)", "cast jsonb as bytea"),
+    ("CREATE FUNCTION public.sha256(varchar) RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea'",
+     "DROP FUNCTION public.sha256(varchar)", "function sha256(character varying)"),
+    (f"ALTER ROLE {LOGIN} SET session_replication_role = replica",
+     f"ALTER ROLE {LOGIN} RESET session_replication_role", "session_replication_role"),
+]  # fmt: skip
+
+
+@contextmanager
+def changed(database: CommittedDatabase, change: str, undo: str) -> Iterator[None]:
+    with database.as_superuser() as session:
+        session.execute(change)  # type: ignore[arg-type]
+    connection.close()
+    try:
+        yield
+    finally:
+        connection.close()
+        with database.as_superuser() as session:
+            session.execute(undo)  # type: ignore[arg-type]
+        readiness._rules_changed.cache_clear()
+
+
+def test_nothing_is_found_in_a_database_that_was_migrated(committed_db: CommittedDatabase) -> None:
+    assert check_database() == []
+    kept = GUARDS.read_text().splitlines()
+    [rows] = database._read([(database._GUARDS, None)])
+    guards = [line for (line,) in rows]
+    assert set(guards) <= set(kept), f"a migration changed triggers: make guards.txt say {set(guards) ^ set(kept)}"
+    # The tests' database may be a restored dump, which writes what compares rows otherwise.
+    assert len(kept) - len(guards) == len([line for line in kept if "promotions_release_stays_final" in line]) - 1 == 1
+
+
+@pytest.mark.parametrize(("change", "undo", "place"), CHANGES, ids=[each[0][:70] for each in CHANGES])
+def test_a_changed_rule_is_found(committed_db: CommittedDatabase, change: str, undo: str, place: str) -> None:
+    with changed(committed_db, change, undo):
+        found = check_installation()
+        assert place in {each.place for each in found if each.what == "DATABASE_CHANGED"}, found
+    assert check_database() == []
+
+
+def test_an_operator_that_says_that_every_digest_fits_is_found(kestrel: Kestrel, tamper: Tampering) -> None:
+    """It goes before PostgreSQL's own, so the documents of a changed blob fit, and no row tells."""
+    tamper.run("UPDATE policies_approvalpolicyversion SET canonical = canonical || ' '::bytea")
+    with changed(tamper.database, f"{TRUE}; {EQUAL}", CHANGES[-5][1]):
+        assert (3, "POLICY_CHANGED") not in {each[:2] for each in found_in(kestrel)}
+        assert [each.place for each in check_database()] == [CHANGES[-5][2]]
+
+
+def test_readiness_says_that_the_rules_were_changed(committed_db: CommittedDatabase) -> None:
+    readiness._rules_changed.cache_clear()
+    [sound] = [part for part in readiness.look_around() if part.name == "evidence"]
+    readiness._rules_changed.cache_clear()
+    with changed(committed_db, CHANGES[1][0], CHANGES[1][1]):
+        [part] = [part for part in readiness.look_around() if part.name == "evidence"]
+    assert (sound.degraded, part.degraded, part.ok) == (False, True, True)
+    assert "manage.py verify_evidence" in part.message
