@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live_server import wait_until_healthy
 from tests.stellapromote.front.conftest import Served, serve_front
 from tests.stellapromote.front.wire import Wire, ask, request
 
@@ -138,6 +139,7 @@ def test_a_killed_process_is_replaced(tmp_path: Path) -> None:
         after = children(server)
         assert before[1] in after
         assert len(set(after) - {before[0]}) == 2
+        wait_until_healthy(f"http://127.0.0.1:{server.port}", server.process, tmp_path / "server.log")
         assert [ask(server.port, "GET", "/page").status for _ in range(20)] == [200] * 20
         assert server.process.poll() is None
 
