@@ -6,6 +6,7 @@ Identifiers are not secrets: nothing may be protected by not knowing one.
 """
 
 import os
+import random
 import threading
 import time
 import uuid
@@ -29,13 +30,15 @@ class Uuid7Generator:
     def forget(self) -> None:
         """Start anew, with a fresh lock: what a forked child must do before its first identifier."""
         self._lock = threading.Lock()
+        # Seeded by the system. Asking the system for each identifier lets another thread of the process go first.
+        self._random = random.Random()  # noqa: S311 - they are no secrets
         self._last = -1
         self._counter = 0
 
     def __call__(self) -> uuid.UUID:
-        noise = int.from_bytes(os.urandom(10), "big")
-        tail, seed = noise & 0xFFFFFFFF, (noise >> 32) & ((1 << 41) - 1)
         with self._lock:
+            noise = self._random.getrandbits(73)
+            tail, seed = noise & 0xFFFFFFFF, noise >> 32
             now = self._milliseconds()
             if now > self._last:
                 self._last, self._counter = now, seed

@@ -22,6 +22,8 @@ from promotions.models.state import note_as_read
 from stellapromote.fastpath.prepared import fetch, perform
 
 M = TypeVar("M", bound=Model)
+Written = tuple[str, bool]
+"""A field that is written: its attname, and whether it holds JSON."""
 
 # Alias, model, join, and the fields that are read; none named: all. Others come when they are asked for (the ORM's
 # deferred fields).
@@ -195,18 +197,18 @@ def _promotions_text(expressions: str) -> str:
 
 
 @lru_cache
-def _insert_text(model: type[Model]) -> tuple[str, list["Field[Any, Any]"]]:
+def _insert_text(model: type[Model]) -> tuple[str, list[Written]]:
     fields = list(model._meta.concrete_fields)
     columns = ", ".join(f'"{field.column}"' for field in fields)
     places = ", ".join(_place(field) for field in fields)
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', fields  # noqa: S608
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', _writing(fields)  # noqa: S608
 
 
 @lru_cache
-def _update_text() -> tuple[str, list["Field[Any, Any]"]]:
+def _update_text() -> tuple[str, list[Written]]:
     fields: list[Any] = [Promotion._meta.get_field(name) for name in MUTABLE]
     changes = ", ".join(f'"{field.column}" = {_place(field)}' for field in fields)
-    return f'UPDATE "{Promotion._meta.db_table}" SET {changes} WHERE id = %s', fields  # noqa: S608
+    return f'UPDATE "{Promotion._meta.db_table}" SET {changes} WHERE id = %s', _writing(fields)  # noqa: S608
 
 
 @lru_cache
@@ -225,12 +227,14 @@ def _place(field: "Field[Any, Any]") -> str:
     return f"%s::{_LENGTH.sub('', field.db_type(connection) or '')}"
 
 
-def _values(row: Mapping[str, Any], fields: Sequence["Field[Any, Any]"]) -> list[Any]:
-    return [_written(field, row[field.attname]) for field in fields]
+def _writing(fields: Sequence["Field[Any, Any]"]) -> list[Written]:
+    return [(field.attname, isinstance(field, JSONField)) for field in fields]
 
 
-def _written(field: "Field[Any, Any]", value: Any) -> Any:
-    """What psycopg sends for the value. JSON is text here; everything else of ours it knows by its Python type."""
-    if value is None or not isinstance(field, JSONField):
-        return value
-    return orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER).decode()
+def _values(row: Mapping[str, Any], fields: Sequence[Written]) -> list[Any]:
+    """What psycopg sends. JSON is text here; everything else of ours it knows by its Python type."""
+    return [_json(row[name]) if is_json else row[name] for name, is_json in fields]
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER).decode()

@@ -99,10 +99,16 @@ def record_many(entries: Iterable[Entry]) -> list[UUID]:
 
 def insertion(identified: Iterable[tuple[UUID, Entry]]) -> tuple[str, list[Any]]:
     """The INSERT of events under these ids and its values, for who sends it together with the change it tells of."""
-    return _INSERT, [orjson.dumps([_row(identifier, entry) for identifier, entry in identified]).decode()]
+    events = list(identified)
+    salts = os.urandom(SALT_BYTES * len(events))
+    rows = [
+        _row(identifier, entry, salts[begin : begin + SALT_BYTES])
+        for begin, (identifier, entry) in zip(range(0, len(salts), SALT_BYTES), events, strict=True)
+    ]
+    return _INSERT, [orjson.dumps(rows).decode()]
 
 
-def _row(identifier: UUID, entry: Entry) -> dict[str, Any]:
+def _row(identifier: UUID, entry: Entry, salt: bytes) -> dict[str, Any]:
     by = entry.by
     row: dict[str, Any] = {
         "id": identifier,
@@ -126,7 +132,6 @@ def _row(identifier: UUID, entry: Entry) -> dict[str, Any]:
     for field in IDENTIFIERS:
         if row[field] is not None:
             row[field] = str(row[field])
-    salt = os.urandom(SALT_BYTES)
     row["event_digest"] = "\\x" + event_digest(row, salt).hex()
     row["salt"] = "\\x" + salt.hex()
     return row

@@ -56,7 +56,9 @@ def stored(
     kestrel, promotion = make_waiting()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "urandom", Random(1).randbytes)  # noqa: S311 - alike is what they are to be
-        patched.setattr(ids, "_generate", ids.Uuid7Generator(lambda: 2_000_000_000_000))
+        generator = ids.Uuid7Generator(lambda: 2_000_000_000_000)
+        generator._random.seed(1)
+        patched.setattr(ids, "_generate", generator)
         patched.setattr(signatures, "_ECDSA_SHA256", ECDSA(SHA256(), deterministic_signing=True))
         if not at_once:
             patched.setattr(at_once_module, "without_lock_first", lambda _, under_lock: under_lock())
