@@ -98,14 +98,22 @@ IN_DARK = {"runOnly": ["color-contrast"]}
 """Only colours differ between the themes: everything else is found in the light one."""
 
 
-SETTLED = """async () => {
-    for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
-    await Promise.race([
-        Promise.all(document.getAnimations().map(each => each.finished.catch(() => null))),
-        new Promise(done => setTimeout(done, 1000)),
-    ]);
+SETTLED = """async dark => {
+    const colours = () => [...document.querySelectorAll("body, body *")].map(each => {
+        const style = getComputedStyle(each);
+        return style.color + style.backgroundColor;
+    });
+    const isDark = colour => colour.match(/[0-9.]+/g).slice(0, 3).reduce((sum, each) => sum + Number(each), 0) < 384;
+    let before = "";
+    for (let frame = 0; frame < 120; frame++) {
+        await new Promise(requestAnimationFrame);
+        const now = colours();
+        const asked = isDark(getComputedStyle(document.body).backgroundColor) === dark;
+        if (asked && String(now) === before && document.getAnimations().length === 0) return;
+        before = String(now);
+    }
 }"""
-"""Colours change over a moment when the theme does."""
+"""Until the page has the colours of the theme, and keeps them: they change over a moment when the theme does."""
 
 
 def axe_in_each_look(page: Page, name: str, *viewports: dict[str, int]) -> list[str]:
@@ -116,7 +124,7 @@ def axe_in_each_look(page: Page, name: str, *viewports: dict[str, int]) -> list[
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-            page.evaluate(SETTLED)
+            page.evaluate(SETTLED, scheme == "dark")
             look = f"{name}-{scheme}-{viewport['width']}"
             if shots := os.environ.get("SCREENSHOTS"):
                 page.screenshot(path=Path(shots) / f"{look.strip('/').replace('/', '-')}.png", full_page=True)
