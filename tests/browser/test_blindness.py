@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from promotions.models import Promotion
 from stellapromote.accounts.models import User
 from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_in_each_look
-from tests.browser.test_journey import signed_in
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD
 from tests.promotions.voting.blindness.blinded import SAID, blinded, half_way
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from environments.models import Environment
 from tests.browser.conftest import NARROWEST, PHONE, axe_in_each_look
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD, actor_of, make_environment, make_freeze, make_person, make_ready_tenant
 from tests.promotions.deployments import deploy, release
 
@@ -31,15 +32,6 @@ def line(server: str) -> list[Environment]:
     return line
 
 
-def sign_in(page: Page, path: str) -> Page:
-    page.goto(f"/accounts/login?next={path}")
-    page.get_by_label("Username").fill("greta")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{path}")
-    return page
-
-
 def addresses(line: list[Environment]) -> list[str]:
     staging = f"/environments/{line[1].pk}"
     lift = f"/freezes/{line[1].freeze_windows.get().pk}/lift"
@@ -47,21 +39,21 @@ def addresses(line: list[Environment]) -> list[str]:
 
 
 def test_axe_finds_nothing(new_page: NewPage, line: list[Environment]) -> None:
-    page = sign_in(new_page(), "/environments")
+    page = signed_in(new_page(), "greta", "/environments")
     for number, path in enumerate(addresses(line)):
         page.goto(path)
         assert axe_in_each_look(page, f"environments-{number}") == []
 
 
 def test_pages_reflow_at_320_pixels(new_page: NewPage, line: list[Environment]) -> None:
-    page = sign_in(new_page(viewport=NARROWEST), "/environments")
+    page = signed_in(new_page(viewport=NARROWEST), "greta", "/environments")
     for path in addresses(line):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 320, path
 
 
 def test_the_line_is_stopped_and_lifted_without_script(new_page: NewPage, line: list[Environment]) -> None:
-    page = sign_in(new_page(java_script_enabled=False), "/environments")
+    page = signed_in(new_page(java_script_enabled=False), "greta", "/environments")
     page.get_by_role("link", name="Stop the line").click()
     page.get_by_label("Reason").fill("Incident 4711")
     page.get_by_label("Lasts").select_option("4")
@@ -75,7 +67,7 @@ def test_the_line_is_stopped_and_lifted_without_script(new_page: NewPage, line: 
 
 
 def test_a_month_is_turned_without_loading_the_page_again(new_page: NewPage, line: list[Environment]) -> None:
-    page = sign_in(new_page(), f"/environments/{line[1].pk}")
+    page = signed_in(new_page(), "greta", f"/environments/{line[1].pk}")
     page.evaluate("window.sameDocument = true")
     shown = page.locator("#month h3").text_content()
     page.get_by_role("link", name="Next month").click()
@@ -85,7 +77,7 @@ def test_a_month_is_turned_without_loading_the_page_again(new_page: NewPage, lin
 
 
 def test_on_a_phone_a_month_is_the_list_of_its_days_with_a_freeze(new_page: NewPage, line: list[Environment]) -> None:
-    page = sign_in(new_page(viewport=PHONE), f"/environments/{line[2].pk}?month=2098-12")
+    page = signed_in(new_page(viewport=PHONE), "greta", f"/environments/{line[2].pk}?month=2098-12")
     expect(page.locator("#month td:visible")).to_have_count(8)
     expect(page.locator("#month td:visible").first).to_contain_text("Christmas")
     page.get_by_role("link", name="Previous month").click()
@@ -94,7 +86,7 @@ def test_on_a_phone_a_month_is_the_list_of_its_days_with_a_freeze(new_page: NewP
 
 
 def test_an_environment_is_moved_in_the_list(new_page: NewPage, line: list[Environment]) -> None:
-    page = sign_in(new_page(), "/environments")
+    page = signed_in(new_page(), "greta", "/environments")
     page.get_by_role("button", name="Earlier prod").click()
     expect(page.get_by_text("Prod has another place in the order.")).to_be_visible()
     assert [row.name for row in Environment.objects.in_order()] == ["dev", "prod", "staging"]

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from promotions.actions.trust_key import revoke_key, trust_key
 from tests.browser.conftest import DESKTOP, NARROWEST, axe_in_each_look
+from tests.browser.signing_in import signed_in
 from tests.factories import (
     PASSWORD,
     actor_of,
@@ -63,15 +64,6 @@ def paths(server: str) -> dict[str, str]:
     }
 
 
-def signed_in(page: Page, path: str, username: str = "greta") -> Page:
-    page.goto(f"/accounts/login?next={path}")
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{path}")
-    return page
-
-
 def keep_picture(page: Page, name: str) -> None:
     directory = os.environ.get("SCREENSHOTS")
     if directory:
@@ -79,7 +71,7 @@ def keep_picture(page: Page, name: str) -> None:
 
 
 def test_axe_finds_nothing_on_any_page(new_page: NewPage, paths: dict[str, str]) -> None:
-    page = signed_in(new_page(), paths["settings"])
+    page = signed_in(new_page(), "greta", paths["settings"])
     for name, path in paths.items():
         page.goto(path)
         if name == "release":
@@ -88,7 +80,7 @@ def test_axe_finds_nothing_on_any_page(new_page: NewPage, paths: dict[str, str])
 
 
 def test_nothing_is_wider_than_a_phone(new_page: NewPage, paths: dict[str, str]) -> None:
-    page = signed_in(new_page(viewport=NARROWEST), paths["settings"])
+    page = signed_in(new_page(viewport=NARROWEST), "greta", paths["settings"])
     for name, path in paths.items():
         page.goto(path)
         keep_picture(page, f"{name}-{NARROWEST['width']}")
@@ -99,7 +91,7 @@ def test_nothing_is_wider_than_a_phone(new_page: NewPage, paths: dict[str, str])
 def test_a_report_is_uploaded_and_taken(
     new_page: NewPage, paths: dict[str, str], tmp_path: Path, javascript: bool
 ) -> None:
-    page = signed_in(new_page(java_script_enabled=javascript), paths["release"])
+    page = signed_in(new_page(java_script_enabled=javascript), "greta", paths["release"])
     report = tmp_path / "report.json"
     report.write_text(json.dumps(trivy(trivy_entry("CVE-2026-0009", Severity="CRITICAL", CVSS={}), CreatedAt=None)))
     page.get_by_text("Upload a document").click()

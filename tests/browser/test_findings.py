@@ -10,7 +10,7 @@ from environments.actions.update_environment import update_environment
 from promotions.models import Promotion
 from stellapromote.accounts.models import User
 from tests.browser.conftest import DESKTOP, NARROWEST, axe_in_each_look
-from tests.browser.test_journey import signed_in
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD, make_promotion_policy
 from tests.promotions.judging.test_security_gate_end_to_end import asked, upload
 from tests.promotions.judging.test_security_on_real_reports import LOG4J

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from promotions.models import EvidencePacket, Promotion
 from stellapromote.accounts.models import User
 from tests.browser.conftest import PHONE, axe_in_each_look
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -25,15 +26,6 @@ def kestrel(server: str) -> Kestrel:
         user.set_password(PASSWORD)
         user.save()
     return kestrel
-
-
-def signed_in(page: Page, username: str, path: str = "/") -> Page:
-    page.goto(f"/accounts/login?next={path}")
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{path}")
-    return page
 
 
 @pytest.mark.parametrize("java_script", [True, False])

@@ -10,7 +10,7 @@ from environments.actions.update_environment import update_environment
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.identity.actions.change_display_name import change_display_name
 from tests.browser.conftest import DESKTOP, PHONE, axe_violations
-from tests.browser.test_journey import signed_in
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD, make_person, make_tenant
 from tests.promotions.kestrel import Kestrel, make_kestrel
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from stellapromote.accounts.models import User
 from tests.browser.conftest import NARROWEST, axe_violations
-from tests.browser.test_journey import signed_in
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD
 from tests.promotions.kestrel import Kestrel, make_kestrel
 

@@ -13,7 +13,7 @@ from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.browser.conftest import DESKTOP, NARROWEST, axe_in_each_look, axe_violations
-from tests.browser.test_journey import signed_in
+from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 

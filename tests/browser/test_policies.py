@@ -12,6 +12,7 @@ from policies.models import ApprovalPolicy
 from promotions.actions.update_approval_policy import update_approval_policy
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.browser.conftest import NARROWEST, axe_in_each_look
+from tests.browser.signing_in import signed_in
 from tests.factories import (
     PASSWORD,
     actor_of,
@@ -52,35 +53,26 @@ def policy(server: str) -> ApprovalPolicy:
     return policy
 
 
-def sign_in(page: Page, path: str) -> Page:
-    page.goto(f"/accounts/login?next={path}")
-    page.get_by_label("Username").fill("greta")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{path}")
-    return page
-
-
 def addresses(policy: ApprovalPolicy) -> list[str]:
     return ["/policies", f"/policies/approval/{policy.id}", "/policies/promotion/strict", "/policies/promotion/default"]
 
 
 def test_axe_finds_nothing(new_page: NewPage, policy: ApprovalPolicy) -> None:
-    page = sign_in(new_page(), "/policies")
+    page = signed_in(new_page(), "greta", "/policies")
     for number, path in enumerate(addresses(policy)):
         page.goto(path)
         assert axe_in_each_look(page, f"policies-{number}") == []
 
 
 def test_nothing_sticks_out_at_320_pixels(new_page: NewPage, policy: ApprovalPolicy) -> None:
-    page = sign_in(new_page(viewport=NARROWEST), "/policies")
+    page = signed_in(new_page(viewport=NARROWEST), "greta", "/policies")
     for path in addresses(policy):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
 
 
 def test_who_could_approve_is_asked_and_answered_without_script(new_page: NewPage, policy: ApprovalPolicy) -> None:
-    page = sign_in(new_page(java_script_enabled=False), "/policies")
+    page = signed_in(new_page(java_script_enabled=False), "greta", "/policies")
     page.get_by_role("link", name="two-person").first.click()
     page.get_by_label("Into").select_option("Production")
     page.get_by_label("Requested by").select_option(label="Ravi (ravi)")
@@ -90,7 +82,7 @@ def test_who_could_approve_is_asked_and_answered_without_script(new_page: NewPag
 
 
 def test_an_administrator_edits_sees_what_is_wrong_and_puts_it_right(new_page: NewPage, policy: ApprovalPolicy) -> None:
-    page = sign_in(new_page(), f"/policies/approval/{policy.id}")
+    page = signed_in(new_page(), "greta", f"/policies/approval/{policy.id}")
     page.get_by_role("link", name="Edit").click()
     rules = page.get_by_label("Rules:")
     rules.fill("release: 1 by team release\nsecurity: 1 by team secruity")
@@ -105,7 +97,7 @@ def test_an_administrator_edits_sees_what_is_wrong_and_puts_it_right(new_page: N
 
 
 def test_a_draft_is_published_after_a_question(new_page: NewPage, policy: ApprovalPolicy) -> None:
-    page = sign_in(new_page(), "/policies/promotion/strict")
+    page = signed_in(new_page(), "greta", "/policies/promotion/strict")
     expect(page.get_by_text("It guards nothing until it is published.")).to_be_visible()
     page.get_by_role("button", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()

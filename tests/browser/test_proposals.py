@@ -10,6 +10,7 @@ from environments.models import Environment
 from policies.models import Proposal
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.browser.conftest import NARROWEST, axe_in_each_look
+from tests.browser.signing_in import signed_in
 from tests.factories import (
     PASSWORD,
     actor_of,
@@ -46,15 +47,6 @@ def waiting(server: str) -> Proposal:
     return proposal
 
 
-def sign_in(page: Page, who: str, path: str) -> Page:
-    page.goto(f"/accounts/login?next={path}")
-    page.get_by_label("Username").fill(who)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{path}")
-    return page
-
-
 def addresses(waiting: Proposal) -> list[str]:
     done = Proposal.objects.get(state="confirmed")
     production = f"/environments/{Environment.objects.get(name='production').pk}"
@@ -65,14 +57,14 @@ def addresses(waiting: Proposal) -> list[str]:
 
 
 def test_axe_finds_nothing(new_page: NewPage, waiting: Proposal) -> None:
-    page = sign_in(new_page(), "ines", "/proposals")
+    page = signed_in(new_page(), "ines", "/proposals")
     for number, path in enumerate(addresses(waiting)):
         page.goto(path)
         assert axe_in_each_look(page, f"proposals-{number}") == []
 
 
 def test_nothing_sticks_out_at_320_pixels(new_page: NewPage, waiting: Proposal) -> None:
-    page = sign_in(new_page(viewport=NARROWEST), "ines", "/proposals")
+    page = signed_in(new_page(viewport=NARROWEST), "ines", "/proposals")
     for path in addresses(waiting):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST["width"], path
@@ -80,7 +72,7 @@ def test_nothing_sticks_out_at_320_pixels(new_page: NewPage, waiting: Proposal) 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
 def test_a_second_person_reads_and_confirms(new_page: NewPage, waiting: Proposal, javascript: bool) -> None:
-    page = sign_in(new_page(java_script_enabled=javascript), "ines", "/proposals")
+    page = signed_in(new_page(java_script_enabled=javascript), "ines", "/proposals")
     page.get_by_role("link", name="Change environment production").first.click()
     expect(page.get_by_text("Approval policy two-person does not apply any more")).to_be_visible()
     page.once("dialog", lambda dialog: dialog.accept())
