@@ -11,7 +11,7 @@ from stellapromote.audit.models import AuditEvent, AuditPending
 from stellapromote.clock import FixedClock
 from tests.database import CommittedDatabase
 from tests.factories import make_person, make_tenant
-from tests.kept import kept
+from tests.kept import continued, kept
 
 CLOCK = FixedClock(datetime(2026, 11, 2, tzinfo=UTC))
 
@@ -101,3 +101,55 @@ def test_what_is_put_back_in_a_committed_database_is_seen_by_all(committed_db: C
     with committed_db.as_app() as app:
         assert app.execute("SELECT slug FROM accounts_tenant").fetchall() == [("kestrel",)]
     assert make.calls == ["kestrel"]
+
+
+class Story:
+    """Renames its tenant and adds a person at each step; says how often it was really called."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant, self.chapter, self.calls = tenant, 0, 0
+
+    def mark(self) -> int:
+        return self.chapter
+
+    def go_on_from(self, mark: int) -> None:
+        self.chapter = mark
+
+    @continued
+    def goes_on(self, name: str) -> Any:
+        self.calls += 1
+        self.chapter += 1
+        Tenant.objects.filter(pk=self.tenant.pk).update(name=f"{name} {self.chapter}")
+        return make_person(self.tenant, f"{name}-{self.chapter}", roles=["approver"], clock=CLOCK)
+
+
+def told(make: Any, *, before: str = "", chapter: int = 0, name: str = "nia") -> tuple[int, Any]:
+    """How often a step was really taken, and all that stands there afterwards; everything is rolled back."""
+
+    def tell() -> tuple[int, Any]:
+        story = Story(make("kestrel")["tenant"])
+        if before:
+            Tenant.objects.update(name=before)
+        story.chapter = chapter
+        person = story.goes_on(name)
+        return story.calls, (person.username, story.chapter, rows())
+
+    found: tuple[int, Any] = rolled_back(tell)
+    return found
+
+
+def test_a_step_from_the_same_rows_is_put_back_from_the_third_time_on(db: None, make: Any) -> None:
+    _, second, third = told(make), told(make), told(make)
+    assert (second[0], third[0]) == (1, 0)
+    assert third[1] == second[1]
+    assert third[1][:2] == ("nia-1", 1)
+    assert [tenant["name"] for tenant in third[1][2][0]] == ["nia 1"]
+
+
+@pytest.mark.parametrize("other", [{"before": "Renamed"}, {"chapter": 7}, {"name": "mei"}])
+def test_from_other_rows_another_mark_or_with_other_arguments_a_step_is_taken(
+    db: None, make: Any, other: dict[str, Any]
+) -> None:
+    for _ in range(3):
+        told(make)
+    assert told(make, **other)[0] == 1

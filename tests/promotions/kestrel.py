@@ -14,13 +14,14 @@ from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_relea
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.models import Promotion, Release
+from promotions.packets.signing_key import current_key
 from promotions.voting.session import Seen
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.clock import FixedClock
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person
-from tests.kept import kept
+from tests.kept import continued, kept
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -51,6 +52,13 @@ class Kestrel:
 
     def __getitem__(self, name: str) -> Actor:
         return self.actors[name]
+
+    def mark(self) -> tuple[datetime, int, str, str]:
+        return self.clock.now(), self._releases, repr(self.actors), repr(current_key())
+
+    def go_on_from(self, mark: tuple[datetime, int, str, str]) -> None:
+        self.clock.advance(mark[0] - self.clock.now())
+        self._releases = mark[1]
 
     def wait(self, **span: float) -> None:
         self.clock.advance(timedelta(**(span or {"minutes": 1})))
@@ -86,6 +94,7 @@ class Kestrel:
         self.reports(promotion, "started")
         return self.reports(promotion, "succeeded")
 
+    @continued
     def reaches_staging(self, **fields: Any) -> Release:
         """A release that runs in dev and staging."""
         release = self.release(**fields)
@@ -94,10 +103,12 @@ class Kestrel:
         self.deploys(self.approves("approver", promotion))
         return release
 
+    @continued
     def waits_for_production(self, **fields: Any) -> Promotion:
         """A promotion into production that nobody has voted on."""
         return self.ask(self.reaches_staging(**fields), self.production)
 
+    @continued
     def approved_for_production(self, **fields: Any) -> Promotion:
         promotion = self.waits_for_production(**fields)
         self.approves("approver", promotion)
