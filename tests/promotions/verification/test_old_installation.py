@@ -34,6 +34,14 @@ LATER = FixedClock(datetime(2026, 11, 30, 13, 30, tzinfo=UTC))
 INSTALLATION = Path(__file__).parent / NAME / "installation.sql.xz"
 
 
+# In the demo every grant comes from the command line.
+_GIVEN_ON_A_PAGE = """
+SET session_replication_role = replica;
+UPDATE public.accounts_rolegrant SET granted_by_id = (SELECT id FROM public.accounts_user WHERE username = 'greta')
+WHERE user_id = (SELECT id FROM public.accounts_user WHERE username = 'idris')
+"""
+
+
 @pytest.fixture(scope="module")
 def installation(committed_database: CommittedDatabase, django_db_blocker: Any) -> Iterator[None]:
     """The old installation, migrated, in the place of the tests' database."""
@@ -46,6 +54,7 @@ def installation(committed_database: CommittedDatabase, django_db_blocker: Any) 
             superuser.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
         with psycopg.connect(server.connection(SUPERUSER).conninfo, dbname=NAME, autocommit=True) as restored:
             restored.execute(lzma.decompress(INSTALLATION.read_bytes()))
+            restored.execute(_GIVEN_ON_A_PAGE)
         _forget()
         try:
             for alias in names:
@@ -85,9 +94,14 @@ def test_everything_that_was_stored_holds(migrated: None) -> None:
     assert heads[:2] == ["(system): intact, 1 events", "kestrel-pay: intact, 359 events"]
 
 
-def test_grants_of_before_are_vouched_for_by_the_command_line(migrated: None) -> None:
-    for grants in (RoleGrant, TeamGrant):
-        assert set(grants.objects.values_list("granted_via", flat=True)) == {"command"}
+def test_grants_of_before_say_where_they_were_made_and_under_which_role(migrated: None) -> None:
+    roles = RoleGrant.objects.exclude(user__username="idris")
+    for grants in (roles, TeamGrant.objects.all()):
+        assert set(grants.values_list("granted_via", "granted_under")) == {("command", None)}
+    under = RoleGrant.objects.get(user__username="greta", role="admin")
+    assert set(RoleGrant.objects.filter(user__username="idris").values_list("granted_via", "granted_under")) == {
+        ("page", under.pk)
+    }
 
 
 def test_what_waited_goes_on(migrated: None) -> None:
