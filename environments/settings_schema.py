@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from policies.schema import Schema, read
 from stellapromote.api.exceptions import invalid
 from stellapromote.api.serializers import camel
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import Schema, read
 from stellapromote.patterns import SLUG, SLUG_HELP, USERNAME
 
 MAX_ORDER_INDEX: Final = 9999
@@ -158,7 +158,7 @@ def refuse(errors: Iterable[FieldError]) -> None:
         raise invalid(fields)
 
 
-# What policies.schema says, in the words that validationErrors use everywhere else.
+# What stellapromote.json_schema says, in the words that validationErrors use everywhere else.
 _CODES: Final = {"VAL_INVALID": "invalid", "VAL_UNKNOWN_FIELD": "unknown_field", "VAL_NOT_SUPPORTED": "not_supported"}
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from policies.gates import MANDATORY, REGISTRY, Registry
 from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, begin_of
 from policies.requirements import ANYONE
-from policies.schema import Schema, below, read
 from stellapromote.errors import FieldError, Invalid, RuleViolation
+from stellapromote.json_schema import Schema, below, read
 from stellapromote.patterns import SLUG, TEAM_OR_USERNAME, USERNAME
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 

@@ -6,7 +6,7 @@ components; the gate input names the bundle. Every list here is sorted, so that 
 
 from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 
-from policies.schema import Limits
+from stellapromote.json_schema import Limits
 from stellapromote.patterns import DIGEST
 
 FINDINGS_SCHEMA: Final = "stella.findings/v1"

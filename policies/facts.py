@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
 
 from policies.evidence_facts import EvidenceFact, OverrideFact, PolicyAnswer
-from policies.schema import Limits, of_type, read
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import Limits, of_type, read
 from stellapromote.patterns import DIGEST
 from stellapromote.signing.canonical_json import digest
 
@@ -329,4 +329,4 @@ def approval_policies_of(requirements: Mapping[str, Any], documents: Mapping[str
 
 
 GATE_INPUT_SCHEMA: Final = of_type(GateInput)
-"""The gate input as JSON Schema (the subset of policies.schema)."""
+"""The gate input as JSON Schema (the subset of stellapromote.json_schema)."""

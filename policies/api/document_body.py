@@ -1,4 +1,4 @@
-"""Policy documents in request bodies: read by the same schemas that read stored documents (policies/schema.py)."""
+"""Policy documents in request bodies: read by the schemas that read stored ones (stellapromote/json_schema.py)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
-from policies.schema import Schema, read
 from stellapromote.api.serializers import Body
+from stellapromote.json_schema import Schema, read
 
 
 class DocumentField(serializers.Field[Any, Any, Any, Any]):

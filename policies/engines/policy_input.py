@@ -21,7 +21,7 @@ from policies.evidence_facts import (
     EvidenceFact,
 )
 from policies.facts import GateInput
-from policies.schema import Schema
+from stellapromote.json_schema import Schema
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 SCHEMA: Final = "stella.policy-input/v1"

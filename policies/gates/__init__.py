@@ -25,8 +25,8 @@ from policies.gates.security import version_1 as security_1
 from policies.gates.security import version_2 as security_2
 from policies.gates.wording import UNKNOWN, Wording
 from policies.outcomes import Verdict
-from policies.schema import Schema
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import Schema
 
 Judge = Callable[[GateInput, Mapping[str, Any], Context], Verdict]
 

@@ -14,10 +14,10 @@ from policies.facts import Dependency, GateInput, HttpDependency
 from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outbound import LONGEST_URL, url_problem
 from policies.outcomes import Verdict
-from policies.schema import below
 from policies.windows import in_words
 from stellapromote.clock import parse_rfc3339
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import below
 from stellapromote.patterns import SLUG
 from stellapromote.signing.canonical_json import canonical_bytes
 

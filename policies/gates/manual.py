@@ -10,9 +10,9 @@ from policies.gates.people import blemish, listed, named, void
 from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outcomes import Verdict
 from policies.requirements import Rule
-from policies.schema import below
 from stellapromote.counted import counted
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import below
 from stellapromote.patterns import SLUG, USERNAME
 
 KIND: Final = "manual"

@@ -7,10 +7,10 @@ from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.wording import Config, Wording, policy_shown
 from policies.outcomes import Verdict
-from policies.schema import below
 from policies.windows import BadTime, in_words, instant_of, interval, standing, zone
 from stellapromote.counted import counted
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import below
 from stellapromote.signing.canonical_json import canonical_bytes
 
 KIND: Final = "schedule"

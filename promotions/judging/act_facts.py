@@ -11,9 +11,9 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from policies.evidence_facts import OverrideFact
 from policies.facts import Confirmation, Vote
-from policies.schema import of_type
 from stellapromote.clock import rfc3339
 from stellapromote.database_clock import rfc3339_sql
+from stellapromote.json_schema import of_type
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from policies.schema import below
+from stellapromote.json_schema import below
 from stellapromote.signing.canonical_json import canonical_bytes
 
 

@@ -10,13 +10,13 @@ from policies.engines.ask import ask_all
 from policies.evaluator import UnknownKindVersion, evaluate
 from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput, policy_of
-from policies.schema import below
 from promotions.judging.decision import determinism_hash
 from promotions.judging.documents_of_input import documents_of
 from promotions.models import DecisionRecord
 from promotions.verification.differences import first_difference
 from promotions.verification.record_again import SAID, difference_made_again
 from promotions.verification.record_rows import Rows, difference_in_rows, rows_of
+from stellapromote.json_schema import below
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 REPLAY_PATIENCE: Final = 20.0

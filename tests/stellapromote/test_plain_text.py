@@ -1,6 +1,6 @@
 import pytest
 
-from policies.schema import read
+from stellapromote.json_schema import read
 from stellapromote.plain_text import problem_in_line, problem_in_text
 
 

@@ -8,12 +8,12 @@ from policies.context import Context
 from policies.evidence_facts import ATTESTATION_SCHEMA, Bundle, DocumentFact, EvidenceFact
 from policies.facts import GateInput
 from policies.outcomes import Verdict
-from policies.schema import below
 from policies.security import parts
 from policies.security.ages import too_old_at
 from policies.security.bundles import bundle
 from policies.security.trust import live_keys
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import below
 
 RANK: Final = 30
 SUMMARY: Final = "Each artifact has the required documents, signed by trusted keys and young enough."

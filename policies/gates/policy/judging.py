@@ -12,8 +12,8 @@ from policies.engines.answers import DENIED, NotAnAnswer, Reason, Words, read_an
 from policies.engines.texts import compile_errors
 from policies.facts import GateInput
 from policies.outcomes import Verdict
-from policies.schema import below
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import below
 from stellapromote.patterns import SLUG
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policies.schema import below, read
 from policies.security import (
     cve_delta,
     epss_threshold,
@@ -14,6 +13,7 @@ from policies.security import (
     severities,
 )
 from stellapromote.errors import FieldError
+from stellapromote.json_schema import below, read
 from stellapromote.patterns import SLUG, USERNAME
 
 RANK: Final = 40

@@ -1,7 +1,7 @@
 import pytest
 
 from policies.gates import MANDATORY, REGISTRY, current_versions, describe, who_can_act
-from policies.schema import read
+from stellapromote.json_schema import read
 
 RANKS = {
     "preconditions": 0,

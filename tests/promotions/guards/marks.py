@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from policies import documents
 from policies.gates import REGISTRY
-from policies.schema import Schema
+from stellapromote.json_schema import Schema
 
 
 def settings_of(schema: Schema, path: str = "", *, asked: bool = False) -> Iterator[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from policies.documents import APPROVAL_POLICY_SCHEMA, PROMOTION_POLICY_SCHEMA
 from policies.facts import GATE_INPUT_SCHEMA
 from policies.gates import REGISTRY
-from policies.schema import MOST_ERRORS, below, of_type, read
+from stellapromote.json_schema import MOST_ERRORS, below, of_type, read
 from stellapromote.patterns import SLUG
 
 SCHEMA: dict[str, Any] = {
