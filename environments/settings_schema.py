@@ -7,12 +7,10 @@ with the same words.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from stellapromote.api.exceptions import invalid
 from stellapromote.api.serializers import camel
-from stellapromote.errors import FieldError
+from stellapromote.errors import FieldError, Invalid
 from stellapromote.json_schema import Schema, read
 from stellapromote.patterns import SLUG, SLUG_HELP, USERNAME
 
@@ -153,13 +151,9 @@ def _for_python(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def refuse(errors: Iterable[FieldError]) -> None:
     """Raises Invalid when there is an error."""
-    fields = [replace(each, code=_CODES.get(each.code, each.code)) for each in errors]
+    fields = list(errors)
     if fields:
-        raise invalid(fields)
-
-
-# What stellapromote.json_schema says, in the words that validationErrors use everywhere else.
-_CODES: Final = {"VAL_INVALID": "invalid", "VAL_UNKNOWN_FIELD": "unknown_field", "VAL_NOT_SUPPORTED": "not_supported"}
+        raise Invalid(fields=fields)
 
 
 def _variable_names(variables: Mapping[str, Any]) -> list[FieldError]:

@@ -198,11 +198,6 @@ PROMOTION_POLICY_NO_GUARDS: Final = {
 class InvalidDocument(Invalid):
     """The document breaks its schema or a rule about one field; `fields` says where."""
 
-    def __init__(self, fields: list[FieldError]) -> None:
-        only = {each.code for each in fields}
-        code = only.pop() if len(only) == 1 else "VAL_INVALID"
-        super().__init__(fields=fields, code=code)
-
 
 class Unsatisfiable(RuleViolation):
     """The document's rules ask for nobody, or for people who cannot exist (domain.md §5)."""
@@ -228,7 +223,7 @@ def approval_policy(value: object) -> Document:
     """An approval policy as it is stored. InvalidDocument, or Unsatisfiable when it has no rules or one for nobody."""
     normal, errors = read_approval_policy(value)
     if errors:
-        raise InvalidDocument(errors)
+        raise InvalidDocument(fields=errors)
     if not normal["rules"]:
         raise Unsatisfiable("An approval policy needs at least one rule.", details={"rules": []})
     empty = [rule["name"] for rule in normal["rules"] if not rule["teams"] and not rule["users"]]
@@ -249,7 +244,7 @@ def read_approval_policy(value: object) -> tuple[dict[str, Any], list[FieldError
     normal, errors = read(value, APPROVAL_POLICY_SCHEMA)
     if not errors:
         if normal["name"] == ANYONE:
-            errors.append(FieldError("name", f"{ANYONE} is the name of approvals by anyone.", "VAL_INVALID"))
+            errors.append(FieldError("name", f"{ANYONE} is the name of approvals by anyone.", "invalid"))
         errors += _repeated("rules", [rule["name"] for rule in normal["rules"]])
     return normal, errors
 
@@ -261,7 +256,7 @@ def promotion_policy(value: object) -> Document:
     """
     normal, errors = read_promotion_policy(value, saving=True)
     if errors:
-        raise InvalidDocument(errors)
+        raise InvalidDocument(fields=errors)
     return _document(normal)
 
 
@@ -286,7 +281,7 @@ def read_promotion_policy(
     present = [gate.get("kind") for gate in gates]
     for kind in MANDATORY:
         for index in [index for index, each in enumerate(present) if each == kind][1:]:
-            errors.append(FieldError(f"gates[{index}].kind", f"There can be only one {kind} gate.", "VAL_INVALID"))
+            errors.append(FieldError(f"gates[{index}].kind", f"There can be only one {kind} gate.", "invalid"))
     if not errors:
         normal["gates"] += [mandatory_gate(kind, registry, versions) for kind in MANDATORY if kind not in present]
         normal["gates"].sort(key=lambda gate: (registry.kinds[gate["kind"], versions[gate["kind"]]].rank, gate["name"]))
@@ -307,18 +302,18 @@ def _finish_gate(
     gate.setdefault("name", kind)
     if kind not in kinds:
         known = ", ".join(sorted(registry.current))
-        return [FieldError(below(field, "kind"), f"There is no such kind of gate; there are {known}.", "VAL_INVALID")]
+        return [FieldError(below(field, "kind"), f"There is no such kind of gate; there are {known}.", "invalid")]
     errors = []
     if kind in MANDATORY:
         if gate.get("appliesTo") not in (None, list(DIRECTIONS)):
-            errors.append(FieldError(below(field, "appliesTo"), f"{kind} applies in every direction.", "VAL_INVALID"))
+            errors.append(FieldError(below(field, "appliesTo"), f"{kind} applies in every direction.", "invalid"))
         if "effectiveOn" in gate:
-            errors.append(FieldError(below(field, "effectiveOn"), f"{kind} is always in effect.", "VAL_INVALID"))
+            errors.append(FieldError(below(field, "effectiveOn"), f"{kind} is always in effect.", "invalid"))
     elif gate["name"] in MANDATORY:
         message = f"Only the gate of that kind is called {gate['name']}."
-        errors.append(FieldError(below(field, "name"), message, "VAL_INVALID"))
+        errors.append(FieldError(below(field, "name"), message, "invalid"))
     if kind in NEVER and "override" in gate:
-        errors.append(FieldError(below(field, "override"), f"The kind {kind} is never overridden.", "VAL_INVALID"))
+        errors.append(FieldError(below(field, "override"), f"The kind {kind} is never overridden.", "invalid"))
     errors += _not_a_day(gate.get("effectiveOn"), below(field, "effectiveOn"))
     known_kind = registry.kinds[kind, kinds[kind]]
     if isinstance(gate.get("config"), dict):
@@ -338,7 +333,7 @@ def _not_a_day(day: object, field: str) -> list[FieldError]:
         try:
             begin_of(day)
         except ValueError:
-            return [FieldError(field, "There is no such day.", "VAL_INVALID")]
+            return [FieldError(field, "There is no such day.", "invalid")]
     return []
 
 
@@ -348,6 +343,6 @@ def _repeated(field: str, names: list[Any]) -> list[FieldError]:
     for index, name in enumerate(names):
         if isinstance(name, str):
             if name in seen:
-                errors.append(FieldError(f"{field}[{index}].name", f"{name} is there twice.", "VAL_INVALID"))
+                errors.append(FieldError(f"{field}[{index}].name", f"{name} is there twice.", "invalid"))
             seen.add(name)
     return errors

@@ -29,7 +29,7 @@ from policies.library import (
 from policies.outcomes import STATUSES, Evaluation, GateResult, Verdict
 from policies.requirements import Requirement, anyone
 from policies.windows import BadTime, check_instant
-from stellapromote.errors import FieldError
+from stellapromote.errors import FieldError, code_of
 from stellapromote.signing.canonical_json import canonical_bytes
 
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -80,18 +80,18 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
 def _kinds(facts: GateInput, registry: Registry) -> Mapping[str, int]:
     """The kinds of the input, all known here; also refuses what is too broken to be judged at all."""
     if facts["schema"] != SCHEMA:
-        raise InvalidGateInput([FieldError("schema", f"Must be {SCHEMA}.", "VAL_INVALID")])
+        raise InvalidGateInput([FieldError("schema", f"Must be {SCHEMA}.", "invalid")])
     try:
         check_instant(facts["instant"])
     except (BadTime, TypeError):
-        raise InvalidGateInput([FieldError("instant", "Must be a time.", "VAL_INVALID")]) from None
+        raise InvalidGateInput([FieldError("instant", "Must be a time.", "invalid")]) from None
     kinds = facts["kinds"]
     for kind, version in kinds.items():
         if (kind, version) not in registry.kinds:
             raise UnknownKindVersion(kind, version)
     absent = [kind for kind in MANDATORY if kind not in kinds]
     if absent:
-        raise InvalidGateInput([FieldError("kinds", f"{', '.join(absent)} must be among them.", "VAL_INVALID")])
+        raise InvalidGateInput([FieldError("kinds", f"{', '.join(absent)} must be among them.", "invalid")])
     return kinds
 
 
@@ -109,7 +109,7 @@ def _judged(gate: PlannedGate, facts: GateInput, context: Context, direction: st
     if gate.problem is not None:
         return _unusable(gate.problem, gate.errors)
     if gate.judge is None:
-        raise InvalidGateInput([FieldError("kinds", f"{gate.kind} has no judge.", "VAL_INVALID")])
+        raise InvalidGateInput([FieldError("kinds", f"{gate.kind} has no judge.", "invalid")])
     if direction not in gate.directions:
         details = {"direction": direction, "appliesTo": sorted(gate.directions)}
         return Verdict("pass", ("GATE_NOT_APPLICABLE",), details, f"The policy does not ask this of a {direction}.")
@@ -161,7 +161,8 @@ def _error(on_error: Any, error: Exception) -> Verdict:
 
 
 def _unusable(code: str, errors: tuple[FieldError, ...], document: str | None = None) -> Verdict:
-    details: dict[str, Any] = {"errors": [{"field": each.field, "code": each.code} for each in errors]}
+    # Stored, and made again by a replay: coarser than the codes of answers, which may become finer.
+    details: dict[str, Any] = {"errors": [{"field": each.field, "code": code_of([each])} for each in errors]}
     if document is not None:
         details["document"] = document
     where = f" ({errors[0].field}: {errors[0].message})" if errors else ""

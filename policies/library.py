@@ -228,7 +228,7 @@ def requirement(documents: Documents, digest: str) -> Requirement:
 def _requirement(document: Mapping[str, Any], digest: str) -> Requirement:
     normal, errors = read_approval_policy(dict(document))
     if errors or not normal["rules"]:
-        raise DocumentUnusable(digest, errors or [FieldError("rules", "There are no rules.", "VAL_INVALID")])
+        raise DocumentUnusable(digest, errors or [FieldError("rules", "There are no rules.", "invalid")])
     return of_policy(normal)
 
 

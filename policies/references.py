@@ -54,12 +54,12 @@ def check_references(tenant_id: UUID, document: Document, before: Document | Non
     ]
     known = {what: frozenset(_names[what](tenant_id)) for what in {what for _, what, _ in wanted}}
     errors = [
-        FieldError(place, _MISSING[what].format(name=name.upper() if what == FEED else name), "VAL_INVALID")
+        FieldError(place, _MISSING[what].format(name=name.upper() if what == FEED else name), "invalid")
         for place, what, name in wanted
         if name not in known[what]
     ]
     if errors:
-        raise InvalidDocument(errors)
+        raise InvalidDocument(fields=errors)
 
 
 def _named(gate: Document) -> Iterator[tuple[str, str, str]]:

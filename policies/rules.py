@@ -69,13 +69,13 @@ def check_name(name: object) -> None:
     try:
         validate_slug(name)
     except ValidationError as error:
-        raise InvalidDocument([FieldError("name", str(error.message), "VAL_INVALID")]) from None
+        raise InvalidDocument(fields=[FieldError("name", str(error.message), "invalid")]) from None
 
 
 def check_same_name(name: str, given: str) -> None:
     """InvalidDocument: records and environments name a policy, so its name never changes (domain.md §5)."""
     if given != name:
-        raise InvalidDocument([FieldError("name", f"The name stays {name}: create another policy.", "VAL_INVALID")])
+        raise InvalidDocument(fields=[FieldError("name", f"The name stays {name}: create another policy.", "invalid")])
 
 
 def check_name_never_used(tenant_id: UUID, name: str) -> None:
@@ -130,7 +130,7 @@ def check_overriders(tenant_id: UUID, document: Document, before: Document | Non
         if each not in exist and each not in known.get(gate["name"], {}).get("override", {"by": ()})["by"]
     ]
     if errors:
-        raise InvalidDocument(errors)
+        raise InvalidDocument(fields=errors)
 
 
 def check_trusted_uploaders(tenant_id: UUID, document: Document, before: Document | None) -> None:
@@ -152,11 +152,11 @@ def check_trusted_uploaders(tenant_id: UUID, document: Document, before: Documen
         if each not in exist and (gate["name"], each) not in trusted_before
     ]
     if errors:
-        raise InvalidDocument(errors)
+        raise InvalidDocument(fields=errors)
 
 
 def _unknown(place: str, what: str, name: str) -> FieldError:
-    return FieldError(place, f"There is no {what} {name}. Correct the name, or add the {what} first.", "VAL_INVALID")
+    return FieldError(place, f"There is no {what} {name}. Correct the name, or add the {what} first.", "invalid")
 
 
 def check_confirmers(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
@@ -199,7 +199,7 @@ def _check_names(
                 if each not in exist and each not in before[part]
             ]
     if errors:
-        raise InvalidDocument(errors)
+        raise InvalidDocument(fields=errors)
 
 
 def _check_filled(

@@ -8,7 +8,7 @@ of codes; `python -m stellapromote.errors` writes docs/errors.md from it and a t
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, ParamSpec
+from typing import Any, ClassVar, Final, ParamSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +199,25 @@ CODES: dict[str, Code] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field: its path in wire names (`rules[0].minApprovals`), a sentence, a short code."""
+    """What is wrong with one field: its path in wire names (`rules[0].minApprovals`), a sentence, and a code, a word in
+    lower case (`unknown_field`)."""
 
     field: str
     message: str
     code: str
 
-    @property
-    def word(self) -> str:
-        """The code as every answer sends it: `unknown_field`, also where a document's reader says VAL_UNKNOWN_FIELD,
-        which stays in stored verdicts."""
-        return self.code.removeprefix("VAL_").lower()
+
+_OF_ONE_KIND: Final[tuple[tuple[str, frozenset[str]], ...]] = (
+    ("VAL_UNKNOWN_FIELD", frozenset({"unknown_field"})),
+    ("VAL_UNKNOWN_PARAMETER", frozenset({"unknown_parameter", "unknown_value"})),
+    ("VAL_NOT_SUPPORTED", frozenset({"not_supported"})),
+)
+
+
+def code_of(fields: Iterable[FieldError]) -> str:
+    """The code of an answer about these fields: that of the entries when they all say the same kind of thing."""
+    words = {each.code for each in fields}
+    return next((code for code, kind in _OF_ONE_KIND if words and words <= kind), "VAL_INVALID")
 
 
 class ProductError(Exception):
@@ -277,7 +285,7 @@ class ProductError(Exception):
 class Invalid(ProductError):
     """The request itself is wrong: 400, 406, 408, 413 or 415. `fields` says where, one entry for each thing to correct.
 
-    Without a message of its own it says the first of them.
+    Without a message of its own it says the first of them, and without a code that of what they all are.
     """
 
     families = ("VAL_",)
@@ -294,6 +302,8 @@ class Invalid(ProductError):
         self.fields = list(fields)
         if message is None and self.fields:
             message = self._first_of_them()
+        if code is None and self.code == "VAL_INVALID":
+            code = code_of(self.fields)
         super().__init__(message, code=code, details=details)
 
     def _first_of_them(self) -> str:

@@ -75,7 +75,7 @@ def below(field: str, name: str) -> str:
     return f"{field}.{name}" if field else name
 
 
-def _refuse(errors: list[FieldError], field: str, message: str, code: str = "VAL_INVALID") -> None:
+def _refuse(errors: list[FieldError], field: str, message: str, code: str = "invalid") -> None:
     errors.append(FieldError(field, message, code))
 
 
@@ -91,7 +91,7 @@ def _read(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> A
         _refuse(errors, field, f"Must be {' or '.join(_TYPES[each][0] for each in types)}.")
         return value
     if isinstance(value, str) and value in schema.get("x-unsupported", ()):
-        _refuse(errors, field, f"{value} is not supported yet.", "VAL_NOT_SUPPORTED")
+        _refuse(errors, field, f"{value} is not supported yet.", "not_supported")
         return value
     if "const" in schema and value != schema["const"]:
         _refuse(errors, field, f"Must be {schema['const']}.")
@@ -119,7 +119,7 @@ def _read_one_of(value: Any, schema: Schema, field: str, errors: list[FieldError
     if isinstance(chosen, str) and chosen in branches:
         return _read_object(value, branches[chosen], field, errors)
     if isinstance(chosen, str) and chosen in schema.get("x-unsupported", ()):
-        _refuse(errors, below(field, "type"), f"{chosen} is not supported yet.", "VAL_NOT_SUPPORTED")
+        _refuse(errors, below(field, "type"), f"{chosen} is not supported yet.", "not_supported")
     else:
         _refuse(errors, below(field, "type"), f"Must be one of {', '.join(sorted(branches))}.")
     return value
@@ -136,13 +136,13 @@ def _read_object(value: dict[Any, Any], schema: Schema, field: str, errors: list
         if name in properties:
             continue
         if not isinstance(name, str) or len(name) > 255 or _UNSTORABLE.search(name):
-            _refuse(errors, field, "Has a name that is no field name.", "VAL_UNKNOWN_FIELD")
+            _refuse(errors, field, "Has a name that is no field name.", "unknown_field")
         elif isinstance(others, Mapping):
             normal[name] = _read(part, others, below(field, name), errors)
         elif name in schema.get("x-unsupported", ()):
-            _refuse(errors, below(field, name), f"{name} is not supported yet.", "VAL_NOT_SUPPORTED")
+            _refuse(errors, below(field, name), f"{name} is not supported yet.", "not_supported")
         else:
-            _refuse(errors, below(field, name), "There is no such field.", "VAL_UNKNOWN_FIELD")
+            _refuse(errors, below(field, name), "There is no such field.", "unknown_field")
     for name, part_schema in properties.items():
         if name in value:
             normal[name] = _read(value[name], part_schema, below(field, name), errors)

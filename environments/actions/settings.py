@@ -10,8 +10,7 @@ from environments.models import Environment, EnvironmentApprovalPolicy
 from environments.settings_schema import refuse
 from environments.weakening import PolicyTexts
 from policies.models import ApprovalPolicy, PromotionPolicy
-from stellapromote.api.exceptions import invalid
-from stellapromote.errors import FieldError
+from stellapromote.errors import FieldError, Invalid
 
 Before = Environment | None
 
@@ -21,10 +20,10 @@ def published_policy(tenant_id: UUID, name: str) -> PromotionPolicy:
     there is none."""
     policy = PromotionPolicy.objects.filter(tenant_id=tenant_id, name=name).select_for_update(no_key=True).first()
     if policy is None:
-        raise invalid([FieldError("promotionPolicy", f"There is no promotion policy {name}.", "unknown")])
+        raise Invalid(fields=[FieldError("promotionPolicy", f"There is no promotion policy {name}.", "unknown")])
     if policy.current_id is None:
         problem = f"Promotion policy {name} has no published version yet."
-        raise invalid([FieldError("promotionPolicy", problem, "unpublished")])
+        raise Invalid(fields=[FieldError("promotionPolicy", problem, "unpublished")])
     return policy
 
 
@@ -57,7 +56,7 @@ def environment_named(name: str | None, environments: Iterable[Environment]) -> 
     named = {each.name: each for each in known} | {str(each.pk): each for each in known}
     if name in named:
         return named[name]
-    raise invalid([FieldError("autoPromoteFrom", f"There is no environment {name}.", "unknown")])
+    raise Invalid(fields=[FieldError("autoPromoteFrom", f"There is no environment {name}.", "unknown")])
 
 
 def guard_with(environment: Environment, policies: Iterable[ApprovalPolicy]) -> None:

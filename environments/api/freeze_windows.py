@@ -19,13 +19,12 @@ from policies.api.resources import PROPOSED
 from policies.models import Proposal
 from stellapromote.accounts.scopes import ENVIRONMENT_READ, ENVIRONMENT_WRITE
 from stellapromote.api.declarations import Answer
-from stellapromote.api.exceptions import invalid
 from stellapromote.api.pagination import PAGING
 from stellapromote.api.parameters import line, timestamp
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.errors import FieldError
+from stellapromote.errors import FieldError, Invalid
 
 
 class FreezeWindowViewSet(ApiViewSet):
@@ -69,7 +68,7 @@ class FreezeWindowViewSet(ApiViewSet):
         """
         start, end = self.query.get("from"), self.query.get("to")
         if start is not None and end is not None and end <= start:
-            raise invalid([FieldError("to", "This must be after from.", "invalid")])
+            raise Invalid(fields=[FieldError("to", "This must be after from.", "invalid")])
         present = freeze_window_document if start is None and end is None else _expanded
         return self.page(self._windows().touching(start, end), present=present, order=("-starts_at", "-id"))
 
@@ -113,7 +112,7 @@ class FreezeWindowViewSet(ApiViewSet):
         """
         if "reason" in self.body and "reason" in self.query:
             message = "Give the reason in the query or in the body, not in both."
-            raise invalid([FieldError("reason", message, "invalid")])
+            raise Invalid(fields=[FieldError("reason", message, "invalid")])
         window = clear_freeze_window(
             by=request.actor,
             clock=DATABASE_CLOCK,

@@ -44,7 +44,7 @@ class CannotBePublished(RuleViolation):
     code = "POL_INVALID"
 
     def __init__(self, refusal: Invalid) -> None:
-        places = [{"field": each.field, "message": each.message, "code": each.word} for each in refusal.fields]
+        places = [{"field": each.field, "message": each.message, "code": each.code} for each in refusal.fields]
         first = f" {places[0]['field']}: {places[0]['message']}" if places else ""
         super().__init__(f"The draft cannot be published.{first}", details={"places": places})
 

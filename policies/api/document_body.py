@@ -46,7 +46,7 @@ class DocumentBody(Body):
         for name, field in self.fields.items():
             if isinstance(field, DocumentField) and data.get(name) is not None:
                 for each in read(data[name], field.schema, name)[1]:
-                    found.setdefault(each.field, []).append(serializers.ErrorDetail(each.message, each.word))
+                    found.setdefault(each.field, []).append(serializers.ErrorDetail(each.message, each.code))
         return found
 
 

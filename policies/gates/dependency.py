@@ -118,7 +118,7 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
         if target["type"] == "http":
             problem = url_problem(target["url"]) or _secret_in(target["url"])
             if problem is not None:
-                errors.append(FieldError(below(field, f"targets[{index}].url"), problem, "VAL_INVALID"))
+                errors.append(FieldError(below(field, f"targets[{index}].url"), problem, "invalid"))
     return errors
 
 

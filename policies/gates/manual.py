@@ -64,7 +64,7 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """Somebody must be named."""
     if config["confirmers"]["teams"] or config["confirmers"]["users"]:
         return []
-    return [FieldError(below(field, "confirmers"), "Must name at least one team or user.", "VAL_INVALID")]
+    return [FieldError(below(field, "confirmers"), "Must name at least one team or user.", "invalid")]
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:

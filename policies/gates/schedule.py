@@ -64,7 +64,7 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     try:
         zone(config["timezone"])
     except BadTime as error:
-        return [FieldError(below(field, "timezone"), str(error), "VAL_INVALID")]
+        return [FieldError(below(field, "timezone"), str(error), "invalid")]
     for index, window in enumerate(config["windows"]):
         path = below(field, f"windows[{index}]")
         where = window.get("timezone") or config["timezone"]
@@ -76,13 +76,13 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
                 else:
                     instant_of(window[part], where, "start" if part == "start" else "end")
             except BadTime as error:
-                problems.append(FieldError(below(path, part), str(error), "VAL_INVALID"))
+                problems.append(FieldError(below(path, part), str(error), "invalid"))
                 break
         if not problems:
             try:
                 interval(window, config["timezone"])
             except BadTime as error:
-                problems.append(FieldError(below(path, "end"), str(error), "VAL_INVALID"))
+                problems.append(FieldError(below(path, "end"), str(error), "invalid"))
         errors.extend(problems)
     return errors
 

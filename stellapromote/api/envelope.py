@@ -13,7 +13,7 @@ def envelope(error: ProductError, request_id: str | None) -> dict[str, Any]:
         said["details"] = error.details
     if isinstance(error, Invalid) and error.fields:
         said["validationErrors"] = [
-            {"field": field.field, "message": field.message, "code": field.word} for field in error.fields
+            {"field": field.field, "message": field.message, "code": field.code} for field in error.fields
         ]
     return {
         "success": False,

@@ -121,7 +121,7 @@ def _from_database(error: Exception) -> ProductError:
 
 def _from_drf(error: drf.APIException) -> ProductError:
     if isinstance(error, drf.ValidationError):
-        return invalid(list(field_errors(error.detail)))
+        return Invalid(fields=field_errors(error.detail))
     codes: dict[type[drf.APIException], str] = {
         drf.ParseError: "VAL_MALFORMED_JSON",
         drf.NotFound: "RES_NOT_FOUND",
@@ -134,18 +134,6 @@ def _from_drf(error: drf.APIException) -> ProductError:
         missing = isinstance(error, drf.NotAuthenticated)
         return NotAuthenticated(code="AUTH_TOKEN_MISSING" if missing else "AUTH_TOKEN_INVALID")
     return ProductError(code=codes.get(type(error), "SYS_INTERNAL"))
-
-
-def invalid(fields: list[FieldError]) -> Invalid:
-    """400 for these places. Its code is that of the entries when they all say the same kind of thing."""
-    kinds = {field.code for field in fields}
-    if kinds == {"unknown_field"}:
-        return Invalid(code="VAL_UNKNOWN_FIELD", fields=fields)
-    if kinds <= {"unknown_parameter", "unknown_value"}:
-        return Invalid(code="VAL_UNKNOWN_PARAMETER", fields=fields)
-    if kinds == {"not_supported"}:
-        return Invalid(code="VAL_NOT_SUPPORTED", fields=fields)
-    return Invalid(fields=fields)
 
 
 def field_errors(detail: Any, path: str = "") -> Iterable[FieldError]:

@@ -23,7 +23,7 @@ from stellapromote.api import idempotency
 from stellapromote.api.authentication import NotAuthenticated, SessionAuthentication, TokenAuthentication, note_use
 from stellapromote.api.declarations import MEMBER, PUBLIC, Answer, Scopes
 from stellapromote.api.etag import IfMatch, not_modified
-from stellapromote.api.exceptions import MethodNotAllowed, error_response, exception_handler, field_errors, invalid
+from stellapromote.api.exceptions import MethodNotAllowed, error_response, exception_handler, field_errors
 from stellapromote.api.pagination import QuerySetSource, RowSource, read_page
 from stellapromote.api.parameters import Parameter, Parameters
 from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, StrictJsonParser, parse_json, read_body
@@ -260,7 +260,7 @@ class ApiView(APIView):
             return {}
         values, problems = parameters.read(request.query)
         if problems:
-            raise invalid(problems)
+            raise Invalid(fields=problems)
         return values
 
     def _read_condition(self, request: ApiRequest) -> IfMatch | None:
@@ -269,12 +269,12 @@ class ApiView(APIView):
             return None
         if self.action not in self.conditional:
             message = "This call takes no If-Match: leave the header out."
-            raise Invalid(message, code="VAL_NOT_SUPPORTED", fields=[FieldError("If-Match", message, "not_supported")])
+            raise Invalid(message, fields=[FieldError("If-Match", message, "not_supported")])
         return IfMatch(header)
 
     def _read_fields(self, method: str, data: Any, problems: list[FieldError]) -> dict[str, Any]:
         if problems:
-            raise invalid(problems)
+            raise Invalid(fields=problems)
         merging = method in ("put", "patch")
         body = shared(self.bodies.get(self.action, NoBody), merging=merging)
         if merging and isinstance(data, dict):
@@ -282,7 +282,7 @@ class ApiView(APIView):
         try:
             values: dict[str, Any] = body.run_validation(data)
         except serializers.ValidationError as error:
-            raise invalid(list(field_errors(error.detail))) from None
+            raise Invalid(fields=field_errors(error.detail)) from None
         return values
 
     def _without_read_only(self, body: Body, data: dict[str, Any]) -> dict[str, Any]:
@@ -295,7 +295,7 @@ class ApiView(APIView):
         stored, _ = parse_json(ApiResponse(self.resource()).content)
         changed = changed_read_only(given, stored)
         if changed:
-            raise invalid(changed)
+            raise Invalid(fields=changed)
         return {name: value for name, value in data.items() if name not in given}
 
     def _write(self, request: ApiRequest, method: str, raw: bytes, perform: Callable[[], ApiResponse]) -> ApiResponse:

@@ -117,27 +117,27 @@ def test_reading_does_not_change_what_it_is_given() -> None:
 
 APPROVAL_REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # the name of approvals by anyone
-    ({"name": "anyone"}, "name", "VAL_INVALID"),
+    ({"name": "anyone"}, "name", "invalid"),
     # no name that a URL takes
-    ({"name": "Two persons"}, "name", "VAL_INVALID"),
+    ({"name": "Two persons"}, "name", "invalid"),
     # two rules of one name
-    ({"rules": [RULE, RULE]}, "rules[1].name", "VAL_INVALID"),
+    ({"rules": [RULE, RULE]}, "rules[1].name", "invalid"),
     # a quorum of zero
-    ({"rules": [RULE | {"minApprovals": 0}]}, "rules[0].minApprovals", "VAL_INVALID"),
+    ({"rules": [RULE | {"minApprovals": 0}]}, "rules[0].minApprovals", "invalid"),
     # an absurd one
-    ({"rules": [RULE | {"minApprovals": 21}]}, "rules[0].minApprovals", "VAL_INVALID"),
+    ({"rules": [RULE | {"minApprovals": 21}]}, "rules[0].minApprovals", "invalid"),
     # a service account's name is no person's
-    ({"rules": [RULE | {"users": ["kestrel.ci-runner"]}]}, "rules[0].users[0]", "VAL_INVALID"),
+    ({"rules": [RULE | {"users": ["kestrel.ci-runner"]}]}, "rules[0].users[0]", "invalid"),
     # a field that does not exist
-    ({"rules": [RULE | {"minapprovals": 2}]}, "rules[0].minapprovals", "VAL_UNKNOWN_FIELD"),
+    ({"rules": [RULE | {"minapprovals": 2}]}, "rules[0].minapprovals", "unknown_field"),
     # no setting turns the requester's exclusion off
-    ({"separationOfDuties": {"excludeRequester": False}}, "separationOfDuties.excludeRequester", "VAL_UNKNOWN_FIELD"),
+    ({"separationOfDuties": {"excludeRequester": False}}, "separationOfDuties.excludeRequester", "unknown_field"),
     # another schema
-    ({"schema": "stella.approval-policy/v2"}, "schema", "VAL_INVALID"),
+    ({"schema": "stella.approval-policy/v2"}, "schema", "invalid"),
     # too many rules
-    ({"rules": [RULE | {"name": f"r{index}"} for index in range(21)]}, "rules", "VAL_INVALID"),
+    ({"rules": [RULE | {"name": f"r{index}"} for index in range(21)]}, "rules", "invalid"),
     # a description with a password in it
-    ({"description": "see https://a:b@c/"}, "description", "VAL_INVALID"),
+    ({"description": "see https://a:b@c/"}, "description", "invalid"),
 ]
 
 
@@ -146,7 +146,7 @@ def test_an_approval_policy_is_refused(changes: dict[str, Any], field: str, code
     with pytest.raises(InvalidDocument) as refusal:
         approval_policy({"name": "two", "rules": [RULE], **changes})
     assert [(each.field, each.code) for each in refusal.value.fields] == [(field, code)]
-    assert (refusal.value.status, refusal.value.code) == (400, code)
+    assert refusal.value.status == 400
 
 
 UNSATISFIABLE: list[tuple[list[dict[str, Any]], str]] = [
@@ -171,56 +171,56 @@ def test_rules_that_nobody_can_satisfy_are_refused(rules: list[dict[str, Any]], 
 MANUAL = {"confirmers": {"users": ["nia"]}, "text": "ok"}
 PROMOTION_REFUSED: list[tuple[Any, list[tuple[str, str]]]] = [
     # no object
-    ([], [("", "VAL_INVALID")]),
+    ([], [("", "invalid")]),
     # no list
-    ({"gates": {}}, [("gates", "VAL_INVALID")]),
+    ({"gates": {}}, [("gates", "invalid")]),
     # a gate that is none
-    ({"gates": ["approval"]}, [("gates[0]", "VAL_INVALID")]),
+    ({"gates": ["approval"]}, [("gates[0]", "invalid")]),
     # a gate without kind
-    ({"gates": [{"name": "x"}]}, [("gates[0].kind", "VAL_INVALID")]),
+    ({"gates": [{"name": "x"}]}, [("gates[0].kind", "invalid")]),
     # a kind nobody knows
-    ({"gates": [{"name": "x", "kind": "horoscope"}]}, [("gates[0].kind", "VAL_INVALID")]),
+    ({"gates": [{"name": "x", "kind": "horoscope"}]}, [("gates[0].kind", "invalid")]),
     # a kind without the settings that it needs
-    ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].config.rules", "VAL_INVALID")]),
+    ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].config.rules", "invalid")]),
     # overrides come later
-    ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, [("gates[0].override", "VAL_INVALID")]),
+    ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, [("gates[0].override", "invalid")]),
     # an error can be pending or a failure, never a pass
-    ({"gates": [{"kind": "approval", "onError": "pass"}]}, [("gates[0].onError", "VAL_INVALID")]),
+    ({"gates": [{"kind": "approval", "onError": "pass"}]}, [("gates[0].onError", "invalid")]),
     # an unknown setting
-    ({"gates": [{"kind": "approval", "config": {"off": True}}]}, [("gates[0].config.off", "VAL_UNKNOWN_FIELD")]),
+    ({"gates": [{"kind": "approval", "config": {"off": True}}]}, [("gates[0].config.off", "unknown_field")]),
     # two gates of one name
     (
         {"gates": [{"name": "m", "kind": "manual", "config": MANUAL}] * 2},
-        [("gates[1].name", "VAL_INVALID")],
+        [("gates[1].name", "invalid")],
     ),
     # a mandatory gate twice
     (
         {"gates": [{"kind": "approval"}, {"name": "again", "kind": "approval"}]},
-        [("gates[1].kind", "VAL_INVALID")],
+        [("gates[1].kind", "invalid")],
     ),
     # another gate under a mandatory one's name
     (
         {"gates": [{"name": "approval", "kind": "manual", "config": MANUAL}]},
-        [("gates[0].name", "VAL_INVALID")],
+        [("gates[0].name", "invalid")],
     ),
     # mandatory gates cannot be left out for one direction
     (
         {"gates": [{"kind": "freeze-window", "appliesTo": ["rollback"]}]},
-        [("gates[0].appliesTo", "VAL_INVALID")],
+        [("gates[0].appliesTo", "invalid")],
     ),
     # a gate that never applies
     (
         {"gates": [{"kind": "manual", "config": MANUAL, "appliesTo": []}]},
-        [("gates[0].appliesTo", "VAL_INVALID")],
+        [("gates[0].appliesTo", "invalid")],
     ),
     # a life of no time, of ten years, of a fraction
-    ({"pendingTtl": 0}, [("pendingTtl", "VAL_INVALID")]),
-    ({"approvalTtl": 10 * 366 * 86400}, [("approvalTtl", "VAL_INVALID")]),
-    ({"approvalTtl": 1.5}, [("approvalTtl", "VAL_INVALID")]),
+    ({"pendingTtl": 0}, [("pendingTtl", "invalid")]),
+    ({"approvalTtl": 10 * 366 * 86400}, [("approvalTtl", "invalid")]),
+    ({"approvalTtl": 1.5}, [("approvalTtl", "invalid")]),
     # everything that is wrong is told
     (
         {"gates": [{"kind": "approval", "onError": "pass"}, {"name": "x", "kind": "horoscope"}]},
-        [("gates[0].onError", "VAL_INVALID"), ("gates[1].kind", "VAL_INVALID")],
+        [("gates[0].onError", "invalid"), ("gates[1].kind", "invalid")],
     ),
 ]
 

@@ -155,6 +155,22 @@ def test_an_invalid_request_may_have_no_field_to_name() -> None:
     assert Invalid(code="VAL_MALFORMED_JSON").fields == []
 
 
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["unknown_field"], "VAL_UNKNOWN_FIELD"),
+        (["unknown_field", "required"], "VAL_INVALID"),
+        (["unknown_parameter", "unknown_value"], "VAL_UNKNOWN_PARAMETER"),
+        (["not_supported"], "VAL_NOT_SUPPORTED"),
+        (["required"], "VAL_INVALID"),
+    ],
+)
+def test_the_code_says_what_all_places_have_in_common(codes: list[str], expected: str) -> None:
+    refusal = Invalid(fields=[FieldError("a", "No.", code) for code in codes])
+    assert refusal.code == expected
+    assert refusal.message.startswith("a: No.")
+
+
 def test_a_business_rule_needs_a_code() -> None:
     with pytest.raises(ValueError, match="has no code of its own"):
         RuleViolation("no")

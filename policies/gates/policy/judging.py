@@ -88,18 +88,18 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     errors = []
     for name in _OPTIONAL:
         if name in _WANTED[engine] and name not in config:
-            errors.append(FieldError(below(field, name), f"Is required with engine {engine}.", "VAL_INVALID"))
+            errors.append(FieldError(below(field, name), f"Is required with engine {engine}.", "invalid"))
         elif name not in _WANTED[engine] and name in config:
-            errors.append(FieldError(below(field, name), f"Has no meaning with engine {engine}.", "VAL_INVALID"))
+            errors.append(FieldError(below(field, name), f"Has no meaning with engine {engine}.", "invalid"))
     if "query" in config and engine in ("rego", "opa"):
         pattern, example = (REGO_QUERY, "data.release.allow") if engine == "rego" else (OPA_PATH, "release/allow")
         if not re.fullmatch(pattern.removesuffix("$"), config["query"]):
-            errors.append(FieldError(below(field, "query"), f"Must be written like {example}.", "VAL_INVALID"))
+            errors.append(FieldError(below(field, "query"), f"Must be written like {example}.", "invalid"))
     if engine == "rego" and not errors and config["query"].split(".")[1] in config["data"]:
         message = "Would replace rules of the module: give this part of data another name than its package."
-        errors.append(FieldError(below(field, "data"), message, "VAL_INVALID"))
+        errors.append(FieldError(below(field, "data"), message, "invalid"))
     if engine == "opa" and config["data"]:
-        errors.append(FieldError(below(field, "data"), "Has no meaning with engine opa.", "VAL_INVALID"))
+        errors.append(FieldError(below(field, "data"), "Has no meaning with engine opa.", "invalid"))
     return errors + _data_errors(config["data"], below(field, "data"))
 
 
@@ -108,7 +108,7 @@ def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
     if config["engine"] == "opa":
         return []
     return [
-        FieldError(below(field, "text"), message, "VAL_INVALID")
+        FieldError(below(field, "text"), message, "invalid")
         for message in compile_errors(config["engine"], config["text"], config.get("query"))
     ]
 
@@ -158,17 +158,17 @@ def _in_words(reasons: tuple[Reason, ...]) -> str:
 
 def _data_errors(data: Mapping[str, Any], field: str) -> list[FieldError]:
     if _depth_of(data) > MOST_LEVELS:
-        return [FieldError(field, f"Is nested more than {MOST_LEVELS} levels deep.", "VAL_INVALID")]
+        return [FieldError(field, f"Is nested more than {MOST_LEVELS} levels deep.", "invalid")]
     try:
         size = len(canonical_bytes(data))
     except CanonicalJsonError as error:
-        return [FieldError(field, f"Cannot be stored: {error}.", "VAL_INVALID")]
+        return [FieldError(field, f"Cannot be stored: {error}.", "invalid")]
     if size > LONGEST_TEXT:
-        return [FieldError(field, f"Must have at most {LONGEST_TEXT} bytes.", "VAL_INVALID")]
+        return [FieldError(field, f"Must have at most {LONGEST_TEXT} bytes.", "invalid")]
     secret = next((name for name in _names(data) if _SECRET.search(name)), None)
     if secret is not None:
         # No secret lives in a policy (domain.md §6): versions and exports of it are read by many.
-        return [FieldError(field, f"{secret[:50]} is the name of a secret, which no policy may hold.", "VAL_INVALID")]
+        return [FieldError(field, f"{secret[:50]} is the name of a secret, which no policy may hold.", "invalid")]
     return []
 
 

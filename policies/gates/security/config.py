@@ -135,16 +135,16 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """Some rule applies everywhere, and somebody is trusted: without, the gate would mean nothing or never pass."""
     errors = []
     if not config["rules"]:
-        errors.append(FieldError(below(field, "rules"), "Must name at least one rule.", "VAL_INVALID"))
+        errors.append(FieldError(below(field, "rules"), "Must name at least one rule.", "invalid"))
     for name in config["environments"]:
         place = below(field, f"environments.{name}")
         if not re.fullmatch(SLUG, name):
-            errors.append(FieldError(place, "Must be the name of an environment.", "VAL_INVALID"))
+            errors.append(FieldError(place, "Must be the name of an environment.", "invalid"))
         elif config["rules"] and not rules_in(config, name):
-            errors.append(FieldError(place, "Must leave at least one rule.", "VAL_INVALID"))
+            errors.append(FieldError(place, "Must leave at least one rule.", "invalid"))
     if not config["trustedKeys"] and not config["trustedUploaders"]:
         message = "Must name a trusted key here or a user in trustedUploaders: without, no scan is ever believed."
-        errors.append(FieldError(below(field, "trustedKeys"), message, "VAL_INVALID"))
+        errors.append(FieldError(below(field, "trustedKeys"), message, "invalid"))
     return errors
 
 
@@ -155,7 +155,7 @@ def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
         return []
     return [
         FieldError(
-            below(field, f"environments.{name}.{rule}.{setting}"), "Must be said here: true or false.", "VAL_INVALID"
+            below(field, f"environments.{name}.{rule}.{setting}"), "Must be said here: true or false.", "invalid"
         )
         for name, changes in sorted(config["environments"].items())
         if changes.get(rule) is not None and setting not in changes[rule]

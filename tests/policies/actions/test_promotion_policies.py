@@ -81,17 +81,17 @@ def test_a_name_that_is_no_slug_is_refused_by_field(greta: Actor, name: str) -> 
         (
             {"gates": [{"kind": "schedule", "config": {"windows": [{**MORNING, "recurrence": "FREQ=DAILY"}]}}]},
             "gates[0].config.windows[0].recurrence",
-            "VAL_NOT_SUPPORTED",
+            "not_supported",
         ),
-        ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, "gates[0].override", "VAL_INVALID"),
-        ({"gates": [{"kind": "nothing"}]}, "gates[0].kind", "VAL_INVALID"),
+        ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, "gates[0].override", "invalid"),
+        ({"gates": [{"kind": "nothing"}]}, "gates[0].kind", "invalid"),
         (
             {"gates": [{"kind": "freeze-window", "config": {"onFreeze": "warn"}}]},
             "gates[0].config.onFreeze",
-            "VAL_INVALID",
+            "invalid",
         ),
-        ({"pendingTtl": 0}, "pendingTtl", "VAL_INVALID"),
-        ({"quorum": 0}, "quorum", "VAL_UNKNOWN_FIELD"),
+        ({"pendingTtl": 0}, "pendingTtl", "invalid"),
+        ({"quorum": 0}, "quorum", "unknown_field"),
     ],
 )
 def test_a_draft_that_cannot_be_used_is_not_stored(

@@ -297,42 +297,42 @@ def test_names_of_any_length_leave_the_record_small_and_are_told_apart() -> None
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # no rules would be "nothing to check"
-    ({"rules": {}, **TRUSTING}, "rules", "VAL_INVALID"),
+    ({"rules": {}, **TRUSTING}, "rules", "invalid"),
     # a rule nobody knows
-    ({"rules": {"astrology": {}}, **TRUSTING}, "rules.astrology", "VAL_UNKNOWN_FIELD"),
+    ({"rules": {"astrology": {}}, **TRUSTING}, "rules.astrology", "unknown_field"),
     # nobody is trusted: no scan would ever be believed
-    ({"rules": NO_CRITICAL}, "trustedKeys", "VAL_INVALID"),
+    ({"rules": NO_CRITICAL}, "trustedKeys", "invalid"),
     # an environment that is left without rules
     (
         {"rules": NO_CRITICAL, **TRUSTING, "environments": {"staging": {"release-aggregate-cve": None}}},
         "environments.staging",
-        "VAL_INVALID",
+        "invalid",
     ),
     # no name of an environment
-    ({"rules": NO_CRITICAL, **TRUSTING, "environments": {"Staging": {}}}, "environments.Staging", "VAL_INVALID"),
+    ({"rules": NO_CRITICAL, **TRUSTING, "environments": {"Staging": {}}}, "environments.Staging", "invalid"),
     # a setting out of bounds
     (
         {"rules": {"epss-threshold": {"threshold": 1.5}}, **TRUSTING},
         "rules.epss-threshold.threshold",
-        "VAL_INVALID",
+        "invalid",
     ),
     # not a number
     (
         {"rules": {"epss-threshold": {"threshold": float("nan")}}, **TRUSTING},
         "rules.epss-threshold.threshold",
-        "VAL_INVALID",
+        "invalid",
     ),
     # a word that is no severity
     (
         {"rules": {"reachable-cve": {"severityThreshold": "scary"}}, **TRUSTING},
         "rules.reachable-cve.severityThreshold",
-        "VAL_INVALID",
+        "invalid",
     ),
     # in an environment, too
     (
         {"rules": NO_CRITICAL, **TRUSTING, "environments": {"staging": {"release-aggregate-cve": {"maxHigh": -1}}}},
         "environments.staging.release-aggregate-cve.maxHigh",
-        "VAL_INVALID",
+        "invalid",
     ),
 ]
 

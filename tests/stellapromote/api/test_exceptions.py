@@ -15,8 +15,8 @@ from django.test import Client
 from rest_framework import exceptions as drf
 
 from stellapromote.accounts.models import Team
-from stellapromote.api.exceptions import as_product_error, field_errors, invalid
-from stellapromote.errors import CODES, FieldError, Invalid, RuleViolation
+from stellapromote.api.exceptions import as_product_error, field_errors
+from stellapromote.errors import CODES, RuleViolation
 from tests.stellapromote.api.conftest import Caller
 
 
@@ -82,23 +82,6 @@ def test_every_exception_has_a_code_and_says_nothing_of_the_inside(error: Except
 )
 def test_places_are_dotted_paths(detail: Any, places: list[tuple[str, str]]) -> None:
     assert [(error.field, error.message) for error in field_errors(detail)] == places
-
-
-@pytest.mark.parametrize(
-    ("codes", "expected"),
-    [
-        (["unknown_field"], "VAL_UNKNOWN_FIELD"),
-        (["unknown_field", "required"], "VAL_INVALID"),
-        (["unknown_parameter", "unknown_value"], "VAL_UNKNOWN_PARAMETER"),
-        (["not_supported"], "VAL_NOT_SUPPORTED"),
-        (["required"], "VAL_INVALID"),
-    ],
-)
-def test_the_code_says_what_all_places_have_in_common(codes: list[str], expected: str) -> None:
-    refusal = invalid([FieldError("a", "No.", code) for code in codes])
-    assert isinstance(refusal, Invalid)
-    assert refusal.code == expected
-    assert refusal.message.startswith("a: No.")
 
 
 def assert_envelope(response: Any, status: int, code: str) -> None:
