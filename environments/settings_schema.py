@@ -12,7 +12,7 @@ from typing import Any, Final
 from stellapromote.api.serializers import camel
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.json_schema import Schema, read
-from stellapromote.patterns import SLUG, SLUG_HELP, USERNAME
+from stellapromote.patterns import SLUG, USERNAME
 
 MAX_ORDER_INDEX: Final = 9999
 MAX_REQUIRED_APPROVALS: Final = 50
@@ -63,7 +63,7 @@ SETTINGS: Final[dict[str, Schema]] = {
 
 ENVIRONMENT_TO_CREATE: Final[Schema] = {
     "type": "object",
-    "properties": {"name": {"type": "string", "pattern": SLUG, "x-message": SLUG_HELP}, **SETTINGS},
+    "properties": {"name": {"type": "string", "pattern": SLUG}, **SETTINGS},
     "required": ["name", "displayName", "orderIndex"],
 }
 ENVIRONMENT_TO_UPDATE: Final[Schema] = {"type": "object", "properties": SETTINGS}

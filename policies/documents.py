@@ -24,9 +24,6 @@ DIRECTIONS: Final = ("forward", "rollback")
 
 _DAY: Final = 24 * 60 * 60
 _DAY_WRITTEN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_SLUG_MESSAGE: Final = (
-    "Must be 1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit."
-)
 
 _DUTIES: Final = {
     "excludeReleaseCreator": True,
@@ -40,7 +37,7 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
     "required": ["name", "rules"],
     "properties": {
         "schema": {"type": "string", "const": APPROVAL_POLICY, "default": APPROVAL_POLICY},
-        "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
+        "name": {"type": "string", "pattern": SLUG},
         "description": {"type": "string", "maxLength": 2000, "format": "text", "default": ""},
         "rules": {
             "type": "array",
@@ -49,7 +46,7 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
                 "type": "object",
                 "required": ["name"],
                 "properties": {
-                    "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
+                    "name": {"type": "string", "pattern": SLUG},
                     "teams": {
                         "type": "array",
                         "maxItems": 50,
@@ -95,7 +92,7 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
                 "type": "object",
                 "required": ["kind"],
                 "properties": {
-                    "name": {"type": "string", "pattern": SLUG, "x-message": _SLUG_MESSAGE},
+                    "name": {"type": "string", "pattern": SLUG},
                     "kind": {"type": "string", "maxLength": 63},
                     "config": {"type": "object", "additionalProperties": {}, "maxProperties": 50, "default": {}},
                     "onError": {"type": "string", "enum": ["pending", "fail"], "default": "pending"},

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from stellapromote.wrong_values import CREDENTIALS
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -148,7 +150,7 @@ def url_problem(url: str) -> str | None:
     if parts.scheme not in PORTS or not parts.hostname or port == 0:
         return "Must be an address like https://example.org/health."
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        return "Must not have a user or password in a URL."
+        return CREDENTIALS.message
     return "Must not have a #fragment." if parts.fragment else None
 
 

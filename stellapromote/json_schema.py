@@ -27,10 +27,11 @@ from typing import (
     is_typeddict,
 )
 
+from stellapromote import wrong_values as wrong
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import FieldError
-from stellapromote.patterns import compiled
-from stellapromote.plain_text import problem_in_line, problem_in_text
+from stellapromote.patterns import HELP, compiled
+from stellapromote.plain_text import described, problem_in_line, problem_in_text
 
 Schema = Mapping[str, Any]
 
@@ -48,14 +49,14 @@ MOST_ERRORS: Final = 50
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _CREDENTIALS = re.compile(r"://[^/\s@]*@")
 
-_TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "object": ("an object", lambda value: isinstance(value, dict)),
-    "array": ("an array", lambda value: isinstance(value, list)),
-    "string": ("a string", lambda value: isinstance(value, str)),
-    "integer": ("a whole number", lambda value: type(value) is int),
-    "number": ("a number", lambda value: type(value) is int or (type(value) is float and isfinite(value))),
-    "boolean": ("true or false", lambda value: isinstance(value, bool)),
-    "null": ("null", lambda value: value is None),
+_IS: dict[str, Callable[[object], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: type(value) is int,
+    "number": lambda value: type(value) is int or (type(value) is float and isfinite(value)),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
 }
 
 
@@ -75,8 +76,8 @@ def below(field: str, name: str) -> str:
     return f"{field}.{name}" if field else name
 
 
-def _refuse(errors: list[FieldError], field: str, message: str, code: str = "invalid") -> None:
-    errors.append(FieldError(field, message, code))
+def _refuse(errors: list[FieldError], field: str, complaint: wrong.Complaint) -> None:
+    errors.append(FieldError(field, *complaint))
 
 
 def _read(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> Any:
@@ -87,41 +88,41 @@ def _read(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> A
     if "oneOf" in schema:
         return _read_one_of(value, schema, field, errors)
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if not any(_TYPES[each][1](value) for each in types):
-        _refuse(errors, field, f"Must be {' or '.join(_TYPES[each][0] for each in types)}.")
-        return value
-    if isinstance(value, str) and value in schema.get("x-unsupported", ()):
-        _refuse(errors, field, f"{value} is not supported yet.", "not_supported")
-        return value
-    if "const" in schema and value != schema["const"]:
-        _refuse(errors, field, f"Must be {schema['const']}.")
-    elif "enum" in schema and value not in schema["enum"]:
-        _refuse(errors, field, f"Must be one of {', '.join(str(each) for each in schema['enum'])}.")
+    allowed = [schema["const"]] if "const" in schema else schema.get("enum")
+    if value is None and "null" not in types:
+        _refuse(errors, field, wrong.NULL)
+    elif isinstance(value, str) and "string" in types and value in schema.get("x-unsupported", ()):
+        _refuse(errors, field, wrong.not_supported(value))
+    elif allowed is not None and value not in allowed:
+        _refuse(errors, field, wrong.not_among(allowed))
+    elif not any(_IS[each](value) for each in types):
+        _refuse(errors, field, wrong.NO_INSTANT if schema.get("format") == "instant" else wrong.another_type(*types))
     elif isinstance(value, dict):
         return _read_object(value, schema, field, errors)
     elif isinstance(value, list):
         return _read_array(value, schema, field, errors)
     elif isinstance(value, str):
-        _check_string(value, schema, field, errors)
+        if complaint := _wrong_text(value, schema):
+            _refuse(errors, field, complaint)
     elif type(value) in (int, float):
         least, most = schema.get("minimum"), schema.get("maximum")
         if (least is not None and value < least) or (most is not None and value > most):
-            _refuse(errors, field, f"Must be {_TYPES[types[0]][0]} from {least} to {most}.")
+            _refuse(errors, field, wrong.out_of_range(value, types[0], least, most))
     return value
 
 
 def _read_one_of(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> Any:
     if not isinstance(value, dict):
-        _refuse(errors, field, "Must be an object.")
+        _refuse(errors, field, wrong.NULL if value is None else wrong.another_type("object"))
         return value
     branches = {branch["properties"]["type"]["const"]: branch for branch in schema["oneOf"]}
     chosen = value.get("type")
     if isinstance(chosen, str) and chosen in branches:
         return _read_object(value, branches[chosen], field, errors)
     if isinstance(chosen, str) and chosen in schema.get("x-unsupported", ()):
-        _refuse(errors, below(field, "type"), f"{chosen} is not supported yet.", "not_supported")
+        _refuse(errors, below(field, "type"), wrong.not_supported(chosen))
     else:
-        _refuse(errors, below(field, "type"), f"Must be one of {', '.join(sorted(branches))}.")
+        _refuse(errors, below(field, "type"), wrong.not_among(sorted(branches)) if "type" in value else wrong.REQUIRED)
     return value
 
 
@@ -129,25 +130,25 @@ def _read_object(value: dict[Any, Any], schema: Schema, field: str, errors: list
     properties: Mapping[str, Schema] = schema.get("properties", {})
     others = schema.get("additionalProperties")
     if len(value) > schema.get("maxProperties", len(value)):
-        _refuse(errors, field, f"Must have at most {schema['maxProperties']} entries.")
+        _refuse(errors, field, wrong.too_many(schema["maxProperties"]))
         return value
     normal: dict[str, Any] = {}
     for name, part in value.items():
         if name in properties:
             continue
         if not isinstance(name, str) or len(name) > 255 or _UNSTORABLE.search(name):
-            _refuse(errors, field, "Has a name that is no field name.", "unknown_field")
+            _refuse(errors, field, wrong.NO_FIELD_NAME)
         elif isinstance(others, Mapping):
             normal[name] = _read(part, others, below(field, name), errors)
         elif name in schema.get("x-unsupported", ()):
-            _refuse(errors, below(field, name), f"{name} is not supported yet.", "not_supported")
+            _refuse(errors, below(field, name), wrong.not_supported(name))
         else:
-            _refuse(errors, below(field, name), "There is no such field.", "unknown_field")
+            _refuse(errors, below(field, name), wrong.UNKNOWN_FIELD)
     for name, part_schema in properties.items():
         if name in value:
             normal[name] = _read(value[name], part_schema, below(field, name), errors)
         elif name in schema.get("required", ()):
-            _refuse(errors, below(field, name), "Is required.")
+            _refuse(errors, below(field, name), wrong.REQUIRED)
         elif "default" in part_schema:
             normal[name] = deepcopy(part_schema["default"])
     return normal
@@ -156,7 +157,7 @@ def _read_object(value: dict[Any, Any], schema: Schema, field: str, errors: list
 def _read_array(value: list[Any], schema: Schema, field: str, errors: list[FieldError]) -> Any:
     least, most = schema.get("minItems", 0), schema.get("maxItems", len(value))
     if not least <= len(value) <= most:
-        _refuse(errors, field, f"Must have from {least} to {most} entries.")
+        _refuse(errors, field, wrong.too_many(most) if len(value) > most else wrong.too_few(least))
         return value
     before = len(errors)
     normal = [_read(part, schema["items"], f"{field}[{index}]", errors) for index, part in enumerate(value)]
@@ -165,42 +166,53 @@ def _read_array(value: list[Any], schema: Schema, field: str, errors: list[Field
     return normal
 
 
-def _check_string(value: str, schema: Schema, field: str, errors: list[FieldError]) -> None:
+def _wrong_text(value: str, schema: Schema) -> wrong.Complaint | None:
     least, most = schema.get("minLength", 0), schema.get("maxLength", len(value))
-    if not least <= len(value) <= most:
-        _refuse(errors, field, f"Must have from {least} to {most} characters.")
-    elif "pattern" in schema and not compiled(schema["pattern"]).search(value):
-        _refuse(errors, field, schema.get("x-message", f"Must match {schema['pattern']}."))
-    elif _UNSTORABLE.search(value):
-        _refuse(errors, field, "Must not have NUL or lone surrogate characters.")
-    elif complaint := _FORMATS[schema.get("format", "any")](value):
-        _refuse(errors, field, complaint)
-    elif least and not value.strip():
-        _refuse(errors, field, "Must not be blank.")
+    if "pattern" in schema and not compiled(schema["pattern"]).search(value):
+        return wrong.BLANK if not value.strip() else _another_form(value, schema)
+    if least and not value.strip():
+        return wrong.BLANK
+    if len(value) > most:
+        return wrong.too_long(most)
+    if len(value) < least:
+        return wrong.too_short(least)
+    if problem := described(_UNSTORABLE.search(value)):
+        return wrong.characters(problem)
+    return _FORMATS[schema.get("format", "any")](value)
 
 
-def _line(value: str) -> str | None:
-    return problem_in_line(value) or _no_credentials(value)
+def _another_form(value: str, schema: Schema) -> wrong.Complaint:
+    if problem := problem_in_line(value):
+        return wrong.characters(problem)
+    pattern = schema["pattern"]
+    sentence = schema.get("x-message") or HELP.get(pattern) or f"This must match {pattern}."
+    return wrong.Complaint(sentence, "invalid")
 
 
-def _text(value: str) -> str | None:
-    return problem_in_text(value) or _no_credentials(value)
+def _line(value: str) -> wrong.Complaint | None:
+    problem = problem_in_line(value)
+    return wrong.characters(problem) if problem else _no_credentials(value)
 
 
-def _no_credentials(value: str) -> str | None:
+def _text(value: str) -> wrong.Complaint | None:
+    problem = problem_in_text(value)
+    return wrong.characters(problem) if problem else _no_credentials(value)
+
+
+def _no_credentials(value: str) -> wrong.Complaint | None:
     """No secret lives in a policy: user info in URLs is refused at save (domain.md §6)."""
-    return "Must not have a user or password in a URL." if _CREDENTIALS.search(value) else None
+    return wrong.CREDENTIALS if _CREDENTIALS.search(value) else None
 
 
-def _instant(value: str) -> str | None:
+def _instant(value: str) -> wrong.Complaint | None:
     try:
         written_so = rfc3339(parse_rfc3339(value)) == value
     except ValueError:
         written_so = False
-    return None if written_so else "Must be a time written like 2026-11-23T08:00:00.000Z."
+    return None if written_so else wrong.NO_INSTANT
 
 
-_FORMATS: dict[str, Callable[[str], str | None]] = {
+_FORMATS: dict[str, Callable[[str], wrong.Complaint | None]] = {
     "any": lambda _: None,
     "line": _line,
     "text": _text,

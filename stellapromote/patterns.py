@@ -25,6 +25,9 @@ DIGEST_ANYWHERE: Final = "sha256:[0-9a-f]{64}"
 DIGEST: Final = f"^{DIGEST_ANYWHERE}$"
 DIGEST_HELP: Final = "A digest is sha256: and 64 lower-case hexadecimal digits."
 
+HELP: Final = {SLUG: SLUG_HELP, DIGEST: DIGEST_HELP}
+"""What is said where a text has another form; other patterns have other sentences in other places."""
+
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> re.Pattern[str]:

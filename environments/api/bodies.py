@@ -8,7 +8,7 @@ from rest_framework import serializers
 from environments.settings_schema import CLEAR_REASON, SETTINGS, WINDOW
 from policies.api.document_body import DocumentBody, DocumentField
 from stellapromote.api.fields import StrictBooleanField
-from stellapromote.patterns import SLUG, SLUG_HELP
+from stellapromote.patterns import SLUG
 
 
 class EnvironmentBody(DocumentBody):
@@ -42,7 +42,7 @@ class EnvironmentBody(DocumentBody):
 class NewEnvironmentBody(EnvironmentBody):
     """An environment to create. What is left out has its default."""
 
-    name = DocumentField({"type": "string", "pattern": SLUG, "x-message": SLUG_HELP})
+    name = DocumentField({"type": "string", "pattern": SLUG})
 
 
 class ChangedEnvironmentBody(EnvironmentBody):

@@ -30,11 +30,7 @@ _SECRET: Final = re.compile(r"passw|secret|token|credential|api_?key|private_?ke
 _FOR_EVER: Final = float("inf")
 
 _RELEASE_NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"}
-_SLUG: dict[str, Any] = {
-    "type": "string",
-    "pattern": SLUG,
-    "x-message": "Must be a name of lower-case letters, digits and hyphens.",
-}
+_SLUG: dict[str, Any] = {"type": "string", "pattern": SLUG}
 
 CONFIG_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",

@@ -144,7 +144,11 @@ class TestApprovalPolicies:
             ({"name": "anyone"}, "name", "anyone is the name of approvals by anyone."),
             ({"rules": ""}, "rules", "required"),
             ({"rules": "security"}, "rules", "Line 1 is no rule."),
-            ({"rules": "a: 0 by nia"}, "rules", "Rule 1, how many approvals: Must be a whole number from 1 to 20."),
+            (
+                {"rules": "a: 0 by nia"},
+                "rules",
+                "Rule 1, how many approvals: This must be a whole number from 1 to 20.",
+            ),
             ({"rules": "a: 1 by nia\na: 1 by mei"}, "rules", "Rule 2, its name: a is there twice."),
             ({"rules": "a: 1 by team nobody"}, "rules", "Rule 1: There is no team nobody."),
             ({"rules": "a: 1 by stranger"}, "rules", "Rule 1: There is no member stranger."),
@@ -286,9 +290,9 @@ class TestPromotionPolicies:
             ('{"approvalTtl": NaN}', "NaN"),
             ('{"approvalTtl": 99999999999999999999}', "approvalTtl: Numbers go from"),
             ("[" * 100_000, "nested deeper"),
-            ('{"quorum": 1}', "quorum: There is no such field."),
-            ('{"gates": [{"kind": "security"}]}', "gates[0].config.rules: Is required."),
-            ('{"gates": [{"kind": "manual"}]}', "gates[0].config.confirmers: Is required."),
+            ('{"quorum": 1}', "quorum: There is no such field: remove it, or correct its name."),
+            ('{"gates": [{"kind": "security"}]}', "gates[0].config.rules: This is missing: add it."),
+            ('{"gates": [{"kind": "manual"}]}', "gates[0].config.confirmers: This is missing: add it."),
         ],
     )
     def test_what_is_wrong_is_told_by_place(self, client: Client, document: str, told: str) -> None:

@@ -123,9 +123,9 @@ APPROVAL_REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # two rules of one name
     ({"rules": [RULE, RULE]}, "rules[1].name", "invalid"),
     # a quorum of zero
-    ({"rules": [RULE | {"minApprovals": 0}]}, "rules[0].minApprovals", "invalid"),
+    ({"rules": [RULE | {"minApprovals": 0}]}, "rules[0].minApprovals", "min_value"),
     # an absurd one
-    ({"rules": [RULE | {"minApprovals": 21}]}, "rules[0].minApprovals", "invalid"),
+    ({"rules": [RULE | {"minApprovals": 21}]}, "rules[0].minApprovals", "max_value"),
     # a service account's name is no person's
     ({"rules": [RULE | {"users": ["kestrel.ci-runner"]}]}, "rules[0].users[0]", "invalid"),
     # a field that does not exist
@@ -133,9 +133,9 @@ APPROVAL_REFUSED: list[tuple[dict[str, Any], str, str]] = [
     # no setting turns the requester's exclusion off
     ({"separationOfDuties": {"excludeRequester": False}}, "separationOfDuties.excludeRequester", "unknown_field"),
     # another schema
-    ({"schema": "stella.approval-policy/v2"}, "schema", "invalid"),
+    ({"schema": "stella.approval-policy/v2"}, "schema", "invalid_choice"),
     # too many rules
-    ({"rules": [RULE | {"name": f"r{index}"} for index in range(21)]}, "rules", "invalid"),
+    ({"rules": [RULE | {"name": f"r{index}"} for index in range(21)]}, "rules", "max_length"),
     # a description with a password in it
     ({"description": "see https://a:b@c/"}, "description", "invalid"),
 ]
@@ -173,19 +173,19 @@ PROMOTION_REFUSED: list[tuple[Any, list[tuple[str, str]]]] = [
     # no object
     ([], [("", "invalid")]),
     # no list
-    ({"gates": {}}, [("gates", "invalid")]),
+    ({"gates": {}}, [("gates", "not_a_list")]),
     # a gate that is none
     ({"gates": ["approval"]}, [("gates[0]", "invalid")]),
     # a gate without kind
-    ({"gates": [{"name": "x"}]}, [("gates[0].kind", "invalid")]),
+    ({"gates": [{"name": "x"}]}, [("gates[0].kind", "required")]),
     # a kind nobody knows
     ({"gates": [{"name": "x", "kind": "horoscope"}]}, [("gates[0].kind", "invalid")]),
     # a kind without the settings that it needs
-    ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].config.rules", "invalid")]),
+    ({"gates": [{"name": "x", "kind": "security"}]}, [("gates[0].config.rules", "required")]),
     # overrides come later
     ({"gates": [{"kind": "approval", "override": {"by": ["mei"]}}]}, [("gates[0].override", "invalid")]),
     # an error can be pending or a failure, never a pass
-    ({"gates": [{"kind": "approval", "onError": "pass"}]}, [("gates[0].onError", "invalid")]),
+    ({"gates": [{"kind": "approval", "onError": "pass"}]}, [("gates[0].onError", "invalid_choice")]),
     # an unknown setting
     ({"gates": [{"kind": "approval", "config": {"off": True}}]}, [("gates[0].config.off", "unknown_field")]),
     # two gates of one name
@@ -211,16 +211,16 @@ PROMOTION_REFUSED: list[tuple[Any, list[tuple[str, str]]]] = [
     # a gate that never applies
     (
         {"gates": [{"kind": "manual", "config": MANUAL, "appliesTo": []}]},
-        [("gates[0].appliesTo", "invalid")],
+        [("gates[0].appliesTo", "min_length")],
     ),
     # a life of no time, of ten years, of a fraction
-    ({"pendingTtl": 0}, [("pendingTtl", "invalid")]),
-    ({"approvalTtl": 10 * 366 * 86400}, [("approvalTtl", "invalid")]),
+    ({"pendingTtl": 0}, [("pendingTtl", "min_value")]),
+    ({"approvalTtl": 10 * 366 * 86400}, [("approvalTtl", "max_value")]),
     ({"approvalTtl": 1.5}, [("approvalTtl", "invalid")]),
     # everything that is wrong is told
     (
         {"gates": [{"kind": "approval", "onError": "pass"}, {"name": "x", "kind": "horoscope"}]},
-        [("gates[0].onError", "invalid"), ("gates[1].kind", "invalid")],
+        [("gates[0].onError", "invalid_choice"), ("gates[1].kind", "invalid")],
     ),
 ]
 

@@ -223,7 +223,11 @@ def test_a_variable_with_user_information_in_a_url_is_refused(greta, value):
 def test_every_wrong_place_is_named_at_once(greta):
     with pytest.raises(Invalid) as refusal:
         make_environment(greta, "Dev", -1, required_approvals=99)
-    assert field_errors(refusal) == [("name", "invalid"), ("orderIndex", "invalid"), ("requiredApprovals", "invalid")]
+    assert field_errors(refusal) == [
+        ("name", "invalid"),
+        ("orderIndex", "min_value"),
+        ("requiredApprovals", "max_value"),
+    ]
 
 
 def test_a_promotion_policy_that_was_never_published_cannot_guard(greta):

@@ -88,9 +88,9 @@ def test_a_name_that_is_no_slug_is_refused_by_field(greta: Actor, name: str) -> 
         (
             {"gates": [{"kind": "freeze-window", "config": {"onFreeze": "warn"}}]},
             "gates[0].config.onFreeze",
-            "invalid",
+            "invalid_choice",
         ),
-        ({"pendingTtl": 0}, "pendingTtl", "invalid"),
+        ({"pendingTtl": 0}, "pendingTtl", "min_value"),
         ({"quorum": 0}, "quorum", "unknown_field"),
     ],
 )

@@ -184,23 +184,23 @@ REFUSED = [
     ({"type": "http", "url": "ftp://example.org"}, "gates[0].config.targets[0].url", "invalid"),
     ({"type": "http", "url": "https://nia:pass@example.org"}, "gates[0].config.targets[0].url", "invalid"),
     ({"type": "http", "url": "https://example.org?api_key=1"}, "gates[0].config.targets[0].url", "invalid"),
-    ({"type": "http"}, "gates[0].config.targets[0].url", "invalid"),
+    ({"type": "http"}, "gates[0].config.targets[0].url", "required"),
     (
         {"type": "http", "url": "https://example.org", "expect": {"status": 99}},
         "gates[0].config.targets[0].expect.status",
-        "invalid",
+        "min_value",
     ),
     (
         {"type": "http", "url": "https://example.org", "timeout": 11},
         "gates[0].config.targets[0].timeout",
-        "invalid",
+        "max_value",
     ),
     # no such type
-    ({"type": "moon"}, "gates[0].config.targets[0].type", "invalid"),
+    ({"type": "moon"}, "gates[0].config.targets[0].type", "invalid_choice"),
     # a release has one state that can be asked for
-    (LEDGER | {"state": "failed"}, "gates[0].config.targets[0].state", "invalid"),
+    (LEDGER | {"state": "failed"}, "gates[0].config.targets[0].state", "invalid_choice"),
     # an environment has to be in a named state
-    ({"type": "environment", "environment": "staging"}, "gates[0].config.targets[0].state", "invalid"),
+    ({"type": "environment", "environment": "staging"}, "gates[0].config.targets[0].state", "required"),
     # an unknown field
     (IDLE | {"product": "main"}, "gates[0].config.targets[0].product", "unknown_field"),
 ]

@@ -151,8 +151,8 @@ def refused(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 CONFIGS: list[tuple[dict[str, Any], str, str]] = [
     ({}, "text", "Is required with engine cel."),
-    ({"engine": "cel", "text": " "}, "text", "Must not be blank."),
-    ({"engine": "lua", "text": "true"}, "engine", "Must be one of cel, rego, opa."),
+    ({"engine": "cel", "text": " "}, "text", "This is blank: write something."),
+    ({"engine": "lua", "text": "true"}, "engine", "This must be one of: cel, rego, opa."),
     ({**CEL, "query": "data.x"}, "query", "Has no meaning with engine cel."),
     ({**CEL, "connection": "main"}, "connection", "Has no meaning with engine cel."),
     ({**OPA, "text": "true"}, "text", "Has no meaning with engine opa."),
@@ -161,7 +161,7 @@ CONFIGS: list[tuple[dict[str, Any], str, str]] = [
     ({**OPA, "query": "../../v1/policies"}, "query", "Must be written like release/allow."),
     ({**OPA, "query": "release/allow\n"}, "query", "Must be written like release/allow."),
     ({**OPA, "connection": "http://evil"}, "connection", "Must be the name of a connection that the platform has."),
-    ({**CEL, "text": "a" * 65_537}, "text", "Must have from 1 to 65536 characters."),
+    ({**CEL, "text": "a" * 65_537}, "text", "This is too long: use at most 65536 characters."),
     ({**CEL, "text": "'" + "é" * 40_000 + "'"}, "text", "Must have at most 65536 bytes."),
     ({**CEL, "text": "1 +"}, "text", "(line 1, column 4)"),
     ({**CEL, "text": "true ||\n now() > 1"}, "text", "There is no function now here (line 2, column 2)."),
@@ -171,7 +171,11 @@ CONFIGS: list[tuple[dict[str, Any], str, str]] = [
     ({**CEL, "data": {"a": float("nan")}}, "data", "Cannot be stored"),
     ({**CEL, "data": {"a": 2**53}}, "data", "Cannot be stored"),
     ({**CEL, "data": {"a": "x" * 65_536}}, "data", "Must have at most 65536 bytes."),
-    ({**CEL, "text": "'https://nia:pass@example.org' == ''"}, "text", "Must not have a user or password in a URL."),
+    (
+        {**CEL, "text": "'https://nia:pass@example.org' == ''"},
+        "text",
+        "This has a user or password in a URL: take them out.",
+    ),
     (
         {"engine": "rego", "text": "package a", "query": "data.a.allow", "data": {"a": {"allow": True}}},
         "data",
@@ -179,7 +183,7 @@ CONFIGS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"engine": "rego", "text": "package a", "query": "a.allow"}, "query", "Must be written like data.release.allow."),
     ({"engine": "rego", "text": "package a"}, "query", "Is required with engine rego."),
-    ({**CEL, "timeoutMs": 1001}, "timeoutMs", "Must be a whole number from 10 to 1000."),
+    ({**CEL, "timeoutMs": 1001}, "timeoutMs", "This must be a whole number from 10 to 1000."),
 ]
 
 

@@ -314,7 +314,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"rules": {"epss-threshold": {"threshold": 1.5}}, **TRUSTING},
         "rules.epss-threshold.threshold",
-        "invalid",
+        "max_value",
     ),
     # not a number
     (
@@ -326,13 +326,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"rules": {"reachable-cve": {"severityThreshold": "scary"}}, **TRUSTING},
         "rules.reachable-cve.severityThreshold",
-        "invalid",
+        "invalid_choice",
     ),
     # in an environment, too
     (
         {"rules": NO_CRITICAL, **TRUSTING, "environments": {"staging": {"release-aggregate-cve": {"maxHigh": -1}}}},
         "environments.staging.release-aggregate-cve.maxHigh",
-        "invalid",
+        "min_value",
     ),
 ]
 

@@ -129,7 +129,7 @@ def test_a_field_that_a_call_does_not_know_is_an_unknown_field(everything: Calle
         ("POST", "approval-policies", {"name": "other", "rules": [{"name": "a", "zzz": 1}]}, "rules[0].zzz", ""),
         ("PUT", "promotion-policies/default", {"zzz": 1}, "zzz", ""),
         ("POST", "promotion-policies", {"name": "other", "pendingTtl": "x"}, "pendingTtl", "invalid"),
-        ("POST", "approval-policies", {"name": "other", "rules": "x"}, "rules", "invalid"),
+        ("POST", "approval-policies", {"name": "other", "rules": "x"}, "rules", "not_a_list"),
         ("POST", "approval-policies", {"name": "anyone", "rules": [RULE]}, "name", "invalid"),
         (
             "POST",

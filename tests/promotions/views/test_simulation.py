@@ -112,7 +112,7 @@ def test_a_draft_that_cannot_be_used_any_more_says_where(kestrel: Kestrel) -> No
     PromotionPolicy.objects.filter(name="strict").update(draft={"gates": [{"kind": "manual"}]})
     answer = client_of(kestrel, "admin").get(PAGE, {"on": "last", "last": 7})
     assert answer.status_code == 400
-    assert "gates[0].config.confirmers: Is required." in answer.content.decode()
+    assert "gates[0].config.confirmers: This is missing: add it." in answer.content.decode()
 
 
 def test_a_promotion_that_is_not_there_is_not_found(kestrel: Kestrel) -> None:

@@ -115,7 +115,7 @@ def test_a_text_on_a_gate_input_takes_the_documents_that_are_given(run: Any, tmp
         ({"gates": [rule("true")]}, "{", (), "is no JSON"),
         ({"gates": [rule("true")]}, {}, (), "The input is neither"),
         ({"gates": [rule("true")]}, [], (), "The input is neither"),
-        ({"gates": [rule("true")]}, {"schema": "stella.gate-input/v1"}, (), "Is required"),
+        ({"gates": [rule("true")]}, {"schema": "stella.gate-input/v1"}, (), "This is missing: add it."),
         ({"gates": [rule("true")]}, {"schema": "stella.policy-input/v1"}, (), "is a required property"),
         ({"gates": []}, {"schema": "stella.gate-input/v1"}, ("--gate", "x"), "The policy has no gate x"),
         ({"gates": [rule("true")]}, "[" * 100_000, (), "is no JSON"),
