@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from stellapromote import wrong_values as wrong
 from stellapromote.api.serializers import camel
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.json_schema import Schema, read
@@ -135,9 +136,9 @@ def read_freeze_window(values: Mapping[str, Any], schema: Schema) -> dict[str, A
     errors = []
     for part, nothing in _NO_RECURRENCE.items():
         if part in given and given.pop(part) not in nothing:
-            errors.append(FieldError(part, f"{part} is not supported yet.", "not_supported"))
-    normal, wrong = read(given, schema)
-    refuse(errors + wrong)
+            errors.append(FieldError(part, *wrong.not_supported(part)))
+    normal, others = read(given, schema)
+    refuse(errors + others)
     return _for_python(normal)
 
 

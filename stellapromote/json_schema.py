@@ -176,8 +176,6 @@ def _wrong_text(value: str, schema: Schema) -> wrong.Complaint | None:
         return wrong.too_long(most)
     if len(value) < least:
         return wrong.too_short(least)
-    if problem := described(_UNSTORABLE.search(value)):
-        return wrong.characters(problem)
     return _FORMATS[schema.get("format", "any")](value)
 
 
@@ -187,6 +185,11 @@ def _another_form(value: str, schema: Schema) -> wrong.Complaint:
     pattern = schema["pattern"]
     sentence = schema.get("x-message") or HELP.get(pattern) or f"This must match {pattern}."
     return wrong.Complaint(sentence, "invalid")
+
+
+def _any(value: str) -> wrong.Complaint | None:
+    problem = described(_UNSTORABLE.search(value))
+    return wrong.characters(problem) if problem else None
 
 
 def _line(value: str) -> wrong.Complaint | None:
@@ -213,7 +216,7 @@ def _instant(value: str) -> wrong.Complaint | None:
 
 
 _FORMATS: dict[str, Callable[[str], wrong.Complaint | None]] = {
-    "any": lambda _: None,
+    "any": _any,
     "line": _line,
     "text": _text,
     "instant": _instant,

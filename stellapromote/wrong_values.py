@@ -24,6 +24,7 @@ NO_FIELD_NAME: Final = Complaint("This has a name that no field can have: remove
 TWICE: Final = Complaint("The same value stands here twice: give it once.", "duplicate")
 CREDENTIALS: Final = Complaint("This has a user or password in a URL: take them out.", "invalid")
 NO_INSTANT: Final = Complaint("This must be a time written like 2026-11-23T08:00:00.000Z.", "invalid")
+BEFORE_1970: Final = Complaint("This is out of range: give a time from 1970 to 9999.", "range")
 NO_UUID: Final = Complaint("This must be a UUID such as 0191d2f0-0000-7000-8000-000000000000.", "invalid")
 
 _TYPES: Final = {
@@ -33,15 +34,13 @@ _TYPES: Final = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "null": "null",
 }
 
 
 def another_type(*types: str) -> Complaint:
-    """Of a value of another type than these of JSON Schema."""
-    return Complaint(
-        f"This must be {' or '.join(_TYPES[each] for each in types)}.", "not_a_list" if "array" in types else "invalid"
-    )
+    """Of a value of another type than these of JSON Schema; that it may be null is not said."""
+    names = [_TYPES[each] for each in types if each != "null"]
+    return Complaint(f"This must be {' or '.join(names)}.", "not_a_list" if "array" in types else "invalid")
 
 
 def not_among(values: Iterable[Any]) -> Complaint:

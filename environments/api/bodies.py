@@ -7,7 +7,9 @@ from rest_framework import serializers
 
 from environments.settings_schema import CLEAR_REASON, SETTINGS, WINDOW
 from policies.api.document_body import DocumentBody, DocumentField
+from stellapromote import wrong_values as wrong
 from stellapromote.api.fields import StrictBooleanField
+from stellapromote.api.reading import ReadField, refused
 from stellapromote.patterns import SLUG
 
 
@@ -57,10 +59,8 @@ class OrderIndexBody(DocumentBody):
     order_index = DocumentField(SETTINGS["orderIndex"])
 
 
-class NotSupportedYet(serializers.Field[Any, Any, Any, Any]):
+class NotSupportedYet(ReadField):
     """What a later version knows. Every window says that it has none; that is taken back, and nothing else."""
-
-    default_error_messages = {"not_supported": "{name} is not supported yet."}
 
     def __init__(self, nothing: Any, form: dict[str, Any]) -> None:
         self.nothing = nothing
@@ -69,7 +69,7 @@ class NotSupportedYet(serializers.Field[Any, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if data != self.nothing:
-            self.fail("not_supported", name=self.field_name)
+            raise refused(wrong.not_supported(str(self.field_name)))
         return data
 
 

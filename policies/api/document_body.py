@@ -6,11 +6,12 @@ from typing import Any
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
+from stellapromote.api.reading import ReadField
 from stellapromote.api.serializers import Body
 from stellapromote.json_schema import Schema, read
 
 
-class DocumentField(serializers.Field[Any, Any, Any, Any]):
+class DocumentField(ReadField):
     """One field of a document inside a DocumentBody, which checks it. The value stays as it was given: the action
     makes the normal form."""
 
@@ -21,9 +22,6 @@ class DocumentField(serializers.Field[Any, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
 
 class DocumentBody(Body):

@@ -17,6 +17,7 @@ from rest_framework import serializers
 from promotions.formats.reading import MOST_BODY
 from stellapromote.api.fields import LineField
 from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, parse_json
+from stellapromote.api.reading import ReadField
 from stellapromote.api.requests import check_media_type
 from stellapromote.api.serializers import Body
 from stellapromote.api.views import ApiView
@@ -29,7 +30,7 @@ MULTIPART: Final = "multipart/form-data"
 
 
 @extend_schema_field({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "string"}]})
-class DocumentField(serializers.Field[Any, Any, Any, Any]):
+class DocumentField(ReadField):
     """The document: its text, byte for byte, or the JSON object itself, then kept in its canonical form."""
 
     default_error_messages = {"invalid": "This must be a JSON object, or the text of the document."}
@@ -46,12 +47,9 @@ class DocumentField(serializers.Field[Any, Any, Any, Any]):
         except CanonicalJsonError as error:
             raise serializers.ValidationError(str(error)[:200], code="invalid") from None
 
-    def to_representation(self, value: Any) -> Any:
-        return value
-
 
 @extend_schema_field({"type": "string", "contentEncoding": "base64"})
-class Base64Field(serializers.Field[Any, Any, Any, Any]):
+class Base64Field(ReadField):
     """Bytes in base64."""
 
     default_error_messages = {"invalid": "This must be base64."}
@@ -61,9 +59,6 @@ class Base64Field(serializers.Field[Any, Any, Any, Any]):
             return base64.b64decode(data, validate=True) if isinstance(data, str) else self.fail("invalid")
         except (binascii.Error, ValueError):
             self.fail("invalid")
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
 
 class UploadBody(Body):

@@ -15,6 +15,7 @@ from promotions.models.release import (
     REPOSITORY_PATTERN,
     TAG_PATTERN,
 )
+from stellapromote import wrong_values as wrong
 from stellapromote.api.fields import (
     DigestField,
     HttpUrlField,
@@ -28,6 +29,7 @@ from stellapromote.api.fields import (
     StrictUUIDField,
     TextField,
 )
+from stellapromote.api.reading import refused
 from stellapromote.api.serializers import Bodies, Body, camel
 
 
@@ -185,7 +187,7 @@ class EvidenceDocument(Body):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError(self.error_messages["invalid"], code="invalid")
+            raise refused(wrong.another_type("object"))
         return {"document": data}
 
 

@@ -12,42 +12,32 @@ from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from stellapromote import wrong_values as wrong
 from stellapromote.api.parsing import LARGEST_INTEGER
-from stellapromote.api.serializers import LIST_MESSAGES
+from stellapromote.api.reading import ReadField, list_of, refused
 from stellapromote.clock import parse_rfc3339
-from stellapromote.patterns import DIGEST, DIGEST_HELP, SLUG, SLUG_HELP, compiled
+from stellapromote.patterns import DIGEST, DIGEST_HELP, SLUG, SLUG_HELP
 from stellapromote.plain_text import problem_in_line, problem_in_text
 
 EARLIEST_YEAR = 1970
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class _Text(serializers.CharField):
+class _Text(ReadField, serializers.CharField):
     """Text that is text; `max_length` must be given."""
-
-    default_error_messages = {
-        "invalid": "This must be text.",
-        "min_length": "This must have at least {min_length} characters.",
-        "max_length": "This may have at most {max_length} characters.",
-        "characters": "{problem}",
-    }
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         if not options.get("allow_blank"):
-            options.setdefault("min_length", 1)  # for the document: blank is looked for before
+            options.setdefault("min_length", 1)
         super().__init__(max_length=max_length, **options)
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        # DRF looks for blank before it looks for the type.
-        if data is not serializers.empty and data is not None and not isinstance(data, str):
-            self.fail("invalid")
-        return super().run_validation(data)
+        self.schema = {"type": "string", "minLength": self.min_length or 0, "maxLength": max_length}
 
     def to_internal_value(self, data: Any) -> str:
-        text: str = data.strip() if self.trim_whitespace else data
+        trimmed = data.strip() if self.trim_whitespace and isinstance(data, str) else data
+        text: str = super().to_internal_value(trimmed)
         problem = self.problem(text)
         if problem:
-            self.fail("characters", problem=problem)
+            raise refused(wrong.characters(problem))
         return text
 
     def problem(self, text: str) -> str | None:
@@ -73,15 +63,8 @@ class PatternField(LineField):
 
     def __init__(self, pattern: str, message: str, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, trim_whitespace=False, **options)
-        self.pattern = compiled(pattern)
+        self.schema = {**self.schema, "pattern": pattern, "x-message": message}
         set_override(self, "field", {"type": "string", "pattern": pattern, "maxLength": max_length})
-        self.message = message
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if not self.pattern.search(text):
-            raise serializers.ValidationError(self.message, code="invalid")
-        return text
 
 
 class SlugField(PatternField):
@@ -115,111 +98,75 @@ class HttpUrlField(LineField):
         return text
 
 
-class StrictIntegerField(serializers.IntegerField):
+class StrictIntegerField(ReadField, serializers.IntegerField):
     """A JSON integer between two bounds, which must be given."""
-
-    default_error_messages = {
-        "invalid": "This must be an integer.",
-        "min_value": "This must be at least {min_value}.",
-        "max_value": "This may be at most {max_value}.",
-    }
 
     def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
         if min_value < -LARGEST_INTEGER or max_value > LARGEST_INTEGER:
             raise ValueError("integers on the wire stay within ±(2^53-1)")
         super().__init__(min_value=min_value, max_value=max_value, **options)
-
-    def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            self.fail("invalid")
-        return int(data)
+        self.schema = {"type": "integer", "minimum": min_value, "maximum": max_value}
 
 
-class StrictBooleanField(serializers.BooleanField):
+class StrictBooleanField(ReadField, serializers.BooleanField):
     """true or false; null only where `allow_null=True`."""
 
-    default_error_messages = {"invalid": "This must be true or false."}
-
-    def to_internal_value(self, data: Any) -> bool:
-        if data is not True and data is not False:
-            self.fail("invalid")
-        return bool(data)
+    schema = {"type": "boolean"}
 
 
-class StrictUUIDField(serializers.UUIDField):
-    default_error_messages = {"invalid": "This must be a UUID such as 0191d2f0-0000-7000-8000-000000000000."}
-
+class StrictUUIDField(ReadField, serializers.UUIDField):
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str) or not _UUID.fullmatch(data):
-            self.fail("invalid")
+            raise refused(wrong.NO_UUID)
         return UUID(data)
 
 
-class StrictDateTimeField(serializers.DateTimeField):
+class StrictDateTimeField(ReadField, serializers.DateTimeField):
     """RFC 3339 with an offset, from 1970 to 9999; the value is UTC in whole milliseconds."""
-
-    default_error_messages = {
-        "invalid": "This must be an RFC 3339 time with its offset, such as 2026-11-23T08:00:00.000Z.",
-        "range": "Times go from 1970 to 9999.",
-    }
 
     def to_internal_value(self, data: Any) -> datetime:
         if not isinstance(data, str) or len(data) > 64:
-            self.fail("invalid")
+            raise refused(wrong.NO_INSTANT)
         try:
             at = parse_rfc3339(data)
         except ValueError:
-            self.fail("invalid")
+            raise refused(wrong.NO_INSTANT) from None
         if at.year < EARLIEST_YEAR:
-            self.fail("range")
+            raise refused(wrong.BEFORE_1970)
         return at
 
 
-class StrictChoiceField(serializers.ChoiceField):
+class StrictChoiceField(ReadField, serializers.ChoiceField):
     """One of the listed texts, exactly as written."""
 
-    default_error_messages = {"invalid_choice": "This must be one of: {choices}."}
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str) or data not in self.choices:
-            self.fail("invalid_choice", choices=", ".join(map(str, self.choices)))
-        return data
+    def __init__(self, choices: Any, **options: Any) -> None:
+        super().__init__(choices, **options)
+        self.schema = {"type": "string", "enum": list(self.choices)}
 
 
-class StrictListField(serializers.ListField):
+class StrictListField(ReadField, serializers.ListField):
     """A list of at most `max_length` values of one kind; `unique=True` refuses the same value twice."""
-
-    default_error_messages = {
-        **LIST_MESSAGES,
-        "duplicate": "The same value stands here twice.",
-    }
 
     def __init__(
         self, *, child: serializers.Field[Any, Any, Any, Any], max_length: int, unique: bool = False, **options: Any
     ) -> None:
         self.unique = unique
         super().__init__(child=child, max_length=max_length, **options)
+        self.schema = list_of(max_length, self.min_length)
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        if not isinstance(data, list):
-            self.fail("not_a_list")
         # Before the children are looked at: a long list of wrong values would make a longer answer.
-        if self.max_length is not None and len(data) > self.max_length:
-            self.fail("max_length", max_length=self.max_length)
-        values: list[Any] = super().to_internal_value(data)
+        values = self.run_child_validation(super().to_internal_value(data))
         if self.unique and _has_twice(values):
-            self.fail("duplicate")
+            raise refused(wrong.TWICE)
         return values
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
-class JsonObjectField(serializers.Field[Any, Any, Any, Any]):
+class JsonObjectField(ReadField):
     """A free-form JSON object of bounded size. NUL characters and long numbers never get here."""
 
-    default_error_messages = {
-        "not_an_object": "This must be a JSON object.",
-        "too_large": "This object is larger than {max_bytes} bytes.",
-    }
+    default_error_messages = {"too_large": "This is too large: send at most {max_bytes} bytes."}
 
     def __init__(self, *, max_bytes: int = 16_384, **options: Any) -> None:
         self.max_bytes = max_bytes
@@ -227,13 +174,10 @@ class JsonObjectField(serializers.Field[Any, Any, Any, Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
-            self.fail("not_an_object")
+            raise refused(wrong.another_type("object"))
         if len(orjson.dumps(data)) > self.max_bytes:
             self.fail("too_large", max_bytes=self.max_bytes)
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
 
 def _has_twice(values: Iterable[Any]) -> bool:

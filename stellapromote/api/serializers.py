@@ -6,12 +6,14 @@ so one instance serves all requests of a process. Rules that need to look someth
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django.utils.functional import cached_property
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from stellapromote import wrong_values as wrong
+from stellapromote.api.reading import ABSENT, checked, list_of, refused
 from stellapromote.errors import FieldError
 
 
@@ -41,18 +43,17 @@ def resource(name: str, fields: Mapping[str, serializers.Field[Any, Any, Any, An
     return type(name, (Resource,), {**fields, "__doc__": about or None})
 
 
-LIST_MESSAGES: Final = {
-    "not_a_list": "This must be a list.",
-    "empty": "This list must have at least one entry.",
-    "min_length": "This list must have at least {min_length} entries.",
-    "max_length": "This list may have at most {max_length} entries.",
-}
-
-
 class Bodies(serializers.ListSerializer[Any]):
     """A list of objects inside a body."""
 
-    default_error_messages = {**LIST_MESSAGES}
+    default_error_messages = ABSENT
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.schema = list_of(options.get("max_length"))
+        super().__init__(*args, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(checked(data, self.schema))
 
 
 class Body(_OnTheWire):
@@ -61,17 +62,16 @@ class Body(_OnTheWire):
     class Meta:
         list_serializer_class = Bodies
 
-    default_error_messages = {"invalid": "This must be a JSON object."}
+    default_error_messages = ABSENT
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError(self.error_messages["invalid"], code="invalid")
+            raise refused(wrong.another_type("object"))
         unknown = [name for name in data if name not in self._taken]
         if not unknown:
             return super().to_internal_value(data)
         errors: dict[str, Any] = {
-            str(name)[:100]: [serializers.ErrorDetail("This field is not known here.", code="unknown_field")]
-            for name in unknown[:20]
+            str(name)[:100]: [serializers.ErrorDetail(*wrong.UNKNOWN_FIELD)] for name in unknown[:20]
         }
         try:
             super().to_internal_value(data)

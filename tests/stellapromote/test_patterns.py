@@ -62,8 +62,8 @@ def test_all_read_any_text_alike(text: str, pattern: str) -> None:
 
 
 def test_bodies_take_the_same() -> None:
-    assert SlugField().pattern is compiled(SLUG)
-    assert DigestField().pattern is compiled(DIGEST)
+    assert SlugField().schema["pattern"] == SLUG
+    assert DigestField().schema["pattern"] == DIGEST
 
 
 @pytest.mark.parametrize("part", ["{0,61}[a-z0-9]", "[a-z0-9][a-z0-9_-]{0,62}", "sha256:[0-9a-f]{64}"])

@@ -35,10 +35,10 @@ def test_a_component_is_read_as_it_was_typed() -> None:
     ("line", "said"),
     [
         (f"{TURNED} registry.example/api {DIGEST}", "Line 1, name: This has a direction-changing character (U+202E)"),
-        (f"{'a' * 129} registry.example/api {DIGEST}", "Line 1, name: This may have at most 128"),
-        (f"api {'r' * 256} {DIGEST}", "Line 1, image repository: This may have at most 255 characters."),
+        (f"{'a' * 129} registry.example/api {DIGEST}", "Line 1, name: This is too long: use at most 128"),
+        (f"api {'r' * 256} {DIGEST}", "Line 1, image repository: This is too long: use at most 255 characters."),
         (f"api registry.example/api@{DIGEST} {DIGEST}", "Line 1, image repository: Use host, port and path"),
-        (f"api registry.example/api {DIGEST} {'t' * 129}", "Line 1, tag: This may have at most 128"),
+        (f"api registry.example/api {DIGEST} {'t' * 129}", "Line 1, tag: This is too long: use at most 128"),
         (f"api registry.example/api {DIGEST} -v1", "Line 1, tag: Use letters, digits"),
         ("api registry.example/api sha256:abc", "Line 1, digest: A digest is sha256: and 64"),
         ("api registry.example/api", "Line 1 needs a name, an image repository and a digest."),

@@ -473,7 +473,7 @@ def test_a_release_with_a_repository_too_long_is_refused_and_not_cut(kestrel: Ke
     typed = {"name": "cut-1", "product": "main", "components": components, "finalize": "yes"}
     answer = client_of(kestrel, "operator").post("/releases", typed)
     assert answer.status_code == 400
-    assert "Line 1, image repository: This may have at most 255 characters." in answer.content.decode()
+    assert "Line 1, image repository: This is too long: use at most 255 characters." in answer.content.decode()
     assert not Release.objects.filter(name="cut-1").exists()
 
 

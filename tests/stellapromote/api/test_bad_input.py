@@ -62,7 +62,7 @@ def test_the_place_is_named_in_wire_names(admin: Caller) -> None:
         ("zzz", "unknown_field"),
         ("slug", "invalid"),
         ("displayName", "required"),
-        ("labels", "not_an_object"),
+        ("labels", "invalid"),
     ]
 
 
