@@ -23,7 +23,7 @@ TEAM_OR_USERNAME: Final = f"^(?:team:{_SLUG}|{_USERNAME})$"
 DIGEST_ANYWHERE: Final = "sha256:[0-9a-f]{64}"
 """Of a digest inside a longer text."""
 DIGEST: Final = f"^{DIGEST_ANYWHERE}$"
-DIGEST_HELP: Final = "A digest is sha256: and 64 lower-case hexadecimal digits."
+DIGEST_HELP: Final = "Use sha256: and 64 lower-case hexadecimal digits."
 
 HELP: Final = {SLUG: SLUG_HELP, DIGEST: DIGEST_HELP}
 """What is said where a text has another form; other patterns have other sentences in other places."""

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from stellapromote import wrong_values as wrong
 from stellapromote.api.fields import EARLIEST_YEAR
 from stellapromote.api.serializers import camel
 from stellapromote.clock import parse_rfc3339
 from stellapromote.errors import FieldError
-from stellapromote.patterns import DIGEST, DIGEST_HELP, compiled
+from stellapromote.json_schema import Schema, read
+from stellapromote.patterns import DIGEST
 from stellapromote.plain_text import problem_in_line
 
 _MOST_VALUES = 50
+_LONGEST_NUMBER = 17  # digits and sign: anything longer is out of every range, and int() of very long text is slow
+_FLAGS = {"true": True, "false": False}
 
 
 class UnknownValue(ValueError):
@@ -46,28 +50,25 @@ def choice(
         try:
             return known[text]
         except KeyError:
-            raise UnknownValue(f"This must be one of: {', '.join(known)}.") from None
+            raise UnknownValue(wrong.not_among(known).message) from None
 
     return Parameter(name, parse, {"type": "string", "enum": list(known)}, description, repeatable)
 
 
 def flag(name: str, description: str = "") -> Parameter:
-    def parse(text: str) -> bool:
-        if text not in ("true", "false"):
-            raise ValueError("This must be true or false.")
-        return text == "true"
-
-    return Parameter(name, parse, {"type": "boolean"}, description)
+    schema = {"type": "boolean"}
+    return Parameter(name, lambda text: _checked(_FLAGS.get(text, text), schema), schema, description)
 
 
 def uuid(name: str, description: str = "") -> Parameter:
     def parse(text: str) -> UUID:
-        if len(text) != 36:
-            raise ValueError("This must be a UUID.")
         try:
-            return UUID(text)
+            found = UUID(text) if len(text) == 36 else None
         except ValueError:
-            raise ValueError("This must be a UUID.") from None
+            found = None
+        if found is None:
+            raise ValueError(wrong.NO_UUID.message)
+        return found
 
     return Parameter(name, parse, {"type": "string", "format": "uuid"}, description)
 
@@ -80,43 +81,43 @@ def timestamp(name: str, description: str = "") -> Parameter:
         except ValueError:
             at = None
         if at is None or at.year < EARLIEST_YEAR:
-            raise ValueError("This must be an RFC 3339 time with its offset, from 1970 to 9999.")
+            raise ValueError((wrong.NO_INSTANT if at is None else wrong.BEFORE_1970).message)
         return at
 
     return Parameter(name, parse, {"type": "string", "format": "date-time"}, description)
 
 
 def line(name: str, description: str = "", *, max_length: int = 200) -> Parameter:
-    def parse(text: str) -> str:
-        problem = problem_in_line(text)
-        if problem or not text or len(text) > max_length:
-            raise ValueError(problem or f"This must be a text of 1 to {max_length} characters.")
-        return text
+    def parse(text: str) -> Any:
+        problem = problem_in_line(text) or ("" if text else wrong.BLANK.message)
+        if problem:
+            raise ValueError(problem)
+        return _checked(text, {"type": "string", "maxLength": max_length})
 
     schema = {"type": "string", "minLength": 1, "maxLength": max_length}
     return Parameter(name, parse, schema, description)
 
 
 def digest(name: str, description: str = "") -> Parameter:
-    def parse(text: str) -> str:
-        if not compiled(DIGEST).search(text):
-            raise ValueError(DIGEST_HELP)
-        return text
-
-    return Parameter(name, parse, {"type": "string", "pattern": DIGEST}, description)
+    schema = {"type": "string", "pattern": DIGEST}
+    return Parameter(name, lambda text: _checked(text, schema), schema, description)
 
 
 def integer(name: str, description: str = "", *, at_least: int, at_most: int) -> Parameter:
-    def parse(text: str) -> int:
-        if (
-            not (text.isascii() and text.removeprefix("-").isdigit())
-            or len(text) > 17
-            or not at_least <= int(text) <= at_most
-        ):
-            raise ValueError(f"This must be an integer from {at_least} to {at_most}.")
-        return int(text)
+    schema = {"type": "integer", "minimum": at_least, "maximum": at_most}
 
-    return Parameter(name, parse, {"type": "integer", "minimum": at_least, "maximum": at_most}, description)
+    def parse(text: str) -> Any:
+        is_whole = text.isascii() and text.removeprefix("-").isdigit() and len(text) <= _LONGEST_NUMBER
+        return _checked(int(text) if is_whole else text, schema)
+
+    return Parameter(name, parse, schema, description)
+
+
+def _checked(value: Any, schema: Schema) -> Any:
+    """The value. ValueError with the sentence that a body would get for it (docs/adr/0011)."""
+    for error in read(value, schema)[1]:
+        raise ValueError(error.message)
+    return value
 
 
 class Parameters:
@@ -135,9 +136,14 @@ class Parameters:
         for wire, texts in query.items():
             parameter = self.by_wire_name.get(wire)
             if parameter is None:
-                problems.append(FieldError(wire[:100], "This parameter is not known here.", "unknown_parameter"))
+                problems.append(
+                    FieldError(
+                        wire[:100], "There is no such parameter: remove it, or correct its name.", "unknown_parameter"
+                    )
+                )
             elif len(texts) > (_MOST_VALUES if parameter.repeatable else 1):
-                problems.append(FieldError(wire, "This parameter is given too often.", "repeated"))
+                most = "once" if not parameter.repeatable else f"{_MOST_VALUES} times"
+                problems.append(FieldError(wire, f"This is given too often: give it at most {most}.", "repeated"))
             else:
                 try:
                     parsed = list(dict.fromkeys(map(parameter.parse, texts)))
@@ -148,7 +154,5 @@ class Parameters:
                     values[parameter.name] = parsed if parameter.repeatable else parsed[0]
             if len(problems) >= _MOST_VALUES:
                 break
-        problems += [
-            FieldError(wire, "This parameter is required.", "required") for wire in self.required if wire not in query
-        ]
+        problems += [FieldError(wire, *wrong.REQUIRED) for wire in self.required if wire not in query]
         return values, problems

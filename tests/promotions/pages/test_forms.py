@@ -40,7 +40,7 @@ def test_a_component_is_read_as_it_was_typed() -> None:
         (f"api registry.example/api@{DIGEST} {DIGEST}", "Line 1, image repository: Use host, port and path"),
         (f"api registry.example/api {DIGEST} {'t' * 129}", "Line 1, tag: This is too long: use at most 128"),
         (f"api registry.example/api {DIGEST} -v1", "Line 1, tag: Use letters, digits"),
-        ("api registry.example/api sha256:abc", "Line 1, digest: A digest is sha256: and 64"),
+        ("api registry.example/api sha256:abc", "Line 1, digest: Use sha256: and 64"),
         ("api registry.example/api", "Line 1 needs a name, an image repository and a digest."),
     ],
 )

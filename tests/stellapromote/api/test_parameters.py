@@ -92,6 +92,24 @@ def test_everything_else_is_refused(query: str, code: str) -> None:
     assert [problem.code for problem in problems] == [code]
 
 
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("color=green", "This must be one of: red, blue."),
+        ("includeState=1", "This must be true or false."),
+        ("atLeast=x", "This must be a whole number."),
+        ("atLeast=6", "This must be a whole number from -5 to 5."),
+        ("from=2026-11-23", "This must be a time written like 2026-11-23T08:00:00.000Z."),
+        ("from=1969-01-01T00:00:00Z", "This is out of range: give a time from 1970 to 9999."),
+        ("name=", "This is blank: write something."),
+        ("name=abcdef", "This is too long: use at most 5 characters."),
+        ("color=red&color=blue", "This is given too often: give it at most once."),
+    ],
+)
+def test_it_is_said_as_of_a_field_of_a_body(query: str, sentence: str) -> None:
+    assert [problem.message for problem in KNOWN.read(dict(QueryDict(query).lists()))[1]] == [sentence]
+
+
 def test_many_unknown_parameters_are_a_short_list() -> None:
     assert len(KNOWN.read({f"z{number}": ["1"] for number in range(500)})[1]) == 50
 
