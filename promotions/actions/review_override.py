@@ -15,6 +15,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.ids import new_id
 from stellapromote.transactions import transactional
+from stellapromote.wrong_values import not_among, too_long
 
 
 @transactional
@@ -65,11 +66,10 @@ def review_override(
 def _check(verdict: str, comment: str) -> None:
     errors = []
     if verdict not in OverrideReview.Verdict.values:
-        told = f"Must be one of {', '.join(OverrideReview.Verdict.values)}."
-        errors.append(FieldError("verdict", told, "invalid_choice"))
+        errors.append(FieldError("verdict", *not_among(OverrideReview.Verdict.values)))
     elif verdict == OverrideReview.Verdict.OBJECTED and not comment:
         errors.append(FieldError("comment", "An objection needs a reason.", "required"))
     if len(comment) > LONGEST_REASON:
-        errors.append(FieldError("comment", f"This must be at most {LONGEST_REASON} characters.", "max_length"))
+        errors.append(FieldError("comment", *too_long(LONGEST_REASON)))
     if errors:
         raise Invalid(errors[0].message, fields=errors)

@@ -35,6 +35,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, TENANT_ADMIN
 from stellapromote.errors import FieldError, Invalid
+from stellapromote.wrong_values import too_long
 
 # Reasons why a grant of the right does not count here, beside those of `promotions.voting.places` for votes.
 NEVER_OVERRIDDEN = "NEVER_OVERRIDDEN"
@@ -260,7 +261,7 @@ def check_words(reason: str, ticket: str) -> tuple[str, str]:
         errors.append(FieldError("ticket", "An override needs a ticket: where it is followed up.", "required"))
     for field, text, longest in (("reason", reason, LONGEST_REASON), ("ticket", ticket, LONGEST_TICKET)):
         if len(text) > longest:
-            errors.append(FieldError(field, f"This must be at most {longest} characters.", "max_length"))
+            errors.append(FieldError(field, *too_long(longest)))
     if errors:
         raise Invalid(errors[0].message, fields=errors)
     return reason, ticket

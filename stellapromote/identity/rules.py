@@ -13,6 +13,7 @@ from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 from stellapromote.errors import FieldError, Invalid, Refused
 from stellapromote.patterns import SLUG, SLUG_HELP, USERNAME
 from stellapromote.plain_text import problem_in_line
+from stellapromote.wrong_values import BLANK, characters, too_long
 
 LONGEST_REASON = 500
 LONGEST_NAME = 200
@@ -114,11 +115,11 @@ def checked_line(field: str, text: str, *, longest: int, required: bool = True) 
     """The text without blanks around it. Invalid when it is missing, too long or holds control or bidi characters."""
     text = text.strip()
     if required and not text:
-        raise wrong(field, "This must not be empty.", "blank")
+        raise wrong(field, *BLANK)
     if len(text) > longest:
-        raise wrong(field, f"This must be at most {longest} characters.", "max_length")
+        raise wrong(field, *too_long(longest))
     if problem := problem_in_line(text):
-        raise wrong(field, problem, "characters")
+        raise wrong(field, *characters(problem))
     return text
 
 

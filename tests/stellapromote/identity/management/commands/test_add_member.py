@@ -93,7 +93,7 @@ def test_the_events_name_the_user_of_the_operating_system() -> None:
         ([*MEI, "--roles", "king"], "--roles: 'king' is no role. Roles: viewer, operator"),
         ([*MEI, "--roles", "viewer", "--teams", "Not A Slug"], "--teams: Use 1 to 63 lower-case letters"),
         (["--tenant", "kestrel-pay", "--username", "Not A Name", "--roles", "viewer"], "--username: Use 1 to 63"),
-        ([*MEI, "--roles", "viewer", "--display-name", "x" * 201], "--display-name: This must be at most 200"),
+        ([*MEI, "--roles", "viewer", "--display-name", "x" * 201], "--display-name: This is too long: use at most 200"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_one_sentence_and_changes_nothing(arguments: list[str], sentence: str) -> None:
