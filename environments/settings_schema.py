@@ -44,17 +44,17 @@ SETTINGS: Final[dict[str, Schema]] = {
     "config": CONFIG,
     "requiredApprovals": {"type": "integer", "minimum": 0, "maximum": MAX_REQUIRED_APPROVALS},
     "requireSeparationOfDuties": {"type": "boolean"},
-    "promotionPolicy": {"type": "string", "pattern": SLUG, "x-message": "Must be the name of a promotion policy."},
+    "promotionPolicy": {"type": "string", "pattern": SLUG, "x-message": "This must be the name of a promotion policy."},
     "approvalPolicies": {
         "type": "array",
         "maxItems": 20,
         "x-set": True,
-        "items": {"type": "string", "pattern": SLUG, "x-message": "Must be the name of an approval policy."},
+        "items": {"type": "string", "pattern": SLUG, "x-message": "This must be the name of an approval policy."},
     },
     "autoPromoteFrom": {
         "type": ["string", "null"],
         "pattern": SLUG,
-        "x-message": "Must be the name or the id of the environment directly before, or null.",
+        "x-message": "This must be the name or the id of the environment directly before, or null.",
         "description": "By name or by id; answers say the name.",
     },
     "autoPromoteHold": {"type": "boolean"},
@@ -78,7 +78,7 @@ _TIME: Final[Schema] = {
     "type": "string",
     "maxLength": 40,
     "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?$",
-    "x-message": "Must be a time such as 2026-11-23T08:00:00Z, or without an offset by the clock in timezone.",
+    "x-message": "This must be a time such as 2026-11-23T08:00:00Z, or without an offset by the clock in timezone.",
     "description": "RFC 3339, or without an offset the time on the wall clock in `timezone`.",
 }
 
@@ -92,7 +92,7 @@ WINDOW: Final[dict[str, Schema]] = {
         "type": "array",
         "maxItems": 50,
         "x-set": True,
-        "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username or an account id."},
+        "items": {"type": "string", "pattern": USERNAME, "x-message": "This must be a username or an account id."},
         "description": "Usernames or account ids; answers say the usernames.",
     },
 }

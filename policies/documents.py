@@ -52,14 +52,18 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
                         "maxItems": 50,
                         "x-set": True,
                         "default": [],
-                        "items": {"type": "string", "pattern": SLUG, "x-message": "Must be the short name of a team."},
+                        "items": {
+                            "type": "string",
+                            "pattern": SLUG,
+                            "x-message": "This must be the short name of a team.",
+                        },
                     },
                     "users": {
                         "type": "array",
                         "maxItems": 100,
                         "x-set": True,
                         "default": [],
-                        "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+                        "items": {"type": "string", "pattern": USERNAME, "x-message": "This must be a username."},
                     },
                     "minApprovals": {"type": "integer", "minimum": 1, "maximum": 20, "default": 1},
                 },
@@ -118,7 +122,7 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
                                 "items": {
                                     "type": "string",
                                     "pattern": TEAM_OR_USERNAME,
-                                    "x-message": "Must be a username, or team: and the short name of a team.",
+                                    "x-message": "This must be a username, or team: and the short name of a team.",
                                 },
                             },
                             "maxHours": {"type": "integer", "minimum": 1, "maximum": 720, "default": DEFAULT_HOURS},
@@ -134,7 +138,7 @@ PROMOTION_POLICY_SCHEMA: Final[Schema] = {
                     "effectiveOn": {
                         "type": "string",
                         "pattern": _DAY_WRITTEN,
-                        "x-message": "Must be a day written like 2026-12-01.",
+                        "x-message": "This must be a day written like 2026-12-01.",
                         "description": "Until this day begins (UTC) the gate only warns.",
                     },
                 },
@@ -241,7 +245,9 @@ def read_approval_policy(value: object) -> tuple[dict[str, Any], list[FieldError
     normal, errors = read(value, APPROVAL_POLICY_SCHEMA)
     if not errors:
         if normal["name"] == ANYONE:
-            errors.append(FieldError("name", f"{ANYONE} is the name of approvals by anyone.", "invalid"))
+            errors.append(
+                FieldError("name", f"{ANYONE} is the name of approvals by anyone: choose another.", "invalid")
+            )
         errors += _repeated("rules", [rule["name"] for rule in normal["rules"]])
     return normal, errors
 
@@ -278,7 +284,9 @@ def read_promotion_policy(
     present = [gate.get("kind") for gate in gates]
     for kind in MANDATORY:
         for index in [index for index, each in enumerate(present) if each == kind][1:]:
-            errors.append(FieldError(f"gates[{index}].kind", f"There can be only one {kind} gate.", "invalid"))
+            errors.append(
+                FieldError(f"gates[{index}].kind", f"There can be only one {kind} gate: remove this one.", "invalid")
+            )
     if not errors:
         normal["gates"] += [mandatory_gate(kind, registry, versions) for kind in MANDATORY if kind not in present]
         normal["gates"].sort(key=lambda gate: (registry.kinds[gate["kind"], versions[gate["kind"]]].rank, gate["name"]))
@@ -299,18 +307,24 @@ def _finish_gate(
     gate.setdefault("name", kind)
     if kind not in kinds:
         known = ", ".join(sorted(registry.current))
-        return [FieldError(below(field, "kind"), f"There is no such kind of gate; there are {known}.", "invalid")]
+        return [FieldError(below(field, "kind"), f"There is no such kind of gate: use one of {known}.", "invalid")]
     errors = []
     if kind in MANDATORY:
         if gate.get("appliesTo") not in (None, list(DIRECTIONS)):
-            errors.append(FieldError(below(field, "appliesTo"), f"{kind} applies in every direction.", "invalid"))
+            errors.append(
+                FieldError(below(field, "appliesTo"), f"{kind} applies in every direction: leave it out.", "invalid")
+            )
         if "effectiveOn" in gate:
-            errors.append(FieldError(below(field, "effectiveOn"), f"{kind} is always in effect.", "invalid"))
+            errors.append(
+                FieldError(below(field, "effectiveOn"), f"{kind} is always in effect: leave it out.", "invalid")
+            )
     elif gate["name"] in MANDATORY:
-        message = f"Only the gate of that kind is called {gate['name']}."
+        message = f"Only the gate of that kind is called {gate['name']}: choose another name."
         errors.append(FieldError(below(field, "name"), message, "invalid"))
     if kind in NEVER and "override" in gate:
-        errors.append(FieldError(below(field, "override"), f"The kind {kind} is never overridden.", "invalid"))
+        errors.append(
+            FieldError(below(field, "override"), f"The kind {kind} is never overridden: leave it out.", "invalid")
+        )
     errors += _not_a_day(gate.get("effectiveOn"), below(field, "effectiveOn"))
     known_kind = registry.kinds[kind, kinds[kind]]
     if isinstance(gate.get("config"), dict):
@@ -330,7 +344,7 @@ def _not_a_day(day: object, field: str) -> list[FieldError]:
         try:
             begin_of(day)
         except ValueError:
-            return [FieldError(field, "There is no such day.", "invalid")]
+            return [FieldError(field, "There is no such day: correct it.", "invalid")]
     return []
 
 
@@ -340,6 +354,8 @@ def _repeated(field: str, names: list[Any]) -> list[FieldError]:
     for index, name in enumerate(names):
         if isinstance(name, str):
             if name in seen:
-                errors.append(FieldError(f"{field}[{index}].name", f"{name} is there twice.", "invalid"))
+                errors.append(
+                    FieldError(f"{field}[{index}].name", f"{name} is there twice: choose another name.", "invalid")
+                )
             seen.add(name)
     return errors

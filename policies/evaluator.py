@@ -80,11 +80,11 @@ def evaluate(facts: GateInput, documents: Documents, *, registry: Registry = REG
 def _kinds(facts: GateInput, registry: Registry) -> Mapping[str, int]:
     """The kinds of the input, all known here; also refuses what is too broken to be judged at all."""
     if facts["schema"] != SCHEMA:
-        raise InvalidGateInput([FieldError("schema", f"Must be {SCHEMA}.", "invalid")])
+        raise InvalidGateInput([FieldError("schema", f"This must be {SCHEMA}.", "invalid")])
     try:
         check_instant(facts["instant"])
     except (BadTime, TypeError):
-        raise InvalidGateInput([FieldError("instant", "Must be a time.", "invalid")]) from None
+        raise InvalidGateInput([FieldError("instant", "This must be a time.", "invalid")]) from None
     kinds = facts["kinds"]
     for kind, version in kinds.items():
         if (kind, version) not in registry.kinds:

@@ -141,17 +141,17 @@ def _is_in(address: Address, network: Network) -> bool:
 def url_problem(url: str) -> str | None:
     """Why this can be no URL to call, in words for whoever configures it; None when it can."""
     if len(url) > LONGEST_URL or not url.isascii() or any(ord(each) <= 32 or ord(each) == 127 for each in url):
-        return f"Must be an address of at most {LONGEST_URL} plain characters."
+        return f"This must be an address of at most {LONGEST_URL} plain characters."
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "Must be an address like https://example.org/health."
+        return "This must be an address like https://example.org/health."
     if parts.scheme not in PORTS or not parts.hostname or port == 0:
-        return "Must be an address like https://example.org/health."
+        return "This must be an address like https://example.org/health."
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
         return CREDENTIALS.message
-    return "Must not have a #fragment." if parts.fragment else None
+    return "This must not have a #fragment." if parts.fragment else None
 
 
 def fetch(request: Request, allow: Allowed) -> Answer:

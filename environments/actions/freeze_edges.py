@@ -41,9 +41,11 @@ def edges(values: dict[str, Any], timezone: str, at: datetime) -> dict[str, date
             errors.append(FieldError(edge, str(error), "invalid"))
             continue
         if not FIRST_YEAR <= instant.year < LAST_YEAR:
-            errors.append(FieldError(edge, f"Must be in the years {FIRST_YEAR} to {LAST_YEAR - 1}.", "invalid"))
+            errors.append(FieldError(edge, f"This must be in the years {FIRST_YEAR} to {LAST_YEAR - 1}.", "invalid"))
         elif edge == "end" and instant <= at:
-            errors.append(FieldError(edge, "Must be in the future: a window that is over has no effect.", "invalid"))
+            errors.append(
+                FieldError(edge, "This must be in the future: a window that is over has no effect.", "invalid")
+            )
         found[name] = instant
     refuse(errors)
     return found
@@ -55,7 +57,7 @@ _EDGES: Final[dict[Literal["start", "end"], str]] = {"start": "starts_at", "end"
 def check_order(starts_at: datetime, ends_at: datetime) -> None:
     """Half-open [start, end): an empty or inverted window would hold nothing back. Invalid."""
     if ends_at <= starts_at:
-        refuse([FieldError("end", "Must be after the start.", "invalid")])
+        refuse([FieldError("end", "This must be after the start.", "invalid")])
 
 
 def usernames_of(tenant_id: UUID, people: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ _PACKAGE: Final = {"cel": "cel", "rego": "regorus"}
 def compile_errors(engine: str, text: str, query: str | None) -> list[str]:
     """What is wrong with the text, each one sentence with line and column; empty when it can be used."""
     if len(text.encode(errors="surrogatepass")) > LONGEST_BYTES:
-        return [f"Must have at most {LONGEST_BYTES} bytes."]
+        return [f"This is too long: use at most {LONGEST_BYTES} bytes."]
     if importlib.util.find_spec(_PACKAGE[engine]) is None:
         return [f"The engine {engine} is not installed here: use cel or an OPA server, or install gordon-to-regorus."]
     payload = text if query is None else f"{query}\n{text}"
@@ -23,7 +23,7 @@ def compile_errors(engine: str, text: str, query: str | None) -> list[str]:
     except isolation.TaskRefused as refusal:
         return [refusal.message]
     except isolation.IsolationTimeout:
-        return [f"Takes more than {CHECK_SECONDS:g} seconds to compile: write it in a simpler way."]
+        return [f"This takes more than {CHECK_SECONDS:g} seconds to compile: write it in a simpler way."]
     except isolation.IsolationCrashed:
-        return ["Ends the process that compiles it: write it in a simpler way."]
+        return ["This ends the process that compiles it: write it in a simpler way."]
     return []

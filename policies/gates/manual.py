@@ -32,14 +32,14 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
                     "maxItems": 50,
                     "x-set": True,
                     "default": [],
-                    "items": {"type": "string", "pattern": SLUG, "x-message": "Must be the short name of a team."},
+                    "items": {"type": "string", "pattern": SLUG, "x-message": "This must be the short name of a team."},
                 },
                 "users": {
                     "type": "array",
                     "maxItems": 100,
                     "x-set": True,
                     "default": [],
-                    "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+                    "items": {"type": "string", "pattern": USERNAME, "x-message": "This must be a username."},
                 },
             },
         },
@@ -64,7 +64,7 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """Somebody must be named."""
     if config["confirmers"]["teams"] or config["confirmers"]["users"]:
         return []
-    return [FieldError(below(field, "confirmers"), "Must name at least one team or user.", "invalid")]
+    return [FieldError(below(field, "confirmers"), "This must name at least one team or user.", "invalid")]
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:

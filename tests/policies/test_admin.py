@@ -141,7 +141,7 @@ class TestApprovalPolicies:
         [
             ({"name": "Two"}, "name", "lower-case letters"),
             ({"name": ""}, "name", "required"),
-            ({"name": "anyone"}, "name", "anyone is the name of approvals by anyone."),
+            ({"name": "anyone"}, "name", "anyone is the name of approvals by anyone: choose another."),
             ({"rules": ""}, "rules", "required"),
             ({"rules": "security"}, "rules", "Line 1 is no rule."),
             (
@@ -149,7 +149,11 @@ class TestApprovalPolicies:
                 "rules",
                 "Rule 1, how many approvals: This must be a whole number from 1 to 20.",
             ),
-            ({"rules": "a: 1 by nia\na: 1 by mei"}, "rules", "Rule 2, its name: a is there twice."),
+            (
+                {"rules": "a: 1 by nia\na: 1 by mei"},
+                "rules",
+                "Rule 2, its name: a is there twice: choose another name.",
+            ),
             ({"rules": "a: 1 by team nobody"}, "rules", "Rule 1: There is no team nobody."),
             ({"rules": "a: 1 by stranger"}, "rules", "Rule 1: There is no member stranger."),
             ({"rules": "a: 2 by team release"}, "rules", "Rule a of two-person needs 2 people, and 1 is eligible."),

@@ -17,7 +17,7 @@ SCHEMA: dict[str, Any] = {
     "required": ["name"],
     "x-unsupported": ["override"],
     "properties": {
-        "name": {"type": "string", "pattern": SLUG, "x-message": "Must be a slug."},
+        "name": {"type": "string", "pattern": SLUG, "x-message": "This must be a slug."},
         "count": {"type": "integer", "minimum": 1, "maximum": 5, "default": 1},
         "share": {"type": "number", "minimum": 0, "maximum": 1},
         "on": {"type": "boolean"},

@@ -89,11 +89,11 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """It must ask for something."""
     errors = []
     if not config["requireSbom"] and not config["requiredPredicateTypes"]:
-        message = "Must ask for an SBOM or name a predicate type: the gate would ask for nothing."
+        message = "This must ask for an SBOM or name a predicate type: the gate would ask for nothing."
         errors.append(FieldError(below(field, "requiredPredicateTypes"), message, "invalid"))
     for setting in ("formats", "requireValidSchema"):
         if config.get(setting) and not config["requireSbom"]:
-            message = "Is about the SBOM: requireSbom is false."
+            message = "This is about the SBOM, and requireSbom is false: leave it out."
             errors.append(FieldError(below(field, setting), message, "invalid"))
     return errors
 

@@ -60,7 +60,7 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = {
         "connection": {
             "type": "string",
             "pattern": SLUG,
-            "x-message": "Must be the name of a connection that the platform has.",
+            "x-message": "This must be the name of a connection that the platform has.",
             "description": "opa: the server, by the name it has in OPA_CONNECTIONS.",
         },
         "timeoutMs": {"type": "integer", "minimum": 10, "maximum": 1000, "default": 100},
@@ -88,18 +88,20 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     errors = []
     for name in _OPTIONAL:
         if name in _WANTED[engine] and name not in config:
-            errors.append(FieldError(below(field, name), f"Is required with engine {engine}.", "invalid"))
+            errors.append(FieldError(below(field, name), f"This is missing: engine {engine} needs it.", "invalid"))
         elif name not in _WANTED[engine] and name in config:
-            errors.append(FieldError(below(field, name), f"Has no meaning with engine {engine}.", "invalid"))
+            errors.append(
+                FieldError(below(field, name), f"This has no meaning with engine {engine}: leave it out.", "invalid")
+            )
     if "query" in config and engine in ("rego", "opa"):
         pattern, example = (REGO_QUERY, "data.release.allow") if engine == "rego" else (OPA_PATH, "release/allow")
         if not re.fullmatch(pattern.removesuffix("$"), config["query"]):
-            errors.append(FieldError(below(field, "query"), f"Must be written like {example}.", "invalid"))
+            errors.append(FieldError(below(field, "query"), f"This must be written like {example}.", "invalid"))
     if engine == "rego" and not errors and config["query"].split(".")[1] in config["data"]:
-        message = "Would replace rules of the module: give this part of data another name than its package."
+        message = "This would replace rules of the module: give this part of data another name than its package."
         errors.append(FieldError(below(field, "data"), message, "invalid"))
     if engine == "opa" and config["data"]:
-        errors.append(FieldError(below(field, "data"), "Has no meaning with engine opa.", "invalid"))
+        errors.append(FieldError(below(field, "data"), "This has no meaning with engine opa: leave it out.", "invalid"))
     return errors + _data_errors(config["data"], below(field, "data"))
 
 
@@ -158,13 +160,13 @@ def _in_words(reasons: tuple[Reason, ...]) -> str:
 
 def _data_errors(data: Mapping[str, Any], field: str) -> list[FieldError]:
     if _depth_of(data) > MOST_LEVELS:
-        return [FieldError(field, f"Is nested more than {MOST_LEVELS} levels deep.", "invalid")]
+        return [FieldError(field, f"This is nested more than {MOST_LEVELS} levels deep: make it flatter.", "invalid")]
     try:
         size = len(canonical_bytes(data))
     except CanonicalJsonError as error:
-        return [FieldError(field, f"Cannot be stored: {error}.", "invalid")]
+        return [FieldError(field, f"This cannot be stored: {error}.", "invalid")]
     if size > LONGEST_TEXT:
-        return [FieldError(field, f"Must have at most {LONGEST_TEXT} bytes.", "invalid")]
+        return [FieldError(field, f"This is too long: use at most {LONGEST_TEXT} bytes.", "invalid")]
     secret = next((name for name in _names(data) if _SECRET.search(name)), None)
     if secret is not None:
         # No secret lives in a policy (domain.md §6): versions and exports of it are read by many.

@@ -70,7 +70,7 @@ VERSION_1: Final[dict[str, Any]] = {
             "maxItems": 100,
             "x-set": True,
             "default": [],
-            "items": {"type": "string", "pattern": USERNAME, "x-message": "Must be a username."},
+            "items": {"type": "string", "pattern": USERNAME, "x-message": "This must be a username."},
             "description": "Whose uploads count for VEX and clean scans, unless they are excluded on the promotion.",
         },
         "maxReportAge": {
@@ -135,15 +135,15 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
     """Some rule applies everywhere, and somebody is trusted: without, the gate would mean nothing or never pass."""
     errors = []
     if not config["rules"]:
-        errors.append(FieldError(below(field, "rules"), "Must name at least one rule.", "invalid"))
+        errors.append(FieldError(below(field, "rules"), "This must name at least one rule.", "invalid"))
     for name in config["environments"]:
         place = below(field, f"environments.{name}")
         if not re.fullmatch(SLUG, name):
-            errors.append(FieldError(place, "Must be the name of an environment.", "invalid"))
+            errors.append(FieldError(place, "This must be the name of an environment.", "invalid"))
         elif config["rules"] and not rules_in(config, name):
-            errors.append(FieldError(place, "Must leave at least one rule.", "invalid"))
+            errors.append(FieldError(place, "This must leave at least one rule.", "invalid"))
     if not config["trustedKeys"] and not config["trustedUploaders"]:
-        message = "Must name a trusted key here or a user in trustedUploaders: without, no scan is ever believed."
+        message = "This must name a trusted key here or a user in trustedUploaders: without, no scan is ever believed."
         errors.append(FieldError(below(field, "trustedKeys"), message, "invalid"))
     return errors
 
@@ -155,7 +155,7 @@ def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
         return []
     return [
         FieldError(
-            below(field, f"environments.{name}.{rule}.{setting}"), "Must be said here: true or false.", "invalid"
+            below(field, f"environments.{name}.{rule}.{setting}"), "This must be said here: true or false.", "invalid"
         )
         for name, changes in sorted(config["environments"].items())
         if changes.get(rule) is not None and setting not in changes[rule]

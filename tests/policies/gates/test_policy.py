@@ -150,27 +150,31 @@ def refused(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 CONFIGS: list[tuple[dict[str, Any], str, str]] = [
-    ({}, "text", "Is required with engine cel."),
+    ({}, "text", "This is missing: engine cel needs it."),
     ({"engine": "cel", "text": " "}, "text", "This is blank: write something."),
     ({"engine": "lua", "text": "true"}, "engine", "This must be one of: cel, rego, opa."),
-    ({**CEL, "query": "data.x"}, "query", "Has no meaning with engine cel."),
-    ({**CEL, "connection": "main"}, "connection", "Has no meaning with engine cel."),
-    ({**OPA, "text": "true"}, "text", "Has no meaning with engine opa."),
-    ({**OPA, "data": {"a": 1}}, "data", "Has no meaning with engine opa."),
-    ({"engine": "opa", "query": "a/b"}, "connection", "Is required with engine opa."),
-    ({**OPA, "query": "../../v1/policies"}, "query", "Must be written like release/allow."),
-    ({**OPA, "query": "release/allow\n"}, "query", "Must be written like release/allow."),
-    ({**OPA, "connection": "http://evil"}, "connection", "Must be the name of a connection that the platform has."),
+    ({**CEL, "query": "data.x"}, "query", "This has no meaning with engine cel: leave it out."),
+    ({**CEL, "connection": "main"}, "connection", "This has no meaning with engine cel: leave it out."),
+    ({**OPA, "text": "true"}, "text", "This has no meaning with engine opa: leave it out."),
+    ({**OPA, "data": {"a": 1}}, "data", "This has no meaning with engine opa: leave it out."),
+    ({"engine": "opa", "query": "a/b"}, "connection", "This is missing: engine opa needs it."),
+    ({**OPA, "query": "../../v1/policies"}, "query", "This must be written like release/allow."),
+    ({**OPA, "query": "release/allow\n"}, "query", "This must be written like release/allow."),
+    (
+        {**OPA, "connection": "http://evil"},
+        "connection",
+        "This must be the name of a connection that the platform has.",
+    ),
     ({**CEL, "text": "a" * 65_537}, "text", "This is too long: use at most 65536 characters."),
-    ({**CEL, "text": "'" + "é" * 40_000 + "'"}, "text", "Must have at most 65536 bytes."),
+    ({**CEL, "text": "'" + "é" * 40_000 + "'"}, "text", "This is too long: use at most 65536 bytes."),
     ({**CEL, "text": "1 +"}, "text", "(line 1, column 4)"),
     ({**CEL, "text": "true ||\n now() > 1"}, "text", "There is no function now here (line 2, column 2)."),
     ({**CEL, "text": "random() > 1"}, "text", "There is no function random here"),
     ({**CEL, "text": "[" * 65 + "1" + "]" * 65}, "text", "Is nested more than 64 levels deep (line 1, column 65)."),
     ({**CEL, "data": {"api": {"token": "x"}}}, "data", "token is the name of a secret"),
-    ({**CEL, "data": {"a": float("nan")}}, "data", "Cannot be stored"),
-    ({**CEL, "data": {"a": 2**53}}, "data", "Cannot be stored"),
-    ({**CEL, "data": {"a": "x" * 65_536}}, "data", "Must have at most 65536 bytes."),
+    ({**CEL, "data": {"a": float("nan")}}, "data", "This cannot be stored"),
+    ({**CEL, "data": {"a": 2**53}}, "data", "This cannot be stored"),
+    ({**CEL, "data": {"a": "x" * 65_536}}, "data", "This is too long: use at most 65536 bytes."),
     (
         {**CEL, "text": "'https://nia:pass@example.org' == ''"},
         "text",
@@ -179,10 +183,14 @@ CONFIGS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"engine": "rego", "text": "package a", "query": "data.a.allow", "data": {"a": {"allow": True}}},
         "data",
-        "Would replace rules of the module",
+        "This would replace rules of the module",
     ),
-    ({"engine": "rego", "text": "package a", "query": "a.allow"}, "query", "Must be written like data.release.allow."),
-    ({"engine": "rego", "text": "package a"}, "query", "Is required with engine rego."),
+    (
+        {"engine": "rego", "text": "package a", "query": "a.allow"},
+        "query",
+        "This must be written like data.release.allow.",
+    ),
+    ({"engine": "rego", "text": "package a"}, "query", "This is missing: engine rego needs it."),
     ({**CEL, "timeoutMs": 1001}, "timeoutMs", "This must be a whole number from 10 to 1000."),
 ]
 
@@ -197,7 +205,7 @@ def test_data_may_not_be_nested_without_end() -> None:
     data: Any = 1
     for _ in range(70):
         data = {"a": data}
-    assert refused({**CEL, "data": data}) == [("data", "Is nested more than 64 levels deep.")]
+    assert refused({**CEL, "data": data}) == [("data", "This is nested more than 64 levels deep: make it flatter.")]
 
 
 def test_brackets_in_texts_do_not_nest() -> None:
