@@ -23,6 +23,7 @@ from policies.gates.preconditions import version_1 as preconditions_1
 from policies.gates.preconditions import version_2 as preconditions_2
 from policies.gates.security import version_1 as security_1
 from policies.gates.security import version_2 as security_2
+from policies.gates.sources import EVERYTHING, Sources
 from policies.gates.wording import UNKNOWN, Wording
 from policies.outcomes import Verdict
 from stellapromote.errors import FieldError
@@ -38,7 +39,8 @@ MANDATORY: Final = ("preconditions", "freeze-window", "approval")
 class Kind:
     """One kind of gate in one version. `check_config` adds to what the schema says about a config.
 
-    `wording`: what is said about gates of the kind, declared by its newest version only.
+    `wording` and `sources`: what is said about gates of the kind, and which keys and feeds they read, declared by its
+    newest version only.
     `check_at_save` is asked only when a policy is saved: it may take time and look at what is installed here.
     """
 
@@ -49,6 +51,7 @@ class Kind:
     config_schema: Schema
     judge: Judge
     wording: Wording | None = None
+    sources: Sources | None = None
     check_config: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
     check_at_save: Callable[[Mapping[str, Any], str], list[FieldError]] = lambda _config, _field: []
     who_can_act: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _details: ()
@@ -66,6 +69,7 @@ def kind_of(module: ModuleType) -> Kind:
         config_schema=module.CONFIG_SCHEMA,
         judge=module.judge,
         wording=getattr(module, "WORDING", None),
+        sources=getattr(module, "SOURCES", None),
         **optional,
     )
 
@@ -120,6 +124,12 @@ def wording_of(kind: str) -> Wording:
     """What is said about gates of the kind, whatever their kindVersion; UNKNOWN for a kind not known here."""
     version = REGISTRY.current.get(kind)
     return (None if version is None else REGISTRY.kinds[kind, version].wording) or UNKNOWN
+
+
+def sources_of(kind: str) -> Sources:
+    """What gates of the kind read, whatever their kindVersion; EVERYTHING for a kind not known here."""
+    version = REGISTRY.current.get(kind)
+    return (None if version is None else REGISTRY.kinds[kind, version].sources) or EVERYTHING
 
 
 def who_can_act(kind: str, version: int, details: Mapping[str, Any]) -> tuple[str, ...]:

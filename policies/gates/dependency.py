@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from policies import phrases
 from policies.context import Context
 from policies.facts import Dependency, GateInput, HttpDependency
+from policies.gates.sources import NOTHING
 from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outbound import LONGEST_URL, url_problem
 from policies.outcomes import Verdict
@@ -299,6 +300,8 @@ def _facts(gate: Stored, gate_input: Stored, bundle: Stored | None) -> Iterator[
         named = target.get("environment") or target.get("path") or target["type"]
         yield fact("dependency", " ".join(each for each in (target.get("release"), named) if each))
 
+
+SOURCES: Final = NOTHING
 
 WORDING: Final = Wording(
     sentence=_sentence,

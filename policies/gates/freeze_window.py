@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
+from policies.gates.sources import NOTHING
 from policies.gates.wording import Config, Fact, Stored, Wording, fact
 from policies.outcomes import Verdict
 from policies.windows import freeze_state, in_words
@@ -72,6 +73,8 @@ def _facts(gate: Stored, _gate_input: Stored, _bundle: Stored | None) -> Iterato
     for window in gate["details"].get("windows", ()):
         yield fact("freeze", f"{window['name']}: {window['reason']}", id_=window["id"])
 
+
+SOURCES: Final = NOTHING
 
 WORDING: Final = Wording(
     sentence=_sentence,

@@ -7,6 +7,7 @@ from policies import phrases
 from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.people import blemish, listed, named, void
+from policies.gates.sources import NOTHING
 from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outcomes import Verdict
 from policies.requirements import Rule
@@ -149,6 +150,8 @@ def _facts(gate: Stored, gate_input: Stored, bundle: Stored | None) -> Iterator[
         if each["gate"] == gate["name"]:
             yield fact("confirmation", each["username"], id_=each["id"])
 
+
+SOURCES: Final = NOTHING
 
 WORDING: Final = Wording(
     sentence=_sentence,

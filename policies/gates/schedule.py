@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import GateInput
+from policies.gates.sources import NOTHING
 from policies.gates.wording import Config, Wording, policy_shown
 from policies.outcomes import Verdict
 from policies.windows import BadTime, in_words, instant_of, interval, standing, zone
@@ -129,6 +130,8 @@ def _weaker(name: str, before: Config, after: Config) -> list[str]:
         found.append(f"Gate {name} allows other hours.")
     return found
 
+
+SOURCES: Final = NOTHING
 
 WORDING: Final = Wording(
     sentence=_sentence,

@@ -12,42 +12,27 @@ from uuid import UUID
 from django.db import connection
 
 from environments.guarding import Guard, guards
-from policies.gates.security.config import rules_in
-from policies.security import epss_threshold, kev_blocker
+from policies.gates import sources_of
 from policies.stored_documents import documents
-from promotions.models import Feed, TrustedKey
+from promotions.models import TrustedKey
 from promotions.states import OPEN, Status
 
 Gate = Mapping[str, Any]
-
-_RULES: Final[dict[str, str]] = {Feed.Kind.KEV: kev_blocker.NAME, Feed.Kind.EPSS: epss_threshold.NAME}
 
 
 def trusting_key(tenant_id: UUID, key: TrustedKey, at: datetime) -> list[str]:
     """Where a gate believes what the key signs: it names the key, or any trusted key will do."""
     names = {key.name, key.key_id}
-
-    def reads(gate: Gate, _environment: str) -> bool:
-        if gate["kind"] == "evidence":
-            named = gate["config"]["trustedKeys"]
-            return not named or not names.isdisjoint(named)
-        if gate["kind"] == "security":
-            return not names.isdisjoint(gate["config"]["trustedKeys"])
-        return bool(gate["kind"] == "policy")
-
-    return _protected_with(tenant_id, at, reads)
+    return _protected_with(
+        tenant_id, at, lambda gate, _environment: sources_of(gate["kind"]).key(gate["config"], names)
+    )
 
 
 def reading_feed(tenant_id: UUID, kind: str, at: datetime) -> list[str]:
     """Where a gate asks whether a CVE is exploited, or how likely that is. ``kind``: of the feed."""
-    rule = _RULES[kind]
-
-    def reads(gate: Gate, environment: str) -> bool:
-        if gate["kind"] == "security":
-            return rule in rules_in(gate["config"], environment)
-        return bool(gate["kind"] == "policy")
-
-    return _protected_with(tenant_id, at, reads)
+    return _protected_with(
+        tenant_id, at, lambda gate, environment: sources_of(gate["kind"]).feed(gate["config"], kind, environment)
+    )
 
 
 def overridable(tenant_id: UUID, at: datetime) -> list[str]:

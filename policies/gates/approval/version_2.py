@@ -8,6 +8,7 @@ from policies.eligibility import behind_the_request
 from policies.facts import Candidate, GateInput, Vote
 from policies.gates.approval import judging, wording
 from policies.gates.people import blemish
+from policies.gates.sources import NOTHING
 from policies.outcomes import Verdict
 
 KIND: Final = "approval"
@@ -18,6 +19,7 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
 GUARDS: Final = judging.GUARDS
 NO_GUARDS: Final = judging.NO_GUARDS
 WORDING: Final = wording.WORDING
+SOURCES: Final = NOTHING
 
 who_can_act = judging.who_can_act
 

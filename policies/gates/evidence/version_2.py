@@ -7,6 +7,7 @@ from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.evidence import judging, wording
 from policies.gates.readings import unread
+from policies.gates.sources import Sources
 from policies.outcomes import Verdict
 
 KIND: Final = "evidence"
@@ -21,6 +22,9 @@ GUARDS: Final = frozenset(
 NO_GUARDS: Final[dict[str, str]] = {}
 """Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
 WORDING: Final = wording.WORDING
+SOURCES: Final = Sources(
+    key=lambda config, names: not config["trustedKeys"] or not names.isdisjoint(config["trustedKeys"])
+)
 
 check_config = judging.check_config
 

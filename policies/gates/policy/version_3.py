@@ -8,6 +8,7 @@ from policies.engines.answers import MAY_WAIT
 from policies.facts import GateInput
 from policies.gates.policy import judging, wording
 from policies.gates.readings import unread
+from policies.gates.sources import EVERYTHING
 from policies.outcomes import Verdict
 
 KIND: Final = "policy"
@@ -18,6 +19,7 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
 GUARDS: Final = judging.GUARDS
 NO_GUARDS: Final = judging.NO_GUARDS
 WORDING: Final = wording.WORDING
+SOURCES: Final = EVERYTHING
 
 check_config = judging.check_config
 check_at_save = judging.check_at_save

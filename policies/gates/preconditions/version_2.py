@@ -6,6 +6,7 @@ from typing import Any, Final
 from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.preconditions import version_1, wording
+from policies.gates.sources import NOTHING
 from policies.outcomes import Verdict
 
 KIND: Final = "preconditions"
@@ -19,6 +20,7 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = version_1.CONFIG_SCHEMA
 GUARDS: Final = version_1.GUARDS
 NO_GUARDS: Final = version_1.NO_GUARDS
 WORDING: Final = wording.WORDING
+SOURCES: Final = NOTHING
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:

@@ -9,11 +9,15 @@ from policies.facts import GateInput
 from policies.gates.readings import unread
 from policies.gates.security import config, judging, wording
 from policies.gates.security.judging import Manner
+from policies.gates.sources import Sources
 from policies.outcomes import Verdict
-from policies.security import severities
+from policies.security import epss_threshold, kev_blocker, severities
 from policies.security.findings import reader
 from policies.security.packages import Package
 from policies.security.trust import Trust
+
+_ASKING: Final[dict[str, str]] = {"kev": kev_blocker.NAME, "epss": epss_threshold.NAME}
+"""The rule that asks a feed of this kind."""
 
 KIND: Final = "security"
 KIND_VERSION: Final = 2
@@ -23,6 +27,10 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = config.VERSION_2
 GUARDS: Final = config.GUARDS
 NO_GUARDS: Final = config.NO_GUARDS
 WORDING: Final = wording.WORDING
+SOURCES: Final = Sources(
+    key=lambda settings, names: not names.isdisjoint(settings["trustedKeys"]),
+    feed=lambda settings, feed, environment: _ASKING[feed] in config.rules_in(settings, environment),
+)
 
 check_config = config.check_config
 check_at_save = config.check_at_save
