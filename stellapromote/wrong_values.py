@@ -22,6 +22,8 @@ BLANK: Final = Complaint("This is blank: write something.", "blank")
 UNKNOWN_FIELD: Final = Complaint("There is no such field: remove it, or correct its name.", "unknown_field")
 NO_FIELD_NAME: Final = Complaint("This has a name that no field can have: remove it.", "unknown_field")
 TWICE: Final = Complaint("The same value stands here twice: give it once.", "duplicate")
+NUL: Final = Complaint("This has a NUL character: remove it.", "nul_character")
+"""Of a body or a form: said before any field is read."""
 CREDENTIALS: Final = Complaint("This has a user or password in a URL: take them out.", "invalid")
 NO_INSTANT: Final = Complaint("This must be a time written like 2026-11-23T08:00:00.000Z.", "invalid")
 BEFORE_1970: Final = Complaint("This is out of range: give a time from 1970 to 9999.", "range")

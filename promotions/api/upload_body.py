@@ -15,6 +15,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from promotions.formats.reading import MOST_BODY
+from stellapromote import wrong_values as wrong
 from stellapromote.api.fields import LineField
 from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, parse_json
 from stellapromote.api.reading import ReadField
@@ -126,5 +127,5 @@ def _form(meta: dict[str, Any], raw: bytes, lists: frozenset[str]) -> tuple[Any,
         value = values[-1]
         data[name] = value.read() if isinstance(value, UploadedFile) else value
         if isinstance(value, str) and "\x00" in value:
-            problems.append(FieldError(name[:100], "This has a NUL character: remove it.", "nul_character"))
+            problems.append(FieldError(name[:100], *wrong.NUL))
     return data, problems

@@ -13,6 +13,7 @@ from typing import IO, Any
 from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 
+from stellapromote import wrong_values as wrong
 from stellapromote.errors import FieldError, Invalid, ProductError
 
 MAX_DEPTH = 64
@@ -135,15 +136,15 @@ def _inspect(value: Any, path: str, depth: int, problems: list[FieldError]) -> N
     elif type(value) is _Number or (type(value) is float and not math.isfinite(value)):
         problems.append(
             FieldError(
-                path or "body", f"Numbers go from -{LARGEST_INTEGER} to {LARGEST_INTEGER}.", "number_out_of_range"
+                path or "body",
+                f"This is out of range: give a number from -{LARGEST_INTEGER} to {LARGEST_INTEGER}.",
+                "number_out_of_range",
             )
         )
 
 
 def _inspect_text(text: str, path: str, problems: list[FieldError]) -> None:
     if "\x00" in text:
-        problems.append(
-            FieldError(path.replace("\x00", "\\u0000"), "This has a NUL character: remove it.", "nul_character")
-        )
+        problems.append(FieldError(path.replace("\x00", "\\u0000"), *wrong.NUL))
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise MalformedJson("The body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.")

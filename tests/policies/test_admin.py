@@ -292,7 +292,7 @@ class TestPromotionPolicies:
             ("[]", "must be a JSON object"),
             ('{"a": 1, "a": 2}', "stands twice"),
             ('{"approvalTtl": NaN}', "NaN"),
-            ('{"approvalTtl": 99999999999999999999}', "approvalTtl: Numbers go from"),
+            ('{"approvalTtl": 99999999999999999999}', "approvalTtl: This is out of range: give a number from"),
             ("[" * 100_000, "nested deeper"),
             ('{"quorum": 1}', "quorum: There is no such field: remove it, or correct its name."),
             ('{"gates": [{"kind": "security"}]}', "gates[0].config.rules: This is missing: add it."),
