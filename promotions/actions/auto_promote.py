@@ -7,9 +7,9 @@ from environments.models import Environment
 from environments.models.environment import EnvironmentQuerySet
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import instant
 from promotions.judging.journal import Journal
 from promotions.judging.locks import Moment, lock_promotion, sharing_for_entry
-from promotions.judging.scene import instant
 from promotions.judging.sealing import SigningUnavailable
 from promotions.models import Promotion
 from promotions.states import Status

@@ -1,10 +1,10 @@
 from uuid import UUID
 
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import instant
 from promotions.judging.journal import Journal
 from promotions.judging.judge import cancel as move_to_cancelled
 from promotions.judging.locks import lock_promotion
-from promotions.judging.scene import instant
 from promotions.models import Promotion
 from promotions.voting import rules
 from promotions.voting.etags import check_tag

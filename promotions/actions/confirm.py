@@ -8,7 +8,7 @@ from policies.requirements import Rule
 from promotions.judging.act_facts import CONFIRMATION
 from promotions.judging.audited_rows import of_act, said_with
 from promotions.judging.electorate import confirmers, gate_confirmers
-from promotions.judging.scene import Scene
+from promotions.judging.evaluation_context import EvaluationContext
 from promotions.models import Confirmation, Promotion
 from promotions.models.vote import Said
 from promotions.voting import rules
@@ -48,17 +48,17 @@ def unconfirm(
 
 @transactional
 def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: Seen, clock: Clock) -> Outcome:
-    def check(scene: Scene, ballot: Ballot) -> None:
-        named = _named(scene, gate)
-        may = frozenset(gate_confirmers(scene.facts.gate_input, scene.documents, gate))
-        rules.check_can_confirm(by, ballot, may, confirmed=_confirmers(scene, gate), confirmers=named)
+    def check(context: EvaluationContext, ballot: Ballot) -> None:
+        named = _named(context, gate)
+        may = frozenset(gate_confirmers(context.facts.gate_input, context.documents, gate))
+        rules.check_can_confirm(by, ballot, may, confirmed=_confirmers(context, gate), confirmers=named)
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
     if isinstance(box, Outcome):
         return box
-    act = new_act(by, box.scene, said=said, seen=box.seen, gate=gate)
+    act = new_act(by, box.context, said=said, seen=box.seen, gate=gate)
     box.journal.writes.insert(Confirmation, act)
-    box.scene.confirmations.append(CONFIRMATION.of(act))
+    box.context.confirmations.append(CONFIRMATION.of(act))
     told = {"gate": gate, "confirmationId": str(act["id"]), **of_act(act)}
     box.journal.note("approval.granted", box.promotion, after=said_with(act), **told)
     return box.close()
@@ -66,29 +66,31 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: Seen, c
 
 @transactional
 def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Clock) -> Outcome:
-    def check(scene: Scene, ballot: Ballot) -> None:
-        _named(scene, gate)
-        rules.check_can_unconfirm(by, ballot, confirmed=_confirmers(scene, gate))
+    def check(context: EvaluationContext, ballot: Ballot) -> None:
+        _named(context, gate)
+        rules.check_can_unconfirm(by, ballot, confirmed=_confirmers(context, gate))
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):
         return box
     me = str(by.user_id)
     Confirmation.objects.filter(promotion=box.promotion, gate=gate, voter_id=by.user_id, ended_at=None).update(
-        ended_at=box.scene.at, ended_as="withdrawn"
+        ended_at=box.context.at, ended_as="withdrawn"
     )
-    box.scene.confirmations[:] = [act for act in box.scene.confirmations if (act["gate"], act["voterId"]) != (gate, me)]
+    box.context.confirmations[:] = [
+        act for act in box.context.confirmations if (act["gate"], act["voterId"]) != (gate, me)
+    ]
     box.journal.note("approval.withdrawn", box.promotion, gate=gate)
     return box.close()
 
 
-def _named(scene: Scene, gate: str) -> Rule:
+def _named(context: EvaluationContext, gate: str) -> Rule:
     """Whom the policy names to confirm the gate. Http404 where it has no manual gate of that name."""
-    named = confirmers(policy_of(scene.facts.gate_input["requirements"], scene.documents), gate)
+    named = confirmers(policy_of(context.facts.gate_input["requirements"], context.documents), gate)
     if named is None:
         raise Http404("This promotion has no manual gate of that name.")
     return named
 
 
-def _confirmers(scene: Scene, gate: str) -> frozenset[str]:
-    return frozenset(act["voterId"] for act in scene.confirmations if act["gate"] == gate)
+def _confirmers(context: EvaluationContext, gate: str) -> frozenset[str]:
+    return frozenset(act["voterId"] for act in context.confirmations if act["gate"] == gate)

@@ -2,10 +2,10 @@ from uuid import UUID
 
 from promotions.actions.rereading import adopt_reading
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import gather_context, instant
 from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import Moment, lock_promotion
-from promotions.judging.scene import instant, look
 from promotions.models import Promotion
 from promotions.states import OPEN, Status
 from promotions.voting import rules
@@ -50,9 +50,9 @@ def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, moment:
     expired = expire_if_due(promotion, at, journal)
     if not expired:
         adopt_reading(promotion, journal)
-        scene = look(promotion, at)
-        adopt_subject(scene, journal)
-        conclude(scene, journal, superseded=superseded)
+        context = gather_context(promotion, at)
+        adopt_subject(context, journal)
+        conclude(context, journal, superseded=superseded)
     rows.store(promotion)
     journal.write()
     return not expired

@@ -1,9 +1,9 @@
 from uuid import UUID
 
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import instant
 from promotions.judging.journal import Journal
 from promotions.judging.locks import lock_promotion
-from promotions.judging.scene import instant
 from promotions.models import Promotion
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor

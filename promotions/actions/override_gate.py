@@ -12,8 +12,8 @@ from policies.overrides import what_stands_against
 from promotions.fastpath import rows
 from promotions.judging.act_facts import OVERRIDE
 from promotions.judging.audited_rows import of_act
+from promotions.judging.evaluation_context import EvaluationContext
 from promotions.judging.packet_content import installation_id
-from promotions.judging.scene import Scene
 from promotions.judging.sealing import SigningUnavailable
 from promotions.models import DecisionRecord, Override, Promotion
 from promotions.packets.packet import sign_human_decision
@@ -67,27 +67,27 @@ def _override(
 ) -> tuple[Outcome, Override | None]:
     found: list[tuple[GateResult, Case, Override.Authority]] = []
 
-    def check(scene: Scene, ballot: Ballot) -> None:  # noqa: ARG001 - an override is no vote
-        gate = _judged(scene, wanted.gate)
-        case = _case(scene, gate, by)
+    def check(context: EvaluationContext, ballot: Ballot) -> None:  # noqa: ARG001 - an override is no vote
+        gate = _judged(context, wanted.gate)
+        case = _case(context, gate, by)
         found.append((gate, case, check_can_override(by, case)))
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
     if isinstance(box, Outcome):
         return box, None
-    broken = reason_against(rules.check_manifest, box.promotion, box.scene.facts.release_manifest)
+    broken = reason_against(rules.check_manifest, box.promotion, box.context.facts.release_manifest)
     if broken is not None:
         return box.refuse(broken), None
     [(gate, case, authority)] = found
-    check_end(wanted.expires_at, box.scene.at, case)
+    check_end(wanted.expires_at, box.context.at, case)
     bound = _bound(box.promotion, gate, wanted.decision_id)
     if bound is None:
         return box.refuse(_another_result(box.promotion, gate)), None
-    if box.scene.key is None:
+    if box.context.key is None:
         raise SigningUnavailable("No usable signing key: the override cannot be signed now. Send it again later.")
-    override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.scene.key)
+    override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.context.key)
     rows.insert(override)
-    box.scene.overrides.append(OVERRIDE.of(override.__dict__))
+    box.context.overrides.append(OVERRIDE.of(override.__dict__))
     box.journal.note(
         "gate.overridden",
         box.promotion,
@@ -97,23 +97,23 @@ def _override(
         authority=str(authority),
         reasonCodes=override.reason_codes,
         expiresAt=rfc3339(override.expires_at),
-        told=_skipped(box.scene, gate),
+        told=_skipped(box.context, gate),
         **of_act(override.__dict__),
     )
     return box.close(), override
 
 
-def _judged(scene: Scene, name: str) -> GateResult:
-    found = next((gate for gate in scene.evaluate().gates if gate.name == name), None)
+def _judged(context: EvaluationContext, name: str) -> GateResult:
+    found = next((gate for gate in context.evaluate().gates if gate.name == name), None)
     if found is None:
         raise Http404("This promotion has no gate of that name.")
     return found
 
 
-def _case(scene: Scene, gate: GateResult, by: Actor) -> Case:
-    requirements = scene.facts.gate_input["requirements"]
-    policy = policy_of(requirements, scene.documents)
-    return case_of(scene.promotion, gate.as_json(), by=by, policy=policy, requirements=requirements)
+def _case(context: EvaluationContext, gate: GateResult, by: Actor) -> Case:
+    requirements = context.facts.gate_input["requirements"]
+    policy = policy_of(requirements, context.documents)
+    return case_of(context.promotion, gate.as_json(), by=by, policy=policy, requirements=requirements)
 
 
 def _bound(promotion: Promotion, gate: GateResult, decision_id: UUID | None) -> tuple[list[str], list[str]] | None:
@@ -153,7 +153,7 @@ def _stored(
     key: SigningKey,
 ) -> Override:
     """The row with its signed envelope, not stored yet."""
-    promotion, at = box.promotion, box.scene.at
+    promotion, at = box.promotion, box.context.at
     override_id, codes, findings = new_id(), *bound
     decision_id = wanted.decision_id or promotion.decision_id
     if decision_id is None:
@@ -204,14 +204,14 @@ def _stored(
         recorded_at=at,
         expires_at=wanted.expires_at,
         review_due_at=at + timedelta(hours=case.review_hours),
-        envelope=sign_human_decision(predicate, components=box.scene.facts.components, key=key),
+        envelope=sign_human_decision(predicate, components=box.context.facts.components, key=key),
         signing_key_id=key.key_id,
     )
 
 
-def _skipped(scene: Scene, gate: GateResult) -> list[str]:
+def _skipped(context: EvaluationContext, gate: GateResult) -> list[str]:
     """Ids of the people to inform: those who voted, and those who could act on the gate or still vote."""
-    people = {act["voterId"] for act in (*scene.votes, *scene.confirmations)}
+    people = {act["voterId"] for act in (*context.votes, *context.confirmations)}
     people.update(who_can_act(gate.type, gate.kind_version, gate.details))
-    people.update(str(each) for each in scene.promotion.open_voters)
+    people.update(str(each) for each in context.promotion.open_voters)
     return sorted(people)

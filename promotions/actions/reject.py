@@ -43,12 +43,12 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
         return box
     me = str(by.user_id)
     Vote.objects.filter(promotion=box.promotion, voter_id=by.user_id, ended_at=None).update(
-        ended_at=box.scene.at, ended_as="replaced"
+        ended_at=box.context.at, ended_as="replaced"
     )
-    box.scene.votes[:] = [vote for vote in box.scene.votes if vote["voterId"] != me]
-    vote = new_act(by, box.scene, said={"comment": reason}, seen=box.seen, verdict=Vote.Verdict.REJECT)
+    box.context.votes[:] = [vote for vote in box.context.votes if vote["voterId"] != me]
+    vote = new_act(by, box.context, said={"comment": reason}, seen=box.seen, verdict=Vote.Verdict.REJECT)
     box.journal.writes.insert(Vote, vote)
-    box.scene.votes.append(VOTE.of(vote))
+    box.context.votes.append(VOTE.of(vote))
     told = {"voteId": str(vote["id"]), **of_act(vote)}
     box.journal.note("approval.denied", box.promotion, after=said_with(vote, comment="reason"), **told)
     return box.close()

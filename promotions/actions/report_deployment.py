@@ -11,11 +11,11 @@ from environments.models import Environment
 from promotions.actions.start_check import EnvironmentBusy, check_deploys_apart, check_starts
 from promotions.fastpath import rows
 from promotions.judging.concerned import Beside, judge_concerned_again, waiting_by_dependency, what_runs_beside
+from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
 from promotions.judging.facts import Reading
 from promotions.judging.journal import Journal
 from promotions.judging.locks import lock_with_surroundings
 from promotions.judging.packet_content import packet_content
-from promotions.judging.scene import Scene, instant, look
 from promotions.judging.sealing import SigningUnavailable, store_packet
 from promotions.models import DecisionRecord, Deployment, Promotion
 from promotions.packets.signing_key import current_key
@@ -143,15 +143,15 @@ def _start(
 
 
 def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal, reading: Reading) -> Outcome:
-    scene = look(promotion, journal.at, reading=reading)
-    broken = reason_against(rules.check_manifest, promotion, scene.facts.release_manifest)
+    context = gather_context(promotion, journal.at, reading=reading)
+    broken = reason_against(rules.check_manifest, promotion, context.facts.release_manifest)
     if broken is not None:
         return _refuse(promotion, report, broken, journal)
     if not _anybody_may_end(promotion, report, journal.at):
-        check_deploys_apart(by, scene)
+        check_deploys_apart(by, context)
     target = _REACHED[report.status]
     promotion.completed_at = journal.at
-    return _close(scene, target, report, by, journal, packet_type="deployment")
+    return _close(context, target, report, by, journal, packet_type="deployment")
 
 
 def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool:
@@ -175,23 +175,25 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
             details={"promotionId": str(newest.pk), "number": newest.number},
         )
         return _refuse(promotion, report, refusal, journal)
-    scene = look(promotion, journal.at, reading=reading)
-    broken = reason_against(rules.check_manifest, promotion, scene.facts.release_manifest)
+    context = gather_context(promotion, journal.at, reading=reading)
+    broken = reason_against(rules.check_manifest, promotion, context.facts.release_manifest)
     if broken is not None:
         return _refuse(promotion, report, broken, journal)
-    check_deploys_apart(by, scene)
+    check_deploys_apart(by, context)
     promotion.auto_promote_due = False
     environment = promotion.target_environment
     if environment.auto_promote_from_id is not None:
         # It stays on hold until a person requests again (domain.md §1, auto-promotion).
         because = f"#{promotion.number} was rolled back."
         hold_auto_promotion(environment, hold=True, by=by, at=journal.at, because=because)
-    return _close(scene, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
+    return _close(context, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
 
 
-def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str) -> Outcome:
-    promotion = scene.promotion
-    if scene.key is None:
+def _close(
+    context: EvaluationContext, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str
+) -> Outcome:
+    promotion = context.promotion
+    if context.key is None:
         raise SigningUnavailable("No usable signing key: the report cannot be sealed now. Send it again later.")
     [started], urls, follows, [[release_id, also_by_another]], waiting = fetch_together(
         _record_of_start(promotion),
@@ -211,16 +213,16 @@ def _close(scene: Scene, target: Status, report: Report, by: Actor, journal: Jou
     _note_report(promotion, report, by, journal)
     content = packet_content(
         promotion,
-        scene.facts,
+        context.facts,
         record_digest=digest_bytes(bytes(started.document)),
         input_digest=digest_bytes(bytes(started.input)),
-        records=scene.facts.records,
-        votes=scene.votes,
+        records=context.facts.records,
+        votes=context.votes,
         decision={"recordId": str(started.pk), "sequence": started.sequence},
         execution=_execution(promotion, report, by, journal.at),
     )
     _tell(step.event, before, promotion, report, journal)
-    store_packet(promotion, packet_type, content, new_id(), scene.key, journal, decision_id=started.pk)
+    store_packet(promotion, packet_type, content, new_id(), context.key, journal, decision_id=started.pk)
     journal.writes.store(promotion)
     beside = Beside(release_id, also_by_another, waiting)
     judge_concerned_again(promotion, Status(before), beside, journal.at, journal.writes)

@@ -10,12 +10,12 @@ from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions.documents.bundles import Taken, stored, take_for_release
 from promotions.judging.attribution import Origin
+from promotions.judging.evaluation_context import EvaluationContext, gather_context
 from promotions.judging.journal import Journal
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
 from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
-from promotions.judging.scene import Scene, look
 from promotions.models import Promotion, Release
 from promotions.states import ACTIVE
 from promotions.voting import rules
@@ -72,7 +72,7 @@ class Preview:
     """The promotion, facts and gates that a request would have; they are not stored."""
 
     promotion: Promotion
-    scene: Scene
+    context: EvaluationContext
     gates: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -97,23 +97,23 @@ def request_promotion(
 @transactional
 def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Preview:
     """The same checks and the gates as a request would see them; stores nothing. Raises as ``request_promotion``."""
-    promotion, scene, _ = _prepare(wish, by, None, clock, number=0)
-    evaluation = scene.evaluate()
+    promotion, context, _ = _prepare(wish, by, None, clock, number=0)
+    evaluation = context.evaluate()
     promotion.approvals_required, promotion.approvals_given = evaluation.required, evaluation.given
-    return Preview(promotion, scene, [gate.as_json() for gate in evaluation.gates])
+    return Preview(promotion, context, [gate.as_json() for gate in evaluation.gates])
 
 
 @transactional
 def _request(wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
     ends_hold = triggered_by is None and by.kind == "person"
-    promotion, scene, target = _prepare(wish, by, triggered_by, clock, number=None, ends_hold=ends_hold)
-    journal = Journal(by, scene.at)
-    conclude(scene, journal, superseded=lock_superseded(promotion))
+    promotion, context, target = _prepare(wish, by, triggered_by, clock, number=None, ends_hold=ends_hold)
+    journal = Journal(by, context.at)
+    conclude(context, journal, superseded=lock_superseded(promotion))
     journal.writes.create(promotion)
-    journal.writes.add(_REQUESTED, [scene.at, by.tenant])
+    journal.writes.add(_REQUESTED, [context.at, by.tenant])
     if ends_hold and target.auto_promote_from_id is not None:
         because = f"#{promotion.number} was requested."
-        hold_auto_promotion(target, hold=False, by=by, at=scene.at, because=because)
+        hold_auto_promotion(target, hold=False, by=by, at=context.at, because=because)
     journal.write()
     return promotion
 
@@ -126,7 +126,7 @@ def _prepare(
     *,
     number: int | None,
     ends_hold: bool = False,
-) -> tuple[Promotion, Scene, Environment]:
+) -> tuple[Promotion, EvaluationContext, Environment]:
     """Checks preconditions under the locks and builds the promotion with its facts; ``number`` None draws the next."""
     if triggered_by is None:
         rules.check_can_request(by)
@@ -171,11 +171,11 @@ def _prepare(
     )
     promotion = _build(wish, release, target, entry, snapshot, by, triggered_by, number, at)
     unstored = _bind_evidence(promotion, at, preview=number == 0)
-    scene = look(promotion, at, unstored=unstored)
-    rules.check_manifest(promotion, scene.facts.release_manifest)
-    promotion.subject = dict(scene.facts.subject)
-    promotion.subject_digest = scene.facts.gate_input["subject"]["digest"]
-    return promotion, scene, target
+    context = gather_context(promotion, at, unstored=unstored)
+    rules.check_manifest(promotion, context.facts.release_manifest)
+    promotion.subject = dict(context.facts.subject)
+    promotion.subject_digest = context.facts.gate_input["subject"]["digest"]
+    return promotion, context, target
 
 
 def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> Taken | None:

@@ -4,9 +4,9 @@ from django.http import Http404
 
 from policies.facts import exclusions
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import instant, stored_requirements
 from promotions.judging.journal import Journal
 from promotions.judging.locks import lock_promotion
-from promotions.judging.scene import instant, stored_requirements
 from promotions.models import Override, OverrideReview
 from promotions.voting.overrides import LONGEST_REASON, check_can_review
 from stellapromote.accounts.actor import Actor

@@ -10,11 +10,11 @@ from policies.facts import approval_policies_of
 from policies.outcomes import Evaluation
 from policies.overrides import OVERRIDE_POSSIBLE
 from promotions.actions.rereading import adopt_reading
+from promotions.judging.evaluation_context import EvaluationContext, gather_context
 from promotions.judging.facts import Reading
 from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.ordering import check_can_enter
-from promotions.judging.scene import Scene, look
 from promotions.models import Promotion
 from promotions.states import Status
 from promotions.voting import rules
@@ -57,9 +57,9 @@ def check_starts(
     if promotion.status == Status.FAILED and (expires is None or at >= expires):
         return rules.ApprovalExpired("The approval expired: another attempt needs a new request.")
     adopt_reading(promotion, journal)
-    scene = look(promotion, at, reading=reading)
-    adopt_subject(scene, journal)
-    evaluation = conclude(scene, journal, superseded=superseded)
+    context = gather_context(promotion, at, reading=reading)
+    adopt_subject(context, journal)
+    evaluation = conclude(context, journal, superseded=superseded)
     if promotion.retry_closed:
         return rules.no_further_attempt(promotion.number, promotion.status)
     if evaluation.decision != "allow":
@@ -72,7 +72,7 @@ def check_starts(
     # The order rule once more: the promotion that let the release in may have been rolled back since the request.
     return (
         reason_against(check_can_enter, promotion.release, promotion.target_environment)
-        or reason_against(check_deploys_apart, by, scene)
+        or reason_against(check_deploys_apart, by, context)
         or _busy(promotion, at)
     )
 
@@ -88,15 +88,15 @@ def _may_pass_at(evaluation: Evaluation) -> str | None:
     return max(known) if known and len(known) == len(opens) else None
 
 
-def check_deploys_apart(by: Actor, scene: Scene) -> None:
+def check_deploys_apart(by: Actor, context: EvaluationContext) -> None:
     """excludeDeployer: a person who approved or confirmed reports no deployment, nor do their machines (docs/adr/0071).
 
     Raises SeparationOfDuties.
     """
-    policies = approval_policies_of(scene.facts.gate_input["requirements"], scene.documents)
+    policies = approval_policies_of(context.facts.gate_input["requirements"], context.documents)
     if not any(policy["separationOfDuties"]["excludeDeployer"] for policy in policies):
         return
-    decided = {UUID(act["voterId"]) for act in (*scene.votes, *scene.confirmations)}
+    decided = {UUID(act["voterId"]) for act in (*context.votes, *context.confirmations)}
     if accounts_behind(by) & decided:
         raise rules.SeparationOfDuties(
             "An approval policy excludes people who approved or confirmed from deploying: ask another person.",

@@ -3,10 +3,10 @@ from uuid import UUID
 
 from promotions.documents import bundles
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import gather_context, instant
 from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import lock_promotion
-from promotions.judging.scene import instant, look
 from promotions.models import EvidenceBundle, Promotion
 from promotions.voting import rules
 from promotions.voting.outcome import Outcome
@@ -76,9 +76,9 @@ def _take(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
         )
     elif before is None:
         raise NoDocuments("There is no document about any component of this release: upload one first.")
-    scene = look(promotion, at)
-    adopt_subject(scene, journal)
-    conclude(scene, journal, superseded=superseded)
+    context = gather_context(promotion, at)
+    adopt_subject(context, journal)
+    conclude(context, journal, superseded=superseded)
     rows.store(promotion)
     journal.write()
     return Outcome(promotion)

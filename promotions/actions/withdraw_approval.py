@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from promotions.judging.scene import Scene
+from promotions.judging.evaluation_context import EvaluationContext
 from promotions.models import Promotion, Vote
 from promotions.voting import rules
 from promotions.voting.outcome import Outcome
@@ -26,9 +26,9 @@ def withdraw_approval(
 def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcome:
     mine = (str(by.user_id), Vote.Verdict.APPROVE)
 
-    def check(scene: Scene, ballot: Ballot) -> None:
+    def check(context: EvaluationContext, ballot: Ballot) -> None:
         rules.check_can_withdraw(by, ballot)
-        if all((vote["voterId"], vote["verdict"]) != mine for vote in scene.votes):
+        if all((vote["voterId"], vote["verdict"]) != mine for vote in context.votes):
             raise rules.StateForbids("You rejected this promotion: a reject cannot be withdrawn.")
 
     box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
@@ -36,7 +36,7 @@ def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcom
         return box
     Vote.objects.filter(
         promotion=box.promotion, voter_id=by.user_id, verdict=Vote.Verdict.APPROVE, ended_at=None
-    ).update(ended_at=box.scene.at, ended_as="withdrawn")
-    box.scene.votes[:] = [vote for vote in box.scene.votes if (vote["voterId"], vote["verdict"]) != mine]
+    ).update(ended_at=box.context.at, ended_as="withdrawn")
+    box.context.votes[:] = [vote for vote in box.context.votes if (vote["voterId"], vote["verdict"]) != mine]
     box.journal.note("approval.withdrawn", box.promotion)
     return box.close()

@@ -226,5 +226,5 @@ def promotion_answer(promotion: Promotion, by: Actor, status: int = 200) -> ApiR
 
 
 def _previewed(preview: Preview) -> dict[str, Any]:
-    voters = approval_voters(preview.scene.facts.gate_input, preview.scene.documents)
+    voters = approval_voters(preview.context.facts.gate_input, preview.context.documents)
     return presenters.preview(preview.promotion, preview.gates, people_of(voters))

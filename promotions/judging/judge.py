@@ -1,7 +1,7 @@
-"""Judging a promotion under its lock: look at the facts, evaluate, conclude (architecture.md, how a change happens).
+"""Judging a promotion under its lock: gather the facts, evaluate, conclude (architecture.md, how a change happens).
 
-Every action that may change a verdict goes through ``look`` and ``conclude`` in one transaction, and nothing else
-writes a decision record or moves a promotion between its open states.
+Every action that may change a verdict calls ``gather_context`` and ``conclude`` in one transaction. Nothing else writes
+a decision record or moves a promotion between its open states.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from promotions.fastpath import rows
 from promotions.judging.collected import want
 from promotions.judging.decision import Record, build_record, fingerprint
 from promotions.judging.electorate import approval_voters, gate_confirmers
+from promotions.judging.evaluation_context import EvaluationContext
 from promotions.judging.facts import FREEZE_HORIZON, store_blobs
 from promotions.judging.journal import Journal
-from promotions.judging.scene import Scene
 from promotions.judging.sealing import SigningUnavailable, seal_decision
 from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
 from promotions.states import OPEN, VOTING, Status, status_for, transition
@@ -33,33 +33,33 @@ REJECTED = "APPROVAL_REJECTED"
 SIGNING_RETRY = timedelta(seconds=30)
 
 
-def adopt_subject(scene: Scene, journal: Journal) -> list[str]:
+def adopt_subject(context: EvaluationContext, journal: Journal) -> list[str]:
     """If the subject changed, voids every live approval and confirmation and binds the promotion to the new subject.
 
     Returns the names of what changed; empty when nothing did.
     """
-    promotion = scene.promotion
-    changes = scene.subject_changes()
+    promotion = context.promotion
+    changes = context.subject_changes()
     if changes:
-        scene.subject_changed = True
+        context.subject_changed = True
         promotion.version += 1
-        ended = {"ended_at": scene.at, "ended_as": "void", "ended_reason": "SUBJECT_CHANGED"}
-        approvals = [vote for vote in scene.votes if vote["verdict"] == "approve"]
+        ended = {"ended_at": context.at, "ended_as": "void", "ended_reason": "SUBJECT_CHANGED"}
+        approvals = [vote for vote in context.votes if vote["verdict"] == "approve"]
         Vote.objects.filter(promotion=promotion, verdict=Vote.Verdict.APPROVE, ended_at=None).update(**ended)
         Confirmation.objects.filter(promotion=promotion, ended_at=None).update(**ended)
-        voided = [act["voterId"] for act in (*approvals, *scene.confirmations)]
-        scene.votes[:] = [vote for vote in scene.votes if vote not in approvals]
-        scene.confirmations.clear()
+        voided = [act["voterId"] for act in (*approvals, *context.confirmations)]
+        context.votes[:] = [vote for vote in context.votes if vote not in approvals]
+        context.confirmations.clear()
         promotion.approval_seconds_left = None
         promotion.earlier_subjects = {**promotion.earlier_subjects, promotion.subject_digest: promotion.subject}
         if voided:
             journal.note("approval.voided", promotion, changed=changes, voters=sorted(set(voided)))
-    promotion.subject = dict(scene.facts.subject)
-    promotion.subject_digest = scene.facts.gate_input["subject"]["digest"]
+    promotion.subject = dict(context.facts.subject)
+    promotion.subject_digest = context.facts.gate_input["subject"]["digest"]
     return changes
 
 
-def _end_void_acts(scene: Scene, evaluation: Evaluation, journal: Journal) -> None:
+def _end_void_acts(context: EvaluationContext, evaluation: Evaluation, journal: Journal) -> None:
     """Ends the votes and confirmations that the evaluation found void, for good (domain.md §5; docs/adr/0102).
 
     The record of the evaluation holds them and is written already: facts from here on are without them. Cost: nothing
@@ -72,27 +72,27 @@ def _end_void_acts(scene: Scene, evaluation: Evaluation, journal: Journal) -> No
     }
     if not codes:
         return
-    facts, voters = scene.facts.gate_input, set()
+    facts, voters = context.facts.gate_input, set()
     for kind, acts in ((Vote, facts["votes"]), (Confirmation, facts["confirmations"])):
         for act in acts:
             if act["id"] in codes:
-                ended = {"ended_at": scene.at, "ended_as": "void", "ended_reason": codes[act["id"]]}
+                ended = {"ended_at": context.at, "ended_as": "void", "ended_reason": codes[act["id"]]}
                 kind.objects.filter(pk=act["id"], ended_at=None).update(**ended)
                 voters.add(act["voterId"])
     facts["votes"] = [act for act in facts["votes"] if act["id"] not in codes]
     facts["confirmations"] = [act for act in facts["confirmations"] if act["id"] not in codes]
-    scene.promotion.version += 1
-    journal.note("approval.voided", scene.promotion, reasons=sorted(set(codes.values())), voters=sorted(voters))
+    context.promotion.version += 1
+    journal.note("approval.voided", context.promotion, reasons=sorted(set(codes.values())), voters=sorted(voters))
 
 
-def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] = ()) -> Evaluation:
+def conclude(context: EvaluationContext, journal: Journal, *, superseded: Iterable[Promotion] = ()) -> Evaluation:
     """Evaluates, writes a record if the outcome differs, seals a packet if it is final, and moves the promotion.
 
-    Changes ``scene.promotion`` in memory; the caller stores it. Raises SigningUnavailable only while creating.
+    Changes ``context.promotion`` in memory; the caller stores it. Raises SigningUnavailable only while creating.
     """
-    promotion = scene.promotion
+    promotion = context.promotion
     version, shown, next_change_at = promotion.version, _shown(promotion), promotion.next_change_at
-    evaluation = scene.evaluate()
+    evaluation = context.evaluate()
     creating = not promotion.decision_sequence
     movable = creating or promotion.status in OPEN
     target = status_for(evaluation.decision, waits_for_people_only=evaluation.waits_for_people_only)
@@ -100,37 +100,37 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
     closes = promotion.status == Status.FAILED and not promotion.retry_closed and _is_rejected(evaluation)
     seals = closes or (moves and target in (Status.APPROVED, Status.REJECTED))
 
-    promotion.last_evaluated_at = scene.at
-    if seals and scene.key is None:
+    promotion.last_evaluated_at = context.at
+    if seals and context.key is None:
         if creating:
             raise SigningUnavailable("No usable signing key: nothing can be decided now. Tell the platform owner.")
         # A refusal that cannot be signed waits, blocked, until the worker finds a key.
-        promotion.next_change_at = scene.at + SIGNING_RETRY
-        if scene.subject_changed and not journal.tells_of(promotion):
+        promotion.next_change_at = context.at + SIGNING_RETRY
+        if context.subject_changed and not journal.tells_of(promotion):
             journal.note("promotion.evaluated", promotion, after={"status": str(promotion.status)}, outside=False)
         return evaluation
 
     _summarise(promotion, evaluation)
-    live = [act["id"] for act in (*scene.votes, *scene.confirmations)]
+    live = [act["id"] for act in (*context.votes, *context.confirmations)]
     mark = fingerprint(evaluation, votes=live, subject_digest=promotion.subject_digest)
     recorded = mark != promotion.decision_fingerprint or seals
     packet_id = new_id() if seals else None
     record = None
     if recorded:
-        record = _write_record(promotion, scene, evaluation, packet_id, journal)
-        policy = policy_of(scene.facts.gate_input["requirements"], scene.documents)
-        want(promotion, policy, subject_digest=promotion.subject_digest, at=scene.at)
+        record = _write_record(promotion, context, evaluation, packet_id, journal)
+        policy = policy_of(context.facts.gate_input["requirements"], context.documents)
+        want(promotion, policy, subject_digest=promotion.subject_digest, at=context.at)
         promotion.decision_fingerprint = mark
         promotion.version += 1
-        _end_void_acts(scene, evaluation, journal)
+        _end_void_acts(context, evaluation, journal)
     else:
         _keep_newer_results(promotion, evaluation)
-        _end_void_acts(scene, evaluation, journal)
+        _end_void_acts(context, evaluation, journal)
     if moves:
-        _move(promotion, target, scene, evaluation, journal, creating=creating)
+        _move(promotion, target, context, evaluation, journal, creating=creating)
     promotion.retry_closed |= closes
-    if record is not None and packet_id is not None and scene.key is not None:
-        seal_decision(promotion, scene, evaluation, record, packet_id, scene.key, journal)
+    if record is not None and packet_id is not None and context.key is not None:
+        seal_decision(promotion, context, evaluation, record, packet_id, context.key, journal)
     if moves and target is Status.APPROVED:
         for older in superseded:
             cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
@@ -139,7 +139,7 @@ def conclude(scene: Scene, journal: Journal, *, superseded: Iterable[Promotion] 
         _tell(promotion, "promotion.evaluated", evaluation, journal)
     if promotion.status in VOTING and not evaluation.waits_for_time_only:
         promotion.approval_seconds_left = None
-    promotion.open_voters = _open_voters(scene, evaluation) if promotion.status in VOTING else []
+    promotion.open_voters = _open_voters(context, evaluation) if promotion.status in VOTING else []
     promotion.next_change_at = _next_change(promotion, evaluation)
     changes = _shown(promotion) != shown
     changes |= promotion.next_change_at != next_change_at and not _waits_for_key(evaluation)
@@ -229,19 +229,19 @@ def _failing_since(gate: GateResult) -> dict[str, str]:
     return {} if possible is None else {"failingSince": possible["since"]}
 
 
-def _bundle(scene: Scene) -> dict[str, Any] | None:
+def _bundle(context: EvaluationContext) -> dict[str, Any] | None:
     """The evidence bundle of the facts, which the record says the main digests of."""
-    evidence = scene.facts.gate_input["evidence"]
+    evidence = context.facts.gate_input["evidence"]
     bundle: dict[str, Any] | None = (
-        None if evidence is None else orjson.loads(scene.facts.documents[evidence["bundleDigest"]])
+        None if evidence is None else orjson.loads(context.facts.documents[evidence["bundleDigest"]])
     )
     return bundle
 
 
 def _write_record(
-    promotion: Promotion, scene: Scene, evaluation: Evaluation, packet_id: Any, journal: Journal
+    promotion: Promotion, context: EvaluationContext, evaluation: Evaluation, packet_id: Any, journal: Journal
 ) -> Record:
-    store_blobs(scene.facts.blobs)
+    store_blobs(context.facts.blobs)
     record_id = new_id()
     record = build_record(
         record_id=record_id,
@@ -249,10 +249,10 @@ def _write_record(
         sequence=promotion.decision_sequence + 1,
         previous_id=promotion.decision_id,
         packet_id=packet_id,
-        gate_input=scene.facts.gate_input,
-        bundle=_bundle(scene),
+        gate_input=context.facts.gate_input,
+        bundle=_bundle(context),
         evaluation=evaluation,
-        at=scene.at,
+        at=context.at,
     )
     recorded = {
         "id": record_id,
@@ -261,7 +261,7 @@ def _write_record(
         "sequence": promotion.decision_sequence + 1,
         "decision": evaluation.decision,
         "reason_codes": list(evaluation.reason_codes),
-        "evaluated_at": scene.at,
+        "evaluated_at": context.at,
         "subject_digest": promotion.subject_digest,
         "input": record.input,
         "document": record.document,
@@ -277,7 +277,7 @@ def _write_record(
 def _move(
     promotion: Promotion,
     target: Status,
-    scene: Scene,
+    context: EvaluationContext,
     evaluation: Evaluation,
     journal: Journal,
     *,
@@ -285,7 +285,7 @@ def _move(
 ) -> None:
     before = None if creating else Status(promotion.status)
     step = transition(before, target)
-    at = scene.at
+    at = context.at
     if before is Status.APPROVED and promotion.approval_expires_at is not None:
         promotion.approval_seconds_left = max(0, int((promotion.approval_expires_at - at).total_seconds()))
         promotion.approval_expires_at = promotion.approved_at = promotion.decided_at = None
@@ -344,14 +344,14 @@ def _waits_for_key(evaluation: Evaluation) -> bool:
     return any(_says(gate, "SIGNING_UNAVAILABLE") for gate in evaluation.gates)
 
 
-def _open_voters(scene: Scene, evaluation: Evaluation) -> list[UUID]:
+def _open_voters(context: EvaluationContext, evaluation: Evaluation) -> list[UUID]:
     """Everybody whose approval or confirmation is still wanted: what "waits for me" asks about."""
     found: set[str] = set()
     for gate in evaluation.gates:
         if gate.status == "pending" and gate.type == "approval":
-            found |= approval_voters(scene.facts.gate_input, scene.documents)
+            found |= approval_voters(context.facts.gate_input, context.documents)
         elif gate.status == "pending" and gate.type == "manual":
-            found |= gate_confirmers(scene.facts.gate_input, scene.documents, gate.name)
+            found |= gate_confirmers(context.facts.gate_input, context.documents, gate.name)
     return sorted(UUID(each) for each in found)
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from policies.outcomes import Evaluation
 from promotions.judging.decision import Record
+from promotions.judging.evaluation_context import EvaluationContext
 from promotions.judging.journal import Journal
 from promotions.judging.packet_content import packet_content
-from promotions.judging.scene import Scene
 from promotions.models import EvidencePacket, Promotion
 from promotions.packets.packet import sign_packet
 from stellapromote.errors import ProductError
@@ -23,7 +23,7 @@ class SigningUnavailable(ProductError):
 
 def seal_decision(
     promotion: Promotion,
-    scene: Scene,
+    context: EvaluationContext,
     evaluation: Evaluation,
     record: Record,
     packet_id: Any,
@@ -56,11 +56,11 @@ def seal_decision(
     written = {"id": fields["id"], "sequence": fields["sequence"], "digest": record_digest}
     content = packet_content(
         promotion,
-        scene.facts,
+        context.facts,
         record_digest=record_digest,
         input_digest=fields["inputDigest"],
-        records=[*scene.facts.records, written],
-        votes=scene.votes,
+        records=[*context.facts.records, written],
+        votes=context.votes,
         decision=decision,
         execution=None,
     )

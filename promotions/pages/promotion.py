@@ -14,7 +14,7 @@ from policies.requirements import ANYONE, Rule
 from policies.stored_documents import documents
 from promotions.documents.bundles import has_newer
 from promotions.judging.electorate import confirmers, gate_confirmers
-from promotions.judging.scene import stored_requirements
+from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
 from promotions.pages.overrides import override_parts
 from promotions.pages.timeline import happened

@@ -8,7 +8,7 @@ from uuid import UUID
 from policies.eligibility import RELEASE_CREATOR, REQUESTER, TOKEN_ISSUER, duties_in_force
 from policies.facts import exclusions
 from policies.stored_documents import documents
-from promotions.judging.scene import stored_requirements
+from promotions.judging.evaluation_context import stored_requirements
 from promotions.models.state import STATE, state_digest
 from promotions.verification.audited import first_other, who
 from promotions.verification.mismatch import Mismatch, What

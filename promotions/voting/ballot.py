@@ -8,7 +8,7 @@ from policies.eligibility import barred_by, who_asked
 from policies.facts import approval_policies_of, exclusions
 from policies.requirements import all_of
 from promotions.judging.electorate import approval_voters
-from promotions.judging.scene import Scene, stored_requirements
+from promotions.judging.evaluation_context import EvaluationContext, stored_requirements
 from promotions.models import Confirmation, Promotion, Vote
 from promotions.models.vote import SAID, Said
 from promotions.voting.places import Approval, Places
@@ -17,19 +17,19 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.ids import new_id
 
 
-def ballot_under_lock(scene: Scene) -> Ballot:
+def ballot_under_lock(context: EvaluationContext) -> Ballot:
     """The voting rules' view of fresh facts: for actions."""
-    voted = frozenset(vote["voterId"] for vote in scene.votes)
+    voted = frozenset(vote["voterId"] for vote in context.votes)
     return _ballot(
-        scene.promotion,
-        requirements=scene.facts.gate_input["requirements"],
-        documents=scene.documents,
+        context.promotion,
+        requirements=context.facts.gate_input["requirements"],
+        documents=context.documents,
         voted=voted,
-        counted=voted.intersection(electorate(scene.facts.gate_input, scene.documents)),
-        members=scene.facts.people.keys(),
-        approvals=[(each["username"], each["teams"]) for each in scene.votes if each["verdict"] == "approve"],
-        open_voters=frozenset(approval_voters(scene.facts.gate_input, scene.documents)),
-        subject_digest=scene.facts.gate_input["subject"]["digest"],
+        counted=voted.intersection(electorate(context.facts.gate_input, context.documents)),
+        members=context.facts.people.keys(),
+        approvals=[(each["username"], each["teams"]) for each in context.votes if each["verdict"] == "approve"],
+        open_voters=frozenset(approval_voters(context.facts.gate_input, context.documents)),
+        subject_digest=context.facts.gate_input["subject"]["digest"],
     )
 
 
@@ -54,10 +54,10 @@ def ballot_on_page(
     )
 
 
-def new_act(by: Actor, scene: Scene, *, said: Said, seen: str | None, **fields: Any) -> dict[str, Any]:
+def new_act(by: Actor, context: EvaluationContext, *, said: Said, seen: str | None, **fields: Any) -> dict[str, Any]:
     """The row of a vote or confirmation, with everything the record must remember of the person, not stored yet."""
-    promotion = scene.promotion
-    roles, teams = _standing(by, scene)
+    promotion = context.promotion
+    roles, teams = _standing(by, context)
     return {
         "id": new_id(),
         "tenant_id": promotion.tenant_id,
@@ -73,9 +73,9 @@ def new_act(by: Actor, scene: Scene, *, said: Said, seen: str | None, **fields: 
         "token_issuer_id": by.token_issuer_id,
         "address": by.address,
         **{name: said.get(name, "") for name in SAID},
-        "subject_digest": scene.facts.gate_input["subject"]["digest"],
+        "subject_digest": context.facts.gate_input["subject"]["digest"],
         "subject_binding": "implicit" if seen is None else "explicit",
-        "at": scene.at,
+        "at": context.at,
         "ended_at": None,
         "ended_as": "",
         "ended_reason": "",
@@ -83,13 +83,13 @@ def new_act(by: Actor, scene: Scene, *, said: Said, seen: str | None, **fields: 
     }
 
 
-def _standing(by: Actor, scene: Scene) -> tuple[list[str], list[str]]:
+def _standing(by: Actor, context: EvaluationContext) -> tuple[list[str], list[str]]:
     """The roles and teams of the person that count here; of somebody who may only reject, all that they hold."""
     me = str(by.user_id)
-    candidate = electorate(scene.facts.gate_input, scene.documents).get(me)
+    candidate = electorate(context.facts.gate_input, context.documents).get(me)
     if candidate is not None:
         return candidate["roles"], candidate["teams"]
-    person = scene.facts.people[me]
+    person = context.facts.people[me]
     roles, teams = (sorted(grant["name"] for grant in person[held]) for held in ("roles", "teams"))
     return roles, teams
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from promotions.fastpath import rows
+from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
 from promotions.judging.facts import Reading
 from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import Moment, lock_and_read
-from promotions.judging.scene import Scene, instant, look
 from promotions.models import Promotion
 from promotions.packets.signing_key import current_key
 from promotions.voting import rules
@@ -44,7 +44,7 @@ class OpenBox:
     """
 
     promotion: Promotion
-    scene: Scene
+    context: EvaluationContext
     ballot: Ballot
     journal: Journal
     superseded: list[Promotion]
@@ -54,7 +54,7 @@ class OpenBox:
 
     def judge(self) -> None:
         """Judges the promotion again after the act. What is to be stored stands in the journal."""
-        conclude(self.scene, self.journal, superseded=self.superseded)
+        conclude(self.context, self.journal, superseded=self.superseded)
         if self.promotion.version == self.version:
             self.promotion.version += 1
         self.journal.writes.store(self.promotion, mark=self.mark)
@@ -66,14 +66,14 @@ class OpenBox:
 
     def refuse(self, refusal: ProductError) -> Outcome:
         """Closes without an act. What fresh facts changed is stored; if they changed nothing, the version stays."""
-        conclude(self.scene, self.journal, superseded=self.superseded)
+        conclude(self.context, self.journal, superseded=self.superseded)
         changed = self.promotion.version != self.version or self.journal.tells_of(self.promotion)
         self.journal.writes.store(self.promotion)
         self.journal.write()
         return Outcome(self.promotion, refusal, changed=changed)
 
 
-Check = Callable[[Scene, Ballot], None]
+Check = Callable[[EvaluationContext, Ballot], None]
 
 
 def open_box(
@@ -115,13 +115,13 @@ def opened(
         rows.store(promotion)
         journal.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
-    scene = look(promotion, at, reading=reading)
+    context = gather_context(promotion, at, reading=reading)
     digest = _digest_seen(seen, promotion)
     version = promotion.version
-    adopt_subject(scene, journal)
-    ballot = ballot_under_lock(scene)
-    check(scene, ballot)
-    box = OpenBox(promotion, scene, ballot, journal, superseded, digest, version)
+    adopt_subject(context, journal)
+    ballot = ballot_under_lock(context)
+    check(context, ballot)
+    box = OpenBox(promotion, context, ballot, journal, superseded, digest, version)
     stale = rules.subject_changed(promotion, digest)
     if stale is not None:
         return box.refuse(stale)

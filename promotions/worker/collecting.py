@@ -25,7 +25,7 @@ from policies.library import DocumentMissing
 from policies.outbound import Allowed, OutboundFailed, Request, fetch
 from promotions.fastpath import rows as rows_of
 from promotions.judging.collected import http_targets, is_asked, max_age, outside_gates
-from promotions.judging.scene import look
+from promotions.judging.evaluation_context import gather_context
 from promotions.models import CollectedFact, Promotion
 from promotions.states import OPEN
 from stellapromote.clock import Clock
@@ -154,9 +154,9 @@ def _errand(fact: CollectedFact, clock: Clock) -> Errand | None:
         return None
     promotion = found[0]
     time_is = running_from_now(clock)
-    scene = look(promotion, max(time_is(), promotion.last_evaluated_at))
-    facts = scene.facts.gate_input
-    policy = policy_of(facts["requirements"], scene.documents)
+    context = gather_context(promotion, max(time_is(), promotion.last_evaluated_at))
+    facts = context.facts.gate_input
+    policy = policy_of(facts["requirements"], context.documents)
     gate = next((each for each in outside_gates(policy) if each["name"] == fact.gate), None)
     if gate is None or facts["subject"]["digest"] != fact.subject_digest:
         return None
@@ -165,7 +165,7 @@ def _errand(fact: CollectedFact, clock: Clock) -> Errand | None:
         targets = http_targets(gate)
         return Errand(fact, gate, lambda: _health_of(targets, allow, time_is))
     try:
-        about = input_about(facts, scene.documents)
+        about = input_about(facts, context.documents)
     except DocumentMissing:
         return None
     known = settings.OPA_CONNECTIONS

@@ -10,7 +10,7 @@ import pytest
 from policies.evaluator import evaluate
 from policies.gates import REGISTRY, Registry
 from policies.outcomes import Verdict
-from promotions.judging.scene import look
+from promotions.judging.evaluation_context import gather_context
 from promotions.models import DecisionRecord
 from promotions.verification.replay import replay
 from promotions.worker.round import run_round
@@ -30,32 +30,32 @@ def kestrel() -> Kestrel:
 def test_gate_order_is_deterministic(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion)
-    scene = look(promotion, kestrel.clock.now())
-    first = canonical_bytes(scene.evaluate().as_json())
+    context = gather_context(promotion, kestrel.clock.now())
+    first = canonical_bytes(context.evaluate().as_json())
     shuffled = random.Random(7)  # noqa: S311 - an order, no secret
-    gate_input: Any = deepcopy(scene.facts.gate_input)
+    gate_input: Any = deepcopy(context.facts.gate_input)
     policy = gate_input["requirements"]["promotionPolicy"]
-    document = scene.documents[policy["digest"]]
+    document = context.documents[policy["digest"]]
     for _ in range(20):
         for name in ("votes", "candidates", "freezes"):
             shuffled.shuffle(gate_input[name])
         other = {**document, "gates": shuffled.sample(document["gates"], len(document["gates"]))}
         policy["digest"] = digest(other)
-        evaluation = evaluate(gate_input, {**scene.documents, policy["digest"]: other})
+        evaluation = evaluate(gate_input, {**context.documents, policy["digest"]: other})
         assert canonical_bytes(evaluation.as_json()) == first
 
 
 def test_a_gate_that_errors_never_passes(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion)
-    scene = look(promotion, kestrel.clock.now())
+    context = gather_context(promotion, kestrel.clock.now())
 
     def breaks(*_: object) -> Verdict:
         raise RuntimeError("a judge that breaks")
 
-    for gate in scene.evaluate().gates:
+    for gate in context.evaluate().gates:
         kinds = [replace(kind, judge=breaks) if kind.kind == gate.type else kind for kind in REGISTRY.kinds.values()]
-        broken = evaluate(scene.facts.gate_input, scene.documents, registry=Registry(kinds))  # type: ignore[arg-type]
+        broken = evaluate(context.facts.gate_input, context.documents, registry=Registry(kinds))  # type: ignore[arg-type]
         found = next(each for each in broken.gates if each.name == gate.name)
         assert (found.status, found.reason_codes) == ("pending", ("GATE_ERROR",))
         assert broken.decision != "allow"

@@ -263,7 +263,7 @@ class TestWithoutASigningKey:
     @pytest.fixture(autouse=True)
     def outage(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def begins() -> None:
-            monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
+            monkeypatch.setattr("promotions.judging.evaluation_context.current_key", lambda: None)
 
         self.ends = lambda: (monkeypatch.undo(), signing_key.load.cache_clear())
         return begins

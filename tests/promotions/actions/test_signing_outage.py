@@ -23,7 +23,7 @@ def kestrel() -> Kestrel:
 
 
 def begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
+    monkeypatch.setattr("promotions.judging.evaluation_context.current_key", lambda: None)
 
 
 def ends(monkeypatch: pytest.MonkeyPatch) -> None:

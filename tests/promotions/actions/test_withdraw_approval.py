@@ -71,7 +71,7 @@ def test_a_reject_that_waits_for_its_signature_is_not_taken_back(
     kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promotion = kestrel.waits_for_production()
-    monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
+    monkeypatch.setattr("promotions.judging.evaluation_context.current_key", lambda: None)
     kestrel.rejects("approver", promotion)
     with pytest.raises(rules.StateForbids, match="a reject cannot be withdrawn"):
         withdraws(kestrel, "approver", promotion)

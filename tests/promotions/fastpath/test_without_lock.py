@@ -18,7 +18,7 @@ from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.fastpath import rows
-from promotions.judging.scene import Scene
+from promotions.judging.evaluation_context import EvaluationContext
 from promotions.models import DecisionRecord, EvidencePacket, Promotion, Vote
 from promotions.voting.rules import AlreadyVoted, StateForbids
 from stellapromote.audit.verify import verify_tenant
@@ -58,10 +58,10 @@ def meanwhile(
     database: CommittedDatabase, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
 ) -> Iterator[None]:
     """The act is done by somebody else between what the first vote reads and what it writes."""
-    judge, acts = Scene.evaluate, [act]
+    judge, acts = EvaluationContext.evaluate, [act]
 
-    def judged(scene: Scene) -> Any:
-        evaluation = judge(scene)
+    def judged(context: EvaluationContext) -> Any:
+        evaluation = judge(context)
         if acts:
             (found,) = database.at_once(acts.pop())
             if isinstance(found, Exception):
@@ -69,7 +69,7 @@ def meanwhile(
         return evaluation
 
     with monkeypatch.context() as patched:
-        patched.setattr(Scene, "evaluate", judged)
+        patched.setattr(EvaluationContext, "evaluate", judged)
         yield
     assert not acts
 
@@ -151,13 +151,13 @@ def test_an_evaluation_between_that_shows_nothing_new_is_noticed_too(
 def test_whoever_asks_for_more_in_between_gets_the_lock(
     kestrel: Kestrel, promotion: Promotion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = Scene.evaluate
+    judge = EvaluationContext.evaluate
 
-    def curious(scene: Scene) -> Any:
+    def curious(context: EvaluationContext) -> Any:
         Vote.objects.count()
-        return judge(scene)
+        return judge(context)
 
-    monkeypatch.setattr(Scene, "evaluate", curious)
+    monkeypatch.setattr(EvaluationContext, "evaluate", curious)
     with locks_counted() as locks:
         assert vote(promotion, kestrel).status == "approved"
     assert len(locks) == 1

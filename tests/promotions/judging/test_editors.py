@@ -13,7 +13,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
 from promotions.actions.proposals import confirm_proposal
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.actions.update_approval_policy import update_approval_policy
-from promotions.judging.scene import stored_requirements
+from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import Promotion, Release
 from stellapromote.accounts.models import User
 from stellapromote.api.etag import IfMatch

@@ -14,9 +14,9 @@ from promotions.actions.take_bundle import NoDocuments, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.documents import bundles
 from promotions.judging.documents_of_input import documents_of
+from promotions.judging.evaluation_context import gather_context
 from promotions.judging.evidence_gathering import _extract
 from promotions.judging.locks import lock_promotion
-from promotions.judging.scene import look
 from promotions.models import DecisionRecord, EvidenceBundle, EvidencePacket, Promotion, Release, Vote
 from promotions.verification.replay import replay
 from promotions.voting.rules import StateForbids
@@ -128,7 +128,7 @@ def test_a_final_promotion_keeps_its_documents(kestrel: Kestrel) -> None:
 def test_a_preview_stores_no_bundle(kestrel: Kestrel) -> None:
     release = scanned(kestrel, trivy_entry())
     preview = preview_promotion(Wish(release.pk, kestrel.dev.pk, "Look"), by=kestrel["requester"], clock=kestrel.clock)
-    assert preview.scene.facts.gate_input["evidence"]["bundleDigest"] in preview.scene.documents
+    assert preview.context.facts.gate_input["evidence"]["bundleDigest"] in preview.context.documents
     assert not EvidenceBundle.objects.exists()
 
 
@@ -171,8 +171,8 @@ def test_everything_an_input_names_is_found_again(kestrel: Kestrel) -> None:
     feed(kestrel["admin"], "kev", dated(KEV), clock=kestrel.clock)
     promotion = kestrel.ask(scanned(kestrel, trivy_entry()), kestrel.dev)
     gate_input, _ = newest_record(promotion)
-    scene = look(lock_promotion(promotion.pk, promotion.tenant_id, kestrel.clock)[0], kestrel.clock.now())
-    assert set(documents_of(promotion.tenant_id, gate_input)) == set(scene.documents)
+    context = gather_context(lock_promotion(promotion.pk, promotion.tenant_id, kestrel.clock)[0], kestrel.clock.now())
+    assert set(documents_of(promotion.tenant_id, gate_input)) == set(context.documents)
 
 
 def test_another_tenants_bundle_opens_nothing(kestrel: Kestrel) -> None:
@@ -214,9 +214,9 @@ def test_only_keys_that_are_trusted_now_stand_in_the_facts(kestrel: Kestrel) -> 
 
 
 def statements(promotion: Promotion, kestrel: Kestrel) -> int:
-    look(promotion, kestrel.clock.now())
+    gather_context(promotion, kestrel.clock.now())
     with CaptureQueriesContext(connection) as queries:
-        look(promotion, kestrel.clock.now() + timedelta(seconds=1))
+        gather_context(promotion, kestrel.clock.now() + timedelta(seconds=1))
     return len(queries)
 
 

@@ -88,13 +88,13 @@ def test_it_changes_with_a_refused_report_in_the_timeline(kestrel: Kestrel) -> N
 
 def test_it_changes_with_a_reject_that_cannot_be_signed_yet(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
     promotion = kestrel.waits_for_production()
-    monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
+    monkeypatch.setattr("promotions.judging.evaluation_context.current_key", lambda: None)
     assert kestrel.rejects("approver", promotion).version > promotion.version
 
 
 def test_it_stays_while_a_reject_waits_for_a_key(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
     promotion = kestrel.waits_for_production()
-    monkeypatch.setattr("promotions.judging.scene.current_key", lambda: None)
+    monkeypatch.setattr("promotions.judging.evaluation_context.current_key", lambda: None)
     rejected = kestrel.rejects("approver", promotion)
     first = judged_again(kestrel, rejected)
     assert judged_again(kestrel, rejected) == first

@@ -8,7 +8,7 @@ from promotions.actions.cancel import cancel
 from promotions.actions.confirm import confirm
 from promotions.actions.evaluate import evaluate
 from promotions.actions.withdraw_approval import withdraw_approval
-from promotions.judging.scene import stored_requirements
+from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import Promotion, Vote
 from promotions.reading.queries import current_record
 from promotions.voting.blindness import blind_to, can_see_votes

@@ -24,7 +24,7 @@ from stellapromote.signing.keyring import SigningKey
 
 
 @dataclass(slots=True)
-class Scene:
+class EvaluationContext:
     """One promotion under its lock, at one instant, with the facts about it.
 
     ``subject_changed``: the promotion was bound to another subject, which no event has told yet.
@@ -85,7 +85,9 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
     return requirements
 
 
-def look(promotion: Promotion, at: datetime, *, unstored: Taken | None = None, reading: Reading | None = None) -> Scene:
+def gather_context(
+    promotion: Promotion, at: datetime, *, unstored: Taken | None = None, reading: Reading | None = None
+) -> EvaluationContext:
     """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
 
     ``unstored``: the bundle of a promotion that is only previewed. ``reading``: what ``lock_and_read`` read already.
@@ -105,4 +107,4 @@ def look(promotion: Promotion, at: datetime, *, unstored: Taken | None = None, r
     )
     texts.update(facts.documents)
     texts.update({name: orjson.loads(content) for name, content in facts.blobs.items()})
-    return Scene(promotion, at, facts, texts, key if facts.gate_input["signing"]["available"] else None)
+    return EvaluationContext(promotion, at, facts, texts, key if facts.gate_input["signing"]["available"] else None)
