@@ -34,10 +34,10 @@ def approve(
     def give(box: OpenBox) -> None:
         rules.check_comment(box.ballot, said.get("comment", ""))
         vote = new_act(by, box.context, said=said, seen=box.seen, verdict=Vote.Verdict.APPROVE)
-        box.journal.writes.insert(Vote, vote)
+        box.work.writes.insert(Vote, vote)
         box.context.votes.append(VOTE.of(vote))
         told = {"voteId": str(vote["id"]), **of_act(vote)}
-        box.journal.note("approval.granted", box.promotion, after=said_with(vote), **told)
+        box.work.note("approval.granted", box.promotion, after=said_with(vote), **told)
 
     outcome = act_at_once(
         give,

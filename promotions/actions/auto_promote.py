@@ -8,9 +8,9 @@ from environments.models.environment import EnvironmentQuerySet
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import instant
-from promotions.judging.journal import Journal
 from promotions.judging.locks import Moment, lock_promotion, sharing_for_entry
 from promotions.judging.sealing import SigningUnavailable
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
@@ -65,9 +65,9 @@ def _follow(origin: Promotion, target: Environment, by: Actor, moment: Moment, c
     except SigningUnavailable:
         raise
     except (ProductError, Http404) as refusal:
-        journal = Journal(by, instant(moment, origin))
+        work = UnitOfWork(by, instant(moment, origin))
         origin.version += 1  # its timeline shows it
         rows.store(origin)
-        journal.note("promotion.auto_promotion_refused", origin, after={"reason": str(refusal)}, target=target.name)
-        journal.write()
+        work.note("promotion.auto_promotion_refused", origin, after={"reason": str(refusal)}, target=target.name)
+        work.write()
         return None

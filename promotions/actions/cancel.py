@@ -2,9 +2,9 @@ from uuid import UUID
 
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import instant
-from promotions.judging.journal import Journal
 from promotions.judging.judge import cancel as move_to_cancelled
 from promotions.judging.locks import lock_promotion
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.voting import rules
 from promotions.voting.etags import check_tag
@@ -26,8 +26,8 @@ def cancel(
     promotion, _, moment = lock_promotion(promotion_id, by.tenant, clock)
     check_tag(promotion, by, seen.if_match)
     rules.check_can_cancel(by, promotion)
-    journal = Journal(by, instant(moment, promotion))
-    move_to_cancelled(promotion, "cancelled", reason.strip(), journal)
+    work = UnitOfWork(by, instant(moment, promotion))
+    move_to_cancelled(promotion, "cancelled", reason.strip(), work)
     rows.store(promotion)
-    journal.write()
+    work.write()
     return promotion

@@ -57,10 +57,10 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: Seen, c
     if isinstance(box, Outcome):
         return box
     act = new_act(by, box.context, said=said, seen=box.seen, gate=gate)
-    box.journal.writes.insert(Confirmation, act)
+    box.work.writes.insert(Confirmation, act)
     box.context.confirmations.append(CONFIRMATION.of(act))
     told = {"gate": gate, "confirmationId": str(act["id"]), **of_act(act)}
-    box.journal.note("approval.granted", box.promotion, after=said_with(act), **told)
+    box.work.note("approval.granted", box.promotion, after=said_with(act), **told)
     return box.close()
 
 
@@ -80,7 +80,7 @@ def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Cloc
     box.context.confirmations[:] = [
         act for act in box.context.confirmations if (act["gate"], act["voterId"]) != (gate, me)
     ]
-    box.journal.note("approval.withdrawn", box.promotion, gate=gate)
+    box.work.note("approval.withdrawn", box.promotion, gate=gate)
     return box.close()
 
 

@@ -3,9 +3,9 @@ from uuid import UUID
 from promotions.actions.rereading import adopt_reading
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import gather_context, instant
-from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import Moment, lock_promotion
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.states import OPEN, Status
 from promotions.voting import rules
@@ -46,13 +46,13 @@ def _evaluate(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
 def _judge(promotion: Promotion, superseded: list[Promotion], by: Actor, moment: Moment) -> bool:
     """False when the promotion turned out to have expired, and was cancelled instead."""
     at = instant(moment, promotion)
-    journal = Journal(by, at)
-    expired = expire_if_due(promotion, at, journal)
+    work = UnitOfWork(by, at)
+    expired = expire_if_due(promotion, at, work)
     if not expired:
-        adopt_reading(promotion, journal)
+        adopt_reading(promotion, work)
         context = gather_context(promotion, at)
-        adopt_subject(context, journal)
-        conclude(context, journal, superseded=superseded)
+        adopt_subject(context, work)
+        conclude(context, work, superseded=superseded)
     rows.store(promotion)
-    journal.write()
+    work.write()
     return not expired

@@ -2,8 +2,8 @@ from uuid import UUID
 
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import instant
-from promotions.judging.journal import Journal
 from promotions.judging.locks import lock_promotion
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
@@ -21,8 +21,8 @@ def mark_overdue(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK
     if promotion.status == Status.DEPLOYING and promotion.overdue_at is None and due is not None and due <= at:
         promotion.overdue_at = at
         promotion.version += 1
-        journal = Journal(by, at)
-        journal.note("promotion.overdue", promotion, attempt=promotion.attempt)
+        work = UnitOfWork(by, at)
+        work.note("promotion.overdue", promotion, attempt=promotion.attempt)
         rows.store(promotion)
-        journal.write()
+        work.write()
     return promotion

@@ -88,7 +88,7 @@ def _override(
     override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.context.key)
     rows.insert(override)
     box.context.overrides.append(OVERRIDE.of(override.__dict__))
-    box.journal.note(
+    box.work.note(
         "gate.overridden",
         box.promotion,
         after={"reason": reason, "ticket": ticket},

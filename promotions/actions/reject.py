@@ -47,8 +47,8 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock
     )
     box.context.votes[:] = [vote for vote in box.context.votes if vote["voterId"] != me]
     vote = new_act(by, box.context, said={"comment": reason}, seen=box.seen, verdict=Vote.Verdict.REJECT)
-    box.journal.writes.insert(Vote, vote)
+    box.work.writes.insert(Vote, vote)
     box.context.votes.append(VOTE.of(vote))
     told = {"voteId": str(vote["id"]), **of_act(vote)}
-    box.journal.note("approval.denied", box.promotion, after=said_with(vote, comment="reason"), **told)
+    box.work.note("approval.denied", box.promotion, after=said_with(vote, comment="reason"), **told)
     return box.close()

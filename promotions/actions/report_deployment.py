@@ -13,10 +13,10 @@ from promotions.fastpath import rows
 from promotions.judging.concerned import Beside, judge_concerned_again, waiting_by_dependency, what_runs_beside
 from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
 from promotions.judging.facts import Reading
-from promotions.judging.journal import Journal
 from promotions.judging.locks import lock_with_surroundings
 from promotions.judging.packet_content import packet_content
 from promotions.judging.sealing import SigningUnavailable, store_packet
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import DecisionRecord, Deployment, Promotion
 from promotions.packets.signing_key import current_key
 from promotions.states import OPEN, Status, in_words, transition
@@ -95,36 +95,36 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
         signing_key_id=None if key is None else key.key_id,
         writes_environment=report.status in (SUCCEEDED, ROLLED_BACK),
     )
-    journal = Journal(by, instant(moment, promotion))
+    work = UnitOfWork(by, instant(moment, promotion))
     if report.manifest_digest not in (None, promotion.manifest_digest):
-        return _other_manifest(promotion, report, journal)
+        return _other_manifest(promotion, report, work)
     if promotion.status == _REACHED[report.status]:
         return Outcome(promotion)
     if _lacks_manifest(promotion, report):
-        return _without_manifest(promotion, report, journal)
+        return _without_manifest(promotion, report, work)
     if report.status == STARTED:
-        return _start(promotion, superseded, report, by, journal, reading)
+        return _start(promotion, superseded, report, by, work, reading)
     if (promotion.status, report.status) in {(Status.DEPLOYING, SUCCEEDED), (Status.DEPLOYING, FAILED)}:
-        return _finish(promotion, report, by, journal, reading)
+        return _finish(promotion, report, by, work, reading)
     if report.status == ROLLED_BACK and promotion.status in {Status.DEPLOYED, Status.FAILED}:
-        return _roll_back(promotion, report, by, journal, reading)
-    return _contradiction(promotion, report, journal)
+        return _roll_back(promotion, report, by, work, reading)
+    return _contradiction(promotion, report, work)
 
 
 def _start(
-    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, journal: Journal, reading: Reading
+    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, work: UnitOfWork, reading: Reading
 ) -> Outcome:
     if promotion.status not in STARTING:
-        return _contradiction(promotion, report, journal)
+        return _contradiction(promotion, report, work)
     if promotion.retry_closed:
-        return _refuse(promotion, report, rules.no_further_attempt(promotion.number, promotion.status), journal)
+        return _refuse(promotion, report, rules.no_further_attempt(promotion.number, promotion.status), work)
     shown = promotion.version
-    refusal = check_starts(promotion, superseded, by, journal, reading)
+    refusal = check_starts(promotion, superseded, by, work, reading)
     if refusal is not None:
         rows.store(promotion)
-        journal.write()
+        work.write()
         return Outcome(promotion, refusal, changed=promotion.version != shown)
-    at, environment = journal.at, promotion.target_environment
+    at, environment = work.at, promotion.target_environment
     before = promotion.status
     step = transition(Status(before), Status.DEPLOYING)
     promotion.status = Status.DEPLOYING
@@ -135,23 +135,23 @@ def _start(
     promotion.deployment_lock = "*" if whole else promotion.product
     promotion.deployment_due_at = at + timedelta(seconds=environment.config["deploymentTimeout"])
     promotion.version += 1
-    _note_report(promotion, report, by, journal)
-    _tell(step.event, before, promotion, report, journal)
-    journal.writes.store(promotion)
-    journal.write()
+    _note_report(promotion, report, by, work)
+    _tell(step.event, before, promotion, report, work)
+    work.writes.store(promotion)
+    work.write()
     return Outcome(promotion)
 
 
-def _finish(promotion: Promotion, report: Report, by: Actor, journal: Journal, reading: Reading) -> Outcome:
-    context = gather_context(promotion, journal.at, reading=reading)
+def _finish(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, reading: Reading) -> Outcome:
+    context = gather_context(promotion, work.at, reading=reading)
     broken = reason_against(rules.check_manifest, promotion, context.facts.release_manifest)
     if broken is not None:
-        return _refuse(promotion, report, broken, journal)
-    if not _anybody_may_end(promotion, report, journal.at):
+        return _refuse(promotion, report, broken, work)
+    if not _anybody_may_end(promotion, report, work.at):
         check_deploys_apart(by, context)
     target = _REACHED[report.status]
-    promotion.completed_at = journal.at
-    return _close(context, target, report, by, journal, packet_type="deployment")
+    promotion.completed_at = work.at
+    return _close(context, target, report, by, work, packet_type="deployment")
 
 
 def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool:
@@ -161,7 +161,7 @@ def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool
     return report.status == FAILED and report.message.strip() != "" and due is not None and due <= at
 
 
-def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal, reading: Reading) -> Outcome:
+def _roll_back(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, reading: Reading) -> Outcome:
     later = Promotion.objects.filter(
         target_environment=promotion.target_environment,
         product=promotion.product,
@@ -174,23 +174,23 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, journal: Journal
             f"Only the newest deployment of an environment can be rolled back, and that is #{newest.number}.",
             details={"promotionId": str(newest.pk), "number": newest.number},
         )
-        return _refuse(promotion, report, refusal, journal)
-    context = gather_context(promotion, journal.at, reading=reading)
+        return _refuse(promotion, report, refusal, work)
+    context = gather_context(promotion, work.at, reading=reading)
     broken = reason_against(rules.check_manifest, promotion, context.facts.release_manifest)
     if broken is not None:
-        return _refuse(promotion, report, broken, journal)
+        return _refuse(promotion, report, broken, work)
     check_deploys_apart(by, context)
     promotion.auto_promote_due = False
     environment = promotion.target_environment
     if environment.auto_promote_from_id is not None:
         # It stays on hold until a person requests again (domain.md §1, auto-promotion).
         because = f"#{promotion.number} was rolled back."
-        hold_auto_promotion(environment, hold=True, by=by, at=journal.at, because=because)
-    return _close(context, Status.ROLLED_BACK, report, by, journal, packet_type="rollback")
+        hold_auto_promotion(environment, hold=True, by=by, at=work.at, because=because)
+    return _close(context, Status.ROLLED_BACK, report, by, work, packet_type="rollback")
 
 
 def _close(
-    context: EvaluationContext, target: Status, report: Report, by: Actor, journal: Journal, *, packet_type: str
+    context: EvaluationContext, target: Status, report: Report, by: Actor, work: UnitOfWork, *, packet_type: str
 ) -> Outcome:
     promotion = context.promotion
     if context.key is None:
@@ -210,7 +210,7 @@ def _close(
     promotion.status_detail = report.message.strip()
     promotion.auto_promote_due = target is Status.DEPLOYED and bool(follows)
     promotion.version += 1
-    _note_report(promotion, report, by, journal)
+    _note_report(promotion, report, by, work)
     content = packet_content(
         promotion,
         context.facts,
@@ -219,14 +219,14 @@ def _close(
         records=context.facts.records,
         votes=context.votes,
         decision={"recordId": str(started.pk), "sequence": started.sequence},
-        execution=_execution(promotion, report, by, journal.at),
+        execution=_execution(promotion, report, by, work.at),
     )
-    _tell(step.event, before, promotion, report, journal)
-    store_packet(promotion, packet_type, content, new_id(), context.key, journal, decision_id=started.pk)
-    journal.writes.store(promotion)
+    _tell(step.event, before, promotion, report, work)
+    store_packet(promotion, packet_type, content, new_id(), context.key, work, decision_id=started.pk)
+    work.writes.store(promotion)
     beside = Beside(release_id, also_by_another, waiting)
-    judge_concerned_again(promotion, Status(before), beside, journal.at, journal.writes)
-    journal.write()
+    judge_concerned_again(promotion, Status(before), beside, work.at, work.writes)
+    work.write()
     return Outcome(promotion)
 
 
@@ -255,7 +255,7 @@ def _execution(promotion: Promotion, report: Report, by: Actor, at: datetime) ->
     }
 
 
-def _note_report(promotion: Promotion, report: Report, by: Actor, journal: Journal) -> None:
+def _note_report(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork) -> None:
     row = Deployment(
         tenant_id=promotion.tenant_id,
         promotion=promotion,
@@ -268,14 +268,14 @@ def _note_report(promotion: Promotion, report: Report, by: Actor, journal: Journ
         reported_with_token_issuer_id=by.token_issuer_id,
         reported_by_username=by.username,
         reported_by_name=by.display_name,
-        reported_at=journal.at,
+        reported_at=work.at,
     )
-    journal.writes.insert(Deployment, row.__dict__)
+    work.writes.insert(Deployment, row.__dict__)
 
 
-def _tell(event: OfPromotion, before: str, promotion: Promotion, report: Report, journal: Journal) -> None:
+def _tell(event: OfPromotion, before: str, promotion: Promotion, report: Report, work: UnitOfWork) -> None:
     """Notes the event with the content of the report's row; the event itself has sender, token and time."""
-    journal.note(
+    work.note(
         event,
         promotion,
         before={"status": before},
@@ -295,32 +295,32 @@ def _lacks_manifest(promotion: Promotion, report: Report) -> bool:
     )
 
 
-def _without_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
+def _without_manifest(promotion: Promotion, report: Report, work: UnitOfWork) -> Outcome:
     message = "This environment requires the manifestDigest in the report: send the digest of the deployed release."
     refusal = Invalid(message, fields=[FieldError("manifestDigest", message, "required")])
-    return _refuse(promotion, report, refusal, journal)
+    return _refuse(promotion, report, refusal, work)
 
 
-def _other_manifest(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
+def _other_manifest(promotion: Promotion, report: Report, work: UnitOfWork) -> Outcome:
     refusal = OtherManifest(
         "The reported manifestDigest is not the approved one: deploy the approved release, or request the other one.",
         details={"approved": promotion.manifest_digest, "reported": report.manifest_digest},
     )
-    return _refuse(promotion, report, refusal, journal)
+    return _refuse(promotion, report, refusal, work)
 
 
-def _contradiction(promotion: Promotion, report: Report, journal: Journal) -> Outcome:
+def _contradiction(promotion: Promotion, report: Report, work: UnitOfWork) -> Outcome:
     refusal = rules.StateForbids(
         f"Promotion #{promotion.number} {in_words(promotion.status)}: the report `{report.status}` contradicts that.",
         details={"status": promotion.status},
     )
-    return _refuse(promotion, report, refusal, journal)
+    return _refuse(promotion, report, refusal, work)
 
 
-def _refuse(promotion: Promotion, report: Report, refusal: ProductError, journal: Journal) -> Outcome:
+def _refuse(promotion: Promotion, report: Report, refusal: ProductError, work: UnitOfWork) -> Outcome:
     """The report changes nothing but the timeline, which shows it."""
-    journal.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
+    work.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
     promotion.version += 1
     rows.store(promotion)
-    journal.write()
+    work.write()
     return Outcome(promotion, refusal)

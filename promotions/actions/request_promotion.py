@@ -11,11 +11,11 @@ from environments.models import Environment
 from promotions.documents.bundles import Taken, stored, take_for_release
 from promotions.judging.attribution import Origin
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
-from promotions.judging.journal import Journal
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
 from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion, Release
 from promotions.states import ACTIVE
 from promotions.voting import rules
@@ -107,14 +107,14 @@ def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = DATABASE_CLOCK) -
 def _request(wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
     ends_hold = triggered_by is None and by.kind == "person"
     promotion, context, target = _prepare(wish, by, triggered_by, clock, number=None, ends_hold=ends_hold)
-    journal = Journal(by, context.at)
-    conclude(context, journal, superseded=lock_superseded(promotion))
-    journal.writes.create(promotion)
-    journal.writes.add(_REQUESTED, [context.at, by.tenant])
+    work = UnitOfWork(by, context.at)
+    conclude(context, work, superseded=lock_superseded(promotion))
+    work.writes.create(promotion)
+    work.writes.add(_REQUESTED, [context.at, by.tenant])
     if ends_hold and target.auto_promote_from_id is not None:
         because = f"#{promotion.number} was requested."
         hold_auto_promotion(target, hold=False, by=by, at=context.at, because=because)
-    journal.write()
+    work.write()
     return promotion
 
 

@@ -23,7 +23,7 @@ from promotions.documents.bundle_readings import document_of, renewed
 from promotions.documents.document_readings import Answer, read_as_sent, store_reading
 from promotions.documents.uploading import DocumentUnread, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
-from promotions.judging.journal import Journal
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument, Feed, Promotion
 from promotions.models.promotion_vocabulary import running_sql
 from promotions.states import OPEN
@@ -135,7 +135,7 @@ def _check_time(until: float) -> None:
         raise OutOfTime
 
 
-def adopt_reading(promotion: Promotion, journal: Journal) -> None:
+def adopt_reading(promotion: Promotion, work: UnitOfWork) -> None:
     """Binds the promotion, in memory, to its bundle as the newest reader reads it.
 
     Cost: nothing without a bundle, else one statement.
@@ -152,7 +152,7 @@ def adopt_reading(promotion: Promotion, journal: Journal) -> None:
         return
     promotion.evidence_bundle = reading.read_as
     promotion.evidence_bundle_digest = reading.read_as.content_id
-    journal.note(
+    work.note(
         "promotion.evidence_read_again",
         promotion,
         before={"evidenceBundleDigest": before},

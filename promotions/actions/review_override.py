@@ -5,8 +5,8 @@ from django.http import Http404
 from policies.facts import exclusions
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import instant, stored_requirements
-from promotions.judging.journal import Journal
 from promotions.judging.locks import lock_promotion
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Override, OverrideReview
 from promotions.voting.overrides import LONGEST_REASON, check_can_review
 from stellapromote.accounts.actor import Actor
@@ -49,8 +49,8 @@ def review_override(
     rows.insert(review)
     promotion.version += 1
     rows.store(promotion)
-    journal = Journal(by, at)
-    journal.note(
+    work = UnitOfWork(by, at)
+    work.note(
         "override.reviewed",
         promotion,
         after={"comment": comment},
@@ -59,7 +59,7 @@ def review_override(
         overrideId=str(override.pk),
         verdict=verdict,
     )
-    journal.write()
+    work.write()
     return Override.objects.select_related("review").get(pk=override.pk)
 
 

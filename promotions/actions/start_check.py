@@ -12,9 +12,9 @@ from policies.overrides import OVERRIDE_POSSIBLE
 from promotions.actions.rereading import adopt_reading
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
 from promotions.judging.facts import Reading
-from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.ordering import check_can_enter
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.states import Status
 from promotions.voting import rules
@@ -44,22 +44,22 @@ class EnvironmentBusy(Conflict):
 
 
 def check_starts(
-    promotion: Promotion, superseded: list[Promotion], by: Actor, journal: Journal, reading: Reading
+    promotion: Promotion, superseded: list[Promotion], by: Actor, work: UnitOfWork, reading: Reading
 ) -> ProductError | None:
     """Judges ``promotion`` again, in memory and records, and returns the refusal of its start, if any.
 
     The caller stores the promotion either way: a refused start keeps its re-evaluation.
     """
-    at = journal.at
-    if expire_if_due(promotion, at, journal):
+    at = work.at
+    if expire_if_due(promotion, at, work):
         return rules.ApprovalExpired(promotion.status_detail)
     expires = promotion.approval_expires_at
     if promotion.status == Status.FAILED and (expires is None or at >= expires):
         return rules.ApprovalExpired("The approval expired: another attempt needs a new request.")
-    adopt_reading(promotion, journal)
+    adopt_reading(promotion, work)
     context = gather_context(promotion, at, reading=reading)
-    adopt_subject(context, journal)
-    evaluation = conclude(context, journal, superseded=superseded)
+    adopt_subject(context, work)
+    evaluation = conclude(context, work, superseded=superseded)
     if promotion.retry_closed:
         return rules.no_further_attempt(promotion.number, promotion.status)
     if evaluation.decision != "allow":

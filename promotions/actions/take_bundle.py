@@ -4,9 +4,9 @@ from uuid import UUID
 from promotions.documents import bundles
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import gather_context, instant
-from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import lock_promotion
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import EvidenceBundle, Promotion
 from promotions.voting import rules
 from promotions.voting.outcome import Outcome
@@ -60,14 +60,14 @@ def _take(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
     promotion, superseded, moment = lock_promotion(promotion_id, by.tenant, clock)
     rules.check_can_evaluate(by, promotion)
     at = instant(moment, promotion)
-    journal = Journal(by, at)
-    if expire_if_due(promotion, at, journal):
+    work = UnitOfWork(by, at)
+    if expire_if_due(promotion, at, work):
         rows.store(promotion)
-        journal.write()
+        work.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
     before = promotion.evidence_bundle_digest
     if bundles.adopt_newest(promotion, at):
-        journal.note(
+        work.note(
             "promotion.evidence_taken",
             promotion,
             before={"evidenceBundleDigest": before},
@@ -77,8 +77,8 @@ def _take(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
     elif before is None:
         raise NoDocuments("There is no document about any component of this release: upload one first.")
     context = gather_context(promotion, at)
-    adopt_subject(context, journal)
-    conclude(context, journal, superseded=superseded)
+    adopt_subject(context, work)
+    conclude(context, work, superseded=superseded)
     rows.store(promotion)
-    journal.write()
+    work.write()
     return Outcome(promotion)

@@ -38,5 +38,5 @@ def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcom
         promotion=box.promotion, voter_id=by.user_id, verdict=Vote.Verdict.APPROVE, ended_at=None
     ).update(ended_at=box.context.at, ended_as="withdrawn")
     box.context.votes[:] = [vote for vote in box.context.votes if (vote["voterId"], vote["verdict"]) != mine]
-    box.journal.note("approval.withdrawn", box.promotion)
+    box.work.note("approval.withdrawn", box.promotion)
     return box.close()

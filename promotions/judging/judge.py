@@ -19,8 +19,8 @@ from promotions.judging.decision import Record, build_record, fingerprint
 from promotions.judging.electorate import approval_voters, gate_confirmers
 from promotions.judging.evaluation_context import EvaluationContext
 from promotions.judging.facts import FREEZE_HORIZON, store_blobs
-from promotions.judging.journal import Journal
 from promotions.judging.sealing import SigningUnavailable, seal_decision
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
 from promotions.states import OPEN, VOTING, Status, status_for, transition
 from stellapromote.audit.events import OfPromotion
@@ -33,7 +33,7 @@ REJECTED = "APPROVAL_REJECTED"
 SIGNING_RETRY = timedelta(seconds=30)
 
 
-def adopt_subject(context: EvaluationContext, journal: Journal) -> list[str]:
+def adopt_subject(context: EvaluationContext, work: UnitOfWork) -> list[str]:
     """If the subject changed, voids every live approval and confirmation and binds the promotion to the new subject.
 
     Returns the names of what changed; empty when nothing did.
@@ -53,13 +53,13 @@ def adopt_subject(context: EvaluationContext, journal: Journal) -> list[str]:
         promotion.approval_seconds_left = None
         promotion.earlier_subjects = {**promotion.earlier_subjects, promotion.subject_digest: promotion.subject}
         if voided:
-            journal.note("approval.voided", promotion, changed=changes, voters=sorted(set(voided)))
+            work.note("approval.voided", promotion, changed=changes, voters=sorted(set(voided)))
     promotion.subject = dict(context.facts.subject)
     promotion.subject_digest = context.facts.gate_input["subject"]["digest"]
     return changes
 
 
-def _end_void_acts(context: EvaluationContext, evaluation: Evaluation, journal: Journal) -> None:
+def _end_void_acts(context: EvaluationContext, evaluation: Evaluation, work: UnitOfWork) -> None:
     """Ends the votes and confirmations that the evaluation found void, for good (domain.md §5; docs/adr/0102).
 
     The record of the evaluation holds them and is written already: facts from here on are without them. Cost: nothing
@@ -82,10 +82,10 @@ def _end_void_acts(context: EvaluationContext, evaluation: Evaluation, journal: 
     facts["votes"] = [act for act in facts["votes"] if act["id"] not in codes]
     facts["confirmations"] = [act for act in facts["confirmations"] if act["id"] not in codes]
     context.promotion.version += 1
-    journal.note("approval.voided", context.promotion, reasons=sorted(set(codes.values())), voters=sorted(voters))
+    work.note("approval.voided", context.promotion, reasons=sorted(set(codes.values())), voters=sorted(voters))
 
 
-def conclude(context: EvaluationContext, journal: Journal, *, superseded: Iterable[Promotion] = ()) -> Evaluation:
+def conclude(context: EvaluationContext, work: UnitOfWork, *, superseded: Iterable[Promotion] = ()) -> Evaluation:
     """Evaluates, writes a record if the outcome differs, seals a packet if it is final, and moves the promotion.
 
     Changes ``context.promotion`` in memory; the caller stores it. Raises SigningUnavailable only while creating.
@@ -106,8 +106,8 @@ def conclude(context: EvaluationContext, journal: Journal, *, superseded: Iterab
             raise SigningUnavailable("No usable signing key: nothing can be decided now. Tell the platform owner.")
         # A refusal that cannot be signed waits, blocked, until the worker finds a key.
         promotion.next_change_at = context.at + SIGNING_RETRY
-        if context.subject_changed and not journal.tells_of(promotion):
-            journal.note("promotion.evaluated", promotion, after={"status": str(promotion.status)}, outside=False)
+        if context.subject_changed and not work.has_event_of(promotion):
+            work.note("promotion.evaluated", promotion, after={"status": str(promotion.status)}, outside=False)
         return evaluation
 
     _summarise(promotion, evaluation)
@@ -117,26 +117,26 @@ def conclude(context: EvaluationContext, journal: Journal, *, superseded: Iterab
     packet_id = new_id() if seals else None
     record = None
     if recorded:
-        record = _write_record(promotion, context, evaluation, packet_id, journal)
+        record = _write_record(promotion, context, evaluation, packet_id, work)
         policy = policy_of(context.facts.gate_input["requirements"], context.documents)
         want(promotion, policy, subject_digest=promotion.subject_digest, at=context.at)
         promotion.decision_fingerprint = mark
         promotion.version += 1
-        _end_void_acts(context, evaluation, journal)
+        _end_void_acts(context, evaluation, work)
     else:
         _keep_newer_results(promotion, evaluation)
-        _end_void_acts(context, evaluation, journal)
+        _end_void_acts(context, evaluation, work)
     if moves:
-        _move(promotion, target, context, evaluation, journal, creating=creating)
+        _move(promotion, target, context, evaluation, work, creating=creating)
     promotion.retry_closed |= closes
     if record is not None and packet_id is not None and context.key is not None:
-        seal_decision(promotion, context, evaluation, record, packet_id, context.key, journal)
+        seal_decision(promotion, context, evaluation, record, packet_id, context.key, work)
     if moves and target is Status.APPROVED:
         for older in superseded:
-            cancel(older, "superseded", f"Superseded by #{promotion.number}.", journal)
+            cancel(older, "superseded", f"Superseded by #{promotion.number}.", work)
             rows.store(older)
-    if recorded and not moves and not journal.tells_of(promotion):
-        _tell(promotion, "promotion.evaluated", evaluation, journal)
+    if recorded and not moves and not work.has_event_of(promotion):
+        _tell(promotion, "promotion.evaluated", evaluation, work)
     if promotion.status in VOTING and not evaluation.waits_for_time_only:
         promotion.approval_seconds_left = None
     promotion.open_voters = _open_voters(context, evaluation) if promotion.status in VOTING else []
@@ -163,7 +163,7 @@ def _shown(promotion: Promotion) -> tuple[Any, ...]:
     )
 
 
-def cancel(promotion: Promotion, status_reason: str, detail: str, journal: Journal) -> None:
+def cancel(promotion: Promotion, status_reason: str, detail: str, work: UnitOfWork) -> None:
     """Moves an open promotion to cancelled, in memory; no decision is made (domain.md §7)."""
     before = promotion.status
     transition(Status(before), Status.CANCELLED)
@@ -172,9 +172,9 @@ def cancel(promotion: Promotion, status_reason: str, detail: str, journal: Journ
     promotion.status_detail = detail
     promotion.open_voters = []
     promotion.next_change_at = None
-    promotion.completed_at = journal.at
+    promotion.completed_at = work.at
     promotion.version += 1
-    journal.note(
+    work.note(
         "promotion.cancelled",
         promotion,
         before={"status": before},
@@ -182,12 +182,12 @@ def cancel(promotion: Promotion, status_reason: str, detail: str, journal: Journ
     )
 
 
-def expire_if_due(promotion: Promotion, at: datetime, journal: Journal) -> bool:
+def expire_if_due(promotion: Promotion, at: datetime, work: UnitOfWork) -> bool:
     """Judges expiry at the moment of use (domain.md §4); True when the promotion was moved to cancelled(expired)."""
     due, what = _expiry(promotion)
     if promotion.status not in OPEN or due is None or at < due:
         return False
-    cancel(promotion, "expired", f"The {what} expired. Request the promotion again.", journal)
+    cancel(promotion, "expired", f"The {what} expired. Request the promotion again.", work)
     return True
 
 
@@ -239,7 +239,7 @@ def _bundle(context: EvaluationContext) -> dict[str, Any] | None:
 
 
 def _write_record(
-    promotion: Promotion, context: EvaluationContext, evaluation: Evaluation, packet_id: Any, journal: Journal
+    promotion: Promotion, context: EvaluationContext, evaluation: Evaluation, packet_id: Any, work: UnitOfWork
 ) -> Record:
     store_blobs(context.facts.blobs)
     record_id = new_id()
@@ -267,8 +267,8 @@ def _write_record(
         "document": record.document,
         "determinism_hash": record.fields["determinismHash"],
     }
-    journal.writes.insert(DecisionRecord, recorded)
-    journal.note_record(promotion, record_id, digest_bytes(record.document))
+    work.writes.insert(DecisionRecord, recorded)
+    work.note_record(promotion, record_id, digest_bytes(record.document))
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record
@@ -279,7 +279,7 @@ def _move(
     target: Status,
     context: EvaluationContext,
     evaluation: Evaluation,
-    journal: Journal,
+    work: UnitOfWork,
     *,
     creating: bool,
 ) -> None:
@@ -301,18 +301,18 @@ def _move(
         promotion.decided_at = at
         promotion.status_reason = failed.leading_code or "GATE_FAILED"
         promotion.status_detail = failed.message[:2000]
-    _tell(promotion, step.event, evaluation, journal, before=None if before is None else {"status": str(before)})
+    _tell(promotion, step.event, evaluation, work, before=None if before is None else {"status": str(before)})
     if creating and target is Status.APPROVED:
-        _tell(promotion, "promotion.approved", evaluation, journal)
+        _tell(promotion, "promotion.approved", evaluation, work)
     elif creating and target is Status.REJECTED:
-        _tell(promotion, "promotion.rejected", evaluation, journal)
+        _tell(promotion, "promotion.rejected", evaluation, work)
 
 
 def _tell(
     promotion: Promotion,
     event: OfPromotion,
     evaluation: Evaluation,
-    journal: Journal,
+    work: UnitOfWork,
     *,
     before: dict[str, Any] | None = None,
 ) -> None:
@@ -321,7 +321,7 @@ def _tell(
         "decision": evaluation.decision,
         "reasonCodes": list(evaluation.reason_codes),
     }
-    journal.note(event, promotion, before=before, after=outcome, decisionId=str(promotion.decision_id))
+    work.note(event, promotion, before=before, after=outcome, decisionId=str(promotion.decision_id))
 
 
 def _deciding(evaluation: Evaluation) -> GateResult:

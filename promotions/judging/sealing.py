@@ -5,8 +5,8 @@ from typing import Any
 from policies.outcomes import Evaluation
 from promotions.judging.decision import Record
 from promotions.judging.evaluation_context import EvaluationContext
-from promotions.judging.journal import Journal
 from promotions.judging.packet_content import packet_content
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import EvidencePacket, Promotion
 from promotions.packets.packet import sign_packet
 from stellapromote.errors import ProductError
@@ -28,7 +28,7 @@ def seal_decision(
     record: Record,
     packet_id: Any,
     key: SigningKey,
-    journal: Journal,
+    work: UnitOfWork,
 ) -> None:
     """Seals the packet of a final decision. ``record`` is the one that this evaluation wrote."""
     fields = record.fields
@@ -64,7 +64,7 @@ def seal_decision(
         decision=decision,
         execution=None,
     )
-    store_packet(promotion, "release_decision", content, packet_id, key, journal, decision_id=promotion.decision_id)
+    store_packet(promotion, "release_decision", content, packet_id, key, work, decision_id=promotion.decision_id)
 
 
 def store_packet(
@@ -73,7 +73,7 @@ def store_packet(
     content: dict[str, Any],
     packet_id: Any,
     key: SigningKey,
-    journal: Journal,
+    work: UnitOfWork,
     *,
     decision_id: Any,
 ) -> None:
@@ -82,7 +82,7 @@ def store_packet(
         packet_id=packet_id,
         packet_type=packet_type,
         tenant_id=promotion.tenant_id,
-        generated_at=journal.at,
+        generated_at=work.at,
         content=content,
         key=key,
     )
@@ -92,15 +92,15 @@ def store_packet(
         "promotion_id": promotion.id,
         "decision_id": decision_id,
         "type": packet_type,
-        "generated_at": journal.at,
+        "generated_at": work.at,
         "document": signed.document,
         "envelope": signed.envelope,
         "content_hash": signed.content_hash,
         "signing_key_id": key.key_id,
     }
-    journal.writes.insert(EvidencePacket, packet)
+    work.writes.insert(EvidencePacket, packet)
     promotion.evidence_packet_id = packet_id
-    journal.note(
+    work.note(
         "evidence.packet_created",
         promotion,
         packetId=str(packet_id),

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import prefetch_related_objects
 
 from promotions.documents.manifest import ManifestComponent
-from promotions.judging.journal import RECORDS
+from promotions.judging.unit_of_work import RECORDS
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, Override, Promotion
 from promotions.packets.verifying import Kind, KnownKey, stored_here
 from promotions.verification.audited import Told, override_as_act, told_of_promotions, told_of_releases

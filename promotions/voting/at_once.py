@@ -56,7 +56,7 @@ def _act_without_lock(
         box.mark = mark
         act(box)
         box.judge()
-    box.journal.write()
+    box.work.write()
     return Outcome(promotion)
 
 

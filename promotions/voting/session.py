@@ -7,9 +7,9 @@ from uuid import UUID
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
 from promotions.judging.facts import Reading
-from promotions.judging.journal import Journal
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import Moment, lock_and_read
+from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.packets.signing_key import current_key
 from promotions.voting import rules
@@ -46,30 +46,30 @@ class OpenBox:
     promotion: Promotion
     context: EvaluationContext
     ballot: Ballot
-    journal: Journal
+    work: UnitOfWork
     superseded: list[Promotion]
     seen: str | None
     version: int
     mark: str | None = None
 
     def judge(self) -> None:
-        """Judges the promotion again after the act. What is to be stored stands in the journal."""
-        conclude(self.context, self.journal, superseded=self.superseded)
+        """Judges the promotion again after the act. The unit of work holds the rows to store."""
+        conclude(self.context, self.work, superseded=self.superseded)
         if self.promotion.version == self.version:
             self.promotion.version += 1
-        self.journal.writes.store(self.promotion, mark=self.mark)
+        self.work.writes.store(self.promotion, mark=self.mark)
 
     def close(self) -> Outcome:
         self.judge()
-        self.journal.write()
+        self.work.write()
         return Outcome(self.promotion)
 
     def refuse(self, refusal: ProductError) -> Outcome:
         """Closes without an act. What fresh facts changed is stored; if they changed nothing, the version stays."""
-        conclude(self.context, self.journal, superseded=self.superseded)
-        changed = self.promotion.version != self.version or self.journal.tells_of(self.promotion)
-        self.journal.writes.store(self.promotion)
-        self.journal.write()
+        conclude(self.context, self.work, superseded=self.superseded)
+        changed = self.promotion.version != self.version or self.work.has_event_of(self.promotion)
+        self.work.writes.store(self.promotion)
+        self.work.write()
         return Outcome(self.promotion, refusal, changed=changed)
 
 
@@ -110,18 +110,18 @@ def opened(
     """As ``open_box``, of what was read already."""
     check_tag(promotion, by, seen.if_match)
     at = instant(moment, promotion)
-    journal = Journal(by, at)
-    if expire_if_due(promotion, at, journal):
+    work = UnitOfWork(by, at)
+    if expire_if_due(promotion, at, work):
         rows.store(promotion)
-        journal.write()
+        work.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
     context = gather_context(promotion, at, reading=reading)
     digest = _digest_seen(seen, promotion)
     version = promotion.version
-    adopt_subject(context, journal)
+    adopt_subject(context, work)
     ballot = ballot_under_lock(context)
     check(context, ballot)
-    box = OpenBox(promotion, context, ballot, journal, superseded, digest, version)
+    box = OpenBox(promotion, context, ballot, work, superseded, digest, version)
     stale = rules.subject_changed(promotion, digest)
     if stale is not None:
         return box.refuse(stale)

@@ -29,7 +29,7 @@ OfPromotion = Literal[
     "promotion.rolled_back",
     "promotion.started",
 ]
-"""What the journal of a promotion notes."""
+"""The events that a unit of work notes about a promotion."""
 
 Found = Literal["evidence.mismatch_found", "evidence.mismatch_gone"]
 """What the verification of stored evidence found, of a promotion or of something that belongs to none."""

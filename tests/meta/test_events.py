@@ -44,7 +44,7 @@ WRITTEN = {where: {each for each in texts_in(tree) if each.split(".")[0] in OBJE
 
 
 def notes() -> Iterator[tuple[str, bool]]:
-    """Every name that a journal notes as it stands in the code, and whether the outside is told."""
+    """Every name that a unit of work notes, as it stands in the code, and whether the outside is told."""
     for _, tree in modules():
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note"):

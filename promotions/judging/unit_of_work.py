@@ -1,4 +1,4 @@
-"""What one change of a promotion writes and tells the audit log and the outside, in the change's transaction."""
+"""The rows, audit events and outbox events of one change of a promotion, written in its transaction."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from stellapromote.clock import rfc3339
 from stellapromote.ids import new_id
 
 # One parameter, written by orjson, for all events: as in the audit log.
-_TELL = """
+_INSERT_EVENTS = """
 INSERT INTO promotions_outboxevent (id, tenant_id, promotion_id, name, payload, created_at)
 SELECT * FROM json_to_recordset(%s) AS event (id uuid, tenant_id uuid, promotion_id uuid, name text, payload jsonb,
     created_at timestamptz)
@@ -28,7 +28,7 @@ RECORDS: Final = "records"
 
 
 @dataclass(slots=True)
-class Journal:
+class UnitOfWork:
     """Collects rows and events; ``write`` stores them with one statement, however many there are."""
 
     by: Actor
@@ -104,7 +104,7 @@ class Journal:
         packet only once one is signed."""
         self._records.setdefault(promotion.id, []).append({"id": str(record_id), "digest": digest})
 
-    def tells_of(self, promotion: Promotion) -> bool:
+    def has_event_of(self, promotion: Promotion) -> bool:
         """Whether an event says already that this promotion changed."""
         return promotion.id in self._promotions
 
@@ -124,7 +124,7 @@ class Journal:
         if self._entries:
             self.writes.add(*insertion((new_id(), entry) for entry in self._entries))
         if self._events:
-            self.writes.add(_TELL, [orjson.dumps(self._events).decode()])
+            self.writes.add(_INSERT_EVENTS, [orjson.dumps(self._events).decode()])
         self.writes.send()
         self._entries.clear()
         self._events.clear()
