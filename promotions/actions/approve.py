@@ -8,7 +8,7 @@ from promotions.models.vote import Said
 from promotions.voting import rules
 from promotions.voting.at_once import act_at_once
 from promotions.voting.ballot import new_act
-from promotions.voting.session import UNSEEN, OpenBox, Seen
+from promotions.voting.session import UNSEEN, SeenSubject, VoteSession
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -19,7 +19,7 @@ def approve(
     promotion_id: UUID,
     *,
     by: Actor,
-    seen: Seen = UNSEEN,
+    seen: SeenSubject = UNSEEN,
     clock: Clock = DATABASE_CLOCK,
     ahead: Ahead | None = None,
     **said: Unpack[Said],
@@ -31,13 +31,13 @@ def approve(
     read it.
     """
 
-    def give(box: OpenBox) -> None:
-        rules.check_comment(box.ballot, said.get("comment", ""))
-        vote = new_act(by, box.context, said=said, seen=box.seen, verdict=Vote.Verdict.APPROVE)
-        box.work.writes.insert(Vote, vote)
-        box.context.votes.append(VOTE.of(vote))
+    def give(session: VoteSession) -> None:
+        rules.check_comment(session.ballot, said.get("comment", ""))
+        vote = new_act(by, session.context, said=said, seen=session.seen, verdict=Vote.Verdict.APPROVE)
+        session.work.writes.insert(Vote, vote)
+        session.context.votes.append(VOTE.of(vote))
         told = {"voteId": str(vote["id"]), **of_act(vote)}
-        box.work.note("approval.granted", box.promotion, after=said_with(vote), **told)
+        session.work.note("approval.granted", session.promotion, after=said_with(vote), **told)
 
     outcome = act_at_once(
         give,

@@ -8,7 +8,7 @@ from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
 from promotions.voting import rules
 from promotions.voting.etags import check_tag
-from promotions.voting.session import UNSEEN, Seen
+from promotions.voting.session import UNSEEN, SeenSubject
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -17,7 +17,7 @@ from stellapromote.transactions import transactional
 
 @transactional
 def cancel(
-    promotion_id: UUID, *, by: Actor, reason: str = "", seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
+    promotion_id: UUID, *, by: Actor, reason: str = "", seen: SeenSubject = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """A person takes an open request back; it stays in history (domain.md §4).
 

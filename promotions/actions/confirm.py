@@ -15,7 +15,7 @@ from promotions.voting import rules
 from promotions.voting.ballot import new_act
 from promotions.voting.outcome import Outcome
 from promotions.voting.rules import Ballot
-from promotions.voting.session import UNSEEN, Seen, open_box
+from promotions.voting.session import UNSEEN, SeenSubject, open_vote_session
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -27,7 +27,7 @@ def confirm(
     gate: str,
     *,
     by: Actor,
-    seen: Seen = UNSEEN,
+    seen: SeenSubject = UNSEEN,
     clock: Clock = DATABASE_CLOCK,
     **said: Unpack[Said],
 ) -> Promotion:
@@ -40,48 +40,48 @@ def confirm(
 
 
 def unconfirm(
-    promotion_id: UUID, gate: str, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
+    promotion_id: UUID, gate: str, *, by: Actor, seen: SeenSubject = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Takes the caller's own confirmation of a manual gate back. Raises as ``confirm``."""
     return _unconfirm(promotion_id, gate, by, seen, clock).result()
 
 
 @transactional
-def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: Seen, clock: Clock) -> Outcome:
+def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: SeenSubject, clock: Clock) -> Outcome:
     def check(context: EvaluationContext, ballot: Ballot) -> None:
         named = _named(context, gate)
         may = frozenset(gate_confirmers(context.facts.gate_input, context.documents, gate))
         rules.check_can_confirm(by, ballot, may, confirmed=_confirmers(context, gate), confirmers=named)
 
-    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
-    if isinstance(box, Outcome):
-        return box
-    act = new_act(by, box.context, said=said, seen=box.seen, gate=gate)
-    box.work.writes.insert(Confirmation, act)
-    box.context.confirmations.append(CONFIRMATION.of(act))
+    session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check)
+    if isinstance(session, Outcome):
+        return session
+    act = new_act(by, session.context, said=said, seen=session.seen, gate=gate)
+    session.work.writes.insert(Confirmation, act)
+    session.context.confirmations.append(CONFIRMATION.of(act))
     told = {"gate": gate, "confirmationId": str(act["id"]), **of_act(act)}
-    box.work.note("approval.granted", box.promotion, after=said_with(act), **told)
-    return box.close()
+    session.work.note("approval.granted", session.promotion, after=said_with(act), **told)
+    return session.close()
 
 
 @transactional
-def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: Seen, clock: Clock) -> Outcome:
+def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: SeenSubject, clock: Clock) -> Outcome:
     def check(context: EvaluationContext, ballot: Ballot) -> None:
         _named(context, gate)
         rules.check_can_unconfirm(by, ballot, confirmed=_confirmers(context, gate))
 
-    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
-    if isinstance(box, Outcome):
-        return box
+    session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check, digest_optional=True)
+    if isinstance(session, Outcome):
+        return session
     me = str(by.user_id)
-    Confirmation.objects.filter(promotion=box.promotion, gate=gate, voter_id=by.user_id, ended_at=None).update(
-        ended_at=box.context.at, ended_as="withdrawn"
+    Confirmation.objects.filter(promotion=session.promotion, gate=gate, voter_id=by.user_id, ended_at=None).update(
+        ended_at=session.context.at, ended_as="withdrawn"
     )
-    box.context.confirmations[:] = [
-        act for act in box.context.confirmations if (act["gate"], act["voterId"]) != (gate, me)
+    session.context.confirmations[:] = [
+        act for act in session.context.confirmations if (act["gate"], act["voterId"]) != (gate, me)
     ]
-    box.work.note("approval.withdrawn", box.promotion, gate=gate)
-    return box.close()
+    session.work.note("approval.withdrawn", session.promotion, gate=gate)
+    return session.close()
 
 
 def _named(context: EvaluationContext, gate: str) -> Rule:

@@ -21,7 +21,7 @@ from promotions.voting import rules
 from promotions.voting.outcome import Outcome
 from promotions.voting.overrides import Case, case_of, check_can_override, check_end, check_words
 from promotions.voting.rules import Ballot
-from promotions.voting.session import UNSEEN, OpenBox, Seen, open_box
+from promotions.voting.session import UNSEEN, SeenSubject, VoteSession, open_vote_session
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock, rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -44,7 +44,7 @@ class Wanted:
 
 
 def override_gate(
-    promotion_id: UUID, wanted: Wanted, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
+    promotion_id: UUID, wanted: Wanted, *, by: Actor, seen: SeenSubject = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Override:
     """Lets one promotion past one gate until an instant, by one named person, signed and for all to see (domain.md §6).
 
@@ -63,7 +63,7 @@ def override_gate(
 
 @transactional
 def _override(
-    promotion_id: UUID, wanted: Wanted, reason: str, ticket: str, by: Actor, seen: Seen, clock: Clock
+    promotion_id: UUID, wanted: Wanted, reason: str, ticket: str, by: Actor, seen: SeenSubject, clock: Clock
 ) -> tuple[Outcome, Override | None]:
     found: list[tuple[GateResult, Case, Override.Authority]] = []
 
@@ -72,35 +72,35 @@ def _override(
         case = _case(context, gate, by)
         found.append((gate, case, check_can_override(by, case)))
 
-    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
-    if isinstance(box, Outcome):
-        return box, None
-    broken = reason_against(rules.check_manifest, box.promotion, box.context.facts.release_manifest)
+    session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check, digest_optional=True)
+    if isinstance(session, Outcome):
+        return session, None
+    broken = reason_against(rules.check_manifest, session.promotion, session.context.facts.release_manifest)
     if broken is not None:
-        return box.refuse(broken), None
+        return session.refuse(broken), None
     [(gate, case, authority)] = found
-    check_end(wanted.expires_at, box.context.at, case)
-    bound = _bound(box.promotion, gate, wanted.decision_id)
+    check_end(wanted.expires_at, session.context.at, case)
+    bound = _bound(session.promotion, gate, wanted.decision_id)
     if bound is None:
-        return box.refuse(_another_result(box.promotion, gate)), None
-    if box.context.key is None:
+        return session.refuse(_another_result(session.promotion, gate)), None
+    if session.context.key is None:
         raise SigningUnavailable("No usable signing key: the override cannot be signed now. Send it again later.")
-    override = _stored(box, gate, case, authority, bound, wanted, reason, ticket, by, box.context.key)
+    override = _stored(session, gate, case, authority, bound, wanted, reason, ticket, by, session.context.key)
     rows.insert(override)
-    box.context.overrides.append(OVERRIDE.of(override.__dict__))
-    box.work.note(
+    session.context.overrides.append(OVERRIDE.of(override.__dict__))
+    session.work.note(
         "gate.overridden",
-        box.promotion,
+        session.promotion,
         after={"reason": reason, "ticket": ticket},
         gate=gate.name,
         overrideId=str(override.pk),
         authority=str(authority),
         reasonCodes=override.reason_codes,
         expiresAt=rfc3339(override.expires_at),
-        told=_skipped(box.context, gate),
+        told=_skipped(session.context, gate),
         **of_act(override.__dict__),
     )
-    return box.close(), override
+    return session.close(), override
 
 
 def _judged(context: EvaluationContext, name: str) -> GateResult:
@@ -141,7 +141,7 @@ def _another_result(promotion: Promotion, gate: GateResult) -> rules.SubjectChan
 
 
 def _stored(
-    box: OpenBox,
+    session: VoteSession,
     gate: GateResult,
     case: Case,
     authority: Override.Authority,
@@ -153,7 +153,7 @@ def _stored(
     key: SigningKey,
 ) -> Override:
     """The row with its signed envelope, not stored yet."""
-    promotion, at = box.promotion, box.context.at
+    promotion, at = session.promotion, session.context.at
     override_id, codes, findings = new_id(), *bound
     decision_id = wanted.decision_id or promotion.decision_id
     if decision_id is None:
@@ -204,7 +204,7 @@ def _stored(
         recorded_at=at,
         expires_at=wanted.expires_at,
         review_due_at=at + timedelta(hours=case.review_hours),
-        envelope=sign_human_decision(predicate, components=box.context.facts.components, key=key),
+        envelope=sign_human_decision(predicate, components=session.context.facts.components, key=key),
         signing_key_id=key.key_id,
     )
 

@@ -6,7 +6,7 @@ from promotions.models import Promotion, Vote
 from promotions.voting import rules
 from promotions.voting.ballot import new_act
 from promotions.voting.outcome import Outcome
-from promotions.voting.session import UNSEEN, Seen, open_box
+from promotions.voting.session import UNSEEN, SeenSubject, open_vote_session
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -15,7 +15,7 @@ from stellapromote.transactions import transactional
 
 
 def reject(
-    promotion_id: UUID, *, by: Actor, reason: str, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
+    promotion_id: UUID, *, by: Actor, reason: str, seen: SeenSubject = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Ends the promotion by one person's reject, which replaces their own approval (domain.md §5). A failed one stays
     failed, and takes no further attempt.
@@ -30,25 +30,25 @@ def reject(
 
 
 @transactional
-def _reject(promotion_id: UUID, by: Actor, reason: str, seen: Seen, clock: Clock) -> Outcome:
-    box = open_box(
+def _reject(promotion_id: UUID, by: Actor, reason: str, seen: SeenSubject, clock: Clock) -> Outcome:
+    session = open_vote_session(
         promotion_id,
         by=by,
-        seen=Seen(if_match=seen.if_match),
+        seen=SeenSubject(if_match=seen.if_match),
         clock=clock,
         check=lambda _, ballot: rules.check_can_reject(by, ballot),
-        takes_back=True,
+        digest_optional=True,
     )
-    if isinstance(box, Outcome):
-        return box
+    if isinstance(session, Outcome):
+        return session
     me = str(by.user_id)
-    Vote.objects.filter(promotion=box.promotion, voter_id=by.user_id, ended_at=None).update(
-        ended_at=box.context.at, ended_as="replaced"
+    Vote.objects.filter(promotion=session.promotion, voter_id=by.user_id, ended_at=None).update(
+        ended_at=session.context.at, ended_as="replaced"
     )
-    box.context.votes[:] = [vote for vote in box.context.votes if vote["voterId"] != me]
-    vote = new_act(by, box.context, said={"comment": reason}, seen=box.seen, verdict=Vote.Verdict.REJECT)
-    box.work.writes.insert(Vote, vote)
-    box.context.votes.append(VOTE.of(vote))
+    session.context.votes[:] = [vote for vote in session.context.votes if vote["voterId"] != me]
+    vote = new_act(by, session.context, said={"comment": reason}, seen=session.seen, verdict=Vote.Verdict.REJECT)
+    session.work.writes.insert(Vote, vote)
+    session.context.votes.append(VOTE.of(vote))
     told = {"voteId": str(vote["id"]), **of_act(vote)}
-    box.work.note("approval.denied", box.promotion, after=said_with(vote, comment="reason"), **told)
-    return box.close()
+    session.work.note("approval.denied", session.promotion, after=said_with(vote, comment="reason"), **told)
+    return session.close()

@@ -5,7 +5,7 @@ from promotions.models import Promotion, Vote
 from promotions.voting import rules
 from promotions.voting.outcome import Outcome
 from promotions.voting.rules import Ballot
-from promotions.voting.session import UNSEEN, Seen, open_box
+from promotions.voting.session import UNSEEN, SeenSubject, open_vote_session
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -13,7 +13,7 @@ from stellapromote.transactions import transactional
 
 
 def withdraw_approval(
-    promotion_id: UUID, *, by: Actor, seen: Seen = UNSEEN, clock: Clock = DATABASE_CLOCK
+    promotion_id: UUID, *, by: Actor, seen: SeenSubject = UNSEEN, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Takes the caller's own approval back and judges again; possible while the promotion is open (domain.md §5).
 
@@ -23,7 +23,7 @@ def withdraw_approval(
 
 
 @transactional
-def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcome:
+def _withdraw(promotion_id: UUID, by: Actor, seen: SeenSubject, clock: Clock) -> Outcome:
     mine = (str(by.user_id), Vote.Verdict.APPROVE)
 
     def check(context: EvaluationContext, ballot: Ballot) -> None:
@@ -31,12 +31,12 @@ def _withdraw(promotion_id: UUID, by: Actor, seen: Seen, clock: Clock) -> Outcom
         if all((vote["voterId"], vote["verdict"]) != mine for vote in context.votes):
             raise rules.StateForbids("You rejected this promotion: a reject cannot be withdrawn.")
 
-    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check, takes_back=True)
-    if isinstance(box, Outcome):
-        return box
+    session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check, digest_optional=True)
+    if isinstance(session, Outcome):
+        return session
     Vote.objects.filter(
-        promotion=box.promotion, voter_id=by.user_id, verdict=Vote.Verdict.APPROVE, ended_at=None
-    ).update(ended_at=box.context.at, ended_as="withdrawn")
-    box.context.votes[:] = [vote for vote in box.context.votes if (vote["voterId"], vote["verdict"]) != mine]
-    box.work.note("approval.withdrawn", box.promotion)
-    return box.close()
+        promotion=session.promotion, voter_id=by.user_id, verdict=Vote.Verdict.APPROVE, ended_at=None
+    ).update(ended_at=session.context.at, ended_as="withdrawn")
+    session.context.votes[:] = [vote for vote in session.context.votes if (vote["voterId"], vote["verdict"]) != mine]
+    session.work.note("approval.withdrawn", session.promotion)
+    return session.close()

@@ -12,7 +12,7 @@ from promotions.models import Override
 from promotions.pages.bodies import OverrideBody, ReviewBody
 from promotions.reading import presenters
 from promotions.reading.queries import existing_promotion
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.scopes import PROMOTION_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
@@ -62,7 +62,7 @@ class OverrideViewSet(ApiViewSet):
             expires_at=self.body["expires_at"],
             decision_id=self.body.get("decision_id"),
         )
-        seen = Seen(self.body.get("subject_digest"), self.if_match)
+        seen = SeenSubject(self.body.get("subject_digest"), self.if_match)
         given = override_gate(pk, wanted, by=request.actor, seen=seen, clock=DATABASE_CLOCK)
         return ApiResponse(presenters.override_document(given), status=201)
 

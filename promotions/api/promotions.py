@@ -35,7 +35,7 @@ from promotions.reading.queries import (
 )
 from promotions.voting.blindness import can_see_votes
 from promotions.voting.etags import promotion_tag
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import (
     PROMOTION_CANCEL,
@@ -190,7 +190,7 @@ class PromotionViewSet(ApiViewSet):
                 pk,
                 by=request.actor,
                 reason=self.body.get("reason", ""),
-                seen=Seen(if_match=self.if_match),
+                seen=SeenSubject(if_match=self.if_match),
                 clock=DATABASE_CLOCK,
             ),
             request.actor,

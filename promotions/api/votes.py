@@ -19,7 +19,7 @@ from promotions.reading.acts import ActResource, act_document
 from promotions.reading.queries import acts_of, existing_promotion, took_part, voters_of
 from promotions.voting.at_once import read_ahead
 from promotions.voting.blindness import check_can_see_votes
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_READ
 from stellapromote.api.declarations import Answer, Scopes
@@ -147,8 +147,8 @@ class VoteViewSet(ApiViewSet):
             _check_manual(promotion, self.kwargs["gate"])
         return {}
 
-    def _seen(self) -> Seen:
-        return Seen(self.body.get("subject_digest"), self.if_match)
+    def _seen(self) -> SeenSubject:
+        return SeenSubject(self.body.get("subject_digest"), self.if_match)
 
     def _said(self) -> Said:
         return cast("Said", {name: self.body[name] for name in SAID if name in self.body})

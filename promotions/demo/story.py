@@ -24,7 +24,7 @@ from promotions.demo.cast import CI, SCANNER, Cast, Changed
 from promotions.demo.scans import ROUNDING, Weakness, report
 from promotions.models import Promotion, Release
 from promotions.states import ACTIVE, Status
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
 from stellapromote.clock import FixedClock, rfc3339
@@ -89,7 +89,7 @@ class Story:
                 promotion.pk,
                 by=self.cast.actors[voter],
                 comment=comment,
-                seen=Seen(promotion.subject_digest),
+                seen=SeenSubject(promotion.subject_digest),
                 clock=self.clock,
             )
         return promotion
@@ -129,7 +129,7 @@ class Story:
             promotion.pk,
             by=self.cast.actors["mei"],
             reason=why,
-            seen=Seen(promotion.subject_digest),
+            seen=SeenSubject(promotion.subject_digest),
             clock=self.clock,
         )
 

@@ -28,7 +28,7 @@ from promotions.pages.promotion import promotion_page, version_of
 from promotions.reading import queries
 from promotions.verification import replay
 from promotions.voting.blindness import check_can_see_votes
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, PROMOTION_READ
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -55,7 +55,7 @@ def approve(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     form = VoteForm(request.POST)
 
     def act(by: Actor) -> Promotion:
-        seen = Seen(form.cleaned_data["subject_digest"])
+        seen = SeenSubject(form.cleaned_data["subject_digest"])
         return give_approval(promotion_id, by=by, seen=seen, **form.said())
 
     return _vote(request, promotion_id, form, act, "Your approval is stored.")
@@ -66,7 +66,7 @@ def reject(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     form = RejectForm(request.POST)
 
     def act(by: Actor) -> Promotion:
-        seen = Seen(form.cleaned_data["subject_digest"])
+        seen = SeenSubject(form.cleaned_data["subject_digest"])
         return reject_promotion(promotion_id, by=by, reason=form.cleaned_data["reason"], seen=seen)
 
     return _vote(request, promotion_id, form, act, "You rejected this promotion: it can no longer start.")
@@ -77,7 +77,7 @@ def withdraw(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     form = SubjectForm(request.POST)
 
     def act(by: Actor) -> Promotion:
-        return withdraw_approval(promotion_id, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
+        return withdraw_approval(promotion_id, by=by, seen=SeenSubject(form.cleaned_data["subject_digest"]))
 
     return _vote(request, promotion_id, form, act, "Your approval is withdrawn.")
 
@@ -87,7 +87,7 @@ def confirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpResponse
     form = VoteForm(request.POST)
 
     def act(by: Actor) -> Promotion:
-        seen = Seen(form.cleaned_data["subject_digest"])
+        seen = SeenSubject(form.cleaned_data["subject_digest"])
         return confirm_gate(promotion_id, gate, by=by, seen=seen, **form.said())
 
     return _vote(request, promotion_id, form, act, "Your confirmation is stored.", gate)
@@ -98,7 +98,7 @@ def unconfirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespon
     form = SubjectForm(request.POST)
 
     def act(by: Actor) -> Promotion:
-        return unconfirm_gate(promotion_id, gate, by=by, seen=Seen(form.cleaned_data["subject_digest"]))
+        return unconfirm_gate(promotion_id, gate, by=by, seen=SeenSubject(form.cleaned_data["subject_digest"]))
 
     return _vote(request, promotion_id, form, act, "Your confirmation is withdrawn.")
 
@@ -116,7 +116,7 @@ def override(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespons
             expires_at=DATABASE_CLOCK.now() + timedelta(hours=said["hours"]),
             decision_id=said["decision"],
         )
-        return override_gate(promotion_id, wanted, by=by, seen=Seen(said["subject_digest"])).promotion
+        return override_gate(promotion_id, wanted, by=by, seen=SeenSubject(said["subject_digest"])).promotion
 
     return _act(request, promotion_id, form, act, "The override is stored and signed, for everybody to see.", gate)
 

@@ -7,19 +7,26 @@ from promotions.fastpath.without_lock import NeedsLock, nothing_asked, without_l
 from promotions.judging.locks import read_without_lock, reading_without_lock
 from promotions.packets.signing_key import current_key
 from promotions.voting.outcome import Outcome
-from promotions.voting.session import Check, OpenBox, Seen, open_box, opened
+from promotions.voting.session import Check, SeenSubject, VoteSession, build_vote_session, open_vote_session
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.fastpath.prepared import Ahead
 from stellapromote.transactions import transactional
 
-Act = Callable[[OpenBox], None]
+Act = Callable[[VoteSession], None]
 
 
 def act_at_once(
-    act: Act, promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Check, ahead: Ahead | None = None
+    act: Act,
+    promotion_id: UUID,
+    *,
+    by: Actor,
+    seen: SeenSubject,
+    clock: Clock,
+    check: Check,
+    ahead: Ahead | None = None,
 ) -> Outcome:
-    """Opens the box, acts and closes it.
+    """Opens a vote session, acts and closes it.
 
     Without a lock, what was read is judged, and one statement stores everything if the promotion is still the row
     that was read. If it is not, or if anything else has to be asked, nothing happened, and it is done under the lock.
@@ -42,7 +49,7 @@ def _key_id() -> str | None:
 
 
 def _act_without_lock(
-    act: Act, promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Check, ahead: Ahead | None
+    act: Act, promotion_id: UUID, *, by: Actor, seen: SeenSubject, clock: Clock, check: Check, ahead: Ahead | None
 ) -> Outcome:
     promotion, mark, moment, reading = read_without_lock(
         promotion_id, by.tenant, clock, signing_key_id=_key_id(), ahead=ahead
@@ -50,20 +57,22 @@ def _act_without_lock(
     if promotion.supersedes_older and not promotion.is_rollback:
         raise NeedsLock
     with nothing_asked():
-        box = opened(promotion, [], moment, reading, by=by, seen=seen, check=check)
-        if isinstance(box, Outcome):
+        session = build_vote_session(promotion, [], moment, reading, by=by, seen=seen, check=check)
+        if isinstance(session, Outcome):
             raise NeedsLock
-        box.mark = mark
-        act(box)
-        box.judge()
-    box.work.write()
+        session.mark = mark
+        act(session)
+        session.judge()
+    session.work.write()
     return Outcome(promotion)
 
 
 @transactional
-def _act_under_lock(act: Act, promotion_id: UUID, *, by: Actor, seen: Seen, clock: Clock, check: Check) -> Outcome:
-    box = open_box(promotion_id, by=by, seen=seen, clock=clock, check=check)
-    if isinstance(box, Outcome):
-        return box
-    act(box)
-    return box.close()
+def _act_under_lock(
+    act: Act, promotion_id: UUID, *, by: Actor, seen: SeenSubject, clock: Clock, check: Check
+) -> Outcome:
+    session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check)
+    if isinstance(session, Outcome):
+        return session
+    act(session)
+    return session.close()

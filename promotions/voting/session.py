@@ -1,4 +1,4 @@
-"""What every act of voting begins with: the promotion, the instant, fresh facts, and a subject that is current."""
+"""The session of one vote: the promotion, the instant, fresh facts, and a check that the subject is current."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ from stellapromote.errors import ProductError
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the caller says they looked at: the subject's digest, and the condition of an If-Match."""
+class SeenSubject:
+    """The subject that the caller names as seen: by its digest, by the condition of an If-Match, or not at all."""
 
     subject_digest: str | None = None
     if_match: IfMatch | None = None
 
 
-UNSEEN = Seen()
+UNSEEN = SeenSubject()
 
 
 @dataclass(slots=True)
-class OpenBox:
+class VoteSession:
     """A promotion, ready for one act. ``close`` judges it again and stores everything.
 
-    ``seen`` is the digest of the subject that the caller said they looked at, None if they said nothing. ``version``
-    is the promotion's as it was opened: the act is shown, so closing leaves another one. ``mark``: that of the row as
-    it was read, where no lock is held (docs/adr/0133).
+    ``seen``: the digest of the subject that the caller named as seen, None without one. ``version``: that of the
+    promotion when the session was opened; closing leaves a higher one, since pages show the act. ``mark``: that of the
+    row when it was read, where no lock is held (docs/adr/0133).
     """
 
     promotion: Promotion
@@ -76,38 +76,41 @@ class OpenBox:
 Check = Callable[[EvaluationContext, Ballot], None]
 
 
-def open_box(
+def open_vote_session(
     promotion_id: UUID,
     *,
     by: Actor,
-    seen: Seen,
+    seen: SeenSubject,
     clock: Clock,
     check: Check,
-    takes_back: bool = False,
-) -> OpenBox | Outcome:
-    """Locks, looks and checks in the contract's order. An Outcome is a refusal committed with what it changed.
+    digest_optional: bool = False,
+) -> VoteSession | Outcome:
+    """Locks, gathers the facts and checks in the contract's order. An Outcome is a refusal, to be committed with the
+    changes that fresh facts made.
 
-    ``takes_back``: an act for which no policy requires the digest of the subject that the person saw.
+    ``digest_optional``: an act for which no policy requires the digest of the subject that the person saw.
     """
     key = current_key()
     promotion, superseded, moment, reading = lock_and_read(
         promotion_id, by.tenant, clock, signing_key_id=None if key is None else key.key_id
     )
-    return opened(promotion, superseded, moment, reading, by=by, seen=seen, check=check, takes_back=takes_back)
+    return build_vote_session(
+        promotion, superseded, moment, reading, by=by, seen=seen, check=check, digest_optional=digest_optional
+    )
 
 
-def opened(
+def build_vote_session(
     promotion: Promotion,
     superseded: list[Promotion],
     moment: Moment,
     reading: Reading,
     *,
     by: Actor,
-    seen: Seen,
+    seen: SeenSubject,
     check: Check,
-    takes_back: bool = False,
-) -> OpenBox | Outcome:
-    """As ``open_box``, of what was read already."""
+    digest_optional: bool = False,
+) -> VoteSession | Outcome:
+    """As ``open_vote_session``, from rows that the caller has read."""
     check_tag(promotion, by, seen.if_match)
     at = instant(moment, promotion)
     work = UnitOfWork(by, at)
@@ -121,16 +124,16 @@ def opened(
     adopt_subject(context, work)
     ballot = ballot_under_lock(context)
     check(context, ballot)
-    box = OpenBox(promotion, context, ballot, work, superseded, digest, version)
+    session = VoteSession(promotion, context, ballot, work, superseded, digest, version)
     stale = rules.subject_changed(promotion, digest)
     if stale is not None:
-        return box.refuse(stale)
-    if not takes_back:
+        return session.refuse(stale)
+    if not digest_optional:
         rules.check_says_what_was_seen(ballot, digest)
-    return box
+    return session
 
 
-def _digest_seen(seen: Seen, promotion: Promotion) -> str | None:
+def _digest_seen(seen: SeenSubject, promotion: Promotion) -> str | None:
     """The subject the caller looked at. An If-Match of this version alone stands for the subject stored with it, which
     facts newer than the last evaluation may have overtaken (domain.md §5); `*` and a list stand for nothing."""
     if seen.subject_digest is not None or seen.if_match is None or not seen.if_match.names_one:

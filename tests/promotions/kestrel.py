@@ -15,7 +15,7 @@ from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Wish, request_promotion
 from promotions.models import Promotion, Release
 from promotions.packets.signing_key import current_key
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant, User
@@ -84,7 +84,7 @@ class Kestrel:
         return reject(promotion.pk, by=self[who], reason=reason, clock=self.clock)
 
     def sees_and_approves(self, who: str, promotion: Promotion) -> Promotion:
-        return self.approves(who, promotion, seen=Seen(promotion.subject_digest))
+        return self.approves(who, promotion, seen=SeenSubject(promotion.subject_digest))
 
     def reports(self, promotion: Promotion, status: str, *, by: str = "operator", **fields: Any) -> Promotion:
         self.wait()

@@ -7,7 +7,7 @@ from promotions.actions.releases import deprecate_release
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, EvidencePacket, Promotion, Vote
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.models import User
 from stellapromote.errors import Invalid, ProductError
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
@@ -125,7 +125,7 @@ def test_a_vote_on_content_the_voter_did_not_see_is_refused_and_says_what_change
     other = kestrel.approved_for_production()
     kestrel.deploys(other)
     with pytest.raises(ProductError) as refused:
-        kestrel.approves("second", promotion, seen=Seen(seen))
+        kestrel.approves("second", promotion, seen=SeenSubject(seen))
     assert refused.value.code == "RES_SUBJECT_CHANGED"
     assert refused.value.details is not None
     assert refused.value.details["changed"] == ["currentReleaseId"]

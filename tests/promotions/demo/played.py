@@ -27,7 +27,7 @@ from promotions.models import (
     Vote,
 )
 from promotions.states import ACTIVE
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.audit.models import AuditEvent
@@ -106,7 +106,7 @@ def nia_approves_everything() -> None:
         approve(
             promotion.pk,
             by=recall(promotion.tenant).actors["nia"],
-            seen=Seen(promotion.subject_digest),
+            seen=SeenSubject(promotion.subject_digest),
             clock=DATABASE_CLOCK,
         )
 

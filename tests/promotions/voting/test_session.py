@@ -5,7 +5,7 @@ import pytest
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import Promotion, Vote
 from promotions.voting.etags import promotion_tag
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.errors import ProductError
@@ -32,7 +32,7 @@ def etag_of(promotion: Promotion, *others: str) -> IfMatch:
 
 def test_an_etag_binds_a_vote_to_what_was_seen_with_it(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
-    kestrel.approves("approver", promotion, seen=Seen(if_match=etag_of(promotion)))
+    kestrel.approves("approver", promotion, seen=SeenSubject(if_match=etag_of(promotion)))
     assert Vote.objects.get(promotion=promotion).subject_binding == "explicit"
 
 
@@ -41,7 +41,7 @@ def test_an_etag_of_a_subject_that_nobody_has_judged_again_yet_gives_no_vote(kes
     kestrel.deploys(kestrel.approved_for_production())
     # The row and its ETag are still those the voter saw; what runs in production is not.
     with pytest.raises(ProductError) as refused:
-        kestrel.approves("approver", promotion, seen=Seen(if_match=etag_of(promotion)))
+        kestrel.approves("approver", promotion, seen=SeenSubject(if_match=etag_of(promotion)))
     assert refused.value.code == "RES_SUBJECT_CHANGED"
     assert refused.value.details is not None
     assert refused.value.details["changed"] == ["currentReleaseId"]
@@ -70,7 +70,7 @@ def test_what_holds_for_several_versions_is_no_word_about_what_was_seen(
     kestrel: Kestrel, condition: Callable[[Promotion], IfMatch]
 ) -> None:
     promotion = kestrel.waits_for_production()
-    kestrel.approves("approver", promotion, seen=Seen(if_match=condition(promotion)))
+    kestrel.approves("approver", promotion, seen=SeenSubject(if_match=condition(promotion)))
     assert Vote.objects.get(promotion=promotion).subject_binding == "implicit"
 
 
@@ -82,7 +82,7 @@ def test_where_votes_must_say_what_was_seen_it_is_not_enough(
     target = make_environment(kestrel["admin"], "seen", 0, clock=kestrel.clock, approval_policies=["seen"])
     promotion = kestrel.ask(kestrel.release(), target)
     with pytest.raises(ProductError) as refused:
-        kestrel.approves("approver", promotion, seen=Seen(if_match=condition(promotion)))
+        kestrel.approves("approver", promotion, seen=SeenSubject(if_match=condition(promotion)))
     assert refused.value.code == "VAL_INVALID"
 
 
@@ -90,7 +90,7 @@ def test_no_list_of_numbers_holds(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     guesses = IfMatch(", ".join(f'"{number}"' for number in range(1, 200)))
     with pytest.raises(ProductError) as refused:
-        kestrel.approves("approver", promotion, seen=Seen(if_match=guesses))
+        kestrel.approves("approver", promotion, seen=SeenSubject(if_match=guesses))
     assert (refused.value.code, refused.value.details) == ("RES_PRECONDITION_FAILED", None)
 
 
@@ -102,7 +102,7 @@ def test_where_votes_must_say_what_was_seen_an_etag_says_it_and_taking_back_need
     with pytest.raises(ProductError) as refused:
         kestrel.approves("approver", promotion)
     assert refused.value.code == "VAL_INVALID"
-    kestrel.approves("approver", promotion, seen=Seen(if_match=etag_of(promotion)))
+    kestrel.approves("approver", promotion, seen=SeenSubject(if_match=etag_of(promotion)))
     kestrel.wait()
     assert withdraw_approval(promotion.pk, by=kestrel["approver"], clock=kestrel.clock).approvals_given == 0
 

@@ -9,7 +9,7 @@ from promotions.models import Promotion
 from promotions.packets import signing_key
 from promotions.reading.queries import detail_of, promotion_of
 from promotions.voting.rules import SubjectChanged
-from promotions.voting.session import Seen
+from promotions.voting.session import SeenSubject
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.models import User
 from stellapromote.errors import ProductError
@@ -46,7 +46,7 @@ def test_it_stays_when_a_vote_is_refused_that_nobody_has_to_see(kestrel: Kestrel
     promotion = kestrel.waits_for_production()
     for _ in range(2):
         with pytest.raises(SubjectChanged) as refusal:
-            kestrel.approves("approver", promotion, seen=Seen("sha256:" + "0" * 64))
+            kestrel.approves("approver", promotion, seen=SeenSubject("sha256:" + "0" * 64))
         assert not refusal.value.changed_state
     assert version_of(promotion) == promotion.version
 
