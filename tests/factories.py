@@ -16,7 +16,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.create_tenant import create_tenant
 from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
@@ -200,7 +200,7 @@ def make_promotion(
     clock: Clock = DATABASE_CLOCK,
 ) -> Promotion:
     """Requested by somebody who may; judged at once."""
-    return request_promotion(Wish(release.pk, target.pk, reason, change), by=by, clock=clock)
+    return request_promotion(PromotionRequest(release.pk, target.pk, reason, change), by=by, clock=clock)
 
 
 def deploy(by: Actor, promotion: Promotion, *, clock: Clock = DATABASE_CLOCK) -> Promotion:

@@ -5,7 +5,7 @@ from django.http import Http404
 
 from environments.models import Environment
 from environments.models.environment import EnvironmentQuerySet
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import instant
 from promotions.judging.locks import Moment, lock_promotion, sharing_for_entry
@@ -58,10 +58,10 @@ def _followers(environment_id: UUID) -> EnvironmentQuerySet:
 
 
 def _follow(origin: Promotion, target: Environment, by: Actor, moment: Moment, clock: Clock) -> Promotion | None:
-    wish = Wish(origin.release_id, target.pk, f"Follows #{origin.number} automatically.")
+    promotion_request = PromotionRequest(origin.release_id, target.pk, f"Follows #{origin.number} automatically.")
     try:
         with transaction.atomic():
-            return request_promotion(wish, by=by, triggered_by=origin, clock=clock)
+            return request_promotion(promotion_request, by=by, triggered_by=origin, clock=clock)
     except SigningUnavailable:
         raise
     except (ProductError, Http404) as refusal:

@@ -58,7 +58,7 @@ class AlreadyActive(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PromotionRequest:
     """A request for a promotion. ``change`` is {ref, url, type, backout} or None."""
 
     release_id: UUID
@@ -77,7 +77,7 @@ class Preview:
 
 
 def request_promotion(
-    wish: Wish, *, by: Actor, triggered_by: Promotion | None = None, clock: Clock = DATABASE_CLOCK
+    request: PromotionRequest, *, by: Actor, triggered_by: Promotion | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Promotion:
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
@@ -87,26 +87,26 @@ def request_promotion(
     ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
     """
     try:
-        return _request(wish, by, triggered_by, clock)
+        return _request(request, by, triggered_by, clock)
     except IntegrityError as error:
         if "promotion_one_active_per_release_and_target" not in str(error):
             raise
-        raise _already_active(by.tenant, wish) from error
+        raise _already_active(by.tenant, request) from error
 
 
 @transactional
-def preview_promotion(wish: Wish, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Preview:
+def preview_promotion(request: PromotionRequest, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Preview:
     """The same checks and the gates as a request would see them; stores nothing. Raises as ``request_promotion``."""
-    promotion, context, _ = _prepare(wish, by, None, clock, number=0)
+    promotion, context, _ = _prepare(request, by, None, clock, number=0)
     evaluation = context.evaluate()
     promotion.approvals_required, promotion.approvals_given = evaluation.required, evaluation.given
     return Preview(promotion, context, [gate.as_json() for gate in evaluation.gates])
 
 
 @transactional
-def _request(wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
+def _request(request: PromotionRequest, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
     ends_hold = triggered_by is None and by.kind == "person"
-    promotion, context, target = _prepare(wish, by, triggered_by, clock, number=None, ends_hold=ends_hold)
+    promotion, context, target = _prepare(request, by, triggered_by, clock, number=None, ends_hold=ends_hold)
     work = UnitOfWork(by, context.at)
     conclude(context, work, superseded=lock_superseded(promotion))
     work.writes.create(promotion)
@@ -119,7 +119,7 @@ def _request(wish: Wish, by: Actor, triggered_by: Promotion | None, clock: Clock
 
 
 def _prepare(
-    wish: Wish,
+    request: PromotionRequest,
     by: Actor,
     triggered_by: Promotion | None,
     clock: Clock,
@@ -131,32 +131,32 @@ def _prepare(
     if triggered_by is None:
         rules.check_can_request(by)
     active = Promotion.objects.filter(
-        release=wish.release_id, target_environment=OuterRef("pk"), status__in=ACTIVE, tenant_id=by.tenant
+        release=request.release_id, target_environment=OuterRef("pk"), status__in=ACTIVE, tenant_id=by.tenant
     )
-    releases = Release.objects.filter(tenant_id=by.tenant, pk=wish.release_id)
-    steps = steps_into(by.tenant, wish.target_environment_id, wish.release_id)
+    releases = Release.objects.filter(tenant_id=by.tenant, pk=request.release_id)
+    steps = steps_into(by.tenant, request.target_environment_id, request.release_id)
     calendar, _, _, _, found, into, policies = fetch_together(
         *sharing_for_entry(
             tenant_id=by.tenant,
-            environment_id=wish.target_environment_id,
-            release_id=wish.release_id,
+            environment_id=request.target_environment_id,
+            release_id=request.release_id,
             ends_hold=ends_hold,
         ),
         releases,
         steps.select_related("promotion_policy__current").annotate(is_active=Exists(active)),
-        policies_that_guard(wish.target_environment_id),
+        policies_that_guard(request.target_environment_id),
     )
     if not found:
         raise rules.NamesNothing("releaseId", "release")
     if not into:
         raise rules.NamesNothing("targetEnvironmentId", "environment")
     release, target = found[0], into[0]
-    _check_reason(wish.reason)
+    _check_reason(request.reason)
     check_release_and_target(release, target)
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
     if target.is_active:
-        raise _already_active(by.tenant, wish)
+        raise _already_active(by.tenant, request)
     writes = [
         LastWrite("calendar", by.tenant, calendar[0][0] if calendar else None),
         LastWrite("environment", target.pk, target.updated_at),
@@ -169,7 +169,7 @@ def _prepare(
     snapshot = take_snapshot(
         release=release, target=target, policies=policies, requester=requester, triggered_by=triggered_by, at=at
     )
-    promotion = _build(wish, release, target, entry, snapshot, by, triggered_by, number, at)
+    promotion = _build(request, release, target, entry, snapshot, by, triggered_by, number, at)
     unstored = _bind_evidence(promotion, at, preview=number == 0)
     context = gather_context(promotion, at, unstored=unstored)
     rules.check_manifest(promotion, context.facts.release_manifest)
@@ -192,7 +192,7 @@ def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> Take
 
 
 def _build(
-    wish: Wish,
+    request: PromotionRequest,
     release: Release,
     target: Environment,
     entry: Entry,
@@ -223,8 +223,8 @@ def _build(
         requested_with_token=by.token_id,
         requested_at=at,
         triggered_by=triggered_by,
-        reason=wish.reason.strip(),
-        change=wish.change,
+        reason=request.reason.strip(),
+        change=request.change,
         manifest_digest=release.manifest_digest or "",
         requirements=snapshot.canonical,
         requirements_digest=snapshot.digest,
@@ -273,14 +273,14 @@ def _next_number(tenant_id: UUID, clock: Clock, writes: list[LastWrite]) -> tupl
     return number, not_before(now, [*writes, LastWrite("promotion counter", tenant_id, last)])
 
 
-def _already_active(tenant_id: UUID, wish: Wish) -> AlreadyActive:
+def _already_active(tenant_id: UUID, request: PromotionRequest) -> AlreadyActive:
     """The refusal with the active promotion; without it where the caller's transaction is broken."""
     details: dict[str, Any] = {}
     if not connection.needs_rollback:
         active = Promotion.objects.filter(
             tenant_id=tenant_id,
-            release_id=wish.release_id,
-            target_environment_id=wish.target_environment_id,
+            release_id=request.release_id,
+            target_environment_id=request.target_environment_id,
             status__in=ACTIVE,
         ).first()
         if active is not None:

@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from environments.models import Environment
 from promotions.actions.cancel import cancel
 from promotions.actions.report_deployment import Report, report_deployment
-from promotions.actions.request_promotion import Preview, Wish, preview_promotion, request_promotion
+from promotions.actions.request_promotion import Preview, PromotionRequest, preview_promotion, request_promotion
 from promotions.api.promotion_resources import (
     JudgedGateResource,
     PromotionDetail,
@@ -128,11 +128,11 @@ class PromotionViewSet(ApiViewSet):
         It is judged at once. A broken precondition stores nothing; failing gates store a rejected promotion with its
         decision record. With `validateOnly=true` nothing is stored.
         """
-        wish = self._wish()
+        promotion_request = self._promotion_request()
         if self.query.get("validate_only", False):
-            return ApiResponse(_previewed(preview_promotion(wish, by=request.actor, clock=DATABASE_CLOCK)))
+            return ApiResponse(_previewed(preview_promotion(promotion_request, by=request.actor, clock=DATABASE_CLOCK)))
         return promotion_answer(
-            request_promotion(wish, by=request.actor, clock=DATABASE_CLOCK), request.actor, status=201
+            request_promotion(promotion_request, by=request.actor, clock=DATABASE_CLOCK), request.actor, status=201
         )
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
@@ -209,13 +209,13 @@ class PromotionViewSet(ApiViewSet):
     def resource(self) -> dict[str, Any]:
         return presenters.request_answer(promotion_of(self.request.actor.tenant, self.kwargs["pk"]), blind=True)
 
-    def _wish(self) -> Wish:
+    def _promotion_request(self) -> PromotionRequest:
         tenant_id, body = self.request.actor.tenant, self.body
         release_id = body.get("release_id") or id_by_name(Release, tenant_id, body["release_name"], field="releaseName")
         target_id = body.get("target_environment_id") or id_by_name(
             Environment, tenant_id, body["target_environment"], field="targetEnvironment"
         )
-        return Wish(release_id, target_id, body["reason"], change_record(body.get("change")))
+        return PromotionRequest(release_id, target_id, body["reason"], change_record(body.get("change")))
 
 
 def promotion_answer(promotion: Promotion, by: Actor, status: int = 200) -> ApiResponse:

@@ -17,7 +17,7 @@ from promotions.actions.evaluate import reevaluate
 from promotions.actions.reject import reject
 from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
 from promotions.demo.artifacts import Artifact, pinned
 from promotions.demo.cast import CI, SCANNER, Cast, Changed
@@ -80,7 +80,9 @@ class Story:
     ) -> Promotion:
         self.clock.advance(timedelta(minutes=2))
         change = None if ref is None else {"ref": ref, "url": None, "type": "standard", "backout": None}
-        return request_promotion(Wish(release.pk, target.pk, reason, change), by=self.cast.actors[by], clock=self.clock)
+        return request_promotion(
+            PromotionRequest(release.pk, target.pk, reason, change), by=self.cast.actors[by], clock=self.clock
+        )
 
     def votes(self, promotion: Promotion, *voters: str, comment: str = "") -> Promotion:
         for voter in voters:

@@ -13,7 +13,7 @@ from environments.models import Environment
 from promotions.actions.request_promotion import (
     ALREADY_ACTIVE,
     Preview,
-    Wish,
+    PromotionRequest,
     check_not_deprecated,
     check_release_and_target,
     preview_promotion,
@@ -49,8 +49,8 @@ def request_page(request: HttpRequest) -> HttpResponse:
     form = RequestForm(posted(request), initial=None if again is None else RequestForm.asked_before(again))
 
     def act() -> Promotion:
-        wish = Wish(release.pk, target.pk, form.cleaned_data["reason"], form.change())
-        return request_promotion(wish, by=by)
+        promotion_request = PromotionRequest(release.pk, target.pk, form.cleaned_data["reason"], form.change())
+        return request_promotion(promotion_request, by=by)
 
     def page(refusal: ProductError | None) -> HttpResponse:
         context: Context = {"form": form, "refusal": refusal, "release": release, "target": target}
@@ -114,7 +114,7 @@ def _obstacle(release: Release, target: Environment, entry: ordering.Entry | ord
 
 def _preview(release: Release, target: Environment, by: Actor) -> Context:
     try:
-        preview: Preview = preview_promotion(Wish(release.pk, target.pk, PREVIEW_REASON), by=by)
+        preview: Preview = preview_promotion(PromotionRequest(release.pk, target.pk, PREVIEW_REASON), by=by)
     except ProductError as refusal:
         return {"not_allowed": refusal}
     diff = diff_of(preview.promotion)

@@ -3,7 +3,7 @@
 from environments.models import Environment
 from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
@@ -18,7 +18,7 @@ def release(by: Actor, name: str, product: str = "main", *, clock: Clock = DATAB
 
 
 def request(by: Actor, what: Release, target: Environment, *, clock: Clock = DATABASE_CLOCK) -> Promotion:
-    return request_promotion(Wish(what.pk, target.pk, "Because"), by=by, clock=clock)
+    return request_promotion(PromotionRequest(what.pk, target.pk, "Because"), by=by, clock=clock)
 
 
 def deploy(by: Actor, what: Release, target: Environment, *, clock: Clock = DATABASE_CLOCK) -> Promotion:

@@ -12,7 +12,7 @@ from promotions.actions.create_tenant import create_tenant
 from promotions.actions.reject import reject
 from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.models import Promotion, Release
 from promotions.packets.signing_key import current_key
 from promotions.voting.session import SeenSubject
@@ -73,7 +73,7 @@ class Kestrel:
 
     def ask(self, release: Release, target: Environment, *, by: str = "requester", reason: str = "Wanted") -> Promotion:
         self.wait()
-        return request_promotion(Wish(release.pk, target.pk, reason), by=self[by], clock=self.clock)
+        return request_promotion(PromotionRequest(release.pk, target.pk, reason), by=self[by], clock=self.clock)
 
     def approves(self, who: str, promotion: Promotion, **options: Any) -> Promotion:
         self.wait()

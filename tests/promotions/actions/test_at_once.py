@@ -18,7 +18,7 @@ from promotions.actions.evaluate import reevaluate
 from promotions.actions.override_gate import Wanted, override_gate
 from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, OutboxEvent, Override, Promotion, Vote
 from promotions.worker.round import run_round
 from stellapromote.accounts.actor import system_actor
@@ -138,8 +138,10 @@ def test_the_last_approval_and_a_cancel_at_once_leave_one_consistent_state(
 
 def test_the_same_request_twice_at_once_makes_one_promotion(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
     release = kestrel.release()
-    wish = Wish(release.pk, kestrel.dev.pk, "Wanted")
-    found = committed_db.at_once(*[lambda: request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)] * 4)
+    promotion_request = PromotionRequest(release.pk, kestrel.dev.pk, "Wanted")
+    found = committed_db.at_once(
+        *[lambda: request_promotion(promotion_request, by=kestrel["requester"], clock=kestrel.clock)] * 4
+    )
     assert outcomes(found) == ["RES_DUPLICATE"] * 3 + ["ok"]
     assert Promotion.objects.filter(release=release).count() == 1
 
@@ -147,11 +149,13 @@ def test_the_same_request_twice_at_once_makes_one_promotion(committed_db: Commit
 def test_promotion_numbers_have_no_gap_when_requests_come_at_once(
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:
-    wishes = [Wish(kestrel.release().pk, kestrel.dev.pk, "Wanted") for _ in range(6)]
+    promotion_requests = [PromotionRequest(kestrel.release().pk, kestrel.dev.pk, "Wanted") for _ in range(6)]
     found = committed_db.at_once(
         *[
-            lambda wish=wish: request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)  # type: ignore[misc]
-            for wish in wishes
+            lambda promotion_request=promotion_request: request_promotion(
+                promotion_request, by=kestrel["requester"], clock=kestrel.clock
+            )  # type: ignore[misc]
+            for promotion_request in promotion_requests
         ]
     )
     assert outcomes(found) == ["ok"] * 6
@@ -234,7 +238,7 @@ def test_a_request_waits_for_a_deployment_that_is_being_reported_and_has_it_in_i
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:
     running = kestrel.reports(kestrel.ask(kestrel.release(), kestrel.dev), "started")
-    wish = Wish(kestrel.release().pk, kestrel.dev.pk, "Wanted")
+    promotion_request = PromotionRequest(kestrel.release().pk, kestrel.dev.pk, "Wanted")
     reported = threading.Event()
 
     def report() -> Promotion:
@@ -247,7 +251,7 @@ def test_a_request_waits_for_a_deployment_that_is_being_reported_and_has_it_in_i
 
     def request() -> Promotion:
         assert reported.wait(timeout=20)
-        return request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)
+        return request_promotion(promotion_request, by=kestrel["requester"], clock=kestrel.clock)
 
     found = committed_db.at_once(report, request)
     assert outcomes(found) == ["ok", "ok"]
@@ -310,11 +314,13 @@ def test_requests_into_an_environment_on_hold_do_not_deadlock(
             time.sleep(0.3)
             return looks[-1]
 
-    wishes = [Wish(release.pk, kestrel.staging.pk, "Wanted") for release in releases]
+    promotion_requests = [PromotionRequest(release.pk, kestrel.staging.pk, "Wanted") for release in releases]
     found = committed_db.at_once(
         *[
-            lambda wish=wish: request_promotion(wish, by=kestrel["requester"], clock=Watched())  # type: ignore[misc]
-            for wish in wishes
+            lambda promotion_request=promotion_request: request_promotion(
+                promotion_request, by=kestrel["requester"], clock=Watched()
+            )  # type: ignore[misc]
+            for promotion_request in promotion_requests
         ]
     )
     assert outcomes(found) == ["ok"] * 4

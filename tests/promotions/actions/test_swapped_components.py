@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from promotions.actions.override_gate import Wanted, override_gate
-from promotions.actions.request_promotion import Wish, preview_promotion
+from promotions.actions.request_promotion import PromotionRequest, preview_promotion
 from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion, Release, Vote
 from promotions.packets.verifying import known_keys, stored_here, verify
 from promotions.verification import replay
@@ -144,7 +144,9 @@ def test_before_the_request(committed_db: CommittedDatabase, kestrel: Kestrel, s
     release = kestrel.release()
     swap(committed_db, release, statement)
     with pytest.raises(ManifestMismatch):
-        preview_promotion(Wish(release.pk, kestrel.dev.pk, "Wanted"), by=kestrel["requester"], clock=kestrel.clock)
+        preview_promotion(
+            PromotionRequest(release.pk, kestrel.dev.pk, "Wanted"), by=kestrel["requester"], clock=kestrel.clock
+        )
     with pytest.raises(ManifestMismatch):
         kestrel.ask(release, kestrel.dev)
     assert not Promotion.objects.exists()

@@ -11,7 +11,7 @@ from policies.actions.save_draft import save_draft
 from policies.etags import promotion_policy_tag, proposal_tag
 from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
 from promotions.actions.proposals import confirm_proposal
-from promotions.actions.request_promotion import Wish, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import Promotion, Release
@@ -82,8 +82,8 @@ def edits_settings(kestrel: Kestrel, who: str, target: Environment, **changes: A
 
 def asked(kestrel: Kestrel, release: Release, target: Environment) -> Promotion:
     kestrel.wait()
-    wish = Wish(release.pk, target.pk, "Wanted")
-    return request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)
+    promotion_request = PromotionRequest(release.pk, target.pk, "Wanted")
+    return request_promotion(promotion_request, by=kestrel["requester"], clock=kestrel.clock)
 
 
 def excluded(promotion: Promotion) -> set[str]:

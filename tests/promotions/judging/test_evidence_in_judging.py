@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from promotions.actions.request_promotion import Wish, preview_promotion
+from promotions.actions.request_promotion import PromotionRequest, preview_promotion
 from promotions.actions.take_bundle import NoDocuments, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.documents import bundles
@@ -127,7 +127,9 @@ def test_a_final_promotion_keeps_its_documents(kestrel: Kestrel) -> None:
 
 def test_a_preview_stores_no_bundle(kestrel: Kestrel) -> None:
     release = scanned(kestrel, trivy_entry())
-    preview = preview_promotion(Wish(release.pk, kestrel.dev.pk, "Look"), by=kestrel["requester"], clock=kestrel.clock)
+    preview = preview_promotion(
+        PromotionRequest(release.pk, kestrel.dev.pk, "Look"), by=kestrel["requester"], clock=kestrel.clock
+    )
     assert preview.context.facts.gate_input["evidence"]["bundleDigest"] in preview.context.documents
     assert not EvidenceBundle.objects.exists()
 

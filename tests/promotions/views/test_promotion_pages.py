@@ -17,7 +17,7 @@ from environments.models import Environment
 from policies.models import ApprovalPolicy
 from promotions.actions.cancel import cancel
 from promotions.actions.releases import deprecate_release
-from promotions.actions.request_promotion import Wish, preview_promotion, request_promotion
+from promotions.actions.request_promotion import PromotionRequest, preview_promotion, request_promotion
 from promotions.models import Promotion, Release, Vote
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
@@ -231,7 +231,7 @@ def test_the_targets_cost_the_same_however_many_they_are(
 
 def refused_preview(kestrel: Kestrel, release: Release, target: Environment) -> str:
     try:
-        preview_promotion(Wish(release.pk, target.pk, "?"), by=kestrel["requester"], clock=kestrel.clock)
+        preview_promotion(PromotionRequest(release.pk, target.pk, "?"), by=kestrel["requester"], clock=kestrel.clock)
     except ProductError as refusal:
         return refusal.message
     return ""
@@ -525,8 +525,8 @@ CHANGE = {
 def asked_with_change(kestrel: Kestrel) -> Promotion:
     release = kestrel.release()
     kestrel.wait()
-    wish = Wish(release.pk, kestrel.dev.pk, "Payments are down", CHANGE)
-    return request_promotion(wish, by=kestrel["requester"], clock=kestrel.clock)
+    promotion_request = PromotionRequest(release.pk, kestrel.dev.pk, "Payments are down", CHANGE)
+    return request_promotion(promotion_request, by=kestrel["requester"], clock=kestrel.clock)
 
 
 def test_the_whole_change_is_on_the_page(kestrel: Kestrel) -> None:
