@@ -32,7 +32,7 @@ from stellapromote.transactions import transactional
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OverrideRequest:
     """A request for an override. ``decision_id``: the record whose gate result the person saw; None binds to the
     result under the lock."""
 
@@ -44,7 +44,12 @@ class Wanted:
 
 
 def override_gate(
-    promotion_id: UUID, wanted: Wanted, *, by: Actor, seen: SeenSubject = UNSEEN, clock: Clock = DATABASE_CLOCK
+    promotion_id: UUID,
+    request: OverrideRequest,
+    *,
+    by: Actor,
+    seen: SeenSubject = UNSEEN,
+    clock: Clock = DATABASE_CLOCK,
 ) -> Override:
     """Lets one promotion past one gate until an instant, by one named person, signed and for all to see (domain.md §6).
 
@@ -53,8 +58,8 @@ def override_gate(
     gate's result is no longer what they saw, ManifestMismatch, Conflict RES_PRECONDITION_FAILED, and
     SigningUnavailable.
     """
-    reason, ticket = check_words(wanted.reason, wanted.ticket)
-    outcome, override = _override(promotion_id, wanted, reason, ticket, by, seen, clock)
+    reason, ticket = check_words(request.reason, request.ticket)
+    outcome, override = _override(promotion_id, request, reason, ticket, by, seen, clock)
     outcome.result()
     if override is None:
         raise AssertionError("an override without a refusal is stored")
@@ -63,12 +68,12 @@ def override_gate(
 
 @transactional
 def _override(
-    promotion_id: UUID, wanted: Wanted, reason: str, ticket: str, by: Actor, seen: SeenSubject, clock: Clock
+    promotion_id: UUID, request: OverrideRequest, reason: str, ticket: str, by: Actor, seen: SeenSubject, clock: Clock
 ) -> tuple[Outcome, Override | None]:
     found: list[tuple[GateResult, Case, Override.Authority]] = []
 
     def check(context: EvaluationContext, ballot: Ballot) -> None:  # noqa: ARG001 - an override is no vote
-        gate = _judged(context, wanted.gate)
+        gate = _judged(context, request.gate)
         case = _case(context, gate, by)
         found.append((gate, case, check_can_override(by, case)))
 
@@ -79,13 +84,13 @@ def _override(
     if broken is not None:
         return session.refuse(broken), None
     [(gate, case, authority)] = found
-    check_end(wanted.expires_at, session.context.at, case)
-    bound = _bound(session.promotion, gate, wanted.decision_id)
+    check_end(request.expires_at, session.context.at, case)
+    bound = _bound(session.promotion, gate, request.decision_id)
     if bound is None:
         return session.refuse(_another_result(session.promotion, gate)), None
     if session.context.key is None:
         raise SigningUnavailable("No usable signing key: the override cannot be signed now. Send it again later.")
-    override = _stored(session, gate, case, authority, bound, wanted, reason, ticket, by, session.context.key)
+    override = _stored(session, gate, case, authority, bound, request, reason, ticket, by, session.context.key)
     rows.insert(override)
     session.context.overrides.append(OVERRIDE.of(override.__dict__))
     session.work.note(
@@ -146,7 +151,7 @@ def _stored(
     case: Case,
     authority: Override.Authority,
     bound: tuple[list[str], list[str]],
-    wanted: Wanted,
+    request: OverrideRequest,
     reason: str,
     ticket: str,
     by: Actor,
@@ -155,7 +160,7 @@ def _stored(
     """The row with its signed envelope, not stored yet."""
     promotion, at = session.promotion, session.context.at
     override_id, codes, findings = new_id(), *bound
-    decision_id = wanted.decision_id or promotion.decision_id
+    decision_id = request.decision_id or promotion.decision_id
     if decision_id is None:
         raise AssertionError("a promotion has a decision from its creation")
     predicate = {
@@ -176,7 +181,7 @@ def _stored(
         "reason": reason,
         "ticket": ticket,
         "recordedAtUtc": rfc3339(at),
-        "expiresAtUtc": rfc3339(wanted.expires_at),
+        "expiresAtUtc": rfc3339(request.expires_at),
     }
     return Override(
         id=override_id,
@@ -202,7 +207,7 @@ def _stored(
         reason_codes=codes,
         findings=findings,
         recorded_at=at,
-        expires_at=wanted.expires_at,
+        expires_at=request.expires_at,
         review_due_at=at + timedelta(hours=case.review_hours),
         envelope=sign_human_decision(predicate, components=session.context.facts.components, key=key),
         signing_key_id=key.key_id,

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import Http404
 from rest_framework.decorators import action
 
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.review_override import review_override
 from promotions.api.promotion_resources import OverrideResource
 from promotions.models import Override
@@ -55,7 +55,7 @@ class OverrideViewSet(ApiViewSet):
         For people who hold `promotion:override` by name and whom the policy names, and, signed in, for those in
         `exceptions` of every active freeze. Never the requester or anybody excluded; never approval or preconditions.
         """
-        wanted = Wanted(
+        override_request = OverrideRequest(
             gate,
             reason=self.body["reason"],
             ticket=self.body["ticket"],
@@ -63,7 +63,7 @@ class OverrideViewSet(ApiViewSet):
             decision_id=self.body.get("decision_id"),
         )
         seen = SeenSubject(self.body.get("subject_digest"), self.if_match)
-        given = override_gate(pk, wanted, by=request.actor, seen=seen, clock=DATABASE_CLOCK)
+        given = override_gate(pk, override_request, by=request.actor, seen=seen, clock=DATABASE_CLOCK)
         return ApiResponse(presenters.override_document(given), status=201)
 
     @action(detail=True, methods=["post"], url_path="overrides/<uuid:override_id>/review")

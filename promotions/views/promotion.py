@@ -15,7 +15,7 @@ from promotions.actions.cancel import cancel as cancel_promotion
 from promotions.actions.confirm import confirm as confirm_gate
 from promotions.actions.confirm import unconfirm as unconfirm_gate
 from promotions.actions.evaluate import evaluate as evaluate_promotion
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.reject import reject as reject_promotion
 from promotions.actions.review_override import review_override as give_review
 from promotions.actions.withdraw_approval import withdraw_approval
@@ -109,14 +109,14 @@ def override(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpRespons
 
     def act(by: Actor) -> Promotion:
         said = form.cleaned_data
-        wanted = Wanted(
+        override_request = OverrideRequest(
             gate,
             reason=said["reason"],
             ticket=said["ticket"],
             expires_at=DATABASE_CLOCK.now() + timedelta(hours=said["hours"]),
             decision_id=said["decision"],
         )
-        return override_gate(promotion_id, wanted, by=by, seen=SeenSubject(said["subject_digest"])).promotion
+        return override_gate(promotion_id, override_request, by=by, seen=SeenSubject(said["subject_digest"])).promotion
 
     return _act(request, promotion_id, form, act, "The override is stored and signed, for everybody to see.", gate)
 

@@ -15,7 +15,7 @@ from environments.actions.update_environment import update_environment
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import reevaluate
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import PromotionRequest, request_promotion
@@ -344,10 +344,10 @@ def test_an_override_and_a_vote_of_its_author_at_once_never_both_count(
     by = actor_of(User.objects.get(pk=third), kestrel.tenant)
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion)
-    wanted = Wanted("hours", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
+    override_request = OverrideRequest("hours", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
     found = committed_db.at_once(
         lambda: approve(promotion.pk, by=by, clock=kestrel.clock),
-        lambda: override_gate(promotion.pk, wanted, by=by, clock=kestrel.clock),
+        lambda: override_gate(promotion.pk, override_request, by=by, clock=kestrel.clock),
     )
     assert outcomes(found) in (["PERM_NOT_ELIGIBLE", "ok"], ["ok", "ok"])
     final = Promotion.objects.get(pk=promotion.pk)
@@ -362,7 +362,9 @@ def test_one_person_overriding_four_times_at_once_overrides_once(
     end = rfc3339(now + timedelta(hours=5))
     make_freeze(kestrel["admin"], kestrel.production, rfc3339(now), end, clock=kestrel.clock, exceptions=["third"])
     kestrel.wait()
-    wanted = Wanted("freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
-    calls = [lambda: override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)] * 4
+    override_request = OverrideRequest(
+        "freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4)
+    )
+    calls = [lambda: override_gate(promotion.pk, override_request, by=kestrel["third"], clock=kestrel.clock)] * 4
     assert outcomes(committed_db.at_once(*calls)) == ["RES_STATE_CONFLICT"] * 3 + ["ok"]
     assert Override.objects.filter(promotion=promotion).count() == 1

@@ -12,7 +12,7 @@ from environments.actions.update_environment import update_environment
 from environments.actions.update_freeze_window import update_freeze_window
 from environments.models import FreezeWindow
 from promotions.actions.evaluate import evaluate
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Override, Promotion
 from promotions.packets.verifying import known_keys
 from promotions.reading.queries import current_record
@@ -96,7 +96,7 @@ def overrides(kestrel: Kestrel, who: str, promotion: Promotion, gate: str = "hou
     }
     seen = {name: changes.pop(name) for name in ("seen",) if name in changes}
     return override_gate(
-        promotion.pk, Wanted(gate, **{**wanted, **changes}), by=kestrel[who], clock=kestrel.clock, **seen
+        promotion.pk, OverrideRequest(gate, **{**wanted, **changes}), by=kestrel[who], clock=kestrel.clock, **seen
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
 from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion, Release, Vote
 from promotions.packets.verifying import known_keys, stored_here, verify
@@ -160,9 +160,11 @@ def test_before_an_override(committed_db: CommittedDatabase, kestrel: Kestrel) -
     make_freeze(kestrel["admin"], kestrel.production, rfc3339(now), end, clock=kestrel.clock, exceptions=["third"])
     kestrel.wait()
     swap(committed_db, promotion.release)
-    wanted = Wanted("freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
+    override_request = OverrideRequest(
+        "freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4)
+    )
     with pytest.raises(ManifestMismatch):
-        override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+        override_gate(promotion.pk, override_request, by=kestrel["third"], clock=kestrel.clock)
     assert not Override.objects.exists()
     assert Promotion.objects.get(pk=promotion.pk).status == "rejected"
 

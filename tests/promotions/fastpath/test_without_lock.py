@@ -13,7 +13,7 @@ from environments.models import FreezeWindow
 from promotions.actions.approve import approve
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import evaluate
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.reject import reject
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.withdraw_approval import withdraw_approval
@@ -196,7 +196,7 @@ def test_every_act_on_a_promotion_writes_its_row(kestrel: Kestrel) -> None:
     by, clock = kestrel, kestrel.clock
     first, second, third = (kestrel.waits_for_production() for _ in range(3))
     end = rfc3339(clock.now() + timedelta(hours=1))
-    wanted = Wanted("freeze-window", "Payments are down", "INC-7", clock.now() + timedelta(hours=4))
+    override_request = OverrideRequest("freeze-window", "Payments are down", "INC-7", clock.now() + timedelta(hours=4))
     acts: list[tuple[Promotion, Callable[[], object]]] = [
         (first, lambda: vote(first, kestrel, "approver")),
         (first, lambda: withdraw_approval(first.pk, by=by["approver"], clock=clock)),
@@ -206,7 +206,7 @@ def test_every_act_on_a_promotion_writes_its_row(kestrel: Kestrel) -> None:
         (first, lambda: report_deployment(first.pk, Report("started"), by=by["operator"], clock=clock)),
         (first, lambda: report_deployment(first.pk, Report("failed", "Slow"), by=by["operator"], clock=clock)),
         (second, lambda: reject(second.pk, by=by["third"], reason="No", clock=clock)),
-        (third, lambda: override_gate(third.pk, wanted, by=by["third"], clock=clock)),
+        (third, lambda: override_gate(third.pk, override_request, by=by["third"], clock=clock)),
         (third, lambda: cancel(third.pk, by=by["requester"], clock=clock)),
     ]
     for promotion, act in acts:

@@ -12,7 +12,7 @@ from environments.actions.update_environment import update_environment
 from policies import facts
 from policies.evidence_facts import OverrideFact
 from promotions.actions.confirm import confirm
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE, ActFact
 from promotions.models import Confirmation, Override, Promotion, Vote
 from stellapromote.accounts.models import User
@@ -48,8 +48,10 @@ def promotion() -> Promotion:
     kestrel.approves("approver", promotion, comment='Looks "right"')
     confirm(promotion.pk, "backup", by=kestrel["third"], clock=kestrel.clock)
     by = actor_of(second, kestrel.tenant)
-    wanted = Wanted("hours", reason="Down", ticket="INC-7", expires_at=kestrel.clock.now() + timedelta(hours=4))
-    override_gate(promotion.pk, wanted, by=by, clock=kestrel.clock)
+    override_request = OverrideRequest(
+        "hours", reason="Down", ticket="INC-7", expires_at=kestrel.clock.now() + timedelta(hours=4)
+    )
+    override_gate(promotion.pk, override_request, by=by, clock=kestrel.clock)
     return promotion
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from environments.actions.update_freeze_window import update_freeze_window
 from environments.models import FreezeWindow
 from promotions.actions.evaluate import evaluate
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.models import DecisionRecord, OutboxEvent, Override, Promotion
 from promotions.reading.queries import current_record, gates_of, promotion_of
 from promotions.voting.rules import SubjectChanged
@@ -144,10 +144,10 @@ def test_whoever_looks_again_after_a_second_freeze_may_override(kestrel: Kestrel
 
     def override(decision_id: Any) -> Override:
         kestrel.wait()
-        wanted = Wanted(
+        override_request = OverrideRequest(
             "freeze-window", "It cannot wait", "INC-1", kestrel.clock.now() + timedelta(hours=1), decision_id
         )
-        return override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+        return override_gate(promotion.pk, override_request, by=kestrel["third"], clock=kestrel.clock)
 
     with pytest.raises(SubjectChanged):
         override(promotion.decision_id)

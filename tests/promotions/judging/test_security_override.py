@@ -10,7 +10,7 @@ from django.test import Client
 from environments.actions.update_environment import update_environment
 from policies.documents import promotion_policy
 from promotions.actions.evaluate import evaluate
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.releases import ComponentSpec
 from promotions.actions.take_bundle import take_newest_evidence
 from promotions.models import DecisionRecord, Promotion
@@ -66,10 +66,10 @@ def overridden(kestrel: Kestrel) -> Promotion:
     assert (promotion.status, cve(promotion)["status"]) == ("pending", "pending")
     assert "OVERRIDE_POSSIBLE" in cve(promotion)["reasonCodes"]
     kestrel.wait()
-    wanted = Wanted(
+    override_request = OverrideRequest(
         "cve", "musl is not reachable", "INC-7", kestrel.clock.now() + timedelta(hours=4), promotion.decision_id
     )
-    override = override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+    override = override_gate(promotion.pk, override_request, by=kestrel["third"], clock=kestrel.clock)
     assert any("CVE-2019-14697" in each for each in override.findings)
     promotion.refresh_from_db()
     return promotion

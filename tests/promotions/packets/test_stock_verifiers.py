@@ -14,7 +14,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.models import EvidencePacket, Override, PublicSigningKey
 from stellapromote.clock import rfc3339
 from tests.factories import make_freeze
@@ -40,8 +40,10 @@ def envelopes(db: None) -> list[Json]:
     kestrel.wait()
     make_freeze(kestrel["admin"], kestrel.production, rfc3339(now), end, clock=kestrel.clock, exceptions=["third"])
     kestrel.wait()
-    wanted = Wanted("freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
-    override_gate(frozen.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+    override_request = OverrideRequest(
+        "freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4)
+    )
+    override_gate(frozen.pk, override_request, by=kestrel["third"], clock=kestrel.clock)
     packets = EvidencePacket.objects.filter(promotion=promotion).order_by("generated_at", "id")
     rows = [*packets, Override.objects.get()]
     return [json.loads(bytes(row.envelope)) for row in rows]

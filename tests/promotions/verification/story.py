@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from environments.actions.update_environment import update_environment
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.releases import ComponentSpec
 from promotions.actions.trust_key import trust_key
 from promotions.models import Promotion, Release
@@ -70,8 +70,10 @@ def _overridden(kestrel: Kestrel) -> None:
     release = kestrel.release(components=[ComponentSpec("app", "registry.example/app", ARTIFACT)])
     promotion = kestrel.ask(release, kestrel.dev)
     kestrel.wait()
-    wanted = Wanted("cve", "musl is not reachable", "INC-7", clock.now() + timedelta(hours=4), promotion.decision_id)
-    override_gate(promotion.pk, wanted, by=kestrel["third"], clock=clock)
+    override_request = OverrideRequest(
+        "cve", "musl is not reachable", "INC-7", clock.now() + timedelta(hours=4), promotion.decision_id
+    )
+    override_gate(promotion.pk, override_request, by=kestrel["third"], clock=clock)
 
 
 def found_in(kestrel: Kestrel) -> list[tuple[int | None, str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion
 from promotions.packets.verifying import known_keys, stored_here, verify, verify_stored_override, verify_stored_packet
 from stellapromote.clock import rfc3339
@@ -178,8 +178,10 @@ def overridden(kestrel: Kestrel) -> Promotion:
     end = rfc3339(now + timedelta(hours=9))
     make_freeze(kestrel["admin"], kestrel.production, rfc3339(now), end, clock=kestrel.clock, exceptions=["third"])
     kestrel.wait()
-    wanted = Wanted("freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4))
-    override_gate(promotion.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+    override_request = OverrideRequest(
+        "freeze-window", "Payments are down", "INC-7", kestrel.clock.now() + timedelta(hours=4)
+    )
+    override_gate(promotion.pk, override_request, by=kestrel["third"], clock=kestrel.clock)
     kestrel.approves("approver", promotion)
     return kestrel.approves("second", promotion)
 

@@ -10,7 +10,7 @@ from environments.actions.create_freeze_window import create_freeze_window
 from environments.actions.update_freeze_window import update_freeze_window
 from policies import gates
 from promotions.actions.evaluate import reevaluate
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.releases import ComponentSpec
 from promotions.models import DecisionRecord, ProcessHeartbeat, Promotion
 from stellapromote.accounts.actor import system_actor
@@ -108,6 +108,6 @@ def test_a_gate_fails_since_when_the_record_before_says(kestrel: Kestrel, tamper
     tamper.run("UPDATE promotions_promotion SET gates = %s WHERE id = %s", [Jsonb(gates), waits.pk])
     assert found_in(kestrel) == [(waits.number, "PROMOTION_CHANGED", "gates")]
     until = kestrel.clock.now() + timedelta(hours=4)
-    wanted = Wanted("cve", "musl is not reachable", "INC-8", until, waits.decision_id)
-    override_gate(waits.pk, wanted, by=kestrel["third"], clock=kestrel.clock)
+    override_request = OverrideRequest("cve", "musl is not reachable", "INC-8", until, waits.decision_id)
+    override_gate(waits.pk, override_request, by=kestrel["third"], clock=kestrel.clock)
     assert (waits.number, "RECORD_CHANGED", "record 2, failingSince.cve") in found_in(kestrel)

@@ -10,7 +10,7 @@ from environments.actions.update_environment import update_environment
 from policies.models import ApprovalPolicy
 from promotions.actions.approve import approve
 from promotions.actions.confirm import confirm
-from promotions.actions.override_gate import Wanted, override_gate
+from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.models import Promotion
 from promotions.voting.rules import NotEligible
@@ -147,8 +147,8 @@ def overridden_by_third(kestrel: Kestrel, *gates: Any) -> Promotion:
     again(kestrel, "third")
     promotion = kestrel.waits_for_production()
     kestrel.wait()
-    wanted = Wanted("hours", "Payments are down", "INC-7", clock.now() + timedelta(hours=4))
-    override_gate(promotion.pk, wanted, by=kestrel["third"], clock=clock)
+    override_request = OverrideRequest("hours", "Payments are down", "INC-7", clock.now() + timedelta(hours=4))
+    override_gate(promotion.pk, override_request, by=kestrel["third"], clock=clock)
     return promotion
 
 
