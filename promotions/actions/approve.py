@@ -2,9 +2,9 @@ from typing import Unpack
 from uuid import UUID
 
 from promotions.judging.act_facts import VOTE
-from promotions.judging.audited_rows import of_act, said_with
+from promotions.judging.audited_rows import audited_act, audited_texts
 from promotions.models import Promotion, Vote
-from promotions.models.vote import Said
+from promotions.models.vote import ActTexts
 from promotions.voting import rules
 from promotions.voting.at_once import act_at_once
 from promotions.voting.ballot import new_act
@@ -22,7 +22,7 @@ def approve(
     seen: SeenSubject = UNSEEN,
     clock: Clock = DATABASE_CLOCK,
     ahead: Ahead | None = None,
-    **said: Unpack[Said],
+    **texts: Unpack[ActTexts],
 ) -> Promotion:
     """Gives one approval and judges again; the last one needed decides, signs and stores (domain.md §5, §7).
 
@@ -32,12 +32,12 @@ def approve(
     """
 
     def give(session: VoteSession) -> None:
-        rules.check_comment(session.ballot, said.get("comment", ""))
-        vote = new_act(by, session.context, said=said, seen=session.seen, verdict=Vote.Verdict.APPROVE)
+        rules.check_comment(session.ballot, texts.get("comment", ""))
+        vote = new_act(by, session.context, texts=texts, seen=session.seen, verdict=Vote.Verdict.APPROVE)
         session.work.writes.insert(Vote, vote)
         session.context.votes.append(VOTE.of(vote))
-        told = {"voteId": str(vote["id"]), **of_act(vote)}
-        session.work.note("approval.granted", session.promotion, after=said_with(vote), **told)
+        told = {"voteId": str(vote["id"]), **audited_act(vote)}
+        session.work.note("approval.granted", session.promotion, after=audited_texts(vote), **told)
 
     outcome = act_at_once(
         give,

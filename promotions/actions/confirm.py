@@ -6,11 +6,11 @@ from django.http import Http404
 from policies.facts import policy_of
 from policies.requirements import Rule
 from promotions.judging.act_facts import CONFIRMATION
-from promotions.judging.audited_rows import of_act, said_with
+from promotions.judging.audited_rows import audited_act, audited_texts
 from promotions.judging.electorate import confirmers, gate_confirmers
 from promotions.judging.evaluation_context import EvaluationContext
 from promotions.models import Confirmation, Promotion
-from promotions.models.vote import Said
+from promotions.models.vote import ActTexts
 from promotions.voting import rules
 from promotions.voting.ballot import new_act
 from promotions.voting.outcome import Outcome
@@ -29,14 +29,14 @@ def confirm(
     by: Actor,
     seen: SeenSubject = UNSEEN,
     clock: Clock = DATABASE_CLOCK,
-    **said: Unpack[Said],
+    **texts: Unpack[ActTexts],
 ) -> Promotion:
     """Confirms one manual gate: same exclusions, binding and audit as a vote (domain.md §6).
 
     Raises Http404 for a gate that is not a manual one of this promotion, and the refusals of
     ``promotions.voting.rules``.
     """
-    return _confirm(promotion_id, gate, by, said, seen, clock).result()
+    return _confirm(promotion_id, gate, by, texts, seen, clock).result()
 
 
 def unconfirm(
@@ -47,7 +47,7 @@ def unconfirm(
 
 
 @transactional
-def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: SeenSubject, clock: Clock) -> Outcome:
+def _confirm(promotion_id: UUID, gate: str, by: Actor, texts: ActTexts, seen: SeenSubject, clock: Clock) -> Outcome:
     def check(context: EvaluationContext, ballot: Ballot) -> None:
         named = _named(context, gate)
         may = frozenset(gate_confirmers(context.facts.gate_input, context.documents, gate))
@@ -56,11 +56,11 @@ def _confirm(promotion_id: UUID, gate: str, by: Actor, said: Said, seen: SeenSub
     session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check)
     if isinstance(session, Outcome):
         return session
-    act = new_act(by, session.context, said=said, seen=session.seen, gate=gate)
+    act = new_act(by, session.context, texts=texts, seen=session.seen, gate=gate)
     session.work.writes.insert(Confirmation, act)
     session.context.confirmations.append(CONFIRMATION.of(act))
-    told = {"gate": gate, "confirmationId": str(act["id"]), **of_act(act)}
-    session.work.note("approval.granted", session.promotion, after=said_with(act), **told)
+    told = {"gate": gate, "confirmationId": str(act["id"]), **audited_act(act)}
+    session.work.note("approval.granted", session.promotion, after=audited_texts(act), **told)
     return session.close()
 
 

@@ -11,7 +11,7 @@ from policies.outcomes import GateResult
 from policies.overrides import what_stands_against
 from promotions.fastpath import rows
 from promotions.judging.act_facts import OVERRIDE
-from promotions.judging.audited_rows import of_act
+from promotions.judging.audited_rows import audited_act
 from promotions.judging.evaluation_context import EvaluationContext
 from promotions.judging.packet_content import installation_id
 from promotions.judging.sealing import SigningUnavailable
@@ -103,7 +103,7 @@ def _override(
         reasonCodes=override.reason_codes,
         expiresAt=rfc3339(override.expires_at),
         told=_skipped(session.context, gate),
-        **of_act(override.__dict__),
+        **audited_act(override.__dict__),
     )
     return session.close(), override
 

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from promotions.judging.act_facts import VOTE
-from promotions.judging.audited_rows import of_act, said_with
+from promotions.judging.audited_rows import audited_act, audited_texts
 from promotions.models import Promotion, Vote
 from promotions.voting import rules
 from promotions.voting.ballot import new_act
@@ -46,9 +46,9 @@ def _reject(promotion_id: UUID, by: Actor, reason: str, seen: SeenSubject, clock
         ended_at=session.context.at, ended_as="replaced"
     )
     session.context.votes[:] = [vote for vote in session.context.votes if vote["voterId"] != me]
-    vote = new_act(by, session.context, said={"comment": reason}, seen=session.seen, verdict=Vote.Verdict.REJECT)
+    vote = new_act(by, session.context, texts={"comment": reason}, seen=session.seen, verdict=Vote.Verdict.REJECT)
     session.work.writes.insert(Vote, vote)
     session.context.votes.append(VOTE.of(vote))
-    told = {"voteId": str(vote["id"]), **of_act(vote)}
-    session.work.note("approval.denied", session.promotion, after=said_with(vote, comment="reason"), **told)
+    told = {"voteId": str(vote["id"]), **audited_act(vote)}
+    session.work.note("approval.denied", session.promotion, after=audited_texts(vote, comment="reason"), **told)
     return session.close()

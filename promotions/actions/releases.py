@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.http import Http404
 
 from promotions.documents.manifest import manifest_digest
-from promotions.judging.audited_rows import of_release
+from promotions.judging.audited_rows import audited_release
 from promotions.judging.commit_authors import check_external
 from promotions.models import Component, Promotion, Release
 from promotions.states import ACTIVE
@@ -266,7 +266,7 @@ def _name_taken(name: str) -> NameTaken:
 
 
 def _told(release: Release) -> dict[str, Any]:
-    return of_release(release, release.components.all())
+    return audited_release(release, release.components.all())
 
 
 def _note(

@@ -24,7 +24,7 @@ from promotions.documents.uploading import (
 from promotions.formats.document import READER
 from promotions.formats.envelopes import Envelope
 from promotions.judging.attribution import people_behind
-from promotions.judging.audited_rows import of_document
+from promotions.judging.audited_rows import audited_document
 from promotions.models import EvidenceDocument, TrustedKey
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_WRITE
@@ -311,7 +311,7 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         action="evidence.uploaded",
         resource="evidence_document",
         resource_id=kept.pk,
-        after=of_document(kept),
+        after=audited_document(kept),
         metadata={
             "artifactDigest": kept.artifact_digest,
             "kind": kept.kind,

@@ -13,7 +13,7 @@ from promotions.api.promotion_resources import PromotionResource
 from promotions.api.promotions import promotion_answer
 from promotions.api.sequences import SequenceSource, in_place
 from promotions.models import Promotion
-from promotions.models.vote import SAID, Said
+from promotions.models.vote import ACT_TEXTS, ActTexts
 from promotions.pages.bodies import Approval, Rejection
 from promotions.reading.acts import ActResource, act_document
 from promotions.reading.queries import acts_of, existing_promotion, took_part, voters_of
@@ -104,7 +104,7 @@ class VoteViewSet(ApiViewSet):
         The last approval needed decides: the answer is then `approved`, with decision record and signed evidence.
         """
         promotion = approve(
-            pk, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK, ahead=request.ahead, **self._said()
+            pk, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK, ahead=request.ahead, **self._texts()
         )
         return promotion_answer(promotion, request.actor)
 
@@ -132,7 +132,7 @@ class VoteViewSet(ApiViewSet):
     @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/confirm")
     def confirm(self, request: ApiRequest, pk: Any, gate: str) -> ApiResponse:
         """Confirm a manual gate."""
-        promotion = confirm(pk, gate, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK, **self._said())
+        promotion = confirm(pk, gate, by=request.actor, seen=self._seen(), clock=DATABASE_CLOCK, **self._texts())
         return promotion_answer(promotion, request.actor)
 
     @action(detail=True, methods=["post"], url_path="gates/<slug:gate>/unconfirm")
@@ -150,8 +150,8 @@ class VoteViewSet(ApiViewSet):
     def _seen(self) -> SeenSubject:
         return SeenSubject(self.body.get("subject_digest"), self.if_match)
 
-    def _said(self) -> Said:
-        return cast("Said", {name: self.body[name] for name in SAID if name in self.body})
+    def _texts(self) -> ActTexts:
+        return cast("ActTexts", {name: self.body[name] for name in ACT_TEXTS if name in self.body})
 
 
 def _check_manual(promotion: Promotion, gate: str) -> None:

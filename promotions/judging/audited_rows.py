@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from promotions.models import Component, EvidenceDocument, Release
-from promotions.models.vote import SAID
+from promotions.models.vote import ACT_TEXTS
 from stellapromote.clock import rfc3339
 
 
-def of_act(act: Mapping[str, Any]) -> dict[str, Any]:
+def audited_act(act: Mapping[str, Any]) -> dict[str, Any]:
     """What a person stood for, and what they had seen. Who it was, when and how is said by the event itself."""
     told = {"subjectDigest": act["subject_digest"], "roles": list(act["roles"]), "teams": list(act["teams"])}
     binding, review_due_at = act.get("subject_binding"), act.get("review_due_at")
@@ -20,12 +20,12 @@ def of_act(act: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def said_with(act: Mapping[str, Any], *, comment: str = "comment") -> dict[str, Any]:
+def audited_texts(act: Mapping[str, Any], *, comment: str = "comment") -> dict[str, Any]:
     """What the person wrote with a vote or a confirmation. The comment of a reject is told as its reason."""
-    return {comment if name == "comment" else name: act[name] for name in SAID}
+    return {comment if name == "comment" else name: act[name] for name in ACT_TEXTS}
 
 
-def of_release(release: Release, components: Iterable[Component]) -> dict[str, Any]:
+def audited_release(release: Release, components: Iterable[Component]) -> dict[str, Any]:
     """What a release is made of and where it comes from. Components in the order of their names; what people call
     their versions stands beside them, where events of earlier versions have nothing."""
     components = sorted(components, key=lambda each: each.name)
@@ -57,7 +57,7 @@ def of_release(release: Release, components: Iterable[Component]) -> dict[str, A
     }
 
 
-def of_document(document: EvidenceDocument) -> dict[str, Any]:
+def audited_document(document: EvidenceDocument) -> dict[str, Any]:
     """Whatever of a document decides whether it counts, and as said by whom."""
     return {
         "artifactDigest": document.artifact_digest,

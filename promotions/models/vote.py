@@ -10,14 +10,15 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 
-class Said(TypedDict, total=False):
-    """What a person writes with an approval or a confirmation; each is a column. It goes from the forms and the bodies
-    through the actions as one, and the audit log tells of it."""
+class ActTexts(TypedDict, total=False):
+    """The texts that a person writes with an approval or a confirmation, each in the column of its name.
+
+    Forms and bodies pass them to the actions together; the audit event repeats them."""
 
     comment: str
 
 
-SAID: Final = tuple(Said.__annotations__)
+ACT_TEXTS: Final = tuple(ActTexts.__annotations__)
 
 
 class HumanAct(models.Model):

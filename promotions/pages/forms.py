@@ -10,7 +10,7 @@ from promotions.actions.releases import ComponentSpec
 from promotions.models import Promotion
 from promotions.models.promotion import CHANGE_TYPES
 from promotions.models.release import MAX_COMPONENTS
-from promotions.models.vote import SAID, Said
+from promotions.models.vote import ACT_TEXTS, ActTexts
 from promotions.pages.bodies import (
     Approval,
     Cancellation,
@@ -78,11 +78,11 @@ class VoteForm(ActionForm):
 
     subject_digest = _seen()
 
-    def said(self) -> Said:
-        return cast("Said", {name: self.cleaned_data[name] for name in SAID})
+    def texts(self) -> ActTexts:
+        return cast("ActTexts", {name: self.cleaned_data[name] for name in ACT_TEXTS})
 
 
-VoteForm.base_fields |= {name: _written(Approval, name) for name in SAID}
+VoteForm.base_fields |= {name: _written(Approval, name) for name in ACT_TEXTS}
 
 
 class RejectForm(ActionForm):

@@ -10,9 +10,9 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from promotions.judging.audited_rows import of_act, of_release
+from promotions.judging.audited_rows import audited_act, audited_release
 from promotions.models import Override, Release
-from promotions.models.vote import SAID
+from promotions.models.vote import ACT_TEXTS
 from promotions.verification.differences import first_difference
 from promotions.verification.mismatch import Mismatch, What
 from stellapromote.audit.event_digest import plain_address
@@ -141,7 +141,7 @@ def check_release(release: Release, told: list[Told]) -> Iterator[Mismatch]:
             What.RELEASE_CHANGED, "release", f"{number} of the audit log tell that this release was finalized."
         )
         return
-    difference = differs(of_release(release, release.components.all()), told[0].after, leave_out=("status",))
+    difference = differs(audited_release(release, release.components.all()), told[0].after, leave_out=("status",))
     if difference is not None:
         message = f"{difference} is not what the audit log tells of release {release.name}."
         yield Mismatch(What.RELEASE_CHANGED, f"release, {difference}", message)
@@ -180,8 +180,8 @@ def _act_differs(act: Mapping[str, Any], told: Told) -> str | None:
     wanted = _ACTIONS.get(act.get("verdict", ""), told.action)
     if wanted != told.action:
         return "verdict"
-    said = {**{name: act[name] for name in SAID if name in act}, "reason": act["comment"]}
-    return first_difference(by, told.by) or differs(said, told.after) or differs(of_act(act), told.metadata)
+    said = {**{name: act[name] for name in ACT_TEXTS if name in act}, "reason": act["comment"]}
+    return first_difference(by, told.by) or differs(said, told.after) or differs(audited_act(act), told.metadata)
 
 
 def _told(columns: list[Any]) -> Told:

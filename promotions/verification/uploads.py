@@ -10,7 +10,7 @@ from promotions.documents.trusted_signatures import key_id, public_key, signer_o
 from promotions.documents.uploading import DocumentUnread, InvalidDocument, UploadsBusy
 from promotions.formats import envelopes
 from promotions.formats.document import READER
-from promotions.judging.audited_rows import of_document
+from promotions.judging.audited_rows import audited_document
 from promotions.models import DocumentReading, EvidenceDocument, Feed, TrustedKey
 from promotions.verification.audited import Told, all_told_of_rows, differs
 from promotions.verification.mismatch import Mismatch, What
@@ -63,7 +63,7 @@ def _told_otherwise(document: EvidenceDocument, told: list[Told]) -> str | None:
     if len(told) != 1:
         return TWICE if told else UNKNOWN
     [event] = told
-    row = of_document(document)
+    row = audited_document(document)
     place = uploaded_otherwise(document, event) or differs(row, event.metadata) or differs(row, event.after)
     return None if place is None else f"{place} is not what the audit log tells of its upload."
 

@@ -56,7 +56,7 @@ def approve(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
 
     def act(by: Actor) -> Promotion:
         seen = SeenSubject(form.cleaned_data["subject_digest"])
-        return give_approval(promotion_id, by=by, seen=seen, **form.said())
+        return give_approval(promotion_id, by=by, seen=seen, **form.texts())
 
     return _vote(request, promotion_id, form, act, "Your approval is stored.")
 
@@ -88,7 +88,7 @@ def confirm(request: HttpRequest, promotion_id: UUID, gate: str) -> HttpResponse
 
     def act(by: Actor) -> Promotion:
         seen = SeenSubject(form.cleaned_data["subject_digest"])
-        return confirm_gate(promotion_id, gate, by=by, seen=seen, **form.said())
+        return confirm_gate(promotion_id, gate, by=by, seen=seen, **form.texts())
 
     return _vote(request, promotion_id, form, act, "Your confirmation is stored.", gate)
 

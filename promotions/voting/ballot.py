@@ -10,7 +10,7 @@ from policies.requirements import all_of
 from promotions.judging.electorate import approval_voters
 from promotions.judging.evaluation_context import EvaluationContext, stored_requirements
 from promotions.models import Confirmation, Promotion, Vote
-from promotions.models.vote import SAID, Said
+from promotions.models.vote import ACT_TEXTS, ActTexts
 from promotions.voting.places import Approval, Places
 from promotions.voting.rules import Ballot
 from stellapromote.accounts.actor import Actor
@@ -54,7 +54,9 @@ def ballot_on_page(
     )
 
 
-def new_act(by: Actor, context: EvaluationContext, *, said: Said, seen: str | None, **fields: Any) -> dict[str, Any]:
+def new_act(
+    by: Actor, context: EvaluationContext, *, texts: ActTexts, seen: str | None, **fields: Any
+) -> dict[str, Any]:
     """The row of a vote or confirmation, with everything the record must remember of the person, not stored yet."""
     promotion = context.promotion
     roles, teams = _standing(by, context)
@@ -72,7 +74,7 @@ def new_act(by: Actor, context: EvaluationContext, *, said: Said, seen: str | No
         "token_id": by.token_id,
         "token_issuer_id": by.token_issuer_id,
         "address": by.address,
-        **{name: said.get(name, "") for name in SAID},
+        **{name: texts.get(name, "") for name in ACT_TEXTS},
         "subject_digest": context.facts.gate_input["subject"]["digest"],
         "subject_binding": "implicit" if seen is None else "explicit",
         "at": context.at,

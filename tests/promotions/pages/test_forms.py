@@ -6,7 +6,7 @@ import pytest
 from django import forms
 
 from promotions.actions.releases import ComponentSpec
-from promotions.models.vote import SAID
+from promotions.models.vote import ACT_TEXTS
 from promotions.pages.bodies import MAX_COMPONENTS, Approval
 from promotions.pages.forms import CancelForm, OverrideForm, ReasonForm, RejectForm, ReleaseForm, RequestForm, VoteForm
 
@@ -95,8 +95,8 @@ def test_lines_are_counted_as_the_browser_counts_them() -> None:
 
 def test_each_text_that_an_approval_takes_is_stored_with_it() -> None:
     texts = [field.source for name, field in Approval().fields.items() if name != "subjectDigest"]
-    assert texts == list(SAID)
-    assert [field.name for field in VoteForm().visible_fields()] == list(SAID)
+    assert texts == list(ACT_TEXTS)
+    assert [field.name for field in VoteForm().visible_fields()] == list(ACT_TEXTS)
 
 
 def test_what_may_stay_empty_stays_empty() -> None:

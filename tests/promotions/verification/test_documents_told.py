@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.trust_key import trust_key
 from promotions.formats.document import READER
-from promotions.judging.audited_rows import of_document
+from promotions.judging.audited_rows import audited_document
 from promotions.models import (
     Blob,
     DocumentReading,
@@ -220,7 +220,7 @@ def test_an_index_that_lost_a_platform_is_found_whatever_the_audit_log_tells(
 
 def told_as_it_stands(tamper: Tampering, document: EvidenceDocument) -> None:
     document.refresh_from_db()
-    told = Jsonb(of_document(document))
+    told = Jsonb(audited_document(document))
     tamper.run(
         "UPDATE audit_auditevent SET after = %s, metadata = metadata || %s WHERE resource_id = %s",
         [told, told, str(document.pk)],
@@ -247,7 +247,7 @@ def test_a_second_event_covers_no_changed_document(kestrel: Kestrel, tamper: Tam
         action="evidence.uploaded",
         resource="evidence_document",
         resource_id=document.pk,
-        after=of_document(document),
+        after=audited_document(document),
     )
     assert found_in(kestrel) == [(*CHANGED, f"document {document.pk}")]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from promotions.judging.audited_rows import of_document
+from promotions.judging.audited_rows import audited_document
 from promotions.judging.packet_content import installation_id
 from promotions.models import DecisionRecord, EvidenceDocument, EvidencePacket
 from tests.promotions.kestrel import Kestrel
@@ -186,7 +186,7 @@ def told_as_it_stands(tamper: Tampering) -> None:
     for document in EvidenceDocument.objects.all():
         tamper.run(
             "UPDATE audit_auditevent SET after = %s, metadata = metadata || %s WHERE resource_id = %s",
-            [Jsonb(of_document(document)), Jsonb(of_document(document)), str(document.pk)],
+            [Jsonb(audited_document(document)), Jsonb(audited_document(document)), str(document.pk)],
         )
 
 
