@@ -9,7 +9,7 @@ import orjson
 
 from promotions.fastpath.rows import Writes
 from promotions.models import Promotion
-from promotions.models.state import STATE, told_state
+from promotions.models.state import STATE, recorded_state
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.events import OfPromotion
 from stellapromote.audit.recording import Entry, insertion
@@ -113,11 +113,11 @@ class UnitOfWork:
         last = {entry.promotion_id: position for position, entry in enumerate(self._entries)}
         for promotion_id, promotion in self._promotions.items():
             position = last[promotion_id]
-            told: dict[str, Any] = {STATE: told_state(promotion)}
+            recorded: dict[str, Any] = {STATE: recorded_state(promotion)}
             if promotion_id in self._records:
-                told[RECORDS] = self._records.pop(promotion_id)
+                recorded[RECORDS] = self._records.pop(promotion_id)
             entry = self._entries[position]
-            self._entries[position] = replace(entry, metadata={**(entry.metadata or {}), **told})
+            self._entries[position] = replace(entry, metadata={**(entry.metadata or {}), **recorded})
         if self._records:
             raise AssertionError("a record is noted in an event about its promotion")
         self._promotions.clear()

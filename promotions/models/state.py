@@ -86,7 +86,7 @@ def note_as_read(promotion: Promotion) -> None:
     promotion.state_as_read = state_digest(promotion)
 
 
-def told_state(promotion: Promotion) -> dict[str, Any]:
+def recorded_state(promotion: Promotion) -> dict[str, Any]:
     """What an event tells of the state that its change leaves, and of the one that the change began with.
 
     ``before`` is None for a new promotion. What was changed beside the product in between stands in no event.

@@ -32,7 +32,7 @@ _OF_KIND: Final = f"""
 SELECT resource_id, {_COLUMNS} FROM audit_auditevent
 WHERE resource = %s AND tenant_id = %s AND action = ANY(%s) ORDER BY timestamp, id
 """  # noqa: S608 - a constant
-UNTOLD: Final = "No event of the audit log tells of it: nobody gave it here."
+NO_EVENT: Final = "No event of the audit log tells of it: nobody gave it here."
 GONE: Final = "The audit log tells of it, and it is gone."
 NAMES: Final = {"voteId": "vote", "confirmationId": "confirmation", "overrideId": "override"}
 """Where an event names the row that it tells of, and what that row is."""
@@ -42,7 +42,7 @@ _GIVEN: Final = ("approval.granted", "approval.denied", "gate.overridden")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AuditedEvent:
     """One event. ``after`` is None where personal data was taken out of it."""
 
     action: str
@@ -55,7 +55,7 @@ class Told:
 
     @property
     def by(self) -> dict[str, Any]:
-        """Who did it, when and how they were known, as of the row of an act."""
+        """The actor, the instant and the sign-in of the event, under the names that a row of an act gives them."""
         return {
             "actorId": str(self.actor_id),
             "actorName": self.actor_name,
@@ -67,81 +67,83 @@ class Told:
         }
 
 
-AllTold = dict[str, list[Told]]
+EventsByRow = dict[str, list[AuditedEvent]]
 
 
-def told_of_promotions(tenant_id: UUID, promotions: list[UUID]) -> list[tuple[UUID, Told]]:
+def events_of_promotions(tenant_id: UUID, promotions: list[UUID]) -> list[tuple[UUID, AuditedEvent]]:
     """The events about each of these promotions in the tenant's chain, oldest first. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(_OF_PROMOTIONS, [promotions, tenant_id])
-        return [(promotion, _told(columns)) for promotion, *columns in cursor.fetchall()]
+        return [(promotion, _event(columns)) for promotion, *columns in cursor.fetchall()]
 
 
-def told_of_acts(events: Iterable[Told]) -> dict[tuple[str, str], list[Told]]:
-    """What was done and its id, and the events that tell of it."""
-    found: dict[tuple[str, str], list[Told]] = {}
-    for told in events:
+def events_of_acts(events: Iterable[AuditedEvent]) -> dict[tuple[str, str], list[AuditedEvent]]:
+    """The events of votes, confirmations and overrides, by kind and id of the row."""
+    found: dict[tuple[str, str], list[AuditedEvent]] = {}
+    for event in events:
         for name, kind in NAMES.items():
-            if told.action in _GIVEN and name in told.metadata:
-                found.setdefault((kind, told.metadata[name]), []).append(told)
+            if event.action in _GIVEN and name in event.metadata:
+                found.setdefault((kind, event.metadata[name]), []).append(event)
     return found
 
 
-def all_told_of_rows(tenant_id: UUID | None, resource: str, rows: Iterable[object], actions: list[str]) -> AllTold:
+def all_events_of_rows(
+    tenant_id: UUID | None, resource: str, rows: Iterable[object], actions: list[str]
+) -> EventsByRow:
     """Every one of these events of each row, oldest first, by its id. Without a tenant those of the system's chain. One
     statement."""
-    found: AllTold = {}
+    found: EventsByRow = {}
     with connection.cursor() as cursor:
         cursor.execute(_ALL_OF_ROWS, [resource, [str(row) for row in rows], tenant_id, actions])
         for row, *columns in cursor.fetchall():
-            found.setdefault(row, []).append(_told(columns))
+            found.setdefault(row, []).append(_event(columns))
     return found
 
 
-def told_of_kind(tenant_id: UUID, resource: str, actions: Collection[str]) -> list[tuple[str, Told]]:
+def events_of_kind(tenant_id: UUID, resource: str, actions: Collection[str]) -> list[tuple[str, AuditedEvent]]:
     """Every one of these events of the tenant about any such row, with its id, oldest first. One statement, which
     reads every event of the tenant."""
     with connection.cursor() as cursor:
         cursor.execute(_OF_KIND, [resource, tenant_id, list(actions)])
-        return [(row, _told(columns)) for row, *columns in cursor.fetchall()]
+        return [(row, _event(columns)) for row, *columns in cursor.fetchall()]
 
 
-def told_of_releases(tenant_id: UUID, releases: Iterable[UUID]) -> AllTold:
-    return all_told_of_rows(tenant_id, "release", releases, ["release.finalized"])
+def events_of_releases(tenant_id: UUID, releases: Iterable[UUID]) -> EventsByRow:
+    return all_events_of_rows(tenant_id, "release", releases, ["release.finalized"])
 
 
 def check_acts(
-    acts: Mapping[tuple[str, str], Mapping[str, Any]], told: Mapping[tuple[str, str], list[Told]]
+    acts: Mapping[tuple[str, str], Mapping[str, Any]], events: Mapping[tuple[str, str], list[AuditedEvent]]
 ) -> Iterator[Mismatch]:
     """One finding for each vote, confirmation or override at most. ``acts`` are their rows."""
     for key, act in acts.items():
         place = " ".join(key)
-        events = told.get(key, [])
-        if len(events) != 1:
-            message = "Two events of the audit log tell of it." if events else UNTOLD
+        of_act = events.get(key, [])
+        if len(of_act) != 1:
+            message = "Two events of the audit log tell of it." if of_act else NO_EVENT
             yield Mismatch(What.ACT_CHANGED, place, message)
             continue
-        difference = _act_differs(act, events[0])
+        difference = _act_differs(act, of_act[0])
         if difference is not None:
             message = f"{difference} is not what the audit log tells of it."
             yield Mismatch(What.ACT_CHANGED, f"{place}, {difference}", message)
-    for key in told:
+    for key in events:
         if key not in acts:
             yield Mismatch(What.ACT_CHANGED, " ".join(key), GONE)
 
 
-def check_release(release: Release, told: list[Told]) -> Iterator[Mismatch]:
+def check_release(release: Release, events: list[AuditedEvent]) -> Iterator[Mismatch]:
     """Whether a release that was requested is what its finalizing told: once, because nothing changes it afterwards.
 
     ``release`` has its components prefetched.
     """
-    if len(told) != 1:
-        number = "Two events" if told else "No event"
+    if len(events) != 1:
+        number = "Two events" if events else "No event"
         yield Mismatch(
             What.RELEASE_CHANGED, "release", f"{number} of the audit log tell that this release was finalized."
         )
         return
-    difference = differs(audited_release(release, release.components.all()), told[0].after, leave_out=("status",))
+    difference = differs(audited_release(release, release.components.all()), events[0].after, leave_out=("status",))
     if difference is not None:
         message = f"{difference} is not what the audit log tells of release {release.name}."
         yield Mismatch(What.RELEASE_CHANGED, f"release, {difference}", message)
@@ -152,41 +154,41 @@ def override_as_act(row: Override) -> dict[str, Any]:
     return {**row.__dict__, "voter_id": row.actor_id, "at": row.recorded_at, "comment": row.reason}
 
 
-def differs(row: Mapping[str, Any], told: Mapping[str, Any] | None, *, leave_out: tuple[str, ...] = ()) -> str | None:
+def differs(row: Mapping[str, Any], after: Mapping[str, Any] | None, *, leave_out: tuple[str, ...] = ()) -> str | None:
     """The first place where the row says something else. What events of earlier versions do not tell is left out."""
-    names = [name for name in row if told is not None and name in told and name not in leave_out]
-    return first_difference({name: row[name] for name in names}, {name: told[name] for name in names if told})
+    names = [name for name in row if after is not None and name in after and name not in leave_out]
+    return first_difference({name: row[name] for name in names}, {name: after[name] for name in names if after})
 
 
-def who(actor_id: UUID | None, display_name: str, username: str, at: datetime) -> dict[str, Any]:
-    """A row's columns as ``Told.by`` has those of its event."""
+def actor_of(actor_id: UUID | None, display_name: str, username: str, at: datetime) -> dict[str, Any]:
+    """A row's columns as ``AuditedEvent.by`` has those of its event."""
     name = display_name if actor_id is None else f"{display_name} ({username})"
     return {"actorId": str(actor_id), "actorName": name, "at": rfc3339(at)}
 
 
-def first_other(row: Mapping[str, Any], told: Mapping[str, Any]) -> str | None:
+def first_other(row: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
     """The first place of the row that the event tells otherwise, or does not tell."""
-    return first_difference({name: told.get(name) for name in row}, row)
+    return first_difference({name: event.get(name) for name in row}, row)
 
 
-def _act_differs(act: Mapping[str, Any], told: Told) -> str | None:
+def _act_differs(act: Mapping[str, Any], event: AuditedEvent) -> str | None:
     by = {
-        **who(act["voter_id"], act["display_name"], act["username"], act["at"]),
+        **actor_of(act["voter_id"], act["display_name"], act["username"], act["at"]),
         "address": act["address"] and plain_address(act["address"]),
         "authMethod": act["auth_method"],
         "tokenId": None if act["token_id"] is None else str(act["token_id"]),
         "tokenIssuerId": None if act["token_issuer_id"] is None else str(act["token_issuer_id"]),
     }
-    wanted = _ACTIONS.get(act.get("verdict", ""), told.action)
-    if wanted != told.action:
+    expected = _ACTIONS.get(act.get("verdict", ""), event.action)
+    if expected != event.action:
         return "verdict"
-    said = {**{name: act[name] for name in ACT_TEXTS if name in act}, "reason": act["comment"]}
-    return first_difference(by, told.by) or differs(said, told.after) or differs(audited_act(act), told.metadata)
+    texts = {**{name: act[name] for name in ACT_TEXTS if name in act}, "reason": act["comment"]}
+    return first_difference(by, event.by) or differs(texts, event.after) or differs(audited_act(act), event.metadata)
 
 
-def _told(columns: list[Any]) -> Told:
+def _event(columns: list[Any]) -> AuditedEvent:
     action, actor_id, actor_name, address, at, after, metadata = columns
-    return Told(action, actor_id, actor_name, address, at, _json(after), _json(metadata))
+    return AuditedEvent(action, actor_id, actor_name, address, at, _json(after), _json(metadata))
 
 
 def _json(value: Any) -> Any:

@@ -4,7 +4,7 @@ nobody took back counts (domain.md §5)."""
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from promotions.verification.audited import Told
+from promotions.verification.audited import AuditedEvent
 from promotions.verification.mismatch import Mismatch, What
 from promotions.verification.reading import Kept
 from stellapromote.clock import rfc3339
@@ -23,34 +23,34 @@ def check_ends(kept: Kept) -> Iterator[Mismatch]:
             continue
         if act.get("verdict") == "reject":
             yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", "A reject is not taken back, and it ended.")
-        elif not any(_ended_by(act, told) for told in ending):
+        elif not any(_ended_by(act, event) for event in ending):
             message = f"No event of the audit log tells that it ended as {act['ended_as']} then."
             yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", message)
-    for told in kept.told("approval.withdrawn", "approval.voided"):
-        ended = [act for act in acts.values() if act["ended_at"] is not None and _ended_by(act, told)]
-        for person in sorted(_whose(told) - {str(act["voter_id"]) for act in ended}):
+    for event in kept.told("approval.withdrawn", "approval.voided"):
+        ended = [act for act in acts.values() if act["ended_at"] is not None and _ended_by(act, event)]
+        for person in sorted(_whose(event) - {str(act["voter_id"]) for act in ended}):
             message = f"The audit log tells that an act of {person} ended then, and none of theirs did."
-            yield Mismatch(What.ACT_CHANGED, f"{told.action} at {rfc3339(told.at)}", message)
+            yield Mismatch(What.ACT_CHANGED, f"{event.action} at {rfc3339(event.at)}", message)
 
 
-def _ended_by(act: Act, told: Told) -> bool:
+def _ended_by(act: Act, event: AuditedEvent) -> bool:
     return (
-        told.action == _ENDS.get(act["ended_as"])
-        and rfc3339(told.at) == rfc3339(act["ended_at"])
-        and str(act["voter_id"]) in _whose(told)
-        and (told.action != "approval.withdrawn" or told.metadata.get("gate") == act.get("gate"))
-        and act["ended_reason"] in _reasons(told)
+        event.action == _ENDS.get(act["ended_as"])
+        and rfc3339(event.at) == rfc3339(act["ended_at"])
+        and str(act["voter_id"]) in _whose(event)
+        and (event.action != "approval.withdrawn" or event.metadata.get("gate") == act.get("gate"))
+        and act["ended_reason"] in _reasons(event)
     )
 
 
-def _reasons(told: Told) -> list[str]:
+def _reasons(event: AuditedEvent) -> list[str]:
     """What may stand as the reason: a vote that became void has one."""
-    if told.action != "approval.voided":
+    if event.action != "approval.voided":
         return [""]
-    reasons: list[str] = told.metadata.get("reasons", ["SUBJECT_CHANGED"])
+    reasons: list[str] = event.metadata.get("reasons", ["SUBJECT_CHANGED"])
     return reasons
 
 
-def _whose(told: Told) -> set[str]:
+def _whose(event: AuditedEvent) -> set[str]:
     """The people whose acts the event ended."""
-    return set(told.metadata["voters"]) if told.action == "approval.voided" else {str(told.actor_id)}
+    return set(event.metadata["voters"]) if event.action == "approval.voided" else {str(event.actor_id)}

@@ -6,7 +6,7 @@ from typing import Any, Final
 from promotions.documents.uploading import DocumentUnread, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
 from promotions.models import Feed, FeedEntry
-from promotions.verification.audited import Told, all_told_of_rows, differs
+from promotions.verification.audited import AuditedEvent, all_events_of_rows, differs
 from promotions.verification.mismatch import Mismatch, What
 from promotions.verification.uploads import TWICE, UNKNOWN, uploaded_otherwise
 from stellapromote.clock import parse_rfc3339, rfc3339
@@ -20,8 +20,8 @@ def check_feeds(feeds: Iterable[Feed]) -> list[Mismatch]:
     feeds = list(feeds)
     if not feeds:
         return []
-    told = all_told_of_rows(feeds[0].tenant_id, "feed", [feed.pk for feed in feeds], ["feed.uploaded"])
-    found = ((feed, _told_otherwise(feed, told.get(str(feed.pk), []))) for feed in feeds)
+    events = all_events_of_rows(feeds[0].tenant_id, "feed", [feed.pk for feed in feeds], ["feed.uploaded"])
+    found = ((feed, _differs_from_events(feed, events.get(str(feed.pk), []))) for feed in feeds)
     return [_changed(feed, wrong) for feed, wrong in found if wrong is not None]
 
 
@@ -71,9 +71,9 @@ def _entries(feed: Feed, field: str) -> Iterable[tuple[str, Any]]:
     return FeedEntry.objects.filter(feed=feed).values_list("cve", field).iterator(chunk_size=10_000)
 
 
-def _told_otherwise(feed: Feed, told: list[Told]) -> str | None:
-    if len(told) != 1:
-        return TWICE if told else UNKNOWN
+def _differs_from_events(feed: Feed, events: list[AuditedEvent]) -> str | None:
+    if len(events) != 1:
+        return TWICE if events else UNKNOWN
     row = {
         "kind": feed.kind,
         "documentDigest": feed.content_id,
@@ -81,7 +81,7 @@ def _told_otherwise(feed: Feed, told: list[Told]) -> str | None:
         "entries": feed.entry_count,
     }
     beside = {"attributed": feed.attributed, "size": feed.size}
-    place = uploaded_otherwise(feed, told[0]) or differs(row, told[0].metadata) or differs(beside, told[0].after)
+    place = uploaded_otherwise(feed, events[0]) or differs(row, events[0].metadata) or differs(beside, events[0].after)
     return None if place is None else f"{place} is not what the audit log tells of its upload."
 
 

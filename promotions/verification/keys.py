@@ -6,7 +6,7 @@ from uuid import UUID
 from promotions.documents.trusted_signatures import KeyUnusable, key_id, public_key
 from promotions.models import PublicSigningKey, TrustedKey
 from promotions.packets.signing_key import UNDER_WAY
-from promotions.verification.audited import Told, all_told_of_rows
+from promotions.verification.audited import AuditedEvent, all_events_of_rows
 from promotions.verification.mismatch import Mismatch, What
 from stellapromote.clock import rfc3339
 from stellapromote.signing import keyring
@@ -16,8 +16,8 @@ def check_signing_keys() -> list[Mismatch]:
     """Those of the installation that no event of the system's chain tells of, or tells otherwise of. Two statements."""
     keys = list(PublicSigningKey.objects.order_by("activated_at", "pk"))
     actions = ["signing_key.activated", "signing_key.retired"]
-    told = all_told_of_rows(None, "signing_key", [key.pk for key in keys], actions)
-    found = ((key.pk, _signing_key_differs(key, told.get(key.pk, []))) for key in keys)
+    events = all_events_of_rows(None, "signing_key", [key.pk for key in keys], actions)
+    found = ((key.pk, _signing_key_differs(key, events.get(key.pk, []))) for key in keys)
     return [Mismatch(What.KEY_CHANGED, f"signing key {key}", wrong) for key, wrong in found if wrong is not None]
 
 
@@ -25,12 +25,12 @@ def check_trusted_keys(tenant_id: UUID) -> list[Mismatch]:
     """Those of the tenant that the audit log does not tell of, or tells otherwise of. Two statements."""
     keys = list(TrustedKey.objects.filter(tenant_id=tenant_id).order_by("pk"))
     actions = ["trusted_key.added", "trusted_key.revoked"]
-    told = all_told_of_rows(tenant_id, "trusted_key", [key.pk for key in keys], actions)
-    found = ((key, _trusted_key_differs(key, told.get(str(key.pk), []))) for key in keys)
+    events = all_events_of_rows(tenant_id, "trusted_key", [key.pk for key in keys], actions)
+    found = ((key, _trusted_key_differs(key, events.get(str(key.pk), []))) for key in keys)
     return [Mismatch(What.KEY_CHANGED, f"trusted key {key.pk}", wrong) for key, wrong in found if wrong is not None]
 
 
-def _signing_key_differs(key: PublicSigningKey, told: list[Told]) -> str | None:
+def _signing_key_differs(key: PublicSigningKey, events: list[AuditedEvent]) -> str | None:
     """The newest events count: each is committed before its key, and done again where the server died in between."""
     try:
         same_key = keyring.key_id(keyring.public_key_from_pem(key.pem)) == key.pk
@@ -38,8 +38,8 @@ def _signing_key_differs(key: PublicSigningKey, told: list[Told]) -> str | None:
         same_key = False
     if not same_key:
         return "Its text is another key."
-    activated = [event.at for event in told if event.action == "signing_key.activated"]
-    retired = [event.at + UNDER_WAY for event in told if event.action == "signing_key.retired"]
+    activated = [event.at for event in events if event.action == "signing_key.activated"]
+    retired = [event.at + UNDER_WAY for event in events if event.action == "signing_key.retired"]
     if not activated:
         return "No event of the audit log tells of it: nobody registered it here."
     if key.activated_at != activated[-1]:
@@ -51,9 +51,9 @@ def _signing_key_differs(key: PublicSigningKey, told: list[Told]) -> str | None:
     return None
 
 
-def _trusted_key_differs(key: TrustedKey, told: list[Told]) -> str | None:
-    added = [event for event in told if event.action == "trusted_key.added"]
-    revoked = [(event.at, event.actor_id) for event in told if event.action == "trusted_key.revoked"]
+def _trusted_key_differs(key: TrustedKey, events: list[AuditedEvent]) -> str | None:
+    added = [event for event in events if event.action == "trusted_key.added"]
+    revoked = [(event.at, event.actor_id) for event in events if event.action == "trusted_key.revoked"]
     if len(added) != 1 or len(revoked) > 1:
         return "The audit log tells of it more than once." if added else "No event of the audit log tells of it."
     [event] = added

@@ -9,7 +9,7 @@ from promotions.judging.packet_content import OF_SOURCE
 from promotions.models import DecisionRecord, EvidencePacket, Override, Promotion, Release
 from promotions.packets.verifying import Verification, verify
 from promotions.packets.verifying.envelope import predicate_of, statement_of
-from promotions.verification.audited import GONE, Told, differs
+from promotions.verification.audited import GONE, AuditedEvent, differs
 from promotions.verification.differences import first_difference
 from promotions.verification.mismatch import Mismatch, What
 from promotions.verification.reading import Kept, Known
@@ -22,12 +22,12 @@ _ENVELOPE = {"payloadType", "payload", "signatures"}
 
 def check_packets(kept: Kept, known: Known) -> Iterator[Mismatch]:
     """One finding for each packet at most: what does not hold in it, else where it does not belong."""
-    told: dict[str, list[Told]] = {}
+    by_packet: dict[str, list[AuditedEvent]] = {}
     for event in kept.told("evidence.packet_created"):
-        told.setdefault(event.metadata["packetId"], []).append(event)
+        by_packet.setdefault(event.metadata["packetId"], []).append(event)
     before: EvidencePacket | None = None
     for packet in kept.packets:
-        place, events = f"packet {packet.pk}", told.pop(str(packet.pk), [])
+        place, events = f"packet {packet.pk}", by_packet.pop(str(packet.pk), [])
         try:
             document, envelope = orjson.loads(bytes(packet.document)), orjson.loads(bytes(packet.envelope))
             broken = _as_stored(packet, document, envelope) or failed(
@@ -41,10 +41,10 @@ def check_packets(kept: Kept, known: Known) -> Iterator[Mismatch]:
         elif elsewhere is not None:
             message = f"{elsewhere} is not that of where it is stored."
             yield Mismatch(What.PACKET_MISPLACED, f"{place}, {elsewhere}", message)
-        elif (other := _told_otherwise(packet, events)) is not None:
+        elif (other := _differs_from_events(packet, events)) is not None:
             yield Mismatch(What.PACKET_CHANGED, place, other)
         before = packet
-    for packet_id in sorted(told):
+    for packet_id in sorted(by_packet):
         yield Mismatch(What.PACKET_CHANGED, f"packet {packet_id}", GONE)
 
 
@@ -73,17 +73,17 @@ def failed(found: Verification) -> str | None:
     return None if found.valid else "signature: No signature could be verified."
 
 
-def _told_otherwise(packet: EvidencePacket, told: list[Told]) -> str | None:
+def _differs_from_events(packet: EvidencePacket, events: list[AuditedEvent]) -> str | None:
     """Who has a signing key can sign another packet; the audit log still holds the digests of the one that was made."""
-    if len(told) != 1:
-        return "Two events of the audit log tell of it." if told else "No event of the audit log tells of it."
+    if len(events) != 1:
+        return "Two events of the audit log tell of it." if events else "No event of the audit log tells of it."
     row = {
         "type": packet.type,
         "contentHash": packet.content_hash,
         "documentDigest": digest_bytes(bytes(packet.document)),
         "envelopeDigest": digest_bytes(bytes(packet.envelope)),
     }
-    difference = differs(row, told[0].metadata)
+    difference = differs(row, events[0].metadata)
     return None if difference is None else f"{difference} is not what the audit log tells of it."
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
-from promotions.verification.audited import GONE, Told, told_of_kind
+from promotions.verification.audited import GONE, AuditedEvent, events_of_kind
 from promotions.verification.mismatch import Mismatch, What
 from stellapromote.clock import rfc3339
 
@@ -42,30 +42,30 @@ def check_policies(tenant_id: UUID) -> list[Mismatch]:
 def _check(tenant_id: UUID, kind: str, versions: list[Any]) -> Iterator[Mismatch]:
     name = kind.replace("_", " ")
     unfit = _unfit(tenant_id, f"policies_{kind.replace('_', '')}version")
-    told: dict[tuple[str, int], list[Told]] = {}
-    for policy, event in told_of_kind(tenant_id, kind, _MADE[kind]):
-        told.setdefault((policy, event.metadata["version"]), []).append(event)
+    events: dict[tuple[str, int], list[AuditedEvent]] = {}
+    for policy, event in events_of_kind(tenant_id, kind, _MADE[kind]):
+        events.setdefault((policy, event.metadata["version"]), []).append(event)
     for row in versions:
         wrong = f"Its text should have the digest {row.digest}." if row.pk in unfit else None
-        wrong = wrong or _differs(row, told.get((str(row.policy_id), row.version), []))
+        wrong = wrong or _differs(row, events.get((str(row.policy_id), row.version), []))
         if wrong is not None:
             yield Mismatch(What.POLICY_CHANGED, f"{name} version {row.pk}", wrong)
     there = {(str(row.policy_id), row.version) for row in versions}
-    for policy, version in sorted(told.keys() - there):
+    for policy, version in sorted(events.keys() - there):
         yield Mismatch(What.POLICY_CHANGED, f"{name} {policy}, version {version}", GONE)
 
 
-def _differs(row: Any, told: list[Told]) -> str | None:
+def _differs(row: Any, events: list[AuditedEvent]) -> str | None:
     """The first event made the version. A later one tells of the policy while that version counts."""
-    if not told:
+    if not events:
         return "No event of the audit log tells of it: nobody made it here."
-    made = told[0]
+    made = events[0]
     is_approval = isinstance(row, ApprovalPolicyVersion)
-    if len(told) > 1 and (not is_approval or any(each.action != "approval_policy.updated" for each in told[1:])):
+    if len(events) > 1 and (not is_approval or any(each.action != "approval_policy.updated" for each in events[1:])):
         return "Two events of the audit log tell of it."
     issuer = row.created_with_token_issuer_id if is_approval else row.published_with_token_issuer_id
     columns = {
-        "digest": (row.digest, {each.metadata["digest"] for each in told}),
+        "digest": (row.digest, {each.metadata["digest"] for each in events}),
         "by": (row.created_by_id if is_approval else row.published_by_id, {made.actor_id}),
         "issuer": (issuer and str(issuer), {made.metadata.get("tokenIssuerId")}),
         "at": (rfc3339(row.created_at if is_approval else row.published_at), {rfc3339(made.at)}),

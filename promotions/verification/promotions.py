@@ -12,15 +12,15 @@ from promotions.documents.manifest import manifest_digest
 from promotions.judging.subject import subject_digest
 from promotions.models import DecisionRecord, EvidencePacket, Promotion
 from promotions.states import Status
-from promotions.verification.audited import check_acts, check_release, told_of_acts
+from promotions.verification.audited import check_acts, check_release, events_of_acts
 from promotions.verification.documents import Fitting
 from promotions.verification.ends import check_ends
 from promotions.verification.mismatch import Mismatch, What
 from promotions.verification.packets import check_overrides, check_packets
+from promotions.verification.promotion_state import check_excluded, check_request, check_state
 from promotions.verification.reading import Kept, Known
 from promotions.verification.records import UNREADABLE, check_records, since_when
 from promotions.verification.reports import check_reports, check_reviews
-from promotions.verification.told_state import check_excluded, check_request, check_state
 from promotions.verification.uploads import MEANWHILE
 
 _OF_GATE = ("name", "type", "status", "message")
@@ -42,7 +42,7 @@ def check_promotion(kept: Kept, known: Known, fitting: Fitting) -> list[Mismatch
         *check_records(kept),
         *check_packets(kept, known),
         *check_overrides(kept, known),
-        *check_acts(kept.acts, told_of_acts(kept.events)),
+        *check_acts(kept.acts, events_of_acts(kept.events)),
         *check_ends(kept),
         *check_reports(kept),
         *check_reviews(kept),

@@ -13,7 +13,7 @@ from promotions.documents.manifest import ManifestComponent
 from promotions.judging.unit_of_work import RECORDS
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, Override, Promotion
 from promotions.packets.verifying import Kind, KnownKey, stored_here
-from promotions.verification.audited import Told, override_as_act, told_of_promotions, told_of_releases
+from promotions.verification.audited import AuditedEvent, events_of_promotions, events_of_releases, override_as_act
 from promotions.verification.record_rows import Rows, rows_of
 
 _RAN: Final = """
@@ -45,8 +45,8 @@ class Kept:
     packets: list[EvidencePacket] = field(default_factory=list)
     overrides: list[Override] = field(default_factory=list)
     reports: list[Deployment] = field(default_factory=list)
-    events: list[Told] = field(default_factory=list)
-    release_told: list[Told] = field(default_factory=list)
+    events: list[AuditedEvent] = field(default_factory=list)
+    release_told: list[AuditedEvent] = field(default_factory=list)
     ran: list[Ran] = field(default_factory=list)
 
     @property
@@ -72,7 +72,7 @@ class Kept:
                 found.setdefault(each["id"], set()).add(each["digest"])
         return found
 
-    def told(self, *actions: str) -> list[Told]:
+    def told(self, *actions: str) -> list[AuditedEvent]:
         """Its events of these actions, oldest first."""
         return [told for told in self.events if told.action in actions]
 
@@ -111,12 +111,12 @@ def kept_of(promotions: Sequence[Promotion]) -> list[Kept]:
         found[report.promotion_id].reports.append(report)
     prefetch_related_objects(promotions, "release__components")
     tenant_id = promotions[0].tenant_id
-    told = told_of_releases(tenant_id, {promotion.release_id for promotion in promotions})
+    told = events_of_releases(tenant_id, {promotion.release_id for promotion in promotions})
     ran = _ran(tenant_id, {promotion.release_id for promotion in promotions})
     for promotion in promotions:
         found[promotion.pk].release_told = told.get(str(promotion.release_id), [])
         found[promotion.pk].ran = ran.get(promotion.release_id, [])
-    for promotion_id, event in told_of_promotions(tenant_id, list(found)):
+    for promotion_id, event in events_of_promotions(tenant_id, list(found)):
         found[promotion_id].events.append(event)
     return list(found.values())
 

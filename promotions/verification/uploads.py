@@ -12,7 +12,7 @@ from promotions.formats import envelopes
 from promotions.formats.document import READER
 from promotions.judging.audited_rows import audited_document
 from promotions.models import DocumentReading, EvidenceDocument, Feed, TrustedKey
-from promotions.verification.audited import Told, all_told_of_rows, differs
+from promotions.verification.audited import AuditedEvent, all_events_of_rows, differs
 from promotions.verification.mismatch import Mismatch, What
 from stellapromote.clock import rfc3339
 from stellapromote.isolation import TaskRefused
@@ -34,12 +34,12 @@ def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
     if not documents:
         return []
     ids = [each.pk for each in documents]
-    told = all_told_of_rows(documents[0].tenant_id, "evidence_document", ids, ["evidence.uploaded"])
+    events = all_events_of_rows(documents[0].tenant_id, "evidence_document", ids, ["evidence.uploaded"])
     readings = {each.document_id: each for each in DocumentReading.objects.filter(document__in=ids, reader=READER)}
     found = []
     for document in documents:
         wrong = (
-            _told_otherwise(document, told.get(str(document.pk), []))
+            _differs_from_events(document, events.get(str(document.pk), []))
             or _signed_otherwise(document)
             or _read_otherwise(document, readings.get(document.pk))
         )
@@ -48,21 +48,21 @@ def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
     return found
 
 
-def uploaded_otherwise(upload: EvidenceDocument | Feed, told: Told) -> str | None:
+def uploaded_otherwise(upload: EvidenceDocument | Feed, event: AuditedEvent) -> str | None:
     """The first place where who sent it, when and how is not what the event tells."""
     uploader = {
-        "uploadedBy": (upload.uploaded_by_id, told.actor_id),
-        "uploadedByName": (f"{upload.uploaded_by_name} ({upload.uploaded_by_username})", told.actor_name),
-        "uploadedAt": (rfc3339(upload.uploaded_at), rfc3339(told.at)),
-        "tokenId": (upload.token_id and str(upload.token_id), told.metadata.get("tokenId")),
+        "uploadedBy": (upload.uploaded_by_id, event.actor_id),
+        "uploadedByName": (f"{upload.uploaded_by_name} ({upload.uploaded_by_username})", event.actor_name),
+        "uploadedAt": (rfc3339(upload.uploaded_at), rfc3339(event.at)),
+        "tokenId": (upload.token_id and str(upload.token_id), event.metadata.get("tokenId")),
     }
-    return next((name for name, (row, event) in uploader.items() if row != event), None)
+    return next((name for name, (row, recorded) in uploader.items() if row != recorded), None)
 
 
-def _told_otherwise(document: EvidenceDocument, told: list[Told]) -> str | None:
-    if len(told) != 1:
-        return TWICE if told else UNKNOWN
-    [event] = told
+def _differs_from_events(document: EvidenceDocument, events: list[AuditedEvent]) -> str | None:
+    if len(events) != 1:
+        return TWICE if events else UNKNOWN
+    [event] = events
     row = audited_document(document)
     place = uploaded_otherwise(document, event) or differs(row, event.metadata) or differs(row, event.after)
     return None if place is None else f"{place} is not what the audit log tells of its upload."

@@ -12,14 +12,14 @@ from promotions.worker.verifier import Verifier
 from tests.database import CommittedDatabase
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
+from tests.promotions.verification.recorded_story import make_recorded_story
 from tests.promotions.verification.story import found_in
-from tests.promotions.verification.told_story import make_told_story
 from tests.sealing import seal_pending
 
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:
-    return make_told_story()
+    return make_recorded_story()
 
 
 EVENT, PROMOTION = "audit_auditevent", "promotions_promotion"

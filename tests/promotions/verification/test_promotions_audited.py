@@ -17,14 +17,14 @@ from stellapromote.signing.canonical_json import canonical_bytes
 from tests.database import CommittedDatabase
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
+from tests.promotions.verification.recorded_story import make_recorded_story
 from tests.promotions.verification.signing import signed_again
 from tests.promotions.verification.story import found_in, numbered
-from tests.promotions.verification.told_story import make_told_story
 
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:
-    return make_told_story()
+    return make_recorded_story()
 
 
 def test_nothing_is_found_where_nothing_was_changed(kestrel: Kestrel) -> None:

@@ -17,7 +17,7 @@ BACKUP = {"name": "backup", "kind": "manual", "config": {"confirmers": {"users":
 
 
 @kept
-def make_told_story() -> Kestrel:
+def make_recorded_story() -> Kestrel:
     """As `make_story`; the override of 6 is reviewed. 7 in staging: approved, withdrawn, approved, rejected by the same
     person. 9 in staging: its approval became void, because 11 ran there then. 11 failed once, was deployed and rolled
     back. 12 waits in dev: its confirmation was given and taken back."""

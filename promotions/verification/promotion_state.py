@@ -10,7 +10,7 @@ from policies.facts import exclusions
 from policies.stored_documents import documents
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.models.state import STATE, state_digest
-from promotions.verification.audited import first_other, who
+from promotions.verification.audited import actor_of, first_other
 from promotions.verification.mismatch import Mismatch, What
 from promotions.verification.reading import Kept
 
@@ -19,34 +19,34 @@ _PLACE = "state"
 
 def check_state(kept: Kept) -> Iterator[Mismatch]:
     """One finding at most. Events of version 1.0 tell no state, so a promotion of before has none to compare with."""
-    told = sorted((event.metadata[STATE] for event in kept.events if STATE in event.metadata), key=_version)
-    if not told:
+    recorded = sorted((event.metadata[STATE] for event in kept.events if STATE in event.metadata), key=_version)
+    if not recorded:
         return
-    promotion, newest = kept.promotion, _version(told[-1])
-    changed = _changed_between(told)
+    promotion, newest = kept.promotion, _version(recorded[-1])
+    changed = _changed_between(recorded)
     if changed is not None:
         message = f"Before its version {changed} something else than a change that the audit log tells of changed it."
         yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
     elif promotion.version < newest:
         message = f"The audit log tells of its version {newest}, and it has version {promotion.version}."
         yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
-    elif state_digest(promotion) not in {each["digest"] for each in told if _version(each) == newest}:
+    elif state_digest(promotion) not in {each["digest"] for each in recorded if _version(each) == newest}:
         message = f"It is not what the audit log tells of it as of version {newest}."
         yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
 
 
 def check_request(kept: Kept) -> Iterator[Mismatch]:
     """Whether who asked for the promotion is who the audit log says, and when."""
-    promotion, told = kept.promotion, kept.told("promotion.requested")
-    if len(told) != 1:
-        number = "Two events of the audit log tell" if told else "No event of the audit log tells"
+    promotion, events = kept.promotion, kept.told("promotion.requested")
+    if len(events) != 1:
+        number = "Two events of the audit log tell" if events else "No event of the audit log tells"
         yield Mismatch(What.PROMOTION_CHANGED, "request", f"{number} that this promotion was requested.")
         return
-    [event] = told
+    [event] = events
     at, token = promotion.requested_at, promotion.requested_with_token
-    by = who(promotion.requested_by_id, promotion.requested_by_name, promotion.requested_by_username, at)
+    by = actor_of(promotion.requested_by_id, promotion.requested_by_name, promotion.requested_by_username, at)
     if promotion.triggered_by_id is not None:
-        by = who(None, event.actor_name, "", at)  # the worker asks for what follows a deployment
+        by = actor_of(None, event.actor_name, "", at)  # the worker asks for what follows a deployment
     difference = first_other({**by, "tokenId": token and str(token)}, event.by)
     if difference is not None:
         message = f"{difference} is not what the audit log tells of the request."
@@ -77,13 +77,13 @@ def check_excluded(kept: Kept) -> Iterator[Mismatch]:
         yield Mismatch(What.PROMOTION_CHANGED, "request, excludedPersons", message)
 
 
-def _changed_between(told: list[dict[str, Any]]) -> int | None:
-    """The first version that began with another state than the one before left; ``told`` by version.
+def _changed_between(recorded: list[dict[str, Any]]) -> int | None:
+    """The first version that began with another state than the one before left; ``recorded`` by version.
 
-    What the first began with is told by no event where version 1.0 made the promotion.
+    No event states what the first began with where version 1.0 made the promotion.
     """
-    left = {state["before"] for state in told if _version(state) == _version(told[0])}
-    for version, states in groupby(told, key=_version):
+    left = {state["before"] for state in recorded if _version(state) == _version(recorded[0])}
+    for version, states in groupby(recorded, key=_version):
         waiting = list(states)
         reached = set(left)
         left = {state["digest"] for state in waiting}
