@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from promotions.verification.audited import AuditedEvent
 from promotions.verification.mismatch import Mismatch, What
-from promotions.verification.reading import Kept
+from promotions.verification.stored_promotions import StoredPromotion
 from stellapromote.clock import rfc3339
 
 _ENDS: Final = {"withdrawn": "approval.withdrawn", "void": "approval.voided", "replaced": "approval.denied"}
@@ -14,10 +14,10 @@ _ENDS: Final = {"withdrawn": "approval.withdrawn", "void": "approval.voided", "r
 Act = Mapping[str, Any]
 
 
-def check_ends(kept: Kept) -> Iterator[Mismatch]:
+def check_ends(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """One finding for each act that ended otherwise, and for each event that ended none."""
-    acts = kept.rows.acts
-    ending = kept.told(*_ENDS.values())
+    acts = stored_promotion.rows.acts
+    ending = stored_promotion.events_named(*_ENDS.values())
     for key, act in acts.items():
         if act["ended_at"] is None:
             continue
@@ -26,7 +26,7 @@ def check_ends(kept: Kept) -> Iterator[Mismatch]:
         elif not any(_ended_by(act, event) for event in ending):
             message = f"No event of the audit log tells that it ended as {act['ended_as']} then."
             yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", message)
-    for event in kept.told("approval.withdrawn", "approval.voided"):
+    for event in stored_promotion.events_named("approval.withdrawn", "approval.voided"):
         ended = [act for act in acts.values() if act["ended_at"] is not None and _ended_by(act, event)]
         for person in sorted(_whose(event) - {str(act["voter_id"]) for act in ended}):
             message = f"The audit log tells that an act of {person} ended then, and none of theirs did."

@@ -12,28 +12,28 @@ from promotions.packets.verifying.envelope import predicate_of, statement_of
 from promotions.verification.audited import GONE, AuditedEvent, differs
 from promotions.verification.differences import first_difference
 from promotions.verification.mismatch import Mismatch, What
-from promotions.verification.reading import Kept, Known
 from promotions.verification.records import UNREADABLE, part
+from promotions.verification.stored_promotions import InstallationKeys, StoredPromotion
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 _ENVELOPE = {"payloadType", "payload", "signatures"}
 
 
-def check_packets(kept: Kept, known: Known) -> Iterator[Mismatch]:
+def check_packets(stored_promotion: StoredPromotion, installation_keys: InstallationKeys) -> Iterator[Mismatch]:
     """One finding for each packet at most: what does not hold in it, else where it does not belong."""
     by_packet: dict[str, list[AuditedEvent]] = {}
-    for event in kept.told("evidence.packet_created"):
+    for event in stored_promotion.events_named("evidence.packet_created"):
         by_packet.setdefault(event.metadata["packetId"], []).append(event)
     before: EvidencePacket | None = None
-    for packet in kept.packets:
+    for packet in stored_promotion.packets:
         place, events = f"packet {packet.pk}", by_packet.pop(str(packet.pk), [])
         try:
             document, envelope = orjson.loads(bytes(packet.document)), orjson.loads(bytes(packet.envelope))
             broken = _as_stored(packet, document, envelope) or failed(
-                verify({**document, "envelope": envelope}, known.keys, kept.stored)
+                verify({**document, "envelope": envelope}, installation_keys.keys, stored_promotion.stored)
             )
-            elsewhere = None if broken else _misplaced(kept, known, packet, document, before)
+            elsewhere = None if broken else _misplaced(stored_promotion, installation_keys, packet, document, before)
         except UNREADABLE:
             broken, elsewhere = "The packet or its envelope cannot be read.", None
         if broken is not None:
@@ -48,16 +48,16 @@ def check_packets(kept: Kept, known: Known) -> Iterator[Mismatch]:
         yield Mismatch(What.PACKET_CHANGED, f"packet {packet_id}", GONE)
 
 
-def check_overrides(kept: Kept, known: Known) -> Iterator[Mismatch]:
+def check_overrides(stored_promotion: StoredPromotion, installation_keys: InstallationKeys) -> Iterator[Mismatch]:
     """One finding for each signed human decision at most."""
-    for override in kept.overrides:
+    for override in stored_promotion.overrides:
         place = f"override {override.pk}"
         try:
             envelope = orjson.loads(bytes(override.envelope))
             broken = (
                 _other_bytes(override, envelope)
-                or failed(verify(envelope, known.keys, kept.stored))
-                or _other_row(override, known, envelope)
+                or failed(verify(envelope, installation_keys.keys, stored_promotion.stored))
+                or _other_row(override, installation_keys, envelope)
             )
         except UNREADABLE:
             broken = "The signed human decision cannot be read."
@@ -96,11 +96,15 @@ def _as_stored(packet: EvidencePacket, document: Any, envelope: Any) -> str | No
 
 
 def _misplaced(
-    kept: Kept, known: Known, packet: EvidencePacket, document: Mapping[str, Any], before: EvidencePacket | None
+    stored_promotion: StoredPromotion,
+    installation_keys: InstallationKeys,
+    packet: EvidencePacket,
+    document: Mapping[str, Any],
+    before: EvidencePacket | None,
 ) -> str | None:
     """The first place of the packet that says something else than the rows it stands beside."""
-    promotion, content = kept.promotion, document["content"]
-    record = next((each for each in kept.records if each.pk == packet.decision_id), None)
+    promotion, content = stored_promotion.promotion, document["content"]
+    record = next((each for each in stored_promotion.records if each.pk == packet.decision_id), None)
     beside = {
         "id": str(packet.pk),
         "tenantId": str(promotion.tenant_id),
@@ -108,18 +112,18 @@ def _misplaced(
         "generatedAt": rfc3339(packet.generated_at),
         "contentHash": packet.content_hash,
         "signerKeyRef": packet.signing_key_id,
-        "content": {"installationId": known.installation}
+        "content": {"installationId": installation_keys.installation}
         | _content(promotion, before)
         | _of_record(content, record)
-        | _of_report(kept, content),
+        | _of_report(stored_promotion, content),
     }
     if packet.tenant_id != promotion.tenant_id:
         return "tenantId"
     return (
         first_difference(part(document, beside), part(beside, document))
-        or _other_records(kept, content)
-        or _other_approvers(kept, content)
-        or _other_start(kept, content)
+        or _other_records(stored_promotion, content)
+        or _other_approvers(stored_promotion, content)
+        or _other_start(stored_promotion, content)
     )
 
 
@@ -165,13 +169,14 @@ def _source_of(release: Release) -> dict[str, Any] | None:
     return {name: release.source_ref.get(name) for name in OF_SOURCE}
 
 
-def _of_report(kept: Kept, content: Mapping[str, Any]) -> dict[str, Any]:
+def _of_report(stored_promotion: StoredPromotion, content: Mapping[str, Any]) -> dict[str, Any]:
     """What the packet of a deployment or rollback says of the report that it seals."""
     told = content["execution"]
     if told is None:
         return {}
     report = next(
-        (each for each in kept.reports if (each.attempt, each.status) == (told["attempt"], told["status"])), None
+        (each for each in stored_promotion.reports if (each.attempt, each.status) == (told["attempt"], told["status"])),
+        None,
     )
     if report is None:
         return {"execution": None}
@@ -219,18 +224,18 @@ def _of_record(content: Mapping[str, Any], record: DecisionRecord | None) -> dic
     }
 
 
-def _other_records(kept: Kept, content: Mapping[str, Any]) -> str | None:
+def _other_records(stored_promotion: StoredPromotion, content: Mapping[str, Any]) -> str | None:
     """The digests of the records since the packet before, where the packet holds them."""
-    stored = {str(each.pk): digest_bytes(bytes(each.document)) for each in kept.records}
+    stored = {str(each.pk): digest_bytes(bytes(each.document)) for each in stored_promotion.records}
     for number, told in enumerate(content.get("records", ())):
         if stored.get(told["id"]) != told["digest"]:
             return f"content.records[{number}]"
     return None
 
 
-def _other_approvers(kept: Kept, content: Mapping[str, Any]) -> str | None:
+def _other_approvers(stored_promotion: StoredPromotion, content: Mapping[str, Any]) -> str | None:
     """Who approved, as their votes say it."""
-    votes = {(vote["voterId"], vote["at"]): vote for vote in kept.rows.votes.values()}
+    votes = {(vote["voterId"], vote["at"]): vote for vote in stored_promotion.rows.votes.values()}
     for number, told in enumerate(content["actors"]["approvers"]):
         vote = votes.get((told["id"], told["at"]))
         if vote is None or any(vote[name] != told[name] for name in ("username", "displayName", "verdict")):
@@ -238,18 +243,19 @@ def _other_approvers(kept: Kept, content: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _other_start(kept: Kept, content: Mapping[str, Any]) -> str | None:
+def _other_start(stored_promotion: StoredPromotion, content: Mapping[str, Any]) -> str | None:
     """Whether the packet of a deployment names when it started and the record that let it; those of version 1.0 name
     the newest one of when they were made."""
     execution = content["execution"]
     if execution is None or "recordDigest" not in content:
         return None
     started = next(
-        (each for each in kept.reports if (each.attempt, each.status) == (execution["attempt"], "started")), None
+        (each for each in stored_promotion.reports if (each.attempt, each.status) == (execution["attempt"], "started")),
+        None,
     )
     if started is None or rfc3339(started.reported_at) != execution["startedAt"]:
         return "content.execution.startedAt"
-    until = [each for each in kept.records if each.evaluated_at <= started.reported_at]
+    until = [each for each in stored_promotion.records if each.evaluated_at <= started.reported_at]
     let = until[-1] if until else None
     if let is None or let.decision != "allow" or str(let.pk) != content["decision"]["recordId"]:
         return "content.decision"
@@ -269,11 +275,11 @@ def _other_bytes(override: Override, envelope: Any) -> str | None:
     return None
 
 
-def _other_row(override: Override, known: Known, envelope: Any) -> str | None:
+def _other_row(override: Override, installation_keys: InstallationKeys, envelope: Any) -> str | None:
     predicate = predicate_of(statement_of(envelope)[0]) or {}
     beside = {
         "id": str(override.pk),
-        "installationId": known.installation,
+        "installationId": installation_keys.installation,
         "tenantId": str(override.tenant_id),
         "promotionId": str(override.promotion_id),
         "actorId": str(override.actor_id),

@@ -12,17 +12,19 @@ from promotions.judging.evaluation_context import stored_requirements
 from promotions.models.state import STATE, state_digest
 from promotions.verification.audited import actor_of, first_other
 from promotions.verification.mismatch import Mismatch, What
-from promotions.verification.reading import Kept
+from promotions.verification.stored_promotions import StoredPromotion
 
 _PLACE = "state"
 
 
-def check_state(kept: Kept) -> Iterator[Mismatch]:
+def check_state(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """One finding at most. Events of version 1.0 tell no state, so a promotion of before has none to compare with."""
-    recorded = sorted((event.metadata[STATE] for event in kept.events if STATE in event.metadata), key=_version)
+    recorded = sorted(
+        (event.metadata[STATE] for event in stored_promotion.events if STATE in event.metadata), key=_version
+    )
     if not recorded:
         return
-    promotion, newest = kept.promotion, _version(recorded[-1])
+    promotion, newest = stored_promotion.promotion, _version(recorded[-1])
     changed = _changed_between(recorded)
     if changed is not None:
         message = f"Before its version {changed} something else than a change that the audit log tells of changed it."
@@ -35,9 +37,9 @@ def check_state(kept: Kept) -> Iterator[Mismatch]:
         yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
 
 
-def check_request(kept: Kept) -> Iterator[Mismatch]:
+def check_request(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """Whether who asked for the promotion is who the audit log says, and when."""
-    promotion, events = kept.promotion, kept.told("promotion.requested")
+    promotion, events = stored_promotion.promotion, stored_promotion.events_named("promotion.requested")
     if len(events) != 1:
         number = "Two events of the audit log tell" if events else "No event of the audit log tells"
         yield Mismatch(What.PROMOTION_CHANGED, "request", f"{number} that this promotion was requested.")
@@ -53,12 +55,12 @@ def check_request(kept: Kept) -> Iterator[Mismatch]:
         yield Mismatch(What.PROMOTION_CHANGED, f"request, {difference}", message)
 
 
-def check_excluded(kept: Kept) -> Iterator[Mismatch]:
+def check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """Whether the people behind the request and the release may not vote, as the snapshot taken then says.
 
     Those who own a machine, wrote a commit or edited settings stand in no row that the audit log tells of.
     """
-    promotion, release = kept.promotion, kept.promotion.release
+    promotion, release = stored_promotion.promotion, stored_promotion.promotion.release
     requirements = stored_requirements(promotion)
     digests = [each["digest"] for each in requirements["approvalPolicies"]]
     texts = documents(promotion.tenant_id, digests)
@@ -66,7 +68,9 @@ def check_excluded(kept: Kept) -> Iterator[Mismatch]:
     behind: set[tuple[UUID | str | None, str]] = set()
     if promotion.triggered_by_id is None:
         behind.add((promotion.requested_by_id, REQUESTER))
-        behind |= {(event.by["tokenIssuerId"], TOKEN_ISSUER) for event in kept.told("promotion.requested")}
+        behind |= {
+            (event.by["tokenIssuerId"], TOKEN_ISSUER) for event in stored_promotion.events_named("promotion.requested")
+        }
     if RELEASE_CREATOR in duties_in_force(requirements["requireSeparationOfDuties"], policies):
         behind |= {(each, RELEASE_CREATOR) for each in (release.created_by_id, *release.contributors)}
         behind.add((release.created_with_token_issuer_id, TOKEN_ISSUER))

@@ -18,9 +18,9 @@ from promotions.verification.ends import check_ends
 from promotions.verification.mismatch import Mismatch, What
 from promotions.verification.packets import check_overrides, check_packets
 from promotions.verification.promotion_state import check_excluded, check_request, check_state
-from promotions.verification.reading import Kept, Known
 from promotions.verification.records import UNREADABLE, check_records, since_when
 from promotions.verification.reports import check_reports, check_reviews
+from promotions.verification.stored_promotions import InstallationKeys, StoredPromotion
 from promotions.verification.uploads import MEANWHILE
 
 _OF_GATE = ("name", "type", "status", "message")
@@ -30,32 +30,34 @@ _SEALED = ("succeeded", "failed", "rolled_back")
 _DECIDED = {Status.APPROVED: "allow", Status.DEPLOYING: "allow", Status.REJECTED: "deny"}
 
 
-def check_promotion(kept: Kept, known: Known, fitting: Fitting) -> list[Mismatch]:
+def check_promotion(
+    stored_promotion: StoredPromotion, installation_keys: InstallationKeys, fitting: Fitting
+) -> list[Mismatch]:
     """Everything about it that is not as it was signed or recorded."""
     return [
-        *_check_row(kept),
-        *_check_tenants(kept),
-        *check_state(kept),
-        *check_request(kept),
-        *_check_excluded(kept),
-        *_check_manifest(kept),
-        *check_records(kept),
-        *check_packets(kept, known),
-        *check_overrides(kept, known),
-        *check_acts(kept.acts, events_of_acts(kept.events)),
-        *check_ends(kept),
-        *check_reports(kept),
-        *check_reviews(kept),
-        *check_release(kept.promotion.release, kept.release_told),
-        *_check_documents(kept, fitting),
-        *_check_gathered(kept, fitting),
+        *_check_row(stored_promotion),
+        *_check_tenants(stored_promotion),
+        *check_state(stored_promotion),
+        *check_request(stored_promotion),
+        *_check_excluded(stored_promotion),
+        *_check_manifest(stored_promotion),
+        *check_records(stored_promotion),
+        *check_packets(stored_promotion, installation_keys),
+        *check_overrides(stored_promotion, installation_keys),
+        *check_acts(stored_promotion.acts, events_of_acts(stored_promotion.events)),
+        *check_ends(stored_promotion),
+        *check_reports(stored_promotion),
+        *check_reviews(stored_promotion),
+        *check_release(stored_promotion.promotion.release, stored_promotion.release_events),
+        *_check_documents(stored_promotion, fitting),
+        *_check_gathered(stored_promotion, fitting),
     ]
 
 
-def _check_row(kept: Kept) -> Iterator[Mismatch]:
-    promotion = kept.promotion
-    record = kept.records[-1] if kept.records else None
-    packet = kept.packets[-1] if kept.packets else None
+def _check_row(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
+    promotion = stored_promotion.promotion
+    record = stored_promotion.records[-1] if stored_promotion.records else None
+    packet = stored_promotion.packets[-1] if stored_promotion.packets else None
     if (None if record is None else record.pk) != promotion.decision_id:
         yield Mismatch(What.PROMOTION_CHANGED, "decision", "The promotion does not point to its newest record.")
     elif record is not None and record.sequence != promotion.decision_sequence:
@@ -66,8 +68,8 @@ def _check_row(kept: Kept) -> Iterator[Mismatch]:
         yield Mismatch(What.PROMOTION_CHANGED, "subject", f"Its digest should be {promotion.subject_digest}.")
     if record is not None and not _shows(promotion, record):
         yield Mismatch(What.PROMOTION_CHANGED, "gates", "The gates that are shown are not those of the newest record.")
-    sealed = {_report_of(packet) for packet in kept.packets}
-    for report in kept.reports:
+    sealed = {_report_of(packet) for packet in stored_promotion.packets}
+    for report in stored_promotion.reports:
         if report.status in _SEALED and (report.attempt, report.status) not in sealed:
             place = f"report {report.attempt} {report.status}"
             yield Mismatch(What.PROMOTION_CHANGED, place, "No packet seals this report of a deployment.")
@@ -77,21 +79,23 @@ def _check_row(kept: Kept) -> Iterator[Mismatch]:
         yield Mismatch(What.PROMOTION_CHANGED, "status", message)
 
 
-def _check_excluded(kept: Kept) -> Iterator[Mismatch]:
+def _check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     try:
-        yield from check_excluded(kept)
+        yield from check_excluded(stored_promotion)
     except UNREADABLE:
         yield Mismatch(What.PROMOTION_CHANGED, "request", "The snapshot taken at the request cannot be read.")
 
 
-def _check_tenants(kept: Kept) -> Iterator[Mismatch]:
+def _check_tenants(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """What belongs to a promotion is of its tenant: where something else stands, lists of the tenant leave it out."""
-    tenant = kept.promotion.tenant_id
-    of = {f"{kind} {act}": row["tenant_id"] for (kind, act), row in kept.rows.acts.items()}
-    of |= {f"record {each.sequence}": each.tenant_id for each in kept.records}
-    of |= {f"override {each.pk}": each.tenant_id for each in kept.overrides}
-    of |= {f"report {each.attempt} {each.status}": each.tenant_id for each in kept.reports}
-    of |= {f"review of {each.pk}": each.review.tenant_id for each in kept.overrides if hasattr(each, "review")}
+    tenant = stored_promotion.promotion.tenant_id
+    of = {f"{kind} {act}": row["tenant_id"] for (kind, act), row in stored_promotion.rows.acts.items()}
+    of |= {f"record {each.sequence}": each.tenant_id for each in stored_promotion.records}
+    of |= {f"override {each.pk}": each.tenant_id for each in stored_promotion.overrides}
+    of |= {f"report {each.attempt} {each.status}": each.tenant_id for each in stored_promotion.reports}
+    of |= {
+        f"review of {each.pk}": each.review.tenant_id for each in stored_promotion.overrides if hasattr(each, "review")
+    }
     for place in sorted(place for place, each in of.items() if each != tenant):
         yield Mismatch(What.PROMOTION_CHANGED, f"{place}, tenant", "It is of another tenant than its promotion.")
 
@@ -138,20 +142,20 @@ def _report_of(packet: EvidencePacket) -> tuple[int, str] | None:
         return None
 
 
-def _check_manifest(kept: Kept) -> Iterator[Mismatch]:
-    promotion = kept.promotion
-    found = manifest_digest(kept.components)
+def _check_manifest(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
+    promotion = stored_promotion.promotion
+    found = manifest_digest(stored_promotion.components)
     if not found == promotion.manifest_digest == promotion.release.manifest_digest:
         message = f"The components of release {promotion.release.name} have the digest {found}; requested were "
         yield Mismatch(What.MANIFEST_CHANGED, "release", f"{message}those of {promotion.manifest_digest}.")
 
 
-def _check_documents(kept: Kept, fitting: Fitting) -> Iterator[Mismatch]:
-    tenant = kept.promotion.tenant_id
+def _check_documents(stored_promotion: StoredPromotion, fitting: Fitting) -> Iterator[Mismatch]:
+    tenant = stored_promotion.promotion.tenant_id
     policies: set[str] = set()
     contents: set[str] = set()
     bundles: set[str] = set()
-    for record in kept.records:
+    for record in stored_promotion.records:
         try:
             _named(orjson.loads(bytes(record.input)), policies, contents, bundles)
         except UNREADABLE:
@@ -164,12 +168,14 @@ def _check_documents(kept: Kept, fitting: Fitting) -> Iterator[Mismatch]:
     yield from fitting.wrong_in_bundles(tenant, bundles - unfit)
 
 
-def _check_gathered(kept: Kept, fitting: Fitting) -> Iterator[Mismatch]:
-    for record in kept.records:
+def _check_gathered(stored_promotion: StoredPromotion, fitting: Fitting) -> Iterator[Mismatch]:
+    for record in stored_promotion.records:
         try:
             gate_input, at = orjson.loads(bytes(record.input)), record.evaluated_at
-            places = list(fitting.gathering.other_places(kept.promotion.tenant_id, gate_input.get("evidence"), at))
-            if not _ran_there(kept, gate_input["source"], at):
+            places = list(
+                fitting.gathering.other_places(stored_promotion.promotion.tenant_id, gate_input.get("evidence"), at)
+            )
+            if not _ran_there(stored_promotion, gate_input["source"], at):
                 places.append("source.deployed")
         except UNREADABLE:
             continue  # a finding already
@@ -178,13 +184,13 @@ def _check_gathered(kept: Kept, fitting: Fitting) -> Iterator[Mismatch]:
             yield Mismatch(What.INPUT_CHANGED, f"record {record.sequence}, {place}", message)
 
 
-def _ran_there(kept: Kept, source: Mapping[str, Any] | None, at: datetime) -> bool:
+def _ran_there(stored_promotion: StoredPromotion, source: Mapping[str, Any] | None, at: datetime) -> bool:
     """Whether the release was deployed in its source as the input says. A report of the minute around may or may not
     have counted."""
     if source is None:
         return True
     soon, late = at - MEANWHILE, at + MEANWHILE
-    there = [each for each in kept.ran if str(each.environment_id) == source["id"]]
+    there = [each for each in stored_promotion.deployed_spans if str(each.environment_id) == source["id"]]
     if source["deployed"]:
         return any(each.begin <= late and (each.end is None or each.end >= soon) for each in there)
     return not any(each.begin < soon and (each.end is None or each.end > late) for each in there)

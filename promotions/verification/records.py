@@ -10,32 +10,34 @@ from promotions.models import DecisionRecord, Promotion
 from promotions.verification.audited import GONE
 from promotions.verification.differences import first_difference
 from promotions.verification.mismatch import Mismatch, What
-from promotions.verification.reading import Kept
 from promotions.verification.record_again import difference_made_again, evaluation_of
 from promotions.verification.record_rows import difference_in_rows
+from promotions.verification.stored_promotions import StoredPromotion
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import digest_bytes
 
 UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
 
 
-def check_records(kept: Kept) -> Iterator[Mismatch]:
+def check_records(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """One finding for each record at most, its first; and the place of a record that is missing."""
     expected = 1
     before: DecisionRecord | None = None
-    for record in kept.records:
+    for record in stored_promotion.records:
         if record.sequence != expected:
             yield Mismatch(
                 What.RECORD_CHANGED, f"record {expected}", "The record is missing: they count without a gap."
             )
             expected = record.sequence
         expected += 1
-        yield from _check(kept, record, before)
+        yield from _check(stored_promotion, record, before)
         before = record
-    yield from _check_noted(kept)
+    yield from _check_noted(stored_promotion)
 
 
-def _check(kept: Kept, record: DecisionRecord, before: DecisionRecord | None) -> Iterator[Mismatch]:
+def _check(
+    stored_promotion: StoredPromotion, record: DecisionRecord, before: DecisionRecord | None
+) -> Iterator[Mismatch]:
     place = f"record {record.sequence}"
     try:
         stored, gate_input = orjson.loads(bytes(record.document)), orjson.loads(bytes(record.input))
@@ -44,14 +46,14 @@ def _check(kept: Kept, record: DecisionRecord, before: DecisionRecord | None) ->
             return
         difference = (
             difference_made_again(record, stored, gate_input, _bundle(gate_input), evaluation_of(stored))
-            or difference_in_rows(record, stored, gate_input, kept.rows)
-            or _asked_otherwise(kept.promotion, gate_input)
+            or difference_in_rows(record, stored, gate_input, stored_promotion.rows)
+            or _asked_otherwise(stored_promotion.promotion, gate_input)
             or _failing_otherwise(before, gate_input)
         )
     except UNREADABLE:
         yield Mismatch(What.RECORD_CHANGED, place, "The record or its input cannot be read.")
         return
-    noted = kept.noted.get(str(record.pk))
+    noted = stored_promotion.noted_digests.get(str(record.pk))
     if difference is not None:
         message = f"{difference} does not fit its input or the rows that it tells of."
         yield Mismatch(What.RECORD_CHANGED, f"{place}, {difference}", message)
@@ -60,9 +62,12 @@ def _check(kept: Kept, record: DecisionRecord, before: DecisionRecord | None) ->
         yield Mismatch(What.RECORD_CHANGED, place, message)
 
 
-def _check_noted(kept: Kept) -> Iterator[Mismatch]:
+def _check_noted(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """The audit log tells of each record from the first that it tells of, and each that it tells of is there."""
-    noted, sequences = kept.noted, {str(record.pk): record.sequence for record in kept.records}
+    noted, sequences = (
+        stored_promotion.noted_digests,
+        {str(record.pk): record.sequence for record in stored_promotion.records},
+    )
     for record_id in sorted(noted.keys() - sequences.keys()):
         yield Mismatch(What.RECORD_CHANGED, f"record {record_id}", GONE)
     first = min((sequences[record_id] for record_id in noted if record_id in sequences), default=None)

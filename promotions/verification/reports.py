@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from promotions.models import Deployment, OverrideReview
 from promotions.verification.audited import GONE, NO_EVENT, AuditedEvent, actor_of, differs, first_other
 from promotions.verification.mismatch import Mismatch, What
-from promotions.verification.reading import Kept
+from promotions.verification.stored_promotions import StoredPromotion
 
 Row = TypeVar("Row")
 
@@ -18,24 +18,26 @@ _STATUSES: Final = {
 }
 
 
-def check_reports(kept: Kept) -> Iterator[Mismatch]:
+def check_reports(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """One finding for each report at most. Events of version 1.0 tell no URL, and of a start no message."""
     events: dict[tuple[int, str], list[AuditedEvent]] = {}
-    for event in kept.told(*_STATUSES):
+    for event in stored_promotion.events_named(*_STATUSES):
         events.setdefault((event.metadata["attempt"], _STATUSES[event.action]), []).append(event)
-    reports = {(report.attempt, report.status): report for report in kept.reports}
+    reports = {(report.attempt, report.status): report for report in stored_promotion.reports}
     for attempt, status in sorted(reports.keys() | events.keys()):
         wrong = _wrong(reports.get((attempt, status)), events.get((attempt, status), []), _report_differs)
         if wrong is not None:
             yield Mismatch(What.PROMOTION_CHANGED, f"report {attempt} {status}", wrong)
 
 
-def check_reviews(kept: Kept) -> Iterator[Mismatch]:
+def check_reviews(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     """One finding for each reviewed override at most."""
     events: dict[str, list[AuditedEvent]] = {}
-    for event in kept.told("override.reviewed"):
+    for event in stored_promotion.events_named("override.reviewed"):
         events.setdefault(event.metadata["overrideId"], []).append(event)
-    reviews = {str(override.pk): override.review for override in kept.overrides if hasattr(override, "review")}
+    reviews = {
+        str(override.pk): override.review for override in stored_promotion.overrides if hasattr(override, "review")
+    }
     for override in sorted(reviews.keys() | events.keys()):
         wrong = _wrong(reviews.get(override), events.get(override, []), _review_differs)
         if wrong is not None:

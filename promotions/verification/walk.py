@@ -14,7 +14,7 @@ from promotions.packets.verifying import known_keys
 from promotions.verification.documents import Fitting
 from promotions.verification.mismatch import Mismatch, carried_out, not_verified
 from promotions.verification.promotions import check_promotion
-from promotions.verification.reading import Known, kept_of
+from promotions.verification.stored_promotions import InstallationKeys, read_stored_promotions
 
 BATCH: Final = 50
 
@@ -68,10 +68,16 @@ def _checked(promotions: list[UUID], fitting: Fitting) -> Found:
             "release", "target_environment", "source_environment"
         )
         read = list(rows.order_by("number", "pk"))
-        known, kept = Known(known_keys(), installation_id()), kept_of(read) if read else []
+        installation_keys, stored_promotions = (
+            InstallationKeys(known_keys(), installation_id()),
+            read_stored_promotions(read) if read else [],
+        )
     except Exception as error:
         if len(promotions) > 1:
             return [each for promotion in promotions for each in _checked([promotion], fitting)]
         wrong = not_verified("promotion", error)
         return [(Promotion.objects.only(*_BARE).get(pk=promotions[0]), [wrong])]
-    return [(each.promotion, carried_out("promotion", partial(check_promotion, each, known, fitting))) for each in kept]
+    return [
+        (each.promotion, carried_out("promotion", partial(check_promotion, each, installation_keys, fitting)))
+        for each in stored_promotions
+    ]

@@ -1,4 +1,4 @@
-"""What is stored about some promotions, read with a fixed number of statements."""
+"""Promotions with everything that is stored about them, read with a fixed number of statements."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from promotions.packets.verifying import Kind, KnownKey, stored_here
 from promotions.verification.audited import AuditedEvent, events_of_promotions, events_of_releases, override_as_act
 from promotions.verification.record_rows import Rows, rows_of
 
-_RAN: Final = """
+_DEPLOYED_SPANS: Final = """
 SELECT p.release_id, p.target_environment_id, d.reported_at,
   (SELECT min(b.reported_at) FROM promotions_deployment b WHERE b.promotion_id = p.id AND b.status = 'rolled_back')
 FROM promotions_promotion p JOIN promotions_deployment d ON d.promotion_id = p.id AND d.status = 'succeeded'
@@ -25,8 +25,8 @@ WHERE p.tenant_id = %s AND p.release_id = ANY(%s)
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """From when to when a release counted as deployed in an environment, as reports tell; to None: it counts still."""
+class DeployedSpan:
+    """The time in which a release counted as deployed in an environment, by its reports; ``end`` None: still."""
 
     environment_id: UUID
     begin: datetime
@@ -34,10 +34,12 @@ class Ran:
 
 
 @dataclass(slots=True)
-class Kept:
-    """One promotion with its release and environments, records and packets oldest first, and the rows that they tell
-    of. ``events``: what the audit log tells of it, oldest first; ``release_told``: of the finalizing of its release;
-    ``ran``: where its release was deployed, by whatever promotion."""
+class StoredPromotion:
+    """One promotion with its release, environments, records, packets and the rows that those name, oldest first.
+
+    ``events``: its audit events. ``release_events``: those that finalized its release. ``deployed_spans``: where and
+    when its release was deployed, by any promotion.
+    """
 
     promotion: Promotion
     rows: Rows
@@ -46,12 +48,12 @@ class Kept:
     overrides: list[Override] = field(default_factory=list)
     reports: list[Deployment] = field(default_factory=list)
     events: list[AuditedEvent] = field(default_factory=list)
-    release_told: list[AuditedEvent] = field(default_factory=list)
-    ran: list[Ran] = field(default_factory=list)
+    release_events: list[AuditedEvent] = field(default_factory=list)
+    deployed_spans: list[DeployedSpan] = field(default_factory=list)
 
     @property
     def components(self) -> list[ManifestComponent]:
-        """Those of its release."""
+        """The components of its release."""
         return [
             {"name": each.name, "imageRepository": each.image_repository, "digest": each.digest, "role": each.role}
             for each in self.promotion.release.components.all()
@@ -59,47 +61,47 @@ class Kept:
 
     @property
     def acts(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """The columns of its votes, confirmations and overrides, by what it is and its id."""
+        """The columns of its votes, confirmations and overrides, by kind and id."""
         overrides = {("override", str(row.pk)): override_as_act(row) for row in self.overrides}
         return {**self.rows.acts, **overrides}
 
     @property
-    def noted(self) -> dict[str, set[str]]:
-        """The digests of its records by their ids, as events hold them; records of before have none."""
+    def noted_digests(self) -> dict[str, set[str]]:
+        """The digests of its records by their ids, as its events hold them; records of version 1.0 have none."""
         found: dict[str, set[str]] = {}
-        for told in self.events:
-            for each in told.metadata.get(RECORDS, ()):
+        for event in self.events:
+            for each in event.metadata.get(RECORDS, ()):
                 found.setdefault(each["id"], set()).add(each["digest"])
         return found
 
-    def told(self, *actions: str) -> list[AuditedEvent]:
+    def events_named(self, *actions: str) -> list[AuditedEvent]:
         """Its events of these actions, oldest first."""
-        return [told for told in self.events if told.action in actions]
+        return [event for event in self.events if event.action in actions]
 
     def stored(self, kind: Kind, stored_id: str) -> bytes | None:
-        """As `stored_here`, from what was read."""
-        held: Mapping[str, bytes | memoryview] = {}
+        """As `stored_here`, from the rows read here where they have it."""
+        contents: Mapping[str, bytes | memoryview] = {}
         if kind in ("record", "input"):
-            held = {str(row.pk): row.document if kind == "record" else row.input for row in self.records}
+            contents = {str(row.pk): row.document if kind == "record" else row.input for row in self.records}
         elif kind == "humanDecision":
-            held = {str(row.pk): row.envelope for row in self.overrides}
+            contents = {str(row.pk): row.envelope for row in self.overrides}
         else:
-            held = {str(row.pk): row.document if kind == "packet" else row.envelope for row in self.packets}
-        return bytes(held[stored_id]) if stored_id in held else stored_here(kind, stored_id)
+            contents = {str(row.pk): row.document if kind == "packet" else row.envelope for row in self.packets}
+        return bytes(contents[stored_id]) if stored_id in contents else stored_here(kind, stored_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What does not belong to one promotion: the public keys, and the id of the installation."""
+class InstallationKeys:
+    """The public keys, by key id, and the id of the installation: what every packet is checked against."""
 
     keys: Mapping[str, KnownKey]
     installation: str
 
 
-def kept_of(promotions: Sequence[Promotion]) -> list[Kept]:
+def read_stored_promotions(promotions: Sequence[Promotion]) -> list[StoredPromotion]:
     """In the order given. ``promotions`` are of one tenant and have release and environments loaded. 13 statements."""
     rows = rows_of([promotion.pk for promotion in promotions])
-    found = {promotion.pk: Kept(promotion, rows[promotion.pk]) for promotion in promotions}
+    found = {promotion.pk: StoredPromotion(promotion, rows[promotion.pk]) for promotion in promotions}
     for record in DecisionRecord.objects.filter(promotion__in=promotions).order_by("sequence"):
         found[record.promotion_id].records.append(record)
     for packet in EvidencePacket.objects.filter(promotion__in=promotions).order_by("generated_at", "pk"):
@@ -111,20 +113,20 @@ def kept_of(promotions: Sequence[Promotion]) -> list[Kept]:
         found[report.promotion_id].reports.append(report)
     prefetch_related_objects(promotions, "release__components")
     tenant_id = promotions[0].tenant_id
-    told = events_of_releases(tenant_id, {promotion.release_id for promotion in promotions})
-    ran = _ran(tenant_id, {promotion.release_id for promotion in promotions})
+    release_events = events_of_releases(tenant_id, {promotion.release_id for promotion in promotions})
+    deployed_spans = _deployed_spans(tenant_id, {promotion.release_id for promotion in promotions})
     for promotion in promotions:
-        found[promotion.pk].release_told = told.get(str(promotion.release_id), [])
-        found[promotion.pk].ran = ran.get(promotion.release_id, [])
+        found[promotion.pk].release_events = release_events.get(str(promotion.release_id), [])
+        found[promotion.pk].deployed_spans = deployed_spans.get(promotion.release_id, [])
     for promotion_id, event in events_of_promotions(tenant_id, list(found)):
         found[promotion_id].events.append(event)
     return list(found.values())
 
 
-def _ran(tenant_id: UUID, releases: Iterable[UUID]) -> dict[UUID, list[Ran]]:
-    found: dict[UUID, list[Ran]] = {}
+def _deployed_spans(tenant_id: UUID, releases: Iterable[UUID]) -> dict[UUID, list[DeployedSpan]]:
+    found: dict[UUID, list[DeployedSpan]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_RAN, [tenant_id, list(releases)])
+        cursor.execute(_DEPLOYED_SPANS, [tenant_id, list(releases)])
         for release, environment, begin, end in cursor.fetchall():
-            found.setdefault(release, []).append(Ran(environment, begin, end))
+            found.setdefault(release, []).append(DeployedSpan(environment, begin, end))
     return found
