@@ -10,7 +10,7 @@ from django.db.models import Q
 from promotions.actions.evaluate import reevaluate
 from promotions.models import EvidenceFinding, Promotion
 from promotions.states import OPEN
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.events import Found
 from stellapromote.audit.recording import Entry, record_many
@@ -43,7 +43,7 @@ def note_about_tenant(found: Iterable[Mismatch], *, by: Actor, clock: Clock) -> 
 
 
 @transactional
-def forget_about_tenant(kinds: Iterable[What], *, not_seen_since: datetime, by: Actor, clock: Clock) -> int:
+def forget_about_tenant(kinds: Iterable[MismatchKind], *, not_seen_since: datetime, by: Actor, clock: Clock) -> int:
     """Notes as gone what a walk that looked for all of these kinds, and began then, has not found again; how many."""
     rows = EvidenceFinding.objects.filter(
         Q(tenant_id=by.tenant_id), promotion=None, what__in=list(kinds), seen_at__lt=not_seen_since, gone_at=None

@@ -14,7 +14,7 @@ from promotions.judging.audited_rows import audited_act, audited_release
 from promotions.models import Override, Release
 from promotions.models.vote import ACT_TEXTS
 from promotions.verification.differences import first_difference
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.audit.event_digest import plain_address
 from stellapromote.clock import rfc3339
 
@@ -121,15 +121,15 @@ def check_acts(
         of_act = events.get(key, [])
         if len(of_act) != 1:
             message = "Two events of the audit log tell of it." if of_act else NO_EVENT
-            yield Mismatch(What.ACT_CHANGED, place, message)
+            yield Mismatch(MismatchKind.ACT_CHANGED, place, message)
             continue
         difference = _act_differs(act, of_act[0])
         if difference is not None:
             message = f"{difference} is not what the audit log tells of it."
-            yield Mismatch(What.ACT_CHANGED, f"{place}, {difference}", message)
+            yield Mismatch(MismatchKind.ACT_CHANGED, f"{place}, {difference}", message)
     for key in events:
         if key not in acts:
-            yield Mismatch(What.ACT_CHANGED, " ".join(key), GONE)
+            yield Mismatch(MismatchKind.ACT_CHANGED, " ".join(key), GONE)
 
 
 def check_release(release: Release, events: list[AuditedEvent]) -> Iterator[Mismatch]:
@@ -140,13 +140,13 @@ def check_release(release: Release, events: list[AuditedEvent]) -> Iterator[Mism
     if len(events) != 1:
         number = "Two events" if events else "No event"
         yield Mismatch(
-            What.RELEASE_CHANGED, "release", f"{number} of the audit log tell that this release was finalized."
+            MismatchKind.RELEASE_CHANGED, "release", f"{number} of the audit log tell that this release was finalized."
         )
         return
     difference = differs(audited_release(release, release.components.all()), events[0].after, leave_out=("status",))
     if difference is not None:
         message = f"{difference} is not what the audit log tells of release {release.name}."
-        yield Mismatch(What.RELEASE_CHANGED, f"release, {difference}", message)
+        yield Mismatch(MismatchKind.RELEASE_CHANGED, f"release, {difference}", message)
 
 
 def override_as_act(row: Override) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from promotions.documents.holdings import Held, manifests_of, read_now
 from promotions.formats.document import READER
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument
 from promotions.verification.differences import first_difference
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.records import UNREADABLE
 from promotions.verification.uploads import MEANWHILE
 
@@ -191,4 +191,4 @@ def _difference(fact: DocumentFact, alike: Sequence[EvidenceDocument], reads: Ma
 
 
 def _changed(place: str, message: str) -> Mismatch:
-    return Mismatch(What.DOCUMENT_CHANGED, place, message)
+    return Mismatch(MismatchKind.DOCUMENT_CHANGED, place, message)

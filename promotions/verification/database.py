@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import CheckConstraint, Field, Model, UniqueConstraint
 
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 
 GUARDS: Final = Path(__file__).with_name("guards.txt")
 """The triggers and functions that migrations made, as `guards` reads them, one twice where a restored dump writes it
@@ -91,7 +91,7 @@ def check_database() -> list[Mismatch]:
     """What of the tables, their rules and triggers is not as the migrations of this version made it. Eight
     statements."""
     found = dict.fromkeys(_found())
-    return [Mismatch(What.DATABASE_CHANGED, place, message) for place, message in list(found)[:MOST_TOLD]]
+    return [Mismatch(MismatchKind.DATABASE_CHANGED, place, message) for place, message in list(found)[:MOST_TOLD]]
 
 
 @cache

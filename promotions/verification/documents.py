@@ -14,7 +14,7 @@ from promotions.verification.bundles import check_bundle_reading, compare_bundle
 from promotions.verification.feeds import check_feeds, check_newest_feed
 from promotions.verification.gathered import Gathering
 from promotions.verification.keys import check_trusted_keys
-from promotions.verification.mismatch import Mismatch, What, not_verified
+from promotions.verification.mismatch import Mismatch, MismatchKind, not_verified
 from promotions.verification.uploads import check_uploads
 
 PAGE: Final = 100
@@ -127,7 +127,7 @@ def _check_next(
         return None, []
     unfit = fitting.unfit({digest for _, digest in rows})
     found = [
-        Mismatch(What.DOCUMENT_CHANGED, f"{kind} {row}, {digest}", "What is stored does not have this digest.")
+        Mismatch(MismatchKind.DOCUMENT_CHANGED, f"{kind} {row}, {digest}", "What is stored does not have this digest.")
         for row, digest in rows
         if digest in unfit
     ]
@@ -170,9 +170,10 @@ def _gone(tenant_id: UUID, _after: UUID) -> tuple[UUID | None, list[Mismatch]]:
         cursor.execute(_GONE, {"tenant": tenant_id, "most": MOST_GONE})
         gone = [(resource.replace("_", " "), row) for resource, row in cursor.fetchall()]
     message = "The audit log tells of it, and it is gone."
-    what = {"trusted key": What.KEY_CHANGED}
+    what = {"trusted key": MismatchKind.KEY_CHANGED}
     return None, [
-        Mismatch(what.get(resource, What.DOCUMENT_CHANGED), f"{resource} {row}", message) for resource, row in gone
+        Mismatch(what.get(resource, MismatchKind.DOCUMENT_CHANGED), f"{resource} {row}", message)
+        for resource, row in gone
     ]
 
 

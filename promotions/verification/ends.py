@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from promotions.verification.audited import AuditedEvent
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.stored_promotions import StoredPromotion
 from stellapromote.clock import rfc3339
 
@@ -22,15 +22,17 @@ def check_ends(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
         if act["ended_at"] is None:
             continue
         if act.get("verdict") == "reject":
-            yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", "A reject is not taken back, and it ended.")
+            yield Mismatch(
+                MismatchKind.ACT_CHANGED, f"{' '.join(key)}, endedAt", "A reject is not taken back, and it ended."
+            )
         elif not any(_ended_by(act, event) for event in ending):
             message = f"No event of the audit log tells that it ended as {act['ended_as']} then."
-            yield Mismatch(What.ACT_CHANGED, f"{' '.join(key)}, endedAt", message)
+            yield Mismatch(MismatchKind.ACT_CHANGED, f"{' '.join(key)}, endedAt", message)
     for event in stored_promotion.events_named("approval.withdrawn", "approval.voided"):
         ended = [act for act in acts.values() if act["ended_at"] is not None and _ended_by(act, event)]
         for person in sorted(_whose(event) - {str(act["voter_id"]) for act in ended}):
             message = f"The audit log tells that an act of {person} ended then, and none of theirs did."
-            yield Mismatch(What.ACT_CHANGED, f"{event.action} at {rfc3339(event.at)}", message)
+            yield Mismatch(MismatchKind.ACT_CHANGED, f"{event.action} at {rfc3339(event.at)}", message)
 
 
 def _ended_by(act: Act, event: AuditedEvent) -> bool:

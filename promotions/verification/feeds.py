@@ -7,7 +7,7 @@ from promotions.documents.uploading import DocumentUnread, UploadsBusy, read_in_
 from promotions.formats.document import READER
 from promotions.models import Feed, FeedEntry
 from promotions.verification.audited import AuditedEvent, all_events_of_rows, differs
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.uploads import TWICE, UNKNOWN, uploaded_otherwise
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import ProductError
@@ -86,4 +86,4 @@ def _differs_from_events(feed: Feed, events: list[AuditedEvent]) -> str | None:
 
 
 def _changed(feed: Feed, message: str, where: str = "") -> Mismatch:
-    return Mismatch(What.DOCUMENT_CHANGED, f"feed {feed.pk}{where}", message)
+    return Mismatch(MismatchKind.DOCUMENT_CHANGED, f"feed {feed.pk}{where}", message)

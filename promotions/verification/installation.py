@@ -5,10 +5,15 @@ from typing import Final
 
 from promotions.verification.database import check_database
 from promotions.verification.keys import check_signing_keys
-from promotions.verification.mismatch import Mismatch, What, carried_out
+from promotions.verification.mismatch import Mismatch, MismatchKind, carried_out
 from promotions.verification.tenants import check_tenants
 
-OF_INSTALLATION: Final = (What.KEY_CHANGED, What.TENANT_MISSING, What.DATABASE_CHANGED, What.NOT_VERIFIED)
+OF_INSTALLATION: Final = (
+    MismatchKind.KEY_CHANGED,
+    MismatchKind.TENANT_MISSING,
+    MismatchKind.DATABASE_CHANGED,
+    MismatchKind.NOT_VERIFIED,
+)
 
 
 def check_installation() -> list[Mismatch]:

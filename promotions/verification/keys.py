@@ -7,7 +7,7 @@ from promotions.documents.trusted_signatures import KeyUnusable, key_id, public_
 from promotions.models import PublicSigningKey, TrustedKey
 from promotions.packets.signing_key import UNDER_WAY
 from promotions.verification.audited import AuditedEvent, all_events_of_rows
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.clock import rfc3339
 from stellapromote.signing import keyring
 
@@ -18,7 +18,9 @@ def check_signing_keys() -> list[Mismatch]:
     actions = ["signing_key.activated", "signing_key.retired"]
     events = all_events_of_rows(None, "signing_key", [key.pk for key in keys], actions)
     found = ((key.pk, _signing_key_differs(key, events.get(key.pk, []))) for key in keys)
-    return [Mismatch(What.KEY_CHANGED, f"signing key {key}", wrong) for key, wrong in found if wrong is not None]
+    return [
+        Mismatch(MismatchKind.KEY_CHANGED, f"signing key {key}", wrong) for key, wrong in found if wrong is not None
+    ]
 
 
 def check_trusted_keys(tenant_id: UUID) -> list[Mismatch]:
@@ -27,7 +29,9 @@ def check_trusted_keys(tenant_id: UUID) -> list[Mismatch]:
     actions = ["trusted_key.added", "trusted_key.revoked"]
     events = all_events_of_rows(tenant_id, "trusted_key", [key.pk for key in keys], actions)
     found = ((key, _trusted_key_differs(key, events.get(str(key.pk), []))) for key in keys)
-    return [Mismatch(What.KEY_CHANGED, f"trusted key {key.pk}", wrong) for key, wrong in found if wrong is not None]
+    return [
+        Mismatch(MismatchKind.KEY_CHANGED, f"trusted key {key.pk}", wrong) for key, wrong in found if wrong is not None
+    ]
 
 
 def _signing_key_differs(key: PublicSigningKey, events: list[AuditedEvent]) -> str | None:

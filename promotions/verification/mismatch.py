@@ -12,7 +12,7 @@ from stellapromote.database.errors import is_away
 logger = logging.getLogger(__name__)
 
 
-class What(StrEnum):
+class MismatchKind(StrEnum):
     """What does not fit. Codes of `verify_evidence`, of the event `evidence.mismatch_found` and of the pages."""
 
     PROMOTION_CHANGED = "PROMOTION_CHANGED"
@@ -35,29 +35,29 @@ class What(StrEnum):
 
 
 OF_DOCUMENTS: Final = (
-    What.DOCUMENT_CHANGED,
-    What.POLICY_CHANGED,
-    What.KEY_CHANGED,
-    What.PROMOTION_MISSING,
-    What.TENANT_MISSING,
-    What.DATABASE_CHANGED,
-    What.NOT_VERIFIED,
+    MismatchKind.DOCUMENT_CHANGED,
+    MismatchKind.POLICY_CHANGED,
+    MismatchKind.KEY_CHANGED,
+    MismatchKind.PROMOTION_MISSING,
+    MismatchKind.TENANT_MISSING,
+    MismatchKind.DATABASE_CHANGED,
+    MismatchKind.NOT_VERIFIED,
 )
-OF_CHAIN: Final = (What.CHAIN_CHANGED,)
+OF_CHAIN: Final = (MismatchKind.CHAIN_CHANGED,)
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """One finding. ``place`` names the thing and where in it; ``message`` is a sentence that says what was expected."""
 
-    what: What
+    what: MismatchKind
     place: str
     message: str
 
 
 def of_chain(broken: Broken) -> Mismatch:
     """A break of an audit chain as a finding."""
-    return Mismatch(What.CHAIN_CHANGED, f"link {broken.sequence}, {broken.reason}", broken.message)
+    return Mismatch(MismatchKind.CHAIN_CHANGED, f"link {broken.sequence}, {broken.reason}", broken.message)
 
 
 def carried_out(place: str, check: Callable[[], list[Mismatch]]) -> list[Mismatch]:
@@ -74,4 +74,6 @@ def not_verified(place: str, error: Exception) -> Mismatch:
     if is_away(error):
         raise error
     logger.error("verification_failed", exc_info=error, extra={"place": place})
-    return Mismatch(What.NOT_VERIFIED, place, f"It cannot be verified: reading it fails with {type(error).__name__}.")
+    return Mismatch(
+        MismatchKind.NOT_VERIFIED, place, f"It cannot be verified: reading it fails with {type(error).__name__}."
+    )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 
 MOST_TOLD: Final = 20
 
@@ -42,4 +42,4 @@ def check_numbers(tenant_id: UUID) -> list[Mismatch]:
             cursor.execute(statement, {"tenant": tenant_id, "most": MOST_TOLD})
             numbers.update(dict.fromkeys(str(number) for (number,) in cursor.fetchall()))
     message = "Numbers have no gaps: a promotion of this number was made, and it or what it is about is gone."
-    return [Mismatch(What.PROMOTION_MISSING, f"promotion #{number}", message) for number in numbers]
+    return [Mismatch(MismatchKind.PROMOTION_MISSING, f"promotion #{number}", message) for number in numbers]

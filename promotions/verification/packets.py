@@ -11,7 +11,7 @@ from promotions.packets.verifying import Verification, verify
 from promotions.packets.verifying.envelope import predicate_of, statement_of
 from promotions.verification.audited import GONE, AuditedEvent, differs
 from promotions.verification.differences import first_difference
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.records import UNREADABLE, part
 from promotions.verification.stored_promotions import InstallationKeys, StoredPromotion
 from stellapromote.clock import rfc3339
@@ -37,15 +37,15 @@ def check_packets(stored_promotion: StoredPromotion, installation_keys: Installa
         except UNREADABLE:
             broken, elsewhere = "The packet or its envelope cannot be read.", None
         if broken is not None:
-            yield Mismatch(What.PACKET_CHANGED, place, broken)
+            yield Mismatch(MismatchKind.PACKET_CHANGED, place, broken)
         elif elsewhere is not None:
             message = f"{elsewhere} is not that of where it is stored."
-            yield Mismatch(What.PACKET_MISPLACED, f"{place}, {elsewhere}", message)
+            yield Mismatch(MismatchKind.PACKET_MISPLACED, f"{place}, {elsewhere}", message)
         elif (other := _differs_from_events(packet, events)) is not None:
-            yield Mismatch(What.PACKET_CHANGED, place, other)
+            yield Mismatch(MismatchKind.PACKET_CHANGED, place, other)
         before = packet
     for packet_id in sorted(by_packet):
-        yield Mismatch(What.PACKET_CHANGED, f"packet {packet_id}", GONE)
+        yield Mismatch(MismatchKind.PACKET_CHANGED, f"packet {packet_id}", GONE)
 
 
 def check_overrides(stored_promotion: StoredPromotion, installation_keys: InstallationKeys) -> Iterator[Mismatch]:
@@ -62,7 +62,7 @@ def check_overrides(stored_promotion: StoredPromotion, installation_keys: Instal
         except UNREADABLE:
             broken = "The signed human decision cannot be read."
         if broken is not None:
-            yield Mismatch(What.OVERRIDE_CHANGED, place, broken)
+            yield Mismatch(MismatchKind.OVERRIDE_CHANGED, place, broken)
 
 
 def failed(found: Verification) -> str | None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion
 from promotions.verification.audited import GONE, AuditedEvent, events_of_kind
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.clock import rfc3339
 
 _MADE: Final = {
@@ -35,7 +35,7 @@ def check_policies(tenant_id: UUID) -> list[Mismatch]:
         for policy in policies.objects.filter(tenant_id=tenant_id).only("name", "current").order_by("name"):
             if policy.current_id != newest.get(policy.pk):
                 message = "The version that counts is not the newest one."
-                found.append(Mismatch(What.POLICY_CHANGED, f"policy {policy.name}", message))
+                found.append(Mismatch(MismatchKind.POLICY_CHANGED, f"policy {policy.name}", message))
     return found
 
 
@@ -49,10 +49,10 @@ def _check(tenant_id: UUID, kind: str, versions: list[Any]) -> Iterator[Mismatch
         wrong = f"Its text should have the digest {row.digest}." if row.pk in unfit else None
         wrong = wrong or _differs(row, events.get((str(row.policy_id), row.version), []))
         if wrong is not None:
-            yield Mismatch(What.POLICY_CHANGED, f"{name} version {row.pk}", wrong)
+            yield Mismatch(MismatchKind.POLICY_CHANGED, f"{name} version {row.pk}", wrong)
     there = {(str(row.policy_id), row.version) for row in versions}
     for policy, version in sorted(events.keys() - there):
-        yield Mismatch(What.POLICY_CHANGED, f"{name} {policy}, version {version}", GONE)
+        yield Mismatch(MismatchKind.POLICY_CHANGED, f"{name} {policy}, version {version}", GONE)
 
 
 def _differs(row: Any, events: list[AuditedEvent]) -> str | None:

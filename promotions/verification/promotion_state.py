@@ -11,7 +11,7 @@ from policies.stored_documents import documents
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.models.state import STATE, state_digest
 from promotions.verification.audited import actor_of, first_other
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.stored_promotions import StoredPromotion
 
 _PLACE = "state"
@@ -28,13 +28,13 @@ def check_state(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     changed = _changed_between(recorded)
     if changed is not None:
         message = f"Before its version {changed} something else than a change that the audit log tells of changed it."
-        yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, _PLACE, message)
     elif promotion.version < newest:
         message = f"The audit log tells of its version {newest}, and it has version {promotion.version}."
-        yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, _PLACE, message)
     elif state_digest(promotion) not in {each["digest"] for each in recorded if _version(each) == newest}:
         message = f"It is not what the audit log tells of it as of version {newest}."
-        yield Mismatch(What.PROMOTION_CHANGED, _PLACE, message)
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, _PLACE, message)
 
 
 def check_request(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
@@ -42,7 +42,7 @@ def check_request(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     promotion, events = stored_promotion.promotion, stored_promotion.events_named("promotion.requested")
     if len(events) != 1:
         number = "Two events of the audit log tell" if events else "No event of the audit log tells"
-        yield Mismatch(What.PROMOTION_CHANGED, "request", f"{number} that this promotion was requested.")
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, "request", f"{number} that this promotion was requested.")
         return
     [event] = events
     at, token = promotion.requested_at, promotion.requested_with_token
@@ -52,7 +52,7 @@ def check_request(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     difference = first_other({**by, "tokenId": token and str(token)}, event.by)
     if difference is not None:
         message = f"{difference} is not what the audit log tells of the request."
-        yield Mismatch(What.PROMOTION_CHANGED, f"request, {difference}", message)
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, f"request, {difference}", message)
 
 
 def check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
@@ -78,7 +78,7 @@ def check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     lacking = sorted({(str(each), reason) for each, reason in behind if each is not None} - excluded)
     if lacking:
         message = f"The snapshot does not exclude {lacking[0][0]} as {lacking[0][1]}."
-        yield Mismatch(What.PROMOTION_CHANGED, "request, excludedPersons", message)
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, "request, excludedPersons", message)
 
 
 def _changed_between(recorded: list[dict[str, Any]]) -> int | None:

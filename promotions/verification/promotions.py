@@ -15,7 +15,7 @@ from promotions.states import Status
 from promotions.verification.audited import check_acts, check_release, events_of_acts
 from promotions.verification.documents import Fitting
 from promotions.verification.ends import check_ends
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.packets import check_overrides, check_packets
 from promotions.verification.promotion_state import check_excluded, check_request, check_state
 from promotions.verification.records import UNREADABLE, check_records, since_when
@@ -59,31 +59,37 @@ def _check_row(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     record = stored_promotion.records[-1] if stored_promotion.records else None
     packet = stored_promotion.packets[-1] if stored_promotion.packets else None
     if (None if record is None else record.pk) != promotion.decision_id:
-        yield Mismatch(What.PROMOTION_CHANGED, "decision", "The promotion does not point to its newest record.")
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, "decision", "The promotion does not point to its newest record.")
     elif record is not None and record.sequence != promotion.decision_sequence:
-        yield Mismatch(What.PROMOTION_CHANGED, "decisionSequence", "The promotion has another number of records.")
+        yield Mismatch(
+            MismatchKind.PROMOTION_CHANGED, "decisionSequence", "The promotion has another number of records."
+        )
     if (None if packet is None else packet.pk) != promotion.evidence_packet_id:
-        yield Mismatch(What.PROMOTION_CHANGED, "evidencePacket", "The promotion does not point to its newest packet.")
+        yield Mismatch(
+            MismatchKind.PROMOTION_CHANGED, "evidencePacket", "The promotion does not point to its newest packet."
+        )
     if subject_digest(promotion.subject) != promotion.subject_digest:
-        yield Mismatch(What.PROMOTION_CHANGED, "subject", f"Its digest should be {promotion.subject_digest}.")
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, "subject", f"Its digest should be {promotion.subject_digest}.")
     if record is not None and not _shows(promotion, record):
-        yield Mismatch(What.PROMOTION_CHANGED, "gates", "The gates that are shown are not those of the newest record.")
+        yield Mismatch(
+            MismatchKind.PROMOTION_CHANGED, "gates", "The gates that are shown are not those of the newest record."
+        )
     sealed = {_report_of(packet) for packet in stored_promotion.packets}
     for report in stored_promotion.reports:
         if report.status in _SEALED and (report.attempt, report.status) not in sealed:
             place = f"report {report.attempt} {report.status}"
-            yield Mismatch(What.PROMOTION_CHANGED, place, "No packet seals this report of a deployment.")
+            yield Mismatch(MismatchKind.PROMOTION_CHANGED, place, "No packet seals this report of a deployment.")
     wanted = _DECIDED.get(Status(promotion.status))
     if wanted is not None and record is not None and record.decision != wanted:
         message = f"The promotion is {promotion.status}, and its newest record says {record.decision}."
-        yield Mismatch(What.PROMOTION_CHANGED, "status", message)
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, "status", message)
 
 
 def _check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     try:
         yield from check_excluded(stored_promotion)
     except UNREADABLE:
-        yield Mismatch(What.PROMOTION_CHANGED, "request", "The snapshot taken at the request cannot be read.")
+        yield Mismatch(MismatchKind.PROMOTION_CHANGED, "request", "The snapshot taken at the request cannot be read.")
 
 
 def _check_tenants(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
@@ -97,7 +103,9 @@ def _check_tenants(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
         f"review of {each.pk}": each.review.tenant_id for each in stored_promotion.overrides if hasattr(each, "review")
     }
     for place in sorted(place for place, each in of.items() if each != tenant):
-        yield Mismatch(What.PROMOTION_CHANGED, f"{place}, tenant", "It is of another tenant than its promotion.")
+        yield Mismatch(
+            MismatchKind.PROMOTION_CHANGED, f"{place}, tenant", "It is of another tenant than its promotion."
+        )
 
 
 def _shows(promotion: Promotion, record: DecisionRecord) -> bool:
@@ -147,7 +155,7 @@ def _check_manifest(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     found = manifest_digest(stored_promotion.components)
     if not found == promotion.manifest_digest == promotion.release.manifest_digest:
         message = f"The components of release {promotion.release.name} have the digest {found}; requested were "
-        yield Mismatch(What.MANIFEST_CHANGED, "release", f"{message}those of {promotion.manifest_digest}.")
+        yield Mismatch(MismatchKind.MANIFEST_CHANGED, "release", f"{message}those of {promotion.manifest_digest}.")
 
 
 def _check_documents(stored_promotion: StoredPromotion, fitting: Fitting) -> Iterator[Mismatch]:
@@ -161,10 +169,12 @@ def _check_documents(stored_promotion: StoredPromotion, fitting: Fitting) -> Ite
         except UNREADABLE:
             continue  # a finding already
     for digest in sorted(fitting.unfit_policies(tenant, policies)):
-        yield Mismatch(What.POLICY_CHANGED, f"policy {digest}", "No version of a policy has this digest any more.")
+        yield Mismatch(
+            MismatchKind.POLICY_CHANGED, f"policy {digest}", "No version of a policy has this digest any more."
+        )
     unfit = fitting.unfit(contents | bundles)
     for digest in sorted(unfit):
-        yield Mismatch(What.DOCUMENT_CHANGED, f"document {digest}", "What is stored does not have this digest.")
+        yield Mismatch(MismatchKind.DOCUMENT_CHANGED, f"document {digest}", "What is stored does not have this digest.")
     yield from fitting.wrong_in_bundles(tenant, bundles - unfit)
 
 
@@ -181,7 +191,7 @@ def _check_gathered(stored_promotion: StoredPromotion, fitting: Fitting) -> Iter
             continue  # a finding already
         for place in places:
             message = f"{place} is not what counted then, by the reports, uploads and keys that there are."
-            yield Mismatch(What.INPUT_CHANGED, f"record {record.sequence}, {place}", message)
+            yield Mismatch(MismatchKind.INPUT_CHANGED, f"record {record.sequence}, {place}", message)
 
 
 def _ran_there(stored_promotion: StoredPromotion, source: Mapping[str, Any] | None, at: datetime) -> bool:

@@ -13,7 +13,7 @@ from promotions.verification.differences import first_difference
 from stellapromote.clock import parse_rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes
 
-SAID: Final = ("message", "nextChangeAt")
+TEXT_FIELDS: Final = ("message", "nextChangeAt")
 """Of each gate: sentences, and when time may change a verdict. They are part of no hash."""
 
 
@@ -26,8 +26,8 @@ def difference_made_again(
 ) -> str | None:
     """The first place where the record differs from the one that the evaluation makes, with the ids that are stored.
 
-    ``SAID`` is compared where this version made the record. Raises KeyError, TypeError, ValueError and the like for
-    what is no record.
+    ``TEXT_FIELDS`` are compared where this version made the record. Raises KeyError, TypeError, ValueError and the
+    like for what is no record.
     """
     made = build_record(
         record_id=record.pk,
@@ -46,7 +46,7 @@ def difference_made_again(
     if stored["engine"] != fields["engine"]:
         fields["engine"] = {**fields["engine"], "version": stored["engine"]["version"]}
         for gate, before in zip(fields["gates"], stored["gates"], strict=True):
-            gate |= {name: before[name] for name in SAID}
+            gate |= {name: before[name] for name in TEXT_FIELDS}
     if canonical_bytes(fields) == bytes(record.document):
         return None
     return first_difference(stored, fields) or "body"

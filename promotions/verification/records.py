@@ -9,7 +9,7 @@ from promotions.documents.blobs import blobs
 from promotions.models import DecisionRecord, Promotion
 from promotions.verification.audited import GONE
 from promotions.verification.differences import first_difference
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.record_again import difference_made_again, evaluation_of
 from promotions.verification.record_rows import difference_in_rows
 from promotions.verification.stored_promotions import StoredPromotion
@@ -26,7 +26,7 @@ def check_records(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     for record in stored_promotion.records:
         if record.sequence != expected:
             yield Mismatch(
-                What.RECORD_CHANGED, f"record {expected}", "The record is missing: they count without a gap."
+                MismatchKind.RECORD_CHANGED, f"record {expected}", "The record is missing: they count without a gap."
             )
             expected = record.sequence
         expected += 1
@@ -42,7 +42,9 @@ def _check(
     try:
         stored, gate_input = orjson.loads(bytes(record.document)), orjson.loads(bytes(record.input))
         if digest_bytes(bytes(record.input)) != stored["inputDigest"]:
-            yield Mismatch(What.INPUT_CHANGED, place, f"Its input should have the digest {stored['inputDigest']}.")
+            yield Mismatch(
+                MismatchKind.INPUT_CHANGED, place, f"Its input should have the digest {stored['inputDigest']}."
+            )
             return
         difference = (
             difference_made_again(record, stored, gate_input, _bundle(gate_input), evaluation_of(stored))
@@ -51,15 +53,15 @@ def _check(
             or _failing_otherwise(before, gate_input)
         )
     except UNREADABLE:
-        yield Mismatch(What.RECORD_CHANGED, place, "The record or its input cannot be read.")
+        yield Mismatch(MismatchKind.RECORD_CHANGED, place, "The record or its input cannot be read.")
         return
     noted = stored_promotion.noted_digests.get(str(record.pk))
     if difference is not None:
         message = f"{difference} does not fit its input or the rows that it tells of."
-        yield Mismatch(What.RECORD_CHANGED, f"{place}, {difference}", message)
+        yield Mismatch(MismatchKind.RECORD_CHANGED, f"{place}, {difference}", message)
     elif noted is not None and noted != {digest_bytes(bytes(record.document))}:
         message = f"The audit log holds another digest of its bytes: {', '.join(sorted(noted))}."
-        yield Mismatch(What.RECORD_CHANGED, place, message)
+        yield Mismatch(MismatchKind.RECORD_CHANGED, place, message)
 
 
 def _check_noted(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
@@ -69,12 +71,12 @@ def _check_noted(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
         {str(record.pk): record.sequence for record in stored_promotion.records},
     )
     for record_id in sorted(noted.keys() - sequences.keys()):
-        yield Mismatch(What.RECORD_CHANGED, f"record {record_id}", GONE)
+        yield Mismatch(MismatchKind.RECORD_CHANGED, f"record {record_id}", GONE)
     first = min((sequences[record_id] for record_id in noted if record_id in sequences), default=None)
     for record_id, sequence in sequences.items():
         if first is not None and sequence > first and record_id not in noted:
             message = "No event of the audit log tells of it: it was not judged here."
-            yield Mismatch(What.RECORD_CHANGED, f"record {sequence}", message)
+            yield Mismatch(MismatchKind.RECORD_CHANGED, f"record {sequence}", message)
 
 
 def _bundle(gate_input: Mapping[str, Any]) -> dict[str, Any] | None:

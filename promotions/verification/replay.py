@@ -14,7 +14,7 @@ from promotions.judging.decision import determinism_hash
 from promotions.judging.documents_of_input import documents_of
 from promotions.models import DecisionRecord
 from promotions.verification.differences import first_difference
-from promotions.verification.record_again import SAID, difference_made_again
+from promotions.verification.record_again import TEXT_FIELDS, difference_made_again
 from promotions.verification.record_rows import Rows, difference_in_rows, rows_of
 from stellapromote.json_schema import below
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
@@ -138,6 +138,6 @@ def _different_answer(gate_input: dict[str, Any], again: Mapping[str, PolicyAnsw
 
 def _determined(stored: dict[str, Any]) -> dict[str, Any]:
     """The part of the record that a replay must reproduce."""
-    gates = [{name: value for name, value in gate.items() if name not in SAID} for gate in stored["gates"]]
+    gates = [{name: value for name, value in gate.items() if name not in TEXT_FIELDS} for gate in stored["gates"]]
     kept = {name: stored[name] for name in ("inputDigest", "determinismHash", "decision", "reasonCodes")}
     return {**kept, "gates": gates}

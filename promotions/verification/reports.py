@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from promotions.models import Deployment, OverrideReview
 from promotions.verification.audited import GONE, NO_EVENT, AuditedEvent, actor_of, differs, first_other
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.stored_promotions import StoredPromotion
 
 Row = TypeVar("Row")
@@ -27,7 +27,7 @@ def check_reports(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     for attempt, status in sorted(reports.keys() | events.keys()):
         wrong = _wrong(reports.get((attempt, status)), events.get((attempt, status), []), _report_differs)
         if wrong is not None:
-            yield Mismatch(What.PROMOTION_CHANGED, f"report {attempt} {status}", wrong)
+            yield Mismatch(MismatchKind.PROMOTION_CHANGED, f"report {attempt} {status}", wrong)
 
 
 def check_reviews(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
@@ -41,7 +41,7 @@ def check_reviews(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
     for override in sorted(reviews.keys() | events.keys()):
         wrong = _wrong(reviews.get(override), events.get(override, []), _review_differs)
         if wrong is not None:
-            yield Mismatch(What.ACT_CHANGED, f"review of override {override}", wrong)
+            yield Mismatch(MismatchKind.ACT_CHANGED, f"review of override {override}", wrong)
 
 
 def _wrong(

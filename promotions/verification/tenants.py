@@ -4,7 +4,7 @@ from typing import Final
 
 from django.db import connection
 
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 
 MOST_TOLD: Final = 20
 
@@ -31,4 +31,4 @@ def check_tenants() -> list[Mismatch]:
         cursor.execute(_GONE)
         gone = [tenant for (tenant,) in cursor.fetchall()]
     message = "Promotions or the audit log name this tenant, and it is gone: nothing of it is verified."
-    return [Mismatch(What.TENANT_MISSING, f"tenant {tenant}", message) for tenant in gone]
+    return [Mismatch(MismatchKind.TENANT_MISSING, f"tenant {tenant}", message) for tenant in gone]

@@ -13,7 +13,7 @@ from promotions.formats.document import READER
 from promotions.judging.audited_rows import audited_document
 from promotions.models import DocumentReading, EvidenceDocument, Feed, TrustedKey
 from promotions.verification.audited import AuditedEvent, all_events_of_rows, differs
-from promotions.verification.mismatch import Mismatch, What
+from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.clock import rfc3339
 from stellapromote.isolation import TaskRefused
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
@@ -44,7 +44,7 @@ def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
             or _read_otherwise(document, readings.get(document.pk))
         )
         if wrong is not None:
-            found.append(Mismatch(What.DOCUMENT_CHANGED, f"document {document.pk}", wrong))
+            found.append(Mismatch(MismatchKind.DOCUMENT_CHANGED, f"document {document.pk}", wrong))
     return found
 
 

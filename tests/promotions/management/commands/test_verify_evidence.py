@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from psycopg.errors import InsufficientPrivilege
 
 from promotions.models import EvidenceFinding, Promotion, Vote
-from promotions.verification.mismatch import What
+from promotions.verification.mismatch import MismatchKind
 from stellapromote.audit.models import AuditEvent
 from tests.database import CommittedDatabase
 from tests.factories import make_ready_tenant
@@ -136,6 +136,6 @@ def test_a_finding_is_not_changed_or_removed(
         connection.execute(change)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("what", What)
-def test_every_code_is_on_the_page_about_evidence(what: What) -> None:
+@pytest.mark.parametrize("what", MismatchKind)
+def test_every_code_is_on_the_page_about_evidence(what: MismatchKind) -> None:
     assert f"`{what}`" in (settings.BASE_DIR / "docs" / "evidence.md").read_text()
