@@ -7,7 +7,7 @@ The TypedDicts below are its contract; GATE_INPUT_SCHEMA is made from them.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
 
-from policies.evidence_facts import EvidenceFact, OverrideFact, PolicyAnswer
+from policies.document_facts import EvidenceFact, OverrideFact, PolicyAnswer
 from stellapromote.errors import FieldError
 from stellapromote.json_schema import Limits, of_type, read
 from stellapromote.patterns import DIGEST

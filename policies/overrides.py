@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.evidence_facts import OverrideFact
+from policies.document_facts import OverrideFact
 from policies.facts import GateInput, exclusions
 from policies.outcomes import Verdict, blocks
 from policies.windows import in_words

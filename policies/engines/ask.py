@@ -7,9 +7,9 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from policies.document_facts import PolicyAnswer
 from policies.engines.answers import normal, words_of
 from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents, policy_input, remembered
-from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput
 from policies.gates import REGISTRY
 from policies.library import DocumentMissing, Documents, blob

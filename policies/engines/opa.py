@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import orjson
 
+from policies.document_facts import PolicyAnswer
 from policies.engines.answers import MAY_WAIT, normal
 from policies.engines.ask import answer
 from policies.engines.policy_input import PolicyInput
-from policies.evidence_facts import PolicyAnswer
 from policies.outbound import TOO_LATE, Allowed, OutboundFailed, Request, fetch, url_problem
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
 

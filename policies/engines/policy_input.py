@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from policies.evidence_facts import (
+from policies.document_facts import (
     COMPONENTS_SCHEMA,
     FINDINGS_SCHEMA,
     VEX_SCHEMA,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from policies.evidence_facts import DocumentFact
+from policies.document_facts import DocumentFact
 from policies.windows import check_instant
 from stellapromote.clock import parse_rfc3339, rfc3339
 

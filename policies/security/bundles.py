@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from policies.context import Context
-from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
+from policies.document_facts import BUNDLE_SCHEMA, Bundle, DocumentFact
 from policies.security.findings import Key, Reader, Record, Report, merged, unsuppressed
 from policies.security.trust import Trust
 from policies.security.vex import Covers, Lift, Source, Statements, lift, statements

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policies.evidence_facts import EPSS_SCHEMA
+from policies.document_facts import EPSS_SCHEMA
 from policies.security.findings import Record, worst
 from policies.security.outcome import Outcome, View, and_others, in_words, remedy
 

@@ -10,7 +10,7 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import Any, Final
 
-from policies.evidence_facts import FINDINGS_SCHEMA, Finding, LeftOut
+from policies.document_facts import FINDINGS_SCHEMA, Finding, LeftOut
 from policies.security.packages import Package, package, without_qualifiers
 from policies.security.severities import BANDS, Grade
 from stellapromote.signing.canonical_json import digest

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from policies.evidence_facts import DocumentFact, LeftOut
+from policies.document_facts import DocumentFact, LeftOut
 from policies.security.findings import Report
 from policies.security.outcome import Outcome, clipped
 

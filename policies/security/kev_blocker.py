@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from policies.evidence_facts import KEV_SCHEMA
+from policies.document_facts import KEV_SCHEMA
 from policies.security.findings import Record
 from policies.security.outcome import Outcome, View, and_others, in_words, remedy
 from stellapromote.clock import parse_rfc3339, rfc3339

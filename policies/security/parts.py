@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from policies.evidence_facts import Bundle, DocumentFact
+from policies.document_facts import Bundle, DocumentFact
 
 HINT: Final = "what is there is about single platforms, and no index in the bundle lists them"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policies.evidence_facts import Bundle, DocumentFact
+from policies.document_facts import Bundle, DocumentFact
 from policies.security import parts
 from policies.security.ages import too_old_at
 from policies.security.outcome import Outcome

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from policies.evidence_facts import Finding, Severity
+from policies.document_facts import Finding, Severity
 
 Band = Literal["none", "low", "medium", "high", "critical"]
 

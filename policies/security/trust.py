@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from policies.evidence_facts import DocumentFact, EvidenceFact
+from policies.document_facts import DocumentFact, EvidenceFact
 from policies.facts import GateInput, exclusions
 
 Because = Literal["requester", "excluded", "notNamed"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policies.evidence_facts import VEX_SCHEMA, DocumentFact, LeftOut
+from policies.document_facts import VEX_SCHEMA, DocumentFact, LeftOut
 from policies.security.ages import made_at
 from policies.security.findings import Record
 from policies.security.packages import Package, image_digest, package

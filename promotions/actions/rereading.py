@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from policies.evidence_facts import Bundle, DocumentFact
+from policies.document_facts import Bundle, DocumentFact
 from promotions.actions.upload_feed import reload_feed
 from promotions.documents import bundles, holdings
 from promotions.documents.bundle_readings import document_of, renewed

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from policies.evidence_facts import KEV_SCHEMA
+from policies.document_facts import KEV_SCHEMA
 from policies.models import Proposal
 from policies.proposals import proposable
 from policies.weakening_edits import ChangedMeanwhile, Weakened

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db.models import Case, When
 
-from policies.evidence_facts import DocumentFact
+from policies.document_facts import DocumentFact
 from promotions.documents import bundles
 from promotions.documents.holdings import Held
 from promotions.models import EvidenceDocument

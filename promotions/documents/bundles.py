@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from policies.evidence_facts import BUNDLE_SCHEMA, Bundle, DocumentFact, DocumentKind
+from policies.document_facts import BUNDLE_SCHEMA, Bundle, DocumentFact, DocumentKind
 from promotions.documents import blobs
 from promotions.documents.holdings import Held, holdings, identity, made_at, newest
 from promotions.models import Component, EvidenceBundle, EvidenceDocument, Promotion

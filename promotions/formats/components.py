@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from policies.evidence_facts import COMPONENTS_SCHEMA, Components, SbomComponent
+from policies.document_facts import COMPONENTS_SCHEMA, Components, SbomComponent
 from promotions.formats.left_out import Omissions
 from promotions.formats.reading import LONGEST_TEXT, DocumentRefused, OtherKind, check_number
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
-from policies.evidence_facts import SbomComponent
+from policies.document_facts import SbomComponent
 from promotions.formats import components as sboms
 from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.left_out import Omissions

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from policies.evidence_facts import VexStatement, VexStatus
+from policies.document_facts import VexStatement, VexStatus
 from promotions.formats.cyclonedx import Named, References, by_reference, read_as, read_root, referred_to
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions

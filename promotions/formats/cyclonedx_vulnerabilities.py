@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from policies.evidence_facts import Finding
+from policies.document_facts import Finding
 from promotions.formats.cyclonedx import (
     Named,
     References,

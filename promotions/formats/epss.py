@@ -4,7 +4,7 @@ import re
 import zlib
 from typing import Final
 
-from policies.evidence_facts import EPSS_SCHEMA, Epss
+from policies.document_facts import EPSS_SCHEMA, Epss
 from promotions.formats.document import Read
 from promotions.formats.reading import MOST_BYTES, DocumentRefused, maybe_time, without_mark
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from policies.evidence_facts import FINDINGS_SCHEMA, Finding, Findings, Severity
+from policies.document_facts import FINDINGS_SCHEMA, Finding, Findings, Severity
 from promotions.formats.left_out import Omissions
 from promotions.formats.reading import DocumentRefused, a_name, at, check_number
 from promotions.formats.scores import band, worst

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from policies.evidence_facts import Finding, Severity
+from policies.document_facts import Finding, Severity
 from promotions.formats.document import UNBOUND, Bound, Context, Read
 from promotions.formats.findings import cased, finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions

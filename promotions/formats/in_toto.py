@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policies.evidence_facts import ATTESTATION_SCHEMA, Attestation
+from policies.document_facts import ATTESTATION_SCHEMA, Attestation
 from promotions.formats.document import Context, Read
 from promotions.formats.packages import check_names, digest_of_hex
 from promotions.formats.reading import (

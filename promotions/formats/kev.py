@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Any
 
-from policies.evidence_facts import KEV_SCHEMA, Kev
+from policies.document_facts import KEV_SCHEMA, Kev
 from promotions.formats.document import Read
 from promotions.formats.reading import DocumentRefused, a_list, at, line, maybe_time, member, objects, read_json
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
-from policies.evidence_facts import LeftOut
+from policies.document_facts import LeftOut
 from promotions.formats.reading import INVALID, DocumentRefused, a_list, an_object, at, check_name
 
 UNREADABLE: Final = "an entry that cannot be read"

@@ -7,7 +7,7 @@ annotation that says so. Either alone may be an image that runs somewhere.
 
 from typing import Any, Final
 
-from policies.evidence_facts import INDEX_SCHEMA, Index, IndexManifest
+from policies.document_facts import INDEX_SCHEMA, Index, IndexManifest
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, maybe_name, objects, part

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 from urllib.parse import SplitResult, urlsplit
 
-from policies.evidence_facts import VexStatement, VexStatus
+from policies.document_facts import VexStatement, VexStatus
 from promotions.formats.document import Context, Read
 from promotions.formats.left_out import Omissions
 from promotions.formats.lines import escaped_line

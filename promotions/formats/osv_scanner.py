@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from policies.evidence_facts import Finding, Severity
+from policies.document_facts import Finding, Severity
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions

@@ -2,7 +2,7 @@
 
 The payload is one line of JSON `{kind, artifactDigest, parts}` and then the file's bytes; `parts` are
 the manifests of which the artifact is the index, each with its platforms. The answer is JSON, of the
-first document: place, format, parsed (a form of policies/evidence_facts.py), producer, generatedAt, predicateType,
+first document: place, format, parsed (a form of policies/document_facts.py), producer, generatedAt, predicateType,
 subjects, summary, enveloped, payloadDigest, namesArtifact, about, scope. Beside these stand `others`, a list of the
 same, and `leftOut`, a list of `{place, reason}`.
 """

@@ -11,7 +11,7 @@ from typing import Any, Final
 from cvss import CVSS2, CVSS3, CVSS4
 from cvss.exceptions import CVSSError
 
-from policies.evidence_facts import Severity
+from policies.document_facts import Severity
 from promotions.formats.reading import DocumentRefused, at
 
 _BANDS: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))

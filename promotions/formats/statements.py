@@ -8,7 +8,7 @@ it refuses the document when it cannot be read.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
-from policies.evidence_facts import VEX_SCHEMA, Vex, VexStatement, VexStatus
+from policies.document_facts import VEX_SCHEMA, Vex, VexStatement, VexStatus
 from promotions.formats import findings
 from promotions.formats.document import Context
 from promotions.formats.left_out import UNREADABLE, Omissions

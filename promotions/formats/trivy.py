@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from policies.evidence_facts import Finding, Severity
+from policies.document_facts import Finding, Severity
 from promotions.formats.document import Context, Read
 from promotions.formats.findings import a_vulnerability, finding, findings, identities, if_readable, summary
 from promotions.formats.left_out import Omissions

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar, cast
 
-from policies.evidence_facts import OverrideFact
+from policies.document_facts import OverrideFact
 from policies.facts import Confirmation, Vote
 from stellapromote.clock import rfc3339
 from stellapromote.database_clock import rfc3339_sql

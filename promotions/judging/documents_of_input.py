@@ -11,11 +11,11 @@ from uuid import UUID
 
 import orjson
 
-from policies.evidence_facts import BUNDLE_SCHEMA, EPSS_SCHEMA, KEV_SCHEMA
+from policies.document_facts import BUNDLE_SCHEMA, EPSS_SCHEMA, KEV_SCHEMA
 from policies.facts import CANDIDATES_SCHEMA, policies_named
 from policies.stored_documents import documents
 from promotions.documents.blobs import blobs
-from promotions.judging.evidence_gathering import parsed_of
+from promotions.judging.document_gathering import parsed_of
 from promotions.models import DecisionRecord, EvidenceBundle
 
 

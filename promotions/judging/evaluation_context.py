@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
+from policies.document_facts import OverrideFact
 from policies.engines.ask import ask_all
 from policies.evaluator import evaluate
-from policies.evidence_facts import OverrideFact
 from policies.facts import Confirmation, Vote, policies_named, policy_of
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents

@@ -23,7 +23,7 @@ from promotions.documents.manifest import manifest_digest
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
 from promotions.judging.collected import fresh
 from promotions.judging.dependencies import observe
-from promotions.judging.evidence_gathering import gather_evidence
+from promotions.judging.document_gathering import gather_documents
 from promotions.judging.signed_overrides import signed
 from promotions.judging.subject import SUBJECT_SCHEMA, Subject
 from promotions.judging.subject import subject_digest as digest_of_subject
@@ -244,7 +244,7 @@ def gather(
         "evidenceBundleDigest": promotion.evidence_bundle_digest,
     }
     subject_digest = digest_of_subject(subject)
-    evidence = gather_evidence(promotion, row["current"], unstored)
+    evidence = gather_documents(promotion, row["current"], unstored)
     outside = fresh(promotion, policy, subject_digest=subject_digest, at=at)
     candidates, blobs = candidates_fact(_candidates(row, requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment

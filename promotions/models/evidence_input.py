@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import MD5, Cast, Now
 
-from policies.evidence_facts import Person
+from policies.document_facts import Person
 from promotions.models.blob import Blob
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 import orjson
 
-from policies.evidence_facts import VEX_SCHEMA, VexStatus
+from policies.document_facts import VEX_SCHEMA, VexStatus
 from promotions.judging.documents_of_input import documents_of
 from promotions.models import DecisionRecord
 from stellapromote.signing.canonical_json import canonical_bytes, digest

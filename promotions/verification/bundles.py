@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from django.db.models import Q
 
-from policies.evidence_facts import Bundle, DocumentFact
+from policies.document_facts import Bundle, DocumentFact
 from promotions.documents.blobs import blobs
 from promotions.documents.bundle_readings import document_of, renewed
 from promotions.documents.bundles import fact_of

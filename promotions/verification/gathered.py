@@ -11,7 +11,7 @@ from uuid import UUID
 from promotions.documents.blobs import blobs
 from promotions.documents.uploading import DocumentUnread, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
-from promotions.judging.evidence_gathering import cves_in, extract_of, parsed_of
+from promotions.judging.document_gathering import cves_in, extract_of, parsed_of
 from promotions.models import Feed, TrustedKey
 from promotions.verification.uploads import MEANWHILE
 from stellapromote.clock import rfc3339

@@ -6,9 +6,9 @@ from typing import Any, Final, cast
 
 import orjson
 
+from policies.document_facts import PolicyAnswer
 from policies.engines.ask import ask_all
 from policies.evaluator import UnknownKindVersion, evaluate
-from policies.evidence_facts import PolicyAnswer
 from policies.facts import GateInput, policy_of
 from promotions.judging.decision import determinism_hash
 from promotions.judging.documents_of_input import documents_of

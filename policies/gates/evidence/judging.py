@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from policies.context import Context
-from policies.evidence_facts import ATTESTATION_SCHEMA, Bundle, DocumentFact, EvidenceFact
+from policies.document_facts import ATTESTATION_SCHEMA, Bundle, DocumentFact, EvidenceFact
 from policies.facts import GateInput
 from policies.outcomes import Verdict
 from policies.security import parts

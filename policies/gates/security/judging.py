@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any, Final, Literal
 
 from policies.context import Context
-from policies.evidence_facts import EvidenceFact
+from policies.document_facts import EvidenceFact
 from policies.facts import GateInput
 from policies.gates.security import told
 from policies.gates.security.config import RULES, rules_in

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from policies.evidence_facts import FeedFact
+from policies.document_facts import FeedFact
 from policies.outcomes import Status
 from policies.security import severities
 from policies.security.bundles import Documents, Union

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Final, get_args
 
-from policies.evidence_facts import VexStatus
+from policies.document_facts import VexStatus
 from promotions.formats.reading import DocumentRefused, an_object, at, member
 from promotions.formats.schemas.requirements import NoSchema, entries, one_of, some, text, time
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from policies.document_facts import PolicyAnswer
 from policies.engines.ask import ask
 from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents
 from policies.engines.texts import compile_errors
-from policies.evidence_facts import PolicyAnswer
 
 SITUATION = {"target": {"isProduction": True}, "promotion": {"number": 3, "change": None}, "people": {"votes": []}}
 

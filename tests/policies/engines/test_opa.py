@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
+from policies.document_facts import PolicyAnswer
 from policies.engines.opa import Connection, ask_server, connections
 from policies.engines.policy_input import PolicyInput, no_documents
-from policies.evidence_facts import PolicyAnswer
 from policies.outbound import Allowed, allowed
 from tests.policies.test_outbound import Handler, says, seen, server
 

@@ -6,6 +6,7 @@ import jsonschema
 import orjson
 import pytest
 
+from policies.document_facts import EvidenceFact
 from policies.engines.policy_input import (
     FROM_DOCUMENTS,
     JSON_SCHEMA,
@@ -18,7 +19,6 @@ from policies.engines.policy_input import (
     no_documents,
     policy_input,
 )
-from policies.evidence_facts import EvidenceFact
 from stellapromote.signing.canonical_json import canonical_bytes, digest
 from tests.policies.cases import Case, vote
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from policies.document_facts import PolicyAnswer
 from policies.engines import texts
 from policies.engines.answers import MAY_WAIT, read_answer
 from policies.engines.ask import ask
 from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents
 from policies.engines.texts import compile_errors
-from policies.evidence_facts import PolicyAnswer
 
 pytest.importorskip("regorus", reason="the extra rego is not installed")
 

@@ -6,7 +6,7 @@ mei uploads reports and the policy trusts her; greta created the release and is 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policies.evidence_facts import DocumentFact, Finding, VexStatement
+from policies.document_facts import DocumentFact, Finding, VexStatement
 from stellapromote.signing.canonical_json import canonical_bytes, digest, digest_bytes
 from tests.policies.cases import BEFORE, Case
 

@@ -16,7 +16,7 @@ from promotions.documents import bundles, document_readings
 from promotions.documents.holdings import holdings
 from promotions.documents.uploading import DocumentUnread, read_in_isolation
 from promotions.formats.document import READER
-from promotions.judging.evidence_gathering import gather_evidence
+from promotions.judging.document_gathering import gather_documents
 from promotions.models import (
     BundleReading,
     DecisionRecord,
@@ -97,7 +97,7 @@ def waiting(kestrel: Kestrel, release: Release) -> Promotion:
 
 
 def read_by(promotion: Promotion) -> int | None:
-    fact = gather_evidence(promotion, None, None).fact
+    fact = gather_documents(promotion, None, None).fact
     assert fact is not None
     return fact["readBy"]
 
@@ -182,7 +182,7 @@ def test_what_runs_in_the_target_is_read_again_too(kestrel: Kestrel, older: Any)
     promotion = kestrel.ask(release, kestrel.dev)
     kestrel.wait()
     run_round("test", clock=kestrel.clock)
-    fact = gather_evidence(promotion, str(running.pk), None).fact
+    fact = gather_documents(promotion, str(running.pk), None).fact
     assert fact is not None
     reading = BundleReading.objects.get()
     assert (fact["readBy"], fact["currentBundleDigest"]) == (READER, reading.read_as.content_id)
@@ -240,7 +240,7 @@ def test_a_feed_of_which_only_a_part_was_read_is_read_again(kestrel: Kestrel, mo
     promotion = waiting(kestrel, release)
     assert read_by(promotion) is None
     after = again(kestrel, promotion)
-    fact = gather_evidence(after, None, None)
+    fact = gather_documents(after, None, None)
     assert fact.fact is not None
     assert fact.fact["readBy"] == READER
     assert b"CVE-2026-0001" in fact.extracts[fact.fact["epss"]["extract"]]  # type: ignore[index]
@@ -254,7 +254,7 @@ def test_a_feed_that_is_refused_now_counts_as_missing(kestrel: Kestrel, monkeypa
         before.setattr(upload_feed, "read_in_isolation", lambda kind, digest, _: read_in_isolation(kind, digest, EPSS))
         feed(kestrel["admin"], "epss", b"not a feed", clock=kestrel.clock)
     after = again(kestrel, waiting(kestrel, release))
-    fact = gather_evidence(after, None, None).fact
+    fact = gather_documents(after, None, None).fact
     assert fact is not None
     assert (fact["readBy"], fact["epss"]) == (READER, None)
     assert FeedReading.objects.get(feed=Feed.objects.get()).refused

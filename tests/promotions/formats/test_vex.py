@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.evidence_facts import VexStatement
+from policies.document_facts import VexStatement
 from promotions.formats.reading import DocumentRefused
 from promotions.formats.statements import LIFTING
 from tests.promotions.formats.samples import ARTIFACT, OTHER, cyclonedx, cyclonedx_entry, openvex, read, shared

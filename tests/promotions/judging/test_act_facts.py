@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from environments.actions.update_environment import update_environment
 from policies import facts
-from policies.evidence_facts import OverrideFact
+from policies.document_facts import OverrideFact
 from promotions.actions.confirm import confirm
 from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE, ActFact

@@ -13,9 +13,9 @@ from promotions.actions.request_promotion import PromotionRequest, preview_promo
 from promotions.actions.take_bundle import NoDocuments, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.documents import bundles
+from promotions.judging.document_gathering import _extract
 from promotions.judging.documents_of_input import documents_of
 from promotions.judging.evaluation_context import gather_context
-from promotions.judging.evidence_gathering import _extract
 from promotions.judging.locks import lock_promotion
 from promotions.models import DecisionRecord, EvidenceBundle, EvidencePacket, Promotion, Release, Vote
 from promotions.verification.replay import replay

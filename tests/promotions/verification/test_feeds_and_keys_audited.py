@@ -15,7 +15,7 @@ from promotions.actions.signing_keys import register_signing_key, retire_signing
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.formats.document import READER
-from promotions.judging import evidence_gathering
+from promotions.judging import document_gathering
 from promotions.models import (
     EvidenceFinding,
     Feed,
@@ -121,7 +121,7 @@ REFUSED = (
 def test_a_feed_that_is_said_to_be_refused_is_read_again(
     kestrel: Kestrel, app: App, tamper: Tampering, reader: int
 ) -> None:
-    evidence_gathering._extracts.clear()
+    document_gathering._extracts.clear()
     tamper.run("UPDATE promotions_feed SET reader = %s", [reader])
     app.run(REFUSED, [READER])
     app.run("DELETE FROM promotions_feedentry")

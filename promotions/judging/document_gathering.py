@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from policies.evidence_facts import EPSS_SCHEMA, KEV_SCHEMA, EvidenceFact, FeedFact
+from policies.document_facts import EPSS_SCHEMA, KEV_SCHEMA, EvidenceFact, FeedFact
 from promotions.documents.blobs import blobs
 from promotions.documents.bundles import Taken
 from promotions.formats.document import READER
@@ -70,7 +70,7 @@ FROM ({_NEWEST}) f WHERE f.kind = %(kind)s
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class GatheredDocuments:
     """``extracts`` are blobs that a record must store; ``documents`` everything that the fact names, by digest."""
 
     fact: EvidenceFact | None
@@ -78,10 +78,10 @@ class Gathered:
     documents: dict[str, bytes] = field(default_factory=dict)
 
 
-NOTHING = Gathered(None)
+NOTHING = GatheredDocuments(None)
 
 
-def gather_evidence(promotion: Promotion, current_release_id: str | None, unstored: Taken | None) -> Gathered:
+def gather_documents(promotion: Promotion, current_release_id: str | None, unstored: Taken | None) -> GatheredDocuments:
     """Nothing, and no statement, for a promotion without a bundle. ``unstored``: the bundle of one that is previewed.
 
     Cost: one statement while the documents and feed extracts used lately are in this process.
@@ -120,7 +120,7 @@ def gather_evidence(promotion: Promotion, current_release_id: str | None, unstor
         "trustedKeys": live["keys"],
         "readBy": READER if is_read else None,
     }
-    return Gathered(fact, extracts, {**documents, **extracts})
+    return GatheredDocuments(fact, extracts, {**documents, **extracts})
 
 
 def parsed_of(bundle: bytes) -> list[str]:
