@@ -8,7 +8,7 @@ from policies.document_facts import KEV_SCHEMA
 from policies.models import Proposal
 from policies.proposals import proposable
 from policies.weakening_edits import ChangedMeanwhile, Weakened
-from promotions.actions.upload_evidence import EARLY
+from promotions.actions.upload_document import EARLY
 from promotions.documents import blobs
 from promotions.documents.uploading import InvalidDocument, read_in_isolation
 from promotions.formats.document import READER
@@ -50,7 +50,7 @@ class FeedUpload:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFeed:
+class StoredFeed:
     feed: Feed
     new: bool
 
@@ -65,7 +65,7 @@ def read_feed(kind: str, content: bytes, *, by: Actor) -> FeedUpload:
 
 
 @transactional
-def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> KeptFeed | Proposal:
+def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> StoredFeed | Proposal:
     """Makes a feed the one that counts; the worker judges open promotions again.
 
     It may have an older date than the one before where it is stricter (docs/adr/0183). It counts as published at its
@@ -88,15 +88,15 @@ def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = DATABASE_CLOCK
     }
     try:
         with transaction.atomic():
-            kept = _make_newest(by=by, clock=clock, kind=reading.kind, **sent)
+            stored = _make_newest(by=by, clock=clock, kind=reading.kind, **sent)
     except FeedOlder:
         united = _united(reading, by)
         if united is None:
             raise
         return _make_newest(by=by, clock=clock, kind=reading.kind, **united)
-    if isinstance(kept, Proposal) and (united := _united(reading, by)) is not None:
+    if isinstance(stored, Proposal) and (united := _united(reading, by)) is not None:
         _make_newest(by=by, clock=clock, kind=reading.kind, **united)
-    return kept
+    return stored
 
 
 def _lock(by: Actor, kind: str) -> None:
@@ -135,7 +135,7 @@ def _united(reading: FeedUpload, by: Actor) -> dict[str, Any] | None:
 @proposable("feed.upload")
 def _make_newest(
     *, by: Actor, clock: Clock, kind: str, content: str, size: int, reader: int, answer: dict[str, Any]
-) -> KeptFeed:
+) -> StoredFeed:
     """``content``: the digest of the stored bytes; ``answer``: their reading by version ``reader`` of the reader."""
     if reader != READER:
         raise ChangedMeanwhile()
@@ -149,7 +149,7 @@ def _make_newest(
         raise InvalidDocument("The feed says that it was published in the future.", details={"place": "$"})
     published = min(published, at)
     if before is not None and before.content_id == content:
-        return KeptFeed(before, new=False)
+        return StoredFeed(before, new=False)
     parsed = answer["parsed"]
     entries = parsed["entries"] if kind == Feed.Kind.KEV else parsed["scores"]
     if before is not None and before.published_at >= published and not _is_stricter(before, entries):
@@ -198,7 +198,7 @@ def _make_newest(
         },
     )
     weakened.keep(by=by, at=at)
-    return KeptFeed(feed, new=True)
+    return StoredFeed(feed, new=True)
 
 
 def _is_stricter(before: Feed, entries: list[dict[str, Any]]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from rest_framework import serializers
 
-from promotions.actions.upload_evidence import Found, Kept
+from promotions.actions.upload_document import SignatureState, StoredDocument
 from promotions.api.promotion_resources import JsonField
 from promotions.api.upload_body import UploadBody
 from promotions.documents.bundles import documents_digest
@@ -84,7 +84,7 @@ class SignatureFound(Resource):
     """`found`: `none`, `unknown` (no trusted key verifies it), `unbound` (a trusted key signed, but not for this
     artifact by its digest), or `trusted`. Only `trusted` makes a signer."""
 
-    found = serializers.ChoiceField([each.value for each in Found])
+    found = serializers.ChoiceField([each.value for each in SignatureState])
     message = serializers.CharField(help_text="What was found, and what follows from it.")
 
 
@@ -230,16 +230,16 @@ def detail(row: EvidenceDocument) -> dict[str, Any]:
     }
 
 
-def uploaded(kept: Kept) -> dict[str, Any]:
+def uploaded(stored: StoredDocument) -> dict[str, Any]:
     """The answer to an upload."""
-    others = [_uploaded(each) for each in kept.others]
-    return {**_uploaded(kept), "others": others, "leftOut": list(kept.left_out)}
+    others = [_uploaded(each) for each in stored.others]
+    return {**_uploaded(stored), "others": others, "leftOut": list(stored.left_out)}
 
 
-def _uploaded(kept: Kept) -> dict[str, Any]:
+def _uploaded(stored: StoredDocument) -> dict[str, Any]:
     """The document, and what was found of its signature."""
-    told = {"found": str(kept.signature.found), "message": kept.signature_in_words}
-    return {**document(kept.document), "signature": told}
+    told = {"found": str(stored.signature.found), "message": stored.signature_in_words}
+    return {**document(stored.document), "signature": told}
 
 
 def bundle(row: EvidenceBundle) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from policies.api.resources import PROPOSED
 from policies.models import Proposal
 from promotions.actions.take_bundle import snapshot, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
-from promotions.actions.upload_evidence import Reading, Upload, read_upload, upload_evidence
+from promotions.actions.upload_document import Upload, UploadReading, read_upload, upload_document
 from promotions.actions.upload_feed import FeedUpload, read_feed, upload_feed
 from promotions.api import evidence_input_resources as resources
 from promotions.api.promotion_resources import PromotionResource
@@ -78,7 +78,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
     }
     refusals = {"create": (*_READING, "EVD_TOO_MANY_DOCUMENTS", "RES_DUPLICATE"), "snapshot": ("EVD_NO_DOCUMENTS",)}
 
-    reading: Reading
+    reading: UploadReading
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Documents, newest first."""
@@ -98,8 +98,8 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
         are of the kind are kept or none: the first is answered, then `others`; `leftOut` names the rest. Promotions
         that are open keep the documents they have.
         """
-        kept = upload_evidence(self.reading, by=request.actor, clock=DATABASE_CLOCK)
-        return ApiResponse(resources.uploaded(kept), status=201)
+        stored = upload_document(self.reading, by=request.actor, clock=DATABASE_CLOCK)
+        return ApiResponse(resources.uploaded(stored), status=201)
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """One bundle with the documents it names."""
@@ -192,8 +192,10 @@ class FeedViewSet(UploadView, ApiViewSet):
         that lists less than the one before is stored as a proposal where a protected environment asks for it. What it
         adds counts at once, also of one with an older date: the feed that counts then has the entries of both.
         """
-        kept = upload_feed(self.reading, by=request.actor, clock=DATABASE_CLOCK)
-        return proposed(kept) if isinstance(kept, Proposal) else ApiResponse(resources.feed(kept.feed), status=201)
+        stored = upload_feed(self.reading, by=request.actor, clock=DATABASE_CLOCK)
+        return (
+            proposed(stored) if isinstance(stored, Proposal) else ApiResponse(resources.feed(stored.feed), status=201)
+        )
 
     def prepare(self) -> None:
         _media_type(self.body)

@@ -18,7 +18,7 @@ from promotions.actions.reject import reject
 from promotions.actions.releases import ComponentSpec, ReleaseSpec, create_release
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import PromotionRequest, request_promotion
-from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.upload_document import Upload, read_upload, upload_document
 from promotions.demo.artifacts import Artifact, pinned
 from promotions.demo.cast import CI, SCANNER, Cast, Changed
 from promotions.demo.scans import ROUNDING, Weakness, report
@@ -163,7 +163,7 @@ class Story:
             inside = found if component is components[0] else ()
             content = report(component.image_repository, component.digest, self.clock.now(), inside)
             reading = read_upload(Upload(component.digest, "vulnerabilities", content), by=machine)
-            upload_evidence(reading, by=machine, clock=self.clock)
+            upload_document(reading, by=machine, clock=self.clock)
 
     def _report(self, promotion: Promotion, report: Report) -> Promotion:
         return report_deployment(promotion.pk, report, by=self.cast.actors[CI], clock=self.clock)

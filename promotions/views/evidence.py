@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from policies.proposed_page import unless_proposed
 from promotions.actions.take_bundle import take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
-from promotions.actions.upload_evidence import Found, Kept, Upload, read_upload, upload_evidence
+from promotions.actions.upload_document import SignatureState, StoredDocument, Upload, read_upload, upload_document
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, TrustedKey
 from promotions.pages.evidence import SHOWN_FINDINGS, said, trusted_names
@@ -42,15 +42,15 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
     release = queries.release_of(by.tenant, release_id)
     form = DocumentForm(request.POST, request.FILES, components=queries.components_of(release.pk))
 
-    def act() -> Kept:
+    def act() -> StoredDocument:
         typed = form.cleaned_data
         reading = read_upload(Upload(typed["artifact"], typed["kind"], typed["document"].read()), by=by)
-        return upload_evidence(reading, by=by)
+        return upload_document(reading, by=by)
 
-    def uploaded(kept: Kept) -> HttpResponse:
-        signatures = {each.signature.found for each in (kept, *kept.others)}
-        care = kept.left_out or signatures & {Found.UNKNOWN, Found.UNBOUND}
-        (messages.warning if care else messages.success)(request, _told(kept))
+    def uploaded(stored: StoredDocument) -> HttpResponse:
+        signatures = {each.signature.found for each in (stored, *stored.others)}
+        care = stored.left_out or signatures & {SignatureState.UNKNOWN, SignatureState.UNBOUND}
+        (messages.warning if care else messages.success)(request, _told(stored))
         return go_to(request, reverse("release", args=[release_id]))
 
     return carry_out(
@@ -62,22 +62,22 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
     )
 
 
-def _told(kept: Kept) -> str:
+def _told(stored: StoredDocument) -> str:
     """What became of an upload: how many documents are kept, whose word they are, and what of the file is left out."""
-    every = (kept, *kept.others)
+    every = (stored, *stored.others)
     number = len(every)
     told = "The document is kept." if number == 1 else f"{number} documents are kept."
     told = f"{told} Promotions that are open keep the documents they have."
     words = Counter(each.signature_in_words for each in every)
     if number == 1:
-        told = f"{told} {kept.signature_in_words}"
+        told = f"{told} {stored.signature_in_words}"
     else:
         shares = (f"{count} of {number}:" for count in words.values())
         told = " ".join([told, *(f"{share} {sentence}" for share, sentence in zip(shares, words, strict=True))])
-    if kept.left_out:
-        shown = "; ".join(f"{each['place']}: {each['reason']}" for each in kept.left_out[:SHOWN_LEFT_OUT])
-        more = "; …" if len(kept.left_out) > SHOWN_LEFT_OUT else ""
-        left_out = f"Left out of the file: {len(kept.left_out)}."
+    if stored.left_out:
+        shown = "; ".join(f"{each['place']}: {each['reason']}" for each in stored.left_out[:SHOWN_LEFT_OUT])
+        more = "; …" if len(stored.left_out) > SHOWN_LEFT_OUT else ""
+        left_out = f"Left out of the file: {len(stored.left_out)}."
         told = f"{told} {left_out} {shown}{more}"
     return told
 

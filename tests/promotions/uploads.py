@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from policies.models import Proposal
 from promotions.actions.trust_key import trust_key
-from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.upload_document import Upload, read_upload, upload_document
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import EvidenceDocument, Feed, TrustedKey
 from stellapromote.accounts.actor import Actor
@@ -27,16 +27,16 @@ IN_TOTO = "application/vnd.in-toto+json"
 def uploaded(by: Actor, artifact: str, kind: str, document: Any, *, clock: Clock = DATABASE_CLOCK) -> EvidenceDocument:
     """By somebody who may write evidence; `document` as bytes or as what they say."""
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return upload_evidence(read_upload(Upload(artifact, kind, content), by=by), by=by, clock=clock).document
+    return upload_document(read_upload(Upload(artifact, kind, content), by=by), by=by, clock=clock).document
 
 
 def feed(by: Actor, kind: str, document: Any, *, clock: Clock = DATABASE_CLOCK) -> Feed:
     """By somebody who may write policies; the platform owner confirms where that takes two."""
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
-    kept = confirmed(upload_feed(read_feed(kind, content, by=by), by=by, clock=clock), clock)
-    if isinstance(kept, Proposal):
+    stored = confirmed(upload_feed(read_feed(kind, content, by=by), by=by, clock=clock), clock)
+    if isinstance(stored, Proposal):
         return Feed.objects.filter(tenant_id=by.tenant, kind=kind).latest("uploaded_at")
-    return kept.feed
+    return stored.feed
 
 
 CURVES: dict[str, tuple[ec.EllipticCurve | None, HashAlgorithm]] = {

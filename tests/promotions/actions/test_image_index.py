@@ -11,13 +11,13 @@ import pytest
 from django.test import Client
 
 from promotions.actions.trust_key import trust_key
-from promotions.actions.upload_evidence import (
-    Found,
-    Kept,
-    KeptForAnotherPlatform,
+from promotions.actions.upload_document import (
+    SignatureState,
+    StoredDocument,
+    StoredForAnotherPlatform,
     Upload,
     read_upload,
-    upload_evidence,
+    upload_document,
 )
 from promotions.documents import bundles
 from promotions.documents.holdings import holdings
@@ -59,10 +59,12 @@ def kestrel(db: None) -> Iterator[Kestrel]:
     assert found_in(kestrel) == []
 
 
-def sends(kestrel: Kestrel, artifact: str, kind: str, document: Any, *, by: str = "operator", **more: Any) -> Kept:
+def sends(
+    kestrel: Kestrel, artifact: str, kind: str, document: Any, *, by: str = "operator", **more: Any
+) -> StoredDocument:
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
     reading = read_upload(Upload(artifact, kind, content, **more), by=kestrel[by])
-    return upload_evidence(reading, by=kestrel[by], clock=kestrel.clock)
+    return upload_document(reading, by=kestrel[by], clock=kestrel.clock)
 
 
 def scan_of(digest: str) -> dict[str, Any]:
@@ -88,8 +90,8 @@ def test_without_the_index_a_document_about_a_platform_is_another_images(kestrel
 
 def test_with_the_index_it_counts_for_the_image(kestrel: Kestrel) -> None:
     sends(kestrel, IMAGE, "index", INDEX)
-    kept = sends(kestrel, IMAGE, "sbom", syft_of(AMD64))
-    assert (kept.document.about, counted(kestrel)) == (AMD64, [("sbom", AMD64, False)])
+    stored = sends(kestrel, IMAGE, "sbom", syft_of(AMD64))
+    assert (stored.document.about, counted(kestrel)) == (AMD64, [("sbom", AMD64, False)])
 
 
 @pytest.mark.parametrize("index_first", [True, False])
@@ -143,17 +145,17 @@ def signer(kestrel: Kestrel) -> Signer:
 def test_a_signature_over_a_platform_counts_where_the_index_proves_it(kestrel: Kestrel, signer: Signer) -> None:
     sends(kestrel, IMAGE, "index", INDEX)
     signed = signer.envelope(statement(SCAN, {"scanner": {"result": scan_of(AMD64)}}, AMD64))
-    kept = sends(kestrel, IMAGE, "vulnerabilities", signed)
-    assert (kept.signature.found, kept.document.about) == (Found.TRUSTED, AMD64)
+    stored = sends(kestrel, IMAGE, "vulnerabilities", signed)
+    assert (stored.signature.found, stored.document.about) == (SignatureState.TRUSTED, AMD64)
     assert counted(kestrel) == [("vulnerabilities", AMD64, True)]
 
 
 def test_a_claim_lends_no_signature_to_the_image(kestrel: Kestrel, signer: Signer) -> None:
     """A clean scan of another image, signed by the scanner, and somebody who says that it is a part of this one."""
     signed = signer.envelope(statement(SCAN, {"scanner": {"result": scan_of(OTHER)}}, OTHER))
-    kept = sends(kestrel, OTHER, "vulnerabilities", signed, parents=(IMAGE,))
-    (for_image,) = kept.others
-    assert (kept.signature.found, for_image.signature.found) == (Found.TRUSTED, Found.UNBOUND)
+    stored = sends(kestrel, OTHER, "vulnerabilities", signed, parents=(IMAGE,))
+    (for_image,) = stored.others
+    assert (stored.signature.found, for_image.signature.found) == (SignatureState.TRUSTED, SignatureState.UNBOUND)
     assert (for_image.document.artifact_digest, for_image.document.about) == (IMAGE, OTHER)
     assert counted(kestrel) == [("vulnerabilities", OTHER, False)]
     assert AuditEvent.objects.filter(action="evidence.uploaded", metadata__about=OTHER).exists()
@@ -162,8 +164,8 @@ def test_a_claim_lends_no_signature_to_the_image(kestrel: Kestrel, signer: Signe
 def test_a_claim_that_the_index_proves_has_the_signature(kestrel: Kestrel, signer: Signer) -> None:
     sends(kestrel, IMAGE, "index", INDEX)
     signed = signer.envelope(statement(SCAN, {"scanner": {"result": scan_of(AMD64)}}, AMD64))
-    kept = sends(kestrel, AMD64, "vulnerabilities", signed, parents=(IMAGE,))
-    assert [each.signature.found for each in kept.others] == [Found.TRUSTED]
+    stored = sends(kestrel, AMD64, "vulnerabilities", signed, parents=(IMAGE,))
+    assert [each.signature.found for each in stored.others] == [SignatureState.TRUSTED]
 
 
 @pytest.mark.parametrize(("kind", "document", "parents"), [("index", INDEX, (OTHER,)), ("sbom", cyclonedx(), (IMAGE,))])
@@ -199,7 +201,7 @@ def test_a_document_that_was_sent_for_a_platform_and_its_index_counts_once(kestr
 
 def test_the_same_bytes_are_claimed_for_one_platform_of_an_index(kestrel: Kestrel) -> None:
     sends(kestrel, AMD64, "sbom", cyclonedx(), parents=(IMAGE,))
-    with pytest.raises(KeptForAnotherPlatform) as refused:
+    with pytest.raises(StoredForAnotherPlatform) as refused:
         sends(kestrel, ARM64, "sbom", cyclonedx(), parents=(IMAGE,))
     assert AMD64 in str(refused.value)
     assert not EvidenceDocument.objects.filter(artifact_digest=ARM64).exists()
@@ -238,12 +240,12 @@ def test_an_index_and_a_document_that_come_at_once_wait_for_each_other(kestrel: 
     index = read_upload(Upload(IMAGE, "index", INDEX), by=kestrel["operator"])
     scan = Upload(IMAGE, "vulnerabilities", json.dumps(trivy()).encode())
     reading = read_upload(scan, by=kestrel["operator"])
-    upload_evidence(reading, by=kestrel["operator"], clock=kestrel.clock)
+    upload_document(reading, by=kestrel["operator"], clock=kestrel.clock)
     with pytest.raises(UploadsBusy):
-        upload_evidence(index, by=kestrel["operator"], clock=kestrel.clock)
+        upload_document(index, by=kestrel["operator"], clock=kestrel.clock)
     sends(kestrel, IMAGE, "index", INDEX)
     with pytest.raises(UploadsBusy):
-        upload_evidence(reading, by=kestrel["operator"], clock=kestrel.clock)
+        upload_document(reading, by=kestrel["operator"], clock=kestrel.clock)
 
 
 @pytest.mark.parametrize("architecture", ["s390x", ""])

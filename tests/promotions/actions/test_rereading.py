@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from environments.actions.update_environment import update_environment
-from promotions.actions import rereading, upload_evidence, upload_feed
+from promotions.actions import rereading, upload_document, upload_feed
 from promotions.actions.rereading import Rereader
 from promotions.actions.trust_key import trust_key
 from promotions.documents import bundles, document_readings
@@ -65,8 +65,8 @@ def older(monkeypatch: pytest.MonkeyPatch) -> Any:
             return {**read_in_isolation(kind, digest, given, **more), **answer}
 
         with monkeypatch.context() as before:
-            before.setattr(upload_evidence, "READER", READER - 1)
-            before.setattr(upload_evidence, "read_in_isolation", read)
+            before.setattr(upload_document, "READER", READER - 1)
+            before.setattr(upload_document, "read_in_isolation", read)
             return uploaded(kestrel["operator"], artifact(release), kind, document, clock=kestrel.clock)
 
     return upload
@@ -195,9 +195,9 @@ def test_a_signature_that_no_longer_names_the_artifact_counts_no_more(
     signer, release = Signer(), kestrel.release()
     trust_key("scanner", signer.pem, by=kestrel["admin"], clock=kestrel.clock)
     with monkeypatch.context() as before:
-        before.setattr(upload_evidence, "READER", READER - 1)
+        before.setattr(upload_document, "READER", READER - 1)
         before.setattr(
-            upload_evidence,
+            upload_document,
             "read_in_isolation",
             lambda *given, **more: {**read_in_isolation(*given, **more), "namesArtifact": True},
         )
@@ -347,9 +347,9 @@ def test_the_same_bytes_from_before_the_key_was_trusted_lend_no_signature(
     signer, release = Signer(), kestrel.release()
     envelope = signer.envelope(trivy(trivy_entry()))
     with monkeypatch.context() as before:
-        before.setattr(upload_evidence, "READER", READER - 1)
+        before.setattr(upload_document, "READER", READER - 1)
         before.setattr(
-            upload_evidence,
+            upload_document,
             "read_in_isolation",
             lambda *given, **more: {**read_in_isolation(*given, **more), "namesArtifact": True},
         )

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from promotions.actions import upload_evidence as module
+from promotions.actions import upload_document as module
 from promotions.actions.trust_key import trust_key
-from promotions.actions.upload_evidence import (
-    Found,
+from promotions.actions.upload_document import (
     InvalidDocument,
-    Kept,
+    SignatureState,
+    StoredDocument,
     TooManyDocuments,
     Upload,
     read_upload,
-    upload_evidence,
+    upload_document,
 )
 from promotions.documents import bundles
 from promotions.documents.trusted_signatures import key_id, public_key
@@ -52,10 +52,10 @@ def signer(kestrel: Kestrel) -> Signer:
     return made
 
 
-def sends(kestrel: Kestrel, content: Any, kind: str = "sbom", who: str = "builder") -> Kept:
+def sends(kestrel: Kestrel, content: Any, kind: str = "sbom", who: str = "builder") -> StoredDocument:
     sent = content if isinstance(content, bytes) else json.dumps(content).encode()
     by = kestrel[who]
-    return upload_evidence(read_upload(Upload(ARTIFACT, kind, sent), by=by), by=by, clock=kestrel.clock)
+    return upload_document(read_upload(Upload(ARTIFACT, kind, sent), by=by), by=by, clock=kestrel.clock)
 
 
 def test_each_envelope_is_a_document_with_its_own_bytes_and_signer(kestrel: Kestrel, signer: Signer) -> None:
@@ -65,7 +65,7 @@ def test_each_envelope_is_a_document_with_its_own_bytes_and_signer(kestrel: Kest
     assert (first.document.content_id, second.document.content_id) == tuple(
         digest_bytes(json.dumps(each).encode()) for each in (one, two)
     )
-    assert (first.signature.found, second.signature.found) == (Found.TRUSTED, Found.UNKNOWN)
+    assert (first.signature.found, second.signature.found) == (SignatureState.TRUSTED, SignatureState.UNKNOWN)
     assert (bool(first.document.signer), second.document.signer) == (True, "")
     assert [each["place"] for each in first.left_out] == ["line 3: $.payload.predicate"]
     assert EvidenceDocument.objects.count() == AuditEvent.objects.filter(action="evidence.uploaded").count() == 2
@@ -73,8 +73,8 @@ def test_each_envelope_is_a_document_with_its_own_bytes_and_signer(kestrel: Kest
 
 def test_one_bundle_is_kept_whole_and_signed_inside(kestrel: Kestrel, signer: Signer) -> None:
     sent = json.dumps(bundle(signer.envelope(statement(SBOM, cyclonedx()))), indent=2).encode()
-    kept = sends(kestrel, sent)
-    assert (bytes(kept.document.content.content), kept.signature.found) == (sent, Found.TRUSTED)
+    stored = sends(kestrel, sent)
+    assert (bytes(stored.document.content.content), stored.signature.found) == (sent, SignatureState.TRUSTED)
 
 
 def test_the_same_attestation_is_the_same_document_alone_and_among_others(kestrel: Kestrel, signer: Signer) -> None:

@@ -7,10 +7,10 @@ import pytest
 from django.test import Client
 
 from environments.actions.update_environment import update_environment
-from promotions.actions import upload_evidence as upload_evidence_module
+from promotions.actions import upload_document as upload_document_module
 from promotions.actions.releases import ComponentSpec
 from promotions.actions.take_bundle import take_newest_evidence
-from promotions.actions.upload_evidence import Upload, read_upload, upload_evidence
+from promotions.actions.upload_document import Upload, read_upload, upload_document
 from promotions.documents.uploading import read_in_isolation
 from promotions.formats.document import READER
 from promotions.models import DecisionRecord, Promotion
@@ -44,7 +44,7 @@ def upload(kestrel: Kestrel, kind: str, document: bytes | dict[str, Any], *, by:
     kestrel.wait()
     content = document if isinstance(document, bytes) else orjson.dumps(document)
     reading = read_upload(Upload(ARTIFACT, kind, content), by=kestrel[by])
-    upload_evidence(reading, by=kestrel[by], clock=kestrel.clock)
+    upload_document(reading, by=kestrel[by], clock=kestrel.clock)
 
 
 def asked(kestrel: Kestrel) -> Promotion:
@@ -144,8 +144,8 @@ def test_what_an_older_reader_read_waits_and_is_not_believed(kestrel: Kestrel, m
         return {**read_in_isolation(kind, digest, orjson.dumps(CLEAN)), "parsed": empty}
 
     with monkeypatch.context() as before:
-        before.setattr(upload_evidence_module, "READER", READER - 1)
-        before.setattr(upload_evidence_module, "read_in_isolation", read_before)
+        before.setattr(upload_document_module, "READER", READER - 1)
+        before.setattr(upload_document_module, "read_in_isolation", read_before)
         upload(kestrel, "vulnerabilities", semgrep)
     promotion = asked(kestrel)
     assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["EVIDENCE_UNREAD"])

@@ -52,7 +52,7 @@ class TooManyDocuments(RuleViolation):
     code = "EVD_TOO_MANY_DOCUMENTS"
 
 
-class KeptForAnotherPlatform(Conflict):
+class StoredForAnotherPlatform(Conflict):
     """The same bytes are stored for the index already, about another of its platforms."""
 
     code = "RES_DUPLICATE"
@@ -73,7 +73,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ParsedDocument:
     """One document of an upload: its bytes as they are stored, the envelope in them, and the answer of the child."""
 
     content: bytes
@@ -82,11 +82,11 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class UploadReading:
     """The documents of an upload, and `{place, reason}` of what in the same file is of another kind."""
 
     upload: Upload
-    documents: tuple[Document, ...]
+    documents: tuple[ParsedDocument, ...]
     left_out: tuple[dict[str, str], ...]
     parts: frozenset[str]
     """The manifests of the artifact that were known when it was read."""
@@ -94,7 +94,7 @@ class Reading:
     """Beside an index: the documents about its image that are there, and what they say now that it is known."""
 
 
-class Found(StrEnum):
+class SignatureState(StrEnum):
     """What an upload found of a signature: none, one that no trusted key verifies, one of a trusted key that does not
     name the artifact, or may have meant another kind (docs/adr/0193), and one that counts."""
 
@@ -108,20 +108,20 @@ class Found(StrEnum):
 class Signature:
     """``key_id`` and ``key_name`` are of the trusted key that signed, empty without one."""
 
-    found: Found
+    found: SignatureState
     key_id: str = ""
     key_name: str = ""
 
     @property
     def signer(self) -> str:
-        return self.key_id if self.found is Found.TRUSTED else ""
+        return self.key_id if self.found is SignatureState.TRUSTED else ""
 
     def in_words(self, uploaders: str, kind: str) -> str:
         """The signature and its consequence in a sentence to the uploader of a document of this kind."""
-        if self.found is Found.TRUSTED:
+        if self.found is SignatureState.TRUSTED:
             return f"It is signed by the trusted key {self.key_name}, and counts as said by that key."
         follows = f"it counts as said by {uploaders}, and not where a policy asks for a signature."
-        if self.found is Found.UNBOUND:
+        if self.found is SignatureState.UNBOUND:
             is_report = kind == EvidenceDocument.Kind.VULNERABILITIES
             or_vex, as_scan = (", or has analyses, as VEX has", ", as cosign's type vuln") if is_report else ("", "")
             return (
@@ -129,7 +129,7 @@ class Signature:
                 f"digest{or_vex}: {follows} Sign it inside an in-toto statement about the artifact{as_scan}, and "
                 "upload that."
             )
-        if self.found is Found.UNKNOWN:
+        if self.found is SignatureState.UNKNOWN:
             return (
                 f"It is signed, but by no key that is trusted here: {follows} If the signer is to be trusted, an "
                 "administrator adds the key under Settings, Evidence; then upload the document again."
@@ -138,7 +138,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredDocument:
     """The stored document; ``new`` is false when the same uploader, for the same people, sent the same bytes before.
 
     Of a file with several it is the first; ``others`` came in the same file, and ``left_out`` names the rest of it.
@@ -147,7 +147,7 @@ class Kept:
     document: EvidenceDocument
     new: bool
     signature: Signature
-    others: tuple["Kept", ...] = ()
+    others: tuple["StoredDocument", ...] = ()
     left_out: tuple[dict[str, str], ...] = ()
 
     @property
@@ -157,7 +157,7 @@ class Kept:
         )
 
 
-def read_upload(upload: Upload, *, by: Actor) -> Reading:
+def read_upload(upload: Upload, *, by: Actor) -> UploadReading:
     """Reads a file in the isolated child. To be called outside any transaction: it may take seconds.
 
     Raises Refused, Invalid, InvalidDocument, DigestMismatch, DocumentTooLarge.
@@ -172,7 +172,7 @@ def read_upload(upload: Upload, *, by: Actor) -> Reading:
     parts = manifests_of(by.tenant, upload.artifact_digest)
     answer = read_in_isolation(upload.kind, upload.artifact_digest, upload.content, parts=parts)
     again = _read_for_platforms(upload, answer, by) if upload.kind == EvidenceDocument.Kind.INDEX and not parts else ()
-    return Reading(upload, _documents(upload.content, answer), tuple(answer["leftOut"]), frozenset(parts), again)
+    return UploadReading(upload, _documents(upload.content, answer), tuple(answer["leftOut"]), frozenset(parts), again)
 
 
 def _read_for_platforms(
@@ -195,25 +195,25 @@ def _without_platform(by: Actor, artifact: str) -> list[EvidenceDocument]:
     return [each for each in held if not each.about and each.kind != EvidenceDocument.Kind.INDEX]
 
 
-def _documents(content: bytes, answer: dict[str, Any]) -> tuple[Document, ...]:
+def _documents(content: bytes, answer: dict[str, Any]) -> tuple[ParsedDocument, ...]:
     """What is signed is found in the bytes, and must be what the child read (docs/adr/0193). Raises InvalidDocument."""
     if not answer["enveloped"]:
-        return (Document(content, None, answer),)
+        return (ParsedDocument(content, None, answer),)
     found, documents = signed_items(content), []
     for each in (answer, *answer["others"]):
         item = found.get(each["place"])
         if item is None or item.envelope is None or item.envelope.payload_digest != each["payloadDigest"]:
             raise refusal("The signed payload is not the one that was read.", each["place"])
-        documents.append(Document(item.content, item.envelope, each))
+        documents.append(ParsedDocument(item.content, item.envelope, each))
     return tuple(documents)
 
 
 @transactional
-def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Kept:
+def upload_document(reading: UploadReading, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> StoredDocument:
     """Keeps the documents of a file, all or none. Nothing changes for promotions that have a bundle (domain.md §6).
 
-    Raises Refused, TooManyDocuments, KeptForAnotherPlatform, UploadsBusy, and InvalidDocument for a wrong signature in
-    the name of a trusted key or a time in the future.
+    Raises Refused, TooManyDocuments, StoredForAnotherPlatform, UploadsBusy, and InvalidDocument for a wrong signature
+    in the name of a trusted key or a time in the future.
     """
     by.require(EVIDENCE_WRITE)
     at = clock.now()
@@ -221,15 +221,15 @@ def upload_evidence(reading: Reading, *, by: Actor, clock: Clock = DATABASE_CLOC
     upload = reading.upload
     _check_index(reading, by)
     first, *others = [
-        *(_keep(each, upload.artifact_digest, upload, keys, by, at) for each in reading.documents),
-        *(_keep(each, parent, upload, keys, by, at) for parent in upload.parents for each in reading.documents),
+        *(_store(each, upload.artifact_digest, upload, keys, by, at) for each in reading.documents),
+        *(_store(each, parent, upload, keys, by, at) for parent in upload.parents for each in reading.documents),
     ]
     for document, answer in reading.of_platforms:
         store_reading(document, answer, at)
     return replace(first, others=tuple(others), left_out=reading.left_out)
 
 
-def _check_index(reading: Reading, by: Actor) -> None:
+def _check_index(reading: UploadReading, by: Actor) -> None:
     """An index and documents about its image that come at the same time wait for each other. Raises UploadsBusy."""
     artifact = reading.upload.artifact_digest
     with connection.cursor() as cursor:
@@ -242,7 +242,7 @@ def _check_index(reading: Reading, by: Actor) -> None:
         raise UploadsBusy("A document about this image or its index came at the same moment: send this one again.")
 
 
-def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, at: datetime) -> Kept:
+def _store(sent: ParsedDocument, artifact: str, upload: Upload, keys: Keys, by: Actor, at: datetime) -> StoredDocument:
     """For the artifact of the upload, or for an index that it is said to be a part of (docs/adr/0153)."""
     answer = sent.answer
     claimed = artifact != upload.artifact_digest
@@ -288,7 +288,7 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         raise TooManyDocuments(details={"artifactDigest": artifact, "limit": limit})
     blobs.store({document.content_id: sent.content, document.parsed_id: parsed})
     EvidenceDocument.objects.bulk_create([document], ignore_conflicts=True)
-    kept = EvidenceDocument.objects.get(
+    stored = EvidenceDocument.objects.get(
         tenant_id=by.tenant,
         artifact_digest=artifact,
         kind=upload.kind,
@@ -297,31 +297,31 @@ def _keep(sent: Document, artifact: str, upload: Upload, keys: Keys, by: Actor, 
         attributed=document.attributed,
         signer=signer,
     )
-    if kept.about and kept.about != about:
-        raise KeptForAnotherPlatform(
-            f"The same bytes are stored for {artifact} already, about {kept.about}: send a document that was made of "
+    if stored.about and stored.about != about:
+        raise StoredForAnotherPlatform(
+            f"The same bytes are stored for {artifact} already, about {stored.about}: send a document that was made of "
             "this platform.",
-            details={"artifactDigest": artifact, "about": kept.about},
+            details={"artifactDigest": artifact, "about": stored.about},
         )
-    if kept.pk != document.pk:
-        return Kept(kept, new=False, signature=signature)
+    if stored.pk != document.pk:
+        return StoredDocument(stored, new=False, signature=signature)
     record(
         by=by,
         at=at,
         action="evidence.uploaded",
         resource="evidence_document",
-        resource_id=kept.pk,
-        after=audited_document(kept),
+        resource_id=stored.pk,
+        after=audited_document(stored),
         metadata={
-            "artifactDigest": kept.artifact_digest,
-            "kind": kept.kind,
-            "format": kept.format,
-            "documentDigest": kept.content_id,
+            "artifactDigest": stored.artifact_digest,
+            "kind": stored.kind,
+            "format": stored.format,
+            "documentDigest": stored.content_id,
             "signer": signer or None,
-            "about": kept.about or None,
+            "about": stored.about or None,
         },
     )
-    return Kept(kept, new=True, signature=signature)
+    return StoredDocument(stored, new=True, signature=signature)
 
 
 def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
@@ -338,14 +338,14 @@ def _trusted_keys(by: Actor) -> Keys:
     return {key_id: (public_key(pem), name) for key_id, pem, name in trusted}
 
 
-def _signature(sent: Document, keys: Keys, *, binds: bool) -> Signature:
+def _signature(sent: ParsedDocument, keys: Keys, *, binds: bool) -> Signature:
     """Which trusted key signed, and whether its signature counts.
 
     It does not for a document that does not say by digest which artifact it is about (``binds``): a person
     who has it could send it for another, so it counts as said by who sends it (docs/adr/0193). Raises InvalidDocument.
     """
     if sent.envelope is None:
-        return Signature(Found.NONE)
+        return Signature(SignatureState.NONE)
     try:
         signer = signer_of(sent.envelope, {key_id: key for key_id, (key, _) in keys.items()})
     except SignatureWrong as wrong:
@@ -354,8 +354,16 @@ def _signature(sent: Document, keys: Keys, *, binds: bool) -> Signature:
             f"{sent.envelope.place}.signatures",
         ) from None
     if signer is None:
-        return Signature(Found.UNKNOWN)
-    return Signature(Found.TRUSTED if binds else Found.UNBOUND, signer, keys[signer][1])
+        return Signature(SignatureState.UNKNOWN)
+    return Signature(SignatureState.TRUSTED if binds else SignatureState.UNBOUND, signer, keys[signer][1])
 
 
-__all__ = ["DigestMismatch", "InvalidDocument", "Kept", "Reading", "Upload", "read_upload", "upload_evidence"]
+__all__ = [
+    "DigestMismatch",
+    "InvalidDocument",
+    "StoredDocument",
+    "Upload",
+    "UploadReading",
+    "read_upload",
+    "upload_document",
+]

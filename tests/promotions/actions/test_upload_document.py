@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from promotions.actions.trust_key import trust_key
-from promotions.actions.upload_evidence import TooManyDocuments
+from promotions.actions.upload_document import TooManyDocuments
 from promotions.documents import bundles
 from promotions.documents.holdings import holdings
 from promotions.models import EvidenceDocument
