@@ -8,8 +8,8 @@ class PromotionsConfig(AppConfig):
         from environments.guarding import EARLIER
         from policies import references
         from promotions.judging.guards import kept_by_promotions
-        from promotions.reading import documents as evidence_inputs
+        from promotions.reading import documents
 
         EARLIER.append(kept_by_promotions)
-        references.look_up(references.TRUSTED_KEY, evidence_inputs.names_of_trusted_keys)
-        references.look_up(references.FEED, evidence_inputs.kinds_of_feeds)
+        references.look_up(references.TRUSTED_KEY, documents.names_of_trusted_keys)
+        references.look_up(references.FEED, documents.kinds_of_feeds)

@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 
 from promotions.actions.evaluate import evaluate
-from promotions.api.evidence_view_resources import EvidenceViewResource
+from promotions.api.judged_document_resources import EvidenceViewResource
 from promotions.api.promotion_resources import DecisionRecordResource, ReplayResource
 from promotions.models import DecisionRecord
-from promotions.reading.evidence import evidence_view
+from promotions.reading.judged_documents import judged_documents
 from promotions.reading.queries import current_record, existing_promotion, record_of
 from promotions.verification.replay import replay_stored
 from promotions.voting.blindness import BlindToVotes, check_can_see_votes
@@ -97,7 +97,7 @@ class DecisionViewSet(ApiViewSet):
         A view of the input and of the documents that it names by digest: SBOM, reports, attestations, VEX, in-toto
         statements.
         """
-        return ApiResponse(evidence_view(self._record()))
+        return ApiResponse(judged_documents(self._record()))
 
     @action(detail=True, url_path="decisions/<int:number>/input/evidence")
     def evidence_of(self, request: ApiRequest, pk: Any, number: int) -> ApiResponse:
@@ -105,7 +105,7 @@ class DecisionViewSet(ApiViewSet):
 
         By the record's `sequence`.
         """
-        return ApiResponse(evidence_view(self._record_of(pk, number)))
+        return ApiResponse(judged_documents(self._record_of(pk, number)))
 
     @action(detail=True)
     def decisions(self, request: ApiRequest, pk: Any) -> ApiResponse:

@@ -4,10 +4,9 @@ from django.urls import path
 
 from promotions.api.audit import AuditEventViewSet
 from promotions.api.decisions import DecisionViewSet
-from promotions.api.evidence import KeysView, PromotionEvidenceViewSet, VerifyView
-from promotions.api.evidence_inputs import (
+from promotions.api.documents import (
+    DocumentUploadViewSet,
     DocumentViewSet,
-    EvidenceInputViewSet,
     FeedViewSet,
     PromotionBundleViewSet,
     TrustedKeyViewSet,
@@ -15,6 +14,7 @@ from promotions.api.evidence_inputs import (
 from promotions.api.health import HealthView, ReadyView
 from promotions.api.me import MeView
 from promotions.api.overrides import OverrideViewSet
+from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
 from promotions.api.promotions import PromotionViewSet
 from promotions.api.releases import ReleaseViewSet
 from promotions.api.votes import VoteViewSet
@@ -26,10 +26,10 @@ router.register("promotions", PromotionViewSet, "promotion")
 router.register("promotions", VoteViewSet, "promotion-vote")
 router.register("promotions", OverrideViewSet, "promotion-override")
 router.register("promotions", DecisionViewSet, "promotion-decision")
-router.register("promotions", PromotionEvidenceViewSet, "promotion-evidence")
+router.register("promotions", PromotionPacketViewSet, "promotion-evidence")
 router.register("promotions", PromotionBundleViewSet, "promotion-evidence-bundle")
 router.register("evidence/documents", DocumentViewSet, "evidence-document")
-router.register("evidence", EvidenceInputViewSet, "evidence-input")
+router.register("evidence", DocumentUploadViewSet, "evidence-input")
 router.register("feeds", FeedViewSet, "feed")
 router.register("trusted-keys", TrustedKeyViewSet, "trusted-key")
 router.register("audit-events", AuditEventViewSet, "audit-event")

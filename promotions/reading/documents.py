@@ -1,4 +1,4 @@
-"""Reading evidence inputs for API and pages alike."""
+"""Reads uploaded documents for calls and pages."""
 
 from typing import Any
 from uuid import UUID

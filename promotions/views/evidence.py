@@ -21,8 +21,7 @@ from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, TrustedKey
 from promotions.pages.evidence import SHOWN_FINDINGS, said, trusted_names
 from promotions.pages.evidence_forms import DocumentForm, FeedForm, TrustedKeyForm
-from promotions.reading import documents as evidence_inputs
-from promotions.reading import queries
+from promotions.reading import documents, queries
 from promotions.views.promotion import show_promotion
 from promotions.views.releases import show_release
 from stellapromote.accounts.actor import Actor
@@ -87,8 +86,8 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """One document, and what was read in it."""
     by = acting(request)
     by.require(EVIDENCE_READ)
-    found = evidence_inputs.document_of(by.tenant, document_id)
-    reading = evidence_inputs.reading_of(found)
+    found = documents.document_of(by.tenant, document_id)
+    reading = documents.reading_of(found)
     newest = found if reading is None or reading.parsed is None else reading
     assert newest.parsed is not None
     parsed = orjson.loads(bytes(newest.parsed.content))

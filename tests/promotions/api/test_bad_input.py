@@ -16,7 +16,7 @@ from django.test import Client
 
 from promotions.actions.take_bundle import snapshot
 from promotions.actions.trust_key import trust_key
-from promotions.api.evidence_input_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
+from promotions.api.document_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
 from promotions.pages.bodies import (
     Approval,
     Cancellation,

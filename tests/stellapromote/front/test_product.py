@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from promotions.api.evidence_inputs import EvidenceInputViewSet
+from promotions.api.documents import DocumentUploadViewSet
 from promotions.formats.reading import MOST_BODY
 from stellapromote.api.parsing import MAX_BODY
 from stellapromote.front.front import ROOM
@@ -29,7 +29,7 @@ def port(live_server_url: str) -> int:
 
 
 def test_no_call_takes_a_larger_body_than_the_front() -> None:
-    view = EvidenceInputViewSet()
+    view = DocumentUploadViewSet()
     view.action = "create"
     assert max(MAX_BODY, MOST_FORM, view.body_limit) == MOST_BODY
     assert MOST_BODY < ROOM

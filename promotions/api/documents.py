@@ -14,13 +14,13 @@ from promotions.actions.take_bundle import snapshot, take_newest_evidence
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_document import Upload, UploadReading, read_upload, upload_document
 from promotions.actions.upload_feed import FeedUpload, read_feed, upload_feed
-from promotions.api import evidence_input_resources as resources
+from promotions.api import document_resources as resources
 from promotions.api.promotion_resources import PromotionResource
 from promotions.api.promotion_schema import UploadSchema
 from promotions.api.promotions import promotion_answer
 from promotions.api.upload_body import UploadView
 from promotions.models import EvidenceDocument, Feed, TrustedKey
-from promotions.reading import documents as evidence_inputs
+from promotions.reading import documents as document_reading
 from promotions.reading.queries import existing_promotion
 from stellapromote.accounts.scopes import (
     EVIDENCE_READ,
@@ -46,7 +46,7 @@ _MEDIA_TYPE = re.compile(
 _READING = ("EVD_INVALID_DOCUMENT", "EVD_DIGEST_MISMATCH")
 
 
-class EvidenceInputViewSet(UploadView, ApiViewSet):
+class DocumentUploadViewSet(UploadView, ApiViewSet):
     """Documents about artifacts, bound to their digests."""
 
     schema = UploadSchema()
@@ -82,7 +82,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Documents, newest first."""
-        found = evidence_inputs.documents_of_tenant(request.actor.tenant)
+        found = document_reading.documents_of_tenant(request.actor.tenant)
         if "artifact_digest" in self.query:
             found = found.filter(artifact_digest=self.query["artifact_digest"])
         if "kind" in self.query:
@@ -103,7 +103,7 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
 
     def retrieve(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """One bundle with the documents it names."""
-        return ApiResponse(resources.bundle(evidence_inputs.bundle_of(request.actor.tenant, pk)))
+        return ApiResponse(resources.bundle(document_reading.bundle_of(request.actor.tenant, pk)))
 
     @action(detail=False, methods=["post"])
     def snapshot(self, request: ApiRequest) -> ApiResponse:
@@ -113,15 +113,15 @@ class EvidenceInputViewSet(UploadView, ApiViewSet):
         the documents alone.
         """
         taken = snapshot(self.body["artifact_digests"], by=request.actor, clock=DATABASE_CLOCK)
-        return ApiResponse(resources.bundle(evidence_inputs.bundle_of(request.actor.tenant, taken.pk)), status=201)
+        return ApiResponse(resources.bundle(document_reading.bundle_of(request.actor.tenant, taken.pk)), status=201)
 
     @action(detail=False)
     def score(self, request: ApiRequest) -> ApiResponse:
         """The evidence score of an artifact."""
-        return ApiResponse(evidence_inputs.score(request.actor.tenant, self.query["artifact_id"]))
+        return ApiResponse(document_reading.score(request.actor.tenant, self.query["artifact_id"]))
 
     def resource(self) -> dict[str, Any]:
-        return resources.bundle(evidence_inputs.bundle_of(self.request.actor.tenant, self.kwargs["pk"]))
+        return resources.bundle(document_reading.bundle_of(self.request.actor.tenant, self.kwargs["pk"]))
 
     def prepare(self) -> None:
         given = self.body
@@ -147,16 +147,16 @@ class DocumentViewSet(ApiViewSet):
 
         By the newest version of the readers that has read it.
         """
-        return ApiResponse(resources.detail(evidence_inputs.document_of(request.actor.tenant, pk)))
+        return ApiResponse(resources.detail(document_reading.document_of(request.actor.tenant, pk)))
 
     @action(detail=True)
     def content(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """The document, byte for byte as it is stored."""
-        found = evidence_inputs.document_of(request.actor.tenant, pk)
+        found = document_reading.document_of(request.actor.tenant, pk)
         return ApiResponse(bytes(found.content.content))
 
     def resource(self) -> dict[str, Any]:
-        return resources.document(evidence_inputs.document_of(self.request.actor.tenant, self.kwargs["pk"]))
+        return resources.document(document_reading.document_of(self.request.actor.tenant, self.kwargs["pk"]))
 
 
 class FeedViewSet(UploadView, ApiViewSet):

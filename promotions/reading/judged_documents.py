@@ -20,7 +20,7 @@ MERGED_VEX_SCHEMA: Final = "stella.merged-vex/v1"
 Document = dict[str, Any]
 
 
-def evidence_view(record: DecisionRecord) -> Document:
+def judged_documents(record: DecisionRecord) -> Document:
     """The evidence that the record was judged on, by artifact. Cost: as ``documents_of``."""
     gate_input = orjson.loads(bytes(record.input))
     evidence = gate_input.get("evidence")

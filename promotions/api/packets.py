@@ -92,7 +92,7 @@ class VerificationResource(Resource):
     checks = EvidenceCheckResource(many=True)
 
 
-class PromotionEvidenceViewSet(ApiViewSet):
+class PromotionPacketViewSet(ApiViewSet):
     """What was signed about one promotion."""
 
     tag = "Evidence"

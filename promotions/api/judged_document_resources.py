@@ -1,10 +1,10 @@
-"""What the evidence of a gate input looks like (docs/adr/0178)."""
+"""The judged documents of a decision as calls answer them (docs/adr/0178)."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from promotions.api.evidence_input_resources import BundleDocument
+from promotions.api.document_resources import BundleDocument
 from promotions.api.promotion_resources import NullableJsonField
 from stellapromote.api.serializers import Resource
 
