@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from promotions.views import approvals, audit, board, evidence, promotion, promotions, releases, request
+from promotions.views import approvals, audit, board, documents, promotion, promotions, releases, request
 
 _ID = "promotions/<uuid:promotion_id>"
 _RELEASE = "releases/<uuid:release_id>"
@@ -29,15 +29,15 @@ urlpatterns = [
     path(_RELEASE, releases.release, name="release"),
     path(f"{_RELEASE}/finalize", releases.finalize, name="release_finalize"),
     path(f"{_RELEASE}/deprecate", releases.deprecate, name="release_deprecate"),
-    path(f"{_RELEASE}/evidence", evidence.upload, name="release_evidence"),
+    path(f"{_RELEASE}/evidence", documents.upload, name="release_evidence"),
     path(f"{_RELEASE}/archive", releases.archive, name="release_archive"),
     path("audit", audit.audit, name="audit"),
     path("audit/verify", audit.verify_chain, name="audit_verify"),
-    path("evidence/documents/<uuid:document_id>", evidence.document, name="evidence_document"),
-    path(f"{_ID}/evidence", evidence.take, name="promotion_take_evidence"),
-    path("settings/evidence", evidence.settings, name="settings_evidence"),
-    path("settings/evidence/keys", evidence.add_key, name="settings_add_key"),
-    path("settings/evidence/keys/<uuid:key_id>/revoke", evidence.end_key, name="settings_revoke_key"),
-    path("settings/evidence/feeds", evidence.add_feed, name="settings_add_feed"),
-    path("evidence/verify", audit.verify_evidence, name="verify_evidence"),
+    path("evidence/documents/<uuid:document_id>", documents.document, name="evidence_document"),
+    path(f"{_ID}/evidence", documents.take, name="promotion_take_evidence"),
+    path("settings/evidence", documents.settings, name="settings_evidence"),
+    path("settings/evidence/keys", documents.add_key, name="settings_add_key"),
+    path("settings/evidence/keys/<uuid:key_id>/revoke", documents.end_key, name="settings_revoke_key"),
+    path("settings/evidence/feeds", documents.add_feed, name="settings_add_feed"),
+    path("evidence/verify", audit.verify_packet, name="verify_evidence"),
 ]

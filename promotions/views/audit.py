@@ -52,7 +52,7 @@ def verify_chain(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def verify_evidence(request: HttpRequest) -> HttpResponse:
+def verify_packet(request: HttpRequest) -> HttpResponse:
     """Checks a packet or envelope that somebody holds, here or from elsewhere; stores nothing."""
     acting(request).require(EVIDENCE_READ)
     form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
@@ -66,7 +66,7 @@ def verify_evidence(request: HttpRequest) -> HttpResponse:
             form.add_error(None, f"{refused.message} ({refused.place})")
         else:
             context["result"] = verify_here(document)
-    return render(request, "audit/verify_evidence.html", context, status=400 if form.errors else 200)
+    return render(request, "audit/verify_packet.html", context, status=400 if form.errors else 200)
 
 
 def _log(request: HttpRequest, by: Actor, **extra: Any) -> HttpResponse:

@@ -15,8 +15,8 @@ from promotions.actions.releases import (
     finalize_release,
 )
 from promotions.models import Release
-from promotions.pages.evidence import evidence_of
-from promotions.pages.evidence_forms import DocumentForm
+from promotions.pages.document_forms import DocumentForm
+from promotions.pages.documents import documents_of_components
 from promotions.pages.forms import ReasonForm, ReleaseForm
 from promotions.pages.releases import promotable, release_page, releases_of
 from promotions.reading import queries
@@ -116,7 +116,7 @@ def show_release(request: HttpRequest, release_id: UUID, **shown_again: Any) -> 
     context = {
         "release": found,
         "components": components,
-        "evidence": evidence_of(by.tenant, components) if by.has(EVIDENCE_READ) else [],
+        "documents": documents_of_components(by.tenant, components) if by.has(EVIDENCE_READ) else [],
         "document_form": DocumentForm(components=components),
         "may_upload": by.has(EVIDENCE_WRITE) and any(each["digest"] for each in components),
         "places": queries.places_of(found),

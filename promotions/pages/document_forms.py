@@ -1,4 +1,4 @@
-"""What people type and choose when they bring in documents, feeds and keys; the rules are in the actions."""
+"""The forms for documents, feeds and keys; the actions have the rules."""
 
 from collections.abc import Iterable
 from typing import Any

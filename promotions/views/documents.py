@@ -19,8 +19,8 @@ from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_document import SignatureState, StoredDocument, Upload, read_upload, upload_document
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, TrustedKey
-from promotions.pages.evidence import SHOWN_FINDINGS, said, trusted_names
-from promotions.pages.evidence_forms import DocumentForm, FeedForm, TrustedKeyForm
+from promotions.pages.document_forms import DocumentForm, FeedForm, TrustedKeyForm
+from promotions.pages.documents import SHOWN_FINDINGS, summary_with_counts, trusted_names
 from promotions.reading import documents, queries
 from promotions.views.promotion import show_promotion
 from promotions.views.releases import show_release
@@ -95,14 +95,14 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
         "document": found,
         "newest": newest,
         "refused": "" if reading is None else reading.refused,
-        "says": said(newest.summary),
+        "summary": summary_with_counts(newest.summary),
         "key": None if reading is not None and not reading.binds else trusted_names(by.tenant).get(found.signer),
         "findings": parsed.get("findings", [])[:SHOWN_FINDINGS],
         "statements": parsed.get("statements", [])[:SHOWN_FINDINGS],
         "components": parsed.get("components", [])[:SHOWN_FINDINGS],
         "shown": SHOWN_FINDINGS,
     }
-    return render(request, "evidence/document.html", context)
+    return render(request, "documents/document.html", context)
 
 
 @require_POST
@@ -191,4 +191,4 @@ def _settings(request: HttpRequest, **shown_again: Any) -> HttpResponse:
         "tab": "evidence",
         **shown_again,
     }
-    return render(request, "evidence/settings.html", context)
+    return render(request, "documents/settings.html", context)

@@ -131,7 +131,7 @@ def test_a_reader_that_is_busy_says_when_to_send_the_document_again(
     def busy(*_: Any, **__: Any) -> None:
         raise UploadsBusy("Another document is read: send this again in a few seconds.")
 
-    monkeypatch.setattr("promotions.views.evidence.read_upload", busy)
+    monkeypatch.setattr("promotions.views.documents.read_upload", busy)
     release = kestrel.release()
     fields = {"artifact": digest(release), "kind": "vex", "document": file(openvex())}
     answer = client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields)
@@ -198,7 +198,7 @@ def test_a_release_says_what_was_left_out_of_its_documents(kestrel: Kestrel) -> 
 
 
 NAMED = [{"reason": "paths that the scanner was told to skip", "number": 3, "at": "$"}]
-SAYS: list[tuple[str, dict[str, Any], str]] = [
+SUMMARIES: list[tuple[str, dict[str, Any], str]] = [
     # suppressed findings are among the findings
     (
         "vulnerabilities",
@@ -218,9 +218,9 @@ SAYS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "says", "text"), SAYS)
-def test_one_line_says_what_a_document_says(kind: str, says: dict[str, Any], text: str) -> None:
-    line = render_to_string("evidence/_says.html", {"document": {"kind": kind}, "says": says})
+@pytest.mark.parametrize(("kind", "summary", "text"), SUMMARIES)
+def test_one_line_says_what_a_document_says(kind: str, summary: dict[str, Any], text: str) -> None:
+    line = render_to_string("documents/_summary.html", {"document": {"kind": kind}, "summary": summary})
     assert " ".join(strip_tags(line).split()) == text
 
 

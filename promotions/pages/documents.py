@@ -1,4 +1,4 @@
-"""What is known of the artifacts of a release, as its page shows it."""
+"""The newest documents about the components of a release, for its page."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "none", "unknown")
 SHOWN_FINDINGS = 500
 
 
-def evidence_of(tenant_id: UUID, components: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def documents_of_components(tenant_id: UUID, components: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The newest documents of each component, by its name. Cost: two statements."""
     digests = {each["digest"]: each["name"] for each in components if each["digest"]}
     trusted = trusted_names(tenant_id)
@@ -20,7 +20,7 @@ def evidence_of(tenant_id: UUID, components: Iterable[dict[str, Any]]) -> list[d
             "component": digests[each.artifact],
             "document": each.document,
             "about": each.about,
-            "says": said(each.summary),
+            "summary": summary_with_counts(each.summary),
             "key": trusted.get(each.signer),
         }
         for each in holdings(tenant_id, digests).documents
@@ -34,7 +34,7 @@ def trusted_names(tenant_id: UUID) -> dict[str, str]:
     return dict(keys.values_list("key_id", "name"))
 
 
-def said(summary: dict[str, Any]) -> dict[str, Any]:
+def summary_with_counts(summary: dict[str, Any]) -> dict[str, Any]:
     """The summary of a document, ready to be shown: counts by severity in their order."""
     by_severity = summary.get("bySeverity", {})
     counts = [(name, by_severity[name]) for name in SEVERITIES if by_severity.get(name)]
