@@ -10,7 +10,7 @@ from promotions.api.promotion_resources import JsonField
 from promotions.api.upload_body import UploadBody
 from promotions.documents.bundles import documents_digest
 from promotions.models import EvidenceBundle, EvidenceDocument, Feed, TrustedKey
-from promotions.models.evidence_input import people
+from promotions.models.document import people
 from promotions.reading.documents import reading_of
 from stellapromote.api.fields import DigestField, LineField, StrictChoiceField, StrictListField, TextField
 from stellapromote.api.serializers import Body, Resource

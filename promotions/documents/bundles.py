@@ -16,7 +16,7 @@ from policies.document_facts import BUNDLE_SCHEMA, Bundle, DocumentFact, Documen
 from promotions.documents import blobs
 from promotions.documents.holdings import Held, holdings, identity, made_at, newest
 from promotions.models import Component, EvidenceBundle, EvidenceDocument, Promotion
-from promotions.models.evidence_input import people
+from promotions.models.document import people
 from stellapromote.accounts.models import ApiToken
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest, digest_bytes

@@ -2,11 +2,11 @@ from promotions.models.blob import Blob
 from promotions.models.collected import CollectedFact
 from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
-from promotions.models.evidence import EvidencePacket, Installation, PublicSigningKey
-from promotions.models.evidence_input import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
+from promotions.models.document import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
 from promotions.models.finding import EvidenceFinding, EvidenceRound
 from promotions.models.outbox import OutboxEvent, OutboxMark
 from promotions.models.override import Override, OverrideReview
+from promotions.models.packet import EvidencePacket, Installation, PublicSigningKey
 from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.reading import BundleReading, DocumentReading, FeedReading
 from promotions.models.release import Component, Release

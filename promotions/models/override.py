@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from promotions.models.decision import DecisionRecord
-from promotions.models.evidence import PublicSigningKey
+from promotions.models.packet import PublicSigningKey
 from promotions.models.promotion import Promotion
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id

@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from promotions.models.evidence_input import EvidenceBundle, EvidenceDocument, Feed
+from promotions.models.document import EvidenceBundle, EvidenceDocument, Feed
 from stellapromote.ids import new_id
 
 

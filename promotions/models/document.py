@@ -13,7 +13,7 @@ from stellapromote.ids import new_id
 from stellapromote.patterns import DIGEST
 
 
-class Uploaded(models.Model):
+class Upload(models.Model):
     """Who brought something in, as they were then. ``attributed`` are the people whom it counts for, as
     ``[{id, username}]``: the person, or the owners of the machine and the issuer of its token (domain.md §5)."""
 
@@ -30,7 +30,7 @@ class Uploaded(models.Model):
         abstract = True
 
 
-class EvidenceDocument(Uploaded):
+class EvidenceDocument(Upload):
     """A document about one artifact, bound to its digest (domain.md §6). Append-only by trigger and by role.
 
     ``content`` are the bytes as uploaded, of a file with several its own; ``parsed`` is the blob made of them.
@@ -130,7 +130,7 @@ class FeedQuerySet(models.QuerySet["Feed"]):
         return self.order_by("-uploaded_at", "-id")
 
 
-class Feed(Uploaded):
+class Feed(Upload):
     """A tenant's feed: which CVEs are exploited (KEV), or how likely that is (EPSS). Of a kind the one counts that was
     uploaded last. ``published_at`` is its own date, at the latest its upload.
 
