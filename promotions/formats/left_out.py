@@ -1,4 +1,4 @@
-"""What a reader leaves out: counted, with the reason, never dropped in silence (docs/evidence-inputs.md). Pure."""
+"""What a reader leaves out: counted, with the reason, never dropped in silence (docs/documents.md). Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar

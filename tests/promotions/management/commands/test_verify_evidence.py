@@ -138,4 +138,4 @@ def test_a_finding_is_not_changed_or_removed(
 
 @pytest.mark.parametrize("what", MismatchKind)
 def test_every_code_is_on_the_page_about_evidence(what: MismatchKind) -> None:
-    assert f"`{what}`" in (settings.BASE_DIR / "docs" / "evidence.md").read_text()
+    assert f"`{what}`" in (settings.BASE_DIR / "docs" / "packets.md").read_text()

@@ -1,4 +1,4 @@
-"""The recipes of docs/evidence.md, run as a reader would run them."""
+"""The recipes of docs/packets.md, run as a reader would run them."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def world(db: None) -> World:
 
 
 def recipe(number: int) -> str:
-    text = (settings.BASE_DIR / "docs/evidence.md").read_text()
+    text = (settings.BASE_DIR / "docs/packets.md").read_text()
     found: list[str] = re.findall(r"^```python\n(.*?)^```$", text, re.S | re.M)
     return found[number]
 
