@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
-from promotions.documents.bundles import Taken, stored, take_for_release
+from promotions.documents.bundles import BundleContent, compose_release_bundle, store_bundle
 from promotions.judging.attribution import Origin
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
 from promotions.judging.judge import conclude
@@ -178,16 +178,16 @@ def _prepare(
     return promotion, context, target
 
 
-def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> Taken | None:
+def _bind_evidence(promotion: Promotion, at: datetime, *, preview: bool) -> BundleContent | None:
     """Takes the newest documents of the components (domain.md §6); a preview stores nothing and gets them back."""
-    taken = take_for_release(promotion.tenant_id, promotion.release_id)
-    if taken is None:
+    composed = compose_release_bundle(promotion.tenant_id, promotion.release_id)
+    if composed is None:
         return None
-    promotion.evidence_bundle_digest = taken.digest
+    promotion.evidence_bundle_digest = composed.digest
     if preview:
         promotion.evidence_bundle_id = new_id()
-        return taken
-    promotion.evidence_bundle = stored(taken, tenant_id=promotion.tenant_id, at=at)
+        return composed
+    promotion.evidence_bundle = store_bundle(composed, tenant_id=promotion.tenant_id, at=at)
     return None
 
 

@@ -18,7 +18,7 @@ from django.db import connection
 
 from policies.document_facts import Bundle, DocumentFact
 from promotions.actions.upload_feed import reload_feed
-from promotions.documents import bundles, holdings
+from promotions.documents import bundles, newest_documents
 from promotions.documents.bundle_readings import document_of, renewed
 from promotions.documents.document_readings import Answer, read_as_sent, store_reading
 from promotions.documents.uploading import DocumentUnread, UploadsBusy, read_in_isolation
@@ -168,7 +168,7 @@ def _due(statement: str, left_alone: Iterable[UUID], clock: Clock) -> list[UUID]
         return [row[0] for row in cursor.fetchall()]
 
 
-def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> holdings.Held | None:
+def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> newest_documents.NewestDocument | None:
     """The document of a bundle as the newest reader reads it; None where that refuses it."""
     document = document_of(tenant_id, fact)
     if document is None:
@@ -177,7 +177,7 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> ho
     if reading is None and document.reader < READER:
         _check_time(until)
         reading = _store_reading(document, read_as_sent(document), clock.now())
-    return holdings.read_now(document, reading)
+    return newest_documents.read_now(document, reading)
 
 
 @transactional
@@ -188,7 +188,7 @@ def _store_reading(document: EvidenceDocument, answer: Answer, at: datetime) -> 
 @transactional
 def _store_bundle(bundle: EvidenceBundle, content: Bundle, documents: list[DocumentFact], at: datetime) -> None:
     read_now: Bundle = {**content, "documents": sorted(documents, key=bundles.place_in_order)}
-    read_as = bundles.stored(bundles.bundled(read_now, READER), tenant_id=bundle.tenant_id, at=at)
+    read_as = bundles.store_bundle(bundles.bundle_content(read_now, READER), tenant_id=bundle.tenant_id, at=at)
     for each in {bundle.pk: bundle, read_as.pk: read_as}.values():
         if each.reader < READER:
             BundleReading.objects.bulk_create(

@@ -26,14 +26,14 @@ class NoDocuments(RuleViolation):
 
 
 @transactional
-def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = DATABASE_CLOCK) -> EvidenceBundle:
+def take_bundle(artifacts: Sequence[str], *, by: Actor, clock: Clock = DATABASE_CLOCK) -> EvidenceBundle:
     """The bundle of the newest documents of these artifacts, new or not. Raises Refused, NoDocuments."""
     by.require(EVIDENCE_WRITE)
-    taken = bundles.take(by.tenant, artifacts)
-    if taken is None:
+    composed = bundles.compose_bundle(by.tenant, artifacts)
+    if composed is None:
         raise NoDocuments("There is no document about any of these artifacts: upload one first.")
-    known = EvidenceBundle.objects.filter(tenant_id=by.tenant, content_id=taken.digest).exists()
-    bundle = bundles.stored(taken, tenant_id=by.tenant, at=(at := clock.now()))
+    known = EvidenceBundle.objects.filter(tenant_id=by.tenant, content_id=composed.digest).exists()
+    bundle = bundles.store_bundle(composed, tenant_id=by.tenant, at=(at := clock.now()))
     if not known:
         record(
             by=by,
@@ -41,12 +41,12 @@ def snapshot(artifacts: Sequence[str], *, by: Actor, clock: Clock = DATABASE_CLO
             action="evidence.bundle_taken",
             resource="evidence_bundle",
             resource_id=bundle.pk,
-            metadata={"bundleDigest": taken.digest, "documents": taken.documents},
+            metadata={"bundleDigest": composed.digest, "documents": composed.documents},
         )
     return bundle
 
 
-def take_newest_evidence(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
+def take_newest_documents(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
     """Binds an open promotion to the newest documents of its components and judges it again (domain.md §6).
 
     When they differ, the subject changes: votes become void. Raises Http404, Refused, and StateForbids when the
@@ -66,7 +66,7 @@ def _take(promotion_id: UUID, by: Actor, clock: Clock) -> Outcome:
         work.write()
         return Outcome(promotion, rules.StateForbids(promotion.status_detail))
     before = promotion.evidence_bundle_digest
-    if bundles.adopt_newest(promotion, at):
+    if bundles.adopt_newest_bundle(promotion, at):
         work.note(
             "promotion.evidence_taken",
             promotion,

@@ -11,7 +11,7 @@ from django.db.models import Min
 from promotions.documents import blobs
 from promotions.documents.bundles import reached_limit
 from promotions.documents.document_readings import Answer, read_again, store_reading
-from promotions.documents.holdings import manifests_of, newest, platforms_of
+from promotions.documents.newest_documents import manifests_of, newest, platforms_of
 from promotions.documents.trusted_signatures import SignatureWrong, TrustedPublicKey, public_key, signer_of
 from promotions.documents.uploading import (
     DigestMismatch,

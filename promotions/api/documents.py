@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from policies.api.proposed import proposed
 from policies.api.resources import PROPOSED
 from policies.models import Proposal
-from promotions.actions.take_bundle import snapshot, take_newest_evidence
+from promotions.actions.take_bundle import take_bundle, take_newest_documents
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_document import Upload, UploadReading, read_upload, upload_document
 from promotions.actions.upload_feed import FeedUpload, read_feed, upload_feed
@@ -112,8 +112,8 @@ class DocumentUploadViewSet(UploadView, ApiViewSet):
         The same documents, sent by the same people at the same times, are the same bundle; `documentsDigest` is that of
         the documents alone.
         """
-        taken = snapshot(self.body["artifact_digests"], by=request.actor, clock=DATABASE_CLOCK)
-        return ApiResponse(resources.bundle(document_reading.bundle_of(request.actor.tenant, taken.pk)), status=201)
+        bundle = take_bundle(self.body["artifact_digests"], by=request.actor, clock=DATABASE_CLOCK)
+        return ApiResponse(resources.bundle(document_reading.bundle_of(request.actor.tenant, bundle.pk)), status=201)
 
     @action(detail=False)
     def score(self, request: ApiRequest) -> ApiResponse:
@@ -266,7 +266,7 @@ class PromotionBundleViewSet(ApiViewSet):
 
         If they differ from those it had, what is voted on has changed: votes become void.
         """
-        return promotion_answer(take_newest_evidence(pk, by=request.actor, clock=DATABASE_CLOCK), request.actor)
+        return promotion_answer(take_newest_documents(pk, by=request.actor, clock=DATABASE_CLOCK), request.actor)
 
     def resource(self) -> dict[str, Any]:
         existing_promotion(self.request.actor.tenant, self.kwargs["pk"])

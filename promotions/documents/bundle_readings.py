@@ -6,7 +6,7 @@ from django.db.models import Case, When
 
 from policies.document_facts import DocumentFact
 from promotions.documents import bundles
-from promotions.documents.holdings import Held
+from promotions.documents.newest_documents import NewestDocument
 from promotions.models import EvidenceDocument
 from stellapromote.clock import rfc3339
 
@@ -29,15 +29,15 @@ def document_of(tenant_id: UUID, fact: DocumentFact) -> EvidenceDocument | None:
     )
 
 
-def renewed(fact: DocumentFact, held: Held) -> DocumentFact:
+def renewed(fact: DocumentFact, newest: NewestDocument) -> DocumentFact:
     """The fact with what was read now; who said it and when it came stay as they were."""
     fact = fact.copy()
     fact.pop("schemaValid", None)
-    binds = bool(held.signer) or not held.document.signer
+    binds = bool(newest.signer) or not newest.document.signer
     now: DocumentFact = {
         **fact,
-        "parsed": held.parsed,
-        "generatedAt": None if held.generated_at is None else rfc3339(held.generated_at),
+        "parsed": newest.parsed,
+        "generatedAt": None if newest.generated_at is None else rfc3339(newest.generated_at),
         "signer": fact["signer"] if binds else None,
     }
-    return bundles.with_reading(now, about=held.about, summary=held.summary)
+    return bundles.with_reading(now, about=newest.about, summary=newest.summary)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from policies.document_facts import BUNDLE_SCHEMA, Bundle, DocumentFact, DocumentKind
 from promotions.documents import blobs
-from promotions.documents.holdings import Held, holdings, identity, made_at, newest
+from promotions.documents.newest_documents import NewestDocument, identity_of, made_at, newest, read_newest_documents
 from promotions.models import Component, EvidenceBundle, EvidenceDocument, Promotion
 from promotions.models.document import people
 from stellapromote.accounts.models import ApiToken
@@ -24,18 +24,18 @@ from stellapromote.signing.canonical_json import canonical_bytes, digest, digest
 DOCUMENTS_SCHEMA: Final = "stella.bundle-documents/v1"
 
 MOST_PRODUCERS: Final = 200
-"""So many unsigned documents of one artifact stand in a bundle: each is read at every evaluation."""
+"""The most unsigned documents of one artifact in a bundle: each is read at every evaluation."""
 
 MOST_OF_ONE: Final = 40
-"""Of these so many by one sender, however many machines they use: nobody fills the places of others with invented
-tools (docs/adr/0182)."""
+"""The most of these by one sender, with all machines of that person: invented tools fill no places of other senders
+(docs/adr/0182)."""
 
 MOST_OF_A_KEY: Final = 100
-"""So many documents of one artifact by one trusted key, whatever else is there: its bad news always has room."""
+"""The most documents of one artifact by one trusted key, beside all others: its bad news always has room."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class BundleContent:
     """A bundle that may not be stored yet: its digest and canonical bytes. ``reader``: the oldest version of the
     readers by which any of its documents was read."""
 
@@ -45,29 +45,30 @@ class Taken:
     reader: int
 
 
-def take(tenant_id: UUID, artifacts: Iterable[str]) -> Taken | None:
-    """The newest documents of these artifacts; None when there are none. Stores nothing. Cost: that of holdings."""
+def compose_bundle(tenant_id: UUID, artifacts: Iterable[str]) -> BundleContent | None:
+    """The newest documents of these artifacts; None without one. Stores nothing. Cost: ``read_newest_documents``."""
     wanted = sorted(set(artifacts))
-    held = holdings(tenant_id, wanted)
-    if not held.documents:
+    newest = read_newest_documents(tenant_id, wanted)
+    if not newest.documents:
         return None
-    facts = sorted((fact_of(each) for each in held.documents), key=place_in_order)
+    facts = sorted((document_fact(each) for each in newest.documents), key=place_in_order)
     bundle: Bundle = {
         "schema": BUNDLE_SCHEMA,
         "artifacts": wanted,
         # One that was sent for a platform and for the index is one document of the index.
         "documents": [fact for fact, before in zip(facts, [None, *facts], strict=False) if fact != before],
     }
-    if held.indexes:
+    if newest.indexes:
         bundle["indexes"] = [
-            {"artifact": artifact, "manifests": manifests} for artifact, manifests in sorted(held.indexes.items())
+            {"artifact": artifact, "manifests": manifests} for artifact, manifests in sorted(newest.indexes.items())
         ]
-    return bundled(bundle, held.reader)
+    return bundle_content(bundle, newest.reader)
 
 
-def bundled(bundle: Bundle, reader: int) -> Taken:
+def bundle_content(bundle: Bundle, reader: int) -> BundleContent:
+    """The bundle in canonical bytes, with their digest."""
     content = canonical_bytes(bundle)
-    return Taken(digest_bytes(content), content, len(bundle["documents"]), reader)
+    return BundleContent(digest_bytes(content), content, len(bundle["documents"]), reader)
 
 
 def reached_limit(document: EvidenceDocument) -> int | None:
@@ -76,11 +77,11 @@ def reached_limit(document: EvidenceDocument) -> int | None:
     A document that takes the place of an older one always has room, and so has one that a newer one stands before.
     Cost: two statements.
     """
-    held = newest(document.tenant_id, [document.artifact_digest])
-    alike = [each for each in held if identity(each) == identity(document)]
+    counting = newest(document.tenant_id, [document.artifact_digest])
+    alike = [each for each in counting if identity_of(each) == identity_of(document)]
     if alike and made_at(alike[0]) != made_at(document):
         return None
-    beside = [each for each in held if each.signer == document.signer]
+    beside = [each for each in counting if each.signer == document.signer]
     if document.signer:
         return MOST_OF_A_KEY if len(beside) >= MOST_OF_A_KEY else None
     by, *others = _senders([document, *beside])
@@ -99,36 +100,36 @@ def _senders(documents: Collection[EvidenceDocument]) -> list[UUID]:
     return [issuers.get(each.token_id, each.uploaded_by_id) for each in documents]
 
 
-def stored(taken: Taken, *, tenant_id: UUID, at: datetime) -> EvidenceBundle:
+def store_bundle(composed: BundleContent, *, tenant_id: UUID, at: datetime) -> EvidenceBundle:
     """The tenant's bundle of this digest, new or not."""
-    blobs.store({taken.digest: taken.content})
+    blobs.store({composed.digest: composed.content})
     EvidenceBundle.objects.bulk_create(
-        [EvidenceBundle(tenant_id=tenant_id, content_id=taken.digest, taken_at=at, reader=taken.reader)],
+        [EvidenceBundle(tenant_id=tenant_id, content_id=composed.digest, taken_at=at, reader=composed.reader)],
         ignore_conflicts=True,
     )
-    return EvidenceBundle.objects.get(tenant_id=tenant_id, content_id=taken.digest)
+    return EvidenceBundle.objects.get(tenant_id=tenant_id, content_id=composed.digest)
 
 
-def take_for_release(tenant_id: UUID, release_id: UUID) -> Taken | None:
+def compose_release_bundle(tenant_id: UUID, release_id: UUID) -> BundleContent | None:
     """The bundle that a promotion of the release would be judged with if it were taken now."""
     digests = Component.objects.filter(release_id=release_id).values_list("digest", flat=True)
-    return take(tenant_id, (digest for digest in digests if digest))
+    return compose_bundle(tenant_id, (digest for digest in digests if digest))
 
 
-def adopt_newest(promotion: Promotion, at: datetime) -> bool:
+def adopt_newest_bundle(promotion: Promotion, at: datetime) -> bool:
     """Binds the promotion, in memory, to the newest documents of its components; False when it had them already."""
-    taken = take_for_release(promotion.tenant_id, promotion.release_id)
-    if taken is None or taken.digest == promotion.evidence_bundle_digest:
+    composed = compose_release_bundle(promotion.tenant_id, promotion.release_id)
+    if composed is None or composed.digest == promotion.evidence_bundle_digest:
         return False
-    promotion.evidence_bundle = stored(taken, tenant_id=promotion.tenant_id, at=at)
-    promotion.evidence_bundle_digest = taken.digest
+    promotion.evidence_bundle = store_bundle(composed, tenant_id=promotion.tenant_id, at=at)
+    promotion.evidence_bundle_digest = composed.digest
     return True
 
 
 def has_newer(promotion: Promotion) -> bool:
     """Whether documents came since the promotion's bundle was taken. Cost: two statements."""
-    taken = take_for_release(promotion.tenant_id, promotion.release_id)
-    return taken is not None and taken.digest != promotion.evidence_bundle_digest
+    composed = compose_release_bundle(promotion.tenant_id, promotion.release_id)
+    return composed is not None and composed.digest != promotion.evidence_bundle_digest
 
 
 def documents_digest(bundle: Bundle) -> str:
@@ -163,23 +164,23 @@ def place_in_order(each: DocumentFact) -> tuple[str, ...]:
     )
 
 
-def fact_of(held: Held) -> DocumentFact:
+def document_fact(newest: NewestDocument) -> DocumentFact:
     """What a bundle says of the document."""
-    document = held.document
+    document = newest.document
     fact: DocumentFact = {
-        "artifactDigest": held.artifact,
+        "artifactDigest": newest.artifact,
         "kind": cast("DocumentKind", document.kind),
         "format": document.format,
         "digest": document.content_id,
-        "parsed": held.parsed,
+        "parsed": newest.parsed,
         "producer": document.producer,
         "uploadedBy": people(document.attributed),
         "uploadedAt": rfc3339(document.first_uploaded_at),
-        "generatedAt": None if held.generated_at is None else rfc3339(held.generated_at),
-        "signer": held.signer or None,
+        "generatedAt": None if newest.generated_at is None else rfc3339(newest.generated_at),
+        "signer": newest.signer or None,
         "predicateType": document.predicate_type or None,
     }
-    return with_reading(fact, about=held.about, summary=held.summary)
+    return with_reading(fact, about=newest.about, summary=newest.summary)
 
 
 def with_reading(fact: DocumentFact, *, about: str, summary: Mapping[str, Any]) -> DocumentFact:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from promotions.documents import blobs
-from promotions.documents.holdings import manifests_of
+from promotions.documents.newest_documents import manifests_of
 from promotions.documents.uploading import NO_PARTS, DocumentUnread, InvalidDocument, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
 from promotions.models import DocumentReading, EvidenceDocument

@@ -19,7 +19,7 @@ from django.db import connection
 
 from policies.document_facts import EPSS_SCHEMA, KEV_SCHEMA, EvidenceFact, FeedFact
 from promotions.documents.blobs import blobs
-from promotions.documents.bundles import Taken
+from promotions.documents.bundles import BundleContent
 from promotions.formats.document import READER
 from promotions.models import Promotion
 from promotions.models.promotion_vocabulary import running_sql
@@ -81,7 +81,9 @@ class GatheredDocuments:
 NOTHING = GatheredDocuments(None)
 
 
-def gather_documents(promotion: Promotion, current_release_id: str | None, unstored: Taken | None) -> GatheredDocuments:
+def gather_documents(
+    promotion: Promotion, current_release_id: str | None, unstored: BundleContent | None
+) -> GatheredDocuments:
     """Nothing, and no statement, for a promotion without a bundle. ``unstored``: the bundle of one that is previewed.
 
     Cost: one statement while the documents and feed extracts used lately are in this process.
@@ -109,8 +111,8 @@ def gather_documents(promotion: Promotion, current_release_id: str | None, unsto
     for kind, feed in live["feeds"].items():
         if feed["refused"]:
             continue
-        taken, content = _extract(promotion.tenant_id, kind, feed, cves)
-        facts[kind], extracts[taken["extract"]] = taken, content
+        feed_fact, content = _extract(promotion.tenant_id, kind, feed, cves)
+        facts[kind], extracts[feed_fact["extract"]] = feed_fact, content
     fact: EvidenceFact = {
         "bundleId": str(promotion.evidence_bundle_id),
         "bundleDigest": digest,

@@ -13,7 +13,7 @@ from policies.evaluator import evaluate
 from policies.facts import Confirmation, Vote, policies_named, policy_of
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents
-from promotions.documents.bundles import Taken
+from promotions.documents.bundles import BundleContent
 from promotions.judging.facts import Facts, Reading, gather
 from promotions.judging.locks import Moment
 from promotions.judging.subject import changed_fields
@@ -86,7 +86,7 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
 
 
 def gather_context(
-    promotion: Promotion, at: datetime, *, unstored: Taken | None = None, reading: Reading | None = None
+    promotion: Promotion, at: datetime, *, unstored: BundleContent | None = None, reading: Reading | None = None
 ) -> EvaluationContext:
     """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
 

@@ -18,7 +18,7 @@ from policies.facts import SCHEMA, Candidate, GateInput, Span, candidates_fact, 
 from policies.models.weakening_edit import REMEMBERED
 from policies.vouching import Confirmation, Source, Vouching
 from policies.windows import intervals
-from promotions.documents.bundles import Taken
+from promotions.documents.bundles import BundleContent
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
 from promotions.judging.collected import fresh
@@ -215,7 +215,7 @@ def gather(
     policy: dict[str, Any],
     signing_key_id: str | None,
     at: datetime,
-    unstored: Taken | None = None,
+    unstored: BundleContent | None = None,
     reading: Reading | None = None,
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from promotions.documents.holdings import holdings
+from promotions.documents.newest_documents import read_newest_documents
 from promotions.models import TrustedKey
 
 SEVERITIES = ("critical", "high", "medium", "low", "none", "unknown")
@@ -23,7 +23,7 @@ def documents_of_components(tenant_id: UUID, components: Iterable[dict[str, Any]
             "summary": summary_with_counts(each.summary),
             "key": trusted.get(each.signer),
         }
-        for each in holdings(tenant_id, digests).documents
+        for each in read_newest_documents(tenant_id, digests).documents
     ]
     return sorted(rows, key=lambda row: (row["component"], row["document"].kind, row["document"].pk))
 

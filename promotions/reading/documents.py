@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 
-from promotions.documents.holdings import holdings
+from promotions.documents.newest_documents import read_newest_documents
 from promotions.formats.document import READER
 from promotions.models import DocumentReading, EvidenceBundle, EvidenceDocument, Feed, TrustedKey
 
@@ -52,7 +52,7 @@ def kinds_of_feeds(tenant_id: UUID) -> set[str]:
 
 def score(tenant_id: UUID, artifact: str) -> dict[str, Any]:
     """How much is known of an artifact now: points for what is there, not for what it says."""
-    documents = holdings(tenant_id, [artifact]).documents
+    documents = read_newest_documents(tenant_id, [artifact]).documents
     kinds = {each.document.kind for each in documents}
     trusted = set(TrustedKey.objects.filter(tenant_id=tenant_id, revoked_at=None).values_list("key_id", flat=True))
     parts = {

@@ -13,8 +13,8 @@ from django.db.models import Q
 from policies.document_facts import Bundle, DocumentFact
 from promotions.documents.blobs import blobs
 from promotions.documents.bundle_readings import document_of, renewed
-from promotions.documents.bundles import fact_of
-from promotions.documents.holdings import Held, manifests_of, read_now
+from promotions.documents.bundles import document_fact
+from promotions.documents.newest_documents import NewestDocument, manifests_of, read_now
 from promotions.formats.document import READER
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument
 from promotions.verification.differences import first_difference
@@ -178,8 +178,8 @@ def _facts(fact: DocumentFact, document: EvidenceDocument, reads: Iterable[_Read
     for read in reads:
         about = read.about if read.of.artifact_digest == artifact else read.of.artifact_digest
         signer = document.signer if read.binds else ""
-        held = Held(document, artifact, about, read.parsed, read.summary, read.generated_at, signer, READER)
-        yield fact_of(held)
+        held = NewestDocument(document, artifact, about, read.parsed, read.summary, read.generated_at, signer, READER)
+        yield document_fact(held)
 
 
 def _difference(fact: DocumentFact, alike: Sequence[EvidenceDocument], reads: Mapping[UUID, list[_Read]]) -> str:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from policies.proposed_page import unless_proposed
-from promotions.actions.take_bundle import take_newest_evidence
+from promotions.actions.take_bundle import take_newest_documents
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.upload_document import SignatureState, StoredDocument, Upload, read_upload, upload_document
 from promotions.actions.upload_feed import read_feed, upload_feed
@@ -111,7 +111,7 @@ def take(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
     by = acting(request)
     return carry_out(
         request,
-        lambda: take_newest_evidence(promotion_id, by=by),
+        lambda: take_newest_documents(promotion_id, by=by),
         again=lambda refusal: show_promotion(request, promotion_id, refusal),
         then=lambda _: go_to(
             request,

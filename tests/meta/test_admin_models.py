@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from policies.models import ApprovalPolicy
-from promotions.actions.take_bundle import snapshot
+from promotions.actions.take_bundle import take_bundle
 from promotions.actions.trust_key import trust_key
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
@@ -43,7 +43,7 @@ def test_what_was_decided_is_there_to_look_at_only(label: str) -> None:
 def kestrel(db: None) -> Kestrel:
     kestrel = make_kestrel()
     uploaded(kestrel["operator"], ARTIFACT, "sbom", cyclonedx(), clock=kestrel.clock)
-    snapshot([ARTIFACT], by=kestrel["operator"], clock=kestrel.clock)
+    take_bundle([ARTIFACT], by=kestrel["operator"], clock=kestrel.clock)
     feed(kestrel["admin"], "kev", {**KEV, "dateReleased": "2026-10-01T00:00:00Z"}, clock=kestrel.clock)
     trust_key("ci", Signer().pem, by=kestrel["admin"], clock=kestrel.clock)
     kestrel.deploys(kestrel.approved_for_production())

@@ -20,7 +20,7 @@ from promotions.actions.upload_document import (
     upload_document,
 )
 from promotions.documents import bundles
-from promotions.documents.holdings import holdings
+from promotions.documents.newest_documents import read_newest_documents
 from promotions.documents.uploading import DigestMismatch, InvalidDocument, UploadsBusy
 from promotions.models import EvidenceDocument
 from stellapromote.audit.models import AuditEvent
@@ -78,7 +78,7 @@ def syft_of(digest: str) -> dict[str, Any]:
 
 def counted(kestrel: Kestrel, artifact: str = IMAGE) -> list[tuple[str, str, bool]]:
     """Kind, platform and whether it is signed, of each document that counts for the image."""
-    held = holdings(kestrel.tenant.pk, [artifact]).documents
+    held = read_newest_documents(kestrel.tenant.pk, [artifact]).documents
     return sorted((each.document.kind, each.about, bool(each.signer)) for each in held)
 
 
@@ -102,7 +102,7 @@ def test_one_that_was_sent_for_the_platform_counts_too_whenever_the_index_comes(
     for artifact, kind, document in steps if index_first else reversed(steps):
         sends(kestrel, artifact, kind, document)
     assert counted(kestrel) == [("sbom", AMD64, False)]
-    bundle = bundles.take(kestrel.tenant.pk, [IMAGE])
+    bundle = bundles.compose_bundle(kestrel.tenant.pk, [IMAGE])
     assert bundle is not None
     content = orjson.loads(bundle.content)
     assert content["indexes"] == [{"artifact": IMAGE, "manifests": [AMD64, ARM64]}]
@@ -194,7 +194,7 @@ def test_parents_by_the_api_in_json_and_in_a_form(db: None) -> None:
 def test_a_document_that_was_sent_for_a_platform_and_its_index_counts_once(kestrel: Kestrel) -> None:
     sends(kestrel, IMAGE, "index", INDEX)
     sends(kestrel, AMD64, "vulnerabilities", scan_of(AMD64), parents=(IMAGE,))
-    bundle = bundles.take(kestrel.tenant.pk, [IMAGE])
+    bundle = bundles.compose_bundle(kestrel.tenant.pk, [IMAGE])
     assert bundle is not None
     assert len(orjson.loads(bundle.content)["documents"]) == 1
 
@@ -221,7 +221,7 @@ def test_a_scan_that_names_the_index_counts_for_the_platform_it_was_made_of(kest
 
 
 def covered(kestrel: Kestrel) -> list[str]:
-    return sorted(each.about for each in holdings(kestrel.tenant.pk, [IMAGE]).documents)
+    return sorted(each.about for each in read_newest_documents(kestrel.tenant.pk, [IMAGE]).documents)
 
 
 @pytest.mark.parametrize("index_first", [True, False])
@@ -257,6 +257,6 @@ def test_an_index_takes_no_findings_away(kestrel: Kestrel, architecture: str) ->
     }
     sent = sends(kestrel, IMAGE, "vulnerabilities", trivy(trivy_entry(), Metadata=image))
     sends(kestrel, IMAGE, "index", INDEX)
-    [held] = holdings(kestrel.tenant.pk, [IMAGE]).documents
+    [held] = read_newest_documents(kestrel.tenant.pk, [IMAGE]).documents
     assert (held.document, held.parsed, held.signer) == (sent.document, sent.document.parsed_id, "")
     assert held.about not in ("", AMD64, ARM64, IMAGE)

@@ -13,7 +13,7 @@ from promotions.actions import rereading, upload_document, upload_feed
 from promotions.actions.rereading import Rereader
 from promotions.actions.trust_key import trust_key
 from promotions.documents import bundles, document_readings
-from promotions.documents.holdings import holdings
+from promotions.documents.newest_documents import read_newest_documents
 from promotions.documents.uploading import DocumentUnread, read_in_isolation
 from promotions.formats.document import READER
 from promotions.judging.document_gathering import gather_documents
@@ -137,7 +137,7 @@ def test_other_facts_are_another_subject_and_void_the_votes(kestrel: Kestrel, ol
     assert told.before == {"evidenceBundleDigest": promotion.evidence_bundle_digest}
     assert told.after == {"evidenceBundleDigest": after.evidence_bundle_digest} != told.before
     assert Vote.objects.get(promotion=promotion).ended_reason == "SUBJECT_CHANGED"
-    (held,) = holdings(kestrel.tenant.pk, [artifact(release)]).documents
+    (held,) = read_newest_documents(kestrel.tenant.pk, [artifact(release)]).documents
     assert (held.document, held.reader) == (document, READER)
     assert held.parsed != document.parsed_id
     assert not bundles.has_newer(after)
@@ -149,7 +149,9 @@ def test_what_is_refused_now_counts_as_missing(kestrel: Kestrel, older: Any) -> 
     older(kestrel, release, "sbom", cyclonedx())
     promotion = waiting(kestrel, release)
     after = again(kestrel, promotion)
-    assert [each.document.kind for each in holdings(kestrel.tenant.pk, [artifact(release)]).documents] == ["sbom"]
+    assert [each.document.kind for each in read_newest_documents(kestrel.tenant.pk, [artifact(release)]).documents] == [
+        "sbom"
+    ]
     content = orjson.loads(bytes(after.evidence_bundle.content.content))  # type: ignore[union-attr]
     assert [each["kind"] for each in content["documents"]] == ["sbom"]
     assert "none of the formats" in DocumentReading.objects.get(document=document).refused
@@ -203,11 +205,11 @@ def test_a_signature_that_no_longer_names_the_artifact_counts_no_more(
         )
         envelope = signer.envelope(trivy(trivy_entry()))
         uploaded(kestrel["operator"], artifact(release), "vulnerabilities", envelope, clock=kestrel.clock)
-    assert holdings(kestrel.tenant.pk, [artifact(release)]).documents[0].signer
+    assert read_newest_documents(kestrel.tenant.pk, [artifact(release)]).documents[0].signer
     after = again(kestrel, waiting(kestrel, release))
     content = orjson.loads(bytes(after.evidence_bundle.content.content))  # type: ignore[union-attr]
     assert [each["signer"] for each in content["documents"]] == [None]
-    assert not holdings(kestrel.tenant.pk, [artifact(release)]).documents[0].signer
+    assert not read_newest_documents(kestrel.tenant.pk, [artifact(release)]).documents[0].signer
 
 
 def test_what_cannot_be_read_in_time_is_left_alone_for_a_while_and_not_believed(

@@ -7,7 +7,7 @@ import pytest
 from promotions.actions.trust_key import trust_key
 from promotions.actions.upload_document import TooManyDocuments
 from promotions.documents import bundles
-from promotions.documents.holdings import holdings
+from promotions.documents.newest_documents import read_newest_documents
 from promotions.models import EvidenceDocument
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx, statement, trivy, trivy_entry
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -24,7 +24,7 @@ def kestrel(db: None, monkeypatch: pytest.MonkeyPatch) -> Kestrel:
 
 
 def known(kestrel: Kestrel) -> list[EvidenceDocument]:
-    return [each.document for each in holdings(kestrel.tenant.pk, [ARTIFACT]).documents]
+    return [each.document for each in read_newest_documents(kestrel.tenant.pk, [ARTIFACT]).documents]
 
 
 def test_one_producer_too_many_is_refused_and_nothing_is_kept(kestrel: Kestrel) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from promotions.actions.take_bundle import snapshot, take_newest_evidence
+from promotions.actions.take_bundle import take_bundle, take_newest_documents
 from promotions.actions.trust_key import revoke_key, trust_key
 from stellapromote.accounts.actor import Actor
 from stellapromote.errors import Refused
@@ -27,7 +27,7 @@ ACTS: dict[str, tuple[Callable[[Kestrel, Actor], Any], set[str]]] = {
         {"operator", "requester", "builder"},
     ),
     "take a snapshot": (
-        lambda house, by: snapshot([ARTIFACT], by=by, clock=house.clock),
+        lambda house, by: take_bundle([ARTIFACT], by=by, clock=house.clock),
         {"operator", "requester", "builder"},
     ),
     "upload a feed": (lambda house, by: feed(by, "kev", SEPTEMBER, clock=house.clock), {"admin"}),
@@ -57,4 +57,4 @@ def test_each_act_is_for_those_who_may(kestrel: Kestrel, act: str, who: str) -> 
 def test_who_neither_requests_nor_decides_takes_no_evidence(kestrel: Kestrel, who: str) -> None:
     promotion = kestrel.waits_for_production()
     with pytest.raises(Refused):
-        take_newest_evidence(promotion.pk, by=kestrel[who], clock=kestrel.clock)
+        take_newest_documents(promotion.pk, by=kestrel[who], clock=kestrel.clock)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from promotions.actions.approve import approve
-from promotions.actions.take_bundle import snapshot, take_newest_evidence
+from promotions.actions.take_bundle import take_bundle, take_newest_documents
 from promotions.models import DecisionRecord, EvidenceBundle, EvidenceDocument, Feed, FeedEntry, Promotion, Vote
 from promotions.verification.replay import replay
 from stellapromote.audit.models import AuditEvent
@@ -44,7 +44,7 @@ def test_the_same_bundle_taken_at_once_is_one(committed_db: CommittedDatabase, k
     uploaded(kestrel["operator"], ARTIFACT, "sbom", cyclonedx(), clock=kestrel.clock)
 
     def take() -> Any:
-        return snapshot([ARTIFACT], by=kestrel["operator"], clock=kestrel.clock).pk
+        return take_bundle([ARTIFACT], by=kestrel["operator"], clock=kestrel.clock).pk
 
     assert len(set(without_mistakes(committed_db.at_once(take, take, take)))) == 1
     assert EvidenceBundle.objects.count() == 1
@@ -75,7 +75,7 @@ def test_a_vote_and_newer_evidence_at_once_never_approve_what_was_not_seen(
     without_mistakes(
         committed_db.at_once(
             lambda: approve(promotion.pk, by=kestrel["second"], clock=kestrel.clock),
-            lambda: take_newest_evidence(promotion.pk, by=kestrel["requester"], clock=kestrel.clock),
+            lambda: take_newest_documents(promotion.pk, by=kestrel["requester"], clock=kestrel.clock),
         )
     )
     promotion = Promotion.objects.get(pk=promotion.pk)

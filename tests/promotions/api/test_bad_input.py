@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from promotions.actions.take_bundle import snapshot
+from promotions.actions.take_bundle import take_bundle
 from promotions.actions.trust_key import trust_key
 from promotions.api.document_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
 from promotions.pages.bodies import (
@@ -234,7 +234,7 @@ def places(world: World) -> dict[str, str]:
     uploaded(world.tomas.actor, promotion.release.components.get().digest, "sbom", cyclonedx())
     return {
         "document": str(document.pk),
-        "bundle": str(snapshot([ARTIFACT], by=world.tomas.actor).pk),
+        "bundle": str(take_bundle([ARTIFACT], by=world.tomas.actor).pk),
         "key": str(trust_key("old", Signer().pem, by=world.greta.actor).pk),
         "draft": str(world.release("draft", finalize=False).pk),
         "release": str(world.release("finalized").pk),
@@ -451,7 +451,7 @@ def test_ids_of_another_tenant_do_not_exist(
         "override": promotion.pk,
         "record": "1",
         "document": uploaded(stranger.tomas.actor, ARTIFACT, "sbom", cyclonedx()).pk,
-        "bundle": snapshot([ARTIFACT], by=stranger.tomas.actor).pk,
+        "bundle": take_bundle([ARTIFACT], by=stranger.tomas.actor).pk,
         "key": trust_key(f"theirs {wrong_body}", Signer().pem, by=stranger.greta.actor).pk,
     }
     for call in CALLS:

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 
 from environments.actions.update_environment import update_environment
 from environments.models import Environment, FreezeWindow
-from promotions.actions.take_bundle import take_newest_evidence
+from promotions.actions.take_bundle import take_newest_documents
 from promotions.demo.cast import CI, SCANNER, SLUG, recall
 from promotions.demo.guide import guide
 from promotions.demo.scans import report
@@ -108,7 +108,7 @@ def test_only_the_scanner_can_bring_the_scan_that_it_waits_for(demo: Tenant, mac
     for component in promotion.release.components.all():
         content = report(component.image_repository, component.digest, DATABASE_CLOCK.now())
         uploaded(by, component.digest, "vulnerabilities", content)
-    assert cve_gate(take_newest_evidence(promotion.pk, by=recall(demo).actors["tomas"]))["status"] == status
+    assert cve_gate(take_newest_documents(promotion.pk, by=recall(demo).actors["tomas"]))["status"] == status
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from promotions.actions.trust_key import trust_key
 from promotions.documents import bundles
-from promotions.documents.holdings import holdings
+from promotions.documents.newest_documents import read_newest_documents
 from promotions.models import EvidenceDocument
 from tests.promotions.formats.samples import (
     ARTIFACT,
@@ -49,7 +49,7 @@ def sends(kestrel: Kestrel, who: str, envelope: Any, kind: str = "vulnerabilitie
 
 
 def taken(kestrel: Kestrel, artifact: str = ARTIFACT) -> list[str]:
-    return [each.parsed for each in holdings(kestrel.tenant.pk, [artifact]).documents]
+    return [each.parsed for each in read_newest_documents(kestrel.tenant.pk, [artifact]).documents]
 
 
 def report(at: str, *entries: Any) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def test_a_report_from_before_its_key_was_trusted_is_as_old_as_it_is(kestrel: Ke
     key = trust_key("scanner", signer.pem, by=kestrel["admin"], clock=kestrel.clock).key_id
     found = sends(kestrel, "builder", signer.envelope(statement(SCAN, osv())))
     sends(kestrel, "requester", clean)
-    signed = [each for each in holdings(kestrel.tenant.pk, [ARTIFACT]).documents if each.signer == key]
+    signed = [each for each in read_newest_documents(kestrel.tenant.pk, [ARTIFACT]).documents if each.signer == key]
     assert found.parsed_id in [each.parsed for each in signed]
 
 
@@ -164,7 +164,7 @@ def test_a_signed_document_gets_no_younger_by_being_sent_again(kestrel: Kestrel,
     first = sends(kestrel, "builder", clean)
     kestrel.wait(days=300)
     sends(kestrel, "requester", clean)
-    taken_now = bundles.take(kestrel.tenant.pk, [ARTIFACT])
+    taken_now = bundles.compose_bundle(kestrel.tenant.pk, [ARTIFACT])
     assert taken_now is not None
     (fact,) = json.loads(taken_now.content)["documents"]
     assert fact["uploadedAt"] == first.uploaded_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
-from promotions.actions.take_bundle import NoDocuments, take_newest_evidence
+from promotions.actions.take_bundle import NoDocuments, take_newest_documents
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.documents import bundles
 from promotions.judging.document_gathering import _extract
@@ -95,7 +95,7 @@ def test_taking_newer_documents_changes_the_subject_and_voids_votes(kestrel: Kes
     uploaded(kestrel["operator"], artifact(promotion.release), "sbom", cyclonedx(), clock=kestrel.clock)
     before = promotion.subject_digest
     kestrel.wait()
-    promotion = take_newest_evidence(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
+    promotion = take_newest_documents(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
     promotion.refresh_from_db()
     assert promotion.subject_digest != before
     assert promotion.subject["evidenceBundleDigest"] == promotion.evidence_bundle_digest is not None
@@ -108,21 +108,21 @@ def test_taking_the_same_documents_again_keeps_the_votes(kestrel: Kestrel) -> No
     uploaded(kestrel["operator"], artifact(release), "sbom", cyclonedx(), clock=kestrel.clock)
     promotion = kestrel.ask(release, kestrel.production)
     kestrel.approves("approver", promotion)
-    take_newest_evidence(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
+    take_newest_documents(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
     assert Vote.objects.get(promotion=promotion).ended_at is None
 
 
 def test_there_must_be_documents_to_take(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     with pytest.raises(NoDocuments):
-        take_newest_evidence(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
+        take_newest_documents(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
 
 
 def test_a_final_promotion_keeps_its_documents(kestrel: Kestrel) -> None:
     promotion = kestrel.rejects("approver", kestrel.waits_for_production())
     uploaded(kestrel["operator"], artifact(promotion.release), "sbom", cyclonedx(), clock=kestrel.clock)
     with pytest.raises(StateForbids):
-        take_newest_evidence(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
+        take_newest_documents(promotion.pk, by=kestrel["requester"], clock=kestrel.clock)
 
 
 def test_a_preview_stores_no_bundle(kestrel: Kestrel) -> None:
@@ -234,7 +234,7 @@ def test_the_order_of_uploads_does_not_change_the_bundle(kestrel: Kestrel) -> No
         for document in documents:
             kind = "sbom" if "bomFormat" in document else "vulnerabilities"
             uploaded(kestrel["operator"], artifact(release), kind, json.dumps(document).encode(), clock=kestrel.clock)
-        made.append(bundles.take(kestrel.tenant.pk, [artifact(release)]))
+        made.append(bundles.compose_bundle(kestrel.tenant.pk, [artifact(release)]))
     assert made[0] == made[1]
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from environments.actions.update_environment import update_environment
 from promotions.actions import upload_document as upload_document_module
 from promotions.actions.releases import ComponentSpec
-from promotions.actions.take_bundle import take_newest_evidence
+from promotions.actions.take_bundle import take_newest_documents
 from promotions.actions.upload_document import Upload, read_upload, upload_document
 from promotions.documents.uploading import read_in_isolation
 from promotions.formats.document import READER
@@ -92,7 +92,7 @@ def test_without_documents_it_waits_until_a_bundle_is_taken(kestrel: Kestrel) ->
     assert (promotion.status, cve_gate(promotion)["reasonCodes"]) == ("pending", ["SECURITY_REPORT_MISSING"])
     upload(kestrel, "vulnerabilities", CLEAN)
     kestrel.wait()
-    promotion = take_newest_evidence(promotion.pk, by=kestrel["operator"], clock=kestrel.clock)
+    promotion = take_newest_documents(promotion.pk, by=kestrel["operator"], clock=kestrel.clock)
     assert (promotion.status, cve_gate(promotion)["status"]) == ("approved", "pass")
     assert replays(promotion) == [True, True]
 

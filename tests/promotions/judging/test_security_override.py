@@ -12,7 +12,7 @@ from policies.documents import promotion_policy
 from promotions.actions.evaluate import evaluate
 from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.releases import ComponentSpec
-from promotions.actions.take_bundle import take_newest_evidence
+from promotions.actions.take_bundle import take_newest_documents
 from promotions.models import DecisionRecord, Promotion
 from promotions.reading.queries import gates_of, promotion_of
 from promotions.reading.simulation import Draft, try_on_promotion
@@ -98,7 +98,7 @@ def test_a_new_bundle_is_another_subject_and_needs_another_override(kestrel: Kes
     again = real("trivy/alpine-39.json") + b" "
     uploaded(kestrel["operator"], ARTIFACT, "vulnerabilities", again, clock=kestrel.clock)
     kestrel.wait()
-    take_newest_evidence(overridden.pk, by=kestrel["operator"], clock=kestrel.clock)
+    take_newest_documents(overridden.pk, by=kestrel["operator"], clock=kestrel.clock)
     assert "OVERRIDDEN" not in cve(overridden)["reasonCodes"]
 
 

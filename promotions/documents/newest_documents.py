@@ -51,11 +51,11 @@ _MADE = Least("generated_at", "first_uploaded_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class NewestDocument:
     """A document that counts for ``artifact``. ``about``: the manifest of one platform that it speaks of, or empty.
 
     ``parsed``, ``summary``, ``generated_at`` and ``signer`` are what the newest reader made of it; ``reader`` is that
-    reader's version. One that the newest reader refuses is held by nobody: it counts as missing.
+    reader's version. A document that the newest reader refuses counts as missing.
     """
 
     document: EvidenceDocument
@@ -69,10 +69,10 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class NewestDocuments:
     """``indexes``: the manifests of the artifacts that are known to be image indexes, by artifact."""
 
-    documents: list[Held]
+    documents: list[NewestDocument]
     indexes: dict[str, list[str]]
 
     @property
@@ -81,7 +81,7 @@ class Holdings:
         return min((each.reader for each in self.documents), default=READER)
 
 
-def holdings(tenant_id: UUID, artifacts: Iterable[str]) -> Holdings:
+def read_newest_documents(tenant_id: UUID, artifacts: Iterable[str]) -> NewestDocuments:
     """Cost: one statement; one more each where an artifact is an index, or an older reader read a document."""
     documents = newest(tenant_id, set(artifacts))
     manifests = _manifests(documents)
@@ -91,10 +91,12 @@ def holdings(tenant_id: UUID, artifacts: Iterable[str]) -> Holdings:
             indexes_of.setdefault(part, []).append(index)
     about_parts = newest(tenant_id, indexes_of) if indexes_of else []
     readings = _readings([*documents, *about_parts], indexes=manifests)
-    held = [_held(each, each.artifact_digest, each.about, readings) for each in documents]
+    found = [_newest_document(each, each.artifact_digest, each.about, readings) for each in documents]
     for each in about_parts:
-        held += [_held(each, index, each.artifact_digest, readings) for index in indexes_of[each.artifact_digest]]
-    return Holdings([each for each in held if each is not None], manifests)
+        found += [
+            _newest_document(each, index, each.artifact_digest, readings) for index in indexes_of[each.artifact_digest]
+        ]
+    return NewestDocuments([each for each in found if each is not None], manifests)
 
 
 def manifests_of(tenant_id: UUID, artifact: str) -> dict[str, list[str]]:
@@ -119,12 +121,14 @@ def platforms_of(index: Mapping[str, Any]) -> dict[str, list[str]]:
     return platforms
 
 
-def read_now(document: EvidenceDocument, reading: DocumentReading | None) -> Held | None:
+def read_now(document: EvidenceDocument, reading: DocumentReading | None) -> NewestDocument | None:
     """The document as its newest reading has it; None where that refused it. ``reading``: by the newest reader."""
-    return _held(document, document.artifact_digest, document.about, {} if reading is None else {document.pk: reading})
+    return _newest_document(
+        document, document.artifact_digest, document.about, {} if reading is None else {document.pk: reading}
+    )
 
 
-def identity(document: EvidenceDocument) -> tuple[Any, ...]:
+def identity_of(document: EvidenceDocument) -> tuple[Any, ...]:
     """What IDENTITY names, of a document that may not be stored yet."""
     dated = document.generated_at is not None
     by_itself = document.payload_digest if document.signer and not dated else ""
@@ -145,7 +149,7 @@ def newest(tenant_id: UUID, artifacts: Collection[str]) -> list[EvidenceDocument
     of_last = found.annotate(place=place).filter(place=1)
     once: dict[tuple[Any, ...], EvidenceDocument] = {}
     for document in of_last.order_by("-first_uploaded_at", "-uploaded_at", "-id"):
-        once.setdefault((*identity(document), document.payload_digest or document.content_id), document)
+        once.setdefault((*identity_of(document), document.payload_digest or document.content_id), document)
     return list(once.values())
 
 
@@ -175,14 +179,14 @@ def _readings(documents: Iterable[EvidenceDocument], *, indexes: Collection[str]
     return {each.document_id: each for each in found}
 
 
-def _held(
+def _newest_document(
     document: EvidenceDocument, artifact: str, about: str, readings: Mapping[UUID, DocumentReading]
-) -> Held | None:
+) -> NewestDocument | None:
     if document.kind == EvidenceDocument.Kind.INDEX:
         return None
     reading = readings.get(document.pk)
     if reading is None:
-        return Held(
+        return NewestDocument(
             document,
             artifact,
             about,
@@ -195,7 +199,7 @@ def _held(
     if reading.parsed_id is None:
         return None
     signer = document.signer if reading.binds else ""
-    return Held(
+    return NewestDocument(
         document,
         artifact,
         about or reading.about,
