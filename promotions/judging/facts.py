@@ -21,7 +21,7 @@ from policies.windows import intervals
 from promotions.documents.bundles import BundleContent
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
-from promotions.judging.collected import fresh
+from promotions.judging.collected_facts import read_fresh_facts
 from promotions.judging.dependencies import observe
 from promotions.judging.document_gathering import gather_documents
 from promotions.judging.signed_overrides import signed
@@ -245,7 +245,7 @@ def gather(
     }
     subject_digest = digest_of_subject(subject)
     evidence = gather_documents(promotion, row["current"], unstored)
-    outside = fresh(promotion, policy, subject_digest=subject_digest, at=at)
+    outside = read_fresh_facts(promotion, policy, subject_digest=subject_digest, at=at)
     candidates, blobs = candidates_fact(_candidates(row, requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     gate_input = {

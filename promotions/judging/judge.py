@@ -14,7 +14,7 @@ import orjson
 from policies.facts import policy_of
 from policies.outcomes import Evaluation, GateResult
 from promotions.fastpath import rows
-from promotions.judging.collected import want
+from promotions.judging.collected_facts import request_facts
 from promotions.judging.decision import Record, build_record, fingerprint
 from promotions.judging.electorate import approval_voters, gate_confirmers
 from promotions.judging.evaluation_context import EvaluationContext
@@ -119,7 +119,7 @@ def conclude(context: EvaluationContext, work: UnitOfWork, *, superseded: Iterab
     if recorded:
         record = _write_record(promotion, context, evaluation, packet_id, work)
         policy = policy_of(context.facts.gate_input["requirements"], context.documents)
-        want(promotion, policy, subject_digest=promotion.subject_digest, at=context.at)
+        request_facts(promotion, policy, subject_digest=promotion.subject_digest, at=context.at)
         promotion.decision_fingerprint = mark
         promotion.version += 1
         _end_void_acts(context, evaluation, work)

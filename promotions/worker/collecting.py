@@ -24,7 +24,7 @@ from policies.facts import policy_of
 from policies.library import DocumentMissing
 from policies.outbound import Allowed, OutboundFailed, Request, fetch
 from promotions.fastpath import rows as rows_of
-from promotions.judging.collected import http_targets, is_asked, max_age, outside_gates
+from promotions.judging.collected_facts import gates_with_collected_facts, has_policy_server, http_targets, max_age
 from promotions.judging.evaluation_context import gather_context
 from promotions.models import CollectedFact, Promotion
 from promotions.states import OPEN
@@ -157,11 +157,11 @@ def _errand(fact: CollectedFact, clock: Clock) -> Errand | None:
     context = gather_context(promotion, max(time_is(), promotion.last_evaluated_at))
     facts = context.facts.gate_input
     policy = policy_of(facts["requirements"], context.documents)
-    gate = next((each for each in outside_gates(policy) if each["name"] == fact.gate), None)
+    gate = next((each for each in gates_with_collected_facts(policy) if each["name"] == fact.gate), None)
     if gate is None or facts["subject"]["digest"] != fact.subject_digest:
         return None
     allow: Allowed = settings.OUTBOUND_ALLOW
-    if not is_asked(gate):
+    if not has_policy_server(gate):
         targets = http_targets(gate)
         return Errand(fact, gate, lambda: _health_of(targets, allow, time_is))
     try:
@@ -213,7 +213,7 @@ def _store(errand: Errand, answer: Answer) -> None:
     """
     written = canonical_bytes(answer.content)
     again = max_age(errand.gate) / 2
-    source = errand.gate["config"]["connection"] if is_asked(errand.gate) else "http"
+    source = errand.gate["config"]["connection"] if has_policy_server(errand.gate) else "http"
     CollectedFact.objects.filter(pk=errand.fact.pk).exclude(collected_at__gt=answer.at).update(
         collected_at=answer.at,
         due_at=answer.at + (again if answer.good else min(again, RETRY)),
