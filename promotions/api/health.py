@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from rest_framework import serializers
 
-from promotions.worker.readiness import look_around
+from promotions.worker.readiness import check_readiness
 from stellapromote.api.declarations import PUBLIC, Answer
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import Resource
@@ -54,7 +54,7 @@ class ReadyView(ApiView):
 
         503 names the parts that cannot, and what to do, in `error.details.parts`.
         """
-        parts = look_around()
+        parts = check_readiness()
         failed = [part for part in parts if not part.ok]
         found = [asdict(part) for part in parts]
         if failed:

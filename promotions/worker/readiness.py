@@ -56,9 +56,10 @@ class Part:
     degraded: bool = False
 
 
-def look_around(clock: Clock = DATABASE_CLOCK) -> list[Part]:
-    """Every part, in the order in which they need each other, each at its own time: one that waits for a lock does so
-    for a second. Some thirty statements, and ten more once a minute; without a database, one attempt."""
+def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[Part]:
+    """Every part in the order of dependence, each at its own instant. A part waits one second for a lock at most.
+
+    Cost: some thirty statements, and ten more once a minute; without a database, one attempt."""
     database = _database()
     if not database.ok:
         return [database]

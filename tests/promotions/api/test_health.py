@@ -238,7 +238,7 @@ def test_a_worker_that_reports_while_another_part_is_slow_counts(
         return True, "It took four seconds."
 
     monkeypatch.setitem(readiness._PARTS, "clock", slow)
-    parts = {part.name: part for part in readiness.look_around(clock)}
+    parts = {part.name: part for part in readiness.check_readiness(clock)}
     assert parts["worker"].ok, parts["worker"].message
 
 

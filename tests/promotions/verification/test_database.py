@@ -111,9 +111,9 @@ def test_an_operator_that_says_that_every_digest_fits_is_found(kestrel: Kestrel,
 
 def test_readiness_says_that_the_rules_were_changed(committed_db: CommittedDatabase) -> None:
     readiness._rules_changed.cache_clear()
-    [sound] = [part for part in readiness.look_around() if part.name == "evidence"]
+    [sound] = [part for part in readiness.check_readiness() if part.name == "evidence"]
     readiness._rules_changed.cache_clear()
     with changed(committed_db, CHANGES[1][0], CHANGES[1][1]):
-        [part] = [part for part in readiness.look_around() if part.name == "evidence"]
+        [part] = [part for part in readiness.check_readiness() if part.name == "evidence"]
     assert (sound.degraded, part.degraded, part.ok) == (False, True, True)
     assert "manage.py verify_evidence" in part.message

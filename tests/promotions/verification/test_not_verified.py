@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from promotions.models import EvidenceFinding
-from promotions.worker.readiness import look_around
+from promotions.worker.readiness import check_readiness
 from promotions.worker.verifier import Verifier
 from tests.database import CommittedDatabase
 from tests.promotions.kestrel import Kestrel
@@ -73,7 +73,7 @@ def test_the_worker_tells_of_a_promotion_that_it_cannot_read_and_goes_on(kestrel
     rows = EvidenceFinding.objects.filter(gone_at=None, promotion__isnull=False)
     found = set(rows.values_list("promotion__number", "what"))
     assert {(2, "NOT_VERIFIED"), (3, "PROMOTION_CHANGED")} <= found
-    assert [part.degraded for part in look_around() if part.name == "evidence"] == [True]
+    assert [part.degraded for part in check_readiness() if part.name == "evidence"] == [True]
 
 
 def test_the_command_tells_of_everything_and_fails(kestrel: Kestrel, tamper: Tampering) -> None:

@@ -13,7 +13,7 @@ from promotions.actions.evaluate import evaluate
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.models import ProcessHeartbeat, Promotion, WorkerFailure
 from promotions.worker import round as worker
-from promotions.worker.readiness import look_around
+from promotions.worker.readiness import check_readiness
 from promotions.worker.round import run_round, tidy
 from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
@@ -231,6 +231,6 @@ def test_readiness_tells_that_the_worker_fails_with_something(kestrel: Kestrel) 
 
 
 def said(kestrel: Kestrel) -> str:
-    (part,) = (part for part in look_around(kestrel.clock) if part.name == "worker")
+    (part,) = (part for part in check_readiness(kestrel.clock) if part.name == "worker")
     assert part.ok
     return part.message

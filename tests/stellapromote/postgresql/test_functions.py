@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg.errors import InsufficientPrivilege
 
-from promotions.worker.readiness import look_around
+from promotions.worker.readiness import check_readiness
 from stellapromote.accounts.actor import system_actor
 from stellapromote.audit.recording import Entry, insertion
 from stellapromote.database.addresses import AS_APP_ROLE
@@ -113,12 +113,12 @@ def test_a_restored_database_gives_the_right_until_it_is_migrated(committed_db: 
         owner.execute("GRANT TEMPORARY ON DATABASE stellapromote TO PUBLIC")
         try:
             app.execute("CREATE TEMP TABLE mine (a int)")
-            assert "`manage.py migrate`" in look_around()[0].message
+            assert "`manage.py migrate`" in check_readiness()[0].message
         finally:
             owner.execute(no_temporary_tables_sql().encode())
         with pytest.raises(InsufficientPrivilege):
             app.execute("CREATE TEMP TABLE other (a int)")
-    assert look_around()[0].message == "The database answers."
+    assert check_readiness()[0].message == "The database answers."
 
 
 def test_who_may_not_take_the_right_is_told_what_the_owner_of_the_database_has_to_run(
