@@ -1,4 +1,4 @@
-"""The worker's step that touches the world: claims what is due, commits, asks, stores (architecture.md, 9).
+"""The worker's step that uses the network: claims what is due, commits, asks, stores (architecture.md, 9).
 
 All asking happens side by side, in threads that use no database; nothing is asked inside a transaction. A round waits
 for answers as long as its worker's patience says, the rest is stored by a later one: one tenant's slow address must not
@@ -63,8 +63,8 @@ RETURNING id
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What to store, whether it is good, and when it came: the older it is the sooner it counts no more."""
+class CollectedAnswer:
+    """What to store, whether it is good, and when it came: an older answer expires sooner."""
 
     content: dict[str, Any]
     good: bool
@@ -72,40 +72,40 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """One claimed row, and how to ask about it: without the database."""
+class CollectionTask:
+    """One claimed row, and the question to its server, which uses no database."""
 
     fact: CollectedFact
     gate: Any
-    ask: Callable[[], Answer]
+    ask: Callable[[], CollectedAnswer]
 
 
 class Collector:
-    """The errands of one worker. ``patience``: seconds that a round waits for answers; None: until all are there."""
+    """The tasks of one worker. ``patience``: seconds that a round waits for answers; None: until all are there."""
 
     def __init__(self, patience: float | None = None) -> None:
         self._patience = patience
         self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="collect")
-        self._under_way: dict[Future[Answer], Errand] = {}
+        self._under_way: dict[Future[CollectedAnswer], CollectionTask] = {}
 
     def collect(self, clock: Clock) -> list[tuple[UUID, UUID, str]]:
         """Asks about what is due; (promotion id, tenant id, its slug) of those about which something was stored.
 
         The caller evaluates them again. One failure stops no other: what raises is tried again when its claim ends.
         """
-        for fact in _claimed(clock.now(), [errand.fact.tenant_id for errand in self._under_way.values()]):
-            errand = _prepared(fact, clock)
-            if errand is not None:
-                self._under_way[self._threads.submit(errand.ask)] = errand
+        for fact in _claim(clock.now(), [task.fact.tenant_id for task in self._under_way.values()]):
+            task = _prepare_task(fact, clock)
+            if task is not None:
+                self._under_way[self._threads.submit(task.ask)] = task
         stored = {}
         for future in wait(self._under_way, timeout=self._patience).done if self._under_way else ():
-            errand = self._under_way.pop(future)
-            fact = errand.fact
+            task = self._under_way.pop(future)
+            fact = task.fact
             if (error := future.exception()) is not None:
                 logger.error("collecting_failed", exc_info=error, extra={"promotion_id": str(fact.promotion_id)})
             else:
                 try:
-                    _store(errand, future.result())
+                    _store(task, future.result())
                 except Exception as failed:
                     _tell_failure(failed, fact)
                     continue
@@ -113,8 +113,8 @@ class Collector:
         return list(stored.values())
 
 
-def _claimed(now: datetime, under_way: Sequence[UUID] = ()) -> list[CollectedFact]:
-    """``under_way``: the tenant of each errand that this worker has not ended."""
+def _claim(now: datetime, under_way: Sequence[UUID] = ()) -> list[CollectedFact]:
+    """Claims the rows that are due. ``under_way``: the tenant of each task that this worker has not ended."""
     places = AT_ONCE - len(under_way)
     if places <= 0:
         return []
@@ -132,9 +132,9 @@ def _claimed(now: datetime, under_way: Sequence[UUID] = ()) -> list[CollectedFac
     return list(CollectedFact.objects.filter(pk__in=ids).select_related("tenant").order_by("pk")) if ids else []
 
 
-def _prepared(fact: CollectedFact, clock: Clock) -> Errand | None:
+def _prepare_task(fact: CollectedFact, clock: Clock) -> CollectionTask | None:
     try:
-        return _errand(fact, clock)
+        return _task(fact, clock)
     except Exception as failed:
         _tell_failure(failed, fact)
         return None
@@ -147,7 +147,7 @@ def _tell_failure(error: Exception, fact: CollectedFact) -> None:
 
 
 @transaction.atomic
-def _errand(fact: CollectedFact, clock: Clock) -> Errand | None:
+def _task(fact: CollectedFact, clock: Clock) -> CollectionTask | None:
     """What to ask; None when the promotion's policy has no such gate, or its subject is another by now."""
     found: list[Promotion] = rows_of.promotions([fact.promotion_id])
     if not found:
@@ -163,21 +163,21 @@ def _errand(fact: CollectedFact, clock: Clock) -> Errand | None:
     allow: Allowed = settings.OUTBOUND_ALLOW
     if not has_policy_server(gate):
         targets = http_targets(gate)
-        return Errand(fact, gate, lambda: _health_of(targets, allow, time_is))
+        return CollectionTask(fact, gate, lambda: _health_of(targets, allow, time_is))
     try:
         about = input_about(facts, context.documents)
     except DocumentMissing:
         return None
     known = settings.OPA_CONNECTIONS
 
-    def ask() -> Answer:
+    def ask() -> CollectedAnswer:
         said = ask_server(gate["config"], about, known, allow, seconds=OPA_SECONDS)
-        return Answer(dict(said), said["error"] is None, time_is())
+        return CollectedAnswer(dict(said), said["error"] is None, time_is())
 
-    return Errand(fact, gate, ask)
+    return CollectionTask(fact, gate, ask)
 
 
-def _health_of(targets: list[Any], allow: Allowed, time_is: Callable[[], datetime]) -> Answer:
+def _health_of(targets: list[Any], allow: Allowed, time_is: Callable[[], datetime]) -> CollectedAnswer:
     """Of all targets together, so as old as the first answer."""
 
     def observe(target: Any) -> tuple[dict[str, Any], datetime]:
@@ -187,7 +187,7 @@ def _health_of(targets: list[Any], allow: Allowed, time_is: Callable[[], datetim
         observed = list(threads.map(observe, targets))
     seen = [{"target": target, "observed": each} for target, (each, _) in zip(targets, observed, strict=True)]
     good = all(each["problem"] is None for each, _ in observed)
-    return Answer({"targets": seen}, good, min(at for _, at in observed))
+    return CollectedAnswer({"targets": seen}, good, min(at for _, at in observed))
 
 
 def observe_health(target: Any, allow: Allowed) -> dict[str, Any]:
@@ -206,15 +206,15 @@ def observe_health(target: Any, allow: Allowed) -> dict[str, Any]:
     }
 
 
-def _store(errand: Errand, answer: Answer) -> None:
+def _store(task: CollectionTask, answer: CollectedAnswer) -> None:
     """Keeps the answer, and says when it is asked next: before it is too old, or soon when there was none.
 
-    A newer one that another worker stored, because this errand outlived its claim, stays.
+    A newer one that another worker stored, because this task outlived its claim, stays.
     """
     written = canonical_bytes(answer.content)
-    again = max_age(errand.gate) / 2
-    source = errand.gate["config"]["connection"] if has_policy_server(errand.gate) else "http"
-    CollectedFact.objects.filter(pk=errand.fact.pk).exclude(collected_at__gt=answer.at).update(
+    again = max_age(task.gate) / 2
+    source = task.gate["config"]["connection"] if has_policy_server(task.gate) else "http"
+    CollectedFact.objects.filter(pk=task.fact.pk).exclude(collected_at__gt=answer.at).update(
         collected_at=answer.at,
         due_at=answer.at + (again if answer.good else min(again, RETRY)),
         source=source,

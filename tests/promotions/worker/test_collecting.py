@@ -17,7 +17,7 @@ from promotions.actions.start_check import Blocked
 from promotions.models import CollectedFact, Promotion
 from promotions.reading.queries import current_record
 from promotions.verification import replay
-from promotions.worker.collecting import AT_ONCE, OF_ONE_TENANT, Collector, _claimed
+from promotions.worker.collecting import AT_ONCE, OF_ONE_TENANT, Collector, _claim
 from promotions.worker.round import run_round
 from stellapromote.audit.models import AuditPending
 from stellapromote.clock import FixedClock, whole_milliseconds
@@ -292,14 +292,14 @@ def test_tenants_take_turns() -> None:
     merlin, kestrel = make_kestrel("merlin", prefix="merlin-"), make_kestrel()
     much_is_due(merlin, 3 * AT_ONCE, minutes=60)
     much_is_due(kestrel, 2, minutes=1)
-    claimed = _claimed(kestrel.clock.now())
+    claimed = _claim(kestrel.clock.now())
     assert Counter(fact.tenant.slug for fact in claimed) == {"merlin": OF_ONE_TENANT, "kestrel": 2}
 
 
 def test_a_tenant_whose_addresses_are_all_slow_takes_only_its_places() -> None:
     merlin, kestrel = make_kestrel("merlin", prefix="merlin-"), make_kestrel()
     much_is_due(merlin, 3 * AT_ONCE, minutes=60)
-    under_way = [fact.tenant_id for fact in _claimed(merlin.clock.now())]
+    under_way = [fact.tenant_id for fact in _claim(merlin.clock.now())]
     assert len(under_way) == OF_ONE_TENANT
     much_is_due(kestrel, 1, minutes=1)
-    assert [fact.tenant.slug for fact in _claimed(kestrel.clock.now(), under_way)] == ["kestrel"]
+    assert [fact.tenant.slug for fact in _claim(kestrel.clock.now(), under_way)] == ["kestrel"]

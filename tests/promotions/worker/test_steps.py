@@ -45,7 +45,7 @@ def fails(*_given: Any, **_options: Any) -> int:
         (worker, "chains_with_pending"),
         (outbox, "derive"),
         (outbox, "behind"),
-        (collecting, "_claimed"),
+        (collecting, "_claim"),
     ],
 )
 def test_a_step_that_fails_ends_neither_the_round_nor_the_worker(
