@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from policies.context import Context
 from policies.document_facts import EvidenceFact
 from policies.facts import GateInput
-from policies.gates.security import told
+from policies.gates.security import verdict_details
 from policies.gates.security.config import RULES, rules_in
 from policies.outcomes import Status, Verdict
 from policies.security import bundles, epss_threshold, incomplete, kev_blocker, reports, severities
@@ -24,7 +24,7 @@ _FEED_OF: Final = {kev_blocker.NAME: "kev", epss_threshold.NAME: "epss"}
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class VersionRules:
     """What a version does in its own way. What its settings do not have is at the default of those that do.
 
     `readers`: by `severityFrom`, how it reads reports. `covers`: when a package of a VEX statement is that of a
@@ -36,7 +36,7 @@ class Manner:
     doubting: reports.Doubting
 
 
-def judge(manner: Manner, facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
+def judge(manner: VersionRules, facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
     """The worst of the rules, of whether there is a report of each artifact that can be believed, and of whether the
     reports were read completely."""
     evidence = facts.get("evidence")
@@ -73,12 +73,12 @@ def judge(manner: Manner, facts: GateInput, config: Mapping[str, Any], context: 
             outcomes[name] = replace(outcomes[name], next_change_at=soonest)
     facts_used = {
         "severityFrom": severity_from,
-        "counts": told.counts(view, union),
-        **told.suppressed(union, accepted=accepted),
-        **told.lifted(union),
-        "documents": told.documents(read, trust),
-        "kev": told.feed_told(evidence["kev"]),
-        "epss": told.feed_told(evidence["epss"]),
+        "counts": verdict_details.finding_counts(view, union),
+        **verdict_details.suppressed_details(union, accepted=accepted),
+        **verdict_details.lifted_details(union),
+        "documents": verdict_details.document_details(read, trust),
+        "kev": verdict_details.feed_details(evidence["kev"]),
+        "epss": verdict_details.feed_details(evidence["epss"]),
     }
     return _verdict(outcomes, facts_used, context, rules, view)
 
@@ -132,18 +132,18 @@ def _verdict(
             for name, outcome in outcomes.items()
             if name in rules
         },
-        "lacking": lacking[: told.MOST_LISTED],
+        "lacking": lacking[: verdict_details.MOST_LISTED],
         "lackingCount": len(lacking),
-        "incomplete": left_out[: told.MOST_LISTED],
+        "incomplete": left_out[: verdict_details.MOST_LISTED],
         "incompleteCount": len(left_out),
-        **told.named(deciding if status != "pass" else {}, view),
+        **verdict_details.finding_details(deciding if status != "pass" else {}, view),
         **facts_used,
     }
     return Verdict(
         status,
         tuple(code for outcome in (*deciding.values(), *outcomes.values()) for code in outcome.codes),
         details,
-        told.message(status, deciding, details),
+        verdict_details.verdict_message(status, deciding, details),
         min((each.next_change_at for each in outcomes.values() if each.next_change_at is not None), default=None),
     )
 

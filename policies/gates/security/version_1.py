@@ -7,7 +7,7 @@ from typing import Any, Final
 from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.security import config, judging
-from policies.gates.security.judging import Manner
+from policies.gates.security.judging import VersionRules
 from policies.outcomes import Verdict
 from policies.security import severities
 from policies.security.findings import as_written, reader
@@ -22,7 +22,7 @@ CONFIG_SCHEMA: Final[dict[str, Any]] = config.VERSION_1
 check_config = config.check_config
 check_at_save = config.check_at_save
 
-_MANNER: Final = Manner(
+_MANNER: Final = VersionRules(
     readers={"worst": reader(severities.worst, as_written)},
     covers=Package.covers_to_the_letter,
     doubting=lambda _trust, _reports: None,

@@ -8,7 +8,7 @@ from policies.context import Context
 from policies.facts import GateInput
 from policies.gates.readings import unread
 from policies.gates.security import config, judging, wording
-from policies.gates.security.judging import Manner
+from policies.gates.security.judging import VersionRules
 from policies.gates.sources import Sources
 from policies.outcomes import Verdict
 from policies.security import epss_threshold, kev_blocker, severities
@@ -35,7 +35,7 @@ SOURCES: Final = Sources(
 check_config = config.check_config
 check_at_save = config.check_at_save
 
-_MANNER: Final = Manner(
+_MANNER: Final = VersionRules(
     readers={name: reader(grade) for name, grade in severities.GRADES.items()},
     covers=Package.covers,
     doubting=Trust.doubt,

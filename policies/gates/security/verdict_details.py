@@ -1,4 +1,4 @@
-"""What a security gate tells of its verdict: details, which are data, and the sentence made from them."""
+"""The details of a security gate's verdict, which are data, and the sentence made from them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from policies.security.trust import Trust
 from stellapromote.signing.canonical_json import digest_bytes
 
 MOST_LISTED: Final = 50
-"""So many findings stand in details; what is beyond them is told by number and digest (docs/security-gate.md)."""
+"""The most findings listed in details; a number and a digest stand for the rest (docs/security-gate.md)."""
 
 
-def named(deciding: Mapping[str, Outcome], view: View | None) -> dict[str, Any]:
+def finding_details(deciding: Mapping[str, Outcome], view: View | None) -> dict[str, Any]:
     """The findings that make the verdict: by id, as an override names them, and the worst of them with what is known.
 
     Beyond the first ids stands one entry with the digest of all, so that other findings are never the same list.
@@ -67,7 +67,7 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
     }
 
 
-def counts(view: View, union: Union) -> dict[str, int]:
+def finding_counts(view: View, union: Union) -> dict[str, int]:
     """How many findings count as each severity; `unknown` of them are known to no report. `suppressed` are those that
     scanners were told to leave out, whether they count or not."""
     ranks = Counter([rank for rank, _ in view.ranked])
@@ -79,7 +79,7 @@ def counts(view: View, union: Union) -> dict[str, int]:
     }
 
 
-def suppressed(union: Union, *, accepted: bool) -> dict[str, Any]:
+def suppressed_details(union: Union, *, accepted: bool) -> dict[str, Any]:
     """What scanners were told to leave out, and by what; `accepted`: it does not count."""
     found = sorted(union.suppressed.values(), key=lambda each: each.key)
     return {
@@ -89,7 +89,7 @@ def suppressed(union: Union, *, accepted: bool) -> dict[str, Any]:
     }
 
 
-def lifted(union: Union) -> dict[str, Any]:
+def lifted_details(union: Union) -> dict[str, Any]:
     """What VEX lifts, and by which document."""
     found = sorted(union.lifted.values(), key=lambda each: each[0].key)
     return {
@@ -106,7 +106,7 @@ def lifted(union: Union) -> dict[str, Any]:
     }
 
 
-def documents(read: Documents, trust: Trust) -> list[dict[str, Any]]:
+def document_details(read: Documents, trust: Trust) -> list[dict[str, Any]]:
     """The reports and statements that were read, those about a platform with `about`, and those of which something was
     left out with how many things that is."""
     found = [(document, part.left_out) for part_of in (read.vex, read.reports) for document, part in part_of]
@@ -126,11 +126,11 @@ def documents(read: Documents, trust: Trust) -> list[dict[str, Any]]:
     ]
 
 
-def feed_told(feed: FeedFact | None) -> dict[str, str] | None:
+def feed_details(feed: FeedFact | None) -> dict[str, str] | None:
     return None if feed is None else {"digest": feed["digest"], "publishedAt": feed["publishedAt"]}
 
 
-def message(status: Status, deciding: Mapping[str, Outcome], details: Mapping[str, Any]) -> str:
+def verdict_message(status: Status, deciding: Mapping[str, Outcome], details: Mapping[str, Any]) -> str:
     ignored = details["suppressedCount"] if details.get("suppressedAccepted") else 0
     accepted = f"; {_accepted(ignored)}" if ignored else ""
     if status == "pass":
