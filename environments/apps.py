@@ -8,4 +8,4 @@ class EnvironmentsConfig(AppConfig):
         from environments.ordering import all_names
         from policies import references
 
-        references.look_up(references.ENVIRONMENT, all_names)
+        references.register_names(references.ENVIRONMENT, all_names)

@@ -34,8 +34,8 @@ _MISSING: Final = {
 _names: dict[str, Names] = {CONNECTION: lambda _tenant_id: settings.OPA_CONNECTIONS.keys()}
 
 
-def look_up(what: str, names: Names) -> None:
-    """Says where the names of one kind are found: the app that has them knows (architecture.md, Direction)."""
+def register_names(what: str, names: Names) -> None:
+    """Registers the source of the names of one kind, by the app that has them (architecture.md, Direction)."""
     _names[what] = names
 
 

@@ -11,5 +11,5 @@ class PromotionsConfig(AppConfig):
         from promotions.reading import documents
 
         EARLIER.append(kept_by_promotions)
-        references.look_up(references.TRUSTED_KEY, documents.names_of_trusted_keys)
-        references.look_up(references.FEED, documents.kinds_of_feeds)
+        references.register_names(references.TRUSTED_KEY, documents.names_of_trusted_keys)
+        references.register_names(references.FEED, documents.kinds_of_feeds)
