@@ -1,6 +1,6 @@
 """Documents about an artifact that is an index, and about the manifests of its platforms (docs/security-gate.md).
 
-An index has what each of its platforms has. Which platforms there are is said by the index in the bundle alone.
+An index has what each of its platforms has. The index in the bundle alone lists the platforms.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ HINT: Final = "what is there is about single platforms, and no index in the bund
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class DocumentsByPlatform:
     """Documents of one kind about one artifact. `whole`: about the artifact itself. `parts`: by each manifest of its
     index, where one is about any of them; else empty. `strays`: some are about a manifest of which no index says that
     it is a platform of the artifact; they show nothing."""
@@ -23,7 +23,7 @@ class Parted:
     strays: bool
 
 
-def parted(found: Bundle, artifact: str, documents: Iterable[DocumentFact]) -> Parted:
+def split_by_platform(found: Bundle, artifact: str, documents: Iterable[DocumentFact]) -> DocumentsByPlatform:
     """The documents, which are all about the artifact or a part of it.
 
     Without an index in the bundle it is the uploader who claims that the manifest is a part. The document is then as
@@ -42,7 +42,7 @@ def parted(found: Bundle, artifact: str, documents: Iterable[DocumentFact]) -> P
         else:
             strays = True
     parts = {each: about_parts.get(each, []) for each in manifests or ()} if about_parts else {}
-    return Parted(whole, parts, strays)
+    return DocumentsByPlatform(whole, parts, strays)
 
 
 def _manifests(found: Bundle, artifact: str) -> list[str] | None:
@@ -51,19 +51,19 @@ def _manifests(found: Bundle, artifact: str) -> list[str] | None:
     return sorted(set().union(*listed)) if listed else None
 
 
-class Look(Protocol):
-    """What the documents about one artifact, or about one platform of it, show; `code`: why that is not enough."""
+class DocumentCheck(Protocol):
+    """The result for the documents about an artifact, or a platform of it. `code`: why they do not do, or None."""
 
     @property
     def code(self) -> str | None: ...
 
 
-L = TypeVar("L", bound=Look)
+L = TypeVar("L", bound=DocumentCheck)
 
 
-def counted(whole: L, of_parts: Sequence[L], missing: str) -> list[L]:
-    """What decides about the artifact: documents about itself where they do, else those about its platforms, each of
-    which must do. `missing`: the code of what has no document at all."""
+def deciding_checks(whole: L, of_parts: Sequence[L], missing: str) -> list[L]:
+    """The checks that decide about the artifact: that of its own documents where they do, else those of its platforms,
+    each of which must do. `missing`: the code of a check without any document."""
     if whole.code is None or not of_parts:
         return [whole]
     if whole.code == missing or all(each.code is None for each in of_parts):

@@ -35,7 +35,7 @@ def no_bundle() -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _ReportCheck:
     """What the reports about one artifact, or about one platform of it, show. `code`: of why that is not enough;
     `ends_at`: from when on it will not be, None for never."""
 
@@ -66,48 +66,54 @@ def judge(
     for document in documents:
         by_artifact.setdefault(document["artifactDigest"], []).append(document)
 
-    def look(artifact: str, about: str | None, reports: Sequence[DocumentFact], *, strays: bool = False) -> _Look:
+    def check(
+        artifact: str, about: str | None, reports: Sequence[DocumentFact], *, strays: bool = False
+    ) -> _ReportCheck:
         limits = [too_old_at(report, max_age) for report in reports if trust.holds_for(report)]
         young = [limit for limit in limits if limit is None or limit > instant]
         if not reports:
-            return _Look(artifact, about, _MISSING, strays=strays)
+            return _ReportCheck(artifact, about, _MISSING, strays=strays)
         if not limits:
-            return _Look(artifact, about, _UNTRUSTED, doubt=doubting(trust, reports))
+            return _ReportCheck(artifact, about, _UNTRUSTED, doubt=doubting(trust, reports))
         if not young:
-            return _Look(artifact, about, _STALE)
-        return _Look(artifact, about, None, None if None in young else max(each for each in young if each is not None))
+            return _ReportCheck(artifact, about, _STALE)
+        return _ReportCheck(
+            artifact, about, None, None if None in young else max(each for each in young if each is not None)
+        )
 
-    looks: list[_Look] = []
+    checks: list[_ReportCheck] = []
     for artifact, reports in sorted(by_artifact.items()):
-        own = parts.parted(found, artifact, reports)
-        whole = look(artifact, None, own.whole, strays=own.strays)
-        looks += parts.counted(whole, [look(artifact, about, those) for about, those in own.parts.items()], _MISSING)
-    ends = [each.ends_at for each in looks if each.ends_at is not None]
-    lacking = [each for each in looks if each.code is not None]
+        own = parts.split_by_platform(found, artifact, reports)
+        whole = check(artifact, None, own.whole, strays=own.strays)
+        checks += parts.deciding_checks(
+            whole, [check(artifact, about, those) for about, those in own.parts.items()], _MISSING
+        )
+    ends = [each.ends_at for each in checks if each.ends_at is not None]
+    lacking = [each for each in checks if each.code is not None]
     if not lacking:
         return Outcome("pass", next_change_at=min(ends, default=None))
     codes = tuple(code for code in _SENTENCES if any(each.code == code for each in lacking))
     return Outcome(
         "missing",
         codes,
-        {"lacking": [_told(each) for each in lacking]},
+        {"lacking": [_details(each) for each in lacking]},
         sentence=_sentence([each for each in lacking if each.code == codes[0]]),
         next_change_at=min(ends, default=None),
     )
 
 
-def _told(look: _Look) -> dict[str, Any]:
+def _details(report_check: _ReportCheck) -> dict[str, Any]:
     return {
-        "artifact": look.artifact,
+        "artifact": report_check.artifact,
         "what": "vulnerabilities",
-        "code": look.code,
+        "code": report_check.code,
         "document": None,
-        **({} if look.about is None else {"about": look.about}),
-        **({} if look.doubt is None else {"because": look.doubt.because}),
+        **({} if report_check.about is None else {"about": report_check.about}),
+        **({} if report_check.doubt is None else {"because": report_check.doubt.because}),
     }
 
 
-def _sentence(lacking: Sequence[_Look]) -> str:
+def _sentence(lacking: Sequence[_ReportCheck]) -> str:
     """About the first of them, which all have one code."""
     first, others = lacking[0], len(lacking) - 1
     which = f"{parts.in_words(first.artifact, first.about)}{f' and {others} more' if others else ''}"

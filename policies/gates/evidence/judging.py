@@ -99,7 +99,7 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _DocumentCheck:
     """What is there of one required document: the code of why it does not do, or until when it does. `about`: the
     platform of the artifact that it is about."""
 
@@ -123,7 +123,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         each
         for artifact in sorted(found["artifacts"])
         for what, documents in _required(found, artifact, config, context)
-        for each in _looks(found, artifact, what, documents, evidence, config, facts["instant"])
+        for each in _checks(found, artifact, what, documents, evidence, config, facts["instant"])
     ]
     lacking = [each for each in everything if each.code is not None]
     details = {
@@ -139,7 +139,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     return Verdict(context.on_error, codes, details, _message(lacking), ends)
 
 
-def _told(lacking: _Found) -> dict[str, Any]:
+def _told(lacking: _DocumentCheck) -> dict[str, Any]:
     return {
         "artifact": lacking.artifact,
         "what": lacking.what,
@@ -174,7 +174,7 @@ def _speaks_of_it(document: DocumentFact, context: Context) -> bool:
     return document.get("about", document["artifactDigest"]) in statement["subjects"]
 
 
-def _looks(
+def _checks(
     found: Bundle,
     artifact: str,
     what: str,
@@ -182,15 +182,17 @@ def _looks(
     evidence: EvidenceFact,
     config: Mapping[str, Any],
     instant: str,
-) -> list[_Found]:
+) -> list[_DocumentCheck]:
     """What is there of the document for the artifact itself or, where that does not do, for each of its platforms."""
-    own = parts.parted(found, artifact, documents)
-    whole = replace(_look(artifact, None, what, own.whole, evidence, config, instant), strays=own.strays)
-    of_parts = [_look(artifact, about, what, those, evidence, config, instant) for about, those in own.parts.items()]
-    return parts.counted(whole, of_parts, _CODES[0])
+    own = parts.split_by_platform(found, artifact, documents)
+    whole = replace(_check_document(artifact, None, what, own.whole, evidence, config, instant), strays=own.strays)
+    of_parts = [
+        _check_document(artifact, about, what, those, evidence, config, instant) for about, those in own.parts.items()
+    ]
+    return parts.deciding_checks(whole, of_parts, _CODES[0])
 
 
-def _look(
+def _check_document(
     artifact: str,
     about: str | None,
     what: str,
@@ -198,12 +200,12 @@ def _look(
     evidence: EvidenceFact,
     config: Mapping[str, Any],
     instant: str,
-) -> _Found:
+) -> _DocumentCheck:
     """The best of the documents: one must be everything at once; else the furthest that any of them came."""
     named = config["trustedKeys"] or [key["keyId"] for key in evidence["trustedKeys"]]
     keys = live_keys(evidence, named)
     unsigned_will_do = what == "sbom" and not config["trustedKeys"]
-    best = _Found(artifact, about, what, _CODES[0])
+    best = _DocumentCheck(artifact, about, what, _CODES[0])
     for document in documents:
         limit = too_old_at(document, config["maxAge"])
         if what == "sbom" and config["formats"] and document["format"] not in config["formats"]:
@@ -216,17 +218,17 @@ def _look(
             code = "EVIDENCE_STALE"
         else:
             code = None
-        seen = _Found(artifact, about, what, code, document["digest"], limit if code is None else None)
+        seen = _DocumentCheck(artifact, about, what, code, document["digest"], limit if code is None else None)
         if _better(seen, best):
             best = seen
     return best
 
 
-def _better(one: _Found, other: _Found) -> bool:
+def _better(one: _DocumentCheck, other: _DocumentCheck) -> bool:
     return _order(one) > _order(other)
 
 
-def _order(found: _Found) -> tuple[int, int, str, str]:
+def _order(found: _DocumentCheck) -> tuple[int, int, str, str]:
     """The further a document came the better; of those that do the one that does so longest, then by digest."""
     reached = len(_CODES) if found.code is None else _CODES.index(found.code)
     return reached, found.ends_at is None, found.ends_at or "", found.document or ""
@@ -236,7 +238,7 @@ def _all_there(number: int) -> str:
     return "The required document is there." if number == 1 else f"All {number} required documents are there."
 
 
-def _message(lacking: Sequence[_Found]) -> str:
+def _message(lacking: Sequence[_DocumentCheck]) -> str:
     first = min(
         lacking, key=lambda each: (_CODES.index(each.code or _CODES[0]), each.artifact, each.what, each.about or "")
     )
