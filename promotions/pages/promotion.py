@@ -17,7 +17,7 @@ from promotions.judging.electorate import confirmers, gate_confirmers
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import Blob, Confirmation, EvidencePacket, Promotion, Vote
 from promotions.pages.overrides import override_parts
-from promotions.pages.timeline import happened
+from promotions.pages.timeline import timeline_entries
 from promotions.reading import queries
 from promotions.states import OPEN, VOTING, Status
 from promotions.voting import rules
@@ -82,7 +82,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
         "acts": queries.acts_shown(acts, by, blind=blind),
         "nobody_voted": not acts and promotion.status not in VOTING,
         "diff": queries.diff_of(promotion),
-        "timeline": happened(queries.timeline_of(promotion, by, blind=blind)),
+        "timeline": timeline_entries(queries.timeline_of(promotion, by, blind=blind)),
         "times": _times(promotion),
         "record": record,
         "packets": packets,

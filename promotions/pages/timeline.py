@@ -1,4 +1,4 @@
-"""The timeline of the promotion page: what happened, in words, and who did it (ui.md, /promotions/{id}). Pure.
+"""The timeline of the promotion page: each event in words, with its actor (ui.md, /promotions/{id}). Pure.
 
 An event names the person whose act led to it. The timeline names no person for a conclusion of the gates: a promotion
 that needs no approval is not "approved by" its requester (docs/adr/0145).
@@ -46,32 +46,32 @@ _CANCELLED_BY_RULE: Final = frozenset({"expired", "superseded"})
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """One line. ``by`` is empty for what the rules concluded; ``said`` is text that people or rules wrote."""
+class TimelineEntry:
+    """One line. ``by`` is empty for a conclusion of the rules; ``text`` was written by a person or a rule."""
 
     at: str
     words: str
     by: str
-    said: str
+    text: str
 
 
-def happened(events: Iterable[Mapping[str, Any]]) -> list[Happened]:
+def timeline_entries(events: Iterable[Mapping[str, Any]]) -> list[TimelineEntry]:
     """The events of GET /promotions/{id} as the page shows them, in their order."""
     return [_line(event, event["after"] or {}, event["metadata"]) for event in events]
 
 
-def _line(event: Mapping[str, Any], after: Mapping[str, Any], metadata: Mapping[str, Any]) -> Happened:
+def _line(event: Mapping[str, Any], after: Mapping[str, Any], metadata: Mapping[str, Any]) -> TimelineEntry:
     action, gate = event["action"], metadata.get("gate")
     words = (_OF_A_GATE.get(action) if gate else None) or _WORDS.get(action, action)
-    return Happened(
+    return TimelineEntry(
         at=event["at"],
         words=f"{words}: {gate}" if gate else words,
         by="" if action in _CONCLUDED or after.get("statusReason") in _CANCELLED_BY_RULE else event["actorName"],
-        said=_said(action, after),
+        text=_text(action, after),
     )
 
 
-def _said(action: str, after: Mapping[str, Any]) -> str:
+def _text(action: str, after: Mapping[str, Any]) -> str:
     if action == "promotion.approved":
         if "APPROVAL_NOT_REQUIRED" in after.get("reasonCodes", ()):
             return "No gate blocks it, and it needs no approval."

@@ -5,7 +5,7 @@ import pytest
 from promotions.actions.cancel import cancel
 from promotions.actions.evaluate import reevaluate
 from promotions.models import Promotion
-from promotions.pages.timeline import Happened, happened
+from promotions.pages.timeline import TimelineEntry, timeline_entries
 from promotions.reading import queries
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -15,8 +15,8 @@ def kestrel(db: None) -> Kestrel:
     return make_kestrel()
 
 
-def lines(kestrel: Kestrel, promotion: Promotion) -> list[Happened]:
-    return happened(queries.timeline_of(promotion, kestrel["auditor"], blind=False))
+def lines(kestrel: Kestrel, promotion: Promotion) -> list[TimelineEntry]:
+    return timeline_entries(queries.timeline_of(promotion, kestrel["auditor"], blind=False))
 
 
 def told(kestrel: Kestrel, promotion: Promotion) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ def test_what_nobody_has_to_approve_is_not_approved_by_who_requested_it(kestrel:
         ("Approved", ""),
         ("Evidence signed", ""),
     ]
-    assert lines(kestrel, promotion)[1].said == "No gate blocks it, and it needs no approval."
+    assert lines(kestrel, promotion)[1].text == "No gate blocks it, and it needs no approval."
 
 
 def test_who_voted_gave_an_approval_and_the_gates_approved(kestrel: Kestrel) -> None:
@@ -40,13 +40,13 @@ def test_who_voted_gave_an_approval_and_the_gates_approved(kestrel: Kestrel) -> 
         ("Approval given", "Second (second)"),
         ("Approved", ""),
     ]
-    assert lines(kestrel, promotion)[3].said == "No gate blocks it."
+    assert lines(kestrel, promotion)[3].text == "No gate blocks it."
 
 
 def test_a_reject_is_a_persons_and_so_is_its_reason(kestrel: Kestrel) -> None:
     promotion = kestrel.rejects("second", kestrel.waits_for_production(), "It logs card numbers.")
     assert told(kestrel, promotion)[1:3] == [("Vote to reject", "Second (second)"), ("Rejected", "")]
-    assert lines(kestrel, promotion)[1].said == "It logs card numbers."
+    assert lines(kestrel, promotion)[1].text == "It logs card numbers."
 
 
 def test_who_cancels_is_named_and_nobody_for_an_expiry(kestrel: Kestrel) -> None:
