@@ -55,7 +55,7 @@ def approval_policies(tenant_id: UUID) -> list[dict[str, Any]]:
             "environments": sorted(policy.environments.all(), key=lambda each: each.name),
         }
         for policy in policies
-        for document in [says(policy.current)]
+        for document in [read_document(policy.current)]
     ]
 
 
@@ -67,7 +67,7 @@ def promotion_policies(tenant_id: UUID) -> list[dict[str, Any]]:
     return [
         {
             "policy": policy,
-            "gates": [gate["name"] for gate in shown(policy)["gates"]],
+            "gates": [gate["name"] for gate in current_document(policy)["gates"]],
             "environments": named[policy.id],
         }
         for policy in PromotionPolicy.objects.of(tenant_id).order_by("name")
@@ -84,14 +84,14 @@ def gates(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**gate, "sentence": sentences.of_gate(gate)} for gate in document["gates"]]
 
 
-def shown(policy: PromotionPolicy) -> dict[str, Any]:
+def current_document(policy: PromotionPolicy) -> dict[str, Any]:
     """What is published, else the draft: one of the two is always there."""
-    document = says(policy.current) if policy.current else policy.draft
+    document = read_document(policy.current) if policy.current else policy.draft
     assert document is not None
     return document
 
 
-def says(version: ApprovalPolicyVersion | PromotionPolicyVersion | None) -> dict[str, Any]:
+def read_document(version: ApprovalPolicyVersion | PromotionPolicyVersion | None) -> dict[str, Any]:
     """The document of a version."""
     assert version is not None
     content: dict[str, Any] = orjson.loads(version.canonical)

@@ -59,7 +59,7 @@ def _approval_policy(request: HttpRequest, policy_id: UUID, refusal: ProductErro
     actor = _reader(request)
     policy = get_object_or_404(ApprovalPolicy.objects.of(actor.tenant), pk=policy_id)
     versions = list(policy.versions.select_related("created_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
-    document = policy_pages.says(policy.current)
+    document = policy_pages.read_document(policy.current)
     used_by = names_using(policy)
     form = ApproverCheckForm(
         request.GET if "requester" in request.GET else None,
@@ -123,8 +123,8 @@ def _promotion_policy(
     actor = _reader(request)
     policy = get_object_or_404(PromotionPolicy.objects.of(actor.tenant), name=name)
     versions = list(policy.versions.select_related("published_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
-    published = policy_pages.says(policy.current) if policy.current else {}
-    shown = policy_pages.shown(policy)
+    published = policy_pages.read_document(policy.current) if policy.current else {}
+    shown = policy_pages.current_document(policy)
     context = {
         "policy": policy,
         "refusal": refusal,
@@ -209,5 +209,5 @@ def _comparison(
     after, before = request.GET.get("to", newest[0]), request.GET.get("from", newest[1])
     found: list[Difference] | None = None
     if before in by_number and after in by_number:
-        found = differences(policy_pages.says(by_number[before]), policy_pages.says(by_number[after]))
+        found = differences(policy_pages.read_document(by_number[before]), policy_pages.read_document(by_number[after]))
     return {"before": before, "after": after, "differences": found}
