@@ -10,7 +10,12 @@ from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
 from promotions.actions.start_check import EnvironmentBusy, check_deploys_apart, check_starts
 from promotions.fastpath import rows
-from promotions.judging.concerned import Beside, judge_concerned_again, waiting_by_dependency, what_runs_beside
+from promotions.judging.concerned_promotions import (
+    DeploymentSurroundings,
+    read_other_deployments,
+    schedule_concerned_promotions,
+    select_waiting_by_dependency,
+)
 from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
 from promotions.judging.facts import Reading
 from promotions.judging.locks import lock_with_surroundings
@@ -199,8 +204,8 @@ def _close(
         _record_of_start(promotion),
         _urls_told(promotion),
         Environment.objects.filter(auto_promote_from=promotion.target_environment_id).values_list("pk"),
-        what_runs_beside(promotion),
-        waiting_by_dependency(promotion.tenant_id),
+        read_other_deployments(promotion),
+        select_waiting_by_dependency(promotion.tenant_id),
     )
     if urls and not report.url:
         report = replace(report, url=urls[0])
@@ -224,8 +229,8 @@ def _close(
     _tell(step.event, before, promotion, report, work)
     store_packet(promotion, packet_type, content, new_id(), context.key, work, decision_id=started.pk)
     work.writes.store(promotion)
-    beside = Beside(release_id, also_by_another, waiting)
-    judge_concerned_again(promotion, Status(before), beside, work.at, work.writes)
+    surroundings = DeploymentSurroundings(release_id, also_by_another, waiting)
+    schedule_concerned_promotions(promotion, Status(before), surroundings, work.at, work.writes)
     work.write()
     return Outcome(promotion)
 

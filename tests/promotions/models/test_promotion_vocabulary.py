@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from promotions.fastpath.rows import promotions_with
-from promotions.judging.concerned import what_runs_beside
+from promotions.judging.concerned_promotions import read_other_deployments
 from promotions.judging.facts import FACTS, values_for_facts
 from promotions.judging.locks import lock_promotion, lock_superseded
 from promotions.judging.ordering import steps_into
@@ -91,7 +91,7 @@ class TestWhatRuns:
             where = {"target_environment_id": promotion.target_environment_id, "product": promotion.product}
             expected = newest_deployed(others, **where)
             also = newest_deployed(others, **where, release_id=promotion.release_id)
-            [beside] = what_runs_beside(promotion)
+            [beside] = read_other_deployments(promotion)
             assert beside == (expected and expected.release_id, also is not None)
 
     @pytest.mark.parametrize(

@@ -30,9 +30,10 @@ UPDATE promotions_promotion SET next_change_at = %s, version = version + 1 WHERE
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What there is beside a deployment when its end or rollback is reported: the newest release of the product that
-    another promotion deployed there, whether another deployed this release there, and what waits by dependency gates.
+class DeploymentSurroundings:
+    """The facts beside a deployment when its end or rollback is reported: the newest release of the product that
+    another promotion deployed there, whether another promotion deployed this release there, and the promotions that
+    wait by dependency gates, with their requirements.
     """
 
     release_id: UUID | None
@@ -40,27 +41,29 @@ class Beside:
     waiting: Iterable[tuple[UUID, bytes]]
 
 
-def what_runs_beside(promotion: Promotion) -> QuerySet[Environment, Any]:
-    """One row: the first two of ``Beside``. Read under the lock of the environment."""
+def read_other_deployments(promotion: Promotion) -> QuerySet[Environment, Any]:
+    """One row: the first two fields of ``DeploymentSurroundings``. Read under the lock of the environment."""
     others = Promotion.objects.running_in(OuterRef("pk"), promotion.product).exclude(pk=promotion.pk)
     newest = others.values("release_id")[:1]
     here = Environment.objects.filter(pk=promotion.target_environment_id)
     return here.values_list(Subquery(newest), Exists(others.filter(release=promotion.release_id)))
 
 
-def waiting_by_dependency(tenant_id: UUID) -> QuerySet[Promotion, Any]:
-    """The third of ``Beside``: the open promotions with a dependency gate, each with its requirements."""
+def select_waiting_by_dependency(tenant_id: UUID) -> QuerySet[Promotion, Any]:
+    """The third field of ``DeploymentSurroundings``: open promotions with a dependency gate, with requirements."""
     waiting = Promotion.objects.filter(tenant_id=tenant_id, status__in=OPEN, gates__contains=[{"type": "dependency"}])
     return waiting.values_list("pk", "requirements")
 
 
-def judge_concerned_again(ended: Promotion, before: Status, beside: Beside, at: datetime, writes: Writes) -> None:
-    """The worker judges again what the end, or the rollback, of a deployment changed a fact about.
+def schedule_concerned_promotions(
+    ended: Promotion, before: Status, surroundings: DeploymentSurroundings, at: datetime, writes: Writes
+) -> None:
+    """Has the worker judge again the promotions about which the end, or the rollback, of a deployment changed a fact.
 
-    - Where another release of the product runs there now: what waits for the same target.
-    - Where the release is deployed there for the first time, or no more: what is to come from there with it.
-    - What waits by a dependency gate that names the environment, to be idle or to have a release. Two deployments that
-      end at once would each see the other, so which others run there is not asked.
+    - Where another release of the product runs there now: those that wait for the same target.
+    - Where the release is deployed there for the first time, or no more: those that bring it on from there.
+    - Those that wait by a dependency gate that names the environment, to be idle or to have a release. Two deployments
+      that end at once would each see the other, so this does not depend on which others run there.
 
     Nothing ran of what failed, so its rollback concerns nobody. A request into or from there, which is not stored yet,
     waits for the environment, and then sees the report.
@@ -70,9 +73,9 @@ def judge_concerned_again(ended: Promotion, before: Status, beside: Beside, at: 
     here = ended.target_environment_id
     target = source = None
     if Status.DEPLOYED in (ended.status, before):
-        target = None if beside.release_id == ended.release_id else here
-        source = None if beside.also_by_another else here
-    named = _by_dependency(ended, beside.waiting)
+        target = None if surroundings.release_id == ended.release_id else here
+        source = None if surroundings.also_by_another else here
+    named = _by_dependency(ended, surroundings.waiting)
     if target or source or named:
         values = [at, ended.tenant_id, target, ended.product, source, ended.release_id, named]
         writes.add(_JUDGE_AGAIN, values)
