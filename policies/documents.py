@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policies.gates import MANDATORY, REGISTRY, Registry
-from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, begin_of
+from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, start_of_day
 from policies.requirements import ANYONE
 from stellapromote.errors import FieldError, Invalid, RuleViolation
 from stellapromote.json_schema import Schema, below, read
@@ -342,7 +342,7 @@ def _not_a_day(day: object, field: str) -> list[FieldError]:
     """What a pattern cannot say of effectiveOn: 2026-02-30 is written like a day and is none."""
     if isinstance(day, str) and re.fullmatch(_DAY_WRITTEN, day):
         try:
-            begin_of(day)
+            start_of_day(day)
         except ValueError:
             return [FieldError(field, "There is no such day: correct it.", "invalid")]
     return []

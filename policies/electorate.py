@@ -10,7 +10,7 @@ def electorate(facts: GateInput, documents: Documents) -> dict[str, Candidate]:
 
     DocumentMissing and DocumentUnusable as from ``candidates``.
     """
-    never = {*overrides.barred(facts), *exclusions(facts["requirements"]), facts["promotion"]["requestedById"]}
+    never = {*overrides.overriders(facts), *exclusions(facts["requirements"]), facts["promotion"]["requestedById"]}
     return {
         person["id"]: person
         for person in candidates(documents, facts["candidates"])

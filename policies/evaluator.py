@@ -128,7 +128,7 @@ def _settled(gate: PlannedGate, facts: GateInput, verdict: Verdict) -> Verdict:
     if gate.problem is not None:
         return verdict
     try:
-        return overrides.settled(
+        return overrides.apply_override_rules(
             verdict,
             facts,
             name=gate.name,

@@ -1,7 +1,7 @@
 """Overrides of one gate by a named person, and rules that only warn until a day (domain.md §6): pure.
 
 An override lifts what its author saw and nothing more: any reason code or finding that is new keeps the gate blocking.
-What is said here depends on the stored gate input and policy alone, so that a record replays equal for ever.
+Every result depends on the stored gate input and policy alone, so that a record replays equal for ever.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,20 +17,20 @@ from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.signing.canonical_json import digest
 
 NEVER: Final = ("preconditions", "approval")
-"""Kinds that nobody overrides: what is promoted, and that people agreed (domain.md §6)."""
+"""Kinds without overrides: the promoted release itself, and the agreement of people (domain.md §6)."""
 
 UNJUDGED: Final = frozenset({"GATE_ERROR", "GATE_TIMEOUT", "GATE_FACTS_MISSING", "EVIDENCE_UNREAD"})
-"""A gate that says one of these could not be judged: nobody knows what an override would lift, so none does."""
+"""The codes of a gate that could not be judged: what an override would lift is unknown, so no override counts."""
 
 BY_EXCEPTION: Final = "freeze-window"
-"""The kind that the people in `exceptions` of every active window may override, whatever the policy says."""
+"""The kind that people in `exceptions` of every active window may override without `override` in the policy."""
 
 OVERRIDDEN: Final = "OVERRIDDEN"
 OVERRIDE_POSSIBLE: Final = "OVERRIDE_POSSIBLE"
 NOT_YET_EFFECTIVE: Final = "NOT_YET_EFFECTIVE"
 
 DEFAULT_TTL: Final = 24 * 60 * 60
-"""Seconds that a failing gate with `override` waits for somebody when the policy has no overrideTtl."""
+"""Seconds that a failing gate with `override` waits for an override when the policy has no overrideTtl."""
 DEFAULT_HOURS: Final = 24
 """The longest an override of a freeze lasts when the policy has no `override` for the gate."""
 DEFAULT_REVIEW_HOURS: Final = 72
@@ -56,24 +56,24 @@ def named_in(override: Mapping[str, Any], username: str, teams: Collection[str])
     )
 
 
-def what_stands_against(codes: Iterable[str], details: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The reason codes and the names of the single things (findings, windows, targets) of a gate result, both sorted:
-    what an override of it lifts."""
+def override_scope(codes: Iterable[str], details: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What an override of a gate result lifts: its reason codes, and the names of its findings, windows and targets,
+    both sorted."""
     ours = {OVERRIDDEN, OVERRIDE_POSSIBLE, NOT_YET_EFFECTIVE}
     return sorted(set(codes) - ours), sorted(set(_things(details)))
 
 
-def barred(facts: GateInput) -> set[str]:
+def overriders(facts: GateInput) -> set[str]:
     """Ids of the people who overrode a gate of this promotion: their vote does not count on it, then or later."""
     return {each["actorId"] for each in facts.get("overrides") or ()}
 
 
-def standing_at(override: OverrideFact, instant: str, subject_digest: str) -> bool:
+def is_in_force(override: OverrideFact, instant: str, subject_digest: str) -> bool:
     """Whether the override is given, not over, and about what is judged. Times are RFC 3339 text of one form."""
     return override["recordedAt"] <= instant < override["expiresAt"] and override["subjectDigest"] == subject_digest
 
 
-def settled(
+def apply_override_rules(
     verdict: Verdict,
     facts: GateInput,
     *,
@@ -83,15 +83,15 @@ def settled(
     ttl: int,
     effective_on: str | None,
 ) -> Verdict:
-    """What the judge's verdict comes to under the gate's `effectiveOn` and `override`.
+    """The judge's verdict under the gate's `effectiveOn` and `override`.
 
-    Before `effectiveOn` nothing blocks; a live override that covers everything the gate says now makes a warning; else
-    a fail of a gate that may be overridden by policy waits `ttl` seconds for somebody.
+    Before `effectiveOn` nothing blocks. A live override that covers every present code and finding makes a warning.
+    Else the fail of a gate with `override` in the policy waits `ttl` seconds for an override.
     """
     if not blocks(verdict.status):
         return verdict
     instant = facts["instant"]
-    if effective_on is not None and instant < (begins := begin_of(effective_on)):
+    if effective_on is not None and instant < (begins := start_of_day(effective_on)):
         return _only_warns(verdict, begins)
     if not may_be_overridden(kind, override, verdict.codes):
         return verdict
@@ -102,7 +102,7 @@ def settled(
     return verdict
 
 
-def begin_of(day: str) -> str:
+def start_of_day(day: str) -> str:
     """The instant at which a day begins, in UTC. ValueError when there is no such day."""
     return rfc3339(parse_rfc3339(f"{day}T00:00:00.000Z"))
 
@@ -123,13 +123,13 @@ def _lifting(verdict: Verdict, facts: GateInput, name: str) -> OverrideFact | No
     given = facts.get("overrides")
     if not given:
         return None
-    codes, things = (set(each) for each in what_stands_against(verdict.codes, verdict.details))
+    codes, things = (set(each) for each in override_scope(verdict.codes, verdict.details))
     never = {*exclusions(facts["requirements"]), facts["promotion"]["requestedById"]}
     found = [
         each
         for each in given
         if each["gate"] == name
-        and standing_at(each, facts["instant"], facts["subject"]["digest"])
+        and is_in_force(each, facts["instant"], facts["subject"]["digest"])
         and each["actorId"] not in never
         and codes.issubset(each["reasonCodes"])
         and things.issubset(each["findings"])

@@ -8,7 +8,7 @@ from django.http import Http404
 from policies.facts import policy_of
 from policies.gates import who_can_act
 from policies.outcomes import GateResult
-from policies.overrides import what_stands_against
+from policies.overrides import override_scope
 from promotions.fastpath import rows
 from promotions.judging.act_facts import OVERRIDE
 from promotions.judging.audited_rows import audited_act
@@ -123,7 +123,7 @@ def _case(context: EvaluationContext, gate: GateResult, by: Actor) -> Case:
 
 def _bound(promotion: Promotion, gate: GateResult, decision_id: UUID | None) -> tuple[list[str], list[str]] | None:
     """The reason codes and findings to lift; None when the gate now has more than the person saw."""
-    now = what_stands_against(gate.reason_codes, gate.details)
+    now = override_scope(gate.reason_codes, gate.details)
     if decision_id is None:
         return now
     record = DecisionRecord.objects.filter(pk=decision_id, promotion=promotion).first()
@@ -133,7 +133,7 @@ def _bound(promotion: Promotion, gate: GateResult, decision_id: UUID | None) -> 
     shown = next((each for each in gates if each["name"] == gate.name), None)
     if shown is None:
         return None
-    saw = what_stands_against(shown["reasonCodes"], shown["details"])
+    saw = override_scope(shown["reasonCodes"], shown["details"])
     covered = all(set(new) <= set(old) for new, old in zip(now, saw, strict=True))
     return saw if covered else None
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from policies.facts import GateInput
 from policies.outcomes import Evaluation, GateResult
-from policies.overrides import what_stands_against
+from policies.overrides import override_scope
 from stellapromote import VERSION
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import canonical_bytes, digest, digest_bytes
@@ -63,7 +63,7 @@ def fingerprint(evaluation: Evaluation, *, votes: list[str], subject_digest: str
 
 def _standing_against(gate: GateResult) -> list[str]:
     """The single things for which a gate blocks: an override lifts those that the record names, and no others."""
-    return what_stands_against((), gate.details)[1] if gate.blocks else []
+    return override_scope((), gate.details)[1] if gate.blocks else []
 
 
 def overrides_used(evaluation: Evaluation) -> list[str]:

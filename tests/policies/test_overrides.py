@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.documents import InvalidDocument, promotion_policy
-from policies.overrides import may_be_overridden, named_in, what_stands_against
+from policies.overrides import may_be_overridden, named_in, override_scope
 from tests.policies.cases import BEFORE, NOW, OTHER_SUBJECT, SUBJECT, TWO_PERSON, Case, verdict, vote
 
 LATER = "2026-11-23T20:00:00.000Z"
@@ -115,8 +115,8 @@ def test_a_new_freeze_is_not_lifted_by_the_override_of_an_older_one() -> None:
 def test_a_new_finding_is_not_lifted() -> None:
     seen = {"findings": [{"id": "CVE-1", "purl": "pkg:a"}]}
     more = {"findings": [*seen["findings"], {"id": "CVE-1", "purl": "pkg:b"}]}
-    covered = set(what_stands_against(["KEV"], seen)[1])
-    assert not set(what_stands_against(["KEV"], more)[1]) <= covered
+    covered = set(override_scope(["KEV"], seen)[1])
+    assert not set(override_scope(["KEV"], more)[1]) <= covered
 
 
 def test_a_fail_that_may_be_overridden_waits_a_day_then_denies() -> None:
@@ -215,29 +215,29 @@ def test_people_are_named_by_username_or_team() -> None:
 def test_what_a_bundle_lacks_is_named_one_by_one() -> None:
     sbom = {"artifact": "sha256:a", "what": "sbom", "code": "EVIDENCE_MISSING", "document": None}
     other = {**sbom, "artifact": "sha256:b"}
-    seen = what_stands_against([], {"lacking": [sbom], "lackingCount": 1})[1]
-    assert set(what_stands_against([], {"lacking": [sbom, other], "lackingCount": 2})[1]) - set(seen)
-    assert "9 lacking" in what_stands_against([], {"lacking": [sbom], "lackingCount": 9})[1]
+    seen = override_scope([], {"lacking": [sbom], "lackingCount": 1})[1]
+    assert set(override_scope([], {"lacking": [sbom, other], "lackingCount": 2})[1]) - set(seen)
+    assert "9 lacking" in override_scope([], {"lacking": [sbom], "lackingCount": 9})[1]
 
 
 def test_each_platform_that_lacks_a_document_is_named() -> None:
     whole = {"artifact": "sha256:a", "what": "vulnerabilities", "code": "SECURITY_REPORT_MISSING", "document": None}
     lacking = [whole, {**whole, "about": "sha256:amd64"}, {**whole, "about": "sha256:arm64"}]
-    assert len(what_stands_against([], {"lacking": lacking})[1]) == 3
+    assert len(override_scope([], {"lacking": lacking})[1]) == 3
 
 
 def test_each_incomplete_report_is_named_with_how_much_it_leaves_out() -> None:
     """Else an override of one would lift another, or what is left out when it is read again."""
     one = {"artifact": "sha256:a", "document": "sha256:d", "number": 1, "reasons": []}
     others = [{**one, "document": "sha256:e"}, {**one, "number": 2}, {**one, "artifact": "sha256:b"}]
-    assert len(what_stands_against([], {"incomplete": [one, *others]})[1]) == 4
-    assert "9 incomplete" in what_stands_against([], {"incomplete": [one], "incompleteCount": 9})[1]
+    assert len(override_scope([], {"incomplete": [one, *others]})[1]) == 4
+    assert "9 incomplete" in override_scope([], {"incomplete": [one], "incompleteCount": 9})[1]
 
 
 def test_a_dependency_that_is_met_stands_against_nothing() -> None:
     target = {"type": "environment", "environment": "staging", "state": "idle", "observed": None}
-    assert what_stands_against([], {"targets": [{**target, "met": True}]})[1] == []
-    assert len(what_stands_against([], {"targets": [{**target, "met": False}]})[1]) == 1
+    assert override_scope([], {"targets": [{**target, "met": True}]})[1] == []
+    assert len(override_scope([], {"targets": [{**target, "met": False}]})[1]) == 1
 
 
 @pytest.mark.parametrize(
