@@ -1,4 +1,5 @@
-"""Who may vote on one promotion, and with which teams: facts about a person in, one code or none out (domain.md §5)."""
+"""The right of one person to vote on one promotion, and the teams that count: facts in, one code or none out
+(domain.md §5)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from policies.facts import ExcludedPerson, GateInput, exclusions
 from policies.vouching import Source, Vouching
 from stellapromote.clock import parse_rfc3339
 
-# Why somebody is excluded, weightiest first: the first that applies is the candidate's code.
+# Reasons of an exclusion by weight: the first that applies is the candidate's code.
 REQUESTER: Final = "REQUESTER"
 SERVICE_OWNER: Final = "SERVICE_OWNER"
 TOKEN_ISSUER: Final = "TOKEN_ISSUER"  # noqa: S105  a code, not a credential
@@ -28,9 +29,9 @@ REASONS: Final = (
 )
 
 ALWAYS_EXCLUDED: Final = frozenset({REQUESTER, SERVICE_OWNER, TOKEN_ISSUER})
-"""Of these reasons no setting decides."""
+"""Reasons that hold under every setting."""
 
-# Why somebody who is not excluded may still not vote.
+# Reasons against the vote of a person who is not excluded.
 SERVICE_ACCOUNT: Final = "SERVICE_ACCOUNT"
 NOT_ACTIVE: Final = "NOT_ACTIVE"
 NO_VOTING_ROLE: Final = "NO_VOTING_ROLE"
@@ -53,7 +54,7 @@ SENTENCES: Final[dict[str, str]] = {
     ROLE_GRANTED_BY_SELF: "has the role from themselves",
     ROLE_GRANTED_BY_EXCLUDED: "has the role from somebody excluded here; another person can confirm it on Members",
 }
-"""What each code says after a person's name."""
+"""Each code in words, to stand after a person's name."""
 
 _BY_DUTY: Final = {
     "excludeReleaseCreator": RELEASE_CREATOR,
@@ -72,8 +73,9 @@ class Grant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a person may do here. `exclusion` None: may vote; the roles and teams are those that count, sorted."""
+class Eligibility:
+    """The right of a person to vote here. `exclusion`: the code against it; None: may vote. `roles` and `teams`: those
+    that count, sorted."""
 
     exclusion: str | None
     roles: tuple[str, ...]
@@ -81,7 +83,7 @@ class Standing:
     granted_at: datetime | None
 
 
-def standing(
+def eligibility_of(
     *,
     person_id: str,
     kind: Literal["person", "service"],
@@ -92,15 +94,16 @@ def standing(
     requested_at: datetime,
     excluded: Mapping[str, Sequence[str]],
     vouching: Vouching,
-) -> Standing:
-    """Whether the person may vote on a promotion requested at `requested_at`, and what counts.
+) -> Eligibility:
+    """The right of the person to vote on a promotion requested at `requested_at`, with the roles and teams that count.
 
-    `excluded` maps the id of everybody excluded on this promotion to why; `vouching` says whose word counts here. A
-    role or team granted after the request, by the word of the person themselves or only of people excluded does not
-    count; service accounts never do. `granted_at` is when the voting role was granted, also where it does not count.
+    `excluded`: the reasons by the id of each person excluded on this promotion. `vouching`: the people whose grants
+    count here. A role or team does not count if it was granted after the request, by the person themselves, or only by
+    excluded people. Service accounts never vote. `granted_at`: the grant of the voting role, also of one that does not
+    count.
     """
 
-    def blemish(grant: Grant) -> str | None:
+    def fault(grant: Grant) -> str | None:
         if grant.source is not None:
             if person_id in grant.source.givers:
                 return ROLE_GRANTED_BY_SELF
@@ -110,7 +113,7 @@ def standing(
                 return ROLE_GRANTED_BY_SELF
         return ROLE_GRANTED_AFTER_REQUEST if grant.granted_at > requested_at else None
 
-    judged = [(grant, blemish(grant)) for grant in roles]
+    judged = [(grant, fault(grant)) for grant in roles]
     voting = sorted(
         ((grant, code) for grant, code in judged if grant.name in voting_roles),
         key=lambda each: (each[1] is not None, each[0].granted_at, each[0].name),
@@ -118,32 +121,33 @@ def standing(
     if kind != "person":
         code: str | None = SERVICE_ACCOUNT
     elif person_id in excluded:
-        code = weightiest(excluded[person_id])
+        code = main_reason(excluded[person_id])
     elif not active:
         code = NOT_ACTIVE
     elif not voting:
         code = NO_VOTING_ROLE
     else:
         code = voting[0][1]
-    return Standing(
+    return Eligibility(
         exclusion=code,
-        roles=tuple(sorted({grant.name for grant, blemished in judged if blemished is None})),
-        teams=tuple(sorted({grant.name for grant in teams if blemish(grant) is None})),
+        roles=tuple(sorted({grant.name for grant, void in judged if void is None})),
+        teams=tuple(sorted({grant.name for grant in teams if fault(grant) is None})),
         granted_at=voting[0][0].granted_at if voting else None,
     )
 
 
-def barred_by(requirements: Mapping[str, Any]) -> dict[str, datetime | None]:
-    """Whose word counts for no grant here: everybody excluded; who only edited settings, from their edit on.
+def discounted_granters(requirements: Mapping[str, Any]) -> dict[str, datetime | None]:
+    """The people whose grants do not count here, by id: every excluded person, and the instant from which it holds.
 
-    `requirements`: the snapshot taken at request. One that says no instant of an edit bars its people at any time.
+    It holds from the edit on for a person who only edited settings; None: at any time. `requirements`: the snapshot
+    taken at request; one without the instant of an edit has None for its editors.
     """
     edited = requirements.get("settingsEditedAt", {})
     return {each: parse_rfc3339(edited[each]) if each in edited else None for each in exclusions(requirements)}
 
 
-def weightiest(reasons: Iterable[str]) -> str:
-    """The one reason that is told: the first in the order of REASONS, unknown ones last. REQUESTER if none is given."""
+def main_reason(reasons: Iterable[str]) -> str:
+    """The reason to show: the first in the order of REASONS, unknown ones last. REQUESTER without any."""
     order = {reason: index for index, reason in enumerate(REASONS)}
     return min(reasons, key=lambda reason: (order.get(reason, len(order)), reason), default=REQUESTER)
 
@@ -151,9 +155,9 @@ def weightiest(reasons: Iterable[str]) -> str:
 def duties_in_force(
     require_separation_of_duties: bool, approval_policies: Iterable[Mapping[str, Any]]
 ) -> frozenset[str]:
-    """Which reasons exclude, besides those that always do: the union over the environment and its approval policies.
+    """The reasons that exclude, beside those that always do: the union over the environment and its approval policies.
 
-    requireSeparationOfDuties adds the release's creator whatever the policies say (domain.md §5).
+    requireSeparationOfDuties adds the release's creator also where no policy does (domain.md §5).
     """
     found = {RELEASE_CREATOR} if require_separation_of_duties else set()
     for document in approval_policies:
@@ -163,7 +167,7 @@ def duties_in_force(
 
 @dataclass(frozen=True, slots=True)
 class Involvement:
-    """One person's part in a promotion: why they may be excluded from deciding on it."""
+    """One person's part in a promotion, for which they may be excluded from deciding on it."""
 
     person_id: str
     username: str
@@ -171,10 +175,10 @@ class Involvement:
 
 
 def excluded_persons(parts: Iterable[Involvement], duties: Collection[str]) -> list[ExcludedPerson]:
-    """Everybody excluded, with all the reasons of each, by id: what is stored at request (domain.md §5).
+    """Every excluded person with all reasons, in the order of ids, as stored at request (domain.md §5).
 
-    Being the requester, or standing behind the machine that acted, always excludes; the other reasons do when they
-    are among `duties`.
+    The requester and the people behind the machine that acted are always excluded; other reasons exclude if they are
+    among `duties`.
     """
     found: dict[str, tuple[str, set[str]]] = {}
     for part in parts:
@@ -186,21 +190,21 @@ def excluded_persons(parts: Iterable[Involvement], duties: Collection[str]) -> l
     ]
 
 
-def who_asked(requesting: Iterable[str], excluded: Iterable[ExcludedPerson]) -> list[str]:
-    """Of the people and accounts behind a request those who made it, sorted: not people who only own the machine.
+def requesters_of(requesting: Iterable[str], excluded: Iterable[ExcludedPerson]) -> list[str]:
+    """The people and accounts that made a request, sorted: `requesting` without people who only own the machine.
 
-    One person can make another the owner of a machine, and would silence them by that; a reject of one's own machine's
-    request does no harm.
+    A person can make another the owner of a machine, and must not take their reject from them by that.
     """
     reasons = {person["id"]: set(person["reasons"]) for person in excluded}
     only_owns = {each for each, why in reasons.items() if SERVICE_OWNER in why and not why & {REQUESTER, TOKEN_ISSUER}}
     return sorted(set(requesting) - only_owns)
 
 
-def behind_the_request(facts: GateInput) -> frozenset[str]:
-    """Ids of the requester and of the people and accounts behind the request: only their reject does not count.
+def people_behind_request(facts: GateInput) -> frozenset[str]:
+    """Ids of the requester and of the people and accounts behind the request: their reject does not count.
 
-    An input from before `requestingPersons` does not tell them from those behind the release, so holds both.
+    An older input without `requestingPersons` does not separate them from the people behind the release: here it has
+    both.
     """
     requesting = facts.get("requestingPersons")
     if requesting is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from policies.eligibility import Grant, Standing, standing
+from policies.eligibility import Eligibility, Grant, eligibility_of
 from policies.vouching import Barred, Confirmation, Source, Vouching
 from stellapromote.accounts.models import Confirmable, GrantedVia, Membership, RoleGrant, ScopeGrant, Team, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
@@ -28,10 +28,10 @@ class Person:
     roles: list[Grant] = field(default_factory=list)
     teams: list[Grant] = field(default_factory=list)
 
-    def standing(self, *, at: datetime, excluded: Mapping[str, Sequence[str]], vouching: Vouching) -> Standing:
+    def eligibility(self, *, at: datetime, excluded: Mapping[str, Sequence[str]], vouching: Vouching) -> Eligibility:
         """Whether they could vote on what is requested at `at`. `excluded` maps a person's id to why; `vouching` says
         whose word counts there."""
-        return standing(
+        return eligibility_of(
             person_id=str(self.id),
             kind="person",
             active=self.active,
@@ -101,7 +101,7 @@ def voters(
     """Username → teams that count, of those who could vote on what is requested at `at`."""
     found = {}
     for person in people:
-        verdict = person.standing(at=at, excluded=excluded or {}, vouching=vouching)
+        verdict = person.eligibility(at=at, excluded=excluded or {}, vouching=vouching)
         if verdict.exclusion is None:
             found[person.username] = verdict.teams
     return found

@@ -13,7 +13,7 @@ import orjson
 
 from environments.models.freeze_window import concerning_sql, standing_at_sql
 from policies import gates
-from policies.eligibility import Grant, barred_by, standing, who_asked
+from policies.eligibility import Grant, discounted_granters, eligibility_of, requesters_of
 from policies.facts import SCHEMA, Candidate, GateInput, Span, candidates_fact, exclusions, policies_named
 from policies.models.weakening_edit import REMEMBERED
 from policies.vouching import Confirmation, Source, Vouching
@@ -295,7 +295,7 @@ def gather(
         "overrides": signed(promotion.id, row["overrides"]),
         "evidenceMismatch": row["evidenceMismatch"],
         "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
-        "requestingPersons": who_asked(map(str, promotion.requesting_persons), requirements["excludedPersons"]),
+        "requestingPersons": requesters_of(map(str, promotion.requesting_persons), requirements["excludedPersons"]),
     }
     return Facts(
         gate_input=cast("GateInput", gate_input),
@@ -353,10 +353,10 @@ def _candidates(row: dict[str, Any], requirements: dict[str, Any], promotion: Pr
     """Everybody who holds a voting role now, with what counts of it for this promotion (domain.md §5)."""
     excluded = exclusions(requirements)
     authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
-    vouching = Vouching.of(barred_by(requirements), authorities)
+    vouching = Vouching.of(discounted_granters(requirements), authorities)
     found: list[Candidate] = []
     for person in row["people"]:
-        verdict = standing(
+        verdict = eligibility_of(
             person_id=person["id"],
             kind=person["kind"],
             active=True,

@@ -20,7 +20,7 @@ from policies.eligibility import (
     Involvement,
     duties_in_force,
     excluded_persons,
-    who_asked,
+    requesters_of,
 )
 from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
@@ -221,7 +221,7 @@ def _add_trigger(parts: Parts, triggered_by: Promotion) -> None:
 
     Who only owned the machine that asked is its owner here too, and may reject (docs/adr/0154)."""
     excluded = orjson.loads(bytes(triggered_by.requirements))["excludedPersons"]
-    asked = {UUID(each) for each in who_asked(map(str, triggered_by.requesting_persons), excluded)}
+    asked = {UUID(each) for each in requesters_of(map(str, triggered_by.requesting_persons), excluded)}
     parts.add(REQUESTER, *asked)
     parts.add(SERVICE_OWNER, *({*triggered_by.requesting_persons} - asked))
     reports = Deployment.objects.filter(promotion=triggered_by, attempt=triggered_by.attempt)

@@ -92,7 +92,7 @@ def _excluded(
     excluded = excluded_by(duties, parts, until=at)
     edited = parts.settings_edited_at(excluded)
     snapshot = {"excludedPersons": excluded, "settingsEditedAt": edited}
-    barred = eligibility.barred_by(snapshot)
+    barred = eligibility.discounted_granters(snapshot)
     return exclusions(snapshot), people.vouching_in(tenant_id, barred)
 
 
@@ -109,7 +109,7 @@ def _left_out(
 ) -> Iterable[dict[str, str | None]]:
     """Members who vote, or whom a rule names, and who could not approve this one."""
     for each in members:
-        verdict = each.standing(at=at, excluded=excluded, vouching=vouching)
+        verdict = each.eligibility(at=at, excluded=excluded, vouching=vouching)
         teams = [grant.name for grant in each.teams]
         meant = any(rule.admits(each.username, teams) for one in required for rule in one.rules if not rule.everyone)
         votes = any(grant.name in people.VOTING_ROLES for grant in each.roles)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from policies.electorate import electorate
-from policies.eligibility import barred_by, who_asked
+from policies.eligibility import discounted_granters, requesters_of
 from policies.facts import approval_policies_of, exclusions
 from policies.requirements import all_of
 from promotions.judging.electorate import approval_voters
@@ -114,7 +114,7 @@ def _ballot(
         return Places(
             promotion,
             excluded,
-            barred_by(requirements),
+            discounted_granters(requirements),
             all_of(requirements["requiredApprovals"], policies),
             approvals,
         )
@@ -124,7 +124,7 @@ def _ballot(
         status=promotion.status,
         retry_closed=promotion.retry_closed,
         requester_id=str(promotion.requested_by_id),
-        requesting=frozenset(who_asked(map(str, promotion.requesting_persons), requirements["excludedPersons"])),
+        requesting=frozenset(requesters_of(map(str, promotion.requesting_persons), requirements["excludedPersons"])),
         members=members,
         exclusions=excluded,
         voted=voted,

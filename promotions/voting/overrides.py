@@ -12,7 +12,7 @@ from uuid import UUID
 
 from environments.models import FreezeWindow
 from environments.models.freeze_window import FreezeWindowQuerySet
-from policies.eligibility import SENTENCES, Grant, barred_by, standing
+from policies.eligibility import SENTENCES, Grant, discounted_granters, eligibility_of
 from policies.facts import exclusions
 from policies.outcomes import blocks
 from policies.overrides import (
@@ -96,7 +96,7 @@ def case_of(
     grant = ScopeGrant.objects.filter(
         tenant_id=promotion.tenant_id, user_id=by.account, scope=PROMOTION_OVERRIDE, ended_at=None
     ).first()
-    vouching = vouching_in(promotion.tenant_id, barred_by(requirements)).without(str(by.account))
+    vouching = vouching_in(promotion.tenant_id, discounted_granters(requirements)).without(str(by.account))
     setting = setting_of(policy, gate["name"])
     excluded = exclusions(requirements)
     teams, refused = ((), None) if setting is None else _teams(promotion, by, setting, excluded, vouching)
@@ -127,7 +127,7 @@ def _teams(
     live = TeamGrant.objects.filter(tenant_id=promotion.tenant_id, user_id=by.account, ended_at=None)
     grants = [Grant(grant.team.slug, grant.granted_at, source_of(grant)) for grant in live.select_related("team")]
     person_id, requested_at = str(by.account), promotion.requested_at
-    counting = standing(
+    counting = eligibility_of(
         person_id=person_id,
         kind="person",
         active=True,

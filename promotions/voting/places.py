@@ -16,7 +16,7 @@ from policies.eligibility import (
     ROLE_GRANTED_BY_SELF,
     SENTENCES,
     Grant,
-    standing,
+    eligibility_of,
 )
 from policies.matching import match
 from policies.people import Person, member, vouching_in
@@ -106,7 +106,7 @@ class Places:
         person = member(self.promotion.tenant_id, by.account)
         if person is None:
             return _refusal(NOT_ACTIVE, _ROLE[NOT_ACTIVE])
-        code = person.standing(
+        code = person.eligibility(
             at=self.promotion.requested_at, excluded=self.exclusions, vouching=self._vouching()
         ).exclusion
         if code is None:
@@ -145,7 +145,7 @@ def team_that_does_not_count(
         if grant.name not in teams:
             continue
         # A grant of a team counts by the same rule as one of a role.
-        code = standing(
+        code = eligibility_of(
             person_id=person_id,
             kind="person",
             active=True,

@@ -10,13 +10,13 @@ from policies import eligibility
 from policies.eligibility import (
     REASONS,
     SENTENCES,
+    Eligibility,
     Grant,
     Involvement,
-    Standing,
     duties_in_force,
+    eligibility_of,
     excluded_persons,
-    standing,
-    weightiest,
+    main_reason,
 )
 from policies.vouching import Confirmation, Source, Vouching
 
@@ -44,7 +44,7 @@ def confirmed(given: Grant, by: str) -> Grant:
     return given._replace(source=given.source._replace(confirmation=confirmation))
 
 
-def nia(**changes: Any) -> Standing:
+def nia(**changes: Any) -> Eligibility:
     facts: dict[str, Any] = {
         "person_id": "id-nia",
         "kind": "person",
@@ -56,7 +56,7 @@ def nia(**changes: Any) -> Standing:
         "excluded": EXCLUDED,
         "vouching": VOUCHING,
     }
-    return standing(**{**facts, **changes})
+    return eligibility_of(**{**facts, **changes})
 
 
 TABLE: list[tuple[dict[str, Any], str | None]] = [
@@ -184,7 +184,7 @@ def test_no_grant_makes_an_excluded_person_eligible(roles: list[Grant], person: 
 
 @given(st.lists(st.sampled_from(REASONS), min_size=1))
 def test_the_weightiest_reason_is_the_first_in_order(reasons: list[str]) -> None:
-    assert weightiest(reasons) == REASONS[min(REASONS.index(each) for each in reasons)]
+    assert main_reason(reasons) == REASONS[min(REASONS.index(each) for each in reasons)]
 
 
 def test_an_unknown_reason_excludes_too() -> None:
@@ -278,7 +278,7 @@ BARRED: list[tuple[dict[str, Any], dict[str, datetime | None]]] = [
 
 @pytest.mark.parametrize(("requirements", "expected"), BARRED)
 def test_whose_word_counts_for_no_grant(requirements: dict[str, Any], expected: dict[str, datetime | None]) -> None:
-    assert eligibility.barred_by(requirements) == expected
+    assert eligibility.discounted_granters(requirements) == expected
 
 
 def test_every_code_has_its_sentence() -> None:

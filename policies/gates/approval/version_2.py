@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from policies.context import Context
-from policies.eligibility import behind_the_request
+from policies.eligibility import people_behind_request
 from policies.facts import Candidate, GateInput, Vote
 from policies.gates.approval import judging, wording
 from policies.gates.people import blemish
@@ -26,7 +26,7 @@ who_can_act = judging.who_can_act
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
     """As version 1, but every reject fails the gate unless its author stands behind the request."""
-    requesting = behind_the_request(facts)
+    requesting = people_behind_request(facts)
 
     def blemish_of(vote: Vote) -> str | None:
         if vote["verdict"] == "reject":

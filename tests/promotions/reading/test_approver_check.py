@@ -85,7 +85,7 @@ def test_it_leaves_out_whom_a_promotion_would_exclude(kestrel: Kestrel, guarded:
         triggered_by=None,
         at=at,
     ).document
-    excluded = {each["username"]: eligibility.weightiest(each["reasons"]) for each in document["excludedPersons"]}
+    excluded = {each["username"]: eligibility.main_reason(each["reasons"]) for each in document["excludedPersons"]}
     policy = ApprovalPolicy.objects.select_related("current").get(name="not-the-editors")
     answer = could_approve(policy=policy, environment=target, requester_id=asks.pk, at=at)
     told = {each["username"]: each["code"] for each in answer.reasons if each["code"] in eligibility.REASONS}
