@@ -6,7 +6,7 @@ from typing import Any, Final
 from policies import phrases
 from policies.context import Context
 from policies.facts import GateInput
-from policies.gates.people import blemish, listed, named, void
+from policies.gates.people import list_candidates, names_in_words, void_code, void_details
 from policies.gates.sources import NOTHING
 from policies.gates.wording import Config, Fact, Stored, Wording, fact, policy_shown
 from policies.outcomes import Verdict
@@ -81,7 +81,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     for confirmation in sorted(facts["confirmations"], key=lambda each: (each["at"], each["id"])):
         if confirmation["gate"] != context.name:
             continue
-        code = blemish(confirmation, electorate, subject)
+        code = void_code(confirmation, electorate, subject)
         if code is None and not rule.admits(confirmation["username"], confirmation["teams"]):
             code = "VOTER_NOT_ELIGIBLE"
         if code is not None:
@@ -95,7 +95,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         if person["id"] not in given and rule.admits(person["username"], person["teams"])
     ]
     missing = max(rule.places - len(given), 0)
-    eligible, eligible_count = listed(could if missing else ())
+    eligible, eligible_count = list_candidates(could if missing else ())
     details = {
         "text": config["text"],
         "minConfirmations": rule.places,
@@ -103,21 +103,21 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
         "confirmations": list(given.values()),
         "eligible": [person["id"] for person in eligible],
         "eligibleCount": eligible_count,
-        "voidConfirmations": void(void_ones),
+        "voidConfirmations": void_details(void_ones),
     }
     codes = tuple(code for _, code in void_ones)
     if not missing:
-        return Verdict("pass", codes, details, f"{named(names, 'and')} confirmed: {config['text']}")
+        return Verdict("pass", codes, details, f"{names_in_words(names, 'and')} confirmed: {config['text']}")
     if len(could) < missing:
         message = (
             f"Cannot be confirmed as things stand: {counted(missing, 'confirmation')} missing, and "
-            f"{named([person['username'] for person in eligible], 'and')} could still confirm. "
+            f"{names_in_words([person['username'] for person in eligible], 'and')} could still confirm. "
             "Let more people have the role and request again."
         )
         return Verdict(context.on_error, ("CONFIRMATION_UNSATISFIABLE", *codes), details, message)
     message = (
         f"Waiting for {counted(missing, 'confirmation')} ({len(given)} of {rule.places}) "
-        f"by {named([person['username'] for person in eligible])}: {config['text']}"
+        f"by {names_in_words([person['username'] for person in eligible])}: {config['text']}"
     )
     return Verdict("pending", ("CONFIRMATION_PENDING", *codes), details, message)
 

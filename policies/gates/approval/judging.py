@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from policies.context import Context
 from policies.facts import Candidate, GateInput, Vote
-from policies.gates.people import listed, named, void
+from policies.gates.people import list_candidates, names_in_words, void_details
 from policies.matching import Matching
 from policies.outcomes import Verdict
 from policies.requirements import Requirement, Shortfall, fewest_people, shortfalls, signature
@@ -57,7 +57,7 @@ def judged(facts: GateInput, context: Context, blemish: Blemish, saying: Saying)
             {"voteId": vote["id"], "voterId": vote["voterId"], "username": vote["username"]} for vote in rejects
         ],
         "shortfalls": [each.as_json() for each in lacking],
-        "voidVotes": void(void_ones),
+        "voidVotes": void_details(void_ones),
     }
     codes = tuple(code for _, code in void_ones)
     if rejects:
@@ -67,7 +67,7 @@ def judged(facts: GateInput, context: Context, blemish: Blemish, saying: Saying)
         message = f"Nobody has to approve promotions into {facts['target']['name']}."
         return _sealable(facts, Verdict("pass", ("APPROVAL_NOT_REQUIRED", *codes), details, message))
     if missing == 0:
-        message = f"Approved by {named([vote['displayName'] for vote in approvals], 'and')}."
+        message = f"Approved by {names_in_words([vote['displayName'] for vote in approvals], 'and')}."
         return _sealable(facts, Verdict("pass", codes, details, message))
     if missing is None:
         return Verdict(context.on_error, ("APPROVAL_UNSATISFIABLE", *codes), details, _unsatisfiable_message(lacking))
@@ -121,7 +121,7 @@ def _requirement_details(
     for index, rule in enumerate(requirement.rules):
         holders = sorted(matching.holders[index])
         able = [person for person, able in zip(others, abilities, strict=True) if index in able]
-        eligible, eligible_count = listed(able if index in open_rules else ())
+        eligible, eligible_count = list_candidates(able if index in open_rules else ())
         rules.append(
             {
                 "name": rule.name,
@@ -167,7 +167,7 @@ def waiting(details: Mapping[str, Any], people: Mapping[str, str], approved: Seq
                 # Nobody new may fit this very rule, and somebody who has voted still move to it from another one.
                 able = set(rule["eligible"] or could)
                 names = sorted({called[each] for each in able - {reader}})
-                waits.append((lacking, rule["name"], named(["you", *names] if reader in able else names)))
+                waits.append((lacking, rule["name"], names_in_words(["you", *names] if reader in able else names)))
     missing = details["missing"]
     approvals = "1 more approval" if missing == 1 else f"{missing} more approvals"
     if len(waits) == 1:
@@ -176,7 +176,7 @@ def waiting(details: Mapping[str, Any], people: Mapping[str, str], approved: Seq
     else:
         still = f"{approvals}: {', '.join(f'{number} for {rule} ({who} can approve)' for number, rule, who in waits)}"
     whom = "you: " if reader and any(reader in rule["eligible"] for rule in _rules(details)) else ""
-    so_far = f" Approved so far by {named(approved, 'and')}." if approved else ""
+    so_far = f" Approved so far by {names_in_words(approved, 'and')}." if approved else ""
     return f"Waiting for {whom}{still}.{so_far}"
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from policies.context import Context
 from policies.facts import Candidate, GateInput, Vote
 from policies.gates.approval import judging
-from policies.gates.people import blemish, named
+from policies.gates.people import names_in_words, void_code
 from policies.outcomes import Verdict
 
 KIND: Final = "approval"
@@ -20,7 +20,7 @@ who_can_act = judging.who_can_act
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
     def blemish_of(vote: Vote) -> str | None:
-        return blemish(vote, context.electorate(), facts["subject"]["digest"])
+        return void_code(vote, context.electorate(), facts["subject"]["digest"])
 
     return judging.judged(facts, context, blemish_of, _saying)
 
@@ -32,7 +32,7 @@ def _saying(details: Mapping[str, Any], electorate: Mapping[str, Candidate], app
         for rule in requirement["rules"]:
             lacking = rule["minApprovals"] - len(rule["filledBy"])
             if lacking:
-                names = named(sorted({electorate[each]["username"] for each in rule["eligible"] or could}))
+                names = names_in_words(sorted({electorate[each]["username"] for each in rule["eligible"] or could}))
                 waits.append(f"{lacking} from {rule['name']} ({names})")
     missing = details["missing"]
     more = "1 more approval" if missing == 1 else f"{missing} more approvals"

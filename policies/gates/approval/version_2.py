@@ -7,7 +7,7 @@ from policies.context import Context
 from policies.eligibility import people_behind_request
 from policies.facts import Candidate, GateInput, Vote
 from policies.gates.approval import judging, wording
-from policies.gates.people import blemish
+from policies.gates.people import void_code
 from policies.gates.sources import NOTHING
 from policies.outcomes import Verdict
 
@@ -31,7 +31,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     def blemish_of(vote: Vote) -> str | None:
         if vote["verdict"] == "reject":
             return "VOTER_NOT_ELIGIBLE" if vote["voterId"] in requesting else None
-        return blemish(vote, context.electorate(), facts["subject"]["digest"])
+        return void_code(vote, context.electorate(), facts["subject"]["digest"])
 
     return judging.judged(facts, context, blemish_of, _saying)
 
