@@ -23,7 +23,7 @@ from promotions.pages.bodies import Cancellation, DeploymentReport, NewPromotion
 from promotions.reading import presenters
 from promotions.reading.listing import PromotionRows, WaitingForPerson
 from promotions.reading.promotion_columns import PromotionRow, row
-from promotions.reading.promotion_filters import PARAMETERS, asked
+from promotions.reading.promotion_filters import PARAMETERS, read_filters
 from promotions.reading.queries import (
     detail_of,
     events_of,
@@ -119,7 +119,7 @@ class PromotionViewSet(ApiViewSet):
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Promotions, newest first."""
-        rows = PromotionRows(request.actor.tenant, **asked(self.query))
+        rows = PromotionRows(request.actor.tenant, **read_filters(self.query))
         return self.page(rows, present=row)
 
     def create(self, request: ApiRequest) -> ApiResponse:

@@ -19,7 +19,7 @@ from stellapromote.web.words import CHANGE_TYPES as CHANGE_WORDS
 
 
 @dataclass(frozen=True, slots=True)
-class OnPage:
+class PageField:
     """``name`` stands in the page's address, ``field`` is made for the person who looks, and ``where`` says of its
     value what a promotion must be."""
 
@@ -40,7 +40,7 @@ class Filter:
     parameter: Parameter
     sql: str | Mapping[str, str] = ""
     has_index: bool = False
-    page: OnPage | None = None
+    page: PageField | None = None
 
     def condition(self, value: Any) -> str:
         return self.sql if isinstance(self.sql, str) else self.sql[value]
@@ -95,18 +95,18 @@ FILTERS: Final = (
         "release_id",
         uuid("release_id"),
         "p.release_id = %(release_id)s",
-        page=OnPage("release", _release, lambda name: Q(release__name=name)),
+        page=PageField("release", _release, lambda name: Q(release__name=name)),
     ),
     Filter(
         "environment_id",
         uuid("environment_id", "The target environment."),
         "p.target_environment_id = %(environment_id)s",
-        page=OnPage("environment", _environment, lambda environment: Q(target_environment=environment)),
+        page=PageField("environment", _environment, lambda environment: Q(target_environment=environment)),
     ),
     Filter(
         "statuses",
         choice("status", STATUSES, repeatable=True),
-        page=OnPage("status", _statuses, lambda statuses: Q(status__in=statuses)),
+        page=PageField("status", _statuses, lambda statuses: Q(status__in=statuses)),
     ),
     Filter("requested_by", uuid("requested_by"), "p.requested_by_id = %(requested_by)s"),
     Filter(
@@ -114,7 +114,7 @@ FILTERS: Final = (
         _CHANGE_REF,
         "p.change ->> 'ref' = %(change_ref)s",
         has_index=True,
-        page=OnPage(
+        page=PageField(
             "change_ref",
             lambda _: ParameterField(_CHANGE_REF, label="Change ticket"),
             lambda ref: Exact(KT("change__ref"), ref),
@@ -126,7 +126,7 @@ FILTERS: Final = (
         # The type stands in the text: the planner has to see that its partial index fits.
         {name: f"p.change -> 'type' = '\"{name}\"'::jsonb" for name in CHANGE_TYPES},
         has_index=True,
-        page=OnPage("change_type", _change_type, lambda name: Q(change__type=name)),
+        page=PageField("change_type", _change_type, lambda name: Q(change__type=name)),
     ),
     Filter("since", timestamp("from", "Requested at or after.")),
     Filter("until", timestamp("to", "Requested before.")),
@@ -136,6 +136,6 @@ PARAMETERS: Final = tuple(each.parameter for each in FILTERS)
 CONDITIONS: Final = {each.name: each for each in FILTERS if each.sql}
 
 
-def asked(query: Mapping[str, Any]) -> dict[str, Any]:
+def read_filters(query: Mapping[str, Any]) -> dict[str, Any]:
     """The filters that an API call gives, for ``PromotionRows``."""
     return {each.name: query[each.parameter.name] for each in FILTERS if each.parameter.name in query}
