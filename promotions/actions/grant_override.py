@@ -2,7 +2,7 @@ from uuid import UUID
 
 from policies.proposals import proposable
 from policies.weakening_edits import Weakened
-from promotions.judging.guards import overridable
+from promotions.judging.guards import environments_with_overrides
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant
 from stellapromote.clock import Clock
@@ -22,6 +22,8 @@ def grant_override(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason
     username = grant.user.username
     weakened = Weakened("member", str(user_id), username, after={"username": username, "scope": scope})
     if not held:
-        weakened.add([f"{username} may override gates."], guards=overridable(by.tenant, grant.granted_at))
+        weakened.add(
+            [f"{username} may override gates."], guards=environments_with_overrides(by.tenant, grant.granted_at)
+        )
     weakened.keep(by=by, at=grant.granted_at)
     return grant

@@ -8,7 +8,7 @@ from policies.models import Proposal
 from policies.proposals import proposable
 from policies.weakening_edits import Weakened
 from promotions.documents.trusted_signatures import KeyUnusable, algorithm, key_id, public_key
-from promotions.judging.guards import trusting_key
+from promotions.judging.guards import environments_trusting_key
 from promotions.models import TrustedKey
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import TENANT_ADMIN
@@ -83,7 +83,7 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     _audit(row, "trusted_key.added", by, at)
     weakened = Weakened("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
     sentence = f"Documents signed by the key {row.name} ({row.key_id}) are trusted."
-    weakened.add([sentence], guards=trusting_key(by.tenant, row, at))
+    weakened.add([sentence], guards=environments_trusting_key(by.tenant, row, at))
     weakened.keep(by=by, at=at)
     return row
 

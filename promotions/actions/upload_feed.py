@@ -13,7 +13,7 @@ from promotions.documents import blobs
 from promotions.documents.uploading import InvalidDocument, read_in_isolation
 from promotions.formats.document import READER
 from promotions.judging.attribution import people_behind
-from promotions.judging.guards import reading_feed
+from promotions.judging.guards import environments_reading_feed
 from promotions.models import Feed, FeedEntry, FeedReading
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -176,7 +176,7 @@ def _make_newest(
     )
     feed.save(force_insert=True)
     weakened = Weakened("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
-    guards = reading_feed(by.tenant, kind, at)
+    guards = environments_reading_feed(by.tenant, kind, at)
     if before is None:
         weakened.add([f"The first {kind.upper()} feed: what waited for one is judged by it."], guards=guards)
     else:

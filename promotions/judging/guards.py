@@ -1,7 +1,7 @@
-"""Which protected environments have a gate that reads a trusted key, a feed or an override (domain.md §5).
+"""The protected environments with a gate that reads a trusted key, a feed or an override (domain.md §5).
 
-Asked of the policies in force, and of those by which promotions are judged that were requested before: they name keys,
-feeds and environments, which are looked up when they are judged (docs/adr/0186).
+Counted are the policies in force, and the earlier policies by which requested promotions are judged: they name keys,
+feeds and environments, which are read at each evaluation (docs/adr/0186).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,27 +20,27 @@ from promotions.states import OPEN, Status
 Gate = Mapping[str, Any]
 
 
-def trusting_key(tenant_id: UUID, key: TrustedKey, at: datetime) -> list[str]:
-    """Where a gate believes what the key signs: it names the key, or any trusted key will do."""
+def environments_trusting_key(tenant_id: UUID, key: TrustedKey, at: datetime) -> list[str]:
+    """Environments with a gate that accepts signatures of the key: it names the key, or takes any trusted key."""
     names = {key.name, key.key_id}
     return _protected_with(
         tenant_id, at, lambda gate, _environment: sources_of(gate["kind"]).key(gate["config"], names)
     )
 
 
-def reading_feed(tenant_id: UUID, kind: str, at: datetime) -> list[str]:
-    """Where a gate asks whether a CVE is exploited, or how likely that is. ``kind``: of the feed."""
+def environments_reading_feed(tenant_id: UUID, kind: str, at: datetime) -> list[str]:
+    """Environments with a gate that reads the feed of this kind."""
     return _protected_with(
         tenant_id, at, lambda gate, environment: sources_of(gate["kind"]).feed(gate["config"], kind, environment)
     )
 
 
-def overridable(tenant_id: UUID, at: datetime) -> list[str]:
-    """Where a policy lets somebody override a gate."""
+def environments_with_overrides(tenant_id: UUID, at: datetime) -> list[str]:
+    """Environments with a policy that allows overrides of a gate."""
     return _protected_with(tenant_id, at, lambda gate, _environment: "override" in gate)
 
 
-def kept_by_promotions(tenant_id: UUID, at: datetime) -> list[Guard]:
+def policies_of_promotions(tenant_id: UUID, at: datetime) -> list[Guard]:
     """Each protected environment with the promotion policies that its promotions keep which may start yet: open ones,
     and those of an attempt that runs or failed while their approval lasts. Two statements, at most; the first looks at
     the tenant's open and failed promotions by their indexes."""
@@ -63,6 +63,6 @@ WHERE p.tenant_id = %(tenant)s AND e.protected
 
 
 def _protected_with(tenant_id: UUID, at: datetime, reads: Callable[[Gate, str], bool]) -> list[str]:
-    """Names of the protected environments of whose policies a gate reads it. Cost: as of guards."""
+    """Names of the protected environments with such a gate in one of their policies. Cost: that of ``guards``."""
     found = guards(tenant_id, at)
     return sorted({name for name, policy in found if any(reads(gate, name) for gate in policy["gates"])})
