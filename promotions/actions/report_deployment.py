@@ -17,7 +17,7 @@ from promotions.judging.concerned_promotions import (
     select_waiting_by_dependency,
 )
 from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
-from promotions.judging.facts import Reading
+from promotions.judging.facts import StoredFacts
 from promotions.judging.locks import lock_with_surroundings
 from promotions.judging.packet_content import packet_content
 from promotions.judging.sealing import SigningUnavailable, store_packet
@@ -117,7 +117,7 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
 
 
 def _start(
-    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, work: UnitOfWork, reading: Reading
+    promotion: Promotion, superseded: list[Promotion], report: Report, by: Actor, work: UnitOfWork, reading: StoredFacts
 ) -> Outcome:
     if promotion.status not in STARTING:
         return _contradiction(promotion, report, work)
@@ -147,7 +147,7 @@ def _start(
     return Outcome(promotion)
 
 
-def _finish(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, reading: Reading) -> Outcome:
+def _finish(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, reading: StoredFacts) -> Outcome:
     context = gather_context(promotion, work.at, reading=reading)
     broken = reason_against(rules.check_manifest, promotion, context.facts.release_manifest)
     if broken is not None:
@@ -166,7 +166,7 @@ def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool
     return report.status == FAILED and report.message.strip() != "" and due is not None and due <= at
 
 
-def _roll_back(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, reading: Reading) -> Outcome:
+def _roll_back(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, reading: StoredFacts) -> Outcome:
     later = Promotion.objects.filter(
         target_environment=promotion.target_environment,
         product=promotion.product,

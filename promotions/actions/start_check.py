@@ -11,7 +11,7 @@ from policies.outcomes import Evaluation
 from policies.overrides import OVERRIDE_POSSIBLE
 from promotions.actions.rereading import adopt_reading
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
-from promotions.judging.facts import Reading
+from promotions.judging.facts import StoredFacts
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.ordering import check_can_enter
 from promotions.judging.unit_of_work import UnitOfWork
@@ -44,7 +44,7 @@ class EnvironmentBusy(Conflict):
 
 
 def check_starts(
-    promotion: Promotion, superseded: list[Promotion], by: Actor, work: UnitOfWork, reading: Reading
+    promotion: Promotion, superseded: list[Promotion], by: Actor, work: UnitOfWork, reading: StoredFacts
 ) -> ProductError | None:
     """Judges ``promotion`` again, in memory and records, and returns the refusal of its start, if any.
 

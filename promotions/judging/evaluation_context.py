@@ -14,7 +14,7 @@ from policies.facts import Confirmation, Vote, policies_named, policy_of
 from policies.outcomes import Evaluation
 from policies.stored_documents import documents
 from promotions.documents.bundles import BundleContent
-from promotions.judging.facts import Facts, Reading, gather
+from promotions.judging.facts import Facts, StoredFacts, gather_facts
 from promotions.judging.locks import Moment
 from promotions.judging.subject import changed_fields
 from promotions.models import Promotion
@@ -86,7 +86,7 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
 
 
 def gather_context(
-    promotion: Promotion, at: datetime, *, unstored: BundleContent | None = None, reading: Reading | None = None
+    promotion: Promotion, at: datetime, *, unstored: BundleContent | None = None, reading: StoredFacts | None = None
 ) -> EvaluationContext:
     """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
 
@@ -96,7 +96,7 @@ def gather_context(
     wanted = (each["digest"] for each in policies_named(requirements))
     texts: dict[str, Any] = dict(documents(promotion.tenant_id, wanted))
     key = current_key()
-    facts = gather(
+    facts = gather_facts(
         promotion,
         requirements=requirements,
         policy=policy_of(requirements, texts),

@@ -1,6 +1,6 @@
 """Everything an evaluation looks at, gathered by one SQL statement, so that it is one consistent view (domain.md §7).
 
-The result of ``gather`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
+The result of ``gather_facts`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
 """
 
 from collections.abc import Collection
@@ -53,7 +53,7 @@ def _source(grant: str) -> str:
 
 
 # About a promotion `p`, stored or not yet. What the instant of evaluation decides is read a little wider, since the
-# instant may turn out up to TOLERANCE later (not_before): `Reading` narrows it.
+# instant may turn out up to TOLERANCE later (not_before): `StoredFacts` narrows it.
 FACTS = f"""
 json_build_object(
   'votes', (
@@ -162,7 +162,7 @@ SELECT {FACTS} FROM (VALUES (%(promotion)s::uuid, %(tenant)s::uuid, %(target)s::
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StoredFacts:
     """What one statement read about a promotion and a key, for the instant ``since`` and up to ``TOLERANCE`` later."""
 
     signing_key_id: str | None
@@ -208,7 +208,7 @@ class Facts:
     documents: dict[str, bytes]
 
 
-def gather(
+def gather_facts(
     promotion: Promotion,
     *,
     requirements: dict[str, Any],
@@ -216,7 +216,7 @@ def gather(
     signing_key_id: str | None,
     at: datetime,
     unstored: BundleContent | None = None,
-    reading: Reading | None = None,
+    reading: StoredFacts | None = None,
 ) -> Facts:
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
@@ -327,7 +327,7 @@ def values_for_facts(signing_key_id: str | None, fixed: datetime | None) -> dict
     return {"key": signing_key_id, "fixed": fixed, "roles": _APPROVING_ROLES, "granting": list(GRANTING_ROLES)}
 
 
-def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> Reading:
+def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> StoredFacts:
     about = {
         "promotion": promotion.id,
         "tenant": promotion.tenant_id,
@@ -337,7 +337,7 @@ def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> Rea
         "product": promotion.product,
     }
     [(text,)] = fetch(_ALONE, about | values_for_facts(signing_key_id, at))
-    return Reading(signing_key_id, at, orjson.loads(text))
+    return StoredFacts(signing_key_id, at, orjson.loads(text))
 
 
 def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:

@@ -9,7 +9,7 @@ import orjson
 from django.http import Http404
 
 from promotions.fastpath import rows
-from promotions.judging.facts import FACTS, Reading, values_for_facts
+from promotions.judging.facts import FACTS, StoredFacts, values_for_facts
 from promotions.models import Promotion
 from promotions.models.promotion_vocabulary import SUPERSEDED_SQL
 from promotions.models.state import note_as_read
@@ -77,22 +77,22 @@ def lock_promotion(promotion_id: UUID, tenant_id: UUID, clock: Clock) -> tuple[P
 
 def lock_and_read(
     promotion_id: UUID, tenant_id: UUID, clock: Clock, *, signing_key_id: str | None
-) -> tuple[Promotion, list[Promotion], Moment, Reading]:
+) -> tuple[Promotion, list[Promotion], Moment, StoredFacts]:
     """As ``lock_promotion``, with the facts about the promotion at the moment. Cost: the same."""
     return _lock_and_read(promotion_id, tenant_id, clock, signing_key_id, ())
 
 
 def _lock_and_read(
     promotion_id: UUID, tenant_id: UUID, clock: Clock, signing_key_id: str | None, before: tuple[Asked, ...]
-) -> tuple[Promotion, list[Promotion], Moment, Reading]:
+) -> tuple[Promotion, list[Promotion], Moment, StoredFacts]:
     values = {"mine": promotion_id, **values_for_facts(signing_key_id, clock.fixed)}
     promotion, superseded, moment, text = _locked(promotion_id, tenant_id, _FACTS_OF_MINE, values, before)
-    return promotion, superseded, moment, Reading(signing_key_id, moment.now, orjson.loads(text))
+    return promotion, superseded, moment, StoredFacts(signing_key_id, moment.now, orjson.loads(text))
 
 
 def read_without_lock(
     promotion_id: UUID, tenant_id: UUID, clock: Clock, *, signing_key_id: str | None, ahead: Ahead | None
-) -> tuple[Promotion, str, Moment, Reading]:
+) -> tuple[Promotion, str, Moment, StoredFacts]:
     """The promotion, the mark of its row for ``Writes.store``, and the rest as ``lock_and_read``.
 
     One statement, none where ``ahead`` has read the same.
@@ -106,7 +106,7 @@ def read_without_lock(
     promotion, (mark, now, calendar, text) = rows.promotion_in(found[0])
     if promotion.tenant_id != tenant_id:
         raise Http404("No such promotion.")
-    return promotion, mark, Moment(now, calendar), Reading(signing_key_id, now, orjson.loads(text))
+    return promotion, mark, Moment(now, calendar), StoredFacts(signing_key_id, now, orjson.loads(text))
 
 
 def reading_without_lock(promotion_id: UUID, clock: Clock, *, signing_key_id: str | None) -> tuple[str, dict[str, Any]]:
@@ -151,7 +151,7 @@ def lock_superseded(promotion: Promotion) -> list[Promotion]:
 
 def lock_with_surroundings(
     promotion_id: UUID, tenant_id: UUID, clock: Clock, *, signing_key_id: str | None, writes_environment: bool
-) -> tuple[Promotion, list[Promotion], Moment, Reading]:
+) -> tuple[Promotion, list[Promotion], Moment, StoredFacts]:
     """As ``lock_and_read``, after FOR SHARE on the calendar, the target and the release: no freeze, archive or
     deprecation commits meanwhile. ``writes_environment`` takes the target FOR UPDATE, in its place in the order.
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import EvaluationContext, gather_context, instant
-from promotions.judging.facts import Reading
+from promotions.judging.facts import StoredFacts
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.locks import Moment, lock_and_read
 from promotions.judging.unit_of_work import UnitOfWork
@@ -103,7 +103,7 @@ def build_vote_session(
     promotion: Promotion,
     superseded: list[Promotion],
     moment: Moment,
-    reading: Reading,
+    reading: StoredFacts,
     *,
     by: Actor,
     seen: SeenSubject,

@@ -7,7 +7,7 @@ import pytest
 from environments.models import FreezeWindow
 from promotions.fastpath.rows import promotions_with
 from promotions.judging.dependencies import observe
-from promotions.judging.facts import FACTS, FREEZE_HORIZON, Reading, values_for_facts
+from promotions.judging.facts import FACTS, FREEZE_HORIZON, StoredFacts, values_for_facts
 from promotions.reading.environment_state import environment_states
 from tests.environments.drawn import draw_freezes
 from tests.promotions.kestrel import make_kestrel
@@ -29,7 +29,7 @@ def test_facts_dependencies_and_pages_say_the_same(seed: int) -> None:
         [(_, [row])] = promotions_with(f"{FACTS}::json", [promotion.pk], values_for_facts(None, at))
         standing = FreezeWindow.objects.of(kestrel.tenant.pk).concerning([kestrel.dev.pk]).standing_at(at)
         near = standing.filter(starts_at__lte=at + FREEZE_HORIZON).oldest_first()
-        assert [each["id"] for each in Reading(None, at, row).freezes(at)] == [str(each.pk) for each in near]
+        assert [each["id"] for each in StoredFacts(None, at, row).freezes(at)] == [str(each.pk) for each in near]
 
         targets = [{"type": "environment", "environment": each.name, "state": "not-frozen"} for each in places]
         gate = {"kind": "dependency", "name": "elsewhere", "config": {"targets": targets}}
