@@ -62,8 +62,8 @@ class Snapshot:
     requesting_ids: list[UUID]
 
 
-class Parts:
-    """Collects who had a part in the promotion; eligibility decides which parts exclude."""
+class Involvements:
+    """The people with a part in the promotion, and the part of each; eligibility decides which parts exclude."""
 
     def __init__(self) -> None:
         self._found: set[tuple[UUID, str]] = set()
@@ -101,7 +101,7 @@ class Parts:
         """Those that may be machines, whose owners have a part too."""
         return {user_id for user_id, _ in self._accounts} | self._edited.keys()
 
-    def take_owner(self, machine_id: UUID, owner_id: UUID, ended_at: datetime | None) -> None:
+    def add_owner(self, machine_id: UUID, owner_id: UUID, ended_at: datetime | None) -> None:
         """One who owned a machine, until ``ended_at`` or still."""
         if any(each == machine_id and (ended_at is None or ended_at >= since) for each, since in self._accounts):
             self.add(SERVICE_OWNER, owner_id)
@@ -109,7 +109,7 @@ class Parts:
         if edited_at is not None and (ended_at is None or ended_at >= edited_at):
             self._note_editor(owner_id, edited_at)
 
-    def involvements(self, names: Mapping[UUID, str]) -> list[Involvement]:
+    def listed(self, names: Mapping[UUID, str]) -> list[Involvement]:
         return [Involvement(str(user_id), names[user_id], reason) for user_id, reason in self._found]
 
     def settings_edited_at(self, excluded: Iterable[ExcludedPerson]) -> dict[str, str]:
@@ -122,11 +122,11 @@ class Parts:
         }
 
 
-def excluded_by(duties: frozenset[str], *collected: Parts, until: datetime) -> list[ExcludedPerson]:
+def excluded_by(duties: frozenset[str], *collected: Involvements, until: datetime) -> list[ExcludedPerson]:
     """Whom these parts exclude, once those are added who owned a machine among them by ``until``. Two statements that
     are sent together."""
-    accounts = set().union(*(parts.accounts() for parts in collected))
-    known = set().union(*(parts.ids() for parts in collected))
+    accounts = set().union(*(involvements.accounts() for involvements in collected))
+    known = set().union(*(involvements.ids() for involvements in collected))
     owners = ServiceOwner.objects.filter(service__user_id__in=accounts, granted_at__lte=until)
     found, named = fetch_together(
         owners.values_list("service__user_id", "owner_id", "ended_at", "owner__username"),
@@ -135,9 +135,9 @@ def excluded_by(duties: frozenset[str], *collected: Parts, until: datetime) -> l
     names: dict[UUID, str] = dict(named)
     for machine_id, owner_id, ended_at, username in found:
         names[owner_id] = username
-        for parts in collected:
-            parts.take_owner(machine_id, owner_id, ended_at)
-    return excluded_persons([each for parts in collected for each in parts.involvements(names)], duties)
+        for involvements in collected:
+            involvements.add_owner(machine_id, owner_id, ended_at)
+    return excluded_persons([each for involvements in collected for each in involvements.listed(names)], duties)
 
 
 def policies_that_guard(environment_id: UUID) -> QuerySet[ApprovalPolicy]:
@@ -167,24 +167,24 @@ def take_snapshot(
     approval_policies = [texts[v.digest] for v in approval_versions]
 
     duties = duties_in_force(target.require_separation_of_duties, approval_policies)
-    requesting, parts = Parts(), Parts()
+    requesting, others = Involvements(), Involvements()
     requesting.add_origin(REQUESTER, requester)
     if triggered_by is not None:
         _add_trigger(requesting, triggered_by)
     # Owners and token issuers always exclude, so a part that no rule asks about must not be collected at all.
     if RELEASE_CREATOR in duties:
         creator = Origin(release.created_by_id, release.created_with_token_issuer_id, release.created_at)
-        parts.add_origin(RELEASE_CREATOR, creator)
+        others.add_origin(RELEASE_CREATOR, creator)
         for contributor in release.contributors:
-            parts.add_origin(RELEASE_CREATOR, Origin(contributor, None, release.created_at))
+            others.add_origin(RELEASE_CREATOR, Origin(contributor, None, release.created_at))
     external: list[str] = []
     if COMMIT_AUTHOR in duties:
         authors, external = commit_authors(release)
-        parts.add(COMMIT_AUTHOR, *authors)
-        parts.add_owners(authors, since=release.created_at)
+        others.add(COMMIT_AUTHOR, *authors)
+        others.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
-        parts.add_editors(editors(target, (v.policy_id for v in approval_versions), since=release.created_at))
-    excluded = excluded_by(duties, requesting, parts, until=at)
+        others.add_editors(editors(target, (v.policy_id for v in approval_versions), since=release.created_at))
+    excluded = excluded_by(duties, requesting, others, until=at)
 
     document: dict[str, Any] = {
         "schema": REQUIREMENTS_SCHEMA,
@@ -202,7 +202,7 @@ def take_snapshot(
     }
     if external:
         document["externalAuthors"] = external
-    if edited := parts.settings_edited_at(excluded):
+    if edited := others.settings_edited_at(excluded):
         document["settingsEditedAt"] = edited
     canonical = canonical_bytes(document)
     return Snapshot(
@@ -216,20 +216,20 @@ def take_snapshot(
     )
 
 
-def _add_trigger(parts: Parts, triggered_by: Promotion) -> None:
+def _add_trigger(involvements: Involvements, triggered_by: Promotion) -> None:
     """An automatic request counts as made by those who asked for the deployment before it, and those who reported it.
 
     Who only owned the machine that asked is its owner here too, and may reject (docs/adr/0154)."""
     excluded = orjson.loads(bytes(triggered_by.requirements))["excludedPersons"]
     asked = {UUID(each) for each in requesters_of(map(str, triggered_by.requesting_persons), excluded)}
-    parts.add(REQUESTER, *asked)
-    parts.add(SERVICE_OWNER, *({*triggered_by.requesting_persons} - asked))
+    involvements.add(REQUESTER, *asked)
+    involvements.add(SERVICE_OWNER, *({*triggered_by.requesting_persons} - asked))
     reports = Deployment.objects.filter(promotion=triggered_by, attempt=triggered_by.attempt)
     for reporter_id, issuer_id, reported_at in reports.values_list(
         "reported_by_id", "reported_with_token_issuer_id", "reported_at"
     ):
         if reporter_id is not None:
-            parts.add_origin(REQUESTER, Origin(reporter_id, issuer_id, reported_at))
+            involvements.add_origin(REQUESTER, Origin(reporter_id, issuer_id, reported_at))
 
 
 def _approval_versions(policies: Iterable[ApprovalPolicy]) -> list[ApprovalPolicyVersion]:

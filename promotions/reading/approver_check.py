@@ -16,7 +16,7 @@ from policies.stored_documents import documents
 from policies.vouching import Vouching
 from promotions.judging.attribution import Origin
 from promotions.judging.editors import editors
-from promotions.judging.requirements import Parts, excluded_by
+from promotions.judging.requirements import Involvements, excluded_by
 from stellapromote.accounts.models import ServiceAccount
 
 MOST_REASONS: Final = 50
@@ -85,7 +85,7 @@ def _excluded(
     tenant_id = environment.tenant_id
     if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
         raise Http404("No such requester.")
-    parts = Parts()
+    parts = Involvements()
     parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
     if eligibility.POLICY_EDITOR in duties:
         parts.add_editors(editors(environment, (each.pk for each in policies), since=at))
