@@ -16,7 +16,7 @@ from packageurl import PackageURL
 
 from policies.document_facts import SbomComponent
 from promotions.formats import components as sboms
-from promotions.formats.document import UNBOUND, Bound, Context, Read
+from promotions.formats.document import UNBOUND, Binding, Context, ReadDocument
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import (
     check_names,
@@ -34,7 +34,7 @@ VERSIONS: Final = ("1.4", "1.5", "1.6", "1.7")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedComponent:
     """A component that something in the document refers to. `whole`: what the document is about, and `bound` how.
 
     `nameless`: it has neither a package URL nor a hash. `elsewhere`: it is a component of another document.
@@ -44,7 +44,7 @@ class Named:
     version: str | None
     purl: str | None
     whole: bool = False
-    bound: Bound = UNBOUND
+    bound: Binding = UNBOUND
     nameless: bool = False
     elsewhere: bool = False
 
@@ -61,7 +61,7 @@ def recognises(document: dict[str, Any]) -> bool:
     return document.get("bomFormat") == "CycloneDX"
 
 
-def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
+def sbom(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """DocumentRefused for another version, an SBOM of another image, and one that lists only what it is about."""
     root = read_root(document, place, context)
     left_out = Omissions()
@@ -79,14 +79,18 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     return read_as(document, place, root, parsed, sboms.summary(parsed, left_out))
 
 
-def read_as(document: dict[str, Any], place: str, root: Named, parsed: Any, summary: dict[str, Any]) -> Read:
+def read_as(
+    document: dict[str, Any], place: str, root: NamedComponent, parsed: Any, summary: dict[str, Any]
+) -> ReadDocument:
     """What was read in a document, with what its metadata says of its making."""
     metadata, inside = part(document, "metadata", place), at(place, "metadata")
     producer, made_at = _producer(metadata, inside), maybe_time(metadata, "timestamp", inside)
-    return Read(FORMAT, parsed, producer, made_at, summary, names_artifact=root.bound.by_digest, about=root.bound.part)
+    return ReadDocument(
+        FORMAT, parsed, producer, made_at, summary, names_artifact=root.bound.by_digest, about=root.bound.part
+    )
 
 
-def read_root(document: dict[str, Any], place: str, context: Context) -> Named:
+def read_root(document: dict[str, Any], place: str, context: Context) -> NamedComponent:
     """What the document is about; it must be the artifact where it says so by digest."""
     if document.get("specVersion") not in VERSIONS:
         raise DocumentRefused(f"This version reads CycloneDX {', '.join(VERSIONS)}.", at(place, "specVersion"))
@@ -104,7 +108,7 @@ def read_root(document: dict[str, Any], place: str, context: Context) -> Named:
     bound = check_names(context, names, inside)
     name, version = maybe_name(root, "name", inside) or "artifact", maybe_name(root, "version", inside)
     nameless = not root.get("purl") and not root.get("hashes")
-    return Named(name, version, purl, whole=True, bound=bound, nameless=nameless)
+    return NamedComponent(name, version, purl, whole=True, bound=bound, nameless=nameless)
 
 
 _REPO_DIGEST: Final = "aquasecurity:trivy:RepoDigest"
@@ -168,14 +172,14 @@ def components_of(entry: dict[str, Any], place: str, left_out: Omissions) -> Ite
     yield from sboms.component(full, maybe_name(entry, "version", place), [purl] if purl else [], left_out, place)
 
 
-class References(dict[str, Named]):
+class References(dict[str, NamedComponent]):
     """What can be referred to in a document, by its bom-ref. `root` is what it is about, `serial` its serial number."""
 
-    root: Named
+    root: NamedComponent
     serial: str = ""
 
 
-def by_reference(document: dict[str, Any], place: str, root: Named) -> References:
+def by_reference(document: dict[str, Any], place: str, root: NamedComponent) -> References:
     """What each bom-ref stands for. DocumentRefused for one that stands for two things."""
     found = References()
     found.root = root
@@ -191,11 +195,11 @@ def by_reference(document: dict[str, Any], place: str, root: Named) -> Reference
         if reference in found:
             raise DocumentRefused(f"The bom-ref {reference[:80]!r} stands twice.", at(where, "bom-ref"))
         for each in components_of(entry, where, Omissions()):
-            found[reference] = Named(each["name"], each["version"], each["purl"])
+            found[reference] = NamedComponent(each["name"], each["version"], each["purl"])
     return found
 
 
-def referred_to(reference: str, place: str, named: References) -> Named | None:
+def referred_to(reference: str, place: str, named: References) -> NamedComponent | None:
     """What stands in this document, also by a link into it, or the package whose URL the reference or link is."""
     if reference in named:
         return named[reference]
@@ -209,4 +213,4 @@ def referred_to(reference: str, place: str, named: References) -> Named | None:
     purl = readable_purl({"ref": target}, "ref", place, Omissions()) if target.startswith("pkg:") else None
     if purl is None:
         return None
-    return Named(purl.partition("?")[0][:LONGEST_TEXT], None, purl, elsewhere=elsewhere)
+    return NamedComponent(purl.partition("?")[0][:LONGEST_TEXT], None, purl, elsewhere=elsewhere)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from policies.document_facts import VexStatement, VexStatus
-from promotions.formats.cyclonedx import Named, References, by_reference, read_as, read_root, referred_to
-from promotions.formats.document import Context, Read
+from promotions.formats.cyclonedx import NamedComponent, References, by_reference, read_as, read_root, referred_to
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import is_image, named_by_purl, names_some_versions
 from promotions.formats.reading import (
@@ -57,7 +57,7 @@ _JUSTIFICATIONS: Final = frozenset(
 )
 
 
-def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
+def vex_statements(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """The analysis of each vulnerability. OtherKind when there is none; DocumentRefused when none counts here."""
     root = read_root(document, place, context)
     entries = objects(document, "vulnerabilities", place)
@@ -125,7 +125,7 @@ def _identities(entry: dict[str, Any], place: str, status: VexStatus) -> list[tu
     return identities(status, line(entry, "id", place), [each for each in references if each])
 
 
-def _affected(entry: dict[str, Any], place: str, named: References) -> Iterator[tuple[str, str, Named | None]]:
+def _affected(entry: dict[str, Any], place: str, named: References) -> Iterator[tuple[str, str, NamedComponent | None]]:
     """What a vulnerability affects: the reference, its place, and what it refers to where that can be told."""
     for each, where in objects(entry, "affects", place):
         shown = a_name(each, "ref", where)
@@ -161,7 +161,7 @@ _TELLING: Final = (SOME_VERSIONS, UNTOLD, OTHER_PRODUCT)
 
 
 def _without_affects(
-    place: str, status: VexStatus, root: Named, context: Context, left_out: Omissions
+    place: str, status: VexStatus, root: NamedComponent, context: Context, left_out: Omissions
 ) -> list[str] | None:
     """It speaks of what the document is about: the whole artifact, where that is no package by itself."""
     if status not in LIFTING or (root.nameless and not root.bound.by_digest):
@@ -174,7 +174,7 @@ def _without_affects(
     return sorted(found)
 
 
-def _is_unaffected(affected: dict[str, Any], place: str, known: Named | None) -> bool:
+def _is_unaffected(affected: dict[str, Any], place: str, known: NamedComponent | None) -> bool:
     """Whether the versions that are named, if any, are only the component's own, as unaffected.
 
     A range in its package URL names several.
@@ -193,7 +193,7 @@ def _is_unaffected(affected: dict[str, Any], place: str, known: Named | None) ->
     )
 
 
-def _lifted(known: Named, context: Context) -> set[str]:
+def _lifted(known: NamedComponent, context: Context) -> set[str]:
     """What a lift is of. What the document is about is the whole artifact by its digest, or without any name."""
     if known.elsewhere:
         return set()
@@ -204,7 +204,7 @@ def _lifted(known: Named, context: Context) -> set[str]:
     return set(product(known.purl, named_by_purl(known.purl, known.purl), context))
 
 
-def _bad_news(known: Named | None, context: Context) -> set[str]:
+def _bad_news(known: NamedComponent | None, context: Context) -> set[str]:
     if known is not None and known.whole:
         return {known.bound.part or context.artifact}
     if known is None or known.purl is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from policies.document_facts import Finding
 from promotions.formats.cyclonedx import (
-    Named,
+    NamedComponent,
     References,
     by_reference,
     components_of,
@@ -17,7 +17,7 @@ from promotions.formats.cyclonedx import (
     recognises,
     referred_to,
 )
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.findings import finding, findings, identities_of, if_readable
 from promotions.formats.findings import summary as report_summary
 from promotions.formats.left_out import Omissions
@@ -25,7 +25,7 @@ from promotions.formats.reading import OtherKind, a_list, a_name, at, maybe_line
 from promotions.formats.scores import given_score, given_severity, highest, vector_score, worst
 
 
-def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
+def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """OtherKind without any vulnerability, where an SBOM that nobody scanned looks the same as a clean report, and for
     VEX, which lists nothing that was scanned."""
     root = read_root(document, place, context)
@@ -65,7 +65,7 @@ def _check_scanned(document: dict[str, Any], place: str) -> None:
 
 
 def _findings(
-    entry: dict[str, Any], place: str, *, named: References, root: Named, left_out: Omissions
+    entry: dict[str, Any], place: str, *, named: References, root: NamedComponent, left_out: Omissions
 ) -> Iterator[Finding]:
     ratings = objects(entry, "ratings", place)
     cvss = highest(score for rating, where in ratings for score in _scores(rating, where))
@@ -88,9 +88,9 @@ def _findings(
     )
 
 
-def _component(affected: dict[str, Any], place: str, *, named: References) -> list[Named]:
+def _component(affected: dict[str, Any], place: str, *, named: References) -> list[NamedComponent]:
     name = a_name(affected, "ref", place)
-    return [referred_to(affected["ref"].strip(), place, named) or Named(name, None, None)]
+    return [referred_to(affected["ref"].strip(), place, named) or NamedComponent(name, None, None)]
 
 
 def _names(reference: dict[str, Any], place: str) -> list[str]:

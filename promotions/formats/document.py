@@ -25,7 +25,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Binding:
     """How a document is bound to the artifact it was sent for. `by_digest`: it names the artifact, or a part of it.
 
     `part` is that part; empty for the artifact itself.
@@ -35,11 +35,11 @@ class Bound:
     part: str = ""
 
 
-UNBOUND: Final = Bound(by_digest=False)
+UNBOUND: Final = Binding(by_digest=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadDocument:
     """A document in the product's form. `producer` is the tool's name; None where the document names none.
 
     `names_artifact`: it says by digest that it is about the artifact it was sent for, or about a part of it; else only

@@ -5,7 +5,7 @@ import zlib
 from typing import Final
 
 from policies.document_facts import EPSS_SCHEMA, Epss
-from promotions.formats.document import Read
+from promotions.formats.document import ReadDocument
 from promotions.formats.reading import MOST_BYTES, DocumentRefused, maybe_time, without_mark
 
 FORMAT = "epss"
@@ -20,7 +20,7 @@ _OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
 _ROW = re.compile(r"(CVE-[0-9]{4}-[0-9]{4,19}),([01](?:\.[0-9]{1,17})?(?:[eE]-[0-9]{1,2})?),[0-9.eE+-]{1,24}")
 
 
-def feed(document: bytes) -> Read:
+def feed(document: bytes) -> ReadDocument:
     """DocumentRefused for what is no EPSS file, also for one that unpacks to more than 32 MiB."""
     try:
         lines = without_mark(_unpacked(document)).decode("ascii").splitlines()
@@ -47,7 +47,7 @@ def feed(document: bytes) -> Read:
             )
         scores[row[1]] = max(score, scores.get(row[1], 0.0))
     parsed: Epss = {"schema": EPSS_SCHEMA, "scores": [{"cve": cve, "epss": scores[cve]} for cve in sorted(scores)]}
-    return Read(FORMAT, parsed, "first", published, {"entries": len(scores)})
+    return ReadDocument(FORMAT, parsed, "first", published, {"entries": len(scores)})
 
 
 def _unpacked(document: bytes) -> bytes:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from policies.document_facts import Finding, Severity
-from promotions.formats.document import UNBOUND, Bound, Context, Read
+from promotions.formats.document import UNBOUND, Binding, Context, ReadDocument
 from promotions.formats.findings import cased, finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import any_purl, check_names, digests_in, named_in_reference
@@ -53,7 +53,7 @@ def recognises(document: dict[str, Any]) -> bool:
     return "matches" in document and isinstance(descriptor, dict) and descriptor.get("name") == "grype"
 
 
-def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
+def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """DocumentRefused for a report about another image, and where Grype looked at nothing or had no database."""
     named = _check_target(document, place, context)
     member(document, "matches", place)
@@ -65,12 +65,12 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     _look_at_alerts(document, place, left_out)
     report = findings(_all_findings(document, place, left_out), left_out)
     generated = maybe_time(descriptor, "timestamp", inside)
-    return Read(
+    return ReadDocument(
         FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named.by_digest, about=named.part
     )
 
 
-def _check_target(document: dict[str, Any], place: str, context: Context) -> Bound:
+def _check_target(document: dict[str, Any], place: str, context: Context) -> Binding:
     source = at(place, "source")
     target = part(document, "source", place).get("target")
     if not isinstance(target, dict):  # a directory, by its name

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policies.document_facts import ATTESTATION_SCHEMA, Attestation
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.packages import check_names, digest_of_hex
 from promotions.formats.reading import (
     DocumentRefused,
@@ -28,7 +28,7 @@ _CUSTOM: Final = frozenset({"Data", "Timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class EnclosedDocument:
     """A document inside a statement. `times`: when it was made, as what stands around it says; none may be known.
     `is_scan`: the statement says that it is what a scanner wrote."""
 
@@ -55,7 +55,7 @@ def subjects(statement: dict[str, Any], place: str, context: Context) -> list[st
     return sorted(found)
 
 
-def carried(statement: dict[str, Any], place: str, kind: str) -> Carried:
+def enclosed_document(statement: dict[str, Any], place: str, kind: str) -> EnclosedDocument:
     """The document that a statement carries, in each of the ways in which cosign writes one.
 
     Of its type `spdx` it is text. Of no type of its own it is text in `Data`, and SBOMs of cosign 1 are text or an
@@ -66,23 +66,23 @@ def carried(statement: dict[str, Any], place: str, kind: str) -> Carried:
     if given is None:
         raise OtherKind("The statement carries no document.", inside)
     if isinstance(given, str):
-        return Carried(_in_text(given, inside), inside)
+        return EnclosedDocument(_in_text(given, inside), inside)
     found = an_object(given, inside)
     if "Data" in found and found.keys() <= _CUSTOM:
         data = found["Data"]
         where = at(inside, "Data")
         document = _in_text(data, where) if isinstance(data, str) else an_object(data, where)
-        return Carried(document, where, _times(found, inside, "Timestamp"))
+        return EnclosedDocument(document, where, _times(found, inside, "Timestamp"))
     if "scanner" in found and "Data" in found:
         raise DocumentRefused(
             "This can be read as a scan (scanner.result) and as a document (Data): it must be one.", inside
         )
     if "scanner" in found or SCAN in line(statement, "predicateType", place):
         return _scan(found, inside, DocumentRefused if kind == "vulnerabilities" else OtherKind)
-    return Carried(found, inside)
+    return EnclosedDocument(found, inside)
 
 
-def _scan(predicate: dict[str, Any], place: str, refusal: type[DocumentRefused]) -> Carried:
+def _scan(predicate: dict[str, Any], place: str, refusal: type[DocumentRefused]) -> EnclosedDocument:
     """What the rest of such a predicate might look like decides nothing: the report is in `scanner.result`."""
     scanner = predicate.get("scanner")
     where = at(at(place, "scanner"), "result")
@@ -94,7 +94,7 @@ def _scan(predicate: dict[str, Any], place: str, refusal: type[DocumentRefused])
         )
     metadata = part(predicate, "metadata", place)
     times = _times(metadata, at(place, "metadata"), "scanStartedOn", "scanFinishedOn")
-    return Carried(result, where, times, is_scan=True)
+    return EnclosedDocument(result, where, times, is_scan=True)
 
 
 def _times(holder: dict[str, Any], place: str, *names: str) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def _in_text(text: str, place: str) -> dict[str, Any]:
     return read_inside(text.encode(), place)
 
 
-def attestation(statement: dict[str, Any], place: str, context: Context) -> Read:
+def attestation(statement: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """What its predicate says is not looked into: what matters is who says which kind of thing of which artifacts.
 
     DocumentRefused without a predicate: an empty object is one, and text, as cosign writes it of type `spdx`.
@@ -124,4 +124,6 @@ def attestation(statement: dict[str, Any], place: str, context: Context) -> Read
     parsed: Attestation = {"schema": ATTESTATION_SCHEMA, "predicateType": predicate_type, "subjects": named}
     summary = {"predicateType": predicate_type, "subjects": len(named)}
     about = check_names(context, set(named), place).part
-    return Read(FORMAT, parsed, None, None, summary, predicate_type, tuple(named), names_artifact=True, about=about)
+    return ReadDocument(
+        FORMAT, parsed, None, None, summary, predicate_type, tuple(named), names_artifact=True, about=about
+    )

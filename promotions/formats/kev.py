@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from policies.document_facts import KEV_SCHEMA, Kev
-from promotions.formats.document import Read
+from promotions.formats.document import ReadDocument
 from promotions.formats.reading import DocumentRefused, a_list, at, line, maybe_time, member, objects, read_json
 
 FORMAT = "kev"
@@ -14,7 +14,7 @@ _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def feed(document: bytes) -> Read:
+def feed(document: bytes) -> ReadDocument:
     """DocumentRefused for what is no catalogue, or one that does not say when it was released."""
     catalogue = read_json(document)
     if not isinstance(catalogue, dict) or "catalogVersion" not in catalogue:
@@ -29,7 +29,7 @@ def feed(document: bytes) -> Read:
         added[cve] = min(day, added.get(cve, day))
     _check_count(catalogue, len(listed))
     parsed: Kev = {"schema": KEV_SCHEMA, "entries": [{"cve": cve, "dateAdded": added[cve]} for cve in sorted(added)]}
-    return Read(FORMAT, parsed, "cisa", released, {"entries": len(added)})
+    return ReadDocument(FORMAT, parsed, "cisa", released, {"entries": len(added)})
 
 
 def _check_count(catalogue: dict[str, Any], listed: int) -> None:

@@ -8,7 +8,7 @@ annotation that says so. Either alone may be an image that runs somewhere.
 from typing import Any, Final
 
 from policies.document_facts import INDEX_SCHEMA, Index, IndexManifest
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.left_out import Omissions
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, maybe_name, objects, part
 from stellapromote.patterns import DIGEST, compiled
@@ -32,7 +32,7 @@ def recognises(document: dict[str, Any]) -> bool:
     return document.get("mediaType") in MEDIA_TYPES or document.get("schemaVersion") == 2
 
 
-def index(document: dict[str, Any], place: str, context: Context) -> Read:
+def index(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """DocumentRefused for the manifest of one image, for an index of nothing, and (mismatch) for that of another image
     or one that is not byte for byte what the registry has."""
     _check_shape(document, place)
@@ -67,7 +67,7 @@ def index(document: dict[str, Any], place: str, context: Context) -> Read:
     if facts := left_out.facts():
         parsed["leftOut"] = facts
     summary = {"manifests": len({digest for digest, _ in found}), **left_out.summary()}
-    return Read(FORMAT, parsed, None, None, summary, names_artifact=True)
+    return ReadDocument(FORMAT, parsed, None, None, summary, names_artifact=True)
 
 
 def _check_shape(document: dict[str, Any], place: str) -> None:

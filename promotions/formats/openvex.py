@@ -13,7 +13,7 @@ from typing import Any, Final, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from policies.document_facts import VexStatement, VexStatus
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.left_out import Omissions
 from promotions.formats.lines import escaped_line
 from promotions.formats.packages import (
@@ -103,7 +103,7 @@ def recognises(document: dict[str, Any]) -> bool:
     return isinstance(context, str) and context.startswith("https://openvex.dev/ns")
 
 
-def vex_statements(document: dict[str, Any], place: str, context: Context) -> Read:
+def vex_statements(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """DocumentRefused for a status that OpenVEX does not know, for bad news that cannot be read, and for a document of
     which nothing counts here."""
     member(document, "statements", place)
@@ -118,7 +118,7 @@ def vex_statements(document: dict[str, Any], place: str, context: Context) -> Re
         first_product=_first_product(entries),
     )
     author = maybe_line(document, "author", place)
-    return Read(FORMAT, parsed, author, reading.changed, summary, names_artifact=reading.names_artifact)
+    return ReadDocument(FORMAT, parsed, author, reading.changed, summary, names_artifact=reading.names_artifact)
 
 
 def _first_product(entries: list[tuple[dict[str, Any], str]]) -> str | None:

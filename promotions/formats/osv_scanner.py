@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from policies.document_facts import Finding, Severity
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.findings import finding, findings, identities_of, if_readable, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import any_purl, made_purl
@@ -81,7 +81,7 @@ def recognises(document: dict[str, Any]) -> bool:
     )
 
 
-def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:  # noqa: ARG001
+def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> ReadDocument:  # noqa: ARG001
     """The report says by no digest what it is about, so nothing is compared with the artifact.
 
     DocumentRefused where it lists no package: OSV-Scanner writes the same where it found nothing to scan.
@@ -97,7 +97,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     if detected := a_list(document.get(_DETECTED) or [], at(place, _DETECTED)):
         left_out.add("findings of OSV-Scanner's detectors", at(place, _DETECTED), len(detected))
     report = findings((each for entry in packages for each in _all_findings(*entry, left_out)), left_out)
-    return Read(FORMAT, report, FORMAT, None, summary(report, left_out))
+    return ReadDocument(FORMAT, report, FORMAT, None, summary(report, left_out))
 
 
 def _check_scanned(packages: list[tuple[dict[str, Any], str, dict[str, Any]]], place: str) -> None:

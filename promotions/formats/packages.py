@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
-from promotions.formats.document import UNBOUND, Bound, Context
+from promotions.formats.document import UNBOUND, Binding, Context
 from promotions.formats.left_out import Omissions
 from promotions.formats.lines import escaped_line
 from promotions.formats.reading import MISMATCH, DocumentRefused, at, check_line
@@ -157,7 +157,7 @@ def digest_of_hex(value: object) -> str | None:
     return f"sha256:{text}" if _HEX.fullmatch(text) else None
 
 
-def check_names(context: Context, named: set[str], place: str, *, also: Collection[str] = ()) -> Bound:
+def check_names(context: Context, named: set[str], place: str, *, also: Collection[str] = ()) -> Binding:
     """Whether a document says by digest that it is about the artifact it is sent for, or about a part of it.
 
     The narrower counts: what names the artifact and a part is about the part, for a scanner names both and looks at one
@@ -166,9 +166,9 @@ def check_names(context: Context, named: set[str], place: str, *, also: Collecti
     """
     every = named.union(also)
     if parts := every & context.parts:
-        return Bound(by_digest=True, part=min(parts))
+        return Binding(by_digest=True, part=min(parts))
     if context.artifact in every:
-        return Bound(by_digest=True)
+        return Binding(by_digest=True)
     if named:
         shown = ", ".join(sorted(named)[:3])
         raise DocumentRefused(

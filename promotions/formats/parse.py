@@ -31,7 +31,7 @@ from promotions.formats import (
     trivy,
 )
 from promotions.formats.cyclonedx_vulnerabilities import may_be_vex
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.envelopes import Envelope, Item
 from promotions.formats.one_format import ENVELOPE, check_one_format
 from promotions.formats.other_reports import what_to_send
@@ -41,9 +41,9 @@ from promotions.formats.schemas import checked
 from promotions.formats.scopes import scope_of
 from stellapromote.signing.canonical_json import digest_bytes
 
-Reader = Callable[[dict[str, Any], str, Context], Read]
+Reader = Callable[[dict[str, Any], str, Context], ReadDocument]
 
-FEEDS: Final[dict[str, Callable[[bytes], Read]]] = {"kev": kev.feed, "epss": epss.feed}
+FEEDS: Final[dict[str, Callable[[bytes], ReadDocument]]] = {"kev": kev.feed, "epss": epss.feed}
 
 READERS: Final[dict[str, tuple[tuple[str, Callable[[dict[str, Any]], bool], Reader], ...]]] = {
     "sbom": (
@@ -132,7 +132,7 @@ def _document(kind: str, item: Item, context: Context) -> dict[str, Any]:
     return _answer(_read(kind, value, place, context), item.place, item.envelope)
 
 
-def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
+def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     if kind == "attestation" or not in_toto.is_statement(document):
         said = _by_format(kind, document, place, context)
         if kind == "vulnerabilities" and may_be_vex(document):
@@ -141,7 +141,7 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
     check_one_format(document, place, in_toto.FORMAT)
     named = in_toto.subjects(document, place, context)
     predicate_type = line(document, "predicateType", place)
-    carried = in_toto.carried(document, place, kind)
+    carried = in_toto.enclosed_document(document, place, kind)
     read = _by_format(kind, carried.document, carried.place, context)
     times = (*carried.times, *([] if read.generated_at is None else [read.generated_at]))
     stated = replace(
@@ -155,7 +155,7 @@ def _read(kind: str, document: dict[str, Any], place: str, context: Context) -> 
     return checked(stated, carried.document, carried.place)
 
 
-def _about(context: Context, subjects: set[str], read: Read, place: str) -> str:
+def _about(context: Context, subjects: set[str], read: ReadDocument, place: str) -> str:
     """The part that a statement is about, empty for the artifact. DocumentRefused when what it carries is another's.
 
     The narrower counts: a statement about the artifact lends nothing to the platforms that its document is not about.
@@ -167,7 +167,7 @@ def _about(context: Context, subjects: set[str], read: Read, place: str) -> str:
     return read.about or check_names(context, subjects, place).part
 
 
-def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> Read:
+def _by_format(kind: str, document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     for name, recognises, read in READERS[kind]:
         if recognises(document):
             check_one_format(*(spdx.opened(document, place) if name == spdx.FORMAT else (document, place)), name)
@@ -178,7 +178,7 @@ def _by_format(kind: str, document: dict[str, Any], place: str, context: Context
     raise OtherKind(f"This is in none of the formats that can be taken as {kind}: {known}.{hint}", place)
 
 
-def _answer(read: Read, place: str, envelope: Envelope | None) -> dict[str, Any]:
+def _answer(read: ReadDocument, place: str, envelope: Envelope | None) -> dict[str, Any]:
     return {
         "place": place,
         "format": read.format,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from promotions.formats.document import Bound, Context
+from promotions.formats.document import Binding, Context
 from promotions.formats.reading import MISMATCH, DocumentRefused, maybe_name
 
 _USUAL: Final = {("arm64", "v8"), ("arm", "v7"), ("amd64", "v1")}
@@ -39,7 +39,7 @@ def platform(holder: dict[str, Any], place: str, *, variant: str = "variant") ->
     return Platform(*((maybe_name(holder, name, place) or "").lower() for name in names))
 
 
-def narrowed(context: Context, bound: Bound, looked_at: Platform, place: str) -> Bound:
+def narrowed(context: Context, bound: Binding, looked_at: Platform, place: str) -> Binding:
     """The part of that platform, where the report says its platform and names no part, and the parts are known.
 
     DocumentRefused (mismatch) where the index has no such part, and where it has several.
@@ -48,7 +48,7 @@ def narrowed(context: Context, bound: Bound, looked_at: Platform, place: str) ->
         return bound
     found = _parts(context, looked_at)
     if len(found) == 1:
-        return Bound(bound.by_digest, *found)
+        return Binding(bound.by_digest, *found)
     what = "several manifests" if found else "no manifest"
     raise DocumentRefused(
         f"The scanner looked at {looked_at}, and the index of this image names {what} of that platform: scan each"

@@ -10,11 +10,11 @@ from typing import Any, Final
 import orjson
 
 from promotions.formats import cyclonedx, grype, openvex, osv_scanner, trivy
-from promotions.formats.document import Read
+from promotions.formats.document import ReadDocument
 from stellapromote.signing.canonical_json import digest_bytes
 
 
-def scope_of(read: Read, document: dict[str, Any]) -> str:
+def scope_of(read: ReadDocument, document: dict[str, Any]) -> str:
     """A digest of the scope; empty where the format says nothing of it. `document` was read as `read`."""
     says = _SCOPES.get(read.format)
     found = sorted({text for text in says(document) if text}) if says is not None else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promotions.formats.components import component, components, summary
-from promotions.formats.document import UNBOUND, Bound, Context, Read
+from promotions.formats.document import UNBOUND, Binding, Context, ReadDocument
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import (
     check_names,
@@ -39,7 +39,7 @@ def recognises(document: dict[str, Any]) -> bool:
     return "spdxVersion" in opened(document, "$")[0]
 
 
-def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
+def sbom(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """DocumentRefused for another version, for an SBOM of another image, and for one that lists only the artifact."""
     document, place = opened(document, place)
     if document["spdxVersion"] != VERSION:
@@ -62,7 +62,7 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> Read:
     inside = at(place, "creationInfo")
     producer, created = _producer(creation, inside), maybe_time(creation, "created", inside)
     read = summary(parsed, left_out)
-    return Read(FORMAT, parsed, producer, created, read, names_artifact=bound.by_digest, about=bound.part)
+    return ReadDocument(FORMAT, parsed, producer, created, read, names_artifact=bound.by_digest, about=bound.part)
 
 
 def opened(document: dict[str, Any], place: str) -> tuple[dict[str, Any], str]:
@@ -135,7 +135,7 @@ def _described(document: dict[str, Any], packages: list[_Package], place: str) -
 _DESCRIBED_END = {"DESCRIBES": "relatedSpdxElement", "DESCRIBED_BY": "spdxElementId"}
 
 
-def _bound(described: list[_Package], context: Context) -> Bound:
+def _bound(described: list[_Package], context: Context) -> Binding:
     found = [check_names(context, set(each.digests), each.place) for each in described]
     named = [each for each in found if each.by_digest]
     return min(named, key=lambda each: (not each.part, each.part), default=UNBOUND)

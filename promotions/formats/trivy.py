@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from policies.document_facts import Finding, Severity
-from promotions.formats.document import Context, Read
+from promotions.formats.document import Context, ReadDocument
 from promotions.formats.findings import a_vulnerability, finding, findings, identities, if_readable, summary
 from promotions.formats.left_out import Omissions
 from promotions.formats.packages import any_purl, check_names, digests_in, named_in_reference
@@ -40,7 +40,7 @@ def recognises(document: dict[str, Any]) -> bool:
     return "SchemaVersion" in document and ("Results" in document or "ArtifactName" in document)
 
 
-def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> Read:
+def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
     """DocumentRefused for another schema version, for a report about another image, and where nothing shows that Trivy
     looked for vulnerabilities."""
     if document["SchemaVersion"] != 2:
@@ -58,7 +58,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     _look_for_system(results, part(metadata, "OS", inside), at(inside, "OS"), left_out)
     report = findings((each for result, where in results for each in _all_findings(result, where, left_out)), left_out)
     generated = maybe_time(document, "CreatedAt", place)
-    return Read(
+    return ReadDocument(
         FORMAT, report, FORMAT, generated, summary(report, left_out), names_artifact=named.by_digest, about=named.part
     )
 

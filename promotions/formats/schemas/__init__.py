@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promotions.formats.document import Read
+from promotions.formats.document import ReadDocument
 from promotions.formats.reading import DocumentRefused
 from promotions.formats.schemas import cyclonedx, in_toto, openvex, spdx
 from promotions.formats.schemas.requirements import NoSchema
@@ -50,12 +50,12 @@ def first_problem(
     return None
 
 
-def checked(read: Read, document: dict[str, Any], place: str) -> Read:
+def checked(read: ReadDocument, document: dict[str, Any], place: str) -> ReadDocument:
     """What was read, with `schemaValid` in its summary: true, false with `at` and `problem`, null without a schema."""
     return replace(read, summary={**read.summary, **_said(read, document, place)})
 
 
-def _said(read: Read, document: dict[str, Any], place: str) -> dict[str, Any]:
+def _said(read: ReadDocument, document: dict[str, Any], place: str) -> dict[str, Any]:
     try:
         problem = first_problem(read.format, document, place, subjects=read.subjects)
     except NoSchema:
