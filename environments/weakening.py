@@ -12,7 +12,7 @@ from uuid import UUID
 from environments.models import Environment, FreezeWindow
 from environments.ordering import lost_steps, other_predecessors, predecessor
 from policies.weakening import in_approval_policy, in_promotion_policy
-from policies.weakening_edits import NamedPolicy, Weakened
+from policies.weakening_edits import NamedPolicy, Weakening
 from policies.windows import in_words
 from stellapromote.clock import rfc3339
 from stellapromote.counted import counted
@@ -154,7 +154,7 @@ def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:
 
 
 def add_order(
-    weakened: Weakened, before: Mapping[UUID, int], after: Mapping[UUID, int], environments: Mapping[UUID, Environment]
+    weakened: Weakening, before: Mapping[UUID, int], after: Mapping[UUID, int], environments: Mapping[UUID, Environment]
 ) -> None:
     """Adds what a change of the order made easier. ``environments``: all that were or are in it, by id.
 

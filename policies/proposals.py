@@ -16,7 +16,7 @@ from django.db import transaction
 from policies.models import Proposal
 from policies.models.proposal import LIFE
 from policies.second_person import brought_in
-from policies.weakening_edits import NeedsSecondPerson, Weakened
+from policies.weakening_edits import NeedsSecondPerson, Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.api.etag import IfMatch
@@ -78,7 +78,7 @@ def perform(proposal: Proposal, *, by: Actor, clock: Clock) -> None:
     action(by=by, clock=clock, **arguments)
 
 
-def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakened, *, by: Actor, at: datetime) -> Proposal:
+def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: Actor, at: datetime) -> Proposal:
     """Stores the edit; an open proposal of the same author for the same edit's object is withdrawn by it."""
     told = {name: str(value) if isinstance(value, UUID) else value for name, value in arguments.items()}
     earlier = (

@@ -1,4 +1,4 @@
-"""Keeping edits that make entering easier, and stopping those that need a second person (domain.md §5)."""
+"""Weakening edits: stored, or stopped where they need a second person (domain.md §5)."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from stellapromote.api.etag import PreconditionFailed
 
 
 class ChangedMeanwhile(PreconditionFailed):
-    """What a proposal would loosen is not what the second person read."""
+    """The proposal would loosen other things than the second person read."""
 
     def __init__(self) -> None:
         super().__init__("This was changed since it was proposed: withdraw it, and propose the edit again.")
@@ -31,16 +31,16 @@ class NamedPolicy(TypedDict):
 
 
 def versions_of(policies: Iterable[NamedPolicy]) -> tuple[str, ...]:
-    """What tells whether policies that an edit names are those that somebody read."""
+    """The versions of policies that an edit names, as texts to compare with those that a person read."""
     return tuple(f"{each['kind']} {each['name']} {each['version']} {each['digest']}" for each in policies)
 
 
 @dataclass(slots=True)
-class Weakened:
-    """What one edit makes easier. ``guards``: names of the protected environments among those it concerns.
+class Weakening:
+    """The guards that one edit loosens. ``guards``: names of the protected environments that it concerns.
 
-    ``tag`` is the ETag of the object before the edit, ``before`` and ``after`` what the audit event tells of it.
-    ``authors``: accounts that wrote it beside the one that acts. ``policies``: what it names, before and after.
+    ``tag``: the ETag of the object before the edit. ``before`` and ``after``: those of the audit event. ``authors``:
+    the accounts that wrote the edit beside the acting one. ``policies``: the policies that the edit names.
     """
 
     resource: str
@@ -72,11 +72,11 @@ class Weakened:
     def sentences(self) -> list[str]:
         return sorted(sentence for sentence, _, _ in self.rows)
 
-    def keep(self, *, by: Actor, at: datetime, author: User | None = None) -> None:
+    def store(self, *, by: Actor, at: datetime, author: User | None = None) -> None:
         """Stores the edits for the board and for packets; called once, after the change, in its transaction.
 
-        ``author``: somebody else wrote it, and ``by`` is the second person. Raises NeedsSecondPerson where a protected
-        environment is concerned and nobody confirmed, ChangedMeanwhile where the second person read something else.
+        ``author``: the person who wrote it, where ``by`` is the second person. Raises NeedsSecondPerson for a protected
+        environment without a second person, ChangedMeanwhile where the second person read another text.
         """
         second = by.second
         if second is not None:
@@ -109,6 +109,6 @@ class Weakened:
 class NeedsSecondPerson(Exception):
     """Undoes an edit that loosens a guard of a protected environment; `policies.proposals` stores it as a proposal."""
 
-    def __init__(self, weakened: Weakened) -> None:
+    def __init__(self, weakened: Weakening) -> None:
         super().__init__(f"{weakened.name}: {' '.join(weakened.sentences)}")
         self.weakened = weakened

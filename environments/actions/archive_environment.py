@@ -11,7 +11,7 @@ from environments.models import Environment
 from environments.ordering import order_of
 from environments.presenters import differences, environment_document
 from environments.weakening import add_order
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -60,10 +60,10 @@ def archive_environment(
         environment_id=environment_id,
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     if environment.protected:
         sentence = f"Environment {environment.name} is archived: nothing has to pass it any more."
         weakened.add([sentence], environment_id=environment_id, guards=[environment.name])
     add_order(weakened, order, order_of(topology.values()), topology)
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return environment

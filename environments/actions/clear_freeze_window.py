@@ -10,7 +10,7 @@ from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import CLEAR_REASON, read_freeze_window
 from environments.weakening import of_cleared
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -65,9 +65,9 @@ def clear_freeze_window(
         environment_id=environment_id,
     )
     scope = environment.name if environment else WHOLE_TENANT
-    weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
+    weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
         guards = frozen_by(by.tenant, environment, at)
         weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return window

@@ -11,7 +11,7 @@ from environments.models import RetiredName
 from environments.ordering import order_of
 from environments.presenters import environment_document, freeze_window_document
 from environments.weakening import add_order, of_cleared, of_deleted
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -66,10 +66,10 @@ def delete_environment(
         environment_id=environment_id,
     )
     record_edit([], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakened("environment", str(environment_id), document["name"], tag, document, None)
+    weakened = Weakening("environment", str(environment_id), document["name"], tag, document, None)
     guards = [document["name"]] if document["protected"] else []
     weakened.add(of_deleted(document, len(windows)), guards=guards)
     if waiting:
         weakened.add([of_cleared(each, document["name"]) for each in held], guards=waiting)
     add_order(weakened, order, order_of(topology.values()), before)
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)

@@ -14,7 +14,7 @@ from environments.presenters import differences, environment_document
 from environments.settings_schema import ORDER_INDEX, read_environment
 from environments.weakening import add_order
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
@@ -68,9 +68,9 @@ def unarchive_environment(
         environment_id=environment_id,
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     if guards := naming(by.tenant, environment.name, at):
         weakened.add([f"Environment {environment.name}: gates that wait for it may pass again."], guards=guards)
     add_order(weakened, order, order_of(topology.values()), topology)
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return environment

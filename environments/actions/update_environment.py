@@ -23,7 +23,7 @@ from environments.presenters import differences, environment_document
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
 from environments.weakening import add_order, in_environment, named_policies
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.api.serializers import camel
@@ -109,12 +109,12 @@ def update_environment(
         environment_id=environment_id,
     )
     record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakened("environment", str(environment_id), environment.name, tag, old, new)
+    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     weakened.policies = named_policies(before, environment_document(environment), says)
     sentences = in_environment(before, environment_document(environment), says)
     weakened.add(sentences, environment_id=environment_id, guards=guards)
     add_order(weakened, order, order_of(topology.values()), topology)
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return environment
 
 

@@ -19,7 +19,7 @@ from environments.presenters import differences, freeze_window_document
 from environments.settings_schema import FREEZE_WINDOW_TO_UPDATE, read_freeze_window
 from environments.weakening import in_freeze_window
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import persons_behind
 from stellapromote.api.etag import IfMatch
@@ -86,9 +86,9 @@ def update_freeze_window(
         environment_id=environment_id,
     )
     scope = environment.name if environment else WHOLE_TENANT
-    weakened = Weakened("freeze_window", str(window_id), window.name, tag, old, new)
+    weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
         sentences = in_freeze_window(before, after, at, scope)
         weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment, at))
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return window

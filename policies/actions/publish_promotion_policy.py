@@ -11,7 +11,7 @@ from policies.models import PromotionPolicy
 from policies.proposals import proposable
 from policies.references import check_references
 from policies.second_person import brought_in, check_second_person, is_vouched_for
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_PUBLISH
@@ -89,7 +89,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     policy.save(update_fields=["draft", "draft_by", "drafters", "current", "updated_at", "revision"])
     weaker = [] if before is None else weakening.in_promotion_policy(before, document.content)
     after = {"document": document.content}
-    weakened = Weakened("promotion_policy", str(policy.id), name, tag, {"document": before}, after, authors=authors)
+    weakened = Weakening("promotion_policy", str(policy.id), name, tag, {"document": before}, after, authors=authors)
     weakened.add(weaker, policy_name=name, guards=protected_by(policy))
     if before is not None and not second_person and not weakened.guards:
         alone = f"Version {policy.current.version} was published by its author: nobody else could."
@@ -110,7 +110,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
             **drafted(policy.current),
         },
     )
-    weakened.keep(by=by, at=at, author=author)
+    weakened.store(by=by, at=at, author=author)
     return policy
 
 

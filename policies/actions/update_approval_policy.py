@@ -11,7 +11,7 @@ from policies.etags import approval_policy_tag
 from policies.guarding import protected_by
 from policies.models import ApprovalPolicy
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
 from stellapromote.api.etag import IfMatch
@@ -81,9 +81,9 @@ def update_approval_policy(
             "digest": document.digest,
         },
     )
-    weakened = Weakened("approval_policy", str(policy.id), policy.name, tag, before, after)
+    weakened = Weakening("approval_policy", str(policy.id), policy.name, tag, before, after)
     weakened.add(weaker, policy_name=policy.name, guards=protected_by(policy))
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return policy
 
 

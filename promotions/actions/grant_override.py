@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from promotions.judging.guards import environments_with_overrides
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ScopeGrant
@@ -20,10 +20,10 @@ def grant_override(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason
     held = ScopeGrant.objects.filter(tenant_id=by.tenant, user_id=user_id, scope=scope, ended_at=None).exists()
     grant = grant_scope(by=by, clock=clock, user_id=user_id, scope=scope, reason=reason)
     username = grant.user.username
-    weakened = Weakened("member", str(user_id), username, after={"username": username, "scope": scope})
+    weakened = Weakening("member", str(user_id), username, after={"username": username, "scope": scope})
     if not held:
         weakened.add(
             [f"{username} may override gates."], guards=environments_with_overrides(by.tenant, grant.granted_at)
         )
-    weakened.keep(by=by, at=grant.granted_at)
+    weakened.store(by=by, at=grant.granted_at)
     return grant

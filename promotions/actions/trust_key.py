@@ -6,7 +6,7 @@ from django.http import Http404
 
 from policies.models import Proposal
 from policies.proposals import proposable
-from policies.weakening_edits import Weakened
+from policies.weakening_edits import Weakening
 from promotions.documents.trusted_signatures import KeyUnusable, algorithm, key_id, public_key
 from promotions.judging.guards import environments_trusting_key
 from promotions.models import TrustedKey
@@ -81,10 +81,10 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     row.tenant_id, row.added_at, row.added_by_id, row.added_by_name = by.tenant, at, by.account, by.display_name
     row.save(force_insert=True)
     _audit(row, "trusted_key.added", by, at)
-    weakened = Weakened("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
+    weakened = Weakening("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
     sentence = f"Documents signed by the key {row.name} ({row.key_id}) are trusted."
     weakened.add([sentence], guards=environments_trusting_key(by.tenant, row, at))
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return row
 
 

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from policies.document_facts import KEV_SCHEMA
 from policies.models import Proposal
 from policies.proposals import proposable
-from policies.weakening_edits import ChangedMeanwhile, Weakened
+from policies.weakening_edits import ChangedMeanwhile, Weakening
 from promotions.actions.upload_document import EARLY
 from promotions.documents import blobs
 from promotions.documents.uploading import InvalidDocument, read_in_isolation
@@ -175,7 +175,7 @@ def _make_newest(
         uploaded_at=at,
     )
     feed.save(force_insert=True)
-    weakened = Weakened("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
+    weakened = Weakening("feed", kind, f"{kind.upper()} feed", after={"publishedAt": rfc3339(published)})
     guards = environments_reading_feed(by.tenant, kind, at)
     if before is None:
         weakened.add([f"The first {kind.upper()} feed: what waited for one is judged by it."], guards=guards)
@@ -197,7 +197,7 @@ def _make_newest(
             "entries": len(entries),
         },
     )
-    weakened.keep(by=by, at=at)
+    weakened.store(by=by, at=at)
     return StoredFeed(feed, new=True)
 
 
@@ -216,7 +216,7 @@ def _covers(now: tuple[Any, Any], known: tuple[Any, Any]) -> bool:
     return bool(day <= known_day) if score is None else bool(score >= known_score)
 
 
-def _loses(before: Feed, entries: list[dict[str, Any]], weakened: Weakened) -> list[str]:
+def _loses(before: Feed, entries: list[dict[str, Any]], weakened: Weakening) -> list[str]:
     """Sentences about CVEs of the feed before that this one lacks. EPSS forgets single CVEs every few days, so there
     only their number counts; for KEV ``weakened.after`` has all, also those that count from a later day on."""
     than = f"that of {rfc3339(before.published_at)}"
