@@ -1,5 +1,7 @@
-"""Whether contents have the digests under which they are kept, for which PostgreSQL makes the digests: no content is
-sent; and whether documents, feeds and keys are what was uploaded and trusted."""
+"""Checks that stored contents have their digests, and that documents, feeds and keys are those uploaded and trusted.
+
+PostgreSQL computes the digests, so that no content is sent.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -14,7 +16,7 @@ from promotions.verification.bundles import check_bundle_reading, compare_bundle
 from promotions.verification.feeds import check_feeds, check_newest_feed
 from promotions.verification.gathered import Gathering
 from promotions.verification.keys import check_trusted_keys
-from promotions.verification.mismatch import Mismatch, MismatchKind, not_verified
+from promotions.verification.mismatch import Mismatch, MismatchKind, unverified_mismatch
 from promotions.verification.uploads import check_uploads
 
 PAGE: Final = 100
@@ -53,29 +55,29 @@ WHERE e.tenant_id = %(tenant)s AND e.resource IN ('evidence_document', 'feed', '
 ORDER BY 1, 2 LIMIT %(most)s
 """
 MOST_READ: Final = 5
-"""So many documents are compared with their uploads at once: each that is signed is read again."""
+"""The most documents compared with their uploads at once: each signed one is read again."""
 
 MOST_GONE: Final = 20
-"""So many rows that are gone are named."""
+"""The most missing rows that are named."""
 
 
-class Fitting:
-    """Digests whose contents were found to fit, the last 50,000, so that what many promotions name is read once."""
+class VerifiedDigests:
+    """The last 50,000 digests whose contents were verified: a content that many promotions name is read once."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[UUID | None, str], None] = OrderedDict()
         self.gathering = Gathering()
 
     def unfit(self, digests: Collection[str]) -> set[str]:
-        """Those under which nothing is stored, or something else. One statement for what is not known yet."""
+        """The digests without a content, or with another content. One statement for those not verified yet."""
         return self._without(digests, _FITTING, None)
 
     def unfit_policies(self, tenant_id: UUID, digests: Collection[str]) -> set[str]:
-        """Those of which the tenant has no version of a policy."""
+        """The digests of which the tenant has no version of a policy."""
         return self._without(digests, _FITTING_POLICIES, tenant_id)
 
     def wrong_in_bundles(self, tenant_id: UUID, bundles: Collection[str]) -> list[Mismatch]:
-        """What does not fit of the documents that these bundles name. The bundles have their digests."""
+        """The findings about the documents that these bundles name. The bundles have their digests."""
         found = []
         for digest in sorted(digest for digest in bundles if (tenant_id, digest) not in self._known):
             compared = compare_bundle(tenant_id, digest)
@@ -86,7 +88,7 @@ class Fitting:
         return found
 
     def _wrong_in_uploads(self, tenant_id: UUID, documents: list[EvidenceDocument]) -> list[Mismatch]:
-        """Each document is read once, however many bundles name it."""
+        """Reads each document once, also where many bundles name it."""
         keys = {(tenant_id, f"document {each.pk}"): each for each in documents}
         wrong = check_uploads(each for key, each in keys.items() if key not in self._known)
         self._known.update(dict.fromkeys(keys.keys() - {(tenant_id, each.place) for each in wrong}))
@@ -107,25 +109,25 @@ class Fitting:
 
 
 def check_documents(
-    tenant_id: UUID, kind: str, after: UUID, fitting: Fitting, most: int = PAGE
+    tenant_id: UUID, kind: str, after: UUID, verified: VerifiedDigests, most: int = PAGE
 ) -> tuple[UUID | None, list[Mismatch]]:
     """What does not fit of the next rows of this kind, and the last of them; None: there are no more, or they cannot be
     read, which is a finding."""
     try:
-        return _check_next(tenant_id, kind, after, fitting, most)
+        return _check_next(tenant_id, kind, after, verified, most)
     except Exception as error:
-        return None, [not_verified(kind if after.int == 0 else f"{kind} after {after}", error)]
+        return None, [unverified_mismatch(kind if after.int == 0 else f"{kind} after {after}", error)]
 
 
 def _check_next(
-    tenant_id: UUID, kind: str, after: UUID, fitting: Fitting, most: int
+    tenant_id: UUID, kind: str, after: UUID, verified: VerifiedDigests, most: int
 ) -> tuple[UUID | None, list[Mismatch]]:
     if kind not in _KEPT:
         return _BEYOND_DIGESTS[kind](tenant_id, after)
     rows = _rows(_KEPT[kind], [tenant_id, after, most])
     if not rows:
         return None, []
-    unfit = fitting.unfit({digest for _, digest in rows})
+    unfit = verified.unfit({digest for _, digest in rows})
     found = [
         Mismatch(MismatchKind.DOCUMENT_CHANGED, f"{kind} {row}, {digest}", "What is stored does not have this digest.")
         for row, digest in rows

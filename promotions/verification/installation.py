@@ -5,7 +5,7 @@ from typing import Final
 
 from promotions.verification.database import check_database
 from promotions.verification.keys import check_signing_keys
-from promotions.verification.mismatch import Mismatch, MismatchKind, carried_out
+from promotions.verification.mismatch import Mismatch, MismatchKind, run_check
 from promotions.verification.tenants import check_tenants
 
 OF_INSTALLATION: Final = (
@@ -19,7 +19,7 @@ OF_INSTALLATION: Final = (
 def check_installation() -> list[Mismatch]:
     """Everything of it that is not as it was recorded."""
     return [
-        *carried_out("database", check_database),
-        *carried_out("signing keys", check_signing_keys),
-        *carried_out("tenants", check_tenants),
+        *run_check("database", check_database),
+        *run_check("signing keys", check_signing_keys),
+        *run_check("tenants", check_tenants),
     ]

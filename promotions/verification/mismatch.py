@@ -1,4 +1,4 @@
-"""What is found where something stored is not what was signed or recorded."""
+"""Findings: something stored differs from what was signed or recorded."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class MismatchKind(StrEnum):
-    """What does not fit. Codes of `verify_evidence`, of the event `evidence.mismatch_found` and of the pages."""
+    """Codes of the findings of `verify_evidence`, of the event `evidence.mismatch_found` and of the pages."""
 
     PROMOTION_CHANGED = "PROMOTION_CHANGED"
     PROMOTION_MISSING = "PROMOTION_MISSING"
@@ -55,22 +55,22 @@ class Mismatch:
     message: str
 
 
-def of_chain(broken: Broken) -> Mismatch:
+def chain_mismatch(broken: Broken) -> Mismatch:
     """A break of an audit chain as a finding."""
     return Mismatch(MismatchKind.CHAIN_CHANGED, f"link {broken.sequence}, {broken.reason}", broken.message)
 
 
-def carried_out(place: str, check: Callable[[], list[Mismatch]]) -> list[Mismatch]:
-    """What the check finds. That it cannot be carried out is a finding, too: else one value that nobody can read would
-    keep everything beside it from being verified. Raises only without a database."""
+def run_check(place: str, check: Callable[[], list[Mismatch]]) -> list[Mismatch]:
+    """The findings of the check, or one finding that the check failed: an unreadable value must not stop the checks
+    beside it. Raises only without a database."""
     try:
         return check()
     except Exception as error:
-        return [not_verified(place, error)]
+        return [unverified_mismatch(place, error)]
 
 
-def not_verified(place: str, error: Exception) -> Mismatch:
-    """The finding for a check that failed with this error, which the log then holds. Raises it without a database."""
+def unverified_mismatch(place: str, error: Exception) -> Mismatch:
+    """The finding for a check that failed with this error. Logs the error; raises it without a database."""
     if is_away(error):
         raise error
     logger.error("verification_failed", exc_info=error, extra={"place": place})

@@ -13,7 +13,7 @@ from promotions.judging.subject import subject_digest
 from promotions.models import DecisionRecord, EvidencePacket, Promotion
 from promotions.states import Status
 from promotions.verification.audited import check_acts, check_release, events_of_acts
-from promotions.verification.documents import Fitting
+from promotions.verification.documents import VerifiedDigests
 from promotions.verification.ends import check_ends
 from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.packets import check_overrides, check_packets
@@ -31,7 +31,7 @@ _DECIDED = {Status.APPROVED: "allow", Status.DEPLOYING: "allow", Status.REJECTED
 
 
 def check_promotion(
-    stored_promotion: StoredPromotion, installation_keys: InstallationKeys, fitting: Fitting
+    stored_promotion: StoredPromotion, installation_keys: InstallationKeys, verified: VerifiedDigests
 ) -> list[Mismatch]:
     """Everything about it that is not as it was signed or recorded."""
     return [
@@ -49,8 +49,8 @@ def check_promotion(
         *check_reports(stored_promotion),
         *check_reviews(stored_promotion),
         *check_release(stored_promotion.promotion.release, stored_promotion.release_events),
-        *_check_documents(stored_promotion, fitting),
-        *_check_gathered(stored_promotion, fitting),
+        *_check_documents(stored_promotion, verified),
+        *_check_gathered(stored_promotion, verified),
     ]
 
 
@@ -158,7 +158,7 @@ def _check_manifest(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
         yield Mismatch(MismatchKind.MANIFEST_CHANGED, "release", f"{message}those of {promotion.manifest_digest}.")
 
 
-def _check_documents(stored_promotion: StoredPromotion, fitting: Fitting) -> Iterator[Mismatch]:
+def _check_documents(stored_promotion: StoredPromotion, verified: VerifiedDigests) -> Iterator[Mismatch]:
     tenant = stored_promotion.promotion.tenant_id
     policies: set[str] = set()
     contents: set[str] = set()
@@ -168,22 +168,22 @@ def _check_documents(stored_promotion: StoredPromotion, fitting: Fitting) -> Ite
             _named(orjson.loads(bytes(record.input)), policies, contents, bundles)
         except UNREADABLE:
             continue  # a finding already
-    for digest in sorted(fitting.unfit_policies(tenant, policies)):
+    for digest in sorted(verified.unfit_policies(tenant, policies)):
         yield Mismatch(
             MismatchKind.POLICY_CHANGED, f"policy {digest}", "No version of a policy has this digest any more."
         )
-    unfit = fitting.unfit(contents | bundles)
+    unfit = verified.unfit(contents | bundles)
     for digest in sorted(unfit):
         yield Mismatch(MismatchKind.DOCUMENT_CHANGED, f"document {digest}", "What is stored does not have this digest.")
-    yield from fitting.wrong_in_bundles(tenant, bundles - unfit)
+    yield from verified.wrong_in_bundles(tenant, bundles - unfit)
 
 
-def _check_gathered(stored_promotion: StoredPromotion, fitting: Fitting) -> Iterator[Mismatch]:
+def _check_gathered(stored_promotion: StoredPromotion, verified: VerifiedDigests) -> Iterator[Mismatch]:
     for record in stored_promotion.records:
         try:
             gate_input, at = orjson.loads(bytes(record.input)), record.evaluated_at
             places = list(
-                fitting.gathering.other_places(stored_promotion.promotion.tenant_id, gate_input.get("evidence"), at)
+                verified.gathering.other_places(stored_promotion.promotion.tenant_id, gate_input.get("evidence"), at)
             )
             if not _ran_there(stored_promotion, gate_input["source"], at):
                 places.append("source.deployed")

@@ -11,8 +11,8 @@ from django.db.models import Q
 from promotions.judging.packet_content import installation_id
 from promotions.models import Promotion
 from promotions.packets.verifying import known_keys
-from promotions.verification.documents import Fitting
-from promotions.verification.mismatch import Mismatch, carried_out, not_verified
+from promotions.verification.documents import VerifiedDigests
+from promotions.verification.mismatch import Mismatch, run_check, unverified_mismatch
 from promotions.verification.promotions import check_promotion
 from promotions.verification.stored_promotions import InstallationKeys, read_stored_promotions
 
@@ -35,34 +35,36 @@ class Place:
 START: Final = Place(-(2**63), UUID(int=0))
 
 
-def all_promotions(tenant_id: UUID, fitting: Fitting) -> Iterator[Found]:
+def all_promotions(tenant_id: UUID, verified: VerifiedDigests) -> Iterator[Found]:
     """Every promotion of the tenant with what does not fit in it, 50 at a time, by keyset on number and id."""
-    found, place = promotions_after(tenant_id, START, fitting)
+    found, place = promotions_after(tenant_id, START, verified)
     while place is not None:
         yield found
-        found, place = promotions_after(tenant_id, place, fitting)
+        found, place = promotions_after(tenant_id, place, verified)
 
 
-def promotions_after(tenant_id: UUID, place: Place, fitting: Fitting, most: int = BATCH) -> tuple[Found, Place | None]:
+def promotions_after(
+    tenant_id: UUID, place: Place, verified: VerifiedDigests, most: int = BATCH
+) -> tuple[Found, Place | None]:
     """The promotions that follow, at most ``most``, and the last of them; None: there are no more. About sixteen
     statements."""
     behind = Q(number__gt=place.number) | Q(number=place.number, pk__gt=place.id)
     rows = Promotion.objects.filter(behind, tenant_id=tenant_id)
     keys = list(rows.order_by("number", "pk").values_list("number", "pk")[:most])
-    return _checked([pk for _, pk in keys], fitting), Place(*keys[-1]) if keys else None
+    return _checked([pk for _, pk in keys], verified), Place(*keys[-1]) if keys else None
 
 
-def these_promotions(tenant_id: UUID, promotions: Collection[UUID], fitting: Fitting) -> Found:
+def these_promotions(tenant_id: UUID, promotions: Collection[UUID], verified: VerifiedDigests) -> Found:
     """Those of these promotions that are the tenant's."""
     rows = Promotion.objects.filter(tenant_id=tenant_id, pk__in=promotions).order_by("pk")
-    return _checked(list(rows.values_list("pk", flat=True)), fitting)
+    return _checked(list(rows.values_list("pk", flat=True)), verified)
 
 
-def _checked(promotions: list[UUID], fitting: Fitting) -> Found:
+def _checked(promotions: list[UUID], verified: VerifiedDigests) -> Found:
     """Each of them that has its release and environments. Where reading some fails, each is read for itself."""
     if not promotions:
         return []
-    fitting.gathering.forget_rows()
+    verified.gathering.forget_rows()
     try:
         rows = Promotion.objects.filter(pk__in=promotions).select_related(
             "release", "target_environment", "source_environment"
@@ -74,10 +76,10 @@ def _checked(promotions: list[UUID], fitting: Fitting) -> Found:
         )
     except Exception as error:
         if len(promotions) > 1:
-            return [each for promotion in promotions for each in _checked([promotion], fitting)]
-        wrong = not_verified("promotion", error)
+            return [each for promotion in promotions for each in _checked([promotion], verified)]
+        wrong = unverified_mismatch("promotion", error)
         return [(Promotion.objects.only(*_BARE).get(pk=promotions[0]), [wrong])]
     return [
-        (each.promotion, carried_out("promotion", partial(check_promotion, each, installation_keys, fitting)))
+        (each.promotion, run_check("promotion", partial(check_promotion, each, installation_keys, verified)))
         for each in stored_promotions
     ]

@@ -21,9 +21,9 @@ from promotions.actions.note_findings import forget_about_tenant, note_about_pro
 from promotions.models import EvidenceFinding, EvidencePacket, EvidenceRound
 from promotions.packets.audit_heads import breaks_of
 from promotions.packets.verifying import known_keys
-from promotions.verification.documents import KINDS, Fitting, check_documents
+from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
 from promotions.verification.installation import check_installation
-from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, carried_out, not_verified, of_chain
+from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, chain_mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
 from promotions.verification.walk import START, Found, Place, promotions_after, these_promotions
@@ -74,7 +74,7 @@ class Verifier:
     What it remembers of contents that fit, it forgets with each walk that begins.
     """
 
-    fitting: Fitting = field(default_factory=Fitting)
+    verified: VerifiedDigests = field(default_factory=VerifiedDigests)
 
     def verify_some(self, clock: Clock) -> int:
         """Takes steps for a tenth of a second; how many. Must be called outside a transaction."""
@@ -97,7 +97,7 @@ class Verifier:
     def _step(self, at: EvidenceRound, clock: Clock) -> None:
         by = _worker(at)
         if at.all_due_at <= clock.now():
-            self.fitting = Fitting()
+            self.verified = VerifiedDigests()
             at.sequence, at.event_hash, at.all_due_at = 0, GENESIS, clock.now() + ALL_EVERY
             at.position = {"number": START.number, "after": str(START.id)}
         found = self._along_the_chain(at, by, clock)
@@ -106,7 +106,7 @@ class Verifier:
             self._along_everything(at, by, clock)
         elif found and at.tenant_id is not None:
             # What was found before is looked at again, so that it can go.
-            self._check(these_promotions(at.tenant_id, _with_findings(by), self.fitting), by, clock)
+            self._check(these_promotions(at.tenant_id, _with_findings(by), self.verified), by, clock)
         at.rests_until = clock.now() + NEW_EVERY if found else clock.now()
         at.save(update_fields=["sequence", "event_hash", "position", "rests_until", "all_due_at"])
 
@@ -114,9 +114,9 @@ class Verifier:
         """Whether the end of the chain was reached."""
         stretch = verify_stretch(at.tenant_id, Head(at.sequence, bytes(at.event_hash)), LINKS)
         if stretch.broken is not None:
-            note_about_tenant([of_chain(stretch.broken)], by=by, clock=clock)
+            note_about_tenant([chain_mismatch(stretch.broken)], by=by, clock=clock)
         if at.position is None and at.tenant_id is not None and stretch.promotions:
-            self._check(these_promotions(at.tenant_id, stretch.promotions, Fitting()), by, clock)
+            self._check(these_promotions(at.tenant_id, stretch.promotions, VerifiedDigests()), by, clock)
         at.sequence, at.event_hash = stretch.head.sequence, stretch.head.event_hash
         return stretch.ended
 
@@ -126,24 +126,24 @@ class Verifier:
             note_about_tenant(check_installation(), by=by, clock=clock)
             at.position = None
         elif "number" in position:
-            found, place = promotions_after(at.tenant_id, _place(position), self.fitting, PROMOTIONS)
+            found, place = promotions_after(at.tenant_id, _place(position), self.verified, PROMOTIONS)
             self._check(found, by, clock)
             behind = {"kind": 0, "after": str(UUID(int=0))}
             at.position = behind if place is None else {"number": place.number, "after": str(place.id)}
         elif position["kind"] < len(KINDS):
             kind = KINDS[position["kind"]]
-            last, unfit = check_documents(at.tenant_id, kind, UUID(position["after"]), self.fitting, ROWS)
+            last, unfit = check_documents(at.tenant_id, kind, UUID(position["after"]), self.verified, ROWS)
             note_about_tenant(unfit, by=by, clock=clock)
             after = {"kind": position["kind"] + 1, "after": str(UUID(int=0))}
             at.position = after if last is None else {**position, "after": str(last)}
         else:
             of_tenant = partial(check_numbers, at.tenant_id), partial(check_policies, at.tenant_id)
             for name, check in zip(("numbers", "policies"), of_tenant, strict=True):
-                note_about_tenant(carried_out(name, check), by=by, clock=clock)
+                note_about_tenant(run_check(name, check), by=by, clock=clock)
             at.position = None
         if at.position is None:
             lost = lost_event(at.tenant_id, Head(at.sequence, bytes(at.event_hash)))
-            note_about_tenant([] if lost is None else [of_chain(lost)], by=by, clock=clock)
+            note_about_tenant([] if lost is None else [chain_mismatch(lost)], by=by, clock=clock)
             began = at.all_due_at - ALL_EVERY
             forget_about_tenant((*OF_DOCUMENTS, *OF_CHAIN), not_seen_since=began, by=by, clock=clock)
 
@@ -162,7 +162,7 @@ class Verifier:
             documents = [(pk, bytes(document)) for pk, document in packets.values_list("pk", "document")]
             heads = breaks_of(by.tenant_id, documents, known_keys())
             # A packet whose signature does not fit says nothing of the chain, and is a finding already.
-            breaks = [of_chain(broken) for broken in heads if broken.reason is not Break.HEAD_UNSIGNED]
+            breaks = [chain_mismatch(broken) for broken in heads if broken.reason is not Break.HEAD_UNSIGNED]
             note_about_tenant(breaks, by=by, clock=clock)
 
 
@@ -179,7 +179,7 @@ def _with_findings(by: Actor) -> list[UUID]:
 def _begin_anew(at: EvidenceRound, error: Exception, clock: Clock) -> None:
     """A walk that failed is a finding, and the next one is over everything: whatever the row says of where it stood
     may be what failed."""
-    note_about_tenant([not_verified("walk", error)], by=_worker(at), clock=clock)
+    note_about_tenant([unverified_mismatch("walk", error)], by=_worker(at), clock=clock)
     EvidenceRound.objects.filter(pk=at.pk).update(position=None, all_due_at=clock.now())
 
 

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_tenant
 from promotions.packets.audit_heads import verify_log
-from promotions.verification.mismatch import OF_CHAIN, of_chain
+from promotions.verification.mismatch import OF_CHAIN, chain_mismatch
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.audit.recording import record
@@ -60,7 +60,7 @@ class Command(ProductCommand):
         if result.broken is None:
             forget_about_tenant(OF_CHAIN, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
         else:
-            note_about_tenant([of_chain(result.broken)], by=by, clock=DATABASE_CLOCK)
+            note_about_tenant([chain_mismatch(result.broken)], by=by, clock=DATABASE_CLOCK)
         record(
             by=by,
             at=DATABASE_CLOCK.now(),

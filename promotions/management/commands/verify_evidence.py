@@ -5,9 +5,9 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_promotion, note_about_tenant
-from promotions.verification.documents import KINDS, Fitting, check_documents
+from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
 from promotions.verification.installation import OF_INSTALLATION, check_installation
-from promotions.verification.mismatch import OF_DOCUMENTS, Mismatch, carried_out, not_verified
+from promotions.verification.mismatch import OF_DOCUMENTS, Mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
 from promotions.verification.walk import all_promotions
@@ -36,9 +36,9 @@ class Command(ProductCommand):
         tenants = [self.tenant(options["tenant"])] if options["tenant"] else list(Tenant.objects.order_by("slug"))
         wrong = ["the installation"] if self._installation() else []
         for tenant in tenants:
-            by, began, fitting = command_actor(tenant), DATABASE_CLOCK.now(), Fitting()
-            promotions, findings = self._promotions(tenant, by, fitting)
-            findings += self._documents(tenant, by, fitting)
+            by, began, verified = command_actor(tenant), DATABASE_CLOCK.now(), VerifiedDigests()
+            promotions, findings = self._promotions(tenant, by, verified)
+            findings += self._documents(tenant, by, verified)
             forget_about_tenant(OF_DOCUMENTS, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
             self._note(by, promotions, findings)
             self.stdout.write(f"{tenant.slug}: {promotions} promotions, {findings} findings")
@@ -56,27 +56,27 @@ class Command(ProductCommand):
         self._tell("installation", found)
         return bool(found)
 
-    def _promotions(self, tenant: Tenant, by: Actor, fitting: Fitting) -> tuple[int, int]:
+    def _promotions(self, tenant: Tenant, by: Actor, verified: VerifiedDigests) -> tuple[int, int]:
         promotions = findings = 0
-        for batch in all_promotions(tenant.pk, fitting):
+        for batch in all_promotions(tenant.pk, verified):
             for promotion, found in batch:
                 self._tell(f"{tenant.slug} #{promotion.number}", found)
                 try:
                     note_about_promotion(promotion, found, by=by, clock=DATABASE_CLOCK)
                 except Exception as error:  # it cannot be judged again: the others are verified all the same
-                    found = [*found, not_verified("promotion", error)]
+                    found = [*found, unverified_mismatch("promotion", error)]
                 findings += len(found)
             promotions += len(batch)
             self._progress(tenant, promotions)
         return promotions, findings
 
-    def _documents(self, tenant: Tenant, by: Actor, fitting: Fitting) -> int:
-        found = carried_out("numbers", partial(check_numbers, tenant.pk))
-        found += carried_out("policies", partial(check_policies, tenant.pk))
+    def _documents(self, tenant: Tenant, by: Actor, verified: VerifiedDigests) -> int:
+        found = run_check("numbers", partial(check_numbers, tenant.pk))
+        found += run_check("policies", partial(check_policies, tenant.pk))
         for kind in KINDS:
             after: UUID | None = UUID(int=0)
             while after is not None:
-                after, more = check_documents(tenant.pk, kind, after, fitting)
+                after, more = check_documents(tenant.pk, kind, after, verified)
                 found += more
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
         self._tell(tenant.slug, found)

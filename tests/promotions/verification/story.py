@@ -8,7 +8,7 @@ from promotions.actions.override_gate import OverrideRequest, override_gate
 from promotions.actions.releases import ComponentSpec
 from promotions.actions.trust_key import trust_key
 from promotions.models import Promotion, Release
-from promotions.verification.documents import KINDS, Fitting, check_documents
+from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
 from promotions.verification.walk import all_promotions
@@ -78,7 +78,7 @@ def _overridden(kestrel: Kestrel) -> None:
 
 def found_in(kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
     """What a verification of everything finds: number of the promotion, what, and the thing."""
-    fitting = Fitting()
+    fitting = VerifiedDigests()
     found: list[tuple[int | None, str, str]] = []
     for batch in all_promotions(kestrel.tenant.pk, fitting):
         for promotion, mismatches in batch:

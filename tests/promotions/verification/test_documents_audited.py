@@ -19,7 +19,7 @@ from promotions.models import (
     EvidenceDocument,
     Promotion,
 )
-from promotions.verification.documents import Fitting
+from promotions.verification.documents import VerifiedDigests
 from stellapromote.accounts.actor import system_actor
 from stellapromote.audit.recording import record
 from stellapromote.ids import new_id
@@ -50,7 +50,7 @@ def fact(bundle: Any, kind: str) -> Any:
 
 
 def found_about(kestrel: Kestrel, *bundles: str) -> set[str]:
-    return {str(each.what) for each in Fitting().wrong_in_bundles(kestrel.tenant.pk, bundles)}
+    return {str(each.what) for each in VerifiedDigests().wrong_in_bundles(kestrel.tenant.pk, bundles)}
 
 
 # Bundles.

@@ -6,7 +6,7 @@ from environments.actions.update_environment import update_environment
 from promotions.actions.releases import ComponentSpec
 from promotions.actions.trust_key import trust_key
 from promotions.models import Promotion, Release
-from promotions.verification.documents import Fitting
+from promotions.verification.documents import VerifiedDigests
 from promotions.verification.walk import all_promotions
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
@@ -49,7 +49,7 @@ def test_what_counts_is_in_order(kestrel: Kestrel) -> None:
 
 
 def test_a_walk_meets_feeds_and_keys_that_came_since_it_began(kestrel: Kestrel) -> None:
-    fitting = Fitting()
+    fitting = VerifiedDigests()
     for number in range(2):
         assert [found for batch in all_promotions(kestrel.tenant.pk, fitting) for _, found in batch if found] == []
         trust_key(f"late-{number}", Signer().pem, by=kestrel["admin"], clock=kestrel.clock)
