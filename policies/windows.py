@@ -100,7 +100,7 @@ def intervals(windows: Iterable[Mapping[str, str]], zone_name: str) -> list[Span
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SpanPosition:
     """Where an instant stands among intervals.
 
     `inside`: the indexes of those that hold it. `leaves_at`: the end of the unbroken run that holds it, however many
@@ -113,7 +113,7 @@ class Standing:
     enters_at: str | None
 
 
-def standing(spans: Sequence[Bounded], instant: str) -> Standing:
+def locate_instant(spans: Sequence[Bounded], instant: str) -> SpanPosition:
     """Where `instant` stands among spans with `start` and `end`. O(n log n). BadTime for a text in another form."""
     check_instant(instant)
     for span in spans:
@@ -129,7 +129,7 @@ def standing(spans: Sequence[Bounded], instant: str) -> Standing:
             enters_at = span["start"]
             break
         leaves_at = max(leaves_at, span["end"])
-    return Standing(inside, leaves_at, enters_at)
+    return SpanPosition(inside, leaves_at, enters_at)
 
 
 def check_instant(instant: str) -> None:
@@ -155,7 +155,7 @@ class FreezeState:
 
 def freeze_state(windows: Sequence[Bounded], instant: str) -> FreezeState:
     """The freeze that windows with `start` and `end` make at an instant. BadTime for a text in another form."""
-    found = standing(windows, instant)
+    found = locate_instant(windows, instant)
     # Of those that end together the first one given, so that the answer depends on the windows and not on chance.
     longest = max(found.inside, key=lambda index: (windows[index]["end"], -index), default=None)
     return FreezeState(bool(found.inside), found.inside, longest, found.leaves_at, found.enters_at)

@@ -8,7 +8,7 @@ from policies.facts import GateInput
 from policies.gates.sources import NOTHING
 from policies.gates.wording import Config, Wording, policy_shown
 from policies.outcomes import Verdict
-from policies.windows import BadTime, in_words, instant_of, interval, standing, zone
+from policies.windows import BadTime, in_words, instant_of, interval, locate_instant, zone
 from stellapromote.counted import counted
 from stellapromote.errors import FieldError
 from stellapromote.json_schema import below
@@ -98,7 +98,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             {"missing": "schedules"},
             "The allowed times of this gate were not gathered: evaluate again.",
         )
-    found = standing(spans, facts["instant"])
+    found = locate_instant(spans, facts["instant"])
     details = {"inside": bool(found.inside), "opensAt": found.enters_at, "closesAt": found.leaves_at}
     if found.leaves_at is not None:
         message = f"Inside the allowed time, which ends {in_words(found.leaves_at)}."

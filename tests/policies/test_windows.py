@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.windows import BadTime, freeze_state, in_words, instant_of, interval, intervals, standing, zone
+from policies.windows import BadTime, freeze_state, in_words, instant_of, interval, intervals, locate_instant, zone
 from stellapromote.clock import rfc3339
 
 BERLIN = "Europe/Berlin"
@@ -144,7 +144,7 @@ STANDING = [
 def test_standing_truth_table(
     pairs: list[tuple[int, int]], inside: tuple[int, ...], leaves: int | None, enters: int | None
 ) -> None:
-    found = standing(spans(*pairs), at(10))
+    found = locate_instant(spans(*pairs), at(10))
     assert found.inside == inside
     assert found.leaves_at == (None if leaves is None else at(leaves))
     assert found.enters_at == (None if enters is None else at(enters))
@@ -158,7 +158,7 @@ def test_standing_agrees_with_walking_minute_by_minute(pairs: list[list[int]], n
     def frozen(minute: int) -> bool:
         return any(start <= minute < end for start, end in pairs)
 
-    found = standing(spans(*((start, end) for start, end in pairs)), at(now))
+    found = locate_instant(spans(*((start, end) for start, end in pairs)), at(now))
     leaves = next((minute for minute in range(now, 60) if not frozen(minute)), None) if frozen(now) else None
     after = now if leaves is None else leaves
     enters = next((minute for minute in range(after, 60) if frozen(minute)), None) if not frozen(after) else None
@@ -192,7 +192,7 @@ def test_no_freeze_names_no_window() -> None:
 @pytest.mark.parametrize("instant", ["2026-11-23T08:10:00Z", "2026-11-23T08:10:00.000+00:00", "", "now"])
 def test_an_instant_in_another_form_is_refused(instant: str) -> None:
     with pytest.raises(BadTime):
-        standing([], instant)
+        locate_instant([], instant)
 
 
 def test_words_are_cut_to_the_minute() -> None:
