@@ -34,7 +34,7 @@ from promotions.worker.steps import Steps
 from promotions.worker.turns import Due, Turns
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.api.idempotency import forget_expired
-from stellapromote.audit.refusals import tell_counted
+from stellapromote.audit.refusals import record_counted_refusals
 from stellapromote.audit.sealer import chains_with_pending, seal_some
 from stellapromote.clock import Clock, rfc3339
 from stellapromote.database.errors import is_away
@@ -141,7 +141,7 @@ def run_round(
     done += steps.take("find_overdue", lambda: each("overdue", _overdue(now), mark_overdue))
     done += steps.take("find_automatic", lambda: each("auto_promote", _to_auto_promote(now), auto_promote))
     done += steps.take("expire_proposals", lambda: expire_proposals(now))
-    done += steps.take("tell_counted", lambda: tell_counted(now))
+    done += steps.take("tell_counted", lambda: record_counted_refusals(now))
     done += steps.of_each("seal", chains_with_pending, seal_some)
     done += steps.of_each("outbox", lambda: outbox.behind(now), lambda tenant_id: outbox.derive(tenant_id, now))
     heartbeat.beat()

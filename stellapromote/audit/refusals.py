@@ -73,7 +73,7 @@ def note_refusal(*, by: Actor | None, code: str, action: str, target: str, clock
         logger.exception("A refusal could not be noted")
 
 
-def tell_counted(now: datetime) -> int:
+def record_counted_refusals(now: datetime) -> int:
     """Write the events of refusals that were counted and whose minute is over, and forget the rest: for the worker.
 
     Returns the number of events. Rows that somebody else works on are left for the next time.

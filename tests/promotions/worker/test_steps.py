@@ -40,7 +40,7 @@ def fails(*_given: Any, **_options: Any) -> int:
         (worker, "_due_promotions"),
         (worker, "_to_auto_promote"),
         (worker, "expire_proposals"),
-        (worker, "tell_counted"),
+        (worker, "record_counted_refusals"),
         (worker, "seal_some"),
         (worker, "chains_with_pending"),
         (outbox, "derive"),

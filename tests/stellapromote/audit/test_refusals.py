@@ -7,7 +7,7 @@ from django.test import Client
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.audit.models import AuditEvent, RefusalCount
-from stellapromote.audit.refusals import note_refusal, tell_counted
+from stellapromote.audit.refusals import note_refusal, record_counted_refusals
 from stellapromote.clock import FixedClock
 from tests.database import CommittedDatabase
 from tests.factories import PASSWORD, actor_of, actor_of_token, make_person, make_tenant, make_token
@@ -89,8 +89,8 @@ def test_another_person_is_an_event_of_their_own(by: Actor, tenant: Tenant) -> N
 def test_what_was_counted_is_told_when_its_minute_is_over(by: Actor) -> None:
     for seconds in (0, 1, 2):
         refuse(by, seconds)
-    assert tell_counted(AT + timedelta(seconds=59)) == 0
-    assert tell_counted(AT + timedelta(seconds=60)) == 1
+    assert record_counted_refusals(AT + timedelta(seconds=59)) == 0
+    assert record_counted_refusals(AT + timedelta(seconds=60)) == 1
     assert counts() == [1, 2]
 
 
@@ -98,7 +98,7 @@ def test_what_is_told_later_names_the_same_actor_and_token(tenant: Tenant, tomas
     by = actor_of_token(make_token(tenant, tomas))
     refuse(by)
     refuse(by, 1)
-    tell_counted(AT + timedelta(minutes=2))
+    record_counted_refusals(AT + timedelta(minutes=2))
     first, second = AuditEvent.objects.filter(action="permission.refused").order_by("id")
     same = ("tenant_id", "actor_type", "actor_id", "actor_name", "actor_ip", "resource_id", "request_id")
     assert [getattr(first, name) for name in same] == [getattr(second, name) for name in same]
@@ -108,8 +108,8 @@ def test_what_is_told_later_names_the_same_actor_and_token(tenant: Tenant, tomas
 def test_what_was_told_is_forgotten(by: Actor) -> None:
     refuse(by)
     refuse(by, 1)
-    tell_counted(AT + timedelta(minutes=2))
-    assert tell_counted(AT + timedelta(minutes=4)) == 0
+    record_counted_refusals(AT + timedelta(minutes=2))
+    assert record_counted_refusals(AT + timedelta(minutes=4)) == 0
     assert not RefusalCount.objects.exists()
     assert counts() == [1, 1]
 
@@ -148,5 +148,5 @@ def test_refusals_side_by_side_are_all_counted(committed_db: CommittedDatabase) 
     tenant = make_tenant()
     by = actor_of(make_person(tenant), tenant)
     committed_db.at_once(*[lambda: refuse(by)] * 8)
-    tell_counted(AT + timedelta(minutes=2))
+    record_counted_refusals(AT + timedelta(minutes=2))
     assert counts() == [1, 7]
