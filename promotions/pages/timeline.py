@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from stellapromote.web.words import PROMOTION_STATES, shown
+from stellapromote.web.words import PROMOTION_STATES, label_of
 
 _WORDS: Final[Mapping[str, str]] = {
     "promotion.requested": "Requested",
@@ -77,5 +77,5 @@ def _text(action: str, after: Mapping[str, Any]) -> str:
             return "No gate blocks it, and it needs no approval."
         return "No gate blocks it."
     if action == "promotion.evaluated":
-        return f"Now: {shown(PROMOTION_STATES, after['status']).word}"
+        return f"Now: {label_of(PROMOTION_STATES, after['status']).word}"
     return after.get("reason") or after.get("comment") or after.get("message") or ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from stellapromote.web.words import PROMOTION_STATES, Shown
+from stellapromote.web.words import PROMOTION_STATES, StateLabel
 
 _WAY: tuple[tuple[str, str], ...] = (
     ("requested", "Requested"),
@@ -35,7 +35,7 @@ _ENDS = frozenset({"cancelled", "rejected", "failed", "rolled_back"})
 class Step:
     word: str
     place: Literal["done", "current", "todo"]
-    shown: Shown | None
+    shown: StateLabel | None
     at: datetime | str | None
 
 

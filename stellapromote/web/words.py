@@ -11,45 +11,45 @@ Tone = Literal["go", "care", "stop", "motion", "rest", "info"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class StateLabel:
     word: str
     tone: Tone
     icon: str
 
 
-PROMOTION_STATES: dict[str, Shown] = {
-    "pending": Shown("Pending", "motion", "clock"),
-    "awaiting_approval": Shown("Awaiting approval", "care", "person"),
-    "approved": Shown("Approved", "go", "check-circle"),
-    "rejected": Shown("Rejected", "stop", "octagon-cross"),
-    "deploying": Shown("Deploying", "motion", "arrow-circle"),
-    "deployed": Shown("Deployed", "go", "check-disc"),
-    "failed": Shown("Failed", "stop", "triangle"),
-    "cancelled": Shown("Cancelled", "rest", "dash-circle"),
-    "rolled_back": Shown("Rolled back", "rest", "turn-back"),
+PROMOTION_STATES: dict[str, StateLabel] = {
+    "pending": StateLabel("Pending", "motion", "clock"),
+    "awaiting_approval": StateLabel("Awaiting approval", "care", "person"),
+    "approved": StateLabel("Approved", "go", "check-circle"),
+    "rejected": StateLabel("Rejected", "stop", "octagon-cross"),
+    "deploying": StateLabel("Deploying", "motion", "arrow-circle"),
+    "deployed": StateLabel("Deployed", "go", "check-disc"),
+    "failed": StateLabel("Failed", "stop", "triangle"),
+    "cancelled": StateLabel("Cancelled", "rest", "dash-circle"),
+    "rolled_back": StateLabel("Rolled back", "rest", "turn-back"),
 }
 
 #: Not a verdict on the wire: `pending` with the code OVERRIDE_POSSIBLE, which fails when nobody overrides it.
 OVERRIDABLE = "overridable"
 
-GATE_VERDICTS: dict[str, Shown] = {
-    "pass": Shown("Pass", "go", "check"),
-    "warn": Shown("Warn", "care", "triangle"),
-    "pending": Shown("Pending", "motion", "clock"),
-    "fail": Shown("Fail", "stop", "octagon-cross"),
-    OVERRIDABLE: Shown("Fails, overridable", "stop", "triangle"),
+GATE_VERDICTS: dict[str, StateLabel] = {
+    "pass": StateLabel("Pass", "go", "check"),
+    "warn": StateLabel("Warn", "care", "triangle"),
+    "pending": StateLabel("Pending", "motion", "clock"),
+    "fail": StateLabel("Fail", "stop", "octagon-cross"),
+    OVERRIDABLE: StateLabel("Fails, overridable", "stop", "triangle"),
 }
 
-DECISIONS: dict[str, Shown] = {
-    "allow": Shown("Allow", "go", "check"),
-    "pending": Shown("Pending", "motion", "clock"),
-    "deny": Shown("Deny", "stop", "octagon-cross"),
+DECISIONS: dict[str, StateLabel] = {
+    "allow": StateLabel("Allow", "go", "check"),
+    "pending": StateLabel("Pending", "motion", "clock"),
+    "deny": StateLabel("Deny", "stop", "octagon-cross"),
 }
 
-CHANGE_TYPES: dict[str, Shown] = {
-    "standard": Shown("Standard change", "rest", "check"),
-    "normal": Shown("Normal change", "rest", "check"),
-    "emergency": Shown("Emergency change", "stop", "triangle"),
+CHANGE_TYPES: dict[str, StateLabel] = {
+    "standard": StateLabel("Standard change", "rest", "check"),
+    "normal": StateLabel("Normal change", "rest", "check"),
+    "emergency": StateLabel("Emergency change", "stop", "triangle"),
 }
 
 TONE_ICONS: dict[str, str] = {
@@ -62,6 +62,6 @@ TONE_ICONS: dict[str, str] = {
 }
 
 
-def shown(table: dict[str, Shown], name: str) -> Shown:
+def label_of(table: dict[str, StateLabel], name: str) -> StateLabel:
     """The word, tone and shape for a wire name; an unknown name is its own word, at rest."""
-    return table.get(name) or Shown(name.replace("_", " "), "rest", "dash-circle")
+    return table.get(name) or StateLabel(name.replace("_", " "), "rest", "dash-circle")

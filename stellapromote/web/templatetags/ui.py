@@ -44,7 +44,7 @@ def state_badge(status: str, large: bool = False) -> SafeString:
 @lru_cache(maxsize=256)
 def _state_badge(status: str, large: bool) -> SafeString:
     """In every row of every list, and one of a few."""
-    shown = words.shown(words.PROMOTION_STATES, status)
+    shown = words.label_of(words.PROMOTION_STATES, status)
     return format_html(
         '<span class="state{}" data-tone="{}" data-state="{}">{}{}</span>',
         " state-large" if large else "",
@@ -73,23 +73,23 @@ def emergency(change: Mapping[str, Any] | None, large: bool = False) -> SafeStri
 @register.simple_tag
 def change_type(name: str | None) -> Any:
     """The type of a change in words; nothing for None."""
-    return words.shown(words.CHANGE_TYPES, name).word if name else ""
+    return words.label_of(words.CHANGE_TYPES, name).word if name else ""
 
 
 @register.simple_tag
 def verdict(status: str, codes: Collection[str] = ()) -> SafeString:
     """The verdict of a gate: pass, warn, pending, fail. By its reason codes, one that only an override saves fails."""
     overridable = status == "pending" and "OVERRIDE_POSSIBLE" in codes
-    return _verdict(words.shown(words.GATE_VERDICTS, words.OVERRIDABLE if overridable else status))
+    return _verdict(words.label_of(words.GATE_VERDICTS, words.OVERRIDABLE if overridable else status))
 
 
 @register.simple_tag
 def decision(result: str) -> SafeString:
     """The result of a decision: allow, pending, deny."""
-    return _verdict(words.shown(words.DECISIONS, result))
+    return _verdict(words.label_of(words.DECISIONS, result))
 
 
-def _verdict(shown: words.Shown) -> SafeString:
+def _verdict(shown: words.StateLabel) -> SafeString:
     return format_html(
         '<span class="verdict" data-tone="{}">{}{}</span>', shown.tone, icons.icon(shown.icon), shown.word
     )
@@ -120,7 +120,7 @@ def approvals_meter(given: int, required: int) -> SafeString:
 def _meter(given: int, required: int) -> SafeString:
     """In every row of every list, and always one of a few: as a template it was the dearest component of all."""
     if not required:
-        return _verdict(words.Shown("Nobody has to approve", "care", "triangle"))
+        return _verdict(words.StateLabel("Nobody has to approve", "care", "triangle"))
     slots = format_html_join(
         "",
         '<span class="meter-slot{}"></span>',

@@ -2,7 +2,7 @@ import pytest
 
 from promotions.states import Status
 from stellapromote.web.icons import ICONS
-from stellapromote.web.words import DECISIONS, GATE_VERDICTS, PROMOTION_STATES, TONE_ICONS, shown
+from stellapromote.web.words import DECISIONS, GATE_VERDICTS, PROMOTION_STATES, TONE_ICONS, label_of
 
 TABLES = {"states": PROMOTION_STATES, "verdicts": GATE_VERDICTS, "decisions": DECISIONS}
 
@@ -28,5 +28,5 @@ def test_every_shape_that_is_named_exists() -> None:
 
 
 def test_an_unknown_name_is_its_own_word_at_rest() -> None:
-    entry = shown(PROMOTION_STATES, "on_hold")
+    entry = label_of(PROMOTION_STATES, "on_hold")
     assert (entry.word, entry.tone) == ("on hold", "rest")
