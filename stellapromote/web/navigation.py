@@ -9,7 +9,7 @@ from stellapromote.accounts.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NavigationEntry:
     path: str
     label: str
     scope: str
@@ -17,18 +17,18 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("/", "Pipeline", scopes.PROMOTION_READ),
-    Entry("/approvals", "Approvals", scopes.PROMOTION_READ, counts_inbox=True),
-    Entry("/promotions", "Promotions", scopes.PROMOTION_READ),
-    Entry("/releases", "Releases", scopes.RELEASE_READ),
-    Entry("/environments", "Environments", scopes.ENVIRONMENT_READ),
-    Entry("/policies", "Policies", scopes.POLICY_READ),
-    Entry("/audit", "Audit", scopes.AUDIT_READ),
+    NavigationEntry("/", "Pipeline", scopes.PROMOTION_READ),
+    NavigationEntry("/approvals", "Approvals", scopes.PROMOTION_READ, counts_inbox=True),
+    NavigationEntry("/promotions", "Promotions", scopes.PROMOTION_READ),
+    NavigationEntry("/releases", "Releases", scopes.RELEASE_READ),
+    NavigationEntry("/environments", "Environments", scopes.ENVIRONMENT_READ),
+    NavigationEntry("/policies", "Policies", scopes.POLICY_READ),
+    NavigationEntry("/audit", "Audit", scopes.AUDIT_READ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class NavigationItem:
     """An entry as this person sees it on this page. `current` is the value of aria-current, or empty."""
 
     path: str
@@ -37,10 +37,10 @@ class Shown:
     counts_inbox: bool
 
 
-def navigation(actor: Actor, path: str) -> list[Shown]:
+def navigation(actor: Actor, path: str) -> list[NavigationItem]:
     """What the actor may open and this version has; the entry of the page itself is `page`, one above it `true`."""
     return [
-        Shown(entry.path, entry.label, _current(entry.path, path), entry.counts_inbox)
+        NavigationItem(entry.path, entry.label, _current(entry.path, path), entry.counts_inbox)
         for entry in ENTRIES
         if actor.has(entry.scope) and is_valid_path(entry.path)
     ]
