@@ -15,7 +15,7 @@ from django.db import transaction
 
 from policies.models import Proposal
 from policies.models.proposal import LIFE
-from policies.second_person import brought_in
+from policies.second_person import accountable_accounts
 from policies.weakening_edits import NeedsSecondPerson, Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
@@ -105,7 +105,7 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: 
         proposed_by_id=by.account,
         proposed_by_username=by.username,
         proposed_by_name=by.display_name,
-        behind=sorted(brought_in(by.tenant, {*accounts_behind(by), *weakened.authors})),
+        behind=sorted(accountable_accounts(by.tenant, {*accounts_behind(by), *weakened.authors})),
         token_issuer_id=by.token_issuer_id,
         expires_at=at + LIFE,
     )

@@ -51,7 +51,7 @@ def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
     return any(vouching.counts(source_of(grant)) for grant in grants)
 
 
-def brought_in(tenant_id: UUID, accounts: Collection[UUID], since: datetime | None = None) -> frozenset[UUID]:
+def accountable_accounts(tenant_id: UUID, accounts: Collection[UUID], since: datetime | None = None) -> frozenset[UUID]:
     """The accounts, and everybody on whose word alone one of them has a role or owns a machine: an act of such an
     account counts as theirs as well (domain.md §5, docs/adr/0184).
 

@@ -10,7 +10,7 @@ from policies.guarding import protected_by
 from policies.models import PromotionPolicy
 from policies.proposals import proposable
 from policies.references import check_references
-from policies.second_person import brought_in, check_second_person, is_vouched_for
+from policies.second_person import accountable_accounts, check_second_person, is_vouched_for
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
@@ -74,7 +74,7 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     if second_person:
         by.require_in_person()
     since = policy.created_at if policy.current is None else policy.current.published_at
-    authors = brought_in(by.tenant, policy.drafters, since)
+    authors = accountable_accounts(by.tenant, policy.drafters, since)
     confirms = second_person and accounts_behind(by).isdisjoint(authors)
     confirms = confirms and is_vouched_for(by, POLICY_PUBLISH, against=authors)
     author = policy.draft_by if by.second is None and confirms else None
