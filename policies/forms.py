@@ -76,7 +76,7 @@ class PolicyForm(ActionFields, ModelForm):
             except ProductError as refusal:
                 target = f"{self._meta.model._meta.label_lower} {self.instance.pk}"
                 note_refusal(by=self.actor, code=refusal.code, action="administration", target=target)
-                if not self.tell(refusal):
+                if not self.show_refusal(refusal):
                     self.add_error(None, sentence_of(refusal))
         return cleaned
 

@@ -51,7 +51,7 @@ def _refused(
     form: ActionFields | None,
     again: Callable[[ProductError | None], HttpResponse],
 ) -> HttpResponse:
-    told = form is not None and form.tell(refusal)
+    told = form is not None and form.show_refusal(refusal)
     if not told and wants_fragment(request):
         raise refusal
     try:

@@ -25,7 +25,7 @@ class ActionFields(forms.BaseForm):
     #: The field that is refused where the action refuses the input and names no field: the file, the rules.
     main_field: ClassVar[str | None] = None
 
-    def tell(self, refusal: ProductError) -> bool:
+    def show_refusal(self, refusal: ProductError) -> bool:
         """Puts a refusal of the action beside the fields that it is about. False where it is about none of them."""
         if isinstance(refusal, Invalid) and refusal.fields:
             for each in refusal.fields:

@@ -168,5 +168,5 @@ class TestEnvironmentForm:
     )
     def test_a_refusal_stands_at_the_field_it_is_about(self, tenant, place, field):
         form = NewEnvironmentForm(self.data(), tenant_id=tenant.pk)
-        assert form.tell(Invalid(fields=[FieldError(place, "Not like this.", "invalid")]))
+        assert form.show_refusal(Invalid(fields=[FieldError(place, "Not like this.", "invalid")]))
         assert form.errors == {field: ["Not like this."]}
