@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from policies.document_facts import PolicyAnswer
-from policies.engines.answers import normal, words_of
+from policies.engines.answers import normalized, words_of
 from policies.engines.policy_input import FromDocuments, PolicyInput, no_documents, policy_input, remembered
 from policies.facts import GateInput
 from policies.gates import REGISTRY
@@ -19,7 +19,7 @@ Engine = Literal["cel", "rego", "opa"]
 
 EMBEDDED: Final = ("cel", "rego")
 _KIND: Final = "policy"
-LEARN_SECONDS: Final = 5.0
+WARM_UP_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 3.0
 """On the clock, for all policies of one evaluation: a promotion is locked meanwhile. The last one may take longer."""
 
@@ -103,7 +103,7 @@ def ask(config: Mapping[str, Any], about: PolicyInput, *, version: int, patience
         return answer(engine, about.digest, error="GATE_ERROR", problem="ended its process")
     except isolation.TaskRefused as refusal:
         return answer(engine, about.digest, error="GATE_ERROR", problem=f"could not be evaluated: {refusal.message}")
-    return answer(engine, about.digest, result=normal(orjson.loads(said), words_of(version)))
+    return answer(engine, about.digest, result=normalized(orjson.loads(said), words_of(version)))
 
 
 def answer(
@@ -134,5 +134,5 @@ def _evaluate(engine: str, asked: bytes, documents: FromDocuments, seconds: floa
     if len(documents.content) > MOST_DOCUMENT_BYTES:
         raise isolation.TaskRefused("GATE_ERROR", "the documents of the bundle are too large for a policy")
     taught = documents.digest.encode() + b"\n" + documents.content
-    isolation.run(f"policies.engines.{engine}:learn", taught, timeout=LEARN_SECONDS)
+    isolation.run(f"policies.engines.{engine}:warm_up", taught, timeout=WARM_UP_SECONDS)
     return isolation.run(f"policies.engines.{engine}:evaluate", asked, timeout=seconds)

@@ -67,7 +67,7 @@ def check(payload: bytes) -> bytes:
     return b""
 
 
-def learn(payload: bytes) -> bytes:
+def warm_up(payload: bytes) -> bytes:
     """Keeps the documents' part of a policy input, under its digest, for evaluations to come."""
     digest, _, content = payload.partition(b"\n")
     key = digest.decode()

@@ -32,10 +32,10 @@ TASKS: Final[Mapping[str, Group]] = MappingProxyType(
     {
         "policies.engines.cel:check": EXPRESSIONS,
         "policies.engines.cel:evaluate": EXPRESSIONS,
-        "policies.engines.cel:learn": EXPRESSIONS,
+        "policies.engines.cel:warm_up": EXPRESSIONS,
         "policies.engines.rego:check": MODULES,
         "policies.engines.rego:evaluate": MODULES,
-        "policies.engines.rego:learn": MODULES,
+        "policies.engines.rego:warm_up": MODULES,
         "promotions.formats.parse:parse": DOCUMENTS,
     }
 )
