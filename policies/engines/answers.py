@@ -27,7 +27,7 @@ class NotAnAnswer(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class AnswerWords:
     """What an answer may say in one version of the gate: the lists beside `allow`, and whether a deny may be a bare
     text."""
 
@@ -35,11 +35,11 @@ class Words:
     bare_deny: bool
 
 
-YES_OR_NO: Final = Words(("deny", "warn"), bare_deny=False)
-MAY_WAIT: Final = Words(("deny", "pending", "warn"), bare_deny=True)
+YES_OR_NO: Final = AnswerWords(("deny", "warn"), bare_deny=False)
+MAY_WAIT: Final = AnswerWords(("deny", "pending", "warn"), bare_deny=True)
 
 
-def words_of(version: int) -> Words:
+def words_of(version: int) -> AnswerWords:
     """Those of a kindVersion of the policy gate."""
     return MAY_WAIT if version >= 3 else YES_OR_NO
 
@@ -51,7 +51,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EngineVerdict:
     """`allows` is true only for a real true without any deny or pending. `reasons` are sorted and unique, by the name
     of their list."""
 
@@ -71,10 +71,10 @@ class Reading:
         return self.reasons.get("warn", ())
 
 
-def read_answer(result: object, words: Words) -> Reading:
+def read_answer(result: object, words: AnswerWords) -> EngineVerdict:
     """`true`, `false`, or `{allow}` with any of the lists of `words`, each `[{code, message}]`; else NotAnAnswer."""
     if isinstance(result, bool):
-        return Reading(result, dict.fromkeys(words.lists, ()))
+        return EngineVerdict(result, dict.fromkeys(words.lists, ()))
     if not isinstance(result, Mapping):
         raise NotAnAnswer(f"answers with {_kind(result)}, not with true, false or an object")
     strange = sorted(str(name) for name in result.keys() - {"allow", *words.lists})
@@ -86,10 +86,10 @@ def read_answer(result: object, words: Words) -> Reading:
     reasons = {
         name: _reasons(result.get(name, []), name, bare=words.bare_deny and name == "deny") for name in words.lists
     }
-    return Reading(allow and not reasons["deny"] and not reasons.get("pending"), reasons)
+    return EngineVerdict(allow and not reasons["deny"] and not reasons.get("pending"), reasons)
 
 
-def normal(result: Any, words: Words) -> Any:
+def normalized(result: Any, words: AnswerWords) -> Any:
     """The same answer with its reasons in order: engines promise none, and a replay compares. Others unchanged."""
     if not isinstance(result, Mapping):
         return result

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from policies.document_facts import PolicyAnswer
-from policies.engines.answers import MAY_WAIT, normal
+from policies.engines.answers import MAY_WAIT, normalized
 from policies.engines.ask import answer
 from policies.engines.policy_input import PolicyInput
 from policies.outbound import TOO_LATE, Allowed, OutboundFailed, Request, fetch, url_problem
@@ -82,7 +82,7 @@ def _read(body: bytes, about: PolicyInput) -> PolicyAnswer:
         json.loads(body, object_pairs_hook=_unique)
     except (ValueError, TypeError, RecursionError, CanonicalJsonError):
         return _no_answer(about, "GATE_ERROR", "was not answered by its server: what it says is no JSON of a policy")
-    result = normal(document.get("result"), MAY_WAIT)
+    result = normalized(document.get("result"), MAY_WAIT)
     return answer("opa", about.digest, result=result, revision=_revision(document))
 
 

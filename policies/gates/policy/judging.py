@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from policies.context import Context
-from policies.engines.answers import DENIED, NotAnAnswer, Reason, Words, read_answer
+from policies.engines.answers import DENIED, AnswerWords, NotAnAnswer, Reason, read_answer
 from policies.engines.texts import compile_errors
 from policies.facts import GateInput
 from policies.outcomes import Verdict
@@ -115,7 +115,7 @@ def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
     ]
 
 
-def judged(facts: GateInput, config: Mapping[str, Any], context: Context, words: Words) -> Verdict:
+def judged(facts: GateInput, config: Mapping[str, Any], context: Context, words: AnswerWords) -> Verdict:
     """Passes only for a real true without any reason against it. An answer that is missing, late or no answer is never
     a pass. ``words``: what an answer may say in this version."""
     answer = facts.get("policyAnswers", {}).get(context.name)

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.engines.answers import MAY_WAIT, YES_OR_NO, NotAnAnswer, Reason, Words, normal, read_answer, words_of
+from policies.engines.answers import (
+    MAY_WAIT,
+    YES_OR_NO,
+    AnswerWords,
+    NotAnAnswer,
+    Reason,
+    normalized,
+    read_answer,
+    words_of,
+)
 
 A, B = {"code": "TOO_OLD", "message": "Too old."}, {"code": "NO_OWNER", "message": "Nobody owns it."}
 
@@ -23,7 +32,7 @@ json_values = st.recursive(
 
 
 @given(json_values, versions)
-def test_only_a_real_true_allows(value: object, words: Words) -> None:
+def test_only_a_real_true_allows(value: object, words: AnswerWords) -> None:
     try:
         reading = read_answer(value, words)
     except NotAnAnswer:
@@ -35,26 +44,26 @@ def test_only_a_real_true_allows(value: object, words: Words) -> None:
 
 
 @given(json_values, versions)
-def test_the_normal_form_means_the_same(value: object, words: Words) -> None:
+def test_the_normal_form_means_the_same(value: object, words: AnswerWords) -> None:
     def read(each: object) -> object:
         try:
             return read_answer(each, words)
         except NotAnAnswer:
             return None
 
-    assert read(normal(value, words)) == read(value)
-    assert normal(normal(value, words), words) == normal(value, words)
+    assert read(normalized(value, words)) == read(value)
+    assert normalized(normalized(value, words), words) == normalized(value, words)
 
 
 @pytest.mark.parametrize(("version", "words"), [(1, YES_OR_NO), (2, YES_OR_NO), (3, MAY_WAIT)])
-def test_a_policy_may_wait_since_version_3(version: int, words: Words) -> None:
+def test_a_policy_may_wait_since_version_3(version: int, words: AnswerWords) -> None:
     assert words_of(version) is words
 
 
 def test_an_answer_of_before_is_kept_as_it_was_kept() -> None:
     answer = {"allow": True, "pending": [A, B], "deny": ["b", "a"]}
-    assert normal(answer, YES_OR_NO) == answer
-    assert normal(answer, MAY_WAIT) == {"allow": True, "pending": [B, A], "deny": ["a", "b"]}
+    assert normalized(answer, YES_OR_NO) == answer
+    assert normalized(answer, MAY_WAIT) == {"allow": True, "pending": [B, A], "deny": ["a", "b"]}
 
 
 def test_the_same_reason_twice_is_one() -> None:
