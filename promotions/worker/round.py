@@ -31,7 +31,7 @@ from promotions.worker.collecting import Collector
 from promotions.worker.failures import forget_old, postpone, without_postponed
 from promotions.worker.heartbeats import beat
 from promotions.worker.steps import Steps
-from promotions.worker.turns import Due, Turns
+from promotions.worker.turns import DuePromotion, Turns
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.api.idempotency import forget_expired
 from stellapromote.audit.refusals import record_counted_refusals
@@ -167,20 +167,22 @@ class _Step(Protocol):
     def __call__(self, promotion_id: UUID, /, *, by: Actor, clock: Clock) -> object: ...
 
 
-def _each(step: str, due: Iterable[Due], act: _Step, *, clock: Clock, turns: Turns, heartbeat: _Heartbeat) -> int:
+def _each(
+    step: str, due: Iterable[DuePromotion], act: _Step, *, clock: Clock, turns: Turns, heartbeat: _Heartbeat
+) -> int:
     """Does it with each for which there is time."""
     done, _ = _as_time_allows(step, due, act, clock, turns, heartbeat)
     return done
 
 
 def _as_time_allows(
-    step: str, due: Iterable[Due], act: _Step, clock: Clock, turns: Turns, heartbeat: _Heartbeat
-) -> tuple[int, list[Due]]:
+    step: str, due: Iterable[DuePromotion], act: _Step, clock: Clock, turns: Turns, heartbeat: _Heartbeat
+) -> tuple[int, list[DuePromotion]]:
     """How many it was done with, and those that are left. One that fails is postponed, whatever it fails of, unless
     the database is away altogether."""
     done = 0
 
-    def attempt(one: Due) -> None:
+    def attempt(one: DuePromotion) -> None:
         nonlocal done
         try:
             act(one.promotion_id, by=one.by, clock=clock)
@@ -201,37 +203,37 @@ def _collect(collector: Collector, clock: Clock, turns: Turns, heartbeat: _Heart
     """Evaluates the promotions about which the outside just said something."""
     found = {each.promotion_id: each for each in turns.left}
     for promotion_id, tenant, slug in collector.collect(clock):
-        found[promotion_id] = Due(promotion_id, system_actor(tenant, slug))
+        found[promotion_id] = DuePromotion(promotion_id, system_actor(tenant, slug))
     turns.left = list(found.values())
     done, turns.left = _as_time_allows("reevaluate", turns.left, reevaluate, clock, turns, heartbeat)
     return done
 
 
-def _due_promotions(now: datetime) -> list[Due]:
+def _due_promotions(now: datetime) -> list[DuePromotion]:
     is_due = RawSQL(_DUE, (now, now, READER, READER, sorted(OPEN)), output_field=BooleanField())  # noqa: S611 - a constant of this module
     due = Promotion.objects.filter(is_due, status__in=sorted(OPEN))
     return _as_due(due, now, F("next_change_at").asc(nulls_last=True))
 
 
-def _to_close(now: datetime) -> list[Due]:
+def _to_close(now: datetime) -> list[DuePromotion]:
     """Failed ones whose reject waits for a signing key."""
     waiting = Promotion.objects.filter(status=Status.FAILED, next_change_at__lte=now)
     return _as_due(waiting, now, F("next_change_at").asc())
 
 
-def _overdue(now: datetime) -> list[Due]:
+def _overdue(now: datetime) -> list[DuePromotion]:
     late = Promotion.objects.filter(status=Status.DEPLOYING, overdue_at=None, deployment_due_at__lte=now)
     return _as_due(late, now, F("deployment_due_at").asc())
 
 
-def _to_auto_promote(now: datetime) -> list[Due]:
+def _to_auto_promote(now: datetime) -> list[DuePromotion]:
     return _as_due(Promotion.objects.filter(auto_promote_due=True), now, F("pk").asc())
 
 
-def _as_due(promotions: QuerySet[Promotion], now: datetime, first: OrderBy) -> list[Due]:
+def _as_due(promotions: QuerySet[Promotion], now: datetime, first: OrderBy) -> list[DuePromotion]:
     """A batch in which tenants take turns: the first of each, then the second."""
     order = [first, F("pk").asc()]
     turn = Window(RowNumber(), partition_by=F("tenant_id"), order_by=order)
     rows = without_postponed(promotions, now).annotate(turn=turn).order_by("turn", *order)
     found = rows.values_list("pk", "tenant_id", "tenant__slug")[:BATCH]
-    return [Due(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in found]
+    return [DuePromotion(promotion_id, system_actor(tenant_id, slug)) for promotion_id, tenant_id, slug in found]

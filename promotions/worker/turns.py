@@ -16,7 +16,7 @@ The last one may take longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DuePromotion:
     """One promotion that needs a look, and the system acting in its tenant."""
 
     promotion_id: UUID
@@ -28,16 +28,16 @@ class Turns:
     """For as long as a worker lives: it remembers how many seconds each tenant took lately."""
 
     taken: dict[UUID, float] = field(default_factory=dict)
-    left: list[Due] = field(default_factory=list)
+    left: list[DuePromotion] = field(default_factory=list)
     """What the outside said something about that was not looked at yet."""
 
     def begin_round(self) -> None:
         """What was taken counts half as much with each round."""
         self.taken = {tenant: seconds / 2 for tenant, seconds in self.taken.items() if seconds > 0.001}
 
-    def take(self, due: Iterable[Due], act: Callable[[Due], None]) -> list[Due]:
+    def take(self, due: Iterable[DuePromotion], act: Callable[[DuePromotion], None]) -> list[DuePromotion]:
         """Acts on each, always the next one of the tenant that took least. Those for which there was no time."""
-        lines: dict[UUID, deque[Due]] = {}
+        lines: dict[UUID, deque[DuePromotion]] = {}
         for each in due:
             lines.setdefault(each.by.tenant, deque()).append(each)
         until = monotonic() + STEP_SECONDS

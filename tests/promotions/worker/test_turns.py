@@ -10,7 +10,7 @@ from promotions.worker import round as worker
 from promotions.worker import turns
 from promotions.worker.collecting import Collector
 from promotions.worker.round import run_round
-from promotions.worker.turns import Due, Turns
+from promotions.worker.turns import DuePromotion, Turns
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.clock import Clock
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -36,16 +36,16 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return time
 
 
-def acts(time: Time, order: list[str]) -> Callable[[Due], None]:
-    def act(each: Due) -> None:
+def acts(time: Time, order: list[str]) -> Callable[[DuePromotion], None]:
+    def act(each: DuePromotion) -> None:
         order.append("slow" if each.by == SLOW else "quick")
         time.now += 2.0 if each.by == SLOW else 0.1
 
     return act
 
 
-def due(by: Actor, count: int) -> list[Due]:
-    return [Due(uuid4(), by) for _ in range(count)]
+def due(by: Actor, count: int) -> list[DuePromotion]:
+    return [DuePromotion(uuid4(), by) for _ in range(count)]
 
 
 def test_tenants_have_equal_time(time: Time) -> None:
