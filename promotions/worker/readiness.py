@@ -47,7 +47,7 @@ Judge = Callable[[datetime], tuple[bool, str] | tuple[bool, str, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartReadiness:
     """``degraded``: it works, and needs somebody."""
 
     name: str
@@ -56,7 +56,7 @@ class Part:
     degraded: bool = False
 
 
-def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[Part]:
+def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[PartReadiness]:
     """Every part in the order of dependence, each at its own instant. A part waits one second for a lock at most.
 
     Cost: some thirty statements, and ten more once a minute; without a database, one attempt."""
@@ -66,21 +66,21 @@ def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[Part]:
     return [database, *(_judged(name, judge, clock) for name, judge in _PARTS.items())]
 
 
-def _judged(name: str, judge: Judge, clock: Clock) -> Part:
+def _judged(name: str, judge: Judge, clock: Clock) -> PartReadiness:
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            return Part(name, *judge(clock.now()))
+            return PartReadiness(name, *judge(clock.now()))
     except (OperationalError, InterfaceError):
-        return Part(
+        return PartReadiness(
             name, False, "This cannot be read from the database now: see its log, and what holds locks there for long."
         )
     except DatabaseError:
-        return Part(name, False, "This cannot be read from the database: run `manage.py migrate`.")
+        return PartReadiness(name, False, "This cannot be read from the database: run `manage.py migrate`.")
 
 
-def _database() -> Part:
+def _database() -> PartReadiness:
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -90,37 +90,37 @@ def _database() -> Part:
             may_make_tables, read_only, without_standby = cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
         if is_without_primary(error):
-            return Part(
+            return PartReadiness(
                 "database",
                 False,
                 "No host of DATABASE_URL takes changes: those that answer are standbys. Promote one, or name the "
                 "primary.",
             )
-        return Part(
+        return PartReadiness(
             "database", False, "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
         )
     if read_only:
-        return Part(
+        return PartReadiness(
             "database",
             False,
             "The database is read-only: it is a standby, or default_transaction_read_only is on. Promote it, or name "
             "the primary in DATABASE_URL.",
         )
     if without_standby:
-        return Part(
+        return PartReadiness(
             "database",
             False,
             "Every change waits for a synchronous standby, and none is connected: start it, or empty "
             "synchronous_standby_names on the primary.",
         )
     if may_make_tables:
-        return Part(
+        return PartReadiness(
             "database",
             True,
             "The database answers. Its login may make temporary tables, which nothing needs: run `manage.py migrate`.",
             degraded=True,
         )
-    return Part("database", True, "The database answers.")
+    return PartReadiness("database", True, "The database answers.")
 
 
 def _migrations(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the others
