@@ -20,7 +20,7 @@ from policies.models import ApprovalPolicy, ApprovalPolicyVersion, Proposal
 from policies.presenters import approval_policy_document, approval_version_document
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
-from promotions.reading.approver_check import could_approve
+from promotions.reading.approver_check import check_approver
 from promotions.reading.policy_use import environments_naming
 from stellapromote.accounts.scopes import POLICY_READ, POLICY_WRITE
 from stellapromote.api.declarations import Answer
@@ -145,7 +145,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
         person would request now. Changes nothing.
         """
         environments = Environment.objects.of(request.actor.tenant).select_related("promotion_policy__current")
-        answer = could_approve(
+        answer = check_approver(
             policy=self._policy(),
             environment=get_object_or_404(environments, pk=self.body["environment_id"]),
             requester_id=self.body["requester_id"],

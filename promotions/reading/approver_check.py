@@ -23,7 +23,7 @@ MOST_REASONS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApproverCheck:
     """`sets`: at most ten of the smallest sets of people who together suffice, by username in each."""
 
     satisfiable: bool
@@ -42,7 +42,9 @@ class Answer:
         }
 
 
-def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime) -> Answer:
+def check_approver(
+    *, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime
+) -> ApproverCheck:
     """Judges the policy together with everything else that the environment requires, for people as they are now.
 
     Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
@@ -61,7 +63,7 @@ def could_approve(*, policy: ApprovalPolicy, environment: Environment, requester
     required = requirements.all_of(environment.required_approvals, rules)
     checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
     by_name = {each.username: each for each in members}
-    return Answer(
+    return ApproverCheck(
         satisfiable=checked.satisfiable,
         sets=tuple(tuple(by_name[name] for name in each) for each in checked.minimal_sets),
         reasons=(

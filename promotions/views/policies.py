@@ -23,7 +23,7 @@ from promotions.actions.retire_approval_policy import retire_approval_policy as 
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.pages import policies as policy_pages
 from promotions.pages.policy_forms import ApproverCheckForm, PublishForm
-from promotions.reading.approver_check import could_approve
+from promotions.reading.approver_check import check_approver
 from promotions.reading.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
@@ -190,7 +190,7 @@ def _answer(policy: ApprovalPolicy, form: ApproverCheckForm) -> Any:
     """Who could approve, once both questions are answered."""
     if not form.is_bound or not form.is_valid():
         return None
-    return could_approve(
+    return check_approver(
         policy=policy,
         environment=form.cleaned_data["environment"],
         requester_id=form.cleaned_data["requester"].pk,

@@ -10,7 +10,7 @@ from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.judging.attribution import Origin
 from promotions.judging.requirements import policies_that_guard, take_snapshot
-from promotions.reading.approver_check import MOST_REASONS, could_approve
+from promotions.reading.approver_check import MOST_REASONS, check_approver
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.api.etag import IfMatch
@@ -87,7 +87,7 @@ def test_it_leaves_out_whom_a_promotion_would_exclude(kestrel: Kestrel, guarded:
     ).document
     excluded = {each["username"]: eligibility.main_reason(each["reasons"]) for each in document["excludedPersons"]}
     policy = ApprovalPolicy.objects.select_related("current").get(name="not-the-editors")
-    answer = could_approve(policy=policy, environment=target, requester_id=asks.pk, at=at)
+    answer = check_approver(policy=policy, environment=target, requester_id=asks.pk, at=at)
     told = {each["username"]: each["code"] for each in answer.reasons if each["code"] in eligibility.REASONS}
     assert len(answer.reasons) < MOST_REASONS
     approvers = User.objects.filter(role_grants__role="approver").values_list("username", flat=True)
