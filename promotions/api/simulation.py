@@ -13,7 +13,7 @@ from policies.facts import InvalidGateInput, check_gate_input
 from policies.models import PromotionPolicy
 from promotions.api.promotion_resources import GateResource
 from promotions.models import Promotion
-from promotions.reading.policy_drafts import drafted
+from promotions.reading.policy_drafts import draft_document
 from promotions.reading.simulation import MOST_DECISIONS, Draft, Trials, try_on_input, try_on_last, try_on_promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -132,7 +132,7 @@ class SimulationViewSet(ApiViewSet):
         and counted in `hidden`.
         """
         body = self.body
-        draft = drafted(self._policy(), document=body.get("document"), version=body.get("version"))
+        draft = draft_document(self._policy(), document=body.get("document"), version=body.get("version"))
         trials = self._trials(draft, request.actor)
         results = [each.as_json() for each in trials.tried]
         if "last" in body:

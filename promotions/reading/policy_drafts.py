@@ -9,7 +9,7 @@ from promotions.reading.simulation import Draft
 from stellapromote.errors import FieldError, Invalid
 
 
-def drafted(policy: PromotionPolicy, *, document: object = None, version: int | None = None) -> Draft:
+def draft_document(policy: PromotionPolicy, *, document: object = None, version: int | None = None) -> Draft:
     """What is to be tried. Without a choice: the draft, or what is published where there is none.
 
     Raises Invalid, with places below `document`, for a document that cannot be used; Http404 for no such version.

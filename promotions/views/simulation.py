@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from policies.models import PromotionPolicy
 from promotions.models import Promotion
 from promotions.pages.policy_forms import SimulationForm
-from promotions.reading.policy_drafts import drafted
+from promotions.reading.policy_drafts import draft_document
 from promotions.reading.simulation import Draft, Trials, try_on_last, try_on_promotion
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_WRITE
@@ -41,7 +41,7 @@ def simulate(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _tried(request: HttpRequest, policy: PromotionPolicy, said: dict[str, Any], by: Actor) -> dict[str, Any]:
-    draft = drafted(policy, version=said["version"])
+    draft = draft_document(policy, version=said["version"])
     trials = _trials(draft, said, by)
     if trials.hidden:
         are, their = ("is", "its") if trials.hidden == 1 else ("are", "their")
