@@ -25,7 +25,7 @@ def releases_of(by: Actor) -> QuerySet[Release]:
     return Release.objects.filter(tenant_id=by.tenant)
 
 
-def promotable(by: Actor) -> QuerySet[Release]:
+def promotable_releases(by: Actor) -> QuerySet[Release]:
     """What may be asked for: finalized ones, and deprecated ones that can still be gone back to (domain.md §3)."""
     deployed = Promotion.objects.deployed().filter(release=OuterRef("pk"))
     return releases_of(by).filter(

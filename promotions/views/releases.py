@@ -18,7 +18,7 @@ from promotions.models import Release
 from promotions.pages.document_forms import DocumentForm
 from promotions.pages.documents import documents_of_components
 from promotions.pages.forms import ReasonForm, ReleaseForm
-from promotions.pages.releases import promotable, release_page, releases_of
+from promotions.pages.releases import promotable_releases, release_page, releases_of
 from promotions.reading import queries
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import EVIDENCE_READ, EVIDENCE_WRITE, PROMOTION_REQUEST, RELEASE_READ, RELEASE_WRITE
@@ -123,7 +123,7 @@ def show_release(request: HttpRequest, release_id: UUID, **shown_again: Any) -> 
         "rows": queries.rows_of(queries.promotions_of(by.tenant).filter(release=found))[:SHOWN_PROMOTIONS],
         "reason_form": ReasonForm(),
         "may_write": by.has(RELEASE_WRITE),
-        "may_request": by.has(PROMOTION_REQUEST) and promotable(by).filter(pk=found.pk).exists(),
+        "may_request": by.has(PROMOTION_REQUEST) and promotable_releases(by).filter(pk=found.pk).exists(),
         **shown_again,
     }
     return render(request, "releases/release.html", context)

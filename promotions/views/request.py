@@ -22,7 +22,7 @@ from promotions.actions.request_promotion import (
 from promotions.judging import ordering
 from promotions.models import Promotion, Release
 from promotions.pages.forms import RequestForm
-from promotions.pages.releases import promotable, release_page
+from promotions.pages.releases import promotable_releases, release_page
 from promotions.reading.queries import diff_of
 from promotions.states import ACTIVE
 from stellapromote.accounts.actor import Actor
@@ -55,7 +55,7 @@ def request_page(request: HttpRequest) -> HttpResponse:
     def page(refusal: ProductError | None) -> HttpResponse:
         context: Context = {"form": form, "refusal": refusal, "release": release, "target": target}
         if release is None:
-            context |= release_page(request, by, promotable(by))
+            context |= release_page(request, by, promotable_releases(by))
         else:
             context["targets"] = _offers(release)
         if release is not None and target is not None:
