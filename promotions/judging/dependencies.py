@@ -11,7 +11,7 @@ from promotions.models import Promotion, Release
 from promotions.states import Status
 
 
-def observe(
+def observe_dependencies(
     policy: dict[str, Any], *, tenant_id: UUID, at: datetime, health: Mapping[str, list[dict[str, Any] | None]]
 ) -> dict[str, list[dict[str, Any]]]:
     """For each dependency gate its targets with what was seen; ``observed`` is None where a name is unknown.

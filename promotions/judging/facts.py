@@ -22,7 +22,7 @@ from promotions.documents.bundles import BundleContent
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
 from promotions.judging.collected_facts import read_fresh_facts
-from promotions.judging.dependencies import observe
+from promotions.judging.dependencies import observe_dependencies
 from promotions.judging.document_gathering import gather_documents
 from promotions.judging.signed_overrides import signed
 from promotions.judging.subject import SUBJECT_SCHEMA, Subject
@@ -288,7 +288,7 @@ def gather_facts(
         "votes": row["votes"],
         "confirmations": row["confirmations"],
         "candidates": candidates,
-        "dependencies": observe(policy, tenant_id=promotion.tenant_id, at=at, health=outside.health),
+        "dependencies": observe_dependencies(policy, tenant_id=promotion.tenant_id, at=at, health=outside.health),
         "policyAnswers": dict(outside.answers),
         "supersededBy": None,
         "evidence": evidence.fact,

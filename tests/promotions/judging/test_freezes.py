@@ -6,7 +6,7 @@ import pytest
 
 from environments.models import FreezeWindow
 from promotions.fastpath.rows import promotions_with
-from promotions.judging.dependencies import observe
+from promotions.judging.dependencies import observe_dependencies
 from promotions.judging.facts import FACTS, FREEZE_HORIZON, StoredFacts, values_for_facts
 from promotions.reading.environment_state import environment_states
 from tests.environments.drawn import draw_freezes
@@ -33,7 +33,7 @@ def test_facts_dependencies_and_pages_say_the_same(seed: int) -> None:
 
         targets = [{"type": "environment", "environment": each.name, "state": "not-frozen"} for each in places]
         gate = {"kind": "dependency", "name": "elsewhere", "config": {"targets": targets}}
-        seen = observe({"gates": [gate]}, tenant_id=kestrel.tenant.pk, at=at, health={})["elsewhere"]
+        seen = observe_dependencies({"gates": [gate]}, tenant_id=kestrel.tenant.pk, at=at, health={})["elsewhere"]
         states = environment_states(kestrel.tenant.pk, [each.pk for each in places], at)
         told = [states[each.pk]["freeze"] for each in places]
         for one, freeze in zip(seen, told, strict=True):
