@@ -24,7 +24,7 @@ from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
 from promotions.judging.collected_facts import read_fresh_facts
 from promotions.judging.dependencies import observe_dependencies
 from promotions.judging.document_gathering import gather_documents
-from promotions.judging.signed_overrides import signed
+from promotions.judging.signed_overrides import signed_overrides
 from promotions.judging.subject import SUBJECT_SCHEMA, Subject
 from promotions.judging.subject import subject_digest as digest_of_subject
 from promotions.models import Blob, Promotion
@@ -292,7 +292,7 @@ def gather_facts(
         "policyAnswers": dict(outside.answers),
         "supersededBy": None,
         "evidence": evidence.fact,
-        "overrides": signed(promotion.id, row["overrides"]),
+        "overrides": signed_overrides(promotion.id, row["overrides"]),
         "evidenceMismatch": row["evidenceMismatch"],
         "failingSince": {gate["name"]: gate["failingSince"] for gate in promotion.gates if "failingSince" in gate},
         "requestingPersons": requesters_of(map(str, promotion.requesting_persons), requirements["excludedPersons"]),

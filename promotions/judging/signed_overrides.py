@@ -8,7 +8,7 @@ from promotions.models import Override
 from promotions.packets.verifying import known_keys, verify_stored_override
 
 
-def signed(promotion_id: UUID, overrides: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def signed_overrides(promotion_id: UUID, overrides: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The facts of those overrides whose row says what its human decision says and whose signature holds.
 
     Cost: nothing where there is none, else two statements and one for each.
