@@ -19,7 +19,7 @@ from django.db import connection
 from policies.document_facts import Bundle, DocumentFact
 from promotions.actions.upload_feed import reload_feed
 from promotions.documents import bundles, newest_documents
-from promotions.documents.bundle_readings import document_of, renewed
+from promotions.documents.bundle_readings import document_of, renew_fact
 from promotions.documents.document_readings import Answer, read_as_sent, store_reading
 from promotions.documents.uploading import DocumentUnread, UploadsBusy, read_in_isolation
 from promotions.formats.document import READER
@@ -113,7 +113,7 @@ def read_bundle_again(bundle_id: UUID, clock: Clock, until: float) -> None:
     bundle = EvidenceBundle.objects.select_related("content").get(pk=bundle_id)
     content: Bundle = orjson.loads(bytes(bundle.content.content))
     read = [(fact, _read(bundle.tenant_id, fact, clock, until)) for fact in content["documents"]]
-    _store_bundle(bundle, content, [renewed(fact, held) for fact, held in read if held is not None], clock.now())
+    _store_bundle(bundle, content, [renew_fact(fact, held) for fact, held in read if held is not None], clock.now())
 
 
 def read_feed_again(feed_id: UUID, clock: Clock, until: float) -> None:
@@ -177,7 +177,7 @@ def _read(tenant_id: UUID, fact: DocumentFact, clock: Clock, until: float) -> ne
     if reading is None and document.reader < READER:
         _check_time(until)
         reading = _store_reading(document, read_as_sent(document), clock.now())
-    return newest_documents.read_now(document, reading)
+    return newest_documents.apply_reading(document, reading)
 
 
 @transactional

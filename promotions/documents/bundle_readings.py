@@ -29,7 +29,7 @@ def document_of(tenant_id: UUID, fact: DocumentFact) -> EvidenceDocument | None:
     )
 
 
-def renewed(fact: DocumentFact, newest: NewestDocument) -> DocumentFact:
+def renew_fact(fact: DocumentFact, newest: NewestDocument) -> DocumentFact:
     """The fact with what was read now; who said it and when it came stay as they were."""
     fact = fact.copy()
     fact.pop("schemaValid", None)

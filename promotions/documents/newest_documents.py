@@ -121,7 +121,7 @@ def platforms_of(index: Mapping[str, Any]) -> dict[str, list[str]]:
     return platforms
 
 
-def read_now(document: EvidenceDocument, reading: DocumentReading | None) -> NewestDocument | None:
+def apply_reading(document: EvidenceDocument, reading: DocumentReading | None) -> NewestDocument | None:
     """The document as its newest reading has it; None where that refused it. ``reading``: by the newest reader."""
     return _newest_document(
         document, document.artifact_digest, document.about, {} if reading is None else {document.pk: reading}

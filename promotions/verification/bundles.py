@@ -12,9 +12,9 @@ from django.db.models import Q
 
 from policies.document_facts import Bundle, DocumentFact
 from promotions.documents.blobs import blobs
-from promotions.documents.bundle_readings import document_of, renewed
+from promotions.documents.bundle_readings import document_of, renew_fact
 from promotions.documents.bundles import document_fact
-from promotions.documents.newest_documents import NewestDocument, manifests_of, read_now
+from promotions.documents.newest_documents import NewestDocument, apply_reading, manifests_of
 from promotions.formats.document import READER
 from promotions.models import BundleReading, DocumentReading, EvidenceBundle, EvidenceDocument
 from promotions.verification.differences import first_difference
@@ -36,7 +36,7 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class BundleComparison:
     """``documents``: those that the bundle rests on, with their contents; whether they are what was uploaded is
     `check_uploads`."""
 
@@ -44,18 +44,20 @@ class Compared:
     documents: list[EvidenceDocument]
 
 
-def compare_bundle(tenant_id: UUID, digest: str) -> Compared:
+def compare_bundle(tenant_id: UUID, digest: str) -> BundleComparison:
     """What of a bundle is not what was uploaded and read. Its digest fits. About five statements."""
     row = EvidenceBundle.objects.filter(tenant_id=tenant_id, content_id=digest).first()
     if row is None:
-        return Compared([_changed(f"bundle {digest}", "No bundle of the tenant has this digest.")], [])
+        return BundleComparison([_changed(f"bundle {digest}", "No bundle of the tenant has this digest.")], [])
     try:
         return _compared(tenant_id, row, orjson.loads(blobs([digest])[digest]))
     except UNREADABLE:
-        return Compared([_changed(f"bundle {digest}", "This is no bundle, or something that it names is gone.")], [])
+        return BundleComparison(
+            [_changed(f"bundle {digest}", "This is no bundle, or something that it names is gone.")], []
+        )
 
 
-def _compared(tenant_id: UUID, row: EvidenceBundle, bundle: Bundle) -> Compared:
+def _compared(tenant_id: UUID, row: EvidenceBundle, bundle: Bundle) -> BundleComparison:
     uploads = _uploads(tenant_id, bundle)
     # What an older reader read counts only in a bundle that is itself read again before it counts.
     reads = _reads([each for alike in uploads.values() for each in alike], min(row.reader, READER))
@@ -75,7 +77,7 @@ def _compared(tenant_id: UUID, row: EvidenceBundle, bundle: Bundle) -> Compared:
             found.append(_changed(f"document {fact['digest']}", _difference(fact, alike, reads)))
     for reading in BundleReading.objects.filter(bundle=row, reader=READER).select_related("bundle", "read_as"):
         found += check_bundle_reading(reading)
-    return Compared(found, list(documents.values()))
+    return BundleComparison(found, list(documents.values()))
 
 
 def check_bundle_reading(reading: BundleReading) -> list[Mismatch]:
@@ -119,8 +121,8 @@ def _renewed(tenant_id: UUID, fact: DocumentFact, at: datetime) -> list[Document
     readings = [reading]
     if reading is not None and document.reader >= READER and reading.read_at > at - MEANWHILE:
         readings.append(None)  # it was read once more for an index that came after
-    held = [read_now(document, each) for each in readings]
-    return [None if each is None else renewed(fact, each) for each in held]
+    held = [apply_reading(document, each) for each in readings]
+    return [None if each is None else renew_fact(fact, each) for each in held]
 
 
 def _check_artifacts(
