@@ -14,7 +14,7 @@ from promotions.formats.document import READER
 from promotions.models import BundleReading, EvidenceDocument, Feed
 from promotions.verification.bundles import check_bundle_reading, compare_bundle
 from promotions.verification.feeds import check_feeds, check_newest_feed
-from promotions.verification.gathered import Gathering
+from promotions.verification.gathered import GatheredFactsCheck
 from promotions.verification.keys import check_trusted_keys
 from promotions.verification.mismatch import Mismatch, MismatchKind, unverified_mismatch
 from promotions.verification.uploads import check_uploads
@@ -66,7 +66,7 @@ class VerifiedDigests:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[UUID | None, str], None] = OrderedDict()
-        self.gathering = Gathering()
+        self.gathering = GatheredFactsCheck()
 
     def unfit(self, digests: Collection[str]) -> set[str]:
         """The digests without a content, or with another content. One statement for those not verified yet."""

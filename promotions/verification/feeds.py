@@ -8,7 +8,7 @@ from promotions.formats.document import READER
 from promotions.models import Feed, FeedEntry
 from promotions.verification.audited import AuditedEvent, all_events_of_rows, differs
 from promotions.verification.mismatch import Mismatch, MismatchKind
-from promotions.verification.uploads import TWICE, UNKNOWN, uploaded_otherwise
+from promotions.verification.uploads import TWICE, UNKNOWN, upload_difference
 from stellapromote.clock import parse_rfc3339, rfc3339
 from stellapromote.errors import ProductError
 
@@ -81,7 +81,7 @@ def _differs_from_events(feed: Feed, events: list[AuditedEvent]) -> str | None:
         "entries": feed.entry_count,
     }
     beside = {"attributed": feed.attributed, "size": feed.size}
-    place = uploaded_otherwise(feed, events[0]) or differs(row, events[0].metadata) or differs(beside, events[0].after)
+    place = upload_difference(feed, events[0]) or differs(row, events[0].metadata) or differs(beside, events[0].after)
     return None if place is None else f"{place} is not what the audit log tells of its upload."
 
 

@@ -34,7 +34,7 @@ class _Feed:
 
 
 @dataclass(slots=True)
-class Gathering:
+class GatheredFactsCheck:
     """What counted when, of one tenant after another. Rows are read once for some promotions, contents of a digest once
     for each walk."""
 

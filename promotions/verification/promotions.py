@@ -18,7 +18,7 @@ from promotions.verification.ends import check_ends
 from promotions.verification.mismatch import Mismatch, MismatchKind
 from promotions.verification.packets import check_overrides, check_packets
 from promotions.verification.promotion_state import check_excluded, check_request, check_state
-from promotions.verification.records import UNREADABLE, check_records, since_when
+from promotions.verification.records import UNREADABLE, check_records, failing_since
 from promotions.verification.reports import check_reports, check_reviews
 from promotions.verification.stored_promotions import InstallationKeys, StoredPromotion
 from promotions.verification.uploads import MEANWHILE
@@ -132,7 +132,7 @@ def _counts(promotion: Promotion, results: list[dict[str, Any]]) -> bool:
 def _repeats(shown: dict[str, Any], judged: dict[str, Any]) -> bool:
     newer = shown.get("newer", judged)
     wanted = {name: newer[name] for name in _OF_GATE}
-    since = since_when(judged)
+    since = failing_since(judged)
     if since is not None:
         wanted["failingSince"] = since
     if newer is not judged:

@@ -116,7 +116,7 @@ def _asked_otherwise(promotion: Promotion, gate_input: Mapping[str, Any]) -> str
     return first_difference(told, asked)
 
 
-def since_when(gate: Mapping[str, Any]) -> str | None:
+def failing_since(gate: Mapping[str, Any]) -> str | None:
     """Since when a judged gate fails that may be overridden."""
     possible = gate["details"].get("overridePossible")
     return None if possible is None else possible["since"]
@@ -128,7 +128,7 @@ def _failing_otherwise(before: DecisionRecord | None, gate_input: Mapping[str, A
     if told is None:
         return None
     gates = [] if before is None else orjson.loads(bytes(before.document))["gates"]
-    since = {gate["name"]: at for gate in gates if (at := since_when(gate)) is not None}
+    since = {gate["name"]: at for gate in gates if (at := failing_since(gate)) is not None}
     return first_difference({"failingSince": told}, {"failingSince": since})
 
 

@@ -48,7 +48,7 @@ def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
     return found
 
 
-def uploaded_otherwise(upload: EvidenceDocument | Feed, event: AuditedEvent) -> str | None:
+def upload_difference(upload: EvidenceDocument | Feed, event: AuditedEvent) -> str | None:
     """The first place where who sent it, when and how is not what the event tells."""
     uploader = {
         "uploadedBy": (upload.uploaded_by_id, event.actor_id),
@@ -64,7 +64,7 @@ def _differs_from_events(document: EvidenceDocument, events: list[AuditedEvent])
         return TWICE if events else UNKNOWN
     [event] = events
     row = audited_document(document)
-    place = uploaded_otherwise(document, event) or differs(row, event.metadata) or differs(row, event.after)
+    place = upload_difference(document, event) or differs(row, event.metadata) or differs(row, event.after)
     return None if place is None else f"{place} is not what the audit log tells of its upload."
 
 
