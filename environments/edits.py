@@ -1,4 +1,4 @@
-"""Who edited which environment, for excludePolicyEditor (domain.md §5)."""
+"""The record of edits of environments with their editors, for excludePolicyEditor (domain.md §5)."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What people type on environment pages. Forms read; the actions judge, and their refusals come back to the fields."""
+"""The forms of the environment pages. Forms read; the actions judge, and their refusals come back to the fields."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from stellapromote.web.forms import ActionForm
 
 
 class EnvironmentForm(ActionForm):
-    """What an environment is and what guards it; everything but its name."""
+    """The settings of an environment and its guards; all fields but its name."""
 
     display_name = forms.CharField(label="Display name", max_length=200)
     order_index = forms.IntegerField(
@@ -123,7 +123,7 @@ class EnvironmentForm(ActionForm):
         return found
 
     def values(self) -> dict[str, Any]:
-        """What the actions take."""
+        """The arguments for the actions."""
         data = dict(self.cleaned_data)
         data["config"] = {
             "deploymentTimeout": data.pop("deployment_timeout"),
@@ -242,7 +242,7 @@ class FreezeForm(ActionForm):
         return data
 
     def values(self, now: datetime) -> dict[str, Any]:
-        """What the action takes. Invalid input stays as it is, for the action to refuse."""
+        """The arguments for the action. Invalid input stays as it is, for the action to refuse."""
         data = dict(self.cleaned_data)
         lasting = data.pop("lasting")
         start = data["start"] or rfc3339(now)

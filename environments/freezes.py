@@ -1,4 +1,4 @@
-"""What freezes say at an instant (domain.md §2): the same answer in every place that gives one."""
+"""The state of freezes at an instant (domain.md §2): one answer for pages, API and worker."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -59,11 +59,11 @@ def standing_windows(tenant_id: UUID, environment_ids: Iterable[UUID], at: datet
 
 
 def concerning(windows: Iterable[FreezeWindow], environment_id: UUID) -> list[FreezeWindow]:
-    """Those for this environment and those for the whole tenant."""
+    """The windows of this environment and those of the whole tenant."""
     return [each for each in windows if each.concerns(environment_id)]
 
 
 def freeze_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime) -> Mapping[UUID, Freeze]:
-    """The freeze of each environment at `at`: one query, however many there are."""
+    """The freeze of each environment at `at`: one query for all of them."""
     windows = standing_windows(tenant_id, environment_ids, at)
     return {each: freeze_state(concerning(windows, each), at) for each in environment_ids}

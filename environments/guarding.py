@@ -16,7 +16,8 @@ Guard = tuple[str, Mapping[str, Any]]
 """The name of a protected environment, and the document of a promotion policy that guards it."""
 
 EARLIER: Final[list[Callable[[UUID, datetime], Iterable[Guard]]]] = []
-"""What names, for a tenant at an instant, the policies by which earlier requests are judged still: promotions do."""
+"""The policies by which earlier requests are still judged, for a tenant at an instant; the app promotions registers
+it."""
 
 
 def guards(tenant_id: UUID, at: datetime) -> list[Guard]:

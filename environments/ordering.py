@@ -32,7 +32,8 @@ def predecessor(order: Mapping[K, int], key: K) -> K | None:
 
 
 def lost_steps(before: Mapping[K, int], after: Mapping[K, int]) -> dict[K, list[K]]:
-    """Who can now be entered without passing which others, in their old order. Only what is in both orders is asked."""
+    """Environments that can now be entered without passing certain others, with those others in their old order. Only
+    environments in both orders are compared."""
     lost = {}
     for key in after.keys() & before.keys():
         steps = {each for each in before if before[each] < before[key]}
@@ -43,8 +44,8 @@ def lost_steps(before: Mapping[K, int], after: Mapping[K, int]) -> dict[K, list[
 
 
 def other_predecessors(before: Mapping[K, int], after: Mapping[K, int]) -> dict[K, tuple[K, K]]:
-    """Who now follows directly on another one than before: on which instead of which. Only what is in both orders, and
-    had somebody before it in both, is asked: nothing was needed to enter the first."""
+    """Environments that now directly follow another one than before, with the new and the old predecessor. Compared are
+    those in both orders that had a predecessor in both: the first one needed nothing."""
     changed = {}
     for key in after.keys() & before.keys():
         old, new = predecessor(before, key), predecessor(after, key)
@@ -54,7 +55,7 @@ def other_predecessors(before: Mapping[K, int], after: Mapping[K, int]) -> dict[
 
 
 def other_steps(before: Mapping[K, int], after: Mapping[K, int]) -> set[K]:
-    """Who is entered over other steps than before, or in another order; those that were not in the order are."""
+    """Environments entered over other steps than before, or in another order; all that are new in the order."""
     return {key for key in after if key not in before or _steps(before, key) != _steps(after, key)}
 
 

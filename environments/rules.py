@@ -1,4 +1,4 @@
-"""What stands against an edit of environments and freezes: each rule once, for API, pages and admin (domain.md §1, §2).
+"""The rules against edits of environments and freezes: each once, for API, pages and admin (domain.md §1, §2).
 
 `check_x` raises the refusal; `sentence_against` gives its sentence, the text of a disabled button.
 """
@@ -123,7 +123,7 @@ def check_can_archive(environment: Environment, *, active_promotions: int) -> No
 
 
 def check_can_delete(environment: Environment, *, promotions: int) -> None:
-    """What has any promotion history stays (domain.md §1): it can only be archived."""
+    """An environment with a promotion history stays (domain.md §1): it can only be archived."""
     if promotions:
         raise InUse(
             f"{environment.name} has promotion history that must stay readable: archive it instead.",
@@ -169,7 +169,7 @@ def is_own_freeze(window: FreezeWindow, by: Actor) -> bool:
 
 
 def check_can_change_freeze(window: FreezeWindow, at: datetime) -> None:
-    """What is cleared or over is history and does not change."""
+    """A freeze that is cleared or over is history and does not change."""
     if window.cleared_at is not None:
         raise FreezeOver(f"The freeze {window.name} was cleared by {window.cleared_by_name} and does not change.")
     if window.ends_at <= at:

@@ -1,4 +1,4 @@
-"""What may be written about an environment or a freeze window, and the readers of it (domain.md §1, §2). Pure.
+"""The fields of an environment and of a freeze window, and their readers (domain.md §1, §2). Pure.
 
 Actions hand over their arguments in snake_case; the readers give their normal form, also in snake_case, or raise
 Invalid naming every place that is wrong by its wire name, so that API, pages, admin and commands refuse the same things
@@ -158,7 +158,7 @@ def refuse(errors: Iterable[FieldError]) -> None:
 
 
 def _variable_names(variables: Mapping[str, Any]) -> list[FieldError]:
-    """No secret lives in an environment (domain.md §6): a name that promises one is refused, whatever its value is."""
+    """No secret lives in an environment (domain.md §6): a name that promises one is refused with any value."""
     errors = []
     for name in variables:
         place = f"config.variables.{name[:128]}"

@@ -1,6 +1,6 @@
-"""Edits of environments and freezes that make entering easier, in words, and how they are kept (domain.md §5).
+"""Edits of environments and freezes that make entering easier, in words, and their storage (domain.md §5).
 
-Where it cannot be told whether an edit is easier or only different, it counts as easier (policies/weakening.py).
+An edit that may be easier or only different counts as easier (policies/weakening.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PolicyTexts:
-    """What each policy says that an environment names or named, by name."""
+    """The texts of the policies that an environment names or named, by name."""
 
     approval: Mapping[str, Document]
     promotion: Mapping[str, Document]
@@ -31,7 +31,7 @@ class PolicyTexts:
 
 
 def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: PolicyTexts) -> list[str]:
-    """What became easier between two documents of one environment; empty when nothing did. Pure.
+    """The sentences about what became easier between two documents of one environment; empty without any. Pure.
 
     Policies are compared by what they ask for, never by name.
     """
@@ -72,7 +72,7 @@ def named_policies(before: Mapping[str, Any], after: Mapping[str, Any], says: Po
 
 
 def _approval_policies(before: Iterable[str], after: Iterable[str], says: Mapping[str, Document]) -> list[str]:
-    """Those that are gone, unless a new one asks for as much: each new one stands for one of them."""
+    """The removed policies, without those for which a new policy asks as much: each new one stands for one of them."""
     added = sorted(set(after) - set(before))
     found = []
     for name in sorted(set(before) - set(after)):
@@ -101,11 +101,11 @@ def _automatic(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]
 
 
 def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mapping[UUID, str]) -> dict[UUID, str]:
-    """Environments that a release may now enter without passing others, or from another one, each with the sentence
-    that says so. Pure.
+    """Environments that a release may now enter without passing others, or from another one, each with its sentence.
+    Pure.
 
-    Entering asks for a deployment into the environment directly before, however old: what ran only in the one that
-    comes before now need not have passed what came before then. One that was not in the order before is opened.
+    Entering needs a deployment of any age into the environment directly before: a release that ran only in the new
+    predecessor need not have passed the old one. An environment that is new in the order is opened.
     """
     sentences = {}
     for each in after.keys() - before.keys():
@@ -141,7 +141,7 @@ def of_cleared(window: FreezeWindow, scope: str) -> str:
 
 
 def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:
-    """What a deleted environment asked for: another one of its name may ask for less. Pure."""
+    """The sentences about the requirements of a deleted environment: another one of its name may ask for less. Pure."""
     asked = []
     if before["protected"]:
         asked.append("its protection")

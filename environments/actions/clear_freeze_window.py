@@ -31,9 +31,10 @@ def clear_freeze_window(
 ) -> FreezeWindow:
     """Lifts a freeze from now on, or calls off one that has not begun; the row stays in history (domain.md §2).
 
-    Clearing what is cleared already changes nothing: the first one counts. Clearing what somebody else had a hand in is
-    a weakening edit, of a protected environment a proposal. Raises Refused (403), Http404 (also when the window is not
-    of this environment), Invalid (400), PreconditionFailed (412), FreezeOver (409) for one that has ended by itself.
+    Clearing a cleared freeze changes nothing: the first clearing counts. Clearing a freeze that another person set or
+    changed is a weakening edit, in a protected environment a proposal. Raises Refused (403), Http404 (also when the
+    window is not of this environment), Invalid (400), PreconditionFailed (412), FreezeOver (409) for one that has ended
+    by itself.
     """
     rules.check_can_write(by)
     window, environment = lock_freeze_window(by.tenant, window_id, environment_id)

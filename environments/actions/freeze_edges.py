@@ -1,4 +1,4 @@
-"""What creating and changing a freeze window have in common: times and names that were given become what is stored."""
+"""Shared by the creation and the change of a freeze window: given times and names become stored values."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -22,10 +22,9 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def edges(values: dict[str, Any], timezone: str, at: datetime) -> dict[str, datetime]:
-    """`starts_at` and `ends_at` of what is given as `start` and `end`: instants, or wall-clock times in `timezone`.
+    """`starts_at` and `ends_at` from the given `start` and `end`: instants, or wall-clock times in `timezone`.
 
-    Invalid for a zone that is none, a time that cannot be read, years that nobody plans for, and an end that has
-    passed.
+    Invalid for an unknown zone, an unreadable time, a year out of range, and an end that has passed.
     """
     try:
         zone(timezone)
@@ -72,8 +71,8 @@ def usernames_of(tenant_id: UUID, people: Sequence[str]) -> list[str]:
 
 
 def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str] = ()) -> None:
-    """Exceptions name people of the tenant, and nobody adds themselves, by a machine of theirs neither: an exception
-    lets them override the freeze (domain.md §5, §6). Invalid names each one."""
+    """Checks that exceptions name people of the tenant, and not the actor, also not by a machine of the actor: an
+    exception lets its person override the freeze (domain.md §5, §6). Invalid names each wrong one."""
     people = Membership.objects.filter(tenant_id=by.tenant, ended_at=None, user__username__in=usernames)
     members = dict(people.values_list("user__username", "user_id"))
     behind = accounts_behind(by)
@@ -90,6 +89,7 @@ def check_exceptions(by: Actor, usernames: Sequence[str], before: Collection[str
 
 
 def excepted_by(by: Actor, usernames: Sequence[str], before: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """For each exception who stands behind it: as ``before`` for one that stays, else whoever acts now."""
+    """The accounts that answer for each exception: those of ``before`` for an unchanged one, else those behind the
+    actor."""
     now = sorted(str(each) for each in accounts_behind(by))
     return {username: before.get(username, now) for username in usernames}

@@ -6,11 +6,11 @@ from stellapromote.audit.recording import record
 
 
 def hold_auto_promotion(environment: Environment, *, hold: bool, by: Actor, at: datetime, because: str) -> None:
-    """Stops promoting into the environment automatically, or goes on (domain.md §1): what a rollback and a person's
-    request bring about, so nobody needs environment:write for it. What changes nothing leaves no trace. A request ends
-    the hold that a rollback began, and none that somebody set (docs/adr/0194).
+    """Stops automatic promotion into the environment, or lets it go on (domain.md §1).
 
-    The caller holds the environment FOR UPDATE and read it under that lock. `because`: in words, for the audit log.
+    A rollback and a person's request cause it, so it needs no environment:write. An unchanged hold leaves no trace. A
+    request ends a hold that a rollback began, and none that a person set (docs/adr/0194). The caller holds the
+    environment FOR UPDATE and has read it under that lock. `because`: in words, for the audit log.
     """
     if environment.auto_promote_hold == hold or not (hold or environment.hold_ends_with_request):
         return

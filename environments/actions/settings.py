@@ -1,4 +1,4 @@
-"""What creating and changing an environment have in common: names become rows."""
+"""Shared by the creation and the change of an environment: names become rows."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -52,7 +52,7 @@ def environment_named(name: str | None, environments: Iterable[Environment]) -> 
     if name is None:
         return None
     known = list(environments)
-    # The id counts first: nobody can choose one.
+    # The id counts first: no request can choose one.
     named = {each.name: each for each in known} | {str(each.pk): each for each in known}
     if name in named:
         return named[name]
@@ -75,7 +75,8 @@ def guard_with(environment: Environment, policies: Iterable[ApprovalPolicy]) -> 
 def policy_texts(
     environment: Environment, approval: Iterable[ApprovalPolicy] | None, promotion: PromotionPolicy | None
 ) -> PolicyTexts:
-    """What the policies say that guard the environment now, and those that shall (None: the same). A few statements."""
+    """The texts of the policies that guard the environment now, and of those to come (None: the same). A few
+    statements."""
     approvals = {*environment.approval_policies.select_related("current"), *(approval or ())}
     promotions = {environment.promotion_policy, *([] if promotion is None else [promotion])}
     return PolicyTexts(

@@ -39,11 +39,12 @@ def update_freeze_window(
     changes: Mapping[str, Any],
     if_match: IfMatch | None = None,
 ) -> FreezeWindow:
-    """Changes what is given; names as for create_freeze_window. A new zone alone moves no instant: they are absolute.
+    """Changes the given fields; names as for create_freeze_window. A new zone alone moves no instant: they are
+    absolute.
 
-    Freezing less of what somebody else had a hand in is a weakening edit, of a protected environment a proposal. Raises
-    Refused (403), Http404 (also when the window is not of this environment), Invalid (400), PreconditionFailed (412),
-    FreezeOver (409).
+    Freezing less of a freeze that another person set or changed is a weakening edit, in a protected environment a
+    proposal. Raises Refused (403), Http404 (also when the window is not of this environment), Invalid (400),
+    PreconditionFailed (412), FreezeOver (409).
     """
     rules.check_can_write(by)
     window, environment = lock_freeze_window(by.tenant, window_id, environment_id)

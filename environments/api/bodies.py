@@ -1,4 +1,4 @@
-"""What the calls of "Environments" take (contract.md)."""
+"""The bodies of the calls of "Environments" (contract.md)."""
 
 from typing import Any
 

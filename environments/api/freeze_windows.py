@@ -130,7 +130,7 @@ class FreezeWindowViewSet(ApiViewSet):
         return freeze_window_document(get_object_or_404(windows, pk=self.kwargs["pk"]))
 
     def _windows(self) -> FreezeWindowQuerySet:
-        """Those of the environment in the path, or the tenant-wide ones. Http404 for an unknown environment."""
+        """The windows of the environment in the path, or the tenant-wide ones. Http404 for an unknown environment."""
         tenant = self.request.actor.tenant
         environment_id = self._environment_id()
         if environment_id is not None:

@@ -1,4 +1,4 @@
-"""What the calls of "Environments" answer, for the documentation; presenters make the dicts (contract.md)."""
+"""The answers of the calls of "Environments", for the documentation; presenters make the dicts (contract.md)."""
 
 from rest_framework import serializers
 

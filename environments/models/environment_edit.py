@@ -6,10 +6,10 @@ from stellapromote.ids import new_id
 
 
 class EnvironmentEdit(models.Model):
-    """Who changed the settings of an environment, or its place in the order, and by whose token (domain.md §5).
+    """An edit of an environment's settings, or of its place in the order, with its editor and token (domain.md §5).
 
-    What a policy version is to excludePolicyEditor, this is for settings, which have no versions. Append-only by
-    trigger. ``environment_id`` may be of one that was deleted.
+    For excludePolicyEditor it is to settings what a version is to a policy: settings have no versions. Append-only by
+    trigger. ``environment_id`` may be that of a deleted environment.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -19,7 +19,7 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
         return self.filter(tenant_id=tenant_id)
 
     def concerning(self, environment_ids: Iterable[UUID]) -> Self:
-        """Those for any of these environments, and those for the whole tenant."""
+        """Windows for any of these environments, and those for the whole tenant."""
         return self.filter(Q(environment=None) | Q(environment__in=list(environment_ids)))
 
     def standing_at(self, at: datetime) -> Self:
@@ -27,12 +27,13 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
         return self.filter(cleared_at=None, ends_at__gt=at)
 
     def touching(self, start: datetime | None, end: datetime | None) -> Self:
-        """Those that say something about [start, end), cleared ones included; None: no bound on that side."""
+        """Windows that touch [start, end), cleared ones included; None: no bound on that side."""
         bounds = {"ends_at__gt": start, "starts_at__lt": end}
         return self.filter(**{name: at for name, at in bounds.items() if at is not None})
 
     def with_an_edge(self, since: datetime, until: datetime) -> Self:
-        """Those that began or ended in (since, until], by when they began. Called off before it began is neither."""
+        """Windows that began or ended in (since, until], by their begin. A window that was called off before its begin
+        is neither."""
         windows = self.annotate(
             begins=Greatest("starts_at", "created_at"),
             over=Case(
