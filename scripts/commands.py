@@ -1,4 +1,4 @@
-"""What `scripts/bootstrap.py COMMAND` can do. Standard library only: it runs before the environment exists."""
+"""The commands of `scripts/bootstrap.py COMMAND`. Standard library only: it runs before the environment exists."""
 
 import os
 import subprocess
@@ -60,9 +60,8 @@ def test_fast(arguments: list[str]) -> None:
 
 
 def coverage(arguments: list[str]) -> None:
-    """Which lines and branches no test reaches. Nearly twice the time of the tests alone: before 3.14, Python is slow
-    while somebody watches its branches.
-    """
+    """The lines and branches that no test reaches. Nearly twice the time of the tests alone: before 3.14, Python is
+    slow while its branches are watched."""
     VirtualEnvironment().ensure("dev")
     _keep_bytecode()
     sys.exit(_call("pytest", *IN_PARALLEL, "--cov", "--cov-report=term"))

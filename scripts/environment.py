@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What each set installs; dev holds everything of base.
+# The packages of each set; dev holds everything of base.
 SETS = {"base": ("base",), "dev": ("dev", "base")}
 
 

@@ -1,5 +1,5 @@
-"""What `make run` does before the server starts: structure, signing key, static files, demo data. What is done already
-is not done again."""
+"""The preparations of `make run` before the server starts: structure, signing key, static files, demo data. Each is
+done once."""
 
 import hashlib
 import sys

@@ -28,7 +28,7 @@ class NotWritable(Exception):
 
 
 class Run:
-    """The claim on a state directory. The kernel drops it with this process, however that ends."""
+    """The claim on a state directory. The kernel drops it with this process, also after a crash."""
 
     def __init__(self, state: Path) -> None:
         self._record = state / "run.json"

@@ -40,7 +40,7 @@ class CannotRun(Exception):
 
 
 class Stopped(Exception):
-    """Somebody asked us to stop while we were still starting."""
+    """A request to stop came while the processes were still starting."""
 
 
 class Supervisor:
@@ -93,7 +93,7 @@ class Supervisor:
 
         env = EnvironmentVariables()
         if env.text("DATABASE_URL") and not env.text("SECRET_KEY") and is_loopback(env.text("HOST", "localhost")):
-            # Nobody but this process starts web processes here, so one generated key reaches them all.
+            # Only this process starts web processes here, so one generated key reaches them all.
             path = Path(env.text("STELLAPROMOTE_DATA", str(ROOT / ".data"))).absolute() / "secret-key"
             os.environ["SECRET_KEY"] = secret_from_file(path)
         self.settings = settings
