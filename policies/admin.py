@@ -94,7 +94,7 @@ class PolicyAdmin(ActionAdmin):
         return self.inlines if obj else ()
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        """An edit whose form is shown again, whatever was found wrong after the action, is not stored."""
+        """An edit whose form is shown again, for any fault found after the action, is not stored."""
         with transaction.atomic():
             response = super().changeform_view(request, *args, **options)
             shown = (getattr(response, "context_data", None) or {}).get("adminform")

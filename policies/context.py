@@ -1,4 +1,4 @@
-"""What a judge gets beside the facts and its config."""
+"""The argument of a judge beside the facts and its config."""
 
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Derive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One gate's view of an evaluation. The callables look things up once per evaluation, when first asked.
+    """One gate's view of an evaluation. Each callable reads once per evaluation, at its first call.
 
-    `name` and `on_error` are the gate's in its policy. `electorate`: everybody who may vote or confirm, by id.
-    `requirements`: what has to be approved. `document`: a blob that the facts name by digest, to be read only.
-    `derived`: what a pure function makes of such a blob, remembered by the blob's digest and the function. All of them
-    raise when a document they need is missing or cannot be used, which makes the gate that asked an error; they
-    never answer with less than there is.
+    `name` and `on_error` are the gate's in its policy. `electorate`: the people who may vote or confirm, by id.
+    `requirements`: the required approvals. `document`: a blob that the facts name by digest, to be read only.
+    `derived`: the result of a pure function of such a blob, remembered by the blob's digest and the function. All of
+    them raise when a document they need is missing or unusable, which makes an error of the gate; they never answer
+    with less than there is.
     """
 
     name: str

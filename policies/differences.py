@@ -1,4 +1,4 @@
-"""What differs between two policy documents, field by field, for people to read. Pure."""
+"""The differences between two policy documents, field by field, for people to read. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ class Difference:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """In the order of `after`, then what is only in `before`. Rules and gates are told apart by their names."""
+    """The differences in the order of `after`, then those only in `before`. Rules and gates are matched by their
+    names."""
     old, new = dict(_flat(before)), dict(_flat(after))
     places = [*new, *(place for place in old if place not in new)]
     return [

@@ -1,4 +1,4 @@
-"""What is known of the artifacts of a release: the forms that parsed documents, bundles and feeds have (domain.md §6).
+"""The facts about the artifacts of a release: the forms of parsed documents, bundles and feeds (domain.md §6).
 
 A parsed document is an immutable blob named by its digest; a bundle is a blob that names the documents of a release's
 components; the gate input names the bundle. Every list here is sorted, so that the same facts have the same bytes.
@@ -30,7 +30,7 @@ _Reader = Annotated[int, Limits(minimum=1, maximum=1_000_000)]
 
 
 class LeftOut(TypedDict):
-    """What a reader left out of a document: `number` of `reason`, as in 2 `components without a name`."""
+    """The parts that a reader left out of a document: `number` of `reason`, as in 2 `components without a name`."""
 
     reason: str
     number: int
@@ -44,8 +44,8 @@ class Finding(TypedDict):
     is the worst of every word that the report uses and of the band of `cvss` (9.0, 7.0, 4.0, 0.1). `scannerSeverity` is
     the scanner's own conclusion where it has one and `severity` is worse. `severityWithoutScore` is the worst severity
     of entries about the same finding that have no score, where others have one. `unscored`: another entry of the report
-    about the same finding knows no severity. `suppressed` says by what the scanner was told to leave the finding out;
-    absent: by nothing.
+    about the same finding knows no severity. `suppressed`: the rule by which the scanner leaves the finding out; absent
+    without one.
     """
 
     id: str
@@ -241,12 +241,12 @@ class EvidenceFact(TypedDict):
 
 
 class PolicyAnswer(TypedDict):
-    """What the engine of a policy gate said when the facts were gathered.
+    """The answer of a policy gate's engine when the facts were gathered.
 
-    `error` is None or the code of why there is no answer (GATE_ERROR, GATE_TIMEOUT); `result` is the engine's answer
-    as JSON. `engine` is `cel`, `rego` or `opa`; `revision` that of OPA's bundle. `inputDigest` is the digest of the
-    policy's input that was asked about; an embedded engine is asked again at replay and must say the same. An answer
-    with an error has as result `{problem}`, in words. `collectedAt`: when a worker got it, for servers.
+    `error` is None or the code of why there is no answer (GATE_ERROR, GATE_TIMEOUT); `result` is the engine's answer as
+    JSON. `engine` is `cel`, `rego` or `opa`; `revision` that of OPA's bundle. `inputDigest` is the digest of the
+    policy's input; an embedded engine evaluates it again at replay and must answer the same. An answer with an error
+    has as result `{problem}`, in words. `collectedAt`: when a worker got it, for servers.
     """
 
     engine: Literal["cel", "rego", "opa"]

@@ -1,4 +1,4 @@
-"""Who may vote on a promotion, out of its gate input (domain.md §5, §6)."""
+"""The people who may vote on a promotion, computed from its gate input (domain.md §5, §6)."""
 
 from policies import overrides
 from policies.facts import Candidate, GateInput, exclusions
@@ -6,7 +6,8 @@ from policies.library import Documents, candidates
 
 
 def electorate(facts: GateInput, documents: Documents) -> dict[str, Candidate]:
-    """Everybody who may vote or confirm, by id. The requester, the excluded and who overrode a gate here never do.
+    """The people who may vote or confirm, by id: without the requester, excluded people and people who overrode a gate
+    here.
 
     DocumentMissing and DocumentUnusable as from ``candidates``.
     """

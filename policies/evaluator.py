@@ -1,7 +1,7 @@
 """Judges all gates of a promotion on one gate input: pure and deterministic (domain.md §6, §7).
 
-The same input and documents give the same results, whatever the order of votes, candidates or gates in them. Whatever
-goes wrong while a gate is judged makes that gate pending or failed, never passed.
+The same input and documents give the same results, in any order of votes, candidates or gates. An error while a gate is
+judged makes that gate pending or failed, never passed.
 """
 
 import re
@@ -118,7 +118,7 @@ def _judged(gate: PlannedGate, facts: GateInput, context: Context, direction: st
         _check_verdict(verdict)
     except DocumentUnusable as error:
         return _unusable("GATE_CONFIG_INVALID", tuple(error.errors), error.digest)
-    except Exception as error:  # whatever it is, it is not a pass
+    except Exception as error:  # no error is a pass
         return _error(gate.on_error, error)
     return verdict
 
@@ -142,7 +142,7 @@ def _settled(gate: PlannedGate, facts: GateInput, verdict: Verdict) -> Verdict:
 
 
 def _check_verdict(verdict: Verdict) -> None:
-    """Raises for what no judge may say: it would be a pass nobody meant, or could not be sealed."""
+    """Raises for a verdict that no judge may give: a pass with reasons against it, or one that could not be sealed."""
     if verdict.status not in STATUSES or not all(_CODE.fullmatch(code) for code in verdict.codes):
         raise ValueError("no such status or code")
     if not isinstance(verdict.details, dict) or not isinstance(verdict.message, str):

@@ -1,4 +1,5 @@
-"""What a policy says about facts in a file: for authors and for CI, without a database (docs/policy-gate.md). Pure."""
+"""The explanation of a policy on facts in a file: for authors and for CI, without a database (docs/policy-gate.md).
+Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -91,9 +91,10 @@ class ExcludedPerson(TypedDict):
 
 
 class Requirements(TypedDict):
-    """The snapshot taken at the request (domain.md §5). `externalAuthors`: commit authors for whom nobody is excluded,
-    because the release says that they have no account here; only where commit authors are excluded.
-    `settingsEditedAt`: when people who are excluded for nothing but editing a policy or setting first did, by id."""
+    """The snapshot taken at the request (domain.md §5). `externalAuthors`: commit authors that exclude no person,
+    because the release states that they have no account here; only where commit authors are excluded.
+    `settingsEditedAt`: the first edit, by id, of people who are excluded for nothing but editing a policy or
+    setting."""
 
     requiredApprovals: Count
     requireSeparationOfDuties: bool
@@ -152,7 +153,7 @@ class Confirmation(TypedDict):
 
 
 class Candidate(TypedDict):
-    """Somebody who might vote, with the roles and teams that count. `exclusion`: None, or the code of why not."""
+    """A person who might vote, with the roles and teams that count. `exclusion`: the code against it, or None."""
 
     id: Id
     username: Name

@@ -85,7 +85,7 @@ class PolicyForm(ActionFields, ModelForm):
         raise NotImplementedError
 
     def condition(self, cleaned: Mapping[str, Any]) -> IfMatch | None:
-        """That the policy is still as the person saw it."""
+        """The condition that the policy is still as the person saw it."""
         return IfMatch(cleaned["seen"]) if cleaned.get("seen") else None
 
 

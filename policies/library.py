@@ -1,7 +1,7 @@
 """The documents beside a gate input, by digest: verified and read once, then remembered (docs/adr/0010).
 
-A digest names its content, so what was read under it stays right for as long as the process lives. Whatever is
-missing, is not what its digest says, or cannot be used raises; nothing here answers with less than there is.
+A digest names its content, so a content that was read stays right for as long as the process lives. A document that is
+missing, differs from its digest, or cannot be used raises; nothing here answers with less than there is.
 """
 
 import re
@@ -28,7 +28,7 @@ from stellapromote.signing.canonical_json import digest_bytes
 T = TypeVar("T")
 
 RANK_OF_UNKNOWN: Final = 1000
-"""A gate of a kind that nobody knows comes after all others."""
+"""A gate of an unknown kind comes after all others."""
 
 _GATE = re.compile(r"gates\[([0-9]+)\]")
 _SLUG = re.compile(SLUG)
@@ -103,14 +103,14 @@ def _content(documents: Documents, digest: str) -> Mapping[str, Any]:
 
 
 def blob(documents: Documents, digest: str) -> Mapping[str, Any]:
-    """The blob of this digest, shared between evaluations: nobody may change it. DocumentMissing."""
+    """The blob of this digest, shared between evaluations: callers must not change it. DocumentMissing."""
     if digest not in documents:
         raise DocumentMissing(digest)
     return _blobs.get(digest, lambda: _content(documents, digest))
 
 
 def derived(documents: Documents, digest: str, make: Callable[[Mapping[str, Any]], Made]) -> Made:
-    """What `make`, a pure function of a module, makes of the blob; shared like the blob itself. DocumentMissing."""
+    """The result of `make`, a pure function of a module, for the blob; shared like the blob itself. DocumentMissing."""
     if digest not in documents:
         raise DocumentMissing(digest)
     return _derived.get((digest, make), lambda: make(_content(documents, digest)))

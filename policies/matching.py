@@ -18,7 +18,8 @@ SEARCH_NODES: Final = 400
 
 
 class Matching:
-    """A maximum matching that grows by one person at a time. Nobody who has a place loses it, though it may move."""
+    """A maximum matching that grows by one person at a time. A person who has a place keeps one, though it may be
+    another."""
 
     __slots__ = ("abilities", "holders", "places")
 
@@ -134,7 +135,7 @@ def _seated(requirements: tuple[Places, ...], people: Sequence[Signature]) -> li
 
 
 def _missing(state: Sequence[Matching]) -> int:
-    """No fewer people than this can be enough: everybody fills at most one place in each requirement."""
+    """The lower bound of enough people: each person fills at most one place in each requirement."""
     return max((matching.missing for matching in state), default=0)
 
 
@@ -146,7 +147,8 @@ def _with(state: Sequence[Matching], signature: Signature) -> list[Matching]:
 
 
 def _fewest_able(state: Sequence[Matching], signatures: Sequence[Signature], left: Sequence[int]) -> list[int]:
-    """Who could help the one lacking requirement that has the fewest such people: there a search fails soonest."""
+    """The people who could help the one lacking requirement that has the fewest of them: there a search fails
+    soonest."""
     choices = []
     for which, matching in enumerate(state):
         if matching.missing:
@@ -188,9 +190,9 @@ def _search(
 ) -> bool:
     """Whether `size` further people suffice; with `found`, goes on until `limit` answers are collected there.
 
-    A requirement that lacks someone can only grow by a person for one of its open rules, so only those of one such
-    requirement are tried; whoever was tried is left out of the later branches, so no set is met twice. SEARCH_NODES
-    also bounds how deep this goes.
+    A lacking requirement can only grow by a person for one of its open rules, so only people for one such requirement
+    are tried. A tried person is left out of the later branches, so no set is met twice. SEARCH_NODES also bounds the
+    depth.
     """
     budget[0] -= 1
     lacking = _missing(state)

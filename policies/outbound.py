@@ -1,4 +1,5 @@
-"""The one way the product calls addresses that people configure: checked, bounded, and told what it may not reach.
+"""The one way by which the product calls addresses that people configure: checked, bounded, with a list of forbidden
+ones.
 
 A name is resolved once, every address is judged, and the connection goes to the judged address, so that no second
 answer of a name server can lead elsewhere. No redirect is followed, no proxy of the environment is used, and size and
@@ -68,7 +69,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask. `seconds` is for everything: names, connection, answer."""
+    """One call. `seconds` is the limit for all of it: names, connection, answer."""
 
     url: str
     seconds: float
@@ -80,7 +81,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whatever its status."""
+    """The answer, with any status."""
 
     status: int
     duration_ms: int
@@ -139,7 +140,7 @@ def _is_in(address: Address, network: Network) -> bool:
 
 
 def url_problem(url: str) -> str | None:
-    """Why this can be no URL to call, in words for whoever configures it; None when it can."""
+    """The reason why this cannot be a URL to call, in words for the person who configures it; None when it can."""
     if len(url) > LONGEST_URL or not url.isascii() or any(ord(each) <= 32 or ord(each) == 127 for each in url):
         return f"This must be an address of at most {LONGEST_URL} plain characters."
     try:
@@ -155,9 +156,9 @@ def url_problem(url: str) -> str | None:
 
 
 def fetch(request: Request, allow: Allowed) -> Answer:
-    """Asks once and reads the answer. OutboundFailed for whatever stands in the way; nothing else is raised.
+    """Sends one request and reads the answer. Raises OutboundFailed for every failure, and nothing else.
 
-    An answer with a redirect is an answer like others: nobody follows it.
+    A redirect is an answer like others: it is not followed.
     """
     problem = url_problem(request.url)
     if problem is not None:
@@ -214,7 +215,8 @@ def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -
 
 
 def _judged(host: str, port: int, allow: Allowed, deadline: float) -> list[Address]:
-    """The addresses of a name. One that may not be called is enough to refuse them all: nobody chooses by luck."""
+    """The addresses of a name. One forbidden address refuses the name: the choice of an address is no matter of
+    luck."""
     found = _resolved(host, port, deadline)
     if not found:
         raise OutboundFailed(UNREACHABLE, "its name has no address")
@@ -278,7 +280,7 @@ class _Connection(http.client.HTTPConnection):
         raise problem
 
     def cut(self) -> None:
-        """Ends whatever waits on this connection, from another thread: a slow drip of bytes never times out itself."""
+        """Ends this connection from another thread: a slow drip of bytes never times out by itself."""
         self.was_cut = True
         raw = self._raw
         if raw is not None:

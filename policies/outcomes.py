@@ -1,4 +1,4 @@
-"""What judging gives: one verdict for each gate, and the evaluation they make together (domain.md §6, §7)."""
+"""The results of judging: one verdict for each gate, and the evaluation of all of them (domain.md §6, §7)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ def waits_for_people_only(decision: str, gates: Iterable[tuple[str, str]]) -> bo
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge says about its gate. `details` is data without sentences; `message` is one sentence made from it.
-    The first of `codes` is the one that `message` speaks of.
+    """A judge's verdict about its gate. `details` is data without sentences; `message` is one sentence made from it.
 
-    `next_change_at`: when time alone may change this verdict, as RFC 3339 text, or None when only people or other
-    events can. Neither it nor the message is part of determinism (domain.md §7).
+    The first of `codes` is the one that `message` is about. `next_change_at`: when time alone may change this verdict,
+    as RFC 3339 text, or None when only people or other events can. Neither it nor the message is part of determinism
+    (domain.md §7).
     """
 
     status: Status

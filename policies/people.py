@@ -50,7 +50,7 @@ def member(tenant_id: UUID, user_id: UUID) -> Person | None:
 
 
 def members(tenant_id: UUID) -> list[Person]:
-    """Everybody who is a member now, by username. Cost: three statements, however many they are."""
+    """The members of now, by username. Cost: three statements for all of them."""
     return _members(Q(tenant_id=tenant_id))
 
 
@@ -72,7 +72,7 @@ def _members(wanted: Q) -> list[Person]:
 
 
 def vouching_in(tenant_id: UUID, barred: Barred) -> Vouching:
-    """Whose word counts in the tenant where that of `barred` does not. One statement."""
+    """The grants that count in the tenant where those by the people in `barred` do not. One statement."""
     known = Q(role__in=GRANTING_ROLES)
     for grants in (RoleGrant.objects, TeamGrant.objects, ScopeGrant.objects):
         known |= Q(pk__in=grants.filter(tenant_id=tenant_id, confirmed_under__isnull=False).values("confirmed_under"))

@@ -1,7 +1,7 @@
-"""Edits that wait for a second person: how one is stored, and what each kind of them does (domain.md §5, loosening).
+"""Edits that wait for a second person: their storage, and the action of each kind (domain.md §5, loosening).
 
-An action that may loosen a guard is declared with ``proposable``: called from outside it does its work, or stores it as
-a proposal where it would loosen a guard of a protected environment and nobody confirmed that.
+An action that may loosen a guard is declared with ``proposable``. A call does its work, or stores a proposal where it
+would loosen a guard of a protected environment and no second person confirmed it.
 """
 
 import inspect

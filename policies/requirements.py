@@ -1,4 +1,4 @@
-"""What has to be approved by whom: places in named rules, from approval policies and a number (domain.md §5)."""
+"""The required approvals: places in named rules, from approval policies and a number (domain.md §5)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Requirement:
 
 
 def anyone(people: int) -> Requirement:
-    """So many approvals by anyone eligible."""
+    """The requirement of a number of approvals by any eligible people."""
     return Requirement(ANYONE, (Rule(ANYONE, people, everyone=True),))
 
 
@@ -60,13 +60,14 @@ def of_policy(document: Mapping[str, Any]) -> Requirement:
 
 
 def all_of(required_approvals: int, documents: Iterable[Mapping[str, Any]]) -> tuple[Requirement, ...]:
-    """Everything that must hold: the number by anyone when it is not zero, and each policy. Empty: nobody has to."""
+    """Everything that must hold: the number by anyone when it is not zero, and each policy. Empty: no approval is
+    required."""
     first = (anyone(required_approvals),) if required_approvals else ()
     return (*first, *(of_policy(document) for document in documents))
 
 
 def signature(requirements: Sequence[Requirement], username: str, teams: Sequence[str]) -> matching.Signature:
-    """What one person can do for each requirement, in the form that `matching` takes."""
+    """The places that one person can fill in each requirement, in the form that `matching` takes."""
     return tuple(requirement.abilities(username, teams) for requirement in requirements)
 
 
@@ -150,7 +151,7 @@ def shortfalls(requirements: Sequence[Requirement], people: Sequence[matching.Si
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Who could approve: the answer of POST /approval-policies/{id}/check (contract.md)."""
+    """The people who could approve: the answer of POST /approval-policies/{id}/check (contract.md)."""
 
     satisfiable: bool
     minimal_sets: tuple[tuple[str, ...], ...]

@@ -13,7 +13,7 @@ _PERSON = re.compile(r"(?:(?P<team>team) )?(?P<name>\S+)")
 
 
 class BadLine(ValueError):
-    """A line that is no rule; the message is a sentence for whoever wrote it."""
+    """A line that is no rule; the message is a sentence for its author."""
 
 
 def as_lines(rules: Iterable[Mapping[str, Any]]) -> str:

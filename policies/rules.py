@@ -97,9 +97,9 @@ def check_can_stop_using(policy: ApprovalPolicy, used_by: Sequence[str]) -> None
 
 
 def check_approval_rules(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
-    """Whether the people and teams exist, and enough of them may vote. Raises InvalidDocument, Unsatisfiable.
+    """Checks that the people and teams exist, and that enough of them may vote. Raises InvalidDocument, Unsatisfiable.
 
-    Names that stood in `before` are not checked again: somebody who left must not stand in the way of another edit.
+    Names that stood in `before` are not checked again: a person who left must not stand in the way of another edit.
     """
     members = people.members(tenant_id)
     known = {rule["name"]: rule for rule in before["rules"]} if before else {}
@@ -112,7 +112,7 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
 
 
 def check_overriders(tenant_id: UUID, document: Document, before: Document | None) -> None:
-    """Whether everybody exists who may override a gate. Raises InvalidDocument."""
+    """Checks that all people and teams exist who may override a gate. Raises InvalidDocument."""
     known = {gate["name"]: gate for gate in before["gates"]} if before else {}
     wanted = [(index, gate) for index, gate in enumerate(document["gates"]) if "override" in gate]
     if not wanted:
@@ -134,7 +134,7 @@ def check_overriders(tenant_id: UUID, document: Document, before: Document | Non
 
 
 def check_trusted_uploaders(tenant_id: UUID, document: Document, before: Document | None) -> None:
-    """Whether everybody exists whose uploads a security gate believes. Raises InvalidDocument."""
+    """Checks that all people exist whose uploads a security gate believes. Raises InvalidDocument."""
     wanted = [(index, gate) for index, gate in enumerate(document["gates"]) if gate["kind"] == "security"]
     if not wanted:
         return

@@ -26,7 +26,7 @@ class SecondPersonNeeded(Refused):
     code = "PERM_SEPARATION_OF_DUTIES"
 
     def __init__(self, name: str, others: Collection[str]) -> None:
-        """``others``: the people who may publish and did not edit the draft; empty when everybody did."""
+        """``others``: the people who may publish and did not edit the draft; empty when all of them edited it."""
         if others:
             way_out = f"so another person must publish it: {', '.join(sorted(others)[:5])}."
         else:
@@ -52,8 +52,8 @@ def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
 
 
 def accountable_accounts(tenant_id: UUID, accounts: Collection[UUID], since: datetime | None = None) -> frozenset[UUID]:
-    """The accounts, and everybody on whose word alone one of them has a role or owns a machine: an act of such an
-    account counts as theirs as well (domain.md §5, docs/adr/0184).
+    """The accounts, and every person on whose word alone one of them has a role or owns a machine: an act of such an
+    account counts as an act of that person, too (domain.md §5, docs/adr/0184).
 
     Also for roles that ended after ``since``. The search goes on through ended and confirmed roles. Three statements;
     two more for each step over the person who made an owner, or who gave a role that counts nowhere.
@@ -84,7 +84,7 @@ def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: da
     """SecondPersonNeeded when ``by`` edited the draft and is not the only person who could publish it.
 
     True when a second person publishes; False when ``by`` publishes their own draft because no other person can: the
-    caller records that for everybody. Other editors of the draft count as people who could publish: an edit by a
+    caller records that for all readers. Other editors of the draft count as people who could publish: an edit by a
     machine may be that of another owner.
     """
     behind = accounts_behind(by)

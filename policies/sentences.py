@@ -1,4 +1,4 @@
-"""What rules and gates say, in words, for pages (product.md, principle 5). Made from documents in normal form."""
+"""Rules and gates in words, for pages (product.md, principle 5). Made from documents in normal form."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def of_anyone(number: int) -> str:
 
 
 def of_conditions(document: Part) -> list[str]:
-    """What an approval policy asks for besides its rules."""
+    """The conditions of an approval policy beside its rules."""
     duties = document["separationOfDuties"]
     told = [
         (document["commentRequired"], "Every approval needs a comment."),
@@ -39,12 +39,12 @@ def of_conditions(document: Part) -> list[str]:
 
 
 def of_gate(gate: Part) -> str:
-    """What the gate asks for, with its settings."""
+    """The gate's requirement, with its settings."""
     return wording_of(gate["kind"]).sentence(gate["config"])
 
 
 def of_policy(document: Part) -> list[str]:
-    """What an approval policy or a promotion policy asks for, rule by rule or gate by gate."""
+    """The requirements of an approval policy or a promotion policy, rule by rule or gate by gate."""
     if "gates" in document:
         return [f"{gate['name']}: {of_gate(gate)}" for gate in document["gates"]]
     return [*(f"{rule['name']}: {of_rule(rule)}" for rule in document["rules"]), *of_conditions(document)]

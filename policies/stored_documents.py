@@ -1,7 +1,7 @@
-"""Policy documents by digest, as they were stored: what an evaluation and a replay read (domain.md §0, §7).
+"""Policy documents by digest, as they were stored: read by evaluations and replays (domain.md §0, §7).
 
-What a digest names never changes, so the documents last read stay in this process. They are shared between callers:
-nobody may change them.
+The content of a digest never changes, so the documents last read stay in this process. They are shared between callers,
+which must not change them.
 """
 
 import threading

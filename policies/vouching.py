@@ -1,8 +1,8 @@
-"""Which grants count on one promotion, by whose word they rest on (domain.md §5, docs/adr/0157): pure.
+"""The grants that count on one promotion, by the people they rest on (domain.md §5, docs/adr/0157): pure.
 
-A grant that somebody gave on a page rests on who gave it, and on the grant that let them give it. Where any of them is
-excluded on the promotion, it counts only if somebody else confirmed it. So what counts comes down from the command line
-or a directory, step by step, by people who are not excluded.
+A grant given on a page rests on its giver, and on the grant that let that person give it. Where any of them is excluded
+on the promotion, it counts only if another person confirmed it. So every grant that counts comes down from the command
+line or a directory, step by step, by people who are not excluded.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 Barred = Mapping[str, datetime | None]
-"""Whose word does not count, by id: from that instant on, or at any time (None)."""
+"""The people whose grants do not count, by id: from that instant on, or at any time (None)."""
 
 
 class Confirmation(NamedTuple):
-    """Who vouched for a grant, None on the command line; `under`: the role grant by which they could."""
+    """The person who vouched for a grant, None on the command line; `under`: the role grant by which they could."""
 
     by_id: str | None
     at: datetime
@@ -23,8 +23,8 @@ class Confirmation(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where a grant of a page comes from. `givers`: the granter and everybody whose machine or token it was; `under`:
-    the role grant by which the granter could give it, None where that is not known."""
+    """The origin of a grant given on a page. `givers`: the granter and the people behind the machine or token used;
+    `under`: the role grant by which the granter could give it, None where that is not known."""
 
     givers: frozenset[str]
     at: datetime
@@ -38,7 +38,7 @@ Sources = Mapping[str, Source | None]
 
 @dataclass(frozen=True, slots=True)
 class Vouching:
-    """Whose word counts on one promotion. `sound`: the role grants among `authorities` that count there."""
+    """The grants that count on one promotion. `sound`: the role grants among `authorities` that count there."""
 
     barred: Barred
     authorities: Sources
@@ -62,15 +62,15 @@ class Vouching:
         return _counts(source, self.sound, self.barred)
 
     def resting_on(self, source: Source | None) -> frozenset[str]:
-        """Each person without whose word a grant from there does not count; where it does not count anyway, everybody
-        whose word is in it."""
+        """Each person without whom a grant from there does not count; for a grant that does not count anyway, every
+        person it rests on."""
         words = self._words(source)
         if not self.counts(source):
             return words
         return frozenset(each for each in words if not self.without(each).counts(source))
 
     def _words(self, source: Source | None) -> frozenset[str]:
-        """Who gave or confirmed the grant, and those under which they could, and so on."""
+        """The givers and confirmers of the grant, of the grants by which they could, and so on."""
         people: set[str | None] = set()
         passed: set[str | None] = set()
         waiting = [source]
@@ -95,7 +95,7 @@ class Vouching:
 
 
 def _sound(barred: Barred, authorities: Sources) -> frozenset[str]:
-    """The smallest set that holds what comes from the command line and whatever counts by what is in it."""
+    """The smallest set that holds the grants of the command line and every grant that counts by grants in the set."""
     sound: frozenset[str] = frozenset(key for key, source in authorities.items() if source is None)
     while True:
         more = {key for key, source in authorities.items() if key not in sound and _counts(source, sound, barred)}

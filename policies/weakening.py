@@ -1,7 +1,7 @@
-"""Which edits make entering an environment easier, in words (domain.md §5, loosening takes two people). Pure.
+"""Edits that make entering an environment easier, in words (domain.md §5, loosening takes two people). Pure.
 
-The sentences are stored with the edit, shown on the board and sealed into packets, so they name what changed from what
-to what. Where it cannot be told whether an edit is easier or only different, it counts as easier.
+The sentences are stored with the edit, shown on the board and sealed into packets, so they name the old and the new
+value. An edit that may be easier or only different counts as easier.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _SAFEGUARDS: Final = {
 
 
 def in_approval_policy(before: Document, after: Document) -> list[str]:
-    """What became easier between two normal documents of one approval policy; empty when nothing did."""
+    """The sentences about what became easier between two normal documents of one approval policy; empty without any."""
     found = _rules(before["rules"], after["rules"])
     for duty, whom in _DUTIES.items():
         if before["separationOfDuties"][duty] and not after["separationOfDuties"][duty]:
@@ -63,7 +63,8 @@ def _rule(before: Document, after: Document) -> list[str]:
 
 
 def in_promotion_policy(before: Document, after: Document) -> list[str]:
-    """What became easier between two normal documents of one promotion policy; empty when nothing did."""
+    """The sentences about what became easier between two normal documents of one promotion policy; empty without
+    any."""
     old, new = ({gate["name"]: gate for gate in document["gates"]} for document in (before, after))
     added = [gate for name, gate in new.items() if name not in old]
     found = []

@@ -101,11 +101,11 @@ def intervals(windows: Iterable[Mapping[str, str]], zone_name: str) -> list[Span
 
 @dataclass(frozen=True, slots=True)
 class SpanPosition:
-    """Where an instant stands among intervals.
+    """The position of an instant among intervals.
 
-    `inside`: the indexes of those that hold it. `leaves_at`: the end of the unbroken run that holds it, however many
-    overlapping or touching intervals that takes; None outside. `enters_at`: the start of the next run after the
-    instant (and after the run it is in), or None when there is none.
+    `inside`: the indexes of those that hold it. `leaves_at`: the end of the unbroken run of overlapping or touching
+    intervals that holds it; None outside. `enters_at`: the start of the next run after the instant (and after the run
+    it is in), or None when there is none.
     """
 
     inside: tuple[int, ...]

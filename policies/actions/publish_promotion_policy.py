@@ -29,7 +29,7 @@ class NothingToPublish(Conflict):
 
 
 class TextNotNamed(Invalid):
-    """Somebody else edited the draft, and the call does not say which text of it its author has seen."""
+    """Another person edited the draft, and the call does not name the text of it that its author has seen."""
 
     def __init__(self, name: str) -> None:
         message = (
@@ -54,11 +54,11 @@ class CannotBePublished(RuleViolation):
 def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: IfMatch | None = None) -> PromotionPolicy:
     """The draft becomes the next immutable version, which new promotions are judged by (domain.md §6).
 
-    What it makes easier is noted as weakening edits; where the policy guards a protected environment, it is a proposal
-    unless a vouched-for person publishes what others wrote. Who publishes what others wrote names the text they saw, by
-    `if_match`, and uses no token that somebody else issued. Raises Http404, Refused (403), TextNotNamed (400),
-    PreconditionFailed (412), NothingToPublish (409), SecondPersonNeeded (403), CannotBePublished and
-    Unsatisfiable (422).
+    Everything that it makes easier is noted as weakening edits. Where the policy guards a protected environment, the
+    call makes a proposal, unless a vouched-for person publishes the text of others: that person names the text they
+    saw, by `if_match`, and uses no token that another person issued. Raises Http404, Refused (403), TextNotNamed (400),
+    PreconditionFailed (412), NothingToPublish (409), SecondPersonNeeded (403), CannotBePublished and Unsatisfiable
+    (422).
     """
     by.require(POLICY_PUBLISH)
     policy = lock_promotion_policy(name, by.tenant)

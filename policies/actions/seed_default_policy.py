@@ -17,8 +17,8 @@ DEFAULT_POLICY: Final = "default"
 def seed_default_policy(*, by: Actor, clock: Clock, tenant: Tenant) -> PromotionPolicy:
     """The published policy that every tenant starts with (domain.md §1): preconditions, freeze-window, approval.
 
-    `by` is the platform owner's command or the system; it needs no scope, because nobody has any in a new tenant.
-    Once per tenant: a tenant that has the policy keeps it as it is.
+    `by` is the platform owner's command or the system; it needs no scope, because a new tenant has no grants. Once per
+    tenant: a tenant that has the policy keeps it as it is.
     """
     found = PromotionPolicy.objects.filter(tenant=tenant, name=DEFAULT_POLICY).select_related("current").first()
     if found is not None:

@@ -1,4 +1,4 @@
-"""What a change of a policy leaves behind for ever; called inside an action's transaction."""
+"""The immutable versions that a change of a policy adds; called inside an action's transaction."""
 
 from datetime import datetime
 
@@ -43,6 +43,6 @@ def add_promotion_version(policy: PromotionPolicy, document: Document, *, by: Ac
 
 
 def drafted(version: PromotionPolicyVersion) -> dict[str, object]:
-    """Who wrote the text of a version, as the event of its publication tells it."""
+    """The authors of a version's text, as the event of its publication has them."""
     author = version.drafted_by_id and str(version.drafted_by_id)
     return {"drafters": sorted(map(str, version.drafters)), "draftedBy": author}

@@ -1,4 +1,4 @@
-"""What the calls of "Policies and gates" take (contract.md)."""
+"""The bodies of the calls of "Policies and gates" (contract.md)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

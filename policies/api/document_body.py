@@ -25,7 +25,7 @@ class DocumentField(ReadField):
 
 
 class DocumentBody(Body):
-    """A body with DocumentFields; what is wrong in them is told by place: `rules[0].minApprovals`."""
+    """A body with DocumentFields; their errors name the place: `rules[0].minApprovals`."""
 
     def to_internal_value(self, data: Any) -> Any:
         errors = self._document_errors(data) if isinstance(data, Mapping) else {}

@@ -147,7 +147,7 @@ class PromotionPolicyViewSet(ApiViewSet):
         return promotion_policy_document(self._policy())
 
     def _document(self) -> dict[str, Any]:
-        """The fields of the document, in whichever of the two ways they were given. Invalid (400) for both at once."""
+        """The fields of the document, given in one of two ways. Invalid (400) for both at once."""
         direct = {name: value for name, value in self.body.items() if name not in ("name", "document")}
         document: dict[str, Any] | None = self.body.get("document")
         if document is None:

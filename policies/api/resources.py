@@ -1,4 +1,4 @@
-"""What the calls of "Policies and gates" answer, for the documentation; presenters make the dicts (contract.md)."""
+"""The answers of the calls of "Policies and gates", for the documentation; presenters make the dicts (contract.md)."""
 
 from rest_framework import serializers
 

@@ -18,12 +18,12 @@ class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
         return self.filter(tenant_id=tenant_id).select_related("current")
 
     def live(self) -> Self:
-        """Those that are not retired."""
+        """Policies that are not retired."""
         return self.filter(retired_at=None)
 
 
 class ApprovalPolicy(models.Model):
-    """Who must approve (domain.md §5). The row names the policy; what it says is in its immutable versions.
+    """A policy of required approvals (domain.md §5). The row has its name; its immutable versions have its text.
 
     ``revision`` grows with every change of the row, versions included: the ETag. ``current`` is empty only inside the
     transaction that creates the policy. A composite foreign key (migration 0002) keeps it a version of this policy.

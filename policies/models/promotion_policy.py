@@ -20,10 +20,11 @@ class PromotionPolicyQuerySet(models.QuerySet["PromotionPolicy"]):
 
 
 class PromotionPolicy(models.Model):
-    """Which gates guard an environment (domain.md §6): one draft that may change, and immutable published versions.
+    """A policy of gates that guard an environment (domain.md §6): one draft that may change, and immutable published
+    versions.
 
     ``revision`` grows with every change of the row: the ETag. ``current`` is empty until the first publication.
-    ``drafters``: everybody who edited the draft since the last publication; one of them alone does not publish it.
+    ``drafters``: every account that edited the draft since the last publication; one of them alone does not publish it.
     """
 
     GUARDS: ClassVar[frozenset[str]] = frozenset({"current"})

@@ -25,7 +25,7 @@ TITLES = {
     "feed.upload": "Use another %(name)s",
     "override_right.grant": "Let %(name)s override gates",
 }
-"""What each kind of edit does, for its reader."""
+"""The effect of each kind of edit, for its reader."""
 
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):
@@ -34,7 +34,8 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         return self.filter(tenant_id=tenant_id).defer("arguments")
 
     def open(self) -> Self:
-        """Those that wait for a second person; one past its end is open until somebody looks at it."""
+        """Proposals that wait for a second person; one past its end stays open until an action or the worker reads
+        it."""
         return self.filter(state=Proposal.State.OPEN)
 
     def about(self, resource_id: UUID, environment: str | None = None) -> Self:
@@ -49,11 +50,11 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
 class Proposal(models.Model):
     """An edit that loosens a guard of a protected environment and waits for a second person (domain.md §5).
 
-    ``kind`` names the action and ``arguments`` are what it is called with when somebody confirms. ``tag`` is the ETag
-    that the edited object had: an object that changed meanwhile is not edited. ``weakens`` are the sentences that the
-    second person reads, ``guards`` the protected environments they are about, ``policies`` the versions
-    of policies that the edit names (policies/weakening_edits.py, NamedPolicy). ``behind``: who does not confirm it, the
-    accounts behind the author and behind what they publish, and who brought those in. Only ever ended, by trigger:
+    ``kind`` names the action, ``arguments`` are its arguments at the confirmation. ``tag`` is the ETag of the edited
+    object: an object that changed since is not edited. ``weakens`` are the sentences that the second person reads,
+    ``guards`` the protected environments they are about, ``policies`` the versions of policies that the edit names
+    (policies/weakening_edits.py, NamedPolicy). ``behind``: the accounts that cannot confirm it: those behind the author
+    and behind the published text, and the accounts that brought those in. A trigger allows no change but its end.
     ``ended_by_username`` is the system user of a command.
     """
 
