@@ -142,7 +142,7 @@ def _settled(gate: PlannedGate, facts: GateInput, verdict: Verdict) -> Verdict:
 
 
 def _check_verdict(verdict: Verdict) -> None:
-    """Raises for a verdict that no judge may give: a pass with reasons against it, or one that could not be sealed."""
+    """Raises for a verdict with an unknown status or code, and for one that could not be sealed."""
     if verdict.status not in STATUSES or not all(_CODE.fullmatch(code) for code in verdict.codes):
         raise ValueError("no such status or code")
     if not isinstance(verdict.details, dict) or not isinstance(verdict.message, str):

@@ -9,7 +9,7 @@ from stellapromote.plain_text import problem_in_line
 
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,62}")
 _OURS: Final = ("GATE_", "OVERRID")
-"""What codes of ours begin with that no policy may say: they would look like a word of the product about itself."""
+"""Prefixes of the product's own codes. A policy's code may not begin with one: it would look like ours."""
 
 _JOINER: Final = re.compile("[\u200c\u200d]")
 """No answer ever held one: what a recorded answer means must not change (domain.md §7)."""
@@ -28,7 +28,7 @@ class NotAnAnswer(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AnswerWords:
-    """What an answer may say in one version of the gate: the lists beside `allow`, and whether a deny may be a bare
+    """The form of an answer in one version of the gate: the lists beside `allow`, and whether a deny may be a bare
     text."""
 
     lists: tuple[str, ...]
@@ -40,7 +40,7 @@ MAY_WAIT: Final = AnswerWords(("deny", "pending", "warn"), bare_deny=True)
 
 
 def words_of(version: int) -> AnswerWords:
-    """Those of a kindVersion of the policy gate."""
+    """The words of a kindVersion of the policy gate."""
     return MAY_WAIT if version >= 3 else YES_OR_NO
 
 

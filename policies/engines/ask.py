@@ -61,7 +61,7 @@ def ask_all(
 
 
 def input_about(facts: GateInput, documents: Documents) -> PolicyInput:
-    """What policies are told about these facts, by the version of their kind that the facts name. DocumentMissing."""
+    """The policy inputs about these facts, by the version of their kind that the facts name. DocumentMissing."""
     evidence, version = facts.get("evidence"), _version(facts)
     if evidence is None:
         return policy_input(facts, no_documents(version))

@@ -30,7 +30,7 @@ FUNCTIONS: Final = frozenset(
         *("optional", "of", "none", "ofNonZeroValue", "hasValue", "value", "or", "orValue"),
     }
 )
-"""What an expression may call: nothing that asks for the time, for chance or for anything outside its variables."""
+"""The functions of an expression: none for the time, for chance or for anything outside its variables."""
 
 EVIDENCE_UNKNOWN: Final = "EVIDENCE_UNKNOWN"
 MOST_LEVELS: Final = 64

@@ -87,7 +87,7 @@ def _read(body: bytes, about: PolicyInput) -> PolicyAnswer:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """ValueError for a name that stands twice in an object: which of its values was meant nobody knows."""
+    """ValueError for a name that stands twice in an object: which of its values was meant is unknown."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError

@@ -1,7 +1,7 @@
-"""What a policy as code is told: a documented projection of the gate input and of the documents it names.
+"""The input of a policy as code: a documented projection of the gate input and of the documents it names.
 
-Two parts: the situation, which is small and new at each evaluation, and what the documents say, which is large, stays
-the same for as long as the bundle does, and is kept as bytes (docs/policy-gate.md; why these: docs/adr/0062).
+Two parts: the situation, which is small and new at each evaluation, and the content of the documents, which is large,
+stays the same for as long as the bundle does, and is kept as bytes (docs/policy-gate.md; why these: docs/adr/0062).
 """
 
 from collections import OrderedDict
@@ -31,7 +31,7 @@ MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 SITUATION: Final = ("schema", "instant", "promotion", "release", "source", "target", "people", "evidence")
 FROM_DOCUMENTS: Final = ("attestations", "components", "findings", "summary", "vex")
 SINCE_VERSION_2: Final = ("documents",)
-"""What only gates of kindVersion 2 are told beside that."""
+"""The fields that only gates of kindVersion 2 have beside those."""
 
 Read = Callable[[str], Mapping[str, Any]]
 """A parsed document by its digest; raises when it is missing."""
@@ -39,7 +39,7 @@ Read = Callable[[str], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class FromDocuments:
-    """The fields of FROM_DOCUMENTS, and of SINCE_VERSION_2 where a gate is told them, each as its canonical bytes."""
+    """The fields of FROM_DOCUMENTS, and of SINCE_VERSION_2 for gates that have them, each as its canonical bytes."""
 
     parts: Mapping[str, bytes]
 
@@ -120,7 +120,7 @@ def _evidence(fact: EvidenceFact) -> dict[str, Any]:
 
 
 def no_documents(version: int) -> FromDocuments:
-    """What a policy gate of this kindVersion is told where there are no documents."""
+    """The fields of FROM_DOCUMENTS for a policy gate of this kindVersion without documents."""
     empty = ("attestations", "components", "findings", "vex", *(SINCE_VERSION_2 if version >= 2 else ()))
     summary = b'{"critical":0,"high":0,"kev":0,"low":0,"medium":0,"none":0,"total":0,"unknown":0}'
     return FromDocuments({**dict.fromkeys(empty, b"[]"), "summary": summary})
@@ -133,8 +133,10 @@ def documents_key(fact: EvidenceFact, version: int) -> tuple[Any, ...]:
 
 
 def from_documents(fact: EvidenceFact, read: Read, version: int) -> FromDocuments:
-    """What the documents of a bundle and the feeds say to a policy gate of this kindVersion. Whatever `read` raises.
-    Cost: some 20 ms for 5,000 findings."""
+    """The fields that a bundle's documents and the feeds give to a policy gate of this kindVersion. Raises as `read`.
+
+    Cost: some 20 ms for 5,000 findings.
+    """
     listed = {entry["cve"] for entry in read(fact["kev"]["extract"])["entries"]} if fact["kev"] else set()
     scores = {each["cve"]: each["epss"] for each in read(fact["epss"]["extract"])["scores"]} if fact["epss"] else {}
     trusted = {key["keyId"] for key in fact["trustedKeys"]}
@@ -193,8 +195,8 @@ def _origin(document: DocumentFact, trusted: set[str]) -> dict[str, Any]:
 
 
 def _document(document: DocumentFact, parsed: Mapping[str, Any], *, trusted: bool) -> dict[str, Any]:
-    """That the document is there, whatever it says. `leftOut`: how many things its reader left out; `schemaValid`:
-    False, or None where nothing is known against it."""
+    """The entry of one document, without its content. `leftOut`: the number of parts its reader left out;
+    `schemaValid`: False, or None where nothing is known against it."""
     return {
         "artifactDigest": document["artifactDigest"],
         "kind": document["kind"],

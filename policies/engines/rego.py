@@ -29,10 +29,10 @@ FAMILIES: Final = frozenset(
         *("object", "regex", "semver", "strings", "time", "units", "urlquery", "yaml"),
     }
 )
-"""What a dotted name that is not the module's own may begin with."""
+"""The beginnings that a dotted name may have when it is not the module's own."""
 
 IMPURE: Final = frozenset({"time.now_ns", "net.lookup_ip_addr", "trace", "print"})
-"""What asks for the time or for anything outside, in families and among plain names that are pure otherwise."""
+"""Builtins that read the time or anything outside, in families and among plain names that are pure otherwise."""
 
 _ERROR = re.compile(r"-->\s*[^\n]*?:(\d+):(\d+)\n.*?\nerror: ([^\n]*)", re.DOTALL)
 _NO_RULE: Final = "not a valid rule path"

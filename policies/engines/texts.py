@@ -12,7 +12,7 @@ _PACKAGE: Final = {"cel": "cel", "rego": "regorus"}
 
 
 def compile_errors(engine: str, text: str, query: str | None) -> list[str]:
-    """What is wrong with the text, each one sentence with line and column; empty when it can be used."""
+    """The errors of the text, each one sentence with line and column; empty when it can be used."""
     if len(text.encode(errors="surrogatepass")) > LONGEST_BYTES:
         return [f"This is too long: use at most {LONGEST_BYTES} bytes."]
     if importlib.util.find_spec(_PACKAGE[engine]) is None:

@@ -121,7 +121,7 @@ def current_versions(kinds: Iterable[str], elsewhere: Iterable[Mapping[str, int]
 
 
 def wording_of(kind: str) -> Wording:
-    """What is said about gates of the kind, whatever their kindVersion; UNKNOWN for a kind not known here."""
+    """The wording of gates of the kind, of every kindVersion; UNKNOWN for a kind not known here."""
     version = REGISTRY.current.get(kind)
     return (None if version is None else REGISTRY.kinds[kind, version].wording) or UNKNOWN
 

@@ -109,7 +109,7 @@ NO_GUARDS: Final[dict[str, str]] = {"targets.type": "another type is another tar
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """What the schema cannot say: that addresses can be called, and hold no secret."""
+    """The checks beyond the schema: addresses can be called, and hold no secret."""
     errors = []
     for index, target in enumerate(config["targets"]):
         if target["type"] == "http":

@@ -69,7 +69,8 @@ def _weaker(name: str, before: Config, after: Config) -> list[str]:
 
 
 def _facts(gate: Stored, _gate_input: Stored, _bundle: Stored | None) -> Iterator[Fact]:
-    """Those in force as the last evaluation found them. A later one is no fact of this verdict: it is when it ends."""
+    """The freezes in force at the last evaluation. A later one is no fact of this verdict: it is when the verdict
+    ends."""
     for window in gate["details"].get("windows", ()):
         yield fact("freeze", f"{window['name']}: {window['reason']}", id_=window["id"])
 

@@ -62,7 +62,7 @@ NO_GUARDS: Final[dict[str, str]] = {}
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """Somebody must be named."""
+    """Checks that the gate names a person or a team."""
     if config["confirmers"]["teams"] or config["confirmers"]["users"]:
         return []
     return [FieldError(below(field, "confirmers"), "This must name at least one team or user.", "invalid")]

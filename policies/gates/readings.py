@@ -1,4 +1,4 @@
-"""What the gates that look into documents ask first: whether this version's reader has read all of them."""
+"""The first check of gates that read documents: this version's reader has read all of them."""
 
 from typing import Final
 
@@ -11,9 +11,9 @@ UNREAD: Final = "EVIDENCE_UNREAD"
 def unread(facts: GateInput) -> Verdict | None:
     """The verdict while an older reader has read some document of the bundles; None when there is nothing to wait for.
 
-    An older reader may have found less than there is, so no gate believes it, not even about what it did find. It waits
-    whatever its onError says: only documents of open promotions are read again, so one that was rejected for this
-    would be rejected for it each time it is requested.
+    An older reader may have found less than there is, so no gate believes it, not even what it did find. The gate waits
+    under every onError: only documents of open promotions are read again, so a promotion rejected for this would be
+    rejected at each new request.
     """
     evidence = facts.get("evidence")
     if evidence is None or evidence.get("readBy") is not None:

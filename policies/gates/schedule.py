@@ -60,7 +60,7 @@ NO_GUARDS: Final[dict[str, str]] = {}
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """What the schema cannot say: zones that exist, times that can be read, ends after starts."""
+    """The checks beyond the schema: zones that exist, times that can be read, ends after starts."""
     errors = []
     try:
         zone(config["timezone"])

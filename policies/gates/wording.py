@@ -1,4 +1,4 @@
-"""What a kind of gate declares for people to read. Pure, like its judge."""
+"""The texts that a kind of gate declares for people. Pure, like its judge."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ Fact = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """What is said about gates of one kind: the module of its newest version declares it, for gates of every version.
+    """The wording of gates of one kind: the module of its newest version declares it, for gates of every version.
 
-    `sentence`: what a gate with this config asks for. `weaker`: what became easier, a sentence each, between two
-    configs of the gate with this name; where that cannot be told, any change (domain.md §5). `facts_shown`: what a
-    judged gate looked at, from the gate, its input and the opened bundle if there is one. `event`: who or what can
-    change a verdict that blocks, when neither time nor people do. `ends`: what happens when time ends a verdict that
-    lets through. `act`: what people do for the gate, None where it waits for no one.
+    `sentence`: the requirement of a gate with this config. `weaker`: the sentences about what became easier between two
+    configs of the gate with this name; any change counts where the effect is unknown (domain.md §5). `facts_shown`: the
+    facts that a judged gate read, from the gate, its input and the opened bundle if there is one. `event`: the person
+    or thing that can change a blocking verdict, when neither time nor people do. `ends`: the effect of the time at
+    which a passing verdict ends. `act`: the act of people for the gate, None where it waits for no one.
 
-    `tells_votes`: whether a verdict may tell of votes or confirmations, which are hidden while voting is blind.
-    `hidden`: what is said then instead of its message, of the approvals given and required.
+    `tells_votes`: whether a verdict may reveal votes or confirmations, which are hidden while voting is blind.
+    `hidden`: the text then shown in place of its message, from the approvals given and required.
     """
 
     sentence: Callable[[Config], str]
@@ -39,7 +39,7 @@ class Wording:
 
 
 def other_settings(name: str, before: Config, after: Config) -> list[str]:
-    """`weaker` of settings of which the effect cannot be told."""
+    """`weaker` of settings whose effect is unknown."""
     return [] if canonical_bytes(before) == canonical_bytes(after) else [f"Gate {name} has other settings."]
 
 

@@ -8,7 +8,7 @@ from stellapromote.clock import parse_rfc3339, rfc3339
 
 
 def made_at(document: DocumentFact) -> str:
-    """When the document was generated, else uploaded. It cannot be newer than its upload, whatever it says.
+    """The time of the document by itself, else that of its upload; never later than its upload.
 
     BadTime for a time in another form than the clock writes.
     """
@@ -21,7 +21,7 @@ def made_at(document: DocumentFact) -> str:
 
 
 def later(at: str, seconds: int) -> str:
-    """So many seconds after an instant. OverflowError beyond the calendar."""
+    """The instant that many seconds later. OverflowError beyond the calendar."""
     check_instant(at)
     return rfc3339(parse_rfc3339(at) + timedelta(seconds=seconds))
 

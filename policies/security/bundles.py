@@ -42,8 +42,8 @@ def documents(context: Context, found: Bundle, reader: Reader) -> Documents:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """`findings`: those that no statement lifts, by key. `suppressed`: those of them that scanners were told to leave
-    out. `lifted`: what no artifact has but with a statement that lifts it."""
+    """`findings`: those that no statement lifts, by key. `suppressed`: those of them that scanners left out by a rule.
+    `lifted`: findings that a statement lifts in every artifact that has them."""
 
     findings: dict[Key, Record]
     suppressed: dict[Key, Record]
@@ -115,7 +115,8 @@ def _left(
 
 
 def baseline(context: Context, digest: str | None, trust: Trust, reader: Reader) -> frozenset[Key] | None:
-    """What trusted reports know of a release that was promoted under this bundle; None when there are none."""
+    """The findings of trusted reports about a release that was promoted under this bundle; None without such a
+    report."""
     if digest is None:
         return None
     reports = [each for each in of_kind(bundle(context, digest), "vulnerabilities") if trust.holds_for(each)]

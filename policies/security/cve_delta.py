@@ -23,13 +23,13 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 UNSAID: Final[Mapping[str, Any]] = {"allowFirstRelease": True}
-"""What a stored policy means that names the rule in an environment only, without this setting: such were published
-when it was the default, and their decisions replay equal. None is saved any more (docs/adr/0144)."""
+"""The meaning of a stored policy that names the rule in an environment only, without this setting: such policies were
+published when it was the default, and their decisions replay equal. New ones are not saved (docs/adr/0144)."""
 
 
 def judge(view: View, settings: Mapping[str, Any]) -> Outcome:
-    """Fails for such a finding. What the running release has is what trusted reports say of it, whatever the version
-    of the component: an upgrade that keeps a CVE adds none."""
+    """Fails for such a finding. The running release has the findings of its trusted reports, at any version of the
+    component: an upgrade that keeps a CVE adds none."""
     if view.first_release and settings["allowFirstRelease"]:
         return Outcome("pass", details={"firstRelease": True, "new": 0})
     baseline = frozenset() if view.first_release else view.baseline()

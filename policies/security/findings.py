@@ -27,11 +27,11 @@ LONGEST_ID: Final = 400
 class Record:
     """One vulnerability in one component.
 
-    `key` tells it from others: the vulnerability's one name and the component's place. `order`: the worst first, for
-    people. `names` are all its names, `cves` those that feeds know. `package` is the place without version, qualifiers
-    and subpath; what has no package URL has its name as a package, and with the version as a place. `rank` is that of
-    its worst known severity, -1 when none is known; `unscored`: some report knows none. `suppressed`: by what scanners
-    were told to leave it out, where every report says so.
+    `key` identifies it: the vulnerability's one name and the component's place. `order`: the worst first, for people.
+    `names` are all its names, `cves` those that feeds know. `package` is the place without version, qualifiers and
+    subpath; a component without a package URL has its name as a package, and with the version as a place. `rank` is
+    that of its worst known severity, -1 when none is known; `unscored`: some report knows none. `suppressed`: the rule
+    by which scanners left it out, where every report has one.
     """
 
     key: Key
@@ -189,7 +189,7 @@ def worst(records: Iterable[Record]) -> Record:
 
 
 def worst_first(records: Iterable[Record], most: int) -> list[Record]:
-    """So many of them at most, in the order in which people should look at them."""
+    """The first of them by urgency, that many at most."""
     return nsmallest(most, records, key=_by_order)
 
 

@@ -8,11 +8,11 @@ from policies.security.findings import Report
 from policies.security.outcome import Outcome, clipped
 
 NAME: Final = "incomplete reports"
-"""What the outcome is called in a sentence, beside the names of rules."""
+"""The name of the outcome in a sentence, beside the names of rules."""
 
 CODE: Final = "SECURITY_REPORT_INCOMPLETE"
 MOST_REASONS: Final = 10
-"""So many reasons of one report are told; the number of all that it leaves out always is."""
+"""The most reasons of one report in the details; the number of all left-out parts stands beside them."""
 
 
 def judge(read: Iterable[tuple[DocumentFact, Report]], *, is_production: bool) -> Outcome:

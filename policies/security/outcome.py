@@ -1,4 +1,4 @@
-"""What a rule sees and what it says."""
+"""The input and the result of a rule."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one rule says. `findings` are those that make its status; `sentence` has neither capital nor full stop."""
+    """The result of one rule. `findings` are those that make its status; `sentence` has neither capital nor full
+    stop."""
 
     status: RuleStatus
     codes: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ def in_words(record: Record) -> str:
 
 
 def remedy(record: Record) -> str:
-    """What to do about one finding, beside a statement that it does not apply."""
+    """The way to repair one finding, beside a statement that it does not apply."""
     if record.fixed_version is None:
         return f"{clipped(record.component)} has no fixed version yet"
     return f"upgrade {clipped(record.component)} to {clipped(record.fixed_version)}"

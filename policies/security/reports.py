@@ -22,7 +22,7 @@ _SENTENCES: Final = {
     _UNTRUSTED: "no scanner report that a trusted key has signed or somebody trusted has uploaded",
     _STALE: "only scanner reports that are too old",
 }
-"""In the order in which they are told."""
+"""The codes in the order of their sentences."""
 
 
 def no_bundle() -> Outcome:
@@ -36,8 +36,8 @@ def no_bundle() -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _ReportCheck:
-    """What the reports about one artifact, or about one platform of it, show. `code`: of why that is not enough;
-    `ends_at`: from when on it will not be, None for never."""
+    """The result for the reports about one artifact, or about one platform of it. `code`: the code against them;
+    `ends_at`: from when on they will not do, None for never."""
 
     artifact: str
     about: str | None
@@ -57,10 +57,11 @@ def judge(
 ) -> Outcome:
     """Whether each artifact has a report that is trusted and young enough; its next change is when one has not.
 
-    An index has one where each of its platforms has. `lacking` in the details is told as the evidence gate tells it, so
+    An index has one where each of its platforms has. `lacking` in the details has the form of the evidence gate, so
     that an override names each artifact.
 
-    `documents` are the vulnerability reports. What untrusted or old ones find counts; that they find nothing does not.
+    `documents` are the vulnerability reports. Findings of untrusted or old reports count; their lack of findings does
+    not.
     """
     by_artifact: dict[str, list[DocumentFact]] = {artifact: [] for artifact in found["artifacts"]}
     for document in documents:

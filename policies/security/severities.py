@@ -13,7 +13,7 @@ BANDS: Final[tuple[Band, ...]] = ("none", "low", "medium", "high", "critical")
 RANK: Final = {band: rank for rank, band in enumerate(BANDS)}
 
 THRESHOLDS: Final = ["low", "medium", "high", "critical"]
-"""What a setting may name as the least severity that it is about."""
+"""The severities that a setting may name as its least."""
 
 
 def rank_of_score(cvss: float) -> int:

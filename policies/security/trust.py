@@ -1,4 +1,4 @@
-"""Whose documents count for good news: VEX statements and clean scans (domain.md §6)."""
+"""The uploaders and signers whose good news counts: VEX statements and clean scans (domain.md §6)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from policies.document_facts import DocumentFact, EvidenceFact
 from policies.facts import GateInput, exclusions
 
 Because = Literal["requester", "excluded", "notNamed"]
-"""Why nobody believes a document. In this order less is lacking for it to be believed."""
+"""The reason against a document, in an order: the later, the less is missing for it to be believed."""
 
 _NEAREST_FIRST: Final[tuple[Because, ...]] = ("requester", "excluded", "notNamed")
 
@@ -64,7 +64,8 @@ class Trust:
 
 
 def trust_of(facts: GateInput, evidence: EvidenceFact, config: Mapping[str, Any]) -> Trust:
-    """What a gate's config trusts on this promotion: never the requester, nor anybody who is excluded."""
+    """The uploaders and keys that a gate's config trusts on this promotion: without the requester and excluded
+    people."""
     requester = facts["promotion"]["requestedById"]
     return Trust(
         keys=live_keys(evidence, config["trustedKeys"]),

@@ -84,7 +84,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """What lifts a finding: the status said, why, and the digest of the document that says so."""
+    """The statement that lifts a finding: its status, its justification, and the digest of its document."""
 
     status: str
     justification: str | None
@@ -92,17 +92,17 @@ class Lift:
 
     @property
     def order(self) -> tuple[str, str, str]:
-        """Of several lifts of the same finding, the first in this order is told."""
+        """The order of several lifts of one finding: the first is shown."""
         return self.document, self.status, self.justification or ""
 
 
 def lift(record: Record, about: Collection[str], sources: Sequence[Source], covers: Covers) -> Lift | None:
     """The newest statement about the finding, if it is trusted and says not_affected or fixed; else None.
 
-    `about`: the digests by which a product names what the finding's report is about.
+    `about`: the digests by which a product names the thing that the finding's report is about.
 
-    Only trusted statements lift; that a finding does affect, or is looked into, counts whoever says so. Of statements
-    of the same time the one that does not lift decides.
+    Only trusted statements lift. A statement that a finding does affect, or is under investigation, counts from
+    anybody. Of statements of the same time the one that does not lift decides.
     """
     best: tuple[str, bool] | None = None
     lifts: list[tuple[str, str, str]] = []
@@ -124,7 +124,7 @@ def lift(record: Record, about: Collection[str], sources: Sequence[Source], cove
 
 
 def _said_at(statement: Statement, document: DocumentFact) -> str:
-    """When it was said; not after the upload, whatever it says."""
+    """The time of the statement; never later than the upload."""
     if statement.stated_at is None:
         return made_at(document)
     check_instant(statement.stated_at)

@@ -1,1 +1,1 @@
-"""approval: enough of the right people have said yes, and nobody who may has said no (domain.md §5, §6)."""
+"""approval: enough of the right people approved, and no eligible person rejected (domain.md §5, §6)."""

@@ -1,4 +1,4 @@
-"""What all versions of the approval gate share: a version says which votes count (domain.md §5, §6)."""
+"""Shared by all versions of the approval gate: a version declares which votes count (domain.md §5, §6)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -23,7 +23,7 @@ NO_GUARDS: Final[dict[str, str]] = {}
 Blemish = Callable[[Vote], str | None]
 """Why a live vote does not count, or None when it does."""
 Saying = Callable[[Mapping[str, Any], Mapping[str, Candidate], Sequence[Vote]], str]
-"""What a gate that waits says: of its details, the electorate and the approvals that count."""
+"""The message of a waiting gate, from its details, the electorate and the approvals that count."""
 
 
 def judged(facts: GateInput, context: Context, blemish: Blemish, saying: Saying) -> Verdict:
@@ -153,9 +153,10 @@ def _sealable(facts: GateInput, verdict: Verdict) -> Verdict:
 
 
 def waiting(details: Mapping[str, Any], people: Mapping[str, str], approved: Sequence[str], reader: str = "") -> str:
-    """What a pending gate waits for, and who has approved. ``people``: how each who could act is called, by id.
+    """The missing approvals of a pending gate, and the people who approved. ``people``: the name of each who could act,
+    by id.
 
-    ``reader``: the id of the person whom the sentence is for; empty for everybody.
+    ``reader``: the id of the person who reads the sentence; empty for any reader.
     """
     called = {**people, reader: "you"} if reader else people
     waits = []
@@ -164,7 +165,7 @@ def waiting(details: Mapping[str, Any], people: Mapping[str, str], approved: Seq
         for rule in requirement["rules"]:
             lacking = rule["minApprovals"] - len(rule["filledBy"])
             if lacking:
-                # Nobody new may fit this very rule, and somebody who has voted still move to it from another one.
+                # It may be that no new person fits this very rule, and yet a voter can move to it from another one.
                 able = set(rule["eligible"] or could)
                 names = sorted({called[each] for each in able - {reader}})
                 waits.append((lacking, rule["name"], names_in_words(["you", *names] if reader in able else names)))

@@ -1,4 +1,5 @@
-"""Version 2: a reject is the safe direction (docs/adr/0154): it counts whatever became of its author or the subject."""
+"""Version 2: a reject is the safe direction (docs/adr/0154): it counts also after a change of its author or the
+subject."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What is said about approval gates, which have no settings."""
+"""The wording of approval gates, which have no settings."""
 
 from collections.abc import Iterator
 from typing import Final

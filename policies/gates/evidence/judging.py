@@ -19,7 +19,7 @@ RANK: Final = 30
 SUMMARY: Final = "Each artifact has the required documents, signed by trusted keys and young enough."
 
 MOST_LISTED: Final = 50
-"""So many missing documents stand in details; their number is always told."""
+"""The most missing documents listed in details; their number stands beside them."""
 
 SBOM_FORMATS: Final = ["cyclonedx", "spdx"]
 
@@ -100,8 +100,8 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
 
 @dataclass(frozen=True, slots=True)
 class _DocumentCheck:
-    """What is there of one required document: the code of why it does not do, or until when it does. `about`: the
-    platform of the artifact that it is about."""
+    """The result for one required document: the code against it, or until when it does. `about`: the platform of the
+    artifact that it is about."""
 
     artifact: str
     about: str | None
@@ -164,8 +164,8 @@ def _required(
 
 
 def _speaks_of_it(document: DocumentFact, context: Context) -> bool:
-    """Whether an attestation's statement names what it is about among its subjects: the artifact, or a platform of it.
-    Of other documents the upload told."""
+    """Whether an attestation's statement has the artifact, or a platform of it, among its subjects. Of other documents
+    the upload has checked that."""
     if document["kind"] != "attestation":
         return True
     statement = context.document(document["parsed"])
@@ -183,7 +183,7 @@ def _checks(
     config: Mapping[str, Any],
     instant: str,
 ) -> list[_DocumentCheck]:
-    """What is there of the document for the artifact itself or, where that does not do, for each of its platforms."""
+    """The checks of the document for the artifact itself or, where that does not do, for each of its platforms."""
     own = parts.split_by_platform(found, artifact, documents)
     whole = replace(_check_document(artifact, None, what, own.whole, evidence, config, instant), strays=own.strays)
     of_parts = [

@@ -1,6 +1,6 @@
-"""What is said about evidence gates.
+"""The wording of evidence gates.
 
-A version of a policy that was published before a setting was there means what the setting's default says.
+A version of a policy that is older than a setting has the default of that setting.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""What all versions of the policy gate share: settings, and how an answer makes a verdict (domain.md §6).
+"""Shared by all versions of the policy gate: settings, and the verdict made of an answer (domain.md §6).
 
-The engine is asked when facts are gathered; judging only reads its answer from the gate input (docs/adr/0061).
+The engine answers when facts are gathered; judging only reads its answer from the gate input (docs/adr/0061).
 """
 
 import re
@@ -83,7 +83,7 @@ _OPTIONAL: Final = ("text", "query", "connection")
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """What the schema cannot say: which settings an engine takes, and that data is plain and holds no secret."""
+    """The checks beyond the schema: the settings fit the engine, and data is plain and holds no secret."""
     engine = config["engine"]
     errors = []
     for name in _OPTIONAL:

@@ -1,4 +1,4 @@
-"""Version 2: what old readers read is not believed, and a policy is told what documents there are (docs/adr/0151)."""
+"""Version 2: readings of older readers do not count, and a policy sees which documents there are (docs/adr/0151)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

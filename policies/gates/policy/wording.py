@@ -1,4 +1,4 @@
-"""What is said about policy gates: of text in CEL or Rego, the effect of a change cannot be told."""
+"""The wording of policy gates. The effect of a change of a text in CEL or Rego is unknown."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""What is said about preconditions."""
+"""The wording of preconditions."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -22,7 +22,7 @@ SUMMARY: Final = "The vulnerability rules hold for what the reports of this rele
 RULES: Final = {
     rule.NAME: rule for rule in (kev_blocker, epss_threshold, reachable_cve, cve_delta, release_aggregate_cve)
 }
-"""In the order in which their sentences are told."""
+"""The rules in the order of their sentences."""
 
 _EVERY_RULE: Final[dict[str, Any]] = {
     name: {"type": "object", "properties": rule.SETTINGS} for name, rule in RULES.items()
@@ -132,7 +132,8 @@ NO_GUARDS: Final = {"rules.kev-blocker.warnDays": "only warns"}
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """Some rule applies everywhere, and somebody is trusted: without, the gate would mean nothing or never pass."""
+    """Checks that some rule applies everywhere, and that some uploader or key is trusted: without, the gate would mean
+    nothing or never pass."""
     errors = []
     if not config["rules"]:
         errors.append(FieldError(below(field, "rules"), "This must name at least one rule.", "invalid"))
@@ -149,7 +150,7 @@ def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
 
 
 def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """What environments say of cve-delta where `rules` do not name it: see ``cve_delta.UNSAID``."""
+    """The settings of cve-delta in environments, where `rules` do not name it: see ``cve_delta.UNSAID``."""
     rule, setting = cve_delta.NAME, "allowFirstRelease"
     if rule in config["rules"]:
         return []

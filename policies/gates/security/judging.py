@@ -25,10 +25,10 @@ _FEED_OF: Final = {kev_blocker.NAME: "kev", epss_threshold.NAME: "epss"}
 
 @dataclass(frozen=True, slots=True)
 class VersionRules:
-    """What a version does in its own way. What its settings do not have is at the default of those that do.
+    """The differences of a version. A version without some setting judges by the default of that setting.
 
-    `readers`: by `severityFrom`, how it reads reports. `covers`: when a package of a VEX statement is that of a
-    finding. `doubting`: what it says of reports that nobody believes.
+    `readers`: how it reads reports, by `severityFrom`. `covers`: when the package of a VEX statement is that of a
+    finding. `doubting`: its sentence about reports that are not believed.
     """
 
     readers: Mapping[str, Reader]

@@ -68,8 +68,8 @@ def _described(record: Record, view: View | None, rules: Sequence[str]) -> dict[
 
 
 def finding_counts(view: View, union: Union) -> dict[str, int]:
-    """How many findings count as each severity; `unknown` of them are known to no report. `suppressed` are those that
-    scanners were told to leave out, whether they count or not."""
+    """The number of findings of each severity; `unknown` are those without a severity in any report. `suppressed` are
+    those that scanners left out by a rule, whether they count or not."""
     ranks = Counter([rank for rank, _ in view.ranked])
     return {
         **{band: ranks[rank] for rank, band in enumerate(severities.BANDS)},
@@ -80,7 +80,7 @@ def finding_counts(view: View, union: Union) -> dict[str, int]:
 
 
 def suppressed_details(union: Union, *, accepted: bool) -> dict[str, Any]:
-    """What scanners were told to leave out, and by what; `accepted`: it does not count."""
+    """The findings that scanners left out, with the rule of each; `accepted`: they do not count."""
     found = sorted(union.suppressed.values(), key=lambda each: each.key)
     return {
         "suppressed": [{"id": each.id, "by": clipped(each.suppressed or "")} for each in found[:MOST_LISTED]],
@@ -90,7 +90,7 @@ def suppressed_details(union: Union, *, accepted: bool) -> dict[str, Any]:
 
 
 def lifted_details(union: Union) -> dict[str, Any]:
-    """What VEX lifts, and by which document."""
+    """The findings that VEX lifts, with the document of each."""
     found = sorted(union.lifted.values(), key=lambda each: each[0].key)
     return {
         "lifted": [

@@ -34,7 +34,7 @@ _TOLD_SINCE: Final = frozenset(
         *("severityFrom", "suppressed", "suppressedAccepted", "suppressedCount"),
     }
 )
-"""Names in the details that this version does not have, in whatever part of them."""
+"""Names that the details of this version do not have, at any depth."""
 
 
 def judge(facts: GateInput, settings: Mapping[str, Any], context: Context) -> Verdict:

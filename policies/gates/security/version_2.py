@@ -1,5 +1,5 @@
-"""Version 2: a vulnerability in a component is one finding whatever qualifiers scanners write, and what old readers
-read is not believed (docs/adr/0151)."""
+"""Version 2: a vulnerability in a component is one finding under all qualifiers of scanners, and readings of older
+readers do not count (docs/adr/0151)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

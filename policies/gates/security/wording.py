@@ -1,6 +1,6 @@
-"""What is said about security gates.
+"""The wording of security gates.
 
-A version of a policy that was published before a setting was there means what the setting's default says.
+A version of a policy that is older than a setting has the default of that setting.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def _sentence(config: Config) -> str:
 
 
 def _weaker(name: str, before: Config, after: Config) -> list[str]:
-    """An environment is told where it differs."""
+    """The sentences about environments, where they differ."""
     everywhere = _in_rules(name, "", before["rules"], after["rules"])
     found = list(everywhere)
     for environment in sorted({*before["environments"], *after["environments"]}):
