@@ -41,7 +41,8 @@ def auto_promote(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK
 
 
 def _lock_targets(promotion_id: UUID, by: Actor) -> None:
-    """What the requests will lock again, before the promotion, in the lock order; nobody sets a hold meanwhile."""
+    """Locks the rows that the requests will lock again, before the promotion, in the lock order; so a hold waits
+    meanwhile."""
     found = Promotion.objects.filter(pk=promotion_id, tenant_id=by.tenant)
     for environment_id, release_id in found.values_list("target_environment_id", "release_id"):
         for target in _followers(environment_id):

@@ -85,7 +85,7 @@ def _unconfirm(promotion_id: UUID, gate: str, by: Actor, seen: SeenSubject, cloc
 
 
 def _named(context: EvaluationContext, gate: str) -> Rule:
-    """Whom the policy names to confirm the gate. Http404 where it has no manual gate of that name."""
+    """The people and teams that the policy names to confirm the gate. Http404 without a manual gate of that name."""
     named = confirmers(policy_of(context.facts.gate_input["requirements"], context.documents), gate)
     if named is None:
         raise Http404("This promotion has no manual gate of that name.")

@@ -14,7 +14,7 @@ from stellapromote.transactions import transactional
 
 @transactional
 def mark_overdue(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
-    """Marks a deployment that did not report its end in time; it stays deploying until somebody does (domain.md §4)."""
+    """Marks a deployment whose end was not reported in time; it stays deploying until a report comes (domain.md §4)."""
     promotion, _, moment = lock_promotion(promotion_id, by.tenant, clock)
     at = instant(moment, promotion)
     due = promotion.deployment_due_at

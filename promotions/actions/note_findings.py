@@ -18,7 +18,7 @@ from stellapromote.clock import Clock
 from stellapromote.transactions import transactional
 
 MOST_OF_ONE: Final = 20
-"""So many findings about one promotion, or of one batch of a tenant, are noted: each of them is enough."""
+"""The most findings that are noted about one promotion, or of one batch of a tenant: each of them is enough."""
 
 
 def note_about_promotion(promotion: Promotion, found: Iterable[Mismatch], *, by: Actor, clock: Clock) -> int:

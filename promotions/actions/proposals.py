@@ -87,7 +87,7 @@ def withdraw_proposal(
 
 @transactional
 def expire_proposals(now: datetime, *, limit: int = 200) -> int:
-    """Ends proposals that nobody confirmed in time; how many it ended. For the worker."""
+    """Ends proposals that were not confirmed in time, and returns their number. For the worker."""
     due = Proposal.objects.open().filter(expires_at__lte=now).select_for_update(skip_locked=True)
     ended = list(due.order_by("expires_at")[:limit])
     slugs = dict(Tenant.objects.filter(pk__in={each.tenant_id for each in ended}).values_list("pk", "slug"))

@@ -1,8 +1,8 @@
-"""What older readers read is read again before it counts (domain.md §6, docs/adr/0152): bundles of open promotions and
-of what runs in their targets, and the newest feeds.
+"""Reads again the documents that older readers have read, before they count (domain.md §6, docs/adr/0152): bundles of
+open promotions and of the releases that run in their targets, and the newest feeds.
 
-A reader runs in the isolated child, outside any transaction; what it read is stored in one that only adds rows. A
-promotion is judged again with it by the worker, which binds it to the bundle as it is read now.
+A reader runs in the isolated child, outside any transaction; its reading is stored in one that only adds rows. The
+worker then judges a promotion again, which binds it to the bundle as it is read now.
 """
 
 import logging
@@ -35,13 +35,13 @@ from stellapromote.transactions import transactional
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 20
-"""So many bundles and feeds are read again in one round: other work waits meanwhile."""
+"""The most bundles and feeds read again in one round: other work waits meanwhile."""
 
 ROUND_SECONDS: Final = 10.0
 """After so long the rest is left to the next round. What was read of a bundle until then stays read."""
 
 RETRY_SECONDS: Final = 60.0
-"""So long something that could not be read in time is left alone, by this worker."""
+"""The time for which this worker leaves alone what could not be read in time."""
 
 _RUNNING = running_sql("d.evidence_bundle_id", environment="asked.target_environment_id", product="asked.product")
 _UNREAD_BUNDLES = f"""

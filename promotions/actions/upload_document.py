@@ -46,8 +46,8 @@ EARLY: Final = timedelta(minutes=10)
 
 
 class TooManyDocuments(RuleViolation):
-    """The artifact has documents of too many producers: judging it would be slow for everybody, or the tools that one
-    sender names would leave no room for others."""
+    """The artifact has documents of too many producers: judging it would be slow for all, or the tools that one sender
+    names would leave no room for others."""
 
     code = "EVD_TOO_MANY_DOCUMENTS"
 
@@ -95,8 +95,8 @@ class UploadReading:
 
 
 class SignatureState(StrEnum):
-    """What an upload found of a signature: none, one that no trusted key verifies, one of a trusted key that does not
-    name the artifact, or may have meant another kind (docs/adr/0193), and one that counts."""
+    """The signature that an upload has: none, one that no trusted key verifies, one of a trusted key that does not name
+    the artifact, or may have meant another kind (docs/adr/0193), and one that counts."""
 
     NONE = "none"
     UNKNOWN = "unknown"
@@ -178,7 +178,7 @@ def read_upload(upload: Upload, *, by: Actor) -> UploadReading:
 def _read_for_platforms(
     upload: Upload, answer: dict[str, Any], by: Actor
 ) -> tuple[tuple[EvidenceDocument, Answer], ...]:
-    """What was sent for the image before its index, read again: a scan of one platform stood for all of them.
+    """The documents sent for the image before its index, read again: a scan of one platform stood for all of them.
 
     Raises DocumentUnread, UploadsBusy.
     """
@@ -196,7 +196,8 @@ def _without_platform(by: Actor, artifact: str) -> list[EvidenceDocument]:
 
 
 def _documents(content: bytes, answer: dict[str, Any]) -> tuple[ParsedDocument, ...]:
-    """What is signed is found in the bytes, and must be what the child read (docs/adr/0193). Raises InvalidDocument."""
+    """The documents of the file. The signed payload is found in the bytes, and must be the one that the child read
+    (docs/adr/0193). Raises InvalidDocument."""
     if not answer["enveloped"]:
         return (ParsedDocument(content, None, answer),)
     found, documents = signed_items(content), []
@@ -325,7 +326,7 @@ def _store(sent: ParsedDocument, artifact: str, upload: Upload, keys: Keys, by: 
 
 
 def _first_uploaded_at(payload: str, by: Actor, at: datetime) -> datetime:
-    """When the tenant first had this payload of an envelope, for whichever artifact and whoever is its signer now."""
+    """The first upload of this payload of an envelope in the tenant, for any artifact and by any signer."""
     if not payload:
         return at
     before = EvidenceDocument.objects.filter(tenant_id=by.tenant, payload_digest=payload)
