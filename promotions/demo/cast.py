@@ -1,4 +1,4 @@
-"""Who plays in the demo: the tenant Kestrel Pay with its people, machines, policies and environments."""
+"""The cast of the demo: the tenant Kestrel Pay with its people, machines, policies and environments."""
 
 from dataclasses import dataclass, replace
 
@@ -50,11 +50,11 @@ PEOPLE = (
 
 CI, SCANNER = "ci-runner", "scanner"
 OWNERS = {CI: "tomas", SCANNER: "mei"}
-"""Who answers for each machine. The scanner's is not who requests: its scans count on what tomas requests."""
+"""The owner of each machine. The scanner's owner is not the requester: its scans count on requests of tomas."""
 
 
 class Changed(Exception):
-    """Somebody changed the tenant so that the story cannot go on there; the text is a sentence that says how."""
+    """The tenant was changed so that the story cannot go on there; the text is a sentence about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Cast:
 
 
 def assemble(passphrase: str, clock: Clock) -> Cast:
-    """Creates the tenant and everybody in it, through the product's own actions."""
+    """Creates the tenant and its cast, through the product's own actions."""
     tenant = create_tenant(slug=SLUG, name=NAME, by=command_actor(), is_demo=True, clock=clock)
     by = command_actor(tenant)
     for team in ("release", "security"):
@@ -140,7 +140,7 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
 
 
 def recall(tenant: Tenant) -> Cast:
-    """The cast of a tenant assembled before, with the rights everybody has now. Raises Changed."""
+    """The cast of a tenant assembled before, with its present rights. Raises Changed."""
     actors = {person.username: _person(tenant, person.username) for person in PEOPLE}
     for service in ServiceAccount.objects.select_related("user").filter(tenant=tenant, name__in=OWNERS):
         actors[service.name] = replace(

@@ -1,4 +1,4 @@
-"""What `make run` prints: where, who, and five minutes of things to try."""
+"""The text that `make run` prints: the address, the people, and five minutes of things to try."""
 
 import shlex
 
@@ -13,7 +13,7 @@ def guide(
     ``not_believed`` waits because CI requested it and scanned it itself. ``state``: STELLAPROMOTE_DATA where it was
     given, which the commands for a tenant need as well.
 
-    The order matters: that somebody is refused can be seen only until she decided.
+    The order matters: the refusal can be seen only until Nia has decided.
     """
     api = f"{url}/api/v1"
     people = "\n".join(f"  {person.username:<6} {person.name:<16} {person.does}" for person in PEOPLE)

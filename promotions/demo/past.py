@@ -13,7 +13,7 @@ TOLD = timedelta(hours=1)
 
 
 class Past(FixedClock):
-    """A clock that moves only when told to, and never past ``now``, the instant at which its story is told."""
+    """A clock that the story moves, and never past ``now``, the instant of the run."""
 
     def __init__(self, at: datetime, now: datetime) -> None:
         super().__init__(min(at, now))
@@ -24,9 +24,8 @@ class Past(FixedClock):
 
 
 def free_past(tenant: Tenant, now: datetime) -> Past:
-    """The last hour, or as much of it as lies after the tenant's last event and the end of its last freeze: what is
-    told there was true by the policies, rights and freezes of that time, which are those of now.
-    """
+    """The last hour, or as much of it as lies after the tenant's last event and the end of its last freeze: the
+    policies, rights and freezes of that time are those of now."""
     events = AuditEvent.objects.filter(tenant=tenant, timestamp__lte=now).aggregate(last=Max("timestamp"))
     over = FreezeWindow.objects.of(tenant.pk).filter(cleared_at=None, ends_at__lte=now).aggregate(last=Max("ends_at"))
     bounds = [now - TOLD, events["last"], over["last"]]

@@ -1,4 +1,4 @@
-"""What a scanner says of demo artifacts: reports as Trivy writes them, short, and made up where they find something."""
+"""The scans of demo artifacts: reports as Trivy writes them, short, with made-up findings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stellapromote.clock import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """A vulnerability that nobody has: its name says so, and its package is the company's own."""
+    """A vulnerability that does not exist: its name shows it, and its package is the company's own."""
 
     name: str
     package: str

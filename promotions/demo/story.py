@@ -1,4 +1,4 @@
-"""The last month at Kestrel Pay, told through the real actions with a clock that stands in the past."""
+"""The last month at Kestrel Pay, made by the real actions with a clock that stands in the past."""
 
 import hashlib
 from collections.abc import Iterable
@@ -263,7 +263,7 @@ def ensure_something_waits(story: Story, now: datetime) -> Promotion:
 
 
 def not_believed(cast: Cast) -> Promotion | None:
-    """What CI scanned and requested itself, and what its security gate holds back."""
+    """A release that CI scanned and requested itself, held back by its security gate."""
     return Promotion.objects.filter(
         tenant=cast.tenant,
         requested_by=cast.actors[CI].account,
@@ -287,8 +287,8 @@ def _waiting(cast: Cast, target: Environment, now: datetime) -> Promotion | None
 
 
 def _ready(cast: Cast) -> Release | None:
-    """The newest release in staging that nobody refused or took back, and that is newer than what runs in production
-    or is on its way there."""
+    """The newest release in staging that was neither rejected nor cancelled, and that is newer than the one that runs
+    in production or is on its way there."""
     promotions = Promotion.objects.filter(tenant=cast.tenant)
     in_staging = promotions.deployed_in(cast.staging)
     unwanted = promotions.filter(status__in=[Status.REJECTED, Status.ROLLED_BACK])
@@ -313,7 +313,7 @@ def _ready(cast: Cast) -> Release | None:
 
 
 def _looked_at(story: Story, asked: Promotion, now: datetime) -> Promotion:
-    """What was asked for, as it is judged ``now``. Raises Changed when it does not wait for Nia."""
+    """The request, as it is judged ``now``. Raises Changed when it does not wait for Nia."""
     cast = story.cast
     story.at(now)
     asked = reevaluate(asked.pk, by=system_actor(cast.tenant.pk, cast.tenant.slug), clock=story.clock)
