@@ -13,7 +13,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 class Command(ProductCommand):
     """Judges every stored decision again from its record: exit code 1 when one comes out differently.
 
-    What this version cannot judge is told and counted apart. Each run is an audit event of the tenant.
+    Records that this version cannot judge are listed and counted apart. Each run is an audit event of the tenant.
     """
 
     help = "Replay every stored decision and compare it with its record."

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 TIDY_EVERY_SECONDS = 600.0
 PATIENCE_SECONDS = 0.2
-"""So long a round waits for the outside; slower answers are stored by a later round."""
+"""The time for which a round waits for outside answers; slower answers are stored by a later round."""
 
 
 class Command(BaseCommand):

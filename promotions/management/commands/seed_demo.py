@@ -26,11 +26,11 @@ TOKEN_LIFE = timedelta(days=1)
 
 
 class Command(BaseCommand):
-    """Demo data, made once through the real actions; every later call only sees to it that something waits for Nia.
+    """Demo data, made once through the real actions; every later call only makes sure that a promotion waits for Nia.
 
     Allowed in the embedded database on a loopback HOST; elsewhere only with DEMO=1 and while there is no other tenant.
-    Once the tenant is there, whatever keeps the story from going on is one sentence and no failure: people may remove
-    members, archive environments and change policies in the demo, and the product starts all the same.
+    Once the tenant is there, an obstacle to the story is one sentence and no failure: people may remove members,
+    archive environments and change policies in the demo, and the product starts all the same.
     """
 
     help = "Create the demo tenant, or see that something waits for its approver, and print how to try it."

@@ -48,7 +48,7 @@ class Command(ProductCommand):
             raise CommandError(f"Stored rows differ from the signed ones: {', '.join(wrong)}.")
 
     def _installation(self) -> bool:
-        """What belongs to no tenant, so it is verified whichever tenant is named."""
+        """The rows of no tenant: verified with every tenant."""
         by, began = command_actor(), DATABASE_CLOCK.now()
         found = check_installation()
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
