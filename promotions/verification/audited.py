@@ -1,5 +1,5 @@
-"""Whether acts of people and releases are those that the audit log tells of: a row that was changed, or that nobody
-wrote through the product, is no evidence (domain.md §9)."""
+"""Compares acts of people and releases with the audit log: a row that was changed, or that was not written through the
+product, proves nothing (domain.md §9)."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ def check_acts(
 
 
 def check_release(release: Release, events: list[AuditedEvent]) -> Iterator[Mismatch]:
-    """Whether a release that was requested is what its finalizing told: once, because nothing changes it afterwards.
+    """Compares a requested release with its one event of finalizing: nothing changes it afterwards.
 
     ``release`` has its components prefetched.
     """

@@ -25,7 +25,7 @@ from promotions.verification.uploads import MEANWHILE
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What one version of the reader read in a document. ``binds``: a signature over it counts."""
+    """The reading of a document by one version of the reader. ``binds``: a signature over it counts."""
 
     of: EvidenceDocument
     about: str
@@ -45,7 +45,8 @@ class BundleComparison:
 
 
 def compare_bundle(tenant_id: UUID, digest: str) -> BundleComparison:
-    """What of a bundle is not what was uploaded and read. Its digest fits. About five statements."""
+    """The parts of a bundle that differ from the uploaded and read documents. Its digest fits. About five
+    statements."""
     row = EvidenceBundle.objects.filter(tenant_id=tenant_id, content_id=digest).first()
     if row is None:
         return BundleComparison([_changed(f"bundle {digest}", "No bundle of the tenant has this digest.")], [])
@@ -59,7 +60,7 @@ def compare_bundle(tenant_id: UUID, digest: str) -> BundleComparison:
 
 def _compared(tenant_id: UUID, row: EvidenceBundle, bundle: Bundle) -> BundleComparison:
     uploads = _uploads(tenant_id, bundle)
-    # What an older reader read counts only in a bundle that is itself read again before it counts.
+    # A reading of an older reader counts only in a bundle that is itself read again before it counts.
     reads = _reads([each for alike in uploads.values() for each in alike], min(row.reader, READER))
     manifests = {each["artifact"]: each["manifests"] for each in bundle.get("indexes", ())}
     found = list(_check_artifacts(tenant_id, row.content_id, bundle, manifests))
@@ -113,7 +114,7 @@ def _read_otherwise(tenant_id: UUID, before: Bundle, after: Bundle, at: datetime
 
 
 def _renewed(tenant_id: UUID, fact: DocumentFact, at: datetime) -> list[DocumentFact | None]:
-    """What the fact may have become; None: the document counts no more. Empty where nothing read it again."""
+    """The facts that the fact may have become; None: the document counts no more. Empty where nothing read it again."""
     document = document_of(tenant_id, fact)
     reading = None if document is None else DocumentReading.objects.filter(document=document, reader=READER).first()
     if document is None or (reading is None and document.reader < READER):
@@ -150,8 +151,8 @@ def _uploads(tenant_id: UUID, bundle: Bundle) -> dict[tuple[str, str], list[Evid
 
 
 def _reads(documents: Collection[EvidenceDocument], reader: int) -> dict[UUID, list[_Read]]:
-    """What this version of the reader and newer ones read, by document. What is newer than ours was read again by
-    nobody who could be asked, so a row of it lends nothing."""
+    """The readings of this version of the reader and of newer ones, by document. This version cannot repeat a newer
+    reading, so such a row proves nothing."""
     found = {
         each.pk: [_Read(each, each.about, each.parsed_id, each.summary, each.generated_at, True)]
         if each.reader >= reader
@@ -170,12 +171,12 @@ def _reads(documents: Collection[EvidenceDocument], reader: int) -> dict[UUID, l
 def _of_signer(
     alike: Iterable[EvidenceDocument], document: EvidenceDocument, reads: Mapping[UUID, list[_Read]]
 ) -> list[_Read]:
-    """The same bytes are read once, whoever sent them; what is signed is not what nobody signed."""
+    """Reads the same bytes once for all their senders; a signed document is not the same as an unsigned one."""
     return [read for each in alike if each.signer == document.signer for read in reads[each.pk]]
 
 
 def _facts(fact: DocumentFact, document: EvidenceDocument, reads: Iterable[_Read]) -> Iterator[DocumentFact]:
-    """What a bundle may say of the document where this one says `fact`."""
+    """The facts that a bundle may have of the document where this one has `fact`."""
     artifact = fact["artifactDigest"]
     for read in reads:
         about = read.about if read.of.artifact_digest == artifact else read.of.artifact_digest

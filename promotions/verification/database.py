@@ -61,8 +61,8 @@ FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND (
              WHERE t.tgfoid = p.oid AND c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal))
 ORDER BY 1
 """
-# What is called by a name of PostgreSQL's and takes its types, and may fit a call better than what PostgreSQL has. Some
-# extensions have operators of such names in C, for what is not compared here.
+# Functions and operators that have a name of PostgreSQL's and take its types, and may fit a call better than
+# PostgreSQL's own. Some extensions have operators of such names in C, for objects that are not compared here.
 _SHADOWS = """
 SELECT concat('operator ', o.oprname, ' (', format_type(o.oprleft, NULL), ', ', format_type(o.oprright, NULL), ')')
 FROM pg_operator o WHERE o.oprnamespace <> 'pg_catalog'::regnamespace
@@ -88,8 +88,7 @@ ORDER BY 1
 
 
 def check_database() -> list[Mismatch]:
-    """What of the tables, their rules and triggers is not as the migrations of this version made it. Eight
-    statements."""
+    """The tables, rules and triggers that differ from those of this version's migrations. Eight statements."""
     found = dict.fromkeys(_found())
     return [Mismatch(MismatchKind.DATABASE_CHANGED, place, message) for place, message in list(found)[:MOST_TOLD]]
 

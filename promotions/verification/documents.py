@@ -31,7 +31,7 @@ SELECT digest FROM (
   UNION ALL SELECT tenant_id, digest, canonical FROM policies_approvalpolicyversion) version
 WHERE tenant_id = %s AND digest = ANY(%s) AND digest = 'sha256:' || encode(sha256(canonical), 'hex')
 """
-# What a tenant keeps, by the id of the row that names it: contents by digest.
+# The contents of a tenant, by the id of the row that names them: by digest.
 _KEPT: Final = {
     "document": """SELECT d.id, unnest(ARRAY[d.digest, d.parsed_digest]) FROM (
         SELECT id, digest, parsed_digest FROM promotions_evidencedocument
@@ -43,7 +43,7 @@ _KEPT: Final = {
         WHERE tenant_id = %s AND id > %s ORDER BY id LIMIT %s""",
     "feed": "SELECT id, digest FROM promotions_feed WHERE tenant_id = %s AND id > %s ORDER BY id LIMIT %s",
 }
-# What the audit log tells of and what is not there any more.
+# Rows that the audit log names and that are missing.
 _GONE: Final = """
 SELECT e.resource, e.resource_id FROM audit_auditevent e
 WHERE e.tenant_id = %(tenant)s AND e.resource IN ('evidence_document', 'feed', 'trusted_key')
@@ -111,8 +111,8 @@ class VerifiedDigests:
 def check_documents(
     tenant_id: UUID, kind: str, after: UUID, verified: VerifiedDigests, most: int = PAGE
 ) -> tuple[UUID | None, list[Mismatch]]:
-    """What does not fit of the next rows of this kind, and the last of them; None: there are no more, or they cannot be
-    read, which is a finding."""
+    """The findings about the next rows of this kind, and the last of these rows; None: there are no more, or they
+    cannot be read, which is a finding."""
     try:
         return _check_next(tenant_id, kind, after, verified, most)
     except Exception as error:

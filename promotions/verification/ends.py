@@ -1,5 +1,5 @@
-"""Whether votes and confirmations ended as the audit log tells: one that was taken back counts no more, and one that
-nobody took back counts (domain.md §5)."""
+"""Compares the ends of votes and confirmations with the audit log: a withdrawn vote does not count, and every other
+does (domain.md §5)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -46,7 +46,7 @@ def _ended_by(act: Act, event: AuditedEvent) -> bool:
 
 
 def _reasons(event: AuditedEvent) -> list[str]:
-    """What may stand as the reason: a vote that became void has one."""
+    """The possible reasons of the end: a vote that became void has one."""
     if event.action != "approval.voided":
         return [""]
     reasons: list[str] = event.metadata.get("reasons", ["SUBJECT_CHANGED"])

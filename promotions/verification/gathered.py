@@ -19,7 +19,7 @@ from stellapromote.signing.canonical_json import digest_bytes
 
 KINDS: Final = ("kev", "epss")
 MOST_READ: Final = 2
-"""So many feeds are kept as they were read: EPSS has some 300,000 entries."""
+"""The number of feeds kept as they were read: EPSS has some 300,000 entries."""
 
 Entries = Mapping[str, tuple[str | None, float | None]]
 
@@ -35,8 +35,8 @@ class _Feed:
 
 @dataclass(slots=True)
 class GatheredFactsCheck:
-    """What counted when, of one tenant after another. Rows are read once for some promotions, contents of a digest once
-    for each walk."""
+    """The feeds and keys that counted at an instant, for one tenant after another. Rows are read once for some
+    promotions, contents of a digest once for each walk."""
 
     tenant_id: UUID | None = None
     feeds: list[_Feed] = field(default_factory=list)
@@ -74,7 +74,7 @@ class GatheredFactsCheck:
         self.tenant_id = tenant_id
 
     def _keys_fit(self, told: set[tuple[str, str]], at: datetime) -> bool:
-        """What was added or revoked in the minute around may or may not have counted."""
+        """Keys added or revoked in the minute around may or may not have counted."""
         soon, late = at - MEANWHILE, at + MEANWHILE
         must = {_key(key) for key in self.keys if key.added_at < soon and not _revoked(key, late)}
         may = {_key(key) for key in self.keys if key.added_at <= late and not _revoked(key, soon)}

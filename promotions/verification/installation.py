@@ -1,5 +1,5 @@
-"""What belongs to the installation and to no tenant: the rules of the database, the keys that sign for every
-tenant, and the tenants."""
+"""Checks of the installation beside its tenants: the rules of the database, the signing keys, and the list of
+tenants."""
 
 from typing import Final
 

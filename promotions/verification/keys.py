@@ -13,7 +13,7 @@ from stellapromote.signing import keyring
 
 
 def check_signing_keys() -> list[Mismatch]:
-    """Those of the installation that no event of the system's chain tells of, or tells otherwise of. Two statements."""
+    """The signing keys whose events in the system's chain are missing or differ. Two statements."""
     keys = list(PublicSigningKey.objects.order_by("activated_at", "pk"))
     actions = ["signing_key.activated", "signing_key.retired"]
     events = all_events_of_rows(None, "signing_key", [key.pk for key in keys], actions)
@@ -24,7 +24,7 @@ def check_signing_keys() -> list[Mismatch]:
 
 
 def check_trusted_keys(tenant_id: UUID) -> list[Mismatch]:
-    """Those of the tenant that the audit log does not tell of, or tells otherwise of. Two statements."""
+    """The trusted keys of the tenant whose audit events are missing or differ. Two statements."""
     keys = list(TrustedKey.objects.filter(tenant_id=tenant_id).order_by("pk"))
     actions = ["trusted_key.added", "trusted_key.revoked"]
     events = all_events_of_rows(tenant_id, "trusted_key", [key.pk for key in keys], actions)

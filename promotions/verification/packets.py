@@ -74,7 +74,7 @@ def failed(found: Verification) -> str | None:
 
 
 def _differs_from_events(packet: EvidencePacket, events: list[AuditedEvent]) -> str | None:
-    """Who has a signing key can sign another packet; the audit log still holds the digests of the one that was made."""
+    """A holder of the signing key can sign another packet; the audit log still holds the digests of the real one."""
     if len(events) != 1:
         return "Two events of the audit log tell of it." if events else "No event of the audit log tells of it."
     row = {
@@ -170,7 +170,7 @@ def _source_of(release: Release) -> dict[str, Any] | None:
 
 
 def _of_report(stored_promotion: StoredPromotion, content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the packet of a deployment or rollback says of the report that it seals."""
+    """The report that the packet of a deployment or rollback seals."""
     told = content["execution"]
     if told is None:
         return {}
@@ -198,7 +198,7 @@ def _of_report(stored_promotion: StoredPromotion, content: Mapping[str, Any]) ->
 
 
 def _of_record(content: Mapping[str, Any], record: DecisionRecord | None) -> dict[str, Any]:
-    """What the packet says of the record that it names; packets of version 1.0 have no digest of it."""
+    """The packet's copy of the record that it names; packets of version 1.0 have no digest of it."""
     if record is None:
         return {"decision": {"recordId": None}}
     stored = orjson.loads(bytes(record.document))
@@ -234,7 +234,7 @@ def _other_records(stored_promotion: StoredPromotion, content: Mapping[str, Any]
 
 
 def _other_approvers(stored_promotion: StoredPromotion, content: Mapping[str, Any]) -> str | None:
-    """Who approved, as their votes say it."""
+    """The approvers, compared with their votes."""
     votes = {(vote["voterId"], vote["at"]): vote for vote in stored_promotion.rows.votes.values()}
     for number, told in enumerate(content["actors"]["approvers"]):
         vote = votes.get((told["id"], told["at"]))
@@ -263,8 +263,8 @@ def _other_start(stored_promotion: StoredPromotion, content: Mapping[str, Any]) 
 
 
 def _other_bytes(override: Override, envelope: Any) -> str | None:
-    """Whether the envelope is what one signing makes. No digest of it is signed or told, and a verification leaves
-    aside what it does not know: a field more, a second payload, another signature beside ours."""
+    """Whether the envelope is exactly what one signing makes. No digest of it is signed or recorded, and a verification
+    ignores unknown parts: another field, a second payload, another signature beside ours."""
     if orjson.dumps(envelope) != bytes(override.envelope):
         return "The bytes of the envelope are not those of its JSON."
     [signature] = envelope["signatures"] if len(envelope["signatures"]) == 1 else [{}]

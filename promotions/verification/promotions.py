@@ -25,7 +25,8 @@ from promotions.verification.uploads import MEANWHILE
 
 _OF_GATE = ("name", "type", "status", "message")
 _IN_OTHER_WORDS = ("message", "details", "nextChangeAt", "kindVersion")
-"""What a newer result may have otherwise without another record: a newer version of the kind may say the same."""
+"""The fields in which a newer result may differ without another record: a newer version of the kind may give the same
+verdict."""
 _SEALED = ("succeeded", "failed", "rolled_back")
 _DECIDED = {Status.APPROVED: "allow", Status.DEPLOYING: "allow", Status.REJECTED: "deny"}
 
@@ -93,7 +94,8 @@ def _check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
 
 
 def _check_tenants(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
-    """What belongs to a promotion is of its tenant: where something else stands, lists of the tenant leave it out."""
+    """Everything that belongs to a promotion is of its tenant: a row of another tenant would be missing in the tenant's
+    lists."""
     tenant = stored_promotion.promotion.tenant_id
     of = {f"{kind} {act}": row["tenant_id"] for (kind, act), row in stored_promotion.rows.acts.items()}
     of |= {f"record {each.sequence}": each.tenant_id for each in stored_promotion.records}

@@ -1,6 +1,6 @@
-"""What the rows around a decision record say of it: its columns, its neighbours, its packet, the acts it names.
+"""Compares a decision record with the rows around it: its columns, its neighbours, its packet, the acts it names.
 
-Replaying compares a record with what its own input gives; here it is compared with everything stored beside it.
+Replaying compares a record with the result of its own input; here it is compared with everything stored beside it.
 """
 
 from collections.abc import Collection, Mapping
@@ -31,7 +31,7 @@ class Rows:
 
 
 def rows_of(promotions: Collection[UUID]) -> dict[UUID, Rows]:
-    """The rows of each of these promotions. Five statements, however many there are."""
+    """The rows of each of these promotions. Five statements for all of them."""
     found = {promotion: Rows() for promotion in promotions}
     records = DecisionRecord.objects.filter(promotion__in=promotions)
     for record, promotion, sequence in records.values_list("id", "promotion_id", "sequence"):

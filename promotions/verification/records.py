@@ -89,7 +89,7 @@ def _bundle(gate_input: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _asked_otherwise(promotion: Promotion, gate_input: Mapping[str, Any]) -> str | None:
-    """What was asked for never changes, so every input says what the row of the promotion says."""
+    """A request never changes, so every input agrees with the row of the promotion."""
     requirements = orjson.loads(bytes(promotion.requirements))
     del requirements["schema"]
     source, target = promotion.source_environment, promotion.target_environment

@@ -116,7 +116,8 @@ class PolicyNotAnswered(LookupError):
 def _answers_again(
     gate_input: dict[str, Any], policy: Mapping[str, Any], texts: dict[str, Any]
 ) -> dict[str, PolicyAnswer]:
-    """What embedded engines say now, for the gates whose recorded answer is one: an error may have been the machine's.
+    """The present answers of embedded engines, for the gates whose recorded answer is one: an error may have been the
+    machine's.
 
     The answers of an OPA server are facts like others, and are taken from the record.
     """

@@ -26,7 +26,7 @@ ORDER BY 1 LIMIT {MOST_TOLD}
 
 
 def check_tenants() -> list[Mismatch]:
-    """Those that promotions or the audit log name and that are gone. One statement."""
+    """Tenants that promotions or the audit log name and that are missing. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(_GONE)
         gone = [tenant for (tenant,) in cursor.fetchall()]

@@ -75,7 +75,7 @@ def _signed_otherwise(document: EvidenceDocument) -> str | None:
 
 
 def _signs(document: EvidenceDocument) -> bool:
-    """Whether the key signed what the bytes hold. The key counts that was trusted, whatever became of it later."""
+    """Whether the key signed the bytes. A key counts that was trusted then, also if it was revoked later."""
     trusted = TrustedKey.objects.filter(tenant_id=document.tenant_id, key_id=document.signer)
     try:
         keys = {key_id(key): key for key in map(public_key, trusted.values_list("pem", flat=True))}
@@ -108,7 +108,7 @@ def _read_otherwise(document: EvidenceDocument, reading: DocumentReading | None)
 
 
 def _answers_then(document: EvidenceDocument, reading: DocumentReading) -> Iterator[Answer]:
-    """What the newest reader reads in it, and what it read before the index of its image was there, where that may have
+    """The reading of the newest reader, and its reading before the index of the image was there, where that may have
     been."""
     yield read_as_sent(document)
     index = EvidenceDocument.objects.filter(

@@ -55,7 +55,7 @@ def promotions_after(
 
 
 def these_promotions(tenant_id: UUID, promotions: Collection[UUID], verified: VerifiedDigests) -> Found:
-    """Those of these promotions that are the tenant's."""
+    """The promotions of the tenant among these."""
     rows = Promotion.objects.filter(tenant_id=tenant_id, pk__in=promotions).order_by("pk")
     return _checked(list(rows.values_list("pk", flat=True)), verified)
 
