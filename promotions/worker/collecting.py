@@ -1,8 +1,8 @@
-"""The worker's step that uses the network: claims what is due, commits, asks, stores (architecture.md, 9).
+"""The worker's step that uses the network: claims due questions, commits, asks, stores (architecture.md, 9).
 
-All asking happens side by side, in threads that use no database; nothing is asked inside a transaction. A round waits
-for answers as long as its worker's patience says, the rest is stored by a later one: one tenant's slow address must not
-delay what everybody's audit log and time gates wait for.
+All questions are asked side by side, in threads that use no database; no question is asked inside a transaction. A
+round waits for answers as long as its worker's patience allows, and a later round stores the rest: one tenant's slow
+address must not delay the audit log and time gates of all.
 """
 
 import logging
@@ -64,7 +64,7 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class CollectedAnswer:
-    """What to store, whether it is good, and when it came: an older answer expires sooner."""
+    """The content to store, whether it is good, and its time: an older answer expires sooner."""
 
     content: dict[str, Any]
     good: bool
@@ -148,7 +148,7 @@ def _tell_failure(error: Exception, fact: CollectedFact) -> None:
 
 @transaction.atomic
 def _task(fact: CollectedFact, clock: Clock) -> CollectionTask | None:
-    """What to ask; None when the promotion's policy has no such gate, or its subject is another by now."""
+    """The question of a claimed row; None when the promotion's policy has no such gate, or its subject has changed."""
     found: list[Promotion] = rows_of.promotions([fact.promotion_id])
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Promotions with which the worker fails are tried again later and later, so that they take nobody's turn.
+"""Promotions with which the worker fails are tried again later and later, so that they take no turns from others.
 
 docs/adr/0141.
 """
@@ -38,7 +38,7 @@ def postpone(promotion_id: UUID, step: str, now: datetime) -> WorkerFailure:
 
 
 def without_postponed(promotions: QuerySet[Promotion], now: datetime) -> QuerySet[Promotion]:
-    """Those whose turn it is."""
+    """The promotions whose turn it is."""
     waits = WorkerFailure.objects.filter(
         promotion_id=OuterRef("pk"), evaluated_at=OuterRef("last_evaluated_at"), retry_at__gt=now
     )

@@ -1,4 +1,4 @@
-"""What each process says of itself while it lives (docs/adr/0189)."""
+"""The report of each process about itself while it lives (docs/adr/0189)."""
 
 import logging
 import os
@@ -46,7 +46,7 @@ def _beat_for_ever(clock: Clock) -> None:
     while True:
         try:
             beat(process_name(), ProcessHeartbeat.Role.WEB, clock.now())
-        except Exception as error:  # also of what would end the thread: nobody starts another
+        except Exception as error:  # also of errors that would end the thread: nothing starts another
             logger.warning("This web process cannot report that it lives: %s", error)
         finally:
             connection.close()

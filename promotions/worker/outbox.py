@@ -1,8 +1,8 @@
 """Events of environments and policies for the outside, derived by the worker (domain.md §10; docs/adr/0057).
 
-Both apps are below the outbox. What they changed is in the audit log, whose sealed chain is gap-free and in order: it
-is followed by a mark for each tenant; freezes begin and end by the clock, so their edges are looked for since the last
-look. A step is one transaction: killed anywhere, it is done again by whoever comes next.
+Both apps are below the outbox. Their changes are in the audit log, whose sealed chain is gap-free and in order: a mark
+for each tenant follows it. Freezes begin and end by the clock, so their edges since the last step are looked up. A step
+is one transaction: after a crash at any point, the next worker does it again.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ EVENTS: Final[Mapping[str, Told]] = {
     "environment.archived": "environment.archived",
     "policy.published": "policy.published",
 }
-"""Audited actions of the apps below, and what the outside is told."""
+"""Audited actions of the apps below, with the outbox event of each."""
 
 LINKS: Final = 5000
 # A freeze reads its instant before it commits: edges are looked for again for as long as that may take.
@@ -38,7 +38,7 @@ WHERE NOT EXISTS (SELECT 1 FROM promotions_outboxmark m WHERE m.tenant_id = t.id
 ON CONFLICT DO NOTHING
 """
 
-# An edge is looked at until it lies before what is looked at: an event that was told and tidied away is not told again.
+# An edge is read until it lies before the period that is read: an event that was sent and deleted is not sent again.
 _BEHIND = """
 SELECT m.tenant_id FROM promotions_outboxmark m
 WHERE EXISTS (SELECT 1 FROM audit_auditlink l WHERE l.tenant_id = m.tenant_id AND l.sequence > m.sequence)
@@ -74,7 +74,7 @@ def derive(tenant_id: UUID, now: datetime) -> int:
 
 
 def _changes(mark: OutboxMark, now: datetime) -> list[OutboxEvent]:
-    """What was sealed after the mark, which moves on. Where the chain ends is read first: it grows meanwhile."""
+    """The events sealed after the mark, which moves on. The end of the chain is read first: it grows meanwhile."""
     sealed = AuditEvent.objects.filter(
         tenant_id=mark.tenant_id, link__tenant_id=mark.tenant_id, link__sequence__gt=mark.sequence
     )
@@ -98,7 +98,7 @@ def _changes(mark: OutboxMark, now: datetime) -> list[OutboxEvent]:
 
 
 def _payload(event: AuditEvent) -> dict[str, Any]:
-    """Names what changed, and never to what: settings may hold what is nobody's business outside."""
+    """Names the changed fields, and never their values: settings may hold what must not leave the installation."""
     after = event.after or {}
     subject = {"environmentId": event.resource_id} if event.resource == "environment" else {}
     return {
@@ -123,7 +123,7 @@ def _edges(mark: OutboxMark, now: datetime) -> list[OutboxEvent]:
 
 
 def _edge(window: FreezeWindow, name: Told, at: datetime, now: datetime) -> OutboxEvent:
-    """The same edge has the same id, however often it is found."""
+    """The same edge has the same id each time it is found."""
     return OutboxEvent(
         id=uuid5(window.pk, f"{name} {rfc3339(at)}"),
         tenant_id=window.tenant_id,

@@ -28,13 +28,13 @@ UNSEALED = timedelta(seconds=60)
 AHEAD = timedelta(hours=1)
 """So much later than it should be the next verification of what is stored may be planned: clocks differ."""
 LATE = timedelta(days=1)
-"""So long a verification of everything may be due that has not begun."""
+"""The longest that a due verification of everything may wait for its begin."""
 
 LOCK_SECONDS: Final = 1
 """A part waits this long for a lock: it keeps a web thread meanwhile."""
 
 RULES_EVERY: Final = 60
-"""So many seconds apart a process looks at the rules of the database."""
+"""The seconds between two comparisons of the rules of the database, in each process."""
 
 # Whether a commit would wait without end. Every login sees how many standbys are connected, and not their names.
 _NO_STANDBY = (
@@ -48,7 +48,7 @@ Judge = Callable[[datetime], tuple[bool, str] | tuple[bool, str, bool]]
 
 @dataclass(frozen=True, slots=True)
 class PartReadiness:
-    """``degraded``: it works, and needs somebody."""
+    """``degraded``: it works, and needs attention."""
 
     name: str
     ok: bool
@@ -145,7 +145,8 @@ def _signing_key(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the ot
 
 
 def _clock(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
-    """Processes decide by the database's time whatever their own clocks say. What one row stops stops nobody else."""
+    """Processes decide by the database's time, with any clock of their own. A row that is dated ahead stops only its
+    own object."""
     said = [f"This process's clock is {apart}." for apart in _apart(process_ahead())]
     recent = ProcessHeartbeat.objects.filter(at__range=(now - SILENT, now + TOLERANCE)).order_by("name")
     for role, ahead_ms in recent.values_list("role", "clock_ahead_ms"):

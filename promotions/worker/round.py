@@ -101,7 +101,7 @@ promotions_promotion.next_change_at <= %s OR (
 
 
 class _Heartbeat:
-    """What a worker reports of itself: at the end of each round, and in one that takes long."""
+    """A worker's report about itself: at the end of each round, and within a long one."""
 
     def __init__(self, name: str, clock: Clock, steps: Steps) -> None:
         self._name, self._clock, self._steps, self._at = name, clock, steps, monotonic()
@@ -123,9 +123,9 @@ def run_round(
     steps: Steps | None = None,
     turns: Turns | None = None,
 ) -> int:
-    """Does everything that is due now; returns how many things it did. ``name`` is this worker's, for its heartbeat.
+    """Does all due work; returns the number of things done. ``name`` is this worker's, for its heartbeat.
 
-    The outside is asked last, by the worker's ``collector``; without one until everybody has answered. ``rereader``,
+    The network comes last, by the worker's ``collector``; without one the round waits for all answers. ``rereader``,
     ``steps`` and ``turns`` are the worker's, too.
     """
     now = clock.now()
@@ -178,8 +178,8 @@ def _each(
 def _as_time_allows(
     step: str, due: Iterable[DuePromotion], act: _Step, clock: Clock, turns: Turns, heartbeat: _Heartbeat
 ) -> tuple[int, list[DuePromotion]]:
-    """How many it was done with, and those that are left. One that fails is postponed, whatever it fails of, unless
-    the database is away altogether."""
+    """The number of promotions done, and those that are left. A failing one is postponed for every error, unless the
+    database is away."""
     done = 0
 
     def attempt(one: DuePromotion) -> None:

@@ -1,5 +1,5 @@
-"""Whose promotion the worker takes next: tenants have equal time, so one whose policies are slow keeps none waiting
-(docs/adr/0201)."""
+"""The order in which the worker takes promotions: tenants have equal time, so slow policies of one tenant keep no other
+waiting (docs/adr/0201)."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,8 +11,8 @@ from uuid import UUID
 from stellapromote.accounts.actor import Actor
 
 STEP_SECONDS: Final = 5.0
-"""So long a step of a round takes promotions; what is left waits for the next round, and other steps have their turn.
-The last one may take longer."""
+"""The seconds for which a step of a round takes promotions; the rest waits for the next round, and other steps have
+their turn. The last promotion may take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Turns:
 
     taken: dict[UUID, float] = field(default_factory=dict)
     left: list[DuePromotion] = field(default_factory=list)
-    """What the outside said something about that was not looked at yet."""
+    """Promotions with new outside answers that were not evaluated yet."""
 
     def begin_round(self) -> None:
-        """What was taken counts half as much with each round."""
+        """Halves the time that each tenant took, once per round."""
         self.taken = {tenant: seconds / 2 for tenant, seconds in self.taken.items() if seconds > 0.001}
 
     def take(self, due: Iterable[DuePromotion], act: Callable[[DuePromotion], None]) -> list[DuePromotion]:

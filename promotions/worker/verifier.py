@@ -40,12 +40,12 @@ NEW_EVERY: Final = timedelta(days=1)
 ALL_EVERY: Final = timedelta(days=7)
 
 ROUND_SECONDS: Final = 0.1
-"""So long steps begin between two rounds."""
+"""The seconds for which steps begin between two rounds."""
 
 LINKS: Final = 100
 PROMOTIONS: Final = 10
 ROWS: Final = 20
-"""So many links, promotions or kept contents one step looks at."""
+"""The most links, promotions or stored contents of one step."""
 
 CLAIMED: Final = timedelta(minutes=1)
 """After so long another worker goes on with a tenant whose step did not end."""
@@ -105,7 +105,7 @@ class Verifier:
             found = False
             self._along_everything(at, by, clock)
         elif found and at.tenant_id is not None:
-            # What was found before is looked at again, so that it can go.
+            # Earlier findings are checked again, so that they can be ended.
             self._check(these_promotions(at.tenant_id, _with_findings(by), self.verified), by, clock)
         at.rests_until = clock.now() + NEW_EVERY if found else clock.now()
         at.save(update_fields=["sequence", "event_hash", "position", "rests_until", "all_due_at"])
@@ -177,8 +177,7 @@ def _with_findings(by: Actor) -> list[UUID]:
 
 
 def _begin_anew(at: EvidenceRound, error: Exception, clock: Clock) -> None:
-    """A walk that failed is a finding, and the next one is over everything: whatever the row says of where it stood
-    may be what failed."""
+    """A failed walk is a finding, and the next walk is over everything: the stored position may be what failed."""
     note_about_tenant([unverified_mismatch("walk", error)], by=_worker(at), clock=clock)
     EvidenceRound.objects.filter(pk=at.pk).update(position=None, all_due_at=clock.now())
 
