@@ -43,7 +43,7 @@ class NotNamed(Invalid):
 
 
 class ProposalExpired(Conflict):
-    """Nobody confirmed it in time."""
+    """The proposal was not confirmed in time."""
 
     code = "RES_STATE_CONFLICT"
 
@@ -57,7 +57,7 @@ class AuthorGone(Conflict):
 def confirm_proposal(
     proposal_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Proposal:
-    """Carries out what somebody else proposed, judged against what is in force now (domain.md §5).
+    """Carries out the proposal of another person, judged against the settings in force now (domain.md §5).
 
     The author acts, ``by`` is the second person; ``if_match`` names the text that they read. Raises Http404, NotNamed,
     PreconditionFailed (412, also ChangedMeanwhile), ProposalExpired, AuthorGone, the refusals of
