@@ -43,8 +43,8 @@ _recent = _Recent(MOST_BYTES)
 def blobs(digests: Iterable[str]) -> dict[str, bytes]:
     """The contents by digest; one that is not stored is absent. Cost: no statement when all were used lately, else one.
 
-    The caller has made sure that the tenant may see them: blobs belong to nobody. What is read is compared with its
-    digest by whoever judges it (policies.library).
+    The caller has made sure that the tenant may see them: blobs have no tenant. The reader compares each content with
+    its digest (policies.library).
     """
     wanted = set(digests)
     found = {digest: content for digest in wanted if (content := _recent.get(digest)) is not None}

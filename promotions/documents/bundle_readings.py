@@ -1,4 +1,4 @@
-"""What a bundle says once its documents were read again (docs/adr/0152)."""
+"""The facts of a bundle once its documents were read again (docs/adr/0152)."""
 
 from uuid import UUID
 

@@ -1,9 +1,9 @@
 """Bundles: the newest documents about some artifacts, named by digest (domain.md §5, §6).
 
 A document replaces another only from the same producer identity: the same tool and format, and the same signing key or,
-unsigned, the same uploader for the same people. So nobody makes a report disappear by uploading one of their own
-(docs/adr/0086, 0182). Of one identity the document that was made last stands, whoever sent it when: an older one that
-is sent again replaces nothing (docs/adr/0086).
+unsigned, the same uploader for the same people. So a report never disappears because another person uploads one
+(docs/adr/0086, 0182). Of one identity the document that was made last stands, in any order of uploads: an older one
+that is sent again replaces nothing (docs/adr/0086).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -91,9 +91,9 @@ def reached_limit(document: EvidenceDocument) -> int | None:
 
 
 def _senders(documents: Collection[EvidenceDocument]) -> list[UUID]:
-    """Who sent each: the issuer of the token that was used, else the account. One statement.
+    """The sender of each document: the issuer of the token that was used, else the account. One statement.
 
-    Owners do not count as senders: with a token for a machine of theirs somebody else would fill their places.
+    Owners do not count as senders: another person with a token for their machine would fill their places.
     """
     tokens = ApiToken.objects.filter(pk__in={each.token_id for each in documents}, issuer__isnull=False)
     issuers: dict[UUID | None, UUID] = dict(tokens.values_list("pk", "issuer_id"))
@@ -165,7 +165,7 @@ def place_in_order(each: DocumentFact) -> tuple[str, ...]:
 
 
 def document_fact(newest: NewestDocument) -> DocumentFact:
-    """What a bundle says of the document."""
+    """The fact of a bundle about the document."""
     document = newest.document
     fact: DocumentFact = {
         "artifactDigest": newest.artifact,

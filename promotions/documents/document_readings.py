@@ -15,7 +15,7 @@ from stellapromote.errors import ProductError
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 Answer = dict[str, Any] | InvalidDocument
-"""What the child read, or why it does not take the document any more."""
+"""The child's reading, or the reason why it does not take the document any more."""
 
 
 def read_again(document: EvidenceDocument, artifact: str, parts: Mapping[str, Sequence[str]]) -> Answer:

@@ -1,7 +1,7 @@
-"""The newest documents about artifacts, as the newest reader reads them: what a bundle taken now would hold.
+"""The newest documents about artifacts, as the newest reader reads them: the content of a bundle composed now.
 
 A document about the manifest of one platform counts for the image index that holds it, when the index itself was
-uploaded: its bytes have its digest, so nobody has to be believed (docs/adr/0153).
+uploaded: its bytes have its digest, so no uploader has to be believed (docs/adr/0153).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -40,12 +40,12 @@ _SAID_FOR: Final = Case(
 """Unsigned, it is said by the account for these people: who uses the machine of another replaces nothing of theirs."""
 
 _IS_DATED: Final = Q(generated_at__isnull=False)
-"""What says no time of its own does not replace what does: sent late, it would count as made late."""
+"""A document without a time of its own does not replace one that has a time: sent late, it would count as made late."""
 
 _BY_ITSELF: Final = Case(
     When(~Q(signer="") & Q(generated_at=None), then=F("payload_digest")), default=Value(""), output_field=CharField()
 )
-"""What a key has signed without a time replaces nothing: anybody who has an older one could send it now."""
+"""A document that a key signed without a time replaces nothing: the holder of an older one could send it now."""
 
 _MADE = Least("generated_at", "first_uploaded_at")
 
@@ -129,7 +129,7 @@ def apply_reading(document: EvidenceDocument, reading: DocumentReading | None) -
 
 
 def identity_of(document: EvidenceDocument) -> tuple[Any, ...]:
-    """What IDENTITY names, of a document that may not be stored yet."""
+    """The values of IDENTITY for a document that may not be stored yet."""
     dated = document.generated_at is not None
     by_itself = document.payload_digest if document.signer and not dated else ""
     said_for = () if document.signer else tuple(each["id"] for each in document.attributed)
@@ -137,13 +137,13 @@ def identity_of(document: EvidenceDocument) -> tuple[Any, ...]:
 
 
 def made_at(document: EvidenceDocument) -> datetime:
-    """When it was made, by its own time: not after it first came, whatever it says."""
+    """The time of the document by itself, and never later than its first upload."""
     first = document.first_uploaded_at
     return first if document.generated_at is None else min(document.generated_at, first)
 
 
 def newest(tenant_id: UUID, artifacts: Collection[str]) -> list[EvidenceDocument]:
-    """Of each identity the documents that were made last, each once however often it was sent. One statement."""
+    """The documents of each identity that were made last, each once, also after several uploads. One statement."""
     found = _identified(EvidenceDocument.objects.filter(tenant_id=tenant_id, artifact_digest__in=list(artifacts)))
     place = Window(Rank(), partition_by=[F(name) for name in IDENTITY], order_by=_MADE.desc())
     of_last = found.annotate(place=place).filter(place=1)
@@ -170,8 +170,8 @@ def _manifests(documents: Iterable[EvidenceDocument]) -> dict[str, list[str]]:
 
 
 def _readings(documents: Iterable[EvidenceDocument], *, indexes: Collection[str]) -> dict[UUID, DocumentReading]:
-    """What the newest reader read in those that an older one had read, or that came before their index, as far as it
-    has."""
+    """The readings of the newest reader, so far, for documents that an older one had read, or that came before their
+    index."""
     older = [each.pk for each in documents if each.reader < READER or each.artifact_digest in indexes]
     if not older:
         return {}

@@ -1,7 +1,7 @@
 """Signatures of DSSE envelopes under uploaded documents, checked against the keys a tenant trusts (issue 3).
 
 As the tools of the field sign: ECDSA on P-256, P-384 or P-521 (raw r‖s or DER), Ed25519, RSA with PSS or PKCS #1, over
-the DSSE pre-authentication encoding. The key id in an envelope is a hint, signed by nobody: every trusted key is tried.
+the DSSE pre-authentication encoding. The key id in an envelope is an unsigned hint: every trusted key is tried.
 """
 
 from collections.abc import Iterator, Mapping

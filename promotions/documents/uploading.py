@@ -1,4 +1,4 @@
-"""What uploads of documents and of feeds have in common: reading them in the isolated child (docs/adr/0060)."""
+"""Shared by uploads of documents and of feeds: reading them in the isolated child (docs/adr/0060)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -29,7 +29,8 @@ class DocumentUnread(InvalidDocument):
 
 
 class UploadsBusy(ProductError):
-    """This process is reading another document: one that waited longer would keep a web thread from everybody else."""
+    """This process is reading another document: an upload that waited longer would keep a web thread from all other
+    calls."""
 
     code = "SYS_UNAVAILABLE"
     retry_after = 2
@@ -71,7 +72,7 @@ def read_in_isolation(
 
 
 def signed_items(content: bytes) -> dict[str, Item]:
-    """What is signed in a file in which the child found envelopes, by place, found here in the same bytes.
+    """The signed payloads of a file in which the child found envelopes, by place, found here in the same bytes.
 
     Raises InvalidDocument.
     """
