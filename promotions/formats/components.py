@@ -61,7 +61,7 @@ def components(found: Iterable[tuple[SbomComponent, bool]], left_out: Omissions,
 
 
 def summary(parsed: Components, left_out: Omissions) -> dict[str, Any]:
-    """What a page says about the SBOM in one line."""
+    """The SBOM in one line of a page."""
     return {
         "components": len(parsed["components"]),
         "withPurl": sum(1 for each in parsed["components"] if each["purl"] is not None),

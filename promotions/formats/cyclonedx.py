@@ -82,7 +82,7 @@ def sbom(document: dict[str, Any], place: str, context: Context) -> ReadDocument
 def read_as(
     document: dict[str, Any], place: str, root: NamedComponent, parsed: Any, summary: dict[str, Any]
 ) -> ReadDocument:
-    """What was read in a document, with what its metadata says of its making."""
+    """The read document, with the tool and time in its metadata."""
     metadata, inside = part(document, "metadata", place), at(place, "metadata")
     producer, made_at = _producer(metadata, inside), maybe_time(metadata, "timestamp", inside)
     return ReadDocument(
@@ -91,7 +91,7 @@ def read_as(
 
 
 def read_root(document: dict[str, Any], place: str, context: Context) -> NamedComponent:
-    """What the document is about; it must be the artifact where it says so by digest."""
+    """The subject of the document; it must be the artifact where the document names it by digest."""
     if document.get("specVersion") not in VERSIONS:
         raise DocumentRefused(f"This version reads CycloneDX {', '.join(VERSIONS)}.", at(place, "specVersion"))
     metadata = part(document, "metadata", place)
@@ -173,14 +173,15 @@ def components_of(entry: dict[str, Any], place: str, left_out: Omissions) -> Ite
 
 
 class References(dict[str, NamedComponent]):
-    """What can be referred to in a document, by its bom-ref. `root` is what it is about, `serial` its serial number."""
+    """The components of a document that can be referred to, by bom-ref. `root` is its subject, `serial` its serial
+    number."""
 
     root: NamedComponent
     serial: str = ""
 
 
 def by_reference(document: dict[str, Any], place: str, root: NamedComponent) -> References:
-    """What each bom-ref stands for. DocumentRefused for one that stands for two things."""
+    """The component of each bom-ref. DocumentRefused for a bom-ref of two things."""
     found = References()
     found.root = root
     serial = document.get("serialNumber")
@@ -200,7 +201,7 @@ def by_reference(document: dict[str, Any], place: str, root: NamedComponent) -> 
 
 
 def referred_to(reference: str, place: str, named: References) -> NamedComponent | None:
-    """What stands in this document, also by a link into it, or the package whose URL the reference or link is."""
+    """The component in this document, also by a link into it, or the package whose URL the reference or link is."""
     if reference in named:
         return named[reference]
     target, elsewhere = reference, False

@@ -126,7 +126,7 @@ def _identities(entry: dict[str, Any], place: str, status: VexStatus) -> list[tu
 
 
 def _affected(entry: dict[str, Any], place: str, named: References) -> Iterator[tuple[str, str, NamedComponent | None]]:
-    """What a vulnerability affects: the reference, its place, and what it refers to where that can be told."""
+    """The references of an affected vulnerability: each with its place, and the component where it is known."""
     for each, where in objects(entry, "affects", place):
         shown = a_name(each, "ref", where)
         yield shown, where, referred_to(each["ref"], where, named)
@@ -135,7 +135,7 @@ def _affected(entry: dict[str, Any], place: str, named: References) -> Iterator[
 def _products(
     entry: dict[str, Any], place: str, status: VexStatus, named: References, context: Context, left_out: Omissions
 ) -> list[str] | None:
-    """What an analysis speaks of; empty: the whole artifact; None: nothing here, which is counted."""
+    """The packages and digests of an analysis; empty: the whole artifact; None: nothing here, which is counted."""
     things = list(_affected(entry, place, named))
     if not things:
         return _without_affects(place, status, named.root, context, left_out)
@@ -194,7 +194,7 @@ def _is_unaffected(affected: dict[str, Any], place: str, known: NamedComponent |
 
 
 def _lifted(known: NamedComponent, context: Context) -> set[str]:
-    """What a lift is of. What the document is about is the whole artifact by its digest, or without any name."""
+    """The names that a lift covers. The document's subject is the whole artifact by its digest, or without any name."""
     if known.elsewhere:
         return set()
     if known.purl is not None and not is_image(known.purl):

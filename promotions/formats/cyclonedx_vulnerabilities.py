@@ -26,8 +26,8 @@ from promotions.formats.scores import given_score, given_severity, highest, vect
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
-    """OtherKind without any vulnerability, where an SBOM that nobody scanned looks the same as a clean report, and for
-    VEX, which lists nothing that was scanned."""
+    """OtherKind without any vulnerability, where an SBOM without a scan looks the same as a clean report, and for VEX,
+    which lists nothing that was scanned."""
     root = read_root(document, place, context)
     if not a_list(document.get("vulnerabilities") or [], at(place, "vulnerabilities")):
         raise OtherKind(

@@ -1,4 +1,4 @@
-"""What every reader of a format takes and gives. Pure."""
+"""The argument and the result of every reader of a format. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ read is then read again before it counts (domain.md §6, docs/adr/0152)."""
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the document was sent for. `artifact` is the digest it is bound to; empty for a feed.
+    """The artifact that the document was sent for. `artifact` is the digest it is bound to; empty for a feed.
 
     `parts` are the manifests of which the artifact is known to be the index: a document about one of them is taken.
-    `platforms` are those that the index says of its parts, as promotions/formats/oci_index.py writes them.
-    `sent` is the digest of the bytes as they were sent; empty for what came inside an envelope.
+    `platforms` are those of its parts in the index, as promotions/formats/oci_index.py writes them. `sent` is the
+    digest of the bytes as they were sent; empty for a document inside an envelope.
     """
 
     artifact: str

@@ -32,7 +32,7 @@ BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 MOST_SIGNATURES: Final = 20
 MOST_ENVELOPES: Final = 50
 MOST_VALUES_AROUND: Final = 50_000
-"""So many commas and brackets stand around the payloads of a file: the web process reads them, too."""
+"""The most commas and brackets around the payloads of a file: the web process reads them, too."""
 
 _ENVELOPE: Final = frozenset({"payload", "payloadType", "signatures"})
 _DOCUMENT: Final = frozenset({"dsseEnvelope", "dsse_envelope"})
@@ -45,7 +45,8 @@ _STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What is signed, and signatures with the key id that each names, which is a hint; without one it is empty."""
+    """The signed payload, and the signatures with the key id that each names, which is a hint; without one it is
+    empty."""
 
     place: str
     payload_type: str
@@ -54,7 +55,7 @@ class Envelope:
 
     @property
     def payload_digest(self) -> str:
-        """Of what the signatures are over: the other bytes of an envelope may be varied by anybody."""
+        """The digest of the signed payload: a sender may vary the other bytes of an envelope."""
         return digest_bytes(self.payload)
 
 
@@ -132,7 +133,7 @@ def _on_a_line(number: int, text: bytes) -> Item:
 
 
 def _listed(value: dict[str, Any]) -> list[Item]:
-    """Only the bundles are stored, each in canonical form: what the list says around them is signed by nobody."""
+    """Only the bundles are stored, each in canonical form: the list around them is unsigned."""
     entries = objects(value, "attestations", "$")
     if not 0 < len(entries) <= MOST_ENVELOPES:
         raise DocumentRefused(
@@ -194,7 +195,7 @@ def _opened(envelope: dict[str, Any], place: str) -> Envelope:
 
 
 def _signature(entry: dict[str, Any], place: str) -> tuple[str, bytes] | None:
-    """None for one that is no base64: it is by nobody."""
+    """None for one that is no base64: no key verifies it."""
     line(entry, "sig", place, longest=_LONGEST)
     signature = _decoded(entry["sig"])
     return None if signature is None else (maybe_line(entry, "keyid", place, longest=_LONGEST) or "", signature)

@@ -1,4 +1,4 @@
-"""Findings of a report in their one form: merged, sorted, the same whatever the order in the report. Pure."""
+"""Findings of a report in their one form: merged, sorted, the same for every order in the report. Pure."""
 
 import re
 import unicodedata
@@ -56,7 +56,7 @@ def a_vulnerability(holder: dict[str, Any], name: str, place: str) -> str:
 
 
 def _check(name: str, place: str) -> None:
-    """What looks like a CVE and is none would be found under no CVE."""
+    """A name that looks like a CVE and is none would be found under no CVE."""
     plain = cased(name)
     looks = "CVE" in plain.upper() or not (plain.isascii() or _SHAPE.search(plain) is None)
     if looks and not _NUMBERED.fullmatch(plain) and not _OF_A_DATABASE.fullmatch(plain):
@@ -208,7 +208,7 @@ def _is_unscored(each: Finding) -> bool:
 
 
 def summary(report: Findings, left_out: Omissions) -> dict[str, Any]:
-    """What a page says about the report in one line. Suppressed findings are among the findings."""
+    """The report in one line of a page. Suppressed findings are among the findings."""
     by_severity: dict[str, int] = {}
     for each in report["findings"]:
         by_severity[each["severity"]] = by_severity.get(each["severity"], 0) + 1

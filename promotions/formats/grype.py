@@ -45,7 +45,7 @@ _BUILT_IN: Final = "exact-indirect-match"
 """The match type of Grype's own ignore rules, for the headers of kernels: they stand in every configuration."""
 _RULE: Final = "an ignore rule of Grype"
 _OLD_SCORES: Final = ("cvssV2", "cvssV3")
-"""What Grype 0.7 has in place of `cvss`."""
+"""The scores of Grype 0.7 in place of `cvss`."""
 
 
 def recognises(document: dict[str, Any]) -> bool:

@@ -83,7 +83,7 @@ def enclosed_document(statement: dict[str, Any], place: str, kind: str) -> Enclo
 
 
 def _scan(predicate: dict[str, Any], place: str, refusal: type[DocumentRefused]) -> EnclosedDocument:
-    """What the rest of such a predicate might look like decides nothing: the report is in `scanner.result`."""
+    """The other parts of such a predicate decide nothing: the report is in `scanner.result`."""
     scanner = predicate.get("scanner")
     where = at(at(place, "scanner"), "result")
     result = scanner.get("result") if isinstance(scanner, dict) else None
@@ -110,7 +110,7 @@ def _in_text(text: str, place: str) -> dict[str, Any]:
 
 
 def attestation(statement: dict[str, Any], place: str, context: Context) -> ReadDocument:
-    """What its predicate says is not looked into: what matters is who says which kind of thing of which artifacts.
+    """Reads no predicate: of an attestation count its signer, its type and its artifacts.
 
     DocumentRefused without a predicate: an empty object is one, and text, as cosign writes it of type `spdx`.
     """

@@ -1,4 +1,4 @@
-"""What a reader leaves out: counted, with the reason, never dropped in silence (docs/documents.md). Pure."""
+"""The parts that a reader leaves out: counted, with the reason, never dropped in silence (docs/documents.md). Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
@@ -19,7 +19,7 @@ class Omissions:
         self._places: dict[str, str] = {}
 
     def add(self, reason: str, place: str, number: int = 1) -> None:
-        """`reason`: what is left out, as a phrase after a number: `3 paths that the scanner was told to skip`."""
+        """`reason`: the left-out parts, as a phrase after a number: `3 paths that the scanner was told to skip`."""
         self._numbers[reason] = self._numbers.get(reason, 0) + number
         self._places.setdefault(reason, place[:200])
 
@@ -32,10 +32,10 @@ class Omissions:
     def readable(
         self, holder: dict[str, Any], name: str, place: str, read: Callable[[dict[str, Any], str], Iterable[T]]
     ) -> Iterator[T]:
-        """What `read(entry, place)` makes of each object of a list that may be absent; those that it refuses are
-        counted. DocumentRefused where the list is none.
+        """The results of `read(entry, place)` for each object of a list that may be absent; refused entries are
+        counted. DocumentRefused for another value than a list.
 
-        `read` refuses before it answers: what it gives may be too much to hold, and is not looked into.
+        `read` refuses before it answers: its result may be too much to hold, and is not read here.
         """
         if holder.get(name) is None:
             return

@@ -22,7 +22,7 @@ MEDIA_TYPES: Final = (
 ATTESTATION: Final = "attestations that are stored beside the images"
 
 MOST_MANIFESTS: Final = 40
-"""So many platforms has no image, and each evaluation asks for a document of every one."""
+"""More platforms than any image has; each evaluation needs a document of every one."""
 
 _OF_MANIFESTS: Final = ("config", "layers", "fsLayers")
 

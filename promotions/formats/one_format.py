@@ -1,7 +1,7 @@
 """Whether a document can be read in one way only. Pure.
 
-A reader looks at the names of its own format. What stands beside them under a name of another format, or under its own
-in another case, another tool would read: nobody may think that it was read here.
+A reader reads the names of its own format. Another tool would read a part under a name of another format, or under the
+format's own name in another case: such a part must not seem to have been read here.
 """
 
 from typing import Any, Final

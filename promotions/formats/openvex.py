@@ -1,9 +1,9 @@
 """OpenVEX. Pure.
 
 A product is the artifact when it names its digest, and a package when it is a package URL that names no image. With
-subcomponents a product must be the artifact to lift anything: what is said of openssl in another product says nothing
-of openssl in this. That it affects, or is looked into, counts for the subcomponents of any product, and for the whole
-artifact where it cannot be told what the product is.
+subcomponents a product must be the artifact to lift anything: a statement about openssl in another product does not
+concern openssl in this one. A statement of "affected" or "under investigation" counts for the subcomponents of any
+product, and for the whole artifact where the product is unknown.
 """
 
 import re
@@ -195,7 +195,7 @@ def _address(text: str) -> SplitResult:
 
 
 def _products(entry: dict[str, Any], place: str, status: VexStatus, reading: _Reading) -> list[str] | None:
-    """What a statement speaks of; empty: the whole artifact; None: nothing here, which is counted.
+    """The packages and digests of a statement; empty: the whole artifact; None: nothing here, which is counted.
 
     Before 0.2 subcomponents are the statement's, and those of each of its products.
     """
@@ -228,7 +228,7 @@ def _listed(holder: dict[str, Any], name: str, place: str) -> list[tuple[Any, st
 def _names(
     given: Any, place: str, subcomponents: list[tuple[Any, str]], status: VexStatus, reading: _Reading
 ) -> tuple[set[str], str]:
-    """What a statement names by one of its products, and why that may be nothing."""
+    """The names of a statement in one of its products, and the reason where there are none."""
     context = reading.context
     itself = _identify(given, place)
     reading.digests |= itself.digests

@@ -136,7 +136,7 @@ def _all_findings(entry: dict[str, Any], place: str, source: dict[str, Any], lef
 
 
 def _without_entry(osv_id: str, groups: list[_Group], package: _Package, left_out: Omissions) -> list[Finding]:
-    """What is known of a vulnerability that only groups name."""
+    """The finding of a vulnerability that only groups name."""
     try:
         scores = [_highest_of(each.content, each.place) for each in groups]
         known = identities_of({"id": osv_id}, groups[0].place, _names_of(groups), left_out)
@@ -241,7 +241,7 @@ def _is_withdrawn(found: dict[str, Any], place: str) -> bool:
 
 
 def _said(found: dict[str, Any], place: str) -> Iterator[tuple[Severity, float | None]]:
-    """The words and scores of an entry, also those for one of its packages: which one this is cannot always be told."""
+    """The words and scores of an entry, also those for one of its packages: which package this is may be unknown."""
     yield from _rated(found, place)
     yield from _in_details(found, "database_specific")
     for affected, where in objects(found, "affected", place):
@@ -257,7 +257,7 @@ def _rated(holder: dict[str, Any], place: str) -> Iterator[tuple[Severity, float
 
 
 def _in_details(holder: dict[str, Any], name: str) -> Iterator[tuple[Severity, float | None]]:
-    """What a database adds in a form of its own; RustSec has its vector there."""
+    """The additions of a database in a form of its own; RustSec has its vector there."""
     if details := _details(holder, name):
         yield worst([severity(details.get(word)) for word in _WORDS]), vector_score(details.get("cvss"))
 

@@ -1,4 +1,4 @@
-"""Reports that are not read, told apart so that their refusal can say what to send instead. Pure."""
+"""Reports that are not read, recognised so that their refusal can name what to send instead. Pure."""
 
 from typing import Any, Final
 

@@ -95,7 +95,8 @@ def _parsed(payload: bytes) -> bytes:
 
 
 def _documents(kind: str, found: list[Item], context: Context) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """What each document says. Of several, those of another kind are left out and named; no other fault is passed over.
+    """The reading of each document. Of several, those of another kind are left out and named; no other fault is passed
+    over.
 
     OtherKind when none is of the kind.
     """

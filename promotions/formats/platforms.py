@@ -1,8 +1,7 @@
-"""The one platform that a scanner looked at, of an image for several. Pure.
+"""The one platform that a scanner read, of an image for several. Pure.
 
-A scanner that is given the digest of an index names the index in its report, and looks at the manifest of one platform:
-of the machine it runs on, or as it was told. Platforms of an index are texts as promotions/formats/oci_index.py writes
-them.
+A scanner that is given the digest of an index names the index in its report, and reads the manifest of one platform:
+that of its machine or of its options. Platforms of an index are texts as promotions/formats/oci_index.py writes them.
 """
 
 from collections.abc import Iterable
@@ -59,7 +58,8 @@ def narrowed(context: Context, bound: Binding, looked_at: Platform, place: str) 
 
 
 def _parts(context: Context, looked_at: Platform) -> set[str]:
-    """Those of exactly this platform; without one those that may be: a variant or the platform may not be said."""
+    """The manifests of exactly this platform; without one those that may be it, where a variant or the platform is
+    unknown."""
     stated = {each: [_read(text) for text in context.platforms.get(each, ())] for each in context.parts}
     exact = {each for each, all_of in stated.items() if looked_at.plain in {other.plain for other in all_of}}
     near = {each for each, platforms in stated.items() if _may_be(looked_at, platforms)}

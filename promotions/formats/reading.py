@@ -1,4 +1,4 @@
-"""How uploaded documents are read: strictly, and with the place of whatever is wrong (issue 3, bad input). Pure.
+"""The strict reading of uploaded documents, with the place of each fault (issue 3, bad input). Pure.
 
 I-JSON (RFC 7493) in UTF-8: a name twice in one object, NaN and infinities, numbers beyond ±(2^53-1) and lone surrogates
 are refused, and more than 64 levels. Readers disagree about all of these, and two readers of one signed document must
@@ -45,7 +45,7 @@ class DocumentRefused(TaskRefused):
 
 
 class OtherKind(DocumentRefused):
-    """What is here can be read, and is no document of the kind it was sent as."""
+    """The document can be read, and is not of the kind it was sent as."""
 
 
 def read_json(document: bytes) -> Any:
@@ -267,10 +267,10 @@ def maybe_line(holder: dict[str, Any], name: str, place: str, *, longest: int = 
 
 
 def maybe_name(holder: dict[str, Any], name: str, place: str) -> str | None:
-    """A name or version as a tool found it, which nobody can mend: None where it is absent, null or blank.
+    """A name or version as a tool found it, which the sender cannot repair: None where it is absent, null or blank.
 
-    Control and direction-changing characters are written as their escapes; what is longer than a line is cut and ends
-    in its digest. DocumentRefused for what is no text.
+    Control and direction-changing characters are written as their escapes; a text longer than a line is cut and ends in
+    its digest. DocumentRefused for another value than text.
     """
     value = holder.get(name)
     if value is None:

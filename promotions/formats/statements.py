@@ -1,8 +1,8 @@
 """VEX statements in their one form. Pure.
 
-A statement lifts exactly what it names. One that would lift is left out, with the reason, when what it names is not in
-this artifact or cannot be told, when it does not say why, and when it cannot be read. What does not lift is bad news:
-it refuses the document when it cannot be read.
+A statement lifts exactly the things that it names. A statement that would lift is left out, with the reason, when the
+named thing is not in this artifact or is unknown, when it has no justification, and when it cannot be read. A statement
+that does not lift is bad news: when it cannot be read, the document is refused.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -52,7 +52,7 @@ def identities(status: VexStatus, name: str, others: Sequence[str] = ()) -> list
 
 
 def product(purl: str | None, digests: set[str], context: Context) -> list[str]:
-    """What a product is here: the artifact or parts of it, by digest, or a package; nothing for another image."""
+    """The product here: the artifact or parts of it, by digest, or a package; nothing for another image."""
     if context.artifact in digests:
         return [context.artifact]
     if parts := digests & context.parts:
@@ -61,7 +61,7 @@ def product(purl: str | None, digests: set[str], context: Context) -> list[str]:
 
 
 def affected(purls: Collection[str], digests: set[str], context: Context) -> set[str]:
-    """What bad news is about here: all that it may name, and the whole artifact where that cannot be told.
+    """The things that bad news is about here: all that it may name, and the whole artifact where that is unknown.
 
     Nothing where it is about another image by its digest.
     """
@@ -72,7 +72,7 @@ def affected(purls: Collection[str], digests: set[str], context: Context) -> set
 def readable(
     status: VexStatus, read: Callable[[], Iterable[VexStatement]], left_out: Omissions
 ) -> Iterable[VexStatement]:
-    """What a statement says. DocumentRefused for one that does not lift and cannot be read."""
+    """The content of a statement. DocumentRefused for one that does not lift and cannot be read."""
     try:
         return list(read())
     except DocumentRefused as refused:

@@ -30,7 +30,7 @@ _OF_OTHER_SCANNERS: Final = ("config", "secret", "license", "license-file")
 _NO_VULNERABILITIES: Final = ("misconfiguration", "secret", "license")
 """Types of findings."""
 _RATED: Final[tuple[Severity, ...]] = ("unknown", "low", "medium", "high", "critical")
-"""What the numbers in VendorSeverity stand for."""
+"""The severities of the numbers in VendorSeverity."""
 _RATINGS: Final = ("V40Score", "V40Vector", "V3Score", "V3Vector", "V2Score", "V2Vector")
 _NO_SYSTEM: Final = ("", "none", "activestate")
 """Families of operating systems that have no packages of their own."""
@@ -94,7 +94,7 @@ def _has_vulnerabilities(result: dict[str, Any]) -> bool:
 def _look_for_system(
     results: list[tuple[dict[str, Any], str]], system: dict[str, Any], place: str, left_out: Omissions
 ) -> None:
-    """Without a result the system's packages were not looked at: Trivy does not know it, or was told to leave it out
+    """Without a result the system's packages were not scanned: Trivy does not know the system, or an option left it out
     (--pkg-types library)."""
     family = maybe_name(system, "Family", place) or ""
     if family not in _NO_SYSTEM and not any(result.get("Class") == "os-pkgs" for result, _ in results):
@@ -107,7 +107,7 @@ def _all_findings(result: dict[str, Any], place: str, left_out: Omissions) -> It
 
 
 def _suppressed(modified: dict[str, Any], place: str) -> Iterable[Finding]:
-    """What an ignore file, an ignore policy or a VEX document took away: it stands in the report with
+    """The findings that an ignore file, an ignore policy or a VEX document removed: the report has them with
     --show-suppressed."""
     kind = modified.get("Type")
     inside = at(place, "Finding")

@@ -51,7 +51,8 @@ def first_problem(
 
 
 def checked(read: ReadDocument, document: dict[str, Any], place: str) -> ReadDocument:
-    """What was read, with `schemaValid` in its summary: true, false with `at` and `problem`, null without a schema."""
+    """The read document, with `schemaValid` in its summary: true, false with `at` and `problem`, null without a
+    schema."""
     return replace(read, summary={**read.summary, **_said(read, document, place)})
 
 

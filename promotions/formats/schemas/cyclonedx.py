@@ -66,7 +66,7 @@ def _parts(address: str, schema: dict[str, Any], value: Any) -> Iterator[tuple[s
 
 
 def _own_problem(schema: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> _Found | None:
-    """What is wrong with a value itself: not with a part of it, and not by all branches of a choice."""
+    """The fault of a value itself: not of a part of it, and not by all branches of a choice."""
     for keyword in _OWN:
         if keyword in schema and not by_keyword(keyword, schema[keyword]).is_valid(value):
             return _Found(path, _message(keyword, schema[keyword]))
@@ -133,7 +133,7 @@ def _message(keyword: str, asked: Any) -> str:
 
 
 def _problem_of_branches(address: str, schema: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> _Found:
-    """What is wrong by `allOf`, `not`, `if`, `oneOf` or `anyOf`: the values of members are valid each by itself."""
+    """The fault by `allOf`, `not`, `if`, `oneOf` or `anyOf`: the values of members are valid each by itself."""
     for branch in _demanded(address, schema, value):
         if not part(branch).is_valid(value):
             return _look(branch, value, path)

@@ -20,7 +20,7 @@ ADDRESSES: Final = {version.to_version(): f"{path.name}#" for version, path in _
 """The schema of each version. An address is the name of a file and a place in it: `file#/definitions/component`."""
 
 _BASE: Final = "http://cyclonedx.org/schema/"
-"""What references between the schemas are relative to: a name, never fetched."""
+"""The base of the references between the schemas: a name, never fetched."""
 
 _MOST_PARTS: Final = 64
 """The largest part takes 2 MiB."""

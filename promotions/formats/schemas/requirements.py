@@ -1,4 +1,4 @@
-"""What specifications require of a member. Each function raises DocumentRefused with the place. Pure."""
+"""The requirements of specifications for a member. Each function raises DocumentRefused with the place. Pure."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -54,7 +54,7 @@ def some(holder: dict[str, Any], name: str, place: str) -> list[Any]:
 
 
 def none_of(allowed: Collection[Any]) -> str:
-    """What to say of a value that is none of these."""
+    """The sentence about a value that is none of these."""
     if len(allowed) > _MOST_NAMED:
         return f"This is none of the {len(allowed)} values that the specification allows."
     return f"This must be {'one of ' if len(allowed) > 1 else ''}{', '.join(map(str, allowed))}."
