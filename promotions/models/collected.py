@@ -6,11 +6,11 @@ from stellapromote.ids import new_id
 
 
 class CollectedFact(models.Model):
-    """What the outside said about one gate of one promotion and subject, and when it is asked next (domain.md §6).
+    """The outside answer about one gate of one promotion and subject, and the time of the next question (domain.md §6).
 
-    ``content`` is what a gate input takes of it, as canonical bytes that ``digest`` names; a record keeps what it was
-    judged on, so this row holds the newest only.
-    ``due_at`` is also the claim: a worker moves it ahead, commits, and asks.
+    ``content`` is the part that a gate input takes, as canonical bytes that ``digest`` names; a record keeps the answer
+    it was judged on, so this row holds the newest only. ``due_at`` is also the claim: a worker moves it ahead, commits,
+    and asks.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

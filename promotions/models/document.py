@@ -14,8 +14,8 @@ from stellapromote.patterns import DIGEST
 
 
 class Upload(models.Model):
-    """Who brought something in, as they were then. ``attributed`` are the people whom it counts for, as
-    ``[{id, username}]``: the person, or the owners of the machine and the issuer of its token (domain.md §5)."""
+    """An upload with its uploader, as they were then. ``attributed`` are the people whom it counts for, as ``[{id,
+    username}]``: the person, or the owners of the machine and the issuer of its token (domain.md §5)."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -34,16 +34,17 @@ class EvidenceDocument(Upload):
     """A document about one artifact, bound to its digest (domain.md §6). Append-only by trigger and by role.
 
     ``content`` are the bytes as uploaded, of a file with several its own; ``parsed`` is the blob made of them.
-    ``signer`` is the key id of the trusted key whose signature was verified at upload; whether that key is trusted now
-    is asked when gates are judged. The same bytes count once for each uploader, with the people behind, and signer:
-    somebody who is not trusted cannot take the place of who is.
+    ``signer`` is the key id of the trusted key whose signature was verified at upload; each evaluation reads whether
+    that key is trusted now. The same bytes count once for each uploader, with the people behind, and signer: an
+    untrusted uploader cannot take the place of a trusted one.
+
     ``said_by`` is the signer or, unsigned, the uploader's id: a later document of theirs, unsigned for the same people,
-    replaces this one in bundles.
-    ``payload_digest`` is of what the signatures of an envelope are over; empty without one. ``first_uploaded_at`` is
-    when the tenant first had that payload, in whichever envelope: sending it again makes it no younger. ``reader`` is
-    the version of the reader that read it; what newer ones read stands in DocumentReading. ``about`` is the manifest of
-    one platform that it is about, where the artifact is an image index; empty: the artifact itself. ``scope``
-    tells how much of it the document looks at: one of another scope replaces it not.
+    replaces this one in bundles. ``payload_digest`` is that of an envelope's signed payload; empty without one.
+    ``first_uploaded_at`` is the first upload of that payload in the tenant, in any envelope: sending it again makes it
+    no younger. ``reader`` is the version of the reader that read it; DocumentReading has the readings of newer ones.
+
+    ``about`` is the manifest of one platform that it is about, where the artifact is an image index; empty: the
+    artifact itself. ``scope``: how much of the artifact the document covers; one of another scope does not replace it.
     """
 
     class Kind(models.TextChoices):
@@ -105,10 +106,10 @@ class EvidenceDocument(Upload):
 
 
 class EvidenceBundle(models.Model):
-    """That a tenant took this bundle: ``content`` is the blob that names its documents. Append-only.
+    """A bundle that a tenant took: ``content`` is the blob that names its documents. Append-only.
 
     The same documents make the same bundle, so a tenant has each digest once. ``reader`` is the oldest version by which
-    any of its documents had been read then; that all were read again stands in BundleReading.
+    any of its documents had been read then; BundleReading records that all were read again.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -126,7 +127,7 @@ class EvidenceBundle(models.Model):
 
 class FeedQuerySet(models.QuerySet["Feed"]):
     def newest_first(self) -> Self:
-        """The first of a kind counts: it was taken last, whatever date it has (docs/adr/0183)."""
+        """The first of a kind counts: it was uploaded last, with any date (docs/adr/0183)."""
         return self.order_by("-uploaded_at", "-id")
 
 

@@ -71,7 +71,7 @@ class Override(models.Model):
 
 
 class OverrideReview(models.Model):
-    """What another person said of an override afterwards (domain.md §6). Append-only; it changes no decision."""
+    """The review of an override by another person (domain.md §6). Append-only; it changes no decision."""
 
     class Verdict(models.TextChoices):
         JUSTIFIED = "justified"

@@ -14,7 +14,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 CHANGE_TYPES = ("standard", "normal", "emergency")
-# What the numbers of the board are about, in the order in which the database keeps the condition of their index.
+# The states in the numbers of the board, in the order in which the database keeps the condition of their index.
 COUNTED = ("approved", "deployed", "deploying", "failed", "rejected", "rolled_back")
 
 
@@ -242,7 +242,7 @@ class Promotion(models.Model):
         return decides(actor) and self.status in VOTING and actor.user_id in self.open_voters
 
 
-# What may change after the request; the rest of the row never does.
+# The columns that may change after the request; the rest of the row never does.
 MUTABLE = (
     "subject_digest",
     "subject",

@@ -1,6 +1,6 @@
-"""What everybody asks of promotions, once as a QuerySet and once as text for the SQL that is written by hand.
+"""The questions about promotions that many callers share, once as a QuerySet and once as text for hand-written SQL.
 
-A statement whose text is made at import cannot ask a QuerySet (docs/adr/0133). So each rule that such a statement needs
+A statement whose text is made at import cannot use a QuerySet (docs/adr/0133). So each rule that such a statement needs
 has its text here too, made of texts for its values; tests/promotions/models/test_promotion_vocabulary.py compares the
 two on random rows.
 """
@@ -25,11 +25,11 @@ class PromotionQuerySet(models.QuerySet["Promotion"]):
     """The vocabulary of lists of promotions. An environment, product or release is a value or an expression."""
 
     def deployed(self) -> Self:
-        """Those that were deployed and not rolled back."""
+        """Promotions that were deployed and not rolled back."""
         return self.filter(status=Status.DEPLOYED)
 
     def deployed_in(self, environment: Any) -> Self:
-        """Those of them whose target is the environment."""
+        """Deployed promotions whose target is the environment."""
         return self.deployed().filter(target_environment=environment)
 
     def running_in(self, environment: Any, product: Any) -> Self:
@@ -37,11 +37,11 @@ class PromotionQuerySet(models.QuerySet["Promotion"]):
         return self.deployed_in(environment).filter(product=product).order_by(*NEWEST_DEPLOYED_FIRST)
 
     def waiting_for(self, person: UUID) -> Self:
-        """Those that want a vote or a confirmation of this person now."""
+        """Promotions that need a vote or a confirmation of this person now."""
         return self.filter(status__in=sorted(VOTING), open_voters__contains=[person])
 
     def awaiting_decision_by(self, actor: Actor) -> Self:
-        """Those of them, if the actor is somebody who decides at all."""
+        """Promotions that need a decision of the actor, if the actor is a person who may decide."""
         return self.waiting_for(actor.account) if decides(actor) else self.none()
 
     def superseded_by(self, promotion: "Promotion") -> Self:
@@ -79,7 +79,7 @@ SUPERSEDED_SQL = (
     f"AND older.number < me.number AND NOT older.is_rollback AND older.status IN ({in_sql(OPEN)})"
 )
 
-# What was deployed, for `promotions_promotion d`.
+# Deployed promotions, for `promotions_promotion d`.
 NEWEST_DEPLOYED_FIRST_SQL = "d.completed_at DESC, d.number DESC"
 
 

@@ -6,10 +6,10 @@ from stellapromote.ids import new_id
 
 
 class DocumentReading(models.Model):
-    """What a newer ``reader`` read in a document that an older one had read (domain.md §6). Append-only.
+    """The reading of a document by a newer ``reader`` than the first one (domain.md §6). Append-only.
 
-    ``refused`` says why the newer one does not take it, and then ``parsed`` is null: the document counts as missing.
-    ``binds``: it names the artifact by digest, so that a signature over it counts.
+    ``refused``: the reason why the newer reader does not take it; then ``parsed`` is null, and the document counts as
+    missing. ``binds``: it names the artifact by digest, so that a signature over it counts.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -39,8 +39,8 @@ class DocumentReading(models.Model):
 
 
 class BundleReading(models.Model):
-    """That all documents of a bundle were read by ``reader``. ``read_as`` is the bundle of what it read: the same one
-    when it read the same in every document. Append-only."""
+    """The record that ``reader`` has read all documents of a bundle. ``read_as`` is the bundle of these readings: the
+    same one when every reading is the same. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     bundle = models.ForeignKey(EvidenceBundle, on_delete=models.PROTECT, related_name="readings", db_index=False)
@@ -56,9 +56,9 @@ class BundleReading(models.Model):
 
 
 class FeedReading(models.Model):
-    """That the entries of a feed are those that ``reader`` read in it. Append-only.
+    """The record that the entries of a feed are those that ``reader`` read in it. Append-only.
 
-    ``refused`` says why it does not take the feed, which then counts as missing.
+    ``refused``: the reason why the reader does not take the feed, which then counts as missing.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -19,8 +19,8 @@ TAG_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 class Release(models.Model):
     """A named set of OCI digests of one product (domain.md §3). Components change only in draft.
 
-    ``contributors`` are the accounts, and the issuers of their tokens, that created, changed or finalized it: whoever
-    put another's components in counts as its creator, too (domain.md §5).
+    ``contributors`` are the accounts, and the issuers of their tokens, that created, changed or finalized it: an
+    account that put in the components of another counts as its creator, too (domain.md §5).
     """
 
     class Status(models.TextChoices):

@@ -1,5 +1,5 @@
-"""What a promotion is, as its events tell it: a row that was changed beside the product is not what the last event of
-its version tells (domain.md §9)."""
+"""The state of a promotion, for its events: a row that was changed beside the product differs from the last event of
+its version (domain.md §9)."""
 
 from typing import Any, Final
 
@@ -12,10 +12,10 @@ SCHEMA: Final = "stella.promotion-state/v1"
 STATE: Final = "state"
 """Where the metadata of an event has the state that its change left: `{version, digest, before}`."""
 
-# By column. Left out is what repeats the last evaluation or plans the next, and changes without an event: `version`,
-# `last_evaluated_at`, `next_change_at`, `gates`, `blocked_by`, `approvals_*`, `approval_seconds_left`, `open_voters`,
-# `decision_fingerprint`, `auto_promote_due`, `overdue_at`; texts whose digest is told: `subject`, `requirements`; and
-# `earlier_subjects`, which only explains.
+# By column. Left out are columns that repeat the last evaluation or plan the next, and change without an event:
+# `version`, `last_evaluated_at`, `next_change_at`, `gates`, `blocked_by`, `approvals_*`, `approval_seconds_left`,
+# `open_voters`, `decision_fingerprint`, `auto_promote_due`, `overdue_at`; texts whose digest is recorded: `subject`,
+# `requirements`; and `earlier_subjects`, which only explains.
 IDS: Final = (
     "id",
     "tenant_id",
@@ -87,9 +87,9 @@ def note_as_read(promotion: Promotion) -> None:
 
 
 def recorded_state(promotion: Promotion) -> dict[str, Any]:
-    """What an event tells of the state that its change leaves, and of the one that the change began with.
+    """The state that a change leaves, and the one that it began with, for its event.
 
-    ``before`` is None for a new promotion. What was changed beside the product in between stands in no event.
+    ``before`` is None for a new promotion. A change beside the product in between stands in no event.
     """
     before = promotion.state_as_read
     note_as_read(promotion)

@@ -22,7 +22,7 @@ ACT_TEXTS: Final = tuple(ActTexts.__annotations__)
 
 
 class HumanAct(models.Model):
-    """What a person stated about a promotion, with everything the record must remember of the person (domain.md §5).
+    """The act of a person about a promotion, with everything the record must remember of the person (domain.md §5).
 
     Nothing here follows later changes of the account. ``tenant`` and ``requester_id`` repeat the promotion's by
     composite foreign key (migration 0028) so that the database itself refuses the requester's own act.

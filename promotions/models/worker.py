@@ -34,9 +34,9 @@ class ProcessHeartbeat(models.Model):
 
 
 class WorkerFailure(models.Model):
-    """What the worker could not do with a promotion, how often in a row, and when it tries again (docs/adr/0141).
+    """A failure of the worker with a promotion: its step, the number in a row, and the next attempt (docs/adr/0141).
 
-    ``evaluated_at`` is the promotion's last evaluation then: one that was evaluated since counts as sound.
+    ``evaluated_at`` is the promotion's last evaluation then: a promotion evaluated since counts as sound.
     """
 
     promotion = models.OneToOneField(
