@@ -11,7 +11,8 @@ from stellapromote.accounts.models import User
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who did something and by whose token: a machine's deeds count as its owners' and the issuer's (domain.md §5)."""
+    """An act's account and the issuer of its token: a machine's acts count as its owners' and the issuer's (domain.md
+    §5)."""
 
     user_id: UUID
     token_issuer_id: UUID | None

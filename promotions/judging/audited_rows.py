@@ -1,5 +1,5 @@
-"""What the audit log tells of rows that people made, so that a row that was changed or slipped in is seen: votes,
-confirmations and overrides, releases, documents (domain.md §9)."""
+"""The parts of rows that their audit events repeat, so that a changed or added row is found: votes, confirmations and
+overrides, releases, documents (domain.md §9)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,8 @@ from stellapromote.clock import rfc3339
 
 
 def audited_act(act: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person stood for, and what they had seen. Who it was, when and how is said by the event itself."""
+    """The decision of an act and the subject that the person saw. The event itself has the person, the instant and the
+    sign-in."""
     told = {"subjectDigest": act["subject_digest"], "roles": list(act["roles"]), "teams": list(act["teams"])}
     binding, review_due_at = act.get("subject_binding"), act.get("review_due_at")
     if binding is not None:
@@ -21,13 +22,13 @@ def audited_act(act: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def audited_texts(act: Mapping[str, Any], *, comment: str = "comment") -> dict[str, Any]:
-    """What the person wrote with a vote or a confirmation. The comment of a reject is told as its reason."""
+    """The texts that the person wrote with a vote or a confirmation. The comment of a reject is its reason."""
     return {comment if name == "comment" else name: act[name] for name in ACT_TEXTS}
 
 
 def audited_release(release: Release, components: Iterable[Component]) -> dict[str, Any]:
-    """What a release is made of and where it comes from. Components in the order of their names; what people call
-    their versions stands beside them, where events of earlier versions have nothing."""
+    """The components and the origin of a release. Components in the order of their names, each with its names for
+    versions, which events of earlier versions do not have."""
     components = sorted(components, key=lambda each: each.name)
     return {
         "name": release.name,
@@ -58,7 +59,7 @@ def audited_release(release: Release, components: Iterable[Component]) -> dict[s
 
 
 def audited_document(document: EvidenceDocument) -> dict[str, Any]:
-    """Whatever of a document decides whether it counts, and as said by whom."""
+    """Everything in a document that decides whether it counts, and for which people."""
     return {
         "artifactDigest": document.artifact_digest,
         "kind": document.kind,

@@ -1,4 +1,4 @@
-"""Whom the authors of a release's commits are: accounts here, or people and robots without one (docs/adr/0056)."""
+"""The authors of a release's commits: accounts here, or people and robots without one (docs/adr/0056)."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ from stellapromote.accounts.models import User
 from stellapromote.errors import FieldError, Invalid, RuleViolation
 
 EXTERNAL: Final = "external:"
-"""Before an author in sourceRef.authors: somebody without an account here, whom nobody needs to exclude."""
+"""The prefix of an author in sourceRef.authors without an account here, who excludes no person."""
 
 _MOST_NAMED: Final = 10
 
@@ -26,10 +26,10 @@ class CommitAuthorsUnknown(RuleViolation):
 
 
 def commit_authors(release: Release) -> tuple[list[UUID], list[str]]:
-    """The accounts of the release's authors, and those whom the release says to be of no account here.
+    """The accounts of the release's authors, and the authors that the release names as without an account here.
 
     An author is a username of a member or service of the tenant, now or before, or a member's e-mail address, alone or
-    as in `Tomas <tomas@example.org>`. CommitAuthorsUnknown for anybody else, for a release that names nobody, and for
+    as in `Tomas <tomas@example.org>`. CommitAuthorsUnknown for any other name, for a release without authors, and for
     an account that is named as external.
     """
     named = [str(author).strip().lower() for author in (release.source_ref or {}).get("authors") or []]
@@ -76,8 +76,8 @@ def check_external(tenant_id: UUID, source_ref: Mapping[str, Any] | None) -> Non
 
 
 def named_as_external(tenant_id: UUID, authors: Iterable[Any]) -> list[str]:
-    """Those of the authors with `external:` before them who are accounts of the tenant, now or before: by username,
-    address or displayed name, in any letter case, alone or as in `Name <address>`."""
+    """The authors with `external:` before them that are accounts of the tenant, now or before: by username, address or
+    displayed name, in any letter case, alone or as in `Name <address>`."""
     texts = (author for author in authors if isinstance(author, str))
     names = {author: _names(author) for author in texts if author.lower().startswith(EXTERNAL)}
     if not names:
@@ -87,7 +87,8 @@ def named_as_external(tenant_id: UUID, authors: Iterable[Any]) -> list[str]:
 
 
 def _names(author: str) -> set[str]:
-    """What an external author may be known as: the whole, and the name and address in it, as written and folded."""
+    """The possible names of an external author: the whole text, and the name and address in it, as written and
+    folded."""
     text = " ".join(unicodedata.normalize("NFKC", author).lower().split())
     while text.startswith(EXTERNAL):
         text = text.removeprefix(EXTERNAL).lstrip()

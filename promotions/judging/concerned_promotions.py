@@ -65,8 +65,8 @@ def schedule_concerned_promotions(
     - Those that wait by a dependency gate that names the environment, to be idle or to have a release. Two deployments
       that end at once would each see the other, so this does not depend on which others run there.
 
-    Nothing ran of what failed, so its rollback concerns nobody. A request into or from there, which is not stored yet,
-    waits for the environment, and then sees the report.
+    A failed deployment ran nothing, so its rollback concerns no promotion. A request into or from there, which is not
+    stored yet, waits for the environment, and then sees the report.
     """
     if before is Status.FAILED:
         return

@@ -1,4 +1,4 @@
-"""What the targets of dependency gates look like now: facts for the gate input (domain.md §6, dependency)."""
+"""The present state of the targets of dependency gates: facts for the gate input (domain.md §6, dependency)."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,9 +1,8 @@
-"""What is known of the artifacts, as it stands in a gate input: the bundle, the feeds, the trusted keys (domain.md §6).
+"""The facts of a gate input about the artifacts: the bundle, the feeds, the trusted keys (domain.md §6).
 
 The bundle is the one the promotion is bound to. Feeds and trusted keys are live: the newest feed of a kind counts, and
-only what of it concerns the two bundles is kept, as a blob of its own. Whether all of it was read by the newest reader
-is live, too: a bundle of an older one counts as unread until the worker has read it again
-(promotions/actions/rereading.py).
+only its part about the two bundles is kept, as a blob of its own. Whether the newest reader has read all of it is live,
+too: a bundle of an older one counts as unread until the worker has read it again (promotions/actions/rereading.py).
 """
 
 import re
@@ -191,10 +190,10 @@ MOST_EXTRACTS = 256
 
 
 def _extract(tenant_id: UUID, kind: str, newest: Mapping[str, Any], cves: tuple[str, ...]) -> tuple[FeedFact, bytes]:
-    """What the newest feed of a kind says of these CVEs. A feed never changes once the newest reader has read it, so it
-    is remembered by its id.
+    """The entries of the newest feed of a kind for these CVEs. A feed never changes once the newest reader has read it,
+    so the entries are remembered by its id.
 
-    No statement when it was looked up lately. When a newer feed came since its id was read, the newer one counts.
+    No statement for an extract used lately. When a newer feed came since its id was read, the newer one counts.
     """
     with _extracts_lock:
         known = _extracts.get((newest["id"], cves))

@@ -1,8 +1,8 @@
 """Everything that a stored gate input names by digest: the one place that lists it (docs/adr/0010, domain.md §7).
 
-An input may also be sent by somebody, and blobs belong to nobody. Candidates and feed extracts of such an input are
-read only where a record of that promotion, of the same tenant, names them in the same place: else whoever guesses what
-stands in a blob would learn whether any tenant has it.
+A caller may also send an input, and blobs have no tenant. Candidates and feed extracts of such an input are read only
+where a record of that promotion, of the same tenant, names them in the same place: else a caller who guesses the
+content of a blob would learn whether any tenant has it.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ def documents_of(tenant_id: UUID, gate_input: Mapping[str, Any], *, sent: bool =
     """Policies, candidates, bundles, parsed documents and feed extracts of the input, by digest.
 
     Policies are parsed, the rest are canonical bytes. One that is missing, or a bundle that the tenant does not have,
-    is absent: the gate that needs it is then in error. ``sent``: the input is no record's but somebody's.
-    Cost: no statement for what was used lately, at most five otherwise; one more for an input that was sent.
+    is absent: the gate that needs it is then in error. ``sent``: the input comes from a caller, and not from a record.
+    Cost: no statement for contents used lately, at most five otherwise; one more for an input that was sent.
     """
     policies = (each["digest"] for each in policies_named(gate_input["requirements"]))
     found: dict[str, Any] = {**documents(tenant_id, policies)}
@@ -52,7 +52,7 @@ def _candidates_and_extracts(gate_input: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _known(tenant_id: UUID, promotion_id: str) -> set[tuple[str, str]]:
-    """What the records of the tenant's promotion name, with the schemas. One statement."""
+    """The digests that records of the tenant's promotion name, with the schemas. One statement."""
     try:
         records = DecisionRecord.objects.filter(tenant_id=tenant_id, promotion_id=UUID(promotion_id))
     except ValueError:

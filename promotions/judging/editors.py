@@ -1,4 +1,4 @@
-"""Who had a hand in what guards an environment since a release was created (domain.md §5, excludePolicyEditor)."""
+"""The editors of the guards of an environment since a release was created (domain.md §5, excludePolicyEditor)."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,7 +15,7 @@ from stellapromote.fastpath.together import fetch_together
 
 
 class _Edit(NamedTuple):
-    """What put a version of ``guard`` in force: who did, with the issuers of their tokens."""
+    """The edits that put a version of ``guard`` in force: their people, with the issuers of their tokens."""
 
     guard: UUID
     at: datetime
@@ -23,12 +23,12 @@ class _Edit(NamedTuple):
 
 
 def editors(target: Environment, approval_policies: Iterable[UUID], *, since: datetime) -> Iterator[Origin]:
-    """Who wrote, drafted or published any version in force at ``since`` or later of a policy that guards ``target``
-    now, and who edited its settings, with the instant from which it was in force. What the installation wrote was
-    written by nobody.
+    """The people who wrote, drafted or published any version in force at ``since`` or later of a policy that guards
+    ``target`` now, and the editors of its settings, with the instant from which it was in force. Texts of the
+    installation have no editor.
 
-    Who confirmed an edit counts only where that was after ``since``. ``approval_policies``: those that guard it. Cost:
-    four statements that are sent together.
+    The confirmation of an edit counts only after ``since``. ``approval_policies``: those that guard it. Cost: four
+    statements that are sent together.
     """
     policies = list(approval_policies)
     confirmed, published, versions, settings = fetch_together(

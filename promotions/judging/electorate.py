@@ -1,4 +1,4 @@
-"""Whose vote or confirmation some open requirement can use now, out of a gate input (domain.md §5): pure."""
+"""The people whose vote or confirmation some open requirement can use now, from a gate input (domain.md §5): pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,8 @@ def gate_confirmers(gate_input: GateInput, documents: Documents, gate_name: str)
 
 
 def confirmers(policy: Mapping[str, Any], gate_name: str) -> Rule | None:
-    """Whom the policy names to confirm its manual gate of that name; None where it has none."""
+    """The people and teams that the policy names to confirm its manual gate of that name; None where it has no such
+    gate."""
     gate = next((each for each in policy["gates"] if each["name"] == gate_name and each["kind"] == "manual"), None)
     if gate is None:
         return None

@@ -27,7 +27,7 @@ from stellapromote.signing.keyring import SigningKey
 class EvaluationContext:
     """One promotion under its lock, at one instant, with the facts about it.
 
-    ``subject_changed``: the promotion was bound to another subject, which no event has told yet.
+    ``subject_changed``: the promotion was bound to another subject, which no event has recorded yet.
     """
 
     promotion: Promotion
@@ -50,14 +50,14 @@ class EvaluationContext:
         return self.facts.gate_input["overrides"]
 
     def evaluate(self) -> Evaluation:
-        """What the gates say about these facts. Policies as code are asked now: a vote that was just given counts."""
+        """The gates' verdicts on these facts. Policies as code are evaluated now: a vote that was just given counts."""
         facts = self.facts.gate_input
         policy = policy_of(facts["requirements"], self.documents)
         facts["policyAnswers"] = {**facts.get("policyAnswers", {}), **ask_all(policy, facts, self.documents)}
         return evaluate(facts, self.documents)
 
     def subject_changes(self) -> list[str]:
-        """What changed in the subject since the promotion was last evaluated."""
+        """The names of the parts of the subject that changed since the promotion was last evaluated."""
         if self.facts.gate_input["subject"]["digest"] == self.promotion.subject_digest:
             return []
         return changed_fields(self.promotion.subject, self.facts.subject)

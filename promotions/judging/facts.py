@@ -163,7 +163,8 @@ SELECT {FACTS} FROM (VALUES (%(promotion)s::uuid, %(tenant)s::uuid, %(target)s::
 
 @dataclass(frozen=True, slots=True)
 class StoredFacts:
-    """What one statement read about a promotion and a key, for the instant ``since`` and up to ``TOLERANCE`` later."""
+    """The result of one statement about a promotion and a key, for the instant ``since`` and up to ``TOLERANCE``
+    later."""
 
     signing_key_id: str | None
     since: datetime
@@ -178,7 +179,7 @@ class StoredFacts:
         return [each for each in self.row["freezes"] if each["end"] > now and each["start"] <= horizon]
 
     def weakening_edits(self, at: datetime, policies: Collection[str]) -> list[dict[str, Any]]:
-        """Those of the 30 days before the instant, of these policies or of no policy."""
+        """The edits of the 30 days before the instant, of these policies or of no policy."""
         begin, now = rfc3339(at - REMEMBERED), rfc3339(at)
         return [
             {name: each[name] for name in ("at", "by", "what", "confirmedAt", "confirmedBy")}
@@ -221,8 +222,8 @@ def gather_facts(
     """Facts about ``promotion`` at the instant ``at``, read under its lock.
 
     Cost: one statement unless ``reading`` covers instant and key, one more for each dependency gate of the policy, and
-    one for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` is the bundle of
-    one that is only previewed. A key that was retired meanwhile, by whichever process, signs nothing any more.
+    one for a promotion with an evidence bundle. ``promotion`` need not be stored yet; ``unstored`` is the bundle of a
+    promotion that is only previewed. A key that another process has retired meanwhile signs nothing any more.
     """
     if reading is None or not reading.covers(signing_key_id, at):
         reading = _read(promotion, signing_key_id, at)
@@ -323,7 +324,7 @@ def store_blobs(blobs: dict[str, bytes]) -> None:
 
 
 def values_for_facts(signing_key_id: str | None, fixed: datetime | None) -> dict[str, Any]:
-    """What ``FACTS`` asks for beside the promotion; ``fixed``: as a clock says it."""
+    """The parameters of ``FACTS`` beside the promotion; ``fixed``: the instant of a fixed clock."""
     return {"key": signing_key_id, "fixed": fixed, "roles": _APPROVING_ROLES, "granting": list(GRANTING_ROLES)}
 
 
@@ -350,7 +351,7 @@ def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:
 
 
 def _candidates(row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion) -> list[Candidate]:
-    """Everybody who holds a voting role now, with what counts of it for this promotion (domain.md §5)."""
+    """The people who hold a voting role now, with the roles and teams that count for this promotion (domain.md §5)."""
     excluded = exclusions(requirements)
     authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
     vouching = Vouching.of(discounted_granters(requirements), authorities)

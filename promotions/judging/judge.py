@@ -149,9 +149,9 @@ def conclude(context: EvaluationContext, work: UnitOfWork, *, superseded: Iterab
 
 
 def _shown(promotion: Promotion) -> tuple[Any, ...]:
-    """What an evaluation may change of what is shown, beside the record: the version, an ETag, changes with it.
+    """The shown parts that an evaluation may change beside the record: the version, an ETag, changes with them.
 
-    So it does with the next change, unless that is only the next look for a key.
+    It also changes with the next change, unless that is only the next attempt to find a key.
     """
     return (
         promotion.status,
@@ -325,7 +325,7 @@ def _tell(
 
 
 def _deciding(evaluation: Evaluation) -> GateResult:
-    """The failing gate that is told as the reason: a person who said no, else the first one."""
+    """The failing gate to show as the reason: the one with a reject, else the first one."""
     failed = [gate for gate in evaluation.gates if gate.status == "fail"]
     return next((gate for gate in failed if _says(gate, REJECTED)), failed[0])
 
@@ -345,7 +345,7 @@ def _waits_for_key(evaluation: Evaluation) -> bool:
 
 
 def _open_voters(context: EvaluationContext, evaluation: Evaluation) -> list[UUID]:
-    """Everybody whose approval or confirmation is still wanted: what "waits for me" asks about."""
+    """The people whose approval or confirmation is still required: the list behind "waits for me"."""
     found: set[str] = set()
     for gate in evaluation.gates:
         if gate.status == "pending" and gate.type == "approval":

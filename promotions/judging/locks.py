@@ -60,7 +60,7 @@ ORDER BY id FOR UPDATE
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What time it was when a promotion was read, after the last lock, and when the tenant's calendar was written."""
+    """The instant at which a promotion was read, after the last lock, and the last write of the tenant's calendar."""
 
     now: datetime
     calendar: datetime | None

@@ -57,7 +57,8 @@ def steps_into(tenant_id: UUID, target_id: UUID, release_id: UUID) -> "QuerySet[
 
 
 def entries(release: Release) -> list[tuple[Environment, Entry | SequenceViolation]]:
-    """What ``check_can_enter`` says for each of the tenant's live environments, in promotion order. One statement."""
+    """The answer of ``check_can_enter`` for each of the tenant's live environments, in promotion order. One
+    statement."""
     in_order = Environment.objects.of(release.tenant_id).live().in_order()
     targets = list(_with_what_runs(in_order, release.pk, Value(release.product)))
     found: list[tuple[Environment, Entry | SequenceViolation]] = []

@@ -1,4 +1,4 @@
-"""What stands in the content of an evidence packet (domain.md §8).
+"""The content of an evidence packet (domain.md §8).
 
 Of people only account id, username and display name, as they were then: never an e-mail address, a network address or a
 user agent.
@@ -109,7 +109,7 @@ def _source_of(release: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _external(author: str) -> str:
-    """Somebody without an account here, without the host of their e-mail address: `external:Dana Fox`."""
+    """An author without an account here, without the host of their e-mail address: `external:Dana Fox`."""
     name = author.strip()
     if name.lower().startswith(EXTERNAL):
         name = name[len(EXTERNAL) :]

@@ -74,13 +74,13 @@ class Involvements:
         self._found.update((user_id, reason) for user_id in user_ids if user_id is not None)
 
     def add_origin(self, reason: str, origin: Origin) -> None:
-        """The person, or the machine with everybody who owned it at any moment since, and the token's issuer."""
+        """Adds the person, or the machine with all who owned it at any moment since, and the token's issuer."""
         self.add(reason, origin.user_id)
         self.add_owners([origin.user_id], since=origin.at)
         self.add(TOKEN_ISSUER, origin.token_issuer_id)
 
     def add_editors(self, edits: Iterable[Origin]) -> None:
-        """Everybody behind edits of policies and settings, and when they first edited one."""
+        """Adds the people behind edits of policies and settings, each with the first edit."""
         for edit in edits:
             self._note_editor(edit.user_id, edit.at)
             self._note_editor(edit.token_issuer_id, edit.at)
@@ -91,14 +91,14 @@ class Involvements:
             self._edited[user_id] = min(at, self._edited.get(user_id, at))
 
     def add_owners(self, user_ids: Iterable[UUID | None], *, since: datetime) -> None:
-        """Everybody who owned one of the machines among these accounts at any moment since."""
+        """Adds the people who owned one of the machines among these accounts at any moment since."""
         self._accounts += [(user_id, since) for user_id in user_ids if user_id is not None]
 
     def ids(self) -> list[UUID]:
         return sorted({user_id for user_id, _ in self._found})
 
     def accounts(self) -> set[UUID]:
-        """Those that may be machines, whose owners have a part too."""
+        """The accounts that may be machines, whose owners have a part too."""
         return {user_id for user_id, _ in self._accounts} | self._edited.keys()
 
     def add_owner(self, machine_id: UUID, owner_id: UUID, ended_at: datetime | None) -> None:
@@ -123,8 +123,8 @@ class Involvements:
 
 
 def excluded_by(duties: frozenset[str], *collected: Involvements, until: datetime) -> list[ExcludedPerson]:
-    """Whom these parts exclude, once those are added who owned a machine among them by ``until``. Two statements that
-    are sent together."""
+    """The people excluded by these involvements, with those who owned a machine among them by ``until``. Two statements
+    that are sent together."""
     accounts = set().union(*(involvements.accounts() for involvements in collected))
     known = set().union(*(involvements.ids() for involvements in collected))
     owners = ServiceOwner.objects.filter(service__user_id__in=accounts, granted_at__lte=until)

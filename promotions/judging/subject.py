@@ -1,4 +1,4 @@
-"""What a vote is bound to (domain.md §5, subjectDigest): pure."""
+"""The subject to which a vote is bound (domain.md §5, subjectDigest): pure."""
 
 from typing import TypedDict
 

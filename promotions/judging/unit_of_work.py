@@ -29,7 +29,7 @@ RECORDS: Final = "records"
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """Collects rows and events; ``write`` stores them with one statement, however many there are."""
+    """Collects rows and events; ``write`` stores all of them with one statement."""
 
     by: Actor
     at: datetime
