@@ -1,4 +1,4 @@
-"""What an event of the audit log is about and what it changed, for the page (ui.md, /audit). Pure."""
+"""The object and the changes of an audit event, for the page (ui.md, /audit). Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`name` is empty where the event holds none, `link` where nobody can open it, or not this reader."""
+    """`name` is empty where the event holds none, `link` where no page shows the object, or not to this reader."""
 
     event: AuditEvent
     kind: str
@@ -80,7 +80,7 @@ def _link(event: AuditEvent, by: Actor) -> str:
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """What differs, in the order of the documents."""
+    """The differences, in the order of the documents."""
     return [
         Change(field, _text(before, field), _text(after, field))
         for field in dict.fromkeys([*before, *after])

@@ -99,7 +99,7 @@ def board(by: Actor, at: datetime) -> Context:
 
 
 def _next_step(tenant_id: UUID, columns: list[Context]) -> str:
-    """What an empty board lacks first: `environment`, `release` or `promotion`. One statement at most."""
+    """The first thing that an empty board lacks: `environment`, `release` or `promotion`. One statement at most."""
     if not columns:
         return "environment"
     releases = Release.objects.filter(tenant_id=tenant_id, status=Release.Status.FINALIZED)

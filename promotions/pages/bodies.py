@@ -1,4 +1,4 @@
-"""What the calls of releases and promotions take (contract.md): shape and bounds; rules belong to the actions."""
+"""The bodies of the calls of releases and promotions (contract.md): shape and bounds; rules belong to the actions."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What changed since a person looked at a promotion, in words, and where its page shows it (ui.md, Behaviour)."""
+"""The changes since a person read a promotion, in words, each with its place on the page (ui.md, Behaviour)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""What the pages about environments show (ui.md, /environments): documents of the API and the reasons of its rules."""
+"""The content of the pages about environments (ui.md, /environments): documents of the API and the reasons of its
+rules."""
 
 from datetime import datetime
 from typing import Any
@@ -82,7 +83,8 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
 
 
 def shortfalls(environment: Environment, at: datetime) -> list[str]:
-    """Why nobody could approve what is requested now, whoever requests: a sentence each. Empty when some people could.
+    """The reasons why a request made now by any person could not be approved: a sentence each. Empty when some people
+    could approve.
 
     Saving such a number is not refused: members may come. Cost: one statement, four more where anything is required,
     one more for texts of policies that were not used lately.

@@ -1,5 +1,5 @@
-"""What people type on promotion and release pages. What may stand in a field is said by the API's body of the same act
-(promotions.pages.bodies), with the same words; the rules are in the actions."""
+"""The forms of promotion and release pages. The API's body of the same act (promotions.pages.bodies) bounds each field,
+with the same words; the rules are in the actions."""
 
 from typing import Any, cast
 
@@ -86,7 +86,7 @@ VoteForm.base_fields |= {name: _written(Approval, name) for name in ACT_TEXTS}
 
 
 class RejectForm(ActionForm):
-    """A reject, bound to what the page showed; the reason is for whoever asked."""
+    """A reject, bound to the subject on the page; the requester reads the reason."""
 
     subject_digest = _seen()
     reason = BodyField(Rejection, "reason", label="Reason", widget=_lines(3))
@@ -142,7 +142,7 @@ class RequestForm(ActionForm):
 
     @classmethod
     def asked_before(cls, promotion: Promotion) -> dict[str, Any]:
-        """What was typed for ``promotion``, to be asked again."""
+        """The input of the request for ``promotion``, to be sent again."""
         change = promotion.change or {}
         return {"reason": promotion.reason, **{f"change_{name}": value for name, value in change.items() if value}}
 

@@ -1,4 +1,4 @@
-"""What the promotion page says of overrides to one person: those given, and the gates they may override themselves."""
+"""The overrides on the promotion page of one person: those given, and the gates they may override themselves."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

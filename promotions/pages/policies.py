@@ -1,4 +1,5 @@
-"""What the pages about policies show, as plain dicts: policies in words, and what they guard (ui.md, /policies)."""
+"""The content of the pages about policies, as plain dicts: policies in words, and the environments they guard (ui.md,
+/policies)."""
 
 from collections import defaultdict
 from typing import Any
@@ -45,7 +46,7 @@ def guarded_environments(tenant_id: UUID) -> list[dict[str, Any]]:
 
 
 def approval_policies(tenant_id: UUID) -> list[dict[str, Any]]:
-    """Those that are not retired, by name, each with what it asks for and the environments that name it."""
+    """Policies that are not retired, by name, each with its requirements and the environments that name it."""
     policies = ApprovalPolicy.objects.of(tenant_id).live().prefetch_related("environments").order_by("name")
     return [
         {
@@ -85,7 +86,7 @@ def gates(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def current_document(policy: PromotionPolicy) -> dict[str, Any]:
-    """What is published, else the draft: one of the two is always there."""
+    """The published text, else the draft: one of the two is always there."""
     document = read_document(policy.current) if policy.current else policy.draft
     assert document is not None
     return document

@@ -14,7 +14,7 @@ from stellapromote.web.forms import ActionForm
 
 
 class ApproverCheckForm(forms.Form):
-    """Who could approve a promotion into this environment, if this person asked for it?"""
+    """The question which people could approve a promotion into this environment, requested by this person."""
 
     environment = forms.ModelChoiceField(queryset=Environment.objects.none(), label="Into", empty_label=None)
     requester = forms.ModelChoiceField(
@@ -80,7 +80,7 @@ class SimulationForm(ActionForm):
         return "", f"{place}: "
 
     def clean(self) -> dict[str, Any]:
-        """What the other choice asks for may be left empty."""
+        """The fields of the other choice may be left empty."""
         cleaned = super().clean() or {}
         wanted = "number" if cleaned.get("on") == self.ONE else "last"
         if cleaned.get("on") and cleaned.get(wanted) is None and wanted not in self.errors:

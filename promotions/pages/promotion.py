@@ -1,4 +1,5 @@
-"""What the promotion page shows to one person: facts, sentences, and what they may do, with the reason if not."""
+"""The content of the promotion page for one person: facts, sentences, and the acts they may do, with the reason if
+not."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -146,7 +147,8 @@ def _may(promotion: Promotion, by: Actor, ballot: Ballot) -> dict[str, str]:
 def _may_confirm(
     promotion: Promotion, gates: Iterable[Context], texts: Mapping[str, dict[str, Any]]
 ) -> dict[str, frozenset[str]]:
-    """Everybody who may confirm each manual gate that waits, as the action asks: a gate's details list fifty of them.
+    """The people who may confirm each waiting manual gate, by the rule of the action: a gate's details list fifty of
+    them.
 
     One statement more where the record keeps its candidates as a blob.
     """
@@ -202,7 +204,7 @@ def _manual(
 
 
 def _names(promotion: Promotion, gates: Iterable[Context], excluded: Iterable[str]) -> dict[str, str]:
-    """Display names of everybody the page mentions by id. One statement."""
+    """Display names of the people whom the page mentions by id. One statement."""
     wanted = set(excluded) | {str(each) for each in promotion.open_voters}
     for gate in gates:
         for requirement in gate["details"].get("requirements", ()):
@@ -212,7 +214,7 @@ def _names(promotion: Promotion, gates: Iterable[Context], excluded: Iterable[st
 
 
 def _asked_for(requirements: Mapping[str, Any], texts: Mapping[str, dict[str, Any]]) -> list[Context]:
-    """Approvals by rule, for somebody who is not shown the votes: what each asks for, and nothing of who gave it."""
+    """Approvals by rule, for a reader from whom the votes are hidden: the requirement of each, without its voters."""
     number, policies = requirements["requiredApprovals"], approval_policies_of(requirements, texts)
     anyone = [{"requirement": ANYONE, "rule": ANYONE, "asks": sentences.of_anyone(number)}] if number else []
     return anyone + [

@@ -26,7 +26,8 @@ def releases_of(by: Actor) -> QuerySet[Release]:
 
 
 def promotable_releases(by: Actor) -> QuerySet[Release]:
-    """What may be asked for: finalized ones, and deprecated ones that can still be gone back to (domain.md §3)."""
+    """The releases that may be requested: finalized ones, and deprecated ones to which a rollback is possible
+    (domain.md §3)."""
     deployed = Promotion.objects.deployed().filter(release=OuterRef("pk"))
     return releases_of(by).filter(
         Q(status=Release.Status.FINALIZED) | Q(Exists(deployed), status=Release.Status.DEPRECATED)
