@@ -78,5 +78,5 @@ class CountedVote(Resource):
 
 
 def act_document(act: Vote | Confirmation) -> Document:
-    """A vote or confirmation as everybody may see it: never the address it came from."""
+    """A vote or confirmation for all readers: never with the network address it came from."""
     return {name: value(act) for name, value, only in _VALUES if isinstance(act, only)}

@@ -1,4 +1,5 @@
-"""Who could approve a promotion into an environment, if this person asked for it? (contract.md, Policies and gates)."""
+"""The people who could approve a promotion into an environment, requested by a given person (contract.md, Policies and
+gates)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,8 +83,8 @@ def _excluded(
     duties: frozenset[str],
     at: datetime,
 ) -> tuple[Mapping[str, list[str]], Vouching]:
-    """Everybody who could not vote on this person's request, by id, with why, and whose word counts, as a promotion
-    would have it."""
+    """The people who could not vote on this person's request, by id, with the reasons, and the grants that count, as
+    for a promotion."""
     tenant_id = environment.tenant_id
     if requester_id not in {each.id for each in members} and not _is_service(requester_id, tenant_id):
         raise Http404("No such requester.")
@@ -121,7 +122,7 @@ def _left_out(
 
 
 def _unknown_here(duties: frozenset[str]) -> Iterable[dict[str, str | None]]:
-    """What only a real promotion tells."""
+    """The facts that only a real promotion has."""
     for code, whom in (
         (eligibility.RELEASE_CREATOR, "The person who created the release"),
         (eligibility.COMMIT_AUTHOR, "Commit authors of the release"),

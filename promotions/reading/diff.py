@@ -1,4 +1,4 @@
-"""What would change: the components of a release against those of another (contract.md, releases/{id}/diff). Pure."""
+"""The difference between the components of two releases (contract.md, releases/{id}/diff). Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

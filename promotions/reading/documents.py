@@ -19,7 +19,7 @@ def documents_of_tenant(tenant_id: UUID) -> QuerySet[EvidenceDocument]:
 
 
 def reading_of(document: EvidenceDocument) -> DocumentReading | None:
-    """What the newest reader read in it since it was uploaded; None: nothing."""
+    """The reading of the newest reader since the upload; None without one."""
     return DocumentReading.objects.select_related("parsed").filter(document=document, reader=READER).first()
 
 
@@ -40,7 +40,7 @@ def bundle_of(tenant_id: UUID, bundle_id: UUID) -> EvidenceBundle:
 
 
 def names_of_trusted_keys(tenant_id: UUID) -> set[str]:
-    """What a policy may call the keys that the tenant trusts now: names and key ids. One statement."""
+    """The names that a policy may use for the keys that the tenant trusts now: names and key ids. One statement."""
     keys = TrustedKey.objects.filter(tenant_id=tenant_id, revoked_at=None).values_list("name", "key_id")
     return {name for key in keys for name in key}
 

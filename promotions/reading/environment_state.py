@@ -1,6 +1,6 @@
-"""What promotions know about environments: what runs, waits and was deployed there (contract.md, includeState).
+"""The promotions of environments: the running, the waiting and the deployed ones (contract.md, includeState).
 
-Each question is one statement, however many environments and promotions there are.
+Each function takes one statement for all environments and promotions.
 """
 
 from collections import defaultdict
@@ -64,7 +64,7 @@ class EnvironmentState(TypedDict):
 
 
 def environment_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime) -> dict[UUID, EnvironmentState]:
-    """The state of each environment at `at`. Three statements, however many there are."""
+    """The state of each environment at `at`. Three statements for all of them."""
     running = current_releases(tenant_id, environment_ids)
     waiting = open_promotions(tenant_id, environment_ids)
     freezes = freeze_states(tenant_id, environment_ids, at)
@@ -80,7 +80,7 @@ def environment_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: dat
 
 
 def current_releases(tenant_id: UUID, environment_ids: Sequence[UUID]) -> dict[UUID, list[CurrentRelease]]:
-    """What runs in each environment, one entry for each product, the newest deployment first. One statement."""
+    """The releases that run in each environment, one for each product, the newest deployment first. One statement."""
     found: defaultdict[UUID, list[CurrentRelease]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_CURRENT_SQL, {"environments": list(environment_ids), "tenant": tenant_id})
@@ -122,7 +122,7 @@ def was_ever_promoted(tenant_id: UUID, environment_id: UUID) -> bool:
 
 
 def deployments_into(tenant_id: UUID, environment_id: UUID) -> QuerySet[Promotion]:
-    """What was ever started to be deployed there, for a list ordered by ("-started_at", "-id")."""
+    """The promotions that ever started to be deployed there, for a list ordered by ("-started_at", "-id")."""
     return Promotion.objects.filter(
         tenant_id=tenant_id, target_environment=environment_id, started_at__isnull=False
     ).select_related("release")

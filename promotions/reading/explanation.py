@@ -1,7 +1,8 @@
-"""What a gate looked at, and who or what can change its verdict and when, out of a stored record: pure (ui.md).
+"""The facts that a gate read, and the person, time or event that can change its verdict, from a stored record: pure
+(ui.md).
 
 ``GET /promotions/{id}/gates`` and the promotion page show the same. Each fact has a digest or an id: a person who
-doubts a verdict finds what it rests on.
+doubts a verdict can look up its facts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ MOST_FACTS: Final = 50
 def facts_of(
     gate: Mapping[str, Any], gate_input: Mapping[str, Any], bundle: Mapping[str, Any] | None
 ) -> list[Document]:
-    """What the gate looked at: kind, title, and the digest or id that names it. ``bundle``: the opened one, if any."""
+    """The facts that the gate read: kind, title, and the digest or id of each. ``bundle``: the opened one, if any."""
     facts = list(wording_of(gate["type"]).facts_shown(gate, gate_input, bundle))
     lifted = gate["details"].get("override")
     if lifted is not None:
@@ -37,10 +38,10 @@ def changes_of(
     excepted: Sequence[str] = (),
     is_open: bool,
 ) -> list[Document]:
-    """Who or what can change the verdict while the promotion is open: by `time`, `people`, `override` or `events`.
+    """The things that can change the verdict while the promotion is open: by `time`, `people`, `override` or `events`.
 
-    ``people`` could act now; ``setting`` is `override` of the gate in the policy; without one ``excepted`` are
-    the usernames in the exceptions of every active freeze.
+    ``people`` could act now; ``setting`` is `override` of the gate in the policy; without one ``excepted`` are the
+    usernames in the exceptions of every active freeze.
     """
     if not is_open:
         return []

@@ -1,4 +1,4 @@
-"""What verifications found, for those who are told of it (proof.md, Log)."""
+"""The findings of verifications, for the people who may read them (proof.md, Log)."""
 
 from typing import Final
 

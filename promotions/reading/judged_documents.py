@@ -52,7 +52,7 @@ def _artifact(artifact: str, documents: Sequence[Document], opened: Mapping[str,
 
 
 def _merged(documents: Sequence[Document], opened: Mapping[str, bytes]) -> Document:
-    """What all VEX documents of an artifact say together, whoever is believed: that is the gates' verdict."""
+    """The statements of all VEX documents of an artifact together, trusted or not: trust is a matter of the gates."""
     found = [orjson.loads(opened[each["parsed"]]) for each in documents if each["parsed"] in opened]
     said = {canonical_bytes(each) for vex in found if vex["schema"] == VEX_SCHEMA for each in vex["statements"]}
     statements = [orjson.loads(each) for each in sorted(said)]

@@ -10,7 +10,7 @@ from stellapromote.errors import FieldError, Invalid
 
 
 def draft_document(policy: PromotionPolicy, *, document: object = None, version: int | None = None) -> Draft:
-    """What is to be tried. Without a choice: the draft, or what is published where there is none.
+    """The text to try. Without a choice: the draft, or the published text where there is none.
 
     Raises Invalid, with places below `document`, for a document that cannot be used; Http404 for no such version.
     """
@@ -30,6 +30,7 @@ def draft_document(policy: PromotionPolicy, *, document: object = None, version:
 
 
 def _stored(version: PromotionPolicyVersion) -> documents.Document:
-    """A version as it stands: it keeps its digest, whatever this program would make of its text today."""
+    """A version as it stands: it keeps its digest, also where this program would make another normal form of its
+    text."""
     canonical = bytes(version.canonical)
     return documents.Document(orjson.loads(canonical), canonical, version.digest)

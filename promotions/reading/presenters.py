@@ -19,9 +19,9 @@ Document = dict[str, Any]
 
 
 def request_answer(promotion: Promotion, *, blind: bool) -> Document:
-    """The answer to a request: what was asked, where it stands, and the decision in short.
+    """The answer to a request: its input, its state, and the decision in short.
 
-    ``blind``: for somebody who is not shown the votes (promotions/voting/blindness.py).
+    ``blind``: for a reader from whom the votes are hidden (promotions/voting/blindness.py).
     """
     source = promotion.source_environment
     gates = gates_shown(promotion.gates, promotion, blind=blind)
@@ -96,7 +96,8 @@ def detail(
 
 
 def preview(promotion: Promotion, gates: list[Document], eligible: list[Document]) -> Document:
-    """What a request would lead to (contract.md, validateOnly). ``gates`` as judged, ``eligible``: who could vote."""
+    """The preview of a request (contract.md, validateOnly). ``gates`` as judged, ``eligible``: the people who could
+    vote."""
     decision = decide(gate["status"] for gate in gates)
     people_only = waits_for_people_only(decision, ((gate["type"], gate["status"]) for gate in gates))
     source = promotion.source_environment
@@ -159,7 +160,7 @@ def deployment(promotion: Promotion, *, current: bool) -> Document:
 
 
 def event(found: AuditEvent) -> Document:
-    """An audit event as everybody who sees the promotion may see it: without address."""
+    """An audit event for all readers of the promotion: without network address."""
     return {
         "id": str(found.pk),
         "at": rfc3339(found.timestamp),
@@ -173,7 +174,7 @@ def event(found: AuditEvent) -> Document:
 
 
 def override_document(override: Override) -> Document:
-    """An override as everybody may see it, with its signed envelope and its review, which is selected."""
+    """An override for all readers, with its signed envelope and its review, which is selected."""
     review = getattr(override, "review", None)
     return {
         "id": str(override.pk),

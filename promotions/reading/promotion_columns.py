@@ -81,7 +81,7 @@ PromotionRow: Final = resource("PromotionRow", {column.name: column.field for co
 
 _EXPRESSIONS: Final = list(dict.fromkeys(each for column in COLUMNS for each in column.expressions))
 ROW: Final = ", ".join(_EXPRESSIONS)
-"""What a statement selects for ``row``."""
+"""The expressions that a statement selects for ``row``."""
 
 NUMBER: Final = _EXPRESSIONS.index("p.number")
 """The place of the number in what ``row`` takes."""

@@ -53,15 +53,14 @@ def promotions_of(tenant_id: UUID) -> PromotionQuerySet:
 
 
 def rows_of(promotions: QuerySet[Promotion]) -> QuerySet[Promotion, Any]:
-    """What lists show of each promotion (promotions/_rows.html), as plain dicts: reading whole ones, with their gates,
-    releases and environments, took a third of a list's time.
-    """
+    """The columns of each promotion in lists (promotions/_rows.html), as plain dicts: reading whole promotions, with
+    their gates, releases and environments, took a third of a list's time."""
     rows: QuerySet[Promotion, Any] = promotions.values(*ON_PAGES)
     return rows
 
 
 def awaiting_decision_by(actor: Actor) -> QuerySet[Promotion]:
-    """What the person may vote on now, oldest first, with what their rows show."""
+    """The promotions that the person may vote on now, oldest first, with the columns of their rows."""
     return promotions_of(actor.tenant).awaiting_decision_by(actor).order_by("number")
 
 
@@ -113,7 +112,7 @@ def acts_shown(acts: list[Vote | Confirmation], by: Actor, *, blind: bool) -> li
 
 
 def eligible_voters(promotion: Promotion) -> list[Document]:
-    """Who can still give what is missing, by username. One statement."""
+    """The people who can still give a missing approval, by username. One statement."""
     return people_of(promotion.open_voters)
 
 
@@ -140,7 +139,8 @@ def component_document(component: Component) -> Document:
 
 
 def diff_of(promotion: Promotion) -> Document:
-    """What the promotion would change against the release its voters see as running. Three statements at most.
+    """The difference between the promotion's release and the running release that its voters see. Three statements at
+    most.
 
     ``promotion`` has its release selected.
     """
@@ -175,10 +175,11 @@ def detail_of(promotion: Promotion, by: Actor, *, blind: bool) -> Document:
 
 
 def gates_of(promotion: Promotion, *, blind: bool) -> list[Document]:
-    """The gates as last judged, in order: whom each waits for, what it looked at, and what can change it.
+    """The gates as last judged, in order: the people each waits for, the facts it read, and the things that can change
+    it.
 
-    ``blind``: for somebody who is not shown the votes. Cost: one statement for names, and one each for a policy and a
-    bundle that were not used lately.
+    ``blind``: for a reader from whom the votes are hidden. Cost: one statement for names, and one each for a policy and
+    a bundle that were not used lately.
     """
     record = current_record(promotion)
     newer = {gate["name"]: gate["newer"] for gate in promotion.gates if "newer" in gate}
@@ -294,7 +295,7 @@ def release_detail_of(release: Release) -> Document:
 
 
 def diff_of_releases(release: Release, against: Release | None) -> Document:
-    """What ``release`` has that ``against`` has not. Two statements at most."""
+    """The components of ``release`` that ``against`` does not have. Two statements at most."""
     before = [] if against is None else components_of(against.pk)
     return {
         "against": None if against is None else {"releaseId": str(against.pk), "releaseName": against.name},

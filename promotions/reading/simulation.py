@@ -1,7 +1,7 @@
-"""What a promotion policy would have said: a draft judged on recorded facts, and what differs (contract.md, simulate).
+"""The trial of a promotion policy: a draft judged on recorded facts, and the differences (contract.md, simulate).
 
 Gathers nothing new and stores nothing. Facts that a gate of the draft needs and the recorded input does not hold make
-that gate GATE_FACTS_MISSING; policies as code are asked now, embedded engines only.
+that gate GATE_FACTS_MISSING; policies as code are evaluated now, by embedded engines only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,8 @@ class _Hidden(TypedDict):
 
 
 class SimulationsBusy(ProductError):
-    """This process is trying another policy: one that waited longer would keep a web thread from everybody else."""
+    """This process is trying another policy: a trial that waited longer would keep a web thread from all other
+    calls."""
 
     code = "SYS_UNAVAILABLE"
     retry_after = 10
@@ -56,7 +57,7 @@ class SimulationsBusy(ProductError):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is tried: the document, and the policy it belongs to; version 0 is a draft."""
+    """The text to try: the document, and the policy it belongs to; version 0 is a draft."""
 
     name: str
     version: int
@@ -146,7 +147,7 @@ def _try_on(draft: Draft, promotion: Promotion) -> Trial:
 
 
 def try_on_input(draft: Draft, tenant_id: UUID, gate_input: GateInput) -> Trial:
-    """The draft on facts that somebody sent: they are no record, so nothing is compared. SimulationsBusy."""
+    """The draft on facts that a caller sent: they are no record, so nothing is compared. SimulationsBusy."""
     with _alone():
         return Trial(_judged(draft, tenant_id, dict(gate_input), sent=True), None, None, ())
 
@@ -211,7 +212,7 @@ def _judged(draft: Draft, tenant_id: UUID, gate_input: dict[str, Any], *, sent: 
 def _answers_that_hold(
     gate_input: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a policy server answered, for the gates that ask it the same: it is not asked again."""
+    """The recorded answers of a policy server, for the gates with the same question: it is not asked again."""
     if before is None:
         return {}
     asked = {gate["name"]: (gate["kind"], gate["config"]) for gate in before["gates"]}
