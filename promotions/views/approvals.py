@@ -15,7 +15,7 @@ SHOWN = 100
 
 @require_safe
 def approvals(request: HttpRequest) -> HttpResponse:
-    """What waits for me, what I asked for, and everything open; oldest first."""
+    """Promotions that wait for the person, those they requested, and all open ones; oldest first."""
     by = acting(request)
     by.require(PROMOTION_READ)
     tabs = {"needs-me": awaiting_decision_by(by), "mine": _requested_by(by), "open": _open(by)}

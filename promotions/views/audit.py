@@ -37,7 +37,7 @@ class AuditFilterForm(forms.Form):
 
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
-    """What happened in the tenant, newest first."""
+    """The audit events of the tenant, newest first."""
     by = acting(request)
     by.require(AUDIT_READ)
     return _log(request, by)
@@ -53,7 +53,7 @@ def verify_chain(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify_packet(request: HttpRequest) -> HttpResponse:
-    """Checks a packet or envelope that somebody holds, here or from elsewhere; stores nothing."""
+    """Checks a packet or envelope that a person sends, from here or from elsewhere; stores nothing."""
     acting(request).require(EVIDENCE_READ)
     form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
     context: dict[str, Any] = {"form": form}

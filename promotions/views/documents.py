@@ -62,7 +62,8 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def _told(stored: StoredDocument) -> str:
-    """What became of an upload: how many documents are kept, whose word they are, and what of the file is left out."""
+    """The sentences after an upload: the number of stored documents, the people they count for, and the left-out
+    parts."""
     every = (stored, *stored.others)
     number = len(every)
     told = "The document is kept." if number == 1 else f"{number} documents are kept."

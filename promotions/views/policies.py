@@ -187,7 +187,7 @@ def _switch(request: HttpRequest, policy_id: UUID, *, enabled: bool) -> HttpResp
 
 
 def _answer(policy: ApprovalPolicy, form: ApproverCheckForm) -> Any:
-    """Who could approve, once both questions are answered."""
+    """The people who could approve, once both questions are answered."""
     if not form.is_bound or not form.is_valid():
         return None
     return check_approver(

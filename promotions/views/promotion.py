@@ -42,7 +42,8 @@ Context = dict[str, Any]
 
 @require_safe
 def promotion(request: HttpRequest, promotion_id: UUID) -> HttpResponse:
-    """What goes where, what changes, every gate, who has approved and who may, and the two buttons."""
+    """One promotion: its release and target, its changes, every gate, the approvals, the people who may approve, and
+    the two buttons."""
     by = acting(request)
     by.require(PROMOTION_READ)
     found = queries.promotion_of(by.tenant, promotion_id)

@@ -32,7 +32,7 @@ SHOWN_ENDED = 50
 
 @require_safe
 def proposals(request: HttpRequest) -> HttpResponse:
-    """Those that wait, and the last that ended."""
+    """The proposals that wait, and the last that ended."""
     found = Proposal.objects.of(_reader(request).tenant).newest_first()
     context = {"waiting": found.open(), "ended": found.exclude(state=Proposal.State.OPEN)[:SHOWN_ENDED]}
     return render(request, "policies/proposals.html", context)
@@ -40,7 +40,7 @@ def proposals(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def proposal(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
-    """What one edit would make easier, field by field, with the buttons to confirm and to withdraw."""
+    """One edit with what it would make easier, field by field, and the buttons to confirm and to withdraw."""
     return _proposal(request, proposal_id)
 
 

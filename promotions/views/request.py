@@ -74,7 +74,8 @@ def request_page(request: HttpRequest) -> HttpResponse:
 
 
 def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
-    """What the address names, or None while nothing is chosen. Http404 for what the tenant does not have."""
+    """The object that the address names, or None while none is chosen. Http404 for an object that the tenant does not
+    have."""
     if not text:
         return None
     try:
@@ -84,9 +85,8 @@ def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
 
 
 def _offers(release: Release) -> list[Context]:
-    """Every target, with the reason why the release may not enter it now: the rules of the request that say so without
-    judging. What policies and gates say is shown for the chosen one. Two statements, however many targets there are.
-    """
+    """Every target, with the reason why the release may not enter it now: the rules of the request that need no
+    evaluation. The verdicts of policies and gates are shown for the chosen one. Two statements for all targets."""
     in_the_way = Promotion.objects.filter(release=release, status__in=ACTIVE).only("target_environment_id", "number")
     active = {each.target_environment_id: each for each in in_the_way}
     return [_offer(release, target, entry, active.get(target.pk)) for target, entry in ordering.entries(release)]
