@@ -8,11 +8,11 @@ from stellapromote.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class SecondPerson:
-    """Who confirmed what somebody else proposed, and what they read (domain.md §5, loosening).
+    """The second person of a proposal, and the text that they read (domain.md §5, loosening).
 
     ``read`` are the sentences, ``guards`` the names of the protected environments that they are about, ``policies`` the
-    versions of the policies that it names.
-    ``user_id`` None: the platform owner, by a command. ``proposal_id`` None: they published what somebody else drafted.
+    versions of the policies that it names. ``user_id`` None: the platform owner, by a command. ``proposal_id`` None:
+    they published the draft of another person.
     """
 
     proposal_id: UUID | None
@@ -26,7 +26,7 @@ class SecondPerson:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, in which tenant, with which rights at this moment. Actions take it as ``by``.
+    """The acting account, its tenant and its rights at this moment. Actions take it as ``by``.
 
     ``tenant_id`` is None only for tenantless system events (sign-in failures, commands before a tenant exists).
     ``second``: the person who confirmed the proposal of this actor that is carried out now (auth_method `proposal`).
@@ -67,7 +67,7 @@ class Actor:
         return scope in self.scopes
 
     def require_in_person(self) -> None:
-        """Raises Refused PERM_DENIED for a token of a person that somebody else issued: nobody vouches in the name of
+        """Raises Refused PERM_DENIED for a token of a person that another person issued: nobody vouches in the name of
         another (docs/adr/0158)."""
         if self.kind == "person" and self.auth_method == "token" and self.token_issuer_id != self.user_id:
             raise Refused(

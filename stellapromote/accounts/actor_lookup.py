@@ -20,7 +20,7 @@ _RIGHTS = """
           WHERE n.tenant_id = t.id AND n.user_id = u.id AND n.ended_at IS NULL)
 """
 
-# What a service may do: nothing while no active member owns it.
+# The rights of a service: none while no active member owns it.
 _SERVICE_SCOPES = """
     (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id AND EXISTS (
           SELECT 1 FROM accounts_serviceowner o JOIN accounts_user p ON p.id = o.owner_id AND p.is_active
@@ -60,8 +60,8 @@ WHERE u.id = %s AND t.id = %s AND u.is_active
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """What authentication needs to judge a token, read at the database's time ``at``; ``actor`` is None when its owner
-    has no live right to act, or it is a service that no active member owns."""
+    """The facts by which authentication judges a token, read at the database's time ``at``; ``actor`` is None when its
+    owner has no live right to act, or it is a service that no active member owns."""
 
     token_id: UUID
     secret_digest: bytes
@@ -85,7 +85,7 @@ def actor_for_token(
 ) -> TokenRow | None:
     """The token with this public id, or None. The caller compares the secret before it believes anything else.
 
-    ``ahead`` is read with it, and is for nobody where the token is not believed.
+    ``ahead`` is read with it, and is to be dropped where the token is not believed.
     """
     if ahead is None:
         rows = fetch(_TOKEN_SQL, [public_id])

@@ -1,4 +1,4 @@
-"""Who stands behind an act: machines launder nothing (domain.md §5)."""
+"""The people behind an act: machines launder nothing (domain.md §5)."""
 
 from uuid import UUID
 
@@ -19,6 +19,6 @@ def accounts_behind(by: Actor) -> frozenset[UUID]:
 
 
 def persons_behind(by: Actor) -> frozenset[UUID]:
-    """The person who acts, or the owners of the machine, and who issued the token that was used. A machine itself is
-    nobody: it stands for these. Cost: that of accounts_behind."""
+    """The acting person, or the owners of the acting machine, and the issuer of the token used. A machine itself is not
+    among them: it stands for these. Cost: that of accounts_behind."""
     return accounts_behind(by) - ({by.account} if by.kind == "service" else set())

@@ -1,4 +1,4 @@
-"""Management commands: who acts when one runs, and how refusals are told (domain.md §9)."""
+"""Management commands: their actor, and their output of refusals (domain.md §9)."""
 
 import getpass
 import os

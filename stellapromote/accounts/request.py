@@ -1,4 +1,4 @@
-"""What the middleware writes on a request: who calls, from where, and under which id."""
+"""The attributes that the middleware sets on a request: the caller, the address, and the id."""
 
 from django.http import HttpRequest
 

@@ -1,4 +1,4 @@
-"""What an API token looks like (contract.md, tokens): `spt_`, 16 characters of public id, 43 of secret, 6 of checksum.
+"""The form of an API token (contract.md, tokens): `spt_`, 16 characters of public id, 43 of secret, 6 of checksum.
 
 All of it is base 62, so that a double click selects the whole token and a secret scanner can find it by
 `spt_[0-9A-Za-z]{65}`. The public id finds the row, only the sha256 of the secret is stored, and the checksum lets a

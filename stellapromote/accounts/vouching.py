@@ -1,6 +1,6 @@
-"""Under which grant somebody gives a right, and under which they vouch for one that another person gave (domain.md §5).
+"""The grants under which a person gives a right, or vouches for one that another person gave (domain.md §5).
 
-People only: a machine gives rights under no role, so what it gives counts once somebody confirmed it.
+People only: a machine gives rights under no role, so its grants count once a person confirmed them.
 """
 
 from typing import Final
@@ -35,14 +35,14 @@ def authority_of(by: Actor) -> UUID | None:
 
 
 def vouched_for(tenant_id: UUID, user_id: UUID) -> RoleGrant | None:
-    """The live role grant under which the person may confirm: made on the command line or by a directory, before one
-    that somebody confirmed. None: nobody vouched for them."""
+    """The live role grant under which the person may confirm: one made on the command line or by a directory comes
+    before a confirmed one. None: no grant of theirs is vouched for."""
     found = _vouched_for(tenant_id).filter(user_id=user_id)
     return min(found, key=lambda each: (each.granted_via == GrantedVia.PAGE, each.granted_at, each.pk), default=None)
 
 
 def people_vouched_for(tenant_id: UUID) -> list[UUID]:
-    """Who of the tenant may confirm."""
+    """The people of the tenant who may confirm."""
     return sorted(set(_vouched_for(tenant_id).values_list("user_id", flat=True)))
 
 

@@ -15,10 +15,10 @@ ROLE_CHOICES = [(role, role) for role in ROLES]
 
 
 class Grant(models.Model):
-    """A right given at a time by somebody; never changed except to end or confirm it (domain.md §5).
+    """A right with its time and its giver; never changed except to end or confirm it (domain.md §5).
 
-    ``granted_by`` is empty for grants made on the command line by the platform owner. ``granted_behind``: whoever owned
-    the machine that granted it and issued its token, whose grant it is as well.
+    ``granted_by`` is empty for grants made on the command line by the platform owner. ``granted_behind``: the owners of
+    the machine that granted it and the issuer of its token, whose grant it is as well.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -46,7 +46,7 @@ class GrantedVia(models.TextChoices):
 
 
 class MemberGrant(Grant):
-    """A grant to somebody as a member of a tenant."""
+    """A grant to an account as a member of a tenant."""
 
     granted_via = models.CharField(max_length=9, choices=GrantedVia)
 
@@ -86,7 +86,7 @@ class Confirmable(MemberGrant):
 
 
 def _granted_via(name: str) -> list[models.CheckConstraint]:
-    """A page names who granted it, the command line and directories name nobody."""
+    """A grant of a page names its giver; grants of the command line and of directories name no person."""
     return [
         models.CheckConstraint(
             condition=Q(granted_via=GrantedVia.PAGE, granted_by__isnull=False)
@@ -97,7 +97,7 @@ def _granted_via(name: str) -> list[models.CheckConstraint]:
 
 
 def _confirmed(name: str) -> list[models.CheckConstraint]:
-    """By somebody other than who granted it and who has it; a person confirms under a role of theirs."""
+    """The confirmation is by another person than the giver and the holder; a person confirms under a role of theirs."""
     return [
         models.CheckConstraint(
             condition=Q(confirmed_by=None, confirmed_under=None)
@@ -136,7 +136,7 @@ class Membership(MemberGrant):
 
 
 class RoleGrant(Confirmable):
-    """Nobody grants a role to themselves: the database refuses it too (domain.md §5)."""
+    """No account grants a role to itself: the database refuses it too (domain.md §5)."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="role_grants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="role_grants")

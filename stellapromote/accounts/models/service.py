@@ -32,7 +32,7 @@ class ServiceAccount(models.Model):
 
 
 class ServiceOwner(Grant):
-    """What a service requests or creates counts as done by its owners (domain.md §5, machines launder nothing)."""
+    """An owner of a service: its requests and creations count as theirs (domain.md §5, machines launder nothing)."""
 
     service = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="owners")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_services")
