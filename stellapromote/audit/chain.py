@@ -13,9 +13,9 @@ GENESIS = bytes(32)
 
 
 class Break(StrEnum):
-    """What is wrong at the first place where a chain does not hold.
+    """The fault at the first place where a chain does not hold.
 
-    HEAD_…: it does not hold what evidence packets were signed over.
+    HEAD_…: it lacks the heads over which evidence packets were signed.
     """
 
     GAP = "GAP"

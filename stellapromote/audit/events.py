@@ -32,7 +32,7 @@ OfPromotion = Literal[
 """The events that a unit of work notes about a promotion."""
 
 Found = Literal["evidence.mismatch_found", "evidence.mismatch_gone"]
-"""What the verification of stored evidence found, of a promotion or of something that belongs to none."""
+"""The findings of verifications, about a promotion or about another object."""
 
 Audited = Literal[
     OfPromotion,
@@ -126,7 +126,7 @@ Told = Literal[
     "promotion.rolled_back",
     "promotion.started",
 ]
-"""Events of the outbox: what the outside is told."""
+"""Events of the outbox, for the outside."""
 
 OF_PROMOTION: Final[frozenset[str]] = frozenset(get_args(OfPromotion))
 FOUND: Final[frozenset[str]] = frozenset(get_args(Found))

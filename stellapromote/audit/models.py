@@ -6,12 +6,12 @@ from stellapromote.ids import new_id
 
 
 class AuditEvent(models.Model):
-    """What happened, written in the transaction of the change (domain.md §9). Append-only by trigger and by role.
+    """One event, written in the transaction of the change (domain.md §9). Append-only by trigger and by role.
 
-    Rows are written by ``stellapromote.audit.recording`` alone. ``actor_name`` is "display name (username)".
-    ``salt`` blinds the digests of name, address, before and after inside ``event_digest``, so that a slice can be
-    proven without the others' data. Tenantless events (``tenant`` empty) belong to the system chain.
-    That there is such a tenant is checked of the event's link in the chain.
+    Rows are written by ``stellapromote.audit.recording`` alone. ``actor_name`` is "display name (username)". ``salt``
+    blinds the digests of name, address, before and after inside ``event_digest``, so that a slice can be proven without
+    the others' data. Tenantless events (``tenant`` empty) belong to the system chain. The event's link in the chain
+    proves that there is such a tenant.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -99,7 +99,7 @@ class AuditLink(models.Model):
 class RefusalCount(models.Model):
     """Refusals of permission that count as one within a minute (domain.md §9); stellapromote.audit.refusals keeps it.
 
-    `facts` is what the event will say, kept until the refusals counted since the last event are told.
+    `facts` are the facts of the next event, kept until the refusals counted since the last event are recorded.
     """
 
     key = models.CharField(max_length=64, primary_key=True)

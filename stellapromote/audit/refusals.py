@@ -1,7 +1,7 @@
 """Refusals of permission in the audit log (domain.md §9): at most one event per actor, action, object and minute.
 
-The first refusal is an event at once. Those of the following minute are counted; the next event tells how many, when
-somebody is refused again after it, or when the worker finds the minute over.
+The first refusal is an event at once. Those of the following minute are counted; the next event has their number, at
+the next refusal after that minute, or when the worker finds the minute over.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ QUIET = timedelta(minutes=1)
 _LONGEST_OBJECT = 200
 _BATCH = 200
 
-# Who acted, without the rights of that moment; the request id is that of the first refusal that is told.
+# The actor, without the rights of that moment; the request id is that of the first refusal in the event.
 _ACTOR_FIELDS = tuple(field.name for field in fields(Actor) if field.name not in ("roles", "teams", "scopes"))
 _ACTOR_IDS = ("user_id", "tenant_id", "token_id", "token_issuer_id")
 
@@ -51,10 +51,10 @@ def note_refused_request(request: HttpRequest, code: str) -> None:
 
 
 def note_refusal(*, by: Actor | None, code: str, action: str, target: str, clock: Clock = DATABASE_CLOCK) -> None:
-    """Note that the actor was refused, in a transaction of its own; call it when the refused one is rolled back.
+    """Notes a refusal of the actor, in a transaction of its own; to be called when the refused one is rolled back.
 
-    `action` says what was tried (`POST promotions/<uuid:pk>/approve`), `target` on what (the path). Only PERM_* codes
-    of somebody known are noted. Never raises: a refusal must be answered even where it cannot be noted.
+    `action` names the attempt (`POST promotions/<uuid:pk>/approve`), `target` its object (the path). Only PERM_* codes
+    of known accounts are noted. Never raises: a refusal must be answered even where it cannot be noted.
     """
     if by is None or not code.startswith("PERM_"):
         return
@@ -74,9 +74,9 @@ def note_refusal(*, by: Actor | None, code: str, action: str, target: str, clock
 
 
 def record_counted_refusals(now: datetime) -> int:
-    """Write the events of refusals that were counted and whose minute is over, and forget the rest: for the worker.
+    """Writes the events of refusals that were counted and whose minute is over, and deletes the rest: for the worker.
 
-    Returns the number of events. Rows that somebody else works on are left for the next time.
+    Returns the number of events. Rows that another process works on are left for the next time.
     """
     with transaction.atomic():
         due = RefusalCount.objects.filter(last_event_at__lte=now - QUIET).order_by("last_event_at")

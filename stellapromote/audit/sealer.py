@@ -43,9 +43,9 @@ def chains_with_pending() -> list[UUID | None]:
 
 
 def seal_some(tenant_id: UUID | None, limit: int = BATCH) -> int:
-    """Seal up to `limit` events of the chain, in a transaction of its own; none while somebody else seals it.
+    """Seals up to `limit` events of the chain, in a transaction of its own; none while another process seals it.
 
-    Returns the number of events sealed. Call again while it is not 0.
+    Returns the number of events sealed. To be called again while it is not 0.
     """
     return _seal_batch(tenant_id, limit, wait=False)
 

@@ -53,7 +53,7 @@ ORDER BY event.timestamp, event.id LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What was found: `checked` links hold, `head` is the last of them; `broken` is None for a sound chain."""
+    """The result: `checked` links hold, `head` is the last of them; `broken` is None for a sound chain."""
 
     checked: int
     head: Head
@@ -70,10 +70,11 @@ class VerifyResult:
 
 
 def verify_tenant(tenant_id: UUID | None, on_progress: Callable[[int], None] | None = None) -> VerifyResult:
-    """Seal what is recorded, then walk the chain (None: the system chain) and every event in it, to the first break.
+    """Seals the recorded events, then follows the chain (None: the system chain) and every event in it, to the first
+    break.
 
-    Reads 2000 links at a time, whatever the length; `on_progress` hears the number checked after each. Changes nothing
-    but the seal. Must be called outside a transaction.
+    Reads 2000 links at a time; `on_progress` gets the number checked after each. Changes nothing but the seal. Must be
+    called outside a transaction.
     """
     seal_chain(tenant_id)
     head, last_event = Head(), UUID(int=0)
