@@ -24,10 +24,11 @@ _NAMES: Final = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PA
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long PostgreSQL and the network may keep a process waiting, in seconds; 0: without end.
+    """The longest that PostgreSQL and the network may keep a process waiting, in seconds; 0: without end.
 
-    ``lock``: for a row that another transaction holds. ``statement``: for one statement. ``idle``: a transaction that
-    asks nothing is ended, so that a host that is gone holds no lock. ``network``: for bytes that nobody acknowledges.
+    ``lock``: for a row that another transaction holds. ``statement``: for one statement. ``idle``: a transaction
+    without statements is ended, so that a lost host holds no lock. ``network``: for bytes that the other end does not
+    acknowledge.
     """
 
     lock: int
@@ -74,7 +75,7 @@ def databases(env: EnvironmentVariables, url: str, embedded: EmbeddedPostgres | 
 
 
 def _external(variable: str, url: str) -> dict[str, Any]:
-    """What an address says, of one host or of several. What Django has no name for goes on to libpq."""
+    """The settings in an address, of one host or of several. Options that Django does not know go on to libpq."""
     if not url.startswith(("postgresql://", "postgres://")):
         raise ImproperlyConfigured(f"{variable} must name a PostgreSQL database: write {EXAMPLE}.")
     try:

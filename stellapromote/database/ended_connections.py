@@ -1,4 +1,4 @@
-"""Connections to the database that ended while nobody used them: each request would fail once on such a one."""
+"""Connections to the database that ended while unused: each request would fail once on such a one."""
 
 import select
 from typing import Any

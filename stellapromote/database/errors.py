@@ -1,4 +1,4 @@
-"""What an error of the database means for a call: whether it may be sent again, to the same database."""
+"""The meaning of a database error for a call: whether it may be sent again, to the same database."""
 
 from typing import Final
 

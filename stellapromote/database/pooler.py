@@ -11,7 +11,7 @@ KEEPS_NOTHING: Final = "DISABLE_SERVER_SIDE_CURSORS"
 
 
 def notice_pooler(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """For each new connection: the server's process is another than the one that the login was told of.
+    """For each new connection: whether the server's process is another than the one of its sign-in.
 
     Costs one statement for a connection.
     """
