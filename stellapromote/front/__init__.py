@@ -1,4 +1,4 @@
-"""What stands between the server and Django (docs/adr/0168): the event loop takes bodies in, threads run the product.
+"""The layer between the server and Django (docs/adr/0168): the event loop takes bodies in, threads run the product.
 
 A client that sends slowly costs a place in memory, never a thread. Pure: no Django.
 """

@@ -164,7 +164,7 @@ class Bodies:
 
 @dataclass(slots=True)
 class _Places:
-    """What is left."""
+    """The rest of the body."""
 
     number: int
     room: int

@@ -11,7 +11,7 @@ _WITHOUT_PREFIX = {"content-type": "CONTENT_TYPE"}
 
 
 def environ_of(scope: Scope, body: IO[bytes], length: int) -> Environ:
-    """`length` is that of the body, which has one by now, however it came.
+    """`length` is that of the received body.
 
     Names of headers with an underscore are left out: `X_Forwarded_For` would be taken for `X-Forwarded-For`.
     """

@@ -25,7 +25,7 @@ ROOM: Final = 512 * 1024 * 1024
 LINE: Final = 128
 """Requests of a process that wait for a thread."""
 LINE_SECONDS: Final = 10.0
-"""So long one of them waits. While the database lets all threads wait, a load balancer must hear of it."""
+"""The longest wait of such a request. While the database lets all threads wait, a load balancer must hear of it."""
 LARGE_LINE: Final = 8
 """Requests with a body of more than SMALL bytes that wait for theirs."""
 LARGE_LINE_SECONDS: Final = 50.0
@@ -33,7 +33,7 @@ LARGE_LINE_SECONDS: Final = 50.0
 OPENED_SECONDS: Final = 5.0
 """The server opens a file that it is to send at once, also on a busy machine; then its name may go."""
 UNREAD_SECONDS: Final = 15.0
-"""So long a client may read nothing of what was answered."""
+"""The longest for which a client may read nothing of an answer."""
 
 
 class Front:
@@ -70,7 +70,7 @@ class Front:
             self._on_start()
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called when the process is to end, whatever still waits."""
+        """Called when the process is to end, also with requests that wait."""
         for file in self._files:
             file.unlink()
 

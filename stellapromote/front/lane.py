@@ -67,7 +67,7 @@ class _Job:
 
 
 class Lane:
-    """So many threads, each with one request from its first to its last byte: database connections are per thread.
+    """A number of threads, each with one request from its first to its last byte: database connections are per thread.
 
     At most `line` requests wait, for at most `seconds`, and clients take turns. For one event loop.
     """
@@ -114,7 +114,7 @@ class Lane:
             tell = answered.get_loop().call_soon_threadsafe
             try:
                 answer = run(self._application, environ)
-            except BaseException:  # also of what would end the thread: nobody starts another
+            except BaseException:  # also of errors that would end the thread: nothing starts another
                 logger.exception("The application failed at %s", environ["PATH_INFO"])
                 tell(answered.set_exception, ProductError(code="SYS_INTERNAL"))
             else:

@@ -1,4 +1,4 @@
-"""What the server gives to the front with each request, as far as it is used: RSGI 1.6, granian's own interface."""
+"""The server's interface to the front, as far as it is used: RSGI 1.6, granian's own."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Connections whose answers nobody reads: each would hold one of those that a process takes (docs/adr/0200)."""
+"""Connections with unread answers: each would hold one of those that a process takes (docs/adr/0200)."""
 
 import os
 import socket
@@ -9,10 +9,10 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 def end_unread(seconds: float) -> None:
-    """Linux ends a connection that has had bytes to send for so long while its other end took none.
+    """Linux ends a connection that has had bytes to send for this long while its other end took none.
 
-    A connection has this from the socket that listens. The server makes that one, and gives it to nobody: it is found
-    among the descriptors of the process. Other systems have no such bound.
+    A connection has this from the socket that listens. The server makes that socket and hands it to no caller: it is
+    found among the descriptors of the process. Other systems have no such bound.
     """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is None or not _DESCRIPTORS.is_dir():

@@ -40,7 +40,7 @@ _PAGE: Final = """<!DOCTYPE html>
 
 
 def headers_of(scope: Scope, media_type: str) -> Headers:
-    """Those that every answer of the product has, with the id of the request last."""
+    """The headers of every answer of the product, with the id of the request last."""
     return [
         ("Content-Type", media_type),
         ("Cache-Control", "no-store"),
