@@ -1,4 +1,4 @@
-"""Who stands behind an act in the tenant: machines launder nothing (domain.md §5)."""
+"""The people behind an act in the tenant: machines launder nothing (domain.md §5)."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a browser calls itself, in words by which its person recognizes it. Pure, and a guess: nothing depends on it."""
+"""A browser's name for itself, in words by which its person recognizes it. Pure, and a guess: nothing depends on it."""
 
 # The first that occurs wins: browsers name their ancestors too.
 _BROWSERS = (

@@ -23,9 +23,9 @@ class SignInThrottle(models.Model):
 
 
 class PersonSession(AbstractBaseSession):
-    """A browser session, with what its person needs to recognize it (stellapromote.identity.sessions writes it).
+    """A browser session, with the facts by which its person recognizes it (stellapromote.identity.sessions writes it).
 
-    `public_id` names it in addresses: whoever knows `session_key` is signed in.
+    `public_id` names it in addresses: `session_key` signs its bearer in.
     """
 
     public_id = models.UUIDField(unique=True, default=new_id, editable=False)

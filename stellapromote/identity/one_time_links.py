@@ -1,8 +1,8 @@
 """The link by which a person sets their own password (domain.md §5): works once, for three days, for them alone.
 
 It is Django's password reset token: bound to the account's present password and last sign-in, so setting a password or
-signing in ends it. A new person's link works only while they have no password: nobody takes over an account that has
-its person. One for a new password is of another kind, made by a command that is audited (docs/adr/0158).
+signing in ends it. A new person's link works only while they have no password: it takes no account from its person. One
+for a new password is of another kind, made by a command that is audited (docs/adr/0158).
 """
 
 from datetime import datetime
@@ -39,7 +39,7 @@ def first_password_link(user: User) -> str:
 
 
 def password_link(user: User) -> str:
-    """The same for anybody, also in place of a password."""
+    """The same for any account, also in place of a password."""
     return _link(user, _new_password)
 
 
@@ -52,7 +52,7 @@ def _link(user: User, tokens: PasswordResetTokenGenerator) -> str:
 
 
 def person_of_link(person: str, token: str) -> User | None:
-    """Whom the link lets set a password; None when it was used, is too old, or was never made."""
+    """The person whose password the link sets; None when it was used, is too old, or was never made."""
     try:
         user_id = UUID(bytes=urlsafe_base64_decode(person))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who is in a tenant and what they hold, for pages: a constant number of queries."""
+"""The members of a tenant with their rights, for pages: a constant number of queries."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Who may change whose rights, and what names, scopes and lives are allowed (product.md, Roles; domain.md §5)."""
+"""The rules for changes of rights, and for names, scopes and lives (product.md, Roles; domain.md §5)."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -40,7 +40,7 @@ class NotYourToken(Refused):
 
 
 class OwnGift(Refused):
-    """Who gave a right does not vouch for it as well (domain.md §5)."""
+    """The giver of a right does not vouch for it as well (domain.md §5)."""
 
     code = "PERM_SEPARATION_OF_DUTIES"
 
@@ -61,7 +61,8 @@ class NotVouchedFor(Refused):
 
 
 def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
-    """The actor may change memberships, roles and teams of the tenant, and this person, if any, is somebody else."""
+    """The actor may change memberships, roles and teams of the tenant, and is not the person concerned, if there is
+    one."""
     by.require(TENANT_ADMIN)
     if user_id is not None and user_id == by.user_id:
         raise OwnRights()
@@ -78,7 +79,7 @@ def check_can_confirm(by: Actor, user_id: UUID) -> None:
 
 
 def check_can_confirm_grant(by: Actor, user_id: UUID, grant: Confirmable, *, is_vouched_for: bool) -> None:
-    """The actor may confirm this grant of the member. `is_vouched_for`: whether somebody vouches for the actor."""
+    """The actor may confirm this grant of the member. `is_vouched_for`: whether the actor is vouched for."""
     check_can_confirm(by, user_id)
     if by.user_id is not None and by.user_id in (grant.granted_by_id, *grant.granted_behind):
         raise OwnGift()
@@ -105,7 +106,7 @@ def check_may_issue_token(by: Actor, owner_id: UUID, service_owners: Collection[
 
 
 def check_may_revoke_token(by: Actor, owner_id: UUID, service_owners: Collection[UUID] | None) -> None:
-    """Whose token it is, who owns its service, and every administrator of the tenant may end it."""
+    """The person of the token, the owners of its service, and every administrator of the tenant may end it."""
     if by.has(TENANT_ADMIN) or by.user_id == owner_id or by.user_id in (service_owners or ()):
         return
     raise NotYourToken("This token is not yours: ask its owner or an administrator of the tenant to revoke it.")

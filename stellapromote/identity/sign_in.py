@@ -54,11 +54,11 @@ class SignInAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Administrators make accounts; nobody registers."""
+        """Administrators make accounts; there is no registration."""
         return False
 
     def is_ajax(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """These pages answer with pages, whatever a header says."""
+        """These pages answer with pages, for any header."""
         return False
 
     def is_safe_url(self, url: str | None) -> bool:

@@ -45,7 +45,7 @@ def failed(request: HttpRequest, username: str, *, at: datetime) -> None:
 
 
 def person_without_tenant(request: HttpRequest | None, user: User) -> Actor:
-    """The person as the actor of what concerns their account, whatever tenants they are in."""
+    """The person as the actor of events about their account, in any tenants."""
     return Actor(
         kind="person",
         user_id=user.pk,

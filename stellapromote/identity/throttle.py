@@ -1,9 +1,9 @@
 """Growing delay between attempts to sign in, per account and per address; never a hard lock.
 
-Every attempt is counted before the password is looked at, in PostgreSQL, so that attempts side by side in several
+Every attempt is counted before the password is compared, in PostgreSQL, so that attempts side by side in several
 processes cannot outrun the count. Unknown accounts are counted like known ones. An attempt inside the delay is refused
-without being counted, so the delay does not grow by waiting badly. So that nobody can keep others out by failing on
-their behalf, a browser that has signed in to the account before is counted apart from all others (a device cookie).
+without being counted, so the delay does not grow by waiting badly. A browser that has signed in to the account before
+is counted apart from all others (a device cookie): failures of a stranger keep no person out.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ LONGEST_DELAY = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What is counted together. `free` attempts wait for nothing; each one after that doubles the delay, from 1 s.
+    """Attempts that are counted together. `free` attempts wait for nothing; each one after that doubles the delay, from
+    1 s.
 
     A success clears an account's bucket. It takes only itself back from an address's: signing in to one's own account
     must not buy more attempts on those of others.
@@ -97,8 +98,8 @@ def succeeded(admission: Admission, *, now: datetime) -> None:
 
 
 def forget(*, now: datetime) -> int:
-    """Removes up to a thousand of what nobody tried for a day; how many. Rows in use are left for the next time, so it
-    waits for nobody."""
+    """Removes up to a thousand buckets without an attempt for a day, and returns their number. Rows in use are left for
+    the next time, so it waits for no lock."""
     with transaction.atomic():
         old = SignInThrottle.objects.filter(last_at__lt=now - FORGOTTEN_AFTER).select_for_update(skip_locked=True)
         removed, _ = SignInThrottle.objects.filter(key__in=list(old.values_list("key", flat=True)[:1000])).delete()

@@ -31,13 +31,13 @@ class AddedMember:
 def add_member(
     *, by: Actor, clock: Clock, username: str, display_name: str = "", password: str | None = None, reason: str = ""
 ) -> AddedMember:
-    """Make a person a member of the actor's tenant; they hold no role yet. Again for a member: nothing changes.
+    """Makes a person a member of the actor's tenant; they hold no role yet. Again for a member: nothing changes.
 
     Only a command makes accounts: a new one has no password unless one is given, and its person sets it by a one-time
-    link. A password given for somebody who has one already is ignored: it is theirs.
-    An administrator takes back people who were members before; to them every other username is the same, whether an
-    account of another tenant has it or nobody (docs/adr/0055).
-    Raises Refused (403), Invalid (400) for somebody who never was a member, a bad name or a password that is too weak.
+    link. A password given for an account that has one is ignored: its person keeps theirs. An administrator takes back
+    people who were members before; to them every other username is the same, whether it is of an account of another
+    tenant or of none (docs/adr/0055). Raises Refused (403), Invalid (400) for a person who never was a member, a bad
+    name or a password that is too weak.
     """
     rules.check_manages_members(by)
     tenant_id = by.tenant

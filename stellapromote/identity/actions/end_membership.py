@@ -13,11 +13,11 @@ from stellapromote.transactions import transactional
 
 @transactional
 def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") -> None:
-    """End the membership with all the person holds in the tenant: roles, teams, rights by name, services they own.
+    """Ends the membership with everything the person holds in the tenant: roles, teams, rights by name, services they
+    own.
 
-    Revokes their tokens and those they issued for services, which they know. A service that nobody owns any more is
-    refused from now on (actor_lookup). Past votes and decisions stay as they are. Raises Refused (403), Invalid (400),
-    Http404.
+    Revokes their tokens and those they issued for services, which they know. A service without an owner is refused from
+    now on (actor_lookup). Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant

@@ -30,10 +30,11 @@ class LastOwner(Conflict):
 def end_service_owner(
     *, by: Actor, clock: Clock, service_id: UUID, user_id: UUID, reason: str = ""
 ) -> tuple[ServiceOwner, int]:
-    """The person owns the service no more; what it did while they did stays theirs. Also how many tokens were revoked.
+    """Ends the person's ownership of the service; its acts until then stay theirs. Returns also the number of revoked
+    tokens.
 
-    Those are the tokens that they issued for it, which they know, and those of the command line, which somebody handed
-    to an owner (docs/adr/0143). Nobody ends their own ownership. One that ended already stays as it is. Raises
+    Those are the tokens that they issued for it, which they know, and those of the command line, which an owner was
+    handed (docs/adr/0143). A person cannot end their own ownership. One that ended already stays as it is. Raises
     Refused (403), Invalid (400), LastOwner (409), Http404 when they never owned it.
     """
     rules.check_manages_members(by, user_id)
@@ -71,6 +72,6 @@ def end_service_owner(
 
 
 def _owned_by_another(service: ServiceAccount, user_id: UUID) -> bool:
-    """Whether somebody else owns it whose tokens would be taken, as `actor_lookup` asks."""
+    """Whether another person owns it whose tokens would be accepted, by the rule of `actor_lookup`."""
     others = ServiceOwner.objects.filter(service=service, ended_at=None, owner__is_active=True).exclude(owner=user_id)
     return others.filter(owner__memberships__tenant_id=service.tenant_id, owner__memberships__ended_at=None).exists()

@@ -36,11 +36,12 @@ def issue_token(
     scopes: Iterable[str] | None = None,
     life: timedelta = DEFAULT_LIFE,
 ) -> IssuedToken:
-    """A token that acts for a member or a service of the actor's tenant, with the given scopes or all its owner has.
+    """Issues a token that acts for a member or a service of the actor's tenant, with the given scopes or all its owner
+    has.
 
     The scopes must be held by its owner, and are judged again at every use (product.md, Roles). The issuer is recorded,
     none for the command line; a token that its person did not make neither votes nor overrides. Raises Refused (403),
-    Invalid (400), Http404 for nobody of this tenant.
+    Invalid (400), Http404 for an account outside this tenant.
     """
     name = rules.checked_line("name", name, longest=rules.LONGEST_TOKEN_NAME)
     rules.checked_life(life)
@@ -95,7 +96,7 @@ def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[s
         owners = set(service.owners.filter(ended_at=None).values_list("owner_id", flat=True))
         rules.check_may_issue_token(by, user_id, owners)
         if by.kind == "person":
-            lock_membership(tenant_id, by.account)  # whoever leaves at this moment issues nothing any more
+            lock_membership(tenant_id, by.account)  # a member who leaves at this moment issues nothing any more
         return service.user, frozenset(service.scopes)
     person = lock_membership(tenant_id, user_id).user
     rules.check_may_issue_token(by, user_id, None)

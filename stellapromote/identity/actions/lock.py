@@ -15,7 +15,7 @@ def lock_membership(tenant_id: UUID, user_id: UUID) -> Membership:
 
 
 def lock_person(username: str) -> User | None:
-    """The account, locked against a second membership at the same instant; None if nobody has this username."""
+    """The account, locked against a second membership at the same instant; None if no account has this username."""
     return User.objects.select_for_update(no_key=True).filter(username=username, kind=User.Kind.PERSON).first()
 
 

@@ -27,10 +27,10 @@ def set_password(
     only_over: str | None = None,
     keep_session: str | None = None,
 ) -> None:
-    """Give the person a new password, which the form has already judged, and end their sessions but `keep_session`.
+    """Gives the person a new password, which the form has already judged, and ends their sessions but `keep_session`.
 
     `only_over`: the stored form of the password that a one-time link was made over. Raises NotYourPassword (403) for
-    anybody but the person, PasswordIsSet (409) where the password is another one by now.
+    another actor than the person, PasswordIsSet (409) where the password is another one by now.
     """
     if by.user_id != user.pk:
         raise NotYourPassword("Only the person can set their password.")

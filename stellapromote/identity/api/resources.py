@@ -1,4 +1,4 @@
-"""What the calls of "Members" answer, for the documentation; presenters make the dicts."""
+"""The answers of the calls of "Members", for the documentation; presenters make the dicts."""
 
 from rest_framework import serializers
 

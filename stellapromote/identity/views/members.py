@@ -31,8 +31,8 @@ from stellapromote.web.htmx import go_to
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest) -> HttpResponse:
-    """Everybody in the tenant with roles and teams, what nobody confirmed, and who holds which role; takes back who
-    left."""
+    """The members of the tenant with roles and teams, the unconfirmed grants, and the holders of each role; takes
+    former members back."""
     form = AddMemberForm(posted(request))
     return carry_out(
         request,
@@ -158,7 +158,7 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
 
 
 def _unconfirmed(by: Actor, everybody: Iterable[Member]) -> list[dict[str, Any]]:
-    """What a page granted and nobody confirmed, each with the reason why this person cannot confirm it."""
+    """Unconfirmed grants of pages, each with the reason why this person cannot confirm it."""
     waiting = [(member, grant) for member in everybody for grant in member.grants if not grant.is_vouched_for]
     is_vouched_for = bool(waiting) and vouched_for(by.tenant, by.account) is not None
     return [

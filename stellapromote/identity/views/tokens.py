@@ -58,8 +58,8 @@ def issue_on_page(
 
 @require_POST
 def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
-    """Of oneself, of one's services, or, for an administrator, of anybody in the tenant: its button is on many pages,
-    so a refusal is a page of its own that leads back."""
+    """Revokes a token of oneself, of one's services, or, for an administrator, of any account in the tenant: its button
+    is on many pages, so a refusal is a page of its own that leads back."""
     token = revoking.revoke_token(by=acting(request), clock=DATABASE_CLOCK, token_id=token_id)
     back = back_address(request) or reverse("settings_tokens")
     return go_to(request, back, done=f"The token {token.name} is revoked.")

@@ -8,7 +8,7 @@ from stellapromote.identity.actions.add_service_owner import add_service_owner
 
 
 class Command(ProductCommand):
-    """Gives a service another owner; whoever owns it already stays."""
+    """Gives a service another owner; its other owners stay."""
 
     help = "Add an owner of a service account: its acts count as done by them, too."
 

@@ -9,7 +9,7 @@ from stellapromote.identity.actions.make_password_link import make_password_link
 
 
 class Command(ProductCommand):
-    """In place of Django's command of this name, which sets anybody's password and leaves no trace.
+    """In place of Django's command of this name, which sets any password and leaves no trace.
 
     Prints a one-time link by which the person sets a password; the one they have works until then.
     """

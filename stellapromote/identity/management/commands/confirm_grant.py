@@ -9,7 +9,7 @@ from stellapromote.identity.roster import members_of
 
 
 class Command(ProductCommand):
-    """Confirms roles, teams and rights that a page gave; for a tenant in which nobody is vouched for."""
+    """Confirms roles, teams and rights that a page gave; for a tenant in which no person is vouched for."""
 
     help = "Confirm what a page granted to a member, or one role, team or right of it."
 

@@ -10,7 +10,7 @@ from stellapromote.identity.actions.grant_scope import grant_scope
 
 
 class Command(ProductCommand):
-    """Gives a member a right that no role has; whoever holds it keeps the grant they have."""
+    """Gives a member a right that no role has; a member who holds it keeps the grant they have."""
 
     help = "Give a member a right by name, such as promotion:override."
 
