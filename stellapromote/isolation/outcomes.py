@@ -1,4 +1,4 @@
-"""What can become of a task beside its answer."""
+"""The ends of a task beside its answer."""
 
 
 class IsolationTimeout(Exception):
@@ -10,7 +10,7 @@ class IsolationBusy(IsolationTimeout):
 
 
 class IsolationCrashed(Exception):
-    """The process ended, could not be started, or the task raised what nobody expected; the text says which."""
+    """The process ended, could not be started, or the task raised an unexpected error; the text names it."""
 
 
 class TaskRefused(Exception):

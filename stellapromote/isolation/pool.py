@@ -163,7 +163,7 @@ class _Child:
             return bytes(body)
         if kind == wire.REFUSED:
             raise TaskRefused(**json.loads(body))
-        # What failed once may have left anything behind, above all after a MemoryError.
+        # A failed process may have left anything behind, above all after a MemoryError.
         self.is_sound = False
         raise IsolationCrashed(f"{task}: {body.decode(errors='replace')}")
 
