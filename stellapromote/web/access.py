@@ -9,7 +9,7 @@ from django.http import HttpResponseBase
 
 View = Callable[..., HttpResponseBase]
 
-#: Mark of a page that anybody may open. The sweep over all URLs lists each one with its reason.
+#: Mark of a page without sign-in. The sweep over all URLs lists each one with its reason.
 public = login_not_required
 
 

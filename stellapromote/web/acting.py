@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def acting(request: HttpRequest) -> Actor:
-    """The person in their active tenant; the middleware lets nobody else through to pages that need one."""
+    """The person in their active tenant; the middleware lets no other request through to pages that need one."""
     actor = getattr(request, "actor", None)
     assert isinstance(actor, Actor)
     return actor

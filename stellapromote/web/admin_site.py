@@ -14,7 +14,7 @@ from stellapromote.web.acting import acting
 
 
 def administering(request: HttpRequest) -> Actor | None:
-    """The administrator of the active tenant, or None for everybody else."""
+    """The administrator of the active tenant, or None for other people."""
     actor = getattr(request, "actor", None)
     return actor if isinstance(actor, Actor) and actor.has(TENANT_ADMIN) else None
 
@@ -26,10 +26,10 @@ else:
 
 
 class TenantAdmin(ModelAdmin):
-    """What both bases share: rows of the active tenant only, nothing deleted, no bulk actions.
+    """Shared by both bases: rows of the active tenant only, nothing deleted, no bulk actions.
 
-    ``tenant_path`` leads from the model to its tenant in lookup notation; ``scope`` is what the administrator must hold
-    as well, for rows that not every administrator reads.
+    ``tenant_path`` leads from the model to its tenant in lookup notation; ``scope`` is a right that the administrator
+    must hold as well, for rows that not every administrator reads.
     """
 
     tenant_path = "tenant"
@@ -79,7 +79,7 @@ class ActionAdmin(TenantAdmin):
 
 
 class TenantAdminSite(admin.AdminSite):
-    """Takes models only through the two bases; whatever libraries register for themselves stays out."""
+    """Takes models only through the two bases; models that libraries register stay out."""
 
     site_header = "StellaPromote administration"
     site_title = "StellaPromote"
@@ -87,7 +87,7 @@ class TenantAdminSite(admin.AdminSite):
     site_url = "/"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """For administrators; everybody else who is signed in gets the page of that refusal."""
+        """For administrators; other people who are signed in get the page of that refusal."""
         acting(request).require(TENANT_ADMIN)
         return True
 

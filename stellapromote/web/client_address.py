@@ -13,7 +13,7 @@ _LONGEST: Final = 100
 
 
 class TrustedProxies(Protocol):
-    """settings.TRUSTED_PROXIES: how many proxies are in front, or the networks they come from; neither: nobody's."""
+    """settings.TRUSTED_PROXIES: the number of proxies in front, or their networks; neither: no proxy is trusted."""
 
     @property
     def count(self) -> int: ...
@@ -22,10 +22,10 @@ class TrustedProxies(Protocol):
 
 
 def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str | None:
-    """The address of the client: the peer, or, as far as trusted proxies vouch for it, whom they speak for.
+    """The address of the client: the peer, or, as far as trusted proxies vouch for it, the address that they name.
 
     X-Forwarded-For is read from the right, where the nearest proxy writes. An entry that is no address ends the
-    reading: what stands left of it was written by nobody we trust. None when nobody has an address (a Unix socket).
+    reading: the entries left of it come from no trusted proxy. None without any address (a Unix socket).
     """
     known = _parse(peer)
     for steps, entry in enumerate(reversed(forwarded_for.split(","))):
@@ -38,13 +38,14 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
 
 
 def neighbourhood(address: str) -> str:
-    """What is counted as one client: an IPv6 address stands for its /64, of which one line has all to choose from."""
+    """The address that is counted as one client: an IPv6 address stands for its /64, of which one line has all to
+    choose from."""
     parsed = ip_address(address)
     return str(IPv6Network((int(parsed), 64), strict=False)) if isinstance(parsed, IPv6Address) else address
 
 
 def client_of(trusted: TrustedProxies, peer: str, forwarded_for: str) -> str:
-    """Who sent a request, as far as clients take turns (stellapromote.front); "" for all without an address."""
+    """The client of a request, for the turns that clients take (stellapromote.front); "" for all without an address."""
     address = client_address(peer, forwarded_for, trusted)
     return "" if address is None else neighbourhood(address)
 

@@ -1,4 +1,4 @@
-"""What every page's frame shows. Nothing is read from the database before the template asks for it."""
+"""The content of every page's frame. Nothing is read from the database before the template asks for it."""
 
 from typing import Any
 

@@ -13,12 +13,13 @@ _ABOUT_THE_INPUT = (400, 413, 415, 422)
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
-    """What a form is bound to: nothing while the page is only looked at."""
+    """The data to which a form is bound: none while the page is only read."""
     return request.POST if request.method == "POST" else None
 
 
 class ActionFields(forms.BaseForm):
-    """What a form of an action has beside its fields. Mixed into forms of other kinds; the others are ActionForms."""
+    """The parts of a form of an action beside its fields. Mixed into forms of other kinds; the others are
+    ActionForms."""
 
     #: Fields whose names in the API (`expiresAt`) are not theirs in camel case.
     called: ClassVar[Mapping[str, str]] = {}

@@ -14,7 +14,7 @@ from stellapromote.web.words import TONE_ICONS, Tone
 
 
 def htmx_of(request: HttpRequest) -> HtmxDetails | None:
-    """What htmx says of the request: false without htmx, None before its middleware."""
+    """The htmx part of the request: false without htmx, None before its middleware."""
     return getattr(request, "htmx", None)
 
 

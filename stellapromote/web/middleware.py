@@ -1,7 +1,6 @@
-"""What holds for every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Host, Django's security,
-TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then NoNul,
-LoginRequired, Actor, ProductError.
-"""
+"""The middleware of every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Host, Django's
+security, TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then
+NoNul, LoginRequired, Actor, ProductError."""
 
 import logging
 from collections.abc import Callable
@@ -81,7 +80,7 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        # Whoever sends credentials gets nothing that a cache may keep, except our static files; for others a view may
+        # A request with credentials gets nothing that a cache may keep, except our static files; for others a view may
         # allow it.
         if "Cache-Control" not in response or (
             not request.path.startswith(settings.STATIC_URL) and _has_credentials(request)

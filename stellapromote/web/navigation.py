@@ -38,7 +38,8 @@ class NavigationItem:
 
 
 def navigation(actor: Actor, path: str) -> list[NavigationItem]:
-    """What the actor may open and this version has; the entry of the page itself is `page`, one above it `true`."""
+    """The entries that the actor may open and this version has; the entry of the page itself is `page`, one above it
+    `true`."""
     return [
         NavigationItem(entry.path, entry.label, _current(entry.path, path), entry.counts_inbox)
         for entry in ENTRIES

@@ -37,14 +37,14 @@ HEADINGS: dict[int, Heading] = {
 }
 
 
-# What a code says to people where its meaning is said to programs.
+# Sentences for people, for codes whose meaning is written for programs.
 FOR_PEOPLE = {
     "RES_PRECONDITION_FAILED": "It changed since you opened it: open it again, see what changed, then decide.",
 }
 
 
 def sentence_of(error: ProductError) -> str:
-    """What a page says of the refusal."""
+    """The sentence of the refusal on a page."""
     is_meaning = error.message == CODES[error.code].meaning
     return FOR_PEOPLE.get(error.code, error.message) if is_meaning else error.message
 
@@ -80,7 +80,7 @@ def keep_out_of_log(response: HttpResponseBase) -> None:
 
 
 def wrong_method_response(request: HttpRequest, refused: HttpResponseBase) -> HttpResponse:
-    """What a person gets for a 405: opening the address of an act leads to its page, anything else is said in words.
+    """The answer to a 405 for people: opening the address of an act leads to its page, anything else is a sentence.
 
     The address of a form's target stays in the address bar after it was posted: it is reloaded, kept and sent around.
     """

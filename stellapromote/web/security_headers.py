@@ -1,4 +1,5 @@
-"""What every answer says to a browser (ui.md): nothing inline, nothing from elsewhere, no frames, no plug-ins. Pure."""
+"""The security headers of every answer (ui.md): nothing inline, nothing from elsewhere, no frames, no plug-ins.
+Pure."""
 
 from typing import Final
 

@@ -43,8 +43,8 @@ class TokenCallsMiddleware:
     """Calls the view of an API request that carries an Authorization header; every other request goes on as usual.
 
     Such a call is judged by its header alone (contract.md, tokens), so no session, CSRF token, message or htmx header
-    has a say in it, and the API's views turn whatever goes wrong into their own answers. What must hold for every
-    answer stands before this middleware; the others cost a list call a third of its time (docs/adr/0133).
+    matters, and the API's views turn every error into their own answers. Middleware that must hold for every answer
+    stands before this one; the others cost a list call a third of its time (docs/adr/0133).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -29,7 +29,7 @@ PROMOTION_STATES: dict[str, StateLabel] = {
     "rolled_back": StateLabel("Rolled back", "rest", "turn-back"),
 }
 
-#: Not a verdict on the wire: `pending` with the code OVERRIDE_POSSIBLE, which fails when nobody overrides it.
+#: Not a verdict on the wire: `pending` with the code OVERRIDE_POSSIBLE, which fails without an override.
 OVERRIDABLE = "overridable"
 
 GATE_VERDICTS: dict[str, StateLabel] = {

@@ -288,7 +288,7 @@ def refusal_summary(refusal: ProductError | None) -> dict[str, Any]:
 
 @register.simple_tag
 def slug_beside(named: Any) -> SafeString:
-    """The name that never changes, beside a display name that does not say it: anybody may display another's."""
+    """The name that never changes, beside a display name that differs from it: display names are free text."""
     return _beside(named.display_name, named.name)
 
 

@@ -1,4 +1,4 @@
-"""What a person chooses about the frame of the pages: the tenant they work in, and light or dark."""
+"""A person's choices about the frame of the pages: the tenant they work in, and light or dark."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse

@@ -20,7 +20,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def page_not_found(request: Request, exception: Exception | None = None) -> HttpResponse:
-    """An unknown path has no view, so nobody has looked up the actor yet: the page's frame wants it."""
+    """An unknown path has no view, so the actor is not looked up yet, and the page's frame needs one."""
     if hasattr(request, "user") and getattr(request, "actor", None) is None:
         find_actor(request)
     return error_response(request, 404)

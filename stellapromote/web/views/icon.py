@@ -9,5 +9,5 @@ from stellapromote.web.access import public
 @public
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Where the icon is, for whoever asks at this address without having read the page's head."""
+    """The icon, for browsers that ask at this address without having read the page's head."""
     return redirect(static("favicon.svg"))
