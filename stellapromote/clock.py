@@ -44,7 +44,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """A clock that moves only when told to: for tests and for demo data."""
+    """A clock that only its caller moves: for tests and for demo data."""
 
     def __init__(self, at: datetime) -> None:
         self._at = whole_milliseconds(at)

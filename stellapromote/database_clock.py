@@ -20,7 +20,7 @@ TOLERANCE = timedelta(seconds=2)
 """How far two clocks, or a row and the database's clock, may be apart (domain.md §0)."""
 
 LONGEST_RETRY = 60
-"""Seconds. Somebody may set the clock long before it catches up by itself."""
+"""Seconds. An operator may set the clock long before it catches up by itself."""
 
 # clock_timestamp and not now(): a transaction may have waited for its locks. Not before its own statement began, by
 # which rows are chosen, even if the clock steps back meanwhile.

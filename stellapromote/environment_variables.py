@@ -17,7 +17,7 @@ WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": 
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Whose forwarding headers count: a number of proxies in front, or networks they come from. Falsy: nobody's."""
+    """The proxies whose forwarding headers count: their number in front, or their networks. Falsy: none."""
 
     count: int = 0
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()

@@ -199,8 +199,8 @@ CODES: dict[str, Code] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field: its path in wire names (`rules[0].minApprovals`), a sentence, and a code, a word in
-    lower case (`unknown_field`)."""
+    """The error of one field: its path in wire names (`rules[0].minApprovals`), a sentence, and a code, a word in lower
+    case (`unknown_field`)."""
 
     field: str
     message: str

@@ -31,7 +31,7 @@ def problem_in_text(text: str) -> str | None:
 
 
 def described(match: "re.Match[str] | None") -> str | None:
-    """What is wrong with the character that was found, and where it stands; None for None."""
+    """The fault of the character that was found, and its place; None for None."""
     if match is None:
         return None
     character = match.group()

@@ -1,4 +1,4 @@
-"""Every address, put together. Apps bring their own lists; what nobody knows under /api/ is the API's 404."""
+"""Every address, put together. Apps bring their own lists; an unknown path under /api/ is the API's 404."""
 
 import logging
 import sys

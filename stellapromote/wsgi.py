@@ -10,11 +10,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stellapromote.settings")
 
 application = get_wsgi_application()
 
-# What faces the network cannot connect as the owner of the tables; each request also asks one connection less.
+# A process that faces the network cannot connect as the owner of the tables; each request also asks one connection
+# less.
 connections.settings.pop("owner")
 
-# What is loaded by now stays: the garbage collector need not walk over it again and again. What a request makes is
-# freed when it ends; the collector, for what refers to itself, came several times within each.
+# The objects loaded by now stay: the garbage collector need not walk over them again and again. The objects of a
+# request are freed when it ends; the collector, for cycles, came several times within each.
 gc.collect()
 gc.freeze()
 gc.set_threshold(20_000, 20, 20)
