@@ -1,4 +1,4 @@
-"""The people whom a deed counts for: machines launder nothing (domain.md §5)."""
+"""The people whom an act counts for: machines launder nothing (domain.md §5)."""
 
 from dataclasses import dataclass
 from datetime import datetime
