@@ -1,4 +1,4 @@
-"""What the calls of evidence inputs take and answer (contract.md, Evidence inputs)."""
+"""The bodies and answers of the calls of evidence inputs (contract.md, Evidence inputs)."""
 
 from typing import Any
 

@@ -36,9 +36,10 @@ class GateKindsView(ApiView):
 
 
 def _health(kind: str, can_sign: bool) -> dict[str, str | None]:
-    """What is known without asking anybody: what ends in a signature needs a key, what others answer the worker asks.
+    """The health of a kind, as far as this process knows it without the network: a kind that ends in a signature needs
+    a key, and answers of others are the worker's task.
 
-    Whether a policy server or an address answers is a fact of each promotion, which its gate tells with its time.
+    Whether a policy server or an address answers is a fact of each promotion, which its gate shows with its time.
     """
     if kind == "approval" and not can_sign:
         return {"status": "unavailable", "reason": "There is no usable signing key, so nothing is approved."}

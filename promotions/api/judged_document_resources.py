@@ -25,7 +25,7 @@ class VexStatusCount(Resource):
 
 
 class MergedVex(Resource):
-    """All VEX documents of an artifact together, whoever is believed: which count is a gate's verdict."""
+    """All VEX documents of an artifact together, trusted or not: trust is a matter of the gates."""
 
     documents = BundleDocument(many=True)
     merged_digest = serializers.CharField(

@@ -1,4 +1,5 @@
-"""What the calls of promotions answer, for the documentation; presenters make the dicts (contract.md, Promotions)."""
+"""The answers of the calls of promotions, for the documentation; presenters make the dicts (contract.md,
+Promotions)."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What the OpenAPI document says of promotions and evidence beyond the conventions (stellapromote/api/schema.py)."""
+"""The parts of the OpenAPI document about promotions and evidence beyond the conventions
+(stellapromote/api/schema.py)."""
 
 from typing import Any
 

@@ -183,7 +183,7 @@ class PromotionViewSet(ApiViewSet):
     def cancel(self, request: ApiRequest, pk: Any) -> ApiResponse:
         """Cancel an open promotion
 
-        Whoever requested it, or an administrator.
+        By its requester, or by an administrator.
         """
         return promotion_answer(
             cancel(
@@ -219,7 +219,7 @@ class PromotionViewSet(ApiViewSet):
 
 
 def promotion_answer(promotion: Promotion, by: Actor, status: int = 200) -> ApiResponse:
-    """What every call that changes a promotion answers with; no statement, one where an open promotion is blind."""
+    """The answer of every call that changes a promotion; no statement, one where an open promotion is blind."""
     blind = not can_see_votes(by, promotion)
     answer = presenters.request_answer(promotion, blind=blind)
     return ApiResponse(answer, status=status, etag=promotion_tag(promotion, by, blind=blind))

@@ -1,4 +1,4 @@
-"""What the calls of releases answer, for the documentation; presenters make the dicts (contract.md, Releases)."""
+"""The answers of the calls of releases, for the documentation; presenters make the dicts (contract.md, Releases)."""
 
 from rest_framework import serializers
 

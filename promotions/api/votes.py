@@ -1,4 +1,4 @@
-"""What people say about a promotion: approve, reject, withdraw, confirm (domain.md §5; contract.md, Promotions)."""
+"""The votes of people on a promotion: approve, reject, withdraw, confirm (domain.md §5; contract.md, Promotions)."""
 
 from typing import Any, cast
 
