@@ -43,7 +43,7 @@ _LOADED: tuple[tuple[str, type[Model], str, tuple[str, ...]], ...] = (
         ("id", "tenant", "name"),
     ),
 )
-# The transaction that wrote the row: another one after every change, whatever was changed.
+# The transaction that wrote the row: another one after every change.
 MARK = "p.xmin::text"
 # Every part is carried out, or none.
 _UNLESS_CHANGED = "SELECT CASE count(*) WHEN 0 THEN promotions_changed_meanwhile() END FROM part_{number}"
@@ -52,10 +52,10 @@ _JOINED = ("release", "target_environment", "source_environment")
 
 
 class Writes:
-    """What one change writes, sent to PostgreSQL as one statement: it is planned once and costs one way there and back.
+    """The rows of one change, sent to PostgreSQL as one statement: it is planned once and costs one way there and back.
 
     The rows are there only after ``send``. None is written twice in one ``send``: of two changes PostgreSQL would take
-    one. IntegrityError as from the ORM; what a foreign key names may be written in the same ``send``.
+    one. IntegrityError as from the ORM; the target of a foreign key may be written in the same ``send``.
     """
 
     def __init__(self) -> None:
@@ -73,10 +73,10 @@ class Writes:
         promotion._state.db, promotion._state.adding = DEFAULT_DB_ALIAS, False
 
     def store(self, promotion: Promotion, *, mark: str | None = None) -> None:
-        """What may change of a promotion after its request.
+        """Stores the columns of a promotion that may change after its request.
 
-        ``mark``: ``MARK`` of the row as it was read. If another transaction has changed it since, ``send``
-        stores nothing at all and raises OperationalError for a serialization failure.
+        ``mark``: ``MARK`` of the row as it was read. If another transaction has changed it since, ``send`` stores
+        nothing at all and raises OperationalError for a serialization failure.
         """
         text, fields = _update_text()
         values = [*_values(promotion.__dict__, fields), promotion.pk]
@@ -232,7 +232,8 @@ def _writing(fields: Sequence["Field[Any, Any]"]) -> list[Written]:
 
 
 def _values(row: Mapping[str, Any], fields: Sequence[Written]) -> list[Any]:
-    """What psycopg sends. JSON is text here; everything else of ours it knows by its Python type."""
+    """The value in the form that psycopg sends. JSON is text here; psycopg knows everything else of ours by its Python
+    type."""
     return [_json(row[name]) if is_json else row[name] for name, is_json in fields]
 
 

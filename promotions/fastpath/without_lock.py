@@ -19,9 +19,8 @@ class NeedsLock(BaseException):
 
 
 def without_lock_first(act: Callable[[], T], under_lock: Callable[[], T]) -> T:
-    """What the act gives; what ``under_lock`` gives where the act raised NeedsLock, where the row changed meanwhile,
-    and inside a transaction. The act stores everything by its last statement: until then nothing has happened.
-    """
+    """The result of the act; that of ``under_lock`` where the act raised NeedsLock, where the row changed meanwhile,
+    and inside a transaction. The act stores everything by its last statement: until then nothing has happened."""
     if transactions.is_outermost():
         try:
             return act()
