@@ -56,7 +56,7 @@ def breaks(tenant_id: UUID) -> Iterator[Broken | None]:
 
 
 def breaks_of(tenant_id: UUID, packets: Iterable[tuple[UUID, bytes]], keys: Mapping[str, KnownKey]) -> list[Broken]:
-    """What the chain does not hold of what these packets were signed over. One statement."""
+    """The heads that these packets signed and the chain does not hold. One statement."""
     heads: list[tuple[UUID, SignedHead]] = []
     found: list[Broken] = []
     for packet_id, document in packets:

@@ -1,11 +1,11 @@
-"""Checking a packet or envelope that somebody holds, check by check (contract.md, POST /evidence/verify; ui.md).
+"""The verification of a packet or envelope, check by check (contract.md, POST /evidence/verify; ui.md).
 
-``verify`` is pure: the document, the public keys and what is stored in, findings out, whatever the document is. API and
-page share it.
+``verify`` is pure: the document, the public keys and the stored bytes in, checks out, for any document. API and page
+share it.
 
-Of a retired key only what is stored here holds: who has that key now can write any time into what they sign, and
-cannot write into the append-only tables (docs/adr/0111). Under an id that is stored here nothing else holds, and what
-is stored has the record that was signed (docs/adr/0163).
+Of a retired key only stored documents hold: the holder of that key can sign any time into a document, and cannot write
+into the append-only tables (docs/adr/0111). Under an id that is stored here nothing else holds, and a stored document
+has the record that was signed (docs/adr/0163).
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def verify(document: Any, keys: Mapping[str, KnownKey], stored: Stored) -> Verification:
-    """Checks a packet (with its ``envelope`` or without) or a DSSE envelope; never raises, whatever the document is."""
+    """Checks a packet (with its ``envelope`` or without) or a DSSE envelope; never raises, for any document."""
     if not isinstance(document, Mapping):
         return _unknown("This is no JSON object.")
     if "payloadType" in document or "signatures" in document:

@@ -62,7 +62,7 @@ def _with_head(found: Verification, document: Any) -> Verification:
 
 
 def _check(found: Verification, document: Mapping[str, Any]) -> Check:
-    """What is not signed is not compared: else a caller would learn how long somebody's chain is."""
+    """Compares signed heads only: else a caller would learn how long the chain of a tenant is."""
     if not found.valid:
         return Check(_NAME, "skipped", "Only what the packet was signed over is compared with the audit chain.")
     tenant_id, content = _signed(found, document)

@@ -1,4 +1,4 @@
-"""Parts of packets and envelopes that somebody sent, and what is checked of them, whatever they are."""
+"""Parts of packets and envelopes that a caller sent, of any form, and their checks."""
 
 from collections.abc import Mapping
 from datetime import datetime

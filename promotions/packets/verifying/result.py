@@ -1,4 +1,4 @@
-"""What a verification finds: one check after the other, and what they come to (contract.md, POST /evidence/verify)."""
+"""The result of a verification: one check after the other, and their sum (contract.md, POST /evidence/verify)."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal

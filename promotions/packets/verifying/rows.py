@@ -19,7 +19,7 @@ def verify_stored_packet(
 ) -> Verification:
     """The packet of the row together with its envelope, and whether they are those of this row and its promotion.
 
-    Never raises, whatever stands in the row. Cost: a statement for the packet, its envelope and each record it names.
+    Never raises, for any content of the row. Cost: a statement for the packet, its envelope and each record it names.
     """
     document = _read(row.document)
     if document is None:
@@ -29,9 +29,9 @@ def verify_stored_packet(
 
 
 def verify_stored_override(row: Override, keys: Mapping[str, KnownKey], stored: Stored = stored_here) -> Verification:
-    """The signed human decision of the row, and whether it says what the row says.
+    """The signed human decision of the row, and whether it agrees with the row.
 
-    Never raises, whatever stands in the row. Cost: one statement.
+    Never raises, for any content of the row. Cost: one statement.
     """
     envelope = _read(row.envelope)
     if envelope is None:

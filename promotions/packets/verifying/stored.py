@@ -13,7 +13,7 @@ from stellapromote.signing.canonical_json import digest_bytes
 
 Kind = Literal["packet", "capsule", "humanDecision", "record", "input"]
 Stored = Callable[[Kind, str], bytes | None]
-"""What is stored under an id: the document of a packet, the envelope of a packet or of a human decision, the document
+"""The bytes stored under an id: the document of a packet, the envelope of a packet or of a human decision, the document
 of a decision record or its gate input."""
 
 _FIELDS: Final[dict[Kind, tuple[type[Model], str]]] = {
@@ -26,7 +26,7 @@ _FIELDS: Final[dict[Kind, tuple[type[Model], str]]] = {
 
 
 def stored_here(kind: Kind, stored_id: str) -> bytes | None:
-    """The bytes under this id, in whichever tenant: who asks has the document. Cost: one statement."""
+    """The bytes under this id, in any tenant: the caller has the document. Cost: one statement."""
     try:
         wanted = UUID(stored_id)
     except ValueError:
@@ -37,7 +37,7 @@ def stored_here(kind: Kind, stored_id: str) -> bytes | None:
 
 
 def kept(kind: Kind, stored_id: Any, stored: Stored) -> bytes | None:
-    """As ``stored``, for an id out of a document, whatever it is."""
+    """As ``stored``, for an id out of a document, of any form."""
     return stored(kind, stored_id) if isinstance(stored_id, str) else None
 
 

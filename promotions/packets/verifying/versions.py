@@ -23,7 +23,7 @@ class PacketForm(NamedTuple):
 
 
 class EnvelopeForm(NamedTuple):
-    """What verifies the signatures of one payload type, what each of its predicate types is about, and whether a
+    """The verifier of the signatures of one payload type, the subject of each of its predicate types, and whether a
     capsule holds the digest of its record."""
 
     verify: Verify
