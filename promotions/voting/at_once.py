@@ -39,7 +39,7 @@ def act_at_once(
 
 
 def read_ahead(promotion_id: UUID, clock: Clock) -> Ahead:
-    """What an act reads first, to be sent with the statement that finds out who acts."""
+    """The first reading of an act, to be sent with the statement that finds the actor."""
     return Ahead(reading_without_lock(promotion_id, clock, signing_key_id=_key_id()))
 
 

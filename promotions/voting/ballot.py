@@ -39,7 +39,7 @@ def ballot_on_page(
     acts: Iterable[Vote | Confirmation],
     voted: frozenset[str],
 ) -> Ballot:
-    """The voting rules' view of the last evaluation: for pages, which ask before anybody clicks."""
+    """The voting rules' view of the last evaluation: for pages, which show the reasons before a click."""
     votes = [act for act in acts if isinstance(act, Vote) and act.ended_at is None]
     return _ballot(
         promotion,
@@ -86,7 +86,7 @@ def new_act(
 
 
 def _standing(by: Actor, context: EvaluationContext) -> tuple[list[str], list[str]]:
-    """The roles and teams of the person that count here; of somebody who may only reject, all that they hold."""
+    """The roles and teams of the person that count here; for a person who may only reject, all that they hold."""
     me = str(by.user_id)
     candidate = electorate(context.facts.gate_input, context.documents).get(me)
     if candidate is not None:

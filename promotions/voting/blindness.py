@@ -1,7 +1,8 @@
-"""Who is not shown the votes of a promotion under a blind approval policy, and what they see instead (domain.md §5).
+"""The readers from whom the votes of a promotion under a blind approval policy are hidden, and their view of it
+(domain.md §5).
 
-While such a promotion takes votes, they are shown to whoever has a live vote on it and to whoever holds audit:read, and
-to nobody else (docs/adr/0140). How many are needed and how many are given is shown to everybody.
+While such a promotion takes votes, they are shown to people with a live vote on it and to holders of audit:read, and to
+no other reader (docs/adr/0140). All readers see the required and the given number.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +21,9 @@ from stellapromote.errors import Refused, reason_against
 Document = dict[str, Any]
 
 VOTES_HIDDEN: Final = "VOTES_HIDDEN"
-"""Reason code of a gate whose verdict tells of votes, for whoever is not shown them. No record holds it."""
+"""Reason code of a gate whose verdict reveals votes, for readers from whom they are hidden. No record holds it."""
 
-# All that is told of a gate that may tell of votes, also of a kind not known here; one that waits for no one keeps its
+# The shown fields of a gate that may reveal votes, also of a kind not known here; one that waits for no one keeps its
 # codes.
 _CODES: Final = frozenset({OVERRIDDEN, OVERRIDE_POSSIBLE, NOT_YET_EFFECTIVE, *UNJUDGED})
 _DETAILS: Final = ("text", "minConfirmations", "required", "given", "override", "overridePossible", "notYetEffective")
@@ -71,7 +72,7 @@ def events_without_votes(by: Actor) -> Q:
 
 
 def gates_shown(gates: Iterable[Mapping[str, Any]], promotion: Promotion, *, blind: bool) -> list[Document]:
-    """Gates, in full or in short, for somebody who sees votes, or is ``blind`` to them."""
+    """Gates, in full or in short, for a reader who sees votes, or is ``blind`` to them."""
     return [_without_votes(gate, promotion) if blind else dict(gate) for gate in gates]
 
 

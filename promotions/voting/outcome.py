@@ -6,10 +6,10 @@ from stellapromote.errors import ProductError
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a transaction committed: the promotion, and a refusal that the caller is told about only after the commit.
+    """The committed result of a transaction: the promotion, and a refusal that the caller gets only after the commit.
 
     Some refusals change state, such as an approval found expired: raising them inside would undo it (domain.md §4).
-    ``changed``: whether anything that is shown is another one now, or was audited.
+    ``changed``: whether any shown part changed, or was audited.
     """
 
     promotion: Promotion

@@ -1,4 +1,5 @@
-"""Who may confirm or withdraw a proposal: `check_x` raises the refusal (domain.md §5, loosening takes two people)."""
+"""The rules for confirming or withdrawing a proposal: `check_x` raises the refusal (domain.md §5, loosening takes two
+people)."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -46,7 +46,7 @@ class ManifestMismatch(RuleViolation):
 
 
 class MachinesDoNotVote(Refused):
-    """Service accounts never vote or confirm, whatever their scopes (product.md, Roles)."""
+    """Service accounts never vote or confirm, with any scopes (product.md, Roles)."""
 
     code = "PERM_SERVICE_ACCOUNT_CANNOT_VOTE"
 
@@ -86,9 +86,9 @@ class Ballot:
     """The facts that the voting rules read. Ids are text, as in the gate input.
 
     ``requesting``: the requester, and the people and accounts behind the request. ``voted`` have a live vote;
-    ``counted`` are those of them who may still vote, so that their vote is not void. ``members``: everybody who is
-    active and has a role that votes; None on a page, which knows that of the reader alone. ``why_no_…``: the true
-    reason of a refusal, looked up only then (promotions/voting/places.py).
+    ``counted`` are those of them who may still vote, so that their vote is not void. ``members``: the active people
+    with a role that votes; None on a page, which knows that of the reader alone. ``why_no_…``: the true reason of a
+    refusal, looked up only then (promotions/voting/places.py).
     """
 
     number: int
@@ -136,7 +136,8 @@ def check_can_approve(by: Actor, ballot: Ballot) -> None:
 
 
 def check_can_reject(by: Actor, ballot: Ballot) -> None:
-    """May ``by`` reject, now? Everybody with promotion:approve may, but those behind the request (domain.md §5)."""
+    """Checks that ``by`` may reject now. Every holder of promotion:approve may, without the people behind the request
+    (domain.md §5)."""
     if ballot.retry_closed:
         raise no_further_attempt(ballot.number, ballot.status)
     if ballot.status not in REJECTABLE:
@@ -217,7 +218,7 @@ def check_can_cancel(by: Actor, promotion: Promotion) -> None:
 
 
 def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
-    """Anybody who requests, approves or administers may have an open promotion judged again."""
+    """Checks that ``by`` may have an open promotion judged again: people who request, approve or administer."""
     if not (by.has(PROMOTION_REQUEST) or by.has(PROMOTION_APPROVE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_REQUEST)
     if promotion.status not in OPEN:
