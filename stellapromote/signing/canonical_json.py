@@ -81,7 +81,7 @@ def _written_alike(value: Any, levels: int) -> bool:
     elif isinstance(value, (list, tuple)):
         alike, members = type(value) in (list, tuple), value
     elif isinstance(value, float):
-        # RFC 8785 writes 1e20 as 21 digits: whoever reads them gets an integer that is refused.
+        # RFC 8785 writes 1e20 as 21 digits: a reader gets an integer that is refused.
         if _GREATEST < abs(value) < _SMALLEST_WITH_EXPONENT:
             raise CanonicalJsonError(f"not canonical JSON: {value!r} is a whole number beyond 2^53 - 1")
         return False

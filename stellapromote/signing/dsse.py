@@ -42,7 +42,7 @@ def verify_envelope(
 
     `public_keys` is by key id; `verify` is for the one encoding that signatures may have. Signatures of other keys are
     passed over; alone, they prove nothing. The type is authentic when this returns, but whether it is the expected one
-    is for the caller to compare. EnvelopeRejected for everything else, whatever shape the envelope has.
+    is for the caller to compare. EnvelopeRejected for everything else, for an envelope of any shape.
     """
     try:
         payload_type, payload = envelope["payloadType"], _decoded(envelope["payload"])

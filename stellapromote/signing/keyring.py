@@ -52,7 +52,7 @@ class SigningKey:
 
 
 def key_id(public_key: EllipticCurvePublicKey) -> str:
-    """`sha256:…` over the DER of the SubjectPublicKeyInfo: anybody holding the key can compute it."""
+    """`sha256:…` over the DER of the SubjectPublicKeyInfo: every holder of the key can compute it."""
     return digest_bytes(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
