@@ -40,8 +40,8 @@ Asked = tuple[str, Values | None]
 
 @dataclass(slots=True)
 class Ahead:
-    """A statement that is sent together with one before it, for somebody who will ask for its rows later. None: it was
-    not sent."""
+    """A statement that is sent together with one before it, for a caller that reads its rows later. None: it was not
+    sent."""
 
     asked: Asked
     rows: list[Row] | None = None
@@ -140,7 +140,7 @@ def _answers(pgconn: PGconn) -> list[PGresult]:
 
 
 def _watched(database: DatabaseWrapper, text: str, values: Values | None) -> list[Row]:
-    """By a cursor of Django's, for whoever logs or wraps what goes to the database."""
+    """By a cursor of Django's, for wrappers and logs of statements."""
     cursor: Any = database.make_debug_cursor if database.queries_logged else database.make_cursor
     with cursor(_Cursor(database.connection)) as watched:
         watched.execute(text, values)
@@ -220,7 +220,7 @@ class _Statement:
 
     def read(self, result: PGresult, written: "_Written") -> list[Row]:
         adaptation = self._adaptation
-        # What is prepared keeps the types of its rows.
+        # A prepared statement keeps the types of its rows.
         adaptation.set_pgresult(result, set_loaders=written.name is None or written.name != self._readable)
         self._readable = written.name
         rows: list[Row] = adaptation.load_rows(0, result.ntuples, tuple)

@@ -11,10 +11,10 @@ from stellapromote.fastpath.prepared import Asked, Row, fetch_each
 
 
 def fetch_together(*asked: QuerySet[Any, Any] | Asked) -> list[list[Any]]:
-    """What each query set gives as a list, and the rows of each statement, in the order in which they are carried out.
+    """The list of each query set, and the rows of each statement, in the order in which they are carried out.
 
-    Each sees what was committed when it began, as by itself: a query after a statement that locks reads what the lock
-    waited for. Their text is Django's, with the values in it, as Django sends them.
+    Each sees the state committed when it began, as by itself: a query after a statement that locks reads the rows for
+    which the lock waited. Their text is Django's, with the values in it, as Django sends them.
     """
     queries = [_Query(each) if isinstance(each, QuerySet) else each for each in asked]
     sent = [each.asked if isinstance(each, _Query) else each for each in queries]
