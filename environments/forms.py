@@ -32,7 +32,7 @@ class EnvironmentForm(ActionForm):
     protected = forms.ChoiceField(
         label="Protected",
         required=False,
-        help_text="Whatever makes entering it easier waits until a second person confirms it.",
+        help_text="An edit that makes entering it easier waits until a second person confirms it.",
     )
     required_approvals = forms.IntegerField(
         label="Required approvals",
