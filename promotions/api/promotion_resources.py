@@ -23,7 +23,7 @@ _DECISIONS = ["allow", "deny", "pending"]
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class JsonField(serializers.Field[Any, Any, Any, Any]):
-    """An object whose form is told by its own schema, kind or event."""
+    """An object whose form depends on its own schema, kind or event."""
 
 
 @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})

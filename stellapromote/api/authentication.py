@@ -49,7 +49,7 @@ class CsrfRefused(Refused):
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer spt_…`. EXPIRED and REVOKED are told only to who knows the secret."""
+    """`Authorization: Bearer spt_…`. Only a caller with the right secret gets EXPIRED or REVOKED."""
 
     def authenticate(self, request: Any) -> tuple[Any, Actor] | None:
         header = request.META.get("HTTP_AUTHORIZATION")

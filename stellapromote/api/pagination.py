@@ -35,7 +35,7 @@ _PAGING_NAMES = frozenset(parameter.wire for parameter in PAGING)
 
 
 class RowSource(Protocol):
-    """What a list is read from. Rows are whatever `order_values` and the presenter understand."""
+    """The source of a list. Its rows are of the type that `order_values` and the presenter take."""
 
     @property
     def columns(self) -> int:
