@@ -1,4 +1,4 @@
-"""Environments and freezes in the Django admin: to look at. They change on their pages, which know what runs there."""
+"""Environments and freezes in the Django admin, read-only. They change on their pages, which know what runs there."""
 
 from django.contrib import admin
 from django.urls import reverse
