@@ -22,7 +22,7 @@ def migrate() -> None:
 
 
 def register_signing_key() -> None:
-    """Without a key that may sign everything can be looked at and nothing be decided: no reason not to start."""
+    """Without a key that may sign everything can be read and nothing be decided: no reason not to start."""
     from django.core.management import call_command
 
     try:

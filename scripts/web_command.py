@@ -1,4 +1,4 @@
-"""How the web server is started by `make run` and for the tests; the Dockerfile says the same in its own words."""
+"""The command of the web server for `make run` and for the tests; the Dockerfile has the same in its own words."""
 
 import sys
 
