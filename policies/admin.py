@@ -1,4 +1,4 @@
-"""Policies in the Django admin: edited by the API's own actions, with their versions to look at (ui.md, /admin)."""
+"""Policies in the Django admin: edited by the API's own actions, with their versions read-only (ui.md, /admin)."""
 
 import json
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +33,7 @@ else:
 
 
 class VersionsInline(TabularInline):
-    """The versions of a policy, newest first, to look at."""
+    """The versions of a policy, newest first, read-only."""
 
     extra = 0
     can_delete = False

@@ -67,7 +67,8 @@ class Explanation:
 def explain_document(
     policy: object, facts: object, *, gate: str | None = None, blobs: Sequence[object] = ()
 ) -> Explanation:
-    """A promotion policy on a gate input, or its policy gates on a policy input; `gate` looks at one only. Unusable."""
+    """Explains a promotion policy on a gate input, or its policy gates on a policy input; `gate` selects one. Raises
+    Unusable."""
     document = _policy(policy)
     names = [each["name"] for each in document.content["gates"]]
     if gate is not None and gate not in names:

@@ -310,7 +310,8 @@ def candidates_fact(
 
 
 def exclusions(requirements: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Why people never decide on the promotion, by their ids. ``requirements``: the snapshot, as everywhere here."""
+    """The reasons why people never decide on the promotion, by their ids. ``requirements``: the snapshot, as everywhere
+    here."""
     return {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
 
 

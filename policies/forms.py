@@ -50,10 +50,10 @@ else:
 
 
 class PolicyForm(ActionFields, ModelForm):
-    """`actor` is set by the admin for each request; `seen` is the tag of what the person looked at.
+    """`actor` is set by the admin for each request; `seen` is the tag of the version that the person saw.
 
-    Cleaning calls the action, in a savepoint: afterwards `stored` is true, and the instance is what the action made of
-    it, or `proposal` what was stored instead. The admin undoes it when it shows the form again.
+    Cleaning calls the action, in a savepoint: afterwards `stored` is true, and the instance is the result of the
+    action, or `proposal` is the stored proposal. The admin undoes it when it shows the form again.
     """
 
     actor: ClassVar[Actor]

@@ -1,4 +1,4 @@
-"""Which environments a policy guards: read through the relation that environments have to it."""
+"""The environments that a policy guards: read through the relation that environments have to it."""
 
 from policies.models import ApprovalPolicy, PromotionPolicy
 

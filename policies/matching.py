@@ -14,7 +14,7 @@ Abilities = tuple[int, ...]
 Signature = tuple[Abilities, ...]
 
 SEARCH_NODES: Final = 400
-"""How many partial answers a search looks at before it settles for the best one it has (docs/adr/0013)."""
+"""The most partial answers of a search before it settles for the best one it has (docs/adr/0013)."""
 
 
 class Matching:
@@ -37,7 +37,7 @@ class Matching:
 
     @property
     def missing(self) -> int:
-        """How many places are still empty: the fewest further people this requirement takes."""
+        """The number of empty places: the fewest further people this requirement takes."""
         return sum(self.places) - sum(map(len, self.holders))
 
     def add(self, person: int, abilities: Abilities) -> bool:
@@ -160,7 +160,7 @@ def _fewest_able(state: Sequence[Matching], signatures: Sequence[Signature], lef
 
 
 def _greedy(state: list[Matching], pool: Sequence[tuple[Signature, int]]) -> int:
-    """How many people it takes when each next one is the one who fills most places at once. The pool is enough."""
+    """The number of people needed when each next one is the one who fills most places at once. The pool is enough."""
     left = [count for _, count in pool]
     chosen = 0
     while _missing(state) > 0:

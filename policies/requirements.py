@@ -128,7 +128,8 @@ def _people(number: int) -> str:
 
 
 def shortfalls(requirements: Sequence[Requirement], people: Sequence[matching.Signature]) -> tuple[Shortfall, ...]:
-    """Why these people cannot satisfy the requirements: one entry for each that stays open. Empty: they can."""
+    """The reasons why these people cannot satisfy the requirements: one entry for each that stays open. Empty: they
+    can."""
     found = []
     for index, requirement in enumerate(requirements):
         if not requirement.rules:

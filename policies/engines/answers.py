@@ -1,4 +1,4 @@
-"""How the answer of a policy engine is read: only a real `true` allows (docs/adr/0061, 0155). Pure."""
+"""The reading of a policy engine's answer: only a real `true` allows (docs/adr/0061, 0155). Pure."""
 
 import re
 from collections.abc import Mapping

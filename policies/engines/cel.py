@@ -36,7 +36,7 @@ EVIDENCE_UNKNOWN: Final = "EVIDENCE_UNKNOWN"
 MOST_LEVELS: Final = 64
 MOST_KEPT_BYTES: Final = 16 * 1024 * 1024
 DOUBLES: Final = frozenset({"cvss", "epss"})
-"""Fields that are doubles even where the JSON writes a whole number: CEL tells 9 and 9.0 apart."""
+"""Fields that are doubles even where the JSON writes a whole number: CEL distinguishes 9 and 9.0."""
 
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _BRACKET = re.compile(r"""[\[\](){}]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")

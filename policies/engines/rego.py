@@ -38,7 +38,7 @@ _ERROR = re.compile(r"-->\s*[^\n]*?:(\d+):(\d+)\n.*?\nerror: ([^\n]*)", re.DOTAL
 _NO_RULE: Final = "not a valid rule path"
 _NO_FUNCTION: Final = "could not find function"
 _UNDEFINED: Final = '"<undefined>"'
-"""How the engine writes a rule that has no value."""
+"""The engine's text for a rule that has no value."""
 
 
 def check(payload: bytes) -> bytes:

@@ -37,11 +37,11 @@ MANDATORY: Final = ("preconditions", "freeze-window", "approval")
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of gate in one version. `check_config` adds to what the schema says about a config.
+    """One kind of gate in one version. `check_config` adds to the schema's checks of a config.
 
-    `wording` and `sources`: what is said about gates of the kind, and which keys and feeds they read, declared by its
-    newest version only.
-    `check_at_save` is asked only when a policy is saved: it may take time and look at what is installed here.
+    `wording` and `sources`: the texts about gates of the kind, and the keys and feeds they read, declared by its newest
+    version only. `check_at_save` is called only when a policy is saved: it may take time and read what is installed
+    here.
     """
 
     kind: str

@@ -34,7 +34,7 @@ NO_GUARDS: Final[dict[str, str]] = {}
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
-    """Pending, or fail where onFreeze says so, while any window is active. Passing, it still tells the next freeze."""
+    """Pending, or fail by onFreeze, while any window is active. A passing verdict also has the next freeze."""
     freezes = facts["freezes"]
     state = freeze_state(freezes, facts["instant"])
     shown = None if state.window is None else freezes[state.window]

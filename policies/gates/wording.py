@@ -44,12 +44,12 @@ def other_settings(name: str, before: Config, after: Config) -> list[str]:
 
 
 def fact(kind: str, title: str, *, digest: str | None = None, id_: str | None = None) -> Fact:
-    """One thing that a gate looked at, with its digest or id: a person who doubts a verdict finds it."""
+    """One fact that a gate read, with its digest or id: a person who doubts a verdict finds it."""
     return {"kind": kind, "title": title, "digest": digest, "id": id_}
 
 
 def policy_shown(_gate: Stored, gate_input: Stored, _bundle: Stored | None) -> Iterator[Fact]:
-    """`facts_shown` of a gate that looks at its settings."""
+    """`facts_shown` of a gate that reads its settings."""
     policy = gate_input["requirements"]["promotionPolicy"]
     yield fact("policy", f"{policy['name']} v{policy['version']}", digest=policy["digest"])
 

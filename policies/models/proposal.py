@@ -10,7 +10,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 LIFE = timedelta(days=14)
-"""How long a proposal waits for a second person (domain.md §5)."""
+"""The time for which a proposal waits for a second person (domain.md §5)."""
 
 TITLES = {
     "environment.update": "Change environment %(name)s",

@@ -7,7 +7,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
 
 REMEMBERED = timedelta(days=30)
-"""How long an edit stands on the board and in packets (domain.md §5)."""
+"""The time for which an edit stands on the board and in packets (domain.md §5)."""
 
 
 class WeakeningEdit(models.Model):

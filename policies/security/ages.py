@@ -1,4 +1,4 @@
-"""How old a document is, and when it will be too old."""
+"""The age of a document, and the instant from which it is too old."""
 
 from datetime import timedelta
 

@@ -50,7 +50,7 @@ class Union:
     lifted: dict[Key, tuple[Record, Lift]]
 
     def counted(self, *, accept_suppressed: bool) -> Mapping[Key, Record]:
-        """The findings that rules look at."""
+        """The findings that rules judge."""
         if not accept_suppressed or not self.suppressed:
             return self.findings
         return {key: record for key, record in self.findings.items() if key not in self.suppressed}

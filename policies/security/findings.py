@@ -73,7 +73,7 @@ class Report:
 
 
 Place = Callable[[str], str]
-"""Which component a package URL means: components of the same place are the same."""
+"""The component of a package URL: components of the same place are the same."""
 
 Reader = Callable[[Mapping[str, Any]], Report]
 """Makes the report of a findings blob. ValueError or KeyError when it is none. What one makes is remembered for it."""
@@ -184,7 +184,7 @@ def _order(rank: int, unscored: bool, cvss: float | None, key: Key) -> tuple[int
 
 
 def worst(records: Iterable[Record]) -> Record:
-    """The one that people should look at first. ValueError when there is none."""
+    """The most urgent finding. ValueError when there is none."""
     return min(records, key=_by_order)
 
 

@@ -51,5 +51,5 @@ def judge(read: Iterable[tuple[DocumentFact, Report]], *, is_production: bool) -
 
 
 def total(left_out: Iterable[LeftOut]) -> int:
-    """How many things that is."""
+    """The number of left-out parts."""
     return sum(each["number"] for each in left_out)

@@ -14,12 +14,12 @@ RuleStatus = Literal["pass", "warn", "missing", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All findings that no VEX statement lifts, each after the rank of the severity that counts, and what else rules
-    look at.
+    """All findings that no VEX statement lifts, each after the rank of the severity that counts, and the other facts of
+    rules.
 
     `kev`: the day on which each name was listed, None without a feed; `epss`: the score of each name likewise. `stale`:
-    the feeds that are there but too old, and so None.
-    `baseline`: what the release now in the target is known to have, as (name, package); None: nothing is known of it.
+    the feeds that are there but too old, and so None. `baseline`: the known findings of the release now in the target,
+    as (name, package); None: nothing is known of it.
     """
 
     instant: str

@@ -1,4 +1,4 @@
-"""Which artifacts of a release have a report that may be believed when it finds nothing (domain.md §6)."""
+"""The artifacts of a release that have a report to be believed when it finds nothing (domain.md §6)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from policies.security.outcome import Outcome
 from policies.security.trust import Doubt, Trust
 
 Doubting = Callable[[Trust, Sequence[DocumentFact]], Doubt | None]
-"""Why none of the reports is believed; None: the gate's version does not say."""
+"""The doubt about all of the reports; None: the gate's version has no words for it."""
 
 _MISSING: Final = "SECURITY_REPORT_MISSING"
 _UNTRUSTED: Final = "SECURITY_REPORT_UNTRUSTED"

@@ -21,7 +21,7 @@ def live_keys(evidence: EvidenceFact, named: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a document is not believed. `usernames`: of the people who stand in the way, whom the promotion shows."""
+    """The reason against a document. `usernames`: the people who stand in the way, whom the promotion shows."""
 
     because: Because
     usernames: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Trust:
         )
 
     def doubt(self, documents: Iterable[DocumentFact]) -> Doubt:
-        """Why none of these documents is believed: of several reasons the one that lacks least. None of them is."""
+        """The doubt about these documents, none of which is believed: of several reasons the one that lacks least."""
         doubts = [self._doubt(document) for document in documents]
         return min(doubts, key=lambda each: (_NEAREST_FIRST.index(each.because), each.usernames))
 

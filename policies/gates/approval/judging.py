@@ -21,7 +21,7 @@ NO_GUARDS: Final[dict[str, str]] = {}
 """Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
 
 Blemish = Callable[[Vote], str | None]
-"""Why a live vote does not count, or None when it does."""
+"""The code against a live vote, or None when it counts."""
 Saying = Callable[[Mapping[str, Any], Mapping[str, Candidate], Sequence[Vote]], str]
 """The message of a waiting gate, from its details, the electorate and the approvals that count."""
 

@@ -82,11 +82,11 @@ _CODES: Final = (
     "EVIDENCE_UNTRUSTED",
     "EVIDENCE_STALE",
 )
-"""In the order in which a document is looked at: the later the code, the less is lacking."""
+"""The codes in the order of the checks: the later the code, the less is lacking."""
 
 
 def check_config(config: Mapping[str, Any], field: str) -> list[FieldError]:
-    """It must ask for something."""
+    """Checks that the gate requires a document."""
     errors = []
     if not config["requireSbom"] and not config["requiredPredicateTypes"]:
         message = "This must ask for an SBOM or name a predicate type: the gate would ask for nothing."

@@ -57,7 +57,7 @@ def _facts(_gate: Stored, gate_input: Stored, bundle: Stored | None) -> Iterator
 
 
 def documents(evidence: Stored, bundle: Stored | None) -> Iterator[Fact]:
-    """The bundle that a gate looked into, and what is in it."""
+    """The bundle that a gate read, and its content."""
     yield fact("bundle", "documents of the release", digest=evidence["bundleDigest"], id_=evidence["bundleId"])
     for each in (bundle or {}).get("documents", ()):
         yield fact(each["kind"], f"{each['format']} by {each['producer']}", digest=each["digest"], id_=each.get("id"))
