@@ -340,10 +340,10 @@ def _trusted_keys(by: Actor) -> Keys:
 
 
 def _signature(sent: ParsedDocument, keys: Keys, *, binds: bool) -> Signature:
-    """Which trusted key signed, and whether its signature counts.
+    """The trusted key that signed, and whether its signature counts.
 
-    It does not for a document that does not say by digest which artifact it is about (``binds``): a person
-    who has it could send it for another, so it counts as said by who sends it (docs/adr/0193). Raises InvalidDocument.
+    It does not count for a document that does not name its artifact by digest (``binds``): a person who has it could
+    send it for another artifact, so it counts as said by its sender (docs/adr/0193). Raises InvalidDocument.
     """
     if sent.envelope is None:
         return Signature(SignatureState.NONE)
