@@ -149,7 +149,8 @@ class DecisionViewSet(ApiViewSet):
         return record_of(promotion, number)
 
     def _record(self) -> DecisionRecord:
-        """The record in force with what tells whether the caller may see it; one statement. Http404, BlindToVotes."""
+        """The record in force, with the columns by which the caller may see it; one statement. Http404,
+        BlindToVotes."""
         by = self.request.actor
         own = (field.name for field in DecisionRecord._meta.concrete_fields)
         needed = (f"promotion__{name}" for name in ("number", "status", "blind"))
