@@ -40,7 +40,7 @@ _SHIPS = {
 
 
 class Story:
-    """Tells the story step by step; every step moves the clock on."""
+    """Plays the story step by step; every step moves the clock on."""
 
     def __init__(self, cast: Cast, clock: FixedClock, requirements: Path) -> None:
         self.cast = cast
