@@ -133,9 +133,9 @@ def has_newer(promotion: Promotion) -> bool:
 
 
 def documents_digest(bundle: Bundle) -> str:
-    """Which documents speak of which artifacts: the same for the same documents in every installation and tenant.
+    """The digest of the documents by artifact: the same for the same documents in every installation and tenant.
 
-    Uploaders and times, of which bundleDigest also depends, are what gates judge trust and age by.
+    Uploaders and times, on which bundleDigest also depends, are the facts by which gates judge trust and age.
     """
     spoken = {(each["artifactDigest"], each.get("about"), each["kind"], each["digest"]) for each in bundle["documents"]}
     return digest(
