@@ -163,7 +163,7 @@ _TELLING: Final = (SOME_VERSIONS, UNTOLD, OTHER_PRODUCT)
 def _without_affects(
     place: str, status: VexStatus, root: NamedComponent, context: Context, left_out: Omissions
 ) -> list[str] | None:
-    """It speaks of what the document is about: the whole artifact, where that is no package by itself."""
+    """The subject of the document: the whole artifact, where that is no package by itself."""
     if status not in LIFTING or (root.nameless and not root.bound.by_digest):
         return []
     some = root.purl is not None and names_some_versions(root.purl)

@@ -26,7 +26,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """How a document is bound to the artifact it was sent for. `by_digest`: it names the artifact, or a part of it.
+    """The binding of a document to the artifact it was sent for. `by_digest`: it names the artifact, or a part of it.
 
     `part` is that part; empty for the artifact itself.
     """
@@ -42,10 +42,9 @@ UNBOUND: Final = Binding(by_digest=False)
 class ReadDocument:
     """A document in the product's form. `producer` is the tool's name; None where the document names none.
 
-    `names_artifact`: it says by digest that it is about the artifact it was sent for, or about a part of it; else only
-    who sent it says so, or it need not have been signed as what it was sent as. `about` is that part; empty for the
-    artifact itself.
-    `scope` tells how much of the artifact it looks at (promotions/formats/scopes.py).
+    `names_artifact`: it names the artifact it was sent for, or a part of it, by digest; else only its sender names the
+    artifact, or it need not have been signed as the kind it was sent as. `about` is that part; empty for the artifact
+    itself. `scope`: how much of the artifact it covers (promotions/formats/scopes.py).
     """
 
     format: str

@@ -34,7 +34,7 @@ _Said = tuple[Severity, float | None]
 _IGNORING: Final = ("only-fixed", "only-notfixed", "ignore-wontfix")
 """Settings that move matches to `ignoredMatches`. Where --by-cve was set, too, Grype lost them (anchore/grype#1545)."""
 _END_OF_LIFE: Final = "distro-eol"
-"""It is still looked at, as Trivy does with what it marks EOSL."""
+"""It is still scanned, as Trivy does with systems that it marks EOSL."""
 
 _ALERTS: Final = {
     "distro-unknown": "packages of a distribution that Grype does not know",
@@ -54,7 +54,7 @@ def recognises(document: dict[str, Any]) -> bool:
 
 
 def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> ReadDocument:
-    """DocumentRefused for a report about another image, and where Grype looked at nothing or had no database."""
+    """DocumentRefused for a report about another image, and where Grype scanned nothing or had no database."""
     named = _check_target(document, place, context)
     member(document, "matches", place)
     descriptor, inside = part(document, "descriptor", place), at(place, "descriptor")

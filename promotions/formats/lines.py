@@ -1,6 +1,6 @@
-"""Which characters a line of a document may hold: those of other tools, kept as they are (docs/adr/0175).
+"""The characters that a line of a document may hold: those of other tools, kept as they are (docs/adr/0175).
 
-Invisible ones stay: the name of a vulnerability is read around them. What changes here raises READER.
+Invisible ones stay: the name of a vulnerability is read around them. A change here raises READER.
 """
 
 import re
@@ -14,7 +14,7 @@ _NOT_IN_A_LINE: Final = re.compile(
 
 
 def problem_in_line(text: str) -> str | None:
-    """Why the text cannot stand in a line, or None."""
+    """The reason why the text cannot stand in a line, or None."""
     return described(_NOT_IN_A_LINE.search(text))
 
 

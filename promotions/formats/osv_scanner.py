@@ -1,6 +1,6 @@
 """OSV-Scanner's JSON report. Pure. Withdrawn entries are no vulnerabilities.
 
-What its configuration tells it to ignore leaves no trace in the report.
+A finding that its configuration ignores leaves no trace in the report.
 """
 
 from collections.abc import Iterable, Iterator

@@ -158,11 +158,11 @@ def digest_of_hex(value: object) -> str | None:
 
 
 def check_names(context: Context, named: set[str], place: str, *, also: Collection[str] = ()) -> Binding:
-    """Whether a document says by digest that it is about the artifact it is sent for, or about a part of it.
+    """Whether a document names by digest the artifact it is sent for, or a part of it.
 
-    The narrower counts: what names the artifact and a part is about the part, for a scanner names both and looks at one
-    platform. What names several parts is about the first of them. DocumentRefused (mismatch) when it names others only.
-    ``also``: digests that may name it, and say nothing of others.
+    The narrower counts: a document that names the artifact and a part is about the part, for a scanner names both and
+    reads one platform. A document that names several parts is about the first of them. DocumentRefused (mismatch) when
+    it names others only. ``also``: digests that may name the artifact, and need not.
     """
     every = named.union(also)
     if parts := every & context.parts:

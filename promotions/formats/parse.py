@@ -74,7 +74,7 @@ def parse(payload: bytes) -> bytes:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Nothing here makes cycles, and to look for them again and again takes half of the time of a large document."""
+    """Nothing here makes cycles, and searching for them again and again takes half of the time of a large document."""
     gc.disable()
     try:
         yield

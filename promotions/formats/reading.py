@@ -152,7 +152,7 @@ _Path = tuple[Any, str | int] | None
 
 
 def _inspect(document: Any) -> None:
-    """Looks at every value once, without recursion: the depth is not known yet."""
+    """Checks every value once, without recursion: the depth is not known yet."""
     _check_value(document, None)
     waiting: list[tuple[Any, _Path, int]] = [(document, None, 0)] if isinstance(document, dict | list) else []
     while waiting:

@@ -1,7 +1,8 @@
-"""How much of an artifact a document looks at: one of a narrower scope is no newer version of a wider one. Pure.
+"""The part of an artifact that a document covers: a narrower scope is no newer version of a wider one. Pure.
 
 A report of the same tool replaces its older one (docs/adr/0086). A scan of the libraries alone does not replace that of
-the operating system, nor one lock file another, nor a VEX document another of the same author: they stand beside.
+the operating system, nor one lock file another, nor a VEX document another of the same author: they stand beside each
+other.
 """
 
 from collections.abc import Callable, Iterator

@@ -64,7 +64,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 
 def _check_scanned(results: list[tuple[dict[str, Any], str]], place: str) -> None:
-    """Trivy looks for secrets, misconfigurations and licences in the same format, and lists packages beside them."""
+    """Trivy reports secrets, misconfigurations and licences in the same format, and lists packages beside them."""
     of_packages = [result for result, _ in results if result.get("Class") in _OF_PACKAGES]
     if any(_has_vulnerabilities(result) for result, _ in results):
         return
