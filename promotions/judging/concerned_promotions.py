@@ -1,7 +1,7 @@
-"""Which open promotions a deployment report concerns: those about which it changed a fact, and no others.
+"""The open promotions that a deployment report concerns: those about which it changed a fact, and no others.
 
 Each that is judged again gets a record of its own where its outcome differs, and where something else runs in its
-target its votes end. So a report looks at nothing that it did not change (docs/adr/0187).
+target its votes end. So a report reads nothing that it did not change (docs/adr/0187).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
-"""Everything an evaluation looks at, gathered by one SQL statement, so that it is one consistent view (domain.md §7).
+"""All facts of an evaluation, gathered by one SQL statement, so that it is one consistent view (domain.md §7).
 
-The result of ``gather_facts`` is the gate input: what is judged is what is stored, and replay reads the stored bytes.
+The result of ``gather_facts`` is the gate input: the judged bytes are the stored bytes, and replay reads those.
 """
 
 from collections.abc import Collection
@@ -37,7 +37,7 @@ from stellapromote.database_clock import SINCE, TOLERANCE, rfc3339_sql
 from stellapromote.fastpath.prepared import fetch
 from stellapromote.signing.canonical_json import canonical_bytes
 
-# Freezes that begin later are not in a gate input: the promotion is looked at again by then at the latest.
+# Freezes that begin later are not in a gate input: the promotion is judged again by then at the latest.
 FREEZE_HORIZON = timedelta(days=31)
 
 _APPROVING_ROLES = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]

@@ -41,9 +41,9 @@ def environments_with_overrides(tenant_id: UUID, at: datetime) -> list[str]:
 
 
 def policies_of_promotions(tenant_id: UUID, at: datetime) -> list[Guard]:
-    """Each protected environment with the promotion policies that its promotions keep which may start yet: open ones,
-    and those of an attempt that runs or failed while their approval lasts. Two statements, at most; the first looks at
-    the tenant's open and failed promotions by their indexes."""
+    """Each protected environment with the promotion policies of its promotions that may start yet: open ones, and those
+    of an attempt that runs or failed while their approval lasts. Two statements, at most; the first reads the tenant's
+    open and failed promotions by their indexes."""
     again = [Status.DEPLOYING, Status.FAILED]
     kept: dict[str, Any] = {"tenant": tenant_id, "open": sorted(OPEN), "again": again, "at": at}
     with connection.cursor() as cursor:

@@ -29,7 +29,7 @@ from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 REJECTED = "APPROVAL_REJECTED"
-# How soon it is looked at again whether a key signs: what waits for one was decided and is only not stored.
+# The time after which a promotion is judged again while no key signs: its decision is made and only not stored.
 SIGNING_RETRY = timedelta(seconds=30)
 
 

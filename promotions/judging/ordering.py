@@ -1,4 +1,4 @@
-"""Which releases may enter which environment (domain.md §1): the one rule of the promotion order."""
+"""The rule of the promotion order: which releases may enter which environment (domain.md §1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ class SequenceViolation(RuleViolation):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How a release enters a target: from where, and whether that goes back behind the release that runs there."""
+    """The entry of a release into a target: its source, and whether it goes back behind the release that runs there."""
 
     source: Environment | None
     is_rollback: bool
 
 
 def check_can_enter(release: Release, target: Environment) -> Entry:
-    """How ``release`` may enter ``target``. Raises SequenceViolation naming the missing step. One statement."""
+    """The entry of ``release`` into ``target``. Raises SequenceViolation naming the missing step. One statement."""
     return entry_over(release, list(steps_into(release.tenant_id, target.pk, release.pk)))
 
 
@@ -71,7 +71,8 @@ def entries(release: Release) -> list[tuple[Environment, Entry | SequenceViolati
 
 
 def entry_over(release: Release, steps: "Sequence[Step]") -> Entry:
-    """How the release may enter the first of the steps, which are as in ``steps_into``. Raises SequenceViolation."""
+    """The entry of the release into the first of the steps, which are as in ``steps_into``. Raises
+    SequenceViolation."""
     target, before = steps[0], steps[1] if len(steps) > 1 else None
     was_here, runs = target.was_here, target.runs
     came_through = before is not None and before.was_here

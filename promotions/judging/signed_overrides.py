@@ -1,4 +1,4 @@
-"""Which overrides of a promotion were signed: a row alone lifts nothing (domain.md §6, §8)."""
+"""The signed overrides of a promotion: a row alone lifts nothing (domain.md §6, §8)."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -109,7 +109,7 @@ class UnitOfWork:
         return promotion.id in self._promotions
 
     def write(self) -> None:
-        """Stores everything. The last event of each promotion tells its state, so call it when that is final."""
+        """Stores everything. The last event of each promotion has its state, so call it when that is final."""
         last = {entry.promotion_id: position for position, entry in enumerate(self._entries)}
         for promotion_id, promotion in self._promotions.items():
             position = last[promotion_id]
