@@ -44,10 +44,10 @@ class EvidenceFinding(models.Model):
 
 
 class EvidenceRound(models.Model):
-    """How far the worker verified what a tenant has stored; the one without a tenant follows the system's chain.
+    """The progress of the worker's verification for a tenant; the row without a tenant follows the system's chain.
 
-    ``sequence`` and ``event_hash`` are the last link of the chain that holds. ``position`` is where the walk over all
-    promotions and documents stands; None while none is on. Nothing is done before ``rests_until``; the next walk over
+    ``sequence`` and ``event_hash`` are the last link of the chain that holds. ``position`` is that of the walk over all
+    promotions and documents; None while none is on. Nothing is done before ``rests_until``; the next walk over
     everything begins at ``all_due_at``.
     """
 

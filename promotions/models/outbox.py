@@ -25,7 +25,7 @@ class OutboxEvent(models.Model):
 
 
 class OutboxMark(models.Model):
-    """How far the tenant's audit chain and calendar were followed for events that the worker derives."""
+    """The mark up to which the tenant's audit chain and calendar were followed for events that the worker derives."""
 
     tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.PROTECT, related_name="+")
     sequence = models.BigIntegerField(default=0)

@@ -201,7 +201,7 @@ class Promotion(models.Model):
                 condition=Q(status="deploying", overdue_at=None),
                 name="promotion_deployment_due",
             ),
-            # Holds all that the board's numbers look at.
+            # Holds all columns of the board's numbers.
             models.Index(
                 fields=["tenant", "number"],
                 include=["status", "requested_at", "approved_at", "completed_at"],
