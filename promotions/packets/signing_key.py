@@ -38,7 +38,7 @@ def current_key() -> keyring.SigningKey | None:
 
 
 def problem() -> str | None:
-    """Why nothing can be signed, and what to do; None when all is well. Cost: one statement."""
+    """The reason why nothing can be signed, with the repair; None when all is well. Cost: one statement."""
     key = current_key()
     if key is None:
         return "The signing key cannot be read, so nothing can be decided: the log says why; repair or replace it."
