@@ -12,7 +12,7 @@ MOST_SHOWN: Final = 20
 def findings_shown(by: Actor) -> list[EvidenceFinding]:
     """The newest findings of the tenant that are not gone, for its admins and auditors; nothing for others.
 
-    Where the votes are not shown to ``by``, the finding is not: its place may tell of them. One statement.
+    Where the votes are hidden from ``by``, the finding is not: its place may reveal them. One statement.
     """
     if not (by.has(TENANT_ADMIN) or by.has(AUDIT_READ)):
         return []

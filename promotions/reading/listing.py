@@ -42,7 +42,7 @@ ORDER BY p.number {{direction}}
 
 _OF_STATUSES = "p.status = ANY(%(statuses)s)"
 
-# The first number requested at or after an instant, by halving: twenty looks into the index of numbers for a million.
+# The first number requested at or after an instant, by halving: twenty reads of the index of numbers for a million.
 _FIRST_SINCE = """
 WITH RECURSIVE search (low, high) AS (
   SELECT 1::bigint, last_number + 1 FROM promotions_promotioncounter WHERE tenant_id = %(tenant)s

@@ -1,4 +1,4 @@
-"""Which document of a promotion policy is meant: one that is sent, a version or the draft (contract.md, simulate)."""
+"""The document of a promotion policy to try: one that is sent, a version or the draft (contract.md, simulate)."""
 
 import orjson
 from django.http import Http404

@@ -1,4 +1,4 @@
-"""Which environments name a policy: what policies themselves cannot know (architecture.md, Direction)."""
+"""The environments that name a policy: policies themselves cannot know them (architecture.md, Direction)."""
 
 from collections import defaultdict
 from collections.abc import Iterable

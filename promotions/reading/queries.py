@@ -156,7 +156,7 @@ def timeline_of(promotion: Promotion, by: Actor, *, blind: bool) -> list[Documen
 
 
 def events_of(promotion: Promotion, by: Actor, *, blind: bool) -> QuerySet[AuditEvent]:
-    """The audit events of one promotion; for who is ``blind`` to its votes, those that tell nothing of them."""
+    """The audit events of one promotion; for a reader who is ``blind`` to its votes, those without a trace of them."""
     found = AuditEvent.objects.filter(promotion_id=promotion.pk, tenant_id=promotion.tenant_id)
     return found.filter(events_without_votes(by)) if blind else found
 

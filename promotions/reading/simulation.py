@@ -221,7 +221,8 @@ def _answers_that_hold(
 
 
 def _differences(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterable[GateDifference]:
-    """By name, in the order of `after`, then what only `before` has. Status and codes tell; details may."""
+    """The differences by name, in the order of `after`, then those only in `before`. Status and codes count; details
+    may."""
     old, new = ({gate["name"]: _in_short(gate) for gate in each} for each in (before, after))
     for name in [*new, *(name for name in old if name not in new)]:
         if old.get(name) != new.get(name):
