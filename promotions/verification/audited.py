@@ -35,7 +35,7 @@ WHERE resource = %s AND tenant_id = %s AND action = ANY(%s) ORDER BY timestamp, 
 NO_EVENT: Final = "No event of the audit log tells of it: nobody gave it here."
 GONE: Final = "The audit log tells of it, and it is gone."
 NAMES: Final = {"voteId": "vote", "confirmationId": "confirmation", "overrideId": "override"}
-"""Where an event names the row that it tells of, and what that row is."""
+"""The key of the row's id in an event, and the kind of that row."""
 
 _ACTIONS: Final = {"approve": "approval.granted", "reject": "approval.denied"}
 _GIVEN: Final = ("approval.granted", "approval.denied", "gate.overridden")
@@ -155,7 +155,8 @@ def override_as_act(row: Override) -> dict[str, Any]:
 
 
 def differs(row: Mapping[str, Any], after: Mapping[str, Any] | None, *, leave_out: tuple[str, ...] = ()) -> str | None:
-    """The first place where the row says something else. What events of earlier versions do not tell is left out."""
+    """The first place where the row differs from the event. Values that events of earlier versions do not have are left
+    out."""
     names = [name for name in row if after is not None and name in after and name not in leave_out]
     return first_difference({name: row[name] for name in names}, {name: after[name] for name in names if after})
 
@@ -167,7 +168,7 @@ def actor_of(actor_id: UUID | None, display_name: str, username: str, at: dateti
 
 
 def first_other(row: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
-    """The first place of the row that the event tells otherwise, or does not tell."""
+    """The first place of the row that differs from the event, or is missing in it."""
     return first_difference({name: event.get(name) for name in row}, row)
 
 

@@ -167,7 +167,7 @@ def _trusted_keys(tenant_id: UUID, _after: UUID) -> tuple[UUID | None, list[Mism
 
 
 def _gone(tenant_id: UUID, _after: UUID) -> tuple[UUID | None, list[Mismatch]]:
-    """Documents, feeds and trusted keys of which the audit log tells and that are gone. One statement."""
+    """Documents, feeds and trusted keys that the audit log names and that are missing. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(_GONE, {"tenant": tenant_id, "most": MOST_GONE})
         gone = [(resource.replace("_", " "), row) for resource, row in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Whether feeds are what was uploaded: as the audit log tells, and read from the bytes that are kept (domain.md §6)."""
+"""Compares feeds with their uploads: with the audit log, and with the bytes that are stored (domain.md §6)."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -16,7 +16,7 @@ NEWER: Final = ", or otherwise than this version reads them: a newer one read it
 
 
 def check_feeds(feeds: Iterable[Feed]) -> list[Mismatch]:
-    """Whether each is what the event of its upload tells. They are of one tenant. One statement."""
+    """Compares each feed with the event of its upload. They are of one tenant. One statement."""
     feeds = list(feeds)
     if not feeds:
         return []

@@ -1,5 +1,4 @@
-"""Whether the keys of the installation, and those that a tenant trusts, are what the audit log tells (domain.md §6,
-§8)."""
+"""Compares the keys of the installation, and those that a tenant trusts, with the audit log (domain.md §6, §8)."""
 
 from uuid import UUID
 

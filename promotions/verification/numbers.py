@@ -34,8 +34,8 @@ ORDER BY e.timestamp, e.id LIMIT %(most)s
 
 
 def check_numbers(tenant_id: UUID) -> list[Mismatch]:
-    """The lowest numbers under which no promotion stands with its release and environments, and the promotions whose
-    request the audit log tells of, and that are gone. Two statements."""
+    """The lowest numbers without a promotion with its release and environments, and the promotions whose request the
+    audit log has, and that are missing. Two statements."""
     numbers: dict[str, None] = {}
     with connection.cursor() as cursor:
         for statement in (_MISSING, _GONE):

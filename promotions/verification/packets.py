@@ -163,7 +163,7 @@ def _content(promotion: Promotion, before: EvidencePacket | None) -> dict[str, A
 
 
 def _source_of(release: Release) -> dict[str, Any] | None:
-    """Which commit it is. Authors stand in a packet by account, so they are not compared."""
+    """The commit of the packet. Authors stand in a packet by account, so they are not compared."""
     if release.source_ref is None:
         return None
     return {name: release.source_ref.get(name) for name in OF_SOURCE}

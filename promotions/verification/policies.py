@@ -1,5 +1,5 @@
-"""Whether the versions of policies are those that the audit log tells: their texts, who made them, which one counts
-(domain.md §6)."""
+"""Compares the versions of policies with the audit log: their texts, their authors, and the one in force (domain.md
+§6)."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -56,7 +56,7 @@ def _check(tenant_id: UUID, kind: str, versions: list[Any]) -> Iterator[Mismatch
 
 
 def _differs(row: Any, events: list[AuditedEvent]) -> str | None:
-    """The first event made the version. A later one tells of the policy while that version counts."""
+    """The first event made the version. A later one changed the policy while that version was in force."""
     if not events:
         return "No event of the audit log tells of it: nobody made it here."
     made = events[0]

@@ -1,4 +1,4 @@
-"""Whether a promotion is what its events tell of it: who asked for it, and the state that each change left."""
+"""Compares a promotion with its events: its requester, and the state that each change left."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -18,7 +18,8 @@ _PLACE = "state"
 
 
 def check_state(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
-    """One finding at most. Events of version 1.0 tell no state, so a promotion of before has none to compare with."""
+    """One finding at most. Events of version 1.0 have no state, so a promotion of that version has none to compare
+    with."""
     recorded = sorted(
         (event.metadata[STATE] for event in stored_promotion.events if STATE in event.metadata), key=_version
     )
@@ -56,9 +57,9 @@ def check_request(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
 
 
 def check_excluded(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
-    """Whether the people behind the request and the release may not vote, as the snapshot taken then says.
+    """Whether the people behind the request and the release are excluded in the snapshot taken then.
 
-    Those who own a machine, wrote a commit or edited settings stand in no row that the audit log tells of.
+    Owners of a machine, authors of commits and editors of settings stand in no row that the audit log repeats.
     """
     promotion, release = stored_promotion.promotion, stored_promotion.promotion.release
     requirements = stored_requirements(promotion)

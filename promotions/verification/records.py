@@ -65,7 +65,7 @@ def _check(
 
 
 def _check_noted(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
-    """The audit log tells of each record from the first that it tells of, and each that it tells of is there."""
+    """The audit log has each record from the first that it has, and each that it has is stored."""
     noted, sequences = (
         stored_promotion.noted_digests,
         {str(record.pk): record.sequence for record in stored_promotion.records},

@@ -21,7 +21,7 @@ MOST_NAMED: Final = 100
 
 @dataclass(slots=True)
 class Tally:
-    """How the replays of some records ended. ``named`` are those that were not equal, with the reason, at most 100."""
+    """The results of replaying some records. ``named`` are those that were not equal, with the reason, at most 100."""
 
     equal: int = 0
     different: int = 0

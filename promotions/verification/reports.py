@@ -1,4 +1,4 @@
-"""Whether reports of deployments and reviews of overrides are those that the audit log tells of."""
+"""Compares reports of deployments and reviews of overrides with the audit log."""
 
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -19,7 +19,7 @@ _STATUSES: Final = {
 
 
 def check_reports(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
-    """One finding for each report at most. Events of version 1.0 tell no URL, and of a start no message."""
+    """One finding for each report at most. Events of version 1.0 have no URL, and those of a start no message."""
     events: dict[tuple[int, str], list[AuditedEvent]] = {}
     for event in stored_promotion.events_named(*_STATUSES):
         events.setdefault((event.metadata["attempt"], _STATUSES[event.action]), []).append(event)

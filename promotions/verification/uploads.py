@@ -1,5 +1,5 @@
-"""Whether documents are what was uploaded: as the audit log tells, signed by the key that they count for, and read from
-the bytes that are kept (domain.md §6, §9)."""
+"""Compares documents with their uploads: with the audit log, with the signature of the key that they count for, and
+with the bytes that are stored (domain.md §6, §9)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -49,7 +49,7 @@ def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
 
 
 def upload_difference(upload: EvidenceDocument | Feed, event: AuditedEvent) -> str | None:
-    """The first place where who sent it, when and how is not what the event tells."""
+    """The first place where the uploader, the time or the token differs from the event."""
     uploader = {
         "uploadedBy": (upload.uploaded_by_id, event.actor_id),
         "uploadedByName": (f"{upload.uploaded_by_name} ({upload.uploaded_by_username})", event.actor_name),
