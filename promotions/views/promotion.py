@@ -287,7 +287,7 @@ def _count(promotion: Promotion) -> str:
 
 
 def _next(by: Actor, promotion: Promotion) -> str:
-    """How many more wait for the person, with a link to the oldest of them. Two statements."""
+    """The number of further promotions that wait for the person, with a link to the oldest of them. Two statements."""
     waiting = queries.awaiting_decision_by(by).exclude(pk=promotion.pk)
     oldest = waiting.first()
     if oldest is None:
