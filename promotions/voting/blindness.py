@@ -67,7 +67,7 @@ def blind_to(by: Actor) -> QuerySet[Promotion]:
 
 
 def events_without_votes(by: Actor) -> Q:
-    """The audit events of a promotion that tell of no vote but those of ``by``."""
+    """The audit events of a promotion without those of votes, except the votes of ``by``."""
     return Q(action="promotion.requested") | Q(action__in=_OWN_EVENTS, actor_id=by.user_id)
 
 

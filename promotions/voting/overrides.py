@@ -55,9 +55,9 @@ class Case:
 
     ``setting``: `override` of the gate in the promotion's policy. ``granted``: whether the person's live grant of
     promotion:override counts here, as a role would for a vote; None without one. ``granted_late``: that it was given
-    after the request. ``teams``: those of the person that count here, as for a vote; ``team_refused``: why one that the
-    policy names does not.
-    ``windows``: for each active freeze window, who excepted the person, None where nobody did, and who wrote it.
+    after the request. ``teams``: those of the person that count here, as for a vote; ``team_refused``: the reason
+    against one that the policy names. ``windows``: for each active freeze window, the person who excepted this one,
+    None without, and its author.
     """
 
     number: int

@@ -66,7 +66,7 @@ class Places:
     approvals: Sequence[Approval]
 
     def why_no_vote(self, by: Actor) -> NotEligible:
-        """Why no open place can use an approval of ``by``. Five statements."""
+        """The reason why no open place can use an approval of ``by``. Five statements."""
         person = self._person(by)
         if isinstance(person, NotEligible):
             return person
@@ -92,7 +92,7 @@ class Places:
         )
 
     def why_no_confirmation(self, by: Actor, rule: Rule) -> NotEligible:
-        """Why ``by`` may not confirm a gate whose confirmers are ``rule``. Five statements."""
+        """The reason why ``by`` may not confirm a gate whose confirmers are ``rule``. Five statements."""
         person = self._person(by)
         if isinstance(person, NotEligible):
             return person
@@ -140,7 +140,8 @@ def team_that_does_not_count(
     excluded: Mapping[str, Sequence[str]],
     vouching: Vouching,
 ) -> NotEligible | None:
-    """Why the first of ``teams`` that the person is in does not count here; None where each does, or there is none."""
+    """The reason why the first of ``teams`` that the person is in does not count here; None where each does, or there
+    is none."""
     for grant in grants:
         if grant.name not in teams:
             continue

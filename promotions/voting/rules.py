@@ -1,7 +1,7 @@
 """Rights of a person on a promotion now: `check_can_x` raises with the reason (architecture.md, 2).
 
-Actions, pages, API and button tooltips ask the same functions. They look at a Ballot, which an action builds from
-fresh facts under the lock and a page from the stored result of the last evaluation.
+Actions, pages, API and button tooltips ask the same functions. They read a Ballot, which an action builds from fresh
+facts under the lock and a page from the stored result of the last evaluation.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -117,7 +117,7 @@ def check_can_decide(by: Actor, ballot: Ballot) -> None:
     me = str(by.user_id)
     if me == ballot.requester_id or me in ballot.exclusions:
         raise _excluded(by, ballot, ballot.exclusions.get(me, []))
-    # After the reasons that are about this promotion, which tell a person without the right more than its absence.
+    # After the reasons about this promotion, which help a person without the right more than its absence.
     by.require(PROMOTION_APPROVE)
 
 

@@ -134,8 +134,9 @@ def build_vote_session(
 
 
 def _digest_seen(seen: SeenSubject, promotion: Promotion) -> str | None:
-    """The subject the caller looked at. An If-Match of this version alone stands for the subject stored with it, which
-    facts newer than the last evaluation may have overtaken (domain.md §5); `*` and a list stand for nothing."""
+    """The digest of the subject that the caller saw. An If-Match of this version alone stands for the subject stored
+    with it, which facts newer than the last evaluation may have overtaken (domain.md §5); `*` and a list stand for
+    nothing."""
     if seen.subject_digest is not None or seen.if_match is None or not seen.if_match.names_one:
         return seen.subject_digest
     return promotion.subject_digest
