@@ -1,4 +1,4 @@
-"""Which rows are dated ahead of the database's clock, so that nothing that rests on them is decided (domain.md §0)."""
+"""Rows dated ahead of the database's clock, so that nothing that rests on them is decided (domain.md §0)."""
 
 from datetime import datetime, timedelta
 

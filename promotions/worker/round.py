@@ -49,7 +49,7 @@ OUTBOX_KEPT = timedelta(days=30)
 HEARTBEAT_SECONDS: Final = 10.0
 
 # A change reads its instant before it commits, so an evaluation may have missed a change that is older than itself by
-# as long as the change's transaction took. Everything is looked at again until its evaluation is this much younger.
+# as long as the change's transaction took. Everything is judged again until its evaluation is this much younger.
 SETTLED = "10 seconds"
 
 _BY_DEPENDENCY = '[{"type": "dependency"}]'
@@ -59,11 +59,11 @@ _RUNNING = running_sql(
     product="promotions_promotion.product",
 )
 
-# Which open promotions are due: their instant has come, or something happened to their facts. A freeze of the target
-# or tenant was written, a right was granted, confirmed or ended, a key trusted or revoked, a feed came, the release
-# changed, documents of theirs or of what runs in the target were read again. What runs anywhere changes by deployment
-# reports, which set next_change_at themselves, but not of a request that is not stored yet: what such a request waits
-# for by a dependency gate is looked at once more when those reports have ended.
+# The open promotions that are due: their instant has come, or one of their facts changed. A freeze of the target or
+# tenant was written, a right was granted, confirmed or ended, a key trusted or revoked, a feed came, the release
+# changed, or documents of theirs or of the running release were read again. The running releases change by deployment
+# reports, which set next_change_at themselves, but not that of a request that is not stored yet: such a request with a
+# dependency gate is judged once more when those reports have ended.
 _DUE = f"""
 promotions_promotion.next_change_at <= %s OR (
   promotions_promotion.gates @> '{_BY_DEPENDENCY}'

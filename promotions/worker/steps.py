@@ -29,7 +29,7 @@ class Steps:
     """Failures in a row, and until when it rests, in seconds of time.monotonic."""
 
     def take(self, step: str, act: Callable[[], int | None], tenant_id: UUID | None = None) -> int:
-        """How many things the step did; 0 while it rests, and when it fails."""
+        """The number of things that the step did; 0 while it rests, and when it fails."""
         failures, until = self.resting.get((step, tenant_id), (0, 0.0))
         if until > time.monotonic():
             return 0
