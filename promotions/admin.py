@@ -1,4 +1,4 @@
-"""Promotions, votes, decisions and evidence to look at: nothing here is changed by hand (ui.md, /admin)."""
+"""Promotions, votes, decisions and evidence, read-only: nothing here is changed by hand (ui.md, /admin)."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class PromotionAdmin(ReadOnlyAdmin):
     ordering = ("-number",)
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Without what tells of votes that are hidden from the administrator."""
+        """The rows without those that reveal votes hidden from the administrator."""
         by = administering(request)
         sees = obj is None or (by is not None and can_see_votes(by, obj))
         return self.exclude if sees else (*self.exclude, "gates", "open_voters")

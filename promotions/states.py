@@ -94,7 +94,7 @@ def status_for(decision: str, *, waits_for_people_only: bool) -> Status:
 
 
 def in_words(status: str) -> str:
-    """How a promotion in this state stands, after its name in a sentence: `is awaiting approval`, `has failed`."""
+    """The state of a promotion after its name in a sentence: `is awaiting approval`, `has failed`."""
     return "has failed" if status == Status.FAILED else f"is {status.replace('_', ' ')}"
 
 
