@@ -1,4 +1,4 @@
-"""Writing audit events, in the transaction of the change they tell of (domain.md §9).
+"""Writes audit events, in the transaction of their change (domain.md §9).
 
 Use: `from stellapromote.audit.recording import Entry, record, record_many`. Several events of one action go through
 `record_many`: one INSERT for all of them. A trigger notes each event for the sealer.
@@ -98,7 +98,7 @@ def record_many(entries: Iterable[Entry]) -> list[UUID]:
 
 
 def insertion(identified: Iterable[tuple[UUID, Entry]]) -> tuple[str, list[Any]]:
-    """The INSERT of events under these ids and its values, for who sends it together with the change it tells of."""
+    """The INSERT of events under these ids and its values, to be sent together with their change."""
     events = list(identified)
     salts = os.urandom(SALT_BYTES * len(events))
     rows = [
@@ -138,9 +138,9 @@ def _row(identifier: UUID, entry: Entry, salt: bytes) -> dict[str, Any]:
 
 
 def _with_authentication(by: Actor, metadata: dict[str, Any]) -> dict[str, Any]:
-    """How the actor was known, with token and issuer: a token is no person (domain.md §5, machines launder nothing).
+    """The sign-in of the actor, with token and issuer: a token is no person (domain.md §5, machines launder nothing).
 
-    What a second person confirmed names the proposal and them.
+    The event of a confirmed proposal names the proposal and the second person.
     """
     if by.second is not None:
         second = None if by.second.user_id is None else str(by.second.user_id)

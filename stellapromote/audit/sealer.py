@@ -59,7 +59,8 @@ def seal_chain(tenant_id: UUID | None) -> int:
 
 
 def unsealed_age(now: datetime) -> timedelta:
-    """How long the oldest event of the installation has been waiting for its link; zero when none is. For readiness."""
+    """The time for which the oldest event of the installation has been waiting for its link; zero without one. For
+    readiness."""
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST)
         (oldest,) = cursor.fetchone()
