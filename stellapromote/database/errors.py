@@ -19,7 +19,7 @@ READ_ONLY: Final = (
 
 
 def reason_unavailable(error: BaseException | None) -> str | None:
-    """Why the database cannot serve a call now, in a sentence; None where the error says something else."""
+    """The reason why the database cannot serve a call now, in a sentence; None for another error."""
     if isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", None) == _READ_ONLY:
         return READ_ONLY
     return AWAY if isinstance(error, OperationalError | InterfaceError) else None
