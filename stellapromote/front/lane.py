@@ -122,7 +122,7 @@ class Lane:
 
 
 def run(application: Application, environ: Environ) -> Answer:
-    """The whole answer, closed: Django tells of the request's end in the thread that made it."""
+    """The whole answer, closed: Django signals the request's end in the thread that made it."""
     head: list[Any] = []
 
     def start_response(status: str, headers: Headers, _exc_info: Any = None) -> None:
