@@ -1,4 +1,4 @@
-"""Accounts, grants and tokens of the tenant to look at. They change on the /settings pages, which ask for a reason."""
+"""Accounts, grants and tokens of the tenant, read-only. They change on the /settings pages, which ask for a reason."""
 
 from typing import Any
 

@@ -44,7 +44,7 @@ class Admission:
 
 
 def delay_after(attempts: int, free: int) -> timedelta:
-    """How long the next attempt has to wait after this many in a row."""
+    """The delay of the next attempt after this many in a row."""
     beyond = attempts - free
     if beyond < 0:
         return timedelta(0)

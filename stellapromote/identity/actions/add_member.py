@@ -83,7 +83,7 @@ def add_member(
 
 def _check_was_member(tenant_id: UUID, username: str) -> None:
     """Invalid unless the tenant knows the person from before. Nothing outside of the tenant is read, and the same
-    statement answers for every other username, so that neither the answer nor its time tells who has an account."""
+    statement answers for every other username, so that neither the answer nor its time reveals accounts."""
     if not Membership.objects.filter(tenant_id=tenant_id, user__username=username).exists():
         message = (
             "No present or former member has this username. "
