@@ -14,7 +14,7 @@ class IsolationCrashed(Exception):
 
 
 class TaskRefused(Exception):
-    """The task looked at its payload and will not have it: raised by the task, and again by `run`.
+    """The task refused its payload: raised by the task, and again by `run`.
 
     `code` is a stable code, `message` one sentence, `place` where in the payload (`findings[3].cvss`, `2:14`, or "").
     """
