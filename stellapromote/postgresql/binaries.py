@@ -94,7 +94,7 @@ def _leading_number(text: str) -> int:
 
 
 def _major_version(directory: Path, user: ServerUser) -> int | None:
-    """The major version that `postgres` in `directory` tells to `user`, None when that user cannot run it."""
+    """The major version of `postgres` in `directory`, run as `user`; None when that user cannot run it."""
     try:
         answer = subprocess.run(
             [directory / "postgres", "--version"],

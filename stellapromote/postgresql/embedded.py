@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made on first use, started when somebody needs it, stopped by the last one who used it.
+"""The embedded PostgreSQL: made on first use, started for the first process that needs it, stopped by the last one.
 
 Everything lives below one state directory (STELLAPROMOTE_DATA):
 
@@ -7,7 +7,7 @@ Everything lives below one state directory (STELLAPROMOTE_DATA):
     postgresql.json        passwords (mode 0600)
     postgresql.lock        held while the server is made, started or stopped
     postgresql.users       held shared by every process that uses the server; the kernel lets go for a killed one
-    postgresql.log         what the server said
+    postgresql.log         the log of the server
 
 The server listens on a Unix socket only and asks for a password (SCRAM) there too.
 """
@@ -61,7 +61,7 @@ class EmbeddedPostgresError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How one role connects, in libpq's words."""
+    """The connection of one role, in libpq's words."""
 
     host: str
     port: int
