@@ -1,4 +1,4 @@
-"""How files of forms arrive: in memory, and never more than a document may have."""
+"""Files of forms: kept in memory, and never more than a document may have."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""How wire names are shown: the word, the tone and the shape of each state and verdict (ui.md, Look).
+"""Wire names on pages: the word, the tone and the shape of each state and verdict (ui.md, Look).
 
 Wire names are contracts (domain.md §4 and §6). A name this table does not know is shown as it is, at rest: a page must
 not fail because a newer worker wrote a newer word.

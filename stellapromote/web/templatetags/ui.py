@@ -282,7 +282,7 @@ def error_summary(form: BaseForm | None) -> dict[str, Any]:
 
 @register.inclusion_tag("components/_refusal_summary.html")
 def refusal_summary(refusal: ProductError | None) -> dict[str, Any]:
-    """Why the action of the page was refused, in a place that takes focus; nothing without a refusal."""
+    """The reason why the action of the page was refused, in a place that takes focus; nothing without a refusal."""
     return {"sentence": refusal and sentence_of(refusal)}
 
 
