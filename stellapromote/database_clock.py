@@ -17,7 +17,7 @@ from stellapromote.errors import ProductError
 from stellapromote.fastpath.prepared import fetch
 
 TOLERANCE = timedelta(seconds=2)
-"""How far two clocks, or a row and the database's clock, may be apart (domain.md §0)."""
+"""The most that two clocks, or a row and the database's clock, may be apart (domain.md §0)."""
 
 LONGEST_RETRY = 60
 """Seconds. An operator may set the clock long before it catches up by itself."""
@@ -102,9 +102,9 @@ def not_before(now: datetime, rows: Iterable[LastWrite]) -> datetime:
 
 
 def process_ahead(process: SystemClock = SYSTEM_CLOCK) -> timedelta:
-    """How far this process's clock is ahead of the database's, less than zero if behind.
+    """The time by which this process's clock is ahead of the database's, less than zero if behind.
 
-    What the way there and back explains does not count. One statement.
+    The time of the way there and back does not count. One statement.
     """
     before, now, after = process.now(), DATABASE_CLOCK.now(), process.now()
     if before > now:

@@ -1,8 +1,8 @@
-"""Which characters text may hold, for everything that is typed: API, forms, policies (ui.md; docs/adr/0175).
+"""The characters that text may hold, for everything that people type: API, forms, policies (ui.md; docs/adr/0175).
 
-A text of several lines holds what a line holds, and line breaks and tabs. Two rules differ and say why: what other
-tools wrote is kept as it is (promotions/formats/lines.py), and answers of policy engines never hold joiners, which
-records rest on (policies/engines/answers.py).
+A text of several lines may hold the characters of a line, and line breaks and tabs. Two rules differ and give their
+reason: texts of other tools are kept as they are (promotions/formats/lines.py), and answers of policy engines never
+hold joiners, which records rest on (policies/engines/answers.py).
 """
 
 import re
@@ -21,12 +21,12 @@ _NOT_IN_A_LINE = re.compile(f"[{_CONTROL}{_BIDI}{_INVISIBLE}{_LINE_BREAKS_AND_TA
 
 
 def problem_in_line(text: str) -> str | None:
-    """Why the text cannot stand in a single-line field, or None."""
+    """The reason why the text cannot stand in a single-line field, or None."""
     return described(_NOT_IN_A_LINE.search(text))
 
 
 def problem_in_text(text: str) -> str | None:
-    """Why the text cannot stand in a field of several lines, or None."""
+    """The reason why the text cannot stand in a field of several lines, or None."""
     return described(_NOT_IN_TEXT.search(text))
 
 
