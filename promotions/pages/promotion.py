@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from policies import sentences
 from policies.facts import approval_policies_of, exclusions, policies_named, policy_of
-from policies.gates.approval.judging import waiting
+from policies.gates.approval.judging import waiting_message_of
 from policies.outcomes import blocks
 from policies.requirements import ANYONE, Rule
 from policies.stored_documents import documents
@@ -152,8 +152,8 @@ def _may_confirm(
 
     One statement more where the record keeps its candidates as a blob.
     """
-    waiting = [gate["name"] for gate in gates if gate["type"] == "manual" and gate["status"] == "pending"]
-    if not waiting or promotion.status not in VOTING:
+    waiting_message_of = [gate["name"] for gate in gates if gate["type"] == "manual" and gate["status"] == "pending"]
+    if not waiting_message_of or promotion.status not in VOTING:
         return {}
     gate_input = orjson.loads(bytes(queries.current_record(promotion).input))
     candidates = gate_input["candidates"]
@@ -161,7 +161,7 @@ def _may_confirm(
         blob = Blob.objects.get(pk=candidates["digest"])
         texts = {**texts, blob.digest: orjson.loads(bytes(blob.content))}
     still = {str(each) for each in promotion.open_voters}
-    return {name: frozenset(gate_confirmers(gate_input, texts, name) & still) for name in waiting}
+    return {name: frozenset(gate_confirmers(gate_input, texts, name) & still) for name in waiting_message_of}
 
 
 def _speak_to(
@@ -178,7 +178,7 @@ def _speak_to(
                 if isinstance(act, Vote) and act.verdict == Vote.Verdict.APPROVE and act.ended_at is None
                 if str(act.pk) not in void
             ]
-            gate["message"] = waiting(gate["details"], names, approved, reader)
+            gate["message"] = waiting_message_of(gate["details"], names, approved, reader)
 
 
 def _manual(

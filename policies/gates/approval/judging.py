@@ -20,19 +20,19 @@ GUARDS: Final[frozenset[str]] = frozenset()
 NO_GUARDS: Final[dict[str, str]] = {}
 """Paths of all settings: those that stand against a promotion, and why the others do not (domain.md §5)."""
 
-Blemish = Callable[[Vote], str | None]
+VoidCode = Callable[[Vote], str | None]
 """The code against a live vote, or None when it counts."""
-Saying = Callable[[Mapping[str, Any], Mapping[str, Candidate], Sequence[Vote]], str]
+WaitingMessage = Callable[[Mapping[str, Any], Mapping[str, Candidate], Sequence[Vote]], str]
 """The message of a waiting gate, from its details, the electorate and the approvals that count."""
 
 
-def judged(facts: GateInput, context: Context, blemish: Blemish, saying: Saying) -> Verdict:
+def judge_votes(facts: GateInput, context: Context, void_code: VoidCode, waiting_message: WaitingMessage) -> Verdict:
     """Passes when every requirement is filled; fails on a reject that counts.
 
     Without a usable key nothing final can be sealed, so what would pass or fail is pending (domain.md §8).
     """
     requirements, electorate = context.requirements(), context.electorate()
-    approvals, rejects, void_ones = _sorted_out(facts["votes"], blemish)
+    approvals, rejects, void_ones = _sort_votes(facts["votes"], void_code)
     matched = _matched(requirements, approvals)
     voted = {vote["voterId"] for vote in (*approvals, *rejects)}
     others = sorted(
@@ -71,7 +71,7 @@ def judged(facts: GateInput, context: Context, blemish: Blemish, saying: Saying)
         return _sealable(facts, Verdict("pass", codes, details, message))
     if missing is None:
         return Verdict(context.on_error, ("APPROVAL_UNSATISFIABLE", *codes), details, _unsatisfiable_message(lacking))
-    return Verdict("pending", ("APPROVAL_PENDING", *codes), details, saying(details, electorate, approvals))
+    return Verdict("pending", ("APPROVAL_PENDING", *codes), details, waiting_message(details, electorate, approvals))
 
 
 def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:
@@ -79,13 +79,13 @@ def who_can_act(details: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(person for rule in _rules(details) for person in rule["eligible"]))
 
 
-def _sorted_out(votes: Sequence[Vote], blemish: Blemish) -> tuple[list[Vote], list[Vote], list[tuple[str, str]]]:
+def _sort_votes(votes: Sequence[Vote], void_code: VoidCode) -> tuple[list[Vote], list[Vote], list[tuple[str, str]]]:
     """The live votes as approvals (one for each person), rejects, and what is void with its code; oldest first."""
     approvals: dict[str, Vote] = {}
     rejects: list[Vote] = []
     void_ones: list[tuple[str, str]] = []
     for vote in sorted(votes, key=lambda each: (each["at"], each["id"])):
-        code = blemish(vote)
+        code = void_code(vote)
         if code is not None:
             void_ones.append((vote["id"], code))
         elif vote["verdict"] == "reject":
@@ -152,7 +152,9 @@ def _sealable(facts: GateInput, verdict: Verdict) -> Verdict:
     return Verdict("pending", (*verdict.codes, "SIGNING_UNAVAILABLE"), verdict.details, message)
 
 
-def waiting(details: Mapping[str, Any], people: Mapping[str, str], approved: Sequence[str], reader: str = "") -> str:
+def waiting_message_of(
+    details: Mapping[str, Any], people: Mapping[str, str], approved: Sequence[str], reader: str = ""
+) -> str:
     """The missing approvals of a pending gate, and the people who approved. ``people``: the name of each who could act,
     by id.
 

@@ -19,13 +19,13 @@ who_can_act = judging.who_can_act
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
-    def blemish_of(vote: Vote) -> str | None:
+    def void_code_of(vote: Vote) -> str | None:
         return void_code(vote, context.electorate(), facts["subject"]["digest"])
 
-    return judging.judged(facts, context, blemish_of, _saying)
+    return judging.judge_votes(facts, context, void_code_of, _waiting_message)
 
 
-def _saying(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:
+def _waiting_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:
     waits = []
     for requirement in details["requirements"]:
         could = [person for rule in requirement["rules"] for person in rule["eligible"]]

@@ -29,14 +29,14 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     """As version 1, but every reject fails the gate unless its author stands behind the request."""
     requesting = people_behind_request(facts)
 
-    def blemish_of(vote: Vote) -> str | None:
+    def void_code_of(vote: Vote) -> str | None:
         if vote["verdict"] == "reject":
             return "VOTER_NOT_ELIGIBLE" if vote["voterId"] in requesting else None
         return void_code(vote, context.electorate(), facts["subject"]["digest"])
 
-    return judging.judged(facts, context, blemish_of, _saying)
+    return judging.judge_votes(facts, context, void_code_of, _waiting_message)
 
 
-def _saying(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:
+def _waiting_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:
     called = {each: person["username"] for each, person in electorate.items()}
-    return judging.waiting(details, called, [vote["displayName"] for vote in approvals])
+    return judging.waiting_message_of(details, called, [vote["displayName"] for vote in approvals])

@@ -115,7 +115,7 @@ def check_at_save(config: Mapping[str, Any], field: str) -> list[FieldError]:
     ]
 
 
-def judged(facts: GateInput, config: Mapping[str, Any], context: Context, words: AnswerWords) -> Verdict:
+def judge_answer(facts: GateInput, config: Mapping[str, Any], context: Context, words: AnswerWords) -> Verdict:
     """Passes only for a real true without any reason against it. An answer that is missing, late or no answer is never
     a pass. ``words``: what an answer may say in this version."""
     answer = facts.get("policyAnswers", {}).get(context.name)

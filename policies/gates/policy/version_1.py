@@ -20,4 +20,4 @@ check_at_save = judging.check_at_save
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
-    return judging.judged(facts, config, context, YES_OR_NO)
+    return judging.judge_answer(facts, config, context, YES_OR_NO)

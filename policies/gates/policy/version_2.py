@@ -21,4 +21,4 @@ check_at_save = judging.check_at_save
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:
-    return unread(facts) or judging.judged(facts, config, context, YES_OR_NO)
+    return unread(facts) or judging.judge_answer(facts, config, context, YES_OR_NO)
