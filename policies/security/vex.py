@@ -112,7 +112,7 @@ def lift(record: Record, about: Collection[str], sources: Sequence[Source], cove
                 lifting = statement.status in LIFTING
                 if (lifting and not source.trusted) or not statement.speaks_of(record, about, covers):
                     continue
-                standing = (_said_at(statement, source.document), not lifting)
+                standing = (_statement_time(statement, source.document), not lifting)
                 if best is None or standing > best:
                     best, lifts = standing, []
                 if standing == best:
@@ -123,7 +123,7 @@ def lift(record: Record, about: Collection[str], sources: Sequence[Source], cove
     return Lift(status, justification or None, document)
 
 
-def _said_at(statement: Statement, document: DocumentFact) -> str:
+def _statement_time(statement: Statement, document: DocumentFact) -> str:
     """The time of the statement; never later than the upload."""
     if statement.stated_at is None:
         return made_at(document)

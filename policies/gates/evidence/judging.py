@@ -128,7 +128,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     lacking = [each for each in everything if each.code is not None]
     details = {
         "required": len(everything),
-        "lacking": [_told(each) for each in lacking[:MOST_LISTED]],
+        "lacking": [_lacking_details(each) for each in lacking[:MOST_LISTED]],
         "lackingCount": len(lacking),
         "used": sorted({each.document for each in everything if each.code is None and each.document})[:MOST_LISTED],
     }
@@ -139,7 +139,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     return Verdict(context.on_error, codes, details, _message(lacking), ends)
 
 
-def _told(lacking: _DocumentCheck) -> dict[str, Any]:
+def _lacking_details(lacking: _DocumentCheck) -> dict[str, Any]:
     return {
         "artifact": lacking.artifact,
         "what": lacking.what,
