@@ -81,7 +81,7 @@ def _add(promotion: Promotion | None, found: list[Mismatch], by: Actor, at: date
     ids = {row.pk for row in rows}
     EvidenceFinding.objects.bulk_create(rows, ignore_conflicts=True)
     kept: set[UUID] = set(EvidenceFinding.objects.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
-    _tell("evidence.mismatch_found", [row for row in rows if row.pk in kept], promotion, by, at)
+    _record_findings("evidence.mismatch_found", [row for row in rows if row.pk in kept], promotion, by, at)
     return len(kept)
 
 
@@ -89,11 +89,13 @@ def _end(rows: list[EvidenceFinding], promotion: Promotion | None, by: Actor, at
     ended = [
         row for row in rows if EvidenceFinding.objects.filter(pk=row.pk, gone_at=None).update(gone_at=at, seen_at=at)
     ]
-    _tell("evidence.mismatch_gone", ended, promotion, by, at)
+    _record_findings("evidence.mismatch_gone", ended, promotion, by, at)
     return len(ended)
 
 
-def _tell(action: Found, rows: list[EvidenceFinding], promotion: Promotion | None, by: Actor, at: datetime) -> None:
+def _record_findings(
+    action: Found, rows: list[EvidenceFinding], promotion: Promotion | None, by: Actor, at: datetime
+) -> None:
     """One audit event for each finding, with what and where."""
     record_many(
         Entry(

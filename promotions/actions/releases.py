@@ -102,7 +102,7 @@ def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, cloc
             raise
         raise _name_taken(spec.name) from error
     _store_components(release, spec.components)
-    _note("release.created", release, by, at, after=_told(release))
+    _note("release.created", release, by, at, after=_audit_values(release))
     if finalize:
         _finalize(release, by, at)
     return release
@@ -123,7 +123,7 @@ def update_release(
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
     check_external(by.tenant, changes.get("source_ref"))
-    before = _told(release)
+    before = _audit_values(release)
     components = changes.get("components")
     for name, value in changes.items():
         if name != "components":
@@ -137,7 +137,7 @@ def update_release(
     at = clock.now()
     _contributes(by, release)
     _touch(release, at)
-    _note("release.updated", release, by, at, before=before, after=_told(release))
+    _note("release.updated", release, by, at, before=before, after=_audit_values(release))
     return release
 
 
@@ -214,7 +214,7 @@ def _finalize(release: Release, by: Actor, at: Any) -> None:
         {"name": c.name, "imageRepository": c.image_repository, "digest": c.digest, "role": c.role} for c in components
     )
     _touch(release, at)
-    _note("release.finalized", release, by, at, after=_told(release))
+    _note("release.finalized", release, by, at, after=_audit_values(release))
 
 
 def _set_status(release: Release, status: str, action: Audited, by: Actor, clock: Clock, *, reason: str) -> Release:
@@ -265,7 +265,7 @@ def _name_taken(name: str) -> NameTaken:
     return NameTaken(f"There is a release named {name} already: choose another name.", details={"name": name})
 
 
-def _told(release: Release) -> dict[str, Any]:
+def _audit_values(release: Release) -> dict[str, Any]:
     return audited_release(release, release.components.all())
 
 

@@ -141,7 +141,7 @@ def _start(
     promotion.deployment_due_at = at + timedelta(seconds=environment.config["deploymentTimeout"])
     promotion.version += 1
     _note_report(promotion, report, by, work)
-    _tell(step.event, before, promotion, report, work)
+    _note_event(step.event, before, promotion, report, work)
     work.writes.store(promotion)
     work.write()
     return Outcome(promotion)
@@ -226,7 +226,7 @@ def _close(
         decision={"recordId": str(started.pk), "sequence": started.sequence},
         execution=_execution(promotion, report, by, work.at),
     )
-    _tell(step.event, before, promotion, report, work)
+    _note_event(step.event, before, promotion, report, work)
     store_packet(promotion, packet_type, content, new_id(), context.key, work, decision_id=started.pk)
     work.writes.store(promotion)
     surroundings = DeploymentSurroundings(release_id, also_by_another, waiting)
@@ -278,7 +278,7 @@ def _note_report(promotion: Promotion, report: Report, by: Actor, work: UnitOfWo
     work.writes.insert(Deployment, row.__dict__)
 
 
-def _tell(event: OfPromotion, before: str, promotion: Promotion, report: Report, work: UnitOfWork) -> None:
+def _note_event(event: OfPromotion, before: str, promotion: Promotion, report: Report, work: UnitOfWork) -> None:
     """Notes the event with the content of the report's row; the event itself has sender, token and time."""
     work.note(
         event,
