@@ -136,7 +136,7 @@ def conclude(context: EvaluationContext, work: UnitOfWork, *, superseded: Iterab
             cancel(older, "superseded", f"Superseded by #{promotion.number}.", work)
             rows.store(older)
     if recorded and not moves and not work.has_event_of(promotion):
-        _tell(promotion, "promotion.evaluated", evaluation, work)
+        _note_event(promotion, "promotion.evaluated", evaluation, work)
     if promotion.status in VOTING and not evaluation.waits_for_time_only:
         promotion.approval_seconds_left = None
     promotion.open_voters = _open_voters(context, evaluation) if promotion.status in VOTING else []
@@ -301,14 +301,14 @@ def _move(
         promotion.decided_at = at
         promotion.status_reason = failed.leading_code or "GATE_FAILED"
         promotion.status_detail = failed.message[:2000]
-    _tell(promotion, step.event, evaluation, work, before=None if before is None else {"status": str(before)})
+    _note_event(promotion, step.event, evaluation, work, before=None if before is None else {"status": str(before)})
     if creating and target is Status.APPROVED:
-        _tell(promotion, "promotion.approved", evaluation, work)
+        _note_event(promotion, "promotion.approved", evaluation, work)
     elif creating and target is Status.REJECTED:
-        _tell(promotion, "promotion.rejected", evaluation, work)
+        _note_event(promotion, "promotion.rejected", evaluation, work)
 
 
-def _tell(
+def _note_event(
     promotion: Promotion,
     event: OfPromotion,
     evaluation: Evaluation,
@@ -327,21 +327,21 @@ def _tell(
 def _deciding(evaluation: Evaluation) -> GateResult:
     """The failing gate to show as the reason: the one with a reject, else the first one."""
     failed = [gate for gate in evaluation.gates if gate.status == "fail"]
-    return next((gate for gate in failed if _says(gate, REJECTED)), failed[0])
+    return next((gate for gate in failed if _has_code(gate, REJECTED)), failed[0])
 
 
-def _says(gate: GateResult, code: str) -> bool:
+def _has_code(gate: GateResult, code: str) -> bool:
     """Whether the approval gate says it: a policy as code may say the same words."""
     return gate.type == "approval" and code in gate.reason_codes
 
 
 def _is_rejected(evaluation: Evaluation) -> bool:
     """Whether a person's reject fails it: one that waits for a signing key does not yet."""
-    return any(_says(gate, REJECTED) and gate.status == "fail" for gate in evaluation.gates)
+    return any(_has_code(gate, REJECTED) and gate.status == "fail" for gate in evaluation.gates)
 
 
 def _waits_for_key(evaluation: Evaluation) -> bool:
-    return any(_says(gate, "SIGNING_UNAVAILABLE") for gate in evaluation.gates)
+    return any(_has_code(gate, "SIGNING_UNAVAILABLE") for gate in evaluation.gates)
 
 
 def _open_voters(context: EvaluationContext, evaluation: Evaluation) -> list[UUID]:
@@ -357,7 +357,7 @@ def _open_voters(context: EvaluationContext, evaluation: Evaluation) -> list[UUI
 
 def _next_change(promotion: Promotion, evaluation: Evaluation) -> datetime | None:
     if promotion.status not in OPEN:
-        rejected = any(_says(gate, REJECTED) for gate in evaluation.gates)
+        rejected = any(_has_code(gate, REJECTED) for gate in evaluation.gates)
         waits = promotion.status == Status.FAILED and rejected and _waits_for_key(evaluation)
         return promotion.last_evaluated_at + SIGNING_RETRY if waits else None
     due, _ = _expiry(promotion)
