@@ -89,14 +89,14 @@ def _statements(
         return
     if state not in _STATES:
         raise DocumentRefused(f"A state is one of {', '.join(_STATES)}.", at(inside, "state"))
-    if state == "not_affected" and not _says_why(analysis):
+    if state == "not_affected" and not _has_justification(analysis):
         left_out.add(NO_REASON, inside)
         return
     status = _STATES[state]
-    yield from readable(status, lambda: _said(entry, place, status, named, context, left_out), left_out)
+    yield from readable(status, lambda: _statement_parts(entry, place, status, named, context, left_out), left_out)
 
 
-def _says_why(analysis: dict[str, Any]) -> bool:
+def _has_justification(analysis: dict[str, Any]) -> bool:
     """The schema asks for a justification of not_affected, CISA's minimum for one or for words: `detail` has them."""
     detail = analysis.get("detail")
     justification = analysis.get("justification")
@@ -105,7 +105,7 @@ def _says_why(analysis: dict[str, Any]) -> bool:
     )
 
 
-def _said(
+def _statement_parts(
     entry: dict[str, Any], place: str, status: VexStatus, named: References, context: Context, left_out: Omissions
 ) -> Iterator[VexStatement]:
     inside = at(place, "analysis")

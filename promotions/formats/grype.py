@@ -28,7 +28,7 @@ from promotions.formats.scores import given_score, given_severity, highest, vect
 
 FORMAT = "grype"
 
-_Said = tuple[Severity, float | None]
+_WordsAndScores = tuple[Severity, float | None]
 """The word and the highest score of one source."""
 
 _IGNORING: Final = ("only-fixed", "only-notfixed", "ignore-wontfix")
@@ -61,8 +61,8 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     _check_database(part(descriptor, "db", inside), at(inside, "db"))
     _check_scanned(document, place)
     left_out = Omissions()
-    _look_at_settings(document, part(descriptor, "configuration", inside), at(inside, "configuration"), left_out)
-    _look_at_alerts(document, place, left_out)
+    _check_settings(document, part(descriptor, "configuration", inside), at(inside, "configuration"), left_out)
+    _check_alerts(document, place, left_out)
     report = findings(_all_findings(document, place, left_out), left_out)
     generated = maybe_time(descriptor, "timestamp", inside)
     return ReadDocument(
@@ -119,7 +119,7 @@ def _check_scanned(document: dict[str, Any], place: str) -> None:
 _ONE_PACKAGE: Final = ("purl", "cpe")
 
 
-def _look_at_settings(document: dict[str, Any], configuration: dict[str, Any], place: str, left_out: Omissions) -> None:
+def _check_settings(document: dict[str, Any], configuration: dict[str, Any], place: str, left_out: Omissions) -> None:
     excluded = a_list(configuration.get("exclude") or [], at(place, "exclude"))
     if excluded:
         left_out.add("paths that Grype was told to skip", at(place, "exclude"), len(excluded))
@@ -134,7 +134,7 @@ def _look_at_settings(document: dict[str, Any], configuration: dict[str, Any], p
             left_out.add("ignore rules of Grype without the matches they ignored", at(place, "ignore"), len(rules))
 
 
-def _look_at_alerts(document: dict[str, Any], place: str, left_out: Omissions) -> None:
+def _check_alerts(document: dict[str, Any], place: str, left_out: Omissions) -> None:
     """Packages in which Grype found nothing because it has no data about them."""
     for reason, where in left_out.readable(document, "alertsByPackage", place, _alerts):
         left_out.add(reason, where)
@@ -162,10 +162,10 @@ def _all_findings(document: dict[str, Any], place: str, left_out: Omissions) -> 
 
 
 def _ignored_by(match: dict[str, Any], place: str) -> str:
-    return ", ".join(sorted({_said_by(rule) for rule, _ in objects(match, "appliedIgnoreRules", place)})) or _RULE
+    return ", ".join(sorted({_rule_text(rule) for rule, _ in objects(match, "appliedIgnoreRules", place)})) or _RULE
 
 
-def _said_by(rule: dict[str, Any]) -> str:
+def _rule_text(rule: dict[str, Any]) -> str:
     if rule.get("vex-status"):
         return "a VEX document given to Grype"
     if rule.get("fix-state") and not rule.get("vulnerability") and not rule.get("package"):
@@ -181,10 +181,10 @@ def _findings(
     component = a_name(artifact, "name", inside)
     version = maybe_name(artifact, "version", inside)
     purl = any_purl(artifact.get("purl"))
-    related: dict[str, list[_Said]] = {}
+    related: dict[str, list[_WordsAndScores]] = {}
     for name, said in left_out.readable(match, "relatedVulnerabilities", place, _named):
         related.setdefault(cased(name), []).append(said())
-    word, score = _said(found, where)
+    word, score = _words_and_scores(found, where)
     fixed = if_readable(_fixed, found, "fix", where)
 
     def one(identity: tuple[str, list[str]]) -> Finding:
@@ -204,13 +204,13 @@ def _findings(
     return map(one, identities_of(found, where, related, left_out))
 
 
-def _named(entry: dict[str, Any], place: str) -> list[tuple[str, Callable[[], _Said]]]:
+def _named(entry: dict[str, Any], place: str) -> list[tuple[str, Callable[[], _WordsAndScores]]]:
     """A vulnerability that is the same or in the same advisory. An odd name is left out; odd scores refuse the match,
     which would be smaller without them."""
-    return [(a_name(entry, "id", place), partial(_said, entry, place))]
+    return [(a_name(entry, "id", place), partial(_words_and_scores, entry, place))]
 
 
-def _said(entry: dict[str, Any], place: str) -> _Said:
+def _words_and_scores(entry: dict[str, Any], place: str) -> _WordsAndScores:
     return given_severity(entry, "severity", place), highest(_scores(entry, place))
 
 

@@ -135,10 +135,10 @@ def _statements(entry: dict[str, Any], place: str, reading: _Reading) -> Iterato
     status = _STATUSES.get(line(entry, "status", place))
     if status is None:
         raise DocumentRefused(f"A status is one of {', '.join(_STATUSES)}.", at(place, "status"))
-    yield from readable(status, lambda: _said(entry, place, status, reading), reading.left_out)
+    yield from readable(status, lambda: _read_statements(entry, place, status, reading), reading.left_out)
 
 
-def _said(entry: dict[str, Any], place: str, status: VexStatus, reading: _Reading) -> Iterator[VexStatement]:
+def _read_statements(entry: dict[str, Any], place: str, status: VexStatus, reading: _Reading) -> Iterator[VexStatement]:
     justification = maybe_line(entry, "justification", place)
     if status == "not_affected" and justification not in _JUSTIFICATIONS and not _has_impact(entry):
         reading.left_out.add(NO_REASON, place)

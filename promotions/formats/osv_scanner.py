@@ -212,7 +212,7 @@ def _findings(found: dict[str, Any], place: str, package: _Package, left_out: Om
         *left_out.names(found, "upstream", place),
         *_names_of(groups),
     ]
-    said = [*_said(found, place)]
+    said = [*_words_and_scores(found, place)]
     scores = [*(score for _, score in said), *(_highest_of(each.content, each.place) for each in groups)]
     called = [one for each in groups for one in _called(each.content, osv_id, each.place)]
     published = if_readable(maybe_time, found, "published", place)
@@ -240,7 +240,7 @@ def _is_withdrawn(found: dict[str, Any], place: str) -> bool:
     return withdrawn is not None and modified is not None and withdrawn <= modified
 
 
-def _said(found: dict[str, Any], place: str) -> Iterator[tuple[Severity, float | None]]:
+def _words_and_scores(found: dict[str, Any], place: str) -> Iterator[tuple[Severity, float | None]]:
     """The words and scores of an entry, also those for one of its packages: which package this is may be unknown."""
     yield from _rated(found, place)
     yield from _in_details(found, "database_specific")

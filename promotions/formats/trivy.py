@@ -55,7 +55,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
     results = objects(document, "Results", place)
     _check_scanned(results, at(place, "Results"))
     left_out = Omissions()
-    _look_for_system(results, part(metadata, "OS", inside), at(inside, "OS"), left_out)
+    _check_system(results, part(metadata, "OS", inside), at(inside, "OS"), left_out)
     report = findings((each for result, where in results for each in _all_findings(result, where, left_out)), left_out)
     generated = maybe_time(document, "CreatedAt", place)
     return ReadDocument(
@@ -91,7 +91,7 @@ def _has_vulnerabilities(result: dict[str, Any]) -> bool:
     )
 
 
-def _look_for_system(
+def _check_system(
     results: list[tuple[dict[str, Any], str]], system: dict[str, Any], place: str, left_out: Omissions
 ) -> None:
     """Without a result the system's packages were not scanned: Trivy does not know the system, or an option left it out

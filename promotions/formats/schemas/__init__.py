@@ -53,10 +53,10 @@ def first_problem(
 def checked(read: ReadDocument, document: dict[str, Any], place: str) -> ReadDocument:
     """The read document, with `schemaValid` in its summary: true, false with `at` and `problem`, null without a
     schema."""
-    return replace(read, summary={**read.summary, **_said(read, document, place)})
+    return replace(read, summary={**read.summary, **_schema_summary(read, document, place)})
 
 
-def _said(read: ReadDocument, document: dict[str, Any], place: str) -> dict[str, Any]:
+def _schema_summary(read: ReadDocument, document: dict[str, Any], place: str) -> dict[str, Any]:
     try:
         problem = first_problem(read.format, document, place, subjects=read.subjects)
     except NoSchema:

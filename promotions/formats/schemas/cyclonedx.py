@@ -27,12 +27,12 @@ def check(document: dict[str, Any], place: str) -> None:
         raise NoSchema
     if whole(address).is_valid(document):
         return
-    found = _look(address, document, ())
+    found = _find_fault(address, document, ())
     raise DocumentRefused(found.message, reduce(at, found.path, place))
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Fault:
     """A problem. `missing` is the member that is not there, where that is the problem."""
 
     path: tuple[str | int, ...]
@@ -40,7 +40,7 @@ class _Found:
     missing: str | None = None
 
 
-def _look(address: str, value: Any, path: tuple[str | int, ...]) -> _Found:
+def _find_fault(address: str, value: Any, path: tuple[str | int, ...]) -> _Fault:
     """The first problem of a value that is not valid by the schema at an address."""
     address, schema = resolved(address)
     found = _own_problem(schema, value, path)
@@ -48,7 +48,7 @@ def _look(address: str, value: Any, path: tuple[str | int, ...]) -> _Found:
         return found
     for inside, key, each in _parts(address, schema, value):
         if not part(inside).is_valid(each):
-            return _look(inside, each, (*path, key)) if len(path) < _MOST_LEVELS else _Found((*path, key), _UNFIT)
+            return _find_fault(inside, each, (*path, key)) if len(path) < _MOST_LEVELS else _Fault((*path, key), _UNFIT)
     return _problem_of_branches(address, schema, value, path)
 
 
@@ -65,31 +65,31 @@ def _parts(address: str, schema: dict[str, Any], value: Any) -> Iterator[tuple[s
             yield from ((f"{address}/items", i, each) for i, each in enumerate(value))
 
 
-def _own_problem(schema: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> _Found | None:
+def _own_problem(schema: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> _Fault | None:
     """The fault of a value itself: not of a part of it, and not by all branches of a choice."""
     for keyword in _OWN:
         if keyword in schema and not by_keyword(keyword, schema[keyword]).is_valid(value):
-            return _Found(path, _message(keyword, schema[keyword]))
+            return _Fault(path, _message(keyword, schema[keyword]))
     if isinstance(value, dict):
         for name in schema.get("required", ()):
             if name not in value:
-                return _Found(path, f"{name} is missing.", missing=name)
+                return _Fault(path, f"{name} is missing.", missing=name)
         if schema.get("additionalProperties") is False:
             for name in value:
                 if name not in schema.get("properties", {}):
-                    return _Found((*path, name), "The schema has no such member here.")
+                    return _Fault((*path, name), "The schema has no such member here.")
     if isinstance(value, list) and schema.get("uniqueItems"):
         return _twice(value, path)
     return None
 
 
-def _twice(entries: list[Any], path: tuple[str | int, ...]) -> _Found | None:
+def _twice(entries: list[Any], path: tuple[str | int, ...]) -> _Fault | None:
     """The first entry that stands in the list before."""
     unique = by_keyword("uniqueItems", True)
     if unique.is_valid(entries):
         return None
     length = bisect_left(range(len(entries)), True, key=lambda length: not unique.is_valid(entries[:length]))
-    return _Found((*path, length - 1), "This stands in the list twice.")
+    return _Fault((*path, length - 1), "This stands in the list twice.")
 
 
 _LENGTHS: Final = {
@@ -132,22 +132,22 @@ def _message(keyword: str, asked: Any) -> str:
             return f"This must have at {limit} {asked} {unit}."
 
 
-def _problem_of_branches(address: str, schema: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> _Found:
+def _problem_of_branches(address: str, schema: dict[str, Any], value: Any, path: tuple[str | int, ...]) -> _Fault:
     """The fault by `allOf`, `not`, `if`, `oneOf` or `anyOf`: the values of members are valid each by itself."""
     for branch in _demanded(address, schema, value):
         if not part(branch).is_valid(value):
-            return _look(branch, value, path)
+            return _find_fault(branch, value, path)
     names = schema.get("not", {}).get("required", ())
     if names and part(f"{address}/not").is_valid(value):
-        return _Found(path, f"{' and '.join(names)} must not stand here{' together' if len(names) > 1 else ''}.")
+        return _Fault(path, f"{' and '.join(names)} must not stand here{' together' if len(names) > 1 else ''}.")
     for keyword in ("oneOf", "anyOf"):
         branches = [f"{address}/{keyword}/{i}" for i, _ in enumerate(schema.get(keyword, ()))]
         fitting = sum(part(branch).is_valid(value) for branch in branches)
         if branches and fitting == 0:
-            return _nearest([_look(branch, value, path) for branch in branches], path)
+            return _nearest([_find_fault(branch, value, path) for branch in branches], path)
         if keyword == "oneOf" and fitting > 1:
-            return _Found(path, "This fits several of the forms that the schema allows, and must fit one.")
-    return _Found(path, _UNFIT)
+            return _Fault(path, "This fits several of the forms that the schema allows, and must fit one.")
+    return _Fault(path, _UNFIT)
 
 
 def _demanded(address: str, schema: dict[str, Any], value: Any) -> Iterator[str]:
@@ -158,12 +158,12 @@ def _demanded(address: str, schema: dict[str, Any], value: Any) -> Iterator[str]
             yield f"{address}/{branch}"
 
 
-def _nearest(found: list[_Found], path: tuple[str | int, ...]) -> _Found:
+def _nearest(found: list[_Fault], path: tuple[str | int, ...]) -> _Fault:
     """Of the problems by each form that is allowed: the deepest, since that form fits furthest."""
     deepest = max(found, key=lambda each: len(each.path))
     if len(deepest.path) > len(path):
         return deepest
     missing = dict.fromkeys(each.missing for each in found)
     if None in missing:
-        return _Found(path, f"This fits none of the forms that the schema allows. The first: {found[0].message}")
-    return _Found(path, f"One of {', '.join(map(str, missing))} is missing.")
+        return _Fault(path, f"This fits none of the forms that the schema allows. The first: {found[0].message}")
+    return _Fault(path, f"One of {', '.join(map(str, missing))} is missing.")
