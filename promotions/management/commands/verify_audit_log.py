@@ -37,7 +37,7 @@ class Command(ProductCommand):
             name, began = tenant.slug if tenant else "(system)", DATABASE_CLOCK.now()
             result = verify_log(tenant.id if tenant else None, partial(self._progress, name))
             self._note(tenant, result, began)
-            self.stdout.write(f"{name}: {_told(result)}")
+            self.stdout.write(f"{name}: {_result_sentence(result)}")
             if not result.intact:
                 broken.append(name)
         self.stdout.write(f"Oldest event that waited for its seal: {waited.total_seconds():.0f} s")
@@ -76,7 +76,7 @@ class Command(ProductCommand):
         )
 
 
-def _told(result: VerifyResult) -> str:
+def _result_sentence(result: VerifyResult) -> str:
     if result.broken is None:
         return f"intact, {result.checked} events, head {result.head_hash or 'none yet'}"
     broken = result.broken

@@ -53,14 +53,14 @@ class Command(ProductCommand):
         found = check_installation()
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
         forget_about_tenant(OF_INSTALLATION, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
-        self._tell("installation", found)
+        self._print_findings("installation", found)
         return bool(found)
 
     def _promotions(self, tenant: Tenant, by: Actor, verified: VerifiedDigests) -> tuple[int, int]:
         promotions = findings = 0
         for batch in all_promotions(tenant.pk, verified):
             for promotion, found in batch:
-                self._tell(f"{tenant.slug} #{promotion.number}", found)
+                self._print_findings(f"{tenant.slug} #{promotion.number}", found)
                 try:
                     note_about_promotion(promotion, found, by=by, clock=DATABASE_CLOCK)
                 except Exception as error:  # it cannot be judged again: the others are verified all the same
@@ -79,10 +79,10 @@ class Command(ProductCommand):
                 after, more = check_documents(tenant.pk, kind, after, verified)
                 found += more
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
-        self._tell(tenant.slug, found)
+        self._print_findings(tenant.slug, found)
         return len(found)
 
-    def _tell(self, where: str, found: list[Mismatch]) -> None:
+    def _print_findings(self, where: str, found: list[Mismatch]) -> None:
         for each in found:
             self.stdout.write(f"{where} {each.what} {each.place}: {each.message}")
 
