@@ -50,7 +50,7 @@ class GatheredFactsCheck:
 
     def other_places(self, tenant_id: UUID, evidence: Mapping[str, Any] | None, at: datetime) -> Iterator[str]:
         """The places of the evidence of an input that say something else. One that another version of the reader read
-        is not read again. Two statements for each tenant, then those of `_says`."""
+        is not read again. Two statements for each tenant, then those of `_extract_fits`."""
         if evidence is None or evidence.get("readBy") != READER:
             return
         self._of(tenant_id)
@@ -58,8 +58,10 @@ class GatheredFactsCheck:
             yield "evidence.trustedKeys"
         bundles = frozenset(filter(None, (evidence["bundleDigest"], evidence["currentBundleDigest"])))
         for kind in KINDS:
-            told = evidence[kind]
-            if not self._counted(kind, told, at) or (told is not None and not self._says(kind, told, bundles)):
+            recorded = evidence[kind]
+            if not self._counted(kind, recorded, at) or (
+                recorded is not None and not self._extract_fits(kind, recorded, bundles)
+            ):
                 yield f"evidence.{kind}"
 
     def _of(self, tenant_id: UUID) -> None:
@@ -73,40 +75,43 @@ class GatheredFactsCheck:
         self.keys = list(TrustedKey.objects.filter(tenant_id=tenant_id))
         self.tenant_id = tenant_id
 
-    def _keys_fit(self, told: set[tuple[str, str]], at: datetime) -> bool:
+    def _keys_fit(self, recorded: set[tuple[str, str]], at: datetime) -> bool:
         """Keys added or revoked in the minute around may or may not have counted."""
         soon, late = at - MEANWHILE, at + MEANWHILE
         must = {_key(key) for key in self.keys if key.added_at < soon and not _revoked(key, late)}
         may = {_key(key) for key in self.keys if key.added_at <= late and not _revoked(key, soon)}
-        return must <= told <= may
+        return must <= recorded <= may
 
-    def _counted(self, kind: str, told: Mapping[str, Any] | None, at: datetime) -> bool:
+    def _counted(self, kind: str, recorded: Mapping[str, Any] | None, at: datetime) -> bool:
         """Whether that feed of the kind was the newest one; none where there was none, or where it cannot be read."""
         before = [each for each in self.feeds if each.kind == kind and each.at < at - MEANWHILE][-1:]
         around = [each for each in self.feeds if each.kind == kind and abs(each.at - at) <= MEANWHILE]
         possible = before + around
-        if told is None:
+        if recorded is None:
             return not before or any(each.refused for each in possible)
-        return (told["digest"], told["publishedAt"]) in {
+        return (recorded["digest"], recorded["publishedAt"]) in {
             (each.digest, each.published) for each in possible if not each.refused
         }
 
-    def _says(self, kind: str, told: Mapping[str, Any], bundles: frozenset[str]) -> bool:
+    def _extract_fits(self, kind: str, recorded: Mapping[str, Any], bundles: frozenset[str]) -> bool:
         """Whether the extract is what the bytes of the feed say of the CVEs that the bundles name.
 
         Reads the feed in the isolated child: seconds for EPSS, once for each walk. What cannot be read in time is left
         to the next one.
         """
-        key = (told["digest"], told["extract"], bundles)
+        key = (recorded["digest"], recorded["extract"], bundles)
         if key in self.fitting:
             return True
         contents = blobs(bundles)
         parsed = blobs({each for content in contents.values() for each in parsed_of(content)})
         cves = {cve for content in parsed.values() for cve in cves_in(content)}
-        entries = self._entries(kind, told["digest"])
+        entries = self._entries(kind, recorded["digest"])
         if entries is None:
             return True
-        if digest_bytes(extract_of(kind, [[cve, *entries[cve]] for cve in cves & entries.keys()])) != told["extract"]:
+        if (
+            digest_bytes(extract_of(kind, [[cve, *entries[cve]] for cve in cves & entries.keys()]))
+            != recorded["extract"]
+        ):
             return False
         self.fitting.add(key)
         return True

@@ -49,7 +49,7 @@ def _check(
         difference = (
             difference_made_again(record, stored, gate_input, _bundle(gate_input), evaluation_of(stored))
             or difference_in_rows(record, stored, gate_input, stored_promotion.rows)
-            or _asked_otherwise(stored_promotion.promotion, gate_input)
+            or _request_difference(stored_promotion.promotion, gate_input)
             or _failing_otherwise(before, gate_input)
         )
     except UNREADABLE:
@@ -88,7 +88,7 @@ def _bundle(gate_input: Mapping[str, Any]) -> dict[str, Any] | None:
     return bundle
 
 
-def _asked_otherwise(promotion: Promotion, gate_input: Mapping[str, Any]) -> str | None:
+def _request_difference(promotion: Promotion, gate_input: Mapping[str, Any]) -> str | None:
     """A request never changes, so every input agrees with the row of the promotion."""
     requirements = orjson.loads(bytes(promotion.requirements))
     del requirements["schema"]

@@ -129,10 +129,10 @@ def _answers(document: EvidenceDocument) -> Iterator[Answer]:
 def _same(reading: DocumentReading, again: DocumentReading) -> bool:
     if reading.refused or again.refused:
         return bool(reading.refused and again.refused)
-    return _said(reading) == _said(again)
+    return _reading_values(reading) == _reading_values(again)
 
 
-def _said(reading: DocumentReading) -> tuple[object, ...]:
+def _reading_values(reading: DocumentReading) -> tuple[object, ...]:
     return reading.parsed_id, reading.summary, reading.about, reading.binds, reading.generated_at
 
 
