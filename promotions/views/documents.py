@@ -49,7 +49,7 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
     def uploaded(stored: StoredDocument) -> HttpResponse:
         signatures = {each.signature.found for each in (stored, *stored.others)}
         care = stored.left_out or signatures & {SignatureState.UNKNOWN, SignatureState.UNBOUND}
-        (messages.warning if care else messages.success)(request, _told(stored))
+        (messages.warning if care else messages.success)(request, _upload_message(stored))
         return go_to(request, reverse("release", args=[release_id]))
 
     return carry_out(
@@ -61,25 +61,25 @@ def upload(request: HttpRequest, release_id: UUID) -> HttpResponse:
     )
 
 
-def _told(stored: StoredDocument) -> str:
+def _upload_message(stored: StoredDocument) -> str:
     """The sentences after an upload: the number of stored documents, the people they count for, and the left-out
     parts."""
     every = (stored, *stored.others)
     number = len(every)
-    told = "The document is kept." if number == 1 else f"{number} documents are kept."
-    told = f"{told} Promotions that are open keep the documents they have."
+    message = "The document is kept." if number == 1 else f"{number} documents are kept."
+    message = f"{message} Promotions that are open keep the documents they have."
     words = Counter(each.signature_in_words for each in every)
     if number == 1:
-        told = f"{told} {stored.signature_in_words}"
+        message = f"{message} {stored.signature_in_words}"
     else:
         shares = (f"{count} of {number}:" for count in words.values())
-        told = " ".join([told, *(f"{share} {sentence}" for share, sentence in zip(shares, words, strict=True))])
+        message = " ".join([message, *(f"{share} {sentence}" for share, sentence in zip(shares, words, strict=True))])
     if stored.left_out:
         shown = "; ".join(f"{each['place']}: {each['reason']}" for each in stored.left_out[:SHOWN_LEFT_OUT])
         more = "; …" if len(stored.left_out) > SHOWN_LEFT_OUT else ""
         left_out = f"Left out of the file: {len(stored.left_out)}."
-        told = f"{told} {left_out} {shown}{more}"
-    return told
+        message = f"{message} {left_out} {shown}{more}"
+    return message
 
 
 @require_safe
