@@ -107,7 +107,7 @@ class Collector:
                 try:
                     _store(task, future.result())
                 except Exception as failed:
-                    _tell_failure(failed, fact)
+                    _log_failure(failed, fact)
                     continue
                 stored[fact.promotion_id] = (fact.promotion_id, fact.tenant_id, fact.tenant.slug)
         return list(stored.values())
@@ -136,11 +136,11 @@ def _prepare_task(fact: CollectedFact, clock: Clock) -> CollectionTask | None:
     try:
         return _task(fact, clock)
     except Exception as failed:
-        _tell_failure(failed, fact)
+        _log_failure(failed, fact)
         return None
 
 
-def _tell_failure(error: Exception, fact: CollectedFact) -> None:
+def _log_failure(error: Exception, fact: CollectedFact) -> None:
     if is_away(error):
         raise error
     logger.exception("collecting_failed", extra={"promotion_id": str(fact.promotion_id)})
