@@ -169,7 +169,7 @@ class Story:
         return report_deployment(promotion.pk, report, by=self.cast.actors[CI], clock=self.clock)
 
 
-def tell(story: Story, now: datetime) -> None:
+def play_story(story: Story, now: datetime) -> None:
     """A month of history, then everything that is in the air at ``now``."""
     history(story, now)
     present(story, now)
@@ -256,10 +256,10 @@ def ensure_something_waits(story: Story, now: datetime) -> Promotion:
         ready = story.release(f"checkout-48.{number}", "checkout", by="ravi", what="The next release of the checkout.")
         if staging_is_frozen:
             story.goes_to_dev(ready)
-            return _looked_at(story, story.ask(ready, cast.staging, "Ready for acceptance tests."), now)
+            return _evaluated(story, story.ask(ready, cast.staging, "Ready for acceptance tests."), now)
         story.goes_to_staging(ready)
     asked = story.ask(ready, cast.production, "Wanted by customers.")
-    return _looked_at(story, story.votes(asked, "mei", comment="Scanned, nothing open."), now)
+    return _evaluated(story, story.votes(asked, "mei", comment="Scanned, nothing open."), now)
 
 
 def not_believed(cast: Cast) -> Promotion | None:
@@ -312,7 +312,7 @@ def _ready(cast: Cast) -> Release | None:
     )
 
 
-def _looked_at(story: Story, asked: Promotion, now: datetime) -> Promotion:
+def _evaluated(story: Story, asked: Promotion, now: datetime) -> Promotion:
     """The request, as it is judged ``now``. Raises Changed when it does not wait for Nia."""
     cast = story.cast
     story.at(now)

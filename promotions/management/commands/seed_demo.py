@@ -9,7 +9,7 @@ from promotions.demo.cast import SLUG, Cast, Changed, assemble, recall
 from promotions.demo.guide import guide, left_alone
 from promotions.demo.passphrase import demo_passphrase
 from promotions.demo.past import free_past
-from promotions.demo.story import Story, ensure_something_waits, not_believed, tell
+from promotions.demo.story import Story, ensure_something_waits, not_believed, play_story
 from promotions.models import Promotion
 from stellapromote.accounts.models import ApiToken, Tenant
 from stellapromote.clock import FixedClock
@@ -57,7 +57,7 @@ def _begun(passphrase: str) -> str:
     clock = FixedClock(now - HISTORY)
     with transaction.atomic():
         cast = assemble(passphrase, clock)
-        tell(Story(cast, clock, REQUIREMENTS), now)
+        play_story(Story(cast, clock, REQUIREMENTS), now)
         return _waits(cast, passphrase)
 
 
