@@ -141,7 +141,7 @@ class RequestForm(ActionForm):
         return change_record({name: value or None for name, value in typed.items()})
 
     @classmethod
-    def asked_before(cls, promotion: Promotion) -> dict[str, Any]:
+    def initial_of(cls, promotion: Promotion) -> dict[str, Any]:
         """The input of the request for ``promotion``, to be sent again."""
         change = promotion.change or {}
         return {"reason": promotion.reason, **{f"change_{name}": value for name, value in change.items() if value}}

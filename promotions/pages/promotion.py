@@ -72,7 +72,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             requirements=requirements,
         ),
         "votes_hidden": blind,
-        "requirements": _asked_for(requirements, texts) if blind else _requirements(gates, names),
+        "requirements": _requirement_rows(requirements, texts) if blind else _requirements(gates, names),
         "approvals_complete": all(gate["status"] == "pass" for gate in gates if gate["type"] == "approval"),
         "excluded": [
             {**person, "displayName": names.get(person["id"], person["username"])}
@@ -213,7 +213,7 @@ def _names(promotion: Promotion, gates: Iterable[Context], excluded: Iterable[st
     return {str(pk): name for pk, name in User.objects.filter(pk__in=wanted).values_list("pk", "display_name")}
 
 
-def _asked_for(requirements: Mapping[str, Any], texts: Mapping[str, dict[str, Any]]) -> list[Context]:
+def _requirement_rows(requirements: Mapping[str, Any], texts: Mapping[str, dict[str, Any]]) -> list[Context]:
     """Approvals by rule, for a reader from whom the votes are hidden: the requirement of each, without its voters."""
     number, policies = requirements["requiredApprovals"], approval_policies_of(requirements, texts)
     anyone = [{"requirement": ANYONE, "rule": ANYONE, "asks": sentences.of_anyone(number)}] if number else []

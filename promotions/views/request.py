@@ -46,7 +46,7 @@ def request_page(request: HttpRequest) -> HttpResponse:
     again = _chosen(Promotion, by, request.GET.get("again"))
     if request.method == "POST" and (release is None or target is None):
         raise Http404
-    form = RequestForm(posted(request), initial=None if again is None else RequestForm.asked_before(again))
+    form = RequestForm(posted(request), initial=None if again is None else RequestForm.initial_of(again))
 
     def act() -> Promotion:
         promotion_request = PromotionRequest(release.pk, target.pk, form.cleaned_data["reason"], form.change())
