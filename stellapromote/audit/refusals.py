@@ -67,7 +67,7 @@ def note_refusal(*, by: Actor | None, code: str, action: str, target: str, clock
                 cursor.execute(_COUNT, [key.hexdigest(), orjson.dumps(facts).decode(), at - QUIET])
                 untold, is_due = cursor.fetchone()
             if is_due:
-                _tell(facts, untold, by=by, at=at)
+                _record_event(facts, untold, by=by, at=at)
                 RefusalCount.objects.filter(pk=key.hexdigest()).update(untold=0, last_event_at=at)
     except DatabaseError:
         logger.exception("A refusal could not be noted")
@@ -81,15 +81,15 @@ def record_counted_refusals(now: datetime) -> int:
     with transaction.atomic():
         due = RefusalCount.objects.filter(last_event_at__lte=now - QUIET).order_by("last_event_at")
         counts = list(due.select_for_update(skip_locked=True)[:_BATCH])
-        told = [count for count in counts if count.untold]
-        for count in told:
-            _tell(count.facts, count.untold, by=_actor(count.facts["actor"]), at=now)
-        RefusalCount.objects.filter(pk__in=[count.pk for count in told]).update(untold=0, last_event_at=now)
+        recorded = [count for count in counts if count.untold]
+        for count in recorded:
+            _record_event(count.facts, count.untold, by=_actor(count.facts["actor"]), at=now)
+        RefusalCount.objects.filter(pk__in=[count.pk for count in recorded]).update(untold=0, last_event_at=now)
         RefusalCount.objects.filter(pk__in=[count.pk for count in counts if not count.untold]).delete()
-    return len(told)
+    return len(recorded)
 
 
-def _tell(facts: dict[str, Any], count: int, *, by: Actor, at: datetime) -> None:
+def _record_event(facts: dict[str, Any], count: int, *, by: Actor, at: datetime) -> None:
     record(
         by=by,
         at=at,
