@@ -32,8 +32,8 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
         return self.filter(**{name: at for name, at in bounds.items() if at is not None})
 
     def with_an_edge(self, since: datetime, until: datetime) -> Self:
-        """Windows that began or ended in (since, until], by their begin. A window that was called off before its begin
-        is neither."""
+        """Windows that began or ended in (since, until], ordered by their begin; not one that was called off before its
+        begin."""
         windows = self.annotate(
             begins=Greatest("starts_at", "created_at"),
             over=Case(
