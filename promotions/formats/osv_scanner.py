@@ -257,7 +257,7 @@ def _rated(holder: dict[str, Any], place: str) -> Iterator[tuple[Severity, float
 
 
 def _in_details(holder: dict[str, Any], name: str) -> Iterator[tuple[Severity, float | None]]:
-    """The additions of a database in a form of its own; RustSec has its vector there."""
+    """The severity and score that a database adds in a form of its own; RustSec has its vector there."""
     if details := _details(holder, name):
         yield worst([severity(details.get(word)) for word in _WORDS]), vector_score(details.get("cvss"))
 
