@@ -151,7 +151,7 @@ def _uploads(tenant_id: UUID, bundle: Bundle) -> dict[tuple[str, str], list[Evid
 
 
 def _reads(documents: Collection[EvidenceDocument], reader: int) -> dict[UUID, list[_Read]]:
-    """The readings of this version of the reader and of newer ones, by document. This version cannot repeat a newer
+    """The readings of the versions from ``reader`` to this one, by document. This version cannot repeat a newer
     reading, so such a row proves nothing."""
     found = {
         each.pk: [_Read(each, each.about, each.parsed_id, each.summary, each.generated_at, True)]
@@ -171,7 +171,7 @@ def _reads(documents: Collection[EvidenceDocument], reader: int) -> dict[UUID, l
 def _of_signer(
     alike: Iterable[EvidenceDocument], document: EvidenceDocument, reads: Mapping[UUID, list[_Read]]
 ) -> list[_Read]:
-    """Reads the same bytes once for all their senders; a signed document is not the same as an unsigned one."""
+    """The readings of the documents alike that have this signer: equal bytes are read once for all senders."""
     return [read for each in alike if each.signer == document.signer for read in reads[each.pk]]
 
 
