@@ -1,4 +1,4 @@
-"""Noting what a verification found, and what it found no more (proof.md, Log)."""
+"""The record of a verification's findings, and of their end (proof.md, Log)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -37,7 +37,8 @@ def note_about_promotion(promotion: Promotion, found: Iterable[Mismatch], *, by:
 
 @transactional
 def note_about_tenant(found: Iterable[Mismatch], *, by: Actor, clock: Clock) -> int:
-    """Notes what was found of what belongs to no promotion: the audit chain, a policy, a document. As many are new."""
+    """Notes the findings about objects of no promotion: the audit chain, a policy, a document. Returns the number of
+    new ones."""
     found = list(found)[:MOST_OF_ONE]
     return _add(None, found, by, clock.now()) if found else 0
 

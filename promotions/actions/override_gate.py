@@ -215,7 +215,7 @@ def _stored(
 
 
 def _skipped(context: EvaluationContext, gate: GateResult) -> list[str]:
-    """Ids of the people to inform: those who voted, and those who could act on the gate or still vote."""
+    """Ids of the people to inform: the voters, and those who could act on the gate or still vote."""
     people = {act["voterId"] for act in (*context.votes, *context.confirmations)}
     people.update(who_can_act(gate.type, gate.kind_version, gate.details))
     people.update(str(each) for each in context.promotion.open_voters)

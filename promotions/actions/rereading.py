@@ -76,7 +76,7 @@ class OutOfTime(Exception):
 
 @dataclass(slots=True)
 class Rereader:
-    """Reads again what is due, for as long as a worker lives: it remembers what it could not read, for a while."""
+    """Reads again what is due, for as long as a worker lives: it remembers for a while what it could not read."""
 
     left_alone: dict[UUID, float] = field(default_factory=dict)
 

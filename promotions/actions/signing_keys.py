@@ -1,6 +1,6 @@
-"""Registering and retiring the keys of the installation (domain.md §8): what only the owner of the tables may do.
+"""Registering and retiring the keys of the installation (domain.md §8), by the owner of the tables alone.
 
-A web or worker process could otherwise register a key of its own, and what that key signs would verify as ours. The
+A web or worker process could otherwise register a key of its own, and that key's signatures would verify as ours. The
 event is committed first: a key that is in force was audited, also when the server dies in between.
 """
 

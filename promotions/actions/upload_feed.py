@@ -71,10 +71,11 @@ def upload_feed(reading: FeedUpload, *, by: Actor, clock: Clock = DATABASE_CLOCK
     It may have an older date than the one before where it is stricter (docs/adr/0183). It counts as published at its
     upload at the latest.
 
-    A KEV catalogue that lists less than the one before, or later, and EPSS scores of fewer CVEs are a weakening edit,
-    and a proposal where a gate of a protected environment reads them. What such a catalogue adds counts at once, and so
-    does what one of an older date adds: then the feed that is returned has the entries of both (docs/adr/0183). Raises
-    Refused, FeedOlder, and InvalidDocument for a feed of the future, which no later one could replace.
+    A KEV catalogue with fewer or later entries than the one before, and EPSS scores of fewer CVEs are a weakening edit,
+    and a proposal where a gate of a protected environment reads them. The new entries of such a catalogue count at
+    once, and so do those of one with an older date: then the feed that is returned has the entries of both
+    (docs/adr/0183). Raises Refused, FeedOlder, and InvalidDocument for a feed of the future, which no later one could
+    replace.
     """
     by.require(POLICY_WRITE)
     content = digest_bytes(reading.content)
