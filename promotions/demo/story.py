@@ -176,7 +176,7 @@ def play_story(story: Story, now: datetime) -> None:
 
 
 def history(story: Story, now: datetime) -> None:
-    """Four weeks: what went live, what was refused, what came back."""
+    """Four weeks of releases: live ones, refused ones, rolled back ones."""
     for weeks, week in ((4, 43), (3, 44), (2, 45)):
         story.at(now - timedelta(weeks=weeks, hours=3))
         release = story.release(f"2026.{week}.1", "payments", by="ravi", what="Weekly release of the payment service.")
