@@ -30,7 +30,7 @@ def document_of(tenant_id: UUID, fact: DocumentFact) -> EvidenceDocument | None:
 
 
 def renew_fact(fact: DocumentFact, newest: NewestDocument) -> DocumentFact:
-    """The fact with what was read now; who said it and when it came stay as they were."""
+    """The fact with the new reading; its people and its upload stay as they were."""
     fact = fact.copy()
     fact.pop("schemaValid", None)
     binds = bool(newest.signer) or not newest.document.signer

@@ -1,5 +1,5 @@
-"""Reading a stored document again, by the newest reader: what an older one read, and what was read before the index of
-its image was known (docs/adr/0152, 0153)."""
+"""Reading a stored document again, by the newest reader: one that an older reader read, or that was read before the
+index of its image was known (docs/adr/0152, 0153)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
