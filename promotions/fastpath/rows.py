@@ -147,7 +147,7 @@ def _instance(model: type[M], fields: tuple[str, ...], values: Sequence[Any]) ->
     """The row as an instance; None where an outer join found nothing.
 
     Made without `__init__`, which sets each of a promotion's fifty fields through descriptors and signals: nine tenths
-    of what reading the row cost. A test compares with what the ORM reads.
+    of the cost of reading the row. A test compares with the ORM's instance.
     """
     names, converters = _reading(model, fields)
     if values[0] is None:
