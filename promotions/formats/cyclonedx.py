@@ -1,10 +1,10 @@
-"""CycloneDX JSON 1.4 to 1.7: what a document lists, and the SBOM that this is. Pure.
+"""CycloneDX JSON 1.4 to 1.7: the components of a document, and its SBOM. Pure.
 
-Components and services are read wherever the format says that they are in what the document is about: in `components`
-and `services`, inside each other, and inside `metadata.component`. What made or found something (`metadata.tools`,
-`vulnerabilities[].tools`, `annotations`), how it was made (`formulation`), what it was made from (`pedigree`) and what
-claims are made about (`declarations`) is not in the artifact and is not read. Its vulnerabilities as a report are read
-in cyclonedx_vulnerabilities.py, as VEX in cyclonedx_vex.py.
+Components and services are read in all places that the format has for parts of the document's subject: in `components`
+and `services`, inside each other, and inside `metadata.component`. The makers and finders of something
+(`metadata.tools`, `vulnerabilities[].tools`, `annotations`), its making (`formulation`), its sources (`pedigree`) and
+claims about it (`declarations`) are not in the artifact and are not read. Its vulnerabilities as a report are read in
+cyclonedx_vulnerabilities.py, as VEX in cyclonedx_vex.py.
 """
 
 from collections.abc import Iterator

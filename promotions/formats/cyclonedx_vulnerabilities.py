@@ -43,7 +43,7 @@ def vulnerabilities(document: dict[str, Any], place: str, context: Context) -> R
 
 
 def may_be_vex(document: dict[str, Any]) -> bool:
-    """Whether it says what became of a vulnerability, as VEX does: who signed it need not have meant a scan
+    """Whether it has an analysis of a vulnerability, as VEX does: its signer need not have meant a scan
     (docs/adr/0193)."""
     listed = document.get("vulnerabilities") if recognises(document) else None
     return isinstance(listed, list) and any(

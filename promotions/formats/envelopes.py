@@ -1,12 +1,12 @@
-"""The files that signed documents come in, in every shape that tools write. Pure.
+"""The files of signed documents, in every shape that tools write. Pure.
 
 - a DSSE envelope,
 - a Sigstore bundle with one inside (`gh attestation`, npm, cosign 3),
 - the list of attestations that GitHub and npm answer with,
 - several envelopes or bundles, each on one line (`cosign download attestation`, `gh attestation download`).
 
-The process that reads documents and the one that checks signatures both find with `items` what is signed: in the same
-bytes they see the same payloads. Who signed is found out elsewhere.
+The process that reads documents and the one that checks signatures both find the signed payloads with `items`: in the
+same bytes they see the same payloads. Other modules verify the signatures.
 """
 
 import base64
@@ -61,7 +61,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One document of a file. `content` is what is stored of it, `value` what that says, `envelope` what is signed."""
+    """One document of a file. `content`: the bytes to store; `value`: their JSON; `envelope`: the signed payload."""
 
     place: str
     content: bytes

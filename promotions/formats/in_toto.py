@@ -29,8 +29,8 @@ _CUSTOM: Final = frozenset({"Data", "Timestamp"})
 
 @dataclass(frozen=True, slots=True)
 class EnclosedDocument:
-    """A document inside a statement. `times`: when it was made, as what stands around it says; none may be known.
-    `is_scan`: the statement says that it is what a scanner wrote."""
+    """A document inside a statement. `times`: its times by the parts around it; empty without any. `is_scan`: the
+    statement names a scanner as its author."""
 
     document: dict[str, Any]
     place: str

@@ -74,10 +74,11 @@ _ADVISORY: Final = re.compile(
 
 @dataclass(slots=True)
 class _Reading:
-    """One document while it is read. `digests`: what its products name; `speaks_of_all`: one statement has none.
+    """One document while it is read. `digests`: those that its products name; `speaks_of_all`: one statement has no
+    product.
 
-    What lifts and has no time of its own was said when the document was issued: a later change of the document does not
-    say it again. Bad news without one was said when the document was changed last.
+    A lift without a time of its own has the time at which the document was issued: a later change of the document does
+    not renew it. Bad news without one has the time of the last change.
     """
 
     context: Context

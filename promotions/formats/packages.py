@@ -85,7 +85,7 @@ def readable_purl(holder: dict[str, Any], name: str, place: str, left_out: Omiss
 
 
 def any_purl(value: object) -> str | None:
-    """The package URL that a scanner wrote; None for what is none: what it found counts by its name then."""
+    """The package URL that a scanner wrote; None for another text: its finding counts by its name then."""
     if not isinstance(value, str) or len(value) > LONGEST_PURL:
         return None
     try:

@@ -142,11 +142,11 @@ def _bound(described: list[_Package], context: Context) -> Binding:
 
 
 def _about(described: list[_Package], context: Context) -> frozenset[str]:
-    """The places of the packages that are what the document is about, and so no components of it.
+    """The places of the packages that are the document's subject, and so no components of it.
 
     Such a package is described, and is the artifact or a part of it by digest, or the only container that is described,
-    or all that is described and has no package URL but that of a repository: so tools write a directory that they
-    scanned, and GitHub what it knows of a repository.
+    or the only thing that is described and has no package URL but that of a repository: so tools write a directory that
+    they scanned, and GitHub its knowledge of a repository.
     """
     containers = sum(each.is_container for each in described)
     images = {context.artifact, *context.parts}

@@ -104,9 +104,9 @@ def statement(
 def vex(
     found: Iterable[VexStatement], left_out: Omissions, place: str, *, context: Context, first_product: str | None
 ) -> tuple[Vex, dict[str, Any]]:
-    """The document in its one form, and what a page says about it in one line.
+    """The document in its one form, with its line for a page.
 
-    DocumentRefused when nothing remains of it, with what to write instead.
+    DocumentRefused when nothing remains of it, with the form to write instead.
     """
     once: dict[tuple[Any, ...], VexStatement] = {}
     products = 0

@@ -1,8 +1,8 @@
-"""Whether a document is what its format's own specification asks for. Pure.
+"""Whether a document follows its format's own specification. Pure.
 
-A document that is not is taken all the same where gates can read it (docs/adr/0085): what is said here stands in its
-summary. CycloneDX is judged by its official schema; SPDX, OpenVEX and in-toto by what their specifications require, and
-members that those do not know are let be. Trivy, Grype and OSV-Scanner publish no schema.
+Another document is taken all the same where gates can read it (docs/adr/0085): the result here stands in its summary.
+CycloneDX is judged by its official schema; SPDX, OpenVEX and in-toto by the requirements of their specifications, and
+members unknown to those are let be. Trivy, Grype and OSV-Scanner publish no schema.
 """
 
 from collections.abc import Collection
@@ -29,9 +29,9 @@ class Problem:
 def first_problem(
     format_name: str, document: dict[str, Any], place: str = "$", *, subjects: Collection[str] = ()
 ) -> Problem | None:
-    """None for a valid document. NoSchema where nothing is known of what the format or its version asks for.
+    """None for a valid document. NoSchema where the requirements of the format or its version are unknown.
 
-    `subjects` are those of the in-toto statement that the document stood in, if it stood in one.
+    `subjects` are those of the in-toto statement around the document, if there is one.
     """
     try:
         match format_name:

@@ -1,7 +1,8 @@
-"""The official JSON schemas of CycloneDX, as cyclonedx-python-lib ships them, and what is compiled from them. Pure.
+"""The official JSON schemas of CycloneDX, as cyclonedx-python-lib ships them, and their compiled form. Pure.
 
-That package lets `version` be absent and `$schema` be any text; else they are the specification's own. What they call a
-time, a reference or a mail address must be one. Everything is read and compiled when first needed: 5 ms for a version.
+That package lets `version` be absent and `$schema` be any text; else they are the specification's own. A value that
+they call a time, a reference or a mail address must be one. Everything is read and compiled when first needed: 5 ms for
+a version.
 """
 
 from functools import cache, lru_cache

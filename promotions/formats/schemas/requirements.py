@@ -8,7 +8,7 @@ from stellapromote.clock import parse_rfc3339
 
 
 class NoSchema(Exception):
-    """Nothing is known here of what the format, or this version of it, asks for."""
+    """The requirements of the format, or of this version of it, are unknown here."""
 
 
 def text(holder: dict[str, Any], name: str, place: str) -> str:
