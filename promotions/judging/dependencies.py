@@ -14,9 +14,9 @@ from promotions.states import Status
 def observe_dependencies(
     policy: dict[str, Any], *, tenant_id: UUID, at: datetime, health: Mapping[str, list[dict[str, Any] | None]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """For each dependency gate its targets with what was seen; ``observed`` is None where a name is unknown.
+    """The observed targets of each dependency gate; ``observed`` is None where a name is unknown.
 
-    ``health``: what a worker saw lately of the addresses of each gate, in their order.
+    ``health``: a worker's latest answers of the addresses of each gate, in their order.
     """
     observed = {}
     for gate in policy["gates"]:

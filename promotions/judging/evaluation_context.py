@@ -88,9 +88,9 @@ def stored_requirements(promotion: Promotion) -> dict[str, Any]:
 def gather_context(
     promotion: Promotion, at: datetime, *, unstored: BundleContent | None = None, reading: StoredFacts | None = None
 ) -> EvaluationContext:
-    """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate asks more.
+    """Gathers the facts. Cost: one statement when the policy documents are cached and no dependency gate needs more.
 
-    ``unstored``: the bundle of a promotion that is only previewed. ``reading``: what ``lock_and_read`` read already.
+    ``unstored``: the bundle of a promotion that is only previewed. ``reading``: the result of ``lock_and_read``.
     """
     requirements = stored_requirements(promotion)
     wanted = (each["digest"] for each in policies_named(requirements))

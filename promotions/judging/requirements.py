@@ -1,4 +1,5 @@
-"""The snapshot taken at request: what must hold, who is excluded and why (domain.md §5). Later edits miss it."""
+"""The snapshot taken at request: the requirements, and the excluded people with reasons (domain.md §5). Later edits do
+not change it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 
 class PolicyWithoutVersion(RuleViolation):
-    """A policy that guards the environment has no version in force, so it is not known what it asks for."""
+    """A policy that guards the environment has no version in force, so its requirements are unknown."""
 
     code = "POL_INVALID"
 
@@ -154,7 +155,8 @@ def take_snapshot(
     triggered_by: Promotion | None,
     at: datetime,
 ) -> Snapshot:
-    """Reads who had a part in what guards ``target``, under its lock, and computes who may not vote.
+    """Reads the people with a part in the guards of ``target``, under its lock, and computes the people who may not
+    vote.
 
     ``target`` has its promotion policy selected, ``policies`` are those that guard it. Raises CommitAuthorsUnknown,
     PolicyWithoutVersion.
@@ -217,9 +219,10 @@ def take_snapshot(
 
 
 def _add_trigger(involvements: Involvements, triggered_by: Promotion) -> None:
-    """An automatic request counts as made by those who asked for the deployment before it, and those who reported it.
+    """Adds the people behind an automatic request: the requesters of the deployment before it, and its reporters.
 
-    Who only owned the machine that asked is its owner here too, and may reject (docs/adr/0154)."""
+    A person who only owned the requesting machine is its owner here too, and may reject (docs/adr/0154).
+    """
     excluded = orjson.loads(bytes(triggered_by.requirements))["excludedPersons"]
     asked = {UUID(each) for each in requesters_of(map(str, triggered_by.requesting_persons), excluded)}
     involvements.add(REQUESTER, *asked)
