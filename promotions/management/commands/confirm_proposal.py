@@ -32,7 +32,8 @@ class Command(ProductCommand):
         self.stdout.write(f"Confirmed: {' '.join(proposal.weakens)}")
 
     def _list(self, tenant: Tenant) -> None:
-        """Each with all that it would make easier, and what the policies ask for that it puts in force."""
+        """Lists each proposal with everything that it would make easier, and the requirements of the policies that it
+        puts in force."""
         waiting = list(Proposal.objects.of(tenant.pk).open().newest_first())
         if not waiting:
             self.stdout.write("Nothing waits for a second person.")

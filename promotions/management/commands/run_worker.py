@@ -25,8 +25,8 @@ PATIENCE_SECONDS = 0.2
 
 
 class Command(BaseCommand):
-    """Runs until SIGTERM or SIGINT: re-evaluates what is due, expires, follows deployments, seals the audit chain,
-    verifies what is stored."""
+    """Runs until SIGTERM or SIGINT: evaluates due promotions, expires, follows deployments, seals the audit chain,
+    verifies the stored rows."""
 
     help = "Run the worker: any number may run side by side."
 

@@ -21,8 +21,8 @@ from stellapromote.database_clock import DATABASE_CLOCK
 class Command(ProductCommand):
     """Verifies everything stored: packets, records and inputs, votes, overrides, releases, policies, documents, keys.
 
-    One line for each finding says what does not fit, where, and what was expected; exit code 1 when there is one.
-    A promotion with a finding is neither decided nor started until a later verification finds it in order.
+    One line for each finding names the object, the place and the expected value; exit code 1 when there is one. A
+    promotion with a finding is neither decided nor started until a later verification finds it in order.
     """
 
     help = "Compare every stored row with its signatures and the audit log."
