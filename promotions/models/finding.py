@@ -7,10 +7,10 @@ from stellapromote.ids import new_id
 
 
 class EvidenceFinding(models.Model):
-    """Something stored that is not what was signed or recorded (proof.md, Log). Only ever found again, or gone: by a
-    verification that holds, never by a page or a call. It stays as a row, by trigger and by role.
+    """A stored object that differs from the signed or recorded one (proof.md, Log). Only verifications note it again,
+    or as gone, never a page or a call. It stays as a row, by trigger and by role.
 
-    ``promotion`` is empty for what concerns the tenant: its audit chain, a policy, a document; ``tenant`` for the
+    ``promotion`` is empty for a finding about the tenant: its audit chain, a policy, a document; ``tenant`` for the
     system's chain. A promotion with a finding that is not gone is neither decided nor started.
     """
 

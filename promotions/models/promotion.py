@@ -35,12 +35,12 @@ class PromotionCounter(models.Model):
 class Promotion(models.Model):
     """A request to move a release into a target environment, with its whole life (domain.md §4).
 
-    Every change of status writes every index again, so foreign keys have none of their own unless a query asks by them.
-    ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative; ``blind`` repeats
-    of them that an approval policy is, so that lists and the Django admin can ask by it. ``gates``,
-    ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test
-    compares them with the decision record. An evaluation that wrote no record leaves under ``newer`` in ``gates`` each
-    result that differs from the record in force. ``retry_closed``: a reject ended further attempts of a failed one.
+    Every change of status writes every index again, so foreign keys have none of their own unless a query filters by
+    them. ``requirements`` are the canonical bytes of the snapshot taken at request and stay authoritative; ``blind``
+    repeats that one of its approval policies is blind, so that lists and the Django admin can filter by it. ``gates``,
+    ``approvals_*`` and ``open_voters`` repeat the last evaluation so that lists need one indexed query; a test compares
+    them with the decision record. An evaluation that wrote no record leaves under ``newer`` in ``gates`` each result
+    that differs from the record in force. ``retry_closed``: a reject ended further attempts of a failed one.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
