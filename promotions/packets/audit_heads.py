@@ -1,7 +1,7 @@
-"""The audit chain of a tenant, held against what its evidence packets were signed over (domain.md §9).
+"""The audit chain of a tenant, compared with the heads that its evidence packets signed (domain.md §9).
 
 A chain that was cut or rewritten as a whole holds in itself. Each packet names the last link before it under a
-signature, so what was done before the newest packet is found with nothing but the database and the public keys.
+signature, so a change of links before the newest packet is found with nothing but the database and the public keys.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -52,7 +52,7 @@ def verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], s
 
 
 def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Kind | None, Check]:
-    """The payload as JSON, what it is about, and whether the envelope is one of ours; None for what cannot be read."""
+    """The payload as JSON, its subject, and whether the envelope is one of ours; None for an unreadable part."""
     form = _form(envelope)
     if form is None:
         return None, None, Check("schema", "failed", f"payloadType is none of {', '.join(ENVELOPES)}.")

@@ -22,9 +22,9 @@ CLOCKS_APART: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A public key of this installation; a retired one still verifies what it signed before.
+    """A public key of this installation; a retired one still verifies its earlier signatures.
 
-    ``activated_at`` None: not known. ``backdated``: tenants whose packets are older than what signed them, as their
+    ``activated_at`` None: not known. ``backdated``: tenants whose packets are older than their signing key, as their
     past is made up: demos.
     """
 
