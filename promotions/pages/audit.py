@@ -14,7 +14,8 @@ from stellapromote.audit.models import AuditEvent
 #: A longer value is cut on the page; the API has all of it.
 LONGEST_VALUE: Final = 2000
 
-# Where the documents of the actions keep the name of what they are about, and what was given to or taken from it.
+# The places where the documents of the actions have the name of their object, and of the thing given to or taken from
+# it.
 _NAMES: Final = ("name", "username", "displayName", "slug", "reference")
 _GIVEN: Final = ("role", "team", "scope")
 

@@ -1,4 +1,4 @@
-"""The pipeline board: what runs where, what moves, what is blocked, and four numbers over thirty days."""
+"""The pipeline board: running releases, promotions that move or are blocked, and four numbers over thirty days."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -55,9 +55,8 @@ MOST_COUNTED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One row of the numbers, of what was requested in the week: ``deployed`` and not rolled back, durations in
-    seconds, ``bad_share`` in percent of what ended.
-    """
+    """One row of the numbers, about the requests of the week: ``deployed`` and not rolled back, durations in seconds,
+    ``bad_share`` in percent of the ended ones."""
 
     begins: date
     deployed: int

@@ -61,7 +61,7 @@ def version_of(context: Context) -> str:
 
 
 def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str | None, cursor: str | None) -> Context:
-    """One environment: what guards it, what runs there, its history, its freezes and what this person may do."""
+    """One environment: its guards, its running releases, its history, its freezes and the acts of this person."""
     first = month_named(month_text, at.date())
     concerned = FreezeWindow.objects.of(by.tenant).concerning([environment.pk])
     windows = list(concerned.newest_first()[:MOST_WINDOWS])

@@ -225,7 +225,7 @@ def _requirement_rows(requirements: Mapping[str, Any], texts: Mapping[str, dict[
 
 
 def _requirements(gates: Iterable[Context], names: dict[str, str]) -> list[Context]:
-    """Approvals by rule: who filled it, and who still can."""
+    """Approvals by rule: the people who filled it, and those who still can."""
     found = []
     for gate in gates:
         if gate["type"] != "approval":
