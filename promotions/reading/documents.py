@@ -51,7 +51,7 @@ def kinds_of_feeds(tenant_id: UUID) -> set[str]:
 
 
 def score(tenant_id: UUID, artifact: str) -> dict[str, Any]:
-    """How much is known of an artifact now: points for what is there, not for what it says."""
+    """The score of an artifact now: points for its documents, not for their content."""
     documents = read_newest_documents(tenant_id, [artifact]).documents
     kinds = {each.document.kind for each in documents}
     trusted = set(TrustedKey.objects.filter(tenant_id=tenant_id, revoked_at=None).values_list("key_id", flat=True))

@@ -80,7 +80,8 @@ def detail(
 ) -> Document:
     """The whole promotion. ``eligible`` are the people whose vote can still be used.
 
-    The record is left out for who is ``blind``; ``acts``, ``eligible`` and ``timeline`` hold only what they may see.
+    The record is left out for a reader who is ``blind``; ``acts``, ``eligible`` and ``timeline`` hold only the parts
+    that they may see.
     """
     return {
         **request_answer(promotion, blind=blind),

@@ -1,5 +1,5 @@
-"""The filters of the list of promotions, each declared once: what the API takes, what people give on the page, and the
-promotions that it leaves (contract.md, Promotions)."""
+"""The filters of the list of promotions, each declared once: the parameter of the API, the field of the page, and the
+condition (contract.md, Promotions)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

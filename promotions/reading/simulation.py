@@ -113,7 +113,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The draft on several. ``hidden``: so many were left out because their votes are not shown to who asked."""
+    """The draft on several promotions. ``hidden``: the number left out because their votes are hidden from the
+    person."""
 
     tried: Sequence[Trial]
     in_time: bool = True
