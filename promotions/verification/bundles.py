@@ -1,5 +1,5 @@
-"""Whether a bundle says of documents what was uploaded and read, and whether one that was read again is what reading it
-gives (domain.md §6, docs/adr/0152)."""
+"""Compares a bundle with the uploaded and read documents, and a bundle that was read again with a new reading
+(domain.md §6, docs/adr/0152)."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Whether the database still keeps the rules of this version, and shows every reader the same rows.
 
-Who may change the database may let it show a verification other rows than a decision: by a view in the place of a
-table, a row policy, a rule, an operator that goes before PostgreSQL's own. What a verification reads is worth as much
-as the tables are tables.
+A person who may change the database may let it show a verification other rows than a decision: by a view in the place
+of a table, a row policy, a rule, an operator that goes before PostgreSQL's own. A verification is worth as much as the
+tables are tables.
 """
 
 from collections.abc import Iterator

@@ -26,10 +26,9 @@ def check_feeds(feeds: Iterable[Feed]) -> list[Mismatch]:
 
 
 def check_newest_feed(feed: Feed) -> list[Mismatch]:
-    """Whether the newest feed of a kind says what its bytes say: when it was published, and its entries. Older feeds
-    have no entries.
+    """Compares the newest feed of a kind with its bytes: its time, and its entries. Older feeds have no entries.
 
-    Reads all of them, and the bytes in the isolated child: seconds for EPSS. What an older reader read is read again
+    Reads all entries, and the bytes in the isolated child: seconds for EPSS. A reading of an older reader is made again
     before it counts.
     """
     reading = feed.readings.filter(reader=READER).first() if feed.reader < READER else None

@@ -1,5 +1,5 @@
-"""Whether what an input holds of feeds and trusted keys is what counted at its instant: who changes entries or keys and
-puts them back after a decision leaves the rows as they were (domain.md §6)."""
+"""Compares the feeds and keys in an input with those that counted at its instant: a person who changes entries or keys
+and puts them back after a decision leaves the rows as they were (domain.md §6)."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -94,10 +94,10 @@ class GatheredFactsCheck:
         }
 
     def _extract_fits(self, kind: str, recorded: Mapping[str, Any], bundles: frozenset[str]) -> bool:
-        """Whether the extract is what the bytes of the feed say of the CVEs that the bundles name.
+        """Whether the extract has the entries of the feed's bytes for the CVEs that the bundles name.
 
-        Reads the feed in the isolated child: seconds for EPSS, once for each walk. What cannot be read in time is left
-        to the next one.
+        Reads the feed in the isolated child: seconds for EPSS, once for each walk. A feed that cannot be read in time
+        is left to the next one.
         """
         key = (recorded["digest"], recorded["extract"], bundles)
         if key in self.fitting:

@@ -39,7 +39,7 @@ def check_state(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
 
 
 def check_request(stored_promotion: StoredPromotion) -> Iterator[Mismatch]:
-    """Whether who asked for the promotion is who the audit log says, and when."""
+    """Compares the requester and the time of the request with the audit log."""
     promotion, events = stored_promotion.promotion, stored_promotion.events_named("promotion.requested")
     if len(events) != 1:
         number = "Two events of the audit log tell" if events else "No event of the audit log tells"

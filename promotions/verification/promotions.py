@@ -1,4 +1,4 @@
-"""One promotion: what its row points to, what its release is made of, the documents that its records name."""
+"""One promotion: the targets of its row, the components of its release, the documents that its records name."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -122,7 +122,7 @@ def _shows(promotion: Promotion, record: DecisionRecord) -> bool:
 
 
 def _counts(promotion: Promotion, results: list[dict[str, Any]]) -> bool:
-    """Whether what lists show, which have no room for gates, is what the gates say."""
+    """Whether the values of lists, which have no room for gates, agree with the gates."""
     approval = next(each["details"] for each in results if each["type"] == "approval")
     given = {"required": promotion.approvals_required, "given": promotion.approvals_given}
     told = {name: approval[name] for name in given if name in approval}

@@ -71,8 +71,8 @@ def replay(record: DecisionRecord) -> Replay:
     """Re-judges ``record.input`` with the documents it names by digest, and makes the record again: every byte of it
     must come out, with the ids that are stored. Cost: that of documents_of.
 
-    Sentences, and when time may change a verdict, are part of no hash: they are compared where this version made them.
-    What other versions wrote is compared with what they signed.
+    Sentences, and the times at which verdicts may change, are part of no hash: they are compared where this version
+    made them. A record of another version is compared with its signed digest.
     """
     stored = orjson.loads(bytes(record.document))
     recorded = _determined(stored)

@@ -27,8 +27,8 @@ MEANWHILE: Final = timedelta(minutes=1)
 def check_uploads(documents: Iterable[EvidenceDocument]) -> list[Mismatch]:
     """One finding for each document at most. They are of one tenant and have their contents selected.
 
-    What a key signed, an index, and what was read again is read in the isolated child: outside any transaction. What
-    cannot be read in time is left to the next verification.
+    Signed documents, indexes, and documents that were read again are read in the isolated child: outside any
+    transaction. A document that cannot be read in time is left to the next verification.
     """
     documents = list(documents)
     if not documents:
@@ -89,8 +89,8 @@ def _signs(document: EvidenceDocument) -> bool:
 
 
 def _read_otherwise(document: EvidenceDocument, reading: DocumentReading | None) -> str | None:
-    """Whether the newest reading is what the newest reader reads; without one, whether a signed document or an index is
-    kept as it was read. What only an older reader read is read again before it counts."""
+    """Compares the newest reading with that of the newest reader; without one, a signed document or an index with its
+    stored reading. A reading of an older reader is made again before it counts."""
     is_index = document.kind == EvidenceDocument.Kind.INDEX
     if is_index and document.content_id != document.artifact_digest:
         return "Its bytes do not have the digest of the index."
