@@ -10,7 +10,7 @@ from stellapromote.web.htmx import poll, render_page
 
 @require_safe
 def board(request: HttpRequest) -> HttpResponse:
-    """The pipeline: products by environments, what moves and what is blocked."""
+    """The pipeline: products by environments, and promotions that move or are blocked."""
     by = acting(request)
     by.require(PROMOTION_READ)
     context = dashboard.board(by, DATABASE_CLOCK.now())

@@ -1,4 +1,5 @@
-"""/environments: the order, what runs and waits in each, what guards it, its history and its freezes (ui.md, Pages)."""
+"""/environments: the order, running and waiting releases of each, its guards, its history and its freezes (ui.md,
+Pages)."""
 
 from collections.abc import Callable
 from uuid import UUID

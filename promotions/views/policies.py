@@ -1,6 +1,6 @@
-"""/policies: what guards what, versions and their differences, and who could approve (ui.md, Pages).
+"""/policies: guarded environments, versions and their differences, and the people who could approve (ui.md, Pages).
 
-Editing happens in the Django admin; what needs to know which environments name a policy happens here.
+Editing happens in the Django admin; acts that depend on the environments that name a policy happen here.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from stellapromote.web.htmx import go_to
 
 @require_safe
 def policies(request: HttpRequest) -> HttpResponse:
-    """Every environment with what guards it, and every policy with what it guards."""
+    """Every environment with its guards, and every policy with the environments it guards."""
     actor = _reader(request)
     context = {
         "environments": policy_pages.guarded_environments(actor.tenant),

@@ -257,8 +257,8 @@ def _page(
     sent_about: UUID | str = "",
     **extra: Any,
 ) -> HttpResponse:
-    """``sent``: the form that was refused, ``sent_about`` its gate or override; what was typed into it stays, with what
-    is wrong beside it."""
+    """``sent``: the form that was refused, ``sent_about`` its gate or override; its input stays, with the errors beside
+    it."""
     poll_tag(request, version_of(context))
     promotion: Promotion = context["promotion"]
     context |= {"wrong": sent, **extra}

@@ -38,7 +38,7 @@ PREVIEW_REASON = "preview"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_page(request: HttpRequest) -> HttpResponse:
-    """GET reveals the next step of what the address already says; POST asks."""
+    """GET shows the next step for the choices in the address; POST sends the request."""
     by = acting(request)
     by.require(PROMOTION_REQUEST)
     release = _chosen(Release, by, request.GET.get("release"))
