@@ -28,9 +28,9 @@ def act_at_once(
 ) -> Outcome:
     """Opens a vote session, acts and closes it.
 
-    Without a lock, what was read is judged, and one statement stores everything if the promotion is still the row
-    that was read. If it is not, or if anything else has to be asked, nothing happened, and it is done under the lock.
-    ``ahead``: what the caller may have read of it already, by ``read_ahead``.
+    Without a lock, the rows read are judged, and one statement stores everything if the promotion is still the row that
+    was read. If it is not, or if another statement is needed, nothing happened, and it is done under the lock.
+    ``ahead``: the caller's reading of it by ``read_ahead``, if there is one.
     """
     return without_lock_first(
         lambda: _act_without_lock(act, promotion_id, by=by, seen=seen, clock=clock, check=check, ahead=ahead),

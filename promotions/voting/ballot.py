@@ -1,4 +1,5 @@
-"""Between the facts and the voting rules: who may vote now, and what a vote stores (domain.md §5)."""
+"""The step between the facts and the voting rules: the people who may vote now, and the columns of a vote (domain.md
+§5)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any

@@ -39,9 +39,9 @@ class BlindToVotes(Refused):
 
 
 def check_can_see_votes(by: Actor, promotion: Promotion, *, voted: bool | None = None) -> None:
-    """May ``by`` see now who voted on the promotion and how? BlindToVotes.
+    """Checks that ``by`` may see now the voters of the promotion and their votes. BlindToVotes.
 
-    ``voted``: whether they have a live vote; None: it is asked. One statement then, for an open blind promotion only.
+    ``voted``: whether they have a live vote; None: it is read. One statement then, for an open blind promotion only.
     """
     if not promotion.blind or promotion.status not in VOTING or by.has(AUDIT_READ):
         return

@@ -1,4 +1,4 @@
-"""The ETags of promotions and releases (contract.md, concurrency): what GET answers, and what a write compares."""
+"""The ETags of promotions and releases (contract.md, concurrency): the answers of GET, compared by a write."""
 
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
