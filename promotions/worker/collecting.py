@@ -89,9 +89,10 @@ class Collector:
         self._under_way: dict[Future[CollectedAnswer], CollectionTask] = {}
 
     def collect(self, clock: Clock) -> list[tuple[UUID, UUID, str]]:
-        """Asks about what is due; (promotion id, tenant id, its slug) of those about which something was stored.
+        """Asks the due questions; returns (promotion id, tenant id, its slug) of promotions with a stored answer.
 
-        The caller evaluates them again. One failure stops no other: what raises is tried again when its claim ends.
+        The caller evaluates them again. One failure stops no other: a failed question is asked again when its claim
+        ends.
         """
         for fact in _claim(clock.now(), [task.fact.tenant_id for task in self._under_way.values()]):
             task = _prepare_task(fact, clock)

@@ -1,9 +1,9 @@
-"""The worker's verification of what is stored: once a day of what is new, once a week of everything (proof.md, Log).
+"""The worker's verification of stored rows: once a day of new ones, once a week of everything (proof.md, Log).
 
-What is new follows the audit chain, in which every change of a promotion is an event: each link after the last one
-verified, and each promotion that those events are about. Everything is also the promotions by number, then what is
-kept by digest. It goes in small steps between the rounds, each stored with its position, and takes no turn from
-judging: a step claims its tenant for a minute, commits, and looks without a lock.
+New ones follow the audit chain, in which every change of a promotion is an event: each link after the last one
+verified, and each promotion that those events are about. Everything is also the promotions by number, then the contents
+by digest. It goes in small steps between the rounds, each stored with its position, and takes no turn from judging: a
+step claims its tenant for a minute, commits, and reads without a lock.
 """
 
 import logging
@@ -69,9 +69,9 @@ WHERE rests_until NOT BETWEEN '0001-01-02Z' AND '9999-12-31Z' OR all_due_at NOT 
 
 @dataclass(slots=True)
 class Verifier:
-    """Verifies some of what is stored, for as long as a worker lives.
+    """Verifies some of the stored rows, for as long as a worker lives.
 
-    What it remembers of contents that fit, it forgets with each walk that begins.
+    It forgets the contents that it verified when a walk begins.
     """
 
     verified: VerifiedDigests = field(default_factory=VerifiedDigests)
