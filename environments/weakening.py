@@ -33,7 +33,7 @@ class PolicyTexts:
 def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: PolicyTexts) -> list[str]:
     """The sentences about what became easier between two documents of one environment; empty without any. Pure.
 
-    Policies are compared by what they ask for, never by name.
+    Policies are compared by their requirements, never by name.
     """
     found = []
     if before["protected"] and not after["protected"]:
@@ -156,9 +156,9 @@ def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:
 def add_order(
     weakened: Weakening, before: Mapping[UUID, int], after: Mapping[UUID, int], environments: Mapping[UUID, Environment]
 ) -> None:
-    """Adds what a change of the order made easier. ``environments``: all that were or are in it, by id.
+    """Adds the sentences about a change of the order. ``environments``: all that were or are in it, by id.
 
-    Who enters one of them more easily comes more easily into those that follow it, so it concerns these too.
+    A release that enters one of them more easily comes more easily into those that follow it, so it concerns these too.
     """
     names = {each: environment.name for each, environment in environments.items()}
     for environment_id, sentence in in_order(before, after, names).items():

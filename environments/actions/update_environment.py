@@ -37,11 +37,12 @@ from stellapromote.transactions import transactional
 def update_environment(
     *, by: Actor, clock: Clock, environment_id: UUID, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Environment:
-    """Changes what is given and leaves the rest; names as for create_environment. What changes nothing leaves no trace.
+    """Changes the given fields and leaves the rest; names as for create_environment. An edit without a change leaves no
+    trace.
 
-    A new `order_index` moves the environment and shifts others (ordering.moved), whose versions rise too. What loosens
-    a guard of a protected environment is a proposal. Raises Refused (403), Http404, Invalid (400), PreconditionFailed
-    (412), Archived (409), NotDirectlyBefore (422).
+    A new `order_index` moves the environment and shifts others (ordering.moved), whose versions rise too. An edit that
+    loosens a guard of a protected environment is a proposal. Raises Refused (403), Http404, Invalid (400),
+    PreconditionFailed (412), Archived (409), NotDirectlyBefore (422).
     """
     rules.check_can_write(by)
     topology = lock_topology(by.tenant)

@@ -119,7 +119,7 @@ def _freeze(request: HttpRequest, environment_id: UUID | None) -> HttpResponse:
 
 
 def _back(request: HttpRequest, done: str) -> Callable[[FreezeWindow | Proposal], HttpResponse]:
-    """To the page of what the freeze is about, which says what was done."""
+    """Leads to the page of the frozen environment or tenant, with a sentence about the act."""
     return unless_proposed(
         request,
         lambda window: go_to(request, _page_of(window.environment_id), done=f"The freeze “{window.name}” {done}."),
