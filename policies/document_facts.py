@@ -138,13 +138,13 @@ class Person(TypedDict):
 class DocumentFact(TypedDict):
     """One document in a bundle.
 
-    `digest` is of the uploaded bytes, `parsed` of the blob made from them. `producer` is who made the document (tool
-    name, or the signer's key id): a report replaces another only from the same producer. `uploadedBy` are the people
-    whom the upload counts for: the person, or the owners and the token's issuer of a service account. `uploadedAt` is
-    when what is signed in it first came: sent again, it is no younger. `signer` is the key id of the trusted key whose
-    signature over the document was verified at upload, else None. `about`: the document is about this manifest, one
-    platform of the artifact, which is an index; absent: about the artifact. `schemaValid` is False where the document
-    breaks the schema of its format.
+    `digest` is of the uploaded bytes, `parsed` of the blob made from them. `producer` is the maker of the document
+    (tool name, or the signer's key id): a report replaces another only from the same producer. `uploadedBy` are the
+    people whom the upload counts for: the person, or the owners and the token's issuer of a service account.
+    `uploadedAt` is the first upload of its signed payload: sent again, it is no younger. `signer` is the key id of the
+    trusted key whose signature over the document was verified at upload, else None. `about`: the document is about this
+    manifest, one platform of the artifact, which is an index; absent: about the artifact. `schemaValid` is False where
+    the document breaks the schema of its format.
     """
 
     artifactDigest: str

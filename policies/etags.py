@@ -1,4 +1,4 @@
-"""The ETags of policies (contract.md, concurrency): what GET answers, and what a write compares under its row lock."""
+"""The ETags of policies (contract.md, concurrency): the answers of GET, compared by a write under its row lock."""
 
 from collections.abc import Sequence
 
@@ -20,5 +20,5 @@ def promotion_policy_tag(policy: PromotionPolicy) -> str:
 
 
 def proposal_tag(proposal: Proposal) -> str:
-    """Stands for what is proposed, with its state: who confirms names by it what they read."""
+    """Stands for the proposed edit, with its state: a second person names by it the text that they read."""
     return opaque("proposal", proposal.pk, proposal.digest, proposal.state)

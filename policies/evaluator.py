@@ -183,7 +183,8 @@ def _evaluation(results: list[GateResult], facts: GateInput) -> Evaluation:
     decision = decide(result.status for result in results)
     changes = [result.next_change_at for result in results if result.next_change_at is not None]
     approval = next(result for result in results if result.type == "approval").details
-    # An approval gate that ended in an error knows no numbers; what is required is then at least what was asked for.
+    # An approval gate that ended in an error knows no numbers; the required number is then at least that of the
+    # request.
     at_least = max(facts["requirements"]["requiredApprovals"], 1 if facts["requirements"]["approvalPolicies"] else 0)
     return Evaluation(
         decision=decision,

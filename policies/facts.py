@@ -1,7 +1,7 @@
 """The gate input: the facts of one promotion at one instant, as the plain JSON document that is judged and stored.
 
-There is no other form of it: what is judged is what is stored, so replay is json.loads and evaluate (docs/adr/0010).
-The TypedDicts below are its contract; GATE_INPUT_SCHEMA is made from them.
+There is no other form of it: the judged document is the stored one, so replay is json.loads and evaluate
+(docs/adr/0010). The TypedDicts below are its contract; GATE_INPUT_SCHEMA is made from them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

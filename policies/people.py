@@ -98,7 +98,7 @@ def voters(
     vouching: Vouching,
     excluded: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
-    """Username → teams that count, of those who could vote on what is requested at `at`."""
+    """Username → teams that count, of the people who could vote on a request made at `at`."""
     found = {}
     for person in people:
         verdict = person.eligibility(at=at, excluded=excluded or {}, vouching=vouching)

@@ -48,7 +48,7 @@ def approval_version_document(version: ApprovalPolicyVersion) -> dict[str, Any]:
 
 
 def promotion_policy_document(policy: PromotionPolicy) -> dict[str, Any]:
-    """The full object: `document` is what an edit changes, the draft if there is one, else what is published.
+    """The full object: `document` is the text that an edit changes, the draft if there is one, else the published text.
 
     No query when `current` and its `published_by` were selected.
     """
@@ -112,7 +112,7 @@ def proposal_document(proposal: Proposal) -> dict[str, Any]:
 
 
 def policies_of(proposal: Proposal) -> list[dict[str, Any]]:
-    """The versions of policies that the edit names, with what they ask for. No statement where it names none, or all
+    """The versions of policies that the edit names, with their requirements. No statement where it names none, or all
     were read lately, else one."""
     texts = documents(proposal.tenant_id, [each["digest"] for each in proposal.policies])
     return [{**each, "asks": sentences.of_policy(texts[each["digest"]])} for each in proposal.policies]

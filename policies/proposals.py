@@ -43,9 +43,9 @@ ACTIONS: Final[dict[str, Callable[..., Any]]] = {}
 
 
 def proposable(kind: str) -> Callable[[Callable[P, R]], Callable[P, R | Proposal]]:
-    """Declares an action whose arguments are `by`, `clock`, perhaps `if_match`, and what a proposal keeps.
+    """Declares an action whose arguments are `by`, `clock`, perhaps `if_match`, and the values that a proposal keeps.
 
-    The declared function returns what the action returns, or the proposal that was stored instead.
+    The declared function returns the action's result, or the proposal that was stored instead.
     """
 
     def declare(action: Callable[P, R]) -> Callable[P, R | Proposal]:
@@ -70,7 +70,7 @@ def proposable(kind: str) -> Callable[[Callable[P, R]], Callable[P, R | Proposal
 
 
 def perform(proposal: Proposal, *, by: Actor, clock: Clock) -> None:
-    """Does what was proposed. ``by``: its author, with the second person. Raises what the action raises."""
+    """Carries out a proposal. ``by``: its author, with the second person. Raises the refusals of the action."""
     action = ACTIONS[proposal.kind]
     arguments = {name: _revived(name, value) for name, value in proposal.arguments.items()}
     if "if_match" in inspect.signature(action).parameters:
@@ -125,7 +125,7 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: 
 
 
 def digest_of(proposal: Proposal) -> str:
-    """The digest of what a second person reads and what is then done."""
+    """The digest of the text that a second person reads and of the act that follows."""
     return digest(
         {
             "schema": SCHEMA,

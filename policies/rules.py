@@ -187,7 +187,7 @@ def _confirmation(gate: Document) -> Requirement:
 def _check_names(
     tenant_id: UUID, members: Iterable[people.Person], named: Iterable[tuple[str, Document, Document]]
 ) -> None:
-    """`named`: path, what names teams and users now, what did before."""
+    """`named`: path, the teams and users named now, and those named before."""
     usernames = {person.username for person in members}
     slugs = people.team_slugs(tenant_id)
     errors = []

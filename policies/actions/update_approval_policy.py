@@ -34,12 +34,11 @@ def update_approval_policy(
 ) -> ApprovalPolicy:
     """Merges `changes`, fields of the document in wire names, into the policy; `enabled` None leaves it (domain.md §5).
 
-    Another document is a new version, the same one is none. What it makes easier is noted as weakening edits, and a
-    proposal where the policy guards a protected environment.
-    What is enabled again must be satisfiable as when it was saved.
-    `used_by`: names of the environments that name the policy, read under its lock (promotions/actions): a policy in
-    use cannot be disabled. Raises Http404, Refused (403), PreconditionFailed (412), Retired and InUse (409),
-    InvalidDocument (400), Unsatisfiable of documents or rules (422).
+    Another document is a new version, the same one is none. Everything that it makes easier is noted as weakening
+    edits, and is a proposal where the policy guards a protected environment. A policy that is enabled again must be
+    satisfiable as when it was saved. `used_by`: names of the environments that name the policy, read under its lock
+    (promotions/actions): a policy in use cannot be disabled. Raises Http404, Refused (403), PreconditionFailed (412),
+    Retired and InUse (409), InvalidDocument (400), Unsatisfiable of documents or rules (422).
     """
     by.require(POLICY_WRITE)
     policy = lock_approval_policy(policy_id, by.tenant)

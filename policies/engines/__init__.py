@@ -1,1 +1,1 @@
-"""The engines of the policy gate: what is asked, who answers, and how an answer is read (docs/adr/0061, 0062)."""
+"""The engines of the policy gate: their input, their calls, and the reading of their answers (docs/adr/0061, 0062)."""

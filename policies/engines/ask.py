@@ -66,7 +66,7 @@ def input_about(facts: GateInput, documents: Documents) -> PolicyInput:
     if evidence is None:
         return policy_input(facts, no_documents(version))
     read = partial(blob, documents)
-    # Asked each time, also for what is remembered: who does not bring a document must learn nothing from it.
+    # Read each time, also for remembered answers: a caller without a document must learn nothing from it.
     feeds = (feed["extract"] for feed in (evidence["kev"], evidence["epss"]) if feed is not None)
     parsed = (each["parsed"] for each in read(evidence["bundleDigest"])["documents"])
     for digest in (*feeds, *parsed):

@@ -58,9 +58,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The records of one report, and what it knows as (name of the vulnerability, package without version).
+    """The records of one report. `known`: the name of each vulnerability with its package without version.
 
-    `suppresses`: some record is suppressed. `left_out`: what its reader left out.
+    `suppresses`: some record is suppressed. `left_out`: the parts that its reader left out.
     """
 
     records: tuple[Record, ...]

@@ -19,11 +19,11 @@ class Package(NamedTuple):
     subpath: str | None
 
     def covers(self, other: "Package") -> bool:
-        """Whether a statement about this package speaks of the other one too.
+        """Whether a statement about this package covers the other one too.
 
-        Scanners write qualifiers each in its own way, so a version says which package it is, with the `epoch` that
-        belongs to it. Without a version, what both write must be the same; what this one leaves out (version, subpath,
-        a qualifier) it says of all.
+        Scanners write qualifiers each in its own way, so a version identifies the package, with the `epoch` that
+        belongs to it. Without a version, the parts that both have must be the same; a part that this one leaves out
+        (version, subpath, a qualifier) means all.
         """
         if self.name != other.name or self.subpath not in (None, other.subpath):
             return False

@@ -33,8 +33,8 @@ def rank_of_score(cvss: float) -> int:
 
 
 Grade = Callable[[Finding], int]
-"""The rank of a finding by what its report says; -1 where the report knows no severity. KeyError or ValueError for what
-is no severity and no score."""
+"""The rank of a finding by the words of its report; -1 where the report knows no severity. KeyError or ValueError for a
+word that is no severity and no score."""
 
 
 def worst(finding: Finding) -> int:

@@ -1,1 +1,1 @@
-"""preconditions: release, environments and subject are still what was asked for (domain.md §4, start check; §6)."""
+"""preconditions: release, environments and subject are still those of the request (domain.md §4, start check; §6)."""

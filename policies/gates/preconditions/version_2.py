@@ -1,4 +1,4 @@
-"""Version 2: nothing is decided while what is stored about the promotion is not what was signed (docs/adr/0167)."""
+"""Version 2: nothing is decided while the stored promotion differs from the signed one (docs/adr/0167)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

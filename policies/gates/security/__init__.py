@@ -1,4 +1,5 @@
-"""security: the vulnerability rules hold for what reports find in the release (domain.md §6; docs/security-gate.md).
+"""security: the vulnerability rules hold for the findings of reports in the release (domain.md §6;
+docs/security-gate.md).
 
-All versions have one judge (judging); the module of a version says what it does in its own way.
+All versions have one judge (judging); the module of a version has its differences.
 """

@@ -1,4 +1,4 @@
-"""The settings of a security gate: what may be said, and what of it holds in an environment."""
+"""The settings of a security gate: their schema, and those that hold in an environment."""
 
 import re
 from collections.abc import Mapping
