@@ -16,7 +16,8 @@ GRANTING_ROLES: Final = tuple(role for role, scopes in ROLES.items() if TENANT_A
 """Roles that give rights to others."""
 
 CONFIRMING_SCOPES: Final = (TENANT_ADMIN, PROMOTION_APPROVE)
-"""With one of these a person may confirm: who gives rights, and who decides on promotions (docs/adr/0157)."""
+"""The roles with which a person may confirm: those that give rights, and those that decide on promotions
+(docs/adr/0157)."""
 
 CONFIRMING_ROLES: Final = tuple(role for role, scopes in ROLES.items() if scopes & set(CONFIRMING_SCOPES))
 
