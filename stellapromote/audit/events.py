@@ -1,7 +1,7 @@
-"""The names of what happens: the one list, for the audit log, the outbox and timelines (domain.md §9, §10).
+"""The names of events: the one list, for the audit log, the outbox and timelines (domain.md §9, §10).
 
-A name is what it happened to, and what happened, in past tense. mypy holds every name that is noted against the list,
-and tests/meta/test_events.py the list against what is noted, shown and documented.
+A name is the object and its change in past tense. mypy holds every name that is noted against the list, and
+tests/meta/test_events.py the list against the names that are noted, shown and documented.
 """
 
 from typing import Final, Literal, get_args
