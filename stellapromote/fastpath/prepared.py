@@ -56,8 +56,8 @@ def fetch(text: str, values: Values = ()) -> list[Row]:
 def fetch_each(*asked: Asked) -> list[list[Row]]:
     """The rows of each statement, sent together and carried out in their order: one way to PostgreSQL and back.
 
-    Each sees what was committed when it began, so one that follows a lock reads what the lock waited for. The first
-    that fails is raised, and those after it are not carried out. Through a pooler they go one by one.
+    Each sees the state committed when it began, so one that follows a lock reads the rows for which the lock waited.
+    The first that fails is raised, and those after it are not carried out. Through a pooler they go one by one.
     """
     database = connections[DEFAULT_DB_ALIAS]
     assert isinstance(database, DatabaseWrapper)
