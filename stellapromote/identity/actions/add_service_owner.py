@@ -11,9 +11,9 @@ from stellapromote.transactions import transactional
 
 @transactional
 def add_service_owner(*, by: Actor, clock: Clock, service_id: UUID, owner: str) -> ServiceOwner:
-    """The member with this username owns the service too, from now on: what it does counts as done by them as well.
+    """Makes the member with this username an owner of the service, from now on: its acts count as theirs as well.
 
-    Who owns it already keeps the ownership they have. Raises Refused (403), Invalid (400), Http404.
+    An owner keeps the ownership they have. Raises Refused (403), Invalid (400), Http404.
     """
     rules.check_manages_members(by)
     service = lock_service(by.tenant, service_id)

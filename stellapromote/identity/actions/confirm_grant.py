@@ -23,9 +23,9 @@ _CONFIRMED: Final[Mapping[str, Audited]] = {
 
 @transactional
 def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> Confirmable:
-    """Vouch for a live role, team or right of a member, from now on and for open promotions too (domain.md §5).
+    """Vouches for a live role, team or right of a member, from now on and for open promotions too (domain.md §5).
 
-    Confirmed by another person than who gave it and who has it, under a role that is vouched for itself; or on the
+    Confirmed by another person than its giver and its holder, under a role that is vouched for itself; or on the
     command line. A grant that is vouched for stays as it is. Raises Refused (403), OwnGift (403), NotVouchedFor (403),
     Http404.
     """
