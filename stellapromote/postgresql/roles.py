@@ -15,10 +15,11 @@ last."""
 
 
 def create_app_role_sql() -> tuple[str, str]:
-    """(forward, reverse) for the first migration: the role, the login's membership, rights on what is and what comes.
+    """(forward, reverse) for the first migration: the role, the login's membership, rights on present and future
+    tables.
 
-    Fails with a sentence for the database administrator where the login may not create the role or join it.
-    The reverse takes the rights back and keeps the role: another database of the server may use it.
+    Fails with a sentence for the database administrator where the login may not create the role or join it. The reverse
+    takes the rights back and keeps the role: another database of the server may use it.
     """
     forward = f"""
 DO $body$

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: who it runs as instead, and what that user can reach."""
+"""The account of the server where root starts it, since PostgreSQL refuses root, and the paths that it can reach."""
 
 import os
 import pwd
