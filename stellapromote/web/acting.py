@@ -32,9 +32,9 @@ def carry_out(
 ) -> HttpResponse:
     """Runs the action once the form takes its input. `then` answers with the result.
 
-    Otherwise `again` answers: the page with the form as it was typed, with status 200 while nothing is typed, 400 for
-    what the form does not take, and else that of the refusal. What a refusal says of fields stands in the form; `again`
-    gets any other. htmx gets that as a toast, and a person who may not see the page gets it as a page of its own.
+    Otherwise `again` answers: the page with the input in its form, with status 200 before any input, 400 for input that
+    the form refuses, and else that of the refusal. Errors of fields stand in the form; `again` gets any other. htmx
+    gets that as a toast, and a person who may not see the page gets it as a page of its own.
     """
     if form is not None and not form.is_valid():
         return _with_status(again(None), 400 if form.is_bound else 200)

@@ -1,4 +1,4 @@
-"""The main navigation: one list, shown to those who may open what it names (ui.md, Pages)."""
+"""The main navigation: one list, shown to people who may open its pages (ui.md, Pages)."""
 
 from dataclasses import dataclass
 
