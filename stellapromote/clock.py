@@ -36,8 +36,8 @@ def whole_milliseconds(at: datetime) -> datetime:
 
 
 class SystemClock:
-    """The clock of this process. No ``Clock`` of an action: what is decided or recorded is by the database's
-    (stellapromote/database_clock.py). For what is only shown, and to compare the two."""
+    """The clock of this process. No ``Clock`` of an action: decisions and records have the database's time
+    (stellapromote/database_clock.py). For times that are only shown, and to compare the two."""
 
     def now(self) -> datetime:
         return whole_milliseconds(datetime.now(UTC))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, ParamSpec
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The HTTP status a code is answered with, and what it means together with what to do next."""
+    """The HTTP status of a code, and its meaning together with the next step."""
 
     status: int
     meaning: str
