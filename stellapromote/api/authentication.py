@@ -1,4 +1,5 @@
-"""Who calls (contract.md, auth, tokens and tenant): a bearer token, or the browser's session with its CSRF token.
+"""The caller of a call (contract.md, auth, tokens and tenant): a bearer token, or the browser's session with its CSRF
+token.
 
 A call that sends an Authorization header is judged by it alone. Each way costs one SQL statement, the session its own.
 """
@@ -123,7 +124,7 @@ def _enforce_csrf(http: HttpRequest) -> None:
 
 
 def _not_called(request: HttpRequest) -> HttpResponse:
-    """What Django's check wants to stand before; we ask it and call nothing."""
+    """The view that Django's check wants to stand before; only the check is used, and nothing is called."""
     raise AssertionError(request.path)
 
 

@@ -1,4 +1,4 @@
-"""What a viewset declares besides bodies and parameters: who may call, and what a success looks like."""
+"""The declarations of a viewset besides bodies and parameters: the rights of each call, and the form of a success."""
 
 from dataclasses import dataclass
 from typing import Any

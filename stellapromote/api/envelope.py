@@ -1,4 +1,4 @@
-"""What every answer of the API that is not 2xx says (contract.md, errors): one envelope. Pure."""
+"""The envelope of every answer of the API that is not 2xx (contract.md, errors). Pure."""
 
 from typing import Any
 

@@ -42,8 +42,8 @@ def _secret(secret_key: str) -> bytes:
 class IfMatch:
     """The condition of a write. The action compares under its row lock: `if_match.check(tag_of(row))`.
 
-    ``names_one``: it is exactly one tag. Only that says what somebody has seen: `*` and a list hold for more than one
-    state, of which they cannot have seen all.
+    ``names_one``: it is exactly one tag. Only that names the state that the caller saw: `*` and a list hold for more
+    than one state, of which they cannot have seen all.
     """
 
     __slots__ = ("checked", "names_one", "tags")

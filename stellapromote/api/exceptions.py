@@ -33,7 +33,7 @@ _FOREIGN_KEY_VIOLATION = "23503"
 
 
 class NotFound(ProductError):
-    """No such path, or no such object in the caller's tenant: the two are told apart by nobody."""
+    """No such path, or no such object in the caller's tenant: the answers are the same."""
 
     code = "RES_NOT_FOUND"
 
@@ -80,7 +80,7 @@ def outside_of_views(request: HttpRequest, code: str, refusal: Exception | None 
 
 
 def as_product_error(error: Exception) -> ProductError:
-    """The refusal that stands for an exception; SYS_INTERNAL, without its text, for what nobody expected."""
+    """The refusal that stands for an exception; SYS_INTERNAL, without its text, for an unexpected one."""
     if isinstance(error, ProductError):
         return error
     if isinstance(error, Http404):

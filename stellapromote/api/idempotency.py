@@ -49,8 +49,8 @@ class KeyReused(Conflict):
 
 
 class AnswerChanged(KeyReused):
-    """What is stored is not what was answered: somebody changed it beside the product, or a version before stored it,
-    which sealed nothing."""
+    """The stored answer is not the one that was sent: it was changed beside the product, or an earlier version without
+    seals stored it."""
 
     def __init__(self) -> None:
         super().__init__("The stored answer of this call is not the one given: see what it did, then use a new key.")
@@ -79,8 +79,8 @@ class Call:
 
     @property
     def _caller(self) -> str:
-        """The account, of a machine by whose token too: with one for the machine of somebody else nobody uses up the
-        keys of its pipeline (docs/adr/0182)."""
+        """The account, of a machine with its token's issuer: another person with a token for the machine cannot use up
+        the keys of its pipeline (docs/adr/0182)."""
         issuer = self.actor.token_issuer_id if self.actor.kind == "service" else None
         return str(self.actor.user_id) if issuer is None else f"{self.actor.user_id} {issuer}"
 

@@ -7,12 +7,12 @@ from stellapromote.ids import new_id
 
 
 class IdempotentAnswer(models.Model):
-    """What a POST with an Idempotency-Key was answered, written in the transaction of its change (contract.md).
+    """The answer to a POST with an Idempotency-Key, written in the transaction of its change (contract.md).
 
-    `fingerprint` is the sha256 of tenant, actor (of a machine with the issuer of its token), method,
-    path, query and key; `body_digest` that of the request's body.
-    The answer is kept byte for byte for 24 hours. Answers that carry a secret never get here.
-    `seal` is a digest of all of it under SECRET_KEY, which the database does not have: none counts without.
+    `fingerprint` is the sha256 of tenant, actor (of a machine with the issuer of its token), method, path, query and
+    key; `body_digest` that of the request's body. The answer is kept byte for byte for 24 hours. Answers that carry a
+    secret never get here. `seal` is a digest of all of it under SECRET_KEY, which the database does not have: none
+    counts without.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -147,7 +147,7 @@ def _by_cursor(source: RowSource, position: Position | None, size: int, scope: b
     backwards = position is not None and position.backwards
     if backwards:
         rows = rows[::-1]
-    # Who came from a place can go back to it.
+    # A caller who came from a place can go back to it.
     has_next = more or backwards
     has_previous = more if backwards else position is not None
     next_cursor = previous_cursor = None

@@ -48,7 +48,7 @@ class StrictJsonParser(BaseParser):
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """The raw body, whether the CSRF check has read it or nobody. Django's own bound on it is for forms."""
+    """The raw body, read by the CSRF check or here. Django's own bound on it is for forms."""
     raw: bytes = request.body if hasattr(request, "_body") else request.read()
     return raw
 

@@ -9,7 +9,7 @@ from stellapromote import wrong_values as wrong
 from stellapromote.json_schema import Schema, read
 
 ABSENT: Final[dict[str, Any]] = {"required": wrong.REQUIRED.message, "null": wrong.NULL.message}
-"""What every field says of a value that is not there."""
+"""The sentences of every field about a missing value."""
 
 
 def refused(complaint: wrong.Complaint) -> serializers.ValidationError:

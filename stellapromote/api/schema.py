@@ -193,7 +193,8 @@ class AutoSchema(SpectacularSchema):
         return schema
 
     def _read_only(self, taken: Mapping[str, Any]) -> dict[str, Any]:
-        """What the answer has beside the fields of a PUT or PATCH: it is taken back as it is stored (views.py)."""
+        """The fields of an answer beside those of a PUT or PATCH: such a field is taken back as it is stored
+        (views.py)."""
         form = self._answer().form
         if not (isinstance(form, type) and issubclass(form, serializers.Serializer)):
             return {}

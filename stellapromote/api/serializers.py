@@ -1,7 +1,7 @@
-"""What bodies look like: `Body` for what the API takes, `Resource` for what it answers (documentation only).
+"""The forms of bodies: `Body` for those that the API takes, `Resource` for those that it answers (documentation only).
 
 Attributes are written in snake_case and stand on the wire in camelCase; validated data comes back in snake_case, ready
-to be an action's keyword arguments. A Body says shape and bounds only: it has no context, no instance and no database,
+to be an action's keyword arguments. A Body has shape and bounds only: it has no context, no instance and no database,
 so one instance serves all requests of a process. Rules that need to look something up belong to actions.
 """
 

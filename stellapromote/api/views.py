@@ -137,8 +137,8 @@ class ApiView(APIView):
         raise ImproperlyConfigured(f"{type(self).__qualname__} has prepared actions and must define prepare().")
 
     def read_ahead(self) -> Ahead | None:
-        """What the action reads first, the same for every caller. Its rows are in `self.request.ahead` once the token
-        is found. The action refuses rows that the caller may not see."""
+        """The first reading of the action, the same for every caller. Its rows are in `self.request.ahead` once the
+        token is found. The action refuses rows that the caller may not see."""
         return None
 
     def check_scope(self, actor: Actor, scopes: Scopes) -> None:
@@ -373,7 +373,7 @@ class ApiViewSet(ViewSetMixin, ApiView):
 
 
 class UnknownPath(ApiView):
-    """Last in the URL conf: whatever the API does not know, with any method and without credentials."""
+    """Last in the URL conf: every path that the API does not know, with any method and without credentials."""
 
     schema: Any = None
 
