@@ -3,9 +3,10 @@
 One schema both publishes a gate kind's settings (contract.md, GET /promotion-gates) and checks them; why not the
 jsonschema library: docs/adr/0011. Keywords read: type, properties, required, additionalProperties (absent or false:
 refused; a schema: a map), maxProperties, enum, const, minimum, maximum, minLength, maxLength, pattern, format, items,
-minItems, maxItems, default, oneOf (branches told apart by the const of their `type`), and three of ours, for which
+minItems, maxItems, default, oneOf (branches distinguished by the const of their `type`), and three of ours, for which
 other readers have no use: x-set (an array without order: sorted, no repeats), x-unsupported (a field or value that a
-later version knows, refused with "not supported yet") and x-message (the sentence said when pattern does not match).
+later version knows, refused with "not supported yet") and x-message (the sentence for a value that does not match
+pattern).
 """
 
 import re
@@ -44,7 +45,7 @@ class Limits:
 
 
 MOST_ERRORS: Final = 50
-"""Reading stops there: nobody corrects more at once, and a hostile body costs no more."""
+"""Reading stops there: a person corrects no more at once, and a hostile body costs no more."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _CREDENTIALS = re.compile(r"://[^/\s@]*@")
@@ -61,10 +62,10 @@ _IS: dict[str, Callable[[object], bool]] = {
 
 
 def read(value: object, schema: Schema, field: str = "") -> tuple[Any, list[FieldError]]:
-    """The value's normal form (defaults filled in, sets sorted) and what is wrong with it, in document order.
+    """The value's normal form (defaults filled in, sets sorted) and its errors, in document order.
 
-    The normal form means something only when nothing is wrong. Reading a normal form changes nothing. `field` is the
-    path of the value itself; deeper ones are written `rules[0].minApprovals`. Never raises, whatever the value.
+    The normal form means something only without errors. Reading a normal form changes nothing. `field` is the path of
+    the value itself; deeper ones are written `rules[0].minApprovals`. Never raises, for any value.
     """
     errors: list[FieldError] = []
     normal = _read(value, schema, field, errors)
@@ -83,7 +84,7 @@ def _refuse(errors: list[FieldError], field: str, complaint: wrong.Complaint) ->
 def _read(value: Any, schema: Schema, field: str, errors: list[FieldError]) -> Any:
     if len(errors) >= MOST_ERRORS:
         return value
-    if not schema:  # anything: whoever knows more reads it with a schema of its own
+    if not schema:  # anything: its caller reads it with a schema of its own
         return value
     if "oneOf" in schema:
         return _read_one_of(value, schema, field, errors)

@@ -1,6 +1,6 @@
-"""What is said of a wrong value wherever it is read: in a body, a query, on a page, in a document (docs/adr/0011).
+"""The sentences about a wrong value in a body, a query, a page or a document (docs/adr/0011).
 
-One sentence for each thing, what is wrong and then what to do, and one code. Pure.
+One sentence for each fault, the fault and then the repair, and one code. Pure.
 """
 
 from collections.abc import Iterable
