@@ -201,7 +201,7 @@ class InvalidDocument(Invalid):
 
 
 class Unsatisfiable(RuleViolation):
-    """The document's rules ask for nobody, or for people who cannot exist (domain.md §5)."""
+    """The document's rules require no person, or people who cannot exist (domain.md §5)."""
 
     code = "POL_UNSATISFIABLE"
 
@@ -221,7 +221,8 @@ def _document(content: dict[str, Any]) -> Document:
 
 
 def approval_policy(value: object) -> Document:
-    """An approval policy as it is stored. InvalidDocument, or Unsatisfiable when it has no rules or one for nobody."""
+    """An approval policy as it is stored. InvalidDocument, or Unsatisfiable when it has no rules or one without
+    people."""
     normal, errors = read_approval_policy(value)
     if errors:
         raise InvalidDocument(fields=errors)
@@ -241,7 +242,7 @@ def approval_policy(value: object) -> Document:
 
 
 def read_approval_policy(value: object) -> tuple[dict[str, Any], list[FieldError]]:
-    """The normal form and what is wrong with it, without judging whether anybody could satisfy it. Never raises."""
+    """The normal form and the errors, without judging whether people could satisfy it. Never raises."""
     normal, errors = read(value, APPROVAL_POLICY_SCHEMA)
     if not errors:
         if normal["name"] == ANYONE:
@@ -339,7 +340,7 @@ def _finish_gate(
 
 
 def _not_a_day(day: object, field: str) -> list[FieldError]:
-    """What a pattern cannot say of effectiveOn: 2026-02-30 is written like a day and is none."""
+    """The check of effectiveOn beyond its pattern: 2026-02-30 is written like a day and is none."""
     if isinstance(day, str) and re.fullmatch(_DAY_WRITTEN, day):
         try:
             start_of_day(day)

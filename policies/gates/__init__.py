@@ -127,7 +127,7 @@ def wording_of(kind: str) -> Wording:
 
 
 def sources_of(kind: str) -> Sources:
-    """What gates of the kind read, whatever their kindVersion; EVERYTHING for a kind not known here."""
+    """The sources of gates of the kind, of every kindVersion; EVERYTHING for a kind not known here."""
     version = REGISTRY.current.get(kind)
     return (None if version is None else REGISTRY.kinds[kind, version].sources) or EVERYTHING
 

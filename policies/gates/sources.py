@@ -1,5 +1,5 @@
-"""What a kind of gate declares of the trusted keys and feeds that its gates read: exchanging one of these may let
-through what a gate of a protected environment holds (domain.md §5; docs/adr/0186). Pure."""
+"""The trusted keys and feeds that a kind of gate declares to read: exchanging one of these may let through a promotion
+that a gate of a protected environment holds (domain.md §5; docs/adr/0186). Pure."""
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass
