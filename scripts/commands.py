@@ -53,10 +53,11 @@ def test(arguments: list[str]) -> None:
 
 
 def test_fast(arguments: list[str]) -> None:
-    """Without what starts browsers, servers and installations: for the time while you work. `make test` decides."""
+    """Without what starts browsers, servers and installations, and with few drawn examples: for the time while you
+    work. `make test` decides."""
     VirtualEnvironment().ensure("dev")
     _keep_bytecode()
-    sys.exit(_call("pytest", *IN_PARALLEL, "-m", "not browser and not slow", *arguments))
+    sys.exit(_call("pytest", *IN_PARALLEL, "-m", "not browser and not slow", *arguments, FAST_TESTS="1"))
 
 
 def coverage(arguments: list[str]) -> None:
@@ -156,8 +157,8 @@ def _failed_checks() -> list[str]:
     return failed
 
 
-def _call(program: str, *arguments: str) -> int:
-    return subprocess.run([program, *arguments], env=child_environment()).returncode
+def _call(program: str, *arguments: str, **more: str) -> int:
+    return subprocess.run([program, *arguments], env=child_environment() | more).returncode
 
 
 def _become(program: str, *arguments: str) -> None:

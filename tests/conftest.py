@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from stellapromote import transactions
 from stellapromote.signing.canonical_json import digest
 from tests.database import committed_database, committed_db, django_db_setup, tidied
+from tests.examples import examples
 from tests.live_server import live_server_process, live_server_url
 
 __all__ = [
@@ -22,10 +23,16 @@ __all__ = [
 
 
 LONG = ("slow", "browser")
+SLOW_FIXTURES = frozenset({"served", "drawn_once", "live_server_process"})
+"""They start servers, or draw hundreds of rows: their tests are slow, wherever they stand."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with tests that take long come first, so that no process is left alone with one of them at the end."""
+    """Marks the tests of slow fixtures. Files with tests that take long come first, so that no process is left alone
+    with one of them at the end."""
+    for item in items:
+        if not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
     long = {item.path for item in items if any(item.get_closest_marker(name) for name in LONG)}
     items.sort(key=lambda item: item.path not in long)
 
@@ -68,5 +75,7 @@ def signing_key_forgotten() -> Iterator[None]:
 
 
 # How long one example takes says more about what else runs on the machine than about the code.
-settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any-machine", max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any-machine")

@@ -11,6 +11,8 @@ from django.conf import settings
 
 from stellapromote.postgresql.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def state() -> Iterator[Path]:

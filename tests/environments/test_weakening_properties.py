@@ -10,6 +10,7 @@ from environments.weakening import PolicyTexts, in_environment, in_order
 from policies.documents import approval_policy
 from policies.requirements import all_of, shortfalls, signature
 from policies.weakening import in_approval_policy
+from tests.examples import examples
 
 TEAMS = ("audit", "release", "security")
 PEOPLE = {"idris": ("audit",), "mei": ("security",), "nia": ("release",), "ravi": ("release", "security"), "omar": ()}
@@ -86,7 +87,7 @@ def satisfied(required: int, policies: list[dict[str, Any]], people: set[str]) -
 
 
 @given(policy_edits, st.lists(voters, min_size=8, max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_policy_that_is_not_weaker_is_satisfied_by_nobody_new(
     edit: tuple[dict[str, Any], dict[str, Any]], groups: list[set[str]]
 ) -> None:
@@ -102,7 +103,7 @@ def test_a_policy_that_is_not_weaker_is_satisfied_by_nobody_new(
 
 
 @given(environment_edits, texts, st.lists(voters, min_size=8, max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_environment_that_is_not_weaker_is_entered_with_nobody_new(
     edit: tuple[dict[str, Any], dict[str, Any]], says: dict[str, Any], groups: list[set[str]]
 ) -> None:
@@ -126,7 +127,7 @@ orders = st.permutations(["a", "b", "c", "d"]).flatmap(
 
 
 @given(orders, orders)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_order_that_is_not_weaker_is_entered_from_nowhere_else(
     before: dict[str, int], after: dict[str, int]
 ) -> None:

@@ -17,6 +17,8 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest
 
+pytestmark = pytest.mark.slow
+
 READ = """
 import json, stellapromote.settings as settings
 print(json.dumps([getattr(settings, name) for name in NAMES], default=str))

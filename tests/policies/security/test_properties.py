@@ -5,12 +5,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
 from policies.outcomes import Evaluation
 from stellapromote.signing.canonical_json import canonical_bytes, digest
+from tests.examples import examples
 from tests.policies.cases import BEFORE, NOW, Case
 from tests.policies.security.world import (
     AMD64,
@@ -269,7 +271,7 @@ def case_of(draft: Draft, order: random.Random | None = None) -> Case:
 OPEN = {"start": "2026-11-01T00:00:00.000Z", "end": "2027-11-01T00:00:00.000Z"}
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drafts(), st.randoms(use_true_random=False))
 def test_whatever_the_order_the_bytes_are_the_same(draft: Draft, order: random.Random) -> None:
     draft["twice"] = True
@@ -442,7 +444,7 @@ def test_a_worse_fact_never_lets_anything_through(draft: Draft, what: str) -> No
     not_let_through(draft, worse)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drafts(), findings(), st.integers(0, 3), st.booleans())
 def test_one_more_finding_never_lets_anything_through(draft: Draft, more: Any, where: int, known: bool) -> None:
     """In any report, by whatever names: no report can make two findings of others one, or milder."""
@@ -480,7 +482,7 @@ def let_through_only_where_a_report_was_lacking(before: Draft, after: Draft) -> 
 MILD = {"SECURITY_REPORT_INCOMPLETE", "KEV_DUE_SOON", "EPSS_SCORE_MISSING", "CVE_LIMIT_NEAR"}
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drafts(), reports)
 def test_one_more_report_of_anybody_takes_no_finding_away(draft: Draft, more: Draft) -> None:
     """It may show that an artifact or a platform is clean, if it is trusted."""
@@ -496,7 +498,7 @@ def test_an_index_lets_through_only_what_lacked_a_report(draft: Draft, artifact:
     let_through_only_where_a_report_was_lacking(draft, {**draft, "indexes": {**draft["indexes"], artifact: manifests}})
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(drafts(), statements, st.sampled_from([WEB, JOBS]), st.sampled_from([None, None, AMD64]))
 def test_a_statement_lifts_exactly_what_it_names(
     draft: Draft, statement: Any, artifact: str, about: str | None
@@ -551,6 +553,7 @@ def _covers(product: str, purl: str) -> bool:
     return both == {**wanted.qualifiers, **found.qualifiers}
 
 
+@pytest.mark.slow
 def test_the_drafts_reach_every_verdict_and_every_new_fact() -> None:
     """Else these properties would hold of nothing."""
     seen: set[str] = set()

@@ -20,6 +20,7 @@ from stellapromote.accounts.actor import system_actor
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import FixedClock
 from stellapromote.errors import ProductError
+from tests.examples import examples
 from tests.factories import make_freeze
 from tests.promotions.kestrel import PEOPLE, Kestrel, make_kestrel
 
@@ -70,7 +71,7 @@ def kestrel(db: None) -> Kestrel:
     return make_kestrel()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts)
 def test_no_history_breaks_a_rule(kestrel: Kestrel, history: list[tuple[str, str]]) -> None:
     kestrel = replace(kestrel, clock=FixedClock(kestrel.clock.now()))

@@ -399,6 +399,7 @@ def _fields() -> Iterator[tuple[Call, str, str | None]]:
                         yield call, name, inner
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: repr(wrong)[:24])
 def test_any_value_in_any_field_is_taken_or_refused(world: World, places: dict[str, str], wrong: Any) -> None:
     for call, name, inner in _fields():

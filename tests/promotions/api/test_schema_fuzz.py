@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from promotions.models import ProcessHeartbeat
 from stellapromote.database_clock import DATABASE_CLOCK
+from tests.examples import examples
 from tests.promotions.api.world import World, make_world
 
 TAGS = ("Releases", "Promotions", "Evidence", "Audit", "Operations")
@@ -98,7 +99,7 @@ def test_every_answer_is_in_the_document(
 
     @seed(47)
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples(EXAMPLES),
         deadline=None,
         database=None,
         phases=[Phase.generate],

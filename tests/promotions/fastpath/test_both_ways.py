@@ -19,6 +19,7 @@ from stellapromote import ids
 from stellapromote.errors import ProductError
 from stellapromote.signing import signatures
 from tests.database import CommittedDatabase
+from tests.examples import examples
 from tests.kept import kept
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
@@ -42,7 +43,7 @@ def make_waiting() -> tuple[Kestrel, Promotion]:
     return kestrel, kestrel.waits_for_production()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
 def test_both_ways_store_the_same(committed_db: CommittedDatabase, history: list[tuple[str, str]]) -> None:
     assert stored(committed_db, history, at_once=True) == stored(committed_db, history, at_once=False)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from promotions.formats.reading import DocumentRefused
 from stellapromote.signing.canonical_json import digest_bytes
+from tests.examples import examples
 from tests.promotions.formats.samples import (
     ARTIFACT,
     KEV,
@@ -190,7 +191,7 @@ JSON = st.recursive(
 
 
 @given(kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "index", "kev"]), document=JSON)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_json_is_read_or_refused(kind: str, document: Any) -> None:
     read_or_refused(kind, document)
 
@@ -199,6 +200,6 @@ def test_any_json_is_read_or_refused(kind: str, document: Any) -> None:
     kind=st.sampled_from(["sbom", "vulnerabilities", "vex", "attestation", "index", "kev", "epss"]),
     document=st.binary(max_size=300),
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes_are_read_or_refused(kind: str, document: bytes) -> None:
     read_or_refused(kind, document)

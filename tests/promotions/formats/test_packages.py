@@ -10,6 +10,7 @@ from packageurl import PackageURL
 
 from promotions.formats.packages import image_digest, is_image, made_purl, normal_purl
 from promotions.formats.reading import DocumentRefused
+from tests.examples import examples
 from tests.promotions.formats.samples import ARTIFACT
 
 TYPES = ["deb", "rpm", "maven", "golang", "gem", "nuget", "generic", "npm", "pypi", "apk", "oci", "github", "pub"]
@@ -21,7 +22,7 @@ SEPARATORS = ["/", "@", "?", "&", "#", " ", "//", "?a=1", "?b=1&a=2", "?arch=amd
     kind=st.sampled_from(TYPES),
     rest=st.lists(st.sampled_from([*PIECES, *SEPARATORS]), min_size=1, max_size=9).map("".join),
 )
-@settings(max_examples=2000)
+@settings(max_examples=examples(2000))
 def test_the_normal_form_is_that_of_the_library(kind: str, rest: str) -> None:
     text = f"pkg:{kind}/{rest}"
     try:
@@ -74,7 +75,7 @@ def test_no_package_is_made_without_a_name(name: str) -> None:
 
 
 @given(kind=st.sampled_from(["deb", "npm", "golang", "maven"]), namespace=TEXTS, name=TEXTS, version=TEXTS)
-@settings(max_examples=1_000)
+@settings(max_examples=examples(1_000))
 def test_a_made_package_is_what_the_library_makes(kind: str, namespace: str, name: str, version: str) -> None:
     with contextlib.suppress(ValueError, TypeError):
         by_library = PackageURL(kind, namespace or None, name, version or None).to_string()

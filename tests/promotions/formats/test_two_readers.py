@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from promotions.formats import envelopes
 from promotions.formats.reading import DocumentRefused
+from tests.examples import examples
 from tests.promotions.formats.samples import ARTIFACT, answered, bundle, lines, read, statement, unsigned_envelope
 
 MARK = b"\xef\xbb\xbf"
@@ -96,7 +97,7 @@ def test_a_file_that_two_readers_may_see_differently_is_refused(name: str) -> No
         max_size=7,
     )
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_no_file_of_such_pieces_does(pieces: list[bytes]) -> None:
     agree(b"".join(pieces))
 
@@ -107,7 +108,7 @@ def test_no_file_of_such_pieces_does(pieces: list[bytes]) -> None:
     put=st.sampled_from([b"", b'"', b"\\", b"\n", b"}", b"{", b":", b",", b"0", MARK, b'"payload":"e30="']),
     cut=st.integers(0, 40),
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_no_file_with_a_piece_changed_does(document: bytes, at: float, put: bytes, cut: int) -> None:
     where = int(at * len(document))
     agree(document[:where] + put + document[where + cut :])

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stellapromote.accounts.models import Team
+from tests.examples import examples
 from tests.stellapromote.api.conftest import Caller
 
 GOOD = {"slug": "release", "displayName": "Release"}
@@ -191,7 +192,7 @@ JSON = st.recursive(
 
 
 @given(data=JSON)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_json_makes_it_fail(admin: Caller, data: Any) -> None:
     response = admin.call("POST", "/api/v1/teams", data, Content_Type="application/json")
     assert response.status_code in (201, 400, 409)
@@ -215,6 +216,6 @@ def test_no_json_makes_it_fail(admin: Caller, data: Any) -> None:
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"]),
     path=st.sampled_from(["/api/v1/teams", "/api/v1/teams/00000000-0000-7000-8000-000000000000", "/api/v1/who"]),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_header_makes_it_fail(admin: Caller, headers: dict[str, str], method: str, path: str) -> None:
     assert admin.call(method, path, **headers).status_code < 500

@@ -10,6 +10,7 @@ from hypothesis.extra.django import TestCase
 from stellapromote.accounts.models import Team, Tenant
 from stellapromote.api.pagination import QuerySetSource, read_page
 from stellapromote.errors import Invalid
+from tests.examples import examples
 from tests.stellapromote.api.conftest import Caller, make_tenant
 
 
@@ -36,7 +37,7 @@ class EveryRowOnce(TestCase):
         order=st.sampled_from([("-name", "-id"), ("name", "id"), ("-id",), ("id",)]),
         as_dicts=st.booleans(),
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     def test_forward_backward_and_by_number(
         self, names: list[str], size: int, order: tuple[str, ...], as_dicts: bool
     ) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellapromote.api.parsing import LARGEST_INTEGER, MAX_DEPTH, MalformedJson, parse_json
+from tests.examples import examples
 
 VALUES = st.recursive(
     st.none()
@@ -28,7 +29,7 @@ def test_what_json_can_say_is_read_as_it_was_written(value: object, ascii_only: 
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_bytes_make_it_fail_otherwise(raw: bytes) -> None:
     try:
         parse_json(raw)

@@ -14,6 +14,7 @@ from stellapromote.audit.verify import verify_tenant
 from stellapromote.ids import new_id
 from stellapromote.signing.canonical_json import CanonicalJsonError
 from tests.database import CommittedDatabase
+from tests.examples import examples
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 from tests.stellapromote.audit.chains import make_chain
 
@@ -132,7 +133,7 @@ values = st.recursive(
 addresses = st.none() | st.ip_addresses().map(str)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=texts,
     address=addresses,

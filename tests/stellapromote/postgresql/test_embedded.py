@@ -15,6 +15,8 @@ from stellapromote.postgresql import embedded, unprivileged
 from stellapromote.postgresql.embedded import LOGIN, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError
 from stellapromote.postgresql.unprivileged import server_user
 
+pytestmark = pytest.mark.slow
+
 # What another process of the installation does: use the server until its standard input ends.
 OTHER_USER = """
 import sys

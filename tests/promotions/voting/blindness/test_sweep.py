@@ -11,7 +11,7 @@ from tests.factories import actor_of, make_person
 from tests.promotions.kestrel import Kestrel, client_of
 from tests.promotions.voting.blindness.blinded import half_way, telling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 NOWHERE = "0197a000-0000-7000-8000-000000000000"
 
