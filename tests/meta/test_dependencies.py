@@ -24,6 +24,7 @@ NOT_IMPORTED = {
     "pytest-xdist": "make test in several processes",
     "ruff": "make lint",
     "tzdata": "zoneinfo reads it where the system has no zones",
+    "uvloop": "the event loop of the server, which takes it where it is",
     "whitenoise": "middleware and storage in settings",
 }
 COMES_ALONG = {"django-stubs-ext": "imported for types only, a part of django-stubs"}
