@@ -10,7 +10,7 @@ import orjson
 
 from environments.models import Environment
 from policies.models import Proposal
-from policies.stored_documents import documents
+from policies.stored_documents import existing_documents
 
 Guard = tuple[str, Mapping[str, Any]]
 """The name of a protected environment, and the document of a promotion policy that guards it."""
@@ -45,7 +45,7 @@ def _proposed(tenant_id: UUID, at: datetime) -> list[Guard]:
         if policy["kind"] == "promotion_policy" and policy["after"]
         for guard in concerned
     }
-    texts = documents(tenant_id, {digest for _, digest in named})
+    texts = existing_documents(tenant_id, {digest for _, digest in named})
     return [(guard, texts[digest]) for guard, digest in sorted(named)]
 
 

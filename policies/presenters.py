@@ -1,7 +1,7 @@
 """Policies as plain dicts in wire names, for API and pages alike (contract.md, Policies and gates)."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +16,8 @@ from policies.models import (
 from policies.stored_documents import documents
 from stellapromote.accounts.models import User
 from stellapromote.clock import rfc3339
+
+TEXT_MISSING: Final = "No stored text has the digest of this version any more: what it asks for is not known."
 
 
 def approval_policy_document(policy: ApprovalPolicy, used_by: Sequence[dict[str, str]]) -> dict[str, Any]:
@@ -115,4 +117,8 @@ def policies_of(proposal: Proposal) -> list[dict[str, Any]]:
     """The versions of policies that the edit names, with their requirements. No statement where it names none, or all
     were read lately, else one."""
     texts = documents(proposal.tenant_id, [each["digest"] for each in proposal.policies])
-    return [{**each, "asks": sentences.of_policy(texts[each["digest"]])} for each in proposal.policies]
+    return [{**each, "asks": _asks(texts.get(each["digest"]))} for each in proposal.policies]
+
+
+def _asks(text: Mapping[str, Any] | None) -> list[str]:
+    return [TEXT_MISSING] if text is None else sentences.of_policy(text)

@@ -13,11 +13,25 @@ from uuid import UUID
 import orjson
 
 from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion
+from stellapromote.errors import RuleViolation
 from stellapromote.signing.canonical_json import digest_bytes
 
 KEPT: Final = 256
 
 Document = dict[str, Any]
+
+
+class PolicyTextMissing(RuleViolation):
+    """No stored text has the digest of a policy version any more, so it is not known what the policy asks for."""
+
+    code = "POL_INVALID"
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"No stored policy text has the digest {digest} any more, so what the policy asks for is not known: tell "
+            "the platform owner, who can restore the text.",
+            details={"digest": digest},
+        )
 
 
 class _Recent:
@@ -59,6 +73,15 @@ def documents(tenant_id: UUID, digests: Iterable[str]) -> dict[str, Document]:
             if digest not in found and digest_bytes(bytes(canonical)) == digest:
                 found[digest] = orjson.loads(canonical)
                 _recent.put((tenant_id, digest), found[digest])
+    return found
+
+
+def existing_documents(tenant_id: UUID, digests: Iterable[str]) -> dict[str, Document]:
+    """As ``documents``, all of them. PolicyTextMissing where one is absent."""
+    wanted = set(digests)
+    found = documents(tenant_id, wanted)
+    for digest in sorted(wanted - found.keys()):
+        raise PolicyTextMissing(digest)
     return found
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 
 from environments.guarding import Guard, guards
 from policies.gates import sources_of
-from policies.stored_documents import documents
+from policies.stored_documents import existing_documents
 from promotions.models import TrustedKey
 from promotions.states import OPEN, Status
 
@@ -49,7 +49,7 @@ def policies_of_promotions(tenant_id: UUID, at: datetime) -> list[Guard]:
     with connection.cursor() as cursor:
         cursor.execute(_KEPT, kept)
         rows = cursor.fetchall()
-    texts = documents(tenant_id, {digest for _, digest in rows})
+    texts = existing_documents(tenant_id, {digest for _, digest in rows})
     return [(name, texts[digest]) for name, digest in rows]
 
 

@@ -25,7 +25,7 @@ from policies.eligibility import (
 )
 from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
-from policies.stored_documents import documents
+from policies.stored_documents import existing_documents
 from promotions.judging.attribution import Origin
 from promotions.judging.commit_authors import commit_authors
 from promotions.judging.editors import editors
@@ -165,7 +165,7 @@ def take_snapshot(
     if promotion_version is None:
         raise PolicyWithoutVersion(target.promotion_policy.name)
     approval_versions = _approval_versions(policies)
-    texts = documents(target.tenant_id, [promotion_version.digest, *(v.digest for v in approval_versions)])
+    texts = existing_documents(target.tenant_id, [promotion_version.digest, *(v.digest for v in approval_versions)])
     approval_policies = [texts[v.digest] for v in approval_versions]
 
     duties = duties_in_force(target.require_separation_of_duties, approval_policies)

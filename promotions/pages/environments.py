@@ -12,7 +12,7 @@ from environments.month import month, month_named, span
 from environments.presenters import freeze_window_document
 from policies import people, requirements
 from policies.models import Proposal
-from policies.stored_documents import documents
+from policies.stored_documents import PolicyTextMissing, existing_documents
 from promotions.reading.environment_state import (
     active_promotions,
     deployments_into,
@@ -91,7 +91,10 @@ def shortfalls(environment: Environment, at: datetime) -> list[str]:
     """
     versions = environment.approval_policies.select_related("current").order_by("name")
     digests = [each.current.digest for each in versions if each.current is not None]
-    texts = documents(environment.tenant_id, digests)
+    try:
+        texts = existing_documents(environment.tenant_id, digests)
+    except PolicyTextMissing as missing:
+        return [missing.message]
     required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests])
     if not required:
         return []

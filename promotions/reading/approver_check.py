@@ -13,7 +13,7 @@ from environments.models import Environment
 from policies import eligibility, people, requirements
 from policies.facts import exclusions
 from policies.models import ApprovalPolicy
-from policies.stored_documents import documents
+from policies.stored_documents import existing_documents
 from policies.vouching import Vouching
 from promotions.judging.attribution import Origin
 from promotions.judging.editors import editors
@@ -56,7 +56,7 @@ def check_approver(
     named = {each.id: each for each in environment.approval_policies.select_related("current")}
     named[policy.id] = policy
     digests = [each.current.digest for each in sorted(named.values(), key=lambda each: each.name) if each.current]
-    texts = documents(tenant_id, digests)
+    texts = existing_documents(tenant_id, digests)
     rules = [texts[digest] for digest in digests]
     duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
     excluded, vouching = _excluded(members, environment, requester_id, named.values(), duties, at)
