@@ -57,8 +57,8 @@ class FreezeWindowViewSet(ApiViewSet):
     alternatives = {"update": PROPOSED, "destroy": PROPOSED}
     refusals = {
         "create": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED", "SYS_CLOCK_SKEW"),
-        "update": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED", "SYS_CLOCK_SKEW"),
-        "destroy": ("RES_STATE_CONFLICT", "SYS_CLOCK_SKEW"),
+        "update": ("RES_STATE_CONFLICT", "VAL_NOT_SUPPORTED", "POL_INVALID", "SYS_CLOCK_SKEW"),
+        "destroy": ("RES_STATE_CONFLICT", "POL_INVALID", "SYS_CLOCK_SKEW"),
     }
 
     def list(self, request: ApiRequest, **path: UUID) -> ApiResponse:

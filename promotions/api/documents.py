@@ -173,7 +173,7 @@ class FeedViewSet(UploadView, ApiViewSet):
         "create": Answer(resources.FeedResource, status=201),
     }
     alternatives = {"create": PROPOSED}
-    refusals = {"create": ("EVD_INVALID_DOCUMENT", "RES_STATE_CONFLICT")}
+    refusals = {"create": ("EVD_INVALID_DOCUMENT", "RES_STATE_CONFLICT", "POL_INVALID")}
 
     reading: FeedUpload
 
@@ -216,7 +216,7 @@ class TrustedKeyViewSet(ApiViewSet):
         "destroy": Answer(resources.TrustedKeyResource),
     }
     alternatives = {"create": PROPOSED}
-    refusals = {"create": ("RES_DUPLICATE",), "destroy": ("RES_STATE_CONFLICT",)}
+    refusals = {"create": ("RES_DUPLICATE", "POL_INVALID"), "destroy": ("RES_STATE_CONFLICT", "POL_INVALID")}
     conditional = frozenset()
 
     def list(self, request: ApiRequest) -> ApiResponse:

@@ -114,11 +114,17 @@ class EnvironmentViewSet(ApiViewSet):
     }
     alternatives = dict.fromkeys(("update", "destroy", "archive", "unarchive"), PROPOSED)
     refusals = {
-        "create": ("RES_DUPLICATE", "RES_NAME_USED", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
-        "update": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
-        "destroy": ("RES_IN_USE", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
+        "create": ("RES_DUPLICATE", "RES_NAME_USED", "ENV_INVALID_AUTO_PROMOTE", "POL_INVALID", "SYS_CLOCK_SKEW"),
+        "update": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "POL_INVALID", "SYS_CLOCK_SKEW"),
+        "destroy": ("RES_IN_USE", "ENV_INVALID_AUTO_PROMOTE", "POL_INVALID", "SYS_CLOCK_SKEW"),
         "archive": ("RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
-        "unarchive": ("RES_DUPLICATE", "RES_STATE_CONFLICT", "ENV_INVALID_AUTO_PROMOTE", "SYS_CLOCK_SKEW"),
+        "unarchive": (
+            "RES_DUPLICATE",
+            "RES_STATE_CONFLICT",
+            "ENV_INVALID_AUTO_PROMOTE",
+            "POL_INVALID",
+            "SYS_CLOCK_SKEW",
+        ),
     }
     conditional = frozenset({"update", "destroy", "archive", "unarchive"})
 
