@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from policies import references
 from promotions.models import Feed, FeedEntry
 from promotions.verification.feeds import check_feeds, check_newest_feed
 from stellapromote.clock import FixedClock
@@ -102,6 +103,20 @@ def test_an_invented_entry_keeps_no_new_one_out(world: World) -> None:
     assert listed() == {*everything, newer["cveID"]}
     assert confirms(joins(world, "ines", "admin"), proposal) == (200, "confirmed")
     assert listed() == {*everything, newer["cveID"]} - {invented["cveID"]}
+
+
+def test_the_first_feed_takes_a_second_person_where_production_asks_for_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one the gate waits: the first lets through what it does not list. The policy is of a version that looked
+    up no names."""
+    monkeypatch.setitem(references._names, references.FEED, lambda _: {"kev"})
+    gate = {"kind": "security", "config": {"trustedUploaders": ["mei"], "rules": {"kev-blocker": {}}}}
+    guarded_by(world, "kev", f"environments/{world.environments['production'].pk}", gate)
+    proposal = proposed(world.greta, "POST", "feeds", kev("2026-11-01T17:00:00Z", *KNOWN))
+    assert not Feed.objects.exists()
+    assert confirms(joins(world, "ines", "admin"), proposal) == (200, "confirmed")
+    assert listed() == {each["cveID"] for each in KNOWN}
 
 
 def test_the_bytes_of_an_earlier_feed_may_count_again(world: World) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotions.formats.reading import DocumentRefused
+from promotions.formats.reading import MOST_ENTRIES, DocumentRefused
 from tests.promotions.formats.samples import ARTIFACT, OTHER, cyclonedx, read, shared, spdx
 
 
@@ -25,6 +25,12 @@ def test_components_inside_components_count() -> None:
     nested = {"type": "library", "name": "outer", "components": [{"type": "library", "name": "inner"}]}
     names = [each["name"] for each in read("sbom", cyclonedx(components=[nested]))["parsed"]["components"]]
     assert names == ["inner", "outer"]
+
+
+def test_too_many_components_are_refused_while_they_are_counted() -> None:
+    """The last one would be refused for its type: it is not reached."""
+    many = [{"type": "library", "name": str(number)} for number in range(MOST_ENTRIES + 1)]
+    assert f"more than {MOST_ENTRIES} entries" in refused(cyclonedx(components=[*many, {"type": 5}])).message
 
 
 def test_the_tool_is_the_producer_without_its_version() -> None:

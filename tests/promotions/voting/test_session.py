@@ -94,7 +94,7 @@ def test_no_list_of_numbers_holds(kestrel: Kestrel) -> None:
     assert (refused.value.code, refused.value.details) == ("RES_PRECONDITION_FAILED", None)
 
 
-def test_where_votes_must_say_what_was_seen_an_etag_says_it_and_taking_back_needs_none(kestrel: Kestrel) -> None:
+def test_where_votes_must_say_what_was_seen_an_etag_says_it_and_what_is_safe_needs_none(kestrel: Kestrel) -> None:
     admin = kestrel["admin"]
     make_approval_policy(admin, "seen", clock=kestrel.clock, requireSubjectDigest=True)
     target = make_environment(admin, "seen", 0, clock=kestrel.clock, approval_policies=["seen"], required_approvals=2)
@@ -105,6 +105,7 @@ def test_where_votes_must_say_what_was_seen_an_etag_says_it_and_taking_back_need
     kestrel.approves("approver", promotion, seen=SeenSubject(if_match=etag_of(promotion)))
     kestrel.wait()
     assert withdraw_approval(promotion.pk, by=kestrel["approver"], clock=kestrel.clock).approvals_given == 0
+    assert kestrel.rejects("second", promotion).status == "rejected"
 
 
 def test_who_got_the_role_back_after_the_request_may_reject_and_not_approve(kestrel: Kestrel) -> None:
