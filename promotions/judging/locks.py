@@ -136,6 +136,13 @@ def _locked(
     return promotion, [row for row, _ in found.values() if row.status in OPEN], Moment(now, calendar), value
 
 
+def is_held(promotion_id: UUID) -> bool:
+    """Whether another transaction holds the promotion at this moment, or there is none. One statement, which waits for
+    nobody. For the worker, to turn to others meanwhile: what it answers is true no longer once it is read.
+    """
+    return not fetch("SELECT 1 FROM promotions_promotion WHERE id = %s FOR UPDATE SKIP LOCKED", [promotion_id])
+
+
 def lock_superseded(promotion: Promotion) -> list[Promotion]:
     """The open ones that a promotion not stored yet would supersede if it is approved at once, locked in id order."""
     found = list(

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.db.models import BooleanField, F, QuerySet, Window
 from django.db.models.expressions import OrderBy, RawSQL
 from django.db.models.functions import RowNumber
@@ -23,6 +24,7 @@ from promotions.actions.mark_overdue import mark_overdue
 from promotions.actions.proposals import expire_proposals
 from promotions.actions.rereading import Rereader
 from promotions.formats.document import READER
+from promotions.judging.locks import is_held
 from promotions.models import OutboxEvent, ProcessHeartbeat, Promotion
 from promotions.models.promotion_vocabulary import running_sql
 from promotions.states import OPEN, Status
@@ -179,24 +181,39 @@ def _as_time_allows(
     step: str, due: Iterable[DuePromotion], act: _Step, clock: Clock, turns: Turns, heartbeat: _Heartbeat
 ) -> tuple[int, list[DuePromotion]]:
     """The number of promotions done, and those that are left. A failing one is postponed for every error, unless the
-    database is away."""
+    database is away. One that another transaction holds is left: that one may take as long as the database lets it."""
     done = 0
+    held: list[DuePromotion] = []
 
     def attempt(one: DuePromotion) -> None:
         nonlocal done
+        if is_held(one.promotion_id):
+            held.append(one)
+            return
         try:
             act(one.promotion_id, by=one.by, clock=clock)
             done += 1
         except Exception as error:
             if is_away(error):
                 raise
-            failed = postpone(one.promotion_id, step, clock.now())
-            found = {"step": step, "promotion_id": str(one.promotion_id), "failures": failed.failures}
-            logger.exception("worker_step_failed", extra={**found, "retry_at": rfc3339(failed.retry_at)})
+            _note_failure(one.promotion_id, step, clock.now())
         heartbeat.beat_if_due()
 
     left = turns.take(due, attempt)
-    return done, left
+    return done, [*left, *held]
+
+
+def _note_failure(promotion_id: UUID, step: str, now: datetime) -> None:
+    """In the log, and for the promotion's next turn. Where that cannot be stored, the next round tries it again."""
+    found: dict[str, Any] = {"step": step, "promotion_id": str(promotion_id)}
+    try:
+        failed = postpone(promotion_id, step, now)
+        found |= {"failures": failed.failures, "retry_at": rfc3339(failed.retry_at)}
+    except DatabaseError as error:
+        if is_away(error):
+            raise
+        logger.exception("worker_failure_not_stored", extra=found)
+    logger.exception("worker_step_failed", extra=found)
 
 
 def _collect(collector: Collector, clock: Clock, turns: Turns, heartbeat: _Heartbeat) -> int:
