@@ -1,5 +1,6 @@
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.template import Context, Template
 from django.test import RequestFactory
 
 from stellapromote.errors import Refused
+from stellapromote.web.templatetags import ui
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DIGEST = "sha256:9f2b1c7e4a8d0356b1e2c3d4f5a6978812ab34cd56ef7890a1b2c3d4e5f60718"
@@ -275,3 +277,24 @@ def test_an_address_is_a_link_with_its_host_set_off() -> None:
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//host/x", "https:///x", "C-7"])
 def test_what_is_no_web_address_is_no_link(url: str) -> None:
     assert "href" not in render("{% external_link url %}", url=url)
+
+
+@pytest.mark.parametrize(
+    ("display_name", "name", "shown"),
+    [
+        ("Production", "prod", '<bdi>Production</bdi> <span class="muted small mono">prod</span>'),
+        ("Staging", "prod", '<bdi>Staging</bdi> <span class="muted small mono">prod</span>'),
+        ("Prod", "prod", "<bdi>Prod</bdi>"),
+        ("<b>", "prod", '<bdi>&lt;b&gt;</bdi> <span class="muted small mono">prod</span>'),
+        ("", "prod", "<bdi>prod</bdi>"),
+        (None, None, "—"),
+    ],
+)
+def test_an_environment_is_not_known_by_its_display_name_alone(
+    display_name: str | None, name: str | None, shown: str
+) -> None:
+    """Everybody may read another environment's name into a free text: the name that never changes stands beside it."""
+    assert ui.environment_name(display_name, name) == shown
+    if name and display_name:
+        beside = ui.slug_beside(SimpleNamespace(display_name=display_name, name=name))
+        assert (name in beside) is ("</span>" in shown)
