@@ -1,5 +1,5 @@
-"""Documents, what was read of them, feeds and keys are what was uploaded and trusted: whoever may write rows beside
-the product is found (domain.md §6, §8, §9)."""
+"""A change beside the product of a document, of what was read of it, of a feed or of a key is found (domain.md §6, §8,
+§9)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -27,7 +27,7 @@ CHUNKED = {"transfer-encoding": "chunked"}
 
 
 class Waiting(selectors.DefaultSelector):
-    """Whoever waits for a time has it at once."""
+    """The clock of the loop jumps to the next timer: no test waits."""
 
     now = 0.0
 
