@@ -11,7 +11,7 @@ from environments.actions.update_environment import update_environment
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import actor_of, make_freeze, make_person
 from tests.promotions.kestrel import START, Kestrel, client_of, make_kestrel
-from tests.promotions.views.test_promotion_pages import text
+from tests.promotions.views.pages import text
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from promotions.models import DecisionRecord, Promotion
 from stellapromote.signing.canonical_json import digest_bytes
 from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
-from tests.promotions.views.test_promotion_pages import text
+from tests.promotions.views.pages import text
 
 pytestmark = pytest.mark.django_db
 
