@@ -1,4 +1,4 @@
-"""Lists of promotions stay on their indexes; what they show: tests/promotions/api/test_promotions.py."""
+"""Lists of promotions stay on their indexes; what they show: tests/promotions/api/test_promotion_lists.py."""
 
 import json
 from collections.abc import Callable, Iterator
