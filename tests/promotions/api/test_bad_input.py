@@ -1,175 +1,27 @@
 """Bad input to every call here: the documented error, nothing stored, never a 500 (issue: bad input)."""
 
-import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.db import connection, transaction
 from django.test import Client
 
 from promotions.actions.take_bundle import take_bundle
 from promotions.actions.trust_key import trust_key
-from promotions.api.document_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
-from promotions.pages.bodies import (
-    Approval,
-    Cancellation,
-    ChangeBody,
-    ComponentBody,
-    DeploymentReport,
-    DeprecationReason,
-    NewPromotion,
-    NewRelease,
-    OverrideBody,
-    Rejection,
-    ReviewBody,
-    SourceReferenceBody,
-)
+from promotions.pages.bodies import ChangeBody, ComponentBody, SourceReferenceBody
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
-from stellapromote.clock import SYSTEM_CLOCK, rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_environment, make_promotion_policy, make_token
+from tests.promotions.api.calls import CALLS, COMPONENT, LISTS, OVERRIDE, PUBLIC, TAKES_DOCUMENTS, WRITES, Call
+from tests.promotions.api.sending import send, stored_before, undone
 from tests.promotions.api.world import Caller, World, make_world
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
-from tests.promotions.formats.samples import KEV as CATALOGUE
 from tests.promotions.uploads import Signer, uploaded
-
-DIGEST = "sha256:" + "ab" * 32
-COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
-TAGS = ("Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call that would succeed: who makes it, with which body. {draft}, {release}, {promotion}, {approved}."""
-
-    who: str
-    method: str
-    path: str
-    body: dict[str, Any] | None = None
-    form: type[Body] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-OVERRIDE = {
-    "reason": "x",
-    "ticket": "INC-7",
-    "expiresAt": rfc3339(SYSTEM_CLOCK.now() + timedelta(hours=12)),
-}
-KEV = {**CATALOGUE, "dateReleased": "2025-08-25T17:04:19Z"}
-NEW_KEY = Signer().pem
-
-CALLS = [
-    Call("vera", "GET", "releases"),
-    Call("ravi", "POST", "releases", {"name": "9.9", "components": [COMPONENT]}, NewRelease),
-    Call("vera", "GET", "releases/{release}"),
-    Call("ravi", "PUT", "releases/{draft}", {"description": "x"}, NewRelease),
-    Call("ravi", "PATCH", "releases/{draft}", {"description": "x"}, NewRelease),
-    Call("ravi", "POST", "releases/{draft}/finalize", {}),
-    Call("ravi", "POST", "releases/{release}/deprecate", {"reason": "x"}, DeprecationReason),
-    Call("ravi", "POST", "releases/{draft}/archive", {}),
-    Call("vera", "GET", "releases/{release}/diff"),
-    Call("vera", "GET", "promotions"),
-    Call(
-        "tomas",
-        "POST",
-        "promotions",
-        {"releaseName": "spare", "targetEnvironment": "dev", "reason": "x"},
-        NewPromotion,
-    ),
-    Call("nia", "GET", "promotions/pending-approvals"),
-    Call("vera", "GET", "promotions/{promotion}"),
-    Call("vera", "GET", "promotions/{promotion}/gates"),
-    Call("vera", "GET", "promotions/{promotion}/approvals"),
-    Call("vera", "GET", "promotions/{promotion}/events"),
-    Call("vera", "GET", "promotions/{promotion}/decision"),
-    Call("vera", "GET", "promotions/{promotion}/decision/input"),
-    Call("vera", "GET", "promotions/{promotion}/decision/input/evidence"),
-    Call("vera", "GET", "promotions/{promotion}/decisions"),
-    Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input"),
-    Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input/evidence"),
-    Call("vera", "GET", "promotions/{approved}/evidence"),
-    Call("nia", "POST", "promotions/{promotion}/approve", {}, Approval),
-    Call("nia", "POST", "promotions/{promotion}/reject", {"reason": "x"}, Rejection),
-    Call("mei", "POST", "promotions/{approved}/withdraw-approval", {}),
-    Call("nia", "POST", "promotions/{manual}/gates/backup/confirm", {}, Approval),
-    Call("mei", "POST", "promotions/{manual}/gates/backup/unconfirm", {}),
-    Call("omar", "POST", "promotions/{manual}/gates/hours/override", OVERRIDE, OverrideBody),
-    Call("vera", "GET", "promotions/{overridden}/overrides"),
-    Call("mei", "POST", "promotions/{overridden}/overrides/{override}/review", {"verdict": "justified"}, ReviewBody),
-    Call("tomas", "POST", "promotions/{promotion}/cancel", {}, Cancellation),
-    Call("tomas", "POST", "promotions/{promotion}/evaluate", {}),
-    Call("idris", "POST", "promotions/{promotion}/decision/replay", {}),
-    Call("ci", "POST", "promotions/{approved}/deployment", {"status": "started"}, DeploymentReport),
-    Call("idris", "POST", "evidence/verify", {"contentHash": "x"}),
-    Call("tomas", "POST", "promotions/{promotion}/evidence-bundle", {}),
-    Call("vera", "GET", "evidence"),
-    Call("tomas", "POST", "evidence", {"artifactDigest": DIGEST, "kind": "sbom", "document": cyclonedx()}, NewEvidence),
-    Call("vera", "GET", "evidence/{bundle}"),
-    Call("tomas", "POST", "evidence/snapshot", {"artifactDigests": [ARTIFACT]}, Artifacts),
-    Call("vera", "GET", "evidence/documents/{document}"),
-    Call("vera", "GET", "evidence/documents/{document}/content"),
-    Call("vera", "GET", "feeds"),
-    Call("greta", "POST", "feeds", {"kind": "kev", "document": KEV}, NewFeed),
-    Call("vera", "GET", "trusted-keys"),
-    Call("greta", "POST", "trusted-keys", {"name": "new", "pem": NEW_KEY}, NewTrustedKey),
-    Call("vera", "GET", "trusted-keys/{key}"),
-    Call("greta", "DELETE", "trusted-keys/{key}"),
-    Call("idris", "GET", "audit-events"),
-    Call("idris", "GET", "audit-events/verify"),
-    Call("vera", "GET", "me"),
-]
-PUBLIC = {"evidence/keys", "healthz", "readyz", "schema"}
-NEEDS_A_QUERY = {"evidence/score"}
-TAKES_DOCUMENTS = {"evidence", "feeds"}
-WRITES = [call for call in CALLS if call.body is not None]
-LISTS = [call for call in CALLS if call.method == "GET"]
-
-_TABLES = (
-    "promotions_release",
-    "promotions_component",
-    "promotions_promotion",
-    "promotions_vote",
-    "promotions_confirmation",
-    "promotions_override",
-    "promotions_overridereview",
-    "promotions_decisionrecord",
-    "promotions_evidencepacket",
-    "promotions_deployment",
-    "promotions_outboxevent",
-    "promotions_evidencedocument",
-    "promotions_evidencebundle",
-    "promotions_feed",
-    "promotions_trustedkey",
-    "promotions_blob",
-    "audit_auditevent",
-    "api_idempotentanswer",
-)
-_COUNTS = " UNION ALL ".join(f"SELECT '{table}', count(*), max(xmin::text::bigint) FROM {table}" for table in _TABLES)
-
-
-def stored() -> list[Any]:
-    """How much is there, and which transaction wrote last."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTS)
-        return sorted(cursor.fetchall())
-
-
-@lru_cache
-def stored_before() -> list[Any]:
-    """As it was at the first call of a test: what each call did is undone."""
-    return stored()
 
 
 @pytest.fixture(autouse=True)
@@ -180,17 +32,8 @@ def each_test_looks_anew() -> None:
 @pytest.fixture(scope="module")
 def open_transaction(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """One transaction for the whole sweep, undone at its end: the people in it are made once."""
-    with django_db_blocker.unblock(), _undone():
+    with django_db_blocker.unblock(), undone():
         yield
-
-
-@contextmanager
-def _undone() -> Iterator[None]:
-    """A block whose writes are undone; the product takes it for the outside, as it does in every test."""
-    with transaction.atomic():
-        connection.atomic_blocks[-1]._from_testcase = True  # type: ignore[attr-defined]
-        yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="module")
@@ -245,55 +88,6 @@ def places(world: World) -> dict[str, str]:
         "override": override["id"],
         "record": "1",
     }
-
-
-@lru_cache
-def documented(method: str, path: str) -> dict[str, Any]:
-    """The operation's answers by status, for a path as it stands in CALLS."""
-    wanted = [
-        part if not part.startswith("{") else None
-        for part in path.replace("backup", "{gate}").replace("hours", "{gate}").split("/")
-    ]
-    for template, item in openapi("stellapromote.urls")["paths"].items():
-        parts = template.removeprefix("/api/v1/").split("/")
-        fits = len(parts) == len(wanted) and all(w in (None, p) for w, p in zip(wanted, parts, strict=True))
-        if fits and method.lower() in item and ("{" in template) == (None in wanted):
-            return dict(item[method.lower()]["responses"])
-    raise LookupError(f"{method} {path}")
-
-
-def send(caller: Caller, call: Call, place: str, **options: Any) -> tuple[int, str | None]:
-    """The status and, for a refusal, its code, checked against the document. What the call did is undone."""
-    before = stored_before()
-    with _undone():
-        response = caller.call(call.method, place, **options)
-        said = (str(call), options, response.content[:300])
-        assert response.status_code < 500, said
-        answers = documented(call.method, call.path)
-        assert str(response.status_code) in answers, said
-        if response.status_code < 400:
-            return response.status_code, None
-        answer = json.loads(response.content)
-        assert set(answer) == {"success", "error", "meta"}
-        code = answer["error"]["code"]
-        schema = answers[str(response.status_code)]["content"]["application/json"]["schema"]["allOf"][1]
-        assert code in schema["properties"]["error"]["properties"]["code"]["enum"], said
-        assert connection.needs_rollback or stored() == before, said
-    return response.status_code, code
-
-
-def test_every_call_is_in_the_table() -> None:
-    """A new call has to be added to CALLS."""
-    listed = {(call.method, len(call.path.split("/")), call.path.split("/")[-1]) for call in CALLS}
-    listed = {(method, depth, "" if last.startswith("{") else last) for method, depth, last in listed}
-    for template, item in openapi("stellapromote.urls")["paths"].items():
-        path = template.removeprefix("/api/v1/")
-        for method, operation in item.items():
-            if operation["tags"][0] not in TAGS or path in PUBLIC | NEEDS_A_QUERY:
-                continue
-            last = path.split("/")[-1]
-            key = (method.upper(), len(path.split("/")), "" if last.startswith("{") else last)
-            assert key in listed, (method, template)
 
 
 def test_the_calls_of_the_table_succeed(world: World, places: dict[str, str]) -> None:

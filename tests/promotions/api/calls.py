@@ -1,0 +1,133 @@
+"""Every call that bad input is sent to, as it would succeed, and the answers that are documented for it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from promotions.api.document_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
+from promotions.pages.bodies import (
+    Approval,
+    Cancellation,
+    DeploymentReport,
+    DeprecationReason,
+    NewPromotion,
+    NewRelease,
+    OverrideBody,
+    Rejection,
+    ReviewBody,
+)
+from stellapromote.api.schema import openapi
+from stellapromote.api.serializers import Body
+from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from tests.promotions.formats.samples import ARTIFACT, cyclonedx
+from tests.promotions.formats.samples import KEV as CATALOGUE
+from tests.promotions.uploads import Signer
+
+DIGEST = "sha256:" + "ab" * 32
+COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
+TAGS = ("Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that would succeed: who makes it, with which body. {draft}, {release}, {promotion}, {approved}."""
+
+    who: str
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+    form: type[Body] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+OVERRIDE = {
+    "reason": "x",
+    "ticket": "INC-7",
+    "expiresAt": rfc3339(SYSTEM_CLOCK.now() + timedelta(hours=12)),
+}
+KEV = {**CATALOGUE, "dateReleased": "2025-08-25T17:04:19Z"}
+NEW_KEY = Signer().pem
+
+CALLS = [
+    Call("vera", "GET", "releases"),
+    Call("ravi", "POST", "releases", {"name": "9.9", "components": [COMPONENT]}, NewRelease),
+    Call("vera", "GET", "releases/{release}"),
+    Call("ravi", "PUT", "releases/{draft}", {"description": "x"}, NewRelease),
+    Call("ravi", "PATCH", "releases/{draft}", {"description": "x"}, NewRelease),
+    Call("ravi", "POST", "releases/{draft}/finalize", {}),
+    Call("ravi", "POST", "releases/{release}/deprecate", {"reason": "x"}, DeprecationReason),
+    Call("ravi", "POST", "releases/{draft}/archive", {}),
+    Call("vera", "GET", "releases/{release}/diff"),
+    Call("vera", "GET", "promotions"),
+    Call(
+        "tomas",
+        "POST",
+        "promotions",
+        {"releaseName": "spare", "targetEnvironment": "dev", "reason": "x"},
+        NewPromotion,
+    ),
+    Call("nia", "GET", "promotions/pending-approvals"),
+    Call("vera", "GET", "promotions/{promotion}"),
+    Call("vera", "GET", "promotions/{promotion}/gates"),
+    Call("vera", "GET", "promotions/{promotion}/approvals"),
+    Call("vera", "GET", "promotions/{promotion}/events"),
+    Call("vera", "GET", "promotions/{promotion}/decision"),
+    Call("vera", "GET", "promotions/{promotion}/decision/input"),
+    Call("vera", "GET", "promotions/{promotion}/decision/input/evidence"),
+    Call("vera", "GET", "promotions/{promotion}/decisions"),
+    Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input"),
+    Call("vera", "GET", "promotions/{promotion}/decisions/{record}/input/evidence"),
+    Call("vera", "GET", "promotions/{approved}/evidence"),
+    Call("nia", "POST", "promotions/{promotion}/approve", {}, Approval),
+    Call("nia", "POST", "promotions/{promotion}/reject", {"reason": "x"}, Rejection),
+    Call("mei", "POST", "promotions/{approved}/withdraw-approval", {}),
+    Call("nia", "POST", "promotions/{manual}/gates/backup/confirm", {}, Approval),
+    Call("mei", "POST", "promotions/{manual}/gates/backup/unconfirm", {}),
+    Call("omar", "POST", "promotions/{manual}/gates/hours/override", OVERRIDE, OverrideBody),
+    Call("vera", "GET", "promotions/{overridden}/overrides"),
+    Call("mei", "POST", "promotions/{overridden}/overrides/{override}/review", {"verdict": "justified"}, ReviewBody),
+    Call("tomas", "POST", "promotions/{promotion}/cancel", {}, Cancellation),
+    Call("tomas", "POST", "promotions/{promotion}/evaluate", {}),
+    Call("idris", "POST", "promotions/{promotion}/decision/replay", {}),
+    Call("ci", "POST", "promotions/{approved}/deployment", {"status": "started"}, DeploymentReport),
+    Call("idris", "POST", "evidence/verify", {"contentHash": "x"}),
+    Call("tomas", "POST", "promotions/{promotion}/evidence-bundle", {}),
+    Call("vera", "GET", "evidence"),
+    Call("tomas", "POST", "evidence", {"artifactDigest": DIGEST, "kind": "sbom", "document": cyclonedx()}, NewEvidence),
+    Call("vera", "GET", "evidence/{bundle}"),
+    Call("tomas", "POST", "evidence/snapshot", {"artifactDigests": [ARTIFACT]}, Artifacts),
+    Call("vera", "GET", "evidence/documents/{document}"),
+    Call("vera", "GET", "evidence/documents/{document}/content"),
+    Call("vera", "GET", "feeds"),
+    Call("greta", "POST", "feeds", {"kind": "kev", "document": KEV}, NewFeed),
+    Call("vera", "GET", "trusted-keys"),
+    Call("greta", "POST", "trusted-keys", {"name": "new", "pem": NEW_KEY}, NewTrustedKey),
+    Call("vera", "GET", "trusted-keys/{key}"),
+    Call("greta", "DELETE", "trusted-keys/{key}"),
+    Call("idris", "GET", "audit-events"),
+    Call("idris", "GET", "audit-events/verify"),
+    Call("vera", "GET", "me"),
+]
+PUBLIC = {"evidence/keys", "healthz", "readyz", "schema"}
+NEEDS_A_QUERY = {"evidence/score"}
+TAKES_DOCUMENTS = {"evidence", "feeds"}
+WRITES = [call for call in CALLS if call.body is not None]
+LISTS = [call for call in CALLS if call.method == "GET"]
+
+
+@lru_cache
+def documented(method: str, path: str) -> dict[str, Any]:
+    """The operation's answers by status, for a path as it stands in CALLS."""
+    wanted = [
+        part if not part.startswith("{") else None
+        for part in path.replace("backup", "{gate}").replace("hours", "{gate}").split("/")
+    ]
+    for template, item in openapi("stellapromote.urls")["paths"].items():
+        parts = template.removeprefix("/api/v1/").split("/")
+        fits = len(parts) == len(wanted) and all(w in (None, p) for w, p in zip(wanted, parts, strict=True))
+        if fits and method.lower() in item and ("{" in template) == (None in wanted):
+            return dict(item[method.lower()]["responses"])
+    raise LookupError(f"{method} {path}")
