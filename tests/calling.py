@@ -10,6 +10,9 @@ from django.test import Client
 from stellapromote.accounts.models import Tenant, User
 from tests.factories import make_token
 
+NOWHERE = "00000000-0000-7000-8000-000000000000"
+"""An id of nothing."""
+
 
 @dataclass(frozen=True)
 class Caller:

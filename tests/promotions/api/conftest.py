@@ -1,5 +1,12 @@
+"""Kestrel Pay in two sizes: `world` with all that a release goes through, and `tenant` with people and nothing else."""
+
 import pytest
 
+from policies.models import ApprovalPolicy
+from stellapromote.accounts.models import Tenant, User
+from tests.calling import Caller, caller
+from tests.factories import actor_of, make_approval_policy, make_person, make_ready_tenant
+from tests.promotions.api.policies import TWO_PERSON
 from tests.promotions.api.world import World, make_world
 
 
@@ -12,3 +19,34 @@ def world(db: None) -> World:
 def stranger(db: None) -> World:
     """Another tenant with the same set-up; its admin, operator and approvers hold nothing in Kestrel Pay."""
     return make_world("merlin", prefix="merlin-")
+
+
+@pytest.fixture
+def tenant(db: None) -> Tenant:
+    return make_ready_tenant("kestrel-pay")
+
+
+@pytest.fixture
+def people(tenant: Tenant) -> dict[str, User]:
+    return {
+        "greta": make_person(tenant, "greta", roles=["admin"]),
+        "nia": make_person(tenant, "nia", roles=["approver"], teams=["release"]),
+        "mei": make_person(tenant, "mei", roles=["approver"], teams=["security"]),
+        "ravi": make_person(tenant, "ravi", roles=["approver", "operator"], teams=["release"]),
+        "tomas": make_person(tenant, "tomas", roles=["operator"]),
+    }
+
+
+@pytest.fixture
+def greta(tenant: Tenant, people: dict[str, User]) -> Caller:
+    return caller(tenant, people["greta"])
+
+
+@pytest.fixture
+def tomas(tenant: Tenant, people: dict[str, User]) -> Caller:
+    return caller(tenant, people["tomas"])
+
+
+@pytest.fixture
+def policy(tenant: Tenant, people: dict[str, User]) -> ApprovalPolicy:
+    return make_approval_policy(actor_of(people["greta"], tenant), **TWO_PERSON)  # type: ignore[arg-type]

@@ -1,58 +1,18 @@
 """Approval policies over REST (contract.md, Policies and gates)."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from environments.actions.update_environment import update_environment
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
-from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.identity.actions.end_role import end_role
-from tests.calling import Caller, caller, refusal, wrong_fields
-from tests.factories import (
-    actor_of,
-    make_approval_policy,
-    make_environment,
-    make_person,
-    make_ready_tenant,
-    make_service,
-)
+from tests.calling import NOWHERE, Caller, caller, refusal, wrong_fields
+from tests.factories import actor_of, make_approval_policy, make_person, make_ready_tenant
+from tests.promotions.api.policies import TWO_PERSON, guard
 from tests.proposals import confirmed
-
-TWO_PERSON = {
-    "name": "two-person",
-    "rules": [{"name": "release", "teams": ["release"]}, {"name": "security", "teams": ["security"]}],
-}
-NOWHERE = "00000000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def tenant(db: None) -> Tenant:
-    return make_ready_tenant("kestrel-pay")
-
-
-@pytest.fixture
-def people(tenant: Tenant) -> dict[str, User]:
-    return {
-        "greta": make_person(tenant, "greta", roles=["admin"]),
-        "nia": make_person(tenant, "nia", roles=["approver"], teams=["release"]),
-        "mei": make_person(tenant, "mei", roles=["approver"], teams=["security"]),
-        "ravi": make_person(tenant, "ravi", roles=["approver", "operator"], teams=["release"]),
-        "tomas": make_person(tenant, "tomas", roles=["operator"]),
-    }
-
-
-@pytest.fixture
-def greta(tenant: Tenant, people: dict[str, User]) -> Caller:
-    return caller(tenant, people["greta"])
-
-
-@pytest.fixture
-def tomas(tenant: Tenant, people: dict[str, User]) -> Caller:
-    return caller(tenant, people["tomas"])
 
 
 @pytest.fixture
@@ -60,17 +20,6 @@ def stranger(db: None) -> Caller:
     """otto administers another tenant."""
     other = make_ready_tenant("merlin")
     return caller(other, make_person(other, "otto", roles=["admin"]))
-
-
-@pytest.fixture
-def policy(tenant: Tenant, people: dict[str, User]) -> ApprovalPolicy:
-    return make_approval_policy(actor_of(people["greta"], tenant), **TWO_PERSON)  # type: ignore[arg-type]
-
-
-def guard(tenant: Tenant, people: dict[str, User], name: str = "production", **options: Any) -> str:
-    """An environment guarded by the policy two-person; its id."""
-    options = {"approval_policies": ["two-person"], **options}
-    return str(make_environment(actor_of(people["greta"], tenant), name, 10, **options).id)
 
 
 def test_create_answers_the_whole_policy(greta: Caller) -> None:
@@ -242,101 +191,6 @@ def test_a_version_that_is_not_there_is_404(greta: Caller, policy: ApprovalPolic
     assert refusal(greta.get(f"/approval-policies/{policy.id}/versions/{number}")) == (404, "RES_NOT_FOUND")
 
 
-@pytest.mark.parametrize(
-    ("changes", "places"),
-    [
-        ({"name": None}, ["name"]),
-        ({"name": 7}, ["name"]),
-        ({"name": ""}, ["name"]),
-        ({"name": "Two Persons"}, ["name"]),
-        ({"name": "two-"}, ["name"]),
-        ({"name": "a" * 64}, ["name"]),
-        ({"name": "two\x00"}, ["name"]),
-        ({"name": "anyone"}, ["name"]),
-        ({"description": 7}, ["description"]),
-        ({"description": "a" * 2001}, ["description"]),
-        ({"description": "\x00"}, ["description"]),
-        ({"description": "https://user:password@example.org"}, ["description"]),
-        ({"rules": None}, ["rules"]),
-        ({"rules": "all"}, ["rules"]),
-        ({"rules": {}}, ["rules"]),
-        ({"rules": [None]}, ["rules[0]"]),
-        ({"rules": [{}]}, ["rules[0].name"]),
-        ({"rules": [{"name": "a", "teams": "release"}]}, ["rules[0].teams"]),
-        ({"rules": [{"name": "a", "teams": [7]}]}, ["rules[0].teams[0]"]),
-        ({"rules": [{"name": "a", "teams": ["release"], "minApprovals": 0}]}, ["rules[0].minApprovals"]),
-        ({"rules": [{"name": "a", "teams": ["release"], "minApprovals": -1}]}, ["rules[0].minApprovals"]),
-        ({"rules": [{"name": "a", "teams": ["release"], "minApprovals": True}]}, ["rules[0].minApprovals"]),
-        ({"rules": [{"name": "a", "teams": ["release"], "minApprovals": 1.5}]}, ["rules[0].minApprovals"]),
-        ({"rules": [{"name": "a", "teams": ["release"], "minApprovals": 10**15}]}, ["rules[0].minApprovals"]),
-        ({"rules": [{"name": "a", "teams": ["release"], "minApprovals": 10**40}]}, ["rules[0].minApprovals"]),
-        ({"rules": [{"name": "a", "teams": ["release"]}] * 2}, ["rules[1].name"]),
-        ({"rules": [{"name": "a", "teams": ["release"]}] * 21}, ["rules"]),
-        ({"rules": [{"name": "a", "teams": ["nobody"]}]}, ["rules[0].teams[0]"]),
-        ({"rules": [{"name": "a", "users": ["stranger"]}]}, ["rules[0].users[0]"]),
-        ({"commentRequired": "true"}, ["commentRequired"]),
-        ({"commentRequired": None}, ["commentRequired"]),
-        ({"separationOfDuties": []}, ["separationOfDuties"]),
-        ({"separationOfDuties": {"excludeReleaseCreator": 0}}, ["separationOfDuties.excludeReleaseCreator"]),
-        ({"requireSubjectDigest": 1}, ["requireSubjectDigest"]),
-        ({"blind": "no"}, ["blind"]),
-        ({"enabled": "no"}, ["enabled"]),
-        ({"enabled": None}, ["enabled"]),
-        # two things at once are both told
-        ({"description": 7, "rules": [{}]}, ["description", "rules[0].name"]),
-    ],
-)
-def test_what_is_wrong_is_told_by_place_and_nothing_is_stored(
-    greta: Caller, changes: dict[str, Any], places: list[str]
-) -> None:
-    assert sorted(wrong_fields(greta.post("/approval-policies", {**TWO_PERSON, **changes}))) == places
-    assert not ApprovalPolicy.objects.exists()
-
-
-def test_the_message_says_which_team_there_is_not_and_what_to_do(greta: Caller) -> None:
-    rules = [{"name": "a", "teams": ["release", "secruity"], "users": ["stranger"]}]
-    error = greta.post("/approval-policies", {**TWO_PERSON, "rules": rules}).json()["error"]
-    assert error["message"] == (
-        "rules[0].teams[1]: There is no team secruity. Correct the name, or add the team first. "
-        "And 1 more, see validationErrors."
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "place"),
-    [
-        ({"quorum": 1}, "quorum"),
-        ({"rules": [{"name": "a", "teams": ["release"], "quorum": 1}]}, "rules[0].quorum"),
-        ({"separationOfDuties": {"off": True}}, "separationOfDuties.off"),
-    ],
-)
-def test_unknown_fields_are_refused_wherever_they_stand(greta: Caller, changes: dict[str, Any], place: str) -> None:
-    response = greta.post("/approval-policies", {**TWO_PERSON, **changes})
-    assert refusal(response) == (400, "VAL_UNKNOWN_FIELD")
-    assert wrong_fields(response) == [place]
-    assert response.json()["error"]["validationErrors"][0]["code"] == "unknown_field"
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        [],
-        [{"name": "a"}],
-        [{"name": "a", "users": ["tomas"]}],
-        [{"name": "a", "teams": ["release"], "minApprovals": 3}],
-    ],
-)
-def test_rules_that_nobody_could_satisfy_are_refused(
-    greta: Caller, rules: list[dict[str, Any]], policy: ApprovalPolicy
-) -> None:
-    for response in (
-        greta.post("/approval-policies", {"name": "other", "rules": rules}),
-        greta.put(f"/approval-policies/{policy.id}", {"rules": rules}),
-    ):
-        assert refusal(response) == (422, "POL_UNSATISFIABLE")
-    assert ApprovalPolicyVersion.objects.count() == 1
-
-
 def test_each_call_needs_its_scope(tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy) -> None:
     path = f"/approval-policies/{policy.id}"
     check = {"environmentId": NOWHERE, "requesterId": NOWHERE}
@@ -376,125 +230,3 @@ def test_another_tenant_s_policy_does_not_exist(stranger: Caller, policy: Approv
     ):
         assert refusal(stranger.call(method, each, body)) == (404, "RES_NOT_FOUND")
     assert stranger.get("/approval-policies?includeRetired=true").json()["data"] == []
-
-
-class TestCheck:
-    """POST /approval-policies/{id}/check."""
-
-    def check(self, by: Caller, policy: ApprovalPolicy, environment: str, requester: User) -> Any:
-        body = {"environmentId": environment, "requesterId": str(requester.id)}
-        response = by.post(f"/approval-policies/{policy.id}/check", body)
-        assert response.status_code == 200, response.content
-        return response.json()
-
-    def names(self, answer: Any) -> list[list[str]]:
-        return [[person["username"] for person in each] for each in answer["minimalApproverSets"]]
-
-    def test_it_names_the_smallest_sets(
-        self, tomas: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        answer = self.check(tomas, policy, guard(tenant, people), people["tomas"])
-        assert answer["satisfiable"] is True
-        assert self.names(answer) == [["mei", "nia"], ["mei", "ravi"]]
-        assert answer["minimalApproverSets"][0][0] == {
-            "id": str(people["mei"].id),
-            "username": "mei",
-            "displayName": "Mei",
-        }
-
-    def test_the_requester_is_in_none(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        answer = self.check(greta, policy, guard(tenant, people), people["ravi"])
-        assert self.names(answer) == [["mei", "nia"]]
-        assert {"code": "REQUESTER", "message": "Ravi (ravi) requested this promotion.", "username": "ravi"} in answer[
-            "reasons"
-        ]
-
-    def test_the_owners_of_the_requesting_service_are_in_none(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        service = make_service(tenant, people["nia"], "ci-runner")
-        answer = self.check(greta, policy, guard(tenant, people), service.user)
-        assert self.names(answer) == [["mei", "ravi"]]
-        assert "SERVICE_OWNER" in [each["code"] for each in answer["reasons"]]
-
-    def test_it_says_what_is_missing(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        environment = guard(tenant, people)
-        end_role(by=command_actor(tenant), clock=DATABASE_CLOCK, user_id=people["mei"].id, role="approver")
-        answer = self.check(greta, policy, environment, people["tomas"])
-        assert (answer["satisfiable"], answer["minimalApproverSets"]) == (False, [])
-        told = {each["code"]: each["message"] for each in answer["reasons"]}
-        assert told["APPROVAL_UNSATISFIABLE"] == "Rule security of two-person needs 1 person, and nobody is eligible."
-        assert told["NO_VOTING_ROLE"] == "Mei (mei) has no role that votes."
-
-    def test_what_else_the_environment_requires_counts(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        three = guard(tenant, people, required_approvals=3)
-        assert self.names(self.check(greta, policy, three, people["tomas"])) == [["mei", "nia", "ravi"]]
-        assert self.check(greta, policy, three, people["nia"])["satisfiable"] is False
-
-    def test_it_is_judged_for_an_environment_that_does_not_name_it_yet(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        dev = guard(tenant, people, "dev", approval_policies=[])
-        assert self.names(self.check(greta, policy, dev, people["tomas"])) == [["mei", "nia"], ["mei", "ravi"]]
-
-    def test_editors_are_left_out_where_the_policy_says_so(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        lena = make_person(tenant, "lena", roles=["admin", "approver"], teams=["release"])
-        environment = guard(tenant, people)
-        caller(tenant, lena).put(f"/approval-policies/{policy.id}", {"description": "Edited by lena."})
-        assert ["lena", "mei"] in self.names(self.check(greta, policy, environment, people["tomas"]))
-        duties = {"separationOfDuties": {"excludePolicyEditor": True}}
-        caller(tenant, lena).put(f"/approval-policies/{policy.id}", duties)
-        answer = self.check(greta, policy, environment, people["tomas"])
-        assert ["lena", "mei"] not in self.names(answer)
-        assert ("POLICY_EDITOR", "lena") in [(each["code"], each["username"]) for each in answer["reasons"]]
-
-    def test_at_most_ten_sets_are_told(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        for number in range(12):
-            make_person(tenant, f"approver-{number}", roles=["approver"], teams=["release"])
-        assert len(self.names(self.check(greta, policy, guard(tenant, people), people["tomas"]))) == 10
-
-    def test_it_changes_nothing(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        self.check(greta, policy, guard(tenant, people), people["tomas"])
-        assert ApprovalPolicy.objects.get().revision == policy.revision
-
-    @pytest.mark.parametrize(
-        ("body", "places"),
-        [
-            ({}, ["environmentId", "requesterId"]),
-            ({"environmentId": 7, "requesterId": "x"}, ["environmentId", "requesterId"]),
-            ({"environmentId": NOWHERE, "requesterId": NOWHERE, "at": "now"}, ["at"]),
-        ],
-    )
-    def test_what_is_wrong_is_told_by_place(
-        self, greta: Caller, policy: ApprovalPolicy, body: dict[str, Any], places: list[str]
-    ) -> None:
-        assert sorted(wrong_fields(greta.post(f"/approval-policies/{policy.id}/check", body))) == places
-
-    def test_environments_and_people_of_another_tenant_do_not_exist(
-        self, greta: Caller, tenant: Tenant, people: dict[str, User], policy: ApprovalPolicy
-    ) -> None:
-        other = make_ready_tenant("merlin")
-        otto = make_person(other, "otto", roles=["admin"])
-        foreign = str(make_environment(actor_of(otto, other), "dev", 1).id)
-        own = guard(tenant, people)
-        for environment, requester in (
-            (foreign, people["tomas"].id),
-            (own, otto.id),
-            (own, uuid4()),
-            (NOWHERE, otto.id),
-        ):
-            body = {"environmentId": environment, "requesterId": str(requester)}
-            response = greta.post(f"/approval-policies/{policy.id}/check", body)
-            assert refusal(response) == (404, "RES_NOT_FOUND")
