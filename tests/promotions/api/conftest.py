@@ -2,10 +2,12 @@
 
 import pytest
 
+from environments.models import Environment
 from policies.models import ApprovalPolicy
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from tests.calling import Caller, caller
-from tests.factories import actor_of, make_approval_policy, make_person, make_ready_tenant
+from tests.factories import actor_of, make_approval_policy, make_environment, make_person, make_ready_tenant
 from tests.promotions.api.policies import TWO_PERSON
 from tests.promotions.api.world import World, make_world
 
@@ -48,5 +50,19 @@ def tomas(tenant: Tenant, people: dict[str, User]) -> Caller:
 
 
 @pytest.fixture
+def admin(tenant: Tenant, people: dict[str, User]) -> Actor:
+    return actor_of(people["greta"], tenant)
+
+
+@pytest.fixture
 def policy(tenant: Tenant, people: dict[str, User]) -> ApprovalPolicy:
     return make_approval_policy(actor_of(people["greta"], tenant), **TWO_PERSON)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def line(admin: Actor) -> dict[str, Environment]:
+    """dev 1, staging 2, prod 3, none protected: one person moves and archives them alone."""
+    return {
+        name: make_environment(admin, name, index, protected=False)
+        for index, name in enumerate(("dev", "staging", "prod"), 1)
+    }
