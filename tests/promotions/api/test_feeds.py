@@ -1,5 +1,10 @@
-"""Feeds through HTTP: which of them counts. A feed is not signed, so its date alone shuts out no other."""
+"""Feeds through HTTP: who brings them in, what is kept of them, and which of them counts.
 
+A feed is not signed, so its date alone shuts out no other.
+"""
+
+import base64
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +12,7 @@ from typing import Any
 import pytest
 
 from policies import references
+from policies.models import WeakeningEdit
 from promotions.models import Feed, FeedEntry
 from promotions.verification.feeds import check_feeds, check_newest_feed
 from stellapromote.clock import FixedClock
@@ -147,3 +153,50 @@ def test_a_clock_that_went_back_brings_no_older_feed_back(world: World) -> None:
     clock.advance(timedelta(hours=-1))
     newer = feed(world.greta.actor, "kev", {**KEV, "dateReleased": "2026-11-02T17:00:00Z"}, clock=clock)
     assert counts(world, "kev")["id"] == str(newer.pk)
+
+
+def test_a_feed_is_kept_with_its_entries(world: World) -> None:
+    made = world.greta.ok("POST", "feeds", {"kind": "kev", "document": json.dumps(KEV)}, status=201)
+    assert (made["entries"], made["publishedAt"]) == (2, "2026-11-01T17:00:00.000Z")
+    assert FeedEntry.objects.count() == 2
+    packed = base64.b64encode(gzip.compress(EPSS)).decode()
+    world.greta.ok("POST", "feeds", {"kind": "epss", "documentBase64": packed}, status=201)
+    assert FeedEntry.objects.get(cve="CVE-2026-0001", feed__kind="epss").score == 0.91234
+
+
+def test_an_older_feed_does_not_replace_a_newer_one(world: World) -> None:
+    world.greta.ok("POST", "feeds", {"kind": "kev", "document": json.dumps(KEV)}, status=201)
+    older = {**KEV, "dateReleased": "2026-10-31T17:00:00Z"}
+    refused = world.greta.refused("POST", "feeds", {"kind": "kev", "document": json.dumps(older)})
+    assert refused == (409, "RES_STATE_CONFLICT")
+
+
+def test_the_same_feed_again_is_the_one_that_is_there(world: World) -> None:
+    sent = {"kind": "kev", "document": json.dumps(KEV)}
+    one = world.greta.ok("POST", "feeds", sent, status=201)
+    assert world.greta.ok("POST", "feeds", sent, status=201)["id"] == one["id"]
+    assert Feed.objects.count() == 1
+
+
+def test_a_catalogue_that_lists_less_is_a_weakening_edit(world: World) -> None:
+    world.greta.ok("POST", "feeds", {"kind": "kev", "document": json.dumps(KEV)}, status=201)
+    shorter = {**KEV, "dateReleased": "2026-11-02T17:00:00Z", "count": 1, "vulnerabilities": KEV["vulnerabilities"][1:]}
+    world.greta.ok("POST", "feeds", {"kind": "kev", "document": json.dumps(shorter)}, status=201)
+    assert "CVE-2026-0001" in WeakeningEdit.objects.latest("at").what
+    assert FeedEntry.objects.count() == 1
+
+
+def test_a_feed_of_the_future_is_refused(world: World) -> None:
+    early = {**KEV, "dateReleased": "2126-11-02T17:00:00Z"}
+    refused = world.greta.refused("POST", "feeds", {"kind": "kev", "document": json.dumps(early)})
+    assert refused == (422, "EVD_INVALID_DOCUMENT")
+
+
+def test_who_requests_promotions_brings_in_no_feeds(world: World) -> None:
+    sent = {"kind": "kev", "document": json.dumps(KEV)}
+    assert world.tomas.refused("POST", "feeds", sent) == (403, "PERM_DENIED")
+
+
+def test_feeds_of_another_tenant_do_not_exist(world: World, stranger: World) -> None:
+    world.greta.ok("POST", "feeds", {"kind": "kev", "document": json.dumps(KEV)}, status=201)
+    assert stranger.greta.get("feeds")["data"] == []
