@@ -28,11 +28,6 @@ from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.uploads import Signer, uploaded
 
 
-@pytest.fixture
-def kestrel(db: None) -> Kestrel:
-    return make_kestrel(now=True)
-
-
 def client(kestrel: Kestrel, who: str) -> Client:
     browser = Client()
     browser.force_login(User.objects.get(pk=kestrel[who].account))

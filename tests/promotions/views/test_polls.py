@@ -13,15 +13,10 @@ from stellapromote.identity.actions.change_display_name import change_display_na
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.promotions.formats.samples import cyclonedx
-from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of
 from tests.promotions.uploads import uploaded
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def kestrel() -> Kestrel:
-    return make_kestrel(now=True)
 
 
 @pytest.mark.parametrize("act", ["", "/replay", "/verify", "/approve"])

@@ -23,11 +23,6 @@ LINE = "An edit waits for a second person"
 
 
 @pytest.fixture
-def kestrel() -> Kestrel:
-    return make_kestrel(now=True)
-
-
-@pytest.fixture
 def proposal(kestrel: Kestrel) -> Proposal:
     found = update_environment(
         by=kestrel["admin"],

@@ -6,14 +6,9 @@ import pytest
 from django.test import Client
 
 from promotions.models import Promotion
-from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def kestrel() -> Kestrel:
-    return make_kestrel(now=True)
 
 
 def shown(client: Client, promotion: Promotion) -> str:

@@ -12,15 +12,10 @@ from promotions.actions.evaluate import evaluate
 from promotions.models import DecisionRecord, Promotion
 from stellapromote.signing.canonical_json import digest_bytes
 from tests.factories import make_freeze
-from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of
 from tests.promotions.views.pages import text
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def kestrel() -> Kestrel:
-    return make_kestrel(now=True)
 
 
 @pytest.fixture
