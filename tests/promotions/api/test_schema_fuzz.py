@@ -1,14 +1,13 @@
 """The server is fuzzed against its own contract (contract.md): whatever is sent, the answer is in the document."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -22,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from promotions.models import ProcessHeartbeat
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.examples import examples
+from tests.promotions.api.sending import undone
 from tests.promotions.api.world import World, make_world
 
 TAGS = ("Releases", "Promotions", "Evidence", "Audit", "Operations")
@@ -59,15 +59,6 @@ HOLDERS = {
     "promotion:deploy": "ci",
     "audit:read": "idris",
 }
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """A block whose writes are undone; the product takes it for the outside, as it does in every test."""
-    with transaction.atomic():
-        connection.atomic_blocks[-1]._from_testcase = True  # type: ignore[attr-defined]
-        yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="module")
