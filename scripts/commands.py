@@ -5,20 +5,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scripts.environment import ROOT, BrokenEnvironment, VirtualEnvironment, child_environment, say
 
-# Quick ones first. Each is shown with its output only when it fails, except the tests.
-CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("code style", ("ruff", "check", ".")),
-    ("format", ("ruff", "format", "--check", ".")),
-    ("imports point one way", ("lint-imports", "--no-cache")),
-    ("templates", ("djlint", "templates", "--lint", "--quiet")),
-    ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
+Check = tuple[str, tuple[str, ...]]
+# Side by side, so the longest come first. Each is shown with its output only when it fails.
+CHECKS: tuple[Check, ...] = (
     ("types", ("mypy",)),
+    ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
+    ("templates", ("djlint", "templates", "--lint", "--quiet")),
+    ("code style", ("ruff", "check", ".")),
+    ("imports point one way", ("lint-imports", "--no-cache")),
+    ("format", ("ruff", "format", "--check", ".")),
 )
+# Keeps what pytest makes of each file: in a fresh checkout every process of the suite would make it anew.
+COLLECTION: Check = ("tests are found", ("pytest", "--collect-only", "--quiet"))
 # Each process has a database server of its own; a file's tests stay together for the fixtures that they share. Files
 # are handed out as they were collected, long ones first (tests/conftest.py): xdist would begin with those of many.
 IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
@@ -44,7 +48,7 @@ def test(arguments: list[str]) -> None:
     _keep_bytecode()
     if arguments:
         _become("pytest", *arguments)
-    failed = _failed_checks()
+    failed = _failed_checks(COLLECTION, *CHECKS)
     say("\n== tests")
     if _call("pytest", *IN_PARALLEL, "--durations=10"):
         failed.append("tests")
@@ -70,7 +74,7 @@ def coverage(arguments: list[str]) -> None:
 
 def lint(arguments: list[str]) -> None:
     VirtualEnvironment().ensure("dev")
-    failed = _failed_checks()
+    failed = _failed_checks(*CHECKS)
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}.")
 
@@ -143,18 +147,24 @@ def _keep_bytecode() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def _failed_checks() -> list[str]:
+def _failed_checks(*checks: Check) -> list[str]:
     failed = []
-    with tempfile.TemporaryDirectory(prefix="stellapromote-checks-") as state:
+    with tempfile.TemporaryDirectory(prefix="stellapromote-checks-") as state, ThreadPoolExecutor(2) as side_by_side:
         environment = child_environment() | {"STELLAPROMOTE_DATA": state}
-        for name, command in CHECKS:
-            started = time.monotonic()
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-            say(f"== {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)")
+        for (name, _), (done, seconds) in zip(
+            checks, side_by_side.map(lambda check: _timed(check[1], environment), checks), strict=True
+        ):
+            say(f"== {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({seconds:.1f} s)")
             if done.returncode != 0:
                 say(f"{done.stdout}{done.stderr}")
                 failed.append(name)
     return failed
+
+
+def _timed(command: Sequence[str], environment: dict[str, str]) -> "tuple[subprocess.CompletedProcess[str], float]":
+    started = time.monotonic()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done, time.monotonic() - started
 
 
 def _call(program: str, *arguments: str, **more: str) -> int:

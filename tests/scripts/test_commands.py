@@ -31,8 +31,10 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
 
 def test_tests_run_last_after_every_check(tools: Tools) -> None:
     commands.main(["test"])
-    names = [line.split()[0] for line in tools.started]
-    assert names == ["install", "ruff", "ruff", "lint-imports", "djlint", "python", "mypy", "pytest"]
+    first, *checks, last = [line.split()[0] for line in tools.started]
+    assert (first, last) == ("install", "pytest")
+    assert sorted(checks) == ["djlint", "lint-imports", "mypy", "pytest", "python", "ruff", "ruff"]
+    assert "--collect-only" not in tools.started[-1].split()
 
 
 def test_failed_check_fails_the_run_and_the_rest_still_runs(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +47,7 @@ def test_failed_check_fails_the_run_and_the_rest_still_runs(tools: Tools, capsys
 
 def test_failed_tests_fail_the_run(tools: Tools) -> None:
     tools.failing = {"pytest"}
-    with pytest.raises(SystemExit, match=r"Failed: tests\."):
+    with pytest.raises(SystemExit, match=r"Failed: tests are found, tests\."):
         commands.main(["test"])
 
 
