@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,10 @@ def texts_in(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-WRITTEN = {where: {each for each in texts_in(tree) if each.split(".")[0] in OBJECTS} for where, tree in modules()}
+@cache
+def written() -> dict[str, set[str]]:
+    """Names as the code has them, by module."""
+    return {where: {each for each in texts_in(tree) if each.split(".")[0] in OBJECTS} for where, tree in modules()}
 
 
 def notes() -> Iterator[tuple[str, bool]]:
@@ -59,22 +63,22 @@ def notes() -> Iterator[tuple[str, bool]]:
 
 def test_every_name_that_the_code_writes_is_in_the_list() -> None:
     known = AUDITED | TOLD | ACTIONS.keys() | NO_EVENTS.keys()
-    assert {where: found for where, names in WRITTEN.items() if (found := names - known)} == {}
+    assert {where: found for where, names in written().items() if (found := names - known)} == {}
 
 
 def test_every_name_in_the_list_is_noted_somewhere() -> None:
-    noted = {name for where, names in WRITTEN.items() if not where.startswith(READERS) for name in names}
+    noted = {name for where, names in written().items() if not where.startswith(READERS) for name in names}
     assert noted - ACTIONS.keys() - NO_EVENTS.keys() == AUDITED | TOLD
 
 
-def test_a_journal_notes_events_of_promotions_and_no_others() -> None:
+def test_a_unit_of_work_notes_events_of_promotions_and_no_others() -> None:
     noted = {name for name, _ in notes()}
     assert noted | {each.event for each in TRANSITIONS} == OF_PROMOTION
 
 
-def test_the_outside_is_told_what_journals_do_not_keep_to_themselves_and_what_the_worker_derives() -> None:
+def test_the_outside_hears_what_units_of_work_tell_it_and_what_the_worker_derives() -> None:
     told = {name for name, outside in notes() if outside} | {each.event for each in TRANSITIONS}
-    derived = {name for name in TOLD - OF_PROMOTION if name in WRITTEN["promotions/worker/outbox.py"]}
+    derived = {name for name in TOLD - OF_PROMOTION if name in written()["promotions/worker/outbox.py"]}
     assert told | derived == TOLD
     assert set(outbox.EVENTS.values()) <= derived
     assert outbox.EVENTS.keys() <= AUDITED
