@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from stellapromote.front.lane import Answer, Application, Lane
 from stellapromote.front.protocol import Exchange, Scope
 from stellapromote.front.readers import end_unread
 from stellapromote.front.refusals import headers_of, refusal
+from stellapromote.postgresql.parent_death import end_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class Front:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called once in each process of the server."""
+        # Killed, it would leave processes that answer beside those of the next start.
+        end_with_parent(signal.SIGKILL)
         self._lane = Lane(self._application, threads=self._threads, line=LINE, seconds=LINE_SECONDS)
         self._large = Lane(self._application, threads=1, line=LARGE_LINE, seconds=LARGE_LINE_SECONDS)
         self._files: set[Path] = set()
