@@ -1,6 +1,8 @@
 """While the database is away or takes no changes, pages and API say so and when to come back, and nothing is a 500."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -9,11 +11,13 @@ from django.db import connection
 from django.test import Client
 
 from promotions.models import Promotion
+from stellapromote.accounts.models import ApiToken
 from stellapromote.postgresql.embedded import SUPERUSER
 from tests.database import CommittedDatabase
 from tests.promotions.api.world import World, make_world
 
 PAGES = ("/", "/approvals", "/promotions", "/nothing/here", "/accounts/login")
+CANCEL_WAITING_COMMITS = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 @pytest.fixture
@@ -47,17 +51,22 @@ def away(world: World, nia: Client) -> Iterator[None]:
     settings["HOST"] = before
 
 
-@pytest.fixture
-def only_standbys(world: World) -> Iterator[None]:
-    """Every host of the address is a standby that is not promoted yet, and the address asks for one that is."""
+@contextmanager
+def connected_read_only(**more: str) -> Iterator[None]:
     settings = connection.settings_dict
     before = settings["OPTIONS"]
     connection.close()
-    options = f"{before['options']} -c default_transaction_read_only=on"
-    settings["OPTIONS"] = before | {"options": options, "target_session_attrs": "read-write"}
+    settings["OPTIONS"] = before | {"options": f"{before['options']} -c default_transaction_read_only=on"} | more
     yield
     connection.close()
     settings["OPTIONS"] = before
+
+
+@pytest.fixture
+def only_standbys(world: World) -> Iterator[None]:
+    """Every host of the address is a standby that is not promoted yet, and the address asks for one that is."""
+    with connected_read_only(target_session_attrs="read-write"):
+        yield
 
 
 @pytest.fixture
@@ -77,10 +86,10 @@ def without_its_standby(nia: Client) -> Iterator[None]:
 
 
 @pytest.fixture
-def read_only(nia: Client) -> None:
-    """As a standby that is not promoted yet. The connection is closed after the test."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET default_transaction_read_only = on")
+def read_only(nia: Client) -> Iterator[None]:
+    """As a standby that is not promoted yet."""
+    with connected_read_only():
+        yield
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -152,6 +161,22 @@ def test_readiness_says_that_changes_wait_for_a_standby(without_its_standby: Non
         "Every change waits for a synchronous standby, and none is connected: start it, or empty "
         "synchronous_standby_names on the primary."
     )
+
+
+def test_reading_with_a_token_waits_for_no_standby(
+    committed_db: CommittedDatabase, world: World, without_its_standby: None
+) -> None:
+    """The last use of the token is written before the caller has the answer."""
+    token = ApiToken.objects.filter(user=world.vera.user)
+    assert token.get().last_used_at is None
+    with committed_db.as_superuser() as superuser:
+        end = threading.Timer(5, superuser.execute, [CANCEL_WAITING_COMMITS])
+        end.start()
+        assert world.vera.call("GET", "promotions").status_code == 200
+        waited = not end.is_alive()
+        end.cancel()
+    assert token.get().last_used_at is not None
+    assert not waited
 
 
 def test_readiness_asks_for_no_standby_where_no_commit_waits_for_one(without_its_standby: None) -> None:
