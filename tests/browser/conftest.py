@@ -13,6 +13,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.database import CommittedDatabase
 
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""By preference: the first one draws the same pages without a window of its own, in a third of the time."""
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,9 +34,7 @@ def _chromium() -> str | None:
     named = os.environ.get("CHROMIUM")
     if named:
         return named
-    return next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="module")

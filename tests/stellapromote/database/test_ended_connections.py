@@ -37,6 +37,24 @@ def test_a_connection_that_is_in_order_is_kept(committed_db: CommittedDatabase) 
     assert backend() == before
 
 
+def test_a_connection_of_a_read_only_time_is_left_when_the_database_takes_changes_again(
+    committed_db: CommittedDatabase,
+) -> None:
+    """The setting is read when a connection is made, and stays."""
+    with committed_db.as_superuser() as superuser:
+        superuser.execute("ALTER ROLE stellapromote_login SET default_transaction_read_only = on")
+    try:
+        end_all(committed_db)
+        assert "The database is read-only" in Client().get("/readyz").content.decode()
+    finally:
+        with committed_db.as_superuser() as superuser:
+            superuser.execute("ALTER ROLE stellapromote_login RESET default_transaction_read_only")
+    assert "The database is read-only" not in Client().get("/readyz").content.decode()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        assert cursor.fetchone() == ("off",)
+
+
 def test_a_transaction_is_left_to_its_own_failure(committed_db: CommittedDatabase) -> None:
     """What it did is gone: another connection must not go on in its place."""
 
