@@ -2,21 +2,23 @@
 ones.
 
 A name is resolved once, every address is judged, and the connection goes to the judged address, so that no second
-answer of a name server can lead elsewhere. No redirect is followed, no proxy of the environment is used, and size and
-total time have limits (docs/adr/0063). Pure: the platform's exceptions (OUTBOUND_ALLOW) are handed in.
+answer of a name server can lead elsewhere. No redirect is followed, no proxy of the environment is used, size and
+total time have limits, and only a whole answer counts (docs/adr/0063). Pure: the platform's exceptions (OUTBOUND_ALLOW)
+are handed in.
 """
 
 import contextlib
-import http.client
 import ipaddress
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+import h11
 
 from stellapromote.wrong_values import CREDENTIALS
 
@@ -24,6 +26,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MOST_BYTES: Final = 1024 * 1024
+MOST_BYTES_OF_HEADERS: Final = 32 * 1024
 LONGEST_URL: Final = 2000
 PORTS: Final = {"http": 80, "https": 443}
 
@@ -168,50 +171,69 @@ def fetch(request: Request, allow: Allowed) -> Answer:
     parts = urlsplit(request.url)
     host, port = (parts.hostname or "").lower(), parts.port or PORTS[parts.scheme]
     addresses = _judged(host, port, allow, deadline)
-    connection = _Connection(host, port, addresses, secure=parts.scheme == "https", deadline=deadline)
-    watch = threading.Timer(max(0.0, deadline - time.monotonic()), connection.cut)
-    watch.daemon = True
-    watch.start()
-    late = OutboundFailed(TOO_LATE, f"no complete answer within {request.seconds:g} s")
+    connection = _Connection(host, port, deadline)
     try:
+        connection.open(addresses, secure=parts.scheme == "https")
         status, body = _exchange(connection, request, parts)
-    except OutboundFailed:
-        if connection.was_cut:
-            raise late from None
-        raise
-    except (TimeoutError, OSError, http.client.HTTPException, ValueError) as error:
-        if connection.was_cut or isinstance(error, TimeoutError):
-            raise late from None
-        if isinstance(error, ssl.SSLError):
-            raise OutboundFailed(UNREACHABLE, "its certificate or encryption cannot be trusted") from None
-        if isinstance(error, (http.client.HTTPException, ValueError)):
-            raise OutboundFailed(NOT_HTTP, "what it answers is no HTTP") from None
+    except TimeoutError:
+        raise OutboundFailed(TOO_LATE, f"no complete answer within {request.seconds:g} s") from None
+    except ssl.SSLError:
+        raise OutboundFailed(UNREACHABLE, "its certificate or encryption cannot be trusted") from None
+    except OSError:
         raise OutboundFailed(UNREACHABLE, "nothing answers there") from None
+    except h11.ProtocolError:
+        raise OutboundFailed(NOT_HTTP, "what it answers is no HTTP, or not all of it") from None
     finally:
-        watch.cancel()
         connection.close()
-    if connection.was_cut:
-        # A body without a length ends where the watch cut it: it is not complete.
-        raise late
     return Answer(status, round((time.monotonic() - began) * 1000), body)
 
 
 def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -> tuple[int, bytes]:
+    """Status and body of a whole answer (RFC 9112): its headers end, and its body is as long as they say."""
+    protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_BYTES_OF_HEADERS)
+    for part in _written(request, parts):
+        connection.send(protocol.send(part) or b"")
+    status, body = 0, bytearray()
+    while True:
+        event = protocol.next_event()
+        if event is h11.NEED_DATA:
+            protocol.receive_data(connection.receive())
+        elif isinstance(event, h11.Response):
+            _refuse_what_can_be_read_in_two_ways(event)
+            status = event.status_code
+            if _declared_length(event) > request.most_bytes:
+                raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > request.most_bytes:
+                raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return status, bytes(body)
+        elif not isinstance(event, h11.InformationalResponse):
+            raise OutboundFailed(NOT_HTTP, "it ends the connection instead of answering")
+
+
+def _written(request: Request, parts: SplitResult) -> Iterator[h11.Event]:
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    named = {"Host": host if parts.port in (None, PORTS[parts.scheme]) else f"{host}:{parts.port}"}
+    length = {} if request.body is None else {"Content-Length": str(len(request.body))}
+    ours = {"User-Agent": "StellaPromote", "Accept-Encoding": "identity", "Connection": "close"}
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = {"User-Agent": "StellaPromote", "Accept-Encoding": "identity", **request.headers, "Connection": "close"}
-    connection.request(request.method, target, body=request.body, headers=headers)
-    response = connection.getresponse()
-    declared = response.length
-    if declared is not None and declared > request.most_bytes:
-        raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
-    body = bytearray()
-    while chunk := response.read1(65_536):
-        body += chunk
-        if len(body) > request.most_bytes:
-            raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
-    if declared is not None and len(body) < declared:
-        raise OutboundFailed(NOT_HTTP, "the answer ends before its declared length")
-    return response.status, bytes(body)
+    headers = {**named, **ours, **length, **request.headers}
+    yield h11.Request(method=request.method, target=target, headers=list(headers.items()))
+    if request.body is not None:
+        yield h11.Data(data=request.body)
+    yield h11.EndOfMessage()
+
+
+def _refuse_what_can_be_read_in_two_ways(response: h11.Response) -> None:
+    names = {name for name, _ in response.headers}
+    if response.http_version not in (b"1.0", b"1.1") or {b"content-length", b"transfer-encoding"} <= names:
+        raise OutboundFailed(NOT_HTTP, "its answer can be read in more than one way")
+
+
+def _declared_length(response: h11.Response) -> int:
+    return next((int(value) for name, value in response.headers if name == b"content-length"), 0)
 
 
 def _judged(host: str, port: int, allow: Allowed, deadline: float) -> list[Address]:
@@ -244,50 +266,59 @@ def _resolved(host: str, port: int, deadline: float) -> list[Address]:
     return found
 
 
-class _Connection(http.client.HTTPConnection):
-    """An HTTP connection to judged addresses; Host and TLS name are those of the URL."""
+class _Connection:
+    """A connection to judged addresses; the name for TLS is that of the URL. TimeoutError at the deadline."""
 
-    def __init__(self, host: str, port: int, addresses: list[Address], *, secure: bool, deadline: float) -> None:
-        super().__init__(host, port)
-        self._addresses = addresses
-        self._secure = secure
+    def __init__(self, host: str, port: int, deadline: float) -> None:
+        self._host = host
+        self._port = port
         self._deadline = deadline
-        self._raw: socket.socket | None = None
-        self.default_port = PORTS["https"] if secure else PORTS["http"]
-        self.was_cut = False
+        self._open: socket.socket | None = None
 
-    def connect(self) -> None:
-        raw = self._connected()
-        self._raw = raw
-        if self.was_cut:
-            raw.close()
-            raise TimeoutError
-        raw.settimeout(max(0.001, self._deadline - time.monotonic()))
-        self.sock = raw
-        if self._secure:
-            self.sock = ssl.create_default_context().wrap_socket(raw, server_hostname=self.host)
+    def open(self, addresses: list[Address], *, secure: bool) -> None:
+        raw = self._connected(addresses)
+        if secure:
+            # An end that TLS does not announce is an error: anybody on the way can cut an answer off.
+            context = ssl.create_default_context()
+            context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+            raw = context.wrap_socket(
+                raw, server_hostname=self._host, suppress_ragged_eofs=False, do_handshake_on_connect=False
+            )
+        self._open = raw
+        self._in_time()
+        if isinstance(raw, ssl.SSLSocket):
+            raw.do_handshake()
 
-    def _connected(self) -> socket.socket:
+    def send(self, data: bytes) -> None:
+        self._in_time().sendall(data)
+
+    def receive(self) -> bytes:
+        """What has arrived; nothing at the end."""
+        return self._in_time().recv(65_536)
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+
+    def _connected(self, addresses: list[Address]) -> socket.socket:
         problem: OSError = OSError("no address")
-        for address in self._addresses:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
+        for address in addresses:
             try:
-                return socket.create_connection((str(address), self.port), timeout=left)
+                return socket.create_connection((str(address), self._port), timeout=self._left())
+            except TimeoutError:
+                raise
             except OSError as error:
                 problem = error
         raise problem
 
-    def cut(self) -> None:
-        """Ends this connection from another thread: a slow drip of bytes never times out by itself."""
-        self.was_cut = True
-        raw = self._raw
-        if raw is not None:
-            with contextlib.suppress(OSError):
-                raw.shutdown(socket.SHUT_RDWR)
+    def _in_time(self) -> socket.socket:
+        """The socket, whose next step ends at the deadline: a slow drip of bytes would never time out by itself."""
+        assert self._open is not None
+        self._open.settimeout(self._left())
+        return self._open
 
-    def close(self) -> None:
-        super().close()
-        if self._raw is not None:
-            self._raw.close()
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
