@@ -21,7 +21,7 @@ from promotions.worker.last_writes import newest_ahead
 from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
 from stellapromote.audit.sealer import unsealed_age
 from stellapromote.clock import Clock
-from stellapromote.database.errors import is_without_primary
+from stellapromote.database.errors import disk_was_full, is_without_primary
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
 
 UNSEALED = timedelta(seconds=60)
@@ -112,6 +112,12 @@ def _database() -> PartReadiness:
             False,
             "Every change waits for a synchronous standby, and none is connected: start it, or empty "
             "synchronous_standby_names on the primary.",
+        )
+    if disk_was_full():
+        return PartReadiness(
+            "database",
+            False,
+            "The disk of the database is full: changes failed within the last minute. Make room on it.",
         )
     if may_make_tables:
         return PartReadiness(

@@ -1,10 +1,12 @@
 """The meaning of a database error for a call: whether it may be sent again, to the same database."""
 
+import time
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 _READ_ONLY: Final = "25006"
+_DISK_FULL: Final = "53100"
 _STANDBY: Final = "session is read-only"
 """libpq's words for a host that target_session_attrs=read-write passes over: there is no code for it."""
 
@@ -16,13 +18,31 @@ READ_ONLY: Final = (
     "The database takes no changes now: it is a standby, or set to be read-only. Nothing was changed. Try again when "
     "those who run this installation have made it writable."
 )
+DISK_FULL: Final = (
+    "The disk of the database is full. Nothing was changed. Try again when those who run this installation have made "
+    "room on it."
+)
+_DISK_FULL_SECONDS: Final = 60.0
+
+_disk_was_full_at: float | None = None
 
 
 def reason_unavailable(error: BaseException | None) -> str | None:
     """The reason why the database cannot serve a call now, in a sentence; None for another error."""
-    if isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", None) == _READ_ONLY:
+    global _disk_was_full_at
+    code = getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
+    if code == _READ_ONLY:
         return READ_ONLY
+    if code == _DISK_FULL:
+        _disk_was_full_at = time.monotonic()
+        return DISK_FULL
     return AWAY if isinstance(error, OperationalError | InterfaceError) else None
+
+
+def disk_was_full() -> bool:
+    """Whether a call of this process failed for it within the last minute: small changes still find room now and
+    then, so trying one would not tell."""
+    return _disk_was_full_at is not None and time.monotonic() - _disk_was_full_at < _DISK_FULL_SECONDS
 
 
 def is_away(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from promotions.models import Promotion
 from stellapromote.accounts.models import ApiToken
+from stellapromote.database import errors
 from stellapromote.postgresql.embedded import SUPERUSER
 from tests.database import CommittedDatabase
 from tests.promotions.api.world import World, make_world
@@ -92,6 +93,22 @@ def read_only(nia: Client) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def full_disk(committed_db: CommittedDatabase, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """PostgreSQL answers as it does when a table finds no room to grow."""
+    monkeypatch.setattr(errors, "_disk_was_full_at", None)
+    with committed_db.as_owner() as owner:
+        owner.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+        )
+        owner.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON promotions_release FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        )
+        yield
+        owner.execute("DROP FUNCTION full_disk CASCADE")
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_503_and_says_when_to_come_back(nia: Client, away: None, path: str) -> None:
     response = nia.get(path)
@@ -134,6 +151,20 @@ def test_a_vote_on_a_page_is_503_with_the_reason_while_nothing_can_be_stored(
     assert page.status_code == 503
     assert "takes no changes now" in page.text
     assert waiting.votes.count() == 0
+
+
+def test_a_full_disk_is_503_with_the_reason_and_readiness_says_so_for_a_minute(
+    world: World, full_disk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "disk" not in Client().get("/readyz").text
+    refused = world.ravi.call("POST", "releases", {"name": "9.9"})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.json()["error"]["message"] == errors.DISK_FULL
+    [database, *_] = Client().get("/readyz").json()["error"]["details"]["parts"]
+    assert (database["name"], database["ok"]) == ("database", False)
+    assert database["message"].startswith("The disk of the database is full")
+    monkeypatch.setattr(errors, "_DISK_FULL_SECONDS", 0.0)
+    assert "disk" not in Client().get("/readyz").text
 
 
 def test_readiness_says_that_it_is_read_only(nia: Client, read_only: None) -> None:
