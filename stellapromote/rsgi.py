@@ -6,6 +6,7 @@ from django.conf import settings
 
 from promotions.formats.reading import MOST_BODY
 from stellapromote.front import Front
+from stellapromote.identity.password_paths import PASSWORD_PATHS
 from stellapromote.web.client_address import client_of
 from stellapromote.wsgi import application as django
 
@@ -20,6 +21,7 @@ application = Front(
     django,
     threads=settings.WEB_THREADS,
     most_body=MOST_BODY,
+    passwords=PASSWORD_PATHS,
     client_of=partial(client_of, settings.TRUSTED_PROXIES),
     on_start=start,
 )

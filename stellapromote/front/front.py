@@ -42,8 +42,9 @@ class Front:
     """`application` is a WSGI application, `threads` how many run it, and `most_body` the bytes of the largest body.
 
     One thread more is for bodies of more than SMALL bytes: an upload is read and checked for seconds, and as many of
-    them as there are threads would let all others wait. `client_of` names who sent a request, by the address
-    of the peer and X-Forwarded-For: clients take turns.
+    them as there are threads would let all others wait. Another one is for forms sent to addresses that begin like one
+    of `passwords`: to compare a password takes a third of a second of processor time, for strangers, too.
+    `client_of` names who sent a request, by the address of the peer and X-Forwarded-For: clients take turns.
     `on_start` is called in each process of the server.
     """
 
@@ -53,6 +54,7 @@ class Front:
         *,
         threads: int,
         most_body: int,
+        passwords: tuple[str, ...] = (),
         client_of: Callable[[str, str], str] = lambda peer, _: peer,
         on_start: Callable[[], None] | None = None,
     ) -> None:
@@ -60,6 +62,7 @@ class Front:
         self._client_of = client_of
         self._on_start = on_start
         self._threads = threads
+        self._password_paths = passwords
         self._bodies = Bodies(most=most_body, number=MOST_BODIES, room=ROOM)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -68,6 +71,7 @@ class Front:
         end_with_parent(signal.SIGKILL)
         self._lane = Lane(self._application, threads=self._threads, line=LINE, seconds=LINE_SECONDS)
         self._large = Lane(self._application, threads=1, line=LARGE_LINE, seconds=LARGE_LINE_SECONDS)
+        self._passwords = Lane(self._application, threads=1, line=LINE, seconds=LINE_SECONDS)
         self._files: set[Path] = set()
         loop.call_soon(end_unread, UNREAD_SECONDS)  # the loop runs once the server listens
         if self._on_start is not None:
@@ -86,7 +90,7 @@ class Front:
             client = self._client_of(*sender(scope))
             body = await self._bodies.take_in(scope.headers, exchange, client)
             try:
-                lane = self._lane if body.length <= SMALL else self._large
+                lane = self._lane_of(scope, body.length)
                 answer = await lane.answer(environ_of(scope, body.file, body.length), client)
             finally:
                 self._bodies.give_back(body)
@@ -95,6 +99,11 @@ class Front:
             with bound_contextvars(request_id=dict(answer.headers)["X-Request-Id"]):
                 logger.info("%s at %s: %s", error.code, scope.path, error.message)
         await self._send(answer, exchange, is_head=scope.method == "HEAD")
+
+    def _lane_of(self, scope: Scope, length: int) -> Lane:
+        if scope.method == "POST" and scope.path.startswith(self._password_paths):
+            return self._passwords
+        return self._lane if length <= SMALL else self._large
 
     async def _send(self, answer: Answer, exchange: Exchange, *, is_head: bool) -> None:
         file = answer.content

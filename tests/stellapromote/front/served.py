@@ -56,4 +56,4 @@ class Long:
         (PLACE / "closed").write_text("here" if threading.get_ident() == self.thread else "elsewhere")
 
 
-application = Front(wsgi, threads=2, most_body=MOST_BODY)
+application = Front(wsgi, threads=2, most_body=MOST_BODY, passwords=("/wait/password",))

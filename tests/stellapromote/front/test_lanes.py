@@ -93,6 +93,20 @@ def test_large_bodies_wait_for_a_thread_of_their_own(served: Served) -> None:
     assert [each.answer().status for each in (first, *line)] == [200] * (1 + LARGE_LINE)
 
 
+def test_passwords_wait_for_a_thread_of_their_own(served: Served) -> None:
+    """Strangers may send as many as they have addresses: nothing else waits for them."""
+    first = Wire(served.port).send(request("POST", "/wait/password", body=LARGE))
+    wait(served, 1, "/wait/password")
+    line = [Wire(served.port).send(request("POST", "/wait/password", body=b"a=1")) for _ in range(LINE)]
+    refused = ask(served.port, "POST", "/wait/password", body=b"a=1")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+    assert ask(served.port, "GET", "/page").status == 200
+    assert ask(served.port, "POST", "/upload", body=LARGE).status == 200
+    assert served.asked().count("POST /wait/password") == 1
+    (served.place / "go").touch()
+    assert [each.answer().status for each in (first, *line)] == [200] * (1 + LINE)
+
+
 def test_a_failure_of_the_application_is_500(served: Served) -> None:
     answered = ask(served.port, "GET", "/fail", "X-Request-Id: my-request-1234")
     assert answered.status == 500

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from promotions.api.documents import DocumentUploadViewSet
 from promotions.formats.reading import MOST_BODY
 from stellapromote.api.parsing import MAX_BODY
 from stellapromote.front.front import ROOM
+from stellapromote.identity.password_paths import PASSWORD_PATHS
 from stellapromote.web.uploads import MOST_FORM
 from tests.stellapromote.api.conftest import make_caller, make_tenant
 from tests.stellapromote.front.wire import Answered, Wire, ask, request
@@ -33,6 +35,19 @@ def test_no_call_takes_a_larger_body_than_the_front() -> None:
     view.action = "create"
     assert max(MAX_BODY, MOST_FORM, view.body_limit) == MOST_BODY
     assert MOST_BODY < ROOM
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        reverse("account_login"),
+        reverse("account_change_password"),
+        reverse("account_reauthenticate"),
+        reverse("first_password", args=["person", "token"]),
+    ],
+)
+def test_forms_with_a_password_have_their_own_thread(path: str) -> None:
+    assert path.startswith(PASSWORD_PATHS)
 
 
 @pytest.mark.django_db
