@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
@@ -315,9 +316,21 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> OpenApiParam
     return OpenApiParameter(name, {"type": "string", **schema}, OpenApiParameter.HEADER, description=description)
 
 
-@lru_cache(maxsize=4)
+_one_at_a_time: Final = Lock()
+
+
 def openapi(urlconf: str) -> dict[str, Any]:
-    """The document for a URL conf; made once in a process, because what it is made from is code."""
+    """The document for a URL conf; made once in a process, because what it is made from is code.
+
+    Threads wait for the first: two that make it at once break each other, since drf-spectacular loads parts of itself
+    when they are used.
+    """
+    with _one_at_a_time:
+        return _made(urlconf)
+
+
+@lru_cache(maxsize=4)
+def _made(urlconf: str) -> dict[str, Any]:
     document: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(request=None, public=True)
     operations = [operation for item in document["paths"].values() for operation in item.values()]
     document["tags"] = [{"name": name} for name in sorted({tag for each in operations for tag in each["tags"]})]

@@ -1,6 +1,8 @@
 """The document says what is enforced: scopes, parameters, bodies, every refusal; and it is valid OpenAPI 3.1."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema_rs
@@ -9,6 +11,7 @@ import schemathesis
 from django.test import Client
 
 from stellapromote.accounts.models import Team
+from stellapromote.api import schema
 from stellapromote.api.schema import openapi
 from tests.stellapromote.api.conftest import Caller
 
@@ -35,7 +38,7 @@ def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
 
 
 def test_generating_it_warns_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    openapi.__wrapped__(URLCONF)
+    schema._made.__wrapped__(URLCONF)
     assert capsys.readouterr().err == ""
 
 
@@ -162,3 +165,18 @@ def test_it_is_served_to_anybody_with_a_tag(db: None) -> None:
     assert response.json()["openapi"] == "3.1.0"
     again = Client().get("/api/v1/schema", headers={"If-None-Match": response.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_first_calls_at_the_same_time_make_the_document_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """drf-spectacular loads parts of itself when they are used: two threads that make it at once break each other."""
+    made = []
+
+    def slowly(self: Any, **_: Any) -> dict[str, Any]:
+        made.append(1)
+        time.sleep(0.05)
+        return {"paths": {}}
+
+    monkeypatch.setattr(schema.SchemaGenerator, "get_schema", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(openapi, ["tests.no.such.urls"] * 4))
+    assert (len(answers), made) == (4, [1])
