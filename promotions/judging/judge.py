@@ -293,7 +293,8 @@ def _move(
     promotion.status_reason = promotion.status_detail = ""
     if target is Status.APPROVED:
         left = promotion.approval_seconds_left
-        seconds = promotion.approval_ttl_seconds if left is None else left
+        # No event has what is left: it lengthens nothing.
+        seconds = promotion.approval_ttl_seconds if left is None else min(left, promotion.approval_ttl_seconds)
         promotion.approved_at = promotion.decided_at = at
         promotion.approval_expires_at = at + timedelta(seconds=seconds)
     elif target is Status.REJECTED:

@@ -203,6 +203,22 @@ def test_the_approval_pauses_while_a_freeze_holds_it_up(kestrel: Kestrel) -> Non
     assert 1.9 < left.total_seconds() / 3600 <= 2
 
 
+def test_what_is_left_of_an_approval_lengthens_it_in_no_case(kestrel: Kestrel) -> None:
+    """No event has the number, so nobody would see that somebody raised it in the database."""
+    promotion = kestrel.approved_for_production()
+    start = kestrel.clock.now().isoformat()
+    make_freeze(kestrel["admin"], None, start, "2026-11-09T00:00:00Z", clock=kestrel.clock)
+    system = system_actor(kestrel.tenant.pk, kestrel.tenant.slug)
+    promotion = reevaluate(promotion.pk, by=system, clock=kestrel.clock)
+    assert promotion.status == "pending"
+    Promotion.objects.filter(pk=promotion.pk).update(approval_seconds_left=315_360_000)
+    kestrel.wait(days=7)
+    promotion = reevaluate(promotion.pk, by=system, clock=kestrel.clock)
+    assert promotion.status == "approved"
+    assert promotion.approval_expires_at is not None
+    assert promotion.approval_expires_at - kestrel.clock.now() == timedelta(seconds=promotion.approval_ttl_seconds)
+
+
 def test_an_expired_approval_starts_nothing_and_the_move_is_kept(kestrel: Kestrel) -> None:
     promotion = kestrel.approved_for_production()
     kestrel.wait(hours=73)
