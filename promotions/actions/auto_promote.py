@@ -36,7 +36,9 @@ def auto_promote(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK
     rows.store(origin)
     if origin.status != Status.DEPLOYED:
         return []
-    targets = _followers(origin.target_environment_id).live().filter(auto_promote_hold=False)
+    # No event has the claim, and a deployment is followed once: what was rejected or cancelled is not asked for again.
+    followed = Promotion.objects.filter(release=origin.release_id, triggered_by=origin).values("target_environment")
+    targets = _followers(origin.target_environment_id).live().filter(auto_promote_hold=False).exclude(pk__in=followed)
     return [made for target in targets if (made := _follow(origin, target, by, moment, clock)) is not None]
 
 

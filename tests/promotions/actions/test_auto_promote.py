@@ -5,6 +5,7 @@ import pytest
 from environments.actions.update_environment import update_environment
 from environments.models import Environment
 from promotions.actions import auto_promote as module
+from promotions.actions.cancel import cancel
 from promotions.models import Promotion
 from promotions.worker.round import run_round
 from stellapromote.audit.models import AuditEvent
@@ -32,6 +33,17 @@ def test_a_deployment_is_followed_by_a_request_once(kestrel: Kestrel) -> None:
     (made,) = followers(kestrel)
     assert (made.triggered_by_id, made.requested_by_id) == (origin.pk, kestrel["requester"].user_id)
     assert kestrel["operator"].user_id in made.excluded_persons
+
+
+def test_a_claim_that_somebody_puts_back_in_the_database_asks_for_nothing_again(kestrel: Kestrel) -> None:
+    origin = kestrel.deploys(kestrel.ask(kestrel.release(), kestrel.dev))
+    run_round("worker", kestrel.clock)
+    (made,) = followers(kestrel)
+    cancel(made.pk, by=kestrel["requester"], clock=kestrel.clock, reason="Not today")
+    Promotion.objects.filter(pk=origin.pk).update(auto_promote_due=True)
+    run_round("worker", kestrel.clock)
+    assert followers(kestrel) == [made]
+    assert not Promotion.objects.get(pk=origin.pk).auto_promote_due
 
 
 def test_a_worker_killed_between_claim_and_request_loses_nothing(
