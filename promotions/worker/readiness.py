@@ -22,6 +22,7 @@ from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
 from stellapromote.audit.sealer import unsealed_age
 from stellapromote.clock import Clock
 from stellapromote.database.errors import disk_was_full, is_without_primary
+from stellapromote.database.pooler import lost_timeouts
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
 
 UNSEALED = timedelta(seconds=60)
@@ -88,6 +89,7 @@ def _database() -> PartReadiness:
                 f"current_setting('transaction_read_only')::boolean, {_NO_STANDBY}"
             )
             may_make_tables, read_only, without_standby = cursor.fetchone()
+        without_timeouts = lost_timeouts(connection)
     except (DatabaseError, InterfaceError) as error:
         if is_without_primary(error):
             return PartReadiness(
@@ -124,6 +126,14 @@ def _database() -> PartReadiness:
             "database",
             True,
             "The database answers. Its login may make temporary tables, which nothing needs: run `manage.py migrate`.",
+            degraded=True,
+        )
+    if without_timeouts:
+        return PartReadiness(
+            "database",
+            True,
+            f"The database answers, without {', '.join(without_timeouts)} as they are set here: a pooler drops the "
+            "start-up options. Set the same with ALTER ROLE (docs/production.md, Database).",
             degraded=True,
         )
     return PartReadiness("database", True, "The database answers.")

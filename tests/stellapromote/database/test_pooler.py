@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 
+from stellapromote.database.addresses import Timeouts
 from stellapromote.database.pooler import keeps_nothing
 from stellapromote.postgresql.embedded import LOGIN
 from stellapromote.postgresql.roles import APP_ROLE
@@ -91,3 +93,17 @@ def test_without_a_pooler_statements_are_prepared(committed_db: CommittedDatabas
     connection.close()
     connection.ensure_connection()
     assert not keeps_nothing(connection)
+
+
+def test_readiness_says_that_the_pooler_drops_the_time_outs(pooled: dict[str, Any]) -> None:
+    def database_part() -> dict[str, Any]:
+        part: dict[str, Any] = Client().get("/readyz").json()["error"]["details"]["parts"][0]
+        return part
+
+    assert not database_part()["degraded"]  # none were asked for
+    connection.close()
+    asked = Timeouts(lock=7, statement=70, idle=30, network=15).of_session
+    pooled["OPTIONS"] = pooled["OPTIONS"] | {"options": f"{asked} -c idle_in_transaction_session_timeout=1min"}
+    part = database_part()
+    assert (part["ok"], part["degraded"]) == (True, True)
+    assert "without lock_timeout, statement_timeout as they are set here" in part["message"]
