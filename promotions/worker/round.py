@@ -188,7 +188,7 @@ def _as_time_allows(
     def attempt(one: DuePromotion) -> None:
         nonlocal done
         if is_held(one.promotion_id):
-            logger.info("worker_promotion_held", extra={"step": step, "promotion_id": str(one.promotion_id)})
+            logger.debug("worker_promotion_held", extra={"step": step, "promotion_id": str(one.promotion_id)})
             held.append(one)
             return
         try:

@@ -1,5 +1,7 @@
 """A promotion whose row somebody holds: the worker turns to others, and comes back."""
 
+import logging
+
 import pytest
 from django.db import connection
 
@@ -24,6 +26,22 @@ def test_a_row_that_somebody_holds_keeps_no_other_promotion_waiting(committed_db
     assert judged[held.pk] != kestrel.clock.now()
     run_round("worker", kestrel.clock)
     assert Promotion.objects.get(pk=held.pk).last_evaluated_at == kestrel.clock.now()
+
+
+def test_a_held_row_is_no_line_in_a_log_of_information(
+    committed_db: CommittedDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under load each round meets some: nobody has to act on that."""
+    kestrel = make_kestrel()
+    held = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.wait(days=1)
+    Promotion.objects.filter(pk=held.pk).update(next_change_at=kestrel.clock.now())
+    caplog.set_level(logging.DEBUG, logger=worker.__name__)
+    with committed_db.as_superuser() as other, other.transaction():
+        other.execute("SELECT 1 FROM promotions_promotion WHERE id = %s FOR UPDATE", [held.pk])
+        run_round("worker", kestrel.clock)
+    levels = {line.levelno for line in caplog.records if line.message == "worker_promotion_held"}
+    assert levels == {logging.DEBUG}
 
 
 def test_where_a_failure_cannot_be_stored_the_others_are_judged(
