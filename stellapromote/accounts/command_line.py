@@ -81,6 +81,18 @@ class ProductCommand(BaseCommand):
         """Do what the command is for. Actions' refusals may leave it as they are."""
         raise AssertionError("a command says what it does")
 
+    def conclude(self, only: object, tenants: int, wrong: str, slugs: list[str]) -> None:
+        """The end of a verification, of ``only`` one tenant or of all. CommandError where something is wrong.
+
+        A restore that failed leaves an empty database: all that is in it is right, and nothing was verified.
+        """
+        if not only:
+            self.stdout.write(f"Tenants verified: {tenants}")
+        if slugs:
+            raise CommandError(f"{wrong}: {', '.join(slugs)}.")
+        if not tenants and not only:
+            raise CommandError("There is no tenant in this database: nothing was verified.")
+
     @staticmethod
     def tenant(slug: str) -> Tenant:
         """The tenant with this slug. CommandError that names the existing ones."""

@@ -11,9 +11,10 @@ from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class Command(ProductCommand):
-    """Judges every stored decision again from its record: exit code 1 when one comes out differently.
+    """Judges every stored decision again from its record.
 
-    Records that this version cannot judge are listed and counted apart. Each run is an audit event of the tenant.
+    Exit code 1 when one comes out differently, or when there is no tenant. Records that this version cannot judge are
+    listed and counted apart. Each run is an audit event of the tenant.
     """
 
     help = "Replay every stored decision and compare it with its record."
@@ -40,8 +41,7 @@ class Command(ProductCommand):
                 self.stdout.write(f"  {line}")
             if tally.different:
                 different.append(tenant.slug)
-        if different:
-            raise CommandError(f"Decisions do not replay as they were recorded: {', '.join(different)}.")
+        self.conclude(options["tenant"], len(tenants), "Decisions do not replay as they were recorded", different)
 
     def _progress(self, tenant: Tenant, tally: Tally) -> None:
         if self.stderr.isatty():

@@ -3,7 +3,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_tenant
 from promotions.packets.audit_heads import verify_log
@@ -17,11 +17,12 @@ from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class Command(ProductCommand):
-    """Verifies the audit chain of a tenant, or of every tenant and of the system: exit code 1 when one does not hold.
+    """Verifies the audit chain of a tenant, or of every tenant and of the system.
 
-    What was recorded and not sealed yet is sealed first. A chain holds when its links do, and when it still has the
-    links that evidence packets were signed over. Each verification is an event of the chain it went over; a break is
-    noted as a finding, which goes with a verification that holds.
+    Exit code 1 when one does not hold, or when there is no tenant. What was recorded and not sealed yet is sealed
+    first. A chain holds when its links do, and when it still has the links that evidence packets were signed over. Each
+    verification is an event of the chain it went over; a break is noted as a finding, which goes with a verification
+    that holds.
     """
 
     help = "Verify that no audit event was changed, removed, added or reordered."
@@ -32,17 +33,17 @@ class Command(ProductCommand):
     def act(self, **options: Any) -> None:
         only = self.tenant(options["tenant"]) if options["tenant"] else None
         waited = unsealed_age(DATABASE_CLOCK.now())
-        broken = []
+        broken, tenants = [], 0
         for tenant in [only] if only else self._chains():
             name, began = tenant.slug if tenant else "(system)", DATABASE_CLOCK.now()
             result = verify_log(tenant.id if tenant else None, partial(self._progress, name))
             self._note(tenant, result, began)
+            tenants += tenant is not None
             self.stdout.write(f"{name}: {_result_sentence(result)}")
             if not result.intact:
                 broken.append(name)
         self.stdout.write(f"Oldest event that waited for its seal: {waited.total_seconds():.0f} s")
-        if broken:
-            raise CommandError(f"The audit log does not hold: {', '.join(broken)}.")
+        self.conclude(only, tenants, "The audit log does not hold", broken)
 
     @staticmethod
     def _chains() -> Iterator[Tenant | None]:

@@ -88,7 +88,7 @@ def said(command: str) -> list[str]:
 
 
 def test_everything_that_was_stored_holds(migrated: None) -> None:
-    assert said("verify_evidence") == ["kestrel-pay: 40 promotions, 0 findings"]
+    assert said("verify_evidence") == ["kestrel-pay: 40 promotions, 0 findings", "Tenants verified: 1"]
     assert said("replay_decisions")[0] == "kestrel-pay: 72 decisions, 72 equal, 0 different, 0 not replayable"
     heads = [line.partition(", head ")[0] for line in said("verify_audit_log")]
     assert heads[:2] == ["(system): intact, 1 events", "kestrel-pay: intact, 359 events"]
@@ -117,5 +117,5 @@ def test_what_waited_goes_on(migrated: None) -> None:
     ]
     assert Rereader().read_due(LATER) > 0
     assert reevaluate(waiting.pk, by=command_actor(tenant), clock=LATER).status == "approved"
-    assert said("verify_evidence") == ["kestrel-pay: 40 promotions, 0 findings"]
+    assert said("verify_evidence") == ["kestrel-pay: 40 promotions, 0 findings", "Tenants verified: 1"]
     assert "0 different, 0 not replayable" in said("replay_decisions")[0]

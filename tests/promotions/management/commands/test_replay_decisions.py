@@ -73,6 +73,12 @@ def test_a_record_that_cannot_be_read_is_not_equal(kestrel: Kestrel, committed_d
     assert f"  {changed.pk}: differs at body" in out.getvalue()
 
 
+def test_the_tenants_are_counted_where_none_is_named(kestrel: Kestrel) -> None:
+    make_ready_tenant()
+    assert run("--processes", "1").endswith("\nTenants verified: 2\n")
+    assert "Tenants" not in run("--processes", "1", "--tenant", kestrel.tenant.slug)
+
+
 def test_each_run_is_audited(kestrel: Kestrel) -> None:
     run("--tenant", kestrel.tenant.slug, "--processes", "1")
     event = AuditEvent.objects.get(action="decision.replayed")

@@ -44,6 +44,7 @@ def test_without_a_tenant_every_chain_and_the_system_chain_is_verified(kestrel: 
         "(system): intact",
         *sorted(f"{slug}: intact" for slug in (kestrel.slug, other.slug)),
     ]
+    assert out.splitlines()[-1] == "Tenants verified: 2"
 
 
 def test_the_age_of_the_oldest_unsealed_event_is_told(kestrel: Tenant) -> None:

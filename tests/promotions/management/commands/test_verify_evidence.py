@@ -56,7 +56,18 @@ def test_everything_that_the_demo_stores_holds(committed_db: CommittedDatabase) 
     started()
     number = Promotion.objects.count()
     assert number > 5
-    assert run().splitlines()[-1].endswith(f": {number} promotions, 0 findings")
+    *_, last, tenants = run().splitlines()
+    assert last.endswith(f": {number} promotions, 0 findings")
+    assert tenants == "Tenants verified: 1"
+
+
+@pytest.mark.parametrize("command", ["verify_audit_log", "verify_evidence", "replay_decisions"])
+def test_without_a_tenant_no_verification_succeeds(committed_db: CommittedDatabase, command: str) -> None:
+    """A restore that failed leaves tables without rows."""
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"There is no tenant in this database: nothing was verified\."):
+        call_command(command, stdout=out)
+    assert out.getvalue().endswith("Tenants verified: 0\n")
 
 
 def test_each_finding_is_a_line_and_the_command_fails(kestrel: Kestrel, tamper: Tampering) -> None:
@@ -69,6 +80,7 @@ def test_each_finding_is_a_line_and_the_command_fails(kestrel: Kestrel, tamper: 
         f"kestrel #3 PACKET_MISPLACED packet {packet}, {approver}: {approver} is not that of where it is stored.",
         f"kestrel #3 ACT_CHANGED vote {given}, actorName: actorName is not what the audit log tells of it.",
         "kestrel: 3 promotions, 3 findings",
+        "Tenants verified: 1",
     ]
 
 
@@ -79,7 +91,7 @@ def test_a_finding_is_noted_once_and_goes_when_a_verification_holds(kestrel: Kes
     assert EvidenceFinding.objects.filter(gone_at=None, promotion__number=3).count() == 3
     assert AuditEvent.objects.filter(action="evidence.mismatch_found").count() == 3
     rename(tamper, "bex", "second")
-    assert run().endswith("kestrel: 3 promotions, 0 findings\n")
+    assert run().endswith("kestrel: 3 promotions, 0 findings\nTenants verified: 1\n")
     assert EvidenceFinding.objects.filter(gone_at=None).count() == 0
     assert AuditEvent.objects.filter(action="evidence.mismatch_gone").count() == 3
     rename(tamper, "second", "bex")
@@ -112,7 +124,7 @@ def test_another_tenant_is_left_alone(kestrel: Kestrel, tamper: Tampering) -> No
     other = make_ready_tenant()
     rename(tamper, "second", "bex")
     assert run("--tenant", other.slug) == f"{other.slug}: 0 promotions, 0 findings\n"
-    assert len(refused()) == 5
+    assert len(refused()) == 6
 
 
 @pytest.mark.parametrize("role", ["app", "owner"])
