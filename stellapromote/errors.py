@@ -140,6 +140,11 @@ CODES: dict[str, Code] = {
         "The components of the release were changed behind its manifestDigest: tell the platform owner, and create a "
         "new release.",
     ),
+    "REL_STATUS_MISMATCH": Code(
+        422,
+        "The status of the release was changed beside the product: tell the platform owner, and promote another "
+        "release.",
+    ),
     "PROM_SEQUENCE_VIOLATION": Code(
         422,
         "The release may not enter this environment yet: deploy it first into the environment named in the message.",

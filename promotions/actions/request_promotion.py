@@ -14,6 +14,7 @@ from promotions.judging.evaluation_context import EvaluationContext, gather_cont
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
+from promotions.judging.release_status import asking_status, statuses_in
 from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
 from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion, Release
@@ -35,6 +36,12 @@ class ReleaseNotFinalized(RuleViolation):
 
 class ReleaseDeprecated(RuleViolation):
     code = "PROM_RELEASE_DEPRECATED"
+
+
+class ReleaseStatusMismatch(RuleViolation):
+    """The status of the release is not the one that the audit log tells of (docs/adr/0167)."""
+
+    code = "REL_STATUS_MISMATCH"
 
 
 class EnvironmentArchived(RuleViolation):
@@ -82,8 +89,8 @@ def request_promotion(
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
-    EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown, ManifestMismatch. Failing gates store a rejected promotion
-    with its record.
+    ReleaseStatusMismatch, EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown, ManifestMismatch. Failing gates
+    store a rejected promotion with its record.
     ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
     """
     try:
@@ -135,7 +142,7 @@ def _prepare(
     )
     releases = Release.objects.filter(tenant_id=by.tenant, pk=request.release_id)
     steps = steps_into(by.tenant, request.target_environment_id, request.release_id)
-    calendar, _, _, _, found, into, policies = fetch_together(
+    calendar, _, _, _, found, told, into, policies = fetch_together(
         *sharing_for_entry(
             tenant_id=by.tenant,
             environment_id=request.target_environment_id,
@@ -143,6 +150,7 @@ def _prepare(
             ends_hold=ends_hold,
         ),
         releases,
+        asking_status(by.tenant, [request.release_id]),
         steps.select_related("promotion_policy__current").annotate(is_active=Exists(active)),
         policies_that_guard(request.target_environment_id),
     )
@@ -155,6 +163,9 @@ def _prepare(
     check_release_and_target(release, target)
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
+    difference = statuses_in(told)[release.pk].difference
+    if difference is not None:
+        raise ReleaseStatusMismatch(f"{release.name} was changed beside the product: {difference}")
     if target.is_active:
         raise _already_active(by.tenant, request)
     writes = [

@@ -11,6 +11,7 @@ import orjson
 from django.db import connection
 
 from promotions.judging.audited_rows import audited_act, audited_release
+from promotions.judging.release_status import ReleaseStatus
 from promotions.models import Override, Release
 from promotions.models.vote import ACT_TEXTS
 from promotions.verification.differences import first_difference
@@ -147,6 +148,12 @@ def check_release(release: Release, events: list[AuditedEvent]) -> Iterator[Mism
     if difference is not None:
         message = f"{difference} is not what the audit log tells of release {release.name}."
         yield Mismatch(MismatchKind.RELEASE_CHANGED, f"release, {difference}", message)
+
+
+def check_release_status(status: ReleaseStatus | None) -> Iterator[Mismatch]:
+    """Compares the status of a release with the audit log: a deprecated one is promoted no more."""
+    if status is not None and status.difference is not None:
+        yield Mismatch(MismatchKind.RELEASE_CHANGED, "release, status", status.difference)
 
 
 def override_as_act(row: Override) -> dict[str, Any]:

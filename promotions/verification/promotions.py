@@ -12,7 +12,7 @@ from promotions.documents.manifest import manifest_digest
 from promotions.judging.subject import subject_digest
 from promotions.models import DecisionRecord, EvidencePacket, Promotion
 from promotions.states import Status
-from promotions.verification.audited import check_acts, check_release, events_of_acts
+from promotions.verification.audited import check_acts, check_release, check_release_status, events_of_acts
 from promotions.verification.documents import VerifiedDigests
 from promotions.verification.ends import check_ends
 from promotions.verification.mismatch import Mismatch, MismatchKind
@@ -50,6 +50,7 @@ def check_promotion(
         *check_reports(stored_promotion),
         *check_reviews(stored_promotion),
         *check_release(stored_promotion.promotion.release, stored_promotion.release_events),
+        *check_release_status(stored_promotion.release_status),
         *_check_documents(stored_promotion, verified),
         *_check_gathered(stored_promotion, verified),
     ]

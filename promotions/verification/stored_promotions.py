@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import prefetch_related_objects
 
 from promotions.documents.manifest import ManifestComponent
+from promotions.judging.release_status import ReleaseStatus, statuses
 from promotions.judging.unit_of_work import RECORDS
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, Override, Promotion
 from promotions.packets.verifying import Kind, KnownKey, stored_here
@@ -37,7 +38,8 @@ class DeployedSpan:
 class StoredPromotion:
     """One promotion with its release, environments, records, packets and the rows that those name, oldest first.
 
-    ``events``: its audit events. ``release_events``: those that finalized its release. ``deployed_spans``: where and
+    ``events``: its audit events. ``release_events``: those that finalized its release. ``release_status``:
+    its release's, None where the tenant has no such release. ``deployed_spans``: where and
     when its release was deployed, by any promotion.
     """
 
@@ -49,6 +51,7 @@ class StoredPromotion:
     reports: list[Deployment] = field(default_factory=list)
     events: list[AuditedEvent] = field(default_factory=list)
     release_events: list[AuditedEvent] = field(default_factory=list)
+    release_status: ReleaseStatus | None = None
     deployed_spans: list[DeployedSpan] = field(default_factory=list)
 
     @property
@@ -99,7 +102,7 @@ class InstallationKeys:
 
 
 def read_stored_promotions(promotions: Sequence[Promotion]) -> list[StoredPromotion]:
-    """In the order given. ``promotions`` are of one tenant and have release and environments loaded. 13 statements."""
+    """In the order given. ``promotions`` are of one tenant and have release and environments loaded. 14 statements."""
     rows = rows_of([promotion.pk for promotion in promotions])
     found = {promotion.pk: StoredPromotion(promotion, rows[promotion.pk]) for promotion in promotions}
     for record in DecisionRecord.objects.filter(promotion__in=promotions).order_by("sequence"):
@@ -114,9 +117,11 @@ def read_stored_promotions(promotions: Sequence[Promotion]) -> list[StoredPromot
     prefetch_related_objects(promotions, "release__components")
     tenant_id = promotions[0].tenant_id
     release_events = events_of_releases(tenant_id, {promotion.release_id for promotion in promotions})
+    status = statuses(tenant_id, {promotion.release_id for promotion in promotions})
     deployed_spans = _deployed_spans(tenant_id, {promotion.release_id for promotion in promotions})
     for promotion in promotions:
         found[promotion.pk].release_events = release_events.get(str(promotion.release_id), [])
+        found[promotion.pk].release_status = status.get(promotion.release_id)
         found[promotion.pk].deployed_spans = deployed_spans.get(promotion.release_id, [])
     for promotion_id, event in events_of_promotions(tenant_id, list(found)):
         found[promotion_id].events.append(event)

@@ -46,7 +46,7 @@ def all_promotions(tenant_id: UUID, verified: VerifiedDigests) -> Iterator[Found
 def promotions_after(
     tenant_id: UUID, place: Place, verified: VerifiedDigests, most: int = BATCH
 ) -> tuple[Found, Place | None]:
-    """The promotions that follow, at most ``most``, and the last of them; None: there are no more. About sixteen
+    """The promotions that follow, at most ``most``, and the last of them; None: there are no more. About seventeen
     statements."""
     behind = Q(number__gt=place.number) | Q(number=place.number, pk__gt=place.id)
     rows = Promotion.objects.filter(behind, tenant_id=tenant_id)

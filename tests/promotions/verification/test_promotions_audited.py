@@ -159,6 +159,10 @@ ROWS: list[tuple[str, set[int | None], str, str]] = [
         )
     ),
     ("UPDATE promotions_override SET signing_key_id = 'sha256:x'", {6}, "OVERRIDE_CHANGED", "override"),
+    (f"UPDATE promotions_release SET status = 'deprecated' WHERE id = {RELEASE}", {1, 2, 3}, "RELEASE_CHANGED",
+     "release, status"),
+    (f"UPDATE promotions_release SET status_reason = 'Old' WHERE id = {RELEASE}", {1, 2, 3}, "RELEASE_CHANGED",
+     "release, status"),
     (f"UPDATE promotions_release SET created_by_name = 'Bex' WHERE id = {RELEASE}", {1, 2, 3}, "RELEASE_CHANGED",
      "release, createdByName"),
     (f"UPDATE promotions_release SET created_with_token_issuer_id = {THIRD} WHERE id = {RELEASE}", {1, 2, 3},
