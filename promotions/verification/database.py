@@ -5,6 +5,7 @@ of a table, a row policy, a rule, an operator that goes before PostgreSQL's own.
 tables are tables.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,13 +21,32 @@ GUARDS: Final = Path(__file__).with_name("guards.txt")
 """The triggers and functions that migrations made, as `guards` reads them, one twice where a restored dump writes it
 otherwise. A test compares it."""
 
+INDEXES: Final = Path(__file__).with_name("indexes.txt")
+"""The unique indexes that migrations made, as `unique_index` writes them. A test compares it."""
+
 MOST_TOLD: Final = 20
+
+# What PostgreSQL itself has, has a lower number. A cast of the number keeps an operator of other hands out.
+_LATER = "oid >= '16384'::oid"
+_PG_CATALOG = "'pg_catalog'::regnamespace::oid"
+_PUBLIC = "'public'::regnamespace::oid"
+
+# PostgreSQL makes a trigger of its own for a constraint, and calls one of these functions. Another one that is marked
+# as internal was marked by hand.
+_NOT_OF_A_CONSTRAINT = f"""
+NOT (t.tgisinternal AND EXISTS (SELECT FROM pg_constraint k WHERE k.oid = t.tgconstraint)
+  AND EXISTS (SELECT FROM pg_proc f WHERE f.oid = t.tgfoid AND f.pronamespace = {_PG_CATALOG} AND NOT f.{_LATER}
+              AND f.proname ~ '^(RI_FKey_|unique_key_recheck$)'))
+"""  # noqa: S608 - constants
 
 _TABLES = """
 SELECT c.relname, c.relkind = 'r' AND c.relpersistence = 'p', c.relrowsecurity,
        EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid),
        EXISTS (SELECT FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)),
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled <> 'O')
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled <> 'O'),
+       NOT c.relhastriggers AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid)
+         OR NOT c.relhasindex AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid)
+         OR c.relchecks < (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c')
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
 """
 _COLUMNS = """
@@ -34,13 +54,14 @@ SELECT c.relname, a.attname, a.attnotnull, a.attgenerated <> '' OR a.attcollatio
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
 """
-_UNIQUE = """
-SELECT c.relname, n.relname, i.indpred IS NOT NULL,
+_INDEXES = """
+SELECT c.relname, n.relname, i.indpred IS NOT NULL, i.indisunique AND i.indisvalid AND i.indisready AND i.indislive,
+       i.indisvalid AND NOT (i.indisready AND i.indislive), i.indimmediate,
+       CASE WHEN i.indisunique THEN pg_get_indexdef(i.indexrelid) ELSE '' END,
        ARRAY(SELECT a.attname::text FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::smallint[]) ORDER BY 1)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class n ON n.oid = i.indexrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
-  AND i.indisunique AND i.indisvalid AND i.indisready
 """
 _CONSTRAINTS = """
 SELECT c.relname, k.conname, k.contype,
@@ -48,47 +69,60 @@ SELECT c.relname, k.conname, k.contype,
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s) AND k.contype IN ('c', 'f') AND k.convalidated
 """
-_GUARDS = """
+_GUARDS = f"""
 SELECT regexp_replace(pg_get_triggerdef(t.oid), '(ON|FUNCTION) public\\.', '\\1 ', 'g') FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal
+WHERE c.relnamespace = 'public'::regnamespace AND {_NOT_OF_A_CONSTRAINT}
 UNION ALL
 SELECT concat('FUNCTION ', p.proname, '(', pg_get_function_identity_arguments(p.oid), ') ',
               array_to_string(p.proconfig, ' '), ' ', encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'))
 FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND (
   p.proname ~ '^(accounts|audit|environments|policies|promotions|stellapromote)_'
   OR EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-             WHERE t.tgfoid = p.oid AND c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal))
+             WHERE t.tgfoid = p.oid AND c.relnamespace = 'public'::regnamespace AND {_NOT_OF_A_CONSTRAINT}))
 ORDER BY 1
-"""
-# Functions and operators that have a name of PostgreSQL's and take its types, and may fit a call better than
-# PostgreSQL's own. Some extensions have operators of such names in C, for objects that are not compared here.
-_SHADOWS = """
+"""  # noqa: S608 - constants
+# Relations that have a name of the product's, and functions and operators that have a name of PostgreSQL's and take its
+# types, and may fit a call better than the right one. The schema pg_catalog goes before public. Some extensions have
+# operators of such names in C, for objects that are not compared here, and functions for types of their own.
+_SHADOWS = f"""
+SELECT concat('relation pg_catalog.', c.relname) FROM pg_class c
+WHERE c.relnamespace = {_PG_CATALOG} AND c.{_LATER} AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
+  AND EXISTS (SELECT FROM pg_class q WHERE q.relname = c.relname AND q.relnamespace = {_PUBLIC})
+UNION ALL
 SELECT concat('operator ', o.oprname, ' (', format_type(o.oprleft, NULL), ', ', format_type(o.oprright, NULL), ')')
-FROM pg_operator o WHERE o.oprnamespace <> 'pg_catalog'::regnamespace
-  AND (o.oprname = ANY ('{=,<>,<,<=,>,>=,||,->,->>,?}') OR (
-    EXISTS (SELECT FROM pg_operator q WHERE q.oprname = o.oprname AND q.oprnamespace = 'pg_catalog'::regnamespace)
-    AND EXISTS (SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-                WHERE p.oid = o.oprcode AND l.lanname <> 'c')))
+FROM pg_operator o WHERE o.{_LATER}
+  AND (o.oprname = ANY ('{{=,<>,<,<=,>,>=,||,->,->>,?}}') OR (
+    EXISTS (SELECT FROM pg_operator q WHERE q.oprname = o.oprname AND NOT q.{_LATER})
+    AND (o.oprnamespace = {_PG_CATALOG} OR EXISTS (SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+                WHERE p.oid = o.oprcode AND l.lanname <> 'c'))))
   AND EXISTS (SELECT FROM pg_type t WHERE t.oid = o.oprright AND t.typnamespace = 'pg_catalog'::regnamespace)
   AND (o.oprleft = 0 OR EXISTS (
     SELECT FROM pg_type t WHERE t.oid = o.oprleft AND t.typnamespace = 'pg_catalog'::regnamespace))
 UNION ALL
 SELECT concat('cast ', format_type(c.castsource, NULL), ' as ', format_type(c.casttarget, NULL)) FROM pg_cast c
-WHERE c.oid >= 16384 AND NOT EXISTS (
+WHERE c.{_LATER} AND NOT EXISTS (
   SELECT FROM pg_type t WHERE t.oid IN (c.castsource, c.casttarget) AND t.typnamespace <> 'pg_catalog'::regnamespace)
 UNION ALL
 SELECT concat('function ', p.proname, '(', pg_get_function_identity_arguments(p.oid), ')')
-FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-  AND EXISTS (SELECT FROM pg_proc q WHERE q.proname = p.proname AND q.pronamespace = 'pg_catalog'::regnamespace)
-  AND NOT EXISTS (SELECT FROM pg_proc q WHERE q.proname = p.proname AND q.pronamespace = 'pg_catalog'::regnamespace
-                  AND q.proargtypes = p.proargtypes)
+FROM pg_proc p WHERE p.{_LATER} AND p.pronamespace IN ({_PG_CATALOG}, {_PUBLIC})
+  AND NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = ANY (p.proargtypes::oid[]) AND t.{_LATER} AND t.typtype <> 'd')
+  AND EXISTS (SELECT FROM pg_proc q WHERE q.proname = p.proname AND q.pronamespace = {_PG_CATALOG} AND NOT q.{_LATER})
+  AND NOT EXISTS (SELECT FROM pg_proc q WHERE q.proname = p.proname AND q.pronamespace = {_PG_CATALOG}
+                  AND NOT q.{_LATER} AND q.proargtypes = p.proargtypes)
+UNION ALL
+SELECT concat('function pg_catalog.', p.proname, '(', pg_get_function_identity_arguments(p.oid), ')')
+FROM pg_proc p WHERE p.{_LATER} AND p.pronamespace = {_PG_CATALOG}
+  AND EXISTS (SELECT FROM pg_proc q WHERE q.proname = p.proname AND q.pronamespace = {_PUBLIC})
 ORDER BY 1
-"""
+"""  # noqa: S608 - constants
+# One for a change of the structure changes no row and no answer; what it leaves is compared.
+_AT_LOGIN = "SELECT evtname FROM pg_event_trigger WHERE evtevent = 'login' AND evtenabled <> 'D' ORDER BY 1"
+_CASTS = re.compile(r"::(?:text|character varying)(?:\[\])?|[()]")
 
 
 def check_database() -> list[Mismatch]:
-    """The tables, rules and triggers that differ from those of this version's migrations. Eight statements."""
+    """The tables, rules and triggers that differ from those of this version's migrations. Ten statements."""
     found = dict.fromkeys(_found())
     return [Mismatch(MismatchKind.DATABASE_CHANGED, place, message) for place, message in list(found)[:MOST_TOLD]]
 
@@ -102,21 +136,26 @@ def _models() -> dict[str, type[Model]]:
 def _found() -> Iterator[tuple[str, str]]:
     names = [sorted(_models())]
     role = ("SELECT current_setting('session_replication_role')", None)
-    of_tables = [(statement, names) for statement in (_TABLES, _COLUMNS, _UNIQUE, _CONSTRAINTS)]
-    tables, columns, unique, constraints, kept, shadows, [(mode,)] = _read(
-        [*of_tables, (_GUARDS, None), (_SHADOWS, None), role]
+    of_tables = [(statement, names) for statement in (_TABLES, _COLUMNS, _INDEXES, _CONSTRAINTS)]
+    path, [tables, columns, indexes, constraints, kept, shadows, at_login, [(mode,)]] = _read(
+        [*of_tables, (_GUARDS, None), (_SHADOWS, None), (_AT_LOGIN, None), role]
     )
+    if path[:2] != ["pg_catalog", "public"]:
+        yield "search_path", f"This login reads {', '.join(path)} instead of pg_catalog and public."
     if mode != "origin":
         yield "session_replication_role", "It is not origin for this login: no trigger and no foreign key counts."
     for (shadow,) in shadows:
-        yield shadow, "It goes before PostgreSQL's own, and the product has none of that name."
+        yield shadow, "It goes before the one that the product calls, and no migration made it."
+    for (trigger,) in at_login:
+        yield f"event trigger {trigger}", "It runs at each login, and no migration made it."
     yield from _other_guards({line for (line,) in kept})
     yield from _other_tables({name: row for name, *row in tables})
+    yield from _other_indexes(indexes)
     for table, model in _models().items():
         yield from _other_columns(model, {name: row for of, name, *row in columns if of == table})
         yield from _lost_rules(
             model,
-            {name: (partial, keys) for of, name, partial, keys in unique if of == table},
+            {name: (partial, keys) for of, name, partial, holds, *_, keys in indexes if of == table and holds},
             {name for of, name, kind, _ in constraints if of == table and kind == "c"},
             {tuple(keys) for of, _, kind, keys in constraints if of == table and kind == "f"},
         )
@@ -133,12 +172,14 @@ def _other_guards(kept: set[str]) -> Iterator[tuple[str, str]]:
 def _named(line: str) -> str:
     """The trigger with its table, or the function."""
     words = line.split()
-    return f"trigger {words[2]} on {words[words.index('ON') + 1]}" if words[0] == "CREATE" else f"function {words[1]}"
+    if words[0] != "CREATE":
+        return f"function {words[1]}"
+    return f"trigger {words[words.index('TRIGGER') + 1]} on {words[words.index('ON') + 1]}"
 
 
 def _other_tables(tables: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
     for table in _models():
-        is_table, by_row, rules, inherits, silenced = tables.get(table, (False, False, False, False, False))
+        is_table, by_row, rules, inherits, silenced, unseen = tables.get(table, [False] * 6)
         if not is_table:
             yield f"table {table}", "It is no table of its own."
         if by_row:
@@ -149,6 +190,27 @@ def _other_tables(tables: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
             yield f"table {table}", "Rows of another table show in it, or its rows in another."
         if silenced:
             yield f"table {table}", "A trigger of it is switched off."
+        if unseen:
+            yield f"table {table}", "Its row in pg_class hides its triggers, indexes or checks."
+
+
+def unique_index(definition: str, *, immediate: bool) -> str:
+    """A unique index in one line that is the same in every version of PostgreSQL and after a restored dump: without
+    the casts and brackets of its condition."""
+    head, where, condition = definition.replace(" ON public.", " ON ").partition(" WHERE ")
+    return head + where + _CASTS.sub("", condition) + ("" if immediate else " DEFERRABLE")
+
+
+def _other_indexes(indexes: list[tuple[Any, ...]]) -> Iterator[tuple[str, str]]:
+    kept = set()
+    for _, name, _, holds, not_kept_up, immediate, definition, _ in indexes:
+        if holds:
+            kept.add(unique_index(definition, immediate=immediate))
+        if not_kept_up:
+            yield f"index {name}", "Reads use it, and rows that are written do not come into it."
+    for line in INDEXES.read_text().splitlines():
+        if line not in kept:
+            yield f"index {line.split()[3]}", "It is gone, or is not as the migrations made it."
 
 
 def _other_columns(model: type[Model], columns: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
@@ -187,15 +249,18 @@ def _refers(field: "Field[Any, Any]") -> bool:
     return bool(field.remote_field and getattr(field, "db_constraint", False))
 
 
-def _read(statements: list[tuple[str, list[Any] | None]]) -> list[list[tuple[Any, ...]]]:
-    """With nothing but PostgreSQL's own in the path: what stands in ours must not answer for itself."""
+def _read(statements: list[tuple[str, list[Any] | None]]) -> tuple[list[str], list[list[tuple[Any, ...]]]]:
+    """The schemas in the path of this login, and the rows of each statement.
+
+    The statements have nothing but PostgreSQL's own in the path: what stands in ours must not answer for itself.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('search_path')")
-        [path] = cursor.fetchone()
+        cursor.execute("SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(true)::text[]")
+        path, schemas = cursor.fetchone()
         cursor.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         found = []
         for statement, values in statements:
             cursor.execute(statement, values)
             found.append(cursor.fetchall())
         cursor.execute("SELECT set_config('search_path', %s, true)", [path])
-    return found
+    return schemas, found

@@ -29,6 +29,55 @@ FUNCTION = "FUNCTION public.promotions_components_of_drafts()"
 FIXED = f"ALTER {FUNCTION} SET search_path = pg_catalog, pg_temp"
 UNIQUE = "promotions_deployment ADD CONSTRAINT deployment_report_once UNIQUE (promotion_id, attempt"
 
+LIKE = "CREATE FUNCTION public.same(varchar, text) RETURNS bool LANGUAGE internal AS 'texteq'"
+SYSTEM = "SET allow_system_table_mods = on;"
+INTERNAL = f"{SYSTEM} UPDATE pg_trigger SET tgisinternal = true"
+NOT_INTERNAL = f"{SYSTEM} UPDATE pg_trigger SET tgisinternal = false, tgconstraint = 0 WHERE tgname = 'sleeps'"
+OF_VOTES = f"WHERE oid = '{VOTE}'::regclass"
+LIVE = f"UNIQUE INDEX vote_one_live_per_person ON {VOTE} (promotion_id, voter_id) WHERE ended_at IS NULL"
+EVENTS_LINK = "audit_link_sequence_unique"
+LINKS = f"ALTER TABLE audit_auditlink DROP CONSTRAINT IF EXISTS {EVENTS_LINK}; DROP INDEX IF EXISTS {EVENTS_LINK};"
+
+
+def flag(index: str, name: str, value: bool) -> str:
+    return f"{SYSTEM} UPDATE pg_index SET {name} = {value} WHERE indexrelid = '{index}'::regclass"
+
+
+HIDDEN: list[tuple[str, str, str]] = [
+    (f"{SYSTEM} CREATE VIEW pg_catalog.{VOTE} AS SELECT * FROM public.{VOTE}",
+     f"{SYSTEM} DROP VIEW pg_catalog.{VOTE}", f"relation pg_catalog.{VOTE}"),
+    (f"{SYSTEM} CREATE FUNCTION pg_catalog.upper(varchar) RETURNS text LANGUAGE sql AS 'SELECT ''X''::text'",
+     f"{SYSTEM} DROP FUNCTION pg_catalog.upper(varchar)", "function upper(character varying)"),
+    (f"{SYSTEM} CREATE FUNCTION pg_catalog.promotions_changed_meanwhile() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+     f"{SYSTEM} DROP FUNCTION pg_catalog.promotions_changed_meanwhile()",
+     "function pg_catalog.promotions_changed_meanwhile()"),
+    (f"{TRUE}; {SYSTEM} {EQUAL.replace('public.=', 'pg_catalog.=')}",
+     f"{SYSTEM} DROP OPERATOR pg_catalog.= (varchar, text); DROP FUNCTION public.same",
+     "operator = (character varying, text)"),
+    (f"{LIKE}; {SYSTEM} CREATE OPERATOR pg_catalog.~~ (LEFTARG = varchar, RIGHTARG = text, FUNCTION = public.same)",
+     f"{SYSTEM} DROP OPERATOR pg_catalog.~~ (varchar, text); DROP FUNCTION public.same",
+     "operator ~~ (character varying, text)"),
+    (f"{SLEEPS}; {INTERNAL} WHERE tgname = 'sleeps'",
+     f"{NOT_INTERNAL}; DROP TRIGGER sleeps ON {ROUND}; DROP FUNCTION public.sleeps", f"trigger sleeps on {ROUND}"),
+    (f"{SLEEPS}; {INTERNAL}, tgconstraint = (SELECT min(oid) FROM pg_constraint) WHERE tgname = 'sleeps'",
+     f"{NOT_INTERNAL}; DROP TRIGGER sleeps ON {ROUND}; DROP FUNCTION public.sleeps", f"trigger sleeps on {ROUND}"),
+    *((f"{SYSTEM} UPDATE pg_class SET {changed} {OF_VOTES}", f"{SYSTEM} UPDATE pg_class SET {right} {OF_VOTES}",
+       f"table {VOTE}")
+      for changed, right in (
+          ("relhastriggers = false", "relhastriggers = true"),
+          ("relhasindex = false", "relhasindex = true"),
+          ("relchecks = 0",
+           "relchecks = (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = pg_class.oid AND k.contype = 'c')"))),
+    (f"DROP INDEX vote_one_live_per_person; CREATE {LIVE} AND false",
+     f"DROP INDEX vote_one_live_per_person; CREATE {LIVE}", "index vote_one_live_per_person"),
+    (f"{LINKS} CREATE UNIQUE INDEX {EVENTS_LINK} ON audit_auditlink (tenant_id, sequence)",
+     f"{LINKS} ALTER TABLE audit_auditlink ADD CONSTRAINT {EVENTS_LINK} UNIQUE NULLS NOT DISTINCT (tenant_id,sequence)",
+     f"index {EVENTS_LINK}"),
+    *((flag(index, name, False), flag(index, name, True), f"index {index}")
+      for index, name in (
+          *((f"{VOTE}_pkey", each) for each in ("indisunique", "indisready", "indimmediate", "indisvalid")),
+          ("promotion_by_status", "indisready"))),
+]  # fmt: skip
 CHANGES: list[tuple[str, str, str]] = [
     (f"ALTER TABLE {VOTE} RENAME TO votes; CREATE VIEW public.{VOTE} AS SELECT * FROM votes",
      f"DROP VIEW {VOTE}; ALTER TABLE votes RENAME TO {VOTE}", f"table {VOTE}"),
@@ -86,19 +135,66 @@ def changed(database: CommittedDatabase, change: str, undo: str) -> Iterator[Non
 def test_nothing_is_found_in_a_database_that_was_migrated(committed_db: CommittedDatabase) -> None:
     assert check_database() == []
     kept = GUARDS.read_text().splitlines()
-    [rows] = database._read([(database._GUARDS, None)])
+    _, [rows] = database._read([(database._GUARDS, None)])
     guards = [line for (line,) in rows]
     assert set(guards) <= set(kept), f"a migration changed triggers: make guards.txt say {set(guards) ^ set(kept)}"
+    _, [indexes] = database._read([(database._INDEXES, [sorted(database._models())])])
+    unique = [database.unique_index(row[6], immediate=row[5]) for row in indexes if row[3]]
+    assert sorted(unique) == database.INDEXES.read_text().splitlines(), "a migration changed indexes: see indexes.txt"
     # The tests' database may be a restored dump, which writes what compares rows otherwise.
     assert len(kept) - len(guards) == len([line for line in kept if "promotions_release_stays_final" in line]) - 1 == 1
 
 
-@pytest.mark.parametrize(("change", "undo", "place"), CHANGES, ids=[each[0][:70] for each in CHANGES])
+@pytest.mark.parametrize(
+    ("change", "undo", "place"), CHANGES + HIDDEN, ids=[each[0][:100] for each in CHANGES + HIDDEN]
+)
 def test_a_changed_rule_is_found(committed_db: CommittedDatabase, change: str, undo: str, place: str) -> None:
     with changed(committed_db, change, undo):
         found = check_installation()
         assert place in {each.place for each in found if each.what == "DATABASE_CHANGED"}, found
     assert check_database() == []
+
+
+ANOTHER_PATH = """
+CREATE SCHEMA elsewhere;
+CREATE FUNCTION elsewhere.leads() RETURNS event_trigger LANGUAGE plpgsql AS
+  'BEGIN PERFORM set_config(''search_path'', ''elsewhere, public, pg_temp'', false); END';
+GRANT USAGE ON SCHEMA elsewhere TO PUBLIC;
+CREATE EVENT TRIGGER leads ON login EXECUTE FUNCTION elsewhere.leads();
+ALTER EVENT TRIGGER leads ENABLE ALWAYS
+"""
+UNDO_PATH = "DROP EVENT TRIGGER leads; DROP SCHEMA elsewhere CASCADE"
+
+
+def test_a_trigger_at_login_and_the_path_that_it_sets_are_found(committed_db: CommittedDatabase) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        if int(cursor.fetchone()[0]) < 170000:
+            pytest.skip("PostgreSQL has them since version 17.")
+    with changed(committed_db, ANOTHER_PATH, UNDO_PATH):
+        assert [each.place for each in check_database()] == ["search_path", "event trigger leads"]
+    assert check_database() == []
+
+
+ORDINARY = """
+CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION pg_trgm; CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION btree_gist; CREATE EXTENSION intarray; CREATE EXTENSION ltree; CREATE EXTENSION tablefunc;
+CREATE FUNCTION public.follows() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END';
+CREATE EVENT TRIGGER follows ON ddl_command_end EXECUTE FUNCTION public.follows();
+CREATE SCHEMA provider; CREATE TABLE provider.promotions_vote ();
+CREATE INDEX of_the_administrator ON promotions_vote (comment)
+"""
+UNDO_ORDINARY = """
+DROP INDEX of_the_administrator; DROP SCHEMA provider CASCADE; DROP EVENT TRIGGER follows;
+DROP FUNCTION public.follows; DROP EXTENSION citext, hstore, pg_trgm, pg_stat_statements, btree_gist, intarray, ltree,
+tablefunc
+"""
+
+
+def test_what_administrators_and_providers_install_is_no_finding(committed_db: CommittedDatabase) -> None:
+    """A type of an extension has functions and operators of names that PostgreSQL has, too."""
+    with changed(committed_db, ORDINARY, UNDO_ORDINARY):
+        assert check_database() == []
 
 
 def test_an_operator_that_says_that_every_digest_fits_is_found(kestrel: Kestrel, tamper: Tampering) -> None:
