@@ -18,7 +18,12 @@ OF_SOURCE = ("repository", "commitSha", "branch", "buildId", "pipelineUrl")
 
 @lru_cache(maxsize=1)
 def installation_id() -> str:
-    """The id that every packet of this installation carries; it never changes."""
+    """The id that every packet of this installation carries, read once: it never changes."""
+    return stored_installation_id()
+
+
+def stored_installation_id() -> str:
+    """As it stands now: a verification compares it with the packets. One statement."""
     return str(Installation.objects.values_list("installation_id", flat=True).get())
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from promotions.judging.packet_content import installation_id
+from promotions.judging.packet_content import stored_installation_id
 from promotions.models import Promotion
 from promotions.packets.verifying import known_keys
 from promotions.verification.documents import VerifiedDigests
@@ -46,7 +46,7 @@ def all_promotions(tenant_id: UUID, verified: VerifiedDigests) -> Iterator[Found
 def promotions_after(
     tenant_id: UUID, place: Place, verified: VerifiedDigests, most: int = BATCH
 ) -> tuple[Found, Place | None]:
-    """The promotions that follow, at most ``most``, and the last of them; None: there are no more. About seventeen
+    """The promotions that follow, at most ``most``, and the last of them; None: there are no more. About eighteen
     statements."""
     behind = Q(number__gt=place.number) | Q(number=place.number, pk__gt=place.id)
     rows = Promotion.objects.filter(behind, tenant_id=tenant_id)
@@ -71,7 +71,7 @@ def _checked(promotions: list[UUID], verified: VerifiedDigests) -> Found:
         )
         read = list(rows.order_by("number", "pk"))
         installation_keys, stored_promotions = (
-            InstallationKeys(known_keys(), installation_id()),
+            InstallationKeys(known_keys(), stored_installation_id()),
             read_stored_promotions(read) if read else [],
         )
     except Exception as error:
