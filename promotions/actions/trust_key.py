@@ -18,6 +18,7 @@ from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.plain_text import problem_in_line
+from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.transactions import transactional
 
 
@@ -80,7 +81,7 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     at = clock.now()
     row.tenant_id, row.added_at, row.added_by_id, row.added_by_name = by.tenant, at, by.account, by.display_name
     row.save(force_insert=True)
-    _audit(row, "trusted_key.added", by, at)
+    _audit(row, "trusted_key.added", by, at, pemDigest=digest_bytes(row.pem.encode()))
     weakened = Weakening("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
     sentence = f"Documents signed by the key {row.name} ({row.key_id}) are trusted."
     weakened.add([sentence], guards=environments_trusting_key(by.tenant, row, at))
@@ -88,7 +89,7 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     return row
 
 
-def _audit(row: TrustedKey, action: Audited, by: Actor, at: datetime) -> None:
+def _audit(row: TrustedKey, action: Audited, by: Actor, at: datetime, **more: str) -> None:
     record(
         by=by,
         at=at,
@@ -96,5 +97,5 @@ def _audit(row: TrustedKey, action: Audited, by: Actor, at: datetime) -> None:
         resource="trusted_key",
         resource_id=row.pk,
         after={"name": row.name},
-        metadata={"keyId": row.key_id, "algorithm": row.algorithm},
+        metadata={"keyId": row.key_id, "algorithm": row.algorithm, **more},
     )

@@ -1,5 +1,6 @@
 """Compares the keys of the installation, and those that a tenant trusts, with the audit log (domain.md §6, §8)."""
 
+from typing import Final
 from uuid import UUID
 
 from promotions.documents.trusted_signatures import KeyUnusable, key_id, public_key
@@ -9,6 +10,9 @@ from promotions.verification.audited import AuditedEvent, all_events_of_rows
 from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.clock import rfc3339
 from stellapromote.signing import keyring
+from stellapromote.signing.canonical_json import digest_bytes
+
+_MORE_TEXT: Final = "Its text is not the one that was given or made: other text stands around the key."
 
 
 def check_signing_keys() -> list[Mismatch]:
@@ -36,11 +40,14 @@ def check_trusted_keys(tenant_id: UUID) -> list[Mismatch]:
 def _signing_key_differs(key: PublicSigningKey, events: list[AuditedEvent]) -> str | None:
     """The newest events count: each is committed before its key, and done again where the server died in between."""
     try:
-        same_key = keyring.key_id(keyring.public_key_from_pem(key.pem)) == key.pk
+        public = keyring.public_key_from_pem(key.pem)
+        same_key, same_text = keyring.key_id(public) == key.pk, keyring.public_pem(public) == key.pem
     except (keyring.KeyRefused, ValueError):
-        same_key = False
+        same_key = same_text = False
     if not same_key:
         return "Its text is another key."
+    if not same_text:
+        return _MORE_TEXT
     activated = [event.at for event in events if event.action == "signing_key.activated"]
     retired = [event.at + UNDER_WAY for event in events if event.action == "signing_key.retired"]
     if not activated:
@@ -61,11 +68,13 @@ def _trusted_key_differs(key: TrustedKey, events: list[AuditedEvent]) -> str | N
         return "The audit log tells of it more than once." if added else "No event of the audit log tells of it."
     [event] = added
     try:
-        same_key = key_id(public_key(key.pem)) == key.key_id
+        public = public_key(key.pem)
     except KeyUnusable:
-        same_key = False
-    if not same_key:
         return "Its text is another key."
+    if key_id(public) != key.key_id:
+        return "Its text is another key."
+    if event.metadata.get("pemDigest") not in (None, digest_bytes(key.pem.encode())):
+        return _MORE_TEXT
     row = {
         "name": (key.name, (event.after or {"name": key.name}).get("name")),
         "keyId": (key.key_id, event.metadata.get("keyId")),

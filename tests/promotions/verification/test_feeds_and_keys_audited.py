@@ -177,6 +177,7 @@ TRUSTED = (
     [
         ("UPDATE promotions_trustedkey SET name = 'other'", ()),
         ("UPDATE promotions_trustedkey SET algorithm = 'other'", ()),
+        ("UPDATE promotions_trustedkey SET pem = pem || 'Held by Mallory'", ()),
         ("UPDATE promotions_trustedkey SET added_at = now()", ()),
         ("UPDATE promotions_trustedkey SET added_by_id = (SELECT id FROM accounts_user WHERE username = 'third')", ()),
         ("UPDATE promotions_trustedkey SET revoked_at = now(), revoked_by_id = added_by_id", ()),
@@ -211,6 +212,8 @@ KEYS: list[tuple[str, Any]] = [
     ("UPDATE promotions_publicsigningkey SET activated_at = activated_at - interval '1 day'", ()),
     ("UPDATE promotions_publicsigningkey SET retired_at = now()", ()),
     ("UPDATE promotions_publicsigningkey SET pem = %s", [Signer().pem]),
+    ("UPDATE promotions_publicsigningkey SET pem = 'Owner: Mallory' || chr(10) || pem", ()),
+    ("UPDATE promotions_publicsigningkey SET pem = pem || 'appended'", ()),
     ("DELETE FROM audit_auditevent WHERE action = 'signing_key.activated'", ()),
 ]
 
