@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from stellapromote.audit.chain import Broken
-from stellapromote.database.errors import is_away
+from stellapromote.database.errors import is_put_off
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def chain_mismatch(broken: Broken) -> Mismatch:
 
 def run_check(place: str, check: Callable[[], list[Mismatch]]) -> list[Mismatch]:
     """The findings of the check, or one finding that the check failed: an unreadable value must not stop the checks
-    beside it. Raises only without a database."""
+    beside it. Raises only what `unverified_mismatch` raises."""
     try:
         return check()
     except Exception as error:
@@ -70,8 +70,9 @@ def run_check(place: str, check: Callable[[], list[Mismatch]]) -> list[Mismatch]
 
 
 def unverified_mismatch(place: str, error: Exception) -> Mismatch:
-    """The finding for a check that failed with this error. Logs the error; raises it without a database."""
-    if is_away(error):
+    """The finding for a check that failed with this error. Logs the error; raises it where the database made the check
+    wait or is away, for that says nothing about what is stored (docs/adr/0195)."""
+    if is_put_off(error):
         raise error
     logger.error("verification_failed", exc_info=error, extra={"place": place})
     return Mismatch(

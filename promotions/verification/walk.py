@@ -15,6 +15,7 @@ from promotions.verification.documents import VerifiedDigests
 from promotions.verification.mismatch import Mismatch, run_check, unverified_mismatch
 from promotions.verification.promotions import check_promotion
 from promotions.verification.stored_promotions import InstallationKeys, read_stored_promotions
+from stellapromote.database.errors import is_put_off
 
 BATCH: Final = 50
 
@@ -75,7 +76,7 @@ def _checked(promotions: list[UUID], verified: VerifiedDigests) -> Found:
             read_stored_promotions(read) if read else [],
         )
     except Exception as error:
-        if len(promotions) > 1:
+        if len(promotions) > 1 and not is_put_off(error):
             return [each for promotion in promotions for each in _checked([promotion], verified)]
         wrong = unverified_mismatch("promotion", error)
         return [(Promotion.objects.only(*_BARE).get(pk=promotions[0]), [wrong])]

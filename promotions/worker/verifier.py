@@ -27,11 +27,12 @@ from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, chain_misma
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
 from promotions.verification.walk import START, Found, Place, promotions_after, these_promotions
+from promotions.worker.steps import Steps
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.audit.chain import GENESIS, Break, Head
 from stellapromote.audit.verify import lost_event, verify_stretch
 from stellapromote.clock import Clock
-from stellapromote.database.errors import is_away
+from stellapromote.database.errors import is_put_off
 from stellapromote.transactions import transactional
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Verifier:
     It forgets the contents that it verified when a walk begins.
     """
 
+    steps: Steps = field(default_factory=Steps)
     verified: VerifiedDigests = field(default_factory=VerifiedDigests)
 
     def verify_some(self, clock: Clock) -> int:
@@ -81,18 +83,23 @@ class Verifier:
         until, steps = time.monotonic() + ROUND_SECONDS, 0
         _begin_new(clock.now())
         while (claimed := _claim(clock.now())) is not None:
-            try:
-                self._step(claimed, clock)
-            except Exception as error:  # the claim holds for a minute: the other tenants have their turn
-                if is_away(error):
-                    raise
-                tenant_id = claimed.tenant_id and str(claimed.tenant_id)
-                logger.exception("worker_step_failed", extra={"step": "verify", "tenant_id": tenant_id})
-                _begin_anew(claimed, error, clock)
+            # Where it is put off, the claim holds for a minute: the other tenants have their turn.
+            self.steps.take("verify", partial(self._try_step, claimed, clock), claimed.tenant_id)
             steps += 1
             if time.monotonic() > until:
                 break
         return steps
+
+    def _try_step(self, at: EvidenceRound, clock: Clock) -> None:
+        """Raises where the database made it wait: the next step of the tenant begins at the same place."""
+        try:
+            self._step(at, clock)
+        except Exception as error:
+            if is_put_off(error):
+                raise
+            tenant_id = at.tenant_id and str(at.tenant_id)
+            logger.exception("worker_step_failed", extra={"step": "verify", "tenant_id": tenant_id})
+            _begin_anew(at, error, clock)
 
     def _step(self, at: EvidenceRound, clock: Clock) -> None:
         by = _worker(at)
@@ -153,7 +160,7 @@ class Verifier:
             try:
                 note_about_promotion(promotion, mismatches, by=by, clock=clock)
             except Exception as error:
-                if is_away(error):
+                if is_put_off(error):
                     raise
                 what = {"step": "verify", "promotion_id": str(promotion.pk)}
                 logger.exception("worker_step_failed", extra=what)

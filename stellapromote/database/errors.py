@@ -7,6 +7,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 _READ_ONLY: Final = "25006"
 _DISK_FULL: Final = "53100"
+_PUT_OFF: Final = frozenset({"55P03", "57014", "25P03", "25P04", _READ_ONLY})
+"""lock_not_available, query_canceled (statement_timeout, too), idle_in_transaction_session_timeout,
+transaction_timeout, read_only_sql_transaction."""
+_CLASSES_PUT_OFF: Final = ("08", "40", "53", "57P")
+"""Connection lost, transaction rolled back (deadlock), too few resources, server shut down."""
 _STANDBY: Final = "session is read-only"
 """libpq's words for a host that target_session_attrs=read-write passes over: there is no code for it."""
 
@@ -48,6 +53,17 @@ def disk_was_full() -> bool:
 def is_away(error: BaseException) -> bool:
     """Whether the connection is lost, so that no other statement can be done either."""
     return isinstance(error, OperationalError | InterfaceError) and not connection.is_usable()
+
+
+def is_put_off(error: BaseException) -> bool:
+    """Whether the database let the statement wait too long, was asked to end it, or serves none now. The same statement
+    may succeed later, so the error says nothing about the rows."""
+    if not isinstance(error, DatabaseError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state is None:
+        return is_away(error)
+    return state in _PUT_OFF or state.startswith(_CLASSES_PUT_OFF)
 
 
 def is_without_primary(error: BaseException) -> bool:

@@ -42,13 +42,13 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier()
         steps, turns = Steps(), Turns()
+        collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier(steps)
         tidied_at = 0.0
         while not stop.is_set():
             try:
                 busy = run_round(name, collector=collector, rereader=rereader, steps=steps, turns=turns) > 0
-                steps.take("verify", lambda: verifier.verify_some(DATABASE_CLOCK))
+                steps.take("verify: look", lambda: verifier.verify_some(DATABASE_CLOCK))
                 if time.monotonic() - tidied_at > TIDY_EVERY_SECONDS:
                     steps.take("tidy", tidy)
                     tidied_at = time.monotonic()
