@@ -5,9 +5,10 @@ from uuid import UUID
 from django.core.management.base import CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_promotion, note_about_tenant
+from promotions.verification.chain import check_chain
 from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
 from promotions.verification.installation import OF_INSTALLATION, check_installation
-from promotions.verification.mismatch import OF_DOCUMENTS, Mismatch, run_check, unverified_mismatch
+from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, Mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
 from promotions.verification.walk import all_promotions
@@ -19,14 +20,15 @@ from stellapromote.database_clock import DATABASE_CLOCK
 
 
 class Command(ProductCommand):
-    """Verifies everything stored: packets, records and inputs, votes, overrides, releases, policies, documents, keys.
+    """Verifies everything stored: packets, records and inputs, votes, overrides, releases, policies, documents, keys,
+    and the audit chains.
 
     One line for each finding names the object, the place and the expected value; exit code 1 when there is one, or
     when there is no tenant. A promotion with a finding is neither decided nor started until a later verification finds
     it in order.
     """
 
-    help = "Compare every stored row with its signatures and the audit log."
+    help = "Compare every stored row with its signatures and the audit log, and verify the audit log."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -39,7 +41,7 @@ class Command(ProductCommand):
         for tenant in tenants:
             by, began, verified = command_actor(tenant), DATABASE_CLOCK.now(), VerifiedDigests()
             promotions, findings = self._promotions(tenant, by, verified)
-            findings += self._documents(tenant, by, verified)
+            findings += self._documents(tenant, by, verified) + self._chain(tenant.slug, by)
             forget_about_tenant(OF_DOCUMENTS, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
             self._note(by, promotions, findings)
             self.stdout.write(f"{tenant.slug}: {promotions} promotions, {findings} findings")
@@ -54,7 +56,16 @@ class Command(ProductCommand):
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
         forget_about_tenant(OF_INSTALLATION, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
         self._print_findings("installation", found)
-        return bool(found)
+        return self._chain("installation", by) > 0 or bool(found)
+
+    def _chain(self, where: str, by: Actor) -> int:
+        began = DATABASE_CLOCK.now()
+        found = run_check("audit chain", partial(check_chain, by.tenant_id))
+        note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
+        if not found:
+            forget_about_tenant(OF_CHAIN, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
+        self._print_findings(where, found)
+        return len(found)
 
     def _promotions(self, tenant: Tenant, by: Actor, verified: VerifiedDigests) -> tuple[int, int]:
         promotions = findings = 0

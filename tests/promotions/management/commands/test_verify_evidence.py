@@ -151,3 +151,22 @@ def test_a_finding_is_not_changed_or_removed(
 @pytest.mark.parametrize("what", MismatchKind)
 def test_every_code_is_on_the_page_about_evidence(what: MismatchKind) -> None:
     assert f"`{what}`" in (settings.BASE_DIR / "docs" / "packets.md").read_text()
+
+
+@pytest.mark.parametrize(("tenant", "where"), [("= %s", "kestrel"), ("IS NOT DISTINCT FROM %s", "installation")])
+def test_an_event_that_was_changed_is_a_line_and_goes(
+    kestrel: Kestrel, tamper: Tampering, tenant: str, where: str
+) -> None:
+    """An address stands in the chain alone: no row repeats it."""
+    tenant_id = kestrel.tenant.pk if where == "kestrel" else None
+    first = f"SELECT id FROM audit_auditevent WHERE tenant_id {tenant} ORDER BY timestamp, id LIMIT 1"
+    change = f"UPDATE audit_auditevent SET request_id = %s || request_id WHERE id = ({first})"
+    tamper.run(change, ["x", tenant_id])
+    out = StringIO()
+    name = "kestrel" if where == "kestrel" else "the installation"
+    with pytest.raises(CommandError, match=rf"Stored rows differ from the signed ones: {name}\."):
+        call_command("verify_evidence", stdout=out)
+    assert f"{where} CHAIN_CHANGED link 1, DIGEST_MISMATCH: " in out.getvalue()
+    tamper.run("UPDATE audit_auditevent SET request_id = substr(request_id, 2) WHERE request_id LIKE 'x%%'", [])
+    assert run().startswith("kestrel: 3 promotions, 0 findings\n")
+    assert not EvidenceFinding.objects.filter(gone_at=None).exists()
