@@ -60,7 +60,7 @@ class PartReadiness:
 def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[PartReadiness]:
     """Every part in the order of dependence, each at its own instant. A part waits one second for a lock at most.
 
-    Cost: some thirty statements, and ten more once a minute; without a database, one attempt."""
+    Cost: some thirty statements, and eleven more once a minute; without a database, one attempt."""
     database = _database()
     if not database.ok:
         return [database]
