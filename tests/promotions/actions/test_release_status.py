@@ -1,6 +1,7 @@
 """A status of a release that was changed with the database's own login: no request passes by it, and a verification
 finds it."""
 
+import orjson
 import pytest
 
 from promotions.actions.releases import archive_release, deprecate_release
@@ -10,7 +11,8 @@ from promotions.actions.request_promotion import (
     ReleaseStatusMismatch,
     preview_promotion,
 )
-from promotions.models import Promotion, Release
+from promotions.models import DecisionRecord, Promotion, Release
+from promotions.worker.verifier import Verifier
 from tests.database import CommittedDatabase
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.app import App
@@ -72,3 +74,16 @@ def test_a_status_that_the_product_gave_is_no_finding(kestrel: Kestrel, app: App
     )
     archive_release(release.pk, by=kestrel["operator"], clock=kestrel.clock)
     assert found_in(kestrel) == []
+
+
+def test_an_open_promotion_of_the_release_waits_from_the_walk_that_finds_it(kestrel: Kestrel, app: App) -> None:
+    promotion = kestrel.waits_for_production()
+    deprecate(kestrel, promotion.release)
+    app.run(FINALIZED_AGAIN, [promotion.release_id])
+    while Verifier().verify_some(kestrel.clock):
+        pass
+    kestrel.approves("approver", promotion)
+    promotion = kestrel.approves("second", promotion)
+    record = DecisionRecord.objects.filter(promotion=promotion).latest("sequence")
+    codes = orjson.loads(bytes(record.document))["gates"][0]["reasonCodes"]
+    assert (promotion.status, codes) == ("pending", ["EVIDENCE_MISMATCH"])
