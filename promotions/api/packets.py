@@ -149,7 +149,7 @@ class VerifyView(ApiView):
         Send the packet as GET …/evidence gives it, or its DSSE envelope. Each check says what it found; `valid` when
         none failed and a signature holds. Stores nothing.
         """
-        return ApiResponse(verify_here(self.body["document"]).as_json())
+        return ApiResponse(verify_here(self.body["document"], request.actor.tenant).as_json())
 
 
 def _packet(packet: EvidencePacket) -> dict[str, Any]:

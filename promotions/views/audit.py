@@ -54,7 +54,8 @@ def verify_chain(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify_packet(request: HttpRequest) -> HttpResponse:
     """Checks a packet or envelope that a person sends, from here or from elsewhere; stores nothing."""
-    acting(request).require(EVIDENCE_READ)
+    by = acting(request)
+    by.require(EVIDENCE_READ)
     form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
     context: dict[str, Any] = {"form": form}
     if form.is_bound and form.is_valid():
@@ -65,7 +66,7 @@ def verify_packet(request: HttpRequest) -> HttpResponse:
         except DocumentRefused as refused:
             form.add_error(None, f"{refused.message} ({refused.place})")
         else:
-            context["result"] = verify_here(document)
+            context["result"] = verify_here(document, by.tenant)
     return render(request, "audit/verify_packet.html", context, status=400 if form.errors else 200)
 
 

@@ -16,7 +16,7 @@ from promotions.packets.verifying.keys import KnownKey, known_keys
 from promotions.packets.verifying.packet import verify_packet
 from promotions.packets.verifying.result import CHECKS, Check, Verification
 from promotions.packets.verifying.rows import verify_stored_override, verify_stored_packet
-from promotions.packets.verifying.stored import Kind, Stored, stored_here
+from promotions.packets.verifying.stored import Kind, Stored, stored_here, stored_in
 
 __all__ = [
     "CHECKS",
@@ -27,6 +27,7 @@ __all__ = [
     "Verification",
     "known_keys",
     "stored_here",
+    "stored_in",
     "verify",
     "verify_stored_override",
     "verify_stored_packet",

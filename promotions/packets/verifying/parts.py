@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from promotions.documents.manifest import manifest_digest
 from promotions.packets.verifying.result import Check
@@ -19,6 +20,13 @@ def instant(value: Any) -> datetime | None:
 
 def text(value: Any) -> str | None:
     return value[:200] if isinstance(value, str) else None
+
+
+def identifier(value: Any) -> UUID | None:
+    try:
+        return UUID(value)
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def check_content_hash(content: Any, claimed: Any) -> Check:

@@ -55,6 +55,10 @@ class Verification:
         """The same with one check more."""
         return replace(self, checks=(*self.checks, check))
 
+    def with_result(self, check: Check) -> "Verification":
+        """The same with this check in place of the one of its name."""
+        return replace(self, checks=tuple(check if each.name == check.name else each for each in self.checks))
+
     def as_json(self) -> dict[str, Any]:
         """The result in wire names."""
         return {

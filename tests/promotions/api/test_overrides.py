@@ -12,7 +12,7 @@ from stellapromote.clock import rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_promotion_policy, make_token
-from tests.promotions.api.world import Caller, World
+from tests.promotions.api.world import Caller, World, make_world
 
 UNKNOWN = "0191d2f0-0000-7000-8000-000000000000"
 SHUT = {
@@ -56,6 +56,13 @@ def test_the_answer_is_the_signed_human_decision(shut: World) -> None:
     record = shut.vera.get(f"promotions/{promotion.pk}/decision")
     assert record["humanDecisionEnvelopeIds"] == [answer["id"]]
     assert shut.vera.get(f"promotions/{promotion.pk}/overrides")["data"] == [answer]
+
+
+def test_a_human_decision_of_another_tenant_is_not_valid(shut: World) -> None:
+    envelope = shut.omar.ok("POST", place(shut.waiting()), body(), status=201)["envelope"]
+    answer = make_world("other-pay", "other-").idris.ok("POST", "evidence/verify", envelope)
+    checks = {check["name"]: check["result"] for check in answer["checks"]}
+    assert (answer["valid"], checks["signature"], checks["stored"]) == (False, "passed", "failed")
 
 
 def test_a_changed_envelope_does_not_verify(shut: World) -> None:

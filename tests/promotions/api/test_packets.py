@@ -2,14 +2,43 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 
 from promotions.models import EvidencePacket
+from promotions.packets.packet import sign_packet
+from promotions.packets.signing_key import load
+from stellapromote.clock import parse_rfc3339
+from stellapromote.ids import new_id
 from tests.database import CommittedDatabase
-from tests.promotions.api.world import World, make_world
+from tests.promotions.api.world import Caller, World, make_world
+
+
+def signed_with_id(packet: dict[str, Any], packet_id: UUID) -> dict[str, Any]:
+    """The same content under another id, which nobody stores."""
+    signed = sign_packet(
+        packet_id=packet_id,
+        packet_type=packet["type"],
+        tenant_id=UUID(packet["tenantId"]),
+        generated_at=parse_rfc3339(packet["generatedAt"]),
+        content=packet["content"],
+        key=load(),
+    )
+    return {**json.loads(signed.document), "envelope": json.loads(signed.envelope)}
+
+
+def stranger_page(caller: Caller, document: Any) -> str:
+    """The page /evidence/verify with this document."""
+    browser = Client()
+    browser.force_login(caller.user)
+    return browser.post("/evidence/verify", {"text": json.dumps(document)}).content.decode()
+
+
+def _without_ids(answer: Any) -> Any:
+    return {**answer, "packetId": None}
 
 
 def test_an_undecided_promotion_has_no_evidence(world: World) -> None:
@@ -82,6 +111,48 @@ def test_an_envelope_verifies_alone(world: World) -> None:
     packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
     found = world.idris.ok("POST", "evidence/verify", packet["envelope"])
     assert (found["valid"], found["kind"], found["packetId"]) == (True, "envelope", packet["id"])
+
+
+def _stranger() -> World:
+    """A tenant of its own with environments of the same names."""
+    return make_world("other-pay", "other-")
+
+
+def _checks(answer: Any) -> dict[str, str]:
+    return {check["name"]: check["result"] for check in answer["checks"]}
+
+
+def test_evidence_of_another_tenant_is_not_valid(world: World) -> None:
+    """One key signs for all tenants, and the other tenant may ask for no approval."""
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    stranger = _stranger().idris
+    for document in (packet, packet["envelope"]):
+        answer = stranger.ok("POST", "evidence/verify", document)
+        checks = _checks(answer)
+        assert (answer["valid"], checks["signature"], checks["stored"]) == (False, "passed", "failed")
+        assert "record" not in checks
+        assert checks["auditHead"] == "skipped"
+        page = stranger_page(stranger, document)
+        assert "Not valid: see which check fails." in page
+        assert "Exactly this is stored" not in page
+
+
+def test_what_another_tenant_stores_is_answered_as_what_nobody_stores(world: World) -> None:
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    stranger = _stranger().idris
+    stored = [stranger.ok("POST", "evidence/verify", each) for each in (packet, packet["envelope"])]
+    nowhere = signed_with_id(packet, new_id())
+    unknown = [stranger.ok("POST", "evidence/verify", each) for each in (nowhere, nowhere["envelope"])]
+    assert [_without_ids(each) for each in stored] == [_without_ids(each) for each in unknown]
+
+
+def test_what_is_not_stored_and_names_the_tenant_stays_valid(world: World) -> None:
+    """The documented case of a database that was restored to an earlier moment."""
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    nowhere = signed_with_id(packet, new_id())
+    for document in (nowhere, nowhere["envelope"]):
+        answer = world.idris.ok("POST", "evidence/verify", document)
+        assert (answer["valid"], _checks(answer)["stored"]) == (True, "skipped")
 
 
 def test_a_changed_packet_does_not_verify(world: World) -> None:

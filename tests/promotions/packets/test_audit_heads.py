@@ -101,7 +101,7 @@ def test_a_sound_chain_holds_against_every_packet(kestrel: Kestrel) -> None:
     assert (result.intact, result.checked) == (True, verify_tenant(kestrel.tenant.pk).checked)
     assert EvidencePacket.objects.count() == 4
     assert heard == [result.checked] * 3
-    assert verify_here(orjson.loads(bytes(newest_packet().document))).complete
+    assert verify_here(orjson.loads(bytes(newest_packet().document)), kestrel.tenant.pk).complete
 
 
 def test_a_chain_without_packets_holds(committed_db: CommittedDatabase) -> None:
@@ -165,8 +165,8 @@ def test_a_packet_that_cannot_be_read_is_a_break(
     assert broken.reason is Break.HEAD_UNSIGNED
 
 
-def check(document: Any) -> tuple[str, str]:
-    found = {each.name: each for each in verify_here(document).checks}
+def check(document: Any, kestrel: Kestrel) -> tuple[str, str]:
+    found = {each.name: each for each in verify_here(document, kestrel.tenant.pk).checks}
     return found["auditHead"].result, found["auditHead"].message
 
 
@@ -181,11 +181,11 @@ def test_verifying_a_packet_or_its_envelope_asks_the_chain(
 ) -> None:
     packet = newest_packet()
     for document in documents(packet):
-        assert check(document)[0] == "passed"
+        assert check(document, kestrel)[0] == "passed"
     tamper(committed_db, kestrel, head_of(packet)["sequence"] - 1)
     for document in documents(packet):
-        result, message = check(document)
-        assert (result, verify_here(document).valid) == ("failed", False)
+        result, message = check(document, kestrel)
+        assert (result, verify_here(document, kestrel.tenant.pk).valid) == ("failed", False)
         assert f"link {head_of(packet)['sequence']} " in message
 
 
@@ -194,20 +194,27 @@ def test_nothing_is_told_of_a_chain_for_what_is_not_signed(kestrel: Kestrel) -> 
     answers = set()
     for sequence in (1, 10_000):
         document["content"]["lastSealedAuditHead"]["sequence"] = sequence
-        answers.add(check(document))
+        answers.add(check(document, kestrel))
     assert {result for result, _ in answers} == {"skipped"}
     assert len(answers) == 1
 
 
-def test_a_packet_of_a_tenant_that_is_not_stored_here_is_not_compared(
+def test_of_a_packet_that_is_not_stored_here_both_reasons_are_said(
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:
-    document, _, envelope = documents(newest_packet())
+    """A database that was restored to an earlier moment was not tampered with."""
+    packet = newest_packet()
+    head = head_of(packet)["sequence"]
+    cut(committed_db, kestrel, head - 1)
+    for document in documents(packet):
+        assert "it was cut or rewritten since" in check(document, kestrel)[1]
     with committed_db.as_superuser() as connection, connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
-        connection.execute("DELETE FROM accounts_tenant WHERE id = %s", [kestrel.tenant.pk])
-        connection.execute("DELETE FROM promotions_evidencepacket")
-    assert [check(each)[0] for each in (document, envelope)] == ["skipped", "skipped"]
+        connection.execute("DELETE FROM promotions_evidencepacket WHERE id = %s", [packet.pk])
+    for document in documents(packet):
+        result, message = check(document, kestrel)
+        assert result == "failed"
+        assert "this database was restored to a moment before the packet, or the chain was cut" in message
 
 
 def test_page_and_api_say_that_the_chain_was_cut(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
