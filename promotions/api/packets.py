@@ -82,6 +82,16 @@ class EvidenceCheckResource(Resource):
     message = serializers.CharField()
 
 
+class SaidOfEnvironmentResource(Resource):
+    id = serializers.CharField(allow_null=True)
+    name = serializers.CharField(allow_null=True)
+
+
+class SaidOfPromotionResource(Resource):
+    id = serializers.CharField(allow_null=True)
+    number = serializers.IntegerField(allow_null=True)
+
+
 class VerificationResource(Resource):
     valid = serializers.BooleanField()
     kind = serializers.ChoiceField(["packet", "envelope", "unknown"])
@@ -89,6 +99,14 @@ class VerificationResource(Resource):
     type = serializers.CharField(allow_null=True)
     generated_at = serializers.CharField(allow_null=True)
     key_id = serializers.CharField(allow_null=True)
+    tenant_id = serializers.CharField(allow_null=True)
+    result = serializers.CharField(
+        allow_null=True,
+        help_text="Of a decision `allow` or `deny`, of a deployment or rollback its status, of a human decision "
+        "`override`. A document that says `deny` is valid, too.",
+    )
+    environment = SaidOfEnvironmentResource(allow_null=True)
+    promotion = SaidOfPromotionResource(allow_null=True)
     checks = EvidenceCheckResource(many=True)
 
 
@@ -147,7 +165,9 @@ class VerifyView(ApiView):
         """Verify a packet or an envelope
 
         Send the packet as GET …/evidence gives it, or its DSSE envelope. Each check says what it found; `valid` when
-        none failed and a signature holds. Stores nothing.
+        none failed and a signature holds. `type`, `result`, `environment`, `promotion` and `tenantId` are what the
+        document says: compare them, because a denial is valid, too. What is stored is looked up in your tenant. Stores
+        nothing.
         """
         return ApiResponse(verify_here(self.body["document"], request.actor.tenant).as_json())
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 from django.urls import reverse
 
+from promotions.packets.verifying import Verification
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.audit.models import AuditEvent
@@ -18,6 +19,31 @@ LONGEST_VALUE: Final = 2000
 # it.
 _NAMES: Final = ("name", "username", "displayName", "slug", "reference")
 _GIVEN: Final = ("role", "team", "scope")
+
+
+_DOCUMENTS: Final = {
+    "release_decision": "Decision",
+    "deployment": "Deployment",
+    "rollback": "Rollback",
+    "human_decision": "Override by one person",
+}
+
+
+def document_says(result: Verification) -> list[tuple[str, str]]:
+    """What a document that was verified says, by labels; without the parts that it does not have."""
+    said, kind = result.said, result.packet_type
+    parts = [
+        ("Document", _DOCUMENTS.get(kind, kind) if kind else ""),
+        ("Result", said.result or ""),
+        ("Environment", _named(said.environment_name, said.environment_id)),
+        ("Promotion", _named(f"#{said.promotion_number}" if said.promotion_number else None, said.promotion_id)),
+        ("Tenant", said.tenant_id or ""),
+    ]
+    return [(label, value) for label, value in parts if value]
+
+
+def _named(name: str | None, id_: str | None) -> str:
+    return f"{name} ({id_})" if name and id_ else name or id_ or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from promotions.formats.reading import DocumentRefused, read_json
 from promotions.models import Promotion
 from promotions.packets.audit_heads import verify_log
 from promotions.packets.verifying.audit_head import verify_here
-from promotions.pages.audit import audit_row
+from promotions.pages.audit import audit_row, document_says
 from promotions.pages.forms import VerifyForm
 from promotions.reading.findings import findings_shown
 from stellapromote.accounts.actor import Actor
@@ -66,7 +66,8 @@ def verify_packet(request: HttpRequest) -> HttpResponse:
         except DocumentRefused as refused:
             form.add_error(None, f"{refused.message} ({refused.place})")
         else:
-            context["result"] = verify_here(document, by.tenant)
+            result = verify_here(document, by.tenant)
+            context |= {"result": result, "says": document_says(result)}
     return render(request, "audit/verify_packet.html", context, status=400 if form.errors else 200)
 
 

@@ -9,8 +9,9 @@ import orjson
 
 from promotions.packets.packet import PAYLOAD_TYPE, STATEMENT_TYPE
 from promotions.packets.verifying.keys import KnownKey, check_key
-from promotions.packets.verifying.parts import check_content_hash, check_manifest, text
+from promotions.packets.verifying.parts import check_content_hash, check_manifest
 from promotions.packets.verifying.result import Check, Verification
+from promotions.packets.verifying.said import said_by_content, said_by_person, text, type_of_content
 from promotions.packets.verifying.stored import Kind, Stored, check_record, check_stored, kept
 from promotions.packets.verifying.versions import ENVELOPES, EnvelopeForm
 from stellapromote.signing import dsse
@@ -33,7 +34,12 @@ def verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], s
             check_stored(found, same=_is_same(found, envelope), key_id=key_id, keys=keys),
         ]
         return Verification(
-            "envelope", tuple(checks), packet_type="human_decision", generated_at=text(decided_at), key_id=text(key_id)
+            "envelope",
+            tuple(checks),
+            packet_type="human_decision",
+            generated_at=text(decided_at),
+            key_id=text(key_id),
+            said=said_by_person(predicate),
         )
     checks = [schema, check_key(key_id, keys, None), _envelope_signature(envelope, keys)]
     content = predicate.get("content")
@@ -48,7 +54,14 @@ def verify_envelope(envelope: Mapping[str, Any], keys: Mapping[str, KnownKey], s
     form = _form(envelope)
     if found is not None and form is not None and form.names_record:
         checks.append(check_record(content, stored))
-    return Verification("envelope", tuple(checks), packet_id=text(predicate.get("packetId")), key_id=text(key_id))
+    return Verification(
+        "envelope",
+        tuple(checks),
+        packet_id=text(predicate.get("packetId")),
+        packet_type=type_of_content(content),
+        key_id=text(key_id),
+        said=said_by_content(predicate.get("tenantId"), content),
+    )
 
 
 def statement_of(envelope: Mapping[str, Any]) -> tuple[Any, Kind | None, Check]:

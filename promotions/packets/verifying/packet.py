@@ -9,8 +9,9 @@ from promotions.models import EvidencePacket
 from promotions.packets.packet import PACKET_SCHEMA, PACKET_VERSION
 from promotions.packets.verifying.envelope import predicate_of, statement_of, verify_envelope
 from promotions.packets.verifying.keys import KnownKey, check_key
-from promotions.packets.verifying.parts import check_content_hash, check_manifest, instant, text
+from promotions.packets.verifying.parts import check_content_hash, check_manifest, instant
 from promotions.packets.verifying.result import Check, Verification
+from promotions.packets.verifying.said import said_by_content, text
 from promotions.packets.verifying.stored import Stored, check_record, check_stored, kept
 from promotions.packets.verifying.versions import PACKETS, PacketForm
 from stellapromote.signing.canonical_json import CanonicalJsonError, canonical_bytes
@@ -58,6 +59,7 @@ def verify_packet(document: Mapping[str, Any], keys: Mapping[str, KnownKey], sto
         packet_type=text(packet.get("type")),
         generated_at=text(packet.get("generatedAt")),
         key_id=text(packet.get("signerKeyRef")),
+        said=said_by_content(packet.get("tenantId"), packet.get("content")),
     )
 
 

@@ -18,10 +18,6 @@ def instant(value: Any) -> datetime | None:
         return None
 
 
-def text(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) else None
-
-
 def identifier(value: Any) -> UUID | None:
     try:
         return UUID(value)

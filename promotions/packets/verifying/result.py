@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from promotions.packets.verifying.said import SAYS_NOTHING, Said
+
 Result = Literal["passed", "failed", "skipped"]
 CHECKS: Final = (
     "schema",
@@ -41,6 +43,7 @@ class Verification:
     packet_type: str | None = None
     generated_at: str | None = None
     key_id: str | None = None
+    said: Said = SAYS_NOTHING
 
     @property
     def valid(self) -> bool:
@@ -68,5 +71,6 @@ class Verification:
             "type": self.packet_type,
             "generatedAt": self.generated_at,
             "keyId": self.key_id,
+            **self.said.as_json(),
             "checks": [{"name": check.name, "result": check.result, "message": check.message} for check in self.checks],
         }

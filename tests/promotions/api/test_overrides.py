@@ -52,7 +52,9 @@ def test_the_answer_is_the_signed_human_decision(shut: World) -> None:
     answer = shut.omar.ok("POST", place(promotion), body(decisionId=str(promotion.decision_id)), status=201)
     assert (answer["username"], answer["ticket"], answer["review"]) == ("omar", "INC-7", None)
     verified = shut.idris.ok("POST", "evidence/verify", answer["envelope"])
-    assert (verified["valid"], verified["type"]) == (True, "human_decision")
+    assert (verified["valid"], verified["type"], verified["result"]) == (True, "human_decision", "override")
+    assert verified["promotion"] == {"id": str(promotion.pk), "number": None}
+    assert verified["tenantId"] == str(shut.tenant.pk)
     record = shut.vera.get(f"promotions/{promotion.pk}/decision")
     assert record["humanDecisionEnvelopeIds"] == [answer["id"]]
     assert shut.vera.get(f"promotions/{promotion.pk}/overrides")["data"] == [answer]

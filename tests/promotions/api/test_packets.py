@@ -30,7 +30,7 @@ def signed_with_id(packet: dict[str, Any], packet_id: UUID) -> dict[str, Any]:
     return {**json.loads(signed.document), "envelope": json.loads(signed.envelope)}
 
 
-def stranger_page(caller: Caller, document: Any) -> str:
+def page_of(caller: Caller, document: Any) -> str:
     """The page /evidence/verify with this document."""
     browser = Client()
     browser.force_login(caller.user)
@@ -132,7 +132,7 @@ def test_evidence_of_another_tenant_is_not_valid(world: World) -> None:
         assert (answer["valid"], checks["signature"], checks["stored"]) == (False, "passed", "failed")
         assert "record" not in checks
         assert checks["auditHead"] == "skipped"
-        page = stranger_page(stranger, document)
+        page = page_of(stranger, document)
         assert "Not valid: see which check fails." in page
         assert "Exactly this is stored" not in page
 
@@ -153,6 +153,46 @@ def test_what_is_not_stored_and_names_the_tenant_stays_valid(world: World) -> No
     for document in (nowhere, nowhere["envelope"]):
         answer = world.idris.ok("POST", "evidence/verify", document)
         assert (answer["valid"], _checks(answer)["stored"]) == (True, "skipped")
+
+
+def test_the_answer_says_what_was_signed(world: World) -> None:
+    """A denial is valid, too, and so is what was signed for another environment."""
+    promotion = world.waiting()
+    world.nia.ok("POST", f"promotions/{promotion.pk}/reject", {"reason": "No"})
+    packet = world.vera.get(f"promotions/{promotion.pk}/evidence")["data"][0]
+    production = world.environments["production"]
+    for document, tenant in ((packet, str(world.tenant.pk)), (packet["envelope"], None)):
+        answer = world.idris.ok("POST", "evidence/verify", document)
+        assert (answer["valid"], answer["type"], answer["result"]) == (True, "release_decision", "deny")
+        assert answer["environment"] == {"id": str(production.pk), "name": "production"}
+        assert answer["promotion"] == {"id": str(promotion.pk), "number": promotion.number}
+        assert answer["tenantId"] == tenant
+        page = page_of(world.idris, document)
+        assert "What was signed" in page
+        assert f"production ({production.pk})" in page
+        assert "<dd>deny</dd>" in page
+
+
+def test_the_answer_says_how_a_deployment_ended(world: World) -> None:
+    promotion = world.approved()
+    for status in ("started", "succeeded"):
+        world.ci.ok("POST", f"promotions/{promotion.pk}/deployment", {"status": status})
+    world.ci.ok("POST", f"promotions/{promotion.pk}/deployment", {"status": "rolled_back", "message": "Slow"})
+    envelopes = [each["envelope"] for each in world.vera.get(f"promotions/{promotion.pk}/evidence")["data"]]
+    said = [world.idris.ok("POST", "evidence/verify", each) for each in envelopes]
+    assert [(each["type"], each["result"]) for each in said] == [
+        ("release_decision", "allow"),
+        ("deployment", "succeeded"),
+        ("rollback", "rolled_back"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [None, [], {"execution": 1, "decision": [], "environment": "x", "promotion": {"number": True}}]
+)
+def test_parts_that_are_not_there_are_null(world: World, content: Any) -> None:
+    answer = world.idris.ok("POST", "evidence/verify", {"contentHash": "x", "content": content})
+    assert [answer[name] for name in ("tenantId", "result", "environment", "promotion")] == [None] * 4
 
 
 def test_a_changed_packet_does_not_verify(world: World) -> None:
