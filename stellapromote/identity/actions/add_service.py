@@ -10,6 +10,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
 from stellapromote.identity import rules
+from stellapromote.identity.own_rights import check_can_own
 from stellapromote.transactions import transactional
 
 
@@ -28,6 +29,7 @@ def add_service(
     """A service of the actor's tenant, owned by the members with these usernames.
 
     What it does counts as done by its owners (domain.md §5). It never votes or overrides, so those scopes are refused.
+    An owner who adds it gives it no scope that they do not hold (docs/adr/0222).
     Raises Refused (403), Invalid (400), ServiceExists (409).
     """
     rules.check_manages_members(by)
@@ -36,6 +38,7 @@ def add_service(
     chosen = rules.checked_scopes(scopes, allowed, "services never vote, confirm or override.")
     tenant_id = by.tenant
     people = _members(tenant_id, owners)
+    check_can_own(by, [person.pk for person in people], chosen)
     at = clock.now()
     user, is_new = User.objects.get_or_create(
         username=f"{by.tenant_slug}.{name}",

@@ -5,14 +5,15 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import operating_system_user
-from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, ServiceAccount, User
+from stellapromote.accounts.models import ApiToken, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
-from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
+from stellapromote.accounts.scopes import NEVER_FOR_SERVICES
 from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock, rfc3339
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.identity.own_rights import check_can_use, scopes_held
 from stellapromote.transactions import transactional
 
 
@@ -40,15 +41,18 @@ def issue_token(
     has.
 
     The scopes must be held by its owner, and are judged again at every use (product.md, Roles). The issuer is recorded,
-    none for the command line; a token that its person did not make neither votes nor overrides. Raises Refused (403),
+    none for the command line; a token that its person did not make neither votes nor overrides. One of a service gives
+    its issuer no right that their roles and other people did not give them (docs/adr/0222). Raises Refused (403),
     Invalid (400), Http404 for an account outside this tenant.
     """
     name = rules.checked_line("name", name, longest=rules.LONGEST_TOKEN_NAME)
     rules.checked_life(life)
     tenant_id = by.tenant
-    owner, held = _owner(by, tenant_id, user_id)
+    owner, held, service = _owner(by, tenant_id, user_id)
     withheld = held & NEVER_FOR_SERVICES if by.user_id != owner.pk else frozenset()
     chosen = rules.checked_scopes(held - withheld if scopes is None else scopes, held - withheld, _why(owner, withheld))
+    if service is not None:
+        check_can_use(by, service, chosen)
     at = clock.now()
     public_id, secret, text = generate()
     token = ApiToken.objects.create(
@@ -89,17 +93,15 @@ def _why(owner: User, withheld: frozenset[str]) -> str:
     )
 
 
-def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[str]]:
-    """The account the token is for, with the scopes it holds now."""
+def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[str], ServiceAccount | None]:
+    """The account the token is for, with the scopes it holds now, and the service that it is."""
     service = ServiceAccount.objects.select_related("user").filter(tenant_id=tenant_id, user_id=user_id).first()
     if service is not None:
         owners = set(service.owners.filter(ended_at=None).values_list("owner_id", flat=True))
         rules.check_may_issue_token(by, user_id, owners)
         if by.kind == "person":
             lock_membership(tenant_id, by.account)  # a member who leaves at this moment issues nothing any more
-        return service.user, frozenset(service.scopes)
+        return service.user, frozenset(service.scopes), service
     person = lock_membership(tenant_id, user_id).user
     rules.check_may_issue_token(by, user_id, None)
-    live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
-    roles = RoleGrant.objects.filter(**live).values_list("role", flat=True)
-    return person, scopes_of(tuple(roles)).union(ScopeGrant.objects.filter(**live).values_list("scope", flat=True))
+    return person, scopes_held(tenant_id, user_id), None

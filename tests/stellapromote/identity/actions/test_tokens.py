@@ -193,7 +193,7 @@ def test_a_token_issues_no_other_token(house: House) -> None:
 def test_a_service_token_is_issued_by_an_owner_or_an_administrator_who_is_recorded(house: House, username: str) -> None:
     service = make_service(house.tenant, house.tomas)
     issuer = User.objects.get(username=username)
-    text = issue(house, service.user, by=issuer).text
+    text = issue(house, service.user, by=issuer, scopes=["promotion:read"]).text
     assert actor_of_token(text).token_issuer_id == issuer.pk
 
 
@@ -243,7 +243,7 @@ def test_a_token_is_revoked_by_an_administrator(house: House) -> None:
 
 def test_a_service_token_is_revoked_by_an_owner_of_the_service(house: House) -> None:
     service = make_service(house.tenant, house.tomas)
-    issue(house, service.user, by=house.greta)
+    issue(house, service.user, by=house.greta, scopes=["promotion:read"])
     assert revoked(house, house.tomas)
 
 

@@ -64,6 +64,23 @@ def test_only_administrators_add_services() -> None:
     assert not ServiceAccount.objects.exists()
 
 
+def test_an_administrator_is_told_why_they_get_no_rights_by_a_service_of_theirs() -> None:
+    answer = {**ANSWER, "owners": "greta", "scopes": ["audit:read", "promotion:read"]}
+    response = browser("greta").post("/settings/services", answer)
+    assert response.status_code == 403
+    assert "Your own roles do not give you audit:read" in response.text
+    assert "ask another administrator to add it" in response.text
+    assert not ServiceAccount.objects.exists()
+
+
+def test_an_administrator_is_told_why_they_get_no_token_with_more_rights(people: People) -> None:
+    service = make_service(people.tenant, people.tomas, "ci-runner")
+    answer = {"name": "mine", "scopes": ["promotion:deploy"], "expires_days": "30"}
+    response = browser("greta").post(f"/settings/services/{service.pk}", answer)
+    assert response.status_code == 403
+    assert "ask an owner whom another person named to issue the token" in response.text
+
+
 def test_an_owner_issues_tokens_of_the_service_and_is_recorded_as_issuer(people: People) -> None:
     service = make_service(people.tenant, people.tomas, "ci-runner")
     answer = {"name": "pipeline", "scopes": ["promotion:deploy"], "expires_days": "30"}
