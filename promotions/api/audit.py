@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, Q, QuerySet, Subquery
 from rest_framework import serializers
 from rest_framework.decorators import action
 
 from promotions.api.promotion_resources import JsonField, NullableJsonField
 from promotions.packets.audit_heads import verify_log
+from promotions.voting.blindness import audit_events_shown
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import AUDIT_READ
 from stellapromote.api.declarations import Answer
 from stellapromote.api.pagination import PAGING
@@ -130,11 +132,13 @@ class AuditEventViewSet(ApiViewSet):
     def list(self, request: ApiRequest) -> ApiResponse:
         """Audit events, newest first
 
-        Who must miss none follows `afterSequence`: the order of time is not the order in which events commit.
+        Who must miss none follows `afterSequence`: the order of time is not the order in which events commit. A service
+        account is not shown the events of a blind vote while somebody who stands behind it may not see the votes; with
+        `afterSequence` the list ends before the first of these, and goes on when voting ends.
         """
         by_sequence = "after_sequence" in self.query
         order = ("sequence",) if by_sequence else ("-timestamp", "-id")
-        return self.page(_filtered(request.actor.tenant, self.query), present=_document, order=order)
+        return self.page(_filtered(request.actor, self.query), present=_document, order=order)
 
     @action(detail=False)
     def verify(self, request: ApiRequest) -> ApiResponse:
@@ -149,7 +153,8 @@ class AuditEventViewSet(ApiViewSet):
         return {}
 
 
-def _filtered(tenant_id: UUID, query: Mapping[str, Any]) -> QuerySet[AuditEvent, dict[str, Any]]:
+def _filtered(by: Actor, query: Mapping[str, Any]) -> QuerySet[AuditEvent, dict[str, Any]]:
+    tenant_id = by.tenant
     if "from" in query and "to" in query and query["from"] >= query["to"]:
         message = "from must be before to."
         raise Invalid(message, fields=[FieldError("from", message, "invalid")])
@@ -160,12 +165,23 @@ def _filtered(tenant_id: UUID, query: Mapping[str, Any]) -> QuerySet[AuditEvent,
         found = found.filter(timestamp__lt=query["to"])
     if "after_sequence" in query:
         found = found.filter(link__tenant_id=tenant_id, link__sequence__gt=query["after_sequence"])
+    if (shown := audit_events_shown(by)) is not None:
+        found = found.filter(shown)
+        if "after_sequence" in query:
+            found = found.filter(_before_hidden(shown, tenant_id))
     rows: QuerySet[AuditEvent, dict[str, Any]] = found.annotate(
         sequence=F("link__sequence"),
         previous_event_hash=F("link__previous_event_hash"),
         event_hash=F("link__event_hash"),
     ).values(*_COLUMNS, "sequence", "previous_event_hash", "event_hash")
     return rows
+
+
+def _before_hidden(shown: Q, tenant_id: UUID) -> Q:
+    """A reader who follows the numbers never asks again for one that was left out: there the list ends."""
+    hidden = AuditEvent.objects.filter(~shown, tenant_id=tenant_id, link__isnull=False)
+    first = hidden.order_by("link__sequence").values("link__sequence")[:1]
+    return Q(link__sequence__lt=Subquery(first)) | ~Q(Exists(hidden))
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
