@@ -32,7 +32,7 @@ def kestrel(server: str) -> Kestrel:
             by=kestrel["admin"], clock=kestrel.clock, environment_id=each.pk, changes={"display_name": LONG}
         )
     for who in ("requester", "approver", "admin", "auditor"):
-        change_display_name(by=kestrel[who], clock=kestrel.clock, display_name=LONG)
+        change_display_name(by=kestrel[who], clock=kestrel.clock, display_name=f"{LONG}{who}")
     for user in User.objects.filter(pk__in=[actor.user_id for actor in kestrel.actors.values()]):
         user.set_password(PASSWORD)
         user.save()

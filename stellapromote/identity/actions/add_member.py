@@ -11,7 +11,7 @@ from stellapromote.accounts.vouching import via
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import FieldError, Invalid
-from stellapromote.identity import rules
+from stellapromote.identity import names, rules
 from stellapromote.identity.actions.lock import lock_person
 from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
@@ -37,7 +37,7 @@ def add_member(
     link. A password given for an account that has one is ignored: its person keeps theirs. An administrator takes back
     people who were members before; to them every other username is the same, whether it is of an account of another
     tenant or of none (docs/adr/0055). Raises Refused (403), Invalid (400) for a person who never was a member, a bad
-    name or a password that is too weak.
+    name, the displayed name of another account of the tenant, or a password that is too weak.
     """
     rules.check_manages_members(by)
     tenant_id = by.tenant
@@ -50,6 +50,7 @@ def add_member(
     is_new_person = user is None
     at = clock.now()
     if user is None:
+        names.check_free("display_name", display_name, tenants=[tenant_id])
         user = _create_person(username, display_name, at)
     if user.pk == by.user_id:
         raise rules.OwnRights()

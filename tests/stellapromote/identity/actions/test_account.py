@@ -5,12 +5,14 @@ from django.http import Http404
 
 from stellapromote.accounts.models import User
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import Invalid
 from stellapromote.identity.actions.change_display_name import change_display_name
+from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_sessions import end_other_sessions, end_session
 from stellapromote.identity.actions.set_password import NotYourPassword, PasswordIsSet, set_password
 from stellapromote.identity.models import PersonSession
 from stellapromote.ids import new_id
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_person, make_service, make_tenant
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +90,31 @@ def test_a_new_name_is_audited_with_the_old_one(house: House) -> None:
     change_display_name(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, display_name="Nia Okafor")
     event = last_event("user.renamed")
     assert (event.before, event.after) == ({"displayName": "Nia"}, {"displayName": "Nia Okafor"})
+
+
+@pytest.mark.parametrize(
+    "name", ["tomas", "TOMAS", "Mei  Ling", "\N{FULLWIDTH LATIN CAPITAL LETTER M}ei Ling", "ci", "left"]
+)
+def test_nobody_takes_the_name_of_another_account(house: House, name: str) -> None:
+    """Username or displayed name, of people now or before and of services."""
+    make_person(house.tenant, "mei", display_name="Mei Ling")
+    make_service(house.tenant, house.tomas, "ci")
+    left = make_person(house.tenant, "left", display_name="Somebody")
+    end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=left.pk)
+    with pytest.raises(Invalid, match="This is the name of another account here") as refused:
+        change_display_name(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, display_name=name)
+    assert [each.field for each in refused.value.fields] == ["display_name"]
+    assert User.objects.get(pk=house.nia.pk).display_name == "Nia"
+
+
+@pytest.mark.parametrize("name", ["nia", "NIA", "Nia of release", "stranger", "Stran Ger"])
+def test_ones_own_name_and_that_of_other_tenants_are_free(house: House, name: str) -> None:
+    make_person(make_tenant("osprey"), "stranger", display_name="Stran Ger")
+    change_display_name(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, display_name=name)
+    assert User.objects.get(pk=house.nia.pk).display_name == name
+
+
+def test_a_new_account_takes_no_name_of_another(house: House) -> None:
+    with pytest.raises(Invalid, match="nia: choose another one"):
+        make_person(house.tenant, "eve", display_name="Nia")
+    assert not User.objects.filter(username="eve").exists()

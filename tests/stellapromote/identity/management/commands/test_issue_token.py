@@ -112,7 +112,7 @@ def test_a_service_is_named_with_or_without_its_tenant(name: str) -> None:
 
 
 def test_a_person_goes_before_a_service_of_the_same_name(tenant: Tenant) -> None:
-    make_person(tenant, "ci-runner", roles=["viewer"])
+    make_person(tenant, "ci-runner", display_name="Carla", roles=["viewer"])
     out, _ = run("issue_token", "--tenant", "kestrel-pay", "--username", "ci-runner")
     assert actor_of_token(out.strip()).kind == "person"
 
