@@ -114,7 +114,9 @@ def document() -> str:
         "Written by `python -m promotions.states > docs/states.md` from the table in `promotions/states.py`; "
         "a test compares the two.\n\n"
         f"```mermaid\n{mermaid()}\n```\n\n"
-        f"| from | to | who | when | event |\n|---|---|---|---|---|\n{rows}"
+        f"| from | to | who | when | event |\n|---|---|---|---|---|\n{rows}\n"
+        "An answer that is given again for the same `Idempotency-Key` says the state of then: "
+        "before you deploy on one, ask for the promotion ([ci.md](ci.md#deploying-an-answer-that-is-given-again)).\n"
     )
 
 

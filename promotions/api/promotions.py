@@ -202,7 +202,10 @@ class PromotionViewSet(ApiViewSet):
         """Report a deployment
 
         `started` runs the start check under the lock; a start refused by gates or by another deployment says when it
-        may pass in `details.mayPassAt`, null when no time is known. The same report again changes nothing.
+        may pass in `details.mayPassAt`, null when no time is known. The same report again changes nothing. With the
+        same `Idempotency-Key` you get the answer of the first call, also where the promotion was stopped since: take
+        another key for each attempt, and ask for the promotion before you deploy on an answer with
+        `idempotency-replayed: true`.
         """
         reported = report_deployment(pk, Report(**self.body), by=request.actor, clock=DATABASE_CLOCK)
         return promotion_answer(reported, request.actor)

@@ -135,3 +135,17 @@ def test_a_refused_deployer_is_audited_with_and_without_a_key(world: World, head
     assert refused == (403, "PERM_SEPARATION_OF_DUTIES")
     event = AuditEvent.objects.get(action="permission.refused")
     assert (event.resource_id, event.metadata["code"]) == (f"/api/v1/{path}/deployment", refused[1])
+
+
+def test_a_replayed_start_says_the_state_of_then(world: World) -> None:
+    """As docs/ci.md says: whoever deploys on it asks for the promotion first."""
+    place = f"promotions/{world.approved().pk}"
+    key = {"Idempotency_Key": "run-1-started"}
+    world.ci.ok("POST", f"{place}/deployment", {"status": "started"}, **key)
+    world.ci.ok("POST", f"{place}/deployment", {"status": "failed", "message": "Slow"})
+    world.nia.ok("POST", f"{place}/reject", {"reason": "Stop"})
+    again = world.ci.call("POST", f"{place}/deployment", {"status": "started"}, **key)
+    assert (again.status_code, again.json()["status"]) == (200, "deploying")
+    assert again.headers["idempotency-replayed"] == "true"
+    assert world.vera.get(place)["status"] == "failed"
+    assert world.ci.call("POST", f"{place}/deployment", {"status": "started"}).status_code == 409
