@@ -60,7 +60,13 @@ def sign_packet(
         "signerKeyRef": key.key_id,
     }
     signature = base64.b64encode(key.sign(canonical_bytes(unsigned))).decode("ascii")
-    predicate = {"schema": CAPSULE_SCHEMA, "packetId": str(packet_id), "contentHash": content_hash, "content": part}
+    predicate = {
+        "schema": CAPSULE_SCHEMA,
+        "packetId": str(packet_id),
+        "tenantId": str(tenant_id),
+        "contentHash": content_hash,
+        "content": part,
+    }
     return SignedPacket(
         document=canonical_bytes({**unsigned, "signature": signature}),
         envelope=_envelope(CAPSULE_PREDICATE_TYPE, predicate, content["release"]["components"], key),

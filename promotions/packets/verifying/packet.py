@@ -135,4 +135,6 @@ def _same_envelope(packet: Mapping[str, Any], envelope: Any, keys: Mapping[str, 
     about = (kind, predicate.get("packetId"), predicate.get("contentHash"))
     if about != ("capsule", packet.get("id"), packet.get("contentHash")):
         return Check("envelope", "failed", "The envelope is that of another packet.")
+    if predicate.get("tenantId", packet.get("tenantId")) != packet.get("tenantId"):
+        return Check("envelope", "failed", "The envelope names another tenant than the packet.")
     return Check("envelope", "passed", "The DSSE envelope holds, for the same content.")

@@ -1,5 +1,6 @@
 """Evidence over REST: packets, keys, verification (contract.md; domain.md §8)."""
 
+import base64
 import json
 from typing import Any
 from uuid import UUID
@@ -9,10 +10,12 @@ from django.core.management import call_command
 from django.test import Client
 
 from promotions.models import EvidencePacket
-from promotions.packets.packet import sign_packet
+from promotions.packets.packet import PAYLOAD_TYPE, sign_packet
 from promotions.packets.signing_key import load
 from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
+from stellapromote.signing import dsse
+from stellapromote.signing.canonical_json import canonical_bytes
 from tests.database import CommittedDatabase
 from tests.promotions.api.world import Caller, World, make_world
 
@@ -155,18 +158,31 @@ def test_what_is_not_stored_and_names_the_tenant_stays_valid(world: World) -> No
         assert (answer["valid"], _checks(answer)["stored"]) == (True, "skipped")
 
 
+def test_an_envelope_without_a_tenant_names_its_environment(world: World) -> None:
+    """As earlier versions signed it."""
+    packet = world.vera.get(f"promotions/{world.approved().pk}/evidence")["data"][0]
+    statement = json.loads(base64.b64decode(packet["envelope"]["payload"]))
+    assert statement["predicate"].pop("tenantId") == str(world.tenant.pk)
+    statement["predicate"]["packetId"] = str(new_id())
+    envelope = dsse.envelope(PAYLOAD_TYPE, canonical_bytes(statement), load())
+    answer = world.idris.ok("POST", "evidence/verify", envelope)
+    assert (answer["valid"], answer["tenantId"], _checks(answer)["stored"]) == (True, None, "skipped")
+    answer = _stranger().idris.ok("POST", "evidence/verify", envelope)
+    assert (answer["valid"], _checks(answer)["stored"]) == (False, "failed")
+
+
 def test_the_answer_says_what_was_signed(world: World) -> None:
     """A denial is valid, too, and so is what was signed for another environment."""
     promotion = world.waiting()
     world.nia.ok("POST", f"promotions/{promotion.pk}/reject", {"reason": "No"})
     packet = world.vera.get(f"promotions/{promotion.pk}/evidence")["data"][0]
     production = world.environments["production"]
-    for document, tenant in ((packet, str(world.tenant.pk)), (packet["envelope"], None)):
+    for document in (packet, packet["envelope"]):
         answer = world.idris.ok("POST", "evidence/verify", document)
         assert (answer["valid"], answer["type"], answer["result"]) == (True, "release_decision", "deny")
         assert answer["environment"] == {"id": str(production.pk), "name": "production"}
         assert answer["promotion"] == {"id": str(promotion.pk), "number": promotion.number}
-        assert answer["tenantId"] == tenant
+        assert answer["tenantId"] == str(world.tenant.pk)
         page = page_of(world.idris, document)
         assert "What was signed" in page
         assert f"production ({production.pk})" in page

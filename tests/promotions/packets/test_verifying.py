@@ -350,6 +350,16 @@ def test_the_envelope_of_another_packet_is_found() -> None:
     assert failed(found) == {"envelope"}
 
 
+def test_an_envelope_of_another_tenant_beside_a_packet_is_found() -> None:
+    """As earlier versions signed it, it names no tenant."""
+    predicate = {**STATEMENT["predicate"], "tenantId": str(new_id())}
+    other = enveloped({**STATEMENT, "predicate": predicate})
+    assert failed(verify({**PACKET, "envelope": other}, KEYS, kept={})) == {"envelope"}
+    del predicate["tenantId"]
+    old = enveloped({**STATEMENT, "predicate": predicate})
+    assert verify({**PACKET, "envelope": old}, KEYS, kept={}).valid
+
+
 # A busy machine is no mistake of the code under test.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
