@@ -15,6 +15,7 @@ from policies.second_person import is_vouched_for
 from promotions.voting.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import POLICY_PUBLISH, PROMOTION_APPROVE, TENANT_ADMIN
 from stellapromote.errors import Refused
 
@@ -48,8 +49,7 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
     authors = {proposal.proposed_by_id, *proposal.behind}
     if not accounts_behind(by).isdisjoint(authors):
         raise SeparationOfDuties(
-            "You proposed this, or stand behind the machine that did, so somebody else must confirm it.",
-            details={"reasons": ["PROPOSED_BY"]},
+            f"{_part_of(by, proposal)}, so somebody else must confirm it.", details={"reasons": ["PROPOSED_BY"]}
         )
     if by.has(TENANT_ADMIN) or by.has(POLICY_PUBLISH):
         vouched = is_vouched_for(by, *ADMINISTERING, against=authors)
@@ -63,6 +63,16 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
             "You have your role from the author of this. Ask another person to confirm the grant on Members, then "
             "confirm this."
         )
+
+
+def _part_of(by: Actor, proposal: Proposal) -> str:
+    """The part that this person has in the proposal, in a sentence. One statement, where they did not propose it."""
+    if proposal.proposed_by_id == by.user_id:
+        return "You proposed this"
+    if User.objects.filter(pk=proposal.proposed_by_id, kind=User.Kind.SERVICE).exists():
+        return "You stand behind the machine that proposed this, or alone made a person who does"
+    # Those who wrote the draft of the published text, and those who alone made one of the authors (docs/adr/0184).
+    return f"You wrote a part of this, or {proposal.proposed_by_username} has a role that rests on you alone"
 
 
 def check_can_withdraw(by: Actor, proposal: Proposal) -> None:

@@ -314,11 +314,12 @@ class TestSecondPerson:
     def test_the_author_is_none(self, story: Story) -> None:
         refusal = story.refuses(SeparationOfDuties, story.propose(), story.admin)
         assert refusal.details == {"reasons": ["PROPOSED_BY"]}  # type: ignore[attr-defined]
+        assert str(refusal) == "You proposed this, so somebody else must confirm it."
 
     def test_the_owner_of_the_machine_that_proposed_is_none(self, story: Story) -> None:
         _, text = story.machine(story.ines, "environment:write")
         proposal = story.propose(by=actor_of_token(text))
-        story.refuses(SeparationOfDuties, proposal, story.ines)
+        assert "You stand behind the machine" in str(story.refuses(SeparationOfDuties, proposal, story.ines))
         story.confirm(proposal, story.admin)
 
     def test_who_issued_the_token_of_the_machine_is_none(self, story: Story) -> None:
@@ -344,7 +345,8 @@ class TestSecondPerson:
         grant_role(by=story.admin, clock=story.kestrel.clock, user_id=joined.account, role="admin")
         dana = actor_of(User.objects.get(pk=joined.account), story.kestrel.tenant)
         proposal = story.propose(by=dana)
-        story.refuses(SeparationOfDuties, proposal, story.admin)
+        refusal = story.refuses(SeparationOfDuties, proposal, story.admin)
+        assert "dana has a role that rests on you alone" in str(refusal)
         story.confirm(proposal, story.ines)
 
     def test_who_wrote_the_draft_is_none_for_an_account_of_their_making(self, story: Story) -> None:
