@@ -40,5 +40,5 @@ def lost_timeouts(connection: BaseDatabaseWrapper) -> list[str]:
     last_of_each = dict(_TIMEOUT.findall(options))
     asked = {name: value for name, value in last_of_each.items() if _SECONDS.fullmatch(value)}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, setting::integer FROM pg_settings WHERE name = ANY (%s)", [list(asked)])
+        cursor.execute("SELECT name, reset_val::integer FROM pg_settings WHERE name = ANY (%s)", [list(asked)])
         return sorted(name for name, had in cursor.fetchall() if had != 1000 * int(asked[name][:-1]))
