@@ -12,6 +12,9 @@ from stellapromote.errors import ProductError, RuleViolation
 from stellapromote.isolation import IsolationBusy, IsolationCrashed, IsolationTimeout, TaskRefused, run
 
 TASK: Final = "promotions.formats.parse:parse"
+SMALL_TASK: Final = "promotions.formats.parse:parse_small"
+SMALL: Final = 64 * 1024
+"""Bytes of a document that is read in milliseconds: it waits for no large one."""
 SECONDS: Final = 20.0
 NO_PARTS: Final[Mapping[str, Sequence[str]]] = {}
 PATIENCE: Final = 1.0
@@ -57,8 +60,9 @@ def read_in_isolation(
     if len(content) > MOST_BYTES:
         raise DocumentTooLarge(f"Documents have at most {MOST_BYTES} bytes.", details={"limit": MOST_BYTES})
     header = orjson.dumps({"kind": kind, "artifactDigest": artifact_digest, "parts": dict(parts)})
+    task = SMALL_TASK if len(content) <= SMALL else TASK
     try:
-        answer: dict[str, Any] = orjson.loads(run(TASK, header + b"\n" + content, timeout=SECONDS, patience=PATIENCE))
+        answer: dict[str, Any] = orjson.loads(run(task, header + b"\n" + content, timeout=SECONDS, patience=PATIENCE))
     except TaskRefused as refused:
         raise refusal(refused.message, refused.place, code=refused.code) from None
     except IsolationBusy:

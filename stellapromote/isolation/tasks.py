@@ -1,6 +1,7 @@
 """The closed table of what may run in a child, and the limits of each group of tasks.
 
-Tasks of one group share one child; a group that handles documents must not slow down one that handles expressions.
+Tasks of one group share one child; a group that handles documents must not slow down one that handles expressions, nor
+large documents the small ones of everybody else.
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ class Group:
 EXPRESSIONS: Final = Group("expressions", memory=512 * MIB, open_files=3, most_output=MIB)
 MODULES: Final = Group("modules", memory=512 * MIB, open_files=3, most_output=MIB)
 DOCUMENTS: Final = Group("documents", memory=1024 * MIB, open_files=16, most_output=64 * MIB)
+SMALL_DOCUMENTS: Final = Group("small-documents", memory=1024 * MIB, open_files=16, most_output=64 * MIB)
 
 TASKS: Final[Mapping[str, Group]] = MappingProxyType(
     {
@@ -37,6 +39,7 @@ TASKS: Final[Mapping[str, Group]] = MappingProxyType(
         "policies.engines.rego:evaluate": MODULES,
         "policies.engines.rego:warm_up": MODULES,
         "promotions.formats.parse:parse": DOCUMENTS,
+        "promotions.formats.parse:parse_small": SMALL_DOCUMENTS,
     }
 )
 """Dotted name of a function `(payload: bytes) -> bytes`, importable without Django, and the group it runs in."""
