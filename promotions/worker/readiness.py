@@ -21,7 +21,7 @@ from promotions.worker.last_writes import newest_ahead
 from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
 from stellapromote.audit.sealer import unsealed_age
 from stellapromote.clock import Clock
-from stellapromote.database.errors import disk_was_full, is_without_primary
+from stellapromote.database.errors import disk_was_full, is_without_connections, is_without_primary
 from stellapromote.database.pooler import lost_timeouts
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
 
@@ -97,6 +97,13 @@ def _database() -> PartReadiness:
                 False,
                 "No host of DATABASE_URL takes changes: those that answer are standbys. Promote one, or name the "
                 "primary.",
+            )
+        if is_without_connections(error):
+            return PartReadiness(
+                "database",
+                False,
+                "The database has no connection free for this process: see max_connections, the limit of the role, and "
+                "who holds the others.",
             )
         return PartReadiness(
             "database", False, "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."

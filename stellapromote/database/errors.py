@@ -14,6 +14,8 @@ _CLASSES_PUT_OFF: Final = ("08", "40", "53", "57P")
 """Connection lost, transaction rolled back (deadlock), too few resources, server shut down."""
 _STANDBY: Final = "session is read-only"
 """libpq's words for a host that target_session_attrs=read-write passes over: there is no code for it."""
+_NO_CONNECTION_FREE: Final = ("too many connections", "too many clients", "remaining connection slots")
+"""PostgreSQL's words where a limit of connections is reached: an attempt to connect has no code, either."""
 
 AWAY: Final = (
     "The database does not answer now. Try again in a few seconds; if you sent something, look first whether it was "
@@ -27,6 +29,7 @@ DISK_FULL: Final = (
     "The disk of the database is full. Nothing was changed. Try again when those who run this installation have made "
     "room on it."
 )
+BUSY: Final = "The database has no connection free now. Nothing was changed. Try again in a few seconds."
 _DISK_FULL_SECONDS: Final = 60.0
 
 _disk_was_full_at: float | None = None
@@ -41,6 +44,8 @@ def reason_unavailable(error: BaseException | None) -> str | None:
     if code == _DISK_FULL:
         _disk_was_full_at = time.monotonic()
         return DISK_FULL
+    if error is not None and is_without_connections(error):
+        return BUSY
     return AWAY if isinstance(error, OperationalError | InterfaceError) else None
 
 
@@ -69,3 +74,8 @@ def is_put_off(error: BaseException) -> bool:
 def is_without_primary(error: BaseException) -> bool:
     """Whether no connection came about, and a host of the address answered that is a standby or set to be read-only."""
     return isinstance(error, OperationalError) and _STANDBY in str(error)
+
+
+def is_without_connections(error: BaseException) -> bool:
+    """Whether no connection came about because the database, or the role, has as many as it may have."""
+    return isinstance(error, OperationalError) and any(words in str(error) for words in _NO_CONNECTION_FREE)

@@ -153,6 +153,20 @@ def test_a_vote_on_a_page_is_503_with_the_reason_while_nothing_can_be_stored(
     assert waiting.votes.count() == 0
 
 
+def test_a_limit_of_connections_is_503_with_the_reason(committed_db: CommittedDatabase, world: World) -> None:
+    with committed_db.as_superuser() as superuser:
+        superuser.execute("ALTER ROLE stellapromote_login CONNECTION LIMIT 0")
+        try:
+            connection.close()
+            refused, ready = world.vera.call("GET", "promotions"), Client().get("/readyz")
+        finally:
+            superuser.execute("ALTER ROLE stellapromote_login CONNECTION LIMIT -1")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.json()["error"]["message"] == errors.BUSY
+    [database] = ready.json()["error"]["details"]["parts"]
+    assert database["message"].startswith("The database has no connection free for this process")
+
+
 def test_a_full_disk_is_503_with_the_reason_and_readiness_says_so_for_a_minute(
     world: World, full_disk: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
