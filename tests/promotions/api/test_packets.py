@@ -187,6 +187,7 @@ def test_the_answer_says_what_was_signed(world: World) -> None:
         assert "What was signed" in page
         assert f"production ({production.pk})" in page
         assert "<dd>deny</dd>" in page
+        assert "Valid: every check passes. What was signed is a denial." in page
 
 
 def test_the_answer_says_how_a_deployment_ended(world: World) -> None:
