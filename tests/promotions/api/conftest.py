@@ -8,6 +8,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant, User
 from tests.calling import Caller, caller
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person, make_ready_tenant
+from tests.kept import kept
 from tests.promotions.api.policies import TWO_PERSON
 from tests.promotions.api.world import World, make_world
 
@@ -23,20 +24,31 @@ def stranger(db: None) -> World:
     return make_world("merlin", prefix="merlin-")
 
 
-@pytest.fixture
-def tenant(db: None) -> Tenant:
-    return make_ready_tenant("kestrel-pay")
-
-
-@pytest.fixture
-def people(tenant: Tenant) -> dict[str, User]:
-    return {
+@kept
+def make_staffed_tenant() -> tuple[Tenant, dict[str, User]]:
+    tenant = make_ready_tenant("kestrel-pay")
+    return tenant, {
         "greta": make_person(tenant, "greta", roles=["admin"]),
         "nia": make_person(tenant, "nia", roles=["approver"], teams=["release"]),
         "mei": make_person(tenant, "mei", roles=["approver"], teams=["security"]),
         "ravi": make_person(tenant, "ravi", roles=["approver", "operator"], teams=["release"]),
         "tomas": make_person(tenant, "tomas", roles=["operator"]),
     }
+
+
+@pytest.fixture
+def staffed(db: None) -> tuple[Tenant, dict[str, User]]:
+    return make_staffed_tenant()
+
+
+@pytest.fixture
+def tenant(staffed: tuple[Tenant, dict[str, User]]) -> Tenant:
+    return staffed[0]
+
+
+@pytest.fixture
+def people(staffed: tuple[Tenant, dict[str, User]]) -> dict[str, User]:
+    return staffed[1]
 
 
 @pytest.fixture
