@@ -50,7 +50,7 @@ def add_member(
     is_new_person = user is None
     at = clock.now()
     if user is None:
-        names.check_free("display_name", display_name, tenants=[tenant_id])
+        names.check_free("display_name", display_name, username=username, tenants=[tenant_id])
         user = _create_person(username, display_name, at)
     if user.pk == by.user_id:
         raise rules.OwnRights()

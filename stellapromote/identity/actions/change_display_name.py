@@ -16,7 +16,7 @@ def change_display_name(*, by: Actor, clock: Clock, display_name: str) -> User:
     user = User.objects.select_for_update(no_key=True).get(pk=by.account)
     if user.display_name == display_name:
         return user
-    names.check_free("display_name", display_name, tenants=names.tenants_of(user.pk), but=user.pk)
+    names.check_free("display_name", display_name, username=user.username, tenants=names.tenants_of(user.pk))
     before, user.display_name = user.display_name, display_name
     user.save(update_fields=["display_name"])
     record(

@@ -1,13 +1,18 @@
 """Two changes of the same person's rights at one instant, on real transactions."""
 
+from collections.abc import Callable
+
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Membership, RoleGrant, User
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import Invalid
 from stellapromote.identity.actions.add_member import AddedMember, add_member
+from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.grant_role import grant_role
 from tests.database import CommittedDatabase
-from tests.factories import make_person, make_tenant
+from tests.factories import actor_of, make_person, make_tenant
 from tests.stellapromote.identity.actions.cases import make_house
 
 
@@ -21,6 +26,18 @@ def test_two_commands_at_once_make_one_account_and_one_membership(committed_db: 
     assert [each for each in outcomes if isinstance(each, Exception)] == []
     assert User.objects.filter(username="mei").count() == 1
     assert Membership.objects.filter(user__username="mei").count() == 1
+
+
+def test_of_people_who_take_the_same_name_at_once_one_gets_it(committed_db: CommittedDatabase) -> None:
+    tenant = make_tenant()
+    people = [actor_of(make_person(tenant, name), tenant) for name in ("mei", "nia", "ravi", "tomas")]
+
+    def take(by: Actor) -> Callable[[], User]:
+        return lambda: change_display_name(by=by, clock=DATABASE_CLOCK, display_name="Bea Ortiz")
+
+    outcomes = committed_db.at_once(*map(take, people))
+    assert sum(isinstance(each, Invalid) for each in outcomes) == 3
+    assert User.objects.filter(display_name="Bea Ortiz").count() == 1
 
 
 def test_the_same_role_granted_twice_at_one_instant_is_one_grant(committed_db: CommittedDatabase) -> None:
