@@ -152,8 +152,9 @@ def check_release(release: Release, events: list[AuditedEvent]) -> Iterator[Mism
 
 def check_release_status(status: ReleaseStatus | None) -> Iterator[Mismatch]:
     """Compares the status of a release with the audit log: a deprecated one is promoted no more."""
-    if status is not None and status.difference is not None:
-        yield Mismatch(MismatchKind.RELEASE_CHANGED, "release, status", status.difference)
+    difference = "The tenant has no such release." if status is None else status.difference
+    if difference is not None:
+        yield Mismatch(MismatchKind.RELEASE_CHANGED, "release, status", difference)
 
 
 def override_as_act(row: Override) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from promotions.actions.confirm import confirm
 from promotions.actions.evaluate import reevaluate
 from promotions.models import DecisionRecord, EvidencePacket, OutboxEvent, Promotion
 from promotions.models import state as promotion_state
+from promotions.verification.audited import check_release_status
+from promotions.verification.mismatch import MismatchKind
 from promotions.verification.tenants import check_tenants
 from promotions.worker.round import run_round
 from promotions.worker.verifier import Verifier
@@ -349,3 +351,8 @@ def test_every_column_of_a_promotion_is_told_or_repeats_what_is() -> None:
     }  # fmt: skip
     assert told | repeated == {field.attname for field in Promotion._meta.concrete_fields}
     assert not told & repeated
+
+
+def test_a_release_that_the_tenant_does_not_have_is_a_finding() -> None:
+    [found] = check_release_status(None)
+    assert (found.what, found.place) == (MismatchKind.RELEASE_CHANGED, "release, status")
