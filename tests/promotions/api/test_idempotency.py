@@ -138,7 +138,7 @@ def test_a_refused_deployer_is_audited_with_and_without_a_key(world: World, head
 
 
 def test_a_replayed_start_says_the_state_of_then(world: World) -> None:
-    """As docs/ci.md says: whoever deploys on it asks for the promotion first."""
+    """A pipeline asks for the promotion before it deploys on such an answer (docs/ci.md)."""
     place = f"promotions/{world.approved().pk}"
     key = {"Idempotency_Key": "run-1-started"}
     world.ci.ok("POST", f"{place}/deployment", {"status": "started"}, **key)

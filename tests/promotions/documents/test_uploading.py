@@ -1,4 +1,4 @@
-"""Documents are read by size in two children, so that large ones keep nobody's small one waiting (docs/adr/0060)."""
+"""A small document waits for no large one: each size has a child of its own (docs/adr/0060)."""
 
 import json
 
