@@ -88,7 +88,7 @@ class HeadResource(Resource):
 
 
 class BrokenResource(Resource):
-    sequence = serializers.IntegerField()
+    sequence = serializers.IntegerField(help_text="0: the number is not known.")
     reason = serializers.ChoiceField([reason.value for reason in Break])
     message = serializers.CharField()
 
@@ -145,7 +145,8 @@ class AuditEventViewSet(ApiViewSet):
         """Verify the chain of the tenant
 
         Seals what is recorded first, then walks every link and event up to the first break, and compares the chain with
-        the head that each evidence packet was signed over (`HEAD_…`).
+        the head that each evidence packet was signed over (`HEAD_…`). `SYSTEM_HEAD_MISSING`: the chain of the system
+        lacks the link that a packet was signed over; its number is not told.
         """
         return ApiResponse(_chain(verify_log(request.actor.tenant)))
 

@@ -150,7 +150,10 @@ json_build_object(
   'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = p.tenant_id),
   'auditHead', (
     SELECT json_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
-    FROM audit_auditlink l WHERE l.tenant_id = p.tenant_id ORDER BY l.sequence DESC LIMIT 1)
+    FROM audit_auditlink l WHERE l.tenant_id = p.tenant_id ORDER BY l.sequence DESC LIMIT 1),
+  'systemHead', (
+    SELECT encode(l.event_hash, 'hex')
+    FROM audit_auditlink l WHERE l.tenant_id IS NULL ORDER BY l.tenant_id DESC, l.sequence DESC LIMIT 1)
 )::text
 """  # noqa: S608 - the parts are constants of this module
 
@@ -204,6 +207,7 @@ class Facts:
     records: list[dict[str, Any]]
     weakening_edits: list[dict[str, Any]]
     audit_head: dict[str, Any] | None
+    system_head: str | None
     is_demo: bool
     blobs: dict[str, bytes]
     documents: dict[str, bytes]
@@ -309,6 +313,7 @@ def gather_facts(
         records=row["recordsSincePacket"],
         weakening_edits=reading.weakening_edits(at, policies),
         audit_head=row["auditHead"],
+        system_head=row["systemHead"],
         is_demo=row["isDemo"],
         blobs={key: canonical_bytes(blob) for key, blob in blobs.items()} | evidence.extracts,
         documents=evidence.documents,

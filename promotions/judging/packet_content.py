@@ -46,6 +46,7 @@ def packet_content(
         "schema": CONTENT_SCHEMA,
         "installationId": installation_id(),
         "lastSealedAuditHead": facts.audit_head,
+        "lastSealedSystemHead": facts.system_head,
         "recordDigest": record_digest,
         "inputDigest": input_digest,
         "records": records,

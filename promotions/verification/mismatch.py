@@ -57,7 +57,7 @@ class Mismatch:
 
 def chain_mismatch(broken: Broken) -> Mismatch:
     """A break of an audit chain as a finding."""
-    return Mismatch(MismatchKind.CHAIN_CHANGED, f"link {broken.sequence}, {broken.reason}", broken.message)
+    return Mismatch(MismatchKind.CHAIN_CHANGED, f"link {broken.sequence or 'unknown'}, {broken.reason}", broken.message)
 
 
 def run_check(place: str, check: Callable[[], list[Mismatch]]) -> list[Mismatch]:

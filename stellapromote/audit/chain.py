@@ -15,7 +15,7 @@ GENESIS = bytes(32)
 class Break(StrEnum):
     """The fault at the first place where a chain does not hold.
 
-    HEAD_…: it lacks the heads over which evidence packets were signed.
+    HEAD_…: it lacks the heads over which evidence packets were signed. SYSTEM_HEAD_…: the system's chain does.
     """
 
     GAP = "GAP"
@@ -28,6 +28,7 @@ class Break(StrEnum):
     HEAD_MISSING = "HEAD_MISSING"
     HEAD_DIFFERENT = "HEAD_DIFFERENT"
     HEAD_UNSIGNED = "HEAD_UNSIGNED"
+    SYSTEM_HEAD_MISSING = "SYSTEM_HEAD_MISSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first sequence number that does not hold, and why."""
+    """The first sequence number that does not hold, and why. 0: the number is not known."""
 
     sequence: int
     reason: Break

@@ -91,6 +91,9 @@ class AuditLink(models.Model):
             ),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="audit_link_sequence_positive"),
         ]
+        indexes = [
+            models.Index(fields=["event_hash"], condition=Q(tenant__isnull=True), name="audit_link_of_system"),
+        ]
 
     def __str__(self) -> str:
         return f"link {self.sequence}"

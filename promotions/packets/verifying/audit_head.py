@@ -1,4 +1,7 @@
-"""Whether the audit chain still holds what a packet was signed over: `lastSealedAuditHead` (domain.md §9)."""
+"""Whether the audit chains still hold what a packet was signed over (domain.md §9).
+
+`lastSealedAuditHead` is of the tenant's chain, `lastSealedSystemHead` of the system's.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from promotions.packets.verifying import KnownKey, known_keys, stored_in, verify
 from promotions.packets.verifying.border import within_tenant
 from promotions.packets.verifying.envelope import predicate_of, statement_of
 from promotions.packets.verifying.result import Check, Verification
+from stellapromote.audit import heads
 from stellapromote.audit.models import AuditLink
 
 _NAME: Final = "auditHead"
@@ -44,15 +48,26 @@ def head_of(content: Any) -> SignedHead | None:
     return SignedHead(sequence, event_hash)
 
 
+def system_head_of(content: Any) -> bytes | None:
+    """The hash of the last link of the system's chain that a packet's content names; None when nothing was sealed there
+    then, and in packets of earlier versions. Raises UnreadableHead."""
+    try:
+        event_hash = content.get("lastSealedSystemHead")
+        return None if event_hash is None else bytes.fromhex(event_hash)
+    except (AttributeError, TypeError, ValueError):
+        raise UnreadableHead from None
+
+
 def verify_here(document: Any, tenant_id: UUID) -> Verification:
     """As `verify`, with the keys of this installation and what is stored in this tenant, for a document that a caller
-    sent. Three statements more."""
+    sent. Four statements more."""
     found = within_tenant(verify(document, known_keys(), stored_in(tenant_id)), document, tenant_id)
     return _with_head(found, document, tenant_id)
 
 
 def verify_stored_here(packet: EvidencePacket, keys: Mapping[str, KnownKey]) -> Verification:
-    """As `verify_stored_packet`, with the audit chain of the packet's tenant. Cost: two statements more."""
+    """As `verify_stored_packet`, with the audit chains of the packet's tenant and of the system. Cost: three statements
+    more."""
     found = verify_stored_packet(packet, keys)
     return _with_head(found, orjson.loads(bytes(packet.document)) if found.valid else {}, packet.tenant_id)
 
@@ -68,15 +83,18 @@ def _check(found: Verification, document: Mapping[str, Any], tenant_id: UUID) ->
     if not found.valid:
         return Check(_NAME, "skipped", "Only what the packet was signed over is compared with the audit chain.")
     try:
-        head = head_of(_content(found, document))
+        content = _content(found, document)
+        head, system = head_of(content), system_head_of(content)
     except UnreadableHead:
         return Check(_NAME, "failed", "The packet does not say where the audit chain stood.")
-    if head is None:
+    if head is not None and not _holds(head, tenant_id):
+        differs = f"The audit chain does not hold link {head.sequence} as the packet was signed over it: "
+    elif system is not None and not heads.of_system([system]):
+        differs = "The audit chain of the system does not hold the link that the packet was signed over: "
+    elif head is None:
         return Check(_NAME, "passed", "The packet was signed before the first audit event was sealed.")
-    links = AuditLink.objects.filter(tenant_id=tenant_id, sequence=head.sequence).values_list("event_hash", flat=True)
-    if [bytes(each) for each in links] == [head.event_hash]:
+    else:
         return Check(_NAME, "passed", f"The audit chain holds link {head.sequence} as the packet was signed over it.")
-    differs = f"The audit chain does not hold link {head.sequence} as the packet was signed over it: "
     if any(check.name == "stored" and check.result == "passed" for check in found.checks):
         return Check(_NAME, "failed", f"{differs}it was cut or rewritten since. Run `manage.py verify_audit_log`.")
     return Check(
@@ -85,6 +103,11 @@ def _check(found: Verification, document: Mapping[str, Any], tenant_id: UUID) ->
         f"{differs}this database was restored to a moment before the packet, or the chain was cut or rewritten. "
         "Ask whether it was restored; if not, run `manage.py verify_audit_log`.",
     )
+
+
+def _holds(head: SignedHead, tenant_id: UUID) -> bool:
+    links = AuditLink.objects.filter(tenant_id=tenant_id, sequence=head.sequence).values_list("event_hash", flat=True)
+    return [bytes(each) for each in links] == [head.event_hash]
 
 
 def _content(found: Verification, document: Mapping[str, Any]) -> Any:

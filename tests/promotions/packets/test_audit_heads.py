@@ -13,12 +13,13 @@ from promotions.models import EvidencePacket
 from promotions.packets import audit_heads
 from promotions.packets.audit_heads import verify_log
 from promotions.packets.verifying.audit_head import verify_here
-from stellapromote.audit import verify
-from stellapromote.audit.chain import GENESIS, Break, event_hash
+from stellapromote.audit.chain import Break
 from stellapromote.audit.sealer import seal_chain
 from stellapromote.audit.verify import verify_tenant
 from tests.database import CommittedDatabase
+from tests.promotions import rewriting
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
+from tests.promotions.rewriting import cut
 from tests.stellapromote.audit.chains import make_chain
 
 
@@ -55,44 +56,15 @@ def head_of(packet: EvidencePacket) -> dict[str, Any]:
     return head
 
 
-def cut(database: CommittedDatabase, kestrel: Kestrel, keeping: int) -> None:
-    """Deletes the events after this one with their links, as a superuser does it who knows the tables."""
-    with database.as_superuser() as connection, connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")
-        gone = connection.execute(
-            "DELETE FROM audit_auditlink WHERE tenant_id = %s AND sequence > %s RETURNING event_id",
-            [kestrel.tenant.pk, keeping],
-        ).fetchall()
-        connection.execute("DELETE FROM audit_auditevent WHERE id = ANY(%s)", [[event for (event,) in gone]])
-
-
-def rewrite(database: CommittedDatabase, kestrel: Kestrel, sequence: int) -> None:
-    """Changes one event's actor and makes every later link fit, as a superuser does it who has this program."""
-    with database.as_superuser() as connection, connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")
-        chain = [kestrel.tenant.pk]
-        connection.execute(
-            "UPDATE audit_auditevent SET actor_name = 'Somebody else' WHERE id = "
-            "(SELECT event_id FROM audit_auditlink WHERE tenant_id = %s AND sequence = %s)",
-            [*chain, sequence],
-        )
-        rows = connection.execute(
-            verify._LINKS.format(tenant="tenant_id = %s"),
-            [*chain, 0, 0, UUID(int=0), 10_000],
-        ).fetchall()
-        previous = GENESIS
-        for row in rows:
-            facts = dict(zip(verify._COLUMNS, row[4:], strict=True))
-            for name in verify._DOCUMENTS:
-                facts[name] = facts[name] and orjson.dumps(facts[name]).decode()
-            digest = verify._computed_digest(kestrel.tenant.pk, facts)
-            own = event_hash(previous, row[1], digest)
-            connection.execute("UPDATE audit_auditevent SET event_digest = %s WHERE id = %s", [digest, row[0]])
-            connection.execute(
-                "UPDATE audit_auditlink SET previous_event_hash = %s, event_hash = %s WHERE event_id = %s",
-                [previous, own, row[0]],
-            )
-            previous = own
+def rewrite(database: CommittedDatabase, tenant_id: UUID, sequence: int) -> None:
+    """Changes one event's actor, and every later link with it."""
+    rewriting.rewrite(
+        database,
+        tenant_id,
+        "UPDATE audit_auditevent SET actor_name = 'Somebody else' WHERE id = "
+        "(SELECT event_id FROM audit_auditlink WHERE tenant_id = %s AND sequence = %s)",
+        [tenant_id, sequence],
+    )
 
 
 def test_a_sound_chain_holds_against_every_packet(kestrel: Kestrel) -> None:
@@ -112,7 +84,7 @@ def test_a_chain_without_packets_holds(committed_db: CommittedDatabase) -> None:
 def test_a_chain_that_was_cut_is_found_by_the_packets(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
     packet = newest_packet()
     head = head_of(packet)["sequence"]
-    cut(committed_db, kestrel, head - 1)
+    cut(committed_db, kestrel.tenant.pk, head - 1)
     assert verify_tenant(kestrel.tenant.pk).intact
     broken = verify_log(kestrel.tenant.pk).broken
     assert broken is not None
@@ -123,7 +95,7 @@ def test_a_chain_that_was_cut_is_found_by_the_packets(committed_db: CommittedDat
 def test_what_came_after_the_newest_packet_is_not_known_to_any(
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:
-    cut(committed_db, kestrel, head_of(newest_packet())["sequence"])
+    cut(committed_db, kestrel.tenant.pk, head_of(newest_packet())["sequence"])
     assert verify_log(kestrel.tenant.pk).intact
 
 
@@ -131,7 +103,7 @@ def test_a_chain_that_was_rewritten_is_found_at_the_first_packet_after_it(
     committed_db: CommittedDatabase, kestrel: Kestrel
 ) -> None:
     heads = sorted({head_of(packet)["sequence"]: packet.pk for packet in EvidencePacket.objects.all()}.items())
-    rewrite(committed_db, kestrel, heads[2][0])
+    rewrite(committed_db, kestrel.tenant.pk, heads[2][0])
     assert verify_tenant(kestrel.tenant.pk).intact
     broken = verify_log(kestrel.tenant.pk).broken
     assert broken is not None
@@ -182,7 +154,7 @@ def test_verifying_a_packet_or_its_envelope_asks_the_chain(
     packet = newest_packet()
     for document in documents(packet):
         assert check(document, kestrel)[0] == "passed"
-    tamper(committed_db, kestrel, head_of(packet)["sequence"] - 1)
+    tamper(committed_db, kestrel.tenant.pk, head_of(packet)["sequence"] - 1)
     for document in documents(packet):
         result, message = check(document, kestrel)
         assert (result, verify_here(document, kestrel.tenant.pk).valid) == ("failed", False)
@@ -205,7 +177,7 @@ def test_of_a_packet_that_is_not_stored_here_both_reasons_are_said(
     """A database that was restored to an earlier moment was not tampered with."""
     packet = newest_packet()
     head = head_of(packet)["sequence"]
-    cut(committed_db, kestrel, head - 1)
+    cut(committed_db, kestrel.tenant.pk, head - 1)
     for document in documents(packet):
         assert "it was cut or rewritten since" in check(document, kestrel)[1]
     with committed_db.as_superuser() as connection, connection.transaction():
@@ -220,7 +192,7 @@ def test_of_a_packet_that_is_not_stored_here_both_reasons_are_said(
 def test_page_and_api_say_that_the_chain_was_cut(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
     packet = newest_packet()
     head = head_of(packet)["sequence"]
-    cut(committed_db, kestrel, head - 1)
+    cut(committed_db, kestrel.tenant.pk, head - 1)
     browser = client_of(kestrel, "auditor")
     found = browser.get("/api/v1/audit-events/verify").json()
     assert (found["intact"], found["broken"]["reason"], found["broken"]["sequence"]) == (False, "HEAD_MISSING", head)
@@ -233,7 +205,7 @@ def test_page_and_api_say_that_the_chain_was_cut(committed_db: CommittedDatabase
 def test_the_command_says_which_packet_and_fails(committed_db: CommittedDatabase, kestrel: Kestrel) -> None:
     packet = newest_packet()
     head = head_of(packet)["sequence"]
-    cut(committed_db, kestrel, head - 1)
+    cut(committed_db, kestrel.tenant.pk, head - 1)
     out = StringIO()
     with pytest.raises(CommandError, match="The audit log does not hold: kestrel"):
         call_command("verify_audit_log", stdout=out)
