@@ -17,7 +17,8 @@ BATCH = 1000
 
 _CHAINS_WITH_PENDING = "SELECT DISTINCT tenant_id FROM audit_auditpending"
 
-_HEAD = "SELECT sequence, event_hash FROM audit_auditlink WHERE {tenant} ORDER BY sequence DESC LIMIT 1"
+# By the tenant, too: else PostgreSQL sorts every link of the system's chain, for which it is null.
+_HEAD = "SELECT sequence, event_hash FROM audit_auditlink WHERE {tenant} ORDER BY tenant_id DESC, sequence DESC LIMIT 1"
 
 _PENDING = """
 SELECT event.id, event.event_digest

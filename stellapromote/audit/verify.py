@@ -36,7 +36,7 @@ SELECT link.event_id, link.sequence, link.previous_event_hash, link.event_hash,
        {_TIME}, {", ".join(f"event.{column}" for column in _COLUMNS[1:])}
 FROM audit_auditlink link LEFT JOIN audit_auditevent event ON event.id = link.event_id
 WHERE link.{{tenant}} AND link.sequence >= %s AND (link.sequence > %s OR link.event_id > %s)
-ORDER BY link.sequence, link.event_id LIMIT %s
+ORDER BY link.tenant_id, link.sequence, link.event_id LIMIT %s
 """  # noqa: S608 - only the constants above are put in
 
 # An event that neither has a link nor waits for one was taken out of audit_pending by other hands than the sealer's. A

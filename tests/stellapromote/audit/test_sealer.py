@@ -1,13 +1,14 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
 from stellapromote.accounts.actor import Actor, system_actor
-from stellapromote.audit import sealer
+from stellapromote.audit import sealer, verify
 from stellapromote.audit.models import AuditLink, AuditPending
 from stellapromote.audit.recording import Entry, record_many
 from stellapromote.audit.sealer import seal_chain, unsealed_age
@@ -31,6 +32,21 @@ def sealed(by: Actor) -> list[tuple[int, UUID]]:
 @pytest.fixture
 def chain(committed_db: CommittedDatabase) -> Actor:
     return _new_chain()
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"), [(sealer._HEAD, []), (verify._LINKS, [0, 0, UUID(int=0), 9])], ids=["head", "links"]
+)
+def test_the_links_of_the_system_are_read_in_the_order_of_their_index(
+    committed_db: CommittedDatabase, statement: str, values: list[Any]
+) -> None:
+    """For a null tenant PostgreSQL would sort all of them, each time that one is appended."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN (COSTS off) {statement.format(tenant='tenant_id IS NULL')}", values)
+        plan = [line.strip() for (line,) in cursor.fetchall()]
+    assert any("using audit_link_sequence_unique" in line for line in plan)
+    assert not any(line.removeprefix("->  ") == "Sort" for line in plan)
 
 
 def _new_chain() -> Actor:
