@@ -1,10 +1,14 @@
-"""Whether each tenant of which something is stored is there: every verification goes over the tenants that are."""
+"""Whether each tenant of which something is stored is there, since every verification goes over the tenants that are;
+and whether the row of a tenant is what the audit log tells of it."""
 
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 
+from promotions.verification.audited import all_events_of_rows, differs
 from promotions.verification.mismatch import Mismatch, MismatchKind
+from stellapromote.accounts.models import Tenant
 
 MOST_TOLD: Final = 20
 
@@ -32,3 +36,19 @@ def check_tenants() -> list[Mismatch]:
         gone = [tenant for (tenant,) in cursor.fetchall()]
     message = "Promotions or the audit log name this tenant, and it is gone: nothing of it is verified."
     return [Mismatch(MismatchKind.TENANT_MISSING, f"tenant {tenant}", message) for tenant in gone]
+
+
+def check_tenant(tenant_id: UUID) -> list[Mismatch]:
+    """The first place where the row of the tenant differs from the event of its creation, at most one: nothing changes
+    it afterwards. Nothing is compared where a tenant of before has no event. Two statements."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    events = all_events_of_rows(tenant_id, "tenant", [tenant_id], ["tenant.created"]).get(str(tenant_id), [])
+    if len(events) > 1:
+        return [Mismatch(MismatchKind.TENANT_CHANGED, "tenant", "Two events of the audit log tell of its creation.")]
+    for event in events:
+        row = {"slug": tenant.slug, "name": tenant.name, "isDemo": tenant.is_demo}
+        difference = differs(row, event.after) or ("createdAt" if tenant.created_at != event.at else None)
+        if difference is not None:
+            message = f"{difference} is not what the audit log tells of it."
+            return [Mismatch(MismatchKind.TENANT_CHANGED, f"tenant, {difference}", message)]
+    return []

@@ -26,6 +26,7 @@ from promotions.verification.installation import check_installation
 from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, chain_mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
+from promotions.verification.tenants import check_tenant
 from promotions.verification.walk import START, Found, Place, promotions_after, these_promotions
 from promotions.worker.steps import Steps
 from stellapromote.accounts.actor import Actor, system_actor
@@ -144,9 +145,8 @@ class Verifier:
             after = {"kind": position["kind"] + 1, "after": str(UUID(int=0))}
             at.position = after if last is None else {**position, "after": str(last)}
         else:
-            of_tenant = partial(check_numbers, at.tenant_id), partial(check_policies, at.tenant_id)
-            for name, check in zip(("numbers", "policies"), of_tenant, strict=True):
-                note_about_tenant(run_check(name, check), by=by, clock=clock)
+            for name, check in (("tenant", check_tenant), ("numbers", check_numbers), ("policies", check_policies)):
+                note_about_tenant(run_check(name, partial(check, at.tenant_id)), by=by, clock=clock)
             at.position = None
         if at.position is None:
             lost = lost_event(at.tenant_id, Head(at.sequence, bytes(at.event_hash)))

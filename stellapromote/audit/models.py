@@ -54,6 +54,9 @@ class AuditEvent(models.Model):
                 condition=Q(resource__in=["release", "evidence_document", "feed", "trusted_key", "signing_key"]),
                 name="audit_event_by_row",
             ),
+            models.Index(
+                fields=["resource_id", "timestamp", "id"], condition=Q(resource="tenant"), name="audit_event_of_tenant"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from promotions.verification.installation import OF_INSTALLATION, check_installa
 from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, Mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
+from promotions.verification.tenants import check_tenant
 from promotions.verification.walk import all_promotions
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import ProductCommand, command_actor
@@ -82,7 +83,8 @@ class Command(ProductCommand):
         return promotions, findings
 
     def _documents(self, tenant: Tenant, by: Actor, verified: VerifiedDigests) -> int:
-        found = run_check("numbers", partial(check_numbers, tenant.pk))
+        found = run_check("tenant", partial(check_tenant, tenant.pk))
+        found += run_check("numbers", partial(check_numbers, tenant.pk))
         found += run_check("policies", partial(check_policies, tenant.pk))
         for kind in KINDS:
             after: UUID | None = UUID(int=0)

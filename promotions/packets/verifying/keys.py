@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, TextField
+from django.db.models.functions import Cast
 
 from promotions.models import PublicSigningKey
 from promotions.packets.verifying.parts import instant
 from promotions.packets.verifying.result import Check
 from stellapromote.accounts.models import Tenant
+from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
 from stellapromote.signing import keyring
 
@@ -25,7 +28,7 @@ class KnownKey:
     """A public key of this installation; a retired one still verifies its earlier signatures.
 
     ``activated_at`` None: not known. ``backdated``: tenants whose packets are older than their signing key, as their
-    past is made up: demos.
+    past is made up: demos, by the audit log as by their mark.
     """
 
     public_key: EllipticCurvePublicKey
@@ -36,7 +39,14 @@ class KnownKey:
 
 def known_keys() -> dict[str, KnownKey]:
     """Every key this installation ever signed with, by id; one whose text is no key verifies nothing. One statement."""
-    demos = ArraySubquery(Tenant.objects.filter(is_demo=True).values("pk"))
+    told = AuditEvent.objects.filter(
+        resource="tenant",
+        resource_id=Cast(OuterRef("pk"), TextField()),
+        tenant=OuterRef("pk"),
+        action="tenant.created",
+    )
+    demo, other = Exists(told.filter(after__isDemo=True)), Exists(told.filter(after__isDemo=False))
+    demos = ArraySubquery(Tenant.objects.filter(demo, ~other, is_demo=True).values("pk"))
     found = {}
     for row in PublicSigningKey.objects.annotate(demos=demos):
         with suppress(keyring.KeyRefused, ValueError):
