@@ -145,8 +145,9 @@ class AuditEventViewSet(ApiViewSet):
         """Verify the chain of the tenant
 
         Seals what is recorded first, then walks every link and event up to the first break, and compares the chain with
-        the head that each evidence packet was signed over (`HEAD_…`). `SYSTEM_HEAD_MISSING`: the chain of the system
-        lacks the link that a packet was signed over; its number is not told.
+        the head that each evidence packet was signed over, and with the links that the system's chain names (`HEAD_…`).
+        `SYSTEM_HEAD_MISSING`: the chain of the system lacks the link that a packet was signed over; its number is not
+        told.
         """
         return ApiResponse(_chain(verify_log(request.actor.tenant)))
 

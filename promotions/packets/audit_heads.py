@@ -32,7 +32,8 @@ Page = list[tuple[int, UUID, bytes]]
 
 
 def verify_log(tenant_id: UUID | None, on_progress: Callable[[int], None] | None = None) -> VerifyResult:
-    """As `verify_tenant`, then compares every packet's signed heads with their chains; the first break.
+    """As `verify_tenant`, then compares with the chain the heads that the system's chain names and those that packets
+    signed, and the system's chain with those; the first break.
 
     Reads 500 packets at a time, with their links in two statements; `on_progress` hears of each page how far the chain
     was checked. Must be called outside a transaction.
@@ -40,7 +41,7 @@ def verify_log(tenant_id: UUID | None, on_progress: Callable[[int], None] | None
     result = verify_tenant(tenant_id, on_progress)
     if not result.intact or tenant_id is None:
         return result
-    keys, broken = known_keys(), None
+    keys, broken = known_keys(), heads.lost_head(tenant_id)
     for page in _pages(tenant_id):
         found = breaks_of(tenant_id, [(packet_id, document) for _, packet_id, document in page], keys)
         broken = _first(found if broken is None else [broken, *found])

@@ -13,18 +13,24 @@ from stellapromote.accounts.models import Tenant
 MOST_TOLD: Final = 20
 
 # The next tenant is looked up in an index, once for each: the rows are many, the tenants few.
-_OF_TABLE: Final = """
-  SELECT tenant_id FROM (
+_NAMED: Final = """
+  SELECT tenant::text FROM (
     WITH RECURSIVE named AS (
-      (SELECT tenant_id FROM {table} WHERE tenant_id IS NOT NULL ORDER BY tenant_id LIMIT 1)
-      UNION ALL SELECT (SELECT tenant_id FROM {table} WHERE tenant_id > named.tenant_id ORDER BY tenant_id LIMIT 1)
-      FROM named WHERE named.tenant_id IS NOT NULL
-    ) SELECT tenant_id FROM named) {table}
+      (SELECT {column} AS tenant FROM {table} WHERE {which} ORDER BY {column} LIMIT 1)
+      UNION ALL SELECT (SELECT {column} FROM {table} WHERE {which} AND {column} > tenant ORDER BY {column} LIMIT 1)
+      FROM named WHERE tenant IS NOT NULL
+    ) SELECT tenant FROM named) {table}
 """
 _TABLES: Final = ("audit_auditlink", "audit_auditevent", "promotions_promotion")
+_EVERYWHERE: Final = " UNION ".join(
+    [
+        *(_NAMED.format(column="tenant_id", table=table, which="tenant_id IS NOT NULL") for table in _TABLES),
+        _NAMED.format(column="resource_id", table="audit_auditevent", which="resource = 'audit_chain'"),
+    ]
+)
 _GONE: Final = f"""
-SELECT tenant_id FROM ({" UNION ".join(_OF_TABLE.format(table=table) for table in _TABLES)}) named
-WHERE tenant_id IS NOT NULL AND NOT EXISTS (SELECT FROM accounts_tenant t WHERE t.id = named.tenant_id)
+SELECT tenant FROM ({_EVERYWHERE}) named
+WHERE tenant IS NOT NULL AND NOT EXISTS (SELECT FROM accounts_tenant t WHERE t.id::text = named.tenant)
 ORDER BY 1 LIMIT {MOST_TOLD}
 """  # noqa: S608 - constants
 

@@ -30,7 +30,8 @@ from promotions.verification.tenants import check_tenant
 from promotions.verification.walk import START, Found, Place, promotions_after, these_promotions
 from promotions.worker.steps import Steps
 from stellapromote.accounts.actor import Actor, system_actor
-from stellapromote.audit.chain import GENESIS, Break, Head
+from stellapromote.audit import heads
+from stellapromote.audit.chain import GENESIS, Break, Broken, Head
 from stellapromote.audit.verify import lost_event, verify_stretch
 from stellapromote.clock import Clock
 from stellapromote.database.errors import is_put_off
@@ -113,6 +114,7 @@ class Verifier:
             found = False
             self._along_everything(at, by, clock)
         elif found and at.tenant_id is not None:
+            self._note_break(heads.lost_head(at.tenant_id), by, clock)
             # Earlier findings are checked again, so that they can be ended.
             self._check(these_promotions(at.tenant_id, _with_findings(by), self.verified), by, clock)
         at.rests_until = clock.now() + NEW_EVERY if found else clock.now()
@@ -121,12 +123,16 @@ class Verifier:
     def _along_the_chain(self, at: EvidenceRound, by: Actor, clock: Clock) -> bool:
         """Whether the end of the chain was reached."""
         stretch = verify_stretch(at.tenant_id, Head(at.sequence, bytes(at.event_hash)), LINKS)
-        if stretch.broken is not None:
-            note_about_tenant([chain_mismatch(stretch.broken)], by=by, clock=clock)
+        self._note_break(stretch.broken, by, clock)
         if at.position is None and at.tenant_id is not None and stretch.promotions:
             self._check(these_promotions(at.tenant_id, stretch.promotions, VerifiedDigests()), by, clock)
         at.sequence, at.event_hash = stretch.head.sequence, stretch.head.event_hash
         return stretch.ended
+
+    @staticmethod
+    def _note_break(broken: Broken | None, by: Actor, clock: Clock) -> None:
+        if broken is not None:
+            note_about_tenant([chain_mismatch(broken)], by=by, clock=clock)
 
     def _along_everything(self, at: EvidenceRound, by: Actor, clock: Clock) -> None:
         position: dict[str, Any] = at.position or {}
@@ -149,8 +155,9 @@ class Verifier:
                 note_about_tenant(run_check(name, partial(check, at.tenant_id)), by=by, clock=clock)
             at.position = None
         if at.position is None:
-            lost = lost_event(at.tenant_id, Head(at.sequence, bytes(at.event_hash)))
-            note_about_tenant([] if lost is None else [chain_mismatch(lost)], by=by, clock=clock)
+            self._note_break(lost_event(at.tenant_id, Head(at.sequence, bytes(at.event_hash))), by, clock)
+            if at.tenant_id is not None:
+                self._note_break(heads.lost_head(at.tenant_id), by, clock)
             began = at.all_due_at - ALL_EVERY
             forget_about_tenant((*OF_DOCUMENTS, *OF_CHAIN), not_seen_since=began, by=by, clock=clock)
 
@@ -167,9 +174,9 @@ class Verifier:
         if by.tenant_id is not None and found:
             packets = EvidencePacket.objects.filter(promotion__in=[promotion for promotion, _ in found])
             documents = [(pk, bytes(document)) for pk, document in packets.values_list("pk", "document")]
-            heads = breaks_of(by.tenant_id, documents, known_keys())
+            broken = breaks_of(by.tenant_id, documents, known_keys())
             # A packet whose signature does not fit says nothing of the chain, and is a finding already.
-            breaks = [chain_mismatch(broken) for broken in heads if broken.reason is not Break.HEAD_UNSIGNED]
+            breaks = [chain_mismatch(each) for each in broken if each.reason is not Break.HEAD_UNSIGNED]
             note_about_tenant(breaks, by=by, clock=clock)
 
 

@@ -15,7 +15,8 @@ GENESIS = bytes(32)
 class Break(StrEnum):
     """The fault at the first place where a chain does not hold.
 
-    HEAD_…: it lacks the heads over which evidence packets were signed. SYSTEM_HEAD_…: the system's chain does.
+    HEAD_…: it lacks the heads over which evidence packets were signed, or that the system's chain names.
+    SYSTEM_HEAD_…: the system's chain lacks those of packets.
     """
 
     GAP = "GAP"

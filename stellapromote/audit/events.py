@@ -40,6 +40,7 @@ Audited = Literal[
     "approval_policy.created",
     "approval_policy.retired",
     "approval_policy.updated",
+    "audit.head_noted",
     "audit.verified",
     "decision.replayed",
     "environment.archived",

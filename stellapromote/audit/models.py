@@ -57,6 +57,11 @@ class AuditEvent(models.Model):
             models.Index(
                 fields=["resource_id", "timestamp", "id"], condition=Q(resource="tenant"), name="audit_event_of_tenant"
             ),
+            models.Index(
+                fields=["resource_id", "timestamp", "id"],
+                condition=Q(resource="audit_chain"),
+                name="audit_event_of_chain",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ def unsealed_age(now: datetime) -> timedelta:
 
 @transaction.atomic(durable=True)
 def _seal_batch(tenant_id: UUID | None, limit: int, *, wait: bool) -> int:
-    if not _lock_chain(tenant_id, wait=wait):
+    if not lock_chain(tenant_id, wait=wait):
         return 0
     condition, parameters = of_chain(tenant_id)
     with connection.cursor() as cursor:
@@ -90,7 +90,7 @@ def _seal_batch(tenant_id: UUID | None, limit: int, *, wait: bool) -> int:
     return len(events)
 
 
-def _lock_chain(tenant_id: UUID | None, *, wait: bool) -> bool:
+def lock_chain(tenant_id: UUID | None, *, wait: bool) -> bool:
     """One sealer at a time for each chain, until the end of the transaction. What follows sees all it committed."""
     name = f"stella.audit-chain {tenant_id}".encode()
     key = int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)

@@ -14,19 +14,21 @@ from promotions.worker.round import run_round, tidy
 from promotions.worker.steps import Steps
 from promotions.worker.turns import Turns
 from promotions.worker.verifier import Verifier
+from stellapromote.audit.heads import note_heads
 from stellapromote.database.ended_connections import close_ended
 from stellapromote.database_clock import DATABASE_CLOCK
 
 logger = logging.getLogger(__name__)
 
-TIDY_EVERY_SECONDS = 600.0
+SELDOM_SECONDS = 600.0
+"""Between two times at which it tidies up and notes the heads of the audit chains (docs/adr/0165)."""
 PATIENCE_SECONDS = 0.2
 """The time for which a round waits for outside answers; slower answers are stored by a later round."""
 
 
 class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT: evaluates due promotions, expires, follows deployments, seals the audit chain,
-    verifies the stored rows."""
+    notes their heads, verifies the stored rows."""
 
     help = "Run the worker: any number may run side by side."
 
@@ -44,14 +46,15 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         steps, turns = Steps(), Turns()
         collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier(steps)
-        tidied_at = 0.0
+        seldom_at = 0.0
         while not stop.is_set():
             try:
                 busy = run_round(name, collector=collector, rereader=rereader, steps=steps, turns=turns) > 0
                 steps.take("verify: look", lambda: verifier.verify_some(DATABASE_CLOCK))
-                if time.monotonic() - tidied_at > TIDY_EVERY_SECONDS:
+                if time.monotonic() - seldom_at > SELDOM_SECONDS:
                     steps.take("tidy", tidy)
-                    tidied_at = time.monotonic()
+                    steps.take("note_heads", lambda: note_heads(DATABASE_CLOCK))
+                    seldom_at = time.monotonic()
             except (DatabaseError, InterfaceError):
                 logger.exception("worker_database_unavailable")
                 connection.close()

@@ -20,7 +20,8 @@ class Command(ProductCommand):
     """Verifies the audit chain of a tenant, or of every tenant and of the system.
 
     Exit code 1 when one does not hold, or when there is no tenant. What was recorded and not sealed yet is sealed
-    first. A chain holds when its links do, and when it still has the links that evidence packets were signed over. Each
+    first. A chain holds when its links do, and when it still has the links that evidence packets were signed over and
+    that the system's chain names. With a tenant's chain the heads of the system's in its packets are compared. Each
     verification is an event of the chain it went over; a break is noted as a finding, which goes with a verification
     that holds.
     """

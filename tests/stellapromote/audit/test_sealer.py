@@ -152,7 +152,7 @@ def while_locked(chain: Actor, committed_db: CommittedDatabase, call: Callable[[
 
     def other() -> int:
         with transaction.atomic():
-            assert sealer._lock_chain(chain.tenant_id, wait=True)
+            assert sealer.lock_chain(chain.tenant_id, wait=True)
             locked.set()
             while not done.wait(timeout=0.02) and not somebody_waits_for_a_chain():
                 pass

@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from promotions.management.commands import run_worker
 from promotions.models import ProcessHeartbeat, Promotion
 from stellapromote.audit.models import AuditPending
+from stellapromote.database_clock import DATABASE_CLOCK
 from tests.promotions.kestrel import make_kestrel
 from tests.stellapromote.identity.management.commands.running import run
 
@@ -46,3 +47,18 @@ def test_it_goes_on_when_the_database_is_there_again(error: type[Exception], mon
         for number, handler in before.items():
             signal.signal(number, handler)
     assert len(rounds) == 2
+
+
+def test_it_notes_the_heads_of_the_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[object] = []
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(run_worker, "SELDOM_SECONDS", 0)
+    monkeypatch.setattr(run_worker, "note_heads", noted.append)
+    monkeypatch.setattr(run_worker, "close_old_connections", mock.Mock())  # the test's own stays open
+    monkeypatch.setattr(run_worker, "run_round", lambda *_, **__: signal.raise_signal(signal.SIGTERM) or 0)
+    try:
+        run("run_worker")
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    assert noted == [DATABASE_CLOCK]
