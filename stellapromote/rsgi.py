@@ -12,9 +12,10 @@ from stellapromote.wsgi import application as django
 
 
 def start() -> None:
-    from promotions.worker.heartbeats import keep_beating  # it needs Django, which is set up by now
+    from promotions.models import ProcessHeartbeat  # both need Django, which is set up by now
+    from promotions.worker.heartbeats import keep_beating
 
-    keep_beating()
+    keep_beating(ProcessHeartbeat.Role.WEB)
 
 
 application = Front(

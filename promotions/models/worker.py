@@ -7,11 +7,11 @@ from promotions.models.promotion import Promotion
 from stellapromote.accounts.models import Tenant
 
 SILENT: Final = timedelta(seconds=60)
-"""A process that has not reported for so long counts as stopped."""
+"""A process that has not reported for so long has no say in the versions by which is judged."""
 
 
 class ProcessHeartbeat(models.Model):
-    """When each process last said that it lives, a worker after each round, how far its own clock was ahead of the
+    """When each process last said that it lives, how far its own clock was ahead of the
     database's, in milliseconds, and the newest version of each kind of gate that it knows. Readiness reads it, and what
     chooses the versions by which is judged (docs/adr/0189)."""
 

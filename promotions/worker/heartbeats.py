@@ -13,12 +13,17 @@ from django.db import connection
 
 from policies.gates import REGISTRY
 from promotions.models import ProcessHeartbeat
+from promotions.worker.steps import Steps
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK, process_ahead
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS: Final = 20.0
+EVERY_SECONDS: Final = {ProcessHeartbeat.Role.WEB: 20.0, ProcessHeartbeat.Role.WORKER: 5.0}
+WORKER_SILENT: Final = timedelta(seconds=20)
+"""A worker that has not reported for so long does nothing: one report may fail, and the next one wait for a lock."""
+LONGEST_STEP: Final = 60.0
+"""The seconds for which a worker may take no step and still report that it lives."""
 
 
 def process_name() -> str:
@@ -37,17 +42,21 @@ def beat(name: str, role: ProcessHeartbeat.Role, at: datetime, failing_steps: Se
     ProcessHeartbeat.objects.update_or_create(name=name, defaults=said)
 
 
-def keep_beating(clock: Clock = DATABASE_CLOCK) -> None:
-    """In a thread of its own for as long as this web process lives. It has a connection only while it reports."""
-    threading.Thread(target=_beat_for_ever, args=(clock,), daemon=True).start()
+def keep_beating(role: ProcessHeartbeat.Role, steps: Steps | None = None, clock: Clock = DATABASE_CLOCK) -> None:
+    """In a thread of its own for as long as this process lives, and a worker takes its ``steps``. It has a connection
+    only while it reports."""
+    threading.Thread(target=_beat_for_ever, args=(role, steps, clock), daemon=True).start()
 
 
-def _beat_for_ever(clock: Clock) -> None:
+def _beat_for_ever(role: ProcessHeartbeat.Role, steps: Steps | None, clock: Clock) -> None:
     while True:
         try:
-            beat(process_name(), ProcessHeartbeat.Role.WEB, clock.now())
+            if steps is None:
+                beat(process_name(), role, clock.now())
+            elif time.monotonic() - steps.moved_at < LONGEST_STEP:
+                beat(process_name(), role, clock.now(), steps.failing())
         except Exception as error:  # also of errors that would end the thread: nothing starts another
-            logger.warning("This web process cannot report that it lives: %s", error)
+            logger.warning("This %s process cannot report that it lives: %s", role, error)
         finally:
             connection.close()
-        time.sleep(EVERY_SECONDS)
+        time.sleep(EVERY_SECONDS[role])

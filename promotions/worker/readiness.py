@@ -17,6 +17,7 @@ from promotions.models.worker import SILENT
 from promotions.packets.signing_key import problem
 from promotions.verification.database import check_database
 from promotions.worker.failures import any_failing
+from promotions.worker.heartbeats import WORKER_SILENT
 from promotions.worker.last_writes import newest_ahead
 from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
 from stellapromote.audit.sealer import unsealed_age
@@ -205,8 +206,12 @@ def _worker(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
     if newest is None:
         return False, "No worker has ever reported: start `manage.py run_worker`."
     silent = now - newest
-    if silent > SILENT:
-        return False, f"No worker has reported for {int(silent.total_seconds())} s: start `manage.py run_worker`."
+    if silent > WORKER_SILENT:
+        seconds = int(silent.total_seconds())
+        return (
+            False,
+            f"No worker has reported for {seconds} s: see whether it is stuck, or start `manage.py run_worker`.",
+        )
     reported = f"A worker reported {max(0, int(silent.total_seconds()))} s ago."
     recent = reports.filter(at__gte=now - SILENT).values_list("failing_steps", flat=True)
     failing = sorted({step for steps in recent for step in steps})

@@ -9,8 +9,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import DatabaseError
@@ -48,7 +47,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 OUTBOX_KEPT = timedelta(days=30)
-HEARTBEAT_SECONDS: Final = 10.0
 
 # A change reads its instant before it commits, so an evaluation may have missed a change that is older than itself by
 # as long as the change's transaction took. Everything is judged again until its evaluation is this much younger.
@@ -102,21 +100,6 @@ promotions_promotion.next_change_at <= %s OR (
 """  # noqa: S608 - the part is a constant of this module
 
 
-class _Heartbeat:
-    """A worker's report about itself: at the end of each round, and within a long one."""
-
-    def __init__(self, name: str, clock: Clock, steps: Steps) -> None:
-        self._name, self._clock, self._steps, self._at = name, clock, steps, monotonic()
-
-    def beat(self) -> None:
-        beat(self._name, ProcessHeartbeat.Role.WORKER, self._clock.now(), self._steps.failing())
-        self._at = monotonic()
-
-    def beat_if_due(self) -> None:
-        if monotonic() - self._at > HEARTBEAT_SECONDS:
-            self.beat()
-
-
 def run_round(
     name: str,
     clock: Clock = DATABASE_CLOCK,
@@ -134,10 +117,8 @@ def run_round(
     steps = steps or Steps()
     turns = turns or Turns()
     turns.begin_round()
-    heartbeat = _Heartbeat(name, clock, steps)
-    each = partial(_each, clock=clock, turns=turns, heartbeat=heartbeat)
+    each = partial(_each, clock=clock, turns=turns)
     done = steps.take("read_again", lambda: (rereader or Rereader()).read_due(clock))
-    heartbeat.beat_if_due()
     done += steps.take("find_due", lambda: each("reevaluate", _due_promotions(now), reevaluate))
     done += steps.take("find_to_close", lambda: each("reevaluate", _to_close(now), reevaluate))
     done += steps.take("find_overdue", lambda: each("overdue", _overdue(now), mark_overdue))
@@ -146,8 +127,8 @@ def run_round(
     done += steps.take("tell_counted", lambda: record_counted_refusals(now))
     done += steps.of_each("seal", chains_with_pending, seal_some)
     done += steps.of_each("outbox", lambda: outbox.behind(now), lambda tenant_id: outbox.derive(tenant_id, now))
-    heartbeat.beat()
-    return done + steps.take("collect", lambda: _collect(collector or Collector(), clock, turns, heartbeat))
+    beat(name, ProcessHeartbeat.Role.WORKER, clock.now(), steps.failing())
+    return done + steps.take("collect", lambda: _collect(collector or Collector(), clock, turns))
 
 
 def tidy(clock: Clock = DATABASE_CLOCK) -> None:
@@ -169,16 +150,14 @@ class _Step(Protocol):
     def __call__(self, promotion_id: UUID, /, *, by: Actor, clock: Clock) -> object: ...
 
 
-def _each(
-    step: str, due: Iterable[DuePromotion], act: _Step, *, clock: Clock, turns: Turns, heartbeat: _Heartbeat
-) -> int:
+def _each(step: str, due: Iterable[DuePromotion], act: _Step, *, clock: Clock, turns: Turns) -> int:
     """Does it with each for which there is time."""
-    done, _ = _as_time_allows(step, due, act, clock, turns, heartbeat)
+    done, _ = _as_time_allows(step, due, act, clock, turns)
     return done
 
 
 def _as_time_allows(
-    step: str, due: Iterable[DuePromotion], act: _Step, clock: Clock, turns: Turns, heartbeat: _Heartbeat
+    step: str, due: Iterable[DuePromotion], act: _Step, clock: Clock, turns: Turns
 ) -> tuple[int, list[DuePromotion]]:
     """The number of promotions done, and those that are left. A failing one is postponed for every error, unless the
     database is away. One that another transaction holds is left: that one may take as long as the database lets it."""
@@ -198,7 +177,6 @@ def _as_time_allows(
             if is_away(error):
                 raise
             _note_failure(one.promotion_id, step, clock.now())
-        heartbeat.beat_if_due()
 
     left = turns.take(due, attempt)
     return done, [*left, *held]
@@ -217,13 +195,13 @@ def _note_failure(promotion_id: UUID, step: str, now: datetime) -> None:
     logger.exception("worker_step_failed", extra=found)
 
 
-def _collect(collector: Collector, clock: Clock, turns: Turns, heartbeat: _Heartbeat) -> int:
+def _collect(collector: Collector, clock: Clock, turns: Turns) -> int:
     """Evaluates the promotions about which the outside just said something."""
     found = {each.promotion_id: each for each in turns.left}
     for promotion_id, tenant, slug in collector.collect(clock):
         found[promotion_id] = DuePromotion(promotion_id, system_actor(tenant, slug))
     turns.left = list(found.values())
-    done, turns.left = _as_time_allows("reevaluate", turns.left, reevaluate, clock, turns, heartbeat)
+    done, turns.left = _as_time_allows("reevaluate", turns.left, reevaluate, clock, turns)
     return done
 
 

@@ -27,12 +27,15 @@ class Steps:
 
     resting: dict[tuple[str, UUID | None], tuple[int, float]] = field(default_factory=dict)
     """Failures in a row, and until when it rests, in seconds of time.monotonic."""
+    moved_at: float = field(default_factory=time.monotonic)
+    """When the last step began or ended, in the same seconds."""
 
     def take(self, step: str, act: Callable[[], int | None], tenant_id: UUID | None = None) -> int:
         """The number of things that the step did; 0 while it rests, and when it fails."""
         failures, until = self.resting.get((step, tenant_id), (0, 0.0))
         if until > time.monotonic():
             return 0
+        self.moved_at = time.monotonic()
         try:
             done = act() or 0
         except Exception as error:
@@ -42,13 +45,16 @@ class Steps:
             self.resting[step, tenant_id] = failures + 1, time.monotonic() + rest
             logger.exception("worker_step_failed", extra={"step": step, "tenant_id": tenant_id and str(tenant_id)})
             return 0
+        finally:
+            self.moved_at = time.monotonic()
         self.resting.pop((step, tenant_id), None)
         return done
 
     def failing(self) -> list[str]:
-        """The steps that failed more than once in a row, the last time not long ago."""
+        """The steps that failed more than once in a row, the last time not long ago. For any thread."""
         recent = time.monotonic() - LONGEST_REST
-        return sorted({step for (step, _), (times, until) in self.resting.items() if times > 1 and until > recent})
+        resting = list(self.resting.items())  # in one piece: another thread takes the steps
+        return sorted({step for (step, _), (times, until) in resting if times > 1 and until > recent})
 
     def of_each(self, step: str, find: Callable[[], Iterable[_TenantId]], act: Callable[[_TenantId], int]) -> int:
         """Takes the step for each tenant, or chain, that ``find`` names."""

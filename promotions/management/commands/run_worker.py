@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from promotions.actions.rereading import Rereader
+from promotions.models import ProcessHeartbeat
 from promotions.worker.collecting import Collector
-from promotions.worker.heartbeats import process_name
+from promotions.worker.heartbeats import keep_beating, process_name
 from promotions.worker.round import run_round, tidy
 from promotions.worker.steps import Steps
 from promotions.worker.turns import Turns
@@ -47,6 +48,7 @@ class Command(BaseCommand):
         steps, turns = Steps(), Turns()
         collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier(steps)
         seldom_at = 0.0
+        keep_beating(ProcessHeartbeat.Role.WORKER, steps)
         while not stop.is_set():
             try:
                 busy = run_round(name, collector=collector, rereader=rereader, steps=steps, turns=turns) > 0

@@ -15,10 +15,12 @@ from promotions.models.worker import SILENT
 from promotions.verification.replay import replay
 from promotions.worker import heartbeats
 from promotions.worker.heartbeats import beat
+from promotions.worker.steps import Steps
 from stellapromote.clock import FixedClock
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
+AT = datetime(2026, 11, 2, tzinfo=UTC)
 OLDER = {"approval": 1, "preconditions": 1}
 
 
@@ -88,5 +90,30 @@ def test_a_web_process_reports_again_after_it_could_not(error: Exception, monkey
     monkeypatch.setattr(heartbeats, "connection", mock.Mock())
     monkeypatch.setattr(heartbeats.time, "sleep", ends_when_all_were_made)
     with pytest.raises(KeyboardInterrupt):
-        heartbeats._beat_for_ever(FixedClock(datetime(2026, 11, 2, tzinfo=UTC)))
+        heartbeats._beat_for_ever(ProcessHeartbeat.Role.WEB, None, FixedClock(AT))
     assert reports == []
+
+
+def test_a_worker_reports_within_a_long_step_and_not_while_it_is_stuck_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = [100.0], list[float]()
+    taken = Steps()
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+        if now[0] > 300:
+            raise KeyboardInterrupt
+
+    def long_step() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            heartbeats._beat_for_ever(ProcessHeartbeat.Role.WORKER, taken, FixedClock(AT))
+
+    monkeypatch.setattr(heartbeats, "beat", lambda *_: said.append(now[0]))
+    monkeypatch.setattr(heartbeats, "connection", mock.Mock())
+    monkeypatch.setattr(heartbeats.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(heartbeats.time, "sleep", wait)
+    taken.take("find_due", long_step)
+    assert said == [100.0 + 5 * each for each in range(12)]
+    said.clear()
+    now[0] -= 5  # the step has ended: the worker took one this moment
+    long_step()
+    assert said[:1] == [300.0]

@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from promotions.management.commands import run_worker
 from promotions.models import ProcessHeartbeat, Promotion
+from promotions.worker.steps import Steps
 from stellapromote.audit.models import AuditPending
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.promotions.kestrel import make_kestrel
@@ -30,9 +31,11 @@ def test_one_round_does_what_is_due_and_ends() -> None:
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_it_goes_on_when_the_database_is_there_again(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[str] = []
+    reporting: list[Any] = []
 
-    def away(name: str, **_: Any) -> int:
+    def away(name: str, *, steps: Steps, **_: Any) -> int:
         rounds.append(name)
+        assert reporting == [("worker", steps)]
         if len(rounds) == 1:
             raise error("gone")
         signal.raise_signal(signal.SIGTERM)
@@ -40,6 +43,7 @@ def test_it_goes_on_when_the_database_is_there_again(error: type[Exception], mon
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(run_worker, "run_round", away)
+    monkeypatch.setattr(run_worker, "keep_beating", lambda *given: reporting.append(given))
     monkeypatch.setattr(run_worker, "connection", mock.Mock())  # the test's own stays open
     try:
         run("run_worker", "--interval=0.01")
@@ -54,6 +58,7 @@ def test_it_notes_the_heads_of_the_chains(monkeypatch: pytest.MonkeyPatch) -> No
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(run_worker, "SELDOM_SECONDS", 0)
     monkeypatch.setattr(run_worker, "note_heads", noted.append)
+    monkeypatch.setattr(run_worker, "keep_beating", mock.Mock())
     monkeypatch.setattr(run_worker, "close_old_connections", mock.Mock())  # the test's own stays open
     monkeypatch.setattr(run_worker, "run_round", lambda *_, **__: signal.raise_signal(signal.SIGTERM) or 0)
     try:
