@@ -58,6 +58,6 @@ class ReadyView(ApiView):
         failed = [part for part in parts if not part.ok]
         found = [asdict(part) for part in parts]
         if failed:
-            message = " ".join(part.message for part in failed)
+            message = " ".join(dict.fromkeys(part.message for part in failed))  # each cause once
             raise ProductError(message, code="SYS_UNAVAILABLE", details={"parts": found})
         return ApiResponse({"status": "ready", "parts": found})

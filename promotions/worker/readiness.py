@@ -22,7 +22,7 @@ from promotions.worker.last_writes import newest_ahead
 from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
 from stellapromote.audit.sealer import unsealed_age
 from stellapromote.clock import Clock
-from stellapromote.database.errors import disk_was_full, is_without_connections, is_without_primary
+from stellapromote.database.errors import disk_was_full, is_away, is_without_connections, is_without_primary
 from stellapromote.database.pooler import lost_timeouts
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
 
@@ -65,7 +65,10 @@ def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[PartReadiness]:
     database = _database()
     if not database.ok:
         return [database]
-    return [database, *(_judged(name, judge, clock) for name, judge in _PARTS.items())]
+    try:
+        return [database, *(_judged(name, judge, clock) for name, judge in _PARTS.items())]
+    except (OperationalError, InterfaceError) as error:  # the database went away meanwhile
+        return [_without_database(error)]
 
 
 def _judged(name: str, judge: Judge, clock: Clock) -> PartReadiness:
@@ -74,7 +77,9 @@ def _judged(name: str, judge: Judge, clock: Clock) -> PartReadiness:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             return PartReadiness(name, *judge(clock.now()))
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError) as error:
+        if is_away(error):
+            raise
         return PartReadiness(
             name, False, "This cannot be read from the database now: see its log, and what holds locks there for long."
         )
@@ -92,23 +97,7 @@ def _database() -> PartReadiness:
             may_make_tables, read_only, without_standby = cursor.fetchone()
         without_timeouts = lost_timeouts(connection)
     except (DatabaseError, InterfaceError) as error:
-        if is_without_primary(error):
-            return PartReadiness(
-                "database",
-                False,
-                "No host of DATABASE_URL takes changes: those that answer are standbys. Promote one, or name the "
-                "primary.",
-            )
-        if is_without_connections(error):
-            return PartReadiness(
-                "database",
-                False,
-                "The database has no connection free for this process: see max_connections, the limit of the role, and "
-                "who holds the others.",
-            )
-        return PartReadiness(
-            "database", False, "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
-        )
+        return _without_database(error)
     if read_only:
         return PartReadiness(
             "database",
@@ -145,6 +134,20 @@ def _database() -> PartReadiness:
             degraded=True,
         )
     return PartReadiness("database", True, "The database answers.")
+
+
+def _without_database(error: Exception) -> PartReadiness:
+    message = "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
+    if is_without_primary(error):
+        message = (
+            "No host of DATABASE_URL takes changes: those that answer are standbys. Promote one, or name the primary."
+        )
+    elif is_without_connections(error):
+        message = (
+            "The database has no connection free for this process: see max_connections, the limit of the role, and who "
+            "holds the others."
+        )
+    return PartReadiness("database", False, message)
 
 
 def _migrations(now: datetime) -> tuple[bool, str]:  # noqa: ARG001 - as the others

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from promotions.models import Promotion
+from promotions.worker import readiness
 from stellapromote.accounts.models import ApiToken
 from stellapromote.database import errors
 from stellapromote.postgresql.embedded import SUPERUSER
@@ -179,6 +181,21 @@ def test_a_full_disk_is_503_with_the_reason_and_readiness_says_so_for_a_minute(
     assert database["message"].startswith("The disk of the database is full")
     monkeypatch.setattr(errors, "_DISK_FULL_SECONDS", 0.0)
     assert "disk" not in Client().get("/readyz").text
+
+
+def test_readiness_asks_nothing_more_of_a_database_that_went_away_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends_it(_: datetime) -> tuple[bool, str]:
+        monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+        connection.connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True, "It answers."
+
+    monkeypatch.setitem(readiness._PARTS, "clock", ends_it)
+    [database] = Client().get("/readyz").json()["error"]["details"]["parts"]
+    assert database["message"] == "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
 
 
 def test_readiness_says_that_it_is_read_only(nia: Client, read_only: None) -> None:

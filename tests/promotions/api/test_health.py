@@ -139,6 +139,18 @@ def test_a_part_that_cannot_be_read_is_not_ready(worker: ProcessHeartbeat, monke
     assert list(refused()) == ["worker"]
 
 
+def test_a_cause_that_several_parts_have_is_named_once(
+    worker: ProcessHeartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_: datetime) -> tuple[bool, str]:
+        raise OperationalError("canceling statement due to lock timeout")
+
+    for name in ("clock", "worker"):
+        monkeypatch.setitem(readiness._PARTS, name, locked)
+    assert list(refused()) == ["clock", "worker"]
+    assert Client().get("/readyz").json()["error"]["message"].count("what holds locks") == 1
+
+
 def degraded(name: str) -> str:
     """What a part says that works and needs somebody."""
     response = Client().get("/readyz")
