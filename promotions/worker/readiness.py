@@ -23,6 +23,7 @@ from promotions.worker.verifier import ALL_EVERY, NEW_EVERY
 from stellapromote.audit.sealer import unsealed_age
 from stellapromote.clock import Clock
 from stellapromote.database.errors import disk_was_full, is_away, is_without_connections, is_without_primary
+from stellapromote.database.locks import locked_table
 from stellapromote.database.pooler import lost_timeouts
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
 
@@ -59,13 +60,14 @@ class PartReadiness:
 
 
 def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[PartReadiness]:
-    """Every part in the order of dependence, each at its own instant. A part waits one second for a lock at most.
+    """Every part in the order of dependence, each at its own instant, or the database alone where it keeps calls from
+    all. A part waits one second for a lock at most.
 
     Cost: some thirty statements, and eleven more once a minute; without a database, one attempt."""
-    database = _database()
-    if not database.ok:
-        return [database]
     try:
+        database = _database()
+        if not database.ok:
+            return [database]
         return [database, *(_judged(name, judge, clock) for name, judge in _PARTS.items())]
     except (OperationalError, InterfaceError) as error:  # the database went away meanwhile
         return [_without_database(error)]
@@ -117,6 +119,14 @@ def _database() -> PartReadiness:
             "database",
             False,
             "The disk of the database is full: changes failed within the last minute. Make room on it.",
+        )
+    locked = locked_table(LOCK_SECONDS)
+    if locked is not None:
+        return PartReadiness(
+            "database",
+            False,
+            f"Calls wait for the table {locked}, which a session of the database has locked: see pg_locks, and end the "
+            "session.",
         )
     if may_make_tables:
         return PartReadiness(

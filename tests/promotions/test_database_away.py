@@ -198,6 +198,14 @@ def test_readiness_asks_nothing_more_of_a_database_that_went_away_meanwhile(
     assert database["message"] == "The database does not answer: see whether PostgreSQL runs and DATABASE_URL fits."
 
 
+def test_readiness_says_that_calls_wait_for_a_table(committed_db: CommittedDatabase, world: World) -> None:
+    with committed_db.as_owner() as owner, owner.transaction():
+        owner.execute("LOCK TABLE accounts_apitoken")
+        [database] = Client().get("/readyz").json()["error"]["details"]["parts"]
+    assert (database["name"], database["ok"]) == ("database", False)
+    assert database["message"].startswith("Calls wait for the table accounts_apitoken,")
+
+
 def test_readiness_says_that_it_is_read_only(nia: Client, read_only: None) -> None:
     answer = Client().get("/readyz")
     assert answer.status_code == 503
