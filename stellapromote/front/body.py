@@ -49,10 +49,14 @@ class NoRoomOnDisk(ProductError):
 
 
 class BodyIncomplete(Invalid):
-    """The client has closed the connection, or what comes are no chunks."""
+    """The client has closed the connection, what comes are no chunks, or fields follow them: to the front these look
+    alike (docs/adr/0168)."""
 
     def __init__(self) -> None:
-        super().__init__("The body ended before it was complete, or its chunks cannot be read.")
+        super().__init__(
+            "The body ended before it was complete, its chunks cannot be read, or fields follow them (trailers): send "
+            "it whole, and without trailers."
+        )
 
 
 class Bodies:
