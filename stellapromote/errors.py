@@ -42,7 +42,9 @@ CODES: dict[str, Code] = {
         408,
         "The body did not arrive in time, so nothing was done: send it again, on a faster line if you have one.",
     ),
-    "VAL_BODY_TOO_LARGE": Code(413, "The body is larger than this call takes: send less than the limit named."),
+    "VAL_BODY_TOO_LARGE": Code(
+        413, "The body is larger than this call takes, or the request has too many fields: send less."
+    ),
     "VAL_UNSUPPORTED_MEDIA_TYPE": Code(
         415, "This call does not take the media type of the body: send Content-Type application/json."
     ),

@@ -11,12 +11,13 @@ from django.views.generic import RedirectView
 
 from promotions.api.urls import health
 from stellapromote.api.docs import DocsView, SchemaView
-from stellapromote.api.exceptions import outside_of_views
+from stellapromote.api.exceptions import as_product_error, error_response
 from stellapromote.api.views import UnknownPath
 from stellapromote.database.errors import reason_unavailable
 from stellapromote.errors import ProductError
 from stellapromote.web.access import public
 from stellapromote.web.middleware import is_api
+from stellapromote.web.refusals import keep_out_of_log
 from stellapromote.web.views import errors as pages
 
 logger = logging.getLogger(__name__)
@@ -49,11 +50,16 @@ urlpatterns = [
 ]
 
 
-def _by_path(code: str, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Django's error hooks serve pages and API alike: each gets its own kind of answer."""
+def _by_path(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Django's error hooks serve pages and API alike: each gets its own kind of answer. Any stranger can bring about
+    what Django refuses, as by too many fields, so the log gets one line."""
 
     def handler(request: HttpRequest, exception: Exception) -> HttpResponse:
-        return outside_of_views(request, code, exception) if is_api(request) else page(request, exception)
+        refusal = as_product_error(exception)
+        logger.info("%s at %s: %s", refusal.code, request.path, refusal.message)
+        response = error_response(refusal, request) if is_api(request) else page(request, refusal)
+        keep_out_of_log(response)
+        return response
 
     return handler
 
@@ -63,12 +69,12 @@ def handler500(request: HttpRequest) -> HttpResponse:
     unavailable = reason_unavailable(sys.exception())
     if unavailable is not None:
         logger.warning("Unavailable at %s: %s", request.path, sys.exception())
-        if is_api(request):
-            return outside_of_views(request, "SYS_UNAVAILABLE", ProductError(unavailable, code="SYS_UNAVAILABLE"))
-        return pages.unavailable(request, unavailable)
-    return outside_of_views(request, "SYS_INTERNAL") if is_api(request) else pages.server_error(request)
+    if is_api(request):
+        code = "SYS_INTERNAL" if unavailable is None else "SYS_UNAVAILABLE"
+        return error_response(ProductError(unavailable, code=code), request)
+    return pages.server_error(request) if unavailable is None else pages.unavailable(request, unavailable)
 
 
-handler400 = _by_path("VAL_INVALID", pages.bad_request)
-handler403 = _by_path("PERM_DENIED", pages.permission_denied)
-handler404 = _by_path("RES_NOT_FOUND", pages.page_not_found)
+handler400 = _by_path(pages.bad_request)
+handler403 = _by_path(pages.permission_denied)
+handler404 = _by_path(pages.page_not_found)

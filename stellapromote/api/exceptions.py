@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import (
+    BadRequest,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -15,7 +16,8 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from django.db.models import ProtectedError, RestrictedError
-from django.http import Http404, HttpRequest
+from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf
 
@@ -54,7 +56,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiRespon
         logger.error("Unexpected %s at %s", type(error).__name__, request.path, exc_info=error)
         got_request_exception.send(sender=type(context.get("view")), request=getattr(request, "_request", request))
     elif refusal.status == 503:
-        logger.warning("Unavailable at %s: %s", request.path, error, exc_info=error)
+        logger.warning("Unavailable at %s: %s", request.path, error)
     else:
         logger.info("%s at %s: %s", refusal.code, request.path, refusal.message)
         note_refused_request(getattr(request, "_request", request), refusal.code)
@@ -62,7 +64,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiRespon
 
 
 def error_response(error: ProductError, request: Any) -> ApiResponse:
-    """The envelope of contract.md for a refusal."""
+    """The envelope of contract.md for a refusal, also for Django's error hooks under /api/."""
     headers = retry_after(error)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -72,11 +74,6 @@ def error_response(error: ProductError, request: Any) -> ApiResponse:
     # Django would log every refusal again, without saying which.
     response._has_been_logged = True
     return response
-
-
-def outside_of_views(request: HttpRequest, code: str, refusal: Exception | None = None) -> ApiResponse:
-    """For Django's error hooks under /api/: unknown paths, refusals and failures of middleware."""
-    return error_response(refusal if isinstance(refusal, ProductError) else ProductError(code=code), request)
 
 
 def as_product_error(error: Exception) -> ProductError:
@@ -96,11 +93,14 @@ def as_product_error(error: Exception) -> ProductError:
         return Refused("You may not do this.")
     if isinstance(error, DjangoValidationError):
         return Invalid(fields=_django_fields(error))
-    if isinstance(error, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
-        return ProductError(code="VAL_BODY_TOO_LARGE")
+    if isinstance(error, RequestDataTooBig):
+        return Invalid("The request is larger than is taken here: send less.", code="VAL_BODY_TOO_LARGE")
+    if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
+        message = "The request has more fields or files than are taken here: send fewer."
+        return Invalid(message, code="VAL_BODY_TOO_LARGE")
     if isinstance(error, UnreadablePostError):
         return Invalid("The body ended before it was complete.", code="VAL_MALFORMED_JSON")
-    if isinstance(error, SuspiciousOperation):
+    if isinstance(error, SuspiciousOperation | BadRequest | MultiPartParserError):
         return Invalid("The request cannot be read.")
     return ProductError(code="SYS_INTERNAL")
 

@@ -2,7 +2,6 @@
 security, TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then
 NoNul, LoginRequired, Actor, ProductError."""
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -24,11 +23,9 @@ from stellapromote.errors import ProductError, UnknownHost
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
 from stellapromote.web.htmx import go_to, htmx_of, wants_fragment
-from stellapromote.web.refusals import error_response, keep_out_of_log, refusal_response, wrong_method_response
+from stellapromote.web.refusals import error_response, refusal_response, wrong_method_response
 from stellapromote.web.request_id import HEADER, request_id_from
 from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
-
-logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -94,7 +91,7 @@ def _has_credentials(request: HttpRequest) -> bool:
 
 
 class HostMiddleware:
-    """400 for a Host that is none of settings.ALLOWED_HOSTS. Any stranger can send one, so the log gets one line."""
+    """400 for a Host that is none of settings.ALLOWED_HOSTS."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -103,11 +100,8 @@ class HostMiddleware:
         try:
             request.get_host()
         except DisallowedHost:
-            logger.info("The Host at %s is not in ALLOWED_HOSTS", request.path)
             refuse: Callable[..., HttpResponseBase] = get_resolver().resolve_error_handler(400)
-            response = refuse(request, exception=UnknownHost())
-            keep_out_of_log(response)
-            return response
+            return refuse(request, exception=UnknownHost())
         return self.get_response(request)
 
 

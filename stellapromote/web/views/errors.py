@@ -4,22 +4,22 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from stellapromote.accounts.request import Request
-from stellapromote.errors import UnknownHost
+from stellapromote.errors import ProductError, UnknownHost
 from stellapromote.web.middleware import find_actor
-from stellapromote.web.refusals import error_response, keep_out_of_log
+from stellapromote.web.refusals import error_response, keep_out_of_log, refusal_response
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    if isinstance(exception, UnknownHost):
-        return error_response(request, 400, message=exception.message, next_step="")
-    return error_response(request, 400)
+def bad_request(request: HttpRequest, refusal: ProductError) -> HttpResponse:
+    if isinstance(refusal, UnknownHost):
+        return error_response(request, 400, message=refusal.message, next_step="")
+    return refusal_response(request, refusal)
 
 
-def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def permission_denied(request: HttpRequest, refusal: ProductError) -> HttpResponse:
     return error_response(request, 403)
 
 
-def page_not_found(request: Request, exception: Exception | None = None) -> HttpResponse:
+def page_not_found(request: Request, refusal: ProductError) -> HttpResponse:
     """An unknown path has no view, so the actor is not looked up yet, and the page's frame needs one."""
     if hasattr(request, "user") and getattr(request, "actor", None) is None:
         find_actor(request)

@@ -4,12 +4,20 @@ import re
 from typing import Any
 
 import pytest
-from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.db.models import ProtectedError
 from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.test import Client
 from rest_framework import exceptions as drf
@@ -56,6 +64,10 @@ def caused(error: Exception, sqlstate: str) -> Exception:
         (ProtectedError("x", set()), "RES_IN_USE"),
         (RequestDataTooBig(), "VAL_BODY_TOO_LARGE"),
         (UnreadablePostError(), "VAL_MALFORMED_JSON"),
+        (TooManyFieldsSent("inside"), "VAL_BODY_TOO_LARGE"),
+        (TooManyFilesSent("inside"), "VAL_BODY_TOO_LARGE"),
+        (MultiPartParserError("inside"), "VAL_INVALID"),
+        (BadRequest("inside"), "VAL_INVALID"),
         (DisallowedHost("evil"), "VAL_INVALID"),
         (RuntimeError("inside"), "SYS_INTERNAL"),
         (KeyError("inside"), "SYS_INTERNAL"),

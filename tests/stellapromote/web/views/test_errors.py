@@ -12,6 +12,27 @@ def test_what_django_refuses_is_a_page_that_leads_on(as_nia: Client, kind: str) 
     assert 'href="/"' in response.text
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/fail/400", 400, "The request cannot be read."),
+        ("/fail/403", 403, "You may not do this"),
+        ("/fail/404", 404, "There is nothing here"),
+        ("/promotions?" + "a=1&" * 1500, 413, "send fewer"),
+    ],
+    ids=["400", "403", "404", "413"],
+)
+def test_what_django_refuses_is_one_line_in_the_log(
+    as_nia: Client, caplog: pytest.LogCaptureFixture, path: str, status: int, told: str
+) -> None:
+    """Any stranger can bring it about."""
+    caplog.set_level("INFO")
+    response = as_nia.get(path)
+    assert (response.status_code, told in response.text) == (status, True)
+    [line] = caplog.records
+    assert (line.levelname, line.exc_info) == ("INFO", None)
+
+
 def test_an_unknown_path_keeps_the_frame_of_the_signed_in_person(as_nia: Client) -> None:
     assert "Sign out" in as_nia.get("/nothing/here").text
 
