@@ -3,12 +3,18 @@
 from functools import partial
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from promotions.formats.reading import MOST_BODY
 from stellapromote.front import Front
+from stellapromote.front.refused_start import refuse_start
 from stellapromote.identity.password_paths import PASSWORD_PATHS
 from stellapromote.web.client_address import client_of
-from stellapromote.wsgi import application as django
+
+try:
+    from stellapromote.wsgi import application as django
+except ImproperlyConfigured as error:
+    refuse_start(str(error))
 
 
 def start() -> None:
