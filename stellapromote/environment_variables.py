@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -30,6 +31,13 @@ def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server that listens on `host`."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        return text.startswith(("https://", "http://")) and text.count("/") == 2 and bool(urlsplit(text).hostname)
     except ValueError:
         return False
 
@@ -86,7 +94,7 @@ class EnvironmentVariables:
     def origins(self, name: str) -> list[str]:
         origins = self.items(name)
         for origin in origins:
-            if not origin.startswith(("https://", "http://")) or origin.count("/") != 2:
+            if not _is_origin(origin):
                 raise ImproperlyConfigured(f"{name} has {origin!r}. Write origins such as https://promote.example.org.")
         return origins
 

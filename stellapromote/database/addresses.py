@@ -80,7 +80,7 @@ def _external(variable: str, url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{variable} must name a PostgreSQL database: write {EXAMPLE}.")
     try:
         parsed = conninfo_to_dict(url)
-    except ProgrammingError:  # its words may hold the password
+    except (ProgrammingError, UnicodeError):  # their words may hold the password
         message = f"{variable} cannot be read as the address of a database: write {EXAMPLE}."
         raise ImproperlyConfigured(message) from None
     if not all(port.isdigit() for port in str(parsed.get("port", 5432)).split(",")):

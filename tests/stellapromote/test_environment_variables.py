@@ -66,7 +66,8 @@ def test_items_are_separated_by_commas() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["promote.example.org", "ftp://promote.example.org", "https://promote.example.org/"]
+    "written",
+    ["promote.example.org", "ftp://promote.example.org", "https://promote.example.org/", "https://", "https://[x"],
 )
 def test_origin_that_is_no_origin_is_refused_with_an_example(written: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"such as https://promote\.example\.org"):

@@ -121,7 +121,10 @@ def test_connections_are_kept(tmp_path: Path) -> None:
     assert read(tmp_path, "DATABASES")["default"]["CONN_MAX_AGE"] is None
 
 
-@pytest.mark.parametrize("url", ["mysql://db.example/stella", "nonsense", "postgresql://db.example", "sqlite:///x"])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://db.example/stella", "nonsense", "postgresql://db.example", "sqlite:///x", "postgresql://\udcff@h/x"],
+)
 def test_database_url_that_names_no_postgresql_database_is_refused_with_an_example(tmp_path: Path, url: str) -> None:
     said = refusal(tmp_path, **(EXTERNAL | {"DATABASE_URL": url}))
     assert said.endswith("postgresql://user:password@host:5432/name.")
