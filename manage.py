@@ -18,6 +18,7 @@ def main() -> None:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     needs_database = len(sys.argv) > 1 and sys.argv[1] not in COMMANDS_WITHOUT_DATABASE and "--help" not in sys.argv
     try:
@@ -29,6 +30,10 @@ def main() -> None:
             execute_from_command_line(sys.argv)
     except EmbeddedPostgresError as error:
         sys.exit(f"manage.py: {error}")
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) is not None:  # of a statement: no connection has none
+            raise
+        sys.exit(f"manage.py: The database does not answer: {error}")
 
 
 if __name__ == "__main__":

@@ -63,3 +63,12 @@ def test_database_that_cannot_be_had_is_one_sentence_without_a_traceback(state: 
     assert done.returncode == 1
     assert done.stderr.startswith("manage.py: No usable PostgreSQL 9 programs found.")
     assert "Traceback" not in done.stderr
+
+
+def test_database_that_does_not_answer_is_said_without_a_traceback(state: Path) -> None:
+    """Also by Django's own commands."""
+    done = manage(state, "migrate", DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/x", SECRET_KEY="k" * 40)
+    assert done.returncode == 1
+    assert done.stderr.startswith("manage.py: The database does not answer: connection failed")
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
