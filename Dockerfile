@@ -24,4 +24,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
 ENV GRANIAN_WORKERS=2
 CMD ["granian", "--interface=rsgi", "--http=1", "--http1-header-read-timeout=5000", "--backlog=4096", \
      "--backpressure=2048", "--host=0.0.0.0", "--port=8000", "--respawn-failed-workers", "--respawn-interval=0.5", \
-     "--workers-kill-timeout=10", "--no-ws", "--log-level=warning", "stellapromote.rsgi:application"]
+     "--workers-kill-timeout=15", "--no-ws", "--log-level=warning", "stellapromote.rsgi:application"]

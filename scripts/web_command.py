@@ -20,7 +20,8 @@ def web_command(host: str, port: int, workers: int = 2) -> list[str]:
         f"--workers={workers}",
         "--respawn-failed-workers",
         "--respawn-interval=0.5",
-        "--workers-kill-timeout=10",
+        # At a stop, longer than a small body may take to arrive; the supervisor waits longer.
+        "--workers-kill-timeout=15",
         "--no-ws",
         "--log-level=warning",
         "stellapromote.rsgi:application",

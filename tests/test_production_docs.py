@@ -4,6 +4,7 @@ from dataclasses import asdict
 from django.conf import settings
 
 from promotions.formats.reading import MOST_BODY
+from scripts.supervisor import STOP_SECONDS
 from scripts.web_command import web_command
 from stellapromote.database.addresses import Timeouts
 from stellapromote.environment_variables import EnvironmentVariables
@@ -31,6 +32,16 @@ def test_the_page_starts_the_web_server_with_the_options_of_make_run() -> None:
     page = (settings.BASE_DIR / "docs" / "production.md").read_text()
     for option in web_command("0.0.0.0", 8000)[3:]:
         assert option in page
+
+
+def test_a_stop_leaves_time_for_a_body_that_comes_slowly() -> None:
+    """Otherwise one stranger with half a form has the process killed, with a warning in the log."""
+    killed = re.findall(r"--workers-kill-timeout=(\d+)", " ".join(web_command("0.0.0.0", 8000)))
+    assert [body.FIRST_SECONDS < int(seconds) < STOP_SECONDS for seconds in killed] == [True]
+    page, compose = ((settings.BASE_DIR / name).read_text() for name in ("docs/production.md", "compose.yaml"))
+    assert f"not done after {killed[0]} s" in page
+    assert f"Give both {STOP_SECONDS:.0f} s" in page
+    assert f"stop_grace_period: {STOP_SECONDS:.0f}s" in compose
 
 
 def test_the_page_names_the_limits_of_the_front() -> None:

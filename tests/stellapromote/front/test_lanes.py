@@ -165,6 +165,7 @@ def test_slow_clients_do_not_keep_a_server_that_is_to_stop(tmp_path: Path) -> No
         assert ask(server.port, "GET", "/page").status == 200
         server.process.terminate()
         assert server.process.wait(timeout=30) == 0
+    assert "Killing" not in (tmp_path / "server.log").read_text()
     for wire in wires:
         wire.close()
 
