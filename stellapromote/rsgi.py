@@ -7,10 +7,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from promotions.formats.reading import MOST_BODY
 from stellapromote.front import Front
-from stellapromote.front.refused_start import refuse_start
+from stellapromote.front.starting import end_when_asked, refuse_start
 from stellapromote.identity.password_paths import PASSWORD_PATHS
 from stellapromote.web.client_address import client_of
 
+end_when_asked()
 try:
     from stellapromote.wsgi import application as django
 except ImproperlyConfigured as error:

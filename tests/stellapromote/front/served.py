@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from stellapromote.front import Front, front
+from stellapromote.front.starting import end_when_asked
 from tests.stellapromote.front.wire import MOST_BODY
 
+end_when_asked()
 front.LINE, front.LARGE_LINE, front.OPENED_SECONDS = 4, 2, 3.0
 front.LINE_SECONDS = front.LARGE_LINE_SECONDS = float(os.environ["LINE_SECONDS"])
 front.UNREAD_SECONDS = 2.0

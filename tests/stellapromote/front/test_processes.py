@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from scripts.web_command import web_command
+from stellapromote.postgresql.parent_death import die_with_parent
 from tests.live_server import free_port
 from tests.stellapromote.front.conftest import serve_front
 
@@ -43,5 +44,35 @@ def test_a_wrong_setting_ends_the_server_with_a_sentence() -> None:
         timeout=60,
     )
     assert ended.returncode == 1
-    said = [line for line in ended.stderr.splitlines() if not line.startswith("[")]
-    assert set(said) == {"SECRET_KEY is shorter than 32 characters. Write a long random one."}
+    assert set(ended.stderr.splitlines()) == {"SECRET_KEY is shorter than 32 characters. Write a long random one."}
+
+
+@pytest.mark.slow
+def test_a_server_that_is_starting_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    """Its worker reads the settings, of which one does not come."""
+    never = tmp_path / "secret-key"
+    os.mkfifo(never)
+    server = subprocess.Popen(
+        web_command("127.0.0.1", free_port(), workers=1),
+        cwd=settings.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "SECRET_KEY_FILE": str(never)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent(),
+    )
+    writer = opened_once_it_is_read(never)
+    server.terminate()
+    said, _ = server.communicate(timeout=60)
+    os.close(writer)
+    assert (server.returncode, said) == (0, "")
+
+
+def opened_once_it_is_read(path: Path) -> int:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
