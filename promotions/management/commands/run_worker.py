@@ -17,6 +17,7 @@ from promotions.worker.turns import Turns
 from promotions.worker.verifier import Verifier
 from stellapromote.audit.heads import note_heads
 from stellapromote.database.ended_connections import close_ended
+from stellapromote.database.errors import is_away
 from stellapromote.database_clock import DATABASE_CLOCK
 
 logger = logging.getLogger(__name__)
@@ -57,8 +58,9 @@ class Command(BaseCommand):
                     steps.take("tidy", tidy)
                     steps.take("note_heads", lambda: note_heads(DATABASE_CLOCK))
                     seldom_at = time.monotonic()
-            except (DatabaseError, InterfaceError):
-                logger.exception("worker_database_unavailable")
+            except (DatabaseError, InterfaceError) as error:
+                unexpected = None if is_away(error) else error  # away, it is the same line twice a second
+                logger.error("worker_database_unavailable", extra={"reason": str(error)}, exc_info=unexpected)
                 connection.close()
                 busy = False
             close_ended()

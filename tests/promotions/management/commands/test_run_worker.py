@@ -29,7 +29,9 @@ def test_one_round_does_what_is_due_and_ends() -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_it_goes_on_when_the_database_is_there_again(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_on_when_the_database_is_there_again(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     rounds: list[str] = []
     reporting: list[Any] = []
 
@@ -45,12 +47,16 @@ def test_it_goes_on_when_the_database_is_there_again(error: type[Exception], mon
     monkeypatch.setattr(run_worker, "run_round", away)
     monkeypatch.setattr(run_worker, "keep_beating", lambda *given: reporting.append(given))
     monkeypatch.setattr(run_worker, "connection", mock.Mock())  # the test's own stays open
+    monkeypatch.setattr(run_worker, "close_old_connections", mock.Mock())
+    monkeypatch.setattr(run_worker, "is_away", lambda _: True)
     try:
         run("run_worker", "--interval=0.01")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     assert len(rounds) == 2
+    [line] = [record for record in caplog.records if record.getMessage() == "worker_database_unavailable"]
+    assert (vars(line)["reason"], line.exc_info) == ("gone", None)
 
 
 def test_it_notes_the_heads_of_the_chains(monkeypatch: pytest.MonkeyPatch) -> None:
