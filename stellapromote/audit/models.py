@@ -1,8 +1,11 @@
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import ROWS
 
 
 class AuditEvent(models.Model):
@@ -62,6 +65,8 @@ class AuditEvent(models.Model):
                 condition=Q(resource="audit_chain"),
                 name="audit_event_of_chain",
             ),
+            GinIndex(KeyTransform(ROWS, "metadata"), condition=Q(metadata__has_key=ROWS), name="audit_event_rows"),
+            models.Index(fields=["tenant", "id"], condition=Q(metadata__has_key=ROWS), name="audit_event_with_rows"),
         ]
 
     def __str__(self) -> str:

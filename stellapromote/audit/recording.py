@@ -5,7 +5,7 @@ Use: `from stellapromote.audit.recording import Entry, record, record_many`. Sev
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from stellapromote.audit.events import Audited
 from stellapromote.clock import rfc3339
 from stellapromote.fastpath.prepared import perform
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import ROWS, RecordedRow, changes_of
 
 IDENTIFIERS = ("id", "tenant_id", "actor_id", "resource_id", "environment_id", "release_id", "promotion_id")
 ACTOR_TYPES = {"person": "user", "service": "service", "system": "system"}
@@ -39,7 +40,8 @@ class Entry:
     """One event to be. It belongs to the chain of the actor's tenant; without one, to the system chain.
 
     `before`, `after` and `metadata` are JSON without NaN, infinities or numbers beyond ±(2^53 - 1) and hold no secrets;
-    `metadata` and `resource_id` hold no personal data either, for they stand in the chain unsalted.
+    `metadata` and `resource_id` hold no personal data either, for they stand in the chain unsalted. `rows` are those
+    that the change made or changed, `gone` those that it deleted, as they were read.
     """
 
     by: Actor
@@ -53,6 +55,8 @@ class Entry:
     environment_id: UUID | None = None
     release_id: UUID | None = None
     promotion_id: UUID | None = None
+    rows: Collection[RecordedRow] = ()
+    gone: Collection[RecordedRow] = ()
 
 
 def record(
@@ -68,6 +72,8 @@ def record(
     environment_id: UUID | None = None,
     release_id: UUID | None = None,
     promotion_id: UUID | None = None,
+    rows: Collection[RecordedRow] = (),
+    gone: Collection[RecordedRow] = (),
 ) -> UUID:
     """Write one event and return its id. The fields are Entry's."""
     entry = Entry(
@@ -82,6 +88,8 @@ def record(
         environment_id=environment_id,
         release_id=release_id,
         promotion_id=promotion_id,
+        rows=rows,
+        gone=gone,
     )
     return record_many([entry])[0]
 
@@ -126,7 +134,7 @@ def _row(identifier: UUID, entry: Entry, salt: bytes) -> dict[str, Any]:
         "promotion_id": entry.promotion_id,
         "before": entry.before,
         "after": entry.after,
-        "metadata": _with_authentication(by, entry.metadata or {}),
+        "metadata": _with_authentication(by, _with_rows(entry)),
         "request_id": by.request_id or "",
     }
     for field in IDENTIFIERS:
@@ -135,6 +143,11 @@ def _row(identifier: UUID, entry: Entry, salt: bytes) -> dict[str, Any]:
     row["event_digest"] = "\\x" + event_digest(row, salt).hex()
     row["salt"] = "\\x" + salt.hex()
     return row
+
+
+def _with_rows(entry: Entry) -> dict[str, Any]:
+    metadata = entry.metadata or {}
+    return {**metadata, ROWS: changes_of(entry.rows, entry.gone)} if entry.rows or entry.gone else metadata
 
 
 def _with_authentication(by: Actor, metadata: dict[str, Any]) -> dict[str, Any]:

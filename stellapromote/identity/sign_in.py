@@ -25,6 +25,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from stellapromote.accounts.models import User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import sign_in_records, throttle
+from stellapromote.identity.actions.renew_password import renew_password
 from stellapromote.identity.actions.set_password import set_password
 from stellapromote.identity.sessions import note_sign_in
 from stellapromote.web.times import duration_words
@@ -85,6 +86,9 @@ class SignInAdapter(DefaultAccountAdapter):
         if user is None:
             sign_in_records.failed(request, username, at=now)
             return None
+        if user.password_is_outdated:
+            by = sign_in_records.person_without_tenant(request, user)
+            renew_password(by=by, clock=DATABASE_CLOCK, user=user, password=credentials["password"])
         throttle.succeeded(admission, now=now)
         throttle.forget(now=now)
         return user

@@ -9,12 +9,13 @@ from django.db.models import F, Q
 from stellapromote.accounts.models.tenant import Team, Tenant
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import RecordedRow
 
 SCOPE_CHOICES = [(scope, scope) for scope in GRANTED_BY_NAME]
 ROLE_CHOICES = [(role, role) for role in ROLES]
 
 
-class Grant(models.Model):
+class Grant(RecordedRow):
     """A right with its time and its giver; never changed except to end or confirm it (domain.md §5).
 
     ``granted_by`` is empty for grants made on the command line by the platform owner. ``granted_behind``: the owners of

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,9 +10,10 @@ from stellapromote.accounts.models.tenant import Tenant, validate_slug
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG
+from stellapromote.recorded_rows import RecordedRow
 
 
-class ServiceAccount(models.Model):
+class ServiceAccount(RecordedRow):
     """A machine of one tenant. It acts through tokens, is owned by people and can never vote (product.md, Roles)."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -33,6 +36,8 @@ class ServiceAccount(models.Model):
 
 class ServiceOwner(Grant):
     """An owner of a service: its requests and creations count as theirs (domain.md §5, machines launder nothing)."""
+
+    TENANT_PATH: ClassVar[str | None] = "service__tenant_id"
 
     service = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="owners")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_services")

@@ -3,6 +3,7 @@ from django.db import models
 
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG, SLUG_HELP
+from stellapromote.recorded_rows import RecordedRow
 
 validate_slug = RegexValidator(SLUG, SLUG_HELP)
 
@@ -25,7 +26,7 @@ class Tenant(models.Model):
         return self.name
 
 
-class Team(models.Model):
+class Team(RecordedRow):
     """A group of people inside one tenant; approval rules name teams by slug."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -7,13 +9,16 @@ from django.db.models import F, Q
 
 from stellapromote.accounts.models.tenant import Tenant
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import RecordedRow
 
 DEFAULT_LIFE = timedelta(days=90)
 LONGEST_LIFE = timedelta(days=366)
 
 
-class ApiToken(models.Model):
+class ApiToken(RecordedRow):
     """A bearer token: found by ``public_id``, its secret kept only as sha256 (contract.md, tokens)."""
+
+    NOT_RECORDED: ClassVar[Mapping[str, str]] = {"last_used_at": "only shown"}
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="tokens")

@@ -1,21 +1,27 @@
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password
 from django.core.validators import RegexValidator
 from django.db import models
 
 from stellapromote.ids import new_id
 from stellapromote.patterns import USERNAME
+from stellapromote.recorded_rows import RecordedRow
 
 SERVICE_USERNAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.[a-z0-9][a-z0-9-]{0,62}$"
 
 
-class User(AbstractBaseUser):
+class User(RecordedRow, AbstractBaseUser):
     """A person or a machine that can be named in a record.
 
     Django's superuser and permission machinery is absent on purpose: being an administrator
     grants nothing in the product (product.md, Roles). Rights come from grants in a tenant.
     """
+
+    NOT_RECORDED: ClassVar[Mapping[str, str]] = {"last_login": "only ends links for a new password"}
+    TENANT_PATH: ClassVar[str | None] = None
 
     class Kind(models.TextChoices):
         PERSON = "person"
@@ -37,6 +43,8 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
+    password_is_outdated = False
+
     objects = BaseUserManager["User"]()
 
     class Meta:
@@ -53,3 +61,12 @@ class User(AbstractBaseUser):
 
     def get_full_name(self) -> str:
         return self.display_name
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Stores nothing, where Django would write the password in its newest form: that is an action with its event.
+        ``password_is_outdated`` says then that it is due."""
+
+        def note(_: str) -> None:
+            self.password_is_outdated = True
+
+        return check_password(raw_password, self.password, note)

@@ -12,6 +12,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.identity import names, rules
+from stellapromote.identity.account_events import record_account
 from stellapromote.identity.actions.lock import lock_person
 from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
@@ -51,13 +52,13 @@ def add_member(
     at = clock.now()
     if user is None:
         names.check_free("display_name", display_name, username=username, tenants=[tenant_id])
-        user = _create_person(username, display_name, at)
+        user = _create_person(username, display_name, by=by, at=at)
     if user.pk == by.user_id:
         raise rules.OwnRights()
     behind = people_behind(by, user.pk)
     password_set = password is not None and not user.has_usable_password() and by.auth_method == "command"
     if password_set:
-        _set_password(user, password or "")
+        _set_password(user, password or "", by=by, at=at)
     membership = Membership.objects.filter(tenant_id=tenant_id, user=user, ended_at=None).first()
     is_new_member = membership is None
     if membership is None:
@@ -78,6 +79,7 @@ def add_member(
             resource_id=user.id,
             after={"username": user.username, "displayName": user.display_name, "reason": reason},
             metadata={"isNewPerson": is_new_person},
+            rows=[membership],
         )
     return AddedMember(user, membership, is_new_member, password_set)
 
@@ -93,17 +95,19 @@ def _check_was_member(tenant_id: UUID, username: str) -> None:
         raise rules.wrong("username", message, "unknown")
 
 
-def _create_person(username: str, display_name: str, at: datetime) -> User:
+def _create_person(username: str, display_name: str, *, by: Actor, at: datetime) -> User:
     user = User(username=username, display_name=display_name, kind=User.Kind.PERSON, date_joined=at)
     user.set_unusable_password()
     # Two commands at one instant: the second waits here for the first and then finds its row.
     User.objects.bulk_create([user], ignore_conflicts=True)
     person = lock_person(username)
     assert person is not None
+    if person.pk == user.pk:
+        record_account("user.created", user, by=by, at=at)
     return person
 
 
-def _set_password(user: User, password: str) -> None:
+def _set_password(user: User, password: str, *, by: Actor, at: datetime) -> None:
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -111,3 +115,4 @@ def _set_password(user: User, password: str) -> None:
         raise Invalid(message, fields=[FieldError("password", message, "password")]) from error
     user.set_password(password)
     user.save(update_fields=["password"])
+    record_account("user.password_set", user, by=by, at=at)

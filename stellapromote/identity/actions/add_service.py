@@ -10,6 +10,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
 from stellapromote.identity import rules
+from stellapromote.identity.account_events import record_account
 from stellapromote.identity.own_rights import check_can_own
 from stellapromote.transactions import transactional
 
@@ -47,9 +48,10 @@ def add_service(
     if not is_new:
         raise ServiceExists(name)
     service = ServiceAccount.objects.create(tenant_id=tenant_id, user=user, name=name, scopes=chosen, created_at=at)
-    ServiceOwner.objects.bulk_create(
+    owned = ServiceOwner.objects.bulk_create(
         [ServiceOwner(service=service, owner=person, granted_at=at, granted_by_id=by.user_id) for person in people]
     )
+    record_account("user.created", user, by=by, at=at)
     record(
         by=by,
         at=at,
@@ -57,6 +59,7 @@ def add_service(
         resource="service",
         resource_id=service.id,
         after={"name": name, "scopes": chosen, "owners": [person.username for person in people]},
+        rows=[service, *owned],
     )
     return service
 

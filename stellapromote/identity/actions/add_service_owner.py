@@ -32,6 +32,7 @@ def add_service_owner(*, by: Actor, clock: Clock, service_id: UUID, owner: str) 
         resource="service",
         resource_id=service.id,
         after={"name": service.name, "owner": person.username},
+        rows=[owned],
     )
     return owned
 

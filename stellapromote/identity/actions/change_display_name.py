@@ -1,8 +1,8 @@
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
-from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import names, rules
+from stellapromote.identity.account_events import record_account
 from stellapromote.transactions import transactional
 
 
@@ -19,12 +19,11 @@ def change_display_name(*, by: Actor, clock: Clock, display_name: str) -> User:
     names.check_free("display_name", display_name, username=user.username, tenants=names.tenants_of(user.pk))
     before, user.display_name = user.display_name, display_name
     user.save(update_fields=["display_name"])
-    record(
+    record_account(
+        "user.renamed",
+        user,
         by=by,
         at=clock.now(),
-        action="user.renamed",
-        resource="user",
-        resource_id=user.pk,
         before={"displayName": before},
         after={"displayName": display_name},
     )

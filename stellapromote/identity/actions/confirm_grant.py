@@ -50,6 +50,7 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
         resource="member",
         resource_id=user_id,
         after={"username": memberships[user_id].user.username, kind: name},
+        rows=[grant],
     )
     return grant
 

@@ -32,5 +32,6 @@ def create_team(*, by: Actor, clock: Clock, slug: str, name: str = "") -> Team:
         resource="team",
         resource_id=team.id,
         after={"slug": slug, "name": name},
+        rows=[team],
     )
     return team

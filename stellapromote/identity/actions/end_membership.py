@@ -7,7 +7,7 @@ from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, Servi
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
-from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.identity.actions.lock import changed, lock_membership
 from stellapromote.transactions import transactional
 
 
@@ -25,20 +25,16 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     membership = lock_membership(tenant_id, user_id)
     at = max(clock.now(), membership.granted_at)
     live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
-    roles = list(RoleGrant.objects.filter(**live).order_by("role").values_list("role", flat=True))
-    teams = list(TeamGrant.objects.filter(**live).order_by("team__slug").values_list("team__slug", flat=True))
-    by_name = list(ScopeGrant.objects.filter(**live).order_by("scope").values_list("scope", flat=True))
     owned = ServiceOwner.objects.filter(service__tenant_id=tenant_id, owner_id=user_id, ended_at=None)
-    services = list(owned.order_by("service__name").values_list("service__name", flat=True))
     ended = {"ended_at": at, "ended_by_id": by.user_id}
-    RoleGrant.objects.filter(**live).update(**ended)
-    TeamGrant.objects.filter(**live).update(**ended)
-    ScopeGrant.objects.filter(**live).update(**ended)
-    owned.update(**ended)
+    roles = changed(RoleGrant.objects.filter(**live).order_by("role"), **ended)
+    teams = changed(TeamGrant.objects.filter(**live).select_related("team").order_by("team__slug"), **ended)
+    by_name = changed(ScopeGrant.objects.filter(**live).order_by("scope"), **ended)
+    services = changed(owned.select_related("service").order_by("service__name"), **ended)
     membership.ended_at, membership.ended_by_id = at, by.user_id
     membership.save(update_fields=["ended_at", "ended_by"])
     tokens = ApiToken.objects.filter(Q(user_id=user_id) | Q(issuer_id=user_id), tenant_id=tenant_id, revoked_at=None)
-    revoked = tokens.update(revoked_at=at, revoked_by_id=by.user_id)
+    revoked = changed(tokens, revoked_at=at, revoked_by_id=by.user_id)
     record(
         by=by,
         at=at,
@@ -47,11 +43,12 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
         resource_id=user_id,
         before={
             "username": membership.user.username,
-            "roles": roles,
-            "teams": teams,
-            "scopes": by_name,
-            "services": services,
+            "roles": [grant.role for grant in roles],
+            "teams": [grant.team.slug for grant in teams],
+            "scopes": [grant.scope for grant in by_name],
+            "services": [each.service.name for each in services],
         },
         after={"reason": reason},
-        metadata={"revokedTokens": revoked},
+        metadata={"revokedTokens": len(revoked)},
+        rows=[membership, *roles, *teams, *by_name, *services, *revoked],
     )

@@ -31,5 +31,6 @@ def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str =
         resource_id=user_id,
         before={"username": membership.user.username, "role": role},
         after={"reason": reason},
+        rows=[grant],
     )
     return grant

@@ -34,5 +34,6 @@ def end_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: str
         resource_id=user_id,
         before={"username": membership.user.username, "scope": scope},
         after={"reason": reason},
+        rows=[grant],
     )
     return grant

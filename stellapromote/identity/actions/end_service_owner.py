@@ -9,7 +9,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
 from stellapromote.identity import rules
-from stellapromote.identity.actions.lock import lock_service
+from stellapromote.identity.actions.lock import changed, lock_service
 from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
@@ -57,7 +57,7 @@ def end_service_owner(
         tenant_id=service.tenant_id,
         revoked_at=None,
     )
-    revoked = tokens.update(revoked_at=newest.ended_at, revoked_by_id=by.user_id)
+    revoked = changed(tokens, revoked_at=newest.ended_at, revoked_by_id=by.user_id)
     record(
         by=by,
         at=newest.ended_at,
@@ -66,9 +66,10 @@ def end_service_owner(
         resource_id=service.id,
         before={"name": service.name, "owner": newest.owner.username},
         after={"reason": reason},
-        metadata={"revokedTokens": revoked},
+        metadata={"revokedTokens": len(revoked)},
+        rows=[newest, *revoked],
     )
-    return newest, revoked
+    return newest, len(revoked)
 
 
 def _owned_by_another(service: ServiceAccount, user_id: UUID) -> bool:

@@ -31,5 +31,6 @@ def end_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str =
         resource_id=user_id,
         before={"username": membership.user.username, "team": team},
         after={"reason": reason},
+        rows=[grant],
     )
     return grant

@@ -46,5 +46,6 @@ def grant_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str
         resource="member",
         resource_id=user_id,
         after={"username": membership.user.username, "role": role, "reason": reason},
+        rows=[grant],
     )
     return grant

@@ -45,5 +45,6 @@ def grant_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: s
         resource="member",
         resource_id=user_id,
         after={"username": membership.user.username, "scope": scope, "reason": reason},
+        rows=[grant],
     )
     return grant

@@ -50,5 +50,6 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
         resource="member",
         resource_id=user_id,
         after={"username": membership.user.username, "team": team, "reason": reason},
+        rows=[grant],
     )
     return grant

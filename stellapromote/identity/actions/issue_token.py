@@ -80,6 +80,7 @@ def issue_token(
             "expiresAt": rfc3339(token.expires_at),
             **({"onServerBy": operating_system_user()} if by.auth_method == "command" else {}),
         },
+        rows=[token],
     )
     return IssuedToken(token, text, withheld)
 

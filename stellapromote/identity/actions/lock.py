@@ -1,8 +1,13 @@
+from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404
 
 from stellapromote.accounts.models import Membership, ServiceAccount, User
+from stellapromote.recorded_rows import RecordedRow
+
+R = TypeVar("R", bound=RecordedRow)
 
 
 def lock_membership(tenant_id: UUID, user_id: UUID) -> Membership:
@@ -26,3 +31,14 @@ def lock_service(tenant_id: UUID, service_id: UUID) -> ServiceAccount:
     if service is None:
         raise Http404("No such service.")
     return service
+
+
+def changed(rows: QuerySet[R], **values: Any) -> list[R]:
+    """Gives all of these rows the same values, under their locks, and returns them as they are then. Two statements."""
+    found = list(rows.select_for_update(no_key=True, of=("self",)))
+    if found:
+        rows.model._default_manager.filter(pk__in=[row.pk for row in found]).update(**values)
+    for row in found:
+        for name, value in values.items():
+            setattr(row, name, value)
+    return found

@@ -30,5 +30,6 @@ def revoke_token(*, by: Actor, clock: Clock, token_id: UUID) -> ApiToken:
         resource="token",
         resource_id=token.id,
         before={"owner": token.user.username, "name": token.name, "publicId": token.public_id, "scopes": token.scopes},
+        rows=[token],
     )
     return token

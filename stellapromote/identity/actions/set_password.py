@@ -1,8 +1,8 @@
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
-from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict, Refused
+from stellapromote.identity.account_events import record_account
 from stellapromote.identity.actions.end_sessions import end_other_sessions
 from stellapromote.transactions import transactional
 
@@ -39,12 +39,7 @@ def set_password(
     if only_over is not None and stored.password != only_over:
         raise PasswordIsSet("This link has been used: sign in, or ask for a new one.")
     user.set_password(password)
-    user.save(update_fields=["password"])
-    record(
-        by=by,
-        at=clock.now(),
-        action="user.password_set" if is_first else "user.password_changed",
-        resource="user",
-        resource_id=user.pk,
-    )
+    stored.password = user.password
+    stored.save(update_fields=["password"])
+    record_account("user.password_set" if is_first else "user.password_changed", stored, by=by, at=clock.now())
     end_other_sessions(by=by, clock=clock, keep=keep_session)

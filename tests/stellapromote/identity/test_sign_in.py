@@ -1,15 +1,18 @@
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import sign_in
+from stellapromote.recorded_rows import row_digest
 from tests.factories import PASSWORD, make_person, make_service, make_tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.stellapromote.web.urls")]
@@ -42,6 +45,19 @@ def events(action: str) -> list[AuditEvent]:
 def test_the_right_password_signs_in(client: Client, nia: User) -> None:
     enter(client)
     assert is_signed_in(client)
+
+
+def test_a_password_in_an_outdated_form_is_stored_anew_with_an_event(client: Client, nia: User) -> None:
+    """Its salt is shorter than those of today. A row that changes without an event would be a finding."""
+    User.objects.filter(pk=nia.pk).update(password=make_password(PASSWORD, salt="ab"))
+    enter(client)
+    assert is_signed_in(client)
+    nia.refresh_from_db()
+    assert not nia.password.startswith("md5$ab$")
+    [event] = events("user.password_renewed")
+    assert event.metadata["rows"] == {f"user {nia.pk}": {"before": ANY, "digest": row_digest(nia)}}
+    enter(Client())
+    assert events("user.password_renewed") == [event]
 
 
 def test_the_page_says_who_makes_accounts(client: Client) -> None:
