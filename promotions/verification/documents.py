@@ -1,4 +1,5 @@
-"""Checks that stored contents have their digests, and that documents, feeds and keys are those uploaded and trusted.
+"""Checks that stored contents have their digests, that documents, feeds and keys are those uploaded and trusted, and
+that settings are those of the audit log.
 
 PostgreSQL computes the digests, so that no content is sent.
 """
@@ -17,6 +18,7 @@ from promotions.verification.feeds import check_feeds, check_newest_feed
 from promotions.verification.gathered import GatheredFactsCheck
 from promotions.verification.keys import check_trusted_keys
 from promotions.verification.mismatch import Mismatch, MismatchKind, unverified_mismatch
+from promotions.verification.rows import ROWS_OF_SYSTEM, ROWS_OF_TENANT
 from promotions.verification.uploads import check_uploads
 
 PAGE: Final = 100
@@ -109,7 +111,7 @@ class VerifiedDigests:
 
 
 def check_documents(
-    tenant_id: UUID, kind: str, after: UUID, verified: VerifiedDigests, most: int = PAGE
+    tenant_id: UUID | None, kind: str, after: UUID, verified: VerifiedDigests, most: int = PAGE
 ) -> tuple[UUID | None, list[Mismatch]]:
     """The findings about the next rows of this kind, and the last of these rows; None: there are no more, or they
     cannot be read, which is a finding."""
@@ -120,7 +122,7 @@ def check_documents(
 
 
 def _check_next(
-    tenant_id: UUID, kind: str, after: UUID, verified: VerifiedDigests, most: int
+    tenant_id: UUID | None, kind: str, after: UUID, verified: VerifiedDigests, most: int
 ) -> tuple[UUID | None, list[Mismatch]]:
     if kind not in _KEPT:
         return _BEYOND_DIGESTS[kind](tenant_id, after)
@@ -179,15 +181,18 @@ def _gone(tenant_id: UUID, _after: UUID) -> tuple[UUID | None, list[Mismatch]]:
     ]
 
 
-_BEYOND_DIGESTS: Final[dict[str, Callable[[UUID, UUID], tuple[UUID | None, list[Mismatch]]]]] = {
+_BEYOND_DIGESTS: Final[dict[str, Callable[[Any, UUID], tuple[UUID | None, list[Mismatch]]]]] = {
     "upload": _next_uploads,
     "feed entries": _next_newest_feed,
     "bundle reading": _next_bundle_reading,
     "feed upload": _next_feeds,
     "trusted key": _trusted_keys,
     "gone": _gone,
+    **ROWS_OF_TENANT,
+    **ROWS_OF_SYSTEM,
 }
-KINDS: Final = (*_KEPT, *_BEYOND_DIGESTS)
+SYSTEM_KINDS: Final = tuple(ROWS_OF_SYSTEM)
+KINDS: Final = tuple(kind for kind in (*_KEPT, *_BEYOND_DIGESTS) if kind not in SYSTEM_KINDS)
 
 
 def _rows(statement: str, values: list[Any]) -> list[tuple[UUID, str]]:

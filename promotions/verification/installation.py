@@ -9,6 +9,7 @@ from promotions.verification.mismatch import Mismatch, MismatchKind, run_check
 from promotions.verification.tenants import check_tenants
 
 OF_INSTALLATION: Final = (
+    MismatchKind.SETTING_CHANGED,
     MismatchKind.KEY_CHANGED,
     MismatchKind.TENANT_MISSING,
     MismatchKind.DATABASE_CHANGED,

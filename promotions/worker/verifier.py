@@ -18,10 +18,11 @@ from django.db import connection
 from django.db.models import Q
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_promotion, note_about_tenant
+from promotions.actions.record_rows import record_rows
 from promotions.models import EvidenceFinding, EvidencePacket, EvidenceRound
 from promotions.packets.audit_heads import breaks_of
 from promotions.packets.verifying import known_keys
-from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
+from promotions.verification.documents import KINDS, SYSTEM_KINDS, VerifiedDigests, check_documents
 from promotions.verification.installation import check_installation
 from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, chain_mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
@@ -106,6 +107,7 @@ class Verifier:
     def _step(self, at: EvidenceRound, clock: Clock) -> None:
         by = _worker(at)
         if at.all_due_at <= clock.now():
+            record_rows(by=by, clock=clock)
             self.verified = VerifiedDigests()
             at.sequence, at.event_hash, at.all_due_at = 0, GENESIS, clock.now() + ALL_EVERY
             at.position = {"number": START.number, "after": str(START.id)}
@@ -136,20 +138,20 @@ class Verifier:
 
     def _along_everything(self, at: EvidenceRound, by: Actor, clock: Clock) -> None:
         position: dict[str, Any] = at.position or {}
-        if at.tenant_id is None:
-            note_about_tenant(check_installation(), by=by, clock=clock)
-            at.position = None
-        elif "number" in position:
+        kinds = SYSTEM_KINDS if at.tenant_id is None else KINDS
+        if at.tenant_id is not None and "number" in position:
             found, place = promotions_after(at.tenant_id, _place(position), self.verified, PROMOTIONS)
             self._check(found, by, clock)
             behind = {"kind": 0, "after": str(UUID(int=0))}
             at.position = behind if place is None else {"number": place.number, "after": str(place.id)}
-        elif position["kind"] < len(KINDS):
-            kind = KINDS[position["kind"]]
-            last, unfit = check_documents(at.tenant_id, kind, UUID(position["after"]), self.verified, ROWS)
+        elif (number := position.get("kind", 0)) < len(kinds):
+            last, unfit = check_documents(at.tenant_id, kinds[number], UUID(position["after"]), self.verified, ROWS)
             note_about_tenant(unfit, by=by, clock=clock)
-            after = {"kind": position["kind"] + 1, "after": str(UUID(int=0))}
-            at.position = after if last is None else {**position, "after": str(last)}
+            begin = {"kind": number + 1, "after": str(UUID(int=0))}
+            at.position = begin if last is None else {"kind": number, "after": str(last)}
+        elif at.tenant_id is None:
+            note_about_tenant(check_installation(), by=by, clock=clock)
+            at.position = None
         else:
             for name, check in (("tenant", check_tenant), ("numbers", check_numbers), ("policies", check_policies)):
                 note_about_tenant(run_check(name, partial(check, at.tenant_id)), by=by, clock=clock)

@@ -73,6 +73,7 @@ Audited = Literal[
     "role.confirmed",
     "role.ended",
     "role.granted",
+    "rows.recorded",
     "scope.confirmed",
     "scope.ended",
     "scope.granted",

@@ -5,8 +5,9 @@ from uuid import UUID
 from django.core.management.base import CommandParser
 
 from promotions.actions.note_findings import forget_about_tenant, note_about_promotion, note_about_tenant
+from promotions.actions.record_rows import record_rows
 from promotions.verification.chain import check_chain
-from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
+from promotions.verification.documents import KINDS, SYSTEM_KINDS, VerifiedDigests, check_documents
 from promotions.verification.installation import OF_INSTALLATION, check_installation
 from promotions.verification.mismatch import OF_CHAIN, OF_DOCUMENTS, Mismatch, run_check, unverified_mismatch
 from promotions.verification.numbers import check_numbers
@@ -41,6 +42,7 @@ class Command(ProductCommand):
         wrong = ["the installation"] if self._installation() else []
         for tenant in tenants:
             by, began, verified = command_actor(tenant), DATABASE_CLOCK.now(), VerifiedDigests()
+            record_rows(by=by, clock=DATABASE_CLOCK)
             promotions, findings = self._promotions(tenant, by, verified)
             findings += self._documents(tenant, by, verified) + self._chain(tenant.slug, by)
             forget_about_tenant(OF_DOCUMENTS, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
@@ -53,7 +55,8 @@ class Command(ProductCommand):
     def _installation(self) -> bool:
         """The rows of no tenant: verified with every tenant."""
         by, began = command_actor(), DATABASE_CLOCK.now()
-        found = check_installation()
+        record_rows(by=by, clock=DATABASE_CLOCK)
+        found = check_installation() + self._kinds(None, SYSTEM_KINDS, VerifiedDigests())
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
         forget_about_tenant(OF_INSTALLATION, not_seen_since=began, by=by, clock=DATABASE_CLOCK)
         self._print_findings("installation", found)
@@ -86,14 +89,20 @@ class Command(ProductCommand):
         found = run_check("tenant", partial(check_tenant, tenant.pk))
         found += run_check("numbers", partial(check_numbers, tenant.pk))
         found += run_check("policies", partial(check_policies, tenant.pk))
-        for kind in KINDS:
-            after: UUID | None = UUID(int=0)
-            while after is not None:
-                after, more = check_documents(tenant.pk, kind, after, verified)
-                found += more
+        found += self._kinds(tenant.pk, KINDS, verified)
         note_about_tenant(found, by=by, clock=DATABASE_CLOCK)
         self._print_findings(tenant.slug, found)
         return len(found)
+
+    @staticmethod
+    def _kinds(tenant_id: UUID | None, kinds: tuple[str, ...], verified: VerifiedDigests) -> list[Mismatch]:
+        found = []
+        for kind in kinds:
+            after: UUID | None = UUID(int=0)
+            while after is not None:
+                after, more = check_documents(tenant_id, kind, after, verified)
+                found += more
+        return found
 
     def _print_findings(self, where: str, found: list[Mismatch]) -> None:
         for each in found:

@@ -1,5 +1,6 @@
 """One tenant with everything that evidence is made of, and what a verification finds in it."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from promotions.models import Promotion, Release
 from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
+from promotions.verification.rows import ROWS_OF_SYSTEM, ROWS_OF_TENANT
 from promotions.verification.walk import all_promotions
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
@@ -90,6 +92,17 @@ def found_in(kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
             after, more = check_documents(kestrel.tenant.pk, kind, after, fitting)
             of_tenant += more
     return [*found, *((None, str(each.what), each.place) for each in of_tenant)]
+
+
+def rows_found(tenant_id: UUID | None, kinds: Iterable[str] | None = None) -> list[str]:
+    """The rows of settings of the tenant, or the accounts, that are not those of the audit log."""
+    found = []
+    for kind in kinds or (ROWS_OF_SYSTEM if tenant_id is None else ROWS_OF_TENANT):
+        after: UUID | None = UUID(int=0)
+        while after is not None:
+            after, more = check_documents(tenant_id, kind, after, VerifiedDigests())
+            found += [f"{each.place}: {each.message}" for each in more]
+    return found
 
 
 def numbered(number: int) -> Promotion:

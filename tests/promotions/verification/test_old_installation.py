@@ -91,7 +91,7 @@ def test_everything_that_was_stored_holds(migrated: None) -> None:
     assert said("verify_evidence") == ["kestrel-pay: 40 promotions, 0 findings", "Tenants verified: 1"]
     assert said("replay_decisions")[0] == "kestrel-pay: 72 decisions, 72 equal, 0 different, 0 not replayable"
     heads = [line.partition(", head ")[0] for line in said("verify_audit_log")]
-    assert heads[:2] == ["(system): intact, 1 events", "kestrel-pay: intact, 359 events"]
+    assert heads[:2] == ["(system): intact, 2 events", "kestrel-pay: intact, 360 events"]
 
 
 def test_grants_of_before_say_where_they_were_made_and_under_which_role(migrated: None) -> None:

@@ -1,0 +1,219 @@
+"""A superuser who changes, adds or removes a row of settings, rights or accounts is found (docs/adr/0224)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from psycopg.types.json import Jsonb
+
+from promotions.actions.record_rows import record_rows
+from promotions.models import EvidenceFinding
+from promotions.verification.rows import recorded_models
+from stellapromote.accounts.command_line import command_actor
+from stellapromote.accounts.models import RoleGrant, User
+from stellapromote.audit.models import AuditEvent
+from stellapromote.audit.sealer import seal_chain
+from stellapromote.clock import FixedClock
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.end_role import end_role
+from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.ids import new_id
+from stellapromote.recorded_rows import ROWS, RecordedRow, name_of, recorded_columns
+from tests.factories import make_service, make_tenant, make_token
+from tests.kept import kept
+from tests.promotions.kestrel import Kestrel
+from tests.promotions.tampering import Tampering
+from tests.promotions.verification.story import make_story, rows_found
+
+MODELS = [*recorded_models(None), *recorded_models(new_id())]
+OTHER = {
+    "boolean": "NOT {0}",
+    "uuid": "gen_random_uuid()",
+    "uuid[]": "ARRAY[gen_random_uuid()]",
+    "character varying": "'x'",
+    "character varying[]": "'{{x}}'",
+    "text": "'x'",
+    "integer": "coalesce({0}, 0) + 1",
+    "smallint": "{0} + 1",
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 day'",
+    "bytea": "'x'",
+    "jsonb": """'{{"x": 1}}'""",
+}
+NOT_RECORDED = {
+    "accounts.Tenant": "the list of tenants is compared, its names are not",
+    "identity.PersonSession": "who is signed in: its text is sealed with a secret that is not in the database",
+    "identity.SignInThrottle": "counts attempts",
+}
+"""Models of settings and accounts whose rows are not recorded, with the reason."""
+
+
+@kept
+def make_rows() -> Kestrel:
+    """The story with a row of each kind; all rows are recorded."""
+    kestrel = make_story()
+    service = make_service(kestrel.tenant, User.objects.get(username="second"), clock=kestrel.clock)
+    make_token(kestrel.tenant, service.user, clock=kestrel.clock)
+    record_rows(by=command_actor(), clock=kestrel.clock)
+    return kestrel
+
+
+@pytest.fixture
+def kestrel(committed_db: Any) -> Kestrel:
+    return make_rows()
+
+
+def found(kestrel: Kestrel) -> list[str]:
+    return rows_found(None) + rows_found(kestrel.tenant.pk)
+
+
+def names(told: list[str]) -> set[str]:
+    return {each.partition(":")[0] for each in told}
+
+
+@contextmanager
+def without_checks(tamper: Tampering, table: str) -> Iterator[Callable[..., Any]]:
+    """Runs statements as a superuser with the triggers off, and the checks of the table away meanwhile."""
+    of_table = "FROM pg_constraint WHERE contype = 'c' AND conrelid = %s::regclass"
+    with tamper.database.as_superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        checks = connection.execute(f"SELECT conname, pg_get_constraintdef(oid) {of_table}", [table]).fetchall()
+        for name, _ in checks:
+            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")  # type: ignore[arg-type]
+        yield connection.execute
+        for name, condition in checks:
+            connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {condition}")  # type: ignore[arg-type]
+
+
+def first_of(model: type[RecordedRow]) -> tuple[str, str]:
+    """Id and name of a row."""
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+    return str(row.pk), name_of(model, row.pk)
+
+
+def test_nothing_is_found_where_nothing_was_changed(kestrel: Kestrel) -> None:
+    assert found(kestrel) == []
+    assert {model._meta.label for model in MODELS if not model._default_manager.exists()} == set()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_each_column_that_is_changed_alone_is_found(
+    kestrel: Kestrel, tamper: Tampering, model: type[RecordedRow]
+) -> None:
+    table, (pk, name) = model._meta.db_table, first_of(model)
+    tenant = None if model.TENANT_PATH is None else kestrel.tenant.pk
+    kinds = [f"{model._meta.model_name} rows", "rows gone" if tenant else "accounts gone"]
+    columns = [field.column for field in model._meta.concrete_fields if field.attname in recorded_columns(model)]
+    with without_checks(tamper, table) as run:
+        [stored] = run(f"SELECT to_jsonb(t) FROM {table} t WHERE id = %s", [pk]).fetchone()
+        types = dict(
+            run("SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass", [table])
+        )
+        for column in columns:
+            run(f"UPDATE {table} SET {column} = {OTHER[types[column]].format(column)} WHERE id = %s", [pk])
+            assert (column, name in names(rows_found(tenant, kinds))) == (column, True)
+            run(f"DELETE FROM {table} WHERE to_jsonb({table}) - %s = %s::jsonb - %s", [column, Jsonb(stored), column])
+            run(f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, %s)).*", [Jsonb(stored)])
+    assert found(kestrel) == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_row_that_is_gone_or_was_added_is_found(
+    kestrel: Kestrel, tamper: Tampering, model: type[RecordedRow]
+) -> None:
+    """One was added under the lowest id there is."""
+    table, (pk, name), lowest = model._meta.db_table, first_of(model), str(UUID(int=0))
+    tamper.run(f"UPDATE {table} SET id = %s WHERE id = %s", [lowest, pk])
+    assert {
+        f"{name}: The audit log tells of it, and it is gone.",
+        f"{name_of(model, lowest)}: No event of the audit log tells of it: nobody made it here.",
+    } <= set(found(kestrel))
+    tamper.run(f"UPDATE {table} SET id = %s WHERE id = %s", [pk, lowest])
+    assert found(kestrel) == []
+
+
+def test_a_change_that_the_product_went_on_from_is_found(kestrel: Kestrel, tamper: Tampering) -> None:
+    """Whoever ended a right, and gave it back beside the product, is found after the product ended it again."""
+    by, member = kestrel["admin"], kestrel["second"].account
+    grant = grant_role(by=by, clock=kestrel.clock, user_id=member, role="viewer")
+    end_role(by=by, clock=kestrel.clock, user_id=member, role="viewer")
+    seal_chain(kestrel.tenant.pk)
+    tamper.run("UPDATE accounts_rolegrant SET ended_at = NULL, ended_by_id = NULL WHERE id = %s", [grant.pk])
+    end_role(by=by, clock=kestrel.clock, user_id=member, role="viewer")
+    [told] = found(kestrel)
+    assert told.startswith(f"rolegrant {grant.pk}: Before its change at ")
+
+
+def test_a_row_that_was_moved_to_another_tenant_is_found_in_both(kestrel: Kestrel, tamper: Tampering) -> None:
+    other = make_tenant("other")
+    grant = RoleGrant.objects.get(user__username="auditor")
+    tamper.run("UPDATE accounts_rolegrant SET tenant_id = %s WHERE id = %s", [other.pk, grant.pk])
+    assert names(rows_found(kestrel.tenant.pk)) == names(rows_found(other.pk)) == {f"rolegrant {grant.pk}"}
+
+
+def test_rows_of_an_earlier_version_are_compared_from_their_record_on(kestrel: Kestrel, tamper: Tampering) -> None:
+    """No false finding in what an earlier version wrote, and none of what it did not record."""
+    tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' - 'rowsFrom'")
+    tamper.run("UPDATE accounts_user SET username = 'mallory' WHERE username = 'third'")
+    assert found(kestrel) == []
+    for by in (command_actor(), command_actor(kestrel.tenant)):
+        record_rows(by=by, clock=kestrel.clock)
+    assert found(kestrel) == []
+    tamper.run("UPDATE accounts_user SET username = 'third' WHERE username = 'mallory'")
+    tamper.run("UPDATE accounts_rolegrant SET role = 'admin' WHERE role = 'viewer'")
+    assert len(found(kestrel)) == 2
+
+
+def test_a_change_that_was_under_way_when_all_rows_were_recorded_is_no_finding(
+    kestrel: Kestrel, tamper: Tampering
+) -> None:
+    """It began before, and was committed after: the record has the row as it was."""
+    tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' - 'rowsFrom'")
+    clock, by = kestrel.clock, kestrel["admin"]
+    record_rows(by=command_actor(kestrel.tenant), clock=FixedClock(clock.now() + timedelta(seconds=1)))
+    end_role(by=by, clock=clock, user_id=kestrel["viewer"].account, role="viewer")
+    grant_role(by=by, clock=clock, user_id=kestrel["viewer"].account, role="auditor")
+    assert rows_found(kestrel.tenant.pk) == []
+    grant_role(by=by, clock=DATABASE_CLOCK, user_id=kestrel["viewer"].account, role="viewer")
+    seal_chain(kestrel.tenant.pk)
+    assert rows_found(kestrel.tenant.pk) == []
+
+
+def test_the_command_notes_each_finding_for_its_tenant_or_the_installation(
+    kestrel: Kestrel, tamper: Tampering, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tamper.run("UPDATE accounts_user SET username = 'mallory' WHERE username = 'third'")
+    tamper.run("UPDATE accounts_rolegrant SET role = 'admin' WHERE role = 'viewer'")
+    with pytest.raises(Exception, match="Stored rows differ"):
+        call_command("verify_evidence")
+    rows = EvidenceFinding.objects.filter(what="SETTING_CHANGED")
+    assert {(row.tenant_id, row.place.partition(" ")[0]) for row in rows} == {
+        (None, "user"),
+        (kestrel.tenant.pk, "rolegrant"),
+    }
+    tamper.run("UPDATE accounts_user SET username = 'third' WHERE username = 'mallory'")
+    tamper.run(
+        "UPDATE accounts_rolegrant SET role = 'viewer' WHERE id = %s", [rows.get(tenant=kestrel.tenant).place[10:]]
+    )
+    call_command("verify_evidence")
+    assert not EvidenceFinding.objects.filter(gone_at=None).exists()
+
+
+def test_each_model_of_settings_and_accounts_is_recorded_or_has_a_reason() -> None:
+    models = {
+        model._meta.label: model for app in ("accounts", "identity") for model in apps.get_app_config(app).get_models()
+    }
+    recorded = {label for label, model in models.items() if issubclass(model, RecordedRow)}
+    assert models.keys() - recorded == NOT_RECORDED.keys()
+    for model in MODELS:
+        assert set(model.NOT_RECORDED) <= {field.name for field in model._meta.concrete_fields}
+
+
+def test_no_event_of_a_vote_has_rows(kestrel: Kestrel) -> None:
+    """Voting records no settings."""
+    assert not AuditEvent.objects.filter(metadata__has_key=ROWS, promotion_id__isnull=False).exists()
