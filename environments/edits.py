@@ -11,12 +11,13 @@ from stellapromote.accounts.actor import Actor
 
 def record_edit(
     edited: Iterable[UUID], before: Mapping[UUID, int], after: Mapping[UUID, int], *, by: Actor, at: datetime
-) -> None:
-    """Keeps that the actor edited these environments, and those that are entered over other steps now.
+) -> list[EnvironmentEdit]:
+    """Keeps that the actor edited these environments, and those that are entered over other steps now. The event of the
+    change records the edits.
 
     ``before`` and ``after``: the promotion order. Automatic promotion that a request or rollback holds is no edit.
     """
-    EnvironmentEdit.objects.bulk_create(
+    return EnvironmentEdit.objects.bulk_create(
         EnvironmentEdit(
             tenant_id=by.tenant,
             environment_id=each,

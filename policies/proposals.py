@@ -120,6 +120,7 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: 
         before=weakened.before,
         after=weakened.after,
         metadata={"kind": kind, "of": weakened.resource_id, "weakens": len(weakened.rows), "guards": proposal.guards},
+        rows=[proposal],
     )
     return proposal
 
@@ -158,6 +159,7 @@ def end(proposal: Proposal, state: str, *, by: Actor, at: datetime) -> None:
         resource="proposal",
         resource_id=proposal.pk,
         metadata={"kind": proposal.kind, "of": proposal.resource_id},
+        rows=[proposal],
     )
 
 

@@ -72,8 +72,9 @@ class Weakening:
     def sentences(self) -> list[str]:
         return sorted(sentence for sentence, _, _ in self.rows)
 
-    def store(self, *, by: Actor, at: datetime, author: User | None = None) -> None:
-        """Stores the edits for the board and for packets; called once, after the change, in its transaction.
+    def store(self, *, by: Actor, at: datetime, author: User | None = None) -> list[WeakeningEdit]:
+        """Stores the edits for the board and for packets; called once, after the change, in its transaction. The event
+        of the change records them.
 
         ``author``: the person who wrote it, where ``by`` is the second person. Raises NeedsSecondPerson for a protected
         environment without a second person, ChangedMeanwhile where the second person read another text.
@@ -87,7 +88,7 @@ class Weakening:
             second = SecondPerson(None, by.user_id, by.username, by.display_name, tuple(self.sentences))
         if self.guards and second is None:
             raise NeedsSecondPerson(self)
-        WeakeningEdit.objects.bulk_create(
+        return WeakeningEdit.objects.bulk_create(
             WeakeningEdit(
                 tenant_id=by.tenant,
                 at=at,

@@ -63,8 +63,13 @@ def changes_of(rows: Iterable[RecordedRow], gone: Iterable[RecordedRow]) -> dict
     found = {name_of(type(row), row.pk): {"before": _as_read(row), "digest": None} for row in gone}
     for row in rows:
         found[name_of(type(row), row.pk)] = {"before": _as_read(row), "digest": row_digest(row)}
-        row.values_as_read = dict(row.__dict__)
+        note_as_read(row)
     return found
+
+
+def note_as_read(row: RecordedRow) -> None:
+    """Remembers the row as it is now. For one that was read by hand, before it is changed."""
+    row.values_as_read = {name: row.__dict__[name] for name in recorded_columns(type(row))}
 
 
 @cache

@@ -48,6 +48,12 @@ def archive_environment(
     environment.save()
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
+    edits = record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
+    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
+    if environment.protected:
+        sentence = f"Environment {environment.name} is archived: nothing has to pass it any more."
+        weakened.add([sentence], environment_id=environment_id, guards=[environment.name])
+    add_order(weakened, order, order_of(topology.values()), topology)
     record(
         by=by,
         at=at,
@@ -58,12 +64,6 @@ def archive_environment(
         after=new,
         metadata={"name": environment.name},
         environment_id=environment_id,
+        rows=[topology[environment_id], *edits, *weakened.store(by=by, at=at)],
     )
-    record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
-    if environment.protected:
-        sentence = f"Environment {environment.name} is archived: nothing has to pass it any more."
-        weakened.add([sentence], environment_id=environment_id, guards=[environment.name])
-    add_order(weakened, order, order_of(topology.values()), topology)
-    weakened.store(by=by, at=at)
     return environment

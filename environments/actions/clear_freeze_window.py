@@ -54,6 +54,11 @@ def clear_freeze_window(
     window.version += 1
     window.save()
     old, new = differences(before, freeze_window_document(window))
+    scope = environment.name if environment else WHOLE_TENANT
+    weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
+    if not own:
+        guards = frozen_by(by.tenant, environment, at)
+        weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
     record(
         by=by,
         at=at,
@@ -64,11 +69,6 @@ def clear_freeze_window(
         after=new,
         metadata={"name": window.name},
         environment_id=environment_id,
+        rows=[window, *weakened.store(by=by, at=at)],
     )
-    scope = environment.name if environment else WHOLE_TENANT
-    weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
-    if not own:
-        guards = frozen_by(by.tenant, environment, at)
-        weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
-    weakened.store(by=by, at=at)
     return window

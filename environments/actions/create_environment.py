@@ -93,7 +93,9 @@ def create_environment(
     )
     rules.check_auto_promotion([*topology.values(), environment])
     environment.save(force_insert=True)
-    guard_with(environment, policies)
+    made, _ = guard_with(environment, policies)
+    edits = record_edit([environment.pk], order, order_of([*topology.values(), environment]), by=by, at=at)
+    rows = [environment, *made, *edits]
     environment = reloaded(environment.pk)
     record(
         by=by,
@@ -103,6 +105,6 @@ def create_environment(
         resource_id=environment.pk,
         after=environment_document(environment),
         environment_id=environment.pk,
+        rows=rows,
     )
-    record_edit([environment.pk], order, order_of([*topology.values(), environment]), by=by, at=at)
     return environment

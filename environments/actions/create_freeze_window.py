@@ -82,5 +82,6 @@ def create_freeze_window(
         resource_id=window.pk,
         after=freeze_window_document(window),
         environment_id=environment_id,
+        rows=[window],
     )
     return window

@@ -7,7 +7,7 @@ from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.guarding import frozen_by, naming
 from environments.locks import lock_topology, note_write
-from environments.models import RetiredName
+from environments.models import Environment, RetiredName
 from environments.ordering import order_of
 from environments.presenters import environment_document, freeze_window_document
 from environments.weakening import add_order, of_cleared, of_deleted
@@ -50,11 +50,19 @@ def delete_environment(
     held = [each for each in environment.freeze_windows.standing_at(at) if not rules.is_own_freeze(each, by)]
     waiting = frozen_by(by.tenant, environment, at) if held else []
     retires = environment.was_protected or bool(naming(by.tenant, environment.name, at))
+    gone = [*environment.freeze_windows.all(), *environment.approval_policy_links.all(), environment]
     environment.freeze_windows.all().delete()
     environment.approval_policy_links.all().delete()
-    environment.delete()
-    if retires:
-        RetiredName.objects.create(tenant_id=by.tenant, name=environment.name, retired_at=at)
+    Environment.objects.filter(pk=environment_id).delete()
+    names = [RetiredName(tenant_id=by.tenant, name=environment.name, retired_at=at)] if retires else []
+    RetiredName.objects.bulk_create(names)
+    edits = record_edit([], order, order_of(topology.values()), by=by, at=at)
+    weakened = Weakening("environment", str(environment_id), document["name"], tag, document, None)
+    guards = [document["name"]] if document["protected"] else []
+    weakened.add(of_deleted(document, len(windows)), guards=guards)
+    if waiting:
+        weakened.add([of_cleared(each, document["name"]) for each in held], guards=waiting)
+    add_order(weakened, order, order_of(topology.values()), before)
     record(
         by=by,
         at=at,
@@ -64,12 +72,6 @@ def delete_environment(
         before={**document, "freezeWindows": windows},
         metadata={"name": document["name"]},
         environment_id=environment_id,
+        rows=[*names, *edits, *weakened.store(by=by, at=at)],
+        gone=gone,
     )
-    record_edit([], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakening("environment", str(environment_id), document["name"], tag, document, None)
-    guards = [document["name"]] if document["protected"] else []
-    weakened.add(of_deleted(document, len(windows)), guards=guards)
-    if waiting:
-        weakened.add([of_cleared(each, document["name"]) for each in held], guards=waiting)
-    add_order(weakened, order, order_of(topology.values()), before)
-    weakened.store(by=by, at=at)

@@ -28,4 +28,5 @@ def hold_auto_promotion(environment: Environment, *, hold: bool, by: Actor, at: 
         after={"autoPromoteHold": hold},
         metadata={"name": environment.name, "because": because},
         environment_id=environment.pk,
+        rows=[environment],
     )

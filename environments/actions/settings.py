@@ -59,17 +59,22 @@ def environment_named(name: str | None, environments: Iterable[Environment]) -> 
     raise Invalid(fields=[FieldError("autoPromoteFrom", f"There is no environment {name}.", "unknown")])
 
 
-def guard_with(environment: Environment, policies: Iterable[ApprovalPolicy]) -> None:
-    """Makes these the approval policies of the environment; links that stay are left alone."""
+def guard_with(
+    environment: Environment, policies: Iterable[ApprovalPolicy]
+) -> tuple[list[EnvironmentApprovalPolicy], list[EnvironmentApprovalPolicy]]:
+    """Makes these the approval policies of the environment; links that stay are left alone. Returns those that it made,
+    and those that are gone."""
     wanted = {policy.pk: policy for policy in policies}
     links = environment.approval_policy_links
+    gone = list(links.exclude(policy__in=wanted))
     links.exclude(policy__in=wanted).delete()
     present = set(links.values_list("policy_id", flat=True))
-    EnvironmentApprovalPolicy.objects.bulk_create(
+    made = EnvironmentApprovalPolicy.objects.bulk_create(
         EnvironmentApprovalPolicy(environment=environment, policy=policy)
         for pk, policy in wanted.items()
         if pk not in present
     )
+    return made, gone
 
 
 def policy_texts(

@@ -56,6 +56,11 @@ def unarchive_environment(
     environment.save()
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
+    edits = record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
+    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
+    if guards := naming(by.tenant, environment.name, at):
+        weakened.add([f"Environment {environment.name}: gates that wait for it may pass again."], guards=guards)
+    add_order(weakened, order, order_of(topology.values()), topology)
     record(
         by=by,
         at=at,
@@ -66,11 +71,6 @@ def unarchive_environment(
         after=new,
         metadata={"name": environment.name},
         environment_id=environment_id,
+        rows=[topology[environment_id], *edits, *weakened.store(by=by, at=at)],
     )
-    record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
-    if guards := naming(by.tenant, environment.name, at):
-        weakened.add([f"Environment {environment.name}: gates that wait for it may pass again."], guards=guards)
-    add_order(weakened, order, order_of(topology.values()), topology)
-    weakened.store(by=by, at=at)
     return environment

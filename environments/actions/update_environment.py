@@ -86,11 +86,17 @@ def update_environment(
         topology[each].version += 1
         topology[each].updated_at = at
         topology[each].save()
-    if policies is not None:
-        guard_with(environment, policies)
+    made, gone = ([], []) if policies is None else guard_with(environment, policies)
 
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
+    edits = record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
+    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
+    weakened.policies = named_policies(before, environment_document(environment), says)
+    sentences = in_environment(before, environment_document(environment), says)
+    weakened.add(sentences, environment_id=environment_id, guards=guards)
+    add_order(weakened, order, order_of(topology.values()), topology)
+    weakenings = weakened.store(by=by, at=at)
     record(
         by=by,
         at=at,
@@ -108,14 +114,9 @@ def update_environment(
             ],
         },
         environment_id=environment_id,
+        rows=[*(topology[each] for each in {environment_id, *moves}), *made, *edits, *weakenings],
+        gone=gone,
     )
-    record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
-    weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
-    weakened.policies = named_policies(before, environment_document(environment), says)
-    sentences = in_environment(before, environment_document(environment), says)
-    weakened.add(sentences, environment_id=environment_id, guards=guards)
-    add_order(weakened, order, order_of(topology.values()), topology)
-    weakened.store(by=by, at=at)
     return environment
 
 

@@ -75,6 +75,11 @@ def update_freeze_window(
     window.changed_at = at
     window.version += 1
     window.save()
+    scope = environment.name if environment else WHOLE_TENANT
+    weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
+    if not own:
+        sentences = in_freeze_window(before, after, at, scope)
+        weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment, at))
     record(
         by=by,
         at=at,
@@ -85,11 +90,6 @@ def update_freeze_window(
         after=new,
         metadata={"name": window.name},
         environment_id=environment_id,
+        rows=[window, *weakened.store(by=by, at=at)],
     )
-    scope = environment.name if environment else WHOLE_TENANT
-    weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
-    if not own:
-        sentences = in_freeze_window(before, after, at, scope)
-        weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment, at))
-    weakened.store(by=by, at=at)
     return window

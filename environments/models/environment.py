@@ -10,6 +10,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG
+from stellapromote.recorded_rows import RecordedRow
 
 MAX_ORDER_INDEX = 9999
 MAX_REQUIRED_APPROVALS = 50
@@ -46,7 +47,7 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.select_related("promotion_policy", "auto_promote_from").prefetch_related("approval_policies")
 
 
-class Environment(models.Model):
+class Environment(RecordedRow):
     """A place that releases enter, with what guards it (domain.md §1).
 
     ``protected``: loosening a guard of it takes two people (domain.md §5). ``was_protected``: it is or was, so nothing
@@ -155,7 +156,7 @@ class Environment(models.Model):
         return self.display_name
 
 
-class RetiredName(models.Model):
+class RetiredName(RecordedRow):
     """The name of a deleted environment that was protected, or that a gate of a protected one named: no other one ever
     gets it (domain.md §1b, docs/adr/0186). Append-only."""
 
@@ -171,7 +172,7 @@ class RetiredName(models.Model):
         return self.name
 
 
-class EnvironmentApprovalPolicy(models.Model):
+class EnvironmentApprovalPolicy(RecordedRow):
     """Names one approval policy that guards an environment. PROTECT on both sides: neither vanishes silently."""
 
     GUARDS: ClassVar[frozenset[str]] = frozenset({"policy"})
@@ -179,6 +180,7 @@ class EnvironmentApprovalPolicy(models.Model):
         "id": "never changes",
         "environment": "never changes",
     }
+    TENANT_PATH: ClassVar[str | None] = "environment__tenant_id"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="approval_policy_links")

@@ -3,9 +3,10 @@ from django.db import models
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import RecordedRow
 
 
-class EnvironmentEdit(models.Model):
+class EnvironmentEdit(RecordedRow):
     """An edit of an environment's settings, or of its place in the order, with its editor and token (domain.md §5).
 
     For excludePolicyEditor it is to settings what a version is to a policy: settings have no versions. Append-only by

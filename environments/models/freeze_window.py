@@ -12,6 +12,7 @@ from django.db.models.functions import Greatest, Least
 from environments.models.environment import Environment
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import RecordedRow
 
 
 class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
@@ -63,7 +64,7 @@ def standing_at_sql(at: str) -> str:
     return f"f.cleared_at IS NULL AND f.ends_at > {at}"
 
 
-class FreezeWindow(models.Model):
+class FreezeWindow(RecordedRow):
     """A time in which nothing may enter one environment, or any of the tenant ("stop the line") (domain.md §2).
 
     Half-open [starts_at, ends_at) in UTC; ``timezone`` is the zone in which it was written. Never deleted: clearing

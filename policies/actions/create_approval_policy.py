@@ -45,5 +45,6 @@ def create_approval_policy(
         resource_id=policy.id,
         after={"enabled": enabled, "document": document.content},
         metadata={"name": name, "version": 1, "digest": document.digest},
+        rows=[policy],
     )
     return policy

@@ -45,5 +45,6 @@ def create_promotion_policy(*, by: Actor, clock: Clock, name: str, document: Map
         resource_id=policy.id,
         after={"draft": draft.content},
         metadata={"name": name},
+        rows=[policy],
     )
     return policy

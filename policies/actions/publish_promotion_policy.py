@@ -109,8 +109,8 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
             "secondPerson": second_person,
             **drafted(policy.current),
         },
+        rows=[policy, *weakened.store(by=by, at=at, author=author)],
     )
-    weakened.store(by=by, at=at, author=author)
     return policy
 
 

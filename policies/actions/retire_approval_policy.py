@@ -42,5 +42,6 @@ def retire_approval_policy(
         before=before,
         after={"enabled": False, "retired": True},
         metadata={"name": policy.name},
+        rows=[policy],
     )
     return policy

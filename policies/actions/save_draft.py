@@ -55,5 +55,6 @@ def save_draft(
         before={"draft": before},
         after={"draft": draft},
         metadata={"name": name},
+        rows=[policy],
     )
     return policy

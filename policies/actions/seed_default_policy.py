@@ -36,5 +36,6 @@ def seed_default_policy(*, by: Actor, clock: Clock, tenant: Tenant) -> Promotion
         resource_id=policy.id,
         after={"document": document.content},
         metadata={"name": DEFAULT_POLICY, "version": 1, "digest": document.digest},
+        rows=[policy],
     )
     return policy

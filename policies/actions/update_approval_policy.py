@@ -66,6 +66,8 @@ def update_approval_policy(
     policy.save(update_fields=["current", "enabled", "updated_at", "revision"])
     weaker = weakening.in_approval_policy(current, document.content)
     after = {"enabled": enabled, "document": document.content}
+    weakened = Weakening("approval_policy", str(policy.id), policy.name, tag, before, after)
+    weakened.add(weaker, policy_name=policy.name, guards=protected_by(policy))
     record(
         by=by,
         at=at,
@@ -79,10 +81,8 @@ def update_approval_policy(
             "version": policy.current.version,
             "digest": document.digest,
         },
+        rows=[policy, *weakened.store(by=by, at=at)],
     )
-    weakened = Weakening("approval_policy", str(policy.id), policy.name, tag, before, after)
-    weakened.add(weaker, policy_name=policy.name, guards=protected_by(policy))
-    weakened.store(by=by, at=at)
     return policy
 
 

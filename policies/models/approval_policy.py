@@ -10,6 +10,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG
+from stellapromote.recorded_rows import RecordedRow
 
 
 class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
@@ -22,7 +23,7 @@ class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
         return self.filter(retired_at=None)
 
 
-class ApprovalPolicy(models.Model):
+class ApprovalPolicy(RecordedRow):
     """A policy of required approvals (domain.md §5). The row has its name; its immutable versions have its text.
 
     ``revision`` grows with every change of the row, versions included: the ETag. ``current`` is empty only inside the

@@ -11,6 +11,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG
+from stellapromote.recorded_rows import RecordedRow
 
 
 class PromotionPolicyQuerySet(models.QuerySet["PromotionPolicy"]):
@@ -19,7 +20,7 @@ class PromotionPolicyQuerySet(models.QuerySet["PromotionPolicy"]):
         return self.filter(tenant_id=tenant_id).select_related("current__published_by")
 
 
-class PromotionPolicy(models.Model):
+class PromotionPolicy(RecordedRow):
     """A policy of gates that guard an environment (domain.md §6): one draft that may change, and immutable published
     versions.
 

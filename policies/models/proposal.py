@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -8,6 +9,7 @@ from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import RecordedRow
 
 LIFE = timedelta(days=14)
 """The time for which a proposal waits for a second person (domain.md §5)."""
@@ -47,7 +49,7 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         return self.order_by("-proposed_at", "-id")
 
 
-class Proposal(models.Model):
+class Proposal(RecordedRow):
     """An edit that loosens a guard of a protected environment and waits for a second person (domain.md §5).
 
     ``kind`` names the action, ``arguments`` are its arguments at the confirmation. ``tag`` is the ETag of the edited
@@ -57,6 +59,10 @@ class Proposal(models.Model):
     and behind the published text, and the accounts that brought those in. A trigger allows no change but its end.
     ``ended_by_username`` is the system user of a command.
     """
+
+    NOT_RECORDED: ClassVar[Mapping[str, str]] = {
+        "arguments": "digest is over them, and is compared at the confirmation"
+    }
 
     class State(models.TextChoices):
         OPEN = "open"

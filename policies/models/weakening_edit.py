@@ -5,12 +5,13 @@ from django.db.models import Q
 
 from stellapromote.accounts.models import Tenant
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import RecordedRow
 
 REMEMBERED = timedelta(days=30)
 """The time for which an edit stands on the board and in packets (domain.md §5)."""
 
 
-class WeakeningEdit(models.Model):
+class WeakeningEdit(RecordedRow):
     """An edit that made entering an environment easier: fewer approvals, a policy removed, a freeze cleared.
 
     Listed on the board and sealed into the packet of every promotion decided within 30 days of it (domain.md §5).

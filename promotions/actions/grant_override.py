@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from policies.models import WeakeningEdit
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
 from promotions.judging.guards import environments_with_overrides
@@ -18,12 +19,16 @@ def grant_override(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason
     A member who holds it already keeps that grant. Raises the refusals of grant_scope.
     """
     held = ScopeGrant.objects.filter(tenant_id=by.tenant, user_id=user_id, scope=scope, ended_at=None).exists()
-    grant = grant_scope(by=by, clock=clock, user_id=user_id, scope=scope, reason=reason)
-    username = grant.user.username
-    weakened = Weakening("member", str(user_id), username, after={"username": username, "scope": scope})
-    if not held:
-        weakened.add(
-            [f"{username} may override gates."], guards=environments_with_overrides(by.tenant, grant.granted_at)
-        )
-    weakened.store(by=by, at=grant.granted_at)
+
+    def loosen(grant: ScopeGrant) -> list[WeakeningEdit]:
+        at, username = grant.granted_at, grant.user.username
+        weakened = Weakening("member", str(user_id), username, after={"username": username, "scope": scope})
+        if not held:
+            guards = environments_with_overrides(by.tenant, at)
+            weakened.add([f"{username} may override gates."], guards=guards)
+        return weakened.store(by=by, at=at)
+
+    grant = grant_scope(by=by, clock=clock, user_id=user_id, scope=scope, reason=reason, beside=loosen)
+    if held:
+        loosen(grant)
     return grant

@@ -34,6 +34,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError, Invalid, ProductError, RuleViolation, reason_against
 from stellapromote.fastpath.together import fetch_together
 from stellapromote.ids import new_id
+from stellapromote.recorded_rows import note_as_read
 from stellapromote.signing.canonical_json import digest_bytes
 from stellapromote.transactions import transactional
 
@@ -190,6 +191,7 @@ def _roll_back(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork
     if environment.auto_promote_from_id is not None:
         # It stays on hold until a person requests again (domain.md §1, auto-promotion).
         because = f"#{promotion.number} was rolled back."
+        note_as_read(environment)
         hold_auto_promotion(environment, hold=True, by=by, at=work.at, because=because)
     return _close(context, Status.ROLLED_BACK, report, by, work, packet_type="rollback")
 

@@ -1,10 +1,11 @@
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError
 from django.http import Http404
 
-from policies.models import Proposal
+from policies.models import Proposal, WeakeningEdit
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
 from promotions.documents.trusted_signatures import KeyUnusable, algorithm, key_id, public_key
@@ -81,15 +82,17 @@ def _trust(row: TrustedKey, by: Actor, clock: Clock) -> TrustedKey:
     at = clock.now()
     row.tenant_id, row.added_at, row.added_by_id, row.added_by_name = by.tenant, at, by.account, by.display_name
     row.save(force_insert=True)
-    _audit(row, "trusted_key.added", by, at, pemDigest=digest_bytes(row.pem.encode()))
     weakened = Weakening("trusted_key", row.key_id, row.name, after={"name": row.name, "keyId": row.key_id})
     sentence = f"Documents signed by the key {row.name} ({row.key_id}) are trusted."
     weakened.add([sentence], guards=environments_trusting_key(by.tenant, row, at))
-    weakened.store(by=by, at=at)
+    weakenings = weakened.store(by=by, at=at)
+    _audit(row, "trusted_key.added", by, at, weakenings, pemDigest=digest_bytes(row.pem.encode()))
     return row
 
 
-def _audit(row: TrustedKey, action: Audited, by: Actor, at: datetime, **more: str) -> None:
+def _audit(
+    row: TrustedKey, action: Audited, by: Actor, at: datetime, rows: Collection[WeakeningEdit] = (), **more: str
+) -> None:
     record(
         by=by,
         at=at,
@@ -98,4 +101,5 @@ def _audit(row: TrustedKey, action: Audited, by: Actor, at: datetime, **more: st
         resource_id=row.pk,
         after={"name": row.name},
         metadata={"keyId": row.key_id, "algorithm": row.algorithm, **more},
+        rows=rows,
     )

@@ -197,8 +197,8 @@ def _make_newest(
             "publishedAt": rfc3339(published),
             "entries": len(entries),
         },
+        rows=weakened.store(by=by, at=at),
     )
-    weakened.store(by=by, at=at)
     return StoredFeed(feed, new=True)
 
 

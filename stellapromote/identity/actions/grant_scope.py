@@ -1,3 +1,4 @@
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
@@ -8,13 +9,23 @@ from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
 from stellapromote.identity.attribution import people_behind
+from stellapromote.recorded_rows import RecordedRow
 from stellapromote.transactions import transactional
 
 
 @transactional
-def grant_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: str) -> ScopeGrant:
+def grant_scope(
+    *,
+    by: Actor,
+    clock: Clock,
+    user_id: UUID,
+    scope: str,
+    reason: str,
+    beside: Callable[[ScopeGrant], Collection[RecordedRow]] = lambda _: (),
+) -> ScopeGrant:
     """Give a member a right that no role has, by name (domain.md §6). Who holds it already keeps the grant they have.
 
+    `beside` stores what goes with a new grant, and returns these rows for its event.
     Raises Refused (403), Invalid (400), also without a reason, Http404.
     """
     rules.check_manages_members(by, user_id)
@@ -45,6 +56,6 @@ def grant_scope(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason: s
         resource="member",
         resource_id=user_id,
         after={"username": membership.user.username, "scope": scope, "reason": reason},
-        rows=[grant],
+        rows=[grant, *beside(grant)],
     )
     return grant

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,16 +11,19 @@ from promotions.models import Promotion
 from promotions.worker.round import run_round
 from stellapromote.audit.models import AuditEvent
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.verification.story import rows_found
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def kestrel() -> Kestrel:
+def kestrel() -> Iterator[Kestrel]:
+    """Whatever held automatic promotion, the environment is the one that the audit log tells of."""
     kestrel = make_kestrel()
     changes = {"auto_promote_from": "dev"}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
-    return kestrel
+    yield kestrel
+    assert rows_found(kestrel.tenant.pk) == []
 
 
 def followers(kestrel: Kestrel) -> list[Promotion]:

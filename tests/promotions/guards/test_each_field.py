@@ -1,5 +1,6 @@
 """Each field of a model that is marked as a guard, loosened alone by one administrator."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from policies.models import Proposal, WeakeningEdit
 from stellapromote.clock import rfc3339
 from tests.factories import make_freeze
 from tests.promotions.guards.fields import GATES, LOOSENINGS, Strict, kev
+from tests.promotions.verification.story import rows_found
 from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
@@ -23,8 +25,11 @@ SAME = {"TrustedKey.key_id": "TrustedKey.name", "ScopeGrant.user": "ScopeGrant.s
 
 
 @pytest.fixture
-def world() -> Strict:
-    return Strict()
+def world(db: None) -> Iterator[Strict]:
+    """Whatever was done, each row is the one that the audit log tells of."""
+    world = Strict()
+    yield world
+    assert rows_found(world.kestrel.tenant.pk) == []
 
 
 def test_each_guard_has_its_loosening() -> None:

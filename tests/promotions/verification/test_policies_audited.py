@@ -56,4 +56,7 @@ def test_a_policy_that_was_changed_and_switched_off_and_on_is_in_order(kestrel: 
     assert check_policies(kestrel.tenant.pk) == []
     older = f"(SELECT id FROM {APPROVAL} WHERE policy_id = '{policy.pk}' AND version = 1)"
     tamper.run(f"UPDATE policies_approvalpolicy SET current_id = {older} WHERE name = 'switched'")
-    assert found_in(kestrel) == [(None, "POLICY_CHANGED", "policy switched")]
+    assert sorted(found_in(kestrel)) == [
+        (None, "POLICY_CHANGED", "policy switched"),
+        (None, "SETTING_CHANGED", f"approvalpolicy {policy.pk}"),
+    ]

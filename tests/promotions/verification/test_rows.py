@@ -11,6 +11,8 @@ from django.apps import apps
 from django.core.management import call_command
 from psycopg.types.json import Jsonb
 
+from environments.actions.update_environment import update_environment
+from promotions.actions.delete_environment import delete_environment
 from promotions.actions.record_rows import record_rows
 from promotions.models import EvidenceFinding
 from promotions.verification.rows import recorded_models
@@ -18,17 +20,18 @@ from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import RoleGrant, User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.audit.sealer import seal_chain
-from stellapromote.clock import FixedClock
+from stellapromote.clock import FixedClock, rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.ids import new_id
 from stellapromote.recorded_rows import ROWS, RecordedRow, name_of, recorded_columns
-from tests.factories import make_service, make_tenant, make_token
+from tests.factories import make_environment, make_freeze, make_service, make_tenant, make_token
 from tests.kept import kept
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.story import make_story, rows_found
+from tests.proposals import confirmed
 
 MODELS = [*recorded_models(None), *recorded_models(new_id())]
 OTHER = {
@@ -45,6 +48,9 @@ OTHER = {
     "jsonb": """'{{"x": 1}}'""",
 }
 NOT_RECORDED = {
+    "environments.Calendar": "when something was written last: nothing is decided before",
+    "policies.ApprovalPolicyVersion": "its columns are compared with its event",
+    "policies.PromotionPolicyVersion": "its columns are compared with its event",
     "accounts.Tenant": "the list of tenants is compared, its names are not",
     "identity.PersonSession": "who is signed in: its text is sealed with a secret that is not in the database",
     "identity.SignInThrottle": "counts attempts",
@@ -58,6 +64,11 @@ def make_rows() -> Kestrel:
     kestrel = make_story()
     service = make_service(kestrel.tenant, User.objects.get(username="second"), clock=kestrel.clock)
     make_token(kestrel.tenant, service.user, clock=kestrel.clock)
+    by, clock, start = kestrel["admin"], kestrel.clock, kestrel.clock.now()
+    make_freeze(by, kestrel.staging, *(rfc3339(start + timedelta(days=days)) for days in (1, 2)), clock=clock)
+    old = make_environment(by, "old", 9, protected=True, clock=clock)
+    confirmed(delete_environment(by=by, clock=clock, environment_id=old.pk), clock)
+    update_environment(by=by, clock=clock, environment_id=kestrel.production.pk, changes={"approval_policies": []})
     record_rows(by=command_actor(), clock=kestrel.clock)
     return kestrel
 
@@ -206,7 +217,9 @@ def test_the_command_notes_each_finding_for_its_tenant_or_the_installation(
 
 def test_each_model_of_settings_and_accounts_is_recorded_or_has_a_reason() -> None:
     models = {
-        model._meta.label: model for app in ("accounts", "identity") for model in apps.get_app_config(app).get_models()
+        model._meta.label: model
+        for app in ("accounts", "identity", "environments", "policies")
+        for model in apps.get_app_config(app).get_models()
     }
     recorded = {label for label, model in models.items() if issubclass(model, RecordedRow)}
     assert models.keys() - recorded == NOT_RECORDED.keys()
