@@ -1,5 +1,7 @@
 from typing import Final
 
+from promotions.models import ProcessHeartbeat
+from promotions.models.worker import SILENT
 from promotions.verification.rows import recorded_from, recorded_models, rows_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import Entry, record_many
@@ -15,9 +17,13 @@ def record_rows(*, by: Actor, clock: Clock) -> None:
     """Records the rows of the actor's tenant, or of the system, as they are: once, where earlier versions made some
     without. They are compared from then on; a change before is not seen (docs/adr/0224).
 
-    Reads every row then, and is one statement each other time. Must not be called inside another transaction.
+    Waits for a later call while a process lives that does not record what it changes. Reads every row then, and is one
+    statement each other time.
     """
     if recorded_from(by.tenant_id) is not None:
+        return
+    living = ProcessHeartbeat.objects.filter(at__gt=clock.now() - SILENT)
+    if living.exclude(row_schema=SCHEMA).exists():
         return
     rows = {}
     for model in recorded_models(by.tenant_id):

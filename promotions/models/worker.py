@@ -11,9 +11,10 @@ SILENT: Final = timedelta(seconds=60)
 
 
 class ProcessHeartbeat(models.Model):
-    """When each process last said that it lives, how far its own clock was ahead of the
-    database's, in milliseconds, and the newest version of each kind of gate that it knows. Readiness reads it, and what
-    chooses the versions by which is judged (docs/adr/0189)."""
+    """When each process last said that it lives, how far its own clock was ahead of the database's, in milliseconds,
+    the newest version of each kind of gate that it knows, and the schema by which it records rows of settings.
+    Readiness reads it, what chooses the versions by which is judged (docs/adr/0189), and what waits until every process
+    records rows (docs/adr/0224)."""
 
     class Role(models.TextChoices):
         WORKER = "worker"
@@ -25,6 +26,7 @@ class ProcessHeartbeat(models.Model):
     clock_ahead_ms = models.BigIntegerField(default=0, db_default=0)
     kind_versions = models.JSONField(default=dict, db_default={})
     failing_steps = models.JSONField(default=list, db_default=[])
+    row_schema = models.CharField(max_length=40, default="", db_default="")
 
     class Meta:
         db_table = "promotions_workerheartbeat"

@@ -16,6 +16,7 @@ from promotions.models import ProcessHeartbeat
 from promotions.worker.steps import Steps
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK, process_ahead
+from stellapromote.recorded_rows import SCHEMA
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def beat(name: str, role: ProcessHeartbeat.Role, at: datetime, failing_steps: Se
         "clock_ahead_ms": process_ahead() // timedelta(milliseconds=1),
         "kind_versions": dict(REGISTRY.current),
         "failing_steps": list(failing_steps),
+        "row_schema": SCHEMA,
     }
     ProcessHeartbeat.objects.update_or_create(name=name, defaults=said)
 

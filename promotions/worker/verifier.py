@@ -106,8 +106,9 @@ class Verifier:
 
     def _step(self, at: EvidenceRound, clock: Clock) -> None:
         by = _worker(at)
-        if at.all_due_at <= clock.now():
+        if at.position is None:
             record_rows(by=by, clock=clock)
+        if at.all_due_at <= clock.now():
             self.verified = VerifiedDigests()
             at.sequence, at.event_hash, at.all_due_at = 0, GENESIS, clock.now() + ALL_EVERY
             at.position = {"number": START.number, "after": str(START.id)}

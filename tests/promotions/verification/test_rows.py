@@ -1,8 +1,9 @@
 """A superuser who changes, adds or removes a row of settings, rights or accounts is found (docs/adr/0224)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,11 @@ from psycopg.types.json import Jsonb
 from environments.actions.update_environment import update_environment
 from promotions.actions.delete_environment import delete_environment
 from promotions.actions.record_rows import record_rows
-from promotions.models import EvidenceFinding
-from promotions.verification.rows import recorded_models
+from promotions.models import EvidenceFinding, ProcessHeartbeat
+from promotions.models.worker import SILENT
+from promotions.verification import rows
+from promotions.verification.rows import recorded_from, recorded_models
+from promotions.worker.heartbeats import beat
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import RoleGrant, User
 from stellapromote.audit.models import AuditEvent
@@ -180,6 +184,18 @@ def test_rows_of_an_earlier_version_are_compared_from_their_record_on(kestrel: K
     assert len(found(kestrel)) == 2
 
 
+def test_rows_are_recorded_once_every_process_records_what_it_changes(kestrel: Kestrel, tamper: Tampering) -> None:
+    tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' - 'rowsFrom'")
+    by, clock = command_actor(), kestrel.clock
+    beat("new", ProcessHeartbeat.Role.WORKER, clock.now())
+    old = ProcessHeartbeat.objects.create(name="old", role=ProcessHeartbeat.Role.WEB, at=clock.now())
+    record_rows(by=by, clock=clock)
+    assert recorded_from(None) is None
+    ProcessHeartbeat.objects.filter(pk=old.pk).update(at=clock.now() - SILENT)
+    record_rows(by=by, clock=clock)
+    assert recorded_from(None) is not None
+
+
 def test_a_change_that_was_under_way_when_all_rows_were_recorded_is_no_finding(
     kestrel: Kestrel, tamper: Tampering
 ) -> None:
@@ -195,6 +211,23 @@ def test_a_change_that_was_under_way_when_all_rows_were_recorded_is_no_finding(
     assert rows_found(kestrel.tenant.pk) == []
 
 
+def test_a_row_that_an_action_changes_while_it_is_compared_is_no_finding(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row was read, then its change and the event of it were committed."""
+    seal_chain(kestrel.tenant.pk)
+    read, calls = rows._states, count()
+
+    def late(tenant_id: UUID | None, names: Collection[str]) -> Any:
+        if next(calls) == 0:
+            end_role(by=kestrel["admin"], clock=kestrel.clock, user_id=kestrel["viewer"].account, role="viewer")
+        return read(tenant_id, names)
+
+    monkeypatch.setattr(rows, "_states", late)
+    assert rows_found(kestrel.tenant.pk, ["rolegrant rows"]) == []
+    assert next(calls) == 2
+
+
 def test_the_command_notes_each_finding_for_its_tenant_or_the_installation(
     kestrel: Kestrel, tamper: Tampering, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,14 +235,15 @@ def test_the_command_notes_each_finding_for_its_tenant_or_the_installation(
     tamper.run("UPDATE accounts_rolegrant SET role = 'admin' WHERE role = 'viewer'")
     with pytest.raises(Exception, match="Stored rows differ"):
         call_command("verify_evidence")
-    rows = EvidenceFinding.objects.filter(what="SETTING_CHANGED")
-    assert {(row.tenant_id, row.place.partition(" ")[0]) for row in rows} == {
+    noted = EvidenceFinding.objects.filter(what="SETTING_CHANGED")
+    assert {(row.tenant_id, row.place.partition(" ")[0]) for row in noted} == {
         (None, "user"),
         (kestrel.tenant.pk, "rolegrant"),
     }
     tamper.run("UPDATE accounts_user SET username = 'third' WHERE username = 'mallory'")
     tamper.run(
-        "UPDATE accounts_rolegrant SET role = 'viewer' WHERE id = %s", [rows.get(tenant=kestrel.tenant).place[10:]]
+        "UPDATE accounts_rolegrant SET role = 'viewer' WHERE id = %s",
+        [noted.get(tenant=kestrel.tenant).place.removeprefix("rolegrant ")],
     )
     call_command("verify_evidence")
     assert not EvidenceFinding.objects.filter(gone_at=None).exists()
