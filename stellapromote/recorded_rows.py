@@ -45,7 +45,7 @@ class RecordedRow(models.Model):
 
 def name_of(model: type[models.Model], pk: object) -> str:
     """The name of a row in the metadata of events, and in findings."""
-    return f"{model._meta.model_name} {pk}"
+    return f"{model._meta.verbose_name} {pk}"
 
 
 def row_digest(row: RecordedRow) -> str:
@@ -92,9 +92,7 @@ def _digest(model: type[RecordedRow], values: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     """The value of a column as canonical JSON has it, the same before it is stored and after it was read."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, UUID):
+    if isinstance(value, str | UUID):
         return str(value)
     if isinstance(value, datetime):
         return rfc3339(value)

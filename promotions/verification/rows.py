@@ -118,9 +118,9 @@ def _next_named(tenant_id: UUID | None, after: UUID) -> tuple[UUID | None, list[
 
 def _there(tenant_id: UUID | None, names: Iterable[str]) -> set[str]:
     ids: dict[str, list[str]] = {}
-    for kind, _, pk in (name.partition(" ") for name in names):
+    for kind, _, pk in (name.rpartition(" ") for name in names):
         ids.setdefault(kind, []).append(pk)
-    models = {str(model._meta.model_name): model for model in recorded_models(tenant_id)}
+    models = {str(model._meta.verbose_name): model for model in recorded_models(tenant_id)}
     return {
         name_of(models[kind], pk)
         for kind, pks in ids.items()
@@ -190,8 +190,8 @@ Check = Callable[[UUID | None, UUID], tuple[UUID | None, list[Mismatch]]]
 
 
 def _checks(tenant_id: UUID | None) -> dict[str, Check]:
-    of_kind = {f"{model._meta.model_name} rows": partial(_next_rows, model) for model in recorded_models(tenant_id)}
-    return {**of_kind, "rows gone" if tenant_id else "accounts gone": _next_named}
+    of_kind = {f"rows: {model._meta.verbose_name}": partial(_next_rows, model) for model in recorded_models(tenant_id)}
+    return {**of_kind, "rows: gone" if tenant_id else "rows: accounts gone": _next_named}
 
 
 ROWS_OF_TENANT: Final = _checks(UUID(int=1))

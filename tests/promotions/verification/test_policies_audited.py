@@ -58,5 +58,5 @@ def test_a_policy_that_was_changed_and_switched_off_and_on_is_in_order(kestrel: 
     tamper.run(f"UPDATE policies_approvalpolicy SET current_id = {older} WHERE name = 'switched'")
     assert sorted(found_in(kestrel)) == [
         (None, "POLICY_CHANGED", "policy switched"),
-        (None, "SETTING_CHANGED", f"approvalpolicy {policy.pk}"),
+        (None, "SETTING_CHANGED", f"approval policy {policy.pk}"),
     ]

@@ -122,7 +122,7 @@ def test_each_column_that_is_changed_alone_is_found(
 ) -> None:
     table, (pk, name) = model._meta.db_table, first_of(model)
     tenant = None if model.TENANT_PATH is None else kestrel.tenant.pk
-    kinds = [f"{model._meta.model_name} rows", "rows gone" if tenant else "accounts gone"]
+    kinds = [f"rows: {model._meta.verbose_name}", "rows: gone" if tenant else "rows: accounts gone"]
     columns = [field.column for field in model._meta.concrete_fields if field.attname in recorded_columns(model)]
     with without_checks(tamper, table) as run:
         [stored] = run(f"SELECT to_jsonb(t) FROM {table} t WHERE id = %s", [pk]).fetchone()
@@ -161,14 +161,14 @@ def test_a_change_that_the_product_went_on_from_is_found(kestrel: Kestrel, tampe
     tamper.run("UPDATE accounts_rolegrant SET ended_at = NULL, ended_by_id = NULL WHERE id = %s", [grant.pk])
     end_role(by=by, clock=kestrel.clock, user_id=member, role="viewer")
     [told] = found(kestrel)
-    assert told.startswith(f"rolegrant {grant.pk}: Before its change at ")
+    assert told.startswith(f"role grant {grant.pk}: Before its change at ")
 
 
 def test_a_row_that_was_moved_to_another_tenant_is_found_in_both(kestrel: Kestrel, tamper: Tampering) -> None:
     other = make_tenant("other")
     grant = RoleGrant.objects.get(user__username="auditor")
     tamper.run("UPDATE accounts_rolegrant SET tenant_id = %s WHERE id = %s", [other.pk, grant.pk])
-    assert names(rows_found(kestrel.tenant.pk)) == names(rows_found(other.pk)) == {f"rolegrant {grant.pk}"}
+    assert names(rows_found(kestrel.tenant.pk)) == names(rows_found(other.pk)) == {f"role grant {grant.pk}"}
 
 
 def test_rows_of_an_earlier_version_are_compared_from_their_record_on(kestrel: Kestrel, tamper: Tampering) -> None:
@@ -224,7 +224,7 @@ def test_a_row_that_an_action_changes_while_it_is_compared_is_no_finding(
         return read(tenant_id, names)
 
     monkeypatch.setattr(rows, "_states", late)
-    assert rows_found(kestrel.tenant.pk, ["rolegrant rows"]) == []
+    assert rows_found(kestrel.tenant.pk, ["rows: role grant"]) == []
     assert next(calls) == 2
 
 
@@ -236,14 +236,14 @@ def test_the_command_notes_each_finding_for_its_tenant_or_the_installation(
     with pytest.raises(Exception, match="Stored rows differ"):
         call_command("verify_evidence")
     noted = EvidenceFinding.objects.filter(what="SETTING_CHANGED")
-    assert {(row.tenant_id, row.place.partition(" ")[0]) for row in noted} == {
+    assert {(row.tenant_id, row.place.rpartition(" ")[0]) for row in noted} == {
         (None, "user"),
-        (kestrel.tenant.pk, "rolegrant"),
+        (kestrel.tenant.pk, "role grant"),
     }
     tamper.run("UPDATE accounts_user SET username = 'third' WHERE username = 'mallory'")
     tamper.run(
         "UPDATE accounts_rolegrant SET role = 'viewer' WHERE id = %s",
-        [noted.get(tenant=kestrel.tenant).place.removeprefix("rolegrant ")],
+        [noted.get(tenant=kestrel.tenant).place.removeprefix("role grant ")],
     )
     call_command("verify_evidence")
     assert not EvidenceFinding.objects.filter(gone_at=None).exists()
@@ -257,6 +257,7 @@ def test_each_model_of_settings_and_accounts_is_recorded_or_has_a_reason() -> No
     }
     recorded = {label for label, model in models.items() if issubclass(model, RecordedRow)}
     assert models.keys() - recorded == NOT_RECORDED.keys()
+    assert len({model._meta.verbose_name for model in MODELS}) == len(MODELS)
     for model in MODELS:
         assert set(model.NOT_RECORDED) <= {field.name for field in model._meta.concrete_fields}
 

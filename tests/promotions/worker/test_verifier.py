@@ -246,3 +246,19 @@ def test_a_new_tenant_is_verified_too(kestrel: Kestrel) -> None:
     tenant = make_tenant("osprey")
     assert verify_all(kestrel) > 0
     assert EvidenceRound.objects.get(tenant=tenant).position is None
+
+
+def test_a_changed_account_is_a_finding_of_the_installation_and_goes(kestrel: Kestrel, tamper: Tampering) -> None:
+    """The first walk records all accounts; the next one compares them."""
+    verify_all(kestrel)
+    tamper.run("UPDATE accounts_user SET username = 'mallory' WHERE username = 'second'")
+    kestrel.wait(days=7)
+    verify_all(kestrel)
+    assert [(row.tenant_id, row.what) for row in EvidenceFinding.objects.filter(gone_at=None)] == [
+        (None, "SETTING_CHANGED")
+    ]
+    assert "Stored evidence is not" not in _board(kestrel, "admin")
+    tamper.run("UPDATE accounts_user SET username = 'second' WHERE username = 'mallory'")
+    kestrel.wait(days=7)
+    verify_all(kestrel)
+    assert findings() == []
