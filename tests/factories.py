@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 from environments.actions.create_environment import create_environment
@@ -33,22 +32,25 @@ from stellapromote.identity.actions.create_tenant import create_tenant as create
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.actions.issue_token import issue_token
+from tests.kept import NUMBERS, kept
 
 PASSWORD = "correct horse battery staple"
-_numbers = count(1)
 
 
+@kept
 def make_tenant(slug: str | None = None, *, name: str = "", clock: Clock = DATABASE_CLOCK) -> Tenant:
     """An empty one: its audit chain has nothing but its own creation."""
-    return create_empty_tenant(by=command_actor(), clock=clock, slug=slug or f"tenant-{next(_numbers)}", name=name)
+    return create_empty_tenant(by=command_actor(), clock=clock, slug=slug or f"tenant-{NUMBERS.next()}", name=name)
 
 
+@kept
 def make_ready_tenant(slug: str | None = None, *, name: str = "", clock: Clock = DATABASE_CLOCK) -> Tenant:
     """One as `add_tenant` makes it: with its calendar and the published policy `default`."""
-    slug = slug or f"tenant-{next(_numbers)}"
+    slug = slug or f"tenant-{NUMBERS.next()}"
     return create_tenant(by=command_actor(), clock=clock, slug=slug, name=name or slug.title())
 
 
+@kept
 def make_person(
     tenant: Tenant,
     username: str | None = None,
@@ -61,7 +63,7 @@ def make_person(
 ) -> User:
     """A member with these roles, in these teams, which are made where they do not exist yet."""
     by = command_actor(tenant)
-    username = username or f"person-{next(_numbers)}"
+    username = username or f"person-{NUMBERS.next()}"
     added = add_member(
         by=by, clock=clock, username=username, display_name=display_name or username.capitalize(), password=password
     )
@@ -74,6 +76,7 @@ def make_person(
     return added.user
 
 
+@kept
 def make_service(
     tenant: Tenant,
     owner: User,
@@ -91,12 +94,13 @@ def make_service(
     return add_service(
         by=command_actor(tenant),
         clock=clock,
-        name=name or f"service-{next(_numbers)}",
+        name=name or f"service-{NUMBERS.next()}",
         owners=[owner.username],
         scopes=scopes,
     )
 
 
+@kept
 def make_token(
     tenant: Tenant,
     user: User,
@@ -131,6 +135,7 @@ def actor_of_token(text: str) -> Actor:
     return row.actor
 
 
+@kept
 def make_approval_policy(
     by: Actor, name: str = "two-person", *, clock: Clock = DATABASE_CLOCK, **content: Any
 ) -> ApprovalPolicy:
@@ -139,6 +144,7 @@ def make_approval_policy(
     return create_approval_policy(by=by, clock=clock, content=document)
 
 
+@kept
 def make_promotion_policy(
     by: Actor, name: str = "strict", *, published: bool = True, clock: Clock = DATABASE_CLOCK, **document: Any
 ) -> PromotionPolicy:
@@ -147,6 +153,7 @@ def make_promotion_policy(
     return publish_promotion_policy(by=by, clock=clock, name=name) if published else policy
 
 
+@kept
 def make_environment(
     by: Actor, name: str, order_index: int, *, clock: Clock = DATABASE_CLOCK, **options: Any
 ) -> Environment:
@@ -155,6 +162,7 @@ def make_environment(
     return create_environment(by=by, clock=clock, name=name, order_index=order_index, **options)
 
 
+@kept
 def make_freeze(
     by: Actor,
     environment: Environment | None,
@@ -175,11 +183,12 @@ def make_freeze(
     )
 
 
+@kept
 def make_release(
     by: Actor, name: str | None = None, *, finalize: bool = True, clock: Clock = DATABASE_CLOCK, **options: Any
 ) -> Release:
     """By somebody who may write releases. `options`: fields of ReleaseSpec; without components, one named `api`."""
-    name = name or f"2026.{next(_numbers)}"
+    name = name or f"2026.{NUMBERS.next()}"
     options.setdefault("components", [component(name)])
     return create_release(ReleaseSpec(name=name, **options), by=by, finalize=finalize, clock=clock)
 
@@ -190,6 +199,7 @@ def component(content: str, name: str = "api", **options: Any) -> ComponentSpec:
     return ComponentSpec(name=name, image_repository=f"registry.example/kestrel/{name}", **options)
 
 
+@kept
 def make_promotion(
     by: Actor,
     release: Release,
@@ -203,6 +213,7 @@ def make_promotion(
     return request_promotion(PromotionRequest(release.pk, target.pk, reason, change), by=by, clock=clock)
 
 
+@kept
 def deploy(by: Actor, promotion: Promotion, *, clock: Clock = DATABASE_CLOCK) -> Promotion:
     """Reports that an approved promotion was started and succeeded."""
     report_deployment(promotion.pk, Report("started"), by=by, clock=clock)

@@ -1,24 +1,24 @@
-"""Worlds that many tests begin with: made once in a process by the real actions, put back row for row afterwards.
+"""Steps that many tests take: taken by the real actions once in a process, put back row for row afterwards.
 
 `make_kestrel` takes some 250 statements, a promotion on its way to production 146; putting their rows back takes one.
 """
 
 import copy
 import functools
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from itertools import count
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, timedelta
+from enum import Enum
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from uuid import UUID
 
-import psycopg
-from django.conf import settings
 from django.db import connection
-from psycopg import sql
+from django.db.models import Model
 
-from stellapromote.accounts.models import Tenant, User
-from stellapromote.postgresql.embedded import SUPERUSER
-from stellapromote.postgresql.roles import APP_ROLE
-from tests.database import HEARTBEATS
+from stellapromote.clock import FixedClock
+from stellapromote.database_clock import DATABASE_CLOCK
+from tests.kept_rows import KeptRows, rows_of, written
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,199 +27,146 @@ T = TypeVar("T")
 class World(Protocol):
     """What a story goes on from, beside the rows."""
 
-    def mark(self) -> Hashable: ...
+    def mark(self) -> Any: ...
 
     def go_on_from(self, mark: Any) -> None: ...
 
 
 W = TypeVar("W", bound=World)
-# Columns and rows of a table, the rows as COPY writes them.
-Rows = dict[str, tuple[list[str], list[bytes]]]
 
-_numbers = count(1)
-_SEEN = (
-    "SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> %s "
-    "AND has_table_privilege(%s, c.oid, 'SELECT') ORDER BY 1"
-)
+
+class Numbers:
+    """For names that are not given. They begin anew in an empty database, so that the same rows are made again."""
+
+    reached = 0
+
+    def next(self) -> int:
+        self.reached += 1
+        return self.reached
+
+
+NUMBERS = Numbers()
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What was returned, as it was then, and the name of the schema with the rows and the function `put_back`."""
+    """The rows; what was returned and the number that names had reached, as they were then."""
 
+    rows: KeptRows
     made: Any
-    schema: str
+    names: int
 
 
-def kept(make: Callable[P, T]) -> Callable[P, T]:
-    """For functions that fill an empty database: a second call with the same arguments puts the rows of the first back.
+def kept(step: Callable[P, T]) -> Callable[P, T]:
+    """For functions that write rows: from the third time on with the same arguments and the same rows in the database,
+    what the second call changed is put back.
 
-    Ids are the same then. In a database with people or tenants the function itself is called. What it returns is
-    copied, so it is made of plain values and models.
+    Ids and times are the same then. What the function returns is copied, so it is made of plain values and models.
+    What a test replaces in the code is not compared: such a test takes its step by `step.__wrapped__`.
     """
-    worlds: dict[Any, Kept] = {}
+    steps: dict[Any, Kept | None] = {}
 
-    @functools.wraps(make)
-    def made(*args: P.args, **options: P.kwargs) -> T:
-        if Tenant.objects.exists() or User.objects.exists():
-            return make(*args, **options)
-        key = (args, tuple(sorted(options.items())))
-        found = worlds.get(key)
-        if found is None:
-            before = _rows()
-            result = make(*args, **options)
-            worlds[key] = Kept(copy.deepcopy(result), _keep(before, _rows()))
-            return result
-        _put_back(found)
-        return copy.deepcopy(found.made)
+    @functools.wraps(step)
+    def taken(*args: P.args, **options: P.kwargs) -> T:
+        made: T = _taken(steps, (args, options), lambda: step(*args, **options))
+        return made
 
-    return made
+    return taken
 
 
 def continued(step: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
-    """For methods that go on from rows which are there: from the third time on with the same rows, the same mark and
-    the same arguments, what the second call changed is put back. What they return is copied."""
-    steps: dict[Any, tuple[Kept, Any] | None] = {}
+    """As `kept`, for methods of a world that remembers something beside its rows."""
+    steps: dict[Any, Kept | None] = {}
 
     @functools.wraps(step)
-    def done(world: W, *args: P.args, **options: P.kwargs) -> T:
-        given = repr((args, sorted(options.items())))
-        if " at 0x" in given:  # nothing that could be compared
-            return step(world, *args, **options)
-        key = given, world.mark(), _digest()
-        if key not in steps:
-            steps[key] = None
-            return step(world, *args, **options)
-        found = steps[key]
-        if found is None:
-            before = _rows()
-            result = step(world, *args, **options)
-            steps[key] = Kept(copy.deepcopy(result), _keep(before, _rows())), world.mark()
-            return result
-        kept_step, mark = found
-        _put_back(kept_step)
+    def taken(world: W, *args: P.args, **options: P.kwargs) -> T:
+        def go_on() -> tuple[T, Any]:
+            return step(world, *args, **options), world.mark()
+
+        made, mark = _taken(steps, (world.mark(), args, options), go_on)
         world.go_on_from(mark)
-        made: T = copy.deepcopy(kept_step.made)
         return made
 
-    return done
+    return taken
 
 
-def _put_back(world: Kept) -> None:
+def _taken(steps: dict[Any, Kept | None], given: Any, step: Callable[[], Any]) -> Any:
+    if threading.current_thread() is not threading.main_thread():
+        return step()
+    try:
+        given, shape = _plain(given, ids=True), _plain(given, ids=False)
+    except _NotComparable:
+        return step()
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {world.schema}.put_back()")
+        before = _place.found(cursor)
+        key = given, NUMBERS.reached, before
+        found = steps.get(key)
+        if found is not None:
+            found.rows.put_back(cursor)
+            _place.reached(cursor, found.rows.number)
+            NUMBERS.reached = found.names
+            return copy.deepcopy(found.made)
+        if before is None or shape not in steps:
+            steps[shape] = None
+            return step()
+        made, rows = rows_of(step, cursor)
+        steps[key] = Kept(rows, copy.deepcopy(made), NUMBERS.reached)
+        _place.reached(cursor, rows.number)
+        return made
 
 
-def _digest() -> Any:
-    """Of all rows that the app role sees."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_digest_function()}()")
-        return cursor.fetchone()
+class _Place:
+    """The kept step that the database is at, until something else is written; 0 without tenants and people."""
+
+    number: int | None = None
+    seen: Any = None
+
+    def found(self, cursor: Any) -> int | None:
+        seen = self._look(cursor)
+        if self.number is None or seen != self.seen:
+            cursor.execute("SELECT EXISTS (SELECT FROM accounts_tenant) OR EXISTS (SELECT FROM accounts_user)")
+            self.number = None if cursor.fetchone()[0] else 0
+            if self.number == 0:
+                NUMBERS.reached = 0
+        return self.number
+
+    def reached(self, cursor: Any, number: int) -> None:
+        if connection.in_atomic_block:
+            cursor.execute("SELECT set_config('kept.place', %s, true)", [str(number)])
+        self.number, self.seen = number, self._look(cursor)
+
+    @staticmethod
+    def _look(cursor: Any) -> Any:
+        """Other than before after each write: in a transaction a row was counted, else a number of a transaction was
+        used. After a rollback to a savepoint, the setting is an older one."""
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text, current_setting('kept.place', true)")
+        return cursor.fetchone(), written(cursor) if connection.in_atomic_block else None
 
 
-@functools.cache
-def _digest_function() -> str:
-    with psycopg.connect(settings.EMBEDDED_POSTGRES.connection(SUPERUSER).conninfo) as superuser:
-        tables = [name for (name,) in superuser.execute(_SEEN, [HEARTBEATS, APP_ROLE]).fetchall()]
-        parts = sql.SQL(" || ").join(
-            sql.SQL(
-                "(SELECT count(*) || ':' || coalesce(sum(hashtextextended(r::text, 0)), 0) || ' ' FROM {} r)"
-            ).format(sql.Identifier("public", table))
-            for table in tables
-        )
-        superuser.execute(
-            sql.SQL(
-                "CREATE SCHEMA kept; GRANT USAGE ON SCHEMA kept TO {}; "
-                "CREATE FUNCTION kept.digest() RETURNS text LANGUAGE plpgsql AS {}"
-            ).format(
-                sql.Identifier(APP_ROLE),
-                sql.Literal(sql.SQL("BEGIN RETURN {}; END").format(parts).as_string(superuser)),
-            )
-        )
-    return "kept.digest"
+_place = _Place()
 
 
-def _rows() -> Rows:
-    """Every row that the app role sees, with what this test has written and not committed; none of processes."""
-    connection.ensure_connection()
-    found: Rows = {}
-    with connection.connection.cursor() as cursor:
-        columns = cursor.execute(
-            "SELECT relname, array_agg(attname::text ORDER BY attnum) "
-            "FROM pg_class c JOIN pg_attribute ON attrelid = c.oid "
-            "WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') "
-            "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND relname <> %s GROUP BY relname",
-            [HEARTBEATS],
-        ).fetchall()
-        for table, names in columns:
-            with cursor.copy(_copy(sql.Identifier(table), names, "TO STDOUT")) as copied:
-                found[table] = names, b"".join(copied).splitlines(keepends=True)
-    return found
+class _NotComparable(Exception):
+    pass
 
 
-def _keep(before: Rows, after: Rows) -> str:
-    """What changed, in a schema of its own. On another connection: what this test wrote is rolled back."""
-    schema = f"kept_{next(_numbers)}"
-    place = sql.Identifier(schema)
-    deletes, inserts = [], []
-    server = settings.EMBEDDED_POSTGRES
-    with psycopg.connect(server.connection(SUPERUSER).conninfo) as superuser:
-        superuser.execute(sql.SQL("CREATE SCHEMA {}").format(place))
-        for table, (names, rows) in after.items():
-            old = before[table][1]
-            there, listed = sql.Identifier("public", table), sql.SQL(", ").join(map(sql.Identifier, names))
-            if gone := _without(old, rows):
-                here = _filled(superuser, schema, f"gone_{table}", table, names, gone)
-                deletes.append(
-                    sql.SQL("DELETE FROM {} t USING {} g WHERE t.{key} = g.{key};").format(
-                        there, here, key=sql.Identifier(_primary_key(superuser, table))
-                    )
-                )
-            if new := _without(rows, old):
-                here = _filled(superuser, schema, table, table, names, new)
-                inserts.append(sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {};").format(there, listed, listed, here))
-        # As a replica: each row is there already that a trigger would write.
-        superuser.execute(
-            sql.SQL(
-                "CREATE FUNCTION {}.put_back() RETURNS void LANGUAGE sql SECURITY DEFINER "
-                "SET session_replication_role = replica AS {}; GRANT USAGE ON SCHEMA {} TO {}"
-            ).format(
-                place,
-                sql.Literal(sql.SQL(" ").join([*deletes, *inserts]).as_string(superuser)),
-                place,
-                sql.Identifier(APP_ROLE),
-            )
-        )
-    return schema
-
-
-def _without(rows: list[bytes], others: list[bytes]) -> list[bytes]:
-    left_out = set(others)
-    return [row for row in rows if row not in left_out]
-
-
-def _filled(
-    superuser: psycopg.Connection[Any], schema: str, name: str, table: str, names: list[str], rows: list[bytes]
-) -> sql.Identifier:
-    """A table of the schema with columns as the other's, and these rows."""
-    here = sql.Identifier(schema, name)
-    superuser.execute(sql.SQL("CREATE TABLE {} (LIKE {})").format(here, sql.Identifier("public", table)))
-    with superuser.cursor().copy(_copy(here, names, "FROM STDIN")) as copied:
-        copied.write(b"".join(rows))
-    return here
-
-
-def _primary_key(superuser: psycopg.Connection[Any], table: str) -> str:
-    """Its one column: Django's models have no others."""
-    [(name,)] = superuser.execute(
-        "SELECT attname::text FROM pg_index i "
-        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) "
-        "WHERE i.indisprimary AND i.indrelid = %s::regclass",
-        [f"public.{table}"],
-    ).fetchall()
-    return str(name)
-
-
-def _copy(table: sql.Identifier, names: list[str], direction: str) -> sql.Composed:
-    listed = sql.SQL(", ").join(map(sql.Identifier, names))
-    return sql.SQL("COPY {} ({}) {}").format(table, listed, sql.SQL(direction))  # type: ignore[arg-type]
+def _plain(value: Any, *, ids: bool) -> Any:
+    """The value as something that equals what would give the same step; without `ids`, a step of the same kind."""
+    if isinstance(value, UUID | Model):
+        key = value if isinstance(value, UUID) else value.pk
+        return type(value), key if ids else None
+    if value is None or value is DATABASE_CLOCK:
+        return value
+    if isinstance(value, str | bytes | int | float | date | timedelta | Enum):
+        return type(value), value
+    if isinstance(value, FixedClock):
+        return FixedClock, value.now()
+    if isinstance(value, Mapping):
+        return dict, tuple(sorted((name, _plain(each, ids=ids)) for name, each in value.items()))
+    if isinstance(value, list | tuple):
+        return type(value), tuple(_plain(each, ids=ids) for each in value)
+    if isinstance(value, frozenset | set):
+        return frozenset(_plain(each, ids=ids) for each in value)
+    if is_dataclass(value):
+        return type(value), tuple(_plain(getattr(value, each.name), ids=ids) for each in fields(value))
+    raise _NotComparable

@@ -72,10 +72,12 @@ class World:
         except KeyError:
             raise AttributeError(name) from None
 
+    @kept
     def release(self, name: str | None = None, **options: Any) -> Release:
         """Built by ravi, finalized."""
         return factories.make_release(self.ravi.actor, name, **options)
 
+    @kept
     def deployed(self, release: Release, *names: str) -> None:
         """Brings the release through these environments, in order."""
         for name in names:
@@ -84,16 +86,19 @@ class World:
                 self.nia.ok("POST", f"promotions/{promotion.pk}/approve", {})
             factories.deploy(self.ci.actor, promotion)
 
+    @kept
     def requested(self, release: Release, target: str, **options: Any) -> Promotion:
         """By tomas."""
         return factories.make_promotion(self.tomas.actor, release, self.environments[target], **options)
 
+    @kept
     def waiting(self, name: str | None = None, **options: Any) -> Promotion:
         """A new release that was deployed before and now waits for both approvals into production."""
         release = self.release(name)
         self.deployed(release, "dev", "staging")
         return self.requested(release, "production", **options)
 
+    @kept
     def approved(self, name: str | None = None) -> Promotion:
         promotion = self.waiting(name)
         self.nia.ok("POST", f"promotions/{promotion.pk}/approve", {})
