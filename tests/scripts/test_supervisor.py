@@ -109,35 +109,66 @@ def processes_of(installation: Installation, *words: str) -> list[int]:
     return found
 
 
-def test_start_serves_and_sigterm_stops_everything(installation: Installation) -> None:
+@pytest.fixture(scope="module")
+def running(installation: Installation) -> "Iterator[subprocess.Popen[str]]":
+    """One run for the tests that leave it as it was; the last of them stops it."""
     with installation.running() as process:
+        yield process
+
+
+@pytest.mark.usefixtures("running")
+class TestWhileItRuns:
+    def test_it_serves_and_its_worker_is_there(self, installation: Installation) -> None:
         assert installation.answers()
-        process.terminate()
-        assert process.wait(timeout=120) == 0
-    assert not installation.answers()
-    assert not installation.database.is_running()
-    assert processes_of(installation) == []
+        assert wait_until(lambda: len(processes_of(installation, "manage.py run_worker")) == 1)
+
+    def test_secrets_of_the_installation_are_readable_by_their_owner_alone(self, installation: Installation) -> None:
+        open_to_others = [
+            path.name
+            for path in installation.state.iterdir()
+            if path.is_file() and path.stat().st_mode & 0o077 and path.stat().st_size
+        ]
+        assert open_to_others == ["run.json"]
+
+    def test_a_second_start_of_the_same_installation_is_refused_in_one_sentence(
+        self, installation: Installation
+    ) -> None:
+        second = installation.start()
+        said, _ = second.communicate(timeout=120)
+        assert second.returncode == 1
+        assert said.startswith(f"StellaPromote runs here already: {installation.url}")
+
+    def test_a_killed_database_is_started_again(self, installation: Installation) -> None:
+        server = int((installation.database.cluster / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGKILL)
+        assert wait_until(lambda: not Path(f"/proc/{server}").exists())
+        assert wait_until(installation.database.is_running)
+
+    def test_a_killed_web_server_is_started_again(self, installation: Installation) -> None:
+        killed = processes_of(installation, "granian")
+        for process_id in killed:
+            os.kill(process_id, signal.SIGKILL)
+        assert wait_until(lambda: not set(processes_of(installation, "granian")) & set(killed))
+        assert wait_until(installation.answers)
+
+    def test_a_killed_worker_is_started_again(self, installation: Installation) -> None:
+        assert wait_until(lambda: bool(processes_of(installation, "run_worker")))
+        killed = processes_of(installation, "run_worker")
+        os.kill(killed[0], signal.SIGKILL)
+        assert wait_until(lambda: processes_of(installation, "run_worker") not in ([], killed))
+
+    def test_sigterm_stops_everything(self, installation: Installation, running: "subprocess.Popen[str]") -> None:
+        running.terminate()
+        assert running.wait(timeout=120) == 0
+        assert not installation.answers()
+        assert not installation.database.is_running()
+        assert processes_of(installation) == []
 
 
 def test_ctrl_c_stops_with_exit_code_0(installation: Installation) -> None:
     with installation.running() as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=120) == 0
-
-
-def test_worker_runs_beside_the_web_server(installation: Installation) -> None:
-    with installation.running():
-        assert wait_until(lambda: len(processes_of(installation, "manage.py run_worker")) == 1)
-
-
-def test_secrets_of_the_installation_are_readable_by_their_owner_alone(installation: Installation) -> None:
-    with installation.running():
-        open_to_others = [
-            path.name
-            for path in installation.state.iterdir()
-            if path.is_file() and path.stat().st_mode & 0o077 and path.stat().st_size
-        ]
-    assert open_to_others == ["run.json"]
 
 
 def test_killed_supervisor_takes_web_and_worker_along_and_the_next_start_works(installation: Installation) -> None:
@@ -150,37 +181,6 @@ def test_killed_supervisor_takes_web_and_worker_along_and_the_next_start_works(i
     )
     with installation.running():
         assert installation.answers()
-
-
-def test_killed_database_is_started_again(installation: Installation) -> None:
-    with installation.running():
-        server = int((installation.database.cluster / "postmaster.pid").read_text().split()[0])
-        os.kill(server, signal.SIGKILL)
-        assert wait_until(lambda: not Path(f"/proc/{server}").exists())
-        assert wait_until(installation.database.is_running)
-
-
-def test_killed_web_server_is_started_again(installation: Installation) -> None:
-    with installation.running():
-        for process_id in processes_of(installation, "granian"):
-            os.kill(process_id, signal.SIGKILL)
-        assert wait_until(installation.answers)
-
-
-def test_killed_worker_is_started_again(installation: Installation) -> None:
-    with installation.running():
-        assert wait_until(lambda: bool(processes_of(installation, "run_worker")))
-        killed = processes_of(installation, "run_worker")
-        os.kill(killed[0], signal.SIGKILL)
-        assert wait_until(lambda: processes_of(installation, "run_worker") not in ([], killed))
-
-
-def test_second_start_of_the_same_installation_is_refused_in_one_sentence(installation: Installation) -> None:
-    with installation.running():
-        second = installation.start()
-        said, _ = second.communicate(timeout=120)
-    assert second.returncode == 1
-    assert said.startswith(f"StellaPromote runs here already: {installation.url}")
 
 
 def test_busy_port_is_one_sentence(installation: Installation) -> None:
