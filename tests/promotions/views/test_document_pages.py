@@ -327,7 +327,7 @@ def test_settings_of_evidence_are_for_administrators(kestrel: Kestrel, who: str)
 def test_a_form_that_is_too_large_is_refused_before_it_is_read(kestrel: Kestrel) -> None:
     release = kestrel.release()
     fields = {"artifact": digest(release), "kind": "sbom", "document": file(b" " * (34 * 1024 * 1024))}
-    assert client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields).status_code == 400
+    assert client(kestrel, "operator").post(f"/releases/{release.pk}/evidence", fields).status_code == 413
 
 
 def test_the_decision_names_its_documents(kestrel: Kestrel) -> None:
