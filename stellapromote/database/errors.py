@@ -10,8 +10,10 @@ _DISK_FULL: Final = "53100"
 _PUT_OFF: Final = frozenset({"55P03", "57014", "25P03", "25P04", _READ_ONLY})
 """lock_not_available, query_canceled (statement_timeout, too), idle_in_transaction_session_timeout,
 transaction_timeout, read_only_sql_transaction."""
-_CLASSES_PUT_OFF: Final = ("08", "40", "53", "57P")
-"""Connection lost, transaction rolled back (deadlock), too few resources, server shut down."""
+_CLASSES_LOST: Final = ("08", "57P")
+"""Connection lost, server shut down."""
+_CLASSES_PUT_OFF: Final = (*_CLASSES_LOST, "40", "53")
+"""Transaction rolled back (deadlock), too few resources."""
 _STANDBY: Final = "session is read-only"
 """libpq's words for a host that target_session_attrs=read-write passes over: there is no code for it."""
 _NO_CONNECTION_FREE: Final = ("too many connections", "too many clients", "remaining connection slots")
@@ -56,8 +58,14 @@ def disk_was_full() -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the connection is lost, so that no other statement can be done either."""
-    return isinstance(error, OperationalError | InterfaceError) and not connection.is_usable()
+    """Whether the connection was lost, or none came about. One that can be used may be a new one: Django connects anew
+    at the end of a transaction."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state is not None:
+        return state.startswith(_CLASSES_LOST) or not connection.is_usable()
+    return isinstance(error, OperationalError) or not connection.is_usable()
 
 
 def is_put_off(error: BaseException) -> bool:

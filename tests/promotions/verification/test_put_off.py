@@ -1,5 +1,6 @@
 """A database that makes a verification wait, or is away, says nothing about what is stored: no finding."""
 
+import socket
 import time
 from collections.abc import Iterator
 from io import StringIO
@@ -14,7 +15,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from promotions.models import EvidenceFinding, EvidenceRound
 from promotions.worker.verifier import Verifier
 from stellapromote.audit.models import AuditEvent
-from stellapromote.database.errors import is_put_off
+from stellapromote.database.errors import is_away, is_put_off
 from tests.database import CommittedDatabase
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.tampering import Tampering
@@ -153,6 +154,22 @@ def test_a_connection_that_the_server_ended_is_no_broken_row(committed_db: Commi
         wait_in_a_transaction()
     assert is_put_off(raised.value)
     connection.close()
+
+
+def test_a_connection_that_broke_is_no_broken_row(committed_db: CommittedDatabase) -> None:
+    """Nothing tells the reason, as when the process of the server was killed."""
+
+    def break_in_a_transaction() -> None:
+        with transaction.atomic():
+            set_here("lock_timeout = 1")
+            with socket.fromfd(connection.connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as ours:
+                ours.shutdown(socket.SHUT_RDWR)
+            set_here("lock_timeout = 1")
+
+    with pytest.raises(OperationalError) as raised:
+        break_in_a_transaction()
+    assert is_away(raised.value)
+    assert is_put_off(raised.value)
 
 
 def test_a_database_that_is_not_reached_is_no_broken_row(
