@@ -9,6 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from psycopg.errors import LockNotAvailable, OutOfMemory
 
 from environments.models import Calendar, Environment
 from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat, Promotion, PromotionCounter
@@ -133,7 +134,7 @@ def test_the_database_is_away(worker: ProcessHeartbeat, monkeypatch: pytest.Monk
 
 def test_a_part_that_cannot_be_read_is_not_ready(worker: ProcessHeartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
-        raise OperationalError("relation does not exist")
+        raise OperationalError("out of memory") from OutOfMemory()
 
     monkeypatch.setitem(readiness._PARTS, "worker", broken)
     assert list(refused()) == ["worker"]
@@ -143,7 +144,7 @@ def test_a_cause_that_several_parts_have_is_named_once(
     worker: ProcessHeartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked(_: datetime) -> tuple[bool, str]:
-        raise OperationalError("canceling statement due to lock timeout")
+        raise OperationalError("canceling statement due to lock timeout") from LockNotAvailable()
 
     for name in ("clock", "worker"):
         monkeypatch.setitem(readiness._PARTS, name, locked)
@@ -266,7 +267,7 @@ def test_a_part_that_is_locked_waits_for_a_second_and_says_so(
         with connection.cursor() as cursor:
             cursor.execute("SHOW lock_timeout")
             waits.extend(cursor.fetchone())
-        raise OperationalError("canceling statement due to lock timeout")
+        raise OperationalError("canceling statement due to lock timeout") from LockNotAvailable()
 
     monkeypatch.setitem(readiness._PARTS, "clock", locked)
     assert "what holds locks" in refused()["clock"]
