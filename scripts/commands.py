@@ -23,9 +23,11 @@ CHECKS: tuple[Check, ...] = (
 )
 # Keeps what pytest makes of each file: in a fresh checkout every process of the suite would make it anew.
 COLLECTION: Check = ("tests are found", ("pytest", "--collect-only", "--quiet"))
-# Each process has a database server of its own; a file's tests stay together for the fixtures that they share. Files
-# are handed out as they were collected, long ones first (tests/conftest.py): xdist would begin with those of many.
-IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+# One process more than there are cores, since some wait: for a browser, a server, a time-out. Each has a database
+# server of its own; a file's tests stay together for the fixtures that they share. Files are handed out as they were
+# collected, long ones first (tests/conftest.py): xdist would begin with those of many.
+PROCESSES = min((os.cpu_count() or 1) + 1, 4)
+IN_PARALLEL = (f"--numprocesses={PROCESSES}", "--dist=loadfile", "--no-loadscope-reorder")
 COMPILE = ("pip-compile", "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe")
 NO_ADDRESSES = ("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links")
 
