@@ -25,7 +25,7 @@ MEANWHILE: Final = timedelta(minutes=1)
 """A change that was under way when all rows were recorded began so shortly before."""
 
 UNKNOWN: Final = "No event of the audit log tells of it: nobody made it here."
-CHANGED: Final = "It is not what the audit log tells of it."
+CHANGED: Final = "{what} is not what the audit log tells of it."
 CHANGED_BETWEEN: Final = "Before its change at {at} something that the audit log does not tell of changed it."
 
 _FROM: Final = """
@@ -171,7 +171,7 @@ def _wrong(row: RecordedRow | None, states: list[_State], since: _Place) -> str 
         return None if None in left else GONE
     if row_digest(row) in left:
         return None
-    return UNKNOWN if left == {None} else CHANGED
+    return UNKNOWN if left == {None} else CHANGED.format(what=getattr(row, "name", None) or "It")
 
 
 def _begun(states: list[_State], since: _Place) -> tuple[set[str | None], list[_State]]:

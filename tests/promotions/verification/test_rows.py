@@ -55,7 +55,7 @@ NOT_RECORDED = {
     "environments.Calendar": "when something was written last: nothing is decided before",
     "policies.ApprovalPolicyVersion": "its columns are compared with its event",
     "policies.PromotionPolicyVersion": "its columns are compared with its event",
-    "accounts.Tenant": "the list of tenants is compared, its names are not",
+    "accounts.Tenant": "its row is compared with the event of its creation",
     "identity.PersonSession": "who is signed in: its text is sealed with a secret that is not in the database",
     "identity.SignInThrottle": "counts attempts",
 }
@@ -265,3 +265,9 @@ def test_each_model_of_settings_and_accounts_is_recorded_or_has_a_reason() -> No
 def test_no_event_of_a_vote_has_rows(kestrel: Kestrel) -> None:
     """Voting records no settings."""
     assert not AuditEvent.objects.filter(metadata__has_key=ROWS, promotion_id__isnull=False).exists()
+
+
+def test_a_row_that_has_a_name_is_called_by_it(kestrel: Kestrel, tamper: Tampering) -> None:
+    tamper.run("UPDATE environments_environment SET required_approvals = 7 WHERE name = 'staging'")
+    [told] = found(kestrel)
+    assert told.endswith(": staging is not what the audit log tells of it.")
