@@ -186,7 +186,7 @@ def test_a_document_that_belongs_to_no_promotion_is_found_and_goes(kestrel: Kest
 def test_only_admins_and_auditors_of_the_tenant_are_told(kestrel: Kestrel, tamper: Tampering) -> None:
     rename(tamper, "second", "bex")
     verify_all(kestrel)
-    told = "Stored evidence is not what was signed"
+    told = "What is stored is not what was recorded"
     assert {who: told in _board(kestrel, who) for who in ("admin", "auditor", "operator", "approver", "viewer")} == {
         "admin": True,
         "auditor": True,
