@@ -153,7 +153,7 @@ def test_a_row_that_is_gone_or_was_added_is_found(
 
 
 def test_a_change_that_the_product_went_on_from_is_found(kestrel: Kestrel, tamper: Tampering) -> None:
-    """Whoever ended a right, and gave it back beside the product, is found after the product ended it again."""
+    """A right that was given back beside the product is found, also after the product ended it again."""
     by, member = kestrel["admin"], kestrel["second"].account
     grant = grant_role(by=by, clock=kestrel.clock, user_id=member, role="viewer")
     end_role(by=by, clock=kestrel.clock, user_id=member, role="viewer")
