@@ -18,17 +18,19 @@ def grant_override(*, by: Actor, clock: Clock, user_id: UUID, scope: str, reason
 
     A member who holds it already keeps that grant. Raises the refusals of grant_scope.
     """
-    held = ScopeGrant.objects.filter(tenant_id=by.tenant, user_id=user_id, scope=scope, ended_at=None).exists()
+    new: list[ScopeGrant] = []
 
-    def loosen(grant: ScopeGrant) -> list[WeakeningEdit]:
+    def store(grant: ScopeGrant, sentences: list[str]) -> list[WeakeningEdit]:
         at, username = grant.granted_at, grant.user.username
         weakened = Weakening("member", str(user_id), username, after={"username": username, "scope": scope})
-        if not held:
-            guards = environments_with_overrides(by.tenant, at)
-            weakened.add([f"{username} may override gates."], guards=guards)
+        weakened.add(sentences, guards=environments_with_overrides(by.tenant, at))
         return weakened.store(by=by, at=at)
 
+    def loosen(grant: ScopeGrant) -> list[WeakeningEdit]:
+        new.append(grant)
+        return store(grant, [f"{grant.user.username} may override gates."])
+
     grant = grant_scope(by=by, clock=clock, user_id=user_id, scope=scope, reason=reason, beside=loosen)
-    if held:
-        loosen(grant)
+    if not new:
+        store(grant, [])  # refuses a second person who read that the right would be given
     return grant

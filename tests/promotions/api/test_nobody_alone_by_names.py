@@ -1,13 +1,17 @@
 """One person does not exchange what a draft or a proposal names while it waits for its reader (docs/adr/0186)."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from policies.models import Proposal
 from promotions.actions.grant_override import grant_override
+from stellapromote.accounts.models import ScopeGrant
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.end_scope import end_scope
+from stellapromote.identity.actions.lock import lock_membership
 from tests.promotions.api.test_nobody_alone_by_proposals import (
     CHECK,
     FREEZE,
@@ -66,6 +70,22 @@ def test_a_right_to_override_is_not_given_under_one(world: World, production: st
     right: dict[str, Any] = {"user_id": world.vera.user.pk, "scope": PROMOTION_OVERRIDE, "reason": "On call"}
     assert isinstance(grant_override(by=world.greta.actor, clock=DATABASE_CLOCK, **right), Proposal)
     assert confirms(joins(world, "ines", "admin"), proposal) == (200, "confirmed")
+
+
+def test_a_right_that_ends_meanwhile_is_not_given_again_alone(
+    world: World, production: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right: dict[str, Any] = {"by": world.greta.actor, "clock": DATABASE_CLOCK, "user_id": world.vera.user.pk}
+    right |= {"scope": PROMOTION_OVERRIDE, "reason": "On call"}
+    assert isinstance(grant_override(**right), ScopeGrant)
+    guarded_by(world, "strict", production, {**CHECK, "override": {"by": ["vera"]}})
+
+    def lock_after_the_end(tenant_id: UUID, user_id: UUID) -> Any:
+        end_scope(**right)
+        return lock_membership(tenant_id, user_id)
+
+    monkeypatch.setattr("stellapromote.identity.actions.grant_scope.lock_membership", lock_after_the_end)
+    assert isinstance(grant_override(**right), Proposal)
 
 
 def test_nor_is_a_freeze_lifted_for_which_a_proposed_gate_waits(world: World, production: str) -> None:
