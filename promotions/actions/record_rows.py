@@ -1,7 +1,6 @@
 from typing import Final
 
 from promotions.models import ProcessHeartbeat
-from promotions.models.worker import SILENT
 from promotions.verification.rows import recorded_from, recorded_models, rows_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import Entry, record_many
@@ -22,8 +21,7 @@ def record_rows(*, by: Actor, clock: Clock) -> None:
     """
     if recorded_from(by.tenant_id) is not None:
         return
-    living = ProcessHeartbeat.objects.filter(at__gt=clock.now() - SILENT)
-    if living.exclude(row_schema=SCHEMA).exists():
+    if ProcessHeartbeat.objects.living(clock.now()).exclude(row_schema=SCHEMA).exists():
         return
     rows = {}
     for model in recorded_models(by.tenant_id):

@@ -146,7 +146,8 @@ json_build_object(
     SELECT 1 FROM promotions_evidencefinding e WHERE e.promotion_id = p.id AND e.gone_at IS NULL),
   'kindVersions', (
     SELECT coalesce(json_agg(DISTINCT h.kind_versions::text), '[]') FROM promotions_workerheartbeat h
-    WHERE h.at > {SINCE} - interval '{SILENT.total_seconds():.0f} seconds'),
+    WHERE h.at > {SINCE} - interval '{SILENT.total_seconds():.0f} seconds'
+      AND h.at <= {SINCE} + interval '{TOLERANCE.total_seconds():.0f} seconds'),
   'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = p.tenant_id),
   'auditHead', (
     SELECT json_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))

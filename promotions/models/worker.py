@@ -1,13 +1,20 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import models
 
 from promotions.models.promotion import Promotion
 from stellapromote.accounts.models import Tenant
+from stellapromote.database_clock import TOLERANCE
 
 SILENT: Final = timedelta(seconds=60)
 """A process that has not reported for so long has no say in the versions by which is judged."""
+
+
+class HeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
+    def living(self, now: datetime) -> "HeartbeatQuerySet":
+        """Those that reported lately. A row dated ahead is the report of no process: it would count for ever."""
+        return self.filter(at__gt=now - SILENT, at__lte=now + TOLERANCE)
 
 
 class ProcessHeartbeat(models.Model):
@@ -27,6 +34,8 @@ class ProcessHeartbeat(models.Model):
     kind_versions = models.JSONField(default=dict, db_default={})
     failing_steps = models.JSONField(default=list, db_default=[])
     row_schema = models.CharField(max_length=40, default="", db_default="")
+
+    objects = HeartbeatQuerySet.as_manager()
 
     class Meta:
         db_table = "promotions_workerheartbeat"

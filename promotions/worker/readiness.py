@@ -13,7 +13,6 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import Q
 
 from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat
-from promotions.models.worker import SILENT
 from promotions.packets.signing_key import problem
 from promotions.verification.database import check_database
 from promotions.worker.failures import any_failing
@@ -26,6 +25,7 @@ from stellapromote.database.errors import disk_was_full, is_away, is_without_con
 from stellapromote.database.locks import locked_table
 from stellapromote.database.pooler import lost_timeouts
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
+from stellapromote.recorded_rows import SCHEMA
 
 UNSEALED = timedelta(seconds=60)
 AHEAD = timedelta(hours=1)
@@ -185,10 +185,10 @@ def _clock(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
     """Processes decide by the database's time, with any clock of their own. A row that is dated ahead stops only its
     own object."""
     said = [f"This process's clock is {apart}." for apart in _apart(process_ahead())]
-    recent = ProcessHeartbeat.objects.filter(at__range=(now - SILENT, now + TOLERANCE)).order_by("name")
-    for role, ahead_ms in recent.values_list("role", "clock_ahead_ms"):
-        process = "worker" if role == ProcessHeartbeat.Role.WORKER else "web process"
-        said += [f"The clock of a {process} is {apart}." for apart in _apart(timedelta(milliseconds=ahead_ms))]
+    for role, ahead_ms in ProcessHeartbeat.objects.living(now).order_by("name").values_list("role", "clock_ahead_ms"):
+        said += [f"The clock of a {_PROCESSES[role]} is {apart}." for apart in _apart(timedelta(milliseconds=ahead_ms))]
+    for role, at in ProcessHeartbeat.objects.filter(at__gt=now + TOLERANCE).order_by("name").values_list("role", "at"):
+        said += [f"The last report of a {_PROCESSES[role]} is dated {apart}." for apart in _apart(at - now)]
     if said:
         said.append("Decisions use the database's time, which pages and logs then contradict: set the clocks by NTP.")
     found = newest_ahead(now)
@@ -202,6 +202,9 @@ def _clock(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
     if said:
         return True, " ".join(said), True
     return True, "The clocks of the processes and the database agree."
+
+
+_PROCESSES: dict[str, str] = {ProcessHeartbeat.Role.WORKER: "worker", ProcessHeartbeat.Role.WEB: "web process"}
 
 
 def _apart(ahead: timedelta) -> list[str]:
@@ -226,7 +229,7 @@ def _worker(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
             f"No worker has reported for {seconds} s: see whether it is stuck, or start `manage.py run_worker`.",
         )
     reported = f"A worker reported {max(0, int(silent.total_seconds()))} s ago."
-    recent = reports.filter(at__gte=now - SILENT).values_list("failing_steps", flat=True)
+    recent = workers.living(now).values_list("failing_steps", flat=True)
     failing = sorted({step for steps in recent for step in steps})
     if failing:
         steps = ", ".join(failing)
@@ -265,6 +268,12 @@ def _evidence(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
             "promotions_evidenceround, and run `manage.py verify_evidence`."
         )
         return True, silenced, True
+    if ProcessHeartbeat.objects.living(now).exclude(row_schema=SCHEMA).exists():
+        message = (
+            "A process of another version reports, which records settings in another way: end it, or see who changed "
+            "promotions_workerheartbeat."
+        )
+        return True, message, True
     if _rules_changed(int(time.monotonic() // RULES_EVERY)):
         return True, "The rules of the database are not those of this version: see `manage.py verify_evidence`.", True
     return True, "No verification found anything that is not as it was signed."

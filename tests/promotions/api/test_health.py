@@ -14,6 +14,7 @@ from psycopg.errors import LockNotAvailable, OutOfMemory
 from environments.models import Calendar, Environment
 from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat, Promotion, PromotionCounter
 from promotions.worker import readiness
+from promotions.worker.heartbeats import beat
 from promotions.worker.round import run_round
 from stellapromote.clock import SystemClock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -26,7 +27,8 @@ PATHS = ["/healthz", "/readyz", "/api/v1/healthz", "/api/v1/readyz"]
 
 @pytest.fixture
 def worker(db: None) -> ProcessHeartbeat:
-    return ProcessHeartbeat.objects.create(name="one", at=DATABASE_CLOCK.now())
+    beat("one", ProcessHeartbeat.Role.WORKER, DATABASE_CLOCK.now())
+    return ProcessHeartbeat.objects.get(name="one")
 
 
 def refused() -> dict[str, str]:
@@ -179,7 +181,8 @@ def test_the_clock_of_a_worker_is_wrong(db: None, monkeypatch: pytest.MonkeyPatc
     assert abs(ProcessHeartbeat.objects.get(name="one").clock_ahead_ms + 7_200_000) < 60_000
     assert "The clock of a worker is 7" in degraded("clock")
     ProcessHeartbeat.objects.update(at=DATABASE_CLOCK.now() - timedelta(hours=1))
-    ProcessHeartbeat.objects.create(name="two", at=DATABASE_CLOCK.now(), clock_ahead_ms=2000)
+    beat("two", ProcessHeartbeat.Role.WORKER, DATABASE_CLOCK.now())
+    ProcessHeartbeat.objects.filter(name="two").update(clock_ahead_ms=2000)
     assert not any(part["degraded"] for part in Client().get("/readyz").json()["parts"])
 
 
@@ -208,6 +211,17 @@ def test_a_report_of_the_future_is_none(worker: ProcessHeartbeat) -> None:
     """Of a worker that ended before the database's clock was set back."""
     ProcessHeartbeat.objects.update(at=DATABASE_CLOCK.now() + timedelta(hours=2))
     assert "run_worker" in refused()["worker"]
+
+
+def test_a_report_that_somebody_dated_ahead_is_named(worker: ProcessHeartbeat) -> None:
+    ProcessHeartbeat.objects.create(name="two", role="web", at=DATABASE_CLOCK.now() + timedelta(hours=1))
+    assert "The last report of a web process is dated 3" in degraded("clock")
+
+
+def test_a_process_that_records_settings_in_another_way_is_named(worker: ProcessHeartbeat) -> None:
+    """While one lives, the settings of an installation of before are not compared (docs/adr/0224)."""
+    ProcessHeartbeat.objects.create(name="two", role="web", at=DATABASE_CLOCK.now())
+    assert "A process of another version reports" in degraded("evidence")
 
 
 @pytest.mark.parametrize(

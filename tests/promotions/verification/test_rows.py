@@ -196,6 +196,13 @@ def test_rows_are_recorded_once_every_process_records_what_it_changes(kestrel: K
     assert recorded_from(None) is not None
 
 
+def test_a_report_dated_ahead_does_not_put_the_recording_off(kestrel: Kestrel, tamper: Tampering) -> None:
+    tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' - 'rowsFrom'")
+    ProcessHeartbeat.objects.create(name="old", role="web", at=kestrel.clock.now() + timedelta(days=365))
+    record_rows(by=command_actor(), clock=kestrel.clock)
+    assert recorded_from(None) is not None
+
+
 def test_a_change_that_was_under_way_when_all_rows_were_recorded_is_no_finding(
     kestrel: Kestrel, tamper: Tampering
 ) -> None:

@@ -56,6 +56,13 @@ def test_a_process_that_fell_silent_has_no_say(kestrel: Kestrel) -> None:
     assert kinds(kestrel.ask(release, kestrel.dev))["approval"] == REGISTRY.current["approval"]
 
 
+def test_a_report_dated_ahead_has_no_say(kestrel: Kestrel) -> None:
+    """No process wrote it, and it would hold the older rule for ever."""
+    release = kestrel.release()
+    other(kestrel, timedelta(seconds=-3), OLDER)
+    assert kinds(kestrel.ask(release, kestrel.dev))["approval"] == REGISTRY.current["approval"]
+
+
 @pytest.mark.django_db
 def test_a_process_says_what_it_knows_and_when() -> None:
     before = DATABASE_CLOCK.now()
