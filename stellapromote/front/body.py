@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import IO, Final
 
 from stellapromote.errors import Invalid, ProductError
+from stellapromote.front.deadlines import Deadlines
 from stellapromote.front.protocol import Exchange, RequestHeaders
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Bodies:
         self._all = _Places(number, room)
         self._half = (number + 1) // 2, room // 2
         self._of_each: dict[str, _Places] = {}
+        self._deadlines = Deadlines(FIRST_SECONDS)
 
     async def take_in(self, headers: RequestHeaders, exchange: Exchange, client: str) -> "Body":
         """The whole body, which is to be given back once the request is answered.
@@ -128,13 +130,13 @@ class Bodies:
 
     async def _receive_whole(self, body: "Body", exchange: Exchange) -> None:
         whole = exchange()
-        timer = asyncio.get_running_loop().call_later(FIRST_SECONDS, whole.cancel)
+        deadline = self._deadlines.set(whole.cancel)
         try:
             self._add(body, await whole)
         except asyncio.CancelledError:
             raise TimeoutError from None
         finally:
-            timer.cancel()
+            deadline.met()
 
     async def _receive_in_pieces(self, body: "Body", exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()

@@ -6,11 +6,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from stellapromote.errors import ProductError
+from stellapromote.front.deadlines import Deadlines
 from stellapromote.front.line import Line
 from stellapromote.front.protocol import Headers
 
@@ -75,7 +77,7 @@ class Lane:
     def __init__(self, application: Application, *, threads: int, line: int, seconds: float) -> None:
         self._application = application
         self._room = threads + line
-        self._seconds = seconds
+        self._deadlines = Deadlines(seconds)
         self._line: Line[_Job] = Line()
         for _ in range(threads):
             threading.Thread(target=self._work, daemon=True).start()
@@ -86,8 +88,7 @@ class Lane:
         TooManyRequests, also for one that waits and has to make room for a client with fewer, and WaitedTooLong (503);
         ProductError SYS_INTERNAL when the application failed.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(environ, loop.create_future())
+        job = _Job(environ, asyncio.get_running_loop().create_future())
         if self._room > 0:
             self._line.put(client, job)
         else:
@@ -96,11 +97,11 @@ class Lane:
                 raise TooManyRequests
             replaced.refuse(TooManyRequests())
         self._room -= 1  # below none until the one that made room is answered
-        end = loop.call_later(self._seconds, self._give_up, client, job)
+        deadline = self._deadlines.set(partial(self._give_up, client, job))
         try:
             return await job.answered
         finally:
-            end.cancel()
+            deadline.met()
             self._room += 1
 
     def _give_up(self, client: str, job: _Job) -> None:

@@ -37,6 +37,7 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
     return None if known is None else str(known)
 
 
+@lru_cache(maxsize=4096)
 def neighbourhood(address: str) -> str:
     """The address that is counted as one client: an IPv6 address stands for its /64, of which one line has all to
     choose from."""
