@@ -71,6 +71,21 @@ def signature(requirements: Sequence[Requirement], username: str, teams: Sequenc
     return tuple(requirement.abilities(username, teams) for requirement in requirements)
 
 
+def signatures(
+    requirements: Sequence[Requirement], people: Iterable[tuple[str, Sequence[str]]]
+) -> list[matching.Signature]:
+    """The signature of each person, by username and teams. People whom no rule names differ by their teams alone."""
+    named = {username for requirement in requirements for rule in requirement.rules for username in rule.users}
+    found: dict[tuple[str, tuple[str, ...]], matching.Signature] = {}
+    each_of = []
+    for username, teams in people:
+        alike = (username if username in named else "", tuple(teams))
+        if alike not in found:
+            found[alike] = signature(requirements, username, teams)
+        each_of.append(found[alike])
+    return each_of
+
+
 def fewest_people(
     requirements: Sequence[Requirement],
     pool: Iterable[matching.Signature],
@@ -165,9 +180,9 @@ def check(requirements: Sequence[Requirement], people: Mapping[str, Sequence[str
     A requirement without rules is never satisfied (domain.md §5: "no rules found" is not "allowed").
     """
     usernames = sorted(people)
-    signatures = [signature(requirements, username, people[username]) for username in usernames]
-    lacking = shortfalls(requirements, signatures)
+    everybody = signatures(requirements, sorted(people.items()))
+    lacking = shortfalls(requirements, everybody)
     if lacking:
         return Check(False, (), lacking)
-    sets = matching.smallest_sets(tuple(each.places for each in requirements), signatures, MOST_SETS)
+    sets = matching.smallest_sets(tuple(each.places for each in requirements), everybody, MOST_SETS)
     return Check(True, tuple(tuple(usernames[index] for index in each) for each in sets), ())

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from policies import people
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy
-from policies.requirements import Requirement, Rule, Shortfall, of_policy, shortfalls, signature
+from policies.requirements import Requirement, Rule, Shortfall, of_policy, shortfalls, signatures
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.errors import Conflict, FieldError, RuleViolation
 
@@ -206,7 +206,6 @@ def _check_filled(
     tenant_id: UUID, requirements: Sequence[Requirement], members: Iterable[people.Person], at: datetime
 ) -> None:
     could = people.voters(members, at=at, vouching=people.vouching_in(tenant_id, {}))
-    signatures = [signature(requirements, name, teams) for name, teams in could.items()]
-    lacking = shortfalls(requirements, signatures)
+    lacking = shortfalls(requirements, signatures(requirements, could.items()))
     if lacking:
         raise Unsatisfiable(lacking)

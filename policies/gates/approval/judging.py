@@ -8,7 +8,7 @@ from policies.facts import Candidate, GateInput, Vote
 from policies.gates.people import list_candidates, names_in_words, void_details
 from policies.matching import Matching
 from policies.outcomes import Verdict
-from policies.requirements import Requirement, Shortfall, fewest_people, shortfalls, signature
+from policies.requirements import Requirement, Shortfall, fewest_people, shortfalls, signatures
 
 RANK: Final = 80
 SUMMARY: Final = "The required approvals are given by eligible people, and nobody rejected."
@@ -39,8 +39,8 @@ def judge_votes(facts: GateInput, context: Context, void_code: VoidCode, waiting
         (person for person in electorate.values() if person["id"] not in voted),
         key=lambda each: (each["username"], each["id"]),
     )
-    given_signatures = [signature(requirements, vote["username"], vote["teams"]) for vote in approvals]
-    other_signatures = [signature(requirements, person["username"], person["teams"]) for person in others]
+    given_signatures = signatures(requirements, ((vote["username"], vote["teams"]) for vote in approvals))
+    other_signatures = signatures(requirements, ((person["username"], person["teams"]) for person in others))
     everybody = [*given_signatures, *other_signatures]
     required = fewest_people(requirements, everybody)
     missing = fewest_people(requirements, other_signatures, given_signatures)
