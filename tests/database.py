@@ -4,11 +4,13 @@
 that need commits, several connections, threads or other processes.
 """
 
+import functools
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
@@ -20,6 +22,7 @@ from psycopg import sql
 from stellapromote.database.addresses import AS_APP_ROLE
 from stellapromote.postgresql.embedded import LOGIN, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError
 from tests.migrated_database import make_schema
+from tests.superuser import end_session, superuser
 
 T = TypeVar("T")
 
@@ -44,6 +47,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
                 register_signing_key()
             yield
             connections.close_all()
+            end_session()
     except EmbeddedPostgresError as error:
         pytest.exit(f"The tests need PostgreSQL. {error}", returncode=2)
     finally:
@@ -52,19 +56,17 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def tidied() -> None:
-    server: EmbeddedPostgres = settings.EMBEDDED_POSTGRES
-    if server.cluster.exists():
-        remove_dead_rows(server)
+    if settings.EMBEDDED_POSTGRES.cluster.exists():
+        remove_dead_rows()
 
 
-def remove_dead_rows(server: EmbeddedPostgres) -> None:
+def remove_dead_rows() -> None:
     """What tests roll back stays in the tables, and every read of a whole table passes over it."""
-    with psycopg.connect(server.connection(SUPERUSER).conninfo, autocommit=True) as superuser:
-        found = superuser.execute(
-            "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' AND n_dead_tup > %s", [MOST_DEAD_ROWS]
-        )
-        for (table,) in found.fetchall():
-            superuser.execute(sql.SQL("VACUUM {}").format(sql.Identifier(table)))
+    found = superuser().execute(
+        "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' AND n_dead_tup > %s", [MOST_DEAD_ROWS]
+    )
+    for (table,) in found.fetchall():
+        superuser().execute(sql.SQL("VACUUM {}").format(sql.Identifier(table)))
 
 
 def register_signing_key() -> None:
@@ -83,8 +85,7 @@ class CommittedDatabase:
 
     def __init__(self, server: EmbeddedPostgres) -> None:
         self._server = server
-        with self.as_superuser() as connection:
-            self._rows_of_migrations = _copied_rows(connection)
+        self._rows_of_migrations = _copied_rows(superuser())
 
     def as_app(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         """A connection with the rights that the web and worker processes have."""
@@ -121,15 +122,40 @@ class CommittedDatabase:
         return outcomes
 
     def reset(self) -> None:
-        """Back to the rows that the migrations left. Only a superuser can silence triggers and foreign keys."""
-        connections.close_all()
-        with self.as_superuser() as connection, connection.transaction():
-            connection.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '20s'")
-            for table in _tables(connection):
-                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        """Back to the rows that the migrations left."""
+        release_connections()
+        connection = superuser()
+        with connection.transaction():
+            connection.execute(f"SELECT {_emptying(connection, *_tables(connection))}()")
             for table, rows in self._rows_of_migrations.items():
                 with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as copy:
                     copy.write(rows)
+
+
+def release_connections() -> None:
+    """They hold no lock, and nothing that a test set. The product's own stays open if it can: a new one reads the whole
+    catalogue anew, and makes each plan again."""
+    default = connections["default"]
+    if default.connection is None or default.in_atomic_block or not default.get_autocommit() or not default.is_usable():
+        connections.close_all()
+        return
+    default.connection.execute("CLOSE ALL; RESET ROLE; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()")
+    for other in connections.all(initialized_only=True):
+        if other is not default:
+            other.close()
+
+
+_functions = count(1)
+
+
+@functools.cache
+def _emptying(connection: psycopg.Connection[Any], *tables: str) -> str:
+    """The function of this session that empties the tables, with its plans."""
+    deletes = sql.SQL(" ").join(sql.SQL("DELETE FROM public.{};").format(sql.Identifier(table)) for table in tables)
+    body = sql.Literal(sql.SQL("BEGIN {} END").format(deletes).as_string(connection))
+    name = f"pg_temp.emptying_{next(_functions)}"
+    connection.execute(f"CREATE FUNCTION {name}() RETURNS void LANGUAGE plpgsql AS {body.as_string(connection)}")
+    return name
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:

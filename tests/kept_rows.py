@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
-import psycopg
-from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from stellapromote.postgresql.embedded import SUPERUSER
 from stellapromote.postgresql.roles import APP_ROLE
 from tests.database import HEARTBEATS
+from tests.superuser import superuser
 
 T = TypeVar("T")
 
@@ -28,7 +26,9 @@ class KeptRows:
     function: str
 
     def put_back(self, cursor: Any) -> None:
-        cursor.execute(f"SELECT kept.{self.function}(%s)", [self.number])
+        """Outside of a transaction by the superuser: after it was a replica, a session makes all its plans anew."""
+        by = cursor if connection.in_atomic_block else superuser()
+        by.execute(f"SELECT kept.{self.function}(%s)", [self.number])
 
 
 def rows_of(step: Callable[[], T], cursor: Any) -> tuple[T, KeptRows]:
@@ -75,23 +75,10 @@ class _Table:
         return sql.SQL(", ").join(map(sql.Identifier, self.columns))
 
 
-_superusers: list[psycopg.Connection[Any]] = []
-
-
-def _superuser() -> psycopg.Connection[Any]:
-    """One connection for all, until a test ends it."""
-    try:
-        _superusers[0].execute("SELECT 1")
-    except (IndexError, psycopg.OperationalError):
-        conninfo = settings.EMBEDDED_POSTGRES.connection(SUPERUSER).conninfo
-        _superusers[:] = [psycopg.connect(conninfo, autocommit=True)]
-    return _superusers[0]
-
-
 @functools.cache
 def _tables() -> tuple[_Table, ...]:
     """All whose rows the app role sees, with their one key: Django's models have no others. None of processes."""
-    found = _superuser().execute(
+    found = superuser().execute(
         "SELECT relname::text, array_agg(attname::text ORDER BY attnum), "
         "min(attname::text) FILTER (WHERE attnum = any(indkey)), "
         "min(format_type(atttypid, null)) FILTER (WHERE attnum = any(indkey)) "
@@ -108,7 +95,7 @@ def _tables() -> tuple[_Table, ...]:
         )
         for table in tables
     )
-    _superuser().execute(
+    superuser().execute(
         sql.SQL(
             "CREATE SCHEMA kept; GRANT USAGE ON SCHEMA kept TO {}; "
             "CREATE FUNCTION kept.written() RETURNS bigint[] LANGUAGE plpgsql AS {}; "
@@ -116,12 +103,12 @@ def _tables() -> tuple[_Table, ...]:
             "CREATE TABLE kept.marks (); GRANT SELECT, INSERT ON kept.marks TO {}"
         ).format(
             sql.Identifier(APP_ROLE),
-            sql.Literal(sql.SQL("BEGIN RETURN ARRAY[{}]; END").format(written).as_string(_superuser())),
+            sql.Literal(sql.SQL("BEGIN RETURN ARRAY[{}]; END").format(written).as_string(superuser())),
             sql.Identifier(APP_ROLE),
         )
     )
     for table in tables:
-        _superuser().execute(
+        superuser().execute(
             sql.SQL(
                 "CREATE TABLE {} (LIKE {}); ALTER TABLE {} ADD kept_step int; CREATE INDEX ON {} (kept_step)"
             ).format(table.kept, table.there, table.kept, table.kept)
@@ -138,7 +125,7 @@ def _keys(cursor: Any) -> dict[str, set[str]]:
                 for table in _tables()
             )
         )
-        .as_string(_superuser())
+        .as_string(superuser())
     )
     return {table.name: set(keys or ()) for table, keys in zip(_tables(), cursor.fetchone(), strict=True)}
 
@@ -158,7 +145,7 @@ def _keep(cursor: Any, mark: int, keys: dict[_Table, set[str]]) -> KeptRows:
         if rows:
             new.append(table)
             there = sql.SQL("COPY {} (kept_step, {}) FROM STDIN").format(table.kept, table.listed)
-            with _superuser().cursor().copy(there) as writing:
+            with superuser().cursor().copy(there) as writing:
                 writing.write(rows)
         if before:
             cursor.execute(
@@ -168,7 +155,7 @@ def _keep(cursor: Any, mark: int, keys: dict[_Table, set[str]]) -> KeptRows:
             if left:
                 gone[table] = left
     if gone:
-        _superuser().cursor().executemany(
+        superuser().cursor().executemany(
             "INSERT INTO kept.gone VALUES (%s, %s, %s)",
             [(number, table.name, key) for table, left in gone.items() for key in left],
         )
@@ -196,10 +183,10 @@ def _function(gone: tuple[_Table, ...], new: tuple[_Table, ...]) -> str:
     name = f"put_back_{next(_numbers)}"
     body = sql.SQL("BEGIN {} END").format(sql.SQL(" ").join([*deletes, *inserts]))
     # As a replica: each row is there already that a trigger would write.
-    _superuser().execute(
+    superuser().execute(
         sql.SQL(
             "CREATE FUNCTION kept.{}(int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
             "SET session_replication_role = replica AS {}"
-        ).format(sql.Identifier(name), sql.Literal(body.as_string(_superuser())))
+        ).format(sql.Identifier(name), sql.Literal(body.as_string(superuser())))
     )
     return name

@@ -20,6 +20,12 @@ def add(username: str) -> str:
     return username
 
 
+def backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
 @pytest.mark.django_db
 def test_tests_work_as_the_app_role() -> None:
     with connection.cursor() as cursor:
@@ -40,6 +46,34 @@ def test_what_a_test_commits_is_removed(committed_db: CommittedDatabase, turn: i
     add("nia")
 
 
+@pytest.mark.parametrize("turn", [1, 2])
+def test_what_a_test_sets_on_the_connection_is_gone(committed_db: CommittedDatabase, turn: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('lock_timeout'), current_user, count(*) FROM pg_locks, pg_backend_pid()"
+            " backend WHERE pid = backend AND locktype = 'advisory'"
+        )
+        assert cursor.fetchone() == ("5s", "stellapromote_app", 0)
+        cursor.execute("SET ROLE NONE")
+        cursor.execute("SET lock_timeout = 1")
+        cursor.execute("SELECT pg_advisory_lock(1)")
+
+
+def test_after_a_commit_tests_go_on_with_the_same_connection(committed_db: CommittedDatabase) -> None:
+    add("nia")
+    before = backend()
+    committed_db.reset()
+    assert backend() == before
+
+
+def test_a_transaction_that_is_left_open_ends_with_its_connection(committed_db: CommittedDatabase) -> None:
+    connection.set_autocommit(False)
+    add("nia")
+    before = backend()
+    committed_db.reset()
+    assert (backend() == before, User.objects.exists()) == (False, False)
+
+
 def test_append_only_rows_are_removed_too(committed_db: CommittedDatabase) -> None:
     with committed_db.as_owner() as owner:
         owner.execute("INSERT INTO promotions_blob (digest, content) VALUES ('sha256:0', '')")
@@ -57,17 +91,12 @@ def test_what_was_rolled_back_leaves_the_tables_before_the_next_module(committed
     with committed_db.as_superuser() as superuser:
         size = "SELECT pg_relation_size('promotions_blob')"
         assert superuser.execute(size).fetchone() != (0,)
-        remove_dead_rows(settings.EMBEDDED_POSTGRES)
+        remove_dead_rows()
         assert superuser.execute(size).fetchone() == (0,)
 
 
 def test_calls_at_once_are_on_connections_of_their_own(committed_db: CommittedDatabase) -> None:
-    def connection_id() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            return int(cursor.fetchone()[0])
-
-    assert len({connection_id(), *committed_db.at_once(connection_id, connection_id)}) == 3
+    assert len({backend(), *committed_db.at_once(backend, backend)}) == 3
 
 
 def test_failure_of_one_of_the_calls_at_once_is_its_outcome(committed_db: CommittedDatabase) -> None:

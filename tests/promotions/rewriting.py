@@ -9,6 +9,7 @@ from stellapromote.audit import verify
 from stellapromote.audit.chain import GENESIS, event_hash
 from stellapromote.audit.sealer import of_chain
 from tests.database import CommittedDatabase
+from tests.superuser import superuser
 
 
 def cut(database: CommittedDatabase, tenant_id: UUID | None, keeping: int) -> None:
@@ -19,8 +20,8 @@ def cut(database: CommittedDatabase, tenant_id: UUID | None, keeping: int) -> No
 def take_out(database: CommittedDatabase, tenant_id: UUID | None, which: str, values: Any = ()) -> None:
     """Deletes these events with their links; the links that stay follow each other again."""
     condition, chain = of_chain(tenant_id)
-    with database.as_superuser() as connection, connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")
+    connection = superuser()
+    with connection.transaction():
         gone = connection.execute(
             f"DELETE FROM audit_auditlink link USING audit_auditevent event WHERE event.id = link.event_id"
             f" AND link.{condition} AND {which} RETURNING link.event_id",
@@ -33,8 +34,8 @@ def take_out(database: CommittedDatabase, tenant_id: UUID | None, which: str, va
 
 def rewrite(database: CommittedDatabase, tenant_id: UUID | None, change: str, values: Any = ()) -> None:
     """Changes events by this statement and makes every later link fit, as a superuser does it who has this program."""
-    with database.as_superuser() as connection, connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")
+    connection = superuser()
+    with connection.transaction():
         assert connection.execute(change, values).rowcount > 0
         _link_anew(connection, tenant_id)
 

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 
 from tests.database import CommittedDatabase
+from tests.superuser import superuser
 
 
 class Tampering:
@@ -15,8 +16,8 @@ class Tampering:
 
     def run(self, statement: str, values: Any = ()) -> None:
         """Raises AssertionError when the statement changed no row."""
-        with self.database.as_superuser() as connection, connection.transaction():
-            connection.execute("SET LOCAL session_replication_role = replica")
+        connection = superuser()
+        with connection.transaction():
             cursor: psycopg.Cursor[Any] = connection.execute(statement, values)  # type: ignore[arg-type]
             assert cursor.rowcount > 0, statement
 
