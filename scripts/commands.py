@@ -59,8 +59,8 @@ def test(arguments: list[str]) -> None:
 
 
 def test_fast(arguments: list[str]) -> None:
-    """Without what starts browsers, servers and installations, and with few drawn examples: for the time while you
-    work. `make test` decides."""
+    """Without what is marked slow, or drives a browser, and with few drawn examples: for the time while you work.
+    `make test` decides."""
     VirtualEnvironment().ensure("dev")
     _keep_bytecode()
     sys.exit(_call("pytest", *IN_PARALLEL, "-m", "not browser and not slow", *arguments, FAST_TESTS="1"))
@@ -118,7 +118,7 @@ def bench_data(arguments: list[str]) -> None:
 COMMANDS = {
     "run": Command("start everything on HOST:PORT (127.0.0.1:8000); Ctrl-C stops it", run),
     "test": Command("every check and the whole test suite; with arguments only pytest with them", test),
-    "test-fast": Command("the tests without browsers, servers and installations", test_fast),
+    "test-fast": Command("the tests for the time while you work: no browsers, servers, sweeps", test_fast),
     "coverage": Command("the whole test suite, and which lines no test reaches", coverage),
     "lint": Command("the checks without the tests", lint),
     "format": Command("repair what ruff can repair", style),

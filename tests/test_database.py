@@ -109,6 +109,7 @@ def test_app_role_of_the_tests_changes_no_structure(committed_db: CommittedDatab
         cursor.execute("CREATE TABLE mine (a int)")
 
 
+@pytest.mark.slow
 def test_another_process_sees_what_a_test_commits(committed_db: CommittedDatabase) -> None:
     add("nia")
     question = "from stellapromote.accounts.models import User; print(User.objects.get().username)"

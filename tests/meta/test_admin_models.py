@@ -20,6 +20,8 @@ from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.uploads import Signer, feed, uploaded
 
+pytestmark = pytest.mark.slow
+
 REGISTERED = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label)
 NAMES = [model._meta.label for model, _ in REGISTERED]
 

@@ -73,6 +73,7 @@ def kestrel(db: None) -> Kestrel:
     return make_kestrel()
 
 
+@pytest.mark.slow
 def test_another_tenants_ids_do_not_exist_on_any_page(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     other = make_ready_tenant("elsewhere")
@@ -100,6 +101,7 @@ def test_another_tenants_ids_do_not_exist_on_any_page(kestrel: Kestrel) -> None:
     assert snapshot(promotion.pk) == before
 
 
+@pytest.mark.slow
 def test_whatever_a_page_refuses_is_in_the_audit_log(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     client = Client()

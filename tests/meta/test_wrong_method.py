@@ -9,6 +9,8 @@ from stellapromote.accounts.models import User
 from tests.meta.test_pages_guarded import PUBLIC, ROUTES, path_for
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kestrel(db: None) -> Kestrel:

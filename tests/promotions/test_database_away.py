@@ -19,6 +19,8 @@ from stellapromote.postgresql.embedded import SUPERUSER
 from tests.database import CommittedDatabase
 from tests.promotions.api.world import World, make_world
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("/", "/approvals", "/promotions", "/nothing/here", "/accounts/login")
 CANCEL_WAITING_COMMITS = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 

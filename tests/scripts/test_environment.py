@@ -7,6 +7,8 @@ import pytest
 from scripts import environment
 from scripts.environment import BrokenEnvironment, VirtualEnvironment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:

@@ -18,6 +18,7 @@ def test_rows_stay(committed_db: CommittedDatabase, statement: str) -> None:
         connection.execute(statement.format("environments_environmentedit"))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_edits_of_before_are_told_from_the_audit_log(committed_db: CommittedDatabase) -> None:
     _, greta = make_tenant_and_greta()
     for index, name in enumerate(("dev", "staging", "prod")):

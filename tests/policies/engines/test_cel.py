@@ -105,6 +105,7 @@ def test_a_policy_that_never_ends_is_a_timeout_and_the_next_is_answered() -> Non
     assert result_of("true") is True
 
 
+@pytest.mark.slow
 def test_a_policy_that_takes_all_memory_is_an_error_and_the_next_is_answered() -> None:
     doubled = "'0123456789'"
     for name in "abcdefghijklmnopqrstuvwxyzABCDEF":

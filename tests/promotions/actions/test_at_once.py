@@ -32,6 +32,8 @@ from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_freeze, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:

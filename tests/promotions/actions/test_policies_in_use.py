@@ -81,6 +81,7 @@ def test_it_needs_the_right_to_write_policies(world: World) -> None:
         update_approval_policy(by=world.nia, clock=DATABASE_CLOCK, policy_id=world.policy.id, changes={})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", ["retire", "disable"])
 def test_naming_it_and_stopping_it_at_the_same_instant_never_both_succeed(
     committed_db: CommittedDatabase, stop: str

@@ -404,6 +404,7 @@ class TestSecondPerson:
         story.refuses(Invalid, proposal, story.ines)
 
 
+@pytest.mark.slow
 def test_a_process_that_loads_no_pages_knows_every_kind() -> None:
     """As `manage.py confirm_proposal` and the worker do."""
     told = "import django; django.setup(); import promotions.actions.proposals as p; print(*p.proposals.ACTIONS)"

@@ -38,6 +38,8 @@ from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.uploads import Signer, feed, uploaded
 from tests.promotions.verification.story import found_in
 
+pytestmark = pytest.mark.slow
+
 OF_ANOTHER_TOOL: dict[str, Any] = {"version": "2.1.0", "runs": []}
 
 

@@ -23,6 +23,8 @@ from tests.promotions.api.world import Caller, World, make_world
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
 from tests.promotions.uploads import Signer, uploaded
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def each_test_looks_anew() -> None:

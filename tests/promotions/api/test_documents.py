@@ -109,6 +109,7 @@ def test_a_document_about_another_artifact_is_a_mismatch(world: World) -> None:
     assert world.tomas.refused("POST", "evidence", body(document=foreign)) == (422, "EVD_DIGEST_MISMATCH")
 
 
+@pytest.mark.slow
 def test_more_than_32_mib_are_refused(world: World) -> None:
     large = base64.b64encode(b" " * (32 * 1024 * 1024 + 1)).decode()
     packed = {"artifactDigest": ARTIFACT, "kind": "sbom", "documentBase64": large}

@@ -215,6 +215,7 @@ EDITS: list[Edit] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_no_sequence_of_edits_lets_one_person_in(world: World, adop: Caller, production: str, seed: int) -> None:
     """Production asks for one of team release and one of team security: adop is in both and requests."""

@@ -197,6 +197,7 @@ def _with_foreign_digest(facts: dict[str, Any], place: str, digest: str) -> dict
     return {**facts, "evidence": {**facts["evidence"], place: feed}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["candidates", "kev", "epss"])
 @pytest.mark.parametrize("what", ["content_id", "parsed_id"])
 def test_a_digest_that_is_sent_tells_not_whether_any_tenant_stored_it(
@@ -250,6 +251,7 @@ def test_recorded_facts_that_are_sent_are_judged_with_the_feed_that_they_name(st
     assert "GATE_ERROR" not in _codes_of_cves(strict, _judged_by_a_feed(strict))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("about", ["their promotion", "no promotion", "a promotion of mine"])
 def test_nobody_learns_that_another_tenant_has_just_these_vulnerabilities(
     strict: World, stranger: World, about: str

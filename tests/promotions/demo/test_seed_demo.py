@@ -48,6 +48,8 @@ from tests.promotions.demo.played import (
 from tests.promotions.uploads import uploaded
 from tests.proposals import confirmed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def first_start(committed_database: CommittedDatabase, django_db_blocker: Any) -> Iterator[str]:

@@ -22,6 +22,8 @@ from tests.promotions.formats.samples import (
     trivy_entry,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def shuffled(value: Any, random: Random) -> Any:
     """Every list and every object in another order."""

@@ -18,7 +18,7 @@ from tests.promotions.guards.fields import GATES, LOOSENINGS, Strict, kev
 from tests.promotions.verification.story import rows_found
 from tests.proposals import confirmed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SAME = {"TrustedKey.key_id": "TrustedKey.name", "ScopeGrant.user": "ScopeGrant.scope"}
 """Stored by one action together with another guard."""

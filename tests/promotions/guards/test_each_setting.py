@@ -20,7 +20,7 @@ from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.uploads import what_policies_name
 from tests.proposals import confirmed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SETTINGS = [(document, path) for document, edits in LOOSENINGS.items() for path in edits]
 

@@ -15,6 +15,7 @@ from tests.promotions.kestrel import make_kestrel
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_facts_dependencies_and_pages_say_the_same(seed: int) -> None:
     kestrel = make_kestrel()

@@ -16,6 +16,8 @@ from tests.database import CommittedDatabase
 from tests.factories import make_freeze
 from tests.promotions.api.world import World, make_world
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(committed_db: CommittedDatabase) -> World:

@@ -18,6 +18,8 @@ from tests.promotions.rewriting import cut, rewrite, take_out
 from tests.promotions.tampering import Tampering
 from tests.sealing import seal_pending
 
+pytestmark = pytest.mark.slow
+
 NOTED = "event.action = 'audit.head_noted'"
 MISSING = "CHAIN_CHANGED link unknown, HEAD_MISSING"
 

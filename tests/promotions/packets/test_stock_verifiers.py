@@ -127,6 +127,7 @@ def read_by_sigstore(folder: Path, key: PublicSigningKey, envelopes: list[Json])
     return found
 
 
+@pytest.mark.slow
 def test_sigstore_takes_them(sigstore: Path, envelopes: list[Json], key: PublicSigningKey) -> None:
     assert read_by_sigstore(sigstore, key, envelopes) == [None] * len(envelopes)
     assert read_by_sigstore(sigstore, key, [changed(each) for each in envelopes]) == ["SIGNATURE_ERROR"] * len(

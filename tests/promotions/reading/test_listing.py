@@ -81,6 +81,7 @@ def plans(read: Callable[[], Any]) -> str:
     return "\n".join(found)
 
 
+@pytest.mark.slow
 def test_no_page_reads_the_whole_table(crowded: World) -> None:
     tenant = crowded.tenant.pk
     promotion = Promotion.objects.order_by("number").last()

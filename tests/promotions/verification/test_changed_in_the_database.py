@@ -15,6 +15,8 @@ from tests.database import CommittedDatabase
 from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
+pytestmark = pytest.mark.slow
+
 VALID, NOT_VALID = "Valid: every check passes.", "Not valid: see which check fails."
 
 Run = Callable[[str], None]

@@ -16,6 +16,8 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.story import found_in
 
+pytestmark = pytest.mark.slow
+
 VOTE, EVENT, ROUND = "promotions_vote", "audit_auditevent", "promotions_evidenceround"
 SLEEPS = f"CREATE FUNCTION public.sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
 CREATE TRIGGER sleeps BEFORE UPDATE ON {ROUND} FOR EACH ROW EXECUTE FUNCTION public.sleeps()"

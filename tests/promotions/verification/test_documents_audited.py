@@ -31,6 +31,8 @@ from tests.promotions.uploads import Signer, uploaded
 from tests.promotions.verification.app import App
 from tests.promotions.verification.story import ARTIFACT, found_in, numbered
 
+pytestmark = pytest.mark.slow
+
 CHANGED = (None, "DOCUMENT_CHANGED")
 OTHER = "sha256:" + "e" * 64
 SCAN = trivy(trivy_entry(), Metadata={"RepoDigests": [f"registry.example/app@{IMAGE}"]})

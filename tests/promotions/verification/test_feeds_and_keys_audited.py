@@ -37,6 +37,8 @@ from tests.promotions.verification.story import found_in
 from tests.proposals import confirmed
 from tests.sealing import seal_pending
 
+pytestmark = pytest.mark.slow
+
 CHANGED = (None, "DOCUMENT_CHANGED")
 INPUT_OF_6 = (6, "INPUT_CHANGED")
 """It names the feeds and keys that counted for it."""

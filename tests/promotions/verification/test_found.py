@@ -160,6 +160,7 @@ ROWS: list[tuple[str, set[int | None], str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "numbers", "what"), ROWS, ids=[each[0][:70] for each in ROWS])
 def test_a_changed_row_is_found(
     kestrel: Kestrel, tamper: Tampering, statement: str, numbers: set[int | None], what: str

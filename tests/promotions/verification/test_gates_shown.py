@@ -19,6 +19,8 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.story import ARTIFACT, found_in, numbered
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def frozen(kestrel: Kestrel) -> Promotion:

@@ -13,6 +13,8 @@ from tests.promotions.tampering import Tampering
 from tests.promotions.uploads import Signer, feed
 from tests.promotions.verification.story import ARTIFACT, found_in
 
+pytestmark = pytest.mark.slow
+
 LISTED = "CVE-2019-14697"
 DEPLOYED = ("status", "approved_at", "decided_at", "started_at", "completed_at", "evidence_packet_id", "attempt")
 ENTRY = "promotions_feedentry"

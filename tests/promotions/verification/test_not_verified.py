@@ -16,6 +16,8 @@ from tests.promotions.verification.recorded_story import make_recorded_story
 from tests.promotions.verification.story import found_in
 from tests.sealing import seal_pending
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:

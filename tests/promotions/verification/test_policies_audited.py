@@ -9,6 +9,8 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.story import found_in
 
+pytestmark = pytest.mark.slow
+
 PROMOTION, APPROVAL = "policies_promotionpolicyversion", "policies_approvalpolicyversion"
 THIRD = "(SELECT id FROM accounts_user WHERE username = 'third')"
 TEXT = "canonical = canonical || ' '::bytea, digest = 'sha256:' || encode(sha256(canonical || ' '::bytea), 'hex')"

@@ -23,6 +23,8 @@ from tests.promotions.verification.recorded_story import make_recorded_story
 from tests.promotions.verification.signing import signed_again
 from tests.promotions.verification.story import found_in, numbered
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:

@@ -89,6 +89,7 @@ IN_THE_RECORD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "place"), IN_THE_RECORD, ids=[each[0] for each in IN_THE_RECORD])
 def test_a_change_of_the_record_is_found(
     promotion: Promotion, tamper: Tampering, old: str, new: str, place: str
@@ -97,6 +98,7 @@ def test_a_change_of_the_record_is_found(
     assert places(promotion) == [None] * 5 + [place]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -148,6 +150,7 @@ IN_OTHER_ROWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "found"), IN_OTHER_ROWS, ids=[each[0][:60] for each in IN_OTHER_ROWS])
 def test_a_change_of_a_row_that_the_record_tells_of_is_found(
     promotion: Promotion, tamper: Tampering, statement: str, found: dict[int, str]

@@ -37,6 +37,8 @@ from tests.promotions.tampering import Tampering
 from tests.promotions.verification.story import make_story, rows_found
 from tests.proposals import confirmed
 
+pytestmark = pytest.mark.slow
+
 MODELS = [*recorded_models(None), *recorded_models(new_id())]
 OTHER = {
     "boolean": "NOT {0}",

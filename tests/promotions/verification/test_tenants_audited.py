@@ -21,6 +21,8 @@ from tests.promotions.kestrel import START, Kestrel, make_kestrel
 from tests.promotions.tampering import Tampering
 from tests.sealing import seal_pending
 
+pytestmark = pytest.mark.slow
+
 TENANT = "UPDATE accounts_tenant SET"
 CREATION = "UPDATE audit_auditevent SET after = {} WHERE action = 'tenant.created'"
 

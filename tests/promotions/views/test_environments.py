@@ -178,6 +178,7 @@ def test_the_page_takes_a_constant_number_of_statements(
     assert statements() == few
 
 
+@pytest.mark.slow
 def test_history_is_paged(tomas: Client, operator: Actor, line: dict[str, Environment]) -> None:
     for number in range(21):
         deploy(operator, release(operator, f"r{number:02}"), line["dev"])

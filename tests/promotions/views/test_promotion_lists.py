@@ -56,6 +56,7 @@ def test_every_page_calls_an_environment_by_its_display_name(kestrel: Kestrel, p
         assert '<bdi>Rehearsal</bdi> <span class="muted small mono">staging</span>' in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "statements"),
     [

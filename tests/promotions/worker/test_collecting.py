@@ -288,6 +288,7 @@ def much_is_due(kestrel: Kestrel, count: int, *, minutes: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tenants_take_turns() -> None:
     merlin, kestrel = make_kestrel("merlin", prefix="merlin-"), make_kestrel()
     much_is_due(merlin, 3 * AT_ONCE, minutes=60)

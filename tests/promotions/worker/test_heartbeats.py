@@ -41,6 +41,7 @@ def other(kestrel: Kestrel, ago: timedelta, versions: Any) -> None:
     ProcessHeartbeat.objects.create(name="other", role="web", at=at, kind_versions={**REGISTRY.current, **versions})
 
 
+@pytest.mark.slow
 def test_it_is_judged_by_the_version_that_every_living_process_knows(kestrel: Kestrel) -> None:
     release = kestrel.release()
     other(kestrel, timedelta(seconds=10), OLDER)

@@ -16,6 +16,8 @@ from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.tampering import Tampering
 from tests.sealing import seal_pending
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:

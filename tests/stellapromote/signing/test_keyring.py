@@ -161,6 +161,7 @@ def _load_when_told(
     found.put(load_or_create(Path(path)).key_id)
 
 
+@pytest.mark.slow
 def test_processes_starting_at_once_get_one_key(tmp_path: Path) -> None:
     processes = multiprocessing.get_context("spawn")
     barrier, found = processes.Barrier(4), processes.Queue()

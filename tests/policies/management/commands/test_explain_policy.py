@@ -144,6 +144,7 @@ def _process(*arguments: str, environment: dict[str, str]) -> int:
     return subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, check=False).returncode
 
 
+@pytest.mark.slow
 def test_as_a_process_it_needs_no_database_and_a_wrong_call_is_no_deny(tmp_path: Path) -> None:
     environment = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none", "SECRET_KEY": "x" * 40}
     policy, facts = tmp_path / "rule.cel", tmp_path / "input.json"

@@ -15,6 +15,8 @@ from tests.promotions.demo.played import started
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.tampering import Tampering
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:

@@ -10,7 +10,7 @@ from stellapromote.identity.actions.end_role import end_role
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.voting.blindness.blinded import BLIND, SAID, SEES, TELLTALE, call, code, half_way, post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("path", ["approvals", "decision", "decision/input", "decisions", "decisions/3/input"])

@@ -19,7 +19,7 @@ from tests.factories import actor_of_token, make_service, make_token
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.voting.blindness.blinded import SAID, blinded, half_way
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def token_of(kestrel: Kestrel, *owners: str) -> str:

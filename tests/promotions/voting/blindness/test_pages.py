@@ -6,7 +6,7 @@ from environments.actions.update_environment import update_environment
 from tests.promotions.kestrel import Kestrel, client_of
 from tests.promotions.voting.blindness.blinded import half_way, telling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def test_the_page_asks_for_a_vote_and_tells_of_none(kestrel: Kestrel) -> None:

@@ -57,6 +57,7 @@ def test_of_other_promotions_everybody_sees_the_votes() -> None:
     assert SAID in client_of(kestrel, "approver").get(f"/promotions/{promotion.pk}").content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["approved", "rejected", "cancelled"])
 def test_when_it_takes_no_more_votes_everybody_sees_them(kestrel: Kestrel, ends: str) -> None:
     promotion = half_way(kestrel)
