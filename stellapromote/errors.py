@@ -137,6 +137,12 @@ CODES: dict[str, Code] = {
     "REL_INCOMPLETE": Code(
         422, "The release cannot be finalized yet: give it the missing components or digests named in details."
     ),
+    "REL_UNKNOWN_PRODUCT": Code(
+        422, "There is no product of this name in your tenant: ask an administrator to create it, then send again."
+    ),
+    "REL_PRODUCT_ARCHIVED": Code(
+        422, "The product is archived and takes no new release and no new request: name another product."
+    ),
     "REL_MANIFEST_MISMATCH": Code(
         422,
         "The components of the release were changed behind its manifestDigest: tell the platform owner, and create a "

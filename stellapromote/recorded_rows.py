@@ -12,8 +12,9 @@ from django.db import models
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import digest
 
-SCHEMA: Final = "stella.row/v1"
-"""A version that removes or renames a column, or changes a default, takes another: all rows are recorded anew then."""
+SCHEMA: Final = "stella.row/v2"
+"""A version that removes or renames a column, changes a default, or writes rows in a migration, takes another: all rows
+are recorded anew then. Of v2 are the products that a migration made."""
 
 ROWS: Final = "rows"
 """Where the metadata of an event has the rows that its change left: by name `{before, digest}`."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.http import Http404
 
+from promotions.actions.products import take_product
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.audited_rows import audited_release
 from promotions.judging.commit_authors import check_external
@@ -74,10 +75,11 @@ class ReleaseSpec:
 
 @transactional
 def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = DATABASE_CLOCK) -> Release:
-    """A new draft, finalized at once if asked. Raises Refused, NameTaken, Invalid, Incomplete."""
+    """A new draft, finalized at once if asked. Raises Refused, ProductArchived, NameTaken, Invalid, Incomplete."""
     by.require(RELEASE_WRITE)
     _check_names(spec.components)
     check_external(by.tenant, spec.source_ref)
+    take_product(spec.product, by=by, clock=clock)
     if Release.objects.filter(tenant_id=by.tenant, name=spec.name).exists():
         raise _name_taken(spec.name)
     at = clock.now()
@@ -117,12 +119,15 @@ def update_release(
     if_match: IfMatch | None = None,
     clock: Clock = DATABASE_CLOCK,
 ) -> Release:
-    """Merges ``changes`` (fields of ReleaseSpec) into a draft. Raises NotDraft, NameTaken, Invalid, Http404."""
+    """Merges ``changes`` (fields of ReleaseSpec) into a draft. Raises NotDraft, ProductArchived, NameTaken, Invalid,
+    Http404."""
     by.require(RELEASE_WRITE)
     release = lock_release(release_id, by, if_match)
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
     check_external(by.tenant, changes.get("source_ref"))
+    if changes.get("product", release.product) != release.product:
+        take_product(changes["product"], by=by, clock=clock)
     before = _audit_values(release)
     components = changes.get("components")
     for name, value in changes.items():
@@ -145,9 +150,10 @@ def update_release(
 def finalize_release(
     release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Release:
-    """Fixes the components and computes the manifestDigest. Raises NotDraft, Incomplete, Http404."""
+    """Fixes the components and computes the manifestDigest. Raises ProductArchived, NotDraft, Incomplete, Http404."""
     by.require(RELEASE_WRITE)
     release = lock_release(release_id, by, if_match)
+    take_product(release.product, by=by, clock=clock)
     _finalize(release, by, clock.now())
     return release
 

@@ -14,6 +14,7 @@ from promotions.judging.evaluation_context import EvaluationContext, gather_cont
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
+from promotions.judging.products import check_takes_requests, product_in
 from promotions.judging.release_status import asking_status, statuses_in
 from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
 from promotions.judging.unit_of_work import UnitOfWork
@@ -89,7 +90,8 @@ def request_promotion(
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
-    ReleaseStatusMismatch, EnvironmentArchived, AlreadyActive, CommitAuthorsUnknown, ManifestMismatch. Failing gates
+    ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, AlreadyActive, CommitAuthorsUnknown,
+    ManifestMismatch. Failing gates
     store a rejected promotion with its record.
     ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
     """
@@ -142,7 +144,7 @@ def _prepare(
     )
     releases = Release.objects.filter(tenant_id=by.tenant, pk=request.release_id)
     steps = steps_into(by.tenant, request.target_environment_id, request.release_id)
-    calendar, _, _, _, found, told, into, policies = fetch_together(
+    calendar, _, _, product, found, told, into, policies = fetch_together(
         *sharing_for_entry(
             tenant_id=by.tenant,
             environment_id=request.target_environment_id,
@@ -161,6 +163,7 @@ def _prepare(
     release, target = found[0], into[0]
     _check_reason(request.reason)
     check_release_and_target(release, target)
+    check_takes_requests(product_in(product), release.product)
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
     difference = statuses_in(told)[release.pk].difference

@@ -75,9 +75,9 @@ class ReleaseViewSet(ApiViewSet):
         "diff": Answer(DiffResource),
     }
     refusals = {
-        "create": ("RES_DUPLICATE", "REL_INCOMPLETE"),
-        "update": ("RES_DUPLICATE", "REL_NOT_DRAFT"),
-        "finalize": ("REL_NOT_DRAFT", "REL_INCOMPLETE"),
+        "create": ("RES_DUPLICATE", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED"),
+        "update": ("RES_DUPLICATE", "REL_NOT_DRAFT", "REL_PRODUCT_ARCHIVED"),
+        "finalize": ("REL_NOT_DRAFT", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED"),
         "deprecate": ("RES_STATE_CONFLICT",),
         "archive": ("RES_STATE_CONFLICT", "RES_IN_USE"),
     }
@@ -90,7 +90,7 @@ class ReleaseViewSet(ApiViewSet):
     def create(self, request: ApiRequest) -> ApiResponse:
         """Create a release
 
-        It is a draft until it is finalized; `finalize` does that at once.
+        It is a draft until it is finalized; `finalize` does that at once. A product that does not exist yet is created.
         """
         fields = {name: value for name, value in self.body.items() if name != "finalize"}
         spec = ReleaseSpec(**_in_action_terms(fields))

@@ -1,4 +1,5 @@
-"""The lock order in one place (domain.md §0): calendar → environments by id → release → promotions by id."""
+"""The lock order in one place (domain.md §0): calendar → environments by id → release → its product → promotions
+by id."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from django.http import Http404
 
 from promotions.fastpath import rows
 from promotions.judging.facts import FACTS, StoredFacts, values_for_facts
+from promotions.judging.products import locking_with_release
 from promotions.models import Promotion
 from promotions.models.promotion_vocabulary import SUPERSEDED_SQL
 from promotions.models.state import note_as_read
@@ -30,7 +32,6 @@ ORDER BY id FOR UPDATE
 """  # noqa: S608 - the part is a constant of our modules
 
 _CALENDAR_TO_READ = "SELECT changed_at FROM environments_calendar WHERE tenant_id = %s FOR SHARE"
-_RELEASE_TO_READ = "SELECT 1 FROM promotions_release WHERE id = %s AND tenant_id = %s FOR SHARE"
 _TARGET = """
 SELECT 1 FROM environments_environment WHERE tenant_id = %s
 AND id = (SELECT target_environment_id FROM promotions_promotion WHERE id = %s)
@@ -176,17 +177,18 @@ def lock_with_surroundings(
 def sharing_for_entry(
     *, tenant_id: UUID, environment_id: UUID, release_id: UUID, ends_hold: bool
 ) -> tuple[Asked, Asked, Asked, Asked]:
-    """The statements that a request begins with: FOR SHARE on the calendar, the target, the environment before it and
-    the release. So no freeze, archive or deprecation, and no rollback there, commits between its reading and its own
-    commit. Django's ORM has no FOR SHARE.
+    """The statements that a request begins with: FOR SHARE on the calendar, the target, the environment before it,
+    the release and its product. So no freeze, archive or deprecation, and no rollback there, commits between its
+    reading and its own commit. Django's ORM has no FOR SHARE.
 
     ``ends_hold``: an environment that may be on hold is taken FOR UPDATE. A shared lock that is raised later is a
-    deadlock between two requests (domain.md §0). The first gives when the calendar was written last.
+    deadlock between two requests (domain.md §0). The first gives when the calendar was written last,
+    the last one the product.
     """
     entry = [tenant_id, environment_id, environment_id]
     return (
         (_CALENDAR_TO_READ, [tenant_id]),
         (_ENTRY_TO_WRITE, [*entry, ends_hold, environment_id]),
         (_ENTRY_TO_READ, entry),
-        (_RELEASE_TO_READ, [release_id, tenant_id]),
+        locking_with_release(release_id, tenant_id),
     )

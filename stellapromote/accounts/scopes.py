@@ -2,6 +2,7 @@
 
 ENVIRONMENT_READ = "environment:read"
 ENVIRONMENT_WRITE = "environment:write"
+PRODUCT_WRITE = "product:write"
 RELEASE_READ = "release:read"
 RELEASE_WRITE = "release:write"
 PROMOTION_READ = "promotion:read"
@@ -22,7 +23,8 @@ TENANT_ADMIN = "tenant:admin"
 SCOPES: dict[str, str] = {
     ENVIRONMENT_READ: "See environments and freeze windows.",
     ENVIRONMENT_WRITE: "Create, change and archive environments and freeze windows.",
-    RELEASE_READ: "See releases.",
+    PRODUCT_WRITE: "Create, change and archive products.",
+    RELEASE_READ: "See releases and products.",
     RELEASE_WRITE: "Create, finalize and deprecate releases.",
     PROMOTION_READ: "See promotions, votes and decisions.",
     PROMOTION_REQUEST: "Request a promotion.",
@@ -47,7 +49,7 @@ ROLES: dict[str, frozenset[str]] = {
     "operator": _VIEWER | {RELEASE_WRITE, PROMOTION_REQUEST, PROMOTION_CANCEL, PROMOTION_DEPLOY, EVIDENCE_WRITE},
     "approver": _VIEWER | {PROMOTION_APPROVE},
     "auditor": _VIEWER | {AUDIT_READ, EVIDENCE_EXPORT},
-    "admin": _VIEWER | {ENVIRONMENT_WRITE, POLICY_WRITE, POLICY_PUBLISH, EVIDENCE_EXPORT, TENANT_ADMIN},
+    "admin": _VIEWER | {ENVIRONMENT_WRITE, PRODUCT_WRITE, POLICY_WRITE, POLICY_PUBLISH, EVIDENCE_EXPORT, TENANT_ADMIN},
 }
 
 NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
@@ -62,7 +64,10 @@ ROLE_SENTENCES: dict[str, str] = {
     "operator": "Creates releases, requests promotions, cancels their own, reports deployments, uploads evidence.",
     "approver": "Votes on promotions, still subject to approval policy and separation of duties.",
     "auditor": "Reads the audit log, exports, verifies and replays.",
-    "admin": "Manages environments, freezes, policies, members and tokens. Has no vote, cannot change their own roles.",
+    "admin": (
+        "Manages environments, freezes, products, policies, members and tokens. Has no vote, cannot change their own "
+        "roles."
+    ),
 }
 
 

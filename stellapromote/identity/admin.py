@@ -1,4 +1,5 @@
-"""Accounts, grants and tokens of the tenant, read-only. They change on the /settings pages, which ask for a reason."""
+"""Accounts, grants, tokens and products of the tenant, read-only. They change on their pages, which ask for a reason
+where a right changes."""
 
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.http import HttpRequest
 from stellapromote.accounts.models import (
     ApiToken,
     Membership,
+    Product,
     RoleGrant,
     ScopeGrant,
     ServiceAccount,
@@ -75,6 +77,14 @@ class TeamAdmin(ReadOnlyAdmin):
     fields = ("slug", "name")
     list_display = ("slug", "name")
     search_fields = ("slug", "name")
+    ordering = ("slug",)
+
+
+@admin.register(Product)
+class ProductAdmin(ReadOnlyAdmin):
+    fields = ("slug", "display_name", "description", "created_at", "archived_at", "version")
+    list_display = ("slug", "display_name", "created_at", "archived_at")
+    search_fields = ("slug", "display_name")
     ordering = ("slug",)
 
 

@@ -7,6 +7,7 @@ from stellapromote.accounts.models.grants import (
     ScopeGrant,
     TeamGrant,
 )
+from stellapromote.accounts.models.product import Product
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
 from stellapromote.accounts.models.tenant import Team, Tenant
 from stellapromote.accounts.models.token import ApiToken
@@ -18,6 +19,7 @@ __all__ = [
     "Grant",
     "GrantedVia",
     "Membership",
+    "Product",
     "RoleGrant",
     "ScopeGrant",
     "ServiceAccount",

@@ -18,9 +18,9 @@ from promotions.actions.approve import approve
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.rereading import Rereader
 from promotions.judging.packet_content import installation_id
-from promotions.models import Promotion
+from promotions.models import Promotion, Release
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import RoleGrant, TeamGrant, Tenant, User
+from stellapromote.accounts.models import Product, RoleGrant, TeamGrant, Tenant, User
 from stellapromote.clock import FixedClock
 from stellapromote.postgresql.embedded import OWNER, SUPERUSER
 from tests.database import CommittedDatabase, register_signing_key
@@ -92,6 +92,15 @@ def test_everything_that_was_stored_holds(migrated: None) -> None:
     assert said("replay_decisions")[0] == "kestrel-pay: 72 decisions, 72 equal, 0 different, 0 not replayable"
     heads = [line.partition(", head ")[0] for line in said("verify_audit_log")]
     assert heads[:2] == ["(system): intact, 2 events", "kestrel-pay: intact, 360 events"]
+
+
+def test_each_product_that_a_release_names_is_there(migrated: None) -> None:
+    [tenant] = Tenant.objects.all()
+    made = Product.objects.filter(tenant=tenant)
+    first = dict(Release.objects.filter(tenant=tenant).order_by("-created_at").values_list("product", "created_at"))
+    assert len(first) > 1
+    assert dict(made.values_list("slug", "created_at")) == {**first, "main": tenant.created_at}
+    assert set(made.values_list("version", "archived_at", "description")) == {(1, None, "")}
 
 
 def test_grants_of_before_say_where_they_were_made_and_under_which_role(migrated: None) -> None:

@@ -13,7 +13,10 @@ TABLE = [
     ("operator", {"release:write", "promotion:request", "promotion:cancel", "promotion:deploy", "evidence:write"}),
     ("approver", {"promotion:approve"}),
     ("auditor", {"audit:read", "evidence:export"}),
-    ("admin", {"environment:write", "policy:write", "policy:publish", "tenant:admin", "evidence:export"}),
+    (
+        "admin",
+        {"environment:write", "product:write", "policy:write", "policy:publish", "tenant:admin", "evidence:export"},
+    ),
 ]
 
 

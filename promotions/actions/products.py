@@ -1,0 +1,188 @@
+"""Creating, changing and archiving products (domain.md §1b)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import Http404
+
+from promotions.judging.products import check_takes_releases, lock_product
+from promotions.reading.products import product_document
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Product
+from stellapromote.accounts.scopes import PRODUCT_WRITE
+from stellapromote.api.etag import IfMatch, opaque
+from stellapromote.api.serializers import camel
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.errors import Conflict
+from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slug
+from stellapromote.transactions import transactional
+
+
+class SlugTaken(Conflict):
+    """Slugs are unique within a tenant."""
+
+    code = "RES_DUPLICATE"
+    about = "slug"
+
+
+class SlugUsed(Conflict):
+    """Releases and packets name an archived product of this slug."""
+
+    code = "RES_NAME_USED"
+    about = "slug"
+
+
+class Archived(Conflict):
+    """An archived product does not change."""
+
+    code = "RES_STATE_CONFLICT"
+
+
+@transactional
+def create_product(*, by: Actor, clock: Clock, slug: str, display_name: str = "", description: str = "") -> Product:
+    """A product without releases. Raises Refused (403), Invalid (400), SlugTaken and SlugUsed (409)."""
+    check_can_write(by)
+    checked_slug("slug", slug)
+    name = checked_line("displayName", display_name or slug, longest=LONGEST_NAME)
+    product, is_new = store_product(slug, by=by, clock=clock, display_name=name, description=description)
+    if not is_new:
+        raise _taken(product)
+    return product
+
+
+@transactional
+def update_product(
+    *, by: Actor, clock: Clock, slug: str, changes: Mapping[str, Any], if_match: IfMatch | None = None
+) -> Product:
+    """Changes `display_name` and `description` as given and leaves the rest. An edit without a change leaves no trace.
+
+    Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived (409).
+    """
+    check_can_write(by)
+    product = _lock(slug, by, if_match)
+    before = product_document(product)
+    values = {name: value for name, value in changes.items() if value != before[camel(name)]}
+    if not values:
+        return product
+    check_not_archived(product)
+    if "display_name" in values:
+        values["display_name"] = checked_line("displayName", values["display_name"], longest=LONGEST_NAME)
+    for name, value in values.items():
+        setattr(product, name, value)
+    product.updated_at, product.version = clock.now(), product.version + 1
+    product.save(update_fields=[*values, "updated_at", "version"])
+    record(
+        by=by,
+        at=product.updated_at,
+        action="product.updated",
+        resource="product",
+        resource_id=product.pk,
+        before={camel(name): before[camel(name)] for name in values},
+        after={camel(name): value for name, value in values.items()},
+        metadata={"slug": slug},
+        rows=[product],
+    )
+    return product
+
+
+@transactional
+def archive_product(*, by: Actor, clock: Clock, slug: str, if_match: IfMatch | None = None) -> Product:
+    """Ends new releases and requests of the product; promotions under way go on. It is never opened again.
+
+    Raises Refused (403), Http404, PreconditionFailed (412), Archived (409).
+    """
+    check_can_write(by)
+    product = _lock(slug, by, if_match)
+    check_not_archived(product)
+    product.archived_at = product.updated_at = clock.now()
+    product.version += 1
+    product.save(update_fields=["archived_at", "updated_at", "version"])
+    record(
+        by=by,
+        at=product.updated_at,
+        action="product.archived",
+        resource="product",
+        resource_id=product.pk,
+        after={"slug": slug},
+        rows=[product],
+    )
+    return product
+
+
+def take_product(slug: str, *, by: Actor, clock: Clock) -> None:
+    """Locks the product of a release FOR SHARE; makes it where the tenant has none of this name (`autoCreateProducts`).
+
+    Raises ProductArchived. One statement where the product is there.
+    """
+    found = lock_product(by.tenant, slug)
+    if found is None and not store_product(slug, by=by, clock=clock)[1]:
+        found = lock_product(by.tenant, slug)
+    if found is not None:
+        check_takes_releases(found)
+
+
+def store_product(
+    slug: str, *, by: Actor, clock: Clock, display_name: str = "", description: str = ""
+) -> tuple[Product, bool]:
+    """The new product, with its event; or the one that has the slug, and False."""
+    at = clock.now()
+    product = Product(
+        tenant_id=by.tenant,
+        slug=slug,
+        display_name=display_name or slug,
+        description=description,
+        created_at=at,
+        updated_at=at,
+    )
+    try:
+        with transaction.atomic():
+            product.save(force_insert=True)
+    except IntegrityError as error:
+        if "product_slug_unique_per_tenant" not in str(error):
+            raise
+        return Product.objects.get(tenant_id=by.tenant, slug=slug), False
+    record(
+        by=by,
+        at=at,
+        action="product.created",
+        resource="product",
+        resource_id=product.pk,
+        after=product_document(product),
+        rows=[product],
+    )
+    return product, True
+
+
+def product_tag(product: Product) -> str:
+    return opaque("product", product.pk, product.version)
+
+
+def check_can_write(by: Actor) -> None:
+    """Every edit of products needs this right; raises Refused."""
+    by.require(PRODUCT_WRITE)
+
+
+def check_not_archived(product: Product) -> None:
+    if product.archived_at is not None:
+        raise Archived(f"Product {product.slug} is archived and does not change.")
+
+
+def _lock(slug: str, by: Actor, if_match: IfMatch | None) -> Product:
+    product = Product.objects.select_for_update().filter(tenant_id=by.tenant, slug=slug).first()
+    if product is None:
+        raise Http404("No such product.")
+    if if_match is not None:
+        if_match.check(product_tag(product))
+    return product
+
+
+def _taken(product: Product) -> Conflict:
+    details = {"field": "slug", "id": str(product.pk)}
+    if product.archived_at is not None:
+        return SlugUsed(
+            f"An archived product is called {product.slug}, and its name is never used again: choose another name.",
+            details=details,
+        )
+    return SlugTaken(f"There is a product {product.slug} already.", details=details)

@@ -1,0 +1,56 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from stellapromote.accounts.models.tenant import Tenant, validate_slug
+from stellapromote.ids import new_id
+from stellapromote.patterns import SLUG
+from stellapromote.recorded_rows import RecordedRow
+
+MAIN = "main"
+"""The product of a release that names none. Every tenant has it from the start."""
+
+
+class Product(RecordedRow):
+    """What is released: a tenant has many (domain.md §1b). Releases and promotions name it by its slug.
+
+    It is never deleted and its slug never changes, so no other product ever gets the name of an archived one. An
+    archived product takes no new release and no new request. GUARDS and NO_GUARDS name every field.
+    """
+
+    GUARDS: ClassVar[frozenset[str]] = frozenset()
+    NO_GUARDS: ClassVar[Mapping[str, str]] = {
+        "id": "never changes",
+        "tenant": "never changes",
+        "slug": "never changes",
+        "display_name": "only shown",
+        "description": "only shown",
+        "archived_at": "is set once, and ends new requests",
+        "created_at": "a mark",
+        "updated_at": "a mark",
+        "version": "a mark",
+    }
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="products")
+    slug = models.CharField(max_length=63, validators=[validate_slug])
+    display_name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_unique_per_tenant"),
+            models.CheckConstraint(condition=Q(slug__regex=SLUG), name="product_slug_is_slug"),
+            models.CheckConstraint(condition=~Q(display_name=""), name="product_has_display_name"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="product_version_positive"),
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="product_newest")]
+
+    def __str__(self) -> str:
+        return self.display_name
