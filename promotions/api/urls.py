@@ -15,12 +15,14 @@ from promotions.api.health import HealthView, ReadyView
 from promotions.api.me import MeView
 from promotions.api.overrides import OverrideViewSet
 from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
+from promotions.api.products import ProductViewSet
 from promotions.api.promotions import PromotionViewSet
 from promotions.api.releases import ReleaseViewSet
 from promotions.api.votes import VoteViewSet
 from stellapromote.api.routers import ApiRouter
 
 router = ApiRouter()
+router.register("products", ProductViewSet, "product")
 router.register("releases", ReleaseViewSet, "release")
 router.register("promotions", PromotionViewSet, "promotion")
 router.register("promotions", VoteViewSet, "promotion-vote")

@@ -1,4 +1,5 @@
-"""The bodies of the calls of releases and promotions (contract.md): shape and bounds; rules belong to the actions."""
+"""The bodies of the calls of products, releases and promotions (contract.md): shape and bounds; the actions have the
+rules."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -99,6 +100,15 @@ class ReleaseChanges(Body):
 
 class NewRelease(ReleaseChanges):
     finalize = StrictBooleanField(required=False, help_text="Fix the components at once.")
+
+
+class ProductChanges(Body):
+    display_name = LineField(max_length=200, required=False)
+    description = TextField(max_length=2000, required=False, allow_blank=True)
+
+
+class NewProduct(ProductChanges):
+    slug = SlugField(help_text="Its name in releases and filters. It never changes.")
 
 
 class DeprecationReason(Body):

@@ -11,9 +11,11 @@ from promotions.pages.bodies import (
     Cancellation,
     DeploymentReport,
     DeprecationReason,
+    NewProduct,
     NewPromotion,
     NewRelease,
     OverrideBody,
+    ProductChanges,
     Rejection,
     ReviewBody,
 )
@@ -26,12 +28,13 @@ from tests.promotions.uploads import Signer
 
 DIGEST = "sha256:" + "ab" * 32
 COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
-TAGS = ("Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
+TAGS = ("Products", "Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call that would succeed: who makes it, with which body. {draft}, {release}, {promotion}, {approved}."""
+    """One call that would succeed: who makes it, with which body. {product}, {draft}, {release}, {promotion},
+    {approved}."""
 
     who: str
     method: str
@@ -52,6 +55,12 @@ KEV = {**CATALOGUE, "dateReleased": "2025-08-25T17:04:19Z"}
 NEW_KEY = Signer().pem
 
 CALLS = [
+    Call("vera", "GET", "products"),
+    Call("greta", "POST", "products", {"slug": "new"}, NewProduct),
+    Call("vera", "GET", "products/{product}"),
+    Call("greta", "PUT", "products/{product}", {"description": "x"}, ProductChanges),
+    Call("greta", "PATCH", "products/{product}", {"description": "x"}, ProductChanges),
+    Call("greta", "POST", "products/{product}/archive", {}),
     Call("vera", "GET", "releases"),
     Call("ravi", "POST", "releases", {"name": "9.9", "components": [COMPONENT]}, NewRelease),
     Call("vera", "GET", "releases/{release}"),

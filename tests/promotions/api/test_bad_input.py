@@ -77,7 +77,9 @@ def places(world: World) -> dict[str, str]:
     override = world.omar.ok("POST", f"promotions/{overridden.pk}/gates/hours/override", OVERRIDE, status=201)
     document = uploaded(world.tomas.actor, ARTIFACT, "sbom", cyclonedx())
     uploaded(world.tomas.actor, promotion.release.components.get().digest, "sbom", cyclonedx())
+    world.greta.ok("POST", "products", {"slug": "ledger"}, status=201)
     return {
+        "product": "ledger",
         "document": str(document.pk),
         "bundle": str(take_bundle([ARTIFACT], by=world.tomas.actor).pk),
         "key": str(trust_key("old", Signer().pem, by=world.greta.actor).pk),
@@ -238,7 +240,10 @@ def test_ids_of_another_tenant_do_not_exist(
     world: World, stranger: World, places: dict[str, str], wrong_body: bool
 ) -> None:
     """404 comes before 400: a wrong field must not tell that something is there."""
+    product = f"theirs-{wrong_body}".lower()
+    stranger.greta.ok("POST", "products", {"slug": product}, status=201)
     theirs = {
+        "product": product,
         "draft": stranger.release(finalize=False).pk,
         "release": stranger.release().pk,
         "promotion": (promotion := stranger.waiting()).pk,

@@ -53,6 +53,7 @@ def concrete(path: str) -> str:
     return (
         re.sub(r"\{[^}]*(?:number|version)\}", "1", re.sub(r"\{(?:\w*_)?id\}", NOWHERE, path))
         .replace("{name}", "nothing")
+        .replace("{slug}", "nothing")
         .replace("{gate}", "nothing")
     )
 
