@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from promotions.views import approvals, audit, board, documents, promotion, promotions, releases, request
+from promotions.views import approvals, audit, board, documents, products, promotion, promotions, releases, request
 
 _ID = "promotions/<uuid:promotion_id>"
 _RELEASE = "releases/<uuid:release_id>"
@@ -25,6 +25,9 @@ urlpatterns = [
     path(f"{_ID}/gates/<slug:gate>/unconfirm", promotion.unconfirm, name="promotion_unconfirm"),
     path(f"{_ID}/gates/<slug:gate>/override", promotion.override, name="promotion_override"),
     path(f"{_ID}/overrides/<uuid:override_id>/review", promotion.review_override, name="promotion_review_override"),
+    path("products", products.products, name="products"),
+    path("products/<slug:slug>", products.product, name="product"),
+    path("products/<slug:slug>/archive", products.archive, name="product_archive"),
     path("releases", releases.releases, name="releases"),
     path(_RELEASE, releases.release, name="release"),
     path(f"{_RELEASE}/finalize", releases.finalize, name="release_finalize"),

@@ -21,6 +21,7 @@ ENTRIES = (
     NavigationEntry("/approvals", "Approvals", scopes.PROMOTION_READ, counts_inbox=True),
     NavigationEntry("/promotions", "Promotions", scopes.PROMOTION_READ),
     NavigationEntry("/releases", "Releases", scopes.RELEASE_READ),
+    NavigationEntry("/products", "Products", scopes.RELEASE_READ),
     NavigationEntry("/environments", "Environments", scopes.ENVIRONMENT_READ),
     NavigationEntry("/policies", "Policies", scopes.POLICY_READ),
     NavigationEntry("/audit", "Audit", scopes.AUDIT_READ),

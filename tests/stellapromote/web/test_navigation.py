@@ -32,7 +32,7 @@ def paths(*roles: str) -> list[str]:
 
 
 def test_a_viewer_sees_everything_but_the_audit_log() -> None:
-    assert paths("viewer") == ["/", "/approvals", "/promotions", "/releases", "/environments", "/policies"]
+    assert paths("viewer") == ["/", "/approvals", "/promotions", "/releases", "/products", "/environments", "/policies"]
 
 
 def test_an_auditor_sees_the_audit_log() -> None:

@@ -1,0 +1,104 @@
+"""/products: what is released, and its open promotions (ui.md, Pages)."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from promotions.actions.products import archive_product, create_product, product_tag, update_product
+from promotions.pages.products import ArchiveForm, NewProductForm, ProductForm, detail, overview
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Product
+from stellapromote.accounts.scopes import RELEASE_READ
+from stellapromote.api.etag import IfMatch
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import ProductError
+from stellapromote.web.acting import acting, carry_out
+from stellapromote.web.forms import posted
+from stellapromote.web.htmx import go_to
+
+_form = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@_form
+def products(request: HttpRequest) -> HttpResponse:
+    """Products, newest first; POST creates one."""
+    by, form = _reader(request), NewProductForm(posted(request))
+
+    def page(refusal: ProductError | None) -> HttpResponse:
+        return render(request, "products/products.html", {"form": form, "refusal": refusal, **overview(request, by)})
+
+    return carry_out(
+        request,
+        lambda: create_product(by=by, clock=DATABASE_CLOCK, **form.cleaned_data),
+        form=form,
+        again=page,
+        then=lambda made: _go_to(request, made, "is there"),
+    )
+
+
+@_form
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    """One product, archived or not; POST changes it."""
+    by = _reader(request)
+    form = ProductForm(posted(request)) if request.method == "POST" else None
+    if form is None:
+        return _detail(request, slug)
+    return carry_out(
+        request,
+        lambda: update_product(
+            by=by,
+            clock=DATABASE_CLOCK,
+            slug=slug,
+            changes=form.changes(),
+            if_match=_seen(_product(by, slug), form.cleaned_data["version"]),
+        ),
+        form=form,
+        again=lambda refusal: _detail(request, slug, form, refusal),
+        then=lambda changed: _go_to(request, changed, "was changed"),
+    )
+
+
+@require_POST
+def archive(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ends new releases and requests of a product."""
+    by, form = _reader(request), ArchiveForm(request.POST)
+    return carry_out(
+        request,
+        lambda: archive_product(
+            by=by,
+            clock=DATABASE_CLOCK,
+            slug=slug,
+            if_match=_seen(_product(by, slug), form.cleaned_data["version"]),
+        ),
+        form=form,
+        again=lambda refusal: _detail(request, slug, None, refusal),
+        then=lambda archived: _go_to(request, archived, "is archived"),
+    )
+
+
+def _detail(
+    request: HttpRequest, slug: str, form: ProductForm | None = None, refusal: ProductError | None = None
+) -> HttpResponse:
+    by = _reader(request)
+    context = detail(by, _product(by, slug), form)
+    return render(request, "products/product.html", {**context, "refusal": refusal})
+
+
+def _seen(product: Product, version: int) -> IfMatch:
+    product.version = version
+    return IfMatch(product_tag(product))
+
+
+def _go_to(request: HttpRequest, product: Product, done: str) -> HttpResponse:
+    return go_to(request, reverse("product", args=[product.slug]), done=f"{product.display_name} {done}.")
+
+
+def _reader(request: HttpRequest) -> Actor:
+    by = acting(request)
+    by.require(RELEASE_READ)
+    return by
+
+
+def _product(by: Actor, slug: str) -> Product:
+    return get_object_or_404(Product, tenant_id=by.tenant, slug=slug)

@@ -1,0 +1,41 @@
+"""/products as people see it."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stellapromote.accounts.models import Product
+from tests.browser.conftest import axe_in_each_look
+from tests.browser.signing_in import signed_in
+from tests.promotions.kestrel import Kestrel, make_kestrel
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture
+def kestrel(server: str) -> Kestrel:
+    return make_kestrel(now=True)
+
+
+def test_a_product_is_made_and_archived_without_scripts(new_page: NewPage, kestrel: Kestrel) -> None:
+    page = signed_in(new_page(java_script_enabled=False), "admin", "/products")
+    page.get_by_text("New product").click()
+    page.get_by_label("Short name").fill("ledger")
+    page.get_by_label("Display name").fill("The ledger")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="The ledger", level=1)).to_be_visible()
+    page.get_by_label("Description").fill("Books")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("definition").filter(has_text="Books")).to_be_visible()
+    page.get_by_role("button", name="Archive").click()
+    expect(page.get_by_text("Archived: it takes no new release")).to_be_visible()
+    assert Product.objects.get(slug="ledger").archived_at is not None
+
+
+def test_axe_finds_nothing(new_page: NewPage, kestrel: Kestrel) -> None:
+    kestrel.waits_for_production()
+    page = signed_in(new_page(), "admin")
+    for path in ("/products", "/products/main"):
+        page.goto(path)
+        assert axe_in_each_look(page, path) == []
