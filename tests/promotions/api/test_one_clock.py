@@ -79,7 +79,7 @@ class TestAProcessWhoseClockIsWrong:
         world.nia.ok("POST", f"promotions/{promotion.pk}/approve", {})
         world.mei.ok("POST", f"promotions/{promotion.pk}/approve", {})
         world.ci.ok("POST", f"promotions/{promotion.pk}/deployment", {"status": "started"})
-        world.greta.ok("PUT", f"environments/{world.environments['dev'].pk}", {"displayName": "Dev"})
+        world.greta.ok("PUT", f"environments/{world.environments['dev'].pk}", {"displayName": "Development"})
         ordered = [Vote.objects.latest("at").at, DecisionRecord.objects.latest("evaluated_at").evaluated_at]
         ordered += [AuditEvent.objects.latest("timestamp").timestamp, Environment.objects.get(name="dev").updated_at]
         assert all(is_now(rfc3339(each)) for each in ordered)
