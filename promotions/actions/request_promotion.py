@@ -91,9 +91,8 @@ def request_promotion(
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
     ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, AlreadyActive, CommitAuthorsUnknown,
-    ManifestMismatch. Failing gates
-    store a rejected promotion with its record.
-    ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
+    ManifestMismatch. Failing gates store a rejected promotion with its record. ``triggered_by`` is the deployed
+    promotion behind an automatic request; the requester is the same.
     """
     try:
         return _request(request, by, triggered_by, clock)

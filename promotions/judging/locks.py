@@ -1,5 +1,4 @@
-"""The lock order in one place (domain.md §0): calendar → environments by id → release → its product → promotions
-by id."""
+"""The lock order in one place (domain.md §0): calendar → environments by id → release → product → promotions by id."""
 
 from dataclasses import dataclass
 from datetime import datetime
