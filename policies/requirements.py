@@ -180,7 +180,7 @@ def check(requirements: Sequence[Requirement], people: Mapping[str, Sequence[str
     A requirement without rules is never satisfied (domain.md §5: "no rules found" is not "allowed").
     """
     usernames = sorted(people)
-    everybody = signatures(requirements, sorted(people.items()))
+    everybody = signatures(requirements, ((username, people[username]) for username in usernames))
     lacking = shortfalls(requirements, everybody)
     if lacking:
         return Check(False, (), lacking)

@@ -5,6 +5,8 @@ import pytest
 from policies.documents import approval_policy
 from policies.requirements import (
     Check,
+    Requirement,
+    Rule,
     Shortfall,
     all_of,
     anyone,
@@ -13,6 +15,7 @@ from policies.requirements import (
     of_policy,
     shortfalls,
     signature,
+    signatures,
 )
 from tests.policies.cases import TWO_PERSON
 
@@ -126,3 +129,10 @@ def test_fewest_people_counts_people_and_not_places() -> None:
     requirements = all_of(1, [DOCUMENT])
     pool = [signature(requirements, username, teams) for username, teams in PEOPLE.items()]
     assert fewest_people(requirements, pool) == 2
+
+
+def test_people_in_the_same_teams_differ_where_a_rule_names_one() -> None:
+    rules = (Rule("by team", 1, teams=frozenset({"release"})), Rule("by name", 1, users=frozenset({"nia"})))
+    people = [("zoe", ["release"]), ("nia", ["release"]), ("ravi", []), ("mei", ["release"])]
+    found = signatures([Requirement("policy", rules)], people)
+    assert found == [((0,),), ((0, 1),), ((),), ((0,),)]
