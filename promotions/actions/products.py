@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.http import Http404
 
-from promotions.judging.products import check_takes_releases, lock_product
+from promotions.judging.products import check_open, lock_product
 from promotions.reading.products import product_document
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Product
@@ -45,8 +45,9 @@ def create_product(*, by: Actor, clock: Clock, slug: str, display_name: str = ""
     """A product without releases. Raises Refused (403), Invalid (400), SlugTaken and SlugUsed (409)."""
     check_can_write(by)
     checked_slug("slug", slug)
-    name = checked_line("displayName", display_name or slug, longest=LONGEST_NAME)
-    product, is_new = store_product(slug, by=by, clock=clock, display_name=name, description=description)
+    if display_name:
+        display_name = checked_line("displayName", display_name, longest=LONGEST_NAME)
+    product, is_new = store_product(slug, by=by, clock=clock, display_name=display_name, description=description)
     if not is_new:
         raise _taken(product)
     return product
@@ -117,10 +118,10 @@ def take_product(slug: str, *, by: Actor, clock: Clock) -> None:
     Raises ProductArchived. One statement where the product is there.
     """
     found = lock_product(by.tenant, slug)
-    if found is None and not store_product(slug, by=by, clock=clock)[1]:
+    if found is None:
+        store_product(slug, by=by, clock=clock)
         found = lock_product(by.tenant, slug)
-    if found is not None:
-        check_takes_releases(found)
+    check_open(found, slug)
 
 
 def store_product(

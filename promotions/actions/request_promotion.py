@@ -14,7 +14,7 @@ from promotions.judging.evaluation_context import EvaluationContext, gather_cont
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
-from promotions.judging.products import check_takes_requests, product_in
+from promotions.judging.products import check_open, product_in
 from promotions.judging.release_status import asking_status, statuses_in
 from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
 from promotions.judging.unit_of_work import UnitOfWork
@@ -162,7 +162,7 @@ def _prepare(
     release, target = found[0], into[0]
     _check_reason(request.reason)
     check_release_and_target(release, target)
-    check_takes_requests(product_in(product), release.product)
+    check_open(product_in(product), release.product)
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
     difference = statuses_in(told)[release.pk].difference

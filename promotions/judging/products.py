@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from stellapromote.accounts.models import Product
 from stellapromote.errors import RuleViolation
 from stellapromote.fastpath.prepared import Asked, Row, fetch
 
-_TO_READ = "SELECT slug, display_name, archived_at FROM accounts_product WHERE tenant_id = %s AND slug = %s FOR SHARE"
+_TO_READ = "SELECT archived_at FROM accounts_product WHERE tenant_id = %s AND slug = %s FOR SHARE"
 
 # Where the release has no product, its row stays unlocked: such a request is refused.
 _OF_RELEASE_TO_READ = """
-SELECT product.slug, product.display_name, product.archived_at
+SELECT product.archived_at
 FROM promotions_release release
 JOIN accounts_product product ON product.tenant_id = release.tenant_id AND product.slug = release.product
 WHERE release.id = %s AND release.tenant_id = %s FOR SHARE
@@ -36,8 +35,6 @@ class UnknownProduct(RuleViolation):
 class KnownProduct(NamedTuple):
     """A product, read under a lock that keeps it from being archived until the caller's transaction ends."""
 
-    slug: str
-    display_name: str
     archived_at: datetime | None
 
 
@@ -55,19 +52,14 @@ def product_in(found: Collection[Row]) -> KnownProduct | None:
     return next((KnownProduct(*row) for row in found), None)
 
 
-def check_takes_releases(product: KnownProduct | Product) -> None:
-    """Raises ProductArchived."""
-    if product.archived_at is not None:
-        raise ProductArchived(
-            f"Product {product.slug} is archived: no release and no request for it is taken. Name another product.",
-            details={"product": product.slug},
-        )
-
-
-def check_takes_requests(product: KnownProduct | None, slug: str) -> None:
-    """Raises UnknownProduct, and what ``check_takes_releases`` raises."""
+def check_open(product: KnownProduct | None, slug: str) -> None:
+    """Whether releases and requests of the product are taken. Raises UnknownProduct, ProductArchived."""
     if product is None:
         raise UnknownProduct(
             f"There is no product {slug}: ask an administrator to create it.", details={"product": slug}
         )
-    check_takes_releases(product)
+    if product.archived_at is not None:
+        raise ProductArchived(
+            f"Product {slug} is archived: no release and no request for it is taken. Name another product.",
+            details={"product": slug},
+        )
