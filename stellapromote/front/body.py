@@ -136,7 +136,7 @@ class Bodies:
         except asyncio.CancelledError:
             raise TimeoutError from None
         finally:
-            deadline.met()
+            deadline.cancel()
 
     async def _receive_in_pieces(self, body: "Body", exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ class Deadlines:
         self._timed = False
 
     def set(self, end: Callable[[], object]) -> "Deadline":
-        """Calls `end` once the time is over, unless the deadline is met before."""
+        """Calls `end` once the time is over, unless the deadline is cancelled before."""
         loop = asyncio.get_running_loop()
         deadline = Deadline(self._ends, end)
         self._ends[deadline] = loop.time() + self._seconds
@@ -31,7 +31,7 @@ class Deadlines:
     def _end_those_over(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         for deadline in list(takewhile(lambda each: self._ends[each] <= now, self._ends)):
-            deadline.met()
+            deadline.cancel()
             loop.call_soon(deadline.end)
         self._time(loop)
 
@@ -43,6 +43,6 @@ class Deadline:
         self._ends = ends
         self.end = end
 
-    def met(self) -> None:
-        """What had to be over is over. May be called again."""
+    def cancel(self) -> None:
+        """For what is over in time. May be called again."""
         self._ends.pop(self, None)

@@ -101,7 +101,7 @@ class Lane:
         try:
             return await job.answered
         finally:
-            deadline.met()
+            deadline.cancel()
             self._room += 1
 
     def _give_up(self, client: str, job: _Job) -> None:

@@ -16,13 +16,13 @@ def in_a_loop(story: Callable[[], Awaitable[None]]) -> None:
         runner(run())
 
 
-def test_a_deadline_that_is_met_ends_nothing() -> None:
+def test_a_deadline_that_is_cancelled_ends_nothing() -> None:
     async def story() -> None:
         ended: list[str] = []
         deadlines = Deadlines(SECONDS)
         first, _, last = (deadlines.set(lambda name=name: ended.append(name)) for name in ("first", "second", "last"))
         for each in (first, last, last):
-            each.met()
+            each.cancel()
         await asyncio.sleep(2 * SECONDS)
         assert ended == ["second"]
 
