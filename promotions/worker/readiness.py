@@ -187,10 +187,14 @@ def _clock(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
     said = [f"This process's clock is {apart}." for apart in _apart(process_ahead())]
     for role, ahead_ms in ProcessHeartbeat.objects.living(now).order_by("name").values_list("role", "clock_ahead_ms"):
         said += [f"The clock of a {_PROCESSES[role]} is {apart}." for apart in _apart(timedelta(milliseconds=ahead_ms))]
-    for role, at in ProcessHeartbeat.objects.filter(at__gt=now + TOLERANCE).order_by("name").values_list("role", "at"):
-        said += [f"The last report of a {_PROCESSES[role]} is dated {apart}." for apart in _apart(at - now)]
     if said:
         said.append("Decisions use the database's time, which pages and logs then contradict: set the clocks by NTP.")
+    for role, at in ProcessHeartbeat.objects.filter(at__gt=now + TOLERANCE).order_by("name").values_list("role", "at"):
+        said += [
+            f"A report of a {_PROCESSES[role]} is dated {apart} and counts as none: see whether the database's clock "
+            "went back, or who changed promotions_workerheartbeat."
+            for apart in _apart(at - now)
+        ]
     found = newest_ahead(now)
     if found is not None:
         row, ahead = found
