@@ -207,6 +207,8 @@
   function onBeforeSwap(event) {
     const { elt, xhr } = event.detail;
     if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
+    // The poll was sent before the typing began; the next one brings the change.
+    if (isPoll(elt) && pollShouldWait(elt)) event.detail.shouldSwap = false;
     kept = isPoll(elt) ? stateOf(elt) : null;
   }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.stellapromote.web import urls
 
@@ -76,6 +76,25 @@ def test_what_was_typed_stays_when_the_focus_has_left_it(board: Page, waiting: l
     waiting[0] = 2
     assert polls_asked(board) == []
     expect(board.get_by_label("Note")).to_have_value("a whole sentence")
+
+
+def test_an_answer_that_arrives_while_somebody_types_exchanges_nothing(board: Page, waiting: list[int]) -> None:
+    held: list[Route] = []
+    board.route("**/part*", lambda route: held.append(route))
+    board.wait_for_event("request", lambda request: "/part" in request.url)
+    waiting[0] = 2
+    board.get_by_label("Note").press_sequentially("half a sen")
+    with board.expect_response(lambda response: "/part" in response.url) as answer:
+        for route in held:
+            route.continue_()
+    assert answer.value.status == 200
+    board.unroute("**/part*")
+    board.wait_for_timeout(300)
+    expect(board.get_by_label("Note")).to_have_value("half a sen")
+    expect(board.locator("#board b")).to_have_text("1")
+    board.get_by_label("Note").fill("")
+    board.get_by_label("Note").blur()
+    expect(board.locator("#board b")).to_have_text("2")
 
 
 def test_what_was_opened_and_has_the_focus_survives_a_change(board: Page, waiting: list[int]) -> None:
