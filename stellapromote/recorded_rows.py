@@ -7,30 +7,33 @@ from functools import cache
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 
 from stellapromote.clock import rfc3339
 from stellapromote.signing.canonical_json import digest
 
-SCHEMA: Final = "stella.row/v2"
-"""A version that removes or renames a column, changes a default, or writes rows in a migration, takes another: all rows
-are recorded anew then. Of v2 are the products that a migration made."""
+SCHEMA: Final = "stella.row/v1"
+"""A version that removes or renames a column, or changes a default, takes another: all rows are recorded anew then."""
 
 ROWS: Final = "rows"
 """Where the metadata of an event has the rows that its change left: by name `{before, digest}`."""
 
 ROWS_FROM: Final = "rowsFrom"
-"""Where the metadata of an event says that all rows of its chain are recorded from then on, with the schema."""
+"""Where the metadata of an event lists the marks (RECORDED_FROM) of which all rows are recorded from then on."""
 
 
 class RecordedRow(models.Model):
     """``NOT_RECORDED`` names the columns that decide nothing, each with the reason; every other one is in the digest.
 
     ``TENANT_PATH`` leads to the tenant whose chain has the events; None: they are in the chain of the system.
+    ``RECORDED_FROM`` is the mark of the event since which all rows of the model are recorded. A model of which a
+    migration writes rows has a mark of its own: only its rows are recorded after the upgrade.
     """
 
     NOT_RECORDED: ClassVar[Mapping[str, str]] = {}
     TENANT_PATH: ClassVar[str | None] = "tenant_id"
+    RECORDED_FROM: ClassVar[str] = SCHEMA
 
     values_as_read: Mapping[str, Any] | None = None
 
@@ -42,6 +45,16 @@ class RecordedRow(models.Model):
         row = super().from_db(db, field_names, values, **options)
         row.values_as_read = dict(zip(field_names, values, strict=False))
         return row
+
+
+def recorded_models(tenant_id: UUID | None) -> list[type[RecordedRow]]:
+    """The kinds of rows of which the chain has events: of a tenant, or of the system."""
+    models = [model for model in apps.get_models() if issubclass(model, RecordedRow)]
+    return [model for model in models if (model.TENANT_PATH is None) == (tenant_id is None)]
+
+
+def recorded_marks(tenant_id: UUID | None) -> list[str]:
+    return sorted({model.RECORDED_FROM for model in recorded_models(tenant_id)})
 
 
 def name_of(model: type[models.Model], pk: object) -> str:

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
-from django.apps import apps
 from django.db import connection
 from django.db.models import Q, QuerySet
 
@@ -18,7 +17,7 @@ from promotions.verification.audited import GONE
 from promotions.verification.mismatch import Mismatch, MismatchKind
 from stellapromote.audit.sealer import of_chain
 from stellapromote.clock import rfc3339
-from stellapromote.recorded_rows import SCHEMA, RecordedRow, name_of, row_digest
+from stellapromote.recorded_rows import RecordedRow, name_of, recorded_marks, recorded_models, row_digest
 
 PAGE: Final = 100
 MEANWHILE: Final = timedelta(minutes=1)
@@ -29,13 +28,16 @@ CHANGED: Final = "{what} is not what the audit log tells of it."
 CHANGED_BETWEEN: Final = "Before its change at {at} something that the audit log does not tell of changed it."
 
 _FROM: Final = """
-SELECT link.sequence, e.id, e.timestamp FROM audit_auditevent e LEFT JOIN audit_auditlink link ON link.event_id = e.id
-WHERE e.{chain} AND e.metadata ? 'rows' AND e.metadata ->> 'rowsFrom' = %s ORDER BY e.id LIMIT 1
+SELECT mark, first.* FROM unnest(%s::text[]) mark CROSS JOIN LATERAL (
+    SELECT link.sequence, e.id, e.timestamp
+    FROM audit_auditevent e LEFT JOIN audit_auditlink link ON link.event_id = e.id
+    WHERE e.{chain} AND e.metadata ? 'rows' AND e.metadata -> 'rowsFrom' ? mark ORDER BY e.id LIMIT 1
+) first
 """
 # In the order of the chain, which holds where a clock went back; then those that are not sealed yet.
 _STATES: Final = """
 SELECT row.key, link.sequence, e.id, e.timestamp, row.value ->> 'before', row.value ->> 'digest',
-    e.metadata ->> 'rowsFrom' = %s
+    e.metadata ? 'rowsFrom'
 FROM audit_auditevent e LEFT JOIN audit_auditlink link ON link.event_id = e.id
 CROSS JOIN LATERAL jsonb_each(e.metadata -> 'rows') row
 WHERE e.{chain} AND e.metadata ? 'rows' AND e.metadata -> 'rows' ?| %s::text[] AND row.key = ANY(%s)
@@ -69,24 +71,29 @@ class _State:
     is_first: bool
 
 
-def recorded_models(tenant_id: UUID | None) -> list[type[RecordedRow]]:
-    """The kinds of rows of which the chain has events: of a tenant, or of the system."""
-    models = [model for model in apps.get_models() if issubclass(model, RecordedRow)]
-    return [model for model in models if (model.TENANT_PATH is None) == (tenant_id is None)]
-
-
 def rows_of(model: type[RecordedRow], tenant_id: UUID | None) -> QuerySet[Any]:
     rows = model._default_manager.order_by("pk")
     return rows if model.TENANT_PATH is None else rows.filter(**{model.TENANT_PATH: tenant_id})
 
 
-def recorded_from(tenant_id: UUID | None) -> _Place | None:
-    """Since when all rows of this chain are recorded; None: they are not yet, and nothing is compared."""
+def recorded_from(tenant_id: UUID | None) -> dict[str, _Place]:
+    """Since when all rows of this chain are recorded, by RECORDED_FROM. The rows of a mark that has no such event are
+    not recorded yet, and none of them is compared."""
     chain, values = of_chain(tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(_FROM.format(chain=chain), [*values, SCHEMA])
-        found = cursor.fetchone()
-    return None if found is None else _Place(*found)
+        cursor.execute(_FROM.format(chain=chain), [recorded_marks(tenant_id), *values])
+        return {mark: _Place(*place) for mark, *place in cursor.fetchall()}
+
+
+def _since(tenant_id: UUID | None) -> dict[str, _Place]:
+    """Since when the rows of each kind are recorded, by the kind in their names."""
+    recorded = recorded_from(tenant_id)
+    models = [model for model in recorded_models(tenant_id) if model.RECORDED_FROM in recorded]
+    return {str(model._meta.verbose_name): recorded[model.RECORDED_FROM] for model in models}
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(" ")[0]
 
 
 def _next_rows(model: type[RecordedRow], tenant_id: UUID | None, after: UUID) -> tuple[UUID | None, list[Mismatch]]:
@@ -118,8 +125,8 @@ def _next_named(tenant_id: UUID | None, after: UUID) -> tuple[UUID | None, list[
 
 def _there(tenant_id: UUID | None, names: Iterable[str]) -> set[str]:
     ids: dict[str, list[str]] = {}
-    for kind, _, pk in (name.rpartition(" ") for name in names):
-        ids.setdefault(kind, []).append(pk)
+    for name in names:
+        ids.setdefault(_kind(name), []).append(name.rpartition(" ")[2])
     models = {str(model._meta.verbose_name): model for model in recorded_models(tenant_id)}
     return {
         name_of(models[kind], pk)
@@ -134,11 +141,11 @@ def _compared(tenant_id: UUID | None, read: Callable[[], Mapping[str, RecordedRo
 
     A row is wrong that was read between two equal readings of its events: the product may change it meanwhile.
     """
-    since, before = recorded_from(tenant_id), None
-    while since is not None:
-        rows = read()
+    since, before = _since(tenant_id), None
+    while since:
+        rows = {name: row for name, row in read().items() if _kind(name) in since}
         states = _states(tenant_id, rows)
-        found = ((name, _wrong(row, states.get(name, []), since)) for name, row in rows.items())
+        found = ((name, _wrong(row, states.get(name, []), since[_kind(name)])) for name, row in rows.items())
         wrong = [Mismatch(MismatchKind.SETTING_CHANGED, name, each) for name, each in found if each is not None]
         if not wrong or states == before:
             return wrong
@@ -149,10 +156,10 @@ def _compared(tenant_id: UUID | None, read: Callable[[], Mapping[str, RecordedRo
 def _states(tenant_id: UUID | None, names: Collection[str]) -> dict[str, list[_State]]:
     chain, values = of_chain(tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(_STATES.format(chain=chain), [SCHEMA, *values, list(names), list(names)])
+        cursor.execute(_STATES.format(chain=chain), [*values, list(names), list(names)])
         rows = cursor.fetchall()
     return {
-        name: [_State(_Place(*place), before, digest, bool(is_first)) for _, *place, before, digest, is_first in of_row]
+        name: [_State(_Place(*place), before, digest, is_first) for _, *place, before, digest, is_first in of_row]
         for name, of_row in groupby(rows, key=lambda row: row[0])
     }
 

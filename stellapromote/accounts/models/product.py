@@ -7,7 +7,7 @@ from django.db.models import Q
 from stellapromote.accounts.models.tenant import Tenant, validate_slug
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG
-from stellapromote.recorded_rows import RecordedRow
+from stellapromote.recorded_rows import SCHEMA, RecordedRow
 
 MAIN = "main"
 """The product of a release that names none. Every tenant has it from the start."""
@@ -32,6 +32,8 @@ class Product(RecordedRow):
         "updated_at": "a mark",
         "version": "a mark",
     }
+
+    RECORDED_FROM = f"{SCHEMA} product"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="products")

@@ -6,7 +6,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
 from stellapromote.identity import rules
-from stellapromote.recorded_rows import ROWS, ROWS_FROM, SCHEMA
+from stellapromote.recorded_rows import ROWS, ROWS_FROM, recorded_marks
 from stellapromote.transactions import transactional
 
 
@@ -39,6 +39,6 @@ def create_tenant(*, by: Actor, clock: Clock, slug: str, name: str = "", is_demo
         resource="tenant",
         resource_id=tenant.id,
         after={"slug": slug, "name": name, "isDemo": is_demo},
-        metadata={ROWS: {}, ROWS_FROM: SCHEMA},
+        metadata={ROWS: {}, ROWS_FROM: recorded_marks(tenant.pk)},
     )
     return tenant

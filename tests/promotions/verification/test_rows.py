@@ -18,10 +18,10 @@ from promotions.actions.record_rows import record_rows
 from promotions.models import EvidenceFinding, ProcessHeartbeat
 from promotions.models.worker import SILENT
 from promotions.verification import rows
-from promotions.verification.rows import recorded_from, recorded_models
+from promotions.verification.rows import recorded_from
 from promotions.worker.heartbeats import beat
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import RoleGrant, User
+from stellapromote.accounts.models import Product, RoleGrant, User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.audit.sealer import seal_chain
 from stellapromote.clock import FixedClock, rfc3339
@@ -29,7 +29,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.ids import new_id
-from stellapromote.recorded_rows import ROWS, RecordedRow, name_of, recorded_columns
+from stellapromote.recorded_rows import ROWS, SCHEMA, RecordedRow, name_of, recorded_columns, recorded_models
 from tests.factories import make_environment, make_freeze, make_service, make_tenant, make_token
 from tests.kept import kept
 from tests.promotions.kestrel import Kestrel
@@ -186,23 +186,45 @@ def test_rows_of_an_earlier_version_are_compared_from_their_record_on(kestrel: K
     assert len(found(kestrel)) == 2
 
 
+def test_rows_that_a_migration_made_are_recorded_alone(kestrel: Kestrel, tamper: Tampering) -> None:
+    """What was changed before the upgrade stays a finding: only the new kind of rows is recorded."""
+    tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' WHERE action LIKE %s", ["product.%"])
+    tamper.run(
+        "UPDATE audit_auditevent SET metadata = jsonb_set(metadata, '{rowsFrom}', %s) WHERE metadata ? 'rowsFrom'",
+        [Jsonb(SCHEMA)],
+    )
+    grant = RoleGrant.objects.get(user__username="auditor")
+    tamper.run("UPDATE accounts_rolegrant SET role = 'admin' WHERE id = %s", [grant.pk])
+    of_grant = {f"role grant {grant.pk}"}
+    assert names(found(kestrel)) == of_grant
+    record_rows(by=command_actor(kestrel.tenant), clock=DATABASE_CLOCK)
+    assert names(found(kestrel)) == of_grant
+    recorded = AuditEvent.objects.get(action="rows.recorded", tenant=kestrel.tenant)
+    products = Product.objects.filter(tenant=kestrel.tenant)
+    assert set(recorded.metadata[ROWS]) == {name_of(Product, each.pk) for each in products}
+    tamper.run("UPDATE accounts_product SET display_name = 'Other'")
+    assert names(found(kestrel)) == of_grant | set(recorded.metadata[ROWS])
+    record_rows(by=command_actor(kestrel.tenant), clock=DATABASE_CLOCK)
+    assert AuditEvent.objects.filter(action="rows.recorded", tenant=kestrel.tenant).count() == 1
+
+
 def test_rows_are_recorded_once_every_process_records_what_it_changes(kestrel: Kestrel, tamper: Tampering) -> None:
     tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' - 'rowsFrom'")
     by, clock = command_actor(), kestrel.clock
     beat("new", ProcessHeartbeat.Role.WORKER, clock.now())
     old = ProcessHeartbeat.objects.create(name="old", role=ProcessHeartbeat.Role.WEB, at=clock.now())
     record_rows(by=by, clock=clock)
-    assert recorded_from(None) is None
+    assert not recorded_from(None)
     ProcessHeartbeat.objects.filter(pk=old.pk).update(at=clock.now() - SILENT)
     record_rows(by=by, clock=clock)
-    assert recorded_from(None) is not None
+    assert recorded_from(None)
 
 
 def test_a_report_dated_ahead_does_not_put_the_recording_off(kestrel: Kestrel, tamper: Tampering) -> None:
     tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' - 'rowsFrom'")
     ProcessHeartbeat.objects.create(name="old", role="web", at=kestrel.clock.now() + timedelta(days=365))
     record_rows(by=command_actor(), clock=kestrel.clock)
-    assert recorded_from(None) is not None
+    assert recorded_from(None)
 
 
 def test_a_change_that_was_under_way_when_all_rows_were_recorded_is_no_finding(
