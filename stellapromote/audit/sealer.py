@@ -5,13 +5,13 @@ the events in audit_pending, never "everything after the last id": events commit
 an event that commits late must not be skipped.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from stellapromote.audit.chain import GENESIS, Head, event_hash
+from stellapromote.database.named_locks import take_lock
 
 BATCH = 1000
 
@@ -92,14 +92,7 @@ def _seal_batch(tenant_id: UUID | None, limit: int, *, wait: bool) -> int:
 
 def lock_chain(tenant_id: UUID | None, *, wait: bool) -> bool:
     """One sealer at a time for each chain, until the end of the transaction. What follows sees all it committed."""
-    name = f"stella.audit-chain {tenant_id}".encode()
-    key = int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        if wait:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
-            return True
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
-        return bool(cursor.fetchone()[0])
+    return take_lock(f"stella.audit-chain {tenant_id}", wait=wait)
 
 
 def _head(tenant_id: UUID | None) -> Head:
