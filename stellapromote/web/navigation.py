@@ -10,10 +10,13 @@ from stellapromote.accounts.actor import Actor
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
+    """`holds`: pages of the entry whose paths do not begin with its own."""
+
     path: str
     label: str
     scope: str
     counts_inbox: bool = False
+    holds: tuple[str, ...] = ()
 
 
 ENTRIES = (
@@ -21,9 +24,9 @@ ENTRIES = (
     NavigationEntry("/approvals", "Approvals", scopes.PROMOTION_READ, counts_inbox=True),
     NavigationEntry("/promotions", "Promotions", scopes.PROMOTION_READ),
     NavigationEntry("/releases", "Releases", scopes.RELEASE_READ),
-    NavigationEntry("/products", "Products", scopes.RELEASE_READ),
+    NavigationEntry("/products", "Products", scopes.RELEASE_READ, holds=("/image-repositories",)),
     NavigationEntry("/environments", "Environments", scopes.ENVIRONMENT_READ),
-    NavigationEntry("/policies", "Policies", scopes.POLICY_READ),
+    NavigationEntry("/policies", "Policies", scopes.POLICY_READ, holds=("/proposals",)),
     NavigationEntry("/audit", "Audit", scopes.AUDIT_READ),
 )
 
@@ -42,13 +45,14 @@ def navigation(actor: Actor, path: str) -> list[NavigationItem]:
     """The entries that the actor may open and this version has; the entry of the page itself is `page`, one above it
     `true`."""
     return [
-        NavigationItem(entry.path, entry.label, _current(entry.path, path), entry.counts_inbox)
+        NavigationItem(entry.path, entry.label, _current(entry, path), entry.counts_inbox)
         for entry in ENTRIES
         if actor.has(entry.scope) and is_valid_path(entry.path)
     ]
 
 
-def _current(entry: str, path: str) -> str:
-    if path == entry:
+def _current(entry: NavigationEntry, path: str) -> str:
+    if path == entry.path:
         return "page"
-    return "true" if entry != "/" and path.startswith(f"{entry}/") else ""
+    below = {entry.path, *entry.holds} - {"/"}
+    return "true" if any(f"{path}/".startswith(f"{each}/") for each in below) else ""

@@ -55,6 +55,10 @@ def test_a_page_that_this_version_does_not_have_is_not_shown() -> None:
         ("/promotions", {"/promotions": "page"}),
         ("/promotions/1042", {"/promotions": "true"}),
         ("/promotions-old", {}),
+        ("/image-repositories", {"/products": "true"}),
+        ("/proposals", {"/policies": "true"}),
+        ("/proposals/1", {"/policies": "true"}),
+        ("/proposals-old", {}),
         ("/settings", {}),
     ],
 )
