@@ -143,6 +143,11 @@ CODES: dict[str, Code] = {
     "REL_PRODUCT_ARCHIVED": Code(
         422, "The product is archived and takes no new release and no new request: name another product."
     ),
+    "REL_OTHER_PRODUCT": Code(
+        422,
+        "An image belongs to another product, or all images are shared: release it under its own product, or ask an "
+        "administrator.",
+    ),
     "REL_MANIFEST_MISMATCH": Code(
         422,
         "The components of the release were changed behind its manifestDigest: tell the platform owner, and create a "

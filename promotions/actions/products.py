@@ -1,13 +1,14 @@
 """Creating, changing and archiving products (domain.md §1b)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
 
+from promotions.actions.image_repositories import set_repositories
 from promotions.judging.products import check_open, lock_product
-from promotions.reading.products import product_document
+from promotions.reading.products import product_document, repositories_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Product
 from stellapromote.accounts.scopes import PRODUCT_WRITE
@@ -17,6 +18,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
 from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slug
+from stellapromote.image_repositories import canonical_pattern
 from stellapromote.transactions import transactional
 
 
@@ -41,13 +43,28 @@ class Archived(Conflict):
 
 
 @transactional
-def create_product(*, by: Actor, clock: Clock, slug: str, display_name: str = "", description: str = "") -> Product:
-    """A product without releases. Raises Refused (403), Invalid (400), SlugTaken and SlugUsed (409)."""
+def create_product(
+    *,
+    by: Actor,
+    clock: Clock,
+    slug: str,
+    display_name: str = "",
+    description: str = "",
+    image_repositories: Sequence[str] = (),
+) -> Product:
+    """A product without releases. Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409)."""
     check_can_write(by)
     checked_slug("slug", slug)
     if display_name:
         display_name = checked_line("displayName", display_name, longest=LONGEST_NAME)
-    product, is_new = store_product(slug, by=by, clock=clock, display_name=display_name, description=description)
+    product, is_new = store_product(
+        slug,
+        by=by,
+        clock=clock,
+        display_name=display_name,
+        description=description,
+        image_repositories=image_repositories,
+    )
     if not is_new:
         raise _taken(product)
     return product
@@ -57,23 +74,31 @@ def create_product(*, by: Actor, clock: Clock, slug: str, display_name: str = ""
 def update_product(
     *, by: Actor, clock: Clock, slug: str, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Product:
-    """Changes `display_name` and `description` as given and leaves the rest. An edit without a change leaves no trace.
+    """Changes `display_name`, `description` and `image_repositories` as given and leaves the rest. An edit without a
+    change leaves no trace.
 
-    Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived (409).
+    Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived and RepositoryTaken (409).
     """
     check_can_write(by)
     product = _lock(slug, by, if_match)
     before = product_document(product)
-    values = {name: value for name, value in changes.items() if value != before[camel(name)]}
+    values = {name: _spelled(name, value) for name, value in changes.items()}
+    values = {name: value for name, value in values.items() if value != before[camel(name)]}
     if not values:
         return product
     check_not_archived(product)
     if "display_name" in values:
         values["display_name"] = checked_line("displayName", values["display_name"], longest=LONGEST_NAME)
-    for name, value in values.items():
-        setattr(product, name, value)
     product.updated_at, product.version = clock.now(), product.version + 1
-    product.save(update_fields=[*values, "updated_at", "version"])
+    written, gone = (
+        set_repositories(product, values["image_repositories"], at=product.updated_at)
+        if "image_repositories" in values
+        else ([], [])
+    )
+    columns = [name for name in values if name != "image_repositories"]
+    for name in columns:
+        setattr(product, name, values[name])
+    product.save(update_fields=[*columns, "updated_at", "version"])
     record(
         by=by,
         at=product.updated_at,
@@ -83,8 +108,11 @@ def update_product(
         before={camel(name): before[camel(name)] for name in values},
         after={camel(name): value for name, value in values.items()},
         metadata={"slug": slug},
-        rows=[product],
+        rows=[product, *written],
+        gone=gone,
     )
+    for row in gone:
+        row.delete()
     return product
 
 
@@ -125,7 +153,13 @@ def take_product(slug: str, *, by: Actor, clock: Clock) -> None:
 
 
 def store_product(
-    slug: str, *, by: Actor, clock: Clock, display_name: str = "", description: str = ""
+    slug: str,
+    *,
+    by: Actor,
+    clock: Clock,
+    display_name: str = "",
+    description: str = "",
+    image_repositories: Sequence[str] = (),
 ) -> tuple[Product, bool]:
     """The new product, with its event; or the one that has the slug, and False."""
     at = clock.now()
@@ -144,6 +178,7 @@ def store_product(
         if "product_slug_unique_per_tenant" not in str(error):
             raise
         return Product.objects.get(tenant_id=by.tenant, slug=slug), False
+    claimed, _ = set_repositories(product, image_repositories, at=at) if image_repositories else ([], [])
     record(
         by=by,
         at=at,
@@ -151,13 +186,13 @@ def store_product(
         resource="product",
         resource_id=product.pk,
         after=product_document(product),
-        rows=[product],
+        rows=[product, *claimed],
     )
     return product, True
 
 
 def product_tag(product: Product) -> str:
-    return opaque("product", product.pk, product.version)
+    return opaque("product", product.pk, product.version, *repositories_of(product))
 
 
 def check_can_write(by: Actor) -> None:
@@ -168,6 +203,10 @@ def check_can_write(by: Actor) -> None:
 def check_not_archived(product: Product) -> None:
     if product.archived_at is not None:
         raise Archived(f"Product {product.slug} is archived and does not change.")
+
+
+def _spelled(name: str, value: Any) -> Any:
+    return sorted({canonical_pattern(each) for each in value}) if name == "image_repositories" else value
 
 
 def _lock(slug: str, by: Actor, if_match: IfMatch | None) -> Product:

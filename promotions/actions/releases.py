@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.http import Http404
 
+from promotions.actions.image_repositories import bind_repositories
 from promotions.actions.products import take_product
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.audited_rows import audited_release
@@ -75,7 +76,8 @@ class ReleaseSpec:
 
 @transactional
 def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = DATABASE_CLOCK) -> Release:
-    """A new draft, finalized at once if asked. Raises Refused, ProductArchived, NameTaken, Invalid, Incomplete."""
+    """A new draft, finalized at once if asked. Raises Refused, ProductArchived, NameTaken, Invalid, Incomplete,
+    OtherProduct."""
     by.require(RELEASE_WRITE)
     _check_names(spec.components)
     check_external(by.tenant, spec.source_ref)
@@ -150,7 +152,10 @@ def update_release(
 def finalize_release(
     release_id: UUID, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
 ) -> Release:
-    """Fixes the components and computes the manifestDigest. Raises ProductArchived, NotDraft, Incomplete, Http404."""
+    """Fixes the components and computes the manifestDigest; its product has the repositories of its images then.
+
+    Raises ProductArchived, OtherProduct, NotDraft, Incomplete, Http404.
+    """
     by.require(RELEASE_WRITE)
     release = lock_release(release_id, by, if_match)
     take_product(release.product, by=by, clock=clock)
@@ -213,6 +218,7 @@ def _finalize(release: Release, by: Actor, at: Any) -> None:
             f"These components have no digest: {', '.join(without)}. A tag decides nothing; give sha256 digests.",
             details={"components": without},
         )
+    bind_repositories(release.product, components, by=by, at=at)
     _contributes(by, release)
     release.status = Release.Status.FINALIZED
     release.finalized_at = at

@@ -11,6 +11,7 @@ from environments.models import Environment
 from promotions.documents.bundles import BundleContent, compose_release_bundle, store_bundle
 from promotions.judging.attribution import Origin
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
+from promotions.judging.image_repositories import asking_images, check_images, claims_on, images_in
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
@@ -90,9 +91,9 @@ def request_promotion(
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
-    ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, AlreadyActive, CommitAuthorsUnknown,
-    ManifestMismatch. Failing gates store a rejected promotion with its record. ``triggered_by`` is the deployed
-    promotion behind an automatic request; the requester is the same.
+    ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, OtherProduct, AlreadyActive,
+    CommitAuthorsUnknown, ManifestMismatch. Failing gates store a rejected promotion with its record. ``triggered_by``
+    is the deployed promotion behind an automatic request; the requester is the same.
     """
     try:
         return _request(request, by, triggered_by, clock)
@@ -143,13 +144,14 @@ def _prepare(
     )
     releases = Release.objects.filter(tenant_id=by.tenant, pk=request.release_id)
     steps = steps_into(by.tenant, request.target_environment_id, request.release_id)
-    calendar, _, _, product, found, told, into, policies = fetch_together(
+    calendar, _, _, product, images, found, told, into, policies = fetch_together(
         *sharing_for_entry(
             tenant_id=by.tenant,
             environment_id=request.target_environment_id,
             release_id=request.release_id,
             ends_hold=ends_hold,
         ),
+        asking_images(request.release_id, by.tenant),
         releases,
         asking_status(by.tenant, [request.release_id]),
         steps.select_related("promotion_policy__current").annotate(is_active=Exists(active)),
@@ -163,6 +165,8 @@ def _prepare(
     _check_reason(request.reason)
     check_release_and_target(release, target)
     check_open(product_in(product), release.product)
+    its_images = images_in(images)
+    check_images(its_images, release.product, claims_on(by.tenant, [each.image_repository for each in its_images]))
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
     difference = statuses_in(told)[release.pk].difference

@@ -27,6 +27,9 @@ class ProductResource(Resource):
     slug = serializers.CharField()
     display_name = serializers.CharField()
     description = serializers.CharField()
+    image_repositories = serializers.ListField(
+        child=serializers.CharField(), help_text="Whose images belong to this product alone."
+    )
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -57,14 +60,14 @@ class ProductViewSet(ApiViewSet):
     }
     refusals = {
         "create": ("RES_DUPLICATE", "RES_NAME_USED"),
-        "update": ("RES_STATE_CONFLICT",),
+        "update": ("RES_DUPLICATE", "RES_STATE_CONFLICT"),
         "archive": ("RES_STATE_CONFLICT",),
     }
     conditional = frozenset({"update", "archive"})
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Products, newest first."""
-        products = Product.objects.filter(tenant_id=request.actor.tenant)
+        products = Product.objects.filter(tenant_id=request.actor.tenant).prefetch_related("image_repositories")
         if not self.query.get("include_archived", False):
             products = products.filter(archived_at=None)
         return self.page(products, present=product_document)
@@ -84,7 +87,8 @@ class ProductViewSet(ApiViewSet):
     def update(self, request: ApiRequest, slug: str) -> ApiResponse:
         """Change a product
 
-        What is left out stays. An archived product does not change.
+        What is left out stays. An archived product does not change. A repository of another product, or one that
+        overlaps with its patterns, is 409.
         """
         product = update_product(
             by=request.actor, clock=DATABASE_CLOCK, slug=slug, changes=self.body, if_match=self.if_match

@@ -75,9 +75,9 @@ class ReleaseViewSet(ApiViewSet):
         "diff": Answer(DiffResource),
     }
     refusals = {
-        "create": ("RES_DUPLICATE", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED"),
+        "create": ("RES_DUPLICATE", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED", "REL_OTHER_PRODUCT"),
         "update": ("RES_DUPLICATE", "REL_NOT_DRAFT", "REL_PRODUCT_ARCHIVED"),
-        "finalize": ("REL_NOT_DRAFT", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED"),
+        "finalize": ("REL_NOT_DRAFT", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED", "REL_OTHER_PRODUCT"),
         "deprecate": ("RES_STATE_CONFLICT",),
         "archive": ("RES_STATE_CONFLICT", "RES_IN_USE"),
     }

@@ -12,6 +12,7 @@ from promotions.api.documents import (
     TrustedKeyViewSet,
 )
 from promotions.api.health import HealthView, ReadyView
+from promotions.api.image_repositories import ImageRepositoryViewSet
 from promotions.api.me import MeView
 from promotions.api.overrides import OverrideViewSet
 from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
@@ -23,6 +24,7 @@ from stellapromote.api.routers import ApiRouter
 
 router = ApiRouter()
 router.register("products", ProductViewSet, "product")
+router.register("image-repositories", ImageRepositoryViewSet, "image-repository")
 router.register("releases", ReleaseViewSet, "release")
 router.register("promotions", PromotionViewSet, "promotion")
 router.register("promotions", VoteViewSet, "promotion-vote")

@@ -32,6 +32,7 @@ from stellapromote.api.fields import (
 )
 from stellapromote.api.reading import refused
 from stellapromote.api.serializers import Bodies, Body, camel
+from stellapromote.image_repositories import PATTERN
 
 
 def _component_name() -> PatternField:
@@ -102,13 +103,33 @@ class NewRelease(ReleaseChanges):
     finalize = StrictBooleanField(required=False, help_text="Fix the components at once.")
 
 
+def _repository_pattern(**options: Any) -> PatternField:
+    return PatternField(
+        PATTERN,
+        "Name a repository, such as ghcr.io/acme/pay, or all below one: ghcr.io/acme/*.",
+        max_length=255,
+        **options,
+    )
+
+
 class ProductChanges(Body):
     display_name = LineField(max_length=200, required=False)
     description = TextField(max_length=2000, required=False, allow_blank=True)
+    image_repositories = StrictListField(
+        child=_repository_pattern(),
+        max_length=1000,
+        required=False,
+        help_text="Their images belong to this product alone. A name that ends in `/*` is all below it. A release that "
+        "is finalized adds the repositories of its images that no product has.",
+    )
 
 
 class NewProduct(ProductChanges):
     slug = SlugField(help_text="Its name in releases and filters. It never changes.")
+
+
+class SharedRepository(Body):
+    name = _repository_pattern(help_text="A repository, or all below one, which ends in `/*`.")
 
 
 class DeprecationReason(Body):

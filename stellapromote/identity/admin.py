@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from stellapromote.accounts.models import (
     ApiToken,
+    ImageRepository,
     Membership,
     Product,
     RoleGrant,
@@ -78,6 +79,14 @@ class TeamAdmin(ReadOnlyAdmin):
     list_display = ("slug", "name")
     search_fields = ("slug", "name")
     ordering = ("slug",)
+
+
+@admin.register(ImageRepository)
+class ImageRepositoryAdmin(ReadOnlyAdmin):
+    list_display = ("name", "product", "is_shared", "created_at")
+    list_filter = ("is_shared",)
+    list_select_related = ("product",)
+    search_fields = ("name",)
 
 
 @admin.register(Product)

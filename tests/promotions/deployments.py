@@ -12,7 +12,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 
 def release(by: Actor, name: str, product: str = "main", *, clock: Clock = DATABASE_CLOCK) -> Release:
     """A finalized release of one component."""
-    component = ComponentSpec(name="app", image_repository="registry.example/app", digest="sha256:" + "a" * 64)
+    component = ComponentSpec(name="app", image_repository=f"registry.example/{product}", digest="sha256:" + "a" * 64)
     spec = ReleaseSpec(name=name, product=product, components=[component])
     return create_release(spec, by=by, finalize=True, clock=clock)
 

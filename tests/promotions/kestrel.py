@@ -66,7 +66,8 @@ class Kestrel:
     def release(self, *, by: str = "builder", finalize: bool = True, **fields: Any) -> Release:
         self._releases += 1
         number = self._releases
-        fields.setdefault("components", [ComponentSpec("app", "registry.example/app", f"sha256:{number:064x}")])
+        own = fields.get("product", "app")
+        fields.setdefault("components", [ComponentSpec("app", f"registry.example/{own}", f"sha256:{number:064x}")])
         self.wait()
         spec = ReleaseSpec(name=fields.pop("name", f"2026.{number}"), **fields)
         return create_release(spec, by=self[by], finalize=finalize, clock=self.clock)

@@ -7,6 +7,7 @@ from stellapromote.accounts.models.grants import (
     ScopeGrant,
     TeamGrant,
 )
+from stellapromote.accounts.models.image_repository import ImageRepository
 from stellapromote.accounts.models.product import Product
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
 from stellapromote.accounts.models.tenant import Team, Tenant
@@ -18,6 +19,7 @@ __all__ = [
     "Confirmable",
     "Grant",
     "GrantedVia",
+    "ImageRepository",
     "Membership",
     "Product",
     "RoleGrant",

@@ -48,6 +48,7 @@ class Product(RecordedRow):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_unique_per_tenant"),
+            models.UniqueConstraint(fields=["id", "tenant"], name="product_tenant_key"),
             models.CheckConstraint(condition=Q(slug__regex=SLUG), name="product_slug_is_slug"),
             models.CheckConstraint(condition=~Q(display_name=""), name="product_has_display_name"),
             models.CheckConstraint(condition=Q(version__gte=1), name="product_version_positive"),

@@ -9,7 +9,19 @@ from stellapromote.accounts.models import Product
 from tests.promotions.api.test_releases import draft
 from tests.promotions.api.world import World
 
-FIELDS = {"id", "slug", "displayName", "description", "archivedAt", "createdAt", "updatedAt", "version"}
+FIELDS = {
+    *(
+        "id",
+        "slug",
+        "displayName",
+        "description",
+        "imageRepositories",
+        "archivedAt",
+        "createdAt",
+        "updatedAt",
+        "version",
+    )
+}
 
 
 def made(world: World, slug: str = "ledger", **fields: Any) -> dict[str, Any]:
@@ -99,6 +111,11 @@ def test_names_are_used_once(world: World) -> None:
         {"slug": "a", "description": "\u202e"},
         {"slug": "a", "description": "a" * 2001},
         {"slug": "a", "description": None},
+        {"slug": "a", "imageRepositories": "nginx"},
+        {"slug": "a", "imageRepositories": ["*"]},
+        {"slug": "a", "imageRepositories": ["a b"]},
+        {"slug": "a", "imageRepositories": ["a" * 256]},
+        {"slug": "a", "imageRepositories": [7]},
         {"slug": "a", "ownerTeams": ["release"]},
         {"slug": "a", "path": ["dev"]},
         {"slug": "a", "archivedAt": "2026-01-01T00:00:00Z"},

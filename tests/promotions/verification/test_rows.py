@@ -21,7 +21,7 @@ from promotions.verification import rows
 from promotions.verification.rows import recorded_from
 from promotions.worker.heartbeats import beat
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import Product, RoleGrant, User
+from stellapromote.accounts.models import ImageRepository, Product, RoleGrant, User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.audit.sealer import seal_chain
 from stellapromote.clock import FixedClock, rfc3339
@@ -200,9 +200,10 @@ def test_rows_that_a_migration_made_are_recorded_alone(kestrel: Kestrel, tamper:
     record_rows(by=command_actor(kestrel.tenant), clock=DATABASE_CLOCK)
     assert names(found(kestrel)) == of_grant
     recorded = AuditEvent.objects.get(action="rows.recorded", tenant=kestrel.tenant)
-    products = Product.objects.filter(tenant=kestrel.tenant)
-    assert set(recorded.metadata[ROWS]) == {name_of(Product, each.pk) for each in products}
+    made = [*Product.objects.filter(tenant=kestrel.tenant), *ImageRepository.objects.filter(tenant=kestrel.tenant)]
+    assert set(recorded.metadata[ROWS]) == {name_of(type(each), each.pk) for each in made}
     tamper.run("UPDATE accounts_product SET display_name = 'Other'")
+    tamper.run("UPDATE accounts_imagerepository SET name = 'registry.evil/app'")
     assert names(found(kestrel)) == of_grant | set(recorded.metadata[ROWS])
     record_rows(by=command_actor(kestrel.tenant), clock=DATABASE_CLOCK)
     assert AuditEvent.objects.filter(action="rows.recorded", tenant=kestrel.tenant).count() == 1
