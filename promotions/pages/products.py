@@ -4,16 +4,18 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from rest_framework import serializers
 
-from promotions.actions.products import check_can_write, check_not_archived
-from promotions.pages.bodies import NewProduct, ProductChanges
+from promotions.actions.products import check_can_write, check_not_archived, product_tag
+from promotions.pages.bodies import NewProduct, ProductChanges, SharedRepository
 from promotions.pages.forms import BodyField
-from promotions.reading.products import open_promotions
+from promotions.reading.products import open_promotions, repositories_of
 from promotions.reading.queries import promotions_of, rows_of
 from promotions.states import OPEN
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Product
+from stellapromote.accounts.models import ImageRepository, Product
 from stellapromote.accounts.scopes import PROMOTION_READ
+from stellapromote.api.exceptions import field_errors
 from stellapromote.api.pagination import QuerySetSource, read_page
 from stellapromote.errors import sentence_against
 from stellapromote.web.forms import ActionForm
@@ -35,21 +37,53 @@ class NewProductForm(ActionForm):
     description = BodyField(NewProduct, "description", label="Description", widget=forms.Textarea(attrs={"rows": 2}))
 
 
-class ProductForm(ActionForm):
-    """``version``: the one that the person saw."""
+class RepositoriesField(forms.CharField):
+    """Names of repositories, each on a line of its own."""
 
-    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    rule = ProductChanges().fields["imageRepositories"]
+
+    def clean(self, value: Any) -> list[str]:
+        lines = [line.strip() for line in super().clean(value).splitlines()]
+        try:
+            names: list[str] = self.rule.run_validation([line for line in lines if line])
+        except serializers.ValidationError as error:
+            messages = [f"{each.field}: {each.message}" for each in field_errors(error.detail)]
+            raise forms.ValidationError(messages) from None
+        return names
+
+
+class ProductForm(ActionForm):
+    """``seen``: the ETag of the product that the person saw."""
+
+    seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
     display_name = BodyField(ProductChanges, "displayName", label="Display name", required=True)
     description = BodyField(
         ProductChanges, "description", label="Description", widget=forms.Textarea(attrs={"rows": 2})
     )
+    image_repositories = RepositoriesField(
+        label="Image repositories",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="One on each line; ghcr.io/acme/* is all below ghcr.io/acme. Their images belong to this product "
+        "alone.",
+    )
 
-    def changes(self) -> dict[str, str]:
-        return {name: self.cleaned_data[name] for name in ("display_name", "description")}
+    def changes(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("display_name", "description", "image_repositories")}
 
 
 class ArchiveForm(ActionForm):
-    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
+
+
+class SharedRepositoryForm(ActionForm):
+    name = BodyField(
+        SharedRepository,
+        "name",
+        label="Repository",
+        help_text="Releases of every product may have its images, beside one of their own; ghcr.io/acme/base/* is all "
+        "below ghcr.io/acme/base.",
+    )
 
 
 def overview(request: HttpRequest, by: Actor) -> Context:
@@ -70,12 +104,30 @@ def overview(request: HttpRequest, by: Actor) -> Context:
     }
 
 
+def of_no_product(by: Actor) -> Context:
+    """Repositories that are shared, and those that are undecided. One statement."""
+    rows = list(ImageRepository.objects.filter(tenant_id=by.tenant, product=None).order_by("name"))
+    return {
+        "shared": [row for row in rows if row.is_shared],
+        "undecided": [row for row in rows if not row.is_shared],
+        "may_write": not sentence_against(check_can_write, by),
+    }
+
+
 def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
     """One product with its newest open promotions and the forms of this person."""
     waiting = promotions_of(by.tenant).filter(product=product.slug, status__in=OPEN)
-    values = {"version": product.version, "display_name": product.display_name, "description": product.description}
+    repositories = repositories_of(product)
+    values = {
+        "seen": product_tag(product),
+        "display_name": product.display_name,
+        "description": product.description,
+        "image_repositories": "\n".join(repositories),
+    }
     return {
         "product": product,
+        "repositories": repositories,
+        "seen": values["seen"],
         "rows": rows_of(waiting)[:SHOWN_PROMOTIONS] if by.has(PROMOTION_READ) else [],
         "open": open_promotions(by.tenant, [product.slug]).get(product.slug, 0) if by.has(PROMOTION_READ) else 0,
         "form": form or ProductForm(None, initial=values),

@@ -1,12 +1,23 @@
-"""/products: what is released, and its open promotions (ui.md, Pages)."""
+"""/products and /image-repositories: what is released, and whose images are whose (ui.md, Pages)."""
+
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from promotions.actions.products import archive_product, create_product, product_tag, update_product
-from promotions.pages.products import ArchiveForm, NewProductForm, ProductForm, detail, overview
+from promotions.actions.image_repositories import free_repository, share_repository
+from promotions.actions.products import archive_product, create_product, update_product
+from promotions.pages.products import (
+    ArchiveForm,
+    NewProductForm,
+    ProductForm,
+    SharedRepositoryForm,
+    detail,
+    of_no_product,
+    overview,
+)
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Product
 from stellapromote.accounts.scopes import RELEASE_READ
@@ -51,7 +62,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             clock=DATABASE_CLOCK,
             slug=slug,
             changes=form.changes(),
-            if_match=_seen(_product(by, slug), form.cleaned_data["version"]),
+            if_match=IfMatch(form.cleaned_data["seen"]),
         ),
         form=form,
         again=lambda refusal: _detail(request, slug, form, refusal),
@@ -69,11 +80,45 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
             by=by,
             clock=DATABASE_CLOCK,
             slug=slug,
-            if_match=_seen(_product(by, slug), form.cleaned_data["version"]),
+            if_match=IfMatch(form.cleaned_data["seen"]),
         ),
         form=form,
         again=lambda refusal: _detail(request, slug, None, refusal),
         then=lambda archived: _go_to(request, archived, "is archived"),
+    )
+
+
+@_form
+def shared_repositories(request: HttpRequest) -> HttpResponse:
+    """Image repositories that belong to no product; POST shares one."""
+    by, form = _reader(request), SharedRepositoryForm(posted(request))
+
+    def page(refusal: ProductError | None) -> HttpResponse:
+        return render(request, "products/repositories.html", {"form": form, "refusal": refusal, **of_no_product(by)})
+
+    return carry_out(
+        request,
+        lambda: share_repository(by=by, clock=DATABASE_CLOCK, name=form.cleaned_data["name"]),
+        form=form,
+        again=page,
+        then=lambda shared: go_to(request, reverse("shared_repositories"), done=f"{shared.name} is shared."),
+    )
+
+
+@require_POST
+def free(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ends the sharing of a repository, or that it is undecided."""
+    by = _reader(request)
+
+    def page(refusal: ProductError | None) -> HttpResponse:
+        context = {"form": SharedRepositoryForm(None), "refusal": refusal, **of_no_product(by)}
+        return render(request, "products/repositories.html", context)
+
+    return carry_out(
+        request,
+        lambda: free_repository(by=by, clock=DATABASE_CLOCK, repository_id=pk),
+        again=page,
+        then=lambda freed: go_to(request, reverse("shared_repositories"), done=f"{freed.name} is free."),
     )
 
 
@@ -83,11 +128,6 @@ def _detail(
     by = _reader(request)
     context = detail(by, _product(by, slug), form)
     return render(request, "products/product.html", {**context, "refusal": refusal})
-
-
-def _seen(product: Product, version: int) -> IfMatch:
-    product.version = version
-    return IfMatch(product_tag(product))
 
 
 def _go_to(request: HttpRequest, product: Product, done: str) -> HttpResponse:

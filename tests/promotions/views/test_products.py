@@ -1,11 +1,13 @@
 """/products and below."""
 
 import re
+from html import unescape
 
+import pytest
 from django.test import Client
 
-from promotions.actions.products import create_product
-from stellapromote.accounts.models import Product
+from promotions.actions.products import create_product, update_product
+from stellapromote.accounts.models import ImageRepository, Product
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
 
@@ -19,10 +21,11 @@ def row_of(shown: str, slug: str) -> str:
     return str(row)
 
 
-def version(client: Client, slug: str = "ledger") -> str:
-    found = re.search(r'name="version" value="(\d+)"', text(client, f"/products/{slug}"))
+def seen(client: Client, slug: str = "ledger") -> str:
+    """The tag of the product that its page shows."""
+    found = re.search(r'name="seen" value="([^"]+)"', text(client, f"/products/{slug}"))
     assert found is not None
-    return found[1]
+    return unescape(found[1])
 
 
 def test_each_product_stands_with_its_open_promotions(kestrel: Kestrel) -> None:
@@ -45,8 +48,8 @@ def test_an_administrator_makes_changes_and_archives_a_product(kestrel: Kestrel)
     client = client_of(kestrel, "admin")
     answer = client.post("/products", {"slug": "ledger", "display_name": "Ledger", "description": "Books"})
     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/products/ledger")
-    client.post("/products/ledger", {"display_name": "The ledger", "description": "", "version": version(client)})
-    client.post("/products/ledger/archive", {"version": version(client)})
+    client.post("/products/ledger", {"display_name": "The ledger", "description": "", "seen": seen(client)})
+    client.post("/products/ledger/archive", {"seen": seen(client)})
     [made] = Product.objects.filter(tenant=kestrel.tenant, slug="ledger")
     assert (made.display_name, made.description, made.version) == ("The ledger", "", 3)
     assert made.archived_at is not None
@@ -58,11 +61,11 @@ def test_an_administrator_makes_changes_and_archives_a_product(kestrel: Kestrel)
 def test_what_another_person_changed_meanwhile_is_not_written_over(kestrel: Kestrel) -> None:
     product(kestrel)
     client = client_of(kestrel, "admin")
-    seen = version(client)
-    client.post("/products/ledger", {"display_name": "First", "description": "", "version": seen})
-    again = client.post("/products/ledger", {"display_name": "Second", "description": "Typed", "version": seen})
+    read = seen(client)
+    client.post("/products/ledger", {"display_name": "First", "description": "", "seen": read})
+    again = client.post("/products/ledger", {"display_name": "Second", "description": "Typed", "seen": read})
     assert (again.status_code, 'value="Second"' in again.content.decode()) == (412, True)
-    assert client.post("/products/ledger/archive", {"version": seen}).status_code == 412
+    assert client.post("/products/ledger/archive", {"seen": read}).status_code == 412
     made = Product.objects.get(tenant=kestrel.tenant, slug="ledger")
     assert (made.display_name, made.archived_at) == ("First", None)
 
@@ -85,9 +88,9 @@ def test_others_read_and_change_nothing(kestrel: Kestrel) -> None:
     for path in ("/products", "/products/main"):
         assert "csrfmiddlewaretoken" not in text(client, path).partition("<main")[2]
     assert client.post("/products", {"slug": "ledger", "display_name": "x"}).status_code == 403
-    changed = {"display_name": "x", "description": "", "version": 1}
+    changed = {"display_name": "x", "description": "", "seen": '"1"'}
     assert client.post("/products/main", changed).status_code == 403
-    assert client.post("/products/main/archive", {"version": 1}).status_code == 403
+    assert client.post("/products/main/archive", {"seen": '"1"'}).status_code == 403
     [main] = Product.objects.filter(tenant=kestrel.tenant)
     assert (main.display_name, main.archived_at) == ("main", None)
 
@@ -98,5 +101,100 @@ def test_a_stranger_sees_none_of_it(kestrel: Kestrel) -> None:
     client = client_of(kestrel, "admin")
     assert "ledger" not in text(client, "/products")
     assert client.get("/products/ledger").status_code == 404
-    assert client.post("/products/ledger/archive", {"version": 1}).status_code == 404
+    assert client.post("/products/ledger/archive", {"seen": '"1"'}).status_code == 404
     assert Product.objects.get(tenant=other.tenant, slug="ledger").archived_at is None
+
+
+def test_the_list_of_repositories_is_shown_and_changed(kestrel: Kestrel) -> None:
+    product(kestrel)
+    client = client_of(kestrel, "admin")
+    form = {"display_name": "Ledger", "description": "", "seen": seen(client)}
+    lines = "GHCR.io/acme/ledger\r\n\r\n  nginx "
+    assert client.post("/products/ledger", {**form, "image_repositories": lines}).status_code == 302
+    shown = text(client, "/products/ledger")
+    for name in ("docker.io/library/nginx", "ghcr.io/acme/ledger"):
+        assert f'<li class="mono">{name}</li>' in shown
+    assert "docker.io/library/nginx\nghcr.io/acme/ledger</textarea>" in shown
+    form["seen"] = seen(client)
+    client.post("/products/ledger", {**form, "image_repositories": ""})
+    assert not ImageRepository.objects.filter(tenant=kestrel.tenant).exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "said"),
+    [
+        ("ghcr.io/acme/ok\nno repository", 400, "Name a repository, such as"),
+        ("ghcr.io/acme/taken", 409, "ghcr.io/acme/taken belongs to product main"),
+    ],
+)
+def test_a_repository_that_cannot_be_claimed_is_said_beside_the_list(
+    kestrel: Kestrel, typed: str, status: int, said: str
+) -> None:
+    product(kestrel)
+    update_product(
+        by=kestrel["admin"],
+        clock=kestrel.clock,
+        slug="main",
+        changes={"image_repositories": ["ghcr.io/acme/taken"]},
+    )
+    client = client_of(kestrel, "admin")
+    form = {"display_name": "Ledger", "description": "", "seen": seen(client), "image_repositories": typed}
+    answer = client.post("/products/ledger", form)
+    shown = answer.content.decode()
+    assert answer.status_code == status
+    assert said in shown.partition('id="id_image_repositories_error"')[2].partition("</div>")[0]
+    assert f"{typed}</textarea>" in shown
+
+
+def test_a_page_that_was_read_before_a_release_bound_a_repository_changes_nothing(kestrel: Kestrel) -> None:
+    product(kestrel)
+    client = client_of(kestrel, "admin")
+    form = {"display_name": "Ledger", "description": "", "seen": seen(client), "image_repositories": ""}
+    kestrel.release(product="ledger")
+    assert client.post("/products/ledger", form).status_code == 412
+    assert ImageRepository.objects.get(tenant=kestrel.tenant).name == "registry.example/ledger"
+
+
+def test_repositories_are_shared_and_freed(kestrel: Kestrel) -> None:
+    client = client_of(kestrel, "admin")
+    answer = client.post("/image-repositories", {"name": "nginx"})
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/image-repositories")
+    shown = text(client, "/image-repositories")
+    assert "docker.io/library/nginx" in shown
+    assert "Not decided" not in shown
+    assert 'href="/products" aria-current="true"' in shown
+    row = ImageRepository.objects.get(tenant=kestrel.tenant)
+    assert client.post(f"/image-repositories/{row.pk}/free").status_code == 302
+    assert "No repository is shared." in text(client, "/image-repositories")
+
+
+def test_what_is_not_decided_is_listed_for_the_administrator(kestrel: Kestrel) -> None:
+    ImageRepository.objects.create(tenant=kestrel.tenant, name="ghcr.io/acme/pay", created_at=kestrel.clock.now())
+    client = client_of(kestrel, "admin")
+    undecided = text(client, "/image-repositories").partition("Not decided")[2]
+    assert "ghcr.io/acme/pay" in undecided
+    client.post("/image-repositories", {"name": "ghcr.io/acme/pay"})
+    assert "Not decided" not in text(client, "/image-repositories")
+
+
+def test_one_that_is_taken_is_said_beside_its_name(kestrel: Kestrel) -> None:
+    kestrel.release()
+    answer = client_of(kestrel, "admin").post("/image-repositories", {"name": "registry.example/*"})
+    shown = answer.content.decode()
+    assert answer.status_code == 409
+    assert "registry.example/app belongs to product main" in shown
+    assert 'value="registry.example/*"' in shown
+
+
+def test_others_read_the_repositories_and_change_nothing(kestrel: Kestrel) -> None:
+    client_of(kestrel, "admin").post("/image-repositories", {"name": "nginx"})
+    row = ImageRepository.objects.get(tenant=kestrel.tenant)
+    client = client_of(kestrel, "operator")
+    assert "csrfmiddlewaretoken" not in text(client, "/image-repositories").partition("<main")[2]
+    assert client.post("/image-repositories", {"name": "redis"}).status_code == 403
+    assert client.post(f"/image-repositories/{row.pk}/free").status_code == 403
+    other = make_kestrel("other", prefix="other-")
+    stranger = client_of(other, "admin")
+    assert "nginx" not in text(stranger, "/image-repositories")
+    assert stranger.post(f"/image-repositories/{row.pk}/free").status_code == 404
+    assert ImageRepository.objects.get(tenant=kestrel.tenant) == row
