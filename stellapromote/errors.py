@@ -96,6 +96,7 @@ CODES: dict[str, Code] = {
         405, "The path exists but not with this method: use one of those in the Allow header."
     ),
     "RES_DUPLICATE": Code(409, "The same thing exists already: use the one named in details, or choose other values."),
+    "RES_AMBIGUOUS": Code(409, "Several objects have this name: name also what details has, or give the id."),
     "RES_NAME_USED": Code(
         409, "Records hold this name of an object that is gone, or a gate waits for it: choose another name."
     ),

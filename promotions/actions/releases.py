@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from promotions.actions.products import take_product
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.audited_rows import audited_release
 from promotions.judging.commit_authors import check_external
-from promotions.models import Component, Promotion, Release
+from promotions.models import Component, ProcessHeartbeat, Promotion, Release
+from promotions.models.worker import NAMES_OF_PRODUCTS
 from promotions.states import ACTIVE
 from promotions.voting.etags import release_tag
 from stellapromote.accounts.actor import Actor
@@ -40,7 +42,7 @@ class Incomplete(RuleViolation):
 
 
 class NameTaken(Conflict):
-    """Release names are unique within a tenant."""
+    """Release names are unique within a product."""
 
     code = "RES_DUPLICATE"
     about = "name"
@@ -82,9 +84,8 @@ def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, cloc
     _check_names(spec.components)
     check_external(by.tenant, spec.source_ref)
     take_product(spec.product, by=by, clock=clock)
-    if Release.objects.filter(tenant_id=by.tenant, name=spec.name).exists():
-        raise _name_taken(spec.name)
     at = clock.now()
+    _check_name(spec.name, spec.product, by, at)
     release = Release(
         tenant_id=by.tenant,
         product=spec.product,
@@ -102,9 +103,9 @@ def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, cloc
     try:
         release.save(force_insert=True)
     except IntegrityError as error:
-        if "release_name_unique_per_tenant" not in str(error):
+        if "release_name_unique_per_product" not in str(error):
             raise
-        raise _name_taken(spec.name) from error
+        raise _name_taken(spec.name, spec.product) from error
     _store_components(release, spec.components)
     _note("release.created", release, by, at, after=_audit_values(release))
     if finalize:
@@ -135,13 +136,12 @@ def update_release(
     for name, value in changes.items():
         if name != "components":
             setattr(release, name, value)
-    if Release.objects.filter(tenant_id=by.tenant, name=release.name).exclude(pk=release.pk).exists():
-        raise _name_taken(release.name)
+    at = clock.now()
+    _check_name(release.name, release.product, by, at, own=release.pk)
     if components is not None:
         _check_names(components)
         release.components.all().delete()
         _store_components(release, components)
-    at = clock.now()
     _contributes(by, release)
     _touch(release, at)
     _note("release.updated", release, by, at, before=before, after=_audit_values(release))
@@ -273,8 +273,19 @@ def _store_components(release: Release, components: Sequence[ComponentSpec]) -> 
     )
 
 
-def _name_taken(name: str) -> NameTaken:
-    return NameTaken(f"There is a release named {name} already: choose another name.", details={"name": name})
+def _check_name(name: str, product: str, by: Actor, at: datetime, *, own: UUID | None = None) -> None:
+    """The product has no other release of this name. Nor has another one, while a process of an earlier version lives:
+    that would take the release of either for the other. Raises NameTaken. One statement, or two."""
+    named = Release.objects.filter(tenant_id=by.tenant, name=name)
+    others = named if own is None else named.exclude(pk=own)
+    found = set(others.values_list("product", flat=True))
+    if product in found or (found and not ProcessHeartbeat.objects.all_know(NAMES_OF_PRODUCTS, at)):
+        raise _name_taken(name, product if product in found else min(found))
+
+
+def _name_taken(name: str, product: str) -> NameTaken:
+    message = f"There is a release named {name} already, of product {product}: choose another name."
+    return NameTaken(message, details={"name": name, "product": product})
 
 
 def _audit_values(release: Release) -> dict[str, Any]:

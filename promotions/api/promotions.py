@@ -4,7 +4,6 @@ from typing import Any
 
 from rest_framework.decorators import action
 
-from environments.models import Environment
 from promotions.actions.cancel import cancel
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import Preview, PromotionRequest, preview_promotion, request_promotion
@@ -17,7 +16,7 @@ from promotions.api.promotion_resources import (
 from promotions.api.promotion_schema import PromotionSchema
 from promotions.api.sequences import SequenceSource, in_place
 from promotions.judging.electorate import approval_voters
-from promotions.models import Promotion, Release
+from promotions.models import Promotion
 from promotions.models.promotion_vocabulary import decides
 from promotions.pages.bodies import Cancellation, DeploymentReport, NewPromotion, change_record
 from promotions.reading import presenters
@@ -26,12 +25,13 @@ from promotions.reading.promotion_columns import PromotionRow, row
 from promotions.reading.promotion_filters import PARAMETERS, read_filters
 from promotions.reading.queries import (
     detail_of,
+    environment_named,
     events_of,
     existing_promotion,
     gates_of,
-    id_by_name,
     people_of,
     promotion_of,
+    release_named,
 )
 from promotions.voting.blindness import can_see_votes
 from promotions.voting.etags import promotion_tag
@@ -55,6 +55,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 PRECONDITIONS = (
     "RES_NOT_FOUND",
     "RES_DUPLICATE",
+    "RES_AMBIGUOUS",
     "ENV_ARCHIVED",
     "PROM_SEQUENCE_VIOLATION",
     "PROM_RELEASE_NOT_FINALIZED",
@@ -218,9 +219,11 @@ class PromotionViewSet(ApiViewSet):
 
     def _promotion_request(self) -> PromotionRequest:
         tenant_id, body = self.request.actor.tenant, self.body
-        release_id = body.get("release_id") or id_by_name(Release, tenant_id, body["release_name"], field="releaseName")
-        target_id = body.get("target_environment_id") or id_by_name(
-            Environment, tenant_id, body["target_environment"], field="targetEnvironment"
+        release_id = body.get("release_id") or release_named(
+            tenant_id, body["release_name"], body.get("product"), field="releaseName"
+        )
+        target_id = body.get("target_environment_id") or environment_named(
+            tenant_id, body["target_environment"], field="targetEnvironment"
         )
         return PromotionRequest(release_id, target_id, body["reason"], change_record(body.get("change")))
 

@@ -40,13 +40,15 @@ def _observed(target: dict[str, Any], tenant_id: UUID, at: datetime) -> dict[str
 
 
 def _release(target: dict[str, Any], environment: Environment) -> dict[str, Any] | None:
+    """Without a product, the releases of this name of every product are to be deployed."""
     releases = Release.objects.filter(tenant_id=environment.tenant_id, name=target["release"])
     if "product" in target:
         releases = releases.filter(product=target["product"])
-    release = releases.first()
-    if release is None:
+    wanted = set(releases.values_list("pk", flat=True))
+    if not wanted:
         return None
-    return {"deployed": Promotion.objects.deployed_in(environment).filter(release=release).exists()}
+    deployed = Promotion.objects.deployed_in(environment).filter(release__in=wanted)
+    return {"deployed": wanted <= set(deployed.values_list("release_id", flat=True))}
 
 
 def _environment(environment: Environment, at: datetime) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Release(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "name"], name="release_name_unique_per_tenant"),
+            models.UniqueConstraint(fields=["tenant", "name", "product"], name="release_name_unique_per_product"),
             models.UniqueConstraint(fields=["id", "tenant"], name="release_tenant_key"),
             models.CheckConstraint(condition=Q(name__regex=RELEASE_NAME_PATTERN), name="release_name_pattern"),
             models.CheckConstraint(condition=Q(product__regex=SLUG), name="release_product_is_slug"),

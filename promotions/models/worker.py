@@ -11,17 +11,25 @@ SILENT: Final = timedelta(seconds=60)
 """A process that has not reported for so long has no say in the versions by which is judged."""
 
 
+NAMES_OF_PRODUCTS: Final = "release names of products"
+"""Known to a process that asks for the product where a name is that of several releases (docs/adr/0227)."""
+
+
 class HeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
     def living(self, now: datetime) -> "HeartbeatQuerySet":
         """Those that reported lately. A row dated ahead is the report of no process: it would count for ever."""
         return self.filter(at__gt=now - SILENT, at__lte=now + TOLERANCE)
 
+    def all_know(self, what: str, now: datetime) -> bool:
+        """Whether no process lives that does not know this. One statement."""
+        return not self.living(now).exclude(knows__contains=[what]).exists()
+
 
 class ProcessHeartbeat(models.Model):
     """When each process last said that it lives, how far its own clock was ahead of the database's, in milliseconds,
-    the newest version of each kind of gate that it knows, and the schema by which it records rows of settings.
-    Readiness reads it, what chooses the versions by which is judged (docs/adr/0189), and what waits until every process
-    records rows (docs/adr/0224)."""
+    the newest version of each kind of gate that it knows, the schema by which it records rows of settings, and what
+    else it knows that earlier versions do not. Readiness reads it, what chooses the versions by which is judged
+    (docs/adr/0189), and what waits until every process records rows (docs/adr/0224)."""
 
     class Role(models.TextChoices):
         WORKER = "worker"
@@ -34,6 +42,7 @@ class ProcessHeartbeat(models.Model):
     kind_versions = models.JSONField(default=dict, db_default={})
     failing_steps = models.JSONField(default=list, db_default=[])
     row_schema = models.CharField(max_length=40, default="", db_default="")
+    knows = models.JSONField(default=list, db_default=[])
 
     objects = HeartbeatQuerySet.as_manager()
 

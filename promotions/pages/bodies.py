@@ -150,6 +150,9 @@ class NewPromotion(Body):
 
     release_id = StrictUUIDField(required=False)
     release_name = _release_name(required=False)
+    product = SlugField(
+        required=False, help_text="The product of releaseName, where releases of several products have that name."
+    )
     target_environment_id = StrictUUIDField(required=False)
     target_environment = SlugField(required=False, help_text="The name of the environment.")
     reason = TextField(max_length=2000)
@@ -161,6 +164,9 @@ class NewPromotion(Body):
             if (one in attrs) == (other in attrs):
                 message = f"Give exactly one of {camel(one)} and {camel(other)}."
                 problems[camel(one)] = [serializers.ErrorDetail(message, code="required")]
+        if "product" in attrs and "release_id" in attrs:
+            message = "A releaseId is of one product: give product with releaseName alone."
+            problems["product"] = [serializers.ErrorDetail(message, code="invalid")]
         if problems:
             raise serializers.ValidationError(problems)
         return attrs

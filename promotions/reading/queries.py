@@ -31,7 +31,7 @@ from promotions.reading.promotion_columns import ON_PAGES
 from promotions.states import OPEN, VOTING
 from promotions.voting.blindness import events_without_votes, gates_shown
 from promotions.voting.overrides import freezes_named_by
-from promotions.voting.rules import NamesNothing
+from promotions.voting.rules import AmbiguousName, NamesNothing
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
@@ -303,9 +303,21 @@ def diff_of_releases(release: Release, against: Release | None) -> Document:
     }
 
 
-def id_by_name(model: type[Release] | type[Environment], tenant_id: UUID, name: str, *, field: str) -> UUID:
-    """The id of what has this name. Raises NamesNothing, for `field`, when the tenant has nothing of that name."""
-    found: UUID | None = model.objects.filter(tenant_id=tenant_id, name=name).values_list("pk", flat=True).first()
+def environment_named(tenant_id: UUID, name: str, *, field: str) -> UUID:
+    """The id of the environment. Raises NamesNothing, for `field`, when the tenant has none of that name."""
+    found: UUID | None = Environment.objects.of(tenant_id).filter(name=name).values_list("pk", flat=True).first()
     if found is None:
-        raise NamesNothing(field, str(model._meta.verbose_name))
+        raise NamesNothing(field, "environment")
     return found
+
+
+def release_named(tenant_id: UUID, name: str, product: str | None, *, field: str) -> UUID:
+    """The id of the release. Raises NamesNothing, for `field`, when the tenant has none of that name and product;
+    AmbiguousName when several products have one and none is given."""
+    releases = Release.objects.filter(tenant_id=tenant_id, name=name)
+    found = dict((releases if product is None else releases.filter(product=product)).values_list("product", "pk"))
+    if not found:
+        raise NamesNothing(field, "release")
+    if len(found) > 1:
+        raise AmbiguousName(name, sorted(found))
+    return next(iter(found.values()))

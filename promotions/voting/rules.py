@@ -33,6 +33,18 @@ class NamesNothing(ProductError):
         super().__init__(f"{field} names no {what} of your tenant: check it.", details={"field": field})
 
 
+class AmbiguousName(Conflict):
+    """Releases of several products have this name."""
+
+    code = "RES_AMBIGUOUS"
+
+    def __init__(self, name: str, products: list[str]) -> None:
+        super().__init__(
+            f"Releases of several products are named {name}: give product as well, one of {', '.join(products)}.",
+            details={"products": products},
+        )
+
+
 class StateForbids(Conflict):
     """The promotion is not in a state in which this may be done."""
 

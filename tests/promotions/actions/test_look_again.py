@@ -114,3 +114,22 @@ def test_what_was_to_come_from_there_is_rejected_when_it_is_rolled_back_there(ke
     waiting = kestrel.ask(release, kestrel.staging)
     kestrel.reports(origin, "rolled_back", message="It was slow")
     assert status_after_a_round(kestrel, waiting) == "rejected"
+
+
+def test_a_name_without_a_product_waits_for_the_releases_of_every_product(kestrel: Kestrel) -> None:
+    first, second = (kestrel.release(name="database-1", product=product) for product in ("database", "cache"))
+    waiting = kestrel.ask(staging_waits_for(kestrel, DATABASE_IN_DEV), kestrel.staging)
+    kestrel.deploys(kestrel.ask(first, kestrel.dev))
+    assert status_after_a_round(kestrel, waiting) == "pending"
+    kestrel.deploys(kestrel.ask(second, kestrel.dev))
+    assert status_after_a_round(kestrel, waiting) == "approved"
+
+
+def test_a_name_with_a_product_waits_for_the_release_of_that_one(kestrel: Kestrel) -> None:
+    first, second = (kestrel.release(name="database-1", product=product) for product in ("database", "cache"))
+    target = {**DATABASE_IN_DEV, "product": "cache"}
+    waiting = kestrel.ask(staging_waits_for(kestrel, target), kestrel.staging)
+    kestrel.deploys(kestrel.ask(first, kestrel.dev))
+    assert status_after_a_round(kestrel, waiting) == "pending"
+    kestrel.deploys(kestrel.ask(second, kestrel.dev))
+    assert status_after_a_round(kestrel, waiting) == "approved"

@@ -273,3 +273,37 @@ def test_the_difference_between_two_releases(world: World) -> None:
 def test_without_another_release_everything_is_added(world: World) -> None:
     found = world.vera.get(f"releases/{world.release().pk}/diff")
     assert (found["against"], len(found["added"]), found["changed"]) == (None, 1, [])
+
+
+def test_a_name_of_several_products_needs_its_product(world: World) -> None:
+    of_main = draft(world, finalize=True)
+    image = {**COMPONENT, "imageRepository": "registry.example/ledger"}
+    of_ledger = draft(world, finalize=True, product="ledger", components=[image])
+    body = {"releaseName": "1.0.0", "targetEnvironment": "dev", "reason": "Wanted"}
+    answer = world.tomas.call("POST", "promotions", body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["details"]) == (
+        409,
+        "RES_AMBIGUOUS",
+        {"products": ["ledger", "main"]},
+    )
+    assert "give product as well, one of ledger, main" in error["message"]
+    for product, made in (("main", of_main), ("ledger", of_ledger)):
+        asked = world.tomas.ok("POST", "promotions", {**body, "product": product}, status=201)
+        assert (asked["releaseId"], asked["product"]) == (made["id"], product)
+
+
+def test_a_product_that_has_no_such_release_is_refused(world: World, stranger: World) -> None:
+    draft(world, finalize=True)
+    body = {"releaseName": "1.0.0", "targetEnvironment": "dev", "reason": "Wanted"}
+    for product in ("ledger", "main2"):
+        assert world.tomas.refused("POST", "promotions", {**body, "product": product}) == (404, "RES_NOT_FOUND")
+    draft(stranger, finalize=True, product="ledger")
+    assert world.tomas.refused("POST", "promotions", {**body, "product": "ledger"}) == (404, "RES_NOT_FOUND")
+    assert world.tomas.ok("POST", "promotions", body, status=201)["product"] == "main"
+
+
+def test_a_product_stands_beside_a_name_alone(world: World) -> None:
+    made = draft(world, finalize=True)
+    body = {"releaseId": made["id"], "product": "main", "targetEnvironment": "dev", "reason": "Wanted"}
+    assert world.tomas.refused("POST", "promotions", body) == (400, "VAL_INVALID")
