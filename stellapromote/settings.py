@@ -32,6 +32,9 @@ LISTENS_ON_LOOPBACK = is_loopback(LISTEN_HOST)
 # How many threads of a web process run Django; one more is for large bodies (stellapromote/front).
 WEB_THREADS = env.integer("WEB_THREADS", 2, at_least=1, at_most=32)
 
+# Calls that each token, and each address without one, may make in a minute to one web process; 0: no limit.
+API_RATE_LIMIT = env.integer("API_RATE_LIMIT", 3000, at_least=0, at_most=1_000_000)
+
 # Secrets ---------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ os.environ["STELLAPROMOTE_DATA"] = os.environ["STELLAPROMOTE_TEST_DATA"]
 from stellapromote.settings import *  # noqa: E402, F403
 
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost", "[::1]"]
+API_RATE_LIMIT = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

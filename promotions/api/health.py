@@ -36,6 +36,7 @@ class HealthView(ApiView):
     tag = "Operations"
     scopes = {"get": PUBLIC}
     answers = {"get": Answer(LivenessResource)}
+    counted = False
 
     def get(self, request: ApiRequest) -> ApiResponse:
         """The process lives; the database is not asked."""
@@ -48,6 +49,7 @@ class ReadyView(ApiView):
     tag = "Operations"
     scopes = {"get": PUBLIC}
     answers = {"get": Answer(ReadinessResource)}
+    counted = False
 
     def get(self, request: ApiRequest) -> ApiResponse:
         """The installation can do its work: database, migrations, clock, signing key, worker, audit log, evidence

@@ -14,6 +14,7 @@ from stellapromote.accounts import request as caller
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.authentication import SessionAuthentication, TokenAuthentication
 from stellapromote.api.parsing import BodyTooLarge, StrictJsonParser
+from stellapromote.api.rates import Allowance
 from stellapromote.api.rendering import MEDIA_TYPE
 from stellapromote.errors import Invalid
 from stellapromote.fastpath.prepared import Ahead
@@ -32,6 +33,7 @@ class ApiRequest(Request):
     used_token: tuple[UUID, datetime] | None = None
     #: What the action reads first, sent with the statement that finds the token.
     ahead: Ahead | None = None
+    allowance: Allowance | None = None
 
     def __init__(self, http: HttpRequest) -> None:
         super().__init__(http, parsers=_PARSERS, authenticators=AUTHENTICATIONS, negotiator=_NEGOTIATOR)

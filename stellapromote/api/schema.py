@@ -256,6 +256,8 @@ class AutoSchema(SpectacularSchema):
 
     def _codes(self) -> Iterable[str]:
         yield from _ALWAYS
+        if self._endpoint.counted:
+            yield "SYS_RATE_LIMITED"
         if self._scopes() != (PUBLIC,):
             yield from _AUTHENTICATION
             if self._scopes() != (MEMBER,):
@@ -285,7 +287,7 @@ class AutoSchema(SpectacularSchema):
         }
         if CODES[codes[0]].status == 401:
             refusal["headers"] = {"WWW-Authenticate": {"schema": {"const": "Bearer"}}}
-        elif CODES[codes[0]].status == 503:
+        elif CODES[codes[0]].status in (429, 503):
             refusal["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
         return refusal
 

@@ -1,7 +1,7 @@
 """The base of every endpoint. A viewset declares; what is declared is checked, enforced in order, and documented.
 
-Order of checks (contract.md): 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 413/415/406 · 400 not JSON ·
-403 scope · 404 object · 400 fields and parameters · idempotency · 412 and what follows in the action.
+Order of checks (contract.md): 404 path (URL conf) · 405 · 401 · 403 CSRF · 403 tenant · 429 · 413/415/406 · 400 not
+JSON · 403 scope · 404 object · 400 fields and parameters · idempotency · 412 and what follows in the action.
 How to declare: docs/api-conventions.md.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, NoReturn
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
@@ -27,6 +28,7 @@ from stellapromote.api.exceptions import MethodNotAllowed, error_response, excep
 from stellapromote.api.pagination import QuerySetSource, RowSource, read_page
 from stellapromote.api.parameters import Parameter, Parameters
 from stellapromote.api.parsing import MAX_BODY, BodyTooLarge, StrictJsonParser, parse_json, read_body
+from stellapromote.api.rates import BUCKETS, RateLimited
 from stellapromote.api.rendering import ApiResponse, JsonRenderer
 from stellapromote.api.requests import AUTHENTICATIONS, ApiRequest, check_accept, check_media_type
 from stellapromote.api.schema import AutoSchema
@@ -61,6 +63,8 @@ class ApiView(APIView):
     conditional: ClassVar[frozenset[str]] = frozenset({"update", "destroy", "put", "patch", "delete"})
     #: Actions of POST for which `prepare()` is called first.
     prepared: ClassVar[frozenset[str]] = frozenset()
+    #: Whether calls are counted (stellapromote.api.rates).
+    counted: ClassVar[bool] = True
     #: Heading in the documentation.
     tag: ClassVar[str] = ""
 
@@ -179,6 +183,9 @@ class ApiView(APIView):
             response = self._answer(self.request)
         except Exception as error:
             response = exception_handler(error, {"view": self, "request": self.request})
+        if self.request.allowance is not None:
+            for name, value in self.request.allowance.headers().items():
+                response.headers[name] = value
         if self.request.used_token is not None:
             response._resource_closers.append(partial(note_use, *self.request.used_token))
         return response
@@ -192,6 +199,8 @@ class ApiView(APIView):
         if scopes != PUBLIC:
             request.ahead = self.read_ahead()
             self._authenticate(request)
+        elif self.counted:
+            _count(request, request.client_address)
         raw = self._read(request, method)
         data, problems = self.parse_body(raw) if raw else ({}, [])
         if scopes not in (PUBLIC, MEMBER):
@@ -215,14 +224,17 @@ class ApiView(APIView):
         return parse_json(raw)
 
     def _authenticate(self, request: ApiRequest) -> None:
-        for authentication in AUTHENTICATIONS:
-            found = authentication.authenticate(request)
-            if found is not None:
-                request.user, request.auth = found
-                request.actor = found[1]
-                request._request.actor = found[1]
-                return
-        raise NotAuthenticated()
+        """Finds the caller and counts the call: for the token or the person of a session, else for the address."""
+        try:
+            found = next(filter(None, (each.authenticate(request) for each in AUTHENTICATIONS)), None)
+            if found is None:
+                raise NotAuthenticated()
+        except NotAuthenticated:
+            _count(request, request.client_address)
+            raise
+        request.user, request.auth = found
+        request.actor = request._request.actor = found[1]
+        _count(request, request.actor.token_id or request.actor.user_id)
 
     def _read(self, request: ApiRequest, method: str) -> bytes:
         """The raw body after its size, its media type and Accept were looked at."""
@@ -339,6 +351,14 @@ class ApiView(APIView):
         if not condition.checked and response.status_code < 400:
             raise AssertionError("the action is declared conditional and did not check if_match")
         return response
+
+
+def _count(request: ApiRequest, caller: object) -> None:
+    """RateLimited where the caller has no call left."""
+    if settings.API_RATE_LIMIT:
+        request.allowance = BUCKETS.take(caller, settings.API_RATE_LIMIT)
+        if request.allowance.wait:
+            raise RateLimited(request.allowance.wait)
 
 
 class ApiViewSet(ViewSetMixin, ApiView):

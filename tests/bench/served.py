@@ -23,7 +23,9 @@ def server(application: str, **environment: str) -> Iterator[tuple[int, "subproc
         listener.bind(("127.0.0.1", 0))
         port = int(listener.getsockname()[1])
     command = [*web_command("127.0.0.1", port)[:-1], application]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "API_RATE_LIMIT": "0", **environment}, start_new_session=True
+    )
     try:
         wait_for(port, process)
         yield port, process

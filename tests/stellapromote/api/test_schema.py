@@ -140,7 +140,7 @@ def test_every_refusal_is_documented_by_its_code(document: dict[str, Any]) -> No
     ]
     assert codes(document, "/api/v1/teams/{id}", "patch", "412") == ["RES_PRECONDITION_FAILED"]
     assert codes(document, "/api/v1/teams", "get", "403") == ["PERM_TENANT_REQUIRED", "PERM_DENIED"]
-    assert set(operation(document, "/api/v1/open", "get")["responses"]) == {"200", "400", "406", "500", "503"}
+    assert set(operation(document, "/api/v1/open", "get")["responses"]) == {"200", "400", "406", "429", "500", "503"}
 
 
 def test_real_answers_fit_the_document(document: dict[str, Any], admin: Caller, viewer: Caller) -> None:
