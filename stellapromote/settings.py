@@ -66,6 +66,10 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", f"127.0.0.1,localhost,[::1],{LISTEN_H
 TRUSTED_PROXIES = env.trusted_proxies("TRUSTED_PROXIES")
 HTTPS = env.boolean("HTTPS", default=any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS))
 
+# A browser takes a cookie of these names from this host alone, over HTTPS alone: no neighbour under the same domain can
+# plant one. Over plain HTTP it would take none.
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

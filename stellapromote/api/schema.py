@@ -6,6 +6,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, Final
 
+from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.plumbing import ResolvedComponent, get_doc
@@ -90,7 +91,7 @@ _SECURITY_SCHEMES = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "sessionid",
+        "name": settings.SESSION_COOKIE_NAME,
         "description": "A signed-in browser; unsafe methods also send X-CSRFToken.",
     },
 }

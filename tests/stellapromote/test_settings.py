@@ -232,3 +232,9 @@ def test_a_refusal_of_policy_servers_does_not_show_a_token(tmp_path: Path) -> No
     told = refusal(tmp_path, OPA_CONNECTIONS="main=http://opa.internal:8181", OPA_TOKENS="other=hunter2")
     assert "hunter2" not in told
     assert "name=token" in told
+
+
+def test_over_https_no_other_host_can_plant_a_cookie(tmp_path: Path) -> None:
+    names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME")
+    assert read(tmp_path, *names, HTTPS="1") == ["__Host-sessionid", "__Host-csrftoken"]
+    assert read(tmp_path, *names) == ["sessionid", "csrftoken"]
