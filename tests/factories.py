@@ -20,7 +20,7 @@ from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import ServiceAccount, Team, Tenant, User
+from stellapromote.accounts.models import Product, ServiceAccount, Team, Tenant, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
 from stellapromote.accounts.token_format import parse
 from stellapromote.clock import Clock
@@ -101,6 +101,12 @@ def make_service(
 
 
 @kept
+def make_product(tenant: Tenant, slug: str, **fields: Any) -> Product:
+    at = DATABASE_CLOCK.now()
+    values = {"display_name": slug, "created_at": at, "updated_at": at, **fields}
+    return Product.objects.create(tenant=tenant, slug=slug, **values)
+
+
 def make_token(
     tenant: Tenant,
     user: User,
@@ -108,13 +114,14 @@ def make_token(
     scopes: Iterable[str] | None = None,
     life: timedelta = DEFAULT_LIFE,
     by: Actor | None = None,
+    products: Iterable[str] = (),
     clock: Clock = DATABASE_CLOCK,
 ) -> str:
     """The text of a token that acts for a person, or for a service: give its `.user`. `by`: who issues it; a person
     makes their own, and the command line that of a service."""
     if by is None:
         by = actor_of(user, tenant) if user.kind == User.Kind.PERSON else command_actor(tenant)
-    issued = issue_token(by=by, clock=clock, user_id=user.pk, name="test", scopes=scopes, life=life)
+    issued = issue_token(by=by, clock=clock, user_id=user.pk, name="test", scopes=scopes, life=life, products=products)
     return issued.text
 
 

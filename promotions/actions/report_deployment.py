@@ -101,6 +101,7 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
         signing_key_id=None if key is None else key.key_id,
         writes_environment=report.status in (SUCCEEDED, ROLLED_BACK),
     )
+    by.require_product(promotion.product)
     work = UnitOfWork(by, instant(moment, promotion))
     if report.manifest_digest not in (None, promotion.manifest_digest):
         return _other_manifest(promotion, report, work)

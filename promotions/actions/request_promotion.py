@@ -162,6 +162,8 @@ def _prepare(
     if not into:
         raise rules.NamesNothing("targetEnvironmentId", "environment")
     release, target = found[0], into[0]
+    if triggered_by is None:
+        by.require_product(release.product)
     _check_reason(request.reason)
     check_release_and_target(release, target)
     check_open(product_in(product), release.product)

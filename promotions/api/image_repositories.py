@@ -45,6 +45,7 @@ class ImageRepositoryViewSet(ApiViewSet):
         "destroy": Answer(ImageRepositoryResource, description="The repository as it was."),
     }
     refusals = {"create": ("RES_DUPLICATE",), "destroy": ("RES_STATE_CONFLICT",)}
+    conditional = frozenset()
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Image repositories, newest first."""

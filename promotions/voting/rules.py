@@ -223,6 +223,7 @@ def check_can_cancel(by: Actor, promotion: Promotion) -> None:
         by.require(PROMOTION_CANCEL)
         if not mine:
             raise Refused("Only the person who requested this promotion, or an administrator, may cancel it.")
+    by.require_product(promotion.product)
     if promotion.status not in OPEN:
         raise StateForbids(
             f"Promotion #{promotion.number} {in_words(promotion.status)}: only open ones can be cancelled."
@@ -233,6 +234,7 @@ def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
     """Checks that ``by`` may have an open promotion judged again: people who request, approve or administer."""
     if not (by.has(PROMOTION_REQUEST) or by.has(PROMOTION_APPROVE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_REQUEST)
+    by.require_product(promotion.product)
     if promotion.status not in OPEN:
         raise StateForbids(f"Promotion #{promotion.number} {in_words(promotion.status)}: its decision is final.")
 

@@ -29,6 +29,7 @@ class Actor:
     """The acting account, its tenant and its rights at this moment. Actions take it as ``by``.
 
     ``tenant_id`` is None only for tenantless system events (sign-in failures, commands before a tenant exists).
+    ``products``: those to whose releases and promotions the token is limited; none: it is not.
     ``second``: the person who confirmed the proposal of this actor that is carried out now (auth_method `proposal`).
     """
 
@@ -48,6 +49,7 @@ class Actor:
     request_id: str | None = None
     tenant_is_demo: bool = False
     second: SecondPerson | None = None
+    products: tuple[str, ...] = ()
 
     @property
     def tenant(self) -> UUID:
@@ -74,6 +76,15 @@ class Actor:
                 f"{self.username} did not issue this token, so it confirms nothing in their name: sign in, or use a "
                 "token that they made themselves.",
                 code="PERM_DENIED",
+            )
+
+    def require_product(self, product: str) -> None:
+        """Raises Refused PERM_DENIED for a token that is limited to other products (domain.md §1b)."""
+        if self.products and product not in self.products:
+            raise Refused(
+                f"This token is limited to {', '.join(self.products)}: use one that is not, or is for {product}.",
+                code="PERM_DENIED",
+                details={"product": product, "products": list(self.products)},
             )
 
     def require(self, *scopes: str) -> None:

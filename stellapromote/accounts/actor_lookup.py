@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stellapromote.accounts.actor import Actor, SecondPerson
-from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, scopes_of
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, scopes_of
 from stellapromote.database_clock import TIME
 from stellapromote.fastpath.prepared import Ahead, fetch, fetch_each
 
@@ -29,7 +29,8 @@ _SERVICE_SCOPES = """
 """
 
 _TOKEN_SQL = f"""
-SELECT k.id, k.secret_digest, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.issuer_id,
+SELECT k.id, k.secret_digest, k.scopes, k.product_scopes, k.products, k.expires_at, k.revoked_at, k.last_used_at,
+       k.issuer_id,
        u.id, u.username, u.display_name, u.kind, u.is_active, t.id, t.slug, t.is_demo,
        {TIME},
        {_SERVICE_SCOPES},
@@ -94,7 +95,8 @@ def actor_for_token(
     if not rows:
         return None
     (
-        token_id, secret_digest, token_scopes, expires_at, revoked_at, last_used_at, issuer_id,
+        token_id, secret_digest, token_scopes, product_scopes, products, expires_at, revoked_at, last_used_at,
+        issuer_id,
         user_id, username, display_name, kind, is_active, tenant_id, tenant_slug, is_demo,
         at, service_scopes, is_member, roles, teams, by_name,
     ) = rows[0]  # fmt: skip
@@ -103,6 +105,9 @@ def actor_for_token(
         held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes)
         if kind != "person" or issuer_id != user_id:
             held -= NEVER_FOR_SERVICES
+        given = frozenset(token_scopes)
+        if products:
+            given = (given | frozenset(product_scopes)) & LIMITED_TO_PRODUCTS
         actor = Actor(
             kind=kind,
             user_id=user_id,
@@ -112,7 +117,8 @@ def actor_for_token(
             tenant_slug=tenant_slug,
             roles=tuple(roles),
             teams=tuple(teams),
-            scopes=held & frozenset(token_scopes),
+            scopes=held & given,
+            products=tuple(products),
             auth_method="token",
             token_id=token_id,
             token_issuer_id=issuer_id,

@@ -42,19 +42,24 @@ SCOPES: dict[str, str] = {
     TENANT_ADMIN: "Manage members, teams and tokens; cancel any promotion.",
 }
 
-_VIEWER = frozenset({ENVIRONMENT_READ, RELEASE_READ, PROMOTION_READ, POLICY_READ, EVIDENCE_READ})
+VIEWER_SCOPES = frozenset({ENVIRONMENT_READ, RELEASE_READ, PROMOTION_READ, POLICY_READ, EVIDENCE_READ})
 
 ROLES: dict[str, frozenset[str]] = {
-    "viewer": _VIEWER,
-    "operator": _VIEWER | {RELEASE_WRITE, PROMOTION_REQUEST, PROMOTION_CANCEL, PROMOTION_DEPLOY, EVIDENCE_WRITE},
-    "approver": _VIEWER | {PROMOTION_APPROVE},
-    "auditor": _VIEWER | {AUDIT_READ, EVIDENCE_EXPORT},
-    "admin": _VIEWER | {ENVIRONMENT_WRITE, PRODUCT_WRITE, POLICY_WRITE, POLICY_PUBLISH, EVIDENCE_EXPORT, TENANT_ADMIN},
+    "viewer": VIEWER_SCOPES,
+    "operator": VIEWER_SCOPES | {RELEASE_WRITE, PROMOTION_REQUEST, PROMOTION_CANCEL, PROMOTION_DEPLOY, EVIDENCE_WRITE},
+    "approver": VIEWER_SCOPES | {PROMOTION_APPROVE},
+    "auditor": VIEWER_SCOPES | {AUDIT_READ, EVIDENCE_EXPORT},
+    "admin": VIEWER_SCOPES
+    | {ENVIRONMENT_WRITE, PRODUCT_WRITE, POLICY_WRITE, POLICY_PUBLISH, EVIDENCE_EXPORT, TENANT_ADMIN},
 }
 
 NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
 """Scopes with which a person vouches: no machine holds them, nor a token that its person did not make (product.md,
 Roles; docs/adr/0158)."""
+
+LIMITED_TO_PRODUCTS = VIEWER_SCOPES | {RELEASE_WRITE, PROMOTION_REQUEST, PROMOTION_CANCEL, PROMOTION_DEPLOY}
+"""Scopes of a token that is limited to products (domain.md §1b): what they write is a release or a promotion, and has a
+product. Everybody reads all products; documents are about artifacts, which belong to none."""
 
 GRANTED_BY_NAME = (PROMOTION_OVERRIDE,)
 """Scopes that a person gets by name and that no role has (domain.md §6)."""

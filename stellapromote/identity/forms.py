@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth.forms import SetPasswordForm
 from django.core.validators import MaxLengthValidator
 
-from stellapromote.accounts.models import User
+from stellapromote.accounts.models import Product, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, NEVER_FOR_SERVICES, ROLE_SENTENCES, ROLES, SCOPES
 from stellapromote.identity import rules
@@ -49,10 +49,21 @@ class TokenForm(ActionForm):
         initial=DEFAULT_LIFE.days,
         help_text=f"1 to {LONGEST_LIFE.days}.",
     )
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all. A token for products reads everything, and creates releases, requests, cancels and "
+        "reports for these alone; it has no other rights.",
+    )
 
-    def __init__(self, *args: Any, held: Collection[str], **options: Any) -> None:
+    def __init__(self, *args: Any, held: Collection[str], products: Collection[Product], **options: Any) -> None:
         super().__init__(*args, **options)
         _choices(self, "scopes", _scope_choices(held))
+        if len(products) < 2:
+            del self.fields["products"]
+        else:
+            _choices(self, "products", [(each.slug, f"{each.display_name} ({each.slug})") for each in products])
 
     @property
     def life(self) -> timedelta:

@@ -12,6 +12,7 @@ from stellapromote.accounts.models import (
     ApiToken,
     Confirmable,
     Membership,
+    Product,
     RoleGrant,
     ScopeGrant,
     ServiceAccount,
@@ -97,6 +98,11 @@ def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:
     """All tokens that act for the account in the tenant, newest first; never their secrets."""
     tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id).defer("secret_digest")
     return tokens.select_related("issuer", "revoked_by").order_by("-created_at", "-id")
+
+
+def live_products(tenant_id: UUID) -> list[Product]:
+    """The products that are not archived, by name."""
+    return list(Product.objects.filter(tenant_id=tenant_id, archived_at=None).order_by("display_name", "slug"))
 
 
 def services_of(tenant_id: UUID, owner_id: UUID | None = None) -> list[tuple[ServiceAccount, list[User]]]:

@@ -16,7 +16,11 @@ LONGEST_LIFE = timedelta(days=366)
 
 
 class ApiToken(RecordedRow):
-    """A bearer token: found by ``public_id``, its secret kept only as sha256 (contract.md, tokens)."""
+    """A bearer token: found by ``public_id``, its secret kept only as sha256 (contract.md, tokens).
+
+    ``product_scopes`` count for the releases and promotions of ``products`` alone (domain.md §1b). They stand apart
+    from ``scopes``: a process of a version that knows no such limit does not see them.
+    """
 
     NOT_RECORDED: ClassVar[Mapping[str, str]] = {"last_used_at": "only shown"}
 
@@ -30,6 +34,8 @@ class ApiToken(RecordedRow):
     public_id = models.CharField(max_length=32, unique=True)
     secret_digest = models.BinaryField()
     scopes = ArrayField(models.CharField(max_length=40))
+    product_scopes = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
+    products = ArrayField(models.CharField(max_length=63), default=list, db_default=[])
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -44,8 +50,13 @@ class ApiToken(RecordedRow):
             models.CheckConstraint(
                 condition=Q(expires_at__lte=F("created_at") + LONGEST_LIFE), name="token_life_is_bounded"
             ),
+            models.CheckConstraint(condition=~Q(products=[]) | Q(product_scopes=[]), name="token_products_for_scopes"),
         ]
         indexes = [models.Index(fields=["tenant", "user", "-created_at"], name="token_by_owner")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
+
+    @property
+    def all_scopes(self) -> list[str]:
+        return sorted({*self.scopes, *self.product_scopes})

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import operating_system_user
-from stellapromote.accounts.models import ApiToken, ServiceAccount, User
+from stellapromote.accounts.models import ApiToken, Product, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
-from stellapromote.accounts.scopes import NEVER_FOR_SERVICES
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, VIEWER_SCOPES
 from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock, rfc3339
@@ -36,21 +36,29 @@ def issue_token(
     name: str,
     scopes: Iterable[str] | None = None,
     life: timedelta = DEFAULT_LIFE,
+    products: Iterable[str] = (),
 ) -> IssuedToken:
     """Issues a token that acts for a member or a service of the actor's tenant, with the given scopes or all its owner
     has.
 
     The scopes must be held by its owner, and are judged again at every use (product.md, Roles). The issuer is recorded,
     none for the command line; a token that its person did not make neither votes nor overrides. One of a service gives
-    its issuer no right that their roles and other people did not give them (docs/adr/0222). Raises Refused (403),
-    Invalid (400), Http404 for an account outside this tenant.
+    its issuer no right that their roles and other people did not give them (docs/adr/0222). With ``products`` it reads
+    everything, and writes releases and promotions of these alone (docs/adr/0228). Raises Refused (403), Invalid (400),
+    Http404 for an account outside this tenant.
     """
     name = rules.checked_line("name", name, longest=rules.LONGEST_TOKEN_NAME)
     rules.checked_life(life)
     tenant_id = by.tenant
     owner, held, service = _owner(by, tenant_id, user_id)
     withheld = held & NEVER_FOR_SERVICES if by.user_id != owner.pk else frozenset()
-    chosen = rules.checked_scopes(held - withheld if scopes is None else scopes, held - withheld, _why(owner, withheld))
+    limited = _checked_products(tenant_id, products)
+    allowed = held - withheld
+    if limited and scopes is None:
+        scopes = allowed & LIMITED_TO_PRODUCTS
+    chosen = rules.checked_scopes(allowed if scopes is None else scopes, allowed, _why(owner, withheld))
+    if limited:
+        rules.checked_scopes(chosen, LIMITED_TO_PRODUCTS, "a token that is limited to products cannot have this.")
     if service is not None:
         check_can_use(by, service, chosen)
     at = clock.now()
@@ -62,7 +70,9 @@ def issue_token(
         name=name,
         public_id=public_id,
         secret_digest=secret_digest(secret),
-        scopes=chosen,
+        scopes=[each for each in chosen if not limited or each in VIEWER_SCOPES],
+        product_scopes=[each for each in chosen if limited and each not in VIEWER_SCOPES],
+        products=limited,
         created_at=at,
         expires_at=at + life,
     )
@@ -77,12 +87,22 @@ def issue_token(
             "name": name,
             "publicId": public_id,
             "scopes": chosen,
+            **({"products": limited} if limited else {}),
             "expiresAt": rfc3339(token.expires_at),
             **({"onServerBy": operating_system_user()} if by.auth_method == "command" else {}),
         },
         rows=[token],
     )
     return IssuedToken(token, text, withheld)
+
+
+def _checked_products(tenant_id: UUID, slugs: Iterable[str]) -> list[str]:
+    """The products, each once and in order. Invalid for one that does not exist or is archived."""
+    wanted = sorted(set(slugs))
+    found = Product.objects.filter(tenant_id=tenant_id, slug__in=wanted, archived_at=None)
+    for slug in sorted(set(wanted) - set(found.values_list("slug", flat=True))):
+        raise rules.wrong("products", f"There is no product {slug}, or it is archived: correct the name.", "unknown")
+    return wanted
 
 
 def _why(owner: User, withheld: frozenset[str]) -> str:

@@ -29,7 +29,12 @@ def revoke_token(*, by: Actor, clock: Clock, token_id: UUID) -> ApiToken:
         action="token.revoked",
         resource="token",
         resource_id=token.id,
-        before={"owner": token.user.username, "name": token.name, "publicId": token.public_id, "scopes": token.scopes},
+        before={
+            "owner": token.user.username,
+            "name": token.name,
+            "publicId": token.public_id,
+            "scopes": token.all_scopes,
+        },
         rows=[token],
     )
     return token

@@ -11,7 +11,7 @@ from stellapromote.errors import ProductError
 from stellapromote.identity.actions import revoke_token as revoking
 from stellapromote.identity.actions.issue_token import IssuedToken, issue_token
 from stellapromote.identity.forms import TokenForm
-from stellapromote.identity.roster import tokens_of
+from stellapromote.identity.roster import live_products, tokens_of
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted
@@ -34,10 +34,11 @@ def issue_on_page(
     """Issues a token for the account, with some of the rights it holds. ``show`` is the page, given the form, the
     account's tokens, and the new token or the refusal."""
     by = acting(request)
-    form = TokenForm(posted(request), held=held)
+    products = live_products(by.tenant)
+    form = TokenForm(posted(request), held=held, products=products)
 
     def page(refusal: ProductError | None = None, issued: IssuedToken | None = None) -> HttpResponse:
-        shown = TokenForm(held=held) if issued else form
+        shown = TokenForm(held=held, products=products) if issued else form
         return show({"form": shown, "refusal": refusal, "issued": issued, "tokens": tokens_of(by.tenant, account_id)})
 
     return carry_out(
@@ -49,6 +50,7 @@ def issue_on_page(
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
             life=form.life,
+            products=form.cleaned_data.get("products", ()),
         ),
         form=form,
         again=page,

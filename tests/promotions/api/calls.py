@@ -18,6 +18,7 @@ from promotions.pages.bodies import (
     ProductChanges,
     Rejection,
     ReviewBody,
+    SharedRepository,
 )
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
@@ -58,6 +59,10 @@ CALLS = [
     Call("vera", "GET", "products"),
     Call("greta", "POST", "products", {"slug": "new"}, NewProduct),
     Call("vera", "GET", "products/{product}"),
+    Call("vera", "GET", "image-repositories"),
+    Call("greta", "POST", "image-repositories", {"name": "registry.example/shared"}, SharedRepository),
+    Call("vera", "GET", "image-repositories/{repository}"),
+    Call("greta", "DELETE", "image-repositories/{repository}"),
     Call("greta", "PUT", "products/{product}", {"description": "x"}, ProductChanges),
     Call("greta", "PATCH", "products/{product}", {"description": "x"}, ProductChanges),
     Call("greta", "POST", "products/{product}/archive", {}),

@@ -78,8 +78,10 @@ def places(world: World) -> dict[str, str]:
     document = uploaded(world.tomas.actor, ARTIFACT, "sbom", cyclonedx())
     uploaded(world.tomas.actor, promotion.release.components.get().digest, "sbom", cyclonedx())
     world.greta.ok("POST", "products", {"slug": "ledger"}, status=201)
+    shared = world.greta.ok("POST", "image-repositories", {"name": "nginx"}, status=201)
     return {
         "product": "ledger",
+        "repository": shared["id"],
         "document": str(document.pk),
         "bundle": str(take_bundle([ARTIFACT], by=world.tomas.actor).pk),
         "key": str(trust_key("old", Signer().pem, by=world.greta.actor).pk),
@@ -99,6 +101,20 @@ def test_the_calls_of_the_table_succeed(world: World, places: dict[str, str]) ->
     for call in CALLS:
         status, code = send(world.people[call.who], call, call.path.format(**places), data=call.body)
         assert status in (200, 201), (str(call), code)
+
+
+def test_a_token_of_another_product_writes_nothing(world: World, places: dict[str, str]) -> None:
+    """All that stands here is of product main. Verifying and replaying only read."""
+    limited = {
+        name: Caller(each.user, world.tenant, make_token(world.tenant, each.user, products=["ledger"]))
+        for name, each in world.people.items()
+    }
+    for call in WRITES:
+        with undone():
+            answer = limited[call.who].call(call.method, call.path.format(**places), call.body)
+        if not call.path.endswith(("/verify", "/replay")):
+            said = (str(call), answer.content)
+            assert (answer.status_code, b'"code":"PERM_' in answer.content) == (403, True), said
 
 
 MALFORMED = [
@@ -242,8 +258,10 @@ def test_ids_of_another_tenant_do_not_exist(
     """404 comes before 400: a wrong field must not tell that something is there."""
     product = f"theirs-{wrong_body}".lower()
     stranger.greta.ok("POST", "products", {"slug": product}, status=201)
+    shared = stranger.greta.ok("POST", "image-repositories", {"name": product}, status=201)
     theirs = {
         "product": product,
+        "repository": shared["id"],
         "draft": stranger.release(finalize=False).pk,
         "release": stranger.release().pk,
         "promotion": (promotion := stranger.waiting()).pk,

@@ -31,6 +31,13 @@ class Command(ProductCommand):
             "--scopes", type=comma_separated, metavar="SCOPE,SCOPE", help="All that the owner has when left out."
         )
         parser.add_argument(
+            "--products",
+            type=comma_separated,
+            default=(),
+            metavar="SLUG,SLUG",
+            help="It reads everything, and writes releases and promotions of these products alone.",
+        )
+        parser.add_argument(
             "--expires-days", type=int, default=DEFAULT_LIFE.days, metavar="N", help="Default 90, at most 366."
         )
 
@@ -46,6 +53,7 @@ class Command(ProductCommand):
             name="Issued on the command line",
             scopes=options["scopes"],
             life=timedelta(days=days),
+            products=options["products"],
         )
         if issued.withheld:
             self.stderr.write(

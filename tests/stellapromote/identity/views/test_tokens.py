@@ -5,7 +5,8 @@ import pytest
 
 from stellapromote.accounts.models import ApiToken
 from stellapromote.accounts.scopes import ROLES
-from tests.factories import actor_of, actor_of_token, make_token
+from stellapromote.database_clock import DATABASE_CLOCK
+from tests.factories import actor_of, actor_of_token, make_product, make_token
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +103,33 @@ def test_who_holds_no_role_is_told_that_a_token_could_do_nothing(people: People)
     people.nia.role_grants.update(ended_at=people.tenant.created_at.replace(year=2999))
     page = browser("nia").get("/settings/tokens").text
     assert "Ask an administrator for a role" in page
+
+
+def test_products_are_offered_where_there_are_several(people: People) -> None:
+    make_product(people.tenant, "ledger", display_name="Books")
+    assert 'name="products"' not in browser("nia").get("/settings/tokens").text
+    make_product(people.tenant, "payments")
+    make_product(people.tenant, "old", archived_at=DATABASE_CLOCK.now())
+    page = browser("nia").get("/settings/tokens").text
+    assert re.findall(r'name="products" value="([^"]+)"', page) == ["ledger", "payments"]
+    assert "Books (ledger)" in page
+
+
+def test_a_token_of_products_is_issued_and_says_so(people: People) -> None:
+    for slug in ("ledger", "payments"):
+        make_product(people.tenant, slug)
+    client = browser("tomas")
+    answer = {"name": "ci", "scopes": ["promotion:read", "release:write"], "products": ["ledger"], "expires_days": "9"}
+    by = actor_of_token(shown_token(client.post("/settings/tokens", answer).text))
+    assert (by.products, by.scopes) == (("ledger",), {"promotion:read", "release:write"})
+    assert "for ledger alone" in client.get("/settings/tokens").text
+
+
+def test_a_right_that_cannot_be_limited_is_refused_beside_the_rights(people: People) -> None:
+    for slug in ("ledger", "payments"):
+        make_product(people.tenant, slug)
+    answer = {"name": "ci", "scopes": ["evidence:write"], "products": ["ledger"], "expires_days": "9"}
+    response = browser("tomas").post("/settings/tokens", answer)
+    assert response.status_code == 400
+    said = response.text.partition('id="id_scopes_error"')[2].partition("</div>")[0]
+    assert "evidence:write: a token that is limited to products cannot have this." in said

@@ -11,7 +11,7 @@ from stellapromote.accounts.scopes import ROLES
 from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.models import AuditEvent
 from stellapromote.ids import new_id
-from tests.factories import PASSWORD, actor_of_token, make_person, make_service, make_tenant
+from tests.factories import PASSWORD, actor_of_token, make_person, make_product, make_service, make_tenant
 from tests.stellapromote.identity.management.commands.running import run
 
 pytestmark = pytest.mark.django_db
@@ -154,3 +154,15 @@ def test_a_member_of_another_tenant_is_nobody_here() -> None:
     make_person(make_tenant("osprey"), "mei", roles=["viewer"])
     with pytest.raises(CommandError, match="no member"):
         run("issue_token", "--tenant", "kestrel-pay", "--username", "mei")
+
+
+def test_it_may_be_limited_to_products(tenant: Tenant) -> None:
+    """Without scopes it has all that can be limited."""
+    tomas = make_person(tenant, "tomas", roles=["operator"])
+    make_product(tenant, "ledger")
+    out, _ = run("issue_token", "--tenant", "kestrel-pay", "--username", "tomas", "--products", "ledger")
+    by = actor_of_token(out.strip())
+    assert (by.user_id, by.products, "release:write" in by.scopes) == (tomas.pk, ("ledger",), True)
+    assert "evidence:write" not in by.scopes
+    with pytest.raises(CommandError, match="--products: There is no product books"):
+        run("issue_token", "--tenant", "kestrel-pay", "--username", "tomas", "--products", "ledger,books")
