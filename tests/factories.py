@@ -21,6 +21,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Product, ServiceAccount, Team, Tenant, User
+from stellapromote.accounts.models.product import MAIN
 from stellapromote.accounts.models.token import DEFAULT_LIFE
 from stellapromote.accounts.token_format import parse
 from stellapromote.clock import Clock
@@ -194,9 +195,11 @@ def make_freeze(
 def make_release(
     by: Actor, name: str | None = None, *, finalize: bool = True, clock: Clock = DATABASE_CLOCK, **options: Any
 ) -> Release:
-    """By somebody who may write releases. `options`: fields of ReleaseSpec; without components, one named `api`."""
+    """By somebody who may write releases. `options`: fields of ReleaseSpec; without components, one named `api`, or
+    `ledger-api` of the product `ledger`."""
     name = name or f"2026.{NUMBERS.next()}"
-    options.setdefault("components", [component(name)])
+    product = options.get("product", MAIN)
+    options.setdefault("components", [component(name, "api" if product == MAIN else f"{product}-api")])
     return create_release(ReleaseSpec(name=name, **options), by=by, finalize=finalize, clock=clock)
 
 

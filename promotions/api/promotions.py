@@ -22,7 +22,7 @@ from promotions.pages.bodies import Cancellation, DeploymentReport, NewPromotion
 from promotions.reading import presenters
 from promotions.reading.listing import PromotionRows, WaitingForPerson
 from promotions.reading.promotion_columns import PromotionRow, row
-from promotions.reading.promotion_filters import PARAMETERS, read_filters
+from promotions.reading.promotion_filters import PARAMETERS, PRODUCT, read_filters
 from promotions.reading.queries import (
     detail_of,
     environment_named,
@@ -90,7 +90,7 @@ class PromotionViewSet(ApiViewSet):
     parameters = {
         "list": (*PAGING, *PARAMETERS),
         "create": (flag("validate_only", "Check and judge, and store nothing: 200 with what a request would see."),),
-        "pending_approvals": PAGING,
+        "pending_approvals": (*PAGING, PRODUCT),
         "gates": PAGING,
         "events": PAGING,
     }
@@ -160,8 +160,9 @@ class PromotionViewSet(ApiViewSet):
         Empty for a service account, and without the right `promotion:approve`.
         """
         actor = request.actor
-        rows = WaitingForPerson(actor.tenant, actor.account) if decides(actor) else SequenceSource(())
-        return self.page(rows, present=row)
+        if not decides(actor):
+            return self.page(SequenceSource(()), present=row)
+        return self.page(WaitingForPerson(actor.tenant, actor.account, self.query.get("product")), present=row)
 
     @action(detail=True)
     def gates(self, request: ApiRequest, pk: Any) -> ApiResponse:

@@ -20,6 +20,7 @@ from promotions.api.release_resources import DiffResource, ReleaseResource, Rele
 from promotions.models import Component, Promotion, Release
 from promotions.pages.bodies import DeprecationReason, NewRelease, ReleaseChanges, source_reference
 from promotions.reading import presenters
+from promotions.reading.promotion_filters import PRODUCT
 from promotions.reading.queries import diff_of_releases, release_detail_of, release_of
 from promotions.voting.etags import release_tag
 from stellapromote.accounts.scopes import RELEASE_READ, RELEASE_WRITE
@@ -58,7 +59,7 @@ class ReleaseViewSet(ApiViewSet):
             *PAGING,
             choice("status", Release.Status.values, repeatable=True),
             line("name", "The one of this name.", max_length=128),
-            line("product", max_length=63),
+            PRODUCT,
             digest("digest", "Releases of this manifestDigest, or with a component of this digest."),
             uuid("environment_id", "Deployed in this environment, and not rolled back there."),
         ),

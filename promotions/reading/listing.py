@@ -179,10 +179,14 @@ _WAITING = f"p.tenant_id = %(tenant)s AND {waiting_for_sql('%(person)s')}"
 
 @dataclass(frozen=True)
 class WaitingForPerson:
-    """Promotions that want this person's vote or confirmation now, oldest first; rows as in PromotionRows."""
+    """Promotions that want this person's vote or confirmation now, oldest first; rows as in PromotionRows.
+
+    ``product``: of this one alone.
+    """
 
     tenant_id: UUID
     person_id: UUID
+    product: str | None = None
 
     columns = 1
 
@@ -198,17 +202,21 @@ class WaitingForPerson:
 
     def count(self) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM promotions_promotion p WHERE {_WAITING}", self._values())  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM promotions_promotion p WHERE {self._where}", self._values())  # noqa: S608
             return int(cursor.fetchone()[0])
 
     def order_values(self, row: Any) -> tuple[Any, ...]:
         return (row[NUMBER],)
 
+    @property
+    def _where(self) -> str:
+        return _WAITING if self.product is None else f"{_WAITING} AND p.product = %(product)s"
+
     def _values(self) -> dict[str, Any]:
-        return {"tenant": self.tenant_id, "person": self.person_id}
+        return {"tenant": self.tenant_id, "person": self.person_id, "product": self.product}
 
     def _read(
         self, beyond: str = "", number: int | None = None, *, limit: int, offset: int = 0, direction: str = "ASC"
     ) -> Sequence[Any]:
-        sql = _PAGE.format(where=f"{_WAITING} {beyond}", direction=direction, limit=limit, offset=offset)
+        sql = _PAGE.format(where=f"{self._where} {beyond}", direction=direction, limit=limit, offset=offset)
         return fetch(sql, {**self._values(), "number": number})

@@ -67,6 +67,9 @@ STATUSES: Final = {
     "pending_approval": Status.AWAITING_APPROVAL.value,
 }
 _CHANGE_REF: Final = line("change_ref", "The `change.ref`, exactly as it was given.", max_length=64)
+PRODUCT: Final = line(
+    "product", "Of this product, by its short name: none for a product that does not exist.", max_length=63
+)
 
 
 def _release(_: Actor) -> forms.Field:
@@ -97,6 +100,7 @@ FILTERS: Final = (
         "p.release_id = %(release_id)s",
         page=PageField("release", _release, lambda name: Q(release__name=name)),
     ),
+    Filter("product", PRODUCT, "p.product = %(product)s"),
     Filter(
         "environment_id",
         uuid("environment_id", "The target environment."),

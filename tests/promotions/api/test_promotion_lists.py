@@ -95,9 +95,34 @@ class TestList:
         assert numbers("changeType=normal") == []
         assert world.vera.get("promotions?changeType=emergency&pageSize=1")["meta"]["totalCount"] == 2
 
+    def test_filter_by_product(self, world: World, stranger: World) -> None:
+        stranger.requested(stranger.release(product="vault"), "dev")
+        ledger = [world.requested(world.release(product="ledger"), "dev").number for _ in range(2)]
+        main = world.requested(world.release(), "dev").number
+
+        def numbers(query: str) -> list[int]:
+            return [row["number"] for row in world.vera.get(f"promotions?{query}")["data"]]
+
+        assert numbers("product=ledger") == numbers("product=ledger&cursor=") == ledger[::-1]
+        assert numbers("product=main&status=approved&status=pending") == [main]
+        assert numbers("product=ledger&status=rejected&cursor=") == []
+        assert world.vera.get("promotions?product=ledger&pageSize=1")["meta"]["totalCount"] == 2
+
+    @pytest.mark.parametrize("query", ["page=1", "cursor="])
+    def test_another_tenants_product_is_as_one_that_does_not_exist(
+        self, world: World, stranger: World, query: str
+    ) -> None:
+        stranger.requested(stranger.release(product="vault"), "dev")
+        theirs, unknown = (world.vera.get(f"promotions?product={name}&{query}") for name in ("vault", "nothing"))
+        assert theirs == unknown
+        assert theirs["data"] == []
+
     @pytest.mark.parametrize(
         "query",
         [
+            "product=",
+            f"product={'x' * 64}",
+            "product=main&product=ledger",
             "status=open",
             "changeRef=",
             f"changeRef={'x' * 65}",
@@ -126,7 +151,9 @@ class TestList:
         assert status == 400
         assert code in ("VAL_INVALID", "VAL_UNKNOWN_PARAMETER")
 
-    @pytest.mark.parametrize("query", ["", "status=deployed&status=awaiting_approval&", f"from={LONG_AGO}&"])
+    @pytest.mark.parametrize(
+        "query", ["", "status=deployed&status=awaiting_approval&", f"from={LONG_AGO}&", "product=main&"]
+    )
     def test_cursors_walk_forth_and_back_over_everything(self, world: World, query: str) -> None:
         world.waiting()
         world.waiting()
@@ -146,6 +173,9 @@ class TestList:
         world.waiting()
         cursor = world.vera.get("promotions?pageSize=1&cursor=")["meta"]["nextCursor"]
         assert world.vera.refused("GET", f"promotions?status=deployed&cursor={cursor}") == (400, "VAL_INVALID")
+        of_main = world.vera.get("promotions?product=main&pageSize=1&cursor=")["meta"]["nextCursor"]
+        for query in ("product=ledger&", "product=main&status=deployed&", ""):
+            assert world.vera.refused("GET", f"promotions?{query}cursor={of_main}") == (400, "VAL_INVALID")
         assert stranger.vera.refused("GET", f"promotions?cursor={cursor}") == (400, "VAL_INVALID")
 
     @pytest.mark.parametrize("query", ["", "status=deployed&status=awaiting_approval&", f"from={LONG_AGO}&"])
@@ -207,8 +237,8 @@ class TestPendingApprovals:
         world.requested(*self._of_ravi(world))
         assert world.people[who].get("promotions/pending-approvals")["data"] == []
 
-    def _of_ravi(self, world: World) -> Any:
-        release = world.release()
+    def _of_ravi(self, world: World, **options: Any) -> Any:
+        release = world.release(**options)
         world.deployed(release, "dev", "staging")
         return release, "production"
 
@@ -222,6 +252,21 @@ class TestPendingApprovals:
         assert back["data"] == page["data"]
         by_number = world.nia.get("promotions/pending-approvals?page=2&pageSize=2")
         assert (by_number["data"], by_number["meta"]["totalCount"]) == (rest["data"], 3)
+
+    def test_those_of_one_product(self, world: World) -> None:
+        main = world.waiting()
+        ledger = [world.requested(*self._of_ravi(world, product="ledger")).number for _ in range(2)]
+
+        def page(query: str) -> Any:
+            return world.nia.get(f"promotions/pending-approvals?{query}")
+
+        assert [row["number"] for row in page("product=main")["data"]] == [main.number]
+        first = page("product=ledger&pageSize=1&cursor=")
+        rest = page(f"product=ledger&pageSize=1&cursor={first['meta']['nextCursor']}")
+        assert [row["number"] for row in first["data"] + rest["data"]] == ledger
+        assert page("product=ledger&page=1")["meta"]["totalCount"] == 2
+        assert page("product=nothing")["data"] == []
+        assert world.tomas.get("promotions/pending-approvals?product=ledger")["data"] == []
 
     def test_it_costs_two_statements(self, world: World) -> None:
         world.waiting()

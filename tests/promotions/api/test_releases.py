@@ -214,6 +214,8 @@ def test_a_release_costs_four_statements_wherever_it_runs(world: World) -> None:
         ("name=2.0", ["2.0"]),
         ("name=nothing", []),
         ("product=ledger", ["3.0"]),
+        ("product=main&status=finalized", ["2.0"]),
+        ("product=nothing", []),
         ("environmentId={dev}", ["2.0"]),
         ("environmentId={staging}", []),
         ("digest={component}", ["2.0"]),
@@ -255,6 +257,22 @@ def test_the_list_is_paged_both_ways(world: World) -> None:
         seen += [row["name"] for row in part["data"]]
         cursor = part["meta"]["nextCursor"]
     assert seen == ["1.4", "1.3", "1.2", "1.1", "1.0"]
+
+
+def test_a_cursor_of_one_product_is_none_of_another(world: World) -> None:
+    for product in ("ledger", "ledger", "main"):
+        world.release(product=product)
+    cursor = world.vera.get("releases?product=ledger&pageSize=1&cursor=")["meta"]["nextCursor"]
+    assert len(world.vera.get(f"releases?product=ledger&cursor={cursor}")["data"]) == 1
+    for query in ("product=main&", ""):
+        assert world.vera.refused("GET", f"releases?{query}cursor={cursor}") == (400, "VAL_INVALID")
+
+
+def test_another_tenants_product_is_as_one_that_does_not_exist(world: World, stranger: World) -> None:
+    stranger.release(product="vault")
+    theirs, unknown = (world.vera.get(f"releases?product={name}") for name in ("vault", "nothing"))
+    assert theirs == unknown
+    assert theirs["data"] == []
 
 
 def test_the_difference_between_two_releases(world: World) -> None:
