@@ -39,6 +39,6 @@ class Migration(migrations.Migration):
     """A repository belongs to the product whose finalized releases alone have its images; one of several products is
     undecided (domain.md §1b)."""
 
-    dependencies = [("promotions", "0043_products_in_use"), ("accounts", "0010_image_repositories")]
+    dependencies = [("promotions", "0044_found_by_product"), ("accounts", "0010_image_repositories")]
 
     operations = [migrations.RunPython(_bind, migrations.RunPython.noop)]

@@ -171,6 +171,19 @@ class Promotion(models.Model):
             models.Index(fields=["target_environment", "-number"], name="promotion_of_target"),
             models.Index(fields=["release", "-number"], name="promotion_of_release"),
             models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
+            # Holds what is filtered together with it, and the columns of the board's numbers: no row is read for them.
+            models.Index(
+                fields=["tenant", "product", "-number"],
+                include=[
+                    "status",
+                    "target_environment",
+                    "requested_by",
+                    "requested_at",
+                    "approved_at",
+                    "completed_at",
+                ],
+                name="promotion_by_product",
+            ),
             models.Index(fields=["tenant", "number"], condition=Q(status__in=sorted(OPEN)), name="promotion_open"),
             GinIndex(
                 fields=["open_voters"],

@@ -72,6 +72,7 @@ class Release(models.Model):
         indexes = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="release_newest"),
             models.Index(fields=["tenant", "status", "-created_at", "-id"], name="release_newest_by_status"),
+            models.Index(fields=["tenant", "product", "-created_at", "-id"], name="release_newest_by_product"),
             models.Index(fields=["tenant", "manifest_digest"], name="release_by_manifest"),
         ]
 

@@ -100,7 +100,7 @@ FILTERS: Final = (
         "p.release_id = %(release_id)s",
         page=PageField("release", _release, lambda name: Q(release__name=name)),
     ),
-    Filter("product", PRODUCT, "p.product = %(product)s"),
+    Filter("product", PRODUCT, "p.product = %(product)s", has_index=True),
     Filter(
         "environment_id",
         uuid("environment_id", "The target environment."),

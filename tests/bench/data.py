@@ -14,7 +14,8 @@ _FILL = """
 INSERT INTO promotions_promotion ({columns})
 SELECT {values}
 FROM promotions_promotion p, generate_series(%(first)s::bigint, %(last)s::bigint) AS n
-JOIN LATERAL (SELECT id FROM unnest(%(releases)s::uuid[]) WITH ORDINALITY r (id, i)
+JOIN LATERAL (SELECT id, product
+              FROM unnest(%(releases)s::uuid[], %(products)s::text[]) WITH ORDINALITY r (id, product, i)
               WHERE r.i = 1 + n %% %(count)s) release ON true
 WHERE p.id = %(model)s
 """
@@ -22,6 +23,7 @@ _CHANGED = {
     "id": "gen_random_uuid()",
     "number": "n",
     "release_id": "release.id",
+    "product": "release.product",
     "requested_at": "p.requested_at - (%(wanted)s - n) * interval '1 second'",
     "completed_at": "p.completed_at - (%(wanted)s - n) * interval '1 second'",
     "decided_at": "p.decided_at - (%(wanted)s - n) * interval '1 second'",
@@ -72,6 +74,7 @@ def fill(wanted: int) -> None:
                     "last": last,
                     "wanted": wanted,
                     "releases": [release.pk for release in world["releases"]],
+                    "products": [release.product for release in world["releases"]],
                     "count": len(world["releases"]),
                     "model": world["model"].pk,
                 },
@@ -100,8 +103,15 @@ def build() -> dict[str, Any]:
     dev = make_environment(admin, "dev", 1)
     make_environment(admin, "staging", 2, required_approvals=2)
     make_environment(admin, "production", 3, required_approvals=2)
-    releases = [release(operator, f"bench-{number}") for number in range(1000)]
+    releases = [release(operator, f"bench-{number}", _product(number)) for number in range(1000)]
     return {"tenant": tenant, "model": deploy(operator, releases[0], dev), "releases": releases}
+
+
+def _product(number: int) -> str:
+    """Of a release: one release of `rare`, a third of all of `common`."""
+    if number == 1:
+        return "rare"
+    return "common" if number % 3 == 0 else "main"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from promotions.documents.manifest import manifest_digest
@@ -266,6 +266,16 @@ def test_a_cursor_of_one_product_is_none_of_another(world: World) -> None:
     assert len(world.vera.get(f"releases?product=ledger&cursor={cursor}")["data"]) == 1
     for query in ("product=main&", ""):
         assert world.vera.refused("GET", f"releases?{query}cursor={cursor}") == (400, "VAL_INVALID")
+
+
+def test_releases_of_a_product_are_walked_along_their_index(world: World) -> None:
+    for product in ("main", "ledger", "main"):
+        world.release(product=product)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        rows = Release.objects.filter(tenant=world.tenant, product="ledger").order_by("-created_at", "-id")
+        assert "release_newest_by_product" in rows.explain()
 
 
 def test_another_tenants_product_is_as_one_that_does_not_exist(world: World, stranger: World) -> None:

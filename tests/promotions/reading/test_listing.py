@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from promotions.models import Promotion
 from promotions.pages.board import Week, thirty_days
 from promotions.reading.listing import PromotionRows, WaitingForPerson
-from promotions.reading.promotion_columns import row
+from promotions.reading.promotion_columns import NUMBER, row
 from promotions.reading.queries import promotions_of
 from stellapromote.api.cursors import Position
 from stellapromote.api.rendering import dumps
@@ -50,6 +50,7 @@ def make_crowd(database: CommittedDatabase) -> World:
         changed = {
             "id": "gen_random_uuid()",
             "number": f"{first.number} + n",
+            "product": "CASE WHEN n % 1000 = 5 THEN 'rare' ELSE p.product END",
             "requested_at": "p.requested_at + n * interval '1 second'",
             "status": "(ARRAY['deployed', 'rejected', 'cancelled'])[1 + n % 3]",
             "approved_at": "now()",
@@ -81,6 +82,23 @@ def plans(read: Callable[[], Any]) -> str:
     return "\n".join(found)
 
 
+def kept_plan(read: Callable[[], Any]) -> str:
+    """The plan that PostgreSQL keeps for the statement, for any values."""
+    with connection.cursor() as cursor:
+        for _ in range(2):  # the first call may be the only one, and prepares nothing
+            read()
+        cursor.execute(
+            "SELECT name, cardinality(parameter_types) FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1"
+        )
+        [(name, values)] = cursor.fetchall()
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        try:
+            cursor.execute(f'EXPLAIN EXECUTE "{name}" ({", ".join(["NULL"] * values)})')
+            return "\n".join(line for (line,) in cursor.fetchall())
+        finally:
+            cursor.execute("RESET plan_cache_mode")
+
+
 @pytest.mark.slow
 def test_no_page_reads_the_whole_table(crowded: World) -> None:
     tenant = crowded.tenant.pk
@@ -95,6 +113,8 @@ def test_no_page_reads_the_whole_table(crowded: World) -> None:
         PromotionRows(tenant, since=at, until=at + timedelta(minutes=5)),
         PromotionRows(tenant, requested_by=uuid4()),
         PromotionRows(tenant, change_ref="CHG-20"),
+        PromotionRows(tenant, product="rare"),
+        PromotionRows(tenant, product="nothing", statuses=("rejected",)),
         PromotionRows(tenant, change_type="emergency"),
         PromotionRows(tenant, change_type="standard", statuses=("rejected",)),
         WaitingForPerson(tenant, crowded.nia.user.pk),
@@ -166,6 +186,48 @@ def test_promotions_are_found_by_their_change_without_looking_at_the_others(
     for read in (source.count, lambda: source.after(None, 51), lambda: source.numbered(0, 50)):
         plan = plans(read)
         assert index in plan, plan
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"product": "rare"},
+        {"product": "main"},
+        {"product": "main", "statuses": ("rejected", "cancelled")},
+        {"product": "rare", "statuses": ("deployed",)},
+        {"product": "rare", "environment": "production"},
+        {"product": "rare", "requester": "tomas"},
+        {"product": "nothing"},
+    ],
+)
+def test_promotions_of_a_product_are_found_without_reading_those_left_out(
+    crowded: World, filters: dict[str, Any]
+) -> None:
+    wanted, stored = dict(filters), Promotion.objects.filter(product=filters["product"])
+    if "statuses" in filters:
+        stored = stored.filter(status__in=filters["statuses"])
+    if "environment" in filters:
+        wanted["environment_id"] = crowded.environments[wanted.pop("environment")].pk
+    if "requester" in filters:
+        wanted["requested_by"] = crowded.people[wanted.pop("requester")].user.pk
+    source = PromotionRows(crowded.tenant.pk, **wanted)
+    numbers = list(stored.order_by("-number").values_list("number", flat=True))
+    assert source.count() == len(numbers)
+    assert [each[NUMBER] for each in source.after(None, 51)] == numbers[:51]
+    assert [each[NUMBER] for each in source.numbered(3, 5)] == numbers[3:8]
+    before = Position((numbers[-1] if numbers else 1,), backwards=True)
+    assert [each[NUMBER] for each in source.after(before, 5)] == numbers[-6:-1][::-1]
+    for read in (source.count, lambda: source.after(None, 51), lambda: source.after(Position((ROWS // 2,)), 51)):
+        plan = plans(read)
+        assert "Index Only Scan using promotion_by_product" in plan, plan
+
+
+def test_open_promotions_of_a_product_are_found_among_the_open_ones(crowded: World) -> None:
+    source = PromotionRows(crowded.tenant.pk, product="main", statuses=("awaiting_approval", "approved"))
+    [found] = source.after(None, 51)
+    assert found[NUMBER] == 3
+    plan = kept_plan(lambda: source.after(None, 51))
+    assert "promotion_open" in plan or "promotion_due" in plan, plan  # both hold the open ones alone
 
 
 def test_promotions_of_a_type_are_counted_without_being_read(crowded: World) -> None:
