@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from promotions.models import Promotion, Release
+from promotions.pages.product_filter import FILTER_ID, ProductForm, product_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.pagination import QuerySetSource, read_page
 
@@ -35,17 +36,27 @@ def promotable_releases(by: Actor) -> QuerySet[Release]:
 
 
 def release_page(request: HttpRequest, by: Actor, rows: QuerySet[Release]) -> Context:
-    """The page of ``rows`` that the address asks for, newest first. Invalid for a cursor of another list.
+    """The page of ``rows`` that the address asks for, newest first. Invalid for a cursor of another list, and for a
+    text that can be no product.
 
-    Cost: one statement; a name that few releases have is looked for among all of the tenant.
+    Cost: one statement, and one for the choice of products; a name that few releases have is looked for among all of
+    the tenant or of the product.
     """
-    form = NameForm(request.GET)
-    name = form.cleaned_data["name"] if form.is_valid() else ""
+    form = NameForm(request.GET, auto_id=FILTER_ID)
+    name, product = form.cleaned_data["name"] if form.is_valid() else "", product_of(request)
+    if product is not None:
+        rows = rows.filter(product=product)
     page = read_page(
         QuerySetSource(rows.filter(name__icontains=name) if name else rows, ("-created_at", "-id")),
         query={"cursor": request.GET.get("cursor", ""), "page_size": PAGE},
         path=request.path,
         tenant=by.tenant,
-        filters={"name": [name]},
+        filters={"name": [name]} | ({"product": [product]} if product else {}),
     )
-    return {"name_form": form, "named": bool(form.data.get("name")), "releases": page.rows, "meta": page.meta}
+    return {
+        "name_form": form,
+        "product_form": ProductForm(request, by),
+        "filtered": bool(form.data.get("name") or product),
+        "releases": page.rows,
+        "meta": page.meta,
+    }

@@ -14,17 +14,18 @@ from environments.models import Environment
 from promotions.models.promotion import CHANGE_TYPES
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Product
 from stellapromote.api.parameters import Parameter, choice, line, timestamp, uuid
 from stellapromote.web.words import CHANGE_TYPES as CHANGE_WORDS
 
 
 @dataclass(frozen=True, slots=True)
 class PageField:
-    """``name`` stands in the page's address, ``field`` is made for the person who looks, and ``where`` says of its
-    value what a promotion must be."""
+    """``name`` stands in the page's address, ``field`` is made for the person who looks and the text in the address,
+    None where there is nothing to choose, and ``where`` says of its value what a promotion must be."""
 
     name: str
-    field: Callable[[Actor], forms.Field]
+    field: Callable[[Actor, str], forms.Field | None]
     where: "Callable[[Any], Q | Exact[Any]]"
 
 
@@ -53,6 +54,9 @@ class ParameterField(forms.CharField):
         self.parse = parameter.parse
         super().__init__(max_length=parameter.schema["maxLength"], required=False, **options)
 
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {} if isinstance(widget, forms.Select) else super().widget_attrs(widget)
+
     def clean(self, value: Any) -> str:
         text: str = super().clean(value)
         try:
@@ -70,25 +74,43 @@ _CHANGE_REF: Final = line("change_ref", "The `change.ref`, exactly as it was giv
 PRODUCT: Final = line(
     "product", "Of this product, by its short name: none for a product that does not exist.", max_length=63
 )
+MOST_OFFERED: Final = 200
 
 
-def _release(_: Actor) -> forms.Field:
+def product_field(by: Actor, chosen: str) -> ParameterField | None:
+    """The products of the tenant that are not archived, and the ``chosen`` one; its short name is typed where there are
+    more than MOST_OFFERED. None where there is one product alone, and none is chosen. One statement."""
+    live = Product.objects.filter(tenant_id=by.tenant, archived_at=None).order_by("slug")
+    names = dict(live.values_list("slug", "display_name")[: MOST_OFFERED + 1])
+    if len(names) < 2 and not chosen:
+        return None
+    if len(names) > MOST_OFFERED:
+        return ParameterField(PRODUCT, label="Product", help_text="Its short name.")
+    offered = {slug: slug if name == slug else f"{name} ({slug})" for slug, name in names.items()}
+    if chosen:
+        offered.setdefault(chosen, chosen)
+    return ParameterField(
+        PRODUCT, label="Product", widget=forms.Select(choices=[("", "All products"), *offered.items()])
+    )
+
+
+def _release(_: Actor, __: str) -> forms.Field:
     return forms.CharField(
         label="Release", max_length=128, required=False, widget=forms.TextInput(attrs={"data-search": ""})
     )
 
 
-def _environment(by: Actor) -> forms.Field:
+def _environment(by: Actor, _: str) -> forms.Field:
     environments = Environment.objects.filter(tenant_id=by.tenant).order_by("order_index", "name")
     return forms.ModelChoiceField(label="Environment", queryset=environments, to_field_name="name", required=False)
 
 
-def _statuses(_: Actor) -> forms.Field:
+def _statuses(_: Actor, __: str) -> forms.Field:
     choices = [(status.value, status.value.replace("_", " ")) for status in Status]
     return forms.MultipleChoiceField(label="State", choices=choices, required=False)
 
 
-def _change_type(_: Actor) -> forms.Field:
+def _change_type(_: Actor, __: str) -> forms.Field:
     choices = [("", "Any"), *((name, CHANGE_WORDS[name].word) for name in CHANGE_TYPES)]
     return forms.ChoiceField(label="Kind of change", choices=choices, required=False)
 
@@ -100,7 +122,13 @@ FILTERS: Final = (
         "p.release_id = %(release_id)s",
         page=PageField("release", _release, lambda name: Q(release__name=name)),
     ),
-    Filter("product", PRODUCT, "p.product = %(product)s", has_index=True),
+    Filter(
+        "product",
+        PRODUCT,
+        "p.product = %(product)s",
+        has_index=True,
+        page=PageField("product", product_field, lambda product: Q(product=product)),
+    ),
     Filter(
         "environment_id",
         uuid("environment_id", "The target environment."),
@@ -120,7 +148,7 @@ FILTERS: Final = (
         has_index=True,
         page=PageField(
             "change_ref",
-            lambda _: ParameterField(_CHANGE_REF, label="Change ticket"),
+            lambda *_: ParameterField(_CHANGE_REF, label="Change ticket"),
             lambda ref: Exact(KT("change__ref"), ref),
         ),
     ),

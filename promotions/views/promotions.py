@@ -23,7 +23,8 @@ class FilterForm(forms.Form):
 
     def __init__(self, *args: Any, by: Actor, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields = {each.name: each.field(by) for each in ON_PAGE} | self.fields
+        made = {each.name: each.field(by, self.data.get(each.name, "").strip()) for each in ON_PAGE}
+        self.fields = {name: field for name, field in made.items() if field is not None} | self.fields
 
 
 @require_safe
@@ -53,7 +54,7 @@ def promotions(request: HttpRequest) -> HttpResponse:
 def _filtered(by: Actor, wanted: dict[str, Any]) -> QuerySet[Promotion]:
     rows = promotions_of(by.tenant)
     for each in ON_PAGE:
-        if wanted[each.name]:
+        if wanted.get(each.name):
             rows = rows.filter(each.where(wanted[each.name]))
     if wanted["before"]:
         rows = rows.filter(number__lt=wanted["before"])

@@ -32,9 +32,10 @@ def in_api(world: World, **query: str) -> list[int]:
 
 def test_a_filter_leaves_the_same_promotions_on_the_page_and_in_the_api(world: World) -> None:
     change = {"ref": "INC-7", "url": None, "type": "emergency", "backout": None}
-    urgent = world.requested(world.release(), "dev", change=change)
+    urgent = world.requested(world.release(product="ledger"), "dev", change=change)
     waiting = world.waiting()
     values = {
+        "product": ("ledger", "ledger", 1),
         "release": (waiting.release.name, str(waiting.release_id), 3),
         "environment": ("dev", str(world.environments["dev"].pk), 2),
         "status": ("awaiting_approval", "awaiting_approval", 1),
@@ -53,6 +54,8 @@ def test_a_filter_leaves_the_same_promotions_on_the_page_and_in_the_api(world: W
     ("name", "value"),
     [
         ("environment", "nowhere"),
+        ("product", "led\u202eger"),
+        ("product", "x" * 64),
         ("status", "open"),
         ("change_ref", "INC\u202e7"),
         ("change_ref", "x" * 65),

@@ -1,0 +1,138 @@
+"""The pages of all products, for one of them: board, inbox and lists."""
+
+import re
+from html import unescape
+
+import pytest
+
+from promotions.actions.products import archive_product, create_product
+from promotions.models import Promotion
+from promotions.pages import releases as releases_page
+from promotions.reading import promotion_filters
+from promotions.views import promotions as promotions_page
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
+from tests.promotions.views.pages import text
+
+PAGES = ("/promotions", "/releases", "/promotions/new")
+CHOICE = re.compile(r'<select name="product".*?</select>', re.DOTALL)
+OPTION = re.compile(r'<option value="([^"]*)"( selected)?>([^<]*)</option>')
+
+
+def offered(shown: str) -> dict[str, str]:
+    """The choices of the filter by what they say; the chosen one is marked."""
+    choice = CHOICE.search(shown)
+    assert choice is not None
+    return {value: name + " *" * bool(chosen) for value, chosen, name in OPTION.findall(choice[0])}
+
+
+def numbers(shown: str) -> set[int]:
+    return {int(number) for number in re.findall(r'<span class="muted">#(\d+)</span>', shown)}
+
+
+def two_products(kestrel: Kestrel) -> tuple[Promotion, Promotion]:
+    """One promotion of each waits for production."""
+    return kestrel.waits_for_production(), kestrel.waits_for_production(product="ledger")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_product_is_chosen_where_there_is_another_one(kestrel: Kestrel, path: str) -> None:
+    client = client_of(kestrel, "requester")
+    assert CHOICE.search(text(client, path)) is None
+    kestrel.waits_for_production()
+    create_product(by=kestrel["admin"], clock=kestrel.clock, slug="ledger", display_name="The ledger")
+    assert offered(text(client, path)) == {
+        "": "All products *",
+        "ledger": "The ledger (ledger)",
+        "main": "main",
+    }
+    archive_product(by=kestrel["admin"], clock=kestrel.clock, slug="ledger")
+    assert CHOICE.search(text(client, path)) is None
+    assert offered(text(client, f"{path}?product=ledger"))["ledger"] == "ledger *"
+
+
+@pytest.mark.parametrize("path", ["/promotions?"])
+def test_a_list_of_one_product_shows_no_other(kestrel: Kestrel, path: str) -> None:
+    main, ledger = two_products(kestrel)
+    client = client_of(kestrel, "approver")
+    assert numbers(text(client, path)) >= {main.number, ledger.number}
+    shown = text(client, f"{path}product=ledger")
+    assert ledger.number in numbers(shown)
+    of_ledger = Promotion.objects.filter(product="ledger").values_list("number", flat=True)
+    assert numbers(shown) <= set(of_ledger)
+    assert offered(shown)["ledger"] == "ledger *"
+
+
+@pytest.mark.parametrize("path", ["/releases", "/promotions/new"])
+def test_releases_of_one_product_are_found_with_a_part_of_their_name(kestrel: Kestrel, path: str) -> None:
+    kestrel.release(name="a-main")
+    for name in ("a-ledger", "b-ledger"):
+        kestrel.release(name=name, product="ledger")
+    client = client_of(kestrel, "requester")
+
+    def names(query: str) -> list[str]:
+        return re.findall(r"<bdi>([ab]-\w+)</bdi>", text(client, f"{path}?{query}"))
+
+    assert names("product=ledger") == ["b-ledger", "a-ledger"]
+    assert names("product=ledger&name=a-") == ["a-ledger"]
+    assert names("product=main") == ["a-main"]
+    assert names("product=main&name=b-") == []
+
+
+def test_the_chosen_product_stays_from_page_to_page(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(promotions_page, "PAGE", 1)
+    monkeypatch.setattr(releases_page, "PAGE", 1)
+    for _ in range(2):
+        kestrel.ask(kestrel.release(product="ledger"), kestrel.dev)
+        kestrel.ask(kestrel.release(), kestrel.dev)
+    client = client_of(kestrel, "viewer")
+    [older] = re.findall(r'<a href="([^"]+)">Older', text(client, "/promotions?product=ledger"))
+    shown = text(client, f"/promotions{unescape(older)}")
+    assert (numbers(shown), offered(shown)["ledger"]) == ({1}, "ledger *")
+    [older] = re.findall(r'rel="next" href="([^"]+)"', text(client, "/releases?product=ledger"))
+    shown = text(client, f"/releases{unescape(older)}")
+    assert (re.findall(r"<bdi>(2026\.\d)</bdi>", shown), offered(shown)["ledger"]) == (["2026.1"], "ledger *")
+    of_another = unescape(older).replace("product=ledger", "product=main")
+    assert client.get(f"/releases{of_another}").status_code == 400
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_another_tenants_product_is_as_one_that_does_not_exist(kestrel: Kestrel, path: str) -> None:
+    merlin = make_kestrel("merlin", prefix="merlin-")
+    merlin.waits_for_production(product="vault")
+    kestrel.waits_for_production()
+    client = client_of(kestrel, "requester")
+
+    def page(product: str) -> str:
+        shown = text(client, f"{path}{'&' if '?' in path else '?'}product={product}")
+        return re.sub(
+            r'(csrf\w+"(: "| value=")|X-CSRFToken": ")[^"]+|data-poll="[^"]+"', "", shown.replace(product, "…")
+        )
+
+    assert page("vault") == page("quartz")
+    assert numbers(page("vault")) == set()
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("typed", "sentence"), [("x" * 64, "at most 63 characters"), ("a\u202eb", "U+202E")])
+def test_what_can_be_no_product_is_refused(kestrel: Kestrel, path: str, typed: str, sentence: str) -> None:
+    answer = client_of(kestrel, "requester").get(path, {"product": typed})
+    assert answer.status_code == 400
+    assert sentence in answer.content.decode()
+
+
+def test_a_product_is_typed_where_there_are_too_many_to_offer(
+    kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion_filters, "MOST_OFFERED", 1)
+    _, ledger = two_products(kestrel)
+    client = client_of(kestrel, "approver")
+    shown = text(client, "/promotions?product=ledger")
+    assert CHOICE.search(shown) is None
+    assert re.search(r'<input type="text" name="product" value="ledger" maxlength="63"', shown)
+    assert ledger.number in numbers(shown)
+
+
+def test_the_page_of_releases_has_no_id_twice(kestrel: Kestrel) -> None:
+    two_products(kestrel)
+    ids = re.findall(r' id="([^"]+)"', text(client_of(kestrel, "operator"), "/releases"))
+    assert len(ids) == len(set(ids))
