@@ -24,6 +24,10 @@ NEWEST_DEPLOYED_FIRST = ("-completed_at", "-number")
 class PromotionQuerySet(models.QuerySet["Promotion"]):
     """The vocabulary of lists of promotions. An environment, product or release is a value or an expression."""
 
+    def of_product(self, product: str | None) -> Self:
+        """Promotions of the product; of all products for None."""
+        return self if product is None else self.filter(product=product)
+
     def deployed(self) -> Self:
         """Promotions that were deployed and not rolled back."""
         return self.filter(status=Status.DEPLOYED)

@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from environments.models import Environment
 from policies.models.weakening_edit import REMEMBERED
 from policies.outcomes import blocks
 from promotions.models import Override, Promotion, Release
 from promotions.models.promotion import COUNTED
-from promotions.models.promotion_vocabulary import in_sql
+from promotions.models.promotion_vocabulary import PromotionQuerySet, in_sql
 from promotions.reading.environment_state import environment_states
 from promotions.reading.findings import findings_shown
 from promotions.reading.queries import awaiting_decision_by
@@ -33,13 +32,14 @@ OLDEST = 50
 _DECIDED = [Status.APPROVED, Status.REJECTED, Status.DEPLOYED, Status.FAILED, Status.ROLLED_BACK]
 
 # One pass over what was requested in the window, bounded by the first number in it, within the index promotion_numbers:
-# its states stand in the text, so that the planner sees that it fits, and no row is read. The origin is a Monday.
+# its states stand in the text, so that the planner sees that it fits, and no row is read. Of one product within the
+# index promotion_by_product. The origin is a Monday.
 _NUMBERS = f"""
 SELECT date_bin('7 days', p.requested_at, '2001-01-01T00:00:00Z') AS week, p.status, count(*),
        avg(p.completed_at - p.requested_at), avg(p.approved_at - p.requested_at), count(p.approved_at)
 FROM promotions_promotion p
 WHERE p.tenant_id = %(tenant)s AND p.number > %(after)s AND p.requested_at >= %(since)s
-  AND p.status IN ({in_sql(COUNTED)})
+  AND p.status IN ({in_sql(COUNTED)}) {{and_product}}
 GROUP BY week, p.status
 """  # noqa: S608 - the part is a constant of this module
 
@@ -65,27 +65,33 @@ class Week:
     bad_share: int | None
 
 
-def board(by: Actor, at: datetime) -> Context:
-    """Everything the board shows. A constant number of statements, stated in a test."""
+def board(by: Actor, at: datetime, product: str | None = None) -> Context:
+    """Everything the board shows, of all products or of one. What is of no product is always shown: findings, proposals
+    and the edits that loosened a guard. A constant number of statements, stated in a test."""
     environments = list(Environment.objects.of(by.tenant).live().in_order().prefetch_related("approval_policy_links"))
-    states = environment_states(by.tenant, [environment.pk for environment in environments], at)
-    opened = list(_shown(by.tenant).filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
+    states = environment_states(by.tenant, [environment.pk for environment in environments], at, product=product)
+    shown = _shown(by.tenant).of_product(product)
+    opened = list(shown.filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
     columns = [_column(environment, states[environment.pk], opened) for environment in environments]
-    weeks = thirty_days(by.tenant, at)
+    weeks = thirty_days(by.tenant, at, product)
     products = _products(columns)
+    awaiting = awaiting_decision_by(by)
+    approvals_waiting = awaiting.count()
     return {
+        "product": product,
         "columns": columns,
         "products": products,
-        "next_step": "" if products else _next_step(by.tenant, columns),
+        "next_step": "" if products or product else _next_step(by.tenant, columns),
         "waiting_shown": len(opened),
         "waiting_all": sum(states[environment.pk]["openPromotions"] for environment in environments),
-        "approvals_waiting": awaiting_decision_by(by).count(),
-        "in_flight": list(_shown(by.tenant).filter(status=Status.DEPLOYING)[:LISTED]),
+        "approvals_waiting": approvals_waiting,
+        "approvals_shown": approvals_waiting if product is None else awaiting.of_product(product).count(),
+        "in_flight": list(shown.filter(status=Status.DEPLOYING)[:LISTED]),
         "blocked": _blocked([promotion for promotion in opened if promotion.blocked_by][:LISTED], by),
-        "ready": list(_shown(by.tenant).filter(status=Status.APPROVED).order_by("number")[:LISTED]),
-        "decided": list(_shown(by.tenant).filter(decided_at__isnull=False, status__in=_DECIDED)[:LISTED]),
+        "ready": list(shown.filter(status=Status.APPROVED).order_by("number")[:LISTED]),
+        "decided": list(shown.filter(decided_at__isnull=False, status__in=_DECIDED)[:LISTED]),
         "unreviewed": list(
-            Override.objects.filter(tenant_id=by.tenant, review=None)
+            Override.objects.filter(tenant_id=by.tenant, review=None, **_of_promotion(product))
             .select_related("promotion__release")
             .only("gate", "display_name", "ticket", "review_due_at", "promotion__number", "promotion__release__name")
             .order_by("review_due_at")[:LISTED]
@@ -113,7 +119,11 @@ def _loosened(tenant_id: UUID, at: datetime) -> Context:
     return {"proposed": proposed, "weakened": weakened}
 
 
-def _shown(tenant_id: UUID) -> QuerySet[Promotion]:
+def _of_promotion(product: str | None) -> dict[str, str]:
+    return {} if product is None else {"promotion__product": product}
+
+
+def _shown(tenant_id: UUID) -> PromotionQuerySet:
     """The tenant's promotions, newest first, as the board shows them. Whole ones cost a quarter of its time."""
     found = Promotion.objects.filter(tenant_id=tenant_id).select_related("release", "target_environment")
     return found.order_by("-number").only(
@@ -152,19 +162,37 @@ def version_of(context: Context) -> str:
             [[str(each.pk) for each in context[name]] for name in ("unreviewed", "findings")],
             [
                 context[name]
-                for name in ("approvals_waiting", "waiting_all", "next_step", "proposed", "weakened", "weeks")
+                for name in (
+                    "product",
+                    "approvals_waiting",
+                    "approvals_shown",
+                    "waiting_all",
+                    "next_step",
+                    "proposed",
+                    "weakened",
+                    "weeks",
+                )
             ],
             [(each["messages"], each["waits_for_reader"]) for each in context["blocked"]],
         )
     )
 
 
-def thirty_days(tenant_id: UUID, at: datetime) -> list[Week]:
-    """The numbers by week, oldest first; at most the newest 50,000 promotions are looked at. Two statements."""
+def thirty_days(tenant_id: UUID, at: datetime, product: str | None = None) -> list[Week]:
+    """The numbers by week, oldest first, of all products or of one; at most the newest 50,000 promotions of the tenant
+    are looked at. Two statements."""
     newest = Promotion.objects.filter(tenant_id=tenant_id).order_by("-number").values_list("number", flat=True).first()
     weeks: defaultdict[datetime, dict[str, _Counted]] = defaultdict(dict)
     with connection.cursor() as cursor:
-        cursor.execute(_NUMBERS, {"tenant": tenant_id, "after": (newest or 0) - MOST_COUNTED, "since": at - WINDOW})
+        cursor.execute(
+            _NUMBERS.format(and_product="" if product is None else "AND p.product = %(product)s"),
+            {
+                "tenant": tenant_id,
+                "after": (newest or 0) - MOST_COUNTED,
+                "since": at - WINDOW,
+                "product": product,
+            },
+        )
         for begins, status, *counted in cursor.fetchall():
             weeks[begins][status] = _Counted(*counted)
     return [_week(begins.astimezone(UTC).date(), weeks[begins]) for begins in sorted(weeks)]

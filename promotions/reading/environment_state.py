@@ -14,32 +14,42 @@ from django.db.models import Count, Q, QuerySet
 
 from environments.freezes import Freeze, freeze_states
 from promotions.models import Promotion
-from promotions.models.promotion_vocabulary import NEWEST_DEPLOYED_FIRST_SQL, deployed_in_sql
+from promotions.models.promotion_vocabulary import NEWEST_DEPLOYED_FIRST_SQL, deployed_in_sql, running_sql
 from promotions.states import ACTIVE, OPEN
 from stellapromote.clock import rfc3339
 
+_READ = "d.target_environment_id, d.product, d.id, d.number, d.release_id, d.completed_at"
+
 # Reads one index entry for each product of each environment: DISTINCT ON would read every deployment that ever was.
-_CURRENT_SQL = f"""
+_OF_EACH_PRODUCT = f"""
 WITH RECURSIVE newest AS (
     SELECT found.* FROM unnest(%(environments)s::uuid[]) AS environment(id)
     CROSS JOIN LATERAL (
-        SELECT d.target_environment_id, d.product, d.id, d.number, d.release_id, d.completed_at
-        FROM promotions_promotion d
+        SELECT {_READ} FROM promotions_promotion d
         WHERE {deployed_in_sql("environment.id")} AND d.tenant_id = %(tenant)s
         ORDER BY d.product, {NEWEST_DEPLOYED_FIRST_SQL} LIMIT 1
     ) found
   UNION ALL
     SELECT found.* FROM newest
     CROSS JOIN LATERAL (
-        SELECT d.target_environment_id, d.product, d.id, d.number, d.release_id, d.completed_at
-        FROM promotions_promotion d
+        SELECT {_READ} FROM promotions_promotion d
         WHERE {deployed_in_sql("newest.target_environment_id")} AND d.product > newest.product
         ORDER BY d.product, {NEWEST_DEPLOYED_FIRST_SQL} LIMIT 1
     ) found
 )
+"""  # noqa: S608 - the parts are constants of our modules
+
+_OF_ONE_PRODUCT = f"""
+WITH newest AS (
+    SELECT found.* FROM unnest(%(environments)s::uuid[]) AS environment(id)
+    CROSS JOIN LATERAL ({running_sql(_READ, environment="environment.id", product="%(product)s")}) found
+)
+"""  # noqa: S608 - the parts are constants of our modules
+
+_CURRENT_SQL = f"""
 SELECT d.target_environment_id, d.product, d.id, d.completed_at, r.id, r.name, r.manifest_digest
 FROM newest d JOIN promotions_release r ON r.id = d.release_id
-ORDER BY {NEWEST_DEPLOYED_FIRST_SQL}
+WHERE r.tenant_id = %(tenant)s ORDER BY {NEWEST_DEPLOYED_FIRST_SQL}
 """  # noqa: S608 - the parts are constants of our modules
 
 
@@ -63,10 +73,13 @@ class EnvironmentState(TypedDict):
     openPromotions: int
 
 
-def environment_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime) -> dict[UUID, EnvironmentState]:
-    """The state of each environment at `at`. Three statements for all of them."""
-    running = current_releases(tenant_id, environment_ids)
-    waiting = open_promotions(tenant_id, environment_ids)
+def environment_states(
+    tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime, *, product: str | None = None
+) -> dict[UUID, EnvironmentState]:
+    """The state of each environment at `at`, with the releases and promotions of one ``product`` where it is given.
+    Three statements for all of them."""
+    running = current_releases(tenant_id, environment_ids, product=product)
+    waiting = open_promotions(tenant_id, environment_ids, product=product)
     freezes = freeze_states(tenant_id, environment_ids, at)
     return {
         each: {
@@ -79,11 +92,17 @@ def environment_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: dat
     }
 
 
-def current_releases(tenant_id: UUID, environment_ids: Sequence[UUID]) -> dict[UUID, list[CurrentRelease]]:
-    """The releases that run in each environment, one for each product, the newest deployment first. One statement."""
+def current_releases(
+    tenant_id: UUID, environment_ids: Sequence[UUID], *, product: str | None = None
+) -> dict[UUID, list[CurrentRelease]]:
+    """The releases that run in each environment, one for each product or that of the ``product``, the newest
+    deployment first. One statement."""
     found: defaultdict[UUID, list[CurrentRelease]] = defaultdict(list)
+    newest = _OF_EACH_PRODUCT if product is None else _OF_ONE_PRODUCT
     with connection.cursor() as cursor:
-        cursor.execute(_CURRENT_SQL, {"environments": list(environment_ids), "tenant": tenant_id})
+        cursor.execute(
+            newest + _CURRENT_SQL, {"environments": list(environment_ids), "tenant": tenant_id, "product": product}
+        )
         for environment_id, product, promotion_id, completed_at, release_id, name, digest in cursor.fetchall():
             found[environment_id].append(
                 {
@@ -98,11 +117,12 @@ def current_releases(tenant_id: UUID, environment_ids: Sequence[UUID]) -> dict[U
     return found
 
 
-def open_promotions(tenant_id: UUID, environment_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many open promotions wait for each environment that has any. One statement."""
+def open_promotions(tenant_id: UUID, environment_ids: Sequence[UUID], *, product: str | None = None) -> dict[UUID, int]:
+    """How many open promotions, of all products or of the ``product``, wait for each environment that has any. One
+    statement."""
     rows = Promotion.objects.filter(
         tenant_id=tenant_id, target_environment__in=environment_ids, status__in=sorted(OPEN)
-    )
+    ).of_product(product)
     return dict(rows.order_by().values_list("target_environment").annotate(Count("pk")))
 
 

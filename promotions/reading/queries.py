@@ -59,7 +59,7 @@ def rows_of(promotions: QuerySet[Promotion]) -> QuerySet[Promotion, Any]:
     return rows
 
 
-def awaiting_decision_by(actor: Actor) -> QuerySet[Promotion]:
+def awaiting_decision_by(actor: Actor) -> PromotionQuerySet:
     """The promotions that the person may vote on now, oldest first, with the columns of their rows."""
     return promotions_of(actor.tenant).awaiting_decision_by(actor).order_by("number")
 

@@ -242,3 +242,12 @@ def test_the_numbers_of_the_board_are_counted_without_reading_a_row(crowded: Wor
     plan = plans(lambda: weeks.extend(thirty_days(crowded.tenant.pk, last.requested_at)))
     assert "Index Only Scan using promotion_numbers" in plan, plan
     assert sum(week.deployed for week in weeks) == Promotion.objects.filter(status="deployed").count()
+
+
+def test_the_numbers_of_a_product_are_counted_without_reading_a_row(crowded: World) -> None:
+    last = Promotion.objects.order_by("number").last()
+    assert last is not None
+    weeks: list[Week] = []
+    plan = plans(lambda: weeks.extend(thirty_days(crowded.tenant.pk, last.requested_at, "rare")))
+    assert "Index Only Scan using promotion_by_product" in plan, plan
+    assert sum(week.deployed for week in weeks) == 7

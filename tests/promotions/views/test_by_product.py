@@ -4,16 +4,20 @@ import re
 from html import unescape
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from promotions.actions.products import archive_product, create_product
 from promotions.models import Promotion
+from promotions.pages import board
 from promotions.pages import releases as releases_page
+from promotions.pages.board import thirty_days
 from promotions.reading import promotion_filters
 from promotions.views import promotions as promotions_page
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
 
-PAGES = ("/promotions", "/releases", "/promotions/new")
+PAGES = ("/", "/promotions", "/releases", "/promotions/new")
 CHOICE = re.compile(r'<select name="product".*?</select>', re.DOTALL)
 OPTION = re.compile(r'<option value="([^"]*)"( selected)?>([^<]*)</option>')
 
@@ -32,6 +36,12 @@ def numbers(shown: str) -> set[int]:
 def two_products(kestrel: Kestrel) -> tuple[Promotion, Promotion]:
     """One promotion of each waits for production."""
     return kestrel.waits_for_production(), kestrel.waits_for_production(product="ledger")
+
+
+def tag_of(shown: str) -> str:
+    found = re.search(r'data-poll="([^"]+)"', shown)
+    assert found is not None
+    return unescape(found[1])
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -76,6 +86,66 @@ def test_releases_of_one_product_are_found_with_a_part_of_their_name(kestrel: Ke
     assert names("product=ledger&name=a-") == ["a-ledger"]
     assert names("product=main") == ["a-main"]
     assert names("product=main&name=b-") == []
+
+
+def test_the_board_of_one_product_shows_what_runs_and_moves_of_it(kestrel: Kestrel) -> None:
+    main, ledger = two_products(kestrel)
+    flying = kestrel.approved_for_production(product="ledger")
+    kestrel.reports(flying, "started")
+    client = client_of(kestrel, "approver")
+    assert main.number in numbers(text(client, "/"))
+    shown = text(client, "/?product=ledger")
+    of_ledger = set(Promotion.objects.filter(product="ledger").values_list("number", flat=True))
+    assert {ledger.number, flying.number} <= numbers(shown) <= of_ledger
+    assert re.findall(r'<th scope="row"><bdi>(.*?)</bdi></th>', shown) == ["ledger"]
+    assert main.release.name not in shown
+    assert "1 promotion waits for your decision." in shown
+    assert 'href="/approvals?product=ledger"' in shown
+    assert 'id="approvals-waiting">2<' in shown  # the navigation counts all
+
+
+def test_the_numbers_of_the_board_are_of_the_product(kestrel: Kestrel) -> None:
+    kestrel.reaches_staging()
+    kestrel.deploys(kestrel.ask(kestrel.release(product="ledger"), kestrel.dev))
+    [all_of_them], [ledger], nothing = (
+        thirty_days(kestrel.tenant.pk, kestrel.clock.now(), product) for product in (None, "ledger", "nothing")
+    )
+    assert (all_of_them.deployed, ledger.deployed, nothing) == (3, 1, [])
+
+
+def test_a_board_counts_the_open_promotions_of_its_product(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "OLDEST", 1)
+    two_products(kestrel)
+    third = kestrel.waits_for_production(product="ledger")
+    client = client_of(kestrel, "approver")
+    assert "The 1 oldest of 3 open promotions" in text(client, "/")
+    shown = text(client, "/?product=ledger")
+    assert "The 1 oldest of 2 open promotions" in shown
+    [rest] = re.findall(r'<a href="([^"]+)">See all open ones', shown)
+    assert third.number in numbers(text(client, unescape(rest)))
+    assert "product=ledger" in rest
+
+
+@pytest.mark.parametrize("path", ["/"])
+def test_what_is_polled_asks_for_the_product_again(kestrel: Kestrel, path: str) -> None:
+    two_products(kestrel)
+    client = client_of(kestrel, "approver")
+    of_product = f"{path}{'&' if '?' in path else '?'}product=ledger"
+    [polled] = re.findall(r'hx-get="([^"]+)"', text(client, of_product))
+    assert "product=ledger" in polled
+    part = client.get(unescape(polled), headers={"HX-Request": "true"}).content.decode()
+    assert re.findall(r'hx-get="([^"]+)"', part) == [polled]
+    assert CHOICE.search(part) is None  # it stays on the page: a poll asks for no products
+    assert numbers(part) <= set(Promotion.objects.filter(product="ledger").values_list("number", flat=True))
+    answer = client.get(unescape(polled), headers={"HX-Request": "true", "If-None-Match": tag_of(part)})
+    assert answer.status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/"])
+def test_the_tag_of_a_polled_part_differs_by_product(kestrel: Kestrel, path: str) -> None:
+    client = client_of(kestrel, "viewer")
+    tags = {tag_of(text(client, f"{path}{query}")) for query in ("", "?product=main", "?product=ledger")}
+    assert len(tags) == 3
 
 
 def test_the_chosen_product_stays_from_page_to_page(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +200,20 @@ def test_a_product_is_typed_where_there_are_too_many_to_offer(
     assert CHOICE.search(shown) is None
     assert re.search(r'<input type="text" name="product" value="ledger" maxlength="63"', shown)
     assert ledger.number in numbers(shown)
+
+
+@pytest.mark.parametrize("path", ["/"])
+def test_a_poll_asks_for_no_products(kestrel: Kestrel, path: str) -> None:
+    two_products(kestrel)
+    client = client_of(kestrel, "approver")
+    tag = tag_of(text(client, path))
+
+    def asked(**headers: str) -> int:
+        with CaptureQueriesContext(connection) as statements:
+            client.get(path, headers={"HX-Request": "true", **headers})
+        return sum("accounts_product" in each["sql"] for each in statements)
+
+    assert (asked(), asked(**{"If-None-Match": tag})) == (0, 0)
 
 
 def test_the_page_of_releases_has_no_id_twice(kestrel: Kestrel) -> None:

@@ -71,6 +71,14 @@ def test_the_form_overrides_and_everybody_is_told(kestrel: Kestrel) -> None:
     assert "INC-7" in page
 
 
+def test_the_board_of_a_product_shows_its_overrides(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    override(kestrel, "third", promotion)
+    told = "A gate was overridden"
+    shown = [told in shown_to(kestrel, "viewer", path) for path in ("/", "/?product=main", "/?product=ledger")]
+    assert shown == [True, True, False]
+
+
 def test_a_refusal_is_told_on_the_page(kestrel: Kestrel) -> None:
     promotion = kestrel.waits_for_production()
     assert override(kestrel, "requester", promotion) == 403

@@ -60,7 +60,7 @@ def test_every_page_calls_an_environment_by_its_display_name(kestrel: Kestrel, p
 @pytest.mark.parametrize(
     ("path", "statements"),
     [
-        ("/", 19),
+        ("/", 20),
         ("/approvals", 8),
         ("/promotions", 8),
         ("/releases", 7),
