@@ -17,7 +17,7 @@ from promotions.views import promotions as promotions_page
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
 
-PAGES = ("/", "/promotions", "/releases", "/promotions/new")
+PAGES = ("/", "/approvals", "/promotions", "/releases", "/promotions/new")
 CHOICE = re.compile(r'<select name="product".*?</select>', re.DOTALL)
 OPTION = re.compile(r'<option value="([^"]*)"( selected)?>([^<]*)</option>')
 
@@ -60,10 +60,10 @@ def test_a_product_is_chosen_where_there_is_another_one(kestrel: Kestrel, path: 
     assert offered(text(client, f"{path}?product=ledger"))["ledger"] == "ledger *"
 
 
-@pytest.mark.parametrize("path", ["/promotions?"])
+@pytest.mark.parametrize("path", ["/approvals?", "/approvals?tab=open&", "/approvals?tab=mine&", "/promotions?"])
 def test_a_list_of_one_product_shows_no_other(kestrel: Kestrel, path: str) -> None:
     main, ledger = two_products(kestrel)
-    client = client_of(kestrel, "approver")
+    client = client_of(kestrel, "requester" if "mine" in path else "approver")
     assert numbers(text(client, path)) >= {main.number, ledger.number}
     shown = text(client, f"{path}product=ledger")
     assert ledger.number in numbers(shown)
@@ -126,7 +126,21 @@ def test_a_board_counts_the_open_promotions_of_its_product(kestrel: Kestrel, mon
     assert "product=ledger" in rest
 
 
-@pytest.mark.parametrize("path", ["/"])
+def test_the_inbox_counts_the_product_and_says_what_else_waits(kestrel: Kestrel) -> None:
+    two_products(kestrel)
+    create_product(by=kestrel["admin"], clock=kestrel.clock, slug="vault")
+    client = client_of(kestrel, "approver")
+    shown = text(client, "/approvals?product=ledger")
+    assert re.findall(r'class="count[^"]*">(\d+)</span></a></li>', shown)[-3:] == ["1", "0", "1"]
+    assert 'id="approvals-waiting">2<' in shown
+    for tab in ("needs-me", "mine", "open"):
+        assert f'href="?tab={tab}&amp;product=ledger"' in shown
+    empty = text(client, "/approvals?product=vault")
+    assert "Nothing of this product waits for you" in empty
+    assert "2 promotions wait for you in all products." in empty
+
+
+@pytest.mark.parametrize("path", ["/", "/approvals", "/approvals?tab=open"])
 def test_what_is_polled_asks_for_the_product_again(kestrel: Kestrel, path: str) -> None:
     two_products(kestrel)
     client = client_of(kestrel, "approver")
@@ -141,11 +155,20 @@ def test_what_is_polled_asks_for_the_product_again(kestrel: Kestrel, path: str) 
     assert answer.status_code == 304
 
 
-@pytest.mark.parametrize("path", ["/"])
+@pytest.mark.parametrize("path", ["/", "/approvals"])
 def test_the_tag_of_a_polled_part_differs_by_product(kestrel: Kestrel, path: str) -> None:
     client = client_of(kestrel, "viewer")
     tags = {tag_of(text(client, f"{path}{query}")) for query in ("", "?product=main", "?product=ledger")}
     assert len(tags) == 3
+
+
+def test_the_tag_of_an_inbox_changes_with_what_waits_in_other_products(kestrel: Kestrel) -> None:
+    """The empty part says how many."""
+    create_product(by=kestrel["admin"], clock=kestrel.clock, slug="vault")
+    client = client_of(kestrel, "approver")
+    before = tag_of(text(client, "/approvals?product=vault"))
+    kestrel.waits_for_production()
+    assert tag_of(text(client, "/approvals?product=vault")) != before
 
 
 def test_the_chosen_product_stays_from_page_to_page(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +188,7 @@ def test_the_chosen_product_stays_from_page_to_page(kestrel: Kestrel, monkeypatc
     assert client.get(f"/releases{of_another}").status_code == 400
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, "/approvals?tab=open", "/approvals?tab=mine"])
 def test_another_tenants_product_is_as_one_that_does_not_exist(kestrel: Kestrel, path: str) -> None:
     merlin = make_kestrel("merlin", prefix="merlin-")
     merlin.waits_for_production(product="vault")
@@ -196,13 +219,13 @@ def test_a_product_is_typed_where_there_are_too_many_to_offer(
     monkeypatch.setattr(promotion_filters, "MOST_OFFERED", 1)
     _, ledger = two_products(kestrel)
     client = client_of(kestrel, "approver")
-    shown = text(client, "/promotions?product=ledger")
+    shown = text(client, "/approvals?product=ledger")
     assert CHOICE.search(shown) is None
     assert re.search(r'<input type="text" name="product" value="ledger" maxlength="63"', shown)
-    assert ledger.number in numbers(shown)
+    assert numbers(shown) == {ledger.number}
 
 
-@pytest.mark.parametrize("path", ["/"])
+@pytest.mark.parametrize("path", ["/", "/approvals"])
 def test_a_poll_asks_for_no_products(kestrel: Kestrel, path: str) -> None:
     two_products(kestrel)
     client = client_of(kestrel, "approver")

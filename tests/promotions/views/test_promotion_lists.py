@@ -61,7 +61,7 @@ def test_every_page_calls_an_environment_by_its_display_name(kestrel: Kestrel, p
     ("path", "statements"),
     [
         ("/", 20),
-        ("/approvals", 8),
+        ("/approvals", 9),
         ("/promotions", 8),
         ("/releases", 7),
     ],
