@@ -239,6 +239,12 @@ def test_a_poll_asks_for_no_products(kestrel: Kestrel, path: str) -> None:
     assert (asked(), asked(**{"If-None-Match": tag})) == (0, 0)
 
 
+@pytest.mark.parametrize("path", ["/promotions?", "/releases?"])
+def test_the_page_of_a_product_leads_to_its_lists(kestrel: Kestrel, path: str) -> None:
+    create_product(by=kestrel["admin"], clock=kestrel.clock, slug="ledger")
+    assert f'href="{path}product=ledger"' in text(client_of(kestrel, "viewer"), "/products/ledger")
+
+
 def test_the_page_of_releases_has_no_id_twice(kestrel: Kestrel) -> None:
     two_products(kestrel)
     ids = re.findall(r' id="([^"]+)"', text(client_of(kestrel, "operator"), "/releases"))
