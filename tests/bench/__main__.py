@@ -162,6 +162,8 @@ def lists(tenant: Any, seconds: float) -> None:
     targets = {
         "page by cursor": first,
         "page 10,000 by cursor": request("GET", f"{PAGE}&cursor={deep}", token),
+        "page of a product of 1,000": request("GET", f"{PAGE}&product=rare&cursor=", token),
+        "page of a product of a third": request("GET", f"{PAGE}&product=common&cursor=", token),
         "page by number, with count": request("GET", f"{PAGE}&page=1", token),
         "page 10,000 by number": request("GET", f"{PAGE}&page=10000", token),
     }
@@ -181,6 +183,7 @@ def lists(tenant: Any, seconds: float) -> None:
     by_number = found["page by number, with count"].per_second
     print(f"  page by number takes {cursor / by_number:.2f} times a cursor page (≤ 3)")
     print(f"  page 10,000 by cursor runs at {found['page 10,000 by cursor'].per_second / cursor:.0%} of the first")
+    print(f"  page of a product of 1,000 runs at {found['page of a product of 1,000'].per_second / cursor:.0%} of all")
     print(f"  largest web process: {memory:.0f} MB (< 200)\n")
 
 
