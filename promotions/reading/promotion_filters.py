@@ -15,7 +15,7 @@ from promotions.models.promotion import CHANGE_TYPES
 from promotions.states import Status
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Product
-from stellapromote.api.parameters import Parameter, choice, line, timestamp, uuid
+from stellapromote.api.parameters import Parameter, choice, integer, line, timestamp, uuid
 from stellapromote.web.words import CHANGE_TYPES as CHANGE_WORDS
 
 
@@ -71,6 +71,7 @@ STATUSES: Final = {
     "pending_approval": Status.AWAITING_APPROVAL.value,
 }
 _CHANGE_REF: Final = line("change_ref", "The `change.ref`, exactly as it was given.", max_length=64)
+_RELEASE_NAME: Final = line("release_name", "Of the releases of this name: each product may have one.", max_length=128)
 PRODUCT: Final = line(
     "product", "Of this product, by its short name: none for a product that does not exist.", max_length=63
 )
@@ -95,9 +96,7 @@ def product_field(by: Actor, chosen: str) -> ParameterField | None:
 
 
 def _release(_: Actor, __: str) -> forms.Field:
-    return forms.CharField(
-        label="Release", max_length=128, required=False, widget=forms.TextInput(attrs={"data-search": ""})
-    )
+    return ParameterField(_RELEASE_NAME, label="Release", widget=forms.TextInput(attrs={"data-search": ""}))
 
 
 def _environment(by: Actor, _: str) -> forms.Field:
@@ -116,10 +115,13 @@ def _change_type(_: Actor, __: str) -> forms.Field:
 
 
 FILTERS: Final = (
+    Filter("number", integer("number", at_least=1, at_most=2**53 - 1), "p.number = %(number)s", has_index=True),
+    Filter("release_id", uuid("release_id"), "p.release_id = %(release_id)s"),
     Filter(
-        "release_id",
-        uuid("release_id"),
-        "p.release_id = %(release_id)s",
+        "release_name",
+        _RELEASE_NAME,
+        "p.release_id IN (SELECT id FROM promotions_release WHERE tenant_id = %(tenant)s AND name = %(release_name)s)",
+        has_index=True,
         page=PageField("release", _release, lambda name: Q(release__name=name)),
     ),
     Filter(

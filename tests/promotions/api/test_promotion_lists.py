@@ -95,6 +95,35 @@ class TestList:
         assert numbers("changeType=normal") == []
         assert world.vera.get("promotions?changeType=emergency&pageSize=1")["meta"]["totalCount"] == 2
 
+    def test_one_is_found_by_its_number(self, world: World, stranger: World) -> None:
+        world.waiting()
+        stranger.waiting()
+        later = stranger.waiting()
+
+        def numbers(query: str) -> list[int]:
+            return [row["number"] for row in world.vera.get(f"promotions?{query}")["data"]]
+
+        assert numbers("number=2") == numbers("number=2&product=main&cursor=") == [2]
+        assert numbers("number=2&status=awaiting_approval") == []
+        assert numbers(f"number={later.number}") == []
+        assert world.vera.get("promotions?number=2&page=1")["meta"]["totalCount"] == 1
+
+    def test_filter_by_the_name_of_the_release(self, world: World, stranger: World) -> None:
+        """Each product may have one of that name."""
+        wanted = [world.requested(world.release("1.0", product=name), "dev").number for name in ("main", "ledger")]
+        for tenant in (world, stranger):
+            tenant.requested(tenant.release("2.0"), "dev")
+        stranger.requested(stranger.release("3.0"), "dev")
+
+        def numbers(query: str) -> list[int]:
+            return [row["number"] for row in world.vera.get(f"promotions?{query}")["data"]]
+
+        assert numbers("releaseName=1.0") == numbers("releaseName=1.0&cursor=") == wanted[::-1]
+        assert numbers("releaseName=1.0&product=ledger") == wanted[1:]
+        assert numbers("releaseName=1.0&status=rejected") == []
+        assert numbers("releaseName=3.0") == numbers("releaseName=1") == []
+        assert world.vera.get("promotions?releaseName=1.0&page=1")["meta"]["totalCount"] == 2
+
     def test_filter_by_product(self, world: World, stranger: World) -> None:
         stranger.requested(stranger.release(product="vault"), "dev")
         ledger = [world.requested(world.release(product="ledger"), "dev").number for _ in range(2)]
@@ -120,6 +149,12 @@ class TestList:
     @pytest.mark.parametrize(
         "query",
         [
+            "number=0",
+            "number=x",
+            f"number={2**53}",
+            "number=1&number=2",
+            "releaseName=",
+            f"releaseName={'x' * 129}",
             "product=",
             f"product={'x' * 64}",
             "product=main&product=ledger",
