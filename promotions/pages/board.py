@@ -93,7 +93,15 @@ def board(by: Actor, at: datetime, product: str | None = None) -> Context:
         "unreviewed": list(
             Override.objects.filter(tenant_id=by.tenant, review=None, **_of_promotion(product))
             .select_related("promotion__release")
-            .only("gate", "display_name", "ticket", "review_due_at", "promotion__number", "promotion__release__name")
+            .only(
+                "gate",
+                "display_name",
+                "ticket",
+                "review_due_at",
+                "promotion__number",
+                "promotion__product",
+                "promotion__release__name",
+            )
             .order_by("review_due_at")[:LISTED]
         ),
         **_loosened(by.tenant, at),

@@ -47,6 +47,7 @@ COLUMNS: Final = (
     Column("number", "p.number", serializers.IntegerField(), ("number",)),
     Column("release_id", "p.release_id", serializers.UUIDField()),
     Column("release_name", "r.name", serializers.CharField(), ("release__name",)),
+    Column("product", "p.product", serializers.CharField(), ("product",)),
     Column("target_environment_id", "p.target_environment_id", serializers.UUIDField()),
     Column(
         "target_environment_name",

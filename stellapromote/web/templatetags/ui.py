@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
+from stellapromote.accounts.models.product import MAIN
 from stellapromote.clock import SYSTEM_CLOCK, parse_rfc3339
 from stellapromote.errors import ProductError
 from stellapromote.web import icons, track, words
@@ -290,6 +291,12 @@ def refusal_summary(refusal: ProductError | None) -> dict[str, Any]:
 def slug_beside(named: Any) -> SafeString:
     """The name that never changes, beside a display name that differs from it: display names are free text."""
     return _beside(named.display_name, named.name)
+
+
+@register.simple_tag
+def product_beside(product: str) -> SafeString:
+    """The product beside the name of its release, which other products may have too; `main` needs none."""
+    return SafeString("") if product == MAIN else format_html('<span class="muted">{}</span>', product)
 
 
 def _beside(display_name: str, name: str) -> SafeString:

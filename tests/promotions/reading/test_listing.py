@@ -151,6 +151,7 @@ def test_a_row_says_what_is_stored(crowded: World) -> None:
             "number": promotion.number,
             "releaseId": str(promotion.release_id),
             "releaseName": promotion.release.name,
+            "product": promotion.product,
             "targetEnvironmentId": str(promotion.target_environment_id),
             "targetEnvironmentName": promotion.target_environment.name,
             "status": promotion.status,

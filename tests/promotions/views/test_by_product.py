@@ -249,3 +249,13 @@ def test_the_page_of_releases_has_no_id_twice(kestrel: Kestrel) -> None:
     two_products(kestrel)
     ids = re.findall(r' id="([^"]+)"', text(client_of(kestrel, "operator"), "/releases"))
     assert len(ids) == len(set(ids))
+
+
+def test_a_name_of_two_products_stands_with_its_product_in_every_list(kestrel: Kestrel) -> None:
+    kestrel.waits_for_production(name="1.0")
+    kestrel.waits_for_production(name="1.0", product="ledger")
+    client = client_of(kestrel, "third")
+    beside = '1.0</bdi></a> <span class="muted">ledger</span>'
+    for path in ("/promotions", "/approvals", "/", "/products/ledger"):
+        assert beside in text(client, path), path
+    assert '1.0</bdi></a> <span class="muted">main</span>' not in text(client, "/promotions")
