@@ -290,6 +290,7 @@ class TestPendingApprovals:
         by_number = world.nia.get("promotions/pending-approvals?page=2&pageSize=2")
         assert (by_number["data"], by_number["meta"]["totalCount"]) == (rest["data"], 3)
 
+    @pytest.mark.slow
     def test_those_of_one_product(self, world: World) -> None:
         main = world.waiting()
         ledger = [world.requested(*self._of_ravi(world, product="ledger")).number for _ in range(2)]

@@ -188,6 +188,7 @@ def test_the_chosen_product_stays_from_page_to_page(kestrel: Kestrel, monkeypatc
     assert client.get(f"/releases{of_another}").status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*PAGES, "/approvals?tab=open", "/approvals?tab=mine"])
 def test_another_tenants_product_is_as_one_that_does_not_exist(kestrel: Kestrel, path: str) -> None:
     merlin = make_kestrel("merlin", prefix="merlin-")
