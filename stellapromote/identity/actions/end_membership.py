@@ -8,6 +8,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import changed, lock_membership
+from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
 
@@ -22,6 +23,7 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
     at = max(clock.now(), membership.granted_at)
     live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}

@@ -8,6 +8,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
 
@@ -17,6 +18,7 @@ def end_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str =
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
+    people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
     grant = TeamGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, team__slug=team, ended_at=None).first()
     if grant is None:
