@@ -107,9 +107,10 @@ def voters(
     return found
 
 
-def team_slugs(tenant_id: UUID) -> frozenset[str]:
-    """The teams that there are."""
-    return frozenset(Team.objects.filter(tenant_id=tenant_id).values_list("slug", flat=True))
+def lock_teams(tenant_id: UUID, slugs: Iterable[str]) -> frozenset[str]:
+    """Those of these teams that there are. None of them is deleted before this transaction ends."""
+    teams = Team.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, slug__in=set(slugs))
+    return frozenset(teams.order_by("slug").values_list("slug", flat=True))
 
 
 def _text(key: UUID | None) -> str | None:

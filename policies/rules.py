@@ -118,7 +118,8 @@ def check_overriders(tenant_id: UUID, document: Document, before: Document | Non
     if not wanted:
         return
     exist = {person.username for person in people.members(tenant_id)}
-    exist.update(f"team:{slug}" for slug in people.team_slugs(tenant_id))
+    named = {each.removeprefix("team:") for _, gate in wanted for each in gate["override"]["by"]}
+    exist.update(f"team:{slug}" for slug in people.lock_teams(tenant_id, named))
     errors = [
         _unknown(
             f"gates[{index}].override.by[{place}]",
@@ -189,7 +190,8 @@ def _check_names(
 ) -> None:
     """`named`: path, the teams and users named now, and those named before."""
     usernames = {person.username for person in members}
-    slugs = people.team_slugs(tenant_id)
+    named = list(named)
+    slugs = people.lock_teams(tenant_id, (slug for _, now, _ in named for slug in now["teams"]))
     errors = []
     for path, now, before in named:
         for part, exist, what in (("teams", slugs, "team"), ("users", usernames, "member")):

@@ -19,6 +19,7 @@ from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
 from promotions.api.products import ProductViewSet
 from promotions.api.promotions import PromotionViewSet
 from promotions.api.releases import ReleaseViewSet
+from promotions.api.teams import TeamViewSet
 from promotions.api.votes import VoteViewSet
 from stellapromote.api.routers import ApiRouter
 
@@ -36,6 +37,7 @@ router.register("evidence/documents", DocumentViewSet, "evidence-document")
 router.register("evidence", DocumentUploadViewSet, "evidence-input")
 router.register("feeds", FeedViewSet, "feed")
 router.register("trusted-keys", TrustedKeyViewSet, "trusted-key")
+router.register("teams", TeamViewSet, "team")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 
 # The same two without the prefix of a version, for stellapromote/urls.py; the contract lists them once.

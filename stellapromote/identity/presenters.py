@@ -1,8 +1,9 @@
-"""Members and their grants as the API shows them."""
+"""Members, their grants and teams as the API shows them."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stellapromote.accounts.models import Confirmable
+from stellapromote.accounts.models import Confirmable, Team, TeamGrant
 from stellapromote.identity.roster import Member
 
 
@@ -32,4 +33,28 @@ def grant_document(grant: Confirmable) -> dict[str, Any]:
         "confirmedBy": grant.confirmed_by_id,
         "confirmedByName": None if grant.confirmed_by is None else grant.confirmed_by.username,
         "vouchedFor": grant.is_vouched_for,
+        "endedAt": grant.ended_at,
+    }
+
+
+def team_row(team: Mapping[str, Any]) -> dict[str, Any]:
+    """A team in wire names, from its values in teams_of()."""
+    return {"id": team["id"], "slug": team["slug"], "displayName": team["name"], "memberCount": team["people"]}
+
+
+def team_document(team: Team, grants: Iterable[TeamGrant]) -> dict[str, Any]:
+    """A team with its members in wire names."""
+    return {
+        "id": team.pk,
+        "slug": team.slug,
+        "displayName": team.name,
+        "members": [
+            {
+                "id": grant.user_id,
+                "username": grant.user.username,
+                "displayName": grant.user.display_name,
+                "grant": grant_document(grant),
+            }
+            for grant in grants
+        ],
     }

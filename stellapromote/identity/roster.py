@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
+from django.shortcuts import get_object_or_404
 
 from stellapromote.accounts.models import (
     ApiToken,
@@ -17,6 +18,7 @@ from stellapromote.accounts.models import (
     ScopeGrant,
     ServiceAccount,
     ServiceOwner,
+    Team,
     TeamGrant,
     User,
 )
@@ -92,6 +94,27 @@ def role_holders(members: list[Member]) -> list[RoleHolders]:
         for role in member.role_names:
             holders[role].append(member.user)
     return [RoleHolders(role, sentence, holders[role]) for role, sentence in ROLE_SENTENCES.items()]
+
+
+def teams_of(tenant_id: UUID) -> QuerySet[Team]:
+    """Of the tenant, each with the number of its `people`."""
+    return Team.objects.filter(tenant_id=tenant_id).annotate(people=Count("grants", filter=Q(grants__ended_at=None)))
+
+
+def team_of(tenant_id: UUID, slug: str) -> Team:
+    """The team with this slug. Http404."""
+    return get_object_or_404(Team, tenant_id=tenant_id, slug=slug)
+
+
+def member_called(tenant_id: UUID, username: str) -> User:
+    """The member with this username, of now. Http404."""
+    return get_object_or_404(live_memberships(tenant_id), user__username=username).user
+
+
+def grants_of_team(team: Team) -> QuerySet[TeamGrant]:
+    """Who is in the team now, by username."""
+    grants = TeamGrant.objects.filter(team=team, ended_at=None).order_by("user__username")
+    return grants.select_related("user", "team", "granted_by", "confirmed_by")
 
 
 def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:

@@ -1,14 +1,12 @@
 from uuid import UUID
 
-from django.http import Http404
-
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Team, TeamGrant
+from stellapromote.accounts.models import TeamGrant
 from stellapromote.accounts.vouching import authority_of, via
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
-from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.identity.actions.lock import lock_membership, lock_team
 from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
 
@@ -25,9 +23,7 @@ def grant_team(*, by: Actor, clock: Clock, user_id: UUID, team: str, reason: str
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     behind = people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
-    found = Team.objects.filter(tenant_id=tenant_id, slug=team).first()
-    if found is None:
-        raise Http404("No such team.")
+    found = lock_team(tenant_id, team)
     grant = TeamGrant.objects.filter(team=found, user_id=user_id, ended_at=None).first()
     if grant is not None:
         return grant

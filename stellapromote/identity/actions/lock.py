@@ -4,7 +4,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 
-from stellapromote.accounts.models import Membership, ServiceAccount, User
+from stellapromote.accounts.models import Membership, ServiceAccount, Team, User
 from stellapromote.recorded_rows import RecordedRow
 
 R = TypeVar("R", bound=RecordedRow)
@@ -31,6 +31,17 @@ def lock_service(tenant_id: UUID, service_id: UUID) -> ServiceAccount:
     if service is None:
         raise Http404("No such service.")
     return service
+
+
+def lock_team(tenant_id: UUID, slug: str, *, for_deletion: bool = False) -> Team:
+    """The team, locked: its name changes once at a time, and it is not deleted meanwhile. Http404.
+
+    ``for_deletion``: nobody is put into it, and no policy begins to name it, before this transaction ends.
+    """
+    team = Team.objects.select_for_update(no_key=not for_deletion).filter(tenant_id=tenant_id, slug=slug).first()
+    if team is None:
+        raise Http404("No such team.")
+    return team
 
 
 def changed(rows: QuerySet[R], **values: Any) -> list[R]:

@@ -1,4 +1,4 @@
-"""The answers of the calls of "Members", for the documentation; presenters make the dicts."""
+"""The answers of the calls about people, for the documentation; presenters make the dicts."""
 
 from rest_framework import serializers
 
@@ -22,6 +22,7 @@ class GrantResource(Resource):
     vouched_for = serializers.BooleanField(
         help_text="Made on the command line or by a directory, or confirmed: it counts, no matter who gave it."
     )
+    ended_at = serializers.DateTimeField(allow_null=True, help_text="null: it is in force.")
 
 
 class MemberResource(Resource):
@@ -32,3 +33,33 @@ class MemberResource(Resource):
     display_name = serializers.CharField()
     joined_at = serializers.DateTimeField()
     grants = GrantResource(many=True)
+
+
+class TeamRow(Resource):
+    """A group of people that approval rules name by its slug."""
+
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    display_name = serializers.CharField()
+    member_count = serializers.IntegerField()
+
+
+class TeamMemberResource(Resource):
+    id = serializers.UUIDField(help_text="Of the person.")
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    grant = GrantResource()
+
+
+class TeamResource(Resource):
+    """A team with its members of now, by username."""
+
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    display_name = serializers.CharField()
+    members = TeamMemberResource(many=True)
+
+
+class DeletedTeamResource(Resource):
+    id = serializers.UUIDField()
+    deleted = serializers.BooleanField()

@@ -1,14 +1,13 @@
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from stellapromote.accounts.models import Team
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError
 from stellapromote.identity.actions.create_team import create_team
 from stellapromote.identity.forms import TeamForm
+from stellapromote.identity.roster import teams_of
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted
@@ -23,9 +22,8 @@ def teams(request: HttpRequest) -> HttpResponse:
     form = TeamForm(posted(request))
 
     def page(refusal: ProductError | None) -> HttpResponse:
-        people = Count("grants", filter=Q(grants__ended_at=None))
-        listed = Team.objects.filter(tenant_id=by.tenant).annotate(people=people).order_by("slug")
-        return render_settings(request, "teams", "teams", {"form": form, "refusal": refusal, "teams": listed})
+        context = {"form": form, "refusal": refusal, "teams": teams_of(by.tenant).order_by("slug")}
+        return render_settings(request, "teams", "teams", context)
 
     return carry_out(
         request,

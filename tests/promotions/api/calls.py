@@ -23,18 +23,19 @@ from promotions.pages.bodies import (
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
 from stellapromote.clock import SYSTEM_CLOCK, rfc3339
+from stellapromote.identity.api.bodies import NewTeam, OptionalReason, TeamChanges
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
 from tests.promotions.formats.samples import KEV as CATALOGUE
 from tests.promotions.uploads import Signer
 
 DIGEST = "sha256:" + "ab" * 32
 COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
-TAGS = ("Products", "Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
+TAGS = ("Products", "Teams", "Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call that would succeed: who makes it, with which body. {product}, {draft}, {release}, {promotion},
+    """One call that would succeed: who makes it, with which body. {product}, {team}, {draft}, {release}, {promotion},
     {approved}."""
 
     who: str
@@ -66,6 +67,15 @@ CALLS = [
     Call("greta", "PUT", "products/{product}", {"description": "x"}, ProductChanges),
     Call("greta", "PATCH", "products/{product}", {"description": "x"}, ProductChanges),
     Call("greta", "POST", "products/{product}/archive", {}),
+    Call("greta", "GET", "teams"),
+    Call("greta", "POST", "teams", {"slug": "new"}, NewTeam),
+    Call("greta", "GET", "teams/{team}"),
+    Call("greta", "PUT", "teams/{team}", {"displayName": "x"}, TeamChanges),
+    Call("greta", "PATCH", "teams/{team}", {"displayName": "x"}, TeamChanges),
+    Call("greta", "DELETE", "teams/{team}"),
+    Call("greta", "PUT", "teams/{team}/members/{member}", {"reason": "x"}, OptionalReason),
+    Call("greta", "PATCH", "teams/{team}/members/{member}", {"reason": "x"}, OptionalReason),
+    Call("greta", "DELETE", "teams/{peopled}/members/{member}"),
     Call("vera", "GET", "releases"),
     Call("ravi", "POST", "releases", {"name": "9.9", "components": [COMPONENT]}, NewRelease),
     Call("vera", "GET", "releases/{release}"),

@@ -28,6 +28,8 @@ _TABLES = (
     "promotions_feed",
     "promotions_trustedkey",
     "promotions_blob",
+    "accounts_team",
+    "accounts_teamgrant",
     "audit_auditevent",
     "api_idempotentanswer",
 )

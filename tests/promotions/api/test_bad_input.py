@@ -78,10 +78,14 @@ def places(world: World) -> dict[str, str]:
     document = uploaded(world.tomas.actor, ARTIFACT, "sbom", cyclonedx())
     uploaded(world.tomas.actor, promotion.release.components.get().digest, "sbom", cyclonedx())
     world.greta.ok("POST", "products", {"slug": "ledger"}, status=201)
+    world.greta.ok("POST", "teams", {"slug": "unused"}, status=201)
     shared = world.greta.ok("POST", "image-repositories", {"name": "nginx"}, status=201)
     return {
         "product": "ledger",
         "repository": shared["id"],
+        "team": "unused",
+        "peopled": "release",
+        "member": "nia",
         "document": str(document.pk),
         "bundle": str(take_bundle([ARTIFACT], by=world.tomas.actor).pk),
         "key": str(trust_key("old", Signer().pem, by=world.greta.actor).pk),
@@ -258,10 +262,15 @@ def test_ids_of_another_tenant_do_not_exist(
     """404 comes before 400: a wrong field must not tell that something is there."""
     product = f"theirs-{wrong_body}".lower()
     stranger.greta.ok("POST", "products", {"slug": product}, status=201)
+    stranger.greta.ok("POST", "teams", {"slug": product}, status=201)
+    stranger.greta.ok("PUT", f"teams/{product}/members/merlin-nia", {})
     shared = stranger.greta.ok("POST", "image-repositories", {"name": product}, status=201)
     theirs = {
         "product": product,
         "repository": shared["id"],
+        "team": product,
+        "peopled": product,
+        "member": "merlin-nia",
         "draft": stranger.release(finalize=False).pk,
         "release": stranger.release().pk,
         "promotion": (promotion := stranger.waiting()).pk,

@@ -54,6 +54,7 @@ def concrete(path: str) -> str:
         re.sub(r"\{[^}]*(?:number|version)\}", "1", re.sub(r"\{(?:\w*_)?id\}", NOWHERE, path))
         .replace("{name}", "nothing")
         .replace("{slug}", "nothing")
+        .replace("{username}", "nobody")
         .replace("{gate}", "nothing")
     )
 
