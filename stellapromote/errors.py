@@ -103,6 +103,9 @@ CODES: dict[str, Code] = {
     "RES_IN_USE": Code(
         409, "Other objects depend on this one: take it out of those that details counts or names first."
     ),
+    "RES_LAST_ADMIN": Code(
+        409, "The person is the last administrator of the tenant: give another member the role admin first."
+    ),
     "RES_STATE_CONFLICT": Code(
         409, "The object's present state does not allow this: read it again and choose what its state allows."
     ),

@@ -7,6 +7,7 @@ from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, Servi
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
+from stellapromote.identity.actions.last_admin import check_leaves_an_admin
 from stellapromote.identity.actions.lock import changed, lock_membership
 from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
@@ -18,13 +19,15 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
     own.
 
     Revokes their tokens and those they issued for services, which they know. A service without an owner is refused from
-    now on (actor_lookup). Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404.
+    now on (actor_lookup). Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404,
+    LastAdmin (409).
     """
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
+    check_leaves_an_admin(tenant_id, user_id)
     at = max(clock.now(), membership.granted_at)
     live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
     owned = ServiceOwner.objects.filter(service__tenant_id=tenant_id, owner_id=user_id, ended_at=None)

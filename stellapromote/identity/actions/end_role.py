@@ -4,9 +4,11 @@ from django.http import Http404
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import RoleGrant
+from stellapromote.accounts.vouching import GRANTING_ROLES
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
+from stellapromote.identity.actions.last_admin import check_leaves_an_admin
 from stellapromote.identity.actions.lock import lock_membership
 from stellapromote.identity.attribution import people_behind
 from stellapromote.transactions import transactional
@@ -14,7 +16,8 @@ from stellapromote.transactions import transactional
 
 @transactional
 def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str = "") -> RoleGrant:
-    """Take a role from a member from now on. Raises Refused (403), Invalid (400), Http404 when they do not hold it."""
+    """Take a role from a member from now on. Raises Refused (403), Invalid (400), Http404 when they do not hold it,
+    LastAdmin (409)."""
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
@@ -23,6 +26,8 @@ def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str =
     grant = RoleGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, role=role, ended_at=None).first()
     if grant is None:
         raise Http404("They do not hold this role.")
+    if role in GRANTING_ROLES:
+        check_leaves_an_admin(tenant_id, user_id)
     grant.ended_at, grant.ended_by_id = max(clock.now(), grant.granted_at), by.user_id
     grant.save(update_fields=["ended_at", "ended_by"])
     record(

@@ -10,7 +10,9 @@ from stellapromote.errors import Invalid
 from stellapromote.identity.actions.add_member import AddedMember, add_member
 from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.actions.end_membership import end_membership
+from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.last_admin import LastAdmin
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_person, make_tenant
 from tests.stellapromote.identity.actions.cases import make_house
@@ -62,3 +64,16 @@ def test_a_membership_that_ends_while_a_role_is_granted_leaves_no_live_role(comm
             lambda person=person: end_membership(by=by, clock=DATABASE_CLOCK, user_id=person.pk),
         )
     assert not RoleGrant.objects.filter(user__in=people, ended_at=None).exists()
+
+
+def test_two_administrators_do_not_end_each_other_at_once(committed_db: CommittedDatabase) -> None:
+    for _ in range(3):
+        tenant = make_tenant()
+        people = [make_person(tenant, roles=["admin"]) for _ in range(2)]
+        mei, zoe = (actor_of(each, tenant) for each in people)
+        outcomes = committed_db.at_once(
+            lambda mei=mei, zoe=zoe: end_role(by=mei, clock=DATABASE_CLOCK, user_id=zoe.account, role="admin"),
+            lambda mei=mei, zoe=zoe: end_membership(by=zoe, clock=DATABASE_CLOCK, user_id=mei.account),
+        )
+        assert [type(each) for each in outcomes if isinstance(each, Exception)] == [LastAdmin]
+        assert RoleGrant.objects.filter(tenant=tenant, ended_at=None).count() == 1

@@ -23,6 +23,7 @@ from stellapromote.identity.actions.end_team import end_team
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.identity.actions.last_admin import LastAdmin
 from stellapromote.identity.rules import OwnRights
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
@@ -188,10 +189,11 @@ def test_what_a_person_holds_in_another_tenant_stays(house: House) -> None:
     assert ApiToken.objects.get().revoked_at is None
 
 
-def machine_of(house: House, owner: User, issuer: User) -> Actor:
-    """A service with tenant:admin, acting by a token that `issuer` made."""
+def machine_of(house: House, owner: User, issuer: User | None = None) -> Actor:
+    """A service with tenant:admin, acting by a token that `issuer` made, or the command line."""
     service = make_service(house.tenant, owner, scopes=["tenant:admin"])
-    return actor_of_token(make_token(house.tenant, service.user, by=house.as_actor(issuer)))
+    by = None if issuer is None else house.as_actor(issuer)
+    return actor_of_token(make_token(house.tenant, service.user, by=by))
 
 
 def test_what_a_machine_grants_is_granted_by_its_owners_and_the_issuer_of_its_token_too(house: House) -> None:
@@ -208,3 +210,34 @@ def test_nobody_changes_their_own_rights_by_a_machine(house: House, change: Chan
     user = house.nia if mine == "owner" else house.greta
     with pytest.raises(OwnRights):
         change(by, user.pk)
+
+
+def end_admin(by: Actor, user: User) -> None:
+    end_role(by=by, clock=DATABASE_CLOCK, user_id=user.pk, role="admin")
+
+
+def leave(by: Actor, user: User) -> None:
+    end_membership(by=by, clock=DATABASE_CLOCK, user_id=user.pk)
+
+
+@pytest.mark.parametrize("end", [end_admin, leave])
+def test_the_last_administrator_stays(house: House, end: Callable[[Actor, User], None]) -> None:
+    by = machine_of(house, house.tomas)
+    with pytest.raises(LastAdmin):
+        end(by, house.greta)
+    mei = make_person(house.tenant, "mei", roles=["admin"])
+    User.objects.filter(pk=mei.pk).update(is_active=False)
+    make_person(make_tenant("osprey"), "zoe", roles=["admin"])
+    with pytest.raises(LastAdmin):
+        end(by, house.greta)
+    User.objects.filter(pk=mei.pk).update(is_active=True)
+    end(by, house.greta)
+    with pytest.raises(LastAdmin):
+        end(by, mei)
+
+
+def test_other_roles_of_the_last_administrator_end(house: House) -> None:
+    by = machine_of(house, house.tomas)
+    grant_role(by=by, clock=DATABASE_CLOCK, user_id=house.greta.pk, role="auditor")
+    end_role(by=by, clock=DATABASE_CLOCK, user_id=house.greta.pk, role="auditor")
+    assert RoleGrant.objects.get(user=house.greta, ended_at=None).role == "admin"
