@@ -3,6 +3,7 @@
 import getpass
 import os
 import pwd
+import re
 import sys
 from typing import Any, ClassVar
 
@@ -75,7 +76,7 @@ class ProductCommand(BaseCommand):
             ) from error
 
     def _argument(self, field: str) -> str:
-        return self.arguments_of_fields.get(field, f"--{field.replace('_', '-')}")
+        return self.arguments_of_fields.get(field, "--" + re.sub("[A-Z]", lambda found: f"-{found[0].lower()}", field))
 
     def act(self, **options: Any) -> None:  # noqa: ARG002
         """Do what the command is for. Actions' refusals may leave it as they are."""

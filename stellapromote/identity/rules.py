@@ -164,7 +164,7 @@ def checked_scopes(scopes: Iterable[str], allowed: Collection[str], why: str) ->
 def checked_life(life: timedelta) -> timedelta:
     """Between one day and 366 (contract.md, tokens)."""
     if not timedelta(days=1) <= life <= LONGEST_LIFE:
-        raise wrong("expires_days", f"A token lives 1 to {LONGEST_LIFE.days} days.", "range")
+        raise wrong("expiresDays", f"A token lives 1 to {LONGEST_LIFE.days} days.", "range")
     return life
 
 

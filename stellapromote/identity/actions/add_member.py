@@ -44,14 +44,14 @@ def add_member(
     tenant_id = by.tenant
     rules.checked_username(username)
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
-    display_name = rules.checked_line("display_name", display_name or username, longest=rules.LONGEST_NAME)
+    display_name = rules.checked_line("displayName", display_name or username, longest=rules.LONGEST_NAME)
     if by.auth_method != "command":
         _check_was_member(tenant_id, username)
     user = lock_person(username)
     is_new_person = user is None
     at = clock.now()
     if user is None:
-        names.check_free("display_name", display_name, username=username, tenants=[tenant_id])
+        names.check_free("displayName", display_name, username=username, tenants=[tenant_id])
         user = _create_person(username, display_name, by=by, at=at)
     if user.pk == by.user_id:
         raise rules.OwnRights()

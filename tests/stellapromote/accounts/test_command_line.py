@@ -29,7 +29,7 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("refusal", "sentence"),
     [
-        (Invalid("Wrong.", fields=[FieldError("expires_days", "Too long.", "range")]), "--expires-days: Too long."),
+        (Invalid("Wrong.", fields=[FieldError("expiresDays", "Too long.", "range")]), "--expires-days: Too long."),
         (Invalid("Wrong."), "Wrong."),
         (Conflict("There is one already."), "There is one already."),
         (Http404("No such member of this tenant."), "No such member of this tenant."),
