@@ -14,6 +14,7 @@ from promotions.api.documents import (
 from promotions.api.health import HealthView, ReadyView
 from promotions.api.image_repositories import ImageRepositoryViewSet
 from promotions.api.me import MeView
+from promotions.api.member_grants import NewMemberGrantViewSet
 from promotions.api.overrides import OverrideViewSet
 from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
 from promotions.api.products import ProductViewSet
@@ -37,6 +38,7 @@ router.register("evidence/documents", DocumentViewSet, "evidence-document")
 router.register("evidence", DocumentUploadViewSet, "evidence-input")
 router.register("feeds", FeedViewSet, "feed")
 router.register("trusted-keys", TrustedKeyViewSet, "trusted-key")
+router.register("members/<uuid:user_id>/grants", NewMemberGrantViewSet, "member-new-grant")
 router.register("teams", TeamViewSet, "team")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 

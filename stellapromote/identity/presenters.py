@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stellapromote.accounts.models import Confirmable, Team, TeamGrant
+from stellapromote.identity.models import PersonSession
 from stellapromote.identity.roster import Member
 
 
@@ -14,6 +15,7 @@ def member_document(member: Member) -> dict[str, Any]:
         "username": member.user.username,
         "displayName": member.user.display_name,
         "joinedAt": member.membership.granted_at,
+        "endedAt": member.membership.ended_at,
         "grants": [grant_document(grant) for grant in member.grants],
     }
 
@@ -34,6 +36,18 @@ def grant_document(grant: Confirmable) -> dict[str, Any]:
         "confirmedByName": None if grant.confirmed_by is None else grant.confirmed_by.username,
         "vouchedFor": grant.is_vouched_for,
         "endedAt": grant.ended_at,
+    }
+
+
+def session_document(session: PersonSession, current: str | None) -> dict[str, Any]:
+    """A session in wire names. ``current``: the key of the one that asks."""
+    return {
+        "id": session.public_id,
+        "device": session.device_words,
+        "address": session.address,
+        "signedInAt": session.signed_in_at,
+        "lastSeenAt": session.last_seen_at,
+        "current": session.session_key == current,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from stellapromote.accounts.models import (
@@ -63,6 +64,13 @@ def members_of(tenant_id: UUID, user_id: UUID | None = None) -> list[Member]:
     """The live members by username with their live roles, teams and rights by name, or one of them. Four queries."""
     memberships = live_memberships(tenant_id).order_by("user__username")
     return with_grants(memberships if user_id is None else memberships.filter(user_id=user_id))
+
+
+def member_of(tenant_id: UUID, user_id: UUID) -> Member:
+    """One of them. Http404."""
+    for member in members_of(tenant_id, user_id):
+        return member
+    raise Http404("No such member of this tenant.")
 
 
 def live_memberships(tenant_id: UUID) -> QuerySet[Membership]:

@@ -87,6 +87,14 @@ def check_can_confirm_grant(by: Actor, user_id: UUID, grant: Confirmable, *, is_
         raise NotVouchedFor()
 
 
+def check_owns_account(by: Actor, user_id: UUID) -> None:
+    """The actor is this person, signed in: name and sessions belong to the account, not to a tenant."""
+    if by.auth_method != "session":
+        raise Refused("A token cannot do this: sign in on the web pages.", code="PERM_DENIED")
+    if by.user_id != user_id:
+        raise Refused("An account belongs to its person, and nobody else does this.", code="PERM_DENIED")
+
+
 def check_on_the_server(by: Actor, what: str) -> None:
     if by.auth_method != "command":
         raise OnlyOnTheServer(what)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 
 from stellapromote.clock import parse_rfc3339, rfc3339, whole_milliseconds
@@ -74,7 +74,7 @@ def note_sign_in(request: HttpRequest) -> None:
     }
 
 
-def sessions_of(user_id: UUID) -> list[PersonSession]:
+def sessions_of(user_id: UUID) -> QuerySet[PersonSession]:
     """The person's sessions that are still good, the one used last first."""
     rows = PersonSession.objects.filter(user_id=user_id, expire_date__gt=StatementTime())
-    return list(rows.defer("session_data").order_by("-last_seen_at", "public_id"))
+    return rows.defer("session_data").order_by("-last_seen_at", "-public_id")

@@ -3,30 +3,38 @@ from uuid import UUID
 from django.db.models import Q
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ApiToken, RoleGrant, ScopeGrant, ServiceOwner, TeamGrant
+from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ScopeGrant, ServiceOwner, TeamGrant
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
 from stellapromote.identity.actions.last_admin import check_leaves_an_admin
 from stellapromote.identity.actions.lock import changed, lock_membership
 from stellapromote.identity.attribution import people_behind
+from stellapromote.identity.etags import tag_of
+from stellapromote.identity.presenters import member_document
+from stellapromote.identity.roster import member_of
 from stellapromote.transactions import transactional
 
 
 @transactional
-def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") -> None:
+def end_membership(
+    *, by: Actor, clock: Clock, user_id: UUID, reason: str = "", if_match: IfMatch | None = None
+) -> Membership:
     """Ends the membership with everything the person holds in the tenant: roles, teams, rights by name, services they
     own.
 
     Revokes their tokens and those they issued for services, which they know. A service without an owner is refused from
     now on (actor_lookup). Past votes and decisions stay as they are. Raises Refused (403), Invalid (400), Http404,
-    LastAdmin (409).
+    PreconditionFailed (412), LastAdmin (409).
     """
     rules.check_manages_members(by, user_id)
     tenant_id = by.tenant
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
+    if if_match is not None:
+        if_match.check(tag_of("member", member_document(member_of(tenant_id, user_id))))
     check_leaves_an_admin(tenant_id, user_id)
     at = max(clock.now(), membership.granted_at)
     live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
@@ -57,3 +65,4 @@ def end_membership(*, by: Actor, clock: Clock, user_id: UUID, reason: str = "") 
         metadata={"revokedTokens": len(revoked)},
         rows=[membership, *roles, *teams, *by_name, *services, *revoked],
     )
+    return membership

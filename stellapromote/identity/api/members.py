@@ -5,42 +5,151 @@ from uuid import UUID
 
 from rest_framework.decorators import action
 
+from stellapromote.accounts.models import User
+from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 from stellapromote.api.cursors import Position
-from stellapromote.api.declarations import Answer
+from stellapromote.api.declarations import MEMBER, Answer
 from stellapromote.api.pagination import PAGING, QuerySetSource
 from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.actions.confirm_grant import confirm_grant, live_grant
-from stellapromote.identity.api.resources import GrantResource, MemberResource
-from stellapromote.identity.presenters import grant_document, member_document
-from stellapromote.identity.roster import Member, live_memberships, with_grants
+from stellapromote.identity.actions.end_grant import end_grant
+from stellapromote.identity.actions.end_membership import end_membership
+from stellapromote.identity.actions.end_sessions import end_other_sessions
+from stellapromote.identity.api.bodies import MemberChanges, Reason
+from stellapromote.identity.api.resources import (
+    EndedSessionsResource,
+    GrantResource,
+    MemberResource,
+    SessionResource,
+)
+from stellapromote.identity.etags import tag_of
+from stellapromote.identity.presenters import grant_document, member_document, session_document
+from stellapromote.identity.roster import Member, live_memberships, member_of, with_grants
+from stellapromote.identity.rules import check_owns_account
+from stellapromote.identity.sessions import sessions_of
+from stellapromote.identity.sign_in_records import person_without_tenant
 
 
 class MemberViewSet(ApiViewSet):
     """The people of the tenant."""
 
     tag = "Members"
-    scopes = {"list": CONFIRMING_SCOPES}
-    parameters = {"list": PAGING}
-    answers = {"list": Answer(MemberResource, paged=True)}
+    scopes = {
+        "list": CONFIRMING_SCOPES,
+        "retrieve": CONFIRMING_SCOPES,
+        "update": MEMBER,
+        "end": TENANT_ADMIN,
+        "sessions": MEMBER,
+        "end_sessions": MEMBER,
+    }
+    bodies = {"update": MemberChanges, "end": Reason}
+    parameters = {"list": PAGING, "sessions": PAGING}
+    answers = {
+        "list": Answer(MemberResource, paged=True),
+        "retrieve": Answer(MemberResource, etag=True),
+        "update": Answer(MemberResource, etag=True),
+        "end": Answer(MemberResource),
+        "sessions": Answer(SessionResource, paged=True),
+        "end_sessions": Answer(EndedSessionsResource),
+    }
+    refusals = {
+        "update": ("PERM_DENIED",),
+        "end": ("RES_LAST_ADMIN",),
+        "sessions": ("PERM_DENIED",),
+        "end_sessions": ("PERM_DENIED",),
+    }
+    conditional = frozenset({"update", "end"})
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Members by username, each with what they hold and who vouched for it"""
         memberships = live_memberships(request.actor.tenant)
         return self.page(_Members(QuerySetSource(memberships, ("username",))), present=member_document)
 
+    def retrieve(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """One member with what they hold and who vouched for it"""
+        return self._shown()
+
+    def update(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """Change your displayed name
+
+        An account belongs to its person: you change your own name, signed in, and nobody changes that of another.
+        Votes and records keep the name of their time.
+        """
+        self._check_own()
+        change_display_name(by=request.actor, clock=DATABASE_CLOCK, if_match=self.if_match, **self.body)
+        return self._shown()
+
+    @action(detail=True, methods=["post"])
+    def end(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """End a membership
+
+        With it end the roles, teams and rights of the member, the services that they own, and their tokens. Votes and
+        decisions stay. You cannot end your own membership, nor that of the last administrator.
+        """
+        membership = end_membership(
+            by=request.actor, clock=DATABASE_CLOCK, user_id=pk, if_match=self.if_match, **self.body
+        )
+        return ApiResponse(member_document(Member(membership)))
+
+    @action(detail=True)
+    def sessions(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """Where you are signed in, the session used last first
+
+        Only you see your sessions, signed in.
+        """
+        self._check_own()
+        current = request._request.session.session_key
+        return self.page(
+            sessions_of(pk),
+            present=lambda session: session_document(session, current),
+            order=("-last_seen_at", "-public_id"),
+        )
+
+    @sessions.mapping.delete
+    def end_sessions(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """End your other sessions
+
+        The session that calls goes on. Only you end your sessions, signed in.
+        """
+        self._check_own()
+        assert isinstance(request.user, User)
+        by = person_without_tenant(request._request, request.user)
+        ended = end_other_sessions(by=by, clock=DATABASE_CLOCK, keep=request._request.session.session_key)
+        return ApiResponse({"ended": ended})
+
+    def resource(self) -> dict[str, Any]:
+        if self.action in ("update", "sessions", "end_sessions"):
+            self._check_own()
+        return member_document(self._member())
+
+    def _check_own(self) -> None:
+        """Tells only people who may see members whether there is one with this id."""
+        by, user_id = self.request.actor, self.kwargs["pk"]
+        if by.auth_method == "session" and by.user_id != user_id and not by.scopes.isdisjoint(CONFIRMING_SCOPES):
+            self._member()
+        check_owns_account(by, user_id)
+
+    def _member(self) -> Member:
+        return member_of(self.request.actor.tenant, self.kwargs["pk"])
+
+    def _shown(self) -> ApiResponse:
+        document = member_document(self._member())
+        return ApiResponse(document, etag=tag_of("member", document))
+
 
 class MemberGrantViewSet(ApiViewSet):
     """What one member holds."""
 
     tag = "Members"
-    scopes = {"confirm": CONFIRMING_SCOPES}
-    bodies = {"confirm": NoBody}
-    answers = {"confirm": Answer(GrantResource)}
-    refusals = {"confirm": ("PERM_NOT_VOUCHED_FOR", "PERM_SEPARATION_OF_DUTIES")}
+    scopes = {"confirm": CONFIRMING_SCOPES, "end": TENANT_ADMIN}
+    bodies = {"confirm": NoBody, "end": Reason}
+    answers = {"confirm": Answer(GrantResource), "end": Answer(GrantResource)}
+    refusals = {"confirm": ("PERM_NOT_VOUCHED_FOR", "PERM_SEPARATION_OF_DUTIES"), "end": ("RES_LAST_ADMIN",)}
 
     @action(detail=True, methods=["post"])
     def confirm(self, request: ApiRequest, pk: UUID, user_id: UUID) -> ApiResponse:
@@ -51,6 +160,15 @@ class MemberGrantViewSet(ApiViewSet):
         """
         confirm_grant(by=request.actor, clock=DATABASE_CLOCK, user_id=user_id, grant_id=pk)
         return ApiResponse(self.resource())
+
+    @action(detail=True, methods=["post"])
+    def end(self, request: ApiRequest, pk: UUID, user_id: UUID) -> ApiResponse:
+        """End a role, team or right
+
+        You cannot end your own, nor the role of the last administrator.
+        """
+        grant = end_grant(by=request.actor, clock=DATABASE_CLOCK, user_id=user_id, grant_id=pk, **self.body)
+        return ApiResponse(grant_document(grant))
 
     def resource(self) -> dict[str, Any]:
         return grant_document(live_grant(self.request.actor.tenant, self.kwargs["user_id"], self.kwargs["pk"]))

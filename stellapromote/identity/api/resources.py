@@ -32,7 +32,23 @@ class MemberResource(Resource):
     username = serializers.CharField()
     display_name = serializers.CharField()
     joined_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True, help_text="null: they are a member now.")
     grants = GrantResource(many=True)
+
+
+class SessionResource(Resource):
+    """A browser in which you are signed in."""
+
+    id = serializers.UUIDField()
+    device = serializers.CharField(help_text="The browser, as far as it says.")
+    address = serializers.CharField(allow_null=True)
+    signed_in_at = serializers.DateTimeField(allow_null=True)
+    last_seen_at = serializers.DateTimeField()
+    current = serializers.BooleanField(help_text="It makes this call.")
+
+
+class EndedSessionsResource(Resource):
+    ended = serializers.IntegerField(help_text="The number of sessions that ended.")
 
 
 class TeamRow(Resource):

@@ -23,7 +23,7 @@ from promotions.pages.bodies import (
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
 from stellapromote.clock import SYSTEM_CLOCK, rfc3339
-from stellapromote.identity.api.bodies import NewTeam, OptionalReason, TeamChanges
+from stellapromote.identity.api.bodies import NewGrant, NewTeam, OptionalReason, Reason, TeamChanges
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
 from tests.promotions.formats.samples import KEV as CATALOGUE
 from tests.promotions.uploads import Signer
@@ -67,6 +67,11 @@ CALLS = [
     Call("greta", "PUT", "products/{product}", {"description": "x"}, ProductChanges),
     Call("greta", "PATCH", "products/{product}", {"description": "x"}, ProductChanges),
     Call("greta", "POST", "products/{product}/archive", {}),
+    Call("greta", "GET", "members"),
+    Call("greta", "POST", "members/{someone}/end", {"reason": "x"}, Reason),
+    Call("greta", "POST", "members/{someone}/grants", {"kind": "role", "name": "operator", "reason": "x"}, NewGrant),
+    Call("nia", "POST", "members/{someone}/grants/{grant}/confirm", {}),
+    Call("greta", "POST", "members/{someone}/grants/{grant}/end", {"reason": "x"}, Reason),
     Call("greta", "GET", "teams"),
     Call("greta", "POST", "teams", {"slug": "new"}, NewTeam),
     Call("greta", "GET", "teams/{team}"),

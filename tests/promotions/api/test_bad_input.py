@@ -48,6 +48,13 @@ def stranger(world: World) -> World:
     return make_world("merlin", prefix="merlin-")
 
 
+def given(world: World, team: str = "release") -> str:
+    """A grant that greta gave vera."""
+    body = {"kind": "team", "name": team, "reason": "x"}
+    grant: str = world.greta.ok("POST", f"members/{world.vera.user.pk}/grants", body, status=201)["id"]
+    return grant
+
+
 @pytest.fixture(scope="module")
 def places(world: World) -> dict[str, str]:
     """What the paths of CALLS name."""
@@ -81,6 +88,8 @@ def places(world: World) -> dict[str, str]:
     world.greta.ok("POST", "teams", {"slug": "unused"}, status=201)
     shared = world.greta.ok("POST", "image-repositories", {"name": "nginx"}, status=201)
     return {
+        "someone": str(world.vera.user.pk),
+        "grant": given(world),
         "product": "ledger",
         "repository": shared["id"],
         "team": "unused",
@@ -266,6 +275,8 @@ def test_ids_of_another_tenant_do_not_exist(
     stranger.greta.ok("PUT", f"teams/{product}/members/merlin-nia", {})
     shared = stranger.greta.ok("POST", "image-repositories", {"name": product}, status=201)
     theirs = {
+        "someone": stranger.vera.user.pk,
+        "grant": given(stranger, team=product),
         "product": product,
         "repository": shared["id"],
         "team": product,

@@ -78,7 +78,7 @@ def test_sessions_that_ended_by_themselves_are_not_listed(nia: User) -> None:
     sign_in(nia)
     assert len(sessions_of(nia.pk)) == 1
     PersonSession.objects.update(expire_date=DATABASE_CLOCK.now() - timedelta(seconds=1))
-    assert sessions_of(nia.pk) == []
+    assert list(sessions_of(nia.pk)) == []
 
 
 def test_a_browser_without_a_session_costs_no_row(client: Client) -> None:

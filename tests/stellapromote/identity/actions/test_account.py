@@ -103,7 +103,7 @@ def test_nobody_takes_the_name_of_another_account(house: House, name: str) -> No
     end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=left.pk)
     with pytest.raises(Invalid, match="This is the name of another account here") as refused:
         change_display_name(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, display_name=name)
-    assert [each.field for each in refused.value.fields] == ["display_name"]
+    assert [each.field for each in refused.value.fields] == ["displayName"]
     assert User.objects.get(pk=house.nia.pk).display_name == "Nia"
 
 

@@ -1,19 +1,24 @@
-"""GET /members and the confirmation of a grant over the API."""
+"""Members, their grants and sessions over the API."""
 
+import json
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from stellapromote.accounts.models import User
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_role import grant_role
-from tests.calling import Caller, caller, refusal
-from tests.factories import make_person, make_tenant
-from tests.stellapromote.identity.actions.cases import House, make_house
+from stellapromote.identity.actions.grant_scope import grant_scope
+from tests.calling import Caller, caller, refusal, wrong_fields
+from tests.factories import make_person, make_service, make_tenant
+from tests.stellapromote.identity.actions.cases import House, last_event, make_house
 
 pytestmark = pytest.mark.django_db
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
+SESSION = {"id", "device", "address", "signedInAt", "lastSeenAt", "current"}
 
 
 @pytest.fixture
@@ -104,3 +109,201 @@ def test_pages_by_cursor_go_through_everybody_once(house: House) -> None:
         found += [each["username"] for each in page["data"]]
         cursor = page["meta"]["nextCursor"]
     assert found == ["greta", "nia", "tomas"]
+
+
+# --- one member -------------------------------------------------------------------------------------------------------
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def send(client: Client, method: str, path: str, data: Any = None, **headers: str) -> Any:
+    body = b"" if data is None else json.dumps(data).encode()
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.generic(method, f"/api/v1{path}", body, content_type="application/json" if body else "", headers=sent)
+
+
+def test_one_member_is_shown_as_in_the_list(house: House) -> None:
+    nia = as_caller(house, house.nia)
+    response = nia.get(f"/members/{house.tomas.pk}")
+    assert response.json() == listed(house, house.nia)["tomas"]
+    assert nia.get(f"/members/{house.tomas.pk}", If_None_Match=response["ETag"]).status_code == 304
+    nia.post(path_of(house, waiting(house)))
+    assert nia.get(f"/members/{house.tomas.pk}", If_None_Match=response["ETag"]).status_code == 200
+    vera = as_caller(house, make_person(house.tenant, "vera", roles=["viewer"]))
+    assert refusal(vera.get(f"/members/{house.nia.pk}")) == (403, "PERM_DENIED")
+
+
+def test_a_person_changes_their_own_name_signed_in(house: House) -> None:
+    place = f"/members/{house.tomas.pk}"
+    response = send(signed_in(house.tomas), "PATCH", place, {"displayName": "Tomás Ruiz"})
+    assert (response.status_code, response.json()["displayName"]) == (200, "Tomás Ruiz")
+    assert response.json() == as_caller(house, house.greta).get(place).json()
+    event = last_event("user.renamed")
+    assert (event.tenant_id, event.after) == (None, {"displayName": "Tomás Ruiz"})
+
+
+@pytest.mark.parametrize(
+    "body", [{"displayName": "Nia"}, {"displayName": ""}, {"displayName": None}, {"displayName": 1}, {"username": "x"}]
+)
+def test_a_name_that_cannot_be_is_refused(house: House, body: dict[str, Any]) -> None:
+    response = send(signed_in(house.tomas), "PATCH", f"/members/{house.tomas.pk}", body)
+    assert wrong_fields(response) == list(body)
+    house.tomas.refresh_from_db()
+    assert (house.tomas.username, house.tomas.display_name) == ("tomas", "Tomas")
+
+
+def test_nobody_changes_the_name_of_another_and_no_token_changes_a_name(house: House) -> None:
+    body, place = {"displayName": "X"}, f"/members/{house.tomas.pk}"
+    for user in (house.greta, house.nia):
+        assert refusal(send(signed_in(user), "PATCH", place, body)) == (403, "PERM_DENIED")
+    for each in (house.tomas, house.greta):
+        assert refusal(as_caller(house, each).call("PATCH", place, body)) == (403, "PERM_DENIED")
+    house.tomas.refresh_from_db()
+    assert house.tomas.display_name == "Tomas"
+
+
+def test_only_who_sees_members_is_told_that_one_is_not_there(house: House) -> None:
+    stranger, vera = make_person(make_tenant(), "mei"), make_person(house.tenant, "vera", roles=["viewer"])
+    for nobody in (NOWHERE, stranger.pk):
+        for method, rest in (("PATCH", ""), ("GET", "/sessions"), ("DELETE", "/sessions")):
+            body = {"displayName": "X"} if method == "PATCH" else None
+            answers = {
+                user.username: refusal(send(signed_in(user), method, f"/members/{nobody}{rest}", body))
+                for user in (house.greta, vera)
+            }
+            assert answers == {"greta": (404, "RES_NOT_FOUND"), "vera": (403, "PERM_DENIED")}
+
+
+def test_a_changed_name_names_what_was_read(house: House) -> None:
+    place, tomas = f"/members/{house.tomas.pk}", signed_in(house.tomas)
+    seen = as_caller(house, house.nia).get(place)["ETag"]
+    as_caller(house, house.nia).post(path_of(house, waiting(house)))
+    body = {"displayName": "X"}
+    for data in (body, {}):
+        assert refusal(send(tomas, "PATCH", place, data, If_Match=seen)) == (412, "RES_PRECONDITION_FAILED")
+    seen = as_caller(house, house.nia).get(place)["ETag"]
+    assert send(tomas, "PATCH", place, {}, If_Match=seen).json()["displayName"] == "Tomas"
+    assert send(tomas, "PATCH", place, body, If_Match=seen)["ETag"] != seen
+
+
+# --- ending -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_a_team_and_a_right_end_with_a_reason(house: House) -> None:
+    grant_scope(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, scope=PROMOTION_OVERRIDE, reason="On call")
+    greta = as_caller(house, house.greta)
+    for grant in listed(house, house.greta)["nia"]["grants"]:
+        response = greta.post(f"/members/{house.nia.pk}/grants/{grant['id']}/end", {"reason": "moved"})
+        assert response.status_code == 200, response.content
+        assert response.json() == {**grant, "endedAt": response.json()["endedAt"]}
+        assert response.json()["endedAt"] is not None
+        assert last_event(f"{grant['kind']}.ended").after == {"reason": "moved"}
+        again = greta.post(f"/members/{house.nia.pk}/grants/{grant['id']}/end", {"reason": "moved"})
+        assert refusal(again) == (404, "RES_NOT_FOUND")
+    assert listed(house, house.greta)["nia"]["grants"] == []
+
+
+def test_a_grant_that_was_given_again_does_not_end_by_the_old_id(house: House) -> None:
+    place = f"/members/{house.tomas.pk}/grants/{waiting(house)['id']}/end"
+    greta = as_caller(house, house.greta)
+    greta.post(place, {"reason": "moved"})
+    grant_role(by=house.admin, clock=DATABASE_CLOCK, user_id=house.tomas.pk, role="approver")
+    assert refusal(greta.post(place, {"reason": "moved"})) == (404, "RES_NOT_FOUND")
+    assert waiting(house)["endedAt"] is None
+
+
+def test_a_membership_ends_with_what_the_member_holds(house: House) -> None:
+    nia = as_caller(house, house.nia)
+    response = as_caller(house, house.greta).post(f"/members/{house.nia.pk}/end", {"reason": "left"})
+    assert response.status_code == 200, response.content
+    assert (response.json()["username"], response.json()["grants"]) == ("nia", [])
+    assert response.json()["endedAt"] is not None
+    assert "nia" not in listed(house, house.greta)
+    assert last_event("member.ended").after == {"reason": "left"}
+    assert refusal(nia.get("/me")) == (401, "AUTH_TOKEN_REVOKED")
+    again = as_caller(house, house.greta).post(f"/members/{house.nia.pk}/end", {"reason": "left"})
+    assert refusal(again) == (404, "RES_NOT_FOUND")
+
+
+def test_the_end_of_a_membership_names_what_was_read(house: House) -> None:
+    place, greta = f"/members/{house.tomas.pk}", as_caller(house, house.greta)
+    seen = greta.get(place)["ETag"]
+    as_caller(house, house.nia).post(path_of(house, waiting(house)))
+    stale = greta.post(f"{place}/end", {"reason": "left"}, If_Match=seen)
+    assert refusal(stale) == (412, "RES_PRECONDITION_FAILED")
+    assert greta.post(f"{place}/end", {"reason": "left"}, If_Match=greta.get(place)["ETag"]).status_code == 200
+
+
+def test_the_same_key_ends_a_membership_once(house: House) -> None:
+    greta = as_caller(house, house.greta)
+    first, again = (
+        greta.post(f"/members/{house.nia.pk}/end", {"reason": "left"}, Idempotency_Key="once") for _ in range(2)
+    )
+    assert (first.status_code, again["Idempotency-Replayed"], first.content) == (200, "true", again.content)
+
+
+def ends(house: House) -> list[str]:
+    grants = [f"/members/{house.tomas.pk}/grants/{waiting(house)['id']}/end"]
+    return [*grants, f"/members/{house.tomas.pk}/end"]
+
+
+def test_only_administrators_end_what_members_hold(house: House) -> None:
+    machine = make_service(house.tenant, house.nia, scopes=["policy:write"]).user
+    for user in (house.nia, house.tomas, machine):
+        for place in ends(house):
+            assert refusal(as_caller(house, user).post(place, {"reason": "x"})) == (403, "PERM_DENIED")
+    elsewhere = make_tenant()
+    stranger = caller(elsewhere, make_person(elsewhere, "mei", roles=["admin"]))
+    for place in ends(house):
+        assert refusal(stranger.post(place, {"reason": "x"})) == (404, "RES_NOT_FOUND")
+        assert refusal(stranger.post(place, {"surprise": "x"})) == (404, "RES_NOT_FOUND")
+    assert waiting(house)["endedAt"] is None
+
+
+def test_a_reason_that_cannot_be_is_refused(house: House) -> None:
+    for place in ends(house):
+        for body in ({}, {"reason": ""}, {"reason": " "}, {"reason": None}, {"reason": "x" * 501}, {"reason": "a\0"}):
+            assert wrong_fields(as_caller(house, house.greta).post(place, body)) == ["reason"]
+
+
+def test_nobody_ends_their_own_and_the_last_administrator_stays(house: House) -> None:
+    own = listed(house, house.greta)["greta"]["grants"][0]["id"]
+    machine = as_caller(house, make_service(house.tenant, house.tomas, scopes=["tenant:admin"]).user)
+    for place in (f"/members/{house.greta.pk}/grants/{own}/end", f"/members/{house.greta.pk}/end"):
+        assert refusal(as_caller(house, house.greta).post(place, {"reason": "x"})) == (403, "PERM_DENIED")
+        assert refusal(machine.post(place, {"reason": "x"})) == (409, "RES_LAST_ADMIN")
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_sees_and_ends_their_own_sessions(house: House) -> None:
+    here, there, greta = signed_in(house.tomas), signed_in(house.tomas), signed_in(house.greta)
+    place = f"/members/{house.tomas.pk}/sessions"
+    sessions = send(here, "GET", place).json()
+    assert [set(each) for each in sessions["data"]] == [SESSION, SESSION]
+    assert [each["current"] for each in sessions["data"]].count(True) == 1
+    assert {each["id"] for each in sessions["data"]} == {str(each.public_id) for each in house.tomas.sessions.all()}
+    assert here.session.session_key not in json.dumps(sessions)
+    assert send(here, "DELETE", place).json() == {"ended": 1}
+    assert (last_event("session.others_ended").tenant_id, last_event("session.others_ended").actor_id) == (
+        None,
+        house.tomas.pk,
+    )
+    assert send(here, "DELETE", place).json() == {"ended": 0}
+    assert [send(each, "GET", "/me").status_code for each in (here, there, greta)] == [200, 401, 200]
+
+
+def test_nobody_sees_or_ends_the_sessions_of_another_nor_by_a_token(house: House) -> None:
+    theirs = signed_in(house.tomas)
+    place = f"/members/{house.tomas.pk}/sessions"
+    for method in ("GET", "DELETE"):
+        assert refusal(send(signed_in(house.greta), method, place)) == (403, "PERM_DENIED")
+        assert refusal(send(signed_in(house.nia), method, place)) == (403, "PERM_DENIED")
+        for each in (house.tomas, house.greta):
+            assert refusal(as_caller(house, each).call(method, place)) == (403, "PERM_DENIED")
+    assert send(theirs, "GET", "/me").status_code == 200
