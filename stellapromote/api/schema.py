@@ -191,7 +191,8 @@ class AutoSchema(SpectacularSchema):
         if isinstance(serializer, Body):
             schema["additionalProperties"] = False
             if serializer.partial:
-                schema["properties"] |= self._read_only(schema["properties"])
+                taken = schema.get("properties", {})
+                schema["properties"] = taken | self._read_only(taken)
         return schema
 
     def _read_only(self, taken: Mapping[str, Any]) -> dict[str, Any]:

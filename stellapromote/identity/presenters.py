@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stellapromote.accounts.models import Confirmable, Team, TeamGrant
+from stellapromote.accounts.models import Confirmable, ServiceAccount, ServiceOwner, Team, TeamGrant
 from stellapromote.identity.models import PersonSession
 from stellapromote.identity.roster import Member
 
@@ -48,6 +48,27 @@ def session_document(session: PersonSession, current: str | None) -> dict[str, A
         "signedInAt": session.signed_in_at,
         "lastSeenAt": session.last_seen_at,
         "current": session.session_key == current,
+    }
+
+
+def service_document(service: ServiceAccount, owners: Iterable[ServiceOwner]) -> dict[str, Any]:
+    """A service with its owners of now in wire names."""
+    return {
+        "id": service.pk,
+        "name": service.name,
+        "accountId": service.user_id,
+        "username": service.user.username,
+        "scopes": service.scopes,
+        "createdAt": service.created_at,
+        "owners": [
+            {
+                "id": each.owner_id,
+                "username": each.owner.username,
+                "displayName": each.owner.display_name,
+                "grantedAt": each.granted_at,
+            }
+            for each in owners
+        ],
     }
 
 

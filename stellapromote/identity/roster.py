@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import (
     ApiToken,
     Confirmable,
@@ -23,7 +24,7 @@ from stellapromote.accounts.models import (
     TeamGrant,
     User,
 )
-from stellapromote.accounts.scopes import ROLE_SENTENCES
+from stellapromote.accounts.scopes import ROLE_SENTENCES, TENANT_ADMIN
 
 
 @dataclass(slots=True)
@@ -58,6 +59,12 @@ class RoleHolders:
     role: str
     sentence: str
     people: list[User]
+
+
+@dataclass(slots=True)
+class OwnedService:
+    service: ServiceAccount
+    owners: list[ServiceOwner] = field(default_factory=list)
 
 
 def members_of(tenant_id: UUID, user_id: UUID | None = None) -> list[Member]:
@@ -136,13 +143,23 @@ def live_products(tenant_id: UUID) -> list[Product]:
     return list(Product.objects.filter(tenant_id=tenant_id, archived_at=None).order_by("display_name", "slug"))
 
 
-def services_of(tenant_id: UUID, owner_id: UUID | None = None) -> list[tuple[ServiceAccount, list[User]]]:
-    """The services by name with their owners; only those this person owns when `owner_id` is given. Two queries."""
-    services = ServiceAccount.objects.filter(tenant_id=tenant_id).select_related("user").order_by("name")
-    if owner_id is not None:
-        services = services.filter(owners__owner_id=owner_id, owners__ended_at=None)
-    owners: dict[UUID, list[User]] = defaultdict(list)
-    grants = ServiceOwner.objects.filter(service__tenant_id=tenant_id, ended_at=None).select_related("owner")
+def services_seen_by(by: Actor) -> QuerySet[ServiceAccount]:
+    """All services of the tenant for an administrator, for others those that they own."""
+    services = ServiceAccount.objects.filter(tenant_id=by.tenant).select_related("user")
+    if by.has(TENANT_ADMIN):
+        return services
+    return services.filter(owners__owner_id=by.account, owners__ended_at=None)
+
+
+def with_owners(services: Iterable[ServiceAccount]) -> list[OwnedService]:
+    """The services, in this order, with their owners of now by username. One query."""
+    found = {service.pk: OwnedService(service) for service in services}
+    grants = ServiceOwner.objects.filter(service__in=list(found), ended_at=None).select_related("owner")
     for grant in grants.order_by("owner__username"):
-        owners[grant.service_id].append(grant.owner)
-    return [(service, owners[service.id]) for service in services]
+        found[grant.service_id].owners.append(grant)
+    return list(found.values())
+
+
+def owners_of(service: ServiceAccount) -> list[ServiceOwner]:
+    """Its owners of now, by username. One query."""
+    return with_owners([service])[0].owners

@@ -18,6 +18,7 @@ from stellapromote.wrong_values import BLANK, characters, too_long
 LONGEST_REASON = 500
 LONGEST_NAME = 200
 LONGEST_TOKEN_NAME = 100
+NO_VOTE_BY_SERVICES = "services never vote, confirm or override."
 USERNAME_HELP = "Use 1 to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter or digit."
 
 

@@ -36,7 +36,7 @@ def add_service(
     rules.check_manages_members(by)
     rules.checked_slug("name", name)
     allowed = SCOPES.keys() - NEVER_FOR_SERVICES
-    chosen = rules.checked_scopes(scopes, allowed, "services never vote, confirm or override.")
+    chosen = rules.checked_scopes(scopes, allowed, rules.NO_VOTE_BY_SERVICES)
     tenant_id = by.tenant
     people = _members(tenant_id, owners)
     check_can_own(by, [person.pk for person in people], chosen)

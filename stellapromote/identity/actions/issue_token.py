@@ -116,7 +116,8 @@ def _why(owner: User, withheld: frozenset[str]) -> str:
 
 def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[str], ServiceAccount | None]:
     """The account the token is for, with the scopes it holds now, and the service that it is."""
-    service = ServiceAccount.objects.select_related("user").filter(tenant_id=tenant_id, user_id=user_id).first()
+    services = ServiceAccount.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    service = services.filter(tenant_id=tenant_id, user_id=user_id).first()  # one that ends meanwhile gets no token
     if service is not None:
         owners = set(service.owners.filter(ended_at=None).values_list("owner_id", flat=True))
         rules.check_may_issue_token(by, user_id, owners)

@@ -1,8 +1,10 @@
 """The bodies of the calls about people: shape and bounds; the actions have the rules."""
 
-from stellapromote.api.fields import LineField, SlugField, StrictChoiceField
+from stellapromote.accounts.scopes import SCOPES
+from stellapromote.api.fields import LineField, PatternField, SlugField, StrictChoiceField, StrictListField
 from stellapromote.api.serializers import Body
-from stellapromote.identity.rules import LONGEST_NAME, LONGEST_REASON
+from stellapromote.identity.rules import LONGEST_NAME, LONGEST_REASON, USERNAME_HELP
+from stellapromote.patterns import USERNAME
 
 
 class TeamChanges(Body):
@@ -24,6 +26,21 @@ class Reason(Body):
 class NewGrant(Reason):
     kind = StrictChoiceField(choices=["role", "team", "scope"])
     name = LineField(max_length=63, help_text="The role, the slug of the team, or the scope.")
+
+
+class ServiceChanges(Body):
+    scopes = StrictListField(child=StrictChoiceField(choices=list(SCOPES)), min_length=1, max_length=len(SCOPES))
+
+
+class NewService(ServiceChanges):
+    name = SlugField(help_text="It never changes, and is used once.")
+    owners = StrictListField(
+        child=PatternField(USERNAME, USERNAME_HELP, max_length=63), min_length=1, max_length=50, help_text="Usernames."
+    )
+
+
+class Ownership(Body):
+    """The path says all of it."""
 
 
 class OptionalReason(Body):

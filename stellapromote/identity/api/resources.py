@@ -51,6 +51,25 @@ class EndedSessionsResource(Resource):
     ended = serializers.IntegerField(help_text="The number of sessions that ended.")
 
 
+class ServiceOwnerResource(Resource):
+    id = serializers.UUIDField(help_text="Of the person.")
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    granted_at = serializers.DateTimeField()
+
+
+class ServiceResource(Resource):
+    """A machine. Without an owner who is a member it is refused."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    account_id = serializers.UUIDField(help_text="Its id in promotions, votes and the audit log.")
+    username = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    owners = ServiceOwnerResource(many=True)
+
+
 class TeamRow(Resource):
     """A group of people that approval rules name by its slug."""
 

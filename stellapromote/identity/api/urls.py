@@ -1,10 +1,13 @@
 from stellapromote.api.routers import ApiRouter
 from stellapromote.identity.api.members import MemberGrantViewSet, MemberViewSet
+from stellapromote.identity.api.services import ServiceOwnerViewSet, ServiceViewSet
 from stellapromote.identity.api.teams import TeamMemberViewSet
 
 router = ApiRouter()
 router.register("members", MemberViewSet, "member")
 router.register("members/<uuid:user_id>/grants", MemberGrantViewSet, "member-grant")
+router.register("services", ServiceViewSet, "service")
+router.register("services/<uuid:service_id>/owners", ServiceOwnerViewSet, "service-owner")
 router.register("teams/<slug:slug>/members", TeamMemberViewSet, "team-member")
 
 urlpatterns = router.urls

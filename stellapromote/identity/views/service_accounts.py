@@ -1,16 +1,17 @@
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from stellapromote.accounts.models import ServiceAccount, User
+from stellapromote.accounts.models import ServiceAccount
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError
 from stellapromote.identity.actions.add_service import add_service
 from stellapromote.identity.forms import ServiceForm
-from stellapromote.identity.roster import services_of
+from stellapromote.identity.roster import owners_of, services_seen_by, with_owners
 from stellapromote.identity.views.page import render_settings
 from stellapromote.identity.views.tokens import issue_on_page
 from stellapromote.web.acting import acting, carry_out
@@ -28,7 +29,7 @@ def services(request: HttpRequest) -> HttpResponse:
         context = {
             "form": form,
             "refusal": refusal,
-            "services": services_of(by.tenant, _only_owned_by(request)),
+            "services": with_owners(services_seen_by(by).order_by("name")),
             "may_add": by.has(TENANT_ADMIN),
         }
         return render_settings(request, "services", "services", context)
@@ -51,8 +52,8 @@ def services(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def service(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """One service with its tokens. A new token is shown in the answer to the form, and never again."""
-    found, owners = _find(request, service_id)
-    about = {"service": found, "owners": owners}
+    found = _find(request, service_id)
+    about = {"service": found, "owners": [each.owner for each in owners_of(found)]}
     return issue_on_page(
         request,
         found.user_id,
@@ -61,13 +62,5 @@ def service(request: HttpRequest, service_id: UUID) -> HttpResponse:
     )
 
 
-def _find(request: HttpRequest, service_id: UUID) -> tuple[ServiceAccount, list[User]]:
-    for shown, owners in services_of(acting(request).tenant, _only_owned_by(request)):
-        if shown.id == service_id:
-            return shown, owners
-    raise Http404("No such service.")
-
-
-def _only_owned_by(request: HttpRequest) -> UUID | None:
-    by = acting(request)
-    return None if by.has(TENANT_ADMIN) else by.account
+def _find(request: HttpRequest, service_id: UUID) -> ServiceAccount:
+    return get_object_or_404(services_seen_by(acting(request)), pk=service_id)

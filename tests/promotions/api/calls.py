@@ -23,14 +23,22 @@ from promotions.pages.bodies import (
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
 from stellapromote.clock import SYSTEM_CLOCK, rfc3339
-from stellapromote.identity.api.bodies import NewGrant, NewTeam, OptionalReason, Reason, TeamChanges
+from stellapromote.identity.api.bodies import (
+    NewGrant,
+    NewService,
+    NewTeam,
+    OptionalReason,
+    Reason,
+    ServiceChanges,
+    TeamChanges,
+)
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
 from tests.promotions.formats.samples import KEV as CATALOGUE
 from tests.promotions.uploads import Signer
 
 DIGEST = "sha256:" + "ab" * 32
 COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
-TAGS = ("Products", "Teams", "Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
+TAGS = ("Products", "Services", "Teams", "Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,15 @@ CALLS = [
     Call("greta", "PUT", "teams/{team}/members/{member}", {"reason": "x"}, OptionalReason),
     Call("greta", "PATCH", "teams/{team}/members/{member}", {"reason": "x"}, OptionalReason),
     Call("greta", "DELETE", "teams/{peopled}/members/{member}"),
+    Call("greta", "GET", "services"),
+    Call("greta", "POST", "services", {"name": "new", "owners": ["nia"], "scopes": ["release:read"]}, NewService),
+    Call("greta", "GET", "services/{service}"),
+    Call("greta", "PUT", "services/{service}", {"scopes": ["release:read"]}, ServiceChanges),
+    Call("greta", "PATCH", "services/{service}", {"scopes": ["release:read"]}, ServiceChanges),
+    Call("greta", "POST", "services/{service}/end", {"reason": "x"}, Reason),
+    Call("greta", "PUT", "services/{service}/owners/{member}", {}),
+    Call("greta", "PATCH", "services/{service}/owners/{member}", {}),
+    Call("greta", "DELETE", "services/{service}/owners/{member}"),
     Call("vera", "GET", "releases"),
     Call("ravi", "POST", "releases", {"name": "9.9", "components": [COMPONENT]}, NewRelease),
     Call("vera", "GET", "releases/{release}"),

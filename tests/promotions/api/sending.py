@@ -31,6 +31,8 @@ _TABLES = (
     "accounts_membership",
     "accounts_rolegrant",
     "accounts_scopegrant",
+    "accounts_serviceaccount",
+    "accounts_serviceowner",
     "accounts_team",
     "accounts_teamgrant",
     "audit_auditevent",

@@ -48,6 +48,14 @@ def stranger(world: World) -> World:
     return make_world("merlin", prefix="merlin-")
 
 
+def owned(world: World, owner: str, name: str = "bot") -> str:
+    """A service of two people."""
+    owners = [owner, world.vera.user.username]
+    body = {"name": name, "owners": owners, "scopes": ["release:read", "release:write"]}
+    service: str = world.greta.ok("POST", "services", body, status=201)["id"]
+    return service
+
+
 def given(world: World, team: str = "release") -> str:
     """A grant that greta gave vera."""
     body = {"kind": "team", "name": team, "reason": "x"}
@@ -88,6 +96,7 @@ def places(world: World) -> dict[str, str]:
     world.greta.ok("POST", "teams", {"slug": "unused"}, status=201)
     shared = world.greta.ok("POST", "image-repositories", {"name": "nginx"}, status=201)
     return {
+        "service": owned(world, "nia"),
         "someone": str(world.vera.user.pk),
         "grant": given(world),
         "product": "ledger",
@@ -275,6 +284,7 @@ def test_ids_of_another_tenant_do_not_exist(
     stranger.greta.ok("PUT", f"teams/{product}/members/merlin-nia", {})
     shared = stranger.greta.ok("POST", "image-repositories", {"name": product}, status=201)
     theirs = {
+        "service": owned(stranger, "merlin-nia", product),
         "someone": stranger.vera.user.pk,
         "grant": given(stranger, team=product),
         "product": product,

@@ -4,17 +4,19 @@ from collections.abc import Callable
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import Membership, RoleGrant, User
+from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid
 from stellapromote.identity.actions.add_member import AddedMember, add_member
 from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
+from stellapromote.identity.actions.end_service import end_service
 from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.issue_token import issue_token
 from stellapromote.identity.actions.last_admin import LastAdmin
 from tests.database import CommittedDatabase
-from tests.factories import actor_of, make_person, make_tenant
+from tests.factories import actor_of, make_person, make_service, make_tenant
 from tests.stellapromote.identity.actions.cases import make_house
 
 
@@ -77,3 +79,15 @@ def test_two_administrators_do_not_end_each_other_at_once(committed_db: Committe
         )
         assert [type(each) for each in outcomes if isinstance(each, Exception)] == [LastAdmin]
         assert RoleGrant.objects.filter(tenant=tenant, ended_at=None).count() == 1
+
+
+def test_a_service_that_ends_gets_no_token_at_the_same_instant(committed_db: CommittedDatabase) -> None:
+    house = make_house()
+    by, owner = house.admin, house.as_actor(house.tomas)
+    for _ in range(6):
+        service = make_service(house.tenant, house.tomas)
+        committed_db.at_once(
+            lambda each=service: end_service(by=by, clock=DATABASE_CLOCK, service_id=each.pk, reason="over"),
+            lambda each=service: issue_token(by=owner, clock=DATABASE_CLOCK, user_id=each.user_id, name="ci"),
+        )
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
