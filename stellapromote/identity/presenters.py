@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stellapromote.accounts.models import Confirmable, ServiceAccount, ServiceOwner, Team, TeamGrant
+from stellapromote.accounts.models import ApiToken, Confirmable, ServiceAccount, ServiceOwner, Team, TeamGrant
 from stellapromote.identity.models import PersonSession
 from stellapromote.identity.roster import Member
 
@@ -69,6 +69,24 @@ def service_document(service: ServiceAccount, owners: Iterable[ServiceOwner]) ->
             }
             for each in owners
         ],
+    }
+
+
+def token_document(token: ApiToken) -> dict[str, Any]:
+    """A token in wire names, without its secret."""
+    return {
+        "id": token.pk,
+        "name": token.name,
+        "publicId": token.public_id,
+        "scopes": token.scopes,
+        "createdAt": token.created_at,
+        "expiresAt": token.expires_at,
+        "lastUsedAt": token.last_used_at,
+        "issuedBy": token.issuer_id,
+        "issuedByName": None if token.issuer is None else token.issuer.username,
+        "revokedAt": token.revoked_at,
+        "revokedBy": token.revoked_by_id,
+        "revokedByName": None if token.revoked_by is None else token.revoked_by.username,
     }
 
 

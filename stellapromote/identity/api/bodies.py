@@ -1,9 +1,17 @@
 """The bodies of the calls about people: shape and bounds; the actions have the rules."""
 
+from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
 from stellapromote.accounts.scopes import SCOPES
-from stellapromote.api.fields import LineField, PatternField, SlugField, StrictChoiceField, StrictListField
+from stellapromote.api.fields import (
+    LineField,
+    PatternField,
+    SlugField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictListField,
+)
 from stellapromote.api.serializers import Body
-from stellapromote.identity.rules import LONGEST_NAME, LONGEST_REASON, USERNAME_HELP
+from stellapromote.identity.rules import LONGEST_NAME, LONGEST_REASON, LONGEST_TOKEN_NAME, USERNAME_HELP
 from stellapromote.patterns import USERNAME
 
 
@@ -36,6 +44,14 @@ class NewService(ServiceChanges):
     name = SlugField(help_text="It never changes, and is used once.")
     owners = StrictListField(
         child=PatternField(USERNAME, USERNAME_HELP, max_length=63), min_length=1, max_length=50, help_text="Usernames."
+    )
+
+
+class NewToken(Body):
+    name = LineField(max_length=LONGEST_TOKEN_NAME, help_text="You recognize it by this later.")
+    scopes = StrictListField(child=StrictChoiceField(choices=list(SCOPES)), min_length=1, max_length=len(SCOPES))
+    expires_days = StrictIntegerField(
+        min_value=1, max_value=LONGEST_LIFE.days, required=False, help_text=f"{DEFAULT_LIFE.days} if not given."
     )
 
 

@@ -70,6 +70,29 @@ class ServiceResource(Resource):
     owners = ServiceOwnerResource(many=True)
 
 
+class TokenResource(Resource):
+    """A token, without its secret."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    public_id = serializers.CharField(help_text="The part of the token after spt_ that is no secret.")
+    scopes = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    issued_by = serializers.UUIDField(allow_null=True, help_text="null: the command line.")
+    issued_by_name = serializers.CharField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_by = serializers.UUIDField(allow_null=True)
+    revoked_by_name = serializers.CharField(allow_null=True)
+
+
+class IssuedTokenResource(TokenResource):
+    """A new token. It is shown once and kept nowhere."""
+
+    token = serializers.CharField(help_text="For Authorization: Bearer. Keep it as a password.")
+
+
 class TeamRow(Resource):
     """A group of people that approval rules name by its slug."""
 

@@ -2,6 +2,7 @@ from stellapromote.api.routers import ApiRouter
 from stellapromote.identity.api.members import MemberGrantViewSet, MemberViewSet
 from stellapromote.identity.api.services import ServiceOwnerViewSet, ServiceViewSet
 from stellapromote.identity.api.teams import TeamMemberViewSet
+from stellapromote.identity.api.tokens import TokenViewSet
 
 router = ApiRouter()
 router.register("members", MemberViewSet, "member")
@@ -9,5 +10,6 @@ router.register("members/<uuid:user_id>/grants", MemberGrantViewSet, "member-gra
 router.register("services", ServiceViewSet, "service")
 router.register("services/<uuid:service_id>/owners", ServiceOwnerViewSet, "service-owner")
 router.register("teams/<slug:slug>/members", TeamMemberViewSet, "team-member")
+router.register("tokens", TokenViewSet, "token")
 
 urlpatterns = router.urls
