@@ -19,12 +19,14 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from promotions.models import ProcessHeartbeat
+from stellapromote.accounts.models import ApiToken, RoleGrant, ServiceAccount
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.examples import examples
 from tests.promotions.api.sending import undone
 from tests.promotions.api.world import World, make_world
 
-TAGS = ("Releases", "Promotions", "Evidence", "Audit", "Operations")
+PEOPLE = ("Members", "Services", "Teams", "Tokens")
+TAGS = ("Releases", "Promotions", "Evidence", "Audit", "Operations", *PEOPLE)
 EXAMPLES = 12
 CHECKS = [
     not_a_server_error,
@@ -58,6 +60,7 @@ HOLDERS = {
     "promotion:approve": "nia",
     "promotion:deploy": "ci",
     "audit:read": "idris",
+    "tenant:admin": "greta",
 }
 
 
@@ -78,14 +81,34 @@ def releases(world: World) -> list[str]:
     return [str(world.release().pk), str(world.release(finalize=False).pk)]
 
 
+@pytest.fixture(scope="module")
+def people(world: World) -> dict[str, list[str]]:
+    """What the paths of calls about people name, by their places."""
+    nia, machine = world.nia.user, ServiceAccount.objects.get(tenant=world.tenant)
+    return {
+        "members/{id}": [str(nia.pk), str(world.vera.user.pk)],
+        "grants/{id}": [str(each.pk) for each in RoleGrant.objects.filter(user=nia)],
+        "services/{id}": [str(machine.pk)],
+        "tokens/{id}": [str(each.pk) for each in ApiToken.objects.filter(user=world.vera.user)],
+        "user_id": [str(nia.pk)],
+        "service_id": [str(machine.pk)],
+        "slug": ["release", "security"],
+        "username": ["nia", "mei"],
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_every_answer_is_in_the_document(
-    world: World, promotions: list[str], releases: list[str], operation: Any
+    world: World, promotions: list[str], releases: list[str], people: dict[str, list[str]], operation: Any
 ) -> None:
     scope = operation.definition.raw["x-required-scope"]
     holder = HOLDERS.get(scope if isinstance(scope, str) else scope[0], "vera")
-    ids = promotions if "/promotions/" in operation.path else releases
+    named = {"id": promotions if "/promotions/" in operation.path else releases}
+    if operation.definition.raw["tags"][0] in PEOPLE:
+        named = {
+            place.partition("/{")[2][:-1] or place: ids for place, ids in people.items() if place in operation.path
+        }
     cases = operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
     @seed(47)
@@ -96,10 +119,10 @@ def test_every_answer_is_in_the_document(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases, pk=st.sampled_from(ids))
-    def fuzz(case: Any, pk: str) -> None:
-        if "id" in (case.path_parameters or {}):
-            case.path_parameters["id"] = pk
+    @given(case=cases, places=st.fixed_dictionaries({name: st.sampled_from(ids) for name, ids in named.items()}))
+    def fuzz(case: Any, places: dict[str, str]) -> None:
+        known = case.path_parameters or {}
+        known |= {name: place for name, place in places.items() if name in known}
         with undone():
             case.call_and_validate(
                 headers={"Authorization": f"Bearer {world.people[holder].token}"},
