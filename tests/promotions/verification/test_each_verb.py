@@ -16,6 +16,7 @@ from policies.actions.save_draft import save_draft
 from policies.models import Proposal
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.delete_environment import delete_environment
+from promotions.actions.delete_team import delete_team
 from promotions.actions.proposals import expire_proposals, withdraw_proposal
 from promotions.actions.record_rows import record_rows
 from promotions.actions.retire_approval_policy import retire_approval_policy
@@ -27,15 +28,19 @@ from stellapromote.clock import rfc3339
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.actions.add_service_owner import add_service_owner
 from stellapromote.identity.actions.change_display_name import change_display_name
+from stellapromote.identity.actions.change_service import change_service
 from stellapromote.identity.actions.confirm_grant import confirm_grant
+from stellapromote.identity.actions.create_team import create_team
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.end_scope import end_scope
+from stellapromote.identity.actions.end_service import end_service
 from stellapromote.identity.actions.end_service_owner import end_service_owner
 from stellapromote.identity.actions.end_team import end_team
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.identity.actions.rename_team import rename_team
 from stellapromote.identity.actions.revoke_token import revoke_token
 from stellapromote.identity.actions.set_password import set_password
 from stellapromote.identity.sign_in_records import person_without_tenant
@@ -102,6 +107,23 @@ def test_rights(kestrel: Kestrel) -> None:
     end_role(by=by, clock=clock, user_id=member, role="approver")
     end_team(by=by, clock=clock, user_id=member, team="release")
     end_scope(by=by, clock=clock, user_id=member, scope="promotion:override")
+
+
+def test_teams(kestrel: Kestrel) -> None:
+    by, clock = kestrel["admin"], kestrel.clock
+    for slug in ("platform", "unused"):
+        create_team(by=by, clock=clock, slug=slug)
+        rename_team(by=by, clock=clock, slug=slug, name=f"The {slug} team")
+    delete_team(by=by, clock=clock, slug="unused")
+
+
+def test_services(kestrel: Kestrel) -> None:
+    by, clock = kestrel["admin"], kestrel.clock
+    service = make_service(kestrel.tenant, user(kestrel["second"]), clock=clock)
+    make_token(kestrel.tenant, service.user, clock=clock)
+    change_service(by=by, clock=clock, service_id=service.pk, scopes=["release:read"])
+    end_service(by=by, clock=clock, service_id=service.pk, reason="over")
+    assert not ApiToken.objects.filter(user=service.user, revoked_at=None).exists()
 
 
 def test_services_tokens_and_their_end(kestrel: Kestrel) -> None:
