@@ -3,8 +3,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES
@@ -19,7 +21,7 @@ from stellapromote.identity.actions.change_display_name import change_display_na
 from stellapromote.identity.actions.confirm_grant import confirm_grant, live_grant
 from stellapromote.identity.actions.end_grant import end_grant
 from stellapromote.identity.actions.end_membership import end_membership
-from stellapromote.identity.actions.end_sessions import end_other_sessions
+from stellapromote.identity.actions.end_sessions import end_other_sessions, end_session
 from stellapromote.identity.api.bodies import MemberChanges, Reason
 from stellapromote.identity.api.resources import (
     EndedSessionsResource,
@@ -80,7 +82,7 @@ class MemberViewSet(ApiViewSet):
         An account belongs to its person: you change your own name, signed in, and nobody changes that of another.
         Votes and records keep the name of their time.
         """
-        self._check_own()
+        _check_own(request.actor, pk)
         change_display_name(by=request.actor, clock=DATABASE_CLOCK, if_match=self.if_match, **self.body)
         return self._shown()
 
@@ -102,7 +104,7 @@ class MemberViewSet(ApiViewSet):
 
         Only you see your sessions, signed in.
         """
-        self._check_own()
+        _check_own(request.actor, pk)
         current = request._request.session.session_key
         return self.page(
             sessions_of(pk),
@@ -116,7 +118,7 @@ class MemberViewSet(ApiViewSet):
 
         The session that calls goes on. Only you end your sessions, signed in.
         """
-        self._check_own()
+        _check_own(request.actor, pk)
         assert isinstance(request.user, User)
         by = person_without_tenant(request._request, request.user)
         ended = end_other_sessions(by=by, clock=DATABASE_CLOCK, keep=request._request.session.session_key)
@@ -124,15 +126,8 @@ class MemberViewSet(ApiViewSet):
 
     def resource(self) -> dict[str, Any]:
         if self.action in ("update", "sessions", "end_sessions"):
-            self._check_own()
+            _check_own(self.request.actor, self.kwargs["pk"])
         return member_document(self._member())
-
-    def _check_own(self) -> None:
-        """Tells only people who may see members whether there is one with this id."""
-        by, user_id = self.request.actor, self.kwargs["pk"]
-        if by.auth_method == "session" and by.user_id != user_id and not by.scopes.isdisjoint(CONFIRMING_SCOPES):
-            self._member()
-        check_owns_account(by, user_id)
 
     def _member(self) -> Member:
         return member_of(self.request.actor.tenant, self.kwargs["pk"])
@@ -140,6 +135,32 @@ class MemberViewSet(ApiViewSet):
     def _shown(self) -> ApiResponse:
         document = member_document(self._member())
         return ApiResponse(document, etag=tag_of("member", document))
+
+
+class MemberSessionViewSet(ApiViewSet):
+    """The sessions of the caller."""
+
+    tag = "Members"
+    scopes = {"destroy": MEMBER}
+    answers = {"destroy": Answer(EndedSessionsResource)}
+    refusals = {"destroy": ("PERM_DENIED",)}
+    conditional = frozenset()
+
+    def destroy(self, request: ApiRequest, pk: UUID, user_id: UUID) -> ApiResponse:
+        """End one of your sessions
+
+        Its browser has to sign in again. Only you end your sessions, signed in.
+        """
+        _check_own(request.actor, user_id)
+        assert isinstance(request.user, User)
+        end_session(by=person_without_tenant(request._request, request.user), clock=DATABASE_CLOCK, session_id=pk)
+        return ApiResponse({"ended": 1})
+
+    def resource(self) -> dict[str, Any]:
+        user_id = self.kwargs["user_id"]
+        _check_own(self.request.actor, user_id)
+        get_object_or_404(sessions_of(user_id), public_id=self.kwargs["pk"])
+        return {}
 
 
 class MemberGrantViewSet(ApiViewSet):
@@ -172,6 +193,13 @@ class MemberGrantViewSet(ApiViewSet):
 
     def resource(self) -> dict[str, Any]:
         return grant_document(live_grant(self.request.actor.tenant, self.kwargs["user_id"], self.kwargs["pk"]))
+
+
+def _check_own(by: Actor, user_id: UUID) -> None:
+    """Tells only people who may see members whether there is one with this id."""
+    if by.auth_method == "session" and by.user_id != user_id and not by.scopes.isdisjoint(CONFIRMING_SCOPES):
+        member_of(by.tenant, user_id)
+    check_owns_account(by, user_id)
 
 
 @dataclass(frozen=True, slots=True)

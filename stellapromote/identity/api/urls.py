@@ -1,5 +1,5 @@
 from stellapromote.api.routers import ApiRouter
-from stellapromote.identity.api.members import MemberGrantViewSet, MemberViewSet
+from stellapromote.identity.api.members import MemberGrantViewSet, MemberSessionViewSet, MemberViewSet
 from stellapromote.identity.api.services import ServiceOwnerViewSet, ServiceViewSet
 from stellapromote.identity.api.teams import TeamMemberViewSet
 from stellapromote.identity.api.tokens import TokenViewSet
@@ -7,6 +7,7 @@ from stellapromote.identity.api.tokens import TokenViewSet
 router = ApiRouter()
 router.register("members", MemberViewSet, "member")
 router.register("members/<uuid:user_id>/grants", MemberGrantViewSet, "member-grant")
+router.register("members/<uuid:user_id>/sessions", MemberSessionViewSet, "member-session")
 router.register("services", ServiceViewSet, "service")
 router.register("services/<uuid:service_id>/owners", ServiceOwnerViewSet, "service-owner")
 router.register("teams/<slug:slug>/members", TeamMemberViewSet, "team-member")

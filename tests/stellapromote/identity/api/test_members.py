@@ -298,10 +298,30 @@ def test_a_person_sees_and_ends_their_own_sessions(house: House) -> None:
     assert [send(each, "GET", "/me").status_code for each in (here, there, greta)] == [200, 401, 200]
 
 
+def test_a_person_ends_one_of_their_sessions(house: House) -> None:
+    here, there, other = signed_in(house.tomas), signed_in(house.tomas), signed_in(house.tomas)
+    theirs = signed_in(house.greta)
+    key = there.session.session_key
+    place = f"/members/{house.tomas.pk}/sessions/{house.tomas.sessions.get(session_key=key).public_id}"
+    assert send(here, "DELETE", place).json() == {"ended": 1}
+    assert (last_event("session.ended").tenant_id, last_event("session.ended").actor_id) == (None, house.tomas.pk)
+    assert [send(each, "GET", "/me").status_code for each in (here, there, other, theirs)] == [200, 401, 200, 200]
+    not_theirs = house.greta.sessions.get().public_id
+    for session in (place.rpartition("/")[2], not_theirs, NOWHERE):
+        for query in ("", "?surprise=1"):
+            gone = send(here, "DELETE", f"/members/{house.tomas.pk}/sessions/{session}{query}")
+            assert refusal(gone) == (404, "RES_NOT_FOUND")
+    assert send(theirs, "GET", "/me").status_code == 200
+
+
 def test_nobody_sees_or_ends_the_sessions_of_another_nor_by_a_token(house: House) -> None:
     theirs = signed_in(house.tomas)
-    place = f"/members/{house.tomas.pk}/sessions"
-    for method in ("GET", "DELETE"):
+    every = f"/members/{house.tomas.pk}/sessions"
+    for method, place in (
+        ("GET", every),
+        ("DELETE", every),
+        ("DELETE", f"{every}/{house.tomas.sessions.get().public_id}"),
+    ):
         assert refusal(send(signed_in(house.greta), method, place)) == (403, "PERM_DENIED")
         assert refusal(send(signed_in(house.nia), method, place)) == (403, "PERM_DENIED")
         for each in (house.tomas, house.greta):
