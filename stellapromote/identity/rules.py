@@ -114,8 +114,11 @@ def check_may_issue_token(by: Actor, owner_id: UUID, service_owners: Collection[
         raise NotYourToken("Tokens of a service are issued by its owners or an administrator of the tenant.")
 
 
-def check_may_revoke_token(by: Actor, owner_id: UUID, service_owners: Collection[UUID] | None) -> None:
-    """The person of the token, the owners of its service, and every administrator of the tenant may end it."""
+def check_may_revoke_token(by: Actor, token_id: UUID, owner_id: UUID, service_owners: Collection[UUID] | None) -> None:
+    """The person of the token, the owners of its service, and every administrator of the tenant may end it. With a
+    token in hand, that one alone: one that leaks does not end the others."""
+    if by.auth_method == "token" and not by.has(TENANT_ADMIN) and by.token_id != token_id:
+        raise NotYourToken("A token revokes itself alone: sign in on the web pages to revoke another.")
     if by.has(TENANT_ADMIN) or by.user_id == owner_id or by.user_id in (service_owners or ()):
         return
     raise NotYourToken("This token is not yours: ask its owner or an administrator of the tenant to revoke it.")

@@ -18,7 +18,7 @@ def revoke_token(*, by: Actor, clock: Clock, token_id: UUID) -> ApiToken:
     if token is None:
         raise Http404("No such token.")
     owners = ServiceOwner.objects.filter(service__user_id=token.user_id, ended_at=None)
-    rules.check_may_revoke_token(by, token.user_id, set(owners.values_list("owner_id", flat=True)))
+    rules.check_may_revoke_token(by, token.pk, token.user_id, set(owners.values_list("owner_id", flat=True)))
     if token.revoked_at is not None:
         return token
     token.revoked_at, token.revoked_by_id = clock.now(), by.user_id

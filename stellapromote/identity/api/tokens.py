@@ -58,8 +58,8 @@ class TokenViewSet(ApiViewSet):
     def destroy(self, request: ApiRequest, pk: UUID) -> ApiResponse:
         """Revoke a token
 
-        Your own, one of a service that you own, or as an administrator any of the tenant. One that is revoked stays as
-        it is.
+        Your own, one of a service that you own, or as an administrator any of the tenant. With a token in hand that
+        token alone, unless it has tenant:admin. One that is revoked stays as it is.
         """
         return ApiResponse(token_document(revoke_token(by=request.actor, clock=DATABASE_CLOCK, token_id=pk)))
 

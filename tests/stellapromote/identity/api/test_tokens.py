@@ -191,6 +191,16 @@ def test_who_may_revoke_is_as_on_the_pages(house: House, nia: Client) -> None:
     assert send(signed_in(house.greta), "DELETE", place).status_code == 200
 
 
+def test_a_token_revokes_itself_alone(house: House, nia: Client) -> None:
+    first, second = issued(nia, scopes=["release:read"]), issued(nia)
+    assert refusal(Caller(first["token"]).delete(f"/tokens/{second['id']}")) == (403, "PERM_DENIED")
+    assert Caller(second["token"]).get("/me").status_code == 200
+    assert Caller(first["token"]).delete(f"/tokens/{first['id']}").status_code == 200
+    assert refusal(Caller(first["token"]).get("/me")) == (401, "AUTH_TOKEN_REVOKED")
+    admin = caller(house.tenant, house.greta, scopes=["tenant:admin"])
+    assert admin.delete(f"/tokens/{second['id']}").status_code == 200
+
+
 def test_a_token_that_is_not_there_is_404(house: House, nia: Client) -> None:
     elsewhere = make_tenant()
     mei = make_person(elsewhere, "mei", roles=["admin"])
