@@ -53,6 +53,13 @@ class NewToken(Body):
     expires_days = StrictIntegerField(
         min_value=1, max_value=LONGEST_LIFE.days, required=False, help_text=f"{DEFAULT_LIFE.days} if not given."
     )
+    products = StrictListField(
+        child=SlugField(),
+        min_length=1,
+        max_length=50,
+        required=False,
+        help_text="It reads everything, and writes releases and promotions of these alone. Without: of all.",
+    )
 
 
 class Ownership(Body):

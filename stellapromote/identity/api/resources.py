@@ -77,6 +77,9 @@ class TokenResource(Resource):
     name = serializers.CharField()
     public_id = serializers.CharField(help_text="The part of the token after spt_ that is no secret.")
     scopes = serializers.ListField(child=serializers.CharField())
+    products = serializers.ListField(
+        child=serializers.CharField(), help_text="It writes releases and promotions of these alone. Empty: of all."
+    )
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField(allow_null=True)

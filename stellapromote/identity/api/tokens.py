@@ -41,8 +41,8 @@ class TokenViewSet(ApiViewSet):
     def create(self, request: ApiRequest) -> ApiResponse:
         """Issue a token that acts for you
 
-        Signed in only: a token issues no other one. The answer alone has the token, and is never stored: a second call
-        with the same Idempotency-Key issues another token.
+        Signed in only: a token issues no other one. With products it has rights about releases and promotions alone.
+        The answer alone has the token, and is never stored: a second call with the same Idempotency-Key issues another.
         """
         days = self.body.get("expires_days", DEFAULT_LIFE.days)
         issued = issue_token(
@@ -52,6 +52,7 @@ class TokenViewSet(ApiViewSet):
             name=self.body["name"],
             scopes=self.body["scopes"],
             life=timedelta(days=days),
+            products=self.body.get("products", ()),
         )
         return ApiResponse({**token_document(issued.token), "token": issued.text}, status=201, secret=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from stellapromote.accounts.models import ApiToken, User
+from stellapromote.accounts.models import ApiToken, Product, Tenant, User
 from stellapromote.api.models import IdempotentAnswer
 from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -21,7 +21,7 @@ NOWHERE = "00000000-0000-7000-8000-000000000000"
 SCOPES = ["promotion:approve", "promotion:read"]
 NEW = {"name": "laptop", "scopes": SCOPES[::-1], "expiresDays": 30}
 FIELDS = {
-    *("id", "name", "publicId", "scopes", "createdAt", "expiresAt", "lastUsedAt"),
+    *("id", "name", "publicId", "scopes", "products", "createdAt", "expiresAt", "lastUsedAt"),
     *("issuedBy", "issuedByName", "revokedAt", "revokedBy", "revokedByName"),
 }
 
@@ -48,6 +48,11 @@ def send(client: Client, method: str, path: str, data: Any = None, **headers: st
     return client.generic(method, f"/api/v1{path}", body, content_type="application/json" if body else "", headers=sent)
 
 
+def made(tenant: Tenant, slug: str, **values: Any) -> None:
+    now = DATABASE_CLOCK.now()
+    Product.objects.create(tenant=tenant, slug=slug, display_name=slug, created_at=now, updated_at=now, **values)
+
+
 def issued(client: Client, **change: Any) -> dict[str, Any]:
     response = send(client, "POST", "/tokens", {**NEW, **change})
     assert response.status_code == 201, response.content
@@ -68,6 +73,16 @@ def test_a_token_is_issued_signed_in_and_shown_once(house: House, nia: Client) -
     assert answer["token"] not in listed.text
     shown = {name: value for name, value in answer.items() if name not in ("token", "lastUsedAt")}
     assert [{**each, "lastUsedAt": None} for each in listed.json()["data"]] == [{**shown, "lastUsedAt": None}]
+
+
+def test_a_token_is_limited_to_products(house: House) -> None:
+    made(house.tenant, "ledger")
+    scopes = ["release:read", "release:write"]
+    token = issued(signed_in(house.tomas), scopes=scopes, products=["ledger"])
+    assert (token["scopes"], token["products"]) == (scopes, ["ledger"])
+    assert send(signed_in(house.tomas), "GET", "/tokens").json()["data"][0]["products"] == ["ledger"]
+    row = ApiToken.objects.get()
+    assert (row.scopes, row.product_scopes, row.products) == (["release:read"], ["release:write"], ["ledger"])
 
 
 def test_a_token_lives_ninety_days_where_nothing_is_said(nia: Client) -> None:
@@ -128,10 +143,19 @@ def test_a_session_needs_its_csrf_token(house: House) -> None:
         ({"expiresDays": 1.5}, "expiresDays"),
         ({"expiresDays": None}, "expiresDays"),
         ({"userId": NOWHERE}, "userId"),
-        ({"products": ["main"]}, "products"),
+        ({"products": []}, "products"),
+        ({"products": None}, "products"),
+        ({"products": ["Not A Slug"]}, "products[0]"),
+        ({"products": ["nothing"], "scopes": ["release:read"]}, "products"),
+        ({"products": ["theirs"], "scopes": ["release:read"]}, "products"),
+        ({"products": ["old"], "scopes": ["release:read"]}, "products"),
+        ({"products": ["ledger"]}, "scopes"),
     ],
 )
-def test_what_cannot_be_issued_is_said(nia: Client, change: dict[str, Any], field: str) -> None:
+def test_what_cannot_be_issued_is_said(house: House, nia: Client, change: dict[str, Any], field: str) -> None:
+    made(house.tenant, "ledger")
+    made(house.tenant, "old", archived_at=DATABASE_CLOCK.now())
+    made(make_tenant(), "theirs")
     assert wrong_fields(send(nia, "POST", "/tokens", {**NEW, **change})) == [field]
     assert not ApiToken.objects.exists()
 
