@@ -82,12 +82,11 @@ def product_field(by: Actor, chosen: str) -> ParameterField | None:
     """The products of the tenant that are not archived, and the ``chosen`` one; its short name is typed where there are
     more than MOST_OFFERED. None where there is one product alone, and none is chosen. One statement."""
     live = Product.objects.filter(tenant_id=by.tenant, archived_at=None).order_by("slug")
-    names = dict(live.values_list("slug", "display_name")[: MOST_OFFERED + 1])
-    if len(names) < 2 and not chosen:
+    offered = {product.slug: product.label for product in live.only("slug", "display_name")[: MOST_OFFERED + 1]}
+    if len(offered) < 2 and not chosen:
         return None
-    if len(names) > MOST_OFFERED:
+    if len(offered) > MOST_OFFERED:
         return ParameterField(PRODUCT, label="Product", help_text="Its short name.")
-    offered = {slug: slug if name == slug else f"{name} ({slug})" for slug, name in names.items()}
     if chosen:
         offered.setdefault(chosen, chosen)
     return ParameterField(

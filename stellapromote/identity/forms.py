@@ -63,7 +63,7 @@ class TokenForm(ActionForm):
         if len(products) < 2:
             del self.fields["products"]
         else:
-            _choices(self, "products", [(each.slug, f"{each.display_name} ({each.slug})") for each in products])
+            _choices(self, "products", [(each.slug, each.label) for each in products])
 
     @property
     def life(self) -> timedelta:

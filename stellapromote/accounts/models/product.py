@@ -57,3 +57,8 @@ class Product(RecordedRow):
 
     def __str__(self) -> str:
         return self.display_name
+
+    @property
+    def label(self) -> str:
+        """Its name in a choice of products, with the slug where that says something else."""
+        return self.slug if self.display_name == self.slug else f"{self.display_name} ({self.slug})"

@@ -296,7 +296,7 @@ def slug_beside(named: Any) -> SafeString:
 @register.simple_tag
 def product_beside(product: str) -> SafeString:
     """The product beside the name of its release, which other products may have too; `main` needs none."""
-    return SafeString("") if product == MAIN else format_html('<span class="muted">{}</span>', product)
+    return SafeString("") if product == MAIN else format_html('<span class="muted fw-normal">{}</span>', product)
 
 
 def _beside(display_name: str, name: str) -> SafeString:

@@ -256,7 +256,7 @@ def test_a_name_of_two_products_stands_with_its_product_in_every_list(kestrel: K
     kestrel.waits_for_production(name="1.0")
     kestrel.waits_for_production(name="1.0", product="ledger")
     client = client_of(kestrel, "third")
-    beside = '1.0</bdi></a> <span class="muted">ledger</span>'
+    beside = '1.0</bdi></a> <span class="muted fw-normal">ledger</span>'
     for path in ("/promotions", "/approvals", "/", "/products/ledger"):
         assert beside in text(client, path), path
-    assert '1.0</bdi></a> <span class="muted">main</span>' not in text(client, "/promotions")
+    assert '1.0</bdi></a> <span class="muted fw-normal">main</span>' not in text(client, "/promotions")
