@@ -7,6 +7,7 @@ from promotions.actions.confirm import confirm
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.models import Confirmation, Promotion, Vote
 from tests.factories import actor_of, make_approval_policy, make_person, make_promotion_policy
+from tests.kept import continued, kept
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 
 SAID = "Unmistakable words of a voter"
@@ -38,6 +39,7 @@ SEES = ("quillon", "auditor")
 BLIND = ("approver", "second", "third", "requester", "builder", "operator", "viewer", "admin", "zephyrine")
 
 
+@kept
 def blinded(*, blind: bool = True) -> Kestrel:
     """Production needs one of team release and one of team security, and does not say who has voted."""
     kestrel = make_kestrel(now=True)
@@ -71,6 +73,7 @@ def hide(kestrel: Kestrel, *, blind: bool) -> None:
     )
 
 
+@continued
 def half_way(kestrel: Kestrel) -> Promotion:
     """One of two approvals is given, and one of two confirmations."""
     promotion = kestrel.waits_for_production()
@@ -92,12 +95,17 @@ def code(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
 
 
-def telling(content: bytes, promotion: Promotion, *, people: bool = True) -> list[str]:
-    """What of the votes and confirmations, and with ``people`` of who gave them, stands in an answer."""
-    text = content.decode(errors="replace")
+def telltales(promotion: Promotion, *, people: bool = True) -> list[str]:
+    """What no answer says of the votes and confirmations, and with ``people`` of who gave them."""
     acts = [*Vote.objects.filter(promotion=promotion), *Confirmation.objects.filter(promotion=promotion)]
     wanted = [SAID, CHECKED, TELLTALE, *(str(act.pk) for act in acts)]
     if people:
         wanted += [str(act.voter_id) for act in acts]
         wanted += [name for each in NAMES for name in (each, each.capitalize())]
+    return wanted
+
+
+def telling(content: bytes, wanted: list[str]) -> list[str]:
+    """Those that stand in an answer."""
+    text = content.decode(errors="replace")
     return [each for each in wanted if each in text]

@@ -4,7 +4,7 @@ import pytest
 
 from environments.actions.update_environment import update_environment
 from tests.promotions.kestrel import Kestrel, client_of
-from tests.promotions.voting.blindness.blinded import half_way, telling
+from tests.promotions.voting.blindness.blinded import half_way, telling, telltales
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -41,7 +41,7 @@ def test_a_refused_form_shows_a_page_that_tells_of_no_vote(kestrel: Kestrel, act
         {"subject_digest": "sha256:" + "0" * 64, "reason": "" if act == "reject" else "No"},
     )
     assert answer.status_code in (400, 403, 412)
-    assert telling(answer.content, promotion) == []
+    assert telling(answer.content, telltales(promotion)) == []
 
 
 def test_the_replay_of_the_page_is_refused(kestrel: Kestrel) -> None:

@@ -9,7 +9,7 @@ from promotions.models import Confirmation, DecisionRecord, Promotion, Vote
 from stellapromote.accounts.models import User
 from tests.factories import actor_of, make_person
 from tests.promotions.kestrel import Kestrel, client_of
-from tests.promotions.voting.blindness.blinded import half_way, telling
+from tests.promotions.voting.blindness.blinded import half_way, telling, telltales
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -85,10 +85,11 @@ def told(kestrel: Kestrel, who: str, promotion: Promotion) -> dict[str, list[str
     """Addresses whose answer to this person tells of the votes, with what it tells beside the address itself, to which
     a page leads back."""
     client, found = client_of(kestrel, who), {}
+    wanted = {people: telltales(promotion, people=people) for people in (True, False)}
     for address in every_address(promotion):
         own = address.lstrip("/").startswith(ABOUT_PEOPLE)
         content = client.get(address).content.replace(address.encode(), b"")
-        said = telling(content, promotion, people=not own)
+        said = telling(content, wanted[not own])
         if said:
             found[address] = said
     return found
