@@ -17,6 +17,7 @@ from promotions.verification.walk import all_promotions
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.identity.actions.grant_scope import grant_scope
+from stellapromote.recorded_rows import recorded_models
 from tests.factories import actor_of, make_promotion_policy
 from tests.kept import kept
 from tests.promotions.formats.samples import cyclonedx, statement
@@ -31,6 +32,13 @@ GATE = {
     "config": {"rules": {"release-aggregate-cve": {}, "kev-blocker": {}}, "trustedUploaders": ["operator"]},
     "override": {"by": ["third"]},
 }
+EVIDENCE = tuple(kind for kind in KINDS if kind not in ROWS_OF_TENANT)
+"""The kinds that are no rows of settings."""
+READ_FOR_ROWS = {
+    *("audit_auditevent", "audit_auditlink"),
+    *(model._meta.db_table for model in recorded_models(UUID(int=1))),
+}
+"""The tables that are read to verify rows of settings (test_rows.py)."""
 SOURCE = {"repository": "https://git.example/app", "commitSha": "ab" * 20, "branch": "main", "authors": ["builder"]}
 
 
@@ -78,20 +86,35 @@ def _overridden(kestrel: Kestrel) -> None:
     override_gate(promotion.pk, override_request, by=kestrel["third"], clock=clock)
 
 
-def found_in(kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
-    """What a verification of everything finds: number of the promotion, what, and the thing."""
+def found_in(kestrel: Kestrel, kinds: Iterable[str] = KINDS) -> list[tuple[int | None, str, str]]:
+    """What a verification of everything finds: number of the promotion, what, and the thing. ``kinds``: of what does
+    not belong to one promotion, beside policies and numbers."""
     fitting = VerifiedDigests()
-    found: list[tuple[int | None, str, str]] = []
-    for batch in all_promotions(kestrel.tenant.pk, fitting):
-        for promotion, mismatches in batch:
-            found += [(promotion.number, str(each.what), each.place) for each in mismatches]
+    found = promotions_found(kestrel, fitting)
     of_tenant = check_numbers(kestrel.tenant.pk) + check_policies(kestrel.tenant.pk)
-    for kind in KINDS:
+    for kind in kinds:
         after: UUID | None = UUID(int=0)
         while after is not None:
             after, more = check_documents(kestrel.tenant.pk, kind, after, fitting)
             of_tenant += more
     return [*found, *((None, str(each.what), each.place) for each in of_tenant)]
+
+
+def promotions_found(kestrel: Kestrel, fitting: VerifiedDigests | None = None) -> list[tuple[int | None, str, str]]:
+    """As `found_in`, of the promotions alone."""
+    return [
+        (promotion.number, str(each.what), each.place)
+        for batch in all_promotions(kestrel.tenant.pk, fitting or VerifiedDigests())
+        for promotion, mismatches in batch
+        for each in mismatches
+    ]
+
+
+def found_after(statement: str, kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
+    """As `found_in`; without the kinds that read none of the tables in a statement, so that it cannot change what they
+    find."""
+    read_for_rows = any(table in statement for table in READ_FOR_ROWS)
+    return found_in(kestrel, KINDS if read_for_rows else EVIDENCE)
 
 
 def rows_found(tenant_id: UUID | None, kinds: Iterable[str] | None = None) -> list[str]:

@@ -29,7 +29,7 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.uploads import Signer, uploaded
 from tests.promotions.verification.app import App
-from tests.promotions.verification.story import ARTIFACT, found_in, numbered
+from tests.promotions.verification.story import ARTIFACT, EVIDENCE, found_in, numbered
 
 pytestmark = pytest.mark.slow
 
@@ -178,10 +178,10 @@ def test_a_reading_that_nobody_read_is_found(
     kestrel.wait(hours=1)
     sends(kestrel, IMAGE, "index", INDEX)
     document = scan(kestrel)
-    assert found_in(kestrel) == []
+    assert found_in(kestrel, EVIDENCE) == []
     parsed = None if refused else without_findings(app, document.parsed_id)
     app.reads(document, parsed, about=about, refused=refused)
-    assert found_in(kestrel) == [(*CHANGED, f"document {document.pk}")]
+    assert found_in(kestrel, EVIDENCE) == [(*CHANGED, f"document {document.pk}")]
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_a_reading_that_was_changed_is_found(kestrel: Kestrel, tamper: Tampering
     kestrel.wait()
     sends(kestrel, IMAGE, "index", INDEX)
     assert DocumentReading.objects.get().about == AMD64
-    assert found_in(kestrel) == []
+    assert found_in(kestrel, EVIDENCE) == []
     tamper.run(f"UPDATE promotions_documentreading SET {change}")
-    assert [each[:2] for each in found_in(kestrel)] == [CHANGED]
+    assert [each[:2] for each in found_in(kestrel, EVIDENCE)] == [CHANGED]
 
 
 def test_an_index_that_lost_a_platform_is_found_whatever_the_audit_log_tells(

@@ -12,7 +12,7 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.uploads import Signer
 from tests.promotions.verification.signing import signed_again
-from tests.promotions.verification.story import found_in, numbered
+from tests.promotions.verification.story import found_after, found_in, numbered
 
 RECORD, PACKET, OVERRIDE = "promotions_decisionrecord", "promotions_evidencepacket", "promotions_override"
 
@@ -66,7 +66,7 @@ def test_a_changed_byte_is_found(
     kestrel: Kestrel, tamper: Tampering, table: str, column: str, old: str, new: str, where: str, number: int, what: str
 ) -> None:
     tamper.replace(table, column, old, new, where)
-    found = found_in(kestrel)
+    found = found_after(table, kestrel)
     assert (number, what) in [(at, code) for at, code, _ in found]
     assert {at for at, _, _ in found} == {number}
 
@@ -166,7 +166,7 @@ def test_a_changed_row_is_found(
     kestrel: Kestrel, tamper: Tampering, statement: str, numbers: set[int | None], what: str
 ) -> None:
     tamper.run(statement)
-    found = found_in(kestrel)
+    found = found_after(statement, kestrel)
     assert {number for number, _, _ in found} == numbers
     assert what in {code for _, code, _ in found}
 

@@ -13,7 +13,7 @@ from tests.database import CommittedDatabase
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.recorded_story import make_recorded_story
-from tests.promotions.verification.story import found_in
+from tests.promotions.verification.story import found_in, promotions_found
 from tests.sealing import seal_pending
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def test_a_promotion_that_cannot_be_read_is_a_finding_and_the_next_one_is_verifi
 ) -> None:
     tamper.run(statement)
     tamper.run(f"UPDATE {PROMOTION} SET status_reason = 'X' WHERE number = 3")
-    found = found_in(kestrel)
+    found = promotions_found(kestrel)
     assert 2 in {number for number, _, _ in found}
     assert (3, "PROMOTION_CHANGED", "state") in found
 
@@ -89,7 +89,7 @@ def test_the_command_tells_of_everything_and_fails(kestrel: Kestrel, tamper: Tam
 
 def test_a_key_whose_text_is_none_is_a_finding_and_signs_nothing(kestrel: Kestrel, tamper: Tampering) -> None:
     tamper.run("UPDATE promotions_publicsigningkey SET pem = 'none'")
-    assert (3, "PACKET_CHANGED") in {each[:2] for each in found_in(kestrel)}
+    assert (3, "PACKET_CHANGED") in {each[:2] for each in promotions_found(kestrel)}
 
 
 ROUND = "UPDATE promotions_evidenceround SET"

@@ -21,7 +21,7 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.recorded_story import make_recorded_story
 from tests.promotions.verification.signing import signed_again
-from tests.promotions.verification.story import found_in, numbered
+from tests.promotions.verification.story import found_after, found_in, numbered
 
 pytestmark = pytest.mark.slow
 
@@ -182,7 +182,7 @@ def test_a_changed_row_is_found(
     kestrel: Kestrel, tamper: Tampering, statement: str, numbers: set[int | None], what: str, place: str
 ) -> None:
     tamper.run(statement)
-    found = found_in(kestrel)
+    found = found_after(statement, kestrel)
     assert {number for number, _, _ in found} == numbers
     assert [at for _, code, at in found if code == what and at.startswith(place)], found
 

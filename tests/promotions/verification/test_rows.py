@@ -1,5 +1,6 @@
 """A superuser who changes, adds or removes a row of settings, rights or accounts is found (docs/adr/0224)."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +11,8 @@ from uuid import UUID
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from psycopg.types.json import Jsonb
 
 from environments.actions.update_environment import update_environment
@@ -34,7 +37,7 @@ from tests.factories import make_environment, make_freeze, make_service, make_te
 from tests.kept import kept
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
-from tests.promotions.verification.story import make_story, rows_found
+from tests.promotions.verification.story import READ_FOR_ROWS, make_story, rows_found
 from tests.proposals import confirmed
 
 pytestmark = pytest.mark.slow
@@ -88,6 +91,13 @@ def found(kestrel: Kestrel) -> list[str]:
     return rows_found(None) + rows_found(kestrel.tenant.pk)
 
 
+def found_of(kestrel: Kestrel, model: type[RecordedRow]) -> list[str]:
+    """The rows of this kind alone."""
+    tenant = None if model.TENANT_PATH is None else kestrel.tenant.pk
+    gone = "rows: gone" if tenant else "rows: accounts gone"
+    return rows_found(tenant, [f"rows: {model._meta.verbose_name}", gone])
+
+
 def names(told: list[str]) -> set[str]:
     return {each.partition(":")[0] for each in told}
 
@@ -118,13 +128,20 @@ def test_nothing_is_found_where_nothing_was_changed(kestrel: Kestrel) -> None:
     assert {model._meta.label for model in MODELS if not model._default_manager.exists()} == set()
 
 
+def test_no_other_table_is_read_than_these_and_the_audit_log(kestrel: Kestrel) -> None:
+    """So a change of evidence changes nothing of what is found of settings: tests of one leave the other out."""
+    with CaptureQueriesContext(connection) as read:
+        rows_found(kestrel.tenant.pk)
+    statements = " ".join(each["sql"] for each in read)
+    tables = {each for each in connection.introspection.table_names() if re.search(rf"\b{each}\b", statements)}
+    assert tables == READ_FOR_ROWS
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_each_column_that_is_changed_alone_is_found(
     kestrel: Kestrel, tamper: Tampering, model: type[RecordedRow]
 ) -> None:
     table, (pk, name) = model._meta.db_table, first_of(model)
-    tenant = None if model.TENANT_PATH is None else kestrel.tenant.pk
-    kinds = [f"rows: {model._meta.verbose_name}", "rows: gone" if tenant else "rows: accounts gone"]
     columns = [field.column for field in model._meta.concrete_fields if field.attname in recorded_columns(model)]
     with without_checks(tamper, table) as run:
         [stored] = run(f"SELECT to_jsonb(t) FROM {table} t WHERE id = %s", [pk]).fetchone()
@@ -133,7 +150,7 @@ def test_each_column_that_is_changed_alone_is_found(
         )
         for column in columns:
             run(f"UPDATE {table} SET {column} = {OTHER[types[column]].format(column)} WHERE id = %s", [pk])
-            assert (column, name in names(rows_found(tenant, kinds))) == (column, True)
+            assert (column, name in names(found_of(kestrel, model))) == (column, True)
             run(f"DELETE FROM {table} WHERE to_jsonb({table}) - %s = %s::jsonb - %s", [column, Jsonb(stored), column])
             run(f"INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, %s)).*", [Jsonb(stored)])
     assert found(kestrel) == []
@@ -149,7 +166,7 @@ def test_a_row_that_is_gone_or_was_added_is_found(
     assert {
         f"{name}: The audit log tells of it, and it is gone.",
         f"{name_of(model, lowest)}: No event of the audit log tells of it: nobody made it here.",
-    } <= set(found(kestrel))
+    } <= set(found_of(kestrel, model))
     tamper.run(f"UPDATE {table} SET id = %s WHERE id = %s", [pk, lowest])
     assert found(kestrel) == []
 
