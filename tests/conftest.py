@@ -2,9 +2,12 @@
 
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.core.signals import setting_changed
 from django.db import connection
+from django.test.client import ClientHandler
 from hypothesis import HealthCheck, settings
 
 from stellapromote import transactions
@@ -26,6 +29,10 @@ __all__ = [
 LONG = ("slow", "browser")
 SLOW_FIXTURES = frozenset({"served", "drawn_once", "live_server_process"})
 """They start servers, or draw hundreds of rows: their tests are slow, wherever they stand."""
+MADE_OF_MIDDLEWARE = (
+    *("_view_middleware", "_template_response_middleware"),
+    *("_exception_middleware", "_middleware_chain"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,6 +65,28 @@ def transactions_of_tests_do_not_count() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transactions, "is_outermost", is_outermost_in_test)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def middleware_is_made_once() -> Iterator[None]:
+    """As in a process that serves: calls of the API each have a client of their own, which would make it anew."""
+    load = ClientHandler.load_middleware
+    loaded: dict[str, Any] = {}
+
+    def load_once(handler: ClientHandler, is_async: bool = False) -> None:
+        if not loaded:
+            load(handler, is_async)
+            loaded.update({name: vars(handler)[name] for name in MADE_OF_MIDDLEWARE})
+        vars(handler).update(loaded)
+
+    def forget(**_: Any) -> None:
+        loaded.clear()
+
+    setting_changed.connect(forget)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClientHandler, "load_middleware", load_once)
+        yield
+    setting_changed.disconnect(forget)
 
 
 @pytest.fixture(scope="module", autouse=True)
