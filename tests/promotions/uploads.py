@@ -18,6 +18,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.signing.dsse import pae
+from tests.kept import kept
 from tests.promotions.formats.samples import EPSS, KEV
 from tests.proposals import confirmed
 
@@ -91,6 +92,7 @@ class Signer:
         }
 
 
+@kept
 def what_policies_name(by: Actor, *, clock: Clock = DATABASE_CLOCK) -> TrustedKey:
     """The trusted key `ci`, which is returned, and a feed of each kind, so that a policy may name them."""
     feed(by, "kev", KEV, clock=clock)

@@ -30,6 +30,7 @@ from tests.factories import (
     make_service,
     make_token,
 )
+from tests.kept import kept
 from tests.promotions.formats.samples import EPSS, KEV
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.uploads import Signer
@@ -135,6 +136,11 @@ class Strict:
     def promotion_policy(self) -> Any:
         save_draft(by=self.by, clock=self.clock, name="strict", changes={"gates": GATES[:2]})
         return publish_promotion_policy(by=self.by, clock=self.clock, name="strict")
+
+
+@kept
+def make_strict() -> Strict:
+    return Strict()
 
 
 def kev(*entries: tuple[str, str]) -> bytes:

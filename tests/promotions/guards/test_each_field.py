@@ -14,7 +14,7 @@ from policies.actions.save_draft import save_draft
 from policies.models import Proposal, WeakeningEdit
 from stellapromote.clock import rfc3339
 from tests.factories import make_freeze
-from tests.promotions.guards.fields import GATES, LOOSENINGS, Strict, kev
+from tests.promotions.guards.fields import GATES, LOOSENINGS, Strict, kev, make_strict
 from tests.promotions.verification.story import rows_found
 from tests.proposals import confirmed
 
@@ -27,7 +27,7 @@ SAME = {"TrustedKey.key_id": "TrustedKey.name", "ScopeGrant.user": "ScopeGrant.s
 @pytest.fixture
 def world(db: None) -> Iterator[Strict]:
     """Whatever was done, each row is the one that the audit log tells of."""
-    world = Strict()
+    world = make_strict()
     yield world
     assert rows_found(world.kestrel.tenant.pk) == []
 
