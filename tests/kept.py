@@ -6,7 +6,8 @@
 import copy
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, timedelta
 from enum import Enum
@@ -94,24 +95,25 @@ def _taken(steps: dict[Any, Kept | None], given: Any, step: Callable[[], Any]) -
     if threading.current_thread() is not threading.main_thread():
         return step()
     try:
-        given, shape = _plain(given, ids=True), _plain(given, ids=False)
+        plain = _plain(given, ids=True)
     except _NotComparable:
         return step()
     with connection.cursor() as cursor:
         before = _place.found(cursor)
-        key = given, NUMBERS.reached, before
+        key = plain, NUMBERS.reached, before
         found = steps.get(key)
         if found is not None:
-            found.rows.put_back(cursor)
-            _place.reached(cursor, found.rows.number)
+            _place.go_to(cursor, found.rows)
             NUMBERS.reached = found.names
             return copy.deepcopy(found.made)
-        if before is None or shape not in steps:
+        shape = _plain(given, ids=False)
+        if before is None or _place.is_being_kept or shape not in steps:
             steps[shape] = None
             return step()
-        made, rows = rows_of(step, cursor)
+        with _place.being_kept():
+            made, rows = rows_of(step, cursor)
         steps[key] = Kept(rows, copy.deepcopy(made), NUMBERS.reached)
-        _place.reached(cursor, rows.number)
+        _place.reached(cursor, rows)
         return made
 
 
@@ -120,6 +122,8 @@ class _Place:
 
     number: int | None = None
     seen: Any = None
+    is_being_kept = False
+    """Steps inside of the one that is being kept are put back with it, and hardly ever alone."""
 
     def found(self, cursor: Any) -> int | None:
         seen = self._look(cursor)
@@ -130,17 +134,42 @@ class _Place:
                 NUMBERS.reached = 0
         return self.number
 
-    def reached(self, cursor: Any, number: int) -> None:
+    def reached(self, cursor: Any, rows: KeptRows) -> None:
+        self._be_at(rows, cursor, "", [])
+
+    def go_to(self, cursor: Any, rows: KeptRows) -> None:
+        """In a transaction by one statement for all."""
         if connection.in_atomic_block:
-            cursor.execute("SELECT set_config('kept.place', %s, true)", [str(number)])
-        self.number, self.seen = number, self._look(cursor)
+            self._be_at(rows, cursor, f"{rows.called}, ", [rows.number])
+        else:
+            rows.put_back()
+            self.reached(cursor, rows)
+
+    @contextmanager
+    def being_kept(self) -> Iterator[None]:
+        self.is_being_kept = True
+        try:
+            yield
+        finally:
+            self.is_being_kept = False
+
+    def _be_at(self, rows: KeptRows, cursor: Any, first: str, values: list[Any]) -> None:
+        if connection.in_atomic_block:
+            first, values = f"{first}set_config('kept.place', %s, true), ", [*values, str(rows.number)]
+        self.number, self.seen = rows.number, self._look(cursor, first, values)
 
     @staticmethod
-    def _look(cursor: Any) -> Any:
+    def _look(cursor: Any, first: str = "", values: Sequence[Any] = ()) -> Any:
         """Other than before after each write: in a transaction a row was counted, else a number of a transaction was
-        used. After a rollback to a savepoint, the setting is an older one."""
-        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text, current_setting('kept.place', true)")
-        return cursor.fetchone(), written(cursor) if connection.in_atomic_block else None
+        used. After a rollback to a savepoint, the setting is an older one. ``first``: what the statement does before
+        that."""
+        counted = written() if connection.in_atomic_block else "NULL"
+        cursor.execute(
+            f"SELECT {first}pg_snapshot_xmax(pg_current_snapshot())::text, current_setting('kept.place', true),"
+            f" {counted}",
+            values,
+        )
+        return cursor.fetchone()[-3:]
 
 
 _place = _Place()

@@ -25,10 +25,14 @@ class KeptRows:
     number: int
     function: str
 
-    def put_back(self, cursor: Any) -> None:
+    @property
+    def called(self) -> str:
+        """What puts the rows back in a statement that has the number as its value."""
+        return f"kept.{self.function}(%s)"
+
+    def put_back(self) -> None:
         """Outside of a transaction by the superuser: after it was a replica, a session makes all its plans anew."""
-        by = cursor if connection.in_atomic_block else superuser()
-        by.execute(f"SELECT kept.{self.function}(%s)", [self.number])
+        superuser().execute(f"SELECT {self.called}", [self.number])
 
 
 def rows_of(step: Callable[[], T], cursor: Any) -> tuple[T, KeptRows]:
@@ -39,18 +43,22 @@ def rows_of(step: Callable[[], T], cursor: Any) -> tuple[T, KeptRows]:
     # Each row that the step writes has an `xmin` of at least this.
     cursor.execute("INSERT INTO kept.marks DEFAULT VALUES RETURNING xmin::text::bigint")
     [mark] = cursor.fetchone()
-    keys, before = _keys(cursor), written(cursor)
+    keys, before = _keys(cursor), _counted(cursor)
     made = step()
     if in_test:
-        changed = tuple(table for table, old, new in zip(changed, before, written(cursor), strict=True) if old != new)
+        changed = tuple(table for table, old, new in zip(changed, before, _counted(cursor), strict=True) if old != new)
         cursor.execute("RELEASE SAVEPOINT kept")
     return made, _keep(cursor, mark, {table: keys[table.name] for table in changed})
 
 
-def written(cursor: Any) -> list[int]:
-    """How many rows this transaction has written into each table, those that were rolled back too."""
+def written() -> str:
+    """The term for how many rows a transaction has written into each table, those that were rolled back too."""
     _tables()
-    cursor.execute("SELECT kept.written()")
+    return "kept.written()"
+
+
+def _counted(cursor: Any) -> list[int]:
+    cursor.execute(f"SELECT {written()}")
     counted: list[int] = cursor.fetchone()[0]
     return counted
 
