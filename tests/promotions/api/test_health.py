@@ -16,9 +16,11 @@ from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat, 
 from promotions.worker import readiness
 from promotions.worker.heartbeats import beat
 from promotions.worker.round import run_round
+from stellapromote.accounts.command_line import command_actor
+from stellapromote.accounts.models import Tenant
 from stellapromote.clock import SystemClock
 from stellapromote.database_clock import DATABASE_CLOCK
-from tests.factories import make_tenant
+from stellapromote.identity.actions.create_tenant import create_tenant
 from tests.promotions.api.world import make_world
 from tests.sealing import seal_pending
 
@@ -29,6 +31,11 @@ PATHS = ["/healthz", "/readyz", "/api/v1/healthz", "/api/v1/readyz"]
 def worker(db: None) -> ProcessHeartbeat:
     beat("one", ProcessHeartbeat.Role.WORKER, DATABASE_CLOCK.now())
     return ProcessHeartbeat.objects.get(name="one")
+
+
+def new_tenant() -> Tenant:
+    """Made now. The events of a kept one wait for their seal since it was kept, and after a minute nothing is ready."""
+    return create_tenant(by=command_actor(), clock=DATABASE_CLOCK, slug="kestrel-pay")
 
 
 def refused() -> dict[str, str]:
@@ -64,7 +71,7 @@ def test_readiness_names_every_part(worker: ProcessHeartbeat) -> None:
 
 
 def test_a_finding_of_one_tenant_degrades_and_names_nobody(worker: ProcessHeartbeat) -> None:
-    tenant, at = make_tenant("kestrel-pay"), DATABASE_CLOCK.now()
+    tenant, at = new_tenant(), DATABASE_CLOCK.now()
     finding = {"tenant": tenant, "what": "RECORD_CHANGED", "place": "record 1", "found_at": at, "seen_at": at}
     EvidenceFinding.objects.create(**finding, message="It was changed.")
     response = Client().get("/readyz")
@@ -101,7 +108,7 @@ def test_one_living_worker_is_enough(worker: ProcessHeartbeat) -> None:
 
 
 def test_events_wait_too_long_for_their_seal(worker: ProcessHeartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_tenant("kestrel-pay")
+    new_tenant()
     assert Client().get("/readyz").status_code == 200
     monkeypatch.setattr(readiness, "UNSEALED", timedelta(0))
     assert list(refused()) == ["auditLog"]
