@@ -27,8 +27,10 @@ __all__ = [
 
 
 LONG = ("slow", "browser")
-SLOW_FIXTURES = frozenset({"served", "drawn_once", "live_server_process"})
-"""They start servers, or draw hundreds of rows: their tests are slow, wherever they stand."""
+SLOW_FIXTURES = frozenset(
+    {"served", "drawn_once", "crowd", "live_server_process", "chromium", "running_server", "elsewhere"}
+)
+"""They start servers or a browser, or draw hundreds of rows: their tests are slow, wherever they stand."""
 MADE_OF_MIDDLEWARE = (
     *("_view_middleware", "_template_response_middleware"),
     *("_exception_middleware", "_middleware_chain"),

@@ -10,6 +10,8 @@ from tests.browser.conftest import axe_in_each_look
 from tests.browser.signing_in import signed_in
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
+pytestmark = pytest.mark.browser
+
 NewPage = Callable[..., Page]
 
 

@@ -284,6 +284,7 @@ def test_an_environment_that_loses_a_step_by_anothers_move_is_the_one_weakened(l
     }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=examples(30))
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1, max_size=6))
 def test_any_sequence_of_moves_leaves_an_order_and_raises_exactly_the_versions_of_what_moved(moves):

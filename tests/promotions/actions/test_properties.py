@@ -71,6 +71,7 @@ def kestrel(db: None) -> Kestrel:
     return make_kestrel()
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts)
 def test_no_history_breaks_a_rule(kestrel: Kestrel, history: list[tuple[str, str]]) -> None:

@@ -99,7 +99,6 @@ def kept_plan(read: Callable[[], Any]) -> str:
             cursor.execute("RESET plan_cache_mode")
 
 
-@pytest.mark.slow
 def test_no_page_reads_the_whole_table(crowded: World) -> None:
     tenant = crowded.tenant.pk
     promotion = Promotion.objects.order_by("number").last()
