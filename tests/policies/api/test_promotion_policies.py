@@ -8,6 +8,7 @@ from policies.models import PromotionPolicy, PromotionPolicyVersion
 from stellapromote.accounts.models import Tenant, User
 from tests.calling import Caller, caller, refusal, wrong_fields
 from tests.factories import make_person, make_ready_tenant
+from tests.kept import kept
 
 MANUAL = {
     "name": "backup",
@@ -35,6 +36,11 @@ def greta(tenant: Tenant, admin: User) -> Caller:
 
 @pytest.fixture
 def strict(greta: Caller) -> dict[str, Any]:
+    return make_strict(greta)
+
+
+@kept
+def make_strict(greta: Caller) -> dict[str, Any]:
     """A published policy with a gate of its own."""
     assert greta.post("/promotion-policies", {"name": "strict", "document": {"gates": [MANUAL]}}).status_code == 201
     response = greta.post("/promotion-policies/strict/publish")

@@ -12,6 +12,7 @@ from stellapromote.clock import rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_promotion_policy, make_token
+from tests.kept import kept
 from tests.promotions.api.world import Caller, World, make_world
 
 UNKNOWN = "0191d2f0-0000-7000-8000-000000000000"
@@ -25,6 +26,11 @@ SHUT = {
 
 @pytest.fixture
 def shut(world: World) -> World:
+    return make_shut(world)
+
+
+@kept
+def make_shut(world: World) -> World:
     """Production's hours are over; omar may override them."""
     greta = world.greta.actor
     make_promotion_policy(greta, "strict", gates=[SHUT])

@@ -18,7 +18,8 @@ from promotions.models import Confirmation, Promotion, Vote
 from stellapromote.accounts.scopes import PROMOTION_APPROVE
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Refused
-from tests.factories import component, make_environment, make_promotion_policy, make_token
+from tests.factories import component, make_environment, make_promotion, make_promotion_policy, make_token
+from tests.kept import kept
 from tests.promotions.api.world import Caller, World
 from tests.proposals import confirmed
 
@@ -143,23 +144,46 @@ class TestWithdraw:
         assert world.nia.refused("POST", place, {}) == (409, "RES_STATE_CONFLICT")
 
 
+@kept
+def waits_for_vault(world: World) -> Promotion:
+    """Into an environment where nia or mei confirm that a backup was taken."""
+    make_careful_policy(world, "nia", "mei")
+    target = make_environment(world.greta.actor, "vault", 4, promotion_policy="careful")
+    release = world.release(components=[component("x")])
+    world.deployed(release, "dev", "staging")
+    promotion = world.requested(release, "production")
+    for voter in (world.nia, world.mei):
+        voter.ok("POST", f"promotions/{promotion.pk}/approve", {})
+    for status in ("started", "succeeded"):
+        world.ci.ok("POST", f"promotions/{promotion.pk}/deployment", {"status": status})
+    return make_promotion(world.tomas.actor, release, target)
+
+
+@kept
+def waits_for_lab(world: World) -> Promotion:
+    """Into the only environment, which wants an approval and a confirmation by nia, who gave neither yet."""
+    make_careful_policy(world, "nia")
+    lab = make_environment(world.greta.actor, "lab", 9, promotion_policy="careful", required_approvals=1)
+    for name in ("dev", "staging", "production"):
+        place = world.environments[name].pk
+        confirmed(archive_environment(by=world.greta.actor, clock=DATABASE_CLOCK, environment_id=place))
+    return make_promotion(world.tomas.actor, world.release(), lab)
+
+
+def make_careful_policy(world: World, *confirmers: str) -> None:
+    config = {"confirmers": {"users": [*confirmers], "teams": []}, "text": "Backup taken"}
+    make_promotion_policy(world.greta.actor, "careful", gates=[{"name": "backup", "kind": "manual", "config": config}])
+
+
+def with_environment(world: World, name: str, promotion: Promotion) -> Promotion:
+    world.environments[name] = Environment.objects.get(name=name)
+    return promotion
+
+
 class TestManualGates:
     @pytest.fixture
     def guarded(self, world: World) -> Promotion:
-        """Into an environment where nia or mei confirm that a backup was taken."""
-        config = {"confirmers": {"users": ["nia", "mei"], "teams": []}, "text": "Backup taken"}
-        gate = {"name": "backup", "kind": "manual", "config": config}
-        make_promotion_policy(world.greta.actor, "careful", gates=[gate])
-        target = make_environment(world.greta.actor, "vault", 4, promotion_policy="careful")
-        release = world.release(components=[component("x")])
-        world.environments["vault"] = target
-        world.deployed(release, "dev", "staging")
-        promotion = world.requested(release, "production")
-        for voter in (world.nia, world.mei):
-            voter.ok("POST", f"promotions/{promotion.pk}/approve", {})
-        for status in ("started", "succeeded"):
-            world.ci.ok("POST", f"promotions/{promotion.pk}/deployment", {"status": status})
-        return world.requested(release, "vault")
+        return with_environment(world, "vault", waits_for_vault(world))
 
     def test_a_confirmation_passes_the_gate(self, world: World, guarded: Promotion) -> None:
         place = f"promotions/{guarded.pk}"
@@ -302,20 +326,7 @@ class TestWithoutTheRight:
 
     @pytest.fixture
     def guarded(self, world: World) -> Promotion:
-        """Into dev, which wants an approval and a confirmation by nia, who gave neither yet."""
-        config = {"confirmers": {"users": ["nia"], "teams": []}, "text": "Backup taken"}
-        make_promotion_policy(
-            world.greta.actor, "careful", gates=[{"name": "backup", "kind": "manual", "config": config}]
-        )
-        make_environment(world.greta.actor, "lab", 9, promotion_policy="careful", required_approvals=1)
-        for name in ("dev", "staging", "production"):
-            confirmed(
-                archive_environment(
-                    by=world.greta.actor, clock=DATABASE_CLOCK, environment_id=world.environments[name].pk
-                )
-            )
-        world.environments["lab"] = Environment.objects.get(name="lab")
-        return world.requested(world.release(), "lab")
+        return with_environment(world, "lab", waits_for_lab(world))
 
     @pytest.mark.parametrize(("call", "body"), VOTING)
     @pytest.mark.parametrize("who", ["vera", "greta", "idris"])

@@ -17,6 +17,7 @@ from stellapromote.audit.chain import Break
 from stellapromote.audit.sealer import seal_chain
 from stellapromote.audit.verify import verify_tenant
 from tests.database import CommittedDatabase
+from tests.kept import kept
 from tests.promotions import rewriting
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.rewriting import cut
@@ -30,6 +31,11 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+    return make_sealed()
+
+
+@kept
+def make_sealed() -> Kestrel:
     """Four packets, each signed over another head, and events after the newest."""
     kestrel = make_kestrel()
     release = kestrel.release()
