@@ -17,6 +17,7 @@ from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, Invalid, ProductError
 from tests.factories import actor_of, make_approval_policy, make_person, make_promotion_policy, make_ready_tenant
+from tests.signed_in import signed_in
 
 APPROVAL = "/admin/policies/approvalpolicy/"
 PROMOTION = "/admin/policies/promotionpolicy/"
@@ -44,9 +45,7 @@ def greta(tenant: Tenant) -> User:
 
 @pytest.fixture
 def client(greta: User) -> Client:
-    client = Client()
-    client.force_login(greta)
-    return client
+    return signed_in(greta)
 
 
 @pytest.fixture

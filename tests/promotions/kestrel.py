@@ -22,6 +22,7 @@ from stellapromote.accounts.models import Tenant, User
 from stellapromote.clock import FixedClock
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person
 from tests.kept import continued, kept
+from tests.signed_in import signed_in
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -155,6 +156,4 @@ def make_kestrel(slug: str = "kestrel", *, prefix: str = "", now: bool = False) 
 
 def client_of(kestrel: Kestrel, who: str) -> Client:
     """A browser in which this person is signed in."""
-    client = Client()
-    client.force_login(User.objects.get(pk=kestrel[who].user_id))
-    return client
+    return signed_in(User.objects.get(pk=kestrel[who].user_id))

@@ -26,12 +26,11 @@ from tests.promotions.formats.samples import (
 )
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.uploads import Signer, uploaded
+from tests.signed_in import signed_in
 
 
 def client(kestrel: Kestrel, who: str) -> Client:
-    browser = Client()
-    browser.force_login(User.objects.get(pk=kestrel[who].account))
-    return browser
+    return signed_in(User.objects.get(pk=kestrel[who].account))
 
 
 def file(document: Any, name: str = "report.json") -> BytesIO:

@@ -22,6 +22,7 @@ from tests.factories import (
     make_ready_tenant,
 )
 from tests.promotions.deployments import deploy, release, request
+from tests.signed_in import signed_in
 
 NOWHERE = UUID("00000000-0000-7000-8000-000000000000")
 EVER = ("2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
@@ -57,12 +58,6 @@ def line(admin: Actor) -> dict[str, Environment]:
         name: make_environment(admin, name, index, protected=False)
         for index, name in enumerate(("dev", "staging", "prod"), 1)
     }
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from tests.factories import (
     make_promotion_policy,
     make_ready_tenant,
 )
+from tests.signed_in import signed_in
 
 TWO_PERSON = [{"name": "release", "teams": ["release"]}, {"name": "security", "teams": ["security"]}]
 
@@ -47,12 +48,6 @@ def policy(tenant: Tenant, greta: User) -> ApprovalPolicy:
     make_person(tenant, "nia", roles=["approver"], teams=["release"])
     make_person(tenant, "mei", roles=["approver"], teams=["security"])
     return make_approval_policy(actor_of(greta, tenant), rules=TWO_PERSON)
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def text(response: Any) -> str:

@@ -8,6 +8,7 @@ from stellapromote.accounts import models
 from stellapromote.accounts.models import ApiToken, Tenant, User
 from stellapromote.web.admin_site import ReadOnlyAdmin
 from tests.factories import make_person, make_service, make_tenant, make_token
+from tests.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -30,15 +31,9 @@ def people_of(tenant: Tenant, username: str) -> User:
     return person
 
 
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def greta(tenant: Tenant) -> Client:
-    return browser(make_person(tenant, "greta", roles=["admin"]))
+    return signed_in(make_person(tenant, "greta", roles=["admin"]))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -92,7 +87,7 @@ def test_password_and_email_of_a_person_are_nowhere(greta: Client) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "approver", "auditor"])
 def test_no_other_role_opens_it(tenant: Tenant, role: str) -> None:
-    client = browser(make_person(tenant, roles=[role]))
+    client = signed_in(make_person(tenant, roles=[role]))
     assert all(client.get(f"/admin/accounts/{page}/").status_code != 200 for page in PAGES)
 
 

@@ -3,6 +3,7 @@ from django.test import Client
 
 from stellapromote.accounts.models import User
 from tests.factories import make_person, make_tenant
+from tests.signed_in import signed_in
 
 
 @pytest.fixture
@@ -13,5 +14,4 @@ def nia(db: None) -> User:
 
 @pytest.fixture
 def as_nia(client: Client, nia: User) -> Client:
-    client.force_login(nia)
-    return client
+    return signed_in(nia, client)
