@@ -43,10 +43,19 @@ def make_waiting() -> tuple[Kestrel, Promotion]:
     return kestrel, kestrel.waits_for_production()
 
 
+@pytest.fixture
+def database(committed_db: CommittedDatabase) -> CommittedDatabase:
+    """One whose world has the same ids each time: it is put back from the third time on."""
+    for _ in range(2):
+        committed_db.reset()
+        make_waiting()
+    return committed_db
+
+
 @settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
-def test_both_ways_store_the_same(committed_db: CommittedDatabase, history: list[tuple[str, str]]) -> None:
-    assert stored(committed_db, history, at_once=True) == stored(committed_db, history, at_once=False)
+def test_both_ways_store_the_same(database: CommittedDatabase, history: list[tuple[str, str]]) -> None:
+    assert stored(database, history, at_once=True) == stored(database, history, at_once=False)
 
 
 def stored(
