@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from promotions.views import approvals, audit, board, documents, products, promotion, promotions, releases, request
+from promotions.views import (
+    approvals,
+    audit,
+    board,
+    documents,
+    products,
+    promotion,
+    promotions,
+    releases,
+    request,
+    teams,
+)
 
 _ID = "promotions/<uuid:promotion_id>"
 _RELEASE = "releases/<uuid:release_id>"
@@ -28,6 +39,7 @@ urlpatterns = [
     path("products", products.products, name="products"),
     path("products/<slug:slug>", products.product, name="product"),
     path("products/<slug:slug>/archive", products.archive, name="product_archive"),
+    path("settings/teams/<slug:slug>/delete", teams.delete, name="settings_delete_team"),
     path("image-repositories", products.shared_repositories, name="shared_repositories"),
     path("image-repositories/<uuid:pk>/free", products.free, name="free_repository"),
     path("releases", releases.releases, name="releases"),

@@ -137,6 +137,30 @@ class ServiceForm(ActionForm):
         return [name.strip() for name in self.cleaned_data["owners"].split(",") if name.strip()]
 
 
+class ServiceScopesForm(ActionForm):
+    """``seen``: the ETag of the service that the person saw."""
+
+    seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
+    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
+
+
+class ServiceOwnerForm(ActionForm):
+    owner = forms.CharField(label="Username of a member", max_length=63)
+
+
+class TeamNameForm(ActionForm):
+    """``seen``: the ETag of the team that the person saw."""
+
+    called = {"displayName": "name"}
+
+    seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
+    name = forms.CharField(label="Name", max_length=rules.LONGEST_NAME)
+
+
 def _scope_choices(held: Collection[str]) -> list[tuple[str, str]]:
     return [(scope, f"{scope}: {sentence}") for scope, sentence in SCOPES.items() if scope in held]
 

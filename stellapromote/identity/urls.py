@@ -15,6 +15,14 @@ urlpatterns = [
     path("settings/tokens/<uuid:token_id>/revoke", tokens.revoke_token, name="settings_revoke_token"),
     path("settings/services", service_accounts.services, name="settings_services"),
     path("settings/services/<uuid:service_id>", service_accounts.service, name="settings_service"),
+    path("settings/services/<uuid:service_id>/scopes", service_accounts.change, name="settings_change_service"),
+    path("settings/services/<uuid:service_id>/owners", service_accounts.add_owner, name="settings_add_owner"),
+    path(
+        "settings/services/<uuid:service_id>/owners/<uuid:user_id>/end",
+        service_accounts.end_owner,
+        name="settings_end_owner",
+    ),
+    path("settings/services/<uuid:service_id>/end", service_accounts.end, name="settings_end_service"),
     path("settings/members", members.members, name="settings_members"),
     path("settings/members/<uuid:user_id>", members.member, name="settings_member"),
     path("settings/members/<uuid:user_id>/roles", members.grant_role, name="settings_grant_role"),
@@ -29,4 +37,5 @@ urlpatterns = [
     ),
     path("settings/members/<uuid:user_id>/end", members.end_membership, name="settings_end_membership"),
     path("settings/teams", teams.teams, name="settings_teams"),
+    path("settings/teams/<slug:slug>", teams.team, name="settings_team"),
 ]

@@ -36,6 +36,7 @@ def paths(server: str) -> dict[str, str]:
         "tokens": "/settings/tokens",
         "services": "/settings/services",
         "service": f"/settings/services/{service.pk}",
+        "team": "/settings/teams/release",
         "members": "/settings/members",
         "member": f"/settings/members/{nia.pk}",
         "oneself": f"/settings/members/{greta.pk}",

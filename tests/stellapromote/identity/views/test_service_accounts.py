@@ -1,4 +1,5 @@
 import re
+from html import unescape
 
 import pytest
 
@@ -102,3 +103,71 @@ def test_services_of_another_tenant_do_not_exist_for_an_administrator(people: Pe
     other = make_tenant("osprey")
     service = make_service(other, make_person(other, "mei"), "ci-runner")
     assert browser("greta").get(f"/settings/services/{service.pk}").status_code == 404
+
+
+def seen(page: str) -> str:
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    assert found
+    return unescape(found[1])
+
+
+@pytest.fixture
+def service(people: People) -> ServiceAccount:
+    return make_service(people.tenant, people.tomas, "ci", scopes=["promotion:read"])
+
+
+def owners(service: ServiceAccount) -> set[str]:
+    return set(service.owners.filter(ended_at=None).values_list("owner__username", flat=True))
+
+
+def test_an_administrator_changes_what_a_service_may_do(service: ServiceAccount) -> None:
+    client, path = browser("greta"), f"/settings/services/{service.pk}"
+    answer = {"scopes": ["promotion:read", "release:write"], "seen": seen(client.get(path).text)}
+    assert client.post(f"{path}/scopes", answer).status_code == 302
+    service.refresh_from_db()
+    assert service.scopes == ["promotion:read", "release:write"]
+    again = client.post(f"{path}/scopes", {**answer, "scopes": ["release:write"]})
+    assert again.status_code == 412
+    assert 'value="release:write" id="change_scopes' in again.text
+
+
+def test_a_service_without_a_right_is_refused_beside_the_rights(service: ServiceAccount) -> None:
+    client, path = browser("greta"), f"/settings/services/{service.pk}"
+    answer = client.post(f"{path}/scopes", {"scopes": [], "seen": seen(client.get(path).text)})
+    assert (answer.status_code, 'id="change_scopes_error"' in answer.text) == (400, True)
+
+
+def test_owners_are_added_and_ended(people: People, service: ServiceAccount) -> None:
+    client, path = browser("greta"), f"/settings/services/{service.pk}"
+    refused = client.post(f"{path}/owners/{people.tomas.pk}/end")
+    assert refused.status_code == 409
+    assert "tomas is the only owner of ci who is a member: add another owner first." in refused.text
+    assert client.post(f"{path}/owners", {"owner": "nia"}).status_code == 302
+    assert client.post(f"{path}/owners/{people.tomas.pk}/end").status_code == 302
+    assert owners(service) == {"nia"}
+    unknown = client.post(f"{path}/owners", {"owner": "nobody"})
+    assert unknown.status_code == 400
+    assert "Not a member of this tenant" in unknown.text.partition('id="owner_owner_error"')[2].partition("</div>")[0]
+
+
+def test_a_service_is_ended_with_a_reason(service: ServiceAccount) -> None:
+    client, path = browser("greta"), f"/settings/services/{service.pk}"
+    assert client.post(f"{path}/end", {"reason": ""}).status_code == 400
+    assert client.post(f"{path}/end", {"reason": "Replaced"}).status_code == 302
+    assert owners(service) == set()
+
+
+@pytest.mark.parametrize("username", ["tomas", "nia"])
+@pytest.mark.parametrize("path", ["scopes", "owners", "owners/{tomas}/end", "end"])
+def test_others_change_no_service(people: People, service: ServiceAccount, username: str, path: str) -> None:
+    """An owner sees it without the forms; anybody else does not see it."""
+    client, page = browser(username), f"/settings/services/{service.pk}"
+    answer = {"scopes": ["release:write"], "seen": '"x"', "owner": "nia", "reason": "x"}
+    expected = 403 if username == "tomas" else 404
+    assert client.post(f"{page}/{path.format(tomas=people.tomas.pk)}", answer).status_code == expected
+    service.refresh_from_db()
+    assert (service.scopes, owners(service)) == (["promotion:read"], {"tomas"})
+    if username == "tomas":
+        shown = client.get(page).text
+        assert "End service" not in shown
+        assert "End ownership" not in shown
