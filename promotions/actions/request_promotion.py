@@ -11,7 +11,7 @@ from environments.models import Environment
 from promotions.documents.bundles import BundleContent, compose_release_bundle, store_bundle
 from promotions.judging.attribution import Origin
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
-from promotions.judging.image_repositories import asking_images, check_images, claims_on, images_in
+from promotions.judging.image_repositories import asking_claims, asking_images, check_images, claims_in, images_in
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
 from promotions.judging.ordering import Entry, entry_over, steps_into
@@ -26,7 +26,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK, INSTANT, LastWrite, not_before
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
-from stellapromote.fastpath.prepared import fetch
+from stellapromote.fastpath.prepared import fetch_each
 from stellapromote.fastpath.together import fetch_together
 from stellapromote.ids import new_id
 from stellapromote.transactions import transactional
@@ -50,7 +50,8 @@ class EnvironmentArchived(RuleViolation):
     code = "ENV_ARCHIVED"
 
 
-# The time is read once the row is locked.
+# The next gap-free number, and the instant of the request, which never runs backwards within the tenant: the time is
+# read once the row is locked.
 _NEXT_NUMBER = f"""
 UPDATE promotions_promotioncounter SET last_number = last_number + 1 WHERE tenant_id = %(tenant)s
 RETURNING last_number, last_requested_at, {INSTANT}
@@ -167,8 +168,6 @@ def _prepare(
     _check_reason(request.reason)
     check_release_and_target(release, target)
     check_open(product_in(product), release.product)
-    its_images = images_in(images)
-    check_images(its_images, release.product, claims_on(by.tenant, [each.image_repository for each in its_images]))
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
     difference = statuses_in(told)[release.pk].difference
@@ -180,10 +179,17 @@ def _prepare(
         LastWrite("calendar", by.tenant, calendar[0][0] if calendar else None),
         LastWrite("environment", target.pk, target.updated_at),
     ]
+    its_images = images_in(images)
+    claiming = asking_claims(by.tenant, [each.image_repository for each in its_images])
     if number is None:
-        number, at = _next_number(by.tenant, clock, writes)
+        claims, [(number, last, now)] = fetch_each(
+            claiming, (_NEXT_NUMBER, {"tenant": by.tenant, "fixed": clock.fixed})
+        )
+        at = not_before(now, [*writes, LastWrite("promotion counter", by.tenant, last)])
     else:
+        [claims] = fetch_each(claiming)
         at = not_before(clock.now(), writes)
+    check_images(its_images, release.product, claims_in(claims))
     requester = _requester(by, triggered_by, at)
     snapshot = take_snapshot(
         release=release, target=target, policies=policies, requester=requester, triggered_by=triggered_by, at=at
@@ -284,12 +290,6 @@ def _requester(by: Actor, triggered_by: Promotion | None, at: datetime) -> Origi
     if triggered_by is not None:
         return Origin(triggered_by.requested_by_id, None, triggered_by.requested_at)
     return Origin(by.account, by.token_issuer_id, at)
-
-
-def _next_number(tenant_id: UUID, clock: Clock, writes: list[LastWrite]) -> tuple[int, datetime]:
-    """The next gap-free number and the instant of the request, which never runs backwards within the tenant."""
-    [(number, last, now)] = fetch(_NEXT_NUMBER, {"tenant": tenant_id, "fixed": clock.fixed})
-    return number, not_before(now, [*writes, LastWrite("promotion counter", tenant_id, last)])
 
 
 def _already_active(tenant_id: UUID, request: PromotionRequest) -> AlreadyActive:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from stellapromote.errors import RuleViolation
-from stellapromote.fastpath.prepared import Asked, Row, fetch
+from stellapromote.fastpath.prepared import Asked, Row, fetch_each
 from stellapromote.image_repositories import canonical, patterns_over
 
 _OF_RELEASE: Final = """
@@ -70,11 +70,21 @@ def images_in(found: Iterable[Row]) -> list[ImageOf]:
     return [ImageOf(*row) for row in found]
 
 
-def claims_on(tenant_id: UUID, repositories: Iterable[str]) -> Claims:
-    """The claims on these repositories. One statement. Read under the lock of the product that asks: no other call
-    takes a repository away from it meanwhile."""
+def asking_claims(tenant_id: UUID, repositories: Iterable[str]) -> Asked:
+    """The statement for the claims on these repositories; its rows are for ``claims_in``. Read under the lock of the
+    product that asks: no other call takes a repository away from it meanwhile."""
     names = {name for repository in repositories for name in patterns_over(canonical(repository))}
-    return Claims({row[0]: Claim(*row) for row in fetch(_CLAIMS, [tenant_id, sorted(names)])})
+    return _CLAIMS, [tenant_id, sorted(names)]
+
+
+def claims_in(found: Iterable[Row]) -> Claims:
+    return Claims({row[0]: Claim(*row) for row in found})
+
+
+def claims_on(tenant_id: UUID, repositories: Iterable[str]) -> Claims:
+    """The claims on these repositories. One statement."""
+    [found] = fetch_each(asking_claims(tenant_id, repositories))
+    return claims_in(found)
 
 
 def check_images(images: Collection[Image], product: str, claims: Claims) -> None:

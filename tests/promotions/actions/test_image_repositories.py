@@ -105,13 +105,15 @@ def test_a_request_is_refused_once_the_repository_belongs_to_another_product(kes
     release = finalized(kestrel, "main", "ghcr.io/acme/pay")
     claim(kestrel, "main")
     claim(kestrel, "ledger", "ghcr.io/acme/*")
-    with pytest.raises(OtherProduct, match="belong to product ledger"):
+    with pytest.raises(OtherProduct, match="belong to product ledger"), transaction.atomic():
         kestrel.ask(release, kestrel.dev)
     with pytest.raises(OtherProduct):
         preview_promotion(
             PromotionRequest(release.pk, kestrel.dev.pk, "Wanted"), by=kestrel["requester"], clock=kestrel.clock
         )
     assert not Promotion.objects.exists()
+    asked = kestrel.ask(finalized(kestrel, "main", "ghcr.io/other/pay"), kestrel.dev)
+    assert asked.number == 1
 
 
 def test_a_promotion_under_way_goes_on_when_its_repository_moves(kestrel: Kestrel) -> None:
