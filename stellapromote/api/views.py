@@ -224,12 +224,13 @@ class ApiView(APIView):
         return parse_json(raw)
 
     def _authenticate(self, request: ApiRequest) -> None:
-        """Finds the caller and counts the call: for the token or the person of a session, else for the address."""
+        """Finds the caller and counts the call: for the token or the person of a session, and where either is refused
+        for the address."""
         try:
             found = next(filter(None, (each.authenticate(request) for each in AUTHENTICATIONS)), None)
             if found is None:
                 raise NotAuthenticated()
-        except NotAuthenticated:
+        except ProductError:
             _count(request, request.client_address)
             raise
         request.user, request.auth = found

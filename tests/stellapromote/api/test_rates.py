@@ -74,6 +74,13 @@ def test_wrong_credentials_use_up_the_calls_of_an_address_and_no_others() -> Non
     assert call(token).status_code == 200
 
 
+def test_a_token_for_another_tenant_is_counted_for_the_address() -> None:
+    token = token_of("nia")
+    refused = [call(token, **{"X-Stella-Tenant": "other"}).status_code for _ in range(LIMIT + 1)]
+    assert refused == [403] * LIMIT + [429]
+    assert call(token).status_code == 200
+
+
 def test_public_calls_are_counted_for_the_address() -> None:
     assert statuses(path="/api/v1/evidence/keys") == [200] * LIMIT + [429]
     assert statuses(path="/api/v1/evidence/keys", address="192.0.2.2", times=1) == [200]
