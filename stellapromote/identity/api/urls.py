@@ -1,6 +1,6 @@
 from stellapromote.api.routers import ApiRouter
 from stellapromote.identity.api.members import MemberGrantViewSet, MemberSessionViewSet, MemberViewSet
-from stellapromote.identity.api.services import ServiceOwnerViewSet, ServiceViewSet
+from stellapromote.identity.api.service_accounts import ServiceOwnerViewSet, ServiceViewSet
 from stellapromote.identity.api.teams import TeamMemberViewSet
 from stellapromote.identity.api.tokens import TokenViewSet
 
