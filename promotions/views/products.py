@@ -92,15 +92,11 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
 def shared_repositories(request: HttpRequest) -> HttpResponse:
     """Image repositories that belong to no product; POST shares one."""
     by, form = _reader(request), SharedRepositoryForm(posted(request))
-
-    def page(refusal: ProductError | None) -> HttpResponse:
-        return render(request, "products/repositories.html", {"form": form, "refusal": refusal, **of_no_product(by)})
-
     return carry_out(
         request,
         lambda: share_repository(by=by, clock=DATABASE_CLOCK, name=form.cleaned_data["name"]),
         form=form,
-        again=page,
+        again=lambda refusal: _repositories(request, by, form, refusal),
         then=lambda shared: go_to(request, reverse("shared_repositories"), done=f"{shared.name} is shared."),
     )
 
@@ -109,17 +105,18 @@ def shared_repositories(request: HttpRequest) -> HttpResponse:
 def free(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ends the sharing of a repository, or that it is undecided."""
     by = _reader(request)
-
-    def page(refusal: ProductError | None) -> HttpResponse:
-        context = {"form": SharedRepositoryForm(None), "refusal": refusal, **of_no_product(by)}
-        return render(request, "products/repositories.html", context)
-
     return carry_out(
         request,
         lambda: free_repository(by=by, clock=DATABASE_CLOCK, repository_id=pk),
-        again=page,
+        again=lambda refusal: _repositories(request, by, SharedRepositoryForm(None), refusal),
         then=lambda freed: go_to(request, reverse("shared_repositories"), done=f"{freed.name} is free."),
     )
+
+
+def _repositories(
+    request: HttpRequest, by: Actor, form: SharedRepositoryForm, refusal: ProductError | None
+) -> HttpResponse:
+    return render(request, "products/repositories.html", {"form": form, "refusal": refusal, **of_no_product(by)})
 
 
 def _detail(

@@ -7,7 +7,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ServiceAccount
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.api.etag import IfMatch
@@ -70,55 +69,29 @@ def service(request: HttpRequest, service_id: UUID) -> HttpResponse:
 def change(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """Gives a service other rights."""
     form = ServiceScopesForm(request.POST, auto_id="change_%s")
-    return _act(
-        request,
-        service_id,
-        "change_form",
-        form,
-        lambda by: change_service(
-            by=by,
-            clock=DATABASE_CLOCK,
-            service_id=service_id,
-            scopes=form.cleaned_data["scopes"],
-            if_match=IfMatch(form.cleaned_data["seen"]),
-        ),
-    )
+
+    def action(*, seen: str, **given: Any) -> object:
+        return change_service(if_match=IfMatch(seen), **given)
+
+    return _act(request, service_id, "change_form", form, action)
 
 
 @require_POST
 def add_owner(request: HttpRequest, service_id: UUID) -> HttpResponse:
     form = ServiceOwnerForm(request.POST, auto_id="owner_%s")
-    return _act(
-        request,
-        service_id,
-        "owner_form",
-        form,
-        lambda by: add_service_owner(by=by, clock=DATABASE_CLOCK, service_id=service_id, **form.cleaned_data),
-    )
+    return _act(request, service_id, "owner_form", form, add_service_owner)
 
 
 @require_POST
 def end_owner(request: HttpRequest, service_id: UUID, user_id: UUID) -> HttpResponse:
-    return _act(
-        request,
-        service_id,
-        "",
-        None,
-        lambda by: end_service_owner(by=by, clock=DATABASE_CLOCK, service_id=service_id, user_id=user_id),
-    )
+    return _act(request, service_id, "", None, end_service_owner, user_id=user_id)
 
 
 @require_POST
 def end(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """Ends a service with its owners and its tokens."""
     form = ReasonForm(request.POST, auto_id="end_%s")
-    return _act(
-        request,
-        service_id,
-        "end_form",
-        form,
-        lambda by: end_service(by=by, clock=DATABASE_CLOCK, service_id=service_id, **form.cleaned_data),
-    )
+    return _act(request, service_id, "end_form", form, end_service)
 
 
 def _act(
@@ -126,7 +99,8 @@ def _act(
     service_id: UUID,
     name: str,
     form: ActionForm | None,
-    action: Callable[[Actor], object],
+    action: Callable[..., object],
+    **fixed: UUID,
 ) -> HttpResponse:
     """Carries out what the form called ``name`` asks for; a refusal comes back to the page of the service."""
     by, found = acting(request), _find(request, service_id)
@@ -139,7 +113,9 @@ def _act(
 
     return carry_out(
         request,
-        lambda: action(by),
+        lambda: action(
+            by=by, clock=DATABASE_CLOCK, service_id=service_id, **(form.cleaned_data if form else {}), **fixed
+        ),
         form=form,
         again=page,
         then=lambda _: go_to(request, reverse("settings_service", args=[service_id]), done="Saved."),
