@@ -47,6 +47,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 class FreezeWindowAdmin(ReadOnlyAdmin):
     fields = (
         "environment",
+        "products",
         "name",
         "reason",
         "starts_at",

@@ -1,6 +1,6 @@
 """The forms of the environment pages. Forms read; the actions judge, and their refusals come back to the fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from environments.ordering import order
 from environments.settings_schema import DAY, DEFAULT_CONFIG, MAX_ORDER_INDEX, MAX_REQUIRED_APPROVALS
 from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.windows import BadTime, instant_of
+from stellapromote.accounts.models import Product
 from stellapromote.clock import rfc3339
 from stellapromote.web.forms import ActionForm
 
@@ -215,8 +216,29 @@ _ZONE_HELP = "A name such as Europe/Berlin or UTC; start and end are times on th
 _LENGTHS = [(1, "1 hour"), *((hours, f"{hours} hours") for hours in (2, 4, 8, 24, 72))]
 
 
-class FreezeForm(ActionForm):
+class _FreezeOfProducts(ActionForm):
+    """What a new freeze and a changed one have in common: the products that it holds, once there are several."""
+
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all products, those to come included.",
+    )
+
+    def offer_products(self, products: Sequence[Product]) -> None:
+        if len(products) < 2:
+            del self.fields["products"]
+            return
+        offered = self.fields["products"]
+        assert isinstance(offered, forms.MultipleChoiceField)
+        offered.choices = [(each.slug, each.label) for each in products]
+
+
+class FreezeForm(_FreezeOfProducts):
     """A new freeze: from a time or from now on, until a time or for some hours."""
+
+    field_order = ("reason", "products")
 
     reason = forms.CharField(label="Reason", max_length=500, help_text="Shown to everybody whose promotion waits.")
     start = _WallClock(label="Start", required=False, help_text="Empty: from now on.")
@@ -232,6 +254,10 @@ class FreezeForm(ActionForm):
     timezone = forms.CharField(label="Time zone", max_length=64, initial="UTC", help_text=_ZONE_HELP)
     name = forms.CharField(label="Name", max_length=200, required=False, help_text="Empty: the reason.")
     exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, products: Sequence[Product]) -> None:
+        super().__init__(data)
+        self.offer_products(products)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -254,8 +280,10 @@ class FreezeForm(ActionForm):
         return {**data, "start": start, "name": data["name"] or None, "exceptions": usernames(data["exceptions"])}
 
 
-class EditFreezeForm(ActionForm):
+class EditFreezeForm(_FreezeOfProducts):
     """A freeze that is not over. What was not touched is not sent: a time on the wall may stand for two instants."""
+
+    field_order = ("name", "reason", "products")
 
     name = forms.CharField(label="Name", max_length=200)
     reason = forms.CharField(label="Reason", max_length=500)
@@ -265,7 +293,7 @@ class EditFreezeForm(ActionForm):
     exceptions = forms.CharField(label=_EXCEPTIONS_LABEL, max_length=4000, required=False, help_text=_EXCEPTIONS_HELP)
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
-    def __init__(self, data: Mapping[str, Any] | None, *, window: FreezeWindow) -> None:
+    def __init__(self, data: Mapping[str, Any] | None, *, window: FreezeWindow, products: Sequence[Product]) -> None:
         where = ZoneInfo(window.timezone)
         initial = {
             "name": window.name,
@@ -273,10 +301,12 @@ class EditFreezeForm(ActionForm):
             "start": window.starts_at.astimezone(where).strftime("%Y-%m-%dT%H:%M"),
             "end": window.ends_at.astimezone(where).strftime("%Y-%m-%dT%H:%M"),
             "timezone": window.timezone,
+            "products": window.products,
             "exceptions": ", ".join(window.exceptions),
             "version": window.version,
         }
         super().__init__(data, initial=initial)
+        self.offer_products(products)
 
     def changes(self) -> dict[str, Any]:
         changes = {name: self.cleaned_data[name] for name in self.changed_data if name != "version"}

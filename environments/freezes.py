@@ -12,7 +12,8 @@ from stellapromote.clock import rfc3339
 
 class Freeze(TypedDict):
     """`reason` and `windowId` are of the active window that lasts longest. `nextOpen`: when entering is free again,
-    None while it is. `nextClose`: when the next freeze begins, None when none is planned.
+    None while it is. `nextClose`: when the next freeze begins, None when none is planned. These are about every
+    product, or about the one that was asked for. `frozenProducts`: those that freezes of single products hold.
     """
 
     frozen: bool
@@ -20,6 +21,7 @@ class Freeze(TypedDict):
     windowId: str | None
     nextOpen: str | None
     nextClose: str | None
+    frozenProducts: list[str]
 
 
 class Span(TypedDict):
@@ -27,17 +29,21 @@ class Span(TypedDict):
     end: str
 
 
-def freeze_state(windows: Sequence[FreezeWindow], at: datetime) -> Freeze:
-    """The freeze that these windows make at `at`; cleared ones and those that are over say nothing. Pure."""
-    standing = sorted((each for each in windows if each.stands_at(at)), key=lambda each: (each.starts_at, each.pk))
+def freeze_state(windows: Iterable[FreezeWindow], at: datetime, product: str | None = None) -> Freeze:
+    """The freeze that these windows make at `at`, for all products or for the `product`; cleared ones and those that
+    are over say nothing. Pure."""
+    live = sorted((each for each in windows if each.stands_at(at)), key=lambda each: (each.starts_at, each.pk))
+    standing = [each for each in live if not each.products or product in each.products]
     found = intervals.freeze_state([span(each) for each in standing], rfc3339(at))
     window = None if found.window is None else standing[found.window]
+    held = {name for each in live if each.starts_at <= at for name in each.products}
     return {
         "frozen": found.frozen,
         "reason": window.reason if window else None,
         "windowId": str(window.pk) if window else None,
         "nextOpen": found.next_open,
         "nextClose": found.next_close,
+        "frozenProducts": sorted(held if product is None else held & {product}),
     }
 
 
@@ -63,7 +69,9 @@ def concerning(windows: Iterable[FreezeWindow], environment_id: UUID) -> list[Fr
     return [each for each in windows if each.concerns(environment_id)]
 
 
-def freeze_states(tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime) -> Mapping[UUID, Freeze]:
-    """The freeze of each environment at `at`: one query for all of them."""
+def freeze_states(
+    tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime, *, product: str | None = None
+) -> Mapping[UUID, Freeze]:
+    """The freeze of each environment at `at`, for all products or for the `product`: one query for all of them."""
     windows = standing_windows(tenant_id, environment_ids, at)
-    return {each: freeze_state(concerning(windows, each), at) for each in environment_ids}
+    return {each: freeze_state(concerning(windows, each), at, product) for each in environment_ids}

@@ -37,6 +37,7 @@ def freeze_window_document(window: FreezeWindow) -> dict[str, Any]:
     return {
         "id": str(window.pk),
         "environmentId": str(window.environment_id) if window.environment_id else None,
+        "products": sorted(window.products),
         "name": window.name,
         "start": rfc3339(window.starts_at),
         "end": rfc3339(window.ends_at),

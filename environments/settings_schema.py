@@ -88,6 +88,13 @@ WINDOW: Final[dict[str, Schema]] = {
     "end": _TIME,
     "timezone": {"type": "string", "minLength": 1, "maxLength": 64, "format": "line"},
     "reason": {"type": "string", "minLength": 1, "maxLength": 500, "format": "line"},
+    "products": {
+        "type": "array",
+        "maxItems": 50,
+        "x-set": True,
+        "items": {"type": "string", "pattern": SLUG},
+        "description": "The products that it holds; none: all of them.",
+    },
     "exceptions": {
         "type": "array",
         "maxItems": 50,

@@ -3,7 +3,7 @@
 An edit that may be easier or only different counts as easier (policies/weakening.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from environments.models import Environment, FreezeWindow
 from environments.ordering import lost_steps, other_predecessors, predecessor
+from policies.phrases import listed
 from policies.weakening import in_approval_policy, in_promotion_policy
 from policies.weakening_edits import NamedPolicy, Weakening
 from policies.windows import in_words
@@ -120,10 +121,17 @@ def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mappi
     return sentences
 
 
-def in_freeze_window(before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, scope: str) -> list[str]:
+def in_freeze_window(
+    before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, environment: Environment | None
+) -> list[str]:
     """Whether something that was to be frozen from `at` on is not any more, or more people may override it. Pure."""
     found = []
+    scope = _frozen_things(environment, before["products"])
     freeze = f"Freeze “{before['name']}” of {scope}, set by {before['createdByName']},"
+    if after["products"] and not before["products"]:
+        found.append(f"{freeze} holds no other products than {listed(after['products'])} any more.")
+    elif after["products"] and (freed := sorted(set(before["products"]) - set(after["products"]))):
+        found.append(f"{freeze} does not hold {listed(freed)} any more.")
     if added := sorted(set(after["exceptions"]) - set(before["exceptions"])):
         found.append(f"{freeze} may also be overridden by {', '.join(added)}.")
     start = max(before["start"], rfc3339(at))
@@ -133,11 +141,17 @@ def in_freeze_window(before: Mapping[str, Any], after: Mapping[str, Any], at: da
     return [*found, f"{freeze} was shortened: it is {new} instead of {old}."]
 
 
-def of_cleared(window: FreezeWindow, scope: str) -> str:
+def of_cleared(window: FreezeWindow, environment: Environment | None) -> str:
     reason = f" Reason: {window.clear_reason}" if window.clear_reason else ""
     end = in_words(rfc3339(window.ends_at))
+    scope = _frozen_things(environment, window.products)
     freeze = f"Freeze “{window.name}” of {scope}, set by {window.created_by_name},"
     return f"{freeze} was lifted before its end, {end}.{reason}"
+
+
+def _frozen_things(environment: Environment | None, products: Collection[str]) -> str:
+    where = environment.name if environment else "all environments"
+    return f"{where} for {listed(sorted(products))}" if products else where
 
 
 def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:

@@ -1,7 +1,6 @@
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import WHOLE_TENANT
 from environments.etags import freeze_window_tag
 from environments.guarding import frozen_by
 from environments.locks import lock_freeze_window, note_write
@@ -54,11 +53,10 @@ def clear_freeze_window(
     window.version += 1
     window.save()
     old, new = differences(before, freeze_window_document(window))
-    scope = environment.name if environment else WHOLE_TENANT
     weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
         guards = frozen_by(by.tenant, environment, at)
-        weakened.add([of_cleared(window, scope)], environment_id=environment_id, guards=guards)
+        weakened.add([of_cleared(window, environment)], environment_id=environment_id, guards=guards)
     record(
         by=by,
         at=at,

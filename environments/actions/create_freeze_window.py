@@ -3,7 +3,14 @@ from typing import Any
 from uuid import UUID
 
 from environments import rules
-from environments.actions.freeze_edges import check_exceptions, check_order, edges, excepted_by, usernames_of
+from environments.actions.freeze_edges import (
+    check_exceptions,
+    check_order,
+    check_products,
+    edges,
+    excepted_by,
+    usernames_of,
+)
 from environments.locks import lock_calendar, lock_environment, note_write
 from environments.models import FreezeWindow
 from environments.presenters import freeze_window_document
@@ -26,11 +33,14 @@ def create_freeze_window(
     reason: str,
     timezone: str = "UTC",
     name: str | None = None,
+    products: Sequence[str] = (),
     exceptions: Sequence[str] = (),
     recurrence: Any = None,
     exdates: Any = (),
 ) -> FreezeWindow:
     """Freezes one environment, or with None the whole tenant ("stop the line") in [start, end) (domain.md §2).
+
+    It holds these products or, with none, all of them.
 
     `start` and `end` are RFC 3339 instants or wall-clock times in `timezone`. `name` None: the beginning of the reason.
     Nothing starts to deploy once this has committed. Raises Refused (403), Http404, Invalid (400, VAL_NOT_SUPPORTED for
@@ -45,6 +55,7 @@ def create_freeze_window(
             "end": end,
             "reason": reason,
             "timezone": timezone,
+            "products": list(products),
             "exceptions": list(exceptions),
             "recurrence": recurrence,
             "exdates": list(exdates) if isinstance(exdates, tuple) else exdates,
@@ -55,6 +66,7 @@ def create_freeze_window(
     at = note_write(by.tenant, clock)
     times = edges(values, values["timezone"], at)
     check_order(**times)
+    check_products(by.tenant, values["products"])
     values["exceptions"] = usernames_of(by.tenant, values["exceptions"])
     check_exceptions(by, values["exceptions"])
     if environment is not None:
@@ -62,6 +74,7 @@ def create_freeze_window(
     window = FreezeWindow.objects.create(
         tenant_id=by.tenant,
         environment=environment,
+        products=values["products"],
         name=values.get("name") or values["reason"][:200],
         timezone=values["timezone"],
         reason=values["reason"],

@@ -10,13 +10,11 @@ from environments.settings_schema import refuse
 from policies.windows import BadTime, instant_of, zone
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
-from stellapromote.accounts.models import Membership
+from stellapromote.accounts.models import Membership, Product
 from stellapromote.errors import FieldError
 
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2100
-
-WHOLE_TENANT: Final = "all environments"
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -57,6 +55,19 @@ def check_order(starts_at: datetime, ends_at: datetime) -> None:
     """Half-open [start, end): an empty or inverted window would hold nothing back. Invalid."""
     if ends_at <= starts_at:
         refuse([FieldError("end", "This must be after the start.", "invalid")])
+
+
+def check_products(tenant_id: UUID, products: Sequence[str]) -> None:
+    """A freeze of a product that does not exist would hold nothing. Archived ones are taken: what is under way goes on
+    (domain.md §1b). Invalid names each unknown one."""
+    if not products:
+        return
+    known = set(Product.objects.filter(tenant_id=tenant_id, slug__in=products).values_list("slug", flat=True))
+    refuse(
+        FieldError(f"products[{index}]", f"There is no product {slug}: correct the name.", "unknown")
+        for index, slug in enumerate(products)
+        if slug not in known
+    )
 
 
 def usernames_of(tenant_id: UUID, people: Sequence[str]) -> list[str]:

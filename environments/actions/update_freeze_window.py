@@ -4,9 +4,9 @@ from uuid import UUID
 
 from environments import rules
 from environments.actions.freeze_edges import (
-    WHOLE_TENANT,
     check_exceptions,
     check_order,
+    check_products,
     edges,
     excepted_by,
     usernames_of,
@@ -58,6 +58,7 @@ def update_freeze_window(
     at = note_write(by.tenant, clock)
     rules.check_can_change_freeze(window, at)
     times = edges(values, values.get("timezone", window.timezone), at)
+    check_products(by.tenant, values.get("products", ()))
     if "exceptions" in values:
         values["exceptions"] = usernames_of(by.tenant, values["exceptions"])
         check_exceptions(by, values["exceptions"], before["exceptions"])
@@ -75,10 +76,9 @@ def update_freeze_window(
     window.changed_at = at
     window.version += 1
     window.save()
-    scope = environment.name if environment else WHOLE_TENANT
     weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
-        sentences = in_freeze_window(before, after, at, scope)
+        sentences = in_freeze_window(before, after, at, environment)
         weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment, at))
     record(
         by=by,

@@ -84,6 +84,7 @@ class FreezeWindowBody(DocumentBody):
     recurrence = NotSupportedYet(None, {"type": ["string", "null"], "minLength": 1, "maxLength": 0})
     exdates = NotSupportedYet([], {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 0})
     reason = DocumentField(WINDOW["reason"])
+    products = DocumentField(WINDOW["products"], required=False)
     exceptions = DocumentField(WINDOW["exceptions"], required=False)
 
 

@@ -39,6 +39,10 @@ class FreezeResource(Resource):
     window_id = serializers.UUIDField(allow_null=True)
     next_open = serializers.DateTimeField(allow_null=True, help_text="When the freeze ends; null while there is none.")
     next_close = serializers.DateTimeField(allow_null=True, help_text="When the next freeze begins, if one is planned.")
+    frozen_products = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Held by freezes of single products, of which the fields above say nothing.",
+    )
 
 
 class OccurrenceResource(Resource):
@@ -51,6 +55,7 @@ class FreezeWindowResource(Resource):
 
     id = serializers.UUIDField()
     environment_id = serializers.UUIDField(allow_null=True, help_text="null: the whole tenant.")
+    products = serializers.ListField(child=serializers.CharField(), help_text="None: all products.")
     name = serializers.CharField()
     start = serializers.DateTimeField()
     end = serializers.DateTimeField(help_text="The first instant that is free again.")

@@ -23,6 +23,10 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
         """Windows for any of these environments, and those for the whole tenant."""
         return self.filter(Q(environment=None) | Q(environment__in=list(environment_ids)))
 
+    def of_product(self, product: str | None) -> Self:
+        """Windows that hold this product, for all products ones included; None: all of them."""
+        return self if product is None else self.filter(Q(products=[]) | Q(products__contains=[product]))
+
     def standing_at(self, at: datetime) -> Self:
         """Neither cleared nor over: those in force at `at`, and those to come."""
         return self.filter(cleared_at=None, ends_at__gt=at)
@@ -56,8 +60,11 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
 # The same for `environments_freezewindow f`, in SQL that is written by hand: tests/promotions/judging compares them.
 
 
-def concerning_sql(environment: str) -> str:
-    return f"(f.environment_id IS NULL OR f.environment_id = {environment})"
+def concerning_sql(environment: str, product: str) -> str:
+    return (
+        f"(f.environment_id IS NULL OR f.environment_id = {environment}) "
+        f"AND (f.products = '{{}}' OR f.products @> ARRAY[{product}]::varchar[])"
+    )
 
 
 def standing_at_sql(at: str) -> str:
@@ -68,12 +75,13 @@ class FreezeWindow(RecordedRow):
     """A time in which nothing may enter one environment, or any of the tenant ("stop the line") (domain.md §2).
 
     Half-open [starts_at, ends_at) in UTC; ``timezone`` is the zone in which it was written. Never deleted: clearing
-    keeps it in history. ``exceptions`` are usernames who may override this window for one promotion (domain.md §6);
-    ``excepted_by`` maps each to the ids of the accounts behind that, none for a command. ``held_by``: the persons
-    behind its creation and every change, never a machine. GUARDS and NO_GUARDS name every field.
+    keeps it in history. ``products`` are those that it holds, none for all of them (domain.md §1b). ``exceptions`` are
+    usernames who may override this window for one promotion (domain.md §6); ``excepted_by`` maps each to the ids of the
+    accounts behind that, none for a command. ``held_by``: the persons behind its creation and every change, never a
+    machine. GUARDS and NO_GUARDS name every field.
     """
 
-    GUARDS: ClassVar[frozenset[str]] = frozenset({"starts_at", "ends_at", "exceptions", "cleared_at"})
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"starts_at", "ends_at", "products", "exceptions", "cleared_at"})
     NO_GUARDS: ClassVar[Mapping[str, str]] = {
         "id": "never changes",
         "tenant": "never changes",
@@ -98,6 +106,7 @@ class FreezeWindow(RecordedRow):
     environment = models.ForeignKey(
         Environment, null=True, blank=True, on_delete=models.PROTECT, related_name="freeze_windows"
     )
+    products = ArrayField(models.CharField(max_length=63), default=list, db_default=[], blank=True)
     name = models.CharField(max_length=200)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
@@ -143,6 +152,10 @@ class FreezeWindow(RecordedRow):
     def concerns(self, environment_id: UUID) -> bool:
         """Whether it is one of ``FreezeWindowQuerySet.concerning`` this environment."""
         return self.environment_id in (None, environment_id)
+
+    def holds(self, product: str | None) -> bool:
+        """Whether it is one of ``FreezeWindowQuerySet.of_product``."""
+        return product is None or not self.products or product in self.products
 
     def stands_at(self, at: datetime) -> bool:
         """Whether it is one of ``FreezeWindowQuerySet.standing_at``."""

@@ -12,10 +12,16 @@ from promotions.states import Status
 
 
 def observe_dependencies(
-    policy: dict[str, Any], *, tenant_id: UUID, at: datetime, health: Mapping[str, list[dict[str, Any] | None]]
+    policy: dict[str, Any],
+    *,
+    tenant_id: UUID,
+    product: str,
+    at: datetime,
+    health: Mapping[str, list[dict[str, Any] | None]],
 ) -> dict[str, list[dict[str, Any]]]:
     """The observed targets of each dependency gate; ``observed`` is None where a name is unknown.
 
+    ``product``: that of the promotion which waits; a freeze of another product alone does not hold it.
     ``health``: a worker's latest answers of the addresses of each gate, in their order.
     """
     observed = {}
@@ -25,18 +31,20 @@ def observe_dependencies(
             observed[gate["name"]] = [
                 {
                     **target,
-                    "observed": next(answers, None) if target["type"] == "http" else _observed(target, tenant_id, at),
+                    "observed": next(answers, None)
+                    if target["type"] == "http"
+                    else _observed(target, tenant_id, product, at),
                 }
                 for target in gate["config"]["targets"]
             ]
     return observed
 
 
-def _observed(target: dict[str, Any], tenant_id: UUID, at: datetime) -> dict[str, Any] | None:
+def _observed(target: dict[str, Any], tenant_id: UUID, product: str, at: datetime) -> dict[str, Any] | None:
     environment = Environment.objects.of(tenant_id).live().filter(name=target["environment"]).first()
     if environment is None:
         return None
-    return _release(target, environment) if target["type"] == "release" else _environment(environment, at)
+    return _release(target, environment) if target["type"] == "release" else _environment(environment, product, at)
 
 
 def _release(target: dict[str, Any], environment: Environment) -> dict[str, Any] | None:
@@ -51,8 +59,8 @@ def _release(target: dict[str, Any], environment: Environment) -> dict[str, Any]
     return {"deployed": wanted <= set(deployed.values_list("release_id", flat=True))}
 
 
-def _environment(environment: Environment, at: datetime) -> dict[str, Any]:
-    freeze = freeze_states(environment.tenant_id, [environment.pk], at)[environment.pk]
+def _environment(environment: Environment, product: str, at: datetime) -> dict[str, Any]:
+    freeze = freeze_states(environment.tenant_id, [environment.pk], at, product=product)[environment.pk]
     deploying = Promotion.objects.filter(target_environment=environment, status=Status.DEPLOYING).exists()
     return {
         "frozen": freeze["frozen"],

@@ -73,7 +73,7 @@ json_build_object(
     FROM environments_freezewindow f
     WHERE f.tenant_id = p.tenant_id AND {standing_at_sql(SINCE)}
       AND f.starts_at <= {SINCE} + interval '{int((FREEZE_HORIZON + TOLERANCE).total_seconds())} seconds'
-      AND {concerning_sql("p.target_environment_id")}),
+      AND {concerning_sql("p.target_environment_id", "p.product")}),
   'people', (
     SELECT coalesce(json_agg(json_build_object(
         'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {rfc3339_sql("m.granted_at")},
@@ -294,7 +294,9 @@ def gather_facts(
         "votes": row["votes"],
         "confirmations": row["confirmations"],
         "candidates": candidates,
-        "dependencies": observe_dependencies(policy, tenant_id=promotion.tenant_id, at=at, health=outside.health),
+        "dependencies": observe_dependencies(
+            policy, tenant_id=promotion.tenant_id, product=promotion.product, at=at, health=outside.health
+        ),
         "policyAnswers": dict(outside.answers),
         "supersededBy": None,
         "evidence": evidence.fact,

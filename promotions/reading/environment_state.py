@@ -76,11 +76,11 @@ class EnvironmentState(TypedDict):
 def environment_states(
     tenant_id: UUID, environment_ids: Sequence[UUID], at: datetime, *, product: str | None = None
 ) -> dict[UUID, EnvironmentState]:
-    """The state of each environment at `at`, with the releases and promotions of one ``product`` where it is given.
-    Three statements for all of them."""
+    """The state of each environment at `at`, with what concerns one ``product`` where it is given. Three statements for
+    all of them."""
     running = current_releases(tenant_id, environment_ids, product=product)
     waiting = open_promotions(tenant_id, environment_ids, product=product)
-    freezes = freeze_states(tenant_id, environment_ids, at)
+    freezes = freeze_states(tenant_id, environment_ids, at, product=product)
     return {
         each: {
             "currentRelease": running[each][0] if running[each] else None,

@@ -132,6 +132,7 @@ def _edge(window: FreezeWindow, name: Told, at: datetime, now: datetime) -> Outb
             "windowId": str(window.pk),
             "environmentId": None if window.environment is None else str(window.environment.pk),
             "environmentName": None if window.environment is None else window.environment.name,
+            "products": sorted(window.products),
             "name": window.name,
             "reason": window.reason,
             "at": rfc3339(at),

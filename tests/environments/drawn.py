@@ -7,11 +7,14 @@ from random import Random
 from environments.models import Environment, FreezeWindow
 from stellapromote.accounts.models import Tenant
 
+PRODUCTS = ("ledger", "main")
+
 
 def draw_freezes(
     tenant: Tenant, places: Sequence[Environment], at: datetime, seed: int, *, count: int = 40
 ) -> list[FreezeWindow]:
-    """So many within three hours of ``at``, for these environments and for all; the same for a seed."""
+    """So many within three hours of ``at``, for these environments and for all, for all products and for some of
+    PRODUCTS; the same for a seed."""
     random = Random(seed)  # noqa: S311 - no secret
 
     def instant(first: int, last: int) -> datetime:
@@ -25,6 +28,7 @@ def draw_freezes(
             FreezeWindow(
                 tenant=tenant,
                 environment=random.choice([None, *places]),
+                products=random.choice([[], [], *([each] for each in PRODUCTS), [*PRODUCTS]]),
                 name=f"drawn-{number}",
                 reason="Drawn",
                 starts_at=starts_at,

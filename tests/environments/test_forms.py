@@ -12,7 +12,7 @@ FREEZE = {"reason": "Quarter end", "timezone": "Europe/Berlin"}
 
 
 def freeze(**data: str) -> FreezeForm:
-    return FreezeForm({**FREEZE, **data})
+    return FreezeForm({**FREEZE, **data}, products=[])
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_freeze_begins_now_or_then_and_lasts_or_ends(data, start, end):
 
 
 def test_one_hour_is_chosen_until_somebody_says_otherwise():
-    form = FreezeForm(None)
+    form = FreezeForm(None, products=[])
     assert form["lasting"].initial == 1
     assert [str(label) for _, label in form.fields["lasting"].choices][:3] == [
         "Until the end below",
@@ -79,9 +79,9 @@ def test_only_what_was_touched_of_a_freeze_is_changed():
         timezone="Europe/Berlin",
         version=3,
     )
-    shown = EditFreezeForm(None, window=window)
+    shown = EditFreezeForm(None, window=window, products=[])
     data = {name: shown[name].value() for name in shown.fields} | {"end": "2027-11-01T05:00"}
-    form = EditFreezeForm(data, window=window)
+    form = EditFreezeForm(data, window=window, products=[])
     assert form.is_valid()
     assert form.changes() == {"end": "2027-11-01T05:00"}
 

@@ -10,15 +10,25 @@ from environments.models import FreezeWindow
 from stellapromote.clock import rfc3339
 from tests.environments.world import NOW, make_environment, make_freeze, make_person, make_tenant
 
-OPEN = {"frozen": False, "reason": None, "windowId": None, "nextOpen": None, "nextClose": None}
+OPEN = {
+    "frozen": False,
+    "reason": None,
+    "windowId": None,
+    "nextOpen": None,
+    "nextClose": None,
+    "frozenProducts": [],
+}
 
 
 def hour(number: int) -> datetime:
     return datetime(2026, 11, 23, number, tzinfo=UTC)
 
 
-def window(start: int, end: int, *, cleared: int | None = None, reason: str = "") -> FreezeWindow:
+def window(
+    start: int, end: int, *, cleared: int | None = None, reason: str = "", products: tuple[str, ...] = ()
+) -> FreezeWindow:
     return FreezeWindow(
+        products=list(products),
         starts_at=hour(start),
         ends_at=hour(end),
         reason=reason or f"{start} to {end}",
@@ -60,6 +70,28 @@ def test_the_state_at_an_instant(windows, at, frozen, reason, next_open, next_cl
 def test_the_state_does_not_depend_on_the_order_of_the_windows():
     windows = [window(8, 10), window(7, 10), window(9, 10)]
     assert freeze_state(windows, hour(9)) == freeze_state(windows[::-1], hour(9))
+
+
+@pytest.mark.parametrize(
+    ("product", "frozen", "next_open", "next_close", "held"),
+    [
+        (None, False, None, 12, ["cards", "ledger"]),  # of all products alone
+        ("ledger", True, 11, 12, ["ledger"]),
+        ("cards", True, 10, 12, ["cards"]),
+        ("loans", False, None, 9.5, []),  # its own freeze begins later
+    ],
+)
+def test_a_freeze_of_single_products_holds_no_other(product, frozen, next_open, next_close, held):
+    windows = [
+        window(8, 10, products=("cards", "ledger")),
+        window(9, 11, products=("ledger",)),
+        FreezeWindow(starts_at=hour(9) + timedelta(minutes=30), ends_at=hour(10), reason="Loans", products=["loans"]),
+        window(12, 14),
+    ]
+    state = freeze_state(windows, hour(9), product)
+    assert (state["frozen"], state["frozenProducts"]) == (frozen, held)
+    assert state["nextOpen"] == (rfc3339(hour(next_open)) if next_open else None)
+    assert state["nextClose"] == rfc3339(hour(0) + timedelta(hours=next_close))
 
 
 @pytest.mark.parametrize(

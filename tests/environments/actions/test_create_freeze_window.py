@@ -22,9 +22,12 @@ def prod(greta):
 
 
 def test_what_is_given_is_stored(greta, prod, tomas):
-    window = make_freeze(greta, prod, *CHRISTMAS, name="Christmas", reason="Nobody is here", exceptions=["tomas"])
+    window = make_freeze(
+        greta, prod, *CHRISTMAS, name="Christmas", reason="Nobody is here", exceptions=["tomas"], products=["main"]
+    )
     document = freeze_window_document(FreezeWindow.objects.get(pk=window.pk))
     assert {name: document[name] for name in document if name not in ("id", "createdBy", "environmentId")} == {
+        "products": ["main"],
         "name": "Christmas",
         "start": "2026-12-24T00:00:00.000Z",
         "end": "2026-12-27T00:00:00.000Z",

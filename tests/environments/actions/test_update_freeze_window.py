@@ -12,6 +12,7 @@ from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Invalid, Refused
 from tests.environments.world import make_environment, make_freeze, make_person, make_tenant
+from tests.factories import make_product
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +116,33 @@ def test_a_value_out_of_bounds_is_refused_and_stores_nothing(window, update, cha
 def test_freezing_less_is_kept_as_a_weakening_edit(window, update, tomas, ines, changes, weakens):
     update(window, by=ines, **changes)
     assert WeakeningEdit.objects.exists() is weakens
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ([], ["cards", "ledger"], "holds no other products than cards and ledger any more."),
+        (["cards", "ledger"], ["cards"], "for cards and ledger, set by Greta, does not hold ledger any more."),
+        (["cards"], ["ledger"], "for cards, set by Greta, does not hold cards any more."),
+        (["cards"], ["cards", "ledger"], None),
+        (["cards"], [], None),
+    ],
+)
+def test_holding_fewer_products_is_kept_as_a_weakening_edit(window, update, tenant, ines, before, after, said):
+    for slug in ("cards", "ledger"):
+        make_product(tenant, slug)
+    FreezeWindow.objects.update(products=before)
+    assert update(window, by=ines, products=after).products == after
+    assert [edit.what[-len(said) :] for edit in WeakeningEdit.objects.all()] == ([said] if said else [])
+
+
+def test_a_product_that_does_not_exist_is_refused_with_its_place(window, update, tenant):
+    make_product(tenant, "cards")
+    make_product(make_tenant("other"), "ledger")
+    with pytest.raises(Invalid) as refusal:
+        update(window, products=["cards", "ledger"])
+    assert [error.field for error in refusal.value.fields] == ["products[1]"]
+    assert FreezeWindow.objects.get().products == []
 
 
 def test_freezing_less_by_ones_own_freeze_weakens_nothing(window, update):

@@ -13,7 +13,7 @@ from stellapromote.accounts.models import Tenant, User
 from stellapromote.clock import rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.calling import Caller, caller, refusal, wrong_fields
-from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
+from tests.factories import actor_of, make_environment, make_freeze, make_person, make_product, make_ready_tenant
 from tests.kept import kept
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -117,6 +117,16 @@ def test_everything_can_be_given(tenant: Tenant, greta: Caller, path: str, tomas
     assert answer.status_code == 201, answer.content
     assert (answer.json()["start"], answer.json()["end"]) == ("2090-12-23T23:00:00.000Z", "2090-12-26T23:00:00.000Z")
     assert answer.json()["exceptions"] == ["mei", "tomas"]
+
+
+def test_it_may_hold_some_products_alone(tenant: Tenant, greta: Caller, path: str) -> None:
+    for slug in ("cards", "ledger"):
+        make_product(tenant, slug)
+    window = greta.post(path, {**CHRISTMAS, "products": ["ledger", "cards", "ledger"]}).json()
+    assert window["products"] == ["cards", "ledger"]
+    assert wrong_fields(greta.post(path, {**CHRISTMAS, "products": ["cards", "loans"]})) == ["products[1]"]
+    assert wrong_fields(greta.post(path, {**CHRISTMAS, "products": "cards"})) == ["products"]
+    assert greta.put(f"{path}/{window['id']}", {"products": []}).json()["products"] == []
 
 
 def test_exceptions_are_taken_by_account_id_and_answered_by_username(

@@ -16,7 +16,7 @@ from policies.windows import freeze_state
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Tenant
 from stellapromote.clock import rfc3339
-from tests.environments.drawn import draw_freezes
+from tests.environments.drawn import PRODUCTS, draw_freezes
 from tests.environments.world import NOW, make_environment
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,13 @@ def test_which_concern_an_environment(drawn: list[FreezeWindow], places: list[En
         expected = those(drawn, lambda each, pk=place.pk: each.environment_id in (None, pk))  # type: ignore[misc]
         assert names(FreezeWindow.objects.concerning([place.pk])) == expected
         assert names(each for each in drawn if each.concerns(place.pk)) == expected
-        assert by_sql(concerning_sql("%s"), [place.pk]) == expected
+        for product in (*PRODUCTS, "other"):
+            of_product = FreezeWindow.objects.concerning([place.pk]).of_product(product)
+            held = those(drawn, lambda each, slug=product: not each.products or slug in each.products)  # type: ignore[misc]
+            assert names(of_product) == expected & held
+            assert names(each for each in drawn if each.holds(product)) == held
+            assert by_sql(concerning_sql("%s", "%s"), [place.pk, product]) == expected & held
+    assert names(FreezeWindow.objects.of_product(None)) == names(drawn)
     assert names(FreezeWindow.objects.concerning([each.pk for each in places])) == names(drawn)
 
 
@@ -106,7 +112,8 @@ def test_an_environment_is_frozen_by_those_that_stand_and_concern_it(
     for at in STEPS:
         states = freeze_states(tenant.pk, [each.pk for each in places], at)
         for place in places:
-            windows = FreezeWindow.objects.concerning([place.pk]).standing_at(at).oldest_first()
+            standing = FreezeWindow.objects.concerning([place.pk]).standing_at(at).oldest_first()
+            windows = standing.filter(products=[])
             spans = [{"start": rfc3339(each.starts_at), "end": rfc3339(each.ends_at)} for each in windows]
             expected = freeze_state(spans, rfc3339(at))
             found = states[place.pk]
@@ -117,3 +124,6 @@ def test_an_environment_is_frozen_by_those_that_stand_and_concern_it(
             )
             running = [each for each in windows if each.starts_at <= at]
             assert found["frozen"] is bool(running)
+            assert found["frozenProducts"] == sorted(
+                {name for each in standing if each.starts_at <= at for name in each.products}
+            )

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from environments.models import Environment, FreezeWindow
-from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models import Product, Tenant
 from stellapromote.database_clock import DATABASE_CLOCK
-from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
+from tests.factories import actor_of, make_environment, make_freeze, make_person, make_product, make_ready_tenant
 
 NOWHERE = UUID("00000000-0000-7000-8000-000000000000")
 EVER = ("2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
@@ -64,6 +64,38 @@ def test_stopping_the_line_from_now_on_for_some_hours(greta: Client) -> None:
     assert (window.environment, window.reason) == (None, "Incident")
     assert window.ends_at - window.starts_at == timedelta(hours=4)
     assert window.starts_at <= DATABASE_CLOCK.now()
+
+
+def test_freezing_some_products_alone(greta: Client, prod: Environment, tenant: Tenant) -> None:
+    page = f"/environments/{prod.pk}/freeze"
+    assert "Only for these products" not in text(greta.get(page))
+    for slug in ("cards", "ledger"):
+        make_product(tenant, slug)
+    assert "Only for these products" in text(greta.get(page))
+    greta.post(page, {"reason": "Audit", "lasting": "4", "timezone": "UTC", "products": ["ledger"]})
+    window = FreezeWindow.objects.get()
+    assert window.products == ["ledger"]
+    shown = text(greta.get(f"/environments/{prod.pk}"))
+    assert "Frozen for ledger" in shown
+    assert "only for ledger" in shown
+    edit = greta.get(f"/freezes/{window.pk}/edit")
+    fields = {name: edit.context["form"][name].value() for name in edit.context["form"].fields}
+    greta.post(f"/freezes/{window.pk}/edit", {**fields, "products": ["cards", "ledger"]})
+    assert FreezeWindow.objects.get().products == ["cards", "ledger"]
+
+
+def test_an_archived_product_that_a_freeze_names_is_kept_by_an_edit(
+    greta: Client, admin: Any, prod: Environment, tenant: Tenant
+) -> None:
+    for slug in ("cards", "ledger"):
+        make_product(tenant, slug)
+    window = make_freeze(admin, prod, *EVER, products=["ledger"])
+    Product.objects.filter(slug="ledger").update(archived_at=DATABASE_CLOCK.now())
+    edit = greta.get(f"/freezes/{window.pk}/edit")
+    fields = {name: edit.context["form"][name].value() for name in edit.context["form"].fields}
+    greta.post(f"/freezes/{window.pk}/edit", {**fields, "reason": "Stock-taking"})
+    window.refresh_from_db()
+    assert (window.products, window.reason) == (["ledger"], "Stock-taking")
 
 
 def test_freezing_one_environment_by_the_clock_on_its_wall(greta: Client, prod: Environment) -> None:

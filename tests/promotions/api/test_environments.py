@@ -102,6 +102,7 @@ def test_the_state_is_added_when_asked_for(
         "windowId": str(window.pk),
         "nextOpen": rfc3339(window.ends_at),
         "nextClose": None,
+        "frozenProducts": [],
     }
     assert (staging["currentRelease"], staging["currentReleases"], staging["openPromotions"]) == (None, [], 1)
     assert greta.get(f"/environments/{line['staging'].pk}?includeState=true").json() == staging

@@ -169,6 +169,7 @@ LOOSENINGS: dict[str, Callable[[Strict], Any]] = {
     "EnvironmentApprovalPolicy.policy": lambda world: world.environment(approval_policies=["release-only"]),
     "FreezeWindow.starts_at": lambda world: world.freeze(start=world.clock.now() + timedelta(hours=2)),
     "FreezeWindow.ends_at": lambda world: world.freeze(end=world.clock.now() + timedelta(hours=2)),
+    "FreezeWindow.products": lambda world: world.freeze(products=["main"]),
     "FreezeWindow.exceptions": lambda world: world.freeze(exceptions=["second"]),
     "FreezeWindow.cleared_at": Strict.lifts,
     "ApprovalPolicy.current": Strict.approval_policy,

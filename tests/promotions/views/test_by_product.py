@@ -1,6 +1,7 @@
 """The pages of all products, for one of them: board, inbox and lists."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -14,6 +15,8 @@ from promotions.pages import releases as releases_page
 from promotions.pages.board import thirty_days
 from promotions.reading import promotion_filters
 from promotions.views import promotions as promotions_page
+from stellapromote.clock import rfc3339
+from tests.factories import make_freeze
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
 
@@ -70,6 +73,17 @@ def test_a_list_of_one_product_shows_no_other(kestrel: Kestrel, path: str) -> No
     of_ledger = Promotion.objects.filter(product="ledger").values_list("number", flat=True)
     assert numbers(shown) <= set(of_ledger)
     assert offered(shown)["ledger"] == "ledger *"
+
+
+def test_the_board_says_which_products_are_frozen(kestrel: Kestrel) -> None:
+    two_products(kestrel)
+    now = kestrel.clock.now()
+    start, end = (rfc3339(now + timedelta(days=days)) for days in (0, 9999))
+    make_freeze(kestrel["admin"], kestrel.dev, start, end, clock=kestrel.clock, products=["ledger"])
+    client = client_of(kestrel, "approver")
+    assert "frozen for ledger" in text(client, "/")
+    assert "frozen, opens" in text(client, "/?product=ledger")
+    assert "frozen" not in text(client, "/?product=main")
 
 
 @pytest.mark.parametrize("path", ["/releases", "/promotions/new"])
