@@ -122,9 +122,12 @@ def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mappi
 
 
 def in_freeze_window(
-    before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, environment: Environment | None
+    before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, environment: str | None
 ) -> list[str]:
-    """Whether something that was to be frozen from `at` on is not any more, or more people may override it. Pure."""
+    """Whether something that was to be frozen from `at` on is not any more, or more people may override it. Pure.
+
+    ``environment``: the name of the frozen one; None: all of them.
+    """
     found = []
     scope = _frozen_things(environment, before["products"])
     freeze = f"Freeze “{before['name']}” of {scope}, set by {before['createdByName']},"
@@ -141,7 +144,7 @@ def in_freeze_window(
     return [*found, f"{freeze} was shortened: it is {new} instead of {old}."]
 
 
-def of_cleared(window: FreezeWindow, environment: Environment | None) -> str:
+def of_cleared(window: FreezeWindow, environment: str | None) -> str:
     reason = f" Reason: {window.clear_reason}" if window.clear_reason else ""
     end = in_words(rfc3339(window.ends_at))
     scope = _frozen_things(environment, window.products)
@@ -149,8 +152,8 @@ def of_cleared(window: FreezeWindow, environment: Environment | None) -> str:
     return f"{freeze} was lifted before its end, {end}.{reason}"
 
 
-def _frozen_things(environment: Environment | None, products: Collection[str]) -> str:
-    where = environment.name if environment else "all environments"
+def _frozen_things(environment: str | None, products: Collection[str]) -> str:
+    where = environment or "all environments"
     return f"{where} for {listed(sorted(products))}" if products else where
 
 

@@ -56,7 +56,8 @@ def clear_freeze_window(
     weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
         guards = frozen_by(by.tenant, environment, at)
-        weakened.add([of_cleared(window, environment)], environment_id=environment_id, guards=guards)
+        sentence = of_cleared(window, environment.name if environment else None)
+        weakened.add([sentence], environment_id=environment_id, guards=guards)
     record(
         by=by,
         at=at,

@@ -78,7 +78,7 @@ def update_freeze_window(
     window.save()
     weakened = Weakening("freeze_window", str(window_id), window.name, tag, old, new)
     if not own:
-        sentences = in_freeze_window(before, after, at, environment)
+        sentences = in_freeze_window(before, after, at, environment.name if environment else None)
         weakened.add(sentences, environment_id=environment_id, guards=frozen_by(by.tenant, environment, at))
     record(
         by=by,
