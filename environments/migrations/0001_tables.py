@@ -101,6 +101,54 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="environment_name_unique_per_tenant"),
+                    models.UniqueConstraint(fields=("id", "tenant"), name="environment_tenant_key"),
+                    models.UniqueConstraint(
+                        deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                        fields=("tenant", "order_index"),
+                        name="environment_order_unique_per_tenant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("archived_at", None), ("order_index__isnull", False)),
+                            models.Q(("archived_at__isnull", False), ("order_index", None)),
+                            _connector="OR",
+                        ),
+                        name="environment_ordered_unless_archived",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                        name="environment_name_is_slug",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("exclusive__in", ["product", "environment"])),
+                        name="environment_exclusive_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("display_name", ""), _negated=True), name="environment_has_display_name"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("order_index", None), ("order_index__lte", 9999), _connector="OR"),
+                        name="environment_order_bounded",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("required_approvals__lte", 50)), name="environment_approvals_bounded"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("auto_promote_from", None),
+                            models.Q(("auto_promote_from", models.F("id")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="environment_follows_another",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="environment_version_positive"
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="EnvironmentApprovalPolicy",
@@ -128,6 +176,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("environment", "policy"), name="environment_approval_policy_once"),
+                ]
+            },
         ),
         migrations.AddField(
             model_name="environment",
@@ -201,132 +254,43 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="environmentapprovalpolicy",
-            constraint=models.UniqueConstraint(
-                fields=("environment", "policy"), name="environment_approval_policy_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="environment_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.UniqueConstraint(fields=("id", "tenant"), name="environment_tenant_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.UniqueConstraint(
-                deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
-                fields=("tenant", "order_index"),
-                name="environment_order_unique_per_tenant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("archived_at", None), ("order_index__isnull", False)),
-                    models.Q(("archived_at__isnull", False), ("order_index", None)),
-                    _connector="OR",
-                ),
-                name="environment_ordered_unless_archived",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
-                name="environment_name_is_slug",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("exclusive__in", ["product", "environment"])), name="environment_exclusive_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("display_name", ""), _negated=True), name="environment_has_display_name"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("order_index", None), ("order_index__lte", 9999), _connector="OR"),
-                name="environment_order_bounded",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("required_approvals__lte", 50)), name="environment_approvals_bounded"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("auto_promote_from", None),
-                    models.Q(("auto_promote_from", models.F("id")), _negated=True),
-                    _connector="OR",
-                ),
-                name="environment_follows_another",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="environment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("version__gte", 1)), name="environment_version_positive"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="freezewindow",
-            index=models.Index(
-                condition=models.Q(("cleared_at", None)), fields=["tenant", "ends_at"], name="freeze_window_live"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="freezewindow",
-            index=models.Index(fields=["tenant", "environment", "-starts_at", "-id"], name="freeze_window_in_order"),
-        ),
-        migrations.AddConstraint(
-            model_name="freezewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="freeze_window_ends_after_start"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="freezewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reason", ""), _negated=True), name="freeze_window_has_reason"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="freezewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name", ""), _negated=True), name="freeze_window_has_name"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="freezewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("clear_reason", ""), ("cleared_at", None), ("cleared_by", None), ("cleared_by_name", "")),
-                    models.Q(("cleared_at__isnull", False), models.Q(("cleared_by_name", ""), _negated=True)),
-                    _connector="OR",
-                ),
-                name="freeze_window_cleared_by_somebody",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="freezewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("version__gte", 1)), name="freeze_window_version_positive"
-            ),
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("ends_at__gt", models.F("starts_at"))),
+                        name="freeze_window_ends_after_start",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True), name="freeze_window_has_reason"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="freeze_window_has_name"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("clear_reason", ""),
+                                ("cleared_at", None),
+                                ("cleared_by", None),
+                                ("cleared_by_name", ""),
+                            ),
+                            models.Q(("cleared_at__isnull", False), models.Q(("cleared_by_name", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="freeze_window_cleared_by_somebody",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="freeze_window_version_positive"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("cleared_at", None)),
+                        fields=["tenant", "ends_at"],
+                        name="freeze_window_live",
+                    ),
+                    models.Index(fields=["tenant", "environment", "-starts_at", "-id"], name="freeze_window_in_order"),
+                ],
+            },
         ),
     ]

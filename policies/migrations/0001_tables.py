@@ -53,6 +53,24 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "approval policies",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("retired_at", None)),
+                        fields=("tenant", "name"),
+                        name="approval_policy_name_unique",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                        name="approval_policy_name_is_slug",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("retired_at", None), ("enabled", False), _connector="OR"),
+                        name="approval_policy_retired_is_disabled",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "-id"], name="approval_policy_newest_first"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -101,6 +119,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("policy", "version"), name="approval_policy_version_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="approval_policy_version_positive"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "digest"], name="approval_policy_by_digest"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="approvalpolicy",
@@ -158,6 +187,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "promotion policies",
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="promotion_policy_name_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                        name="promotion_policy_name_is_slug",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("draft__isnull", False), ("draft_by", None), _connector="OR"),
+                        name="promotion_policy_drafter_has_draft",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -206,6 +246,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("policy", "version"), name="promotion_policy_version_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="promotion_policy_version_positive"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "digest"], name="promotion_policy_by_digest"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="promotionpolicy",
@@ -240,85 +291,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="approvalpolicyversion",
-            index=models.Index(fields=["tenant", "digest"], name="approval_policy_by_digest"),
-        ),
-        migrations.AddConstraint(
-            model_name="approvalpolicyversion",
-            constraint=models.UniqueConstraint(fields=("policy", "version"), name="approval_policy_version_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="approvalpolicyversion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("version__gte", 1)), name="approval_policy_version_positive"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="approvalpolicy",
-            index=models.Index(fields=["tenant", "-id"], name="approval_policy_newest_first"),
-        ),
-        migrations.AddConstraint(
-            model_name="approvalpolicy",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("retired_at", None)), fields=("tenant", "name"), name="approval_policy_name_unique"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approvalpolicy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
-                name="approval_policy_name_is_slug",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approvalpolicy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("retired_at", None), ("enabled", False), _connector="OR"),
-                name="approval_policy_retired_is_disabled",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotionpolicyversion",
-            index=models.Index(fields=["tenant", "digest"], name="promotion_policy_by_digest"),
-        ),
-        migrations.AddConstraint(
-            model_name="promotionpolicyversion",
-            constraint=models.UniqueConstraint(fields=("policy", "version"), name="promotion_policy_version_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="promotionpolicyversion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("version__gte", 1)), name="promotion_policy_version_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotionpolicy",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="promotion_policy_name_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="promotionpolicy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
-                name="promotion_policy_name_is_slug",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotionpolicy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("draft__isnull", False), ("draft_by", None), _connector="OR"),
-                name="promotion_policy_drafter_has_draft",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="weakeningedit",
-            index=models.Index(fields=["tenant", "-at"], name="weakening_edit_recent"),
-        ),
-        migrations.AddConstraint(
-            model_name="weakeningedit",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("what", ""), _negated=True), name="weakening_edit_says_what"
-            ),
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("what", ""), _negated=True), name="weakening_edit_says_what"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "-at"], name="weakening_edit_recent"),
+                ],
+            },
         ),
     ]

@@ -88,6 +88,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("decision__in", ["allow", "deny", "pending"])),
+                        name="decision_outcome_known",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("sequence__gte", 1)), name="decision_sequence_positive"),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="EvidencePacket",
@@ -129,6 +138,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("type__in", ["release_decision", "deployment", "rollback"])),
+                        name="packet_type_known",
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="Installation",
@@ -282,6 +299,132 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "number"), name="promotion_number_unique_per_tenant"),
+                    models.UniqueConstraint(fields=("id", "requested_by"), name="promotion_requester_key"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "deploying")),
+                        fields=("target_environment", "deployment_lock"),
+                        name="promotion_one_deploying_per_lock",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "approved",
+                                    "awaiting_approval",
+                                    "cancelled",
+                                    "deployed",
+                                    "deploying",
+                                    "failed",
+                                    "pending",
+                                    "rejected",
+                                    "rolled_back",
+                                ],
+                            )
+                        ),
+                        name="promotion_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "deploying"), _negated=True),
+                            models.Q(
+                                ("attempt__gte", 1),
+                                ("started_at__isnull", False),
+                                models.Q(("deployment_lock", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="promotion_deploying_has_start_and_lock",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("status__in", ["approved", "deploying", "deployed", "failed", "rolled_back"]),
+                                _negated=True,
+                            ),
+                            models.Q(("approved_at__isnull", False), ("evidence_packet__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="promotion_approved_has_packet",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status__in", ["deployed", "rolled_back", "failed"]), _negated=True),
+                            ("completed_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="promotion_completed_has_instant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True), name="promotion_has_reason"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("pending_expires_at__gt", models.F("requested_at"))),
+                        name="promotion_expires_after_request",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "status", "-number"], name="promotion_by_status"),
+                    models.Index(fields=["tenant", "target_environment", "-number"], name="promotion_by_target"),
+                    models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
+                    models.Index(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    promotions.states.Status["APPROVED"],
+                                    promotions.states.Status["AWAITING_APPROVAL"],
+                                    promotions.states.Status["PENDING"],
+                                ],
+                            )
+                        ),
+                        fields=["tenant", "number"],
+                        name="promotion_open",
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [promotions.states.Status["AWAITING_APPROVAL"], promotions.states.Status["PENDING"]],
+                            )
+                        ),
+                        fields=["open_voters"],
+                        name="promotion_open_voters",
+                        opclasses=["array_ops"],
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "deployed")),
+                        fields=["target_environment", "product", "-completed_at"],
+                        name="promotion_running",
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    promotions.states.Status["APPROVED"],
+                                    promotions.states.Status["AWAITING_APPROVAL"],
+                                    promotions.states.Status["PENDING"],
+                                ],
+                            )
+                        ),
+                        fields=["next_change_at"],
+                        name="promotion_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("auto_promote_due", True)), fields=["id"], name="promotion_auto_promote_due"
+                    ),
+                    models.Index(
+                        condition=models.Q(("overdue_at", None), ("status", "deploying")),
+                        fields=["deployment_due_at"],
+                        name="promotion_deployment_due",
+                    ),
+                    models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="evidencepacket",
@@ -350,6 +493,34 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("promotion", "gate", "voter"),
+                        name="confirmation_one_live_per_person",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("voter", models.F("requester_id")), _negated=True),
+                        name="confirmation_not_by_requester",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_as", ""), ("ended_at", None)),
+                            models.Q(("ended_as__in", ["withdrawn", "void"]), ("ended_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="confirmation_ended_says_how",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("subject_binding__in", ["explicit", "implicit"])),
+                        name="confirmation_binding_known",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["promotion", "at", "id"], name="confirmation_in_order"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="evidencepacket",
@@ -427,6 +598,47 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="release_name_unique_per_tenant"),
+                    models.UniqueConstraint(fields=("id", "tenant"), name="release_tenant_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$")),
+                        name="release_name_pattern",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("product__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                        name="release_product_is_slug",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["draft", "finalized", "deprecated", "archived"])),
+                        name="release_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("finalized_at", None), ("manifest_digest", None)),
+                            models.Q(
+                                ("finalized_at__isnull", False), ("manifest_digest__regex", "^sha256:[0-9a-f]{64}$")
+                            ),
+                            _connector="OR",
+                        ),
+                        name="release_manifest_iff_finalized",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status__in", ["finalized", "deprecated"]), _negated=True),
+                            ("finalized_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="release_finalized_has_instant",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "-created_at", "-id"], name="release_newest"),
+                    models.Index(fields=["tenant", "status", "-created_at", "-id"], name="release_newest_by_status"),
+                    models.Index(fields=["tenant", "manifest_digest"], name="release_by_manifest"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="promotion",
@@ -469,6 +681,22 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("release", "name"), name="component_name_unique_in_release"),
+                    models.CheckConstraint(
+                        condition=models.Q(("digest", ""), ("digest__regex", "^sha256:[0-9a-f]{64}$"), _connector="OR"),
+                        name="component_digest_pattern",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["primary", "sidecar", "init", "migration"])),
+                        name="component_role_known",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["digest"], name="component_by_digest"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Vote",
@@ -523,6 +751,44 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("promotion", "voter"),
+                        name="vote_one_live_per_person",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("voter", models.F("requester_id")), _negated=True),
+                        name="vote_not_by_requester",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("verdict__in", ["approve", "reject"])), name="vote_verdict_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("verdict", "reject"), _negated=True),
+                            models.Q(("comment", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="vote_reject_has_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_as", ""), ("ended_at", None)),
+                            models.Q(("ended_as__in", ["withdrawn", "replaced", "void"]), ("ended_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="vote_ended_says_how",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("subject_binding__in", ["explicit", "implicit"])), name="vote_binding_known"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["promotion", "at", "id"], name="vote_in_order"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OutboxEvent",
@@ -620,179 +886,13 @@ class Migration(migrations.Migration):
             model_name="decisionrecord",
             constraint=models.UniqueConstraint(fields=("promotion", "sequence"), name="decision_sequence_unique"),
         ),
-        migrations.AddConstraint(
-            model_name="decisionrecord",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("decision__in", ["allow", "deny", "pending"])), name="decision_outcome_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decisionrecord",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("sequence__gte", 1)), name="decision_sequence_positive"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="confirmation",
-            index=models.Index(fields=["promotion", "at", "id"], name="confirmation_in_order"),
-        ),
-        migrations.AddConstraint(
-            model_name="confirmation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)),
-                fields=("promotion", "gate", "voter"),
-                name="confirmation_one_live_per_person",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="confirmation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("voter", models.F("requester_id")), _negated=True),
-                name="confirmation_not_by_requester",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="confirmation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_as", ""), ("ended_at", None)),
-                    models.Q(("ended_as__in", ["withdrawn", "void"]), ("ended_at__isnull", False)),
-                    _connector="OR",
-                ),
-                name="confirmation_ended_says_how",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="confirmation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("subject_binding__in", ["explicit", "implicit"])), name="confirmation_binding_known"
-            ),
-        ),
         migrations.AddIndex(
             model_name="evidencepacket",
             index=models.Index(fields=["promotion", "generated_at", "id"], name="packet_in_order"),
         ),
-        migrations.AddConstraint(
-            model_name="evidencepacket",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("type__in", ["release_decision", "deployment", "rollback"])),
-                name="packet_type_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="release",
-            index=models.Index(fields=["tenant", "-created_at", "-id"], name="release_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="release",
-            index=models.Index(fields=["tenant", "status", "-created_at", "-id"], name="release_newest_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="release",
-            index=models.Index(fields=["tenant", "manifest_digest"], name="release_by_manifest"),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="release_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.UniqueConstraint(fields=("id", "tenant"), name="release_tenant_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "^[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$")),
-                name="release_name_pattern",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("product__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
-                name="release_product_is_slug",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["draft", "finalized", "deprecated", "archived"])),
-                name="release_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("finalized_at", None), ("manifest_digest", None)),
-                    models.Q(("finalized_at__isnull", False), ("manifest_digest__regex", "^sha256:[0-9a-f]{64}$")),
-                    _connector="OR",
-                ),
-                name="release_manifest_iff_finalized",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status__in", ["finalized", "deprecated"]), _negated=True),
-                    ("finalized_at__isnull", False),
-                    _connector="OR",
-                ),
-                name="release_finalized_has_instant",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(fields=["tenant", "status", "-number"], name="promotion_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(fields=["tenant", "target_environment", "-number"], name="promotion_by_target"),
-        ),
         migrations.AddIndex(
             model_name="promotion",
             index=models.Index(fields=["tenant", "release", "-number"], name="promotion_by_release"),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(fields=["tenant", "requested_by", "-number"], name="promotion_by_requester"),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            promotions.states.Status["APPROVED"],
-                            promotions.states.Status["AWAITING_APPROVAL"],
-                            promotions.states.Status["PENDING"],
-                        ],
-                    )
-                ),
-                fields=["tenant", "number"],
-                name="promotion_open",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=django.contrib.postgres.indexes.GinIndex(
-                condition=models.Q(
-                    ("status__in", [promotions.states.Status["AWAITING_APPROVAL"], promotions.states.Status["PENDING"]])
-                ),
-                fields=["open_voters"],
-                name="promotion_open_voters",
-                opclasses=["array_ops"],
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(
-                condition=models.Q(("status", "deployed")),
-                fields=["target_environment", "product", "-completed_at"],
-                name="promotion_running",
-            ),
         ),
         migrations.AddIndex(
             model_name="promotion",
@@ -801,49 +901,6 @@ class Migration(migrations.Migration):
                 fields=["target_environment", "release"],
                 name="promotion_deployed_release",
             ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            promotions.states.Status["APPROVED"],
-                            promotions.states.Status["AWAITING_APPROVAL"],
-                            promotions.states.Status["PENDING"],
-                        ],
-                    )
-                ),
-                fields=["next_change_at"],
-                name="promotion_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(
-                condition=models.Q(("auto_promote_due", True)), fields=["id"], name="promotion_auto_promote_due"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(
-                condition=models.Q(("overdue_at", None), ("status", "deploying")),
-                fields=["deployment_due_at"],
-                name="promotion_deployment_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="promotion",
-            index=models.Index(fields=["tenant", "-completed_at"], name="promotion_completed"),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.UniqueConstraint(fields=("tenant", "number"), name="promotion_number_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.UniqueConstraint(fields=("id", "requested_by"), name="promotion_requester_key"),
         ),
         migrations.AddConstraint(
             model_name="promotion",
@@ -861,160 +918,6 @@ class Migration(migrations.Migration):
                 ),
                 fields=("release", "target_environment"),
                 name="promotion_one_active_per_release_and_target",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "deploying")),
-                fields=("target_environment", "deployment_lock"),
-                name="promotion_one_deploying_per_lock",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "approved",
-                            "awaiting_approval",
-                            "cancelled",
-                            "deployed",
-                            "deploying",
-                            "failed",
-                            "pending",
-                            "rejected",
-                            "rolled_back",
-                        ],
-                    )
-                ),
-                name="promotion_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "deploying"), _negated=True),
-                    models.Q(
-                        ("attempt__gte", 1),
-                        ("started_at__isnull", False),
-                        models.Q(("deployment_lock", ""), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="promotion_deploying_has_start_and_lock",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("status__in", ["approved", "deploying", "deployed", "failed", "rolled_back"]), _negated=True
-                    ),
-                    models.Q(("approved_at__isnull", False), ("evidence_packet__isnull", False)),
-                    _connector="OR",
-                ),
-                name="promotion_approved_has_packet",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status__in", ["deployed", "rolled_back", "failed"]), _negated=True),
-                    ("completed_at__isnull", False),
-                    _connector="OR",
-                ),
-                name="promotion_completed_has_instant",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reason", ""), _negated=True), name="promotion_has_reason"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("pending_expires_at__gt", models.F("requested_at"))),
-                name="promotion_expires_after_request",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="component",
-            index=models.Index(fields=["digest"], name="component_by_digest"),
-        ),
-        migrations.AddConstraint(
-            model_name="component",
-            constraint=models.UniqueConstraint(fields=("release", "name"), name="component_name_unique_in_release"),
-        ),
-        migrations.AddConstraint(
-            model_name="component",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("digest", ""), ("digest__regex", "^sha256:[0-9a-f]{64}$"), _connector="OR"),
-                name="component_digest_pattern",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="component",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["primary", "sidecar", "init", "migration"])),
-                name="component_role_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="vote",
-            index=models.Index(fields=["promotion", "at", "id"], name="vote_in_order"),
-        ),
-        migrations.AddConstraint(
-            model_name="vote",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)), fields=("promotion", "voter"), name="vote_one_live_per_person"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("voter", models.F("requester_id")), _negated=True), name="vote_not_by_requester"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("verdict__in", ["approve", "reject"])), name="vote_verdict_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("verdict", "reject"), _negated=True),
-                    models.Q(("comment", ""), _negated=True),
-                    _connector="OR",
-                ),
-                name="vote_reject_has_reason",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_as", ""), ("ended_at", None)),
-                    models.Q(("ended_as__in", ["withdrawn", "replaced", "void"]), ("ended_at__isnull", False)),
-                    _connector="OR",
-                ),
-                name="vote_ended_says_how",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("subject_binding__in", ["explicit", "implicit"])), name="vote_binding_known"
             ),
         ),
     ]

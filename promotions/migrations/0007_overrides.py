@@ -109,6 +109,36 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("id", "actor"), name="override_author_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(("actor", models.F("requester_id")), _negated=True),
+                        name="override_not_by_requester",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("reason", ""), _negated=True), models.Q(("ticket", ""), _negated=True)
+                        ),
+                        name="override_has_reason_and_ticket",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("expires_at__gt", models.F("recorded_at"))),
+                        name="override_ends_after_start",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("gate_type__in", ["preconditions", "approval"]), _negated=True),
+                        name="override_of_a_gate_that_may_be",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("authority__in", ["grant", "exception"])), name="override_authority_known"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["promotion", "recorded_at", "id"], name="override_in_order"),
+                    models.Index(fields=["tenant", "recorded_at"], name="override_by_tenant"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OverrideReview",
@@ -147,74 +177,25 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="override",
-            index=models.Index(fields=["promotion", "recorded_at", "id"], name="override_in_order"),
-        ),
-        migrations.AddIndex(
-            model_name="override",
-            index=models.Index(fields=["tenant", "recorded_at"], name="override_by_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="override",
-            constraint=models.UniqueConstraint(fields=("id", "actor"), name="override_author_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="override",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("actor", models.F("requester_id")), _negated=True), name="override_not_by_requester"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="override",
-            constraint=models.CheckConstraint(
-                condition=models.Q(models.Q(("reason", ""), _negated=True), models.Q(("ticket", ""), _negated=True)),
-                name="override_has_reason_and_ticket",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="override",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("expires_at__gt", models.F("recorded_at"))), name="override_ends_after_start"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="override",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("gate_type__in", ["preconditions", "approval"]), _negated=True),
-                name="override_of_a_gate_that_may_be",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="override",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("authority__in", ["grant", "exception"])), name="override_authority_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="overridereview",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reviewer", models.F("author_id")), _negated=True),
-                name="override_review_by_another",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="overridereview",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("verdict__in", ["justified", "objected"])), name="override_review_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="overridereview",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("verdict", "objected"), _negated=True),
-                    models.Q(("comment", ""), _negated=True),
-                    _connector="OR",
-                ),
-                name="override_objection_says_why",
-            ),
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("reviewer", models.F("author_id")), _negated=True),
+                        name="override_review_by_another",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("verdict__in", ["justified", "objected"])), name="override_review_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("verdict", "objected"), _negated=True),
+                            models.Q(("comment", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="override_objection_says_why",
+                    ),
+                ]
+            },
         ),
         migrations.RunSQL(_KEYS, _WITHOUT_KEYS),
         *(migrations.RunSQL(*append_only_sql(table)) for table in ("promotions_override", "promotions_overridereview")),

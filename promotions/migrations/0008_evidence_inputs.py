@@ -48,6 +48,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "content"), name="evidence_bundle_once_per_tenant"),
+                ]
+            },
         ),
         migrations.AddField(
             model_name="promotion",
@@ -126,6 +131,30 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "artifact_digest", "kind", "content", "uploaded_by", "signer"),
+                        name="evidence_document_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["sbom", "vulnerabilities", "vex", "attestation"])),
+                        name="evidence_document_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("artifact_digest__regex", "^sha256:[0-9a-f]{64}$")),
+                        name="evidence_document_artifact_pattern",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("signer", ""), ("signer__regex", "^sha256:[0-9a-f]{64}$"), _connector="OR"),
+                        name="evidence_document_signer_pattern",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "artifact_digest", "-uploaded_at"], name="evidence_document_newest"),
+                    models.Index(fields=["tenant", "-uploaded_at", "-id"], name="evidence_document_by_time"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Feed",
@@ -167,6 +196,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "kind", "content"), name="feed_once_per_tenant"),
+                    models.CheckConstraint(condition=models.Q(("kind__in", ["kev", "epss"])), name="feed_kind_known"),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "kind", "-published_at", "-id"], name="feed_newest"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="FeedEntry",
@@ -229,92 +267,30 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="evidencebundle",
-            constraint=models.UniqueConstraint(fields=("tenant", "content"), name="evidence_bundle_once_per_tenant"),
-        ),
-        migrations.AddIndex(
-            model_name="evidencedocument",
-            index=models.Index(fields=["tenant", "artifact_digest", "-uploaded_at"], name="evidence_document_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="evidencedocument",
-            index=models.Index(fields=["tenant", "-uploaded_at", "-id"], name="evidence_document_by_time"),
-        ),
-        migrations.AddConstraint(
-            model_name="evidencedocument",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "artifact_digest", "kind", "content", "uploaded_by", "signer"),
-                name="evidence_document_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="evidencedocument",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["sbom", "vulnerabilities", "vex", "attestation"])),
-                name="evidence_document_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="evidencedocument",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("artifact_digest__regex", "^sha256:[0-9a-f]{64}$")),
-                name="evidence_document_artifact_pattern",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="evidencedocument",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("signer", ""), ("signer__regex", "^sha256:[0-9a-f]{64}$"), _connector="OR"),
-                name="evidence_document_signer_pattern",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="feed",
-            index=models.Index(fields=["tenant", "kind", "-published_at", "-id"], name="feed_newest"),
-        ),
-        migrations.AddConstraint(
-            model_name="feed",
-            constraint=models.UniqueConstraint(fields=("tenant", "kind", "content"), name="feed_once_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="feed",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["kev", "epss"])), name="feed_kind_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trustedkey",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("revoked_at", None)),
-                fields=("tenant", "key_id"),
-                name="trusted_key_once_while_trusted",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trustedkey",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("revoked_at", None)),
-                fields=("tenant", "name"),
-                name="trusted_key_name_while_trusted",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trustedkey",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("key_id__regex", "^sha256:[0-9a-f]{64}$")), name="trusted_key_id_pattern"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trustedkey",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("revoked_at", None), ("revoked_by", None)),
-                    models.Q(("revoked_at__isnull", False), ("revoked_by__isnull", False)),
-                    _connector="OR",
-                ),
-                name="trusted_key_revoked_by_somebody",
-            ),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at", None)),
+                        fields=("tenant", "key_id"),
+                        name="trusted_key_once_while_trusted",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at", None)),
+                        fields=("tenant", "name"),
+                        name="trusted_key_name_while_trusted",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("key_id__regex", "^sha256:[0-9a-f]{64}$")), name="trusted_key_id_pattern"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("revoked_at", None), ("revoked_by", None)),
+                            models.Q(("revoked_at__isnull", False), ("revoked_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="trusted_key_revoked_by_somebody",
+                    ),
+                ]
+            },
         ),
     ]

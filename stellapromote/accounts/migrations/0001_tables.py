@@ -136,6 +136,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "slug"), name="team_slug_unique_per_tenant"),
+                    models.UniqueConstraint(fields=("id", "tenant"), name="team_of_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("slug__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                        name="team_slug_is_slug",
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="ServiceAccount",
@@ -176,6 +186,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="service_name_unique_per_tenant"),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
+                        name="service_name_is_slug",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("scopes__contains", ["promotion:approve"]), _negated=True),
+                        name="service_never_votes",
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="RoleGrant",
@@ -237,6 +260,38 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("tenant", "user", "role"),
+                        name="role_grant_one_live",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ended_at", None), ("ended_at__gte", models.F("granted_at")), _connector="OR"
+                        ),
+                        name="role_grant_ends_after_start",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["viewer", "operator", "approver", "auditor", "admin"])),
+                        name="role_grant_known_role",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("granted_by", None),
+                            models.Q(("granted_by", models.F("user")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="role_grant_not_to_oneself",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("ended_at", None)), fields=["user"], name="role_grant_live_by_user"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Membership",
@@ -285,6 +340,26 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("tenant", "user"),
+                        name="membership_one_live_per_person",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ended_at", None), ("ended_at__gte", models.F("granted_at")), _connector="OR"
+                        ),
+                        name="membership_ends_after_start",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("ended_at", None)), fields=["user"], name="membership_live_by_user"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ApiToken",
@@ -339,6 +414,28 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("expires_at__gt", models.F("created_at"))),
+                        name="token_expires_after_creation",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "expires_at__lte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("created_at"), "+", models.Value(datetime.timedelta(days=366))
+                                ),
+                            )
+                        ),
+                        name="token_life_is_bounded",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "user", "-created_at"], name="token_by_owner"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ServiceOwner",
@@ -482,111 +579,5 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="team_slug_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(fields=("id", "tenant"), name="team_of_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("slug__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")), name="team_slug_is_slug"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceaccount",
-            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="service_name_unique_per_tenant"),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")),
-                name="service_name_is_slug",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("scopes__contains", ["promotion:approve"]), _negated=True),
-                name="service_never_votes",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="rolegrant",
-            index=models.Index(condition=models.Q(("ended_at", None)), fields=["user"], name="role_grant_live_by_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="rolegrant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)), fields=("tenant", "user", "role"), name="role_grant_one_live"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rolegrant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("granted_at")), _connector="OR"),
-                name="role_grant_ends_after_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rolegrant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["viewer", "operator", "approver", "auditor", "admin"])),
-                name="role_grant_known_role",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rolegrant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("granted_by", None), models.Q(("granted_by", models.F("user")), _negated=True), _connector="OR"
-                ),
-                name="role_grant_not_to_oneself",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="membership",
-            index=models.Index(condition=models.Q(("ended_at", None)), fields=["user"], name="membership_live_by_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)), fields=("tenant", "user"), name="membership_one_live_per_person"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("granted_at")), _connector="OR"),
-                name="membership_ends_after_start",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="apitoken",
-            index=models.Index(fields=["tenant", "user", "-created_at"], name="token_by_owner"),
-        ),
-        migrations.AddConstraint(
-            model_name="apitoken",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("expires_at__gt", models.F("created_at"))), name="token_expires_after_creation"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="apitoken",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "expires_at__lte",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("created_at"), "+", models.Value(datetime.timedelta(days=366))
-                        ),
-                    )
-                ),
-                name="token_life_is_bounded",
-            ),
         ),
     ]

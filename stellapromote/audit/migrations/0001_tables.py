@@ -51,6 +51,22 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("actor_type__in", ["user", "service", "system"])),
+                        name="audit_event_actor_type",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["tenant", "-timestamp", "-id"], name="audit_event_by_time"),
+                    models.Index(
+                        condition=models.Q(("promotion_id__isnull", False)),
+                        fields=["promotion_id", "timestamp", "id"],
+                        name="audit_event_by_promotion",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="AuditLink",
@@ -79,6 +95,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "sequence"), name="audit_link_sequence_unique", nulls_distinct=False
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("sequence__gte", 1)), name="audit_link_sequence_positive"
+                    ),
+                ]
+            },
         ),
         migrations.CreateModel(
             name="AuditPending",
@@ -105,35 +131,5 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="auditevent",
-            index=models.Index(fields=["tenant", "-timestamp", "-id"], name="audit_event_by_time"),
-        ),
-        migrations.AddIndex(
-            model_name="auditevent",
-            index=models.Index(
-                condition=models.Q(("promotion_id__isnull", False)),
-                fields=["promotion_id", "timestamp", "id"],
-                name="audit_event_by_promotion",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="auditevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("actor_type__in", ["user", "service", "system"])), name="audit_event_actor_type"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="auditlink",
-            constraint=models.UniqueConstraint(
-                fields=("tenant", "sequence"), name="audit_link_sequence_unique", nulls_distinct=False
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="auditlink",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("sequence__gte", 1)), name="audit_link_sequence_positive"
-            ),
         ),
     ]
