@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 from policies.team_names import policies_naming
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Team
+from stellapromote.accounts.models import Product, Team
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -20,18 +20,23 @@ class TeamInUse(Conflict):
 
     code = "RES_IN_USE"
 
-    def __init__(self, slug: str, *, grants: int, policies: Sequence[str]) -> None:
-        why = f"People are or were in {slug}" if grants else f"A version of {', '.join(policies)} names {slug}"
+    def __init__(self, slug: str, *, grants: int, policies: Sequence[str], products: Sequence[str]) -> None:
+        if grants:
+            why = f"People are or were in {slug}"
+        elif policies:
+            why = f"A version of {', '.join(policies)} names {slug}"
+        else:
+            why = f"{slug} owns or owned {', '.join(products)}"
         super().__init__(
             f"{why}, so records hold its name and the team stays: take its people out of it instead.",
-            details={"grants": grants, "policies": list(policies)},
+            details={"grants": grants, "policies": list(policies), "products": list(products)},
         )
 
 
 @transactional
 def delete_team(*, by: Actor, clock: Clock, slug: str, if_match: IfMatch | None = None) -> Team:
-    """Removes a team that nobody was ever in and that no version of a policy names, from where it is not used again
-    (docs/adr/0230).
+    """Removes a team that nobody was ever in, that no version of a policy names and that never owned a product, from
+    where it is not used again (docs/adr/0230).
 
     Raises Refused (403), Http404, PreconditionFailed (412), TeamInUse (409).
     """
@@ -40,8 +45,10 @@ def delete_team(*, by: Actor, clock: Clock, slug: str, if_match: IfMatch | None 
     if if_match is not None:
         if_match.check(tag_of("team", team_document(team, grants_of_team(team))))
     grants, policies = team.grants.count(), policies_naming(by.tenant, slug)
-    if grants or policies:
-        raise TeamInUse(slug, grants=grants, policies=policies)
+    owned = Product.objects.filter(tenant_id=by.tenant, owners_edits__owner_teams__contains=[slug])
+    products = sorted(set(owned.values_list("slug", flat=True)))
+    if grants or policies or products:
+        raise TeamInUse(slug, grants=grants, policies=policies, products=products)
     Team.objects.filter(pk=team.pk).delete()
     record(
         by=by,

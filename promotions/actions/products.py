@@ -6,17 +6,18 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.http import Http404
 
+from policies.people import lock_teams
 from promotions.actions.image_repositories import set_repositories
 from promotions.judging.products import check_open, lock_product
 from promotions.reading.products import product_document, repositories_of
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Product
+from stellapromote.accounts.models import OwnersEdit, Product
 from stellapromote.accounts.scopes import PRODUCT_WRITE
 from stellapromote.api.etag import IfMatch, opaque
 from stellapromote.api.serializers import camel
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
-from stellapromote.errors import Conflict
+from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slug
 from stellapromote.image_repositories import canonical_pattern
 from stellapromote.transactions import transactional
@@ -51,6 +52,7 @@ def create_product(
     display_name: str = "",
     description: str = "",
     image_repositories: Sequence[str] = (),
+    owner_teams: Sequence[str] = (),
 ) -> Product:
     """A product without releases. Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409)."""
     check_can_write(by)
@@ -64,6 +66,7 @@ def create_product(
         display_name=display_name,
         description=description,
         image_repositories=image_repositories,
+        owner_teams=owner_teams,
     )
     if not is_new:
         raise _taken(product)
@@ -74,8 +77,8 @@ def create_product(
 def update_product(
     *, by: Actor, clock: Clock, slug: str, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Product:
-    """Changes `display_name`, `description` and `image_repositories` as given and leaves the rest. An edit without a
-    change leaves no trace.
+    """Changes `display_name`, `description`, `image_repositories` and `owner_teams` as given and leaves the rest. An
+    edit without a change leaves no trace.
 
     Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived and RepositoryTaken (409).
     """
@@ -98,6 +101,7 @@ def update_product(
     columns = [name for name in values if name != "image_repositories"]
     for name in columns:
         setattr(product, name, values[name])
+    edits = [_note_owners(product, changes["owner_teams"], by=by)] if "owner_teams" in values else []
     product.save(update_fields=[*columns, "updated_at", "version"])
     record(
         by=by,
@@ -108,7 +112,7 @@ def update_product(
         before={camel(name): before[camel(name)] for name in values},
         after={camel(name): value for name, value in values.items()},
         metadata={"slug": slug},
-        rows=[product, *written],
+        rows=[product, *written, *edits],
         gone=gone,
     )
     for row in gone:
@@ -160,6 +164,7 @@ def store_product(
     display_name: str = "",
     description: str = "",
     image_repositories: Sequence[str] = (),
+    owner_teams: Sequence[str] = (),
 ) -> tuple[Product, bool]:
     """The new product, with its event; or the one that has the slug, and False."""
     at = clock.now()
@@ -168,6 +173,7 @@ def store_product(
         slug=slug,
         display_name=display_name or slug,
         description=description,
+        owner_teams=_spelled("owner_teams", owner_teams),
         created_at=at,
         updated_at=at,
     )
@@ -179,6 +185,7 @@ def store_product(
             raise
         return Product.objects.get(tenant_id=by.tenant, slug=slug), False
     claimed, _ = set_repositories(product, image_repositories, at=at) if image_repositories else ([], [])
+    edits = [_note_owners(product, owner_teams, by=by)] if owner_teams else []
     record(
         by=by,
         at=at,
@@ -186,7 +193,7 @@ def store_product(
         resource="product",
         resource_id=product.pk,
         after=product_document(product),
-        rows=[product, *claimed],
+        rows=[product, *claimed, *edits],
     )
     return product, True
 
@@ -206,7 +213,32 @@ def check_not_archived(product: Product) -> None:
 
 
 def _spelled(name: str, value: Any) -> Any:
-    return sorted({canonical_pattern(each) for each in value}) if name == "image_repositories" else value
+    if name == "image_repositories":
+        return sorted({canonical_pattern(each) for each in value})
+    return sorted(set(value)) if name == "owner_teams" else value
+
+
+def _note_owners(product: Product, given: Sequence[str], *, by: Actor) -> OwnersEdit:
+    """Keeps the edit of the owner teams of the locked product, for the event of the caller. ``given``: the teams in the
+    order of the call. Raises Invalid for a team that the tenant does not have."""
+    there = lock_teams(product.tenant_id, given)
+    missing = [
+        FieldError(
+            f"ownerTeams[{index}]", f"There is no team {each}. Correct the name, or add the team first.", "invalid"
+        )
+        for index, each in enumerate(given)
+        if each not in there
+    ]
+    if missing:
+        raise Invalid(missing[0].message, fields=missing)
+    return OwnersEdit.objects.create(
+        tenant_id=product.tenant_id,
+        product=product,
+        owner_teams=product.owner_teams,
+        by_id=by.account,
+        with_token_issuer_id=by.token_issuer_id,
+        at=product.updated_at,
+    )
 
 
 def _lock(slug: str, by: Actor, if_match: IfMatch | None) -> Product:

@@ -30,6 +30,7 @@ class ProductResource(Resource):
     image_repositories = serializers.ListField(
         child=serializers.CharField(), help_text="Whose images belong to this product alone."
     )
+    owner_teams = serializers.ListField(child=serializers.CharField(), help_text="The teams that own it.")
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -63,7 +63,8 @@ class TeamViewSet(ApiViewSet):
     def destroy(self, request: ApiRequest, slug: str) -> ApiResponse:
         """Delete a team that was never used
 
-        A team that had people, or that any version of a policy names, stays: records hold its name.
+        A team that had people, that owned a product, or that any version of a policy names, stays: records hold its
+        name.
         """
         team = delete_team(by=request.actor, clock=DATABASE_CLOCK, slug=slug, if_match=self.if_match)
         return ApiResponse({"id": team.pk, "deleted": True})

@@ -122,6 +122,12 @@ class ProductChanges(Body):
         help_text="Their images belong to this product alone. A name that ends in `/*` is all below it. A release that "
         "is finalized adds the repositories of its images that no product has.",
     )
+    owner_teams = StrictListField(
+        child=SlugField(),
+        max_length=50,
+        required=False,
+        help_text="The short names of the teams that own the product; the list is replaced as a whole.",
+    )
 
 
 class NewProduct(ProductChanges):

@@ -1,5 +1,6 @@
 """The content and the forms of the pages about products (ui.md, /products)."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from promotions.reading.products import open_promotions, repositories_of
 from promotions.reading.queries import promotions_of, rows_of
 from promotions.states import OPEN
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import ImageRepository, Product
+from stellapromote.accounts.models import ImageRepository, Product, Team
 from stellapromote.accounts.scopes import PROMOTION_READ
 from stellapromote.api.exceptions import field_errors
 from stellapromote.api.pagination import QuerySetSource, read_page
@@ -67,9 +68,23 @@ class ProductForm(ActionForm):
         help_text="One on each line; ghcr.io/acme/* is all below ghcr.io/acme. Their images belong to this product "
         "alone.",
     )
+    owner_teams = forms.MultipleChoiceField(
+        label="Owner teams",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The teams that answer for this product.",
+    )
+
+    def __init__(self, *args: Any, teams: Collection[Team], **options: Any) -> None:
+        super().__init__(*args, **options)
+        field = self.fields["owner_teams"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(team.slug, _label(team)) for team in teams]
+        if not teams:
+            del self.fields["owner_teams"]
 
     def changes(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("display_name", "description", "image_repositories")}
+        return {name: value for name, value in self.cleaned_data.items() if name != "seen"}
 
 
 class ArchiveForm(ActionForm):
@@ -104,6 +119,15 @@ def overview(request: HttpRequest, by: Actor) -> Context:
     }
 
 
+def teams_to_own(by: Actor) -> list[Team]:
+    """The teams of the tenant, by slug. One statement."""
+    return list(Team.objects.filter(tenant_id=by.tenant).order_by("slug"))
+
+
+def _label(team: Team) -> str:
+    return team.slug if team.name in ("", team.slug) else f"{team.name} ({team.slug})"
+
+
 def of_no_product(by: Actor) -> Context:
     """Repositories that are shared, and those that are undecided. One statement."""
     rows = list(ImageRepository.objects.filter(tenant_id=by.tenant, product=None).order_by("name"))
@@ -117,12 +141,13 @@ def of_no_product(by: Actor) -> Context:
 def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
     """One product with its newest open promotions and the forms of this person."""
     waiting = promotions_of(by.tenant).filter(product=product.slug, status__in=OPEN)
-    repositories = repositories_of(product)
+    repositories, teams = repositories_of(product), teams_to_own(by)
     values = {
         "seen": product_tag(product),
         "display_name": product.display_name,
         "description": product.description,
         "image_repositories": "\n".join(repositories),
+        "owner_teams": product.owner_teams,
     }
     return {
         "product": product,
@@ -130,6 +155,7 @@ def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
         "seen": values["seen"],
         "rows": rows_of(waiting)[:SHOWN_PROMOTIONS] if by.has(PROMOTION_READ) else [],
         "open": open_promotions(by.tenant, [product.slug]).get(product.slug, 0) if by.has(PROMOTION_READ) else 0,
-        "form": form or ProductForm(None, initial=values),
+        "owners": [_label(team) for team in teams if team.slug in product.owner_teams],
+        "form": form or ProductForm(None, initial=values, teams=teams),
         "may_write": not (sentence_against(check_can_write, by) or sentence_against(check_not_archived, product)),
     }

@@ -19,6 +19,7 @@ def product_document(product: Product) -> dict[str, Any]:
         "displayName": product.display_name,
         "description": product.description,
         "imageRepositories": repositories_of(product),
+        "ownerTeams": list(product.owner_teams),
         "archivedAt": rfc3339(product.archived_at) if product.archived_at else None,
         "createdAt": rfc3339(product.created_at),
         "updatedAt": rfc3339(product.updated_at),

@@ -17,6 +17,7 @@ from promotions.pages.products import (
     detail,
     of_no_product,
     overview,
+    teams_to_own,
 )
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Product
@@ -52,7 +53,7 @@ def products(request: HttpRequest) -> HttpResponse:
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """One product, archived or not; POST changes it."""
     by = _reader(request)
-    form = ProductForm(posted(request)) if request.method == "POST" else None
+    form = ProductForm(posted(request), teams=teams_to_own(by)) if request.method == "POST" else None
     if form is None:
         return _detail(request, slug)
     return carry_out(

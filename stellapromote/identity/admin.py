@@ -11,6 +11,7 @@ from stellapromote.accounts.models import (
     ApiToken,
     ImageRepository,
     Membership,
+    OwnersEdit,
     Product,
     RoleGrant,
     ScopeGrant,
@@ -91,10 +92,17 @@ class ImageRepositoryAdmin(ReadOnlyAdmin):
 
 @admin.register(Product)
 class ProductAdmin(ReadOnlyAdmin):
-    fields = ("slug", "display_name", "description", "created_at", "archived_at", "version")
+    fields = ("slug", "display_name", "description", "owner_teams", "created_at", "archived_at", "version")
     list_display = ("slug", "display_name", "created_at", "archived_at")
     search_fields = ("slug", "display_name")
     ordering = ("slug",)
+
+
+@admin.register(OwnersEdit)
+class OwnersEditAdmin(ReadOnlyAdmin):
+    list_display = ("at", "product", "by", "owner_teams")
+    list_select_related = ("product", "by")
+    ordering = ("-at",)
 
 
 @admin.register(TeamGrant)

@@ -8,7 +8,7 @@ from stellapromote.accounts.models.grants import (
     TeamGrant,
 )
 from stellapromote.accounts.models.image_repository import ImageRepository
-from stellapromote.accounts.models.product import Product
+from stellapromote.accounts.models.product import OwnersEdit, Product
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
 from stellapromote.accounts.models.tenant import Team, Tenant
 from stellapromote.accounts.models.token import ApiToken
@@ -21,6 +21,7 @@ __all__ = [
     "GrantedVia",
     "ImageRepository",
     "Membership",
+    "OwnersEdit",
     "Product",
     "RoleGrant",
     "ScopeGrant",

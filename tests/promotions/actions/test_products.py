@@ -22,7 +22,7 @@ from promotions.judging.products import ProductArchived, UnknownProduct
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import Product, Tenant
+from stellapromote.accounts.models import OwnersEdit, Product, Tenant
 from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
@@ -176,6 +176,18 @@ def test_each_change_is_an_event_with_the_digest_of_the_row(kestrel: Kestrel) ->
     assert rows_found(kestrel.tenant.pk) == []
 
 
+def test_each_edit_of_owner_teams_stays_with_its_editor(kestrel: Kestrel) -> None:
+    by, clock = kestrel["admin"], kestrel.clock
+    create_product(by=by, clock=clock, slug="ledger", owner_teams=["security"])
+    create_product(by=by, clock=clock, slug="billing")
+    for teams in (["security", "release"], ["release", "security"], []):
+        kestrel.wait()
+        update_product(by=by, clock=clock, slug="ledger", changes={"owner_teams": teams})
+    edits = OwnersEdit.objects.order_by("at").values_list("product__slug", "by_id", "owner_teams")
+    assert list(edits) == [("ledger", by.user_id, teams) for teams in (["security"], ["release", "security"], [])]
+    assert rows_found(kestrel.tenant.pk) == []
+
+
 UNCHANGEABLE = {
     "slug": "UPDATE accounts_product SET slug = 'other' WHERE slug = 'main'",
     "tenant": f"UPDATE accounts_product SET tenant_id = '{uuid4()}' WHERE slug = 'main'",
@@ -199,6 +211,19 @@ def test_the_database_keeps_names_and_archives(committed_db: CommittedDatabase, 
 
 
 @pytest.mark.parametrize(
+    "what", ["UPDATE accounts_ownersedit SET owner_teams = '{}'", "DELETE FROM accounts_ownersedit"]
+)
+@pytest.mark.parametrize("role", ["app", "owner"])
+def test_the_database_keeps_edits_of_owner_teams(committed_db: CommittedDatabase, what: str, role: str) -> None:
+    _, greta, _ = people()
+    create_product(by=greta, clock=DATABASE_CLOCK, slug="ledger", owner_teams=["release"])
+    opened = committed_db.as_app if role == "app" else committed_db.as_owner
+    with opened() as session, pytest.raises(psycopg.DatabaseError):
+        session.execute(what)
+    assert [each.owner_teams for each in OwnersEdit.objects.all()] == [["release"]]
+
+
+@pytest.mark.parametrize(
     ("constraint", "wrong"),
     [
         ("product_slug_unique_per_tenant", {"slug": "main"}),
@@ -217,7 +242,7 @@ def test_the_database_refuses_by_itself(kestrel: Kestrel, constraint: str, wrong
 def people(slug: str = "kestrel-pay") -> tuple[Tenant, Actor, Actor]:
     tenant = make_ready_tenant(slug)
     greta = make_person(tenant, "greta", roles=["admin"])
-    tomas = make_person(tenant, "tomas", roles=["operator"])
+    tomas = make_person(tenant, "tomas", roles=["operator"], teams=["release"])
     return tenant, actor_of(greta, tenant), actor_of(tomas, tenant)
 
 

@@ -16,6 +16,7 @@ FIELDS = {
         "displayName",
         "description",
         "imageRepositories",
+        "ownerTeams",
         "archivedAt",
         "createdAt",
         "updatedAt",
@@ -116,7 +117,11 @@ def test_names_are_used_once(world: World) -> None:
         {"slug": "a", "imageRepositories": ["a b"]},
         {"slug": "a", "imageRepositories": ["a" * 256]},
         {"slug": "a", "imageRepositories": [7]},
-        {"slug": "a", "ownerTeams": ["release"]},
+        {"slug": "a", "ownerTeams": "release"},
+        {"slug": "a", "ownerTeams": ["Release"]},
+        {"slug": "a", "ownerTeams": ["@owners"]},
+        {"slug": "a", "ownerTeams": ["release"] * 51},
+        {"slug": "a", "ownerTeams": [None]},
         {"slug": "a", "path": ["dev"]},
         {"slug": "a", "archivedAt": "2026-01-01T00:00:00Z"},
     ],
@@ -167,3 +172,32 @@ def test_an_archived_product_takes_nothing_new(world: World) -> None:
 def test_a_release_makes_its_product(world: World) -> None:
     draft(world, product="ledger")
     assert world.vera.get("products/ledger")["displayName"] == "ledger"
+
+
+def test_a_product_has_owner_teams(world: World) -> None:
+    product = made(world, ownerTeams=["security", "release", "security"])
+    assert product["ownerTeams"] == ["release", "security"]
+    assert world.greta.ok("PATCH", "products/ledger", {"ownerTeams": ["security"]})["ownerTeams"] == ["security"]
+    assert world.vera.get("products/ledger")["ownerTeams"] == ["security"]
+    assert world.greta.ok("PATCH", "products/ledger", {"ownerTeams": []})["ownerTeams"] == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "products"), ("PATCH", "products/main")])
+def test_an_owner_team_that_is_not_there_is_named_with_its_place(world: World, method: str, path: str) -> None:
+    body = {"ownerTeams": ["security", "nobody"], **({"slug": "ledger"} if method == "POST" else {})}
+    answer = world.greta.call(method, path, body)
+    [error] = answer.json()["error"]["validationErrors"]
+    assert (answer.status_code, error["field"]) == (400, "ownerTeams[1]")
+    assert error["message"] == "There is no team nobody. Correct the name, or add the team first."
+    assert not Product.objects.exclude(owner_teams=[]).exists()
+
+
+def test_a_team_that_owns_or_owned_a_product_stays(world: World) -> None:
+    world.greta.ok("POST", "teams", {"slug": "platform"}, status=201)
+    world.greta.ok("PATCH", "products/main", {"ownerTeams": ["platform"]})
+    world.greta.ok("PATCH", "products/main", {"ownerTeams": []})
+    answer = world.greta.call("DELETE", "teams/platform")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (409, "RES_IN_USE")
+    assert error["details"] == {"grants": 0, "policies": [], "products": ["main"]}
+    assert error["message"].startswith("platform owns or owned main")

@@ -214,7 +214,7 @@ def test_a_team_that_had_people_stays(world: World) -> None:
     made(world)
     world.greta.ok("PUT", "teams/platform/members/nia")
     world.greta.ok("DELETE", "teams/platform/members/nia")
-    assert in_use(world, "platform") == {"grants": 1, "policies": []}
+    assert in_use(world, "platform") == {"grants": 1, "policies": [], "products": []}
 
 
 def test_a_team_that_any_version_of_a_policy_names_stays(world: World) -> None:
@@ -225,7 +225,7 @@ def test_a_team_that_any_version_of_a_policy_names_stays(world: World) -> None:
         {"name": "four-eyes", "rules": [{"name": "any", "teams": ["platform", "release"]}]},
         status=201,
     )
-    assert in_use(world, "platform") == {"grants": 0, "policies": ["four-eyes"]}
+    assert in_use(world, "platform") == {"grants": 0, "policies": ["four-eyes"], "products": []}
     place = f"approval-policies/{policy['id']}"
     world.greta.ok("PATCH", place, {"rules": [{"name": "any", "teams": ["release"]}]})
     assert in_use(world, "platform")["policies"] == ["four-eyes"]
@@ -254,7 +254,7 @@ def test_a_team_that_a_gate_names_stays(world: World, gate: dict[str, Any]) -> N
     made(world, "plat")
     made(world, "form")
     factories.make_promotion_policy(world.greta.actor, "careful", gates=[gate])
-    assert in_use(world, "platform") == {"grants": 0, "policies": ["careful"]}
+    assert in_use(world, "platform") == {"grants": 0, "policies": ["careful"], "products": []}
     for unnamed in ("plat", "form"):
         world.greta.ok("DELETE", f"teams/{unnamed}")
 

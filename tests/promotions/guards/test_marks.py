@@ -25,6 +25,7 @@ NO_SETTINGS = {
     "environments.Calendar": "a lock",
     "environments.RetiredName": "only grows",
     "environments.EnvironmentEdit": "what was edited",
+    "accounts.OwnersEdit": "what was edited",
 }
 """Models of these rooms that hold no setting, and why; of promotions, what happened is none."""
 

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from environments.actions.update_environment import update_environment
 from promotions.actions.delete_environment import delete_environment
+from promotions.actions.products import update_product
 from promotions.actions.record_rows import record_rows
 from promotions.models import EvidenceFinding, ProcessHeartbeat
 from promotions.models.worker import SILENT
@@ -77,6 +78,7 @@ def make_rows() -> Kestrel:
     make_freeze(by, kestrel.staging, *(rfc3339(start + timedelta(days=days)) for days in (1, 2)), clock=clock)
     old = make_environment(by, "old", 9, protected=True, clock=clock)
     confirmed(delete_environment(by=by, clock=clock, environment_id=old.pk), clock)
+    update_product(by=by, clock=clock, slug="main", changes={"owner_teams": ["security"]})
     update_environment(by=by, clock=clock, environment_id=kestrel.production.pk, changes={"approval_policies": []})
     record_rows(by=command_actor(), clock=kestrel.clock)
     return kestrel
@@ -205,7 +207,8 @@ def test_rows_of_an_earlier_version_are_compared_from_their_record_on(kestrel: K
 
 def test_rows_that_a_migration_made_are_recorded_alone(kestrel: Kestrel, tamper: Tampering) -> None:
     """What was changed before the upgrade stays a finding: only the new kind of rows is recorded."""
-    tamper.run("UPDATE audit_auditevent SET metadata = metadata - 'rows' WHERE action LIKE %s", ["product.%"])
+    before_owners = "action LIKE %s AND action <> 'product.updated'"
+    tamper.run(f"UPDATE audit_auditevent SET metadata = metadata - 'rows' WHERE {before_owners}", ["product.%"])
     tamper.run(
         "UPDATE audit_auditevent SET metadata = jsonb_set(metadata, '{rowsFrom}', %s) WHERE metadata ? 'rowsFrom'",
         [Jsonb(SCHEMA)],

@@ -198,3 +198,17 @@ def test_others_read_the_repositories_and_change_nothing(kestrel: Kestrel) -> No
     assert "nginx" not in text(stranger, "/image-repositories")
     assert stranger.post(f"/image-repositories/{row.pk}/free").status_code == 404
     assert ImageRepository.objects.get(tenant=kestrel.tenant) == row
+
+
+def test_owner_teams_are_chosen_and_shown(kestrel: Kestrel) -> None:
+    product(kestrel)
+    client = client_of(kestrel, "admin")
+    form = {"display_name": "Ledger", "description": "", "seen": seen(client), "image_repositories": ""}
+    assert client.post("/products/ledger", {**form, "owner_teams": ["release", "security"]}).status_code == 302
+    shown = text(client, "/products/ledger")
+    assert "<dt>Owner teams</dt><dd>release, security</dd>" in shown
+    assert re.search(r'value="security"[^>]* checked', shown)
+    client.post("/products/ledger", {**form, "seen": seen(client)})
+    assert Product.objects.get(slug="ledger").owner_teams == []
+    wrong = client.post("/products/ledger", {**form, "seen": seen(client), "owner_teams": ["nobody"]})
+    assert (wrong.status_code, 'id="id_owner_teams_error"' in wrong.content.decode()) == (400, True)
