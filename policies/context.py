@@ -20,7 +20,8 @@ class Context:
     """One gate's view of an evaluation. Each callable reads once per evaluation, at its first call.
 
     `name` and `on_error` are the gate's in its policy. `electorate`: the people who may vote or confirm, by id.
-    `requirements`: the required approvals. `document`: a blob that the facts name by digest, to be read only.
+    `requirements`: the required approvals, for the teams that @owners stands for; with None a rule that names it is
+    unusable. `document`: a blob that the facts name by digest, to be read only.
     `derived`: the result of a pure function of such a blob, remembered by the blob's digest and the function. All of
     them raise when a document they need is missing or unusable, which makes an error of the gate; they never answer
     with less than there is.
@@ -29,6 +30,6 @@ class Context:
     name: str
     on_error: OnError
     electorate: Callable[[], Mapping[str, Candidate]]
-    requirements: Callable[[], tuple[Requirement, ...]]
+    requirements: Callable[[tuple[str, ...] | None], tuple[Requirement, ...]]
     document: Callable[[str], Mapping[str, Any]]
     derived: Derive

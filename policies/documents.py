@@ -14,7 +14,7 @@ from policies.overrides import DEFAULT_HOURS, DEFAULT_REVIEW_HOURS, NEVER, start
 from policies.requirements import ANYONE
 from stellapromote.errors import FieldError, Invalid, RuleViolation
 from stellapromote.json_schema import Schema, below, read
-from stellapromote.patterns import SLUG, TEAM_OR_USERNAME, USERNAME
+from stellapromote.patterns import SLUG, TEAM_OR_OWNERS, TEAM_OR_USERNAME, USERNAME
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
 APPROVAL_POLICY: Final = "stella.approval-policy/v1"
@@ -54,8 +54,8 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
                         "default": [],
                         "items": {
                             "type": "string",
-                            "pattern": SLUG,
-                            "x-message": "This must be the short name of a team.",
+                            "pattern": TEAM_OR_OWNERS,
+                            "x-message": "This must be the short name of a team, or @owners.",
                         },
                     },
                     "users": {

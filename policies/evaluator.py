@@ -170,12 +170,12 @@ def _unusable(code: str, errors: tuple[FieldError, ...], document: str | None = 
     return Verdict("fail", (code,), details, f"{what}{where}: a policy admin must correct it, then request again.")
 
 
-def _requirements(facts: GateInput, documents: Documents) -> tuple[Requirement, ...]:
+def _requirements(facts: GateInput, documents: Documents, owners: tuple[str, ...] | None) -> tuple[Requirement, ...]:
     snapshot = facts["requirements"]
     number = snapshot["requiredApprovals"]
     if type(number) is not int or number < 0:
         raise ValueError("requiredApprovals is no number of people")
-    policies = tuple(requirement(documents, policy["digest"]) for policy in snapshot["approvalPolicies"])
+    policies = tuple(requirement(documents, policy["digest"], owners) for policy in snapshot["approvalPolicies"])
     return (anyone(number), *policies) if number else policies
 
 

@@ -90,11 +90,20 @@ class ExcludedPerson(TypedDict):
     reasons: list[Name]
 
 
+class ProductFact(TypedDict):
+    """The product of the promotion, with its owner teams at the request."""
+
+    id: Id
+    slug: Name
+    version: Count
+    ownerTeams: list[Name]
+
+
 class Requirements(TypedDict):
     """The snapshot taken at the request (domain.md §5). `externalAuthors`: commit authors that exclude no person,
     because the release states that they have no account here; only where commit authors are excluded.
     `settingsEditedAt`: the first edit, by id, of people who are excluded for nothing but editing a policy or
-    setting."""
+    setting. `product`: only where a rule of an approval policy names its owners."""
 
     requiredApprovals: Count
     requireSeparationOfDuties: bool
@@ -103,6 +112,7 @@ class Requirements(TypedDict):
     excludedPersons: list[ExcludedPerson]
     externalAuthors: NotRequired[list[Name]]
     settingsEditedAt: NotRequired[dict[Id, Instant]]
+    product: NotRequired[ProductFact]
 
 
 class Signing(TypedDict):
@@ -313,6 +323,11 @@ def exclusions(requirements: Mapping[str, Any]) -> dict[str, list[str]]:
     """The reasons why people never decide on the promotion, by their ids. ``requirements``: the snapshot, as everywhere
     here."""
     return {person["id"]: person["reasons"] for person in requirements["excludedPersons"]}
+
+
+def owners_of(requirements: Mapping[str, Any]) -> tuple[str, ...]:
+    """The teams that @owners stands for; empty where no rule names it."""
+    return tuple(requirements["product"]["ownerTeams"]) if "product" in requirements else ()
 
 
 def policies_named(requirements: Mapping[str, Any]) -> list[PolicyReference]:

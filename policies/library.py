@@ -21,7 +21,7 @@ from policies.outcomes import OnError
 from policies.overrides import DEFAULT_TTL
 from policies.requirements import Requirement, of_policy
 from stellapromote.errors import FieldError
-from stellapromote.patterns import SLUG
+from stellapromote.patterns import OWNERS, SLUG
 from stellapromote.signing.canonical_json import digest as digest_of
 from stellapromote.signing.canonical_json import digest_bytes
 
@@ -218,18 +218,33 @@ def _in_order(gates: Iterable[PlannedGate]) -> tuple[PlannedGate, ...]:
     return tuple(sorted(gates, key=lambda each: (each.rank, each.name)))
 
 
-def requirement(documents: Documents, digest: str) -> Requirement:
-    """The requirement of one approval policy. DocumentMissing; DocumentUnusable, also when it has no rules."""
+def requirement(documents: Documents, digest: str, owners: tuple[str, ...] | None) -> Requirement:
+    """The requirement of one approval policy. ``owners``: the teams that @owners stands for; None: no rule may name it.
+
+    DocumentMissing; DocumentUnusable, also when it has no rules.
+    """
     if digest not in documents:
         raise DocumentMissing(digest)
-    return _requirements.get(digest, lambda: _requirement(_content(documents, digest), digest))
+    return _requirements.get((digest, owners), lambda: _requirement(_content(documents, digest), digest, owners))
 
 
-def _requirement(document: Mapping[str, Any], digest: str) -> Requirement:
+def _requirement(document: Mapping[str, Any], digest: str, owners: tuple[str, ...] | None) -> Requirement:
     normal, errors = read_approval_policy(dict(document))
     if errors or not normal["rules"]:
         raise DocumentUnusable(digest, errors or [FieldError("rules", "There are no rules.", "invalid")])
-    return of_policy(normal)
+    if owners is None and (named := _owners_named(normal)):
+        raise DocumentUnusable(digest, named)
+    return of_policy(normal, owners or ())
+
+
+def _owners_named(normal: Mapping[str, Any]) -> list[FieldError]:
+    """The errors of a version that knows no @owners, in the words in which it said them."""
+    return [
+        FieldError(f"rules[{index}].teams[{place}]", "This must be the short name of a team.", "invalid")
+        for index, rule in enumerate(normal["rules"])
+        for place, team in enumerate(rule["teams"])
+        if team == OWNERS
+    ]
 
 
 def candidates(documents: Documents, given: list[Candidate] | CandidatesReference) -> list[Candidate]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from policies import matching
+from stellapromote.patterns import OWNERS
 
 ANYONE: Final = "anyone"
 """Name of the requirement, and of its one rule, that any eligible person serves. No approval policy may have it."""
@@ -50,20 +51,32 @@ def anyone(people: int) -> Requirement:
     return Requirement(ANYONE, (Rule(ANYONE, people, everyone=True),))
 
 
-def of_policy(document: Mapping[str, Any]) -> Requirement:
-    """The requirement of one approval policy document in normal form."""
+def asks_owners(document: Mapping[str, Any]) -> bool:
+    """Whether a rule of the approval policy names the owner teams of the product."""
+    return any(OWNERS in rule["teams"] for rule in document["rules"])
+
+
+def of_policy(document: Mapping[str, Any], owners: Iterable[str]) -> Requirement:
+    """The requirement of one approval policy document in normal form. ``owners``: the teams that @owners stands for."""
+    resolved = frozenset(owners)
+
+    def teams(named: Iterable[str]) -> frozenset[str]:
+        return frozenset(named) - {OWNERS} | resolved if OWNERS in named else frozenset(named)
+
     rules = (
-        Rule(rule["name"], rule["minApprovals"], frozenset(rule["teams"]), frozenset(rule["users"]))
+        Rule(rule["name"], rule["minApprovals"], teams(rule["teams"]), frozenset(rule["users"]))
         for rule in document["rules"]
     )
     return Requirement(document["name"], tuple(rules))
 
 
-def all_of(required_approvals: int, documents: Iterable[Mapping[str, Any]]) -> tuple[Requirement, ...]:
+def all_of(
+    required_approvals: int, documents: Iterable[Mapping[str, Any]], owners: Iterable[str]
+) -> tuple[Requirement, ...]:
     """Everything that must hold: the number by anyone when it is not zero, and each policy. Empty: no approval is
     required."""
     first = (anyone(required_approvals),) if required_approvals else ()
-    return (*first, *(of_policy(document) for document in documents))
+    return (*first, *(of_policy(document, owners) for document in documents))
 
 
 def signature(requirements: Sequence[Requirement], username: str, teams: Sequence[str]) -> matching.Signature:

@@ -108,7 +108,7 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
         for index, rule in enumerate(document["rules"])
     ]
     _check_names(tenant_id, members, named)
-    _check_filled(tenant_id, [of_policy(document)], members, at)
+    _check_filled(tenant_id, [of_policy(document, ())], members, at)
 
 
 def check_overriders(tenant_id: UUID, document: Document, before: Document | None) -> None:

@@ -20,6 +20,10 @@ USERNAME: Final = f"^{_USERNAME}$"
 
 TEAM_OR_USERNAME: Final = f"^(?:team:{_SLUG}|{_USERNAME})$"
 
+OWNERS: Final = "@owners"
+"""In place of a team in a rule: the owner teams of the promotion's product. No team has this name."""
+TEAM_OR_OWNERS: Final = f"^(?:{OWNERS}|{_SLUG})$"
+
 DIGEST_ANYWHERE: Final = "sha256:[0-9a-f]{64}"
 """Of a digest inside a longer text."""
 DIGEST: Final = f"^{DIGEST_ANYWHERE}$"

@@ -14,6 +14,7 @@ from policies.facts import GateInput
 from policies.gates import dependency, freeze_window, manual, schedule
 from policies.gates.approval import version_1 as approval_1
 from policies.gates.approval import version_2 as approval_2
+from policies.gates.approval import version_3 as approval_3
 from policies.gates.evidence import version_1 as evidence_1
 from policies.gates.evidence import version_2 as evidence_2
 from policies.gates.policy import version_1 as policy_1
@@ -104,6 +105,7 @@ REGISTRY: Final = Registry(
         manual,
         approval_1,
         approval_2,
+        approval_3,
     )
 )
 

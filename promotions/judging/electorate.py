@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.electorate import electorate
-from policies.facts import GateInput, approval_policies_of, policy_of
+from policies.facts import GateInput, approval_policies_of, owners_of, policy_of
 from policies.matching import match
 from policies.requirements import Rule, all_of
 
@@ -19,7 +19,7 @@ def approval_voters(gate_input: GateInput, documents: Documents) -> set[str]:
     votes = [vote for vote in gate_input["votes"] if vote["voterId"] in people]
     voted = {vote["voterId"] for vote in votes}
     found: set[str] = set()
-    for requirement in all_of(wanted["requiredApprovals"], policies):
+    for requirement in all_of(wanted["requiredApprovals"], policies, owners_of(wanted)):
         open_rules = match(
             requirement.places, [requirement.abilities(vote["username"], vote["teams"]) for vote in votes]
         ).open_rules()

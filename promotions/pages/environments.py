@@ -95,7 +95,7 @@ def shortfalls(environment: Environment, at: datetime) -> list[str]:
         texts = existing_documents(environment.tenant_id, digests)
     except PolicyTextMissing as missing:
         return [missing.message]
-    required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests])
+    required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests], ())
     if not required:
         return []
     vouching = people.vouching_in(environment.tenant_id, {})

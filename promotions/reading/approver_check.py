@@ -61,7 +61,7 @@ def check_approver(
     duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
     excluded, vouching = _excluded(members, environment, requester_id, named.values(), duties, at)
 
-    required = requirements.all_of(environment.required_approvals, rules)
+    required = requirements.all_of(environment.required_approvals, rules, ())
     checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
     by_name = {each.username: each for each in members}
     return ApproverCheck(

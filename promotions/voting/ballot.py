@@ -6,7 +6,7 @@ from typing import Any
 
 from policies.electorate import electorate
 from policies.eligibility import discounted_granters, requesters_of
-from policies.facts import approval_policies_of, exclusions
+from policies.facts import approval_policies_of, exclusions, owners_of
 from policies.requirements import all_of
 from promotions.judging.electorate import approval_voters
 from promotions.judging.evaluation_context import EvaluationContext, stored_requirements
@@ -116,7 +116,7 @@ def _ballot(
             promotion,
             excluded,
             discounted_granters(requirements),
-            all_of(requirements["requiredApprovals"], policies),
+            all_of(requirements["requiredApprovals"], policies, owners_of(requirements)),
             approvals,
         )
 

@@ -92,7 +92,7 @@ def _check_could_approve(by: Actor, environment: Environment, authors: Iterable[
     documents = [orjson.loads(each.current.canonical) for each in environment.approval_policies.all() if each.current]
     vouching = people.vouching_in(by.tenant, dict.fromkeys(map(str, authors)))
     teams = people.voters(people.members(by.tenant), at=at, vouching=vouching).get(by.username)
-    asked = all_of(environment.required_approvals, documents)
+    asked = all_of(environment.required_approvals, documents, ())
     if teams is None or not any(requirement.abilities(by.username, teams) for requirement in asked):
         raise Refused(
             f"You could not approve a promotion into {environment.name}, so you do not confirm what loosens it: ask an "

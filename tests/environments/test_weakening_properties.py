@@ -82,7 +82,7 @@ policy_edits, environment_edits = st.one_of(edited(documents()), nudged()), edit
 
 
 def satisfied(required: int, policies: list[dict[str, Any]], people: set[str]) -> bool:
-    asked = all_of(required, policies)
+    asked = all_of(required, policies, ())
     return not shortfalls(asked, [signature(asked, name, PEOPLE[name]) for name in sorted(people)])
 
 

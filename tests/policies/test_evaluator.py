@@ -279,7 +279,7 @@ def test_an_invalid_config_fails_with_its_place_and_onerror_does_not_soften_it()
     assert result.details == {"errors": [{"field": "gates[0].config.windows", "code": "VAL_INVALID"}]}
 
 
-@pytest.mark.parametrize("kinds", [{"approval": 3}, {"approval": 0}, {"horoscope": 1}, {"approval": "1"}])
+@pytest.mark.parametrize("kinds", [{"approval": 4}, {"approval": 0}, {"horoscope": 1}, {"approval": "1"}])
 def test_an_unknown_kind_version_is_not_judged(kinds: Any) -> None:
     with pytest.raises(UnknownKindVersion):
         Case(kinds=kinds).judged()
@@ -300,11 +300,11 @@ def test_what_is_no_gate_input_is_not_judged(changes: Any) -> None:
 
 
 def test_an_old_judge_stays_beside_a_new_one() -> None:
-    newer = replace(REGISTRY.kinds["approval", 2], version=3, judge=answering(Verdict("pass", (), {}, "")))
+    newer = replace(REGISTRY.kinds["approval", 3], version=4, judge=answering(Verdict("pass", (), {}, "")))
     both = Registry([*REGISTRY.kinds.values(), newer])
-    old, new = Case(required=1), Case(required=1, kinds={"approval": 3})
-    assert (both.current["approval"], old.judged(registry=both).decision) == (3, "pending")
-    assert new.judged(registry=both).gates[-1].kind_version == 3
+    old, new = Case(required=1), Case(required=1, kinds={"approval": 4})
+    assert (both.current["approval"], old.judged(registry=both).decision) == (4, "pending")
+    assert new.judged(registry=both).gates[-1].kind_version == 4
 
 
 APPLIES: list[tuple[list[str], bool, tuple[str, list[str]]]] = [

@@ -66,13 +66,13 @@ def test_content_that_is_not_what_the_digest_says_is_missing() -> None:
     with pytest.raises(DocumentMissing):
         plan({key: POLICY.content}, key, KINDS, REGISTRY)
     with pytest.raises(DocumentMissing):
-        requirement({key: APPROVAL.content}, key)
+        requirement({key: APPROVAL.content}, key, None)
 
 
 def test_a_wrong_content_cannot_take_the_place_of_one_that_was_read() -> None:
-    requirement({APPROVAL.digest: APPROVAL.content}, APPROVAL.digest)
+    requirement({APPROVAL.digest: APPROVAL.content}, APPROVAL.digest, None)
     easier = {**APPROVAL.content, "rules": APPROVAL.content["rules"][:1]}
-    assert requirement({APPROVAL.digest: easier}, APPROVAL.digest).places == (1, 1)
+    assert requirement({APPROVAL.digest: easier}, APPROVAL.digest, None).places == (1, 1)
 
 
 def gate(**changes: Any) -> dict[str, Any]:
@@ -140,12 +140,12 @@ def test_mandatory_gates_without_a_policy_wait_when_they_fail() -> None:
 
 def test_an_approval_policy_without_rules_is_unusable() -> None:
     with pytest.raises(DocumentUnusable):
-        requirement(*stored({**APPROVAL.content, "rules": []}))
+        requirement(*stored({**APPROVAL.content, "rules": []}), None)
 
 
 def test_an_approval_policy_of_another_schema_is_unusable() -> None:
     with pytest.raises(DocumentUnusable) as refusal:
-        requirement(*stored({**APPROVAL.content, "schema": "stella.approval-policy/v9"}))
+        requirement(*stored({**APPROVAL.content, "schema": "stella.approval-policy/v9"}), None)
     assert [each.field for each in refusal.value.errors] == ["schema"]
 
 

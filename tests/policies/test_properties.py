@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from policies.facts import Vote
 from policies.outcomes import Evaluation
+from promotions.judging.electorate import approval_voters
 from tests.policies.cases import BEFORE, NOW, OTHER_SUBJECT, SUBJECT, Case, candidate, vote
 
 VOTERS = ("idris", "mei", "nia", "ravi")
@@ -234,3 +235,42 @@ def test_who_loses_the_role_never_turns_another_decision_into_allow(case: Case, 
     ]
     if before != "allow":
         assert case.judged().decision != "allow"
+
+
+owner_teams = st.sets(st.sampled_from(TEAMS), min_size=1).map(sorted)
+which_rules = st.sets(st.integers(0, 5))
+
+
+@st.composite
+def owned(draw: st.DrawFn) -> tuple[Case, Case]:
+    """A promotion some of whose rules name the owners, and the same with the owner teams written out."""
+    case, owners, named = draw(cases()), draw(owner_teams), draw(which_rules)
+    texts = [case.documents[each["digest"]] for each in case.facts["requirements"]["approvalPolicies"]]
+    given = {name: copy.deepcopy(value) for name, value in case.facts.items() if name not in ("requirements", "kinds")}
+    required = case.facts["requirements"]["requiredApprovals"]
+    product = {"id": "id-main", "slug": "main", "version": 1, "ownerTeams": owners}
+
+    def with_teams(teams: list[str]) -> Case:
+        policies = [
+            {
+                **text,
+                "rules": [
+                    {**rule, "teams": sorted({*rule["teams"], *teams})} if index in named else rule
+                    for index, rule in enumerate(text["rules"])
+                ],
+            }
+            for text in texts
+        ]
+        return Case(policies=policies, required=required, requirements={"product": product}, **given)
+
+    return with_teams(["@owners"]), with_teams(owners)
+
+
+@given(owned())
+def test_the_owners_of_the_snapshot_are_judged_as_if_they_were_written_out(both: tuple[Case, Case]) -> None:
+    by_name, written_out = both
+    assert outcome(by_name.judged()) == outcome(written_out.judged())
+    assert by_name.gate("approval").details == written_out.gate("approval").details
+    assert approval_voters(by_name.facts, by_name.documents) == approval_voters(
+        written_out.facts, written_out.documents
+    )

@@ -10,6 +10,7 @@ from policies.requirements import (
     Shortfall,
     all_of,
     anyone,
+    asks_owners,
     check,
     fewest_people,
     of_policy,
@@ -28,7 +29,7 @@ def test_a_number_is_one_rule_that_everybody_serves() -> None:
 
 
 def test_a_policy_is_its_rules() -> None:
-    assert of_policy(DOCUMENT).places == (1, 1)
+    assert of_policy(DOCUMENT, ()).places == (1, 1)
 
 
 ABILITIES: list[tuple[str, list[str], tuple[int, ...]]] = [
@@ -48,7 +49,27 @@ ABILITIES: list[tuple[str, list[str], tuple[int, ...]]] = [
 @pytest.mark.parametrize(("username", "teams", "able"), ABILITIES)
 def test_who_may_fill_which_rule(username: str, teams: list[str], able: tuple[int, ...]) -> None:
     document = approval_policy({**TWO_PERSON, "rules": [*TWO_PERSON["rules"], {"name": "zoe", "users": ["zoe"]}]})
-    assert of_policy(document.content).abilities(username, teams) == able
+    assert of_policy(document.content, ()).abilities(username, teams) == able
+
+
+OWNED = approval_policy({"name": "owned", "rules": [{"name": "any", "teams": ["@owners", "audit"], "users": ["zoe"]}]})
+
+
+@pytest.mark.parametrize(
+    ("owners", "teams"),
+    [
+        # in their place, beside the other teams
+        (("release", "security"), {"release", "security", "audit"}),
+        # without any nobody but those named
+        ((), {"audit"}),
+    ],
+)
+def test_owners_stand_in_the_place_of_their_name(owners: tuple[str, ...], teams: set[str]) -> None:
+    assert of_policy(OWNED.content, owners).rules == (Rule("any", 1, frozenset(teams), frozenset({"zoe"})),)
+
+
+def test_a_policy_asks_for_owners_where_a_rule_names_them() -> None:
+    assert (asks_owners(OWNED.content), asks_owners(DOCUMENT)) == (True, False)
 
 
 REQUIRED: list[tuple[int, list[Any], list[str]]] = [
@@ -65,7 +86,7 @@ REQUIRED: list[tuple[int, list[Any], list[str]]] = [
 
 @pytest.mark.parametrize(("number", "documents", "names"), REQUIRED)
 def test_everything_that_must_hold(number: int, documents: list[Any], names: list[str]) -> None:
-    assert [each.name for each in all_of(number, documents)] == names
+    assert [each.name for each in all_of(number, documents, ())] == names
 
 
 SENTENCES = [
@@ -89,19 +110,21 @@ def test_a_shortfall_in_a_sentence(shortfall: Shortfall, sentence: str) -> None:
 
 
 def test_a_shortfall_names_the_rules_that_share_too_few_people() -> None:
-    requirements = [of_policy(DOCUMENT)]
+    requirements = [of_policy(DOCUMENT, ())]
     people = [signature(requirements, "ravi", ["release", "security"])]
     assert shortfalls(requirements, people) == (Shortfall("two-person", ("release", "security"), 2, 1),)
 
 
 def test_a_shortfall_leaves_out_the_rules_that_are_well_served() -> None:
-    requirements = [of_policy(DOCUMENT)]
+    requirements = [of_policy(DOCUMENT, ())]
     people = [signature(requirements, "nia", ["release"]), signature(requirements, "zoe", ["release"])]
     assert shortfalls(requirements, people) == (Shortfall("two-person", ("security",), 1, 0),)
 
 
 def test_check_lists_the_smallest_sets_by_username() -> None:
-    assert check([of_policy(DOCUMENT)], PEOPLE) == Check(True, (("mei", "nia"), ("mei", "ravi"), ("nia", "ravi")), ())
+    assert check([of_policy(DOCUMENT, ())], PEOPLE) == Check(
+        True, (("mei", "nia"), ("mei", "ravi"), ("nia", "ravi")), ()
+    )
 
 
 def test_check_lists_at_most_ten_sets() -> None:
@@ -110,7 +133,7 @@ def test_check_lists_at_most_ten_sets() -> None:
 
 
 def test_check_says_why_not() -> None:
-    found = check([of_policy(DOCUMENT)], {"nia": ["release"]})
+    found = check([of_policy(DOCUMENT, ())], {"nia": ["release"]})
     assert (found.satisfiable, found.minimal_sets) == (False, ())
     assert [each.as_json() for each in found.shortfalls] == [
         {"requirement": "two-person", "rules": ["security"], "needed": 1, "available": 0}
@@ -118,7 +141,7 @@ def test_check_says_why_not() -> None:
 
 
 def test_no_rules_is_never_satisfied() -> None:
-    assert not check([of_policy({"name": "empty", "rules": []})], PEOPLE).satisfiable
+    assert not check([of_policy({"name": "empty", "rules": []}, ())], PEOPLE).satisfiable
 
 
 def test_nothing_required_needs_nobody() -> None:
@@ -126,7 +149,7 @@ def test_nothing_required_needs_nobody() -> None:
 
 
 def test_fewest_people_counts_people_and_not_places() -> None:
-    requirements = all_of(1, [DOCUMENT])
+    requirements = all_of(1, [DOCUMENT], ())
     pool = [signature(requirements, username, teams) for username, teams in PEOPLE.items()]
     assert fewest_people(requirements, pool) == 2
 

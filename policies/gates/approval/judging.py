@@ -26,12 +26,18 @@ WaitingMessage = Callable[[Mapping[str, Any], Mapping[str, Candidate], Sequence[
 """The message of a waiting gate, from its details, the electorate and the approvals that count."""
 
 
-def judge_votes(facts: GateInput, context: Context, void_code: VoidCode, waiting_message: WaitingMessage) -> Verdict:
-    """Passes when every requirement is filled; fails on a reject that counts.
+def judge_votes(
+    facts: GateInput,
+    context: Context,
+    owners: tuple[str, ...] | None,
+    void_code: VoidCode,
+    waiting_message: WaitingMessage,
+) -> Verdict:
+    """Passes when every requirement is filled; fails on a reject that counts. ``owners`` as in Context.
 
     Without a usable key nothing final can be sealed, so what would pass or fail is pending (domain.md §8).
     """
-    requirements, electorate = context.requirements(), context.electorate()
+    requirements, electorate = context.requirements(owners), context.electorate()
     approvals, rejects, void_ones = _sort_votes(facts["votes"], void_code)
     matched = _matched(requirements, approvals)
     voted = {vote["voterId"] for vote in (*approvals, *rejects)}

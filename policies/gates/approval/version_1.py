@@ -22,7 +22,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
     def void_code_of(vote: Vote) -> str | None:
         return void_code(vote, context.electorate(), facts["subject"]["digest"])
 
-    return judging.judge_votes(facts, context, void_code_of, _waiting_message)
+    return judging.judge_votes(facts, context, None, void_code_of, _waiting_message)
 
 
 def _waiting_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:

@@ -7,9 +7,8 @@ from typing import Any, Final
 from policies.context import Context
 from policies.eligibility import people_behind_request
 from policies.facts import Candidate, GateInput, Vote
-from policies.gates.approval import judging, wording
+from policies.gates.approval import judging
 from policies.gates.people import void_code
-from policies.gates.sources import NOTHING
 from policies.outcomes import Verdict
 
 KIND: Final = "approval"
@@ -17,16 +16,17 @@ KIND_VERSION: Final = 2
 RANK: Final = judging.RANK
 SUMMARY: Final = judging.SUMMARY
 CONFIG_SCHEMA: Final[dict[str, Any]] = judging.CONFIG_SCHEMA
-GUARDS: Final = judging.GUARDS
-NO_GUARDS: Final = judging.NO_GUARDS
-WORDING: Final = wording.WORDING
-SOURCES: Final = NOTHING
 
 who_can_act = judging.who_can_act
 
 
 def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verdict:  # noqa: ARG001
     """As version 1, but every reject fails the gate unless its author stands behind the request."""
+    return judge_for(facts, context, None)
+
+
+def judge_for(facts: GateInput, context: Context, owners: tuple[str, ...] | None) -> Verdict:
+    """The verdict where @owners stands for these teams."""
     requesting = people_behind_request(facts)
 
     def void_code_of(vote: Vote) -> str | None:
@@ -34,7 +34,7 @@ def judge(facts: GateInput, config: Mapping[str, Any], context: Context) -> Verd
             return "VOTER_NOT_ELIGIBLE" if vote["voterId"] in requesting else None
         return void_code(vote, context.electorate(), facts["subject"]["digest"])
 
-    return judging.judge_votes(facts, context, void_code_of, _waiting_message)
+    return judging.judge_votes(facts, context, owners, void_code_of, _waiting_message)
 
 
 def _waiting_message(details: Mapping[str, Any], electorate: Mapping[str, Candidate], approvals: Sequence[Vote]) -> str:

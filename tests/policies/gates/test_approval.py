@@ -307,3 +307,30 @@ COUNTS: list[tuple[Case, tuple[int, int]]] = [
 def test_required_and_given(case: Case, counts: tuple[int, int]) -> None:
     evaluation = case.judged()
     assert (evaluation.required, evaluation.given) == counts
+
+
+OWNED: Any = {"name": "owned", "rules": [{"name": "owners", "teams": ["@owners"]}]}
+OF_SECURITY: Any = {"product": {"id": "id-main", "slug": "main", "version": 2, "ownerTeams": ["security"]}}
+
+OF_OWNERS: list[tuple[Any, list[Any], tuple[str, list[str]]]] = [
+    # of the owner team
+    (OF_SECURITY, [vote("mei")], APPROVED),
+    # of another team
+    (OF_SECURITY, [vote("nia")], PENDING),
+    # a team of that name would be no owner team
+    (OF_SECURITY, [vote("idris", teams=["@owners"])], PENDING),
+    # the snapshot of a version that knew no owners: nobody fills the rule
+    ({}, [vote("mei"), vote("nia")], ("pending", ["APPROVAL_UNSATISFIABLE"])),
+]
+
+
+@pytest.mark.parametrize(("snapshot", "votes", "expected"), OF_OWNERS)
+def test_a_rule_of_owners(snapshot: Any, votes: list[Any], expected: tuple[str, list[str]]) -> None:
+    case = Case(policies=[OWNED], requirements=snapshot, votes=votes)
+    assert verdict(case.gate("approval")) == expected
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_version_never_passes_a_rule_of_owners(version: int) -> None:
+    case = Case(policies=[OWNED], requirements=OF_SECURITY, votes=[vote("mei")], kinds={"approval": version})
+    assert verdict(case.gate("approval")) == ("fail", ["GATE_CONFIG_INVALID"])

@@ -57,17 +57,17 @@ def test_the_three_mandatory_kinds_are_there() -> None:
 
 
 def test_current_versions_name_the_kinds_asked_for_and_the_mandatory_ones() -> None:
-    assert current_versions(["manual"]) == {"approval": 2, "freeze-window": 1, "manual": 1, "preconditions": 2}
+    assert current_versions(["manual"]) == {"approval": 3, "freeze-window": 1, "manual": 1, "preconditions": 2}
 
 
 @pytest.mark.parametrize(
     ("elsewhere", "approval"),
     [
-        ([], 2),
-        ([{"approval": 2}, {"approval": 2, "manual": 1}], 2),
-        ([{"approval": 2}, {"approval": 1}], 1),
-        ([{"approval": 3}], 2),
-        ([{}], 2),
+        ([], 3),
+        ([{"approval": 3}, {"approval": 3, "manual": 1}], 3),
+        ([{"approval": 3}, {"approval": 2}], 2),
+        ([{"approval": 4}], 3),
+        ([{}], 3),
     ],
 )
 def test_of_each_kind_that_version_is_used_which_every_process_knows(
@@ -88,7 +88,7 @@ def test_a_description_says_what_the_page_and_the_api_show() -> None:
     approval = describe()[-1]
     assert approval == {
         "kind": "approval",
-        "kindVersion": 2,
+        "kindVersion": 3,
         "rank": 80,
         "summary": "The required approvals are given by eligible people, and nobody rejected.",
         "mandatory": True,
