@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -20,7 +20,9 @@ from policies.models import (
     Proposal,
     WeakeningEdit,
 )
+from policies.owners import MOST_SHOWN, Owners
 from policies.proposed_page import go_to_proposal
+from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administering
 
 Version = ApprovalPolicyVersion | PromotionPolicyVersion
@@ -147,6 +149,13 @@ class ApprovalPolicyAdmin(PolicyAdmin):
         if obj is not None and obj.retired_at is not None:
             return ((None, {"fields": self.retired_fields}),)
         return super().get_fieldsets(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.proposal is None:
+            failing = Owners(obj.tenant_id, DATABASE_CLOCK.now()).failing([orjson.loads(obj.current.canonical)])
+            for each in failing[:MOST_SHOWN]:
+                messages.warning(request, f"It fails for a product. {each.message}")
 
     def view_on_site(self, policy: ApprovalPolicy) -> str:
         """The page where it is disabled, enabled, retired, compared, and checked for who could approve."""

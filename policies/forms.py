@@ -101,7 +101,8 @@ class ApprovalPolicyForm(PolicyForm):
         widget=forms.Textarea(attrs={**_MONO, "rows": 5, "placeholder": EXAMPLE}),
         help_text=(
             "One rule in each line: its name, how many approvals, and by whom. For example “release: 1 by team "
-            "release” and “security: 2 by team security or mei”. All rules must be filled, each place by somebody else."
+            "release” and “security: 2 by team security or mei”. @owners stands for the owner teams of the promotion's "
+            "product. All rules must be filled, each place by somebody else."
         ),
     )
     comment_required = forms.BooleanField(label="Every approval needs a comment", required=False)

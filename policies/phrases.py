@@ -1,9 +1,13 @@
 """Names and parts of documents in a row, for the sentences of policies and gates. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+from stellapromote.patterns import OWNERS
 
 Document = Mapping[str, Any]
+
+OF_PRODUCT: Final = "the owners of the product"
 
 
 def listed(parts: Iterable[str], last_word: str = "and") -> str:
@@ -12,15 +16,16 @@ def listed(parts: Iterable[str], last_word: str = "and") -> str:
     return f"{', '.join(first)} {last_word} {last}" if first else last
 
 
-def people(names: Document) -> str:
-    """`team security or mei`: `teams` and `users` of a rule or a gate."""
-    return listed([*(f"team {team}" for team in names["teams"]), *names["users"]], "or")
+def people(names: Document, owners: str = OF_PRODUCT) -> str:
+    """`team security or mei`: `teams` and `users` of a rule or a gate. ``owners``: the words for @owners."""
+    return listed([*(_team(team, owners) for team in names["teams"]), *names["users"]], "or")
+
+
+def _team(team: str, owners: str) -> str:
+    return owners if team == OWNERS else f"team {team}"
 
 
 def added(before: Document, after: Document) -> list[str]:
     """`team security`, `user mei`: the people that only `after` names."""
-    return [
-        f"{field.removesuffix('s')} {each}"
-        for field in ("teams", "users")
-        for each in sorted(set(after[field]) - set(before[field]))
-    ]
+    teams, users = (sorted(set(after[field]) - set(before[field])) for field in ("teams", "users"))
+    return [*(_team(team, OF_PRODUCT) for team in teams), *(f"user {user}" for user in users)]

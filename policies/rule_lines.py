@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from stellapromote.patterns import OWNERS
+
 EXAMPLE: Final = "release: 1 by team release\nsecurity: 2 by team security or mei"
 
 # For lines in which one space stands for any number of them: others would be tried at each space of a thousand.
@@ -37,7 +39,7 @@ def _rule(number: int, line: str) -> dict[str, Any]:
         person = _PERSON.fullmatch(part)
         if person is None:
             raise BadLine(f"Line {number}: {part!r} is neither a username nor “team” and the short name of a team.")
-        (teams if person["team"] else users).append(person["name"])
+        (teams if person["team"] or person["name"] == OWNERS else users).append(person["name"])
     return {
         "name": found["name"].strip(),
         "teams": teams,
@@ -47,4 +49,4 @@ def _rule(number: int, line: str) -> dict[str, Any]:
 
 
 def _people(rule: Mapping[str, Any]) -> list[str]:
-    return [*(f"team {team}" for team in rule["teams"]), *rule["users"]]
+    return [*(team if team == OWNERS else f"team {team}" for team in rule["teams"]), *rule["users"]]

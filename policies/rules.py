@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -10,11 +10,15 @@ from django.core.exceptions import ValidationError
 from policies import people
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy
-from policies.requirements import Requirement, Rule, Shortfall, of_policy, shortfalls, signatures
+from policies.owners import MOST_SHOWN, FailingProduct, Owners
+from policies.requirements import Requirement, Rule, Shortfall, asks_owners, of_policy, shortfalls, signatures
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.errors import Conflict, FieldError, RuleViolation
+from stellapromote.patterns import OWNERS
 
 Document = dict[str, Any]
+
+_TOLD: Final = 3
 
 
 class InUse(Conflict):
@@ -64,6 +68,19 @@ class Unsatisfiable(RuleViolation):
         )
 
 
+class NoProductFits(RuleViolation):
+    """A rule names the owners of a product, and no product has owners who could ever satisfy the policy."""
+
+    code = "POL_UNSATISFIABLE"
+
+    def __init__(self, failing: Sequence[FailingProduct]) -> None:
+        why = " ".join(each.message for each in failing[:_TOLD]) or "There is no product that takes requests."
+        super().__init__(
+            f"@owners fails for every product. {why} Choose owner teams of the products first.",
+            details={"products": [each.slug for each in failing[:MOST_SHOWN]]},
+        )
+
+
 def check_name(name: object) -> None:
     """InvalidDocument unless it is a name that the database takes."""
     try:
@@ -97,9 +114,11 @@ def check_can_stop_using(policy: ApprovalPolicy, used_by: Sequence[str]) -> None
 
 
 def check_approval_rules(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
-    """Checks that the people and teams exist, and that enough of them may vote. Raises InvalidDocument, Unsatisfiable.
+    """Checks that the people and teams exist, and that enough of them may vote. Raises InvalidDocument, Unsatisfiable,
+    NoProductFits.
 
-    Names that stood in `before` are not checked again: a person who left must not stand in the way of another edit.
+    A policy with @owners may fail for some products, not for all. Names that stood in `before` are not checked again: a
+    person who left must not stand in the way of another edit.
     """
     members = people.members(tenant_id)
     known = {rule["name"]: rule for rule in before["rules"]} if before else {}
@@ -108,7 +127,13 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
         for index, rule in enumerate(document["rules"])
     ]
     _check_names(tenant_id, members, named)
-    _check_filled(tenant_id, [of_policy(document, ())], members, at)
+    if not asks_owners(document):
+        _check_filled(tenant_id, [of_policy(document, ())], members, at)
+        return
+    owners = Owners(tenant_id, at)
+    failing = owners.failing([document])
+    if len(failing) == len(owners.products):
+        raise NoProductFits(failing)
 
 
 def check_overriders(tenant_id: UUID, document: Document, before: Document | None) -> None:
@@ -198,7 +223,7 @@ def _check_names(
             errors += [
                 _unknown(f"{path}.{part}[{index}]", what, each)
                 for index, each in enumerate(now[part])
-                if each not in exist and each not in before[part]
+                if each not in exist and each not in before[part] and each != OWNERS
             ]
     if errors:
         raise InvalidDocument(fields=errors)

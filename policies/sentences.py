@@ -10,9 +10,15 @@ from stellapromote.counted import counted
 Part = Mapping[str, Any]
 
 
-def of_rule(rule: Part) -> str:
-    """`2 approvals by team security or mei`."""
-    return f"{counted(rule['minApprovals'], 'approval')} by {phrases.people(rule)}"
+def of_rule(rule: Part, product: Part | None = None) -> str:
+    """`2 approvals by team security or mei`. ``product``: that of a snapshot, whose owners the rule may name."""
+    owners = phrases.OF_PRODUCT if product is None else owners_named(product)
+    return f"{counted(rule['minApprovals'], 'approval')} by {phrases.people(rule, owners)}"
+
+
+def owners_named(product: Part) -> str:
+    """`the owners of ledger (payments and risk)`."""
+    return f"the owners of {product['slug']} ({phrases.listed(product['ownerTeams'])})"
 
 
 def of_anyone(number: int) -> str:

@@ -35,6 +35,7 @@ class CheckBody(Body):
 
     environment_id = StrictUUIDField()
     requester_id = StrictUUIDField()
+    product = SlugField(required=False, help_text="Needed where a rule names @owners: whose owners are meant.")
 
 
 class PromotionPolicyBody(DocumentBody):

@@ -18,6 +18,13 @@ class EnvironmentReference(Resource):
     name = serializers.CharField()
 
 
+class FailingProductResource(Resource):
+    """A product whose requests the policy refuses, or could never approve."""
+
+    product = serializers.CharField()
+    message = serializers.CharField()
+
+
 class ApprovalPolicyResource(Resource):
     """An approval policy as its current version says."""
 
@@ -33,6 +40,9 @@ class ApprovalPolicyResource(Resource):
     version = serializers.IntegerField()
     digest = serializers.CharField()
     used_by = EnvironmentReference(many=True, help_text="The environments that name it.")
+    fails_for_products = FailingProductResource(
+        many=True, help_text="Where a rule names @owners: the products without enough eligible owners, at most 100."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     retired_at = serializers.DateTimeField(allow_null=True)

@@ -9,6 +9,7 @@ from promotions.actions.request_promotion import PromotionRequest, request_promo
 from promotions.fastpath import rows
 from promotions.judging.evaluation_context import instant
 from promotions.judging.locks import Moment, lock_promotion, sharing_for_entry
+from promotions.judging.requirements import OwnersNotKnown
 from promotions.judging.sealing import SigningUnavailable
 from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Promotion
@@ -26,7 +27,7 @@ def auto_promote(promotion_id: UUID, *, by: Actor, clock: Clock = DATABASE_CLOCK
     """Requests the promotions that follow a committed deployment; a refusal is audited, not retried (domain.md §1).
 
     Claim and requests are one transaction: a worker killed in between neither loses a request nor makes it twice.
-    Raises SigningUnavailable, which leaves the claim for later: a missing key says nothing about the release.
+    Raises SigningUnavailable and OwnersNotKnown, which leave the claim for later: they say nothing about the release.
     """
     _lock_targets(promotion_id, by)
     origin, _, moment = lock_promotion(promotion_id, by.tenant, clock)
@@ -65,7 +66,7 @@ def _follow(origin: Promotion, target: Environment, by: Actor, moment: Moment, c
     try:
         with transaction.atomic():
             return request_promotion(promotion_request, by=by, triggered_by=origin, clock=clock)
-    except SigningUnavailable:
+    except (SigningUnavailable, OwnersNotKnown):
         raise
     except (ProductError, Http404) as refusal:
         work = UnitOfWork(by, instant(moment, origin))

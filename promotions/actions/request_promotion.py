@@ -93,8 +93,8 @@ def request_promotion(
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
     ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, OtherProduct, AlreadyActive,
-    CommitAuthorsUnknown, ManifestMismatch. Failing gates store a rejected promotion with its record. ``triggered_by``
-    is the deployed promotion behind an automatic request; the requester is the same.
+    CommitAuthorsUnknown, NoOwners, OwnersNotKnown, ManifestMismatch. Failing gates store a rejected promotion with its
+    record. ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
     """
     try:
         return _request(request, by, triggered_by, clock)
@@ -167,7 +167,7 @@ def _prepare(
         by.require_product(release.product)
     _check_reason(request.reason)
     check_release_and_target(release, target)
-    check_open(product_in(product), release.product)
+    known = check_open(product_in(product), release.product)
     entry = entry_over(release, into)
     check_not_deprecated(release, entry)
     difference = statuses_in(told)[release.pk].difference
@@ -192,7 +192,13 @@ def _prepare(
     check_images(its_images, release.product, claims_in(claims))
     requester = _requester(by, triggered_by, at)
     snapshot = take_snapshot(
-        release=release, target=target, policies=policies, requester=requester, triggered_by=triggered_by, at=at
+        release=release,
+        product=known,
+        target=target,
+        policies=policies,
+        requester=requester,
+        triggered_by=triggered_by,
+        at=at,
     )
     promotion = _build(request, release, target, entry, snapshot, by, triggered_by, number, at)
     unstored = _bind_evidence(promotion, at, preview=number == 0)

@@ -1,5 +1,6 @@
 """Approval policies, whose answers need facts from above: which environments they guard, and who could approve."""
 
+from functools import partial
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -17,6 +18,7 @@ from policies.api.resources import (
 )
 from policies.etags import approval_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, Proposal
+from policies.owners import Owners
 from policies.presenters import approval_policy_document, approval_version_document
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
@@ -80,12 +82,15 @@ class ApprovalPolicyViewSet(ApiViewSet):
             policies = policies.live()
         if "name" in self.query:
             policies = policies.filter(name=self.query["name"])
-        return self.page(policies, present=_listed)
+        owners = Owners(request.actor.tenant, DATABASE_CLOCK.now())
+        return self.page(policies, present=partial(_listed, owners=owners))
 
     def create(self, request: ApiRequest) -> ApiResponse:
         """Create an approval policy
 
-        It is version 1. Rules that nobody eligible could satisfy are refused.
+        It is version 1. Rules that nobody eligible could satisfy are refused. The team `@owners` in a rule stands for
+        the owner teams of the promotion's product: `failsForProducts` names the products whose requests are refused or
+        could not be approved, and a policy that fails for all of them is refused.
         """
         content = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = create_approval_policy(
@@ -149,6 +154,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
             policy=self._policy(),
             environment=get_object_or_404(environments, pk=self.body["environment_id"]),
             requester_id=self.body["requester_id"],
+            product=self.body.get("product"),
             at=DATABASE_CLOCK.now(),
         )
         return ApiResponse(answer.as_json())
@@ -157,7 +163,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
         if "number" in self.kwargs:
             return approval_version_document(get_object_or_404(self._versions(), version=self.kwargs["number"]))
         policy = self._policy()
-        return approval_policy_document(policy, environments_naming([policy.pk])[policy.pk])
+        return approval_policy_document(policy, environments_naming([policy.pk])[policy.pk], _owners_of(policy))
 
     def _policy(self) -> ApprovalPolicy:
         return get_object_or_404(ApprovalPolicy.objects.of(self.request.actor.tenant), pk=self.kwargs["pk"])
@@ -166,9 +172,9 @@ class ApprovalPolicyViewSet(ApiViewSet):
         return ApprovalPolicyVersion.objects.filter(policy=self._policy()).select_related("created_by")
 
 
-def _listed(policy: ApprovalPolicy) -> dict[str, Any]:
+def _listed(policy: ApprovalPolicy, owners: Owners) -> dict[str, Any]:
     used_by = sorted(policy.environments.all(), key=lambda each: each.name)
-    return approval_policy_document(policy, [{"id": str(each.id), "name": each.name} for each in used_by])
+    return approval_policy_document(policy, [{"id": str(each.id), "name": each.name} for each in used_by], owners)
 
 
 def _answer(policy: ApprovalPolicy | Proposal, status: int = 200) -> ApiResponse:
@@ -176,4 +182,8 @@ def _answer(policy: ApprovalPolicy | Proposal, status: int = 200) -> ApiResponse
         return proposed(policy)
     used_by = environments_naming([policy.pk])[policy.pk]
     tag = approval_policy_tag(policy, [each["name"] for each in used_by])
-    return ApiResponse(approval_policy_document(policy, used_by), status=status, etag=tag)
+    return ApiResponse(approval_policy_document(policy, used_by, _owners_of(policy)), status=status, etag=tag)
+
+
+def _owners_of(policy: ApprovalPolicy) -> Owners:
+    return Owners(policy.tenant_id, DATABASE_CLOCK.now())

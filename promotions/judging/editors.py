@@ -11,6 +11,8 @@ from django.db.models import Q, QuerySet
 from environments.models import Environment, EnvironmentEdit
 from policies.models import ApprovalPolicyVersion, PromotionPolicyVersion, Proposal
 from promotions.judging.attribution import Origin
+from promotions.judging.products import KnownProduct
+from stellapromote.accounts.models import OwnersEdit
 from stellapromote.fastpath.together import fetch_together
 
 
@@ -22,26 +24,31 @@ class _Edit(NamedTuple):
     people: tuple[tuple[UUID | None, UUID | None], ...]
 
 
-def editors(target: Environment, approval_policies: Iterable[UUID], *, since: datetime) -> Iterator[Origin]:
+def editors(
+    target: Environment, approval_policies: Iterable[UUID], *, product: KnownProduct | None = None, since: datetime
+) -> Iterator[Origin]:
     """The people who wrote, drafted or published any version in force at ``since`` or later of a policy that guards
     ``target`` now, and the editors of its settings, with the instant from which it was in force. Texts of the
     installation have no editor.
 
-    The confirmation of an edit counts only after ``since``. ``approval_policies``: those that guard it. Cost: four
-    statements that are sent together.
+    The confirmation of an edit counts only after ``since``. ``approval_policies``: those that guard it. ``product``:
+    the one whose owner teams a policy asks for. Cost: four statements that are sent together, five
+    with a product.
     """
     policies = list(approval_policies)
-    confirmed, published, versions, settings = fetch_together(
-        _confirmations(target, policies, since),
+    confirmed, published, versions, settings, *owned = fetch_together(
+        _confirmations(target, policies, product, since),
         _publications(target.promotion_policy_id),
         _versions(policies),
         _settings(target),
+        *([] if product is None else [_owners(product)]),
     )
     yield from (Origin(second, None, at) for second, at in confirmed)
     edits = (
         [_Edit(target.promotion_policy_id, at, _drafters(*who)) for at, *who in published],
         [_Edit(policy, at, ((by, issuer),)) for policy, at, by, issuer in versions],
         [_Edit(target.pk, at, ((by, issuer),)) for at, by, issuer in settings],
+        [_Edit(owned_by, at, ((by, issuer),)) for owners in owned for owned_by, at, by, issuer in owners],
     )
     for newest_first in edits:
         for edit in _in_force(newest_first, since):
@@ -72,11 +79,17 @@ def _publications(policy_id: UUID) -> QuerySet[PromotionPolicyVersion, Any]:
     )
 
 
-def _confirmations(target: Environment, policies: Iterable[UUID], since: datetime) -> QuerySet[Proposal, Any]:
-    """Second persons of edits of the target, of its policies, and of an order that made entering it easier."""
+def _confirmations(
+    target: Environment, policies: Iterable[UUID], product: KnownProduct | None, since: datetime
+) -> QuerySet[Proposal, Any]:
+    """Second persons of edits of the target, of its policies, of the product, and of an order that made entering it
+    easier."""
     edited = [str(each) for each in (target.pk, target.promotion_policy_id, *policies)]
+    about = Q(resource_id__in=edited) | Q(resource="environment", guards__contains=[target.name])
+    if product is not None:
+        about |= Q(resource="product", name=product.slug)
     confirmed = Proposal.objects.of(target.tenant_id).filter(
-        Q(resource_id__in=edited) | Q(resource="environment", guards__contains=[target.name]),
+        about,
         state=Proposal.State.CONFIRMED,
         ended_at__gt=since,
         ended_by_id__isnull=False,
@@ -92,3 +105,8 @@ def _versions(policies: Iterable[UUID]) -> QuerySet[ApprovalPolicyVersion, Any]:
 def _settings(target: Environment) -> QuerySet[EnvironmentEdit, Any]:
     rows = EnvironmentEdit.objects.filter(tenant_id=target.tenant_id, environment_id=target.pk).order_by("-at", "-id")
     return rows.values_list("at", "by_id", "with_token_issuer_id")
+
+
+def _owners(product: KnownProduct) -> QuerySet[OwnersEdit, Any]:
+    rows = OwnersEdit.objects.filter(product=product.id).order_by("-at", "-id")
+    return rows.values_list("product_id", "at", "by_id", "with_token_issuer_id")

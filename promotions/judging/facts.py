@@ -15,6 +15,7 @@ from environments.models.freeze_window import concerning_sql, standing_at_sql
 from policies import gates
 from policies.eligibility import Grant, discounted_granters, eligibility_of, requesters_of
 from policies.facts import SCHEMA, Candidate, GateInput, Span, candidates_fact, exclusions, policies_named
+from policies.gates.approval import version_3 as approval_of_owners
 from policies.models.weakening_edit import REMEMBERED
 from policies.vouching import Confirmation, Source, Vouching
 from policies.windows import intervals
@@ -254,12 +255,16 @@ def gather_facts(
     outside = read_fresh_facts(promotion, policy, subject_digest=subject_digest, at=at)
     candidates, blobs = candidates_fact(_candidates(row, requirements, promotion))
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
+    kinds = gates.current_versions(
+        (gate["kind"] for gate in policy["gates"]), elsewhere=[orjson.loads(each) for each in row["kindVersions"]]
+    )
+    if "product" in requirements:
+        # An older judge refuses @owners for good: one process of an earlier version would end every such promotion.
+        kinds["approval"] = max(kinds["approval"], approval_of_owners.KIND_VERSION)
     gate_input = {
         "schema": SCHEMA,
         "instant": rfc3339(at),
-        "kinds": gates.current_versions(
-            (gate["kind"] for gate in policy["gates"]), elsewhere=[orjson.loads(each) for each in row["kindVersions"]]
-        ),
+        "kinds": kinds,
         "promotion": {
             "id": str(promotion.id),
             "number": promotion.number,

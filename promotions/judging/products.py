@@ -9,15 +9,18 @@ from uuid import UUID
 from stellapromote.errors import RuleViolation
 from stellapromote.fastpath.prepared import Asked, Row, fetch
 
-_TO_READ = "SELECT archived_at FROM accounts_product WHERE tenant_id = %s AND slug = %s FOR SHARE"
+_COLUMNS = "product.id, product.slug, product.version, product.owner_teams, product.archived_at"
+_TO_READ = f"""
+SELECT {_COLUMNS} FROM accounts_product product WHERE product.tenant_id = %s AND product.slug = %s FOR SHARE
+"""  # noqa: S608 - a constant
 
 # Where the release has no product, its row stays unlocked: such a request is refused.
-_OF_RELEASE_TO_READ = """
-SELECT product.archived_at
+_OF_RELEASE_TO_READ = f"""
+SELECT {_COLUMNS}
 FROM promotions_release release
 JOIN accounts_product product ON product.tenant_id = release.tenant_id AND product.slug = release.product
 WHERE release.id = %s AND release.tenant_id = %s FOR SHARE
-"""
+"""  # noqa: S608 - a constant
 
 
 class ProductArchived(RuleViolation):
@@ -33,8 +36,12 @@ class UnknownProduct(RuleViolation):
 
 
 class KnownProduct(NamedTuple):
-    """A product, read under a lock that keeps it from being archived until the caller's transaction ends."""
+    """A product, read under a lock that keeps it from being edited or archived until the caller's transaction ends."""
 
+    id: UUID
+    slug: str
+    version: int
+    owner_teams: list[str]
     archived_at: datetime | None
 
 
@@ -52,8 +59,8 @@ def product_in(found: Collection[Row]) -> KnownProduct | None:
     return next((KnownProduct(*row) for row in found), None)
 
 
-def check_open(product: KnownProduct | None, slug: str) -> None:
-    """Whether releases and requests of the product are taken. Raises UnknownProduct, ProductArchived."""
+def check_open(product: KnownProduct | None, slug: str) -> KnownProduct:
+    """The product, if its releases and requests are taken. Raises UnknownProduct, ProductArchived."""
     if product is None:
         raise UnknownProduct(
             f"There is no product {slug}: ask an administrator to create it.", details={"product": slug}
@@ -63,3 +70,4 @@ def check_open(product: KnownProduct | None, slug: str) -> None:
             f"Product {slug} is archived: no release and no request for it is taken. Name another product.",
             details={"product": slug},
         )
+    return product

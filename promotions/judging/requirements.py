@@ -25,14 +25,17 @@ from policies.eligibility import (
 )
 from policies.facts import REQUIREMENTS_SCHEMA, ExcludedPerson
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
+from policies.requirements import asks_owners
 from policies.stored_documents import existing_documents
 from promotions.judging.attribution import Origin
 from promotions.judging.commit_authors import commit_authors
 from promotions.judging.editors import editors
-from promotions.models import Deployment, Promotion, Release
+from promotions.judging.products import KnownProduct
+from promotions.models import Deployment, ProcessHeartbeat, Promotion, Release
+from promotions.models.worker import OWNERS_OF_PRODUCTS
 from stellapromote.accounts.models import ServiceOwner, User
 from stellapromote.clock import rfc3339
-from stellapromote.errors import RuleViolation
+from stellapromote.errors import ProductError, RuleViolation
 from stellapromote.fastpath.together import fetch_together
 from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
 
@@ -47,6 +50,33 @@ class PolicyWithoutVersion(RuleViolation):
             f"Policy {name} guards this environment and has no published version: publish one, or take the policy "
             "away from the environment, then request again.",
             details={"policy": name},
+        )
+
+
+class NoOwners(RuleViolation):
+    """A policy asks for the owners of a product that has none, so nobody could ever approve."""
+
+    code = "POL_UNSATISFIABLE"
+
+    def __init__(self, product: str, policies: list[str]) -> None:
+        super().__init__(
+            f"Product {product} has no owner teams, and approval policy {policies[0]} asks for its owners: ask an "
+            "administrator to choose its owner teams, then request again.",
+            details={"product": product, "policies": policies},
+        )
+
+
+class OwnersNotKnown(ProductError):
+    """A process lives that would refuse a promotion for good because it does not know @owners."""
+
+    families = ("SYS_",)
+    code = "SYS_UNAVAILABLE"
+    retry_after = 60
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A process of an earlier version runs, which cannot judge rules for owners of products: request again when "
+            "the upgrade is done."
         )
 
 
@@ -149,6 +179,7 @@ def policies_that_guard(environment_id: UUID) -> QuerySet[ApprovalPolicy]:
 def take_snapshot(
     *,
     release: Release,
+    product: KnownProduct,
     target: Environment,
     policies: Iterable[ApprovalPolicy],
     requester: Origin,
@@ -158,8 +189,8 @@ def take_snapshot(
     """Reads the people with a part in the guards of ``target``, under its lock, and computes the people who may not
     vote.
 
-    ``target`` has its promotion policy selected, ``policies`` are those that guard it. Raises CommitAuthorsUnknown,
-    PolicyWithoutVersion.
+    ``target`` has its promotion policy selected, ``policies`` are those that guard it, ``product`` is that of the
+    release, locked. Raises CommitAuthorsUnknown, PolicyWithoutVersion, NoOwners, OwnersNotKnown.
     """
     promotion_version = target.promotion_policy.current
     if promotion_version is None:
@@ -167,6 +198,11 @@ def take_snapshot(
     approval_versions = _approval_versions(policies)
     texts = existing_documents(target.tenant_id, [promotion_version.digest, *(v.digest for v in approval_versions)])
     approval_policies = [texts[v.digest] for v in approval_versions]
+    asking = [each["name"] for each in approval_policies if asks_owners(each)]
+    if asking and not product.owner_teams:
+        raise NoOwners(product.slug, asking)
+    if asking and not ProcessHeartbeat.objects.all_know(OWNERS_OF_PRODUCTS, at):
+        raise OwnersNotKnown
 
     duties = duties_in_force(target.require_separation_of_duties, approval_policies)
     requesting, others = Involvements(), Involvements()
@@ -185,7 +221,9 @@ def take_snapshot(
         others.add(COMMIT_AUTHOR, *authors)
         others.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
-        others.add_editors(editors(target, (v.policy_id for v in approval_versions), since=release.created_at))
+        guarding = [v.policy_id for v in approval_versions]
+        owned = product if asking else None
+        others.add_editors(editors(target, guarding, product=owned, since=release.created_at))
     excluded = excluded_by(duties, requesting, others, until=at)
 
     document: dict[str, Any] = {
@@ -206,6 +244,13 @@ def take_snapshot(
         document["externalAuthors"] = external
     if edited := others.settings_edited_at(excluded):
         document["settingsEditedAt"] = edited
+    if asking:
+        document["product"] = {
+            "id": str(product.id),
+            "slug": product.slug,
+            "version": product.version,
+            "ownerTeams": product.owner_teams,
+        }
     canonical = canonical_bytes(document)
     return Snapshot(
         document=document,

@@ -14,6 +14,9 @@ SILENT: Final = timedelta(seconds=60)
 NAMES_OF_PRODUCTS: Final = "release names of products"
 """Known to a process that asks for the product where a name is that of several releases (docs/adr/0227)."""
 
+OWNERS_OF_PRODUCTS: Final = "owners of products"
+"""Known to a process that judges a rule for the owners of a product (docs/adr/0232)."""
+
 
 class HeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
     def living(self, now: datetime) -> "HeartbeatQuerySet":

@@ -2,7 +2,7 @@
 rules."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from environments import rules
@@ -12,6 +12,7 @@ from environments.month import month, month_named, span
 from environments.presenters import freeze_window_document
 from policies import people, requirements
 from policies.models import Proposal
+from policies.owners import MOST_SHOWN, Owners
 from policies.stored_documents import PolicyTextMissing, existing_documents
 from promotions.reading.environment_state import (
     active_promotions,
@@ -60,6 +61,15 @@ def version_of(context: Context) -> str:
     return repr((rows, stops, archived, context["cannot_write"]))
 
 
+class Shortfall(NamedTuple):
+    title: str
+    why: str
+
+
+_NOTHING: Final = "Nothing that is requested now can enter: too few people may approve it"
+_OF_PRODUCT: Final = "Nothing of product {} that is requested now can enter: too few people may approve it"
+
+
 def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str | None, cursor: str | None) -> Context:
     """One environment: its guards, its running releases, its history, its freezes and the acts of this person."""
     first = month_named(month_text, at.date())
@@ -82,11 +92,11 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
     }
 
 
-def shortfalls(environment: Environment, at: datetime) -> list[str]:
-    """The reasons why a request made now by any person could not be approved: a sentence each. Empty when some people
-    could approve.
+def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:
+    """The reasons why a request made now by any person could not be approved. Empty when some people could approve.
+    Where a policy asks for owners: one for each product whose requests could not.
 
-    Saving such a number is not refused: members may come. Cost: one statement, four more where anything is required,
+    Saving such a number is not refused: members may come. Cost: one statement, five more where anything is required,
     one more for texts of policies that were not used lately.
     """
     versions = environment.approval_policies.select_related("current").order_by("name")
@@ -94,14 +104,18 @@ def shortfalls(environment: Environment, at: datetime) -> list[str]:
     try:
         texts = existing_documents(environment.tenant_id, digests)
     except PolicyTextMissing as missing:
-        return [missing.message]
-    required = requirements.all_of(environment.required_approvals, [texts[digest] for digest in digests], ())
+        return [Shortfall(_NOTHING, missing.message)]
+    documents = [texts[digest] for digest in digests]
+    if any(requirements.asks_owners(each) for each in documents):
+        failing = Owners(environment.tenant_id, at).failing(documents, environment.required_approvals)
+        return [Shortfall(_OF_PRODUCT.format(each.slug), each.message) for each in failing[:MOST_SHOWN]]
+    required = requirements.all_of(environment.required_approvals, documents, ())
     if not required:
         return []
     vouching = people.vouching_in(environment.tenant_id, {})
     could = people.voters(people.members(environment.tenant_id), at=at, vouching=vouching)
     signatures = [requirements.signature(required, username, teams) for username, teams in could.items()]
-    return [each.sentence for each in requirements.shortfalls(required, signatures)]
+    return [Shortfall(_NOTHING, each.sentence) for each in requirements.shortfalls(required, signatures)]
 
 
 def history(tenant_id: UUID, environment_id: UUID, cursor: str | None) -> Page:

@@ -1,6 +1,5 @@
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.db.models import Q, QuerySet
@@ -8,7 +7,9 @@ from django.db.models import Q, QuerySet
 from environments.models import Environment
 from policies.models import PromotionPolicy
 from promotions.pages.policies import MOST_VERSIONS
+from promotions.reading.promotion_filters import product_field
 from promotions.reading.simulation import MOST_DECISIONS
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.web.forms import ActionForm
 
@@ -21,9 +22,13 @@ class ApproverCheckForm(forms.Form):
         queryset=User.objects.none(), label="Requested by", help_text="A member, or a service account."
     )
 
-    def __init__(self, data: Mapping[str, Any] | None, *, tenant_id: UUID, first: Environment | None) -> None:
+    def __init__(self, data: Mapping[str, Any] | None, *, by: Actor, first: Environment | None) -> None:
         """`first`: the environment that is chosen until the person chooses another one."""
         super().__init__(data, initial={"environment": first})
+        tenant_id = by.tenant
+        product = product_field(by, "")
+        if product is not None:
+            self.fields["product"] = product
         environments = Environment.objects.of(tenant_id).live().in_order()
         of_tenant = Q(memberships__tenant_id=tenant_id, memberships__ended_at=None) | Q(service__tenant_id=tenant_id)
         people = User.objects.filter(of_tenant).order_by("username").distinct()

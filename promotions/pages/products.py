@@ -72,7 +72,7 @@ class ProductForm(ActionForm):
         label="Owner teams",
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="The teams that answer for this product.",
+        help_text="The team @owners in a rule of an approval policy stands for these.",
     )
 
     def __init__(self, *args: Any, teams: Collection[Team], **options: Any) -> None:

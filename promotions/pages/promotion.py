@@ -29,6 +29,7 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_REQUEST
 from stellapromote.errors import sentence_against
+from stellapromote.patterns import OWNERS
 
 Context = dict[str, Any]
 
@@ -72,7 +73,11 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             requirements=requirements,
         ),
         "votes_hidden": blind,
-        "requirements": _requirement_rows(requirements, texts) if blind else _requirements(gates, names),
+        "requirements": (
+            _requirement_rows(requirements, texts)
+            if blind
+            else _requirements(gates, names, _asking_owners(requirements, texts))
+        ),
         "approvals_complete": all(gate["status"] == "pass" for gate in gates if gate["type"] == "approval"),
         "excluded": [
             {**person, "displayName": names.get(person["id"], person["username"])}
@@ -218,14 +223,31 @@ def _requirement_rows(requirements: Mapping[str, Any], texts: Mapping[str, dict[
     number, policies = requirements["requiredApprovals"], approval_policies_of(requirements, texts)
     anyone = [{"requirement": ANYONE, "rule": ANYONE, "asks": sentences.of_anyone(number)}] if number else []
     return anyone + [
-        {"requirement": policy["name"], "rule": rule["name"], "asks": sentences.of_rule(rule)}
+        {
+            "requirement": policy["name"],
+            "rule": rule["name"],
+            "asks": sentences.of_rule(rule, requirements.get("product")),
+        }
         for policy in policies
         for rule in policy["rules"]
     ]
 
 
-def _requirements(gates: Iterable[Context], names: dict[str, str]) -> list[Context]:
-    """Approvals by rule: the people who filled it, and those who still can."""
+def _asking_owners(requirements: Mapping[str, Any], texts: Mapping[str, dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """The requirement of each rule that names the owners of the product, by policy and rule."""
+    return {
+        (policy["name"], rule["name"]): sentences.of_rule(rule, requirements.get("product"))
+        for policy in approval_policies_of(requirements, texts)
+        for rule in policy["rules"]
+        if OWNERS in rule["teams"]
+    }
+
+
+def _requirements(
+    gates: Iterable[Context], names: dict[str, str], asks: Mapping[tuple[str, str], str]
+) -> list[Context]:
+    """Approvals by rule: the people who filled it, and those who still can. ``asks``: the words of rules that do not
+    name their teams."""
     found = []
     for gate in gates:
         if gate["type"] != "approval":
@@ -235,6 +257,7 @@ def _requirements(gates: Iterable[Context], names: dict[str, str]) -> list[Conte
                 {
                     "requirement": requirement["name"],
                     "rule": rule["name"],
+                    "asks": asks.get((requirement["name"], rule["name"]), ""),
                     "given": len(rule["filledBy"]),
                     "required": rule["minApprovals"],
                     "by": [names.get(person, person) for person in rule["filledBy"]],

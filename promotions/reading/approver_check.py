@@ -17,10 +17,16 @@ from policies.stored_documents import existing_documents
 from policies.vouching import Vouching
 from promotions.judging.attribution import Origin
 from promotions.judging.editors import editors
+from promotions.judging.products import KnownProduct
 from promotions.judging.requirements import Involvements, excluded_by
-from stellapromote.accounts.models import ServiceAccount
+from stellapromote.accounts.models import Product, ServiceAccount
+from stellapromote.errors import FieldError, Invalid
 
 MOST_REASONS: Final = 50
+
+
+class ProductNeeded(Invalid):
+    """A rule names the owners of a product, and the question names none that the tenant has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,13 @@ class ApproverCheck:
 
 
 def check_approver(
-    *, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime
+    *, policy: ApprovalPolicy, environment: Environment, requester_id: UUID, at: datetime, product: str | None = None
 ) -> ApproverCheck:
     """Judges the policy together with everything else that the environment requires, for people as they are now.
 
     Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
-    only pointed out. Http404 when the requester is neither a member nor a service of the tenant.
+    only pointed out. ``product``: the slug of the product of which @owners means the owner teams. Http404 when the
+    requester is neither a member nor a service of the tenant; ProductNeeded.
     """
     tenant_id = policy.tenant_id
     members = people.members(tenant_id)
@@ -59,9 +66,10 @@ def check_approver(
     texts = existing_documents(tenant_id, digests)
     rules = [texts[digest] for digest in digests]
     duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
-    excluded, vouching = _excluded(members, environment, requester_id, named.values(), duties, at)
+    owned = _owned(tenant_id, product) if any(requirements.asks_owners(each) for each in rules) else None
+    excluded, vouching = _excluded(members, environment, requester_id, named.values(), owned, duties, at)
 
-    required = requirements.all_of(environment.required_approvals, rules, ())
+    required = requirements.all_of(environment.required_approvals, rules, owned.owner_teams if owned else ())
     checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
     by_name = {each.username: each for each in members}
     return ApproverCheck(
@@ -80,6 +88,7 @@ def _excluded(
     environment: Environment,
     requester_id: UUID,
     policies: Iterable[ApprovalPolicy],
+    product: KnownProduct | None,
     duties: frozenset[str],
     at: datetime,
 ) -> tuple[Mapping[str, list[str]], Vouching]:
@@ -91,12 +100,29 @@ def _excluded(
     parts = Involvements()
     parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
     if eligibility.POLICY_EDITOR in duties:
-        parts.add_editors(editors(environment, (each.pk for each in policies), since=at))
+        parts.add_editors(editors(environment, (each.pk for each in policies), product=product, since=at))
     excluded = excluded_by(duties, parts, until=at)
     edited = parts.settings_edited_at(excluded)
     snapshot = {"excludedPersons": excluded, "settingsEditedAt": edited}
     barred = eligibility.discounted_granters(snapshot)
     return exclusions(snapshot), people.vouching_in(tenant_id, barred)
+
+
+def only_product(tenant_id: UUID) -> str | None:
+    """The slug of the one product of the tenant that takes requests; None where there are several. One statement."""
+    live = Product.objects.filter(tenant_id=tenant_id, archived_at=None).values_list("slug", flat=True)[:2]
+    return live[0] if len(live) == 1 else None
+
+
+def _owned(tenant_id: UUID, slug: str | None) -> KnownProduct:
+    if slug is None:
+        message = "A rule is for the owners of the product: name the product."
+        raise ProductNeeded(message, fields=[FieldError("product", message, "required")])
+    product = Product.objects.filter(tenant_id=tenant_id, slug=slug, archived_at=None).first()
+    if product is None:
+        message = f"There is no product {slug}, or it is archived: correct the name."
+        raise ProductNeeded(message, fields=[FieldError("product", message, "invalid")])
+    return KnownProduct(product.pk, product.slug, product.version, product.owner_teams, None)
 
 
 def _is_service(user_id: UUID, tenant_id: UUID) -> bool:

@@ -17,13 +17,14 @@ from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.differences import Difference, differences
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion, Proposal
+from policies.owners import MOST_SHOWN, Owners
 from policies.proposed_page import unless_proposed
 from policies.second_person import check_second_person
 from promotions.actions.retire_approval_policy import retire_approval_policy as retire
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.pages import policies as policy_pages
 from promotions.pages.policy_forms import ApproverCheckForm, PublishForm
-from promotions.reading.approver_check import check_approver
+from promotions.reading.approver_check import ProductNeeded, check_approver, only_product
 from promotions.reading.policy_use import names_using
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.scopes import POLICY_PUBLISH, POLICY_READ, POLICY_WRITE
@@ -63,7 +64,7 @@ def _approval_policy(request: HttpRequest, policy_id: UUID, refusal: ProductErro
     used_by = names_using(policy)
     form = ApproverCheckForm(
         request.GET if "requester" in request.GET else None,
-        tenant_id=actor.tenant,
+        by=actor,
         first=policy.environments.in_order().first(),
     )
     context = {
@@ -71,6 +72,7 @@ def _approval_policy(request: HttpRequest, policy_id: UUID, refusal: ProductErro
         "refusal": refusal,
         "document": document,
         "rules": [(rule["name"], sentences.of_rule(rule)) for rule in document["rules"]],
+        "failing": Owners(actor.tenant, DATABASE_CLOCK.now()).failing([document])[:MOST_SHOWN],
         "conditions": sentences.of_conditions(document),
         "versions": versions,
         "environments": list(policy.environments.order_by("name")),
@@ -190,12 +192,17 @@ def _answer(policy: ApprovalPolicy, form: ApproverCheckForm) -> Any:
     """The people who could approve, once both questions are answered."""
     if not form.is_bound or not form.is_valid():
         return None
-    return check_approver(
-        policy=policy,
-        environment=form.cleaned_data["environment"],
-        requester_id=form.cleaned_data["requester"].pk,
-        at=DATABASE_CLOCK.now(),
-    )
+    try:
+        return check_approver(
+            policy=policy,
+            environment=form.cleaned_data["environment"],
+            requester_id=form.cleaned_data["requester"].pk,
+            product=form.cleaned_data.get("product") or only_product(policy.tenant_id),
+            at=DATABASE_CLOCK.now(),
+        )
+    except ProductNeeded as refusal:
+        form.add_error("product" if "product" in form.fields else None, refusal.message)
+        return None
 
 
 def _comparison(

@@ -1,6 +1,7 @@
 """Policies in the Django admin: the same actions, refusals beside the fields (ui.md, /admin)."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from policies.etags import approval_policy_tag, promotion_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, WeakeningEdit
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
-from stellapromote.accounts.models import Tenant, User
+from stellapromote.accounts.models import Product, Tenant, User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Conflict, Invalid, ProductError
@@ -21,6 +22,7 @@ from tests.signed_in import signed_in
 
 APPROVAL = "/admin/policies/approvalpolicy/"
 PROMOTION = "/admin/policies/promotionpolicy/"
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 GIVEN = {
     "name": "two-person",
     "description": "One of each.",
@@ -345,3 +347,14 @@ def test_policies_of_another_tenant_are_not_there(policy: ApprovalPolicy) -> Non
     )
     assert "two-person" not in client.get(APPROVAL).content.decode()
     assert ApprovalPolicyVersion.objects.count() == 1
+
+
+def test_a_rule_of_owners_is_saved_with_the_products_for_which_it_fails(client: Client, tenant: Tenant) -> None:
+    given = {**GIVEN, "rules": "owners: 1 by @owners", **inline()}
+    assert "@owners fails for every product" in errors(client.post(f"{APPROVAL}add/", given))["rules"][0]
+    Product.objects.create(
+        tenant=tenant, slug="ledger", display_name="Ledger", owner_teams=["release"], created_at=NOW, updated_at=NOW
+    )
+    page = client.post(f"{APPROVAL}add/", given, follow=True).content.decode()
+    assert "It fails for a product. Product main has no owner teams." in page
+    assert says(ApprovalPolicy.objects.get())["rules"][0]["teams"] == ["@owners"]

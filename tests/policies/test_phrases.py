@@ -14,3 +14,10 @@ def test_parts_in_a_row(parts: list[str], told: str) -> None:
 def test_only_new_names_are_added() -> None:
     before, after = {"teams": ["a"], "users": ["mei"]}, {"teams": ["b", "a"], "users": ["nia", "kim"]}
     assert phrases.added(before, after) == ["team b", "user kim", "user nia"]
+
+
+def test_owners_are_named_in_words() -> None:
+    rule = {"teams": ["@owners", "risk"], "users": ["mei"]}
+    assert phrases.people(rule) == "the owners of the product, team risk or mei"
+    assert phrases.people(rule, "the owners of ledger") == "the owners of ledger, team risk or mei"
+    assert phrases.added({"teams": ["risk"], "users": []}, rule) == ["the owners of the product", "user mei"]

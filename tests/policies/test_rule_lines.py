@@ -23,6 +23,8 @@ def rule(name: str, minimum: int, *, teams: tuple[str, ...] = (), users: tuple[s
         ("a: 1 by team-lead", [rule("a", 1, users=("team-lead",))]),
         # what is no name is the document's to judge
         ("A b: 0 by MEI", [rule("A b", 0, users=("MEI",))]),
+        # owners are a team with or without the word
+        ("a: 1 by @owners or team @owners", [rule("a", 1, teams=("@owners", "@owners"))]),
         ("", []),
     ],
 )
@@ -63,3 +65,9 @@ def test_many_spaces_take_no_time() -> None:
     with pytest.raises(BadLine):
         as_rules(f"a: 1 by x{' ' * 20_000}y")
     assert time.process_time() - began < 0.5
+
+
+def test_owners_are_written_without_the_word_team() -> None:
+    rules = [rule("a", 1, teams=("@owners", "x"), users=("mei",))]
+    assert as_lines(rules) == "a: 1 by @owners or team x or mei"
+    assert as_rules(as_lines(rules)) == rules

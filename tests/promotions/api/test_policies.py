@@ -10,7 +10,7 @@ from policies.models import ApprovalPolicy, ApprovalPolicyVersion
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.calling import NOWHERE, Caller, caller, refusal, wrong_fields
-from tests.factories import actor_of, make_approval_policy, make_person, make_ready_tenant
+from tests.factories import actor_of, make_approval_policy, make_person, make_product, make_ready_tenant
 from tests.promotions.api.policies import TWO_PERSON, guard
 from tests.proposals import confirmed
 
@@ -49,6 +49,7 @@ def test_create_answers_the_whole_policy(greta: Caller) -> None:
         "version": 1,
         "digest": version.digest,
         "usedBy": [],
+        "failsForProducts": [],
         "retiredAt": None,
     }
     assert greta.get(f"/approval-policies/{body['id']}").headers["ETag"] == response.headers["ETag"]
@@ -230,3 +231,23 @@ def test_another_tenant_s_policy_does_not_exist(stranger: Caller, policy: Approv
     ):
         assert refusal(stranger.call(method, each, body)) == (404, "RES_NOT_FOUND")
     assert stranger.get("/approval-policies?includeRetired=true").json()["data"] == []
+
+
+def test_a_policy_says_for_which_products_its_owners_fail(greta: Caller, tenant: Tenant) -> None:
+    make_product(tenant, "ledger", owner_teams=["release"])
+    owned = {"name": "owned", "rules": [{"name": "owners", "teams": ["@owners"]}]}
+    made = greta.post("/approval-policies", owned)
+    assert made.status_code == 201
+    fails = [{"product": "main", "message": "Product main has no owner teams."}]
+    assert made.json()["failsForProducts"] == fails
+    assert greta.get(f"/approval-policies/{made.json()['id']}").json()["failsForProducts"] == fails
+    greta.post("/approval-policies", TWO_PERSON)
+    listed = greta.get("/approval-policies").json()["data"]
+    assert {each["name"]: each["failsForProducts"] for each in listed} == {"owned": fails, "two-person": []}
+
+
+def test_a_policy_that_fails_for_every_product_is_refused(greta: Caller, tenant: Tenant) -> None:
+    owned = {"name": "owned", "rules": [{"name": "owners", "teams": ["@owners"]}]}
+    response = greta.post("/approval-policies", owned)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "POL_UNSATISFIABLE")
+    assert response.json()["error"]["details"] == {"products": ["main"]}

@@ -11,7 +11,15 @@ from stellapromote.accounts.models import Tenant, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_role import end_role
 from tests.calling import NOWHERE, Caller, caller, refusal, wrong_fields
-from tests.factories import actor_of, make_environment, make_person, make_ready_tenant, make_service
+from tests.factories import (
+    actor_of,
+    make_approval_policy,
+    make_environment,
+    make_person,
+    make_product,
+    make_ready_tenant,
+    make_service,
+)
 from tests.promotions.api.policies import guard
 
 
@@ -135,3 +143,31 @@ class TestCheck:
             body = {"environmentId": environment, "requesterId": str(requester)}
             response = greta.post(f"/approval-policies/{policy.id}/check", body)
             assert refusal(response) == (404, "RES_NOT_FOUND")
+
+
+class TestOfOwners:
+    """A rule for the owners of a product: of which one is asked."""
+
+    def ask(self, by: Caller, tenant: Tenant, people: dict[str, User], **more: Any) -> Any:
+        make_product(tenant, "ledger", owner_teams=["security"])
+        rules = [{"name": "owners", "teams": ["@owners"]}]
+        policy = make_approval_policy(actor_of(people["greta"], tenant), "owned", rules=rules)
+        environment = make_environment(actor_of(people["greta"], tenant), "prod", 11, approval_policies=["owned"])
+        body = {"environmentId": str(environment.pk), "requesterId": str(people["tomas"].id), **more}
+        return by.post(f"/approval-policies/{policy.id}/check", body)
+
+    def test_its_owners_could_approve(self, greta: Caller, tenant: Tenant, people: dict[str, User]) -> None:
+        answer = self.ask(greta, tenant, people, product="ledger").json()
+        assert [[person["username"] for person in each] for each in answer["minimalApproverSets"]] == [["mei"]]
+
+    def test_a_product_without_owners_is_approved_by_nobody(
+        self, greta: Caller, tenant: Tenant, people: dict[str, User]
+    ) -> None:
+        assert self.ask(greta, tenant, people, product="main").json()["satisfiable"] is False
+
+    @pytest.mark.parametrize("more", [{}, {"product": "nothing"}])
+    def test_the_product_is_needed(
+        self, greta: Caller, tenant: Tenant, people: dict[str, User], more: dict[str, str]
+    ) -> None:
+        response = self.ask(greta, tenant, people, **more)
+        assert (response.status_code, wrong_fields(response)) == (400, ["product"])

@@ -9,6 +9,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.releases import update_release
 from promotions.judging.attribution import Origin
 from promotions.judging.commit_authors import CommitAuthorsUnknown
+from promotions.judging.products import KnownProduct, check_open, lock_product
 from promotions.judging.requirements import PolicyWithoutVersion, policies_that_guard, take_snapshot
 from promotions.models import Release
 from stellapromote.accounts.models import User
@@ -37,6 +38,10 @@ def kestrel() -> Kestrel:
     return make_kestrel()
 
 
+def product_of(release: Release) -> KnownProduct:
+    return check_open(lock_product(release.tenant_id, release.product), release.product)
+
+
 def test_a_policy_edited_by_a_machine_was_edited_by_its_owners(kestrel: Kestrel) -> None:
     owner = make_person(kestrel.tenant, "owner", roles=["approver"], clock=kestrel.clock)
     service = make_service(kestrel.tenant, owner, scopes=["policy:write"], clock=kestrel.clock)
@@ -46,8 +51,10 @@ def test_a_policy_edited_by_a_machine_was_edited_by_its_owners(kestrel: Kestrel)
     target = make_environment(kestrel["admin"], "apart", 0, clock=kestrel.clock, approval_policies=["apart"])
     at = kestrel.clock.now()
     requester = Origin(kestrel["requester"].account, None, at)
+    release = kestrel.release()
     snapshot = take_snapshot(
-        release=kestrel.release(),
+        release=release,
+        product=product_of(release),
         target=target,
         policies=policies_that_guard(target.pk),
         requester=requester,
@@ -93,6 +100,7 @@ def asked_for(kestrel: Kestrel, release: Release, target: Environment) -> dict[s
     requester = Origin(kestrel["requester"].account, None, at)
     return take_snapshot(
         release=release,
+        product=product_of(release),
         target=target,
         policies=policies_that_guard(target.pk),
         requester=requester,

@@ -9,6 +9,7 @@ from policies.actions.save_draft import save_draft
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.judging.attribution import Origin
+from promotions.judging.products import check_open, lock_product
 from promotions.judging.requirements import policies_that_guard, take_snapshot
 from promotions.reading.approver_check import MOST_REASONS, check_approver
 from stellapromote.accounts.actor import Actor
@@ -77,8 +78,10 @@ def test_it_leaves_out_whom_a_promotion_would_exclude(kestrel: Kestrel, guarded:
     kestrel.wait()
     asks, at = User.objects.get(username=requester), kestrel.clock.now()
     target = Environment.objects.select_related("promotion_policy__current").get(pk=guarded.pk)
+    release = kestrel.release()
     document = take_snapshot(
-        release=kestrel.release(),
+        release=release,
+        product=check_open(lock_product(release.tenant_id, release.product), release.product),
         target=target,
         policies=policies_that_guard(target.pk),
         requester=Origin(asks.pk, None, at),

@@ -19,6 +19,7 @@ from tests.factories import (
     make_approval_policy,
     make_environment,
     make_person,
+    make_product,
     make_promotion_policy,
     make_ready_tenant,
 )
@@ -284,3 +285,22 @@ class TestPromotionPolicy:
         assert [(each.place, each.before, each.after) for each in comparison["differences"]] == [
             ("supersedeOlder", "no", "yes")
         ]
+
+
+def test_a_rule_of_owners_says_for_which_products_it_fails_and_who_could_approve(tenant: Tenant, greta: User) -> None:
+    nia = make_person(tenant, "nia", roles=["approver"], teams=["payments"])
+    tomas = make_person(tenant, "tomas", roles=["operator"])
+    make_product(tenant, "ledger", owner_teams=["payments"])
+    by = actor_of(greta, tenant)
+    policy = make_approval_policy(by, "owned", rules=[{"name": "owners", "teams": ["@owners"]}])
+    environment = make_environment(by, "production", 1, approval_policies=["owned"])
+    client, path = signed_in(greta), f"/policies/approval/{policy.pk}"
+    page = text(client.get(path))
+    assert "1 approval by the owners of the product" in page
+    assert "<li>Product main has no owner teams.</li>" in page
+    asked = f"{path}?environment={environment.pk}&requester={tomas.pk}"
+    assert "A rule is for the owners of the product: name the product." in text(client.get(asked))
+    assert nia.display_name in text(client.get(f"{asked}&product=ledger")).partition("These people together")[2]
+    about = text(client.get(f"/environments/{environment.pk}"))
+    assert "Nothing of product main that is requested now can enter" in about
+    assert "of product ledger" not in about

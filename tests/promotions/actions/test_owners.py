@@ -1,0 +1,163 @@
+"""Rules for the owners of a product, from the request to the decision (domain.md §1b, docs/adr/0232)."""
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from environments.models import Environment
+from promotions.actions.products import update_product
+from promotions.actions.request_promotion import PromotionRequest, preview_promotion
+from promotions.judging.electorate import approval_voters
+from promotions.judging.evaluation_context import gather_context, stored_requirements
+from promotions.judging.requirements import NoOwners, OwnersNotKnown
+from promotions.models import DecisionRecord, ProcessHeartbeat, Promotion
+from promotions.verification.replay import replay
+from promotions.voting.rules import NotEligible
+from stellapromote.accounts.models import OwnersEdit
+from tests.factories import actor_of, make_approval_policy, make_environment, make_person
+from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.verification.story import rows_found
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    """Product `ledger` is owned by security; `main` has no owners."""
+    kestrel = make_kestrel()
+    kestrel.release(product="ledger")
+    owned_by(kestrel, "security")
+    return kestrel
+
+
+@pytest.fixture
+def guarded(kestrel: Kestrel) -> Environment:
+    return make_guarded(kestrel)
+
+
+def make_guarded(kestrel: Kestrel, **content: Any) -> Environment:
+    """The first environment, with one approval by the owners."""
+    rules = [{"name": "owners", "teams": ["@owners"]}]
+    make_approval_policy(kestrel["admin"], "owned", clock=kestrel.clock, **{"rules": rules, **content})
+    return make_environment(kestrel["admin"], "guarded", 0, clock=kestrel.clock, approval_policies=["owned"])
+
+
+def owned_by(kestrel: Kestrel, *teams: str, product: str = "ledger", by: str = "admin") -> Any:
+    kestrel.wait()
+    return update_product(by=kestrel[by], clock=kestrel.clock, slug=product, changes={"owner_teams": list(teams)})
+
+
+def voters(kestrel: Kestrel, promotion: Promotion) -> set[str]:
+    by_id = {actor.user_id: name for name, actor in kestrel.actors.items()}
+    return {by_id[each] for each in Promotion.objects.get(pk=promotion.pk).open_voters}
+
+
+def older_process(kestrel: Kestrel) -> None:
+    """It reports a moment before the next step, which is in a minute."""
+    at = kestrel.clock.now() + timedelta(seconds=30)
+    ProcessHeartbeat.objects.create(name="old", role="web", at=at, kind_versions={"approval": 2}, knows=[])
+
+
+def last_input(promotion: Promotion) -> Any:
+    return orjson.loads(bytes(DecisionRecord.objects.filter(promotion=promotion).latest("sequence").input))
+
+
+def test_the_owners_of_the_product_approve(kestrel: Kestrel, guarded: Environment) -> None:
+    promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
+    assert voters(kestrel, promotion) == {"second", "third"}
+    with pytest.raises(NotEligible, match="The open places are for the team security"):
+        kestrel.approves("approver", promotion)
+    assert kestrel.approves("second", promotion).status == "approved"
+    assert replay(DecisionRecord.objects.filter(promotion=promotion).latest("sequence")).equal
+    assert rows_found(kestrel.tenant.pk) == []
+
+
+def test_those_at_the_request_decide_whatever_is_edited_later(kestrel: Kestrel, guarded: Environment) -> None:
+    promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
+    owned_by(kestrel, "release")
+    assert stored_requirements(promotion)["product"]["ownerTeams"] == ["security"]
+    with pytest.raises(NotEligible):
+        kestrel.approves("approver", promotion)
+    assert kestrel.approves("second", promotion).status == "approved"
+
+
+def test_the_requester_is_never_asked_as_an_owner(kestrel: Kestrel, guarded: Environment) -> None:
+    owned_by(kestrel, "release", "security")
+    promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
+    assert voters(kestrel, promotion) == {"approver", "second", "third"}
+
+
+def test_who_is_asked_is_whom_the_judge_counts(kestrel: Kestrel, guarded: Environment) -> None:
+    for teams in (["security"], ["release"], ["release", "security"]):
+        owned_by(kestrel, *teams)
+        promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
+        context = gather_context(promotion, kestrel.clock.now())
+        asked = approval_voters(context.facts.gate_input, context.documents)
+        assert {str(each) for each in promotion.open_voters} == asked
+        [gate] = [each for each in context.evaluate().gates if each.type == "approval"]
+        assert {each for rule in gate.details["requirements"][0]["rules"] for each in rule["eligible"]} == asked
+
+
+def test_only_a_snapshot_that_needs_the_product_has_it(kestrel: Kestrel) -> None:
+    assert "product" not in stored_requirements(kestrel.ask(kestrel.release(product="ledger"), kestrel.dev))
+    asked = kestrel.ask(kestrel.release(product="ledger"), make_guarded(kestrel))
+    product = stored_requirements(asked)["product"]
+    assert (product["slug"], product["ownerTeams"]) == ("ledger", ["security"])
+    assert last_input(asked)["requirements"]["product"] == product
+
+
+def test_a_product_without_owners_is_not_requested(kestrel: Kestrel, guarded: Environment) -> None:
+    wanted = kestrel.release()
+    with pytest.raises(NoOwners, match="Product main has no owner teams, and approval policy owned asks") as refusal:
+        kestrel.ask(wanted, guarded)
+    assert refusal.value.code == "POL_UNSATISFIABLE"
+    assert refusal.value.details == {"product": "main", "policies": ["owned"]}
+    with pytest.raises(NoOwners):
+        preview_promotion(PromotionRequest(wanted.pk, guarded.pk, "Why"), by=kestrel["requester"], clock=kestrel.clock)
+    assert not Promotion.objects.exists()
+
+
+def test_nothing_is_requested_while_a_process_does_not_know_owners(kestrel: Kestrel, guarded: Environment) -> None:
+    wanted = kestrel.release(product="ledger")
+    older_process(kestrel)
+    with pytest.raises(OwnersNotKnown) as refusal:
+        kestrel.ask(wanted, guarded)
+    assert refusal.value.code == "SYS_UNAVAILABLE"
+    kestrel.wait(minutes=2)
+    assert kestrel.ask(wanted, guarded).status == "awaiting_approval"
+
+
+def test_a_process_that_knows_no_owners_does_not_end_what_waits(kestrel: Kestrel, guarded: Environment) -> None:
+    """One of an earlier version was started again."""
+    promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
+    older_process(kestrel)
+    assert kestrel.approves("second", promotion).status == "approved"
+    assert last_input(promotion)["kinds"]["approval"] == 3
+
+
+def test_who_edited_the_owners_counts_as_an_editor(kestrel: Kestrel) -> None:
+    duties = {"excludeReleaseCreator": False, "excludePolicyEditor": True}
+    guarded = make_guarded(kestrel, separationOfDuties=duties)
+    lead = make_person(kestrel.tenant, "lead", roles=["admin", "approver"], teams=["security"], clock=kestrel.clock)
+    kestrel.actors["lead"] = actor_of(lead, kestrel.tenant)
+    before = kestrel.ask(kestrel.release(product="ledger"), guarded)
+    assert "lead" in voters(kestrel, before)
+    owned_by(kestrel, "release", "security", by="lead")
+    wanted = kestrel.release(product="ledger")
+    promotion = kestrel.ask(wanted, guarded)
+    reasons = {each["username"]: each["reasons"] for each in stored_requirements(promotion)["excludedPersons"]}
+    assert reasons["lead"] == ["POLICY_EDITOR"]
+    assert "lead" not in voters(kestrel, promotion)
+    update_product(by=kestrel["lead"], clock=kestrel.clock, slug="ledger", changes={"description": "Books"})
+    assert OwnersEdit.objects.filter(by=lead).count() == 1
+
+
+def test_the_editor_of_another_product_is_no_editor_here(kestrel: Kestrel) -> None:
+    duties = {"excludeReleaseCreator": False, "excludePolicyEditor": True}
+    guarded = make_guarded(kestrel, separationOfDuties=duties)
+    lead = make_person(kestrel.tenant, "lead", roles=["admin", "approver"], teams=["security"], clock=kestrel.clock)
+    kestrel.actors["lead"] = actor_of(lead, kestrel.tenant)
+    owned_by(kestrel, "security", product="main", by="lead")
+    assert "lead" in voters(kestrel, kestrel.ask(kestrel.release(product="ledger"), guarded))
