@@ -26,6 +26,8 @@ TITLES = {
     "trusted_key.add": "Trust the key %(name)s",
     "feed.upload": "Use another %(name)s",
     "override_right.grant": "Let %(name)s override gates",
+    "product.create": "Create product %(name)s",
+    "product.update": "Change product %(name)s",
 }
 """The effect of each kind of edit, for its reader."""
 

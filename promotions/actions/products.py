@@ -6,8 +6,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.http import Http404
 
+from policies import phrases
+from policies.models import WeakeningEdit
 from policies.people import lock_teams
+from policies.proposals import proposable
+from policies.weakening_edits import Weakening
 from promotions.actions.image_repositories import set_repositories
+from promotions.judging.owners import policies_asking_owners
 from promotions.judging.products import check_open, lock_product
 from promotions.reading.products import product_document, repositories_of
 from stellapromote.accounts.actor import Actor
@@ -21,6 +26,8 @@ from stellapromote.errors import Conflict, FieldError, Invalid
 from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slug
 from stellapromote.image_repositories import canonical_pattern
 from stellapromote.transactions import transactional
+
+_GIVEN = ("slug", "display_name", "description", "image_repositories", "owner_teams")
 
 
 class SlugTaken(Conflict):
@@ -43,6 +50,7 @@ class Archived(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
+@proposable("product.create")
 @transactional
 def create_product(
     *,
@@ -54,7 +62,10 @@ def create_product(
     image_repositories: Sequence[str] = (),
     owner_teams: Sequence[str] = (),
 ) -> Product:
-    """A product without releases. Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409)."""
+    """A product without releases; a proposal where it has owner teams and a protected environment is guarded by owners.
+
+    Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409).
+    """
     check_can_write(by)
     checked_slug("slug", slug)
     if display_name:
@@ -73,18 +84,19 @@ def create_product(
     return product
 
 
+@proposable("product.update")
 @transactional
 def update_product(
     *, by: Actor, clock: Clock, slug: str, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Product:
     """Changes `display_name`, `description`, `image_repositories` and `owner_teams` as given and leaves the rest. An
-    edit without a change leaves no trace.
+    edit without a change leaves no trace. One more owner team is a proposal where owners guard a protected environment.
 
     Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived and RepositoryTaken (409).
     """
     check_can_write(by)
     product = _lock(slug, by, if_match)
-    before = product_document(product)
+    before, tag = product_document(product), product_tag(product)
     values = {name: _spelled(name, value) for name, value in changes.items()}
     values = {name: value for name, value in values.items() if value != before[camel(name)]}
     if not values:
@@ -103,16 +115,21 @@ def update_product(
         setattr(product, name, values[name])
     edits = [_note_owners(product, changes["owner_teams"], by=by)] if "owner_teams" in values else []
     product.save(update_fields=[*columns, "updated_at", "version"])
+    old = {camel(name): before[camel(name)] for name in values}
+    new = {camel(name): value for name, value in values.items()}
+    weakened = Weakening("product", str(product.pk), slug, tag, old, new)
+    weakenings = _store_weakening(weakened, before["ownerTeams"], product, by=by)
+    told = {"weakening": weakened.sentences} if weakenings else {}
     record(
         by=by,
         at=product.updated_at,
         action="product.updated",
         resource="product",
         resource_id=product.pk,
-        before={camel(name): before[camel(name)] for name in values},
-        after={camel(name): value for name, value in values.items()},
+        before=old,
+        after=new | told,
         metadata={"slug": slug},
-        rows=[product, *written, *edits],
+        rows=[product, *written, *edits, *weakenings],
         gone=gone,
     )
     for row in gone:
@@ -166,7 +183,7 @@ def store_product(
     image_repositories: Sequence[str] = (),
     owner_teams: Sequence[str] = (),
 ) -> tuple[Product, bool]:
-    """The new product, with its event; or the one that has the slug, and False."""
+    """The new product, with its event; or the one that has the slug, and False. Raises NeedsSecondPerson."""
     at = clock.now()
     product = Product(
         tenant_id=by.tenant,
@@ -186,16 +203,36 @@ def store_product(
         return Product.objects.get(tenant_id=by.tenant, slug=slug), False
     claimed, _ = set_repositories(product, image_repositories, at=at) if image_repositories else ([], [])
     edits = [_note_owners(product, owner_teams, by=by)] if owner_teams else []
+    made = product_document(product)
+    weakened = Weakening("product", "", slug, after={camel(name): made[camel(name)] for name in _GIVEN})
+    weakenings = _store_weakening(weakened, [], product, by=by)
+    told = {"weakening": weakened.sentences} if weakenings else {}
     record(
         by=by,
         at=at,
         action="product.created",
         resource="product",
         resource_id=product.pk,
-        after=product_document(product),
-        rows=[product, *claimed, *edits],
+        after=made | told,
+        rows=[product, *claimed, *edits, *weakenings],
     )
     return product, True
+
+
+def _store_weakening(
+    weakened: Weakening, owners_before: Sequence[str], product: Product, *, by: Actor
+) -> list[WeakeningEdit]:
+    """Stores that further teams may fill the rules for owners. Raises NeedsSecondPerson, ChangedMeanwhile. No statement
+    where there are none, else five."""
+    added = sorted(set(product.owner_teams) - set(owners_before))
+    asking = policies_asking_owners(product.tenant_id, product.updated_at) if added else {}
+    teams = phrases.listed(f"team {team}" for team in added)
+    for policy, guards in sorted(asking.items()):
+        sentence = f"Approval policy {policy}: {teams} may also approve as owner of product {product.slug}."
+        weakened.add([sentence], policy_name=policy, guards=guards)
+    if not weakened.rows and by.second is None:
+        return []
+    return weakened.store(by=by, at=product.updated_at)
 
 
 def product_tag(product: Product) -> str:

@@ -6,6 +6,9 @@ from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 from rest_framework.decorators import action
 
+from policies.api.proposed import proposed
+from policies.api.resources import PROPOSED
+from policies.models import Proposal
 from promotions.actions.products import archive_product, create_product, product_tag, update_product
 from promotions.pages.bodies import NewProduct, ProductChanges
 from promotions.reading.products import product_document
@@ -64,6 +67,7 @@ class ProductViewSet(ApiViewSet):
         "update": ("RES_DUPLICATE", "RES_STATE_CONFLICT"),
         "archive": ("RES_STATE_CONFLICT",),
     }
+    alternatives = {"create": PROPOSED, "update": PROPOSED}
     conditional = frozenset({"update", "archive"})
 
     def list(self, request: ApiRequest) -> ApiResponse:
@@ -77,7 +81,8 @@ class ProductViewSet(ApiViewSet):
         """Create a product
 
         A release that names a product which does not exist yet creates it too. The slug never changes, and that of an
-        archived product is never used again.
+        archived product is never used again. With owner teams it is stored as a proposal where owners of products guard
+        a protected environment.
         """
         return _answer(create_product(by=request.actor, clock=DATABASE_CLOCK, **self.body), status=201)
 
@@ -89,7 +94,8 @@ class ProductViewSet(ApiViewSet):
         """Change a product
 
         What is left out stays. An archived product does not change. A repository of another product, or one that
-        overlaps with its patterns, is 409.
+        overlaps with its patterns, is 409. One more owner team is stored as a proposal where owners of products guard a
+        protected environment.
         """
         product = update_product(
             by=request.actor, clock=DATABASE_CLOCK, slug=slug, changes=self.body, if_match=self.if_match
@@ -111,5 +117,7 @@ class ProductViewSet(ApiViewSet):
         return get_object_or_404(Product, tenant_id=self.request.actor.tenant, slug=self.kwargs["slug"])
 
 
-def _answer(product: Product, status: int = 200) -> ApiResponse:
+def _answer(product: Product | Proposal, status: int = 200) -> ApiResponse:
+    if isinstance(product, Proposal):
+        return proposed(product)
     return ApiResponse(product_document(product), status=status, etag=product_tag(product))

@@ -7,6 +7,7 @@ from django import forms
 from django.http import HttpRequest
 from rest_framework import serializers
 
+from policies.models import Proposal
 from promotions.actions.products import check_can_write, check_not_archived, product_tag
 from promotions.pages.bodies import NewProduct, ProductChanges, SharedRepository
 from promotions.pages.forms import BodyField
@@ -151,6 +152,7 @@ def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
     }
     return {
         "product": product,
+        "proposed": list(Proposal.objects.of(by.tenant).about(product.pk)),
         "repositories": repositories,
         "seen": values["seen"],
         "rows": rows_of(waiting)[:SHOWN_PROMOTIONS] if by.has(PROMOTION_READ) else [],

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from policies.proposed_page import unless_proposed
 from promotions.actions.image_repositories import free_repository, share_repository
 from promotions.actions.products import archive_product, create_product, update_product
 from promotions.pages.products import (
@@ -40,12 +41,15 @@ def products(request: HttpRequest) -> HttpResponse:
     def page(refusal: ProductError | None) -> HttpResponse:
         return render(request, "products/products.html", {"form": form, "refusal": refusal, **overview(request, by)})
 
+    def created(product: Product) -> HttpResponse:
+        return _go_to(request, product, "is there")
+
     return carry_out(
         request,
         lambda: create_product(by=by, clock=DATABASE_CLOCK, **form.cleaned_data),
         form=form,
         again=page,
-        then=lambda made: _go_to(request, made, "is there"),
+        then=unless_proposed(request, created),
     )
 
 
@@ -56,6 +60,10 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
     form = ProductForm(posted(request), teams=teams_to_own(by)) if request.method == "POST" else None
     if form is None:
         return _detail(request, slug)
+
+    def changed(product: Product) -> HttpResponse:
+        return _go_to(request, product, "was changed")
+
     return carry_out(
         request,
         lambda: update_product(
@@ -67,7 +75,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         ),
         form=form,
         again=lambda refusal: _detail(request, slug, form, refusal),
-        then=lambda changed: _go_to(request, changed, "was changed"),
+        then=unless_proposed(request, changed),
     )
 
 

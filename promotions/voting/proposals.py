@@ -15,7 +15,7 @@ from policies.second_person import is_vouched_for
 from promotions.voting.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
-from stellapromote.accounts.models import User
+from stellapromote.accounts.models import Product, User
 from stellapromote.accounts.scopes import POLICY_PUBLISH, PROMOTION_APPROVE, TENANT_ADMIN
 from stellapromote.errors import Refused
 
@@ -55,8 +55,9 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
         vouched = is_vouched_for(by, *ADMINISTERING, against=authors)
     else:
         by.require(*ADMINISTERING, PROMOTION_APPROVE)
+        owners = _owners_in_force(proposal)
         for environment in _guarded(proposal):
-            _check_could_approve(by, environment, authors, at)
+            _check_could_approve(by, environment, owners, authors, at)
         vouched = is_vouched_for(by, PROMOTION_APPROVE, against=authors)
     if not vouched:
         raise NotVouchedFor(
@@ -87,12 +88,22 @@ def _guarded(proposal: Proposal) -> Iterable[Environment]:
     return environments.prefetch_related("approval_policies__current")
 
 
-def _check_could_approve(by: Actor, environment: Environment, authors: Iterable[UUID], at: datetime) -> None:
-    """Whether a place that the environment asks to be filled could be theirs."""
+def _owners_in_force(proposal: Proposal) -> list[str]:
+    """The owner teams of the product that the proposal edits: of any other edit nobody confirms as an owner."""
+    if proposal.resource != "product":
+        return []
+    product = Product.objects.filter(tenant_id=proposal.tenant_id, slug=proposal.name).first()
+    return [] if product is None else product.owner_teams
+
+
+def _check_could_approve(
+    by: Actor, environment: Environment, owners: Iterable[str], authors: Iterable[UUID], at: datetime
+) -> None:
+    """Whether a place that the environment asks to be filled could be theirs. ``owners``: the teams of @owners."""
     documents = [orjson.loads(each.current.canonical) for each in environment.approval_policies.all() if each.current]
     vouching = people.vouching_in(by.tenant, dict.fromkeys(map(str, authors)))
     teams = people.voters(people.members(by.tenant), at=at, vouching=vouching).get(by.username)
-    asked = all_of(environment.required_approvals, documents, ())
+    asked = all_of(environment.required_approvals, documents, owners)
     if teams is None or not any(requirement.abilities(by.username, teams) for requirement in asked):
         raise Refused(
             f"You could not approve a promotion into {environment.name}, so you do not confirm what loosens it: ask an "

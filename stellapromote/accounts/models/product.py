@@ -23,7 +23,7 @@ class Product(RecordedRow):
     GUARDS and NO_GUARDS name every field.
     """
 
-    GUARDS: ClassVar[frozenset[str]] = frozenset()
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"owner_teams"})
     NO_GUARDS: ClassVar[Mapping[str, str]] = {
         "id": "never changes",
         "tenant": "never changes",
@@ -31,7 +31,6 @@ class Product(RecordedRow):
         "display_name": "only shown",
         "description": "only shown",
         "archived_at": "is set once, and ends new requests",
-        "owner_teams": "no guard reads it yet",
         "created_at": "a mark",
         "updated_at": "a mark",
         "version": "a mark",

@@ -6,16 +6,24 @@ from typing import Any
 import orjson
 import pytest
 
+from environments.actions.update_environment import update_environment
 from environments.models import Environment
-from promotions.actions.products import update_product
+from policies.etags import proposal_tag
+from policies.models import ApprovalPolicy, Proposal, WeakeningEdit
+from promotions.actions.products import create_product, update_product
+from promotions.actions.proposals import confirm_proposal, withdraw_proposal
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
+from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.judging.electorate import approval_voters
 from promotions.judging.evaluation_context import gather_context, stored_requirements
 from promotions.judging.requirements import NoOwners, OwnersNotKnown
 from promotions.models import DecisionRecord, ProcessHeartbeat, Promotion
 from promotions.verification.replay import replay
-from promotions.voting.rules import NotEligible
-from stellapromote.accounts.models import OwnersEdit
+from promotions.voting.rules import NotEligible, SeparationOfDuties
+from stellapromote.accounts.models import OwnersEdit, Product
+from stellapromote.api.etag import IfMatch, PreconditionFailed
+from stellapromote.audit.models import AuditEvent
+from stellapromote.errors import Refused
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.story import rows_found
@@ -37,11 +45,12 @@ def guarded(kestrel: Kestrel) -> Environment:
     return make_guarded(kestrel)
 
 
-def make_guarded(kestrel: Kestrel, **content: Any) -> Environment:
+def make_guarded(kestrel: Kestrel, *, protected: bool = False, **content: Any) -> Environment:
     """The first environment, with one approval by the owners."""
     rules = [{"name": "owners", "teams": ["@owners"]}]
     make_approval_policy(kestrel["admin"], "owned", clock=kestrel.clock, **{"rules": rules, **content})
-    return make_environment(kestrel["admin"], "guarded", 0, clock=kestrel.clock, approval_policies=["owned"])
+    options = {"approval_policies": ["owned"], "protected": protected}
+    return make_environment(kestrel["admin"], "guarded", 0, clock=kestrel.clock, **options)
 
 
 def owned_by(kestrel: Kestrel, *teams: str, product: str = "ledger", by: str = "admin") -> Any:
@@ -161,3 +170,135 @@ def test_the_editor_of_another_product_is_no_editor_here(kestrel: Kestrel) -> No
     kestrel.actors["lead"] = actor_of(lead, kestrel.tenant)
     owned_by(kestrel, "security", product="main", by="lead")
     assert "lead" in voters(kestrel, kestrel.ask(kestrel.release(product="ledger"), guarded))
+
+
+@pytest.fixture
+def protected(kestrel: Kestrel) -> Environment:
+    """`ines` is another administrator, made by the platform owner too."""
+    ines = make_person(kestrel.tenant, "ines", roles=["admin"], clock=kestrel.clock)
+    kestrel.actors["ines"] = actor_of(ines, kestrel.tenant)
+    return make_guarded(kestrel, protected=True)
+
+
+def owners(slug: str = "ledger") -> list[str]:
+    return Product.objects.get(slug=slug).owner_teams
+
+
+def confirms(kestrel: Kestrel, who: str, proposal: Proposal) -> Proposal:
+    kestrel.wait()
+    seen = IfMatch(proposal_tag(Proposal.objects.get(pk=proposal.pk)))
+    return confirm_proposal(proposal.pk, by=kestrel[who], if_match=seen, clock=kestrel.clock)
+
+
+MORE = ["Approval policy owned: team release may also approve as owner of product ledger."]
+
+
+@pytest.mark.parametrize("teams", [["release", "security"], ["release"]])
+def test_another_owner_team_waits_for_a_second_person(
+    kestrel: Kestrel, protected: Environment, teams: list[str]
+) -> None:
+    proposal = owned_by(kestrel, *teams)
+    assert (proposal.kind, proposal.weakens, proposal.guards) == ("product.update", MORE, ["guarded"])
+    assert (proposal.before, proposal.after) == ({"ownerTeams": ["security"]}, {"ownerTeams": teams})
+    assert owners() == ["security"]
+    assert list(OwnersEdit.objects.values_list("owner_teams", flat=True)) == [["security"]]
+    with pytest.raises(SeparationOfDuties):
+        confirms(kestrel, "admin", proposal)
+    confirms(kestrel, "ines", proposal)
+    assert owners() == teams
+    [edit] = WeakeningEdit.objects.all()
+    assert (edit.what, edit.policy_name, edit.actor_username) == (MORE[0], "owned", "admin")
+    assert edit.confirmed_by_username == "ines"
+    event = AuditEvent.objects.filter(action="product.updated").latest("timestamp")
+    assert event.after == {"ownerTeams": teams, "weakening": MORE}
+    assert rows_found(kestrel.tenant.pk) == []
+
+
+def test_an_owner_team_less_is_in_force_at_once(kestrel: Kestrel, protected: Environment) -> None:
+    confirms(kestrel, "ines", owned_by(kestrel, "release", "security"))
+    assert owned_by(kestrel, "release").owner_teams == ["release"]
+    assert owned_by(kestrel).owner_teams == []
+    assert isinstance(owned_by(kestrel, "release"), Proposal)
+
+
+def test_a_product_with_owners_is_made_by_two(kestrel: Kestrel, protected: Environment) -> None:
+    def makes(slug: str, **fields: Any) -> Any:
+        kestrel.wait()
+        return create_product(by=kestrel["admin"], clock=kestrel.clock, slug=slug, **fields)
+
+    assert makes("free").owner_teams == []
+    proposal = makes("billing", owner_teams=["release"])
+    assert not Product.objects.filter(slug="billing").exists()
+    confirms(kestrel, "ines", proposal)
+    assert owners("billing") == ["release"]
+
+
+def test_an_environment_that_is_not_protected_lets_one_person_edit(kestrel: Kestrel, guarded: Environment) -> None:
+    assert owned_by(kestrel, "release", "security").owner_teams == ["release", "security"]
+    assert list(WeakeningEdit.objects.values_list("what", "confirmed_by_username")) == [(MORE[0], "")]
+
+
+def test_without_a_policy_for_owners_nothing_is_loosened(kestrel: Kestrel) -> None:
+    assert owned_by(kestrel, "release", "security").owner_teams == ["release", "security"]
+    assert not WeakeningEdit.objects.exists()
+
+
+def test_a_proposal_that_asks_for_owners_counts_before_it_is_confirmed(kestrel: Kestrel) -> None:
+    """Otherwise its author would choose the owners between the two, alone."""
+    policy = ApprovalPolicy.objects.get(name="two-person")
+    rules = [{"name": "owners", "teams": ["@owners"]}]
+    changes = {"rules": rules}
+    first = update_approval_policy(by=kestrel["admin"], clock=kestrel.clock, policy_id=policy.pk, changes=changes)
+    assert isinstance(first, Proposal)
+    proposal = owned_by(kestrel, "release", "security")
+    assert isinstance(proposal, Proposal)
+    assert proposal.guards == ["production"]
+    withdraw_proposal(first.pk, by=kestrel["admin"], clock=kestrel.clock)
+    assert owned_by(kestrel, "release", "security").owner_teams == ["release", "security"]
+
+
+def test_an_environment_that_would_name_such_a_policy_counts_too(kestrel: Kestrel) -> None:
+    rules = [{"name": "owners", "teams": ["@owners"]}]
+    make_approval_policy(kestrel["admin"], "owned", clock=kestrel.clock, rules=rules)
+    changes = {"approval_policies": ["owned"]}
+    production = kestrel.production.pk
+    first = update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=production, changes=changes)
+    assert isinstance(first, Proposal)
+    proposal = owned_by(kestrel, "release", "security")
+    assert isinstance(proposal, Proposal)
+    assert proposal.guards == ["production"]
+
+
+def test_an_owner_in_force_may_confirm(kestrel: Kestrel, protected: Environment) -> None:
+    proposal = owned_by(kestrel, "release", "security")
+    with pytest.raises(Refused, match="You could not approve a promotion into guarded"):
+        confirms(kestrel, "approver", proposal)
+    confirms(kestrel, "second", proposal)
+    assert owners() == ["release", "security"]
+
+
+def test_who_confirmed_the_owners_counts_as_an_editor_of_releases_before(kestrel: Kestrel) -> None:
+    duties = {"excludeReleaseCreator": False, "excludePolicyEditor": True}
+    guarded = make_guarded(kestrel, protected=True, separationOfDuties=duties)
+    before = kestrel.release(product="ledger")
+    confirms(kestrel, "second", owned_by(kestrel, "release", "security"))
+    assert "second" not in voters(kestrel, kestrel.ask(before, guarded))
+    assert "second" in voters(kestrel, kestrel.ask(kestrel.release(product="ledger"), guarded))
+
+
+def test_what_changed_meanwhile_is_not_confirmed(kestrel: Kestrel, protected: Environment) -> None:
+    proposal = owned_by(kestrel, "release", "security")
+    owned_by(kestrel)
+    with pytest.raises(PreconditionFailed):
+        confirms(kestrel, "ines", proposal)
+    assert owners() == []
+
+
+def test_a_rule_of_a_team_that_becomes_one_of_owners_is_loosened(kestrel: Kestrel) -> None:
+    policy = ApprovalPolicy.objects.get(name="two-person")
+    rules = [{"name": "release", "teams": ["release"]}, {"name": "security", "teams": ["@owners"]}]
+    proposal = update_approval_policy(
+        by=kestrel["admin"], clock=kestrel.clock, policy_id=policy.pk, changes={"rules": rules}
+    )
+    assert isinstance(proposal, Proposal)
+    assert proposal.weakens == ["Rule security may also be filled by the owners of the product."]

@@ -15,11 +15,12 @@ from policies.actions.save_draft import save_draft
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.grant_override import grant_override
+from promotions.actions.products import update_product
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, FeedEntry, TrustedKey
-from stellapromote.accounts.models import ScopeGrant, User
+from stellapromote.accounts.models import Product, ScopeGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.clock import rfc3339
 from tests.factories import (
@@ -70,6 +71,9 @@ class Strict:
         make_promotion_policy(self.by, "strict", clock=self.clock, gates=GATES)
         revoke_key(key.pk, by=self.by, clock=self.clock)
         make_approval_policy(self.by, "release-only", clock=self.clock)
+        self.owned_by("security")
+        owned = [{"name": "owners", "teams": ["@owners"]}]
+        make_approval_policy(self.by, "owned", clock=self.clock, rules=owned)
         confirmed(
             self.environment(
                 promotion_policy="strict",
@@ -78,6 +82,7 @@ class Strict:
                 auto_promote_hold=True,
                 exclusive="environment",
                 require_manifest_report=True,
+                approval_policies=["owned", "two-person"],
             ),
             self.clock,
         )
@@ -94,6 +99,7 @@ class Strict:
                 list(model.objects.order_by("id").values_list("name", "current__version"))
                 for model in (ApprovalPolicy, PromotionPolicy)
             ],
+            "products": list(Product.objects.order_by("id").values_list("slug", "owner_teams", "version")),
             "keys": list(TrustedKey.objects.order_by("id").values_list("name", "key_id")),
             "feeds": list(FeedEntry.objects.order_by("cve", "feed_id").values_list("cve", "listed_on", "score")),
             "newest": list(Feed.objects.order_by("id").values_list("kind", "published_at")),
@@ -132,6 +138,10 @@ class Strict:
         policy = ApprovalPolicy.objects.get(name="two-person")
         rules = [{"name": "release", "teams": ["release"]}]
         return update_approval_policy(by=self.by, clock=self.clock, policy_id=policy.pk, changes={"rules": rules})
+
+    def owned_by(self, *teams: str) -> Any:
+        changes = {"owner_teams": list(teams)}
+        return update_product(by=self.by, clock=self.clock, slug="main", changes=changes)
 
     def promotion_policy(self) -> Any:
         save_draft(by=self.by, clock=self.clock, name="strict", changes={"gates": GATES[:2]})
@@ -181,5 +191,6 @@ LOOSENINGS: dict[str, Callable[[Strict], Any]] = {
         "kev", kev(("CVE-2026-0001", "2026-10-01"), ("CVE-2025-0009", "2026-02-03"))
     ),
     "ScopeGrant.scope": Strict.lets_override,
+    "Product.owner_teams": lambda world: world.owned_by("release", "security"),
 }
 """What one administrator does; it waits for a second person."""

@@ -69,7 +69,7 @@ def without_marks(value: Any) -> Any:
     "changes",
     [
         {"required_approvals": 3},
-        {"approval_policies": ["release-only", "two-person"]},
+        {"approval_policies": ["owned", "release-only", "two-person"]},
         {"auto_promote_from": None},
         {"order_index": 4},
         {"display_name": "Live"},

@@ -2,18 +2,23 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from policies.models import Proposal
 from promotions.actions.products import create_product, update_product
 from stellapromote.accounts.models import ImageRepository, Product
+from tests.factories import make_approval_policy, make_environment
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
 
 
-def product(kestrel: Kestrel, slug: str = "ledger", **fields: str) -> Product:
-    return create_product(by=kestrel["admin"], clock=kestrel.clock, slug=slug, **fields)
+def product(kestrel: Kestrel, slug: str = "ledger", **fields: Any) -> Product:
+    made = create_product(by=kestrel["admin"], clock=kestrel.clock, slug=slug, **fields)
+    assert isinstance(made, Product)
+    return made
 
 
 def row_of(shown: str, slug: str) -> str:
@@ -212,3 +217,31 @@ def test_owner_teams_are_chosen_and_shown(kestrel: Kestrel) -> None:
     assert Product.objects.get(slug="ledger").owner_teams == []
     wrong = client.post("/products/ledger", {**form, "seen": seen(client), "owner_teams": ["nobody"]})
     assert (wrong.status_code, 'id="id_owner_teams_error"' in wrong.content.decode()) == (400, True)
+
+
+OWNED = [{"name": "owners", "teams": ["@owners"]}]
+
+
+def test_another_owner_team_leads_to_its_proposal(kestrel: Kestrel) -> None:
+    product(kestrel, owner_teams=["security"])
+    make_approval_policy(kestrel["admin"], "owned", clock=kestrel.clock, rules=OWNED)
+    make_environment(kestrel["admin"], "live", 4, clock=kestrel.clock, approval_policies=["owned"], protected=True)
+    client = client_of(kestrel, "admin")
+    form = {"display_name": "Ledger", "description": "", "seen": seen(client), "image_repositories": ""}
+    answer = client.post("/products/ledger", {**form, "owner_teams": ["security", "release"]})
+    [proposal] = Proposal.objects.all()
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, f"/proposals/{proposal.pk}")
+    assert "Change product ledger" in text(client, f"/proposals/{proposal.pk}")
+    shown = text(client, "/products/ledger")
+    assert "team release may also approve as owner of product ledger" in shown
+    assert "<dt>Owner teams</dt><dd>security</dd>" in shown
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_promotion_says_who_its_owners_are(kestrel: Kestrel, blind: bool) -> None:
+    product(kestrel, owner_teams=["security", "release"])
+    make_approval_policy(kestrel["admin"], "owned", clock=kestrel.clock, rules=OWNED, blind=blind)
+    guarded = make_environment(kestrel["admin"], "first", 0, clock=kestrel.clock, approval_policies=["owned"])
+    promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
+    shown = text(client_of(kestrel, "requester"), f"/promotions/{promotion.pk}")
+    assert "<bdi>1 approval by the owners of ledger (release and security)</bdi>" in shown
