@@ -26,6 +26,8 @@ TITLES = {
     "trusted_key.add": "Trust the key %(name)s",
     "feed.upload": "Use another %(name)s",
     "override_right.grant": "Let %(name)s override gates",
+    "image_repository.share": "Share images of %(name)s",
+    "image_repository.free": "Free images of %(name)s",
     "product.create": "Create product %(name)s",
     "product.update": "Change product %(name)s",
 }

@@ -4,14 +4,19 @@ Two calls of a tenant never claim at once: patterns overlap, which no constraint
 product comes before that of the claims.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404
 
+from policies import phrases
+from policies.models import WeakeningEdit
+from policies.proposals import proposable
+from policies.weakening_edits import Weakening
 from promotions.judging.image_repositories import Image, check_images, claims_on
+from promotions.judging.owners import policies_asking_owners
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ImageRepository, Product
 from stellapromote.accounts.scopes import PRODUCT_WRITE
@@ -21,6 +26,10 @@ from stellapromote.database.named_locks import take_lock
 from stellapromote.errors import Conflict
 from stellapromote.image_repositories import canonical, canonical_pattern, patterns_over
 from stellapromote.transactions import transactional
+
+_TOLD = 5
+_LONGEST_NAME = 200
+"""Of the object of a proposal."""
 
 
 class RepositoryTaken(Conflict):
@@ -36,9 +45,11 @@ class RepositoryOfProduct(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
+@proposable("image_repository.share")
 @transactional
 def share_repository(*, by: Actor, clock: Clock, name: str) -> ImageRepository:
-    """Lets releases of every product have these images. Raises Refused (403), RepositoryTaken (409)."""
+    """Lets releases of every product have these images; a proposal where owners of products guard a protected
+    environment. Raises Refused (403), RepositoryTaken (409)."""
     by.require(PRODUCT_WRITE)
     _lock_claims(by.tenant)
     wanted = canonical_pattern(name)
@@ -54,6 +65,8 @@ def share_repository(*, by: Actor, clock: Clock, name: str) -> ImageRepository:
         shared.save(update_fields=["is_shared"])
     else:
         shared = ImageRepository.objects.create(tenant_id=by.tenant, name=wanted, is_shared=True, created_at=at)
+    weakened = Weakening("image_repository", "", wanted[:_LONGEST_NAME], after={"name": wanted, "shared": True})
+    sentences = [f"images of {wanted} may be released as any product."]
     record(
         by=by,
         at=at,
@@ -61,15 +74,17 @@ def share_repository(*, by: Actor, clock: Clock, name: str) -> ImageRepository:
         resource="image_repository",
         resource_id=shared.pk,
         after={"name": wanted},
-        rows=[shared],
+        rows=[shared, *store_weakening_of_owners(weakened, sentences, by=by, at=at)],
     )
     return shared
 
 
+@proposable("image_repository.free")
 @transactional
 def free_repository(*, by: Actor, clock: Clock, repository_id: UUID) -> ImageRepository:
     """Ends the sharing of a repository, or that it is undecided: the first product that finalizes a release with its
-    images has it then. Returns it as it was. Raises Refused (403), Http404, RepositoryOfProduct (409)."""
+    images has it then; a proposal where owners of products guard a protected environment. Returns it as it was. Raises
+    Refused (403), Http404, RepositoryOfProduct (409)."""
     by.require(PRODUCT_WRITE)
     _lock_claims(by.tenant)
     row = ImageRepository.objects.select_for_update().filter(tenant_id=by.tenant, pk=repository_id).first()
@@ -77,17 +92,43 @@ def free_repository(*, by: Actor, clock: Clock, repository_id: UUID) -> ImageRep
         raise Http404("No such image repository.")
     if row.product_id is not None:
         raise RepositoryOfProduct("This repository belongs to a product: take it from the list of the product.")
+    at = clock.now()
+    before = {"name": row.name, "shared": row.is_shared}
+    weakened = Weakening("image_repository", str(row.pk), row.name[:_LONGEST_NAME], before=before)
+    sentences = [f"images of {row.name} may be released as the first product that does."]
     record(
         by=by,
-        at=clock.now(),
+        at=at,
         action="image_repository.freed",
         resource="image_repository",
         resource_id=row.pk,
-        before={"name": row.name, "shared": row.is_shared},
+        before=before,
+        rows=store_weakening_of_owners(weakened, sentences, by=by, at=at),
         gone=[row],
     )
     ImageRepository.objects.filter(pk=row.pk).delete()
     return row
+
+
+def store_weakening_of_owners(
+    weakened: Weakening, sentences: Iterable[str], *, by: Actor, at: datetime
+) -> list[WeakeningEdit]:
+    """Stores what becomes easier under each approval policy that asks for the owners of a product. ``sentences``: their
+    ends. Raises NeedsSecondPerson, ChangedMeanwhile. Five statements where there are sentences."""
+    ends = list(sentences)
+    asking = policies_asking_owners(by.tenant, at) if ends else {}
+    for policy, guards in sorted(asking.items()):
+        weakened.add([f"Approval policy {policy}: {end}" for end in ends], policy_name=policy, guards=guards)
+    if not weakened.rows and by.second is None:
+        return []
+    return weakened.store(by=by, at=at)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The names in a row; the first ones and the number of the others, where they are many."""
+    if len(names) <= _TOLD:
+        return phrases.listed(names)
+    return phrases.listed([*names[:_TOLD], f"{len(names) - _TOLD} others"])
 
 
 def bind_repositories(product: str, images: Collection[Image], *, by: Actor, at: datetime) -> None:

@@ -1,6 +1,7 @@
 """Creating, changing and archiving products (domain.md §1b)."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,8 +12,7 @@ from policies.models import WeakeningEdit
 from policies.people import lock_teams
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
-from promotions.actions.image_repositories import set_repositories
-from promotions.judging.owners import policies_asking_owners
+from promotions.actions.image_repositories import first_of, set_repositories, store_weakening_of_owners
 from promotions.judging.products import check_open, lock_product
 from promotions.reading.products import product_document, repositories_of
 from stellapromote.accounts.actor import Actor
@@ -27,6 +27,7 @@ from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slu
 from stellapromote.image_repositories import canonical_pattern
 from stellapromote.transactions import transactional
 
+_GUARDING = ("ownerTeams", "imageRepositories")
 _GIVEN = ("slug", "display_name", "description", "image_repositories", "owner_teams")
 
 
@@ -118,7 +119,7 @@ def update_product(
     old = {camel(name): before[camel(name)] for name in values}
     new = {camel(name): value for name, value in values.items()}
     weakened = Weakening("product", str(product.pk), slug, tag, old, new)
-    weakenings = _store_weakening(weakened, before["ownerTeams"], product, by=by)
+    weakenings = _store_weakening(weakened, before, before | new, by=by, at=product.updated_at)
     told = {"weakening": weakened.sentences} if weakenings else {}
     record(
         by=by,
@@ -205,7 +206,7 @@ def store_product(
     edits = [_note_owners(product, owner_teams, by=by)] if owner_teams else []
     made = product_document(product)
     weakened = Weakening("product", "", slug, after={camel(name): made[camel(name)] for name in _GIVEN})
-    weakenings = _store_weakening(weakened, [], product, by=by)
+    weakenings = _store_weakening(weakened, {}, made, by=by, at=at)
     told = {"weakening": weakened.sentences} if weakenings else {}
     record(
         by=by,
@@ -220,19 +221,23 @@ def store_product(
 
 
 def _store_weakening(
-    weakened: Weakening, owners_before: Sequence[str], product: Product, *, by: Actor
+    weakened: Weakening, before: Mapping[str, Any], after: Mapping[str, Any], *, by: Actor, at: datetime
 ) -> list[WeakeningEdit]:
-    """Stores that further teams may fill the rules for owners. Raises NeedsSecondPerson, ChangedMeanwhile. No statement
-    where there are none, else five."""
-    added = sorted(set(product.owner_teams) - set(owners_before))
-    asking = policies_asking_owners(product.tenant_id, product.updated_at) if added else {}
-    teams = phrases.listed(f"team {team}" for team in added)
-    for policy, guards in sorted(asking.items()):
-        sentence = f"Approval policy {policy}: {teams} may also approve as owner of product {product.slug}."
-        weakened.add([sentence], policy_name=policy, guards=guards)
-    if not weakened.rows and by.second is None:
-        return []
-    return weakened.store(by=by, at=product.updated_at)
+    """Stores what becomes easier where a policy asks for owners: further teams approve, or images move between
+    products, and so between owners. ``before`` and ``after``: documents of the product. Raises NeedsSecondPerson,
+    ChangedMeanwhile. No statement where nothing does, else five."""
+    slug = after["slug"]
+    teams, claimed = (sorted(set(after[name]) - set(before.get(name, ()))) for name in _GUARDING)
+    freed = sorted(set(before.get("imageRepositories", ())) - set(after["imageRepositories"]))
+    sentences = []
+    if teams:
+        named = phrases.listed(f"team {team}" for team in teams)
+        sentences.append(f"{named} may also approve as owner of product {slug}.")
+    if claimed:
+        sentences.append(f"images of {first_of(claimed)} may be released as product {slug}.")
+    if freed:
+        sentences.append(f"images of {first_of(freed)} may be released as another product than {slug}.")
+    return store_weakening_of_owners(weakened, sentences, by=by, at=at)
 
 
 def product_tag(product: Product) -> str:

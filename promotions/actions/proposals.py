@@ -15,7 +15,15 @@ from policies.actions import publish_promotion_policy, update_approval_policy
 from policies.etags import proposal_tag
 from policies.models import Proposal
 from policies.weakening_edits import ChangedMeanwhile, versions_of
-from promotions.actions import archive_environment, delete_environment, grant_override, products, trust_key, upload_feed
+from promotions.actions import (
+    archive_environment,
+    delete_environment,
+    grant_override,
+    image_repositories,
+    products,
+    trust_key,
+    upload_feed,
+)
 from promotions.voting import proposals as rules
 from stellapromote.accounts.actor import Actor, SecondPerson, system_actor
 from stellapromote.accounts.actor_lookup import actor_for_proposal
@@ -29,7 +37,7 @@ from stellapromote.transactions import transactional
 PROPOSABLE: Final = (
     *(update_environment, archive_environment, unarchive_environment, delete_environment),
     *(update_freeze_window, clear_freeze_window, update_approval_policy, publish_promotion_policy),
-    *(trust_key, upload_feed, grant_override, products),
+    *(trust_key, upload_feed, grant_override, products, image_repositories),
 )
 """Modules of the actions that a proposal may carry out: a command, which loads no pages, knows them from here."""
 

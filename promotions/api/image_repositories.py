@@ -6,6 +6,9 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 
+from policies.api.proposed import proposed
+from policies.api.resources import PROPOSED
+from policies.models import Proposal
 from promotions.actions.image_repositories import free_repository, share_repository
 from promotions.pages.bodies import SharedRepository
 from promotions.reading.products import repository_document
@@ -45,6 +48,7 @@ class ImageRepositoryViewSet(ApiViewSet):
         "destroy": Answer(ImageRepositoryResource, description="The repository as it was."),
     }
     refusals = {"create": ("RES_DUPLICATE",), "destroy": ("RES_STATE_CONFLICT",)}
+    alternatives = {"create": PROPOSED, "destroy": PROPOSED}
     conditional = frozenset()
 
     def list(self, request: ApiRequest) -> ApiResponse:
@@ -55,9 +59,12 @@ class ImageRepositoryViewSet(ApiViewSet):
     def create(self, request: ApiRequest) -> ApiResponse:
         """Share a repository
 
-        Releases of every product may have its images then, beside at least one image of their own product.
+        Releases of every product may have its images then, beside at least one image of their own product. It is stored
+        as a proposal where owners of products guard a protected environment.
         """
         shared = share_repository(by=request.actor, clock=DATABASE_CLOCK, name=self.body["name"])
+        if isinstance(shared, Proposal):
+            return proposed(shared)
         return ApiResponse(repository_document(shared), status=201)
 
     def retrieve(self, request: ApiRequest, pk: UUID) -> ApiResponse:
@@ -68,10 +75,10 @@ class ImageRepositoryViewSet(ApiViewSet):
         """End the sharing of a repository
 
         The first product that finalizes a release with its images has it then. One of a product is taken from the list
-        of the product instead.
+        of the product instead. It is stored as a proposal where owners of products guard a protected environment.
         """
         freed = free_repository(by=request.actor, clock=DATABASE_CLOCK, repository_id=pk)
-        return ApiResponse(repository_document(freed))
+        return proposed(freed) if isinstance(freed, Proposal) else ApiResponse(repository_document(freed))
 
     def resource(self) -> dict[str, Any]:
         rows = ImageRepository.objects.select_related("product")

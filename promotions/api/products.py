@@ -81,8 +81,8 @@ class ProductViewSet(ApiViewSet):
         """Create a product
 
         A release that names a product which does not exist yet creates it too. The slug never changes, and that of an
-        archived product is never used again. With owner teams it is stored as a proposal where owners of products guard
-        a protected environment.
+        archived product is never used again. With owner teams or repositories it is stored as a
+        proposal where owners of products guard a protected environment.
         """
         return _answer(create_product(by=request.actor, clock=DATABASE_CLOCK, **self.body), status=201)
 
@@ -94,8 +94,8 @@ class ProductViewSet(ApiViewSet):
         """Change a product
 
         What is left out stays. An archived product does not change. A repository of another product, or one that
-        overlaps with its patterns, is 409. One more owner team is stored as a proposal where owners of products guard a
-        protected environment.
+        overlaps with its patterns, is 409. One more owner team, or another list of repositories, is stored as a
+        proposal where owners of products guard a protected environment.
         """
         product = update_product(
             by=request.actor, clock=DATABASE_CLOCK, slug=slug, changes=self.body, if_match=self.if_match

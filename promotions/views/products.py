@@ -21,7 +21,7 @@ from promotions.pages.products import (
     teams_to_own,
 )
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Product
+from stellapromote.accounts.models import ImageRepository, Product
 from stellapromote.accounts.scopes import RELEASE_READ
 from stellapromote.api.etag import IfMatch
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -101,12 +101,16 @@ def archive(request: HttpRequest, slug: str) -> HttpResponse:
 def shared_repositories(request: HttpRequest) -> HttpResponse:
     """Image repositories that belong to no product; POST shares one."""
     by, form = _reader(request), SharedRepositoryForm(posted(request))
+
+    def shared(repository: ImageRepository) -> HttpResponse:
+        return go_to(request, reverse("shared_repositories"), done=f"{repository.name} is shared.")
+
     return carry_out(
         request,
         lambda: share_repository(by=by, clock=DATABASE_CLOCK, name=form.cleaned_data["name"]),
         form=form,
         again=lambda refusal: _repositories(request, by, form, refusal),
-        then=lambda shared: go_to(request, reverse("shared_repositories"), done=f"{shared.name} is shared."),
+        then=unless_proposed(request, shared),
     )
 
 
@@ -114,11 +118,15 @@ def shared_repositories(request: HttpRequest) -> HttpResponse:
 def free(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ends the sharing of a repository, or that it is undecided."""
     by = _reader(request)
+
+    def freed(repository: ImageRepository) -> HttpResponse:
+        return go_to(request, reverse("shared_repositories"), done=f"{repository.name} is free.")
+
     return carry_out(
         request,
         lambda: free_repository(by=by, clock=DATABASE_CLOCK, repository_id=pk),
         again=lambda refusal: _repositories(request, by, SharedRepositoryForm(None), refusal),
-        then=lambda freed: go_to(request, reverse("shared_repositories"), done=f"{freed.name} is free."),
+        then=unless_proposed(request, freed),
     )
 
 

@@ -18,13 +18,11 @@ class ImageRepository(RecordedRow):
     undecided: several products released it before products had repositories, and they go on.
     """
 
-    GUARDS: ClassVar[frozenset[str]] = frozenset()
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"product", "is_shared"})
     NO_GUARDS: ClassVar[Mapping[str, str]] = {
         "id": "never changes",
         "tenant": "never changes",
         "name": "never changes",
-        "product": "no guard is for single products yet",
-        "is_shared": "no guard is for single products yet",
         "created_at": "a mark",
     }
     RECORDED_FROM = f"{SCHEMA} image repository"

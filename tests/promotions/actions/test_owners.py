@@ -10,8 +10,10 @@ from environments.actions.update_environment import update_environment
 from environments.models import Environment
 from policies.etags import proposal_tag
 from policies.models import ApprovalPolicy, Proposal, WeakeningEdit
+from promotions.actions.image_repositories import free_repository, share_repository
 from promotions.actions.products import create_product, update_product
 from promotions.actions.proposals import confirm_proposal, withdraw_proposal
+from promotions.actions.releases import ComponentSpec
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.judging.electorate import approval_voters
@@ -20,7 +22,7 @@ from promotions.judging.requirements import NoOwners, OwnersNotKnown
 from promotions.models import DecisionRecord, ProcessHeartbeat, Promotion
 from promotions.verification.replay import replay
 from promotions.voting.rules import NotEligible, SeparationOfDuties
-from stellapromote.accounts.models import OwnersEdit, Product
+from stellapromote.accounts.models import ImageRepository, OwnersEdit, Product
 from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Refused
@@ -302,3 +304,74 @@ def test_a_rule_of_a_team_that_becomes_one_of_owners_is_loosened(kestrel: Kestre
     )
     assert isinstance(proposal, Proposal)
     assert proposal.weakens == ["Rule security may also be filled by the owners of the product."]
+
+
+def moves(kestrel: Kestrel, slug: str, *names: str) -> Any:
+    kestrel.wait()
+    changes = {"image_repositories": names}
+    return update_product(by=kestrel["admin"], clock=kestrel.clock, slug=slug, changes=changes)
+
+
+def repositories() -> dict[str, str | None]:
+    return dict(ImageRepository.objects.values_list("name", "product__slug"))
+
+
+def test_images_move_between_owners_by_two(kestrel: Kestrel, protected: Environment) -> None:
+    """Otherwise one administrator has them released as a product of other owners."""
+    proposal = moves(kestrel, "ledger")
+    what = "images of registry.example/ledger may be released as another product than ledger."
+    assert proposal.weakens == [f"Approval policy owned: {what}"]
+    assert repositories() == {"registry.example/ledger": "ledger"}
+    confirms(kestrel, "ines", proposal)
+    proposal = moves(kestrel, "main", "registry.example/ledger")
+    assert proposal.weakens == [
+        "Approval policy owned: images of registry.example/ledger may be released as product main."
+    ]
+    assert repositories() == {}
+    confirms(kestrel, "ines", proposal)
+    assert repositories() == {"registry.example/ledger": "main"}
+    assert rows_found(kestrel.tenant.pk) == []
+
+
+def test_images_are_shared_and_freed_by_two(kestrel: Kestrel, protected: Environment) -> None:
+    by, clock = kestrel["admin"], kestrel.clock
+    proposal = share_repository(by=by, clock=clock, name="nginx")
+    assert isinstance(proposal, Proposal)
+    assert proposal.weakens == [
+        "Approval policy owned: images of docker.io/library/nginx may be released as any product."
+    ]
+    assert "docker.io/library/nginx" not in repositories()
+    confirms(kestrel, "ines", proposal)
+    shared = ImageRepository.objects.get(is_shared=True)
+    proposal = free_repository(by=by, clock=clock, repository_id=shared.pk)
+    assert isinstance(proposal, Proposal)
+    assert ImageRepository.objects.filter(pk=shared.pk).exists()
+    confirms(kestrel, "ines", proposal)
+    assert not ImageRepository.objects.filter(pk=shared.pk).exists()
+    assert rows_found(kestrel.tenant.pk) == []
+
+
+def test_a_long_name_is_shared_by_two_as_well(kestrel: Kestrel, protected: Environment) -> None:
+    name = f"registry.example/{'a' * 230}"
+    confirms(kestrel, "ines", share_repository(by=kestrel["admin"], clock=kestrel.clock, name=name))
+    assert ImageRepository.objects.get(is_shared=True).name == name
+
+
+def test_images_move_at_once_where_no_policy_asks_for_owners(kestrel: Kestrel) -> None:
+    moves(kestrel, "ledger")
+    moves(kestrel, "main", "registry.example/ledger")
+    assert repositories() == {"registry.example/ledger": "main"}
+    assert not WeakeningEdit.objects.exists()
+
+
+def test_a_release_goes_on_binding_what_no_product_has(kestrel: Kestrel, protected: Environment) -> None:
+    kestrel.release(product="ledger", components=[ComponentSpec("new", "registry.example/new", f"sha256:{'a' * 64}")])
+    assert repositories()["registry.example/new"] == "ledger"
+
+
+def test_many_repositories_are_told_by_their_number(kestrel: Kestrel, protected: Environment) -> None:
+    proposal = moves(kestrel, "main", *(f"registry.example/r{number}" for number in range(9)))
+    names = ", ".join(f"registry.example/r{number}" for number in range(5))
+    assert proposal.weakens == [
+        f"Approval policy owned: images of {names} and 4 others may be released as product main."
+    ]

@@ -72,3 +72,15 @@ def test_more_owners_are_a_proposal(guarded: World, method: str, path: str, body
 def test_fewer_owners_are_none(guarded: World) -> None:
     assert guarded.greta.ok("PATCH", "products/ledger", {"ownerTeams": []})["ownerTeams"] == []
     assert not Proposal.objects.exists()
+
+
+def test_images_are_shared_and_freed_by_proposals(guarded: World) -> None:
+    answer = guarded.greta.call("POST", "image-repositories", {"name": "nginx"})
+    assert (answer.status_code, answer.json()["kind"]) == (202, "image_repository.share")
+    guarded.ines.ok("POST", f"proposals/{answer.json()['id']}/confirm", {}, If_Match=answer["ETag"])
+    [shared] = guarded.vera.get("image-repositories")["data"]
+    assert (shared["name"], shared["shared"]) == ("docker.io/library/nginx", True)
+    answer = guarded.greta.call("DELETE", f"image-repositories/{shared['id']}")
+    assert (answer.status_code, answer.json()["kind"]) == (202, "image_repository.free")
+    guarded.ines.ok("POST", f"proposals/{answer.json()['id']}/confirm", {}, If_Match=answer["ETag"])
+    assert guarded.vera.get("image-repositories")["data"] == []

@@ -15,12 +15,13 @@ from policies.actions.save_draft import save_draft
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.grant_override import grant_override
+from promotions.actions.image_repositories import share_repository
 from promotions.actions.products import update_product
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, FeedEntry, TrustedKey
-from stellapromote.accounts.models import Product, ScopeGrant, User
+from stellapromote.accounts.models import ImageRepository, Product, ScopeGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.clock import rfc3339
 from tests.factories import (
@@ -100,6 +101,7 @@ class Strict:
                 for model in (ApprovalPolicy, PromotionPolicy)
             ],
             "products": list(Product.objects.order_by("id").values_list("slug", "owner_teams", "version")),
+            "repositories": list(ImageRepository.objects.order_by("name").values_list("name", "product", "is_shared")),
             "keys": list(TrustedKey.objects.order_by("id").values_list("name", "key_id")),
             "feeds": list(FeedEntry.objects.order_by("cve", "feed_id").values_list("cve", "listed_on", "score")),
             "newest": list(Feed.objects.order_by("id").values_list("kind", "published_at")),
@@ -140,8 +142,13 @@ class Strict:
         return update_approval_policy(by=self.by, clock=self.clock, policy_id=policy.pk, changes={"rules": rules})
 
     def owned_by(self, *teams: str) -> Any:
-        changes = {"owner_teams": list(teams)}
+        return self.product(owner_teams=list(teams))
+
+    def product(self, **changes: Any) -> Any:
         return update_product(by=self.by, clock=self.clock, slug="main", changes=changes)
+
+    def shares(self, name: str) -> Any:
+        return share_repository(by=self.by, clock=self.clock, name=name)
 
     def promotion_policy(self) -> Any:
         save_draft(by=self.by, clock=self.clock, name="strict", changes={"gates": GATES[:2]})
@@ -191,6 +198,8 @@ LOOSENINGS: dict[str, Callable[[Strict], Any]] = {
         "kev", kev(("CVE-2026-0001", "2026-10-01"), ("CVE-2025-0009", "2026-02-03"))
     ),
     "ScopeGrant.scope": Strict.lets_override,
+    "ImageRepository.product": lambda world: world.product(image_repositories=["registry.example/app"]),
+    "ImageRepository.is_shared": lambda world: world.shares("nginx"),
     "Product.owner_teams": lambda world: world.owned_by("release", "security"),
 }
 """What one administrator does; it waits for a second person."""

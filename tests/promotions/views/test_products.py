@@ -245,3 +245,18 @@ def test_a_promotion_says_who_its_owners_are(kestrel: Kestrel, blind: bool) -> N
     promotion = kestrel.ask(kestrel.release(product="ledger"), guarded)
     shown = text(client_of(kestrel, "requester"), f"/promotions/{promotion.pk}")
     assert "<bdi>1 approval by the owners of ledger (release and security)</bdi>" in shown
+
+
+def test_an_image_that_is_shared_leads_to_its_proposal(kestrel: Kestrel) -> None:
+    product(kestrel, owner_teams=["security"])
+    make_approval_policy(kestrel["admin"], "owned", clock=kestrel.clock, rules=OWNED)
+    make_environment(kestrel["admin"], "live", 4, clock=kestrel.clock, approval_policies=["owned"], protected=True)
+    client = client_of(kestrel, "admin")
+    answer = client.post("/image-repositories", {"name": "nginx"})
+    [proposal] = Proposal.objects.all()
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, f"/proposals/{proposal.pk}")
+    row = ImageRepository.objects.create(
+        tenant=kestrel.tenant, name="ghcr.io/acme/base", is_shared=True, created_at=kestrel.clock.now()
+    )
+    client.post(f"/image-repositories/{row.pk}/free")
+    assert Proposal.objects.filter(kind="image_repository.free", resource_id=str(row.pk)).count() == 1
