@@ -18,6 +18,7 @@ from promotions.actions.products import (
 )
 from promotions.actions.releases import ReleaseSpec, create_release, finalize_release, update_release
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
+from promotions.judging.evaluation_context import stored_requirements
 from promotions.judging.products import ProductArchived, UnknownProduct
 from promotions.models import Promotion, Release
 from stellapromote.accounts.actor import Actor
@@ -28,7 +29,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
 from stellapromote.recorded_rows import ROWS, name_of, row_digest
 from tests.database import CommittedDatabase
-from tests.factories import actor_of, make_environment, make_person, make_ready_tenant
+from tests.factories import actor_of, make_approval_policy, make_environment, make_person, make_ready_tenant
 from tests.promotions.deployments import release, request
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.tampering import Tampering
@@ -296,6 +297,41 @@ def test_a_request_waits_for_an_archive_under_way_and_is_refused(committed_db: C
 
         _, requested = committed_db.at_once(commit, lambda: request(tomas, wanted, environment))
     assert getattr(requested, "code", None) == "REL_PRODUCT_ARCHIVED"
+
+
+OTHER_OWNERS = "UPDATE accounts_product SET owner_teams = '{release}' WHERE slug = 'main'"
+
+
+def owned_by_security() -> Kestrel:
+    kestrel = make_kestrel()
+    update_product(by=kestrel["admin"], clock=kestrel.clock, slug="main", changes={"owner_teams": ["security"]})
+    return kestrel
+
+
+def test_a_request_waits_for_an_edit_of_owners_under_way_and_has_these(committed_db: CommittedDatabase) -> None:
+    """The edit has its lock and has not committed when the request begins."""
+    kestrel = owned_by_security()
+    by, clock, wanted = kestrel["admin"], kestrel.clock, kestrel.release()
+    make_approval_policy(by, "owned", clock=clock, rules=[{"name": "owners", "teams": ["@owners"]}])
+    guarded = make_environment(by, "guarded", 0, clock=clock, approval_policies=["owned"])
+    with committed_db.as_app() as editing:
+        editing.execute("BEGIN")
+        editing.execute(OTHER_OWNERS)
+
+        def commit() -> None:
+            until_somebody_waits(committed_db)
+            editing.execute("COMMIT")
+
+        _, promotion = committed_db.at_once(commit, lambda: kestrel.ask(wanted, guarded))
+    assert stored_requirements(promotion)["product"]["ownerTeams"] == ["release"]
+
+
+def test_owners_that_were_changed_in_the_database_are_found(committed_db: CommittedDatabase) -> None:
+    kestrel = owned_by_security()
+    assert rows_found(kestrel.tenant.pk) == []
+    Tampering(committed_db).run(OTHER_OWNERS)
+    [found] = rows_found(kestrel.tenant.pk)
+    assert found.startswith(name_of(Product, Product.objects.get(slug="main").pk))
 
 
 def until_somebody_waits(committed_db: CommittedDatabase) -> None:
