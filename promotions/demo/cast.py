@@ -8,6 +8,7 @@ from policies.actions.create_approval_policy import create_approval_policy
 from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from promotions.actions.create_tenant import create_tenant
+from promotions.actions.products import create_product
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
@@ -26,6 +27,7 @@ from stellapromote.identity.actions.add_service import add_service
 from stellapromote.identity.actions.create_team import create_team
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.patterns import OWNERS as OWNERS_OF_PRODUCT
 
 SLUG, NAME = "kestrel-pay", "Kestrel Pay"
 
@@ -40,8 +42,14 @@ class Person:
 
 
 PEOPLE = (
-    Person("nia", "Nia Okafor", ("approver",), ("release",), "approves for the release team: sign in first"),
-    Person("mei", "Mei Tanaka", ("approver",), ("security",), "approves for security"),
+    Person(
+        "nia",
+        "Nia Okafor",
+        ("approver",),
+        ("release", "payments", "checkout"),
+        "approves for the release team: sign in first",
+    ),
+    Person("mei", "Mei Tanaka", ("approver",), ("security", "checkout"), "approves for security"),
     Person("tomas", "Tomás Silva", ("operator",), (), "requests promotions"),
     Person("ravi", "Ravi Menon", ("operator", "approver"), (), "builds releases, may vote on what he did not build"),
     Person("greta", "Greta Lindqvist", ("admin",), (), "administers: policies, freezes, members; has no vote"),
@@ -49,6 +57,8 @@ PEOPLE = (
 )
 
 CI, SCANNER = "ci-runner", "scanner"
+OWNER_TEAMS = {"payments": "payments", "checkout": "checkout", "ledger": "payments"}
+"""The owner team of each product."""
 OWNERS = {CI: "tomas", SCANNER: "mei"}
 """The owner of each machine. The scanner's owner is not the requester: its scans count on requests of tomas."""
 
@@ -75,7 +85,7 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
     """Creates the tenant and its cast, through the product's own actions."""
     tenant = create_tenant(slug=SLUG, name=NAME, by=command_actor(), is_demo=True, clock=clock)
     by = command_actor(tenant)
-    for team in ("release", "security"):
+    for team in ("release", "security", "payments", "checkout"):
         create_team(by=by, clock=clock, slug=team, name=f"{team.capitalize()} team")
     for person in PEOPLE:
         user = add_member(
@@ -103,6 +113,18 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
             ],
         },
     )
+    for product, team in OWNER_TEAMS.items():
+        create_product(by=greta, clock=clock, slug=product, display_name=product.capitalize(), owner_teams=[team])
+    create_approval_policy(
+        by=greta,
+        clock=clock,
+        content={
+            "name": "owners",
+            "description": "One of the team that owns the product.",
+            "rules": [{"name": "owners", "teams": [OWNERS_OF_PRODUCT], "minApprovals": 1}],
+            "separationOfDuties": {"excludeReleaseCreator": False},
+        },
+    )
     create_promotion_policy(
         by=greta,
         clock=clock,
@@ -124,7 +146,7 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
     publish_promotion_policy(by=greta, clock=clock, name="scanned")
     create_environment(by=greta, clock=clock, name="dev", display_name="Development", order_index=1)
     create_environment(
-        by=greta, clock=clock, name="staging", display_name="Staging", order_index=2, required_approvals=1
+        by=greta, clock=clock, name="staging", display_name="Staging", order_index=2, approval_policies=["owners"]
     )
     create_environment(
         by=greta,

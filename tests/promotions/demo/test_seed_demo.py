@@ -19,6 +19,7 @@ from promotions.demo.cast import CI, SCANNER, SLUG, recall
 from promotions.demo.guide import guide
 from promotions.demo.scans import report
 from promotions.documents.bundles import has_newer
+from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import EvidenceDocument, Promotion, Release
 from promotions.states import Status
 from stellapromote.accounts.models import ServiceAccount, Tenant
@@ -326,3 +327,11 @@ def test_the_guide_s_commands_find_an_installation_that_is_elsewhere() -> None:
     elsewhere = guide("http://127.0.0.1", "pass", "token", waiting, state="/srv/my data")
     assert elsewhere.count("STELLAPROMOTE_DATA='/srv/my data' .venv/bin/python manage.py ") == 3
     assert "STELLAPROMOTE_DATA" not in guide("http://127.0.0.1", "pass", "token", waiting)
+
+
+def test_each_product_enters_staging_by_its_owners(demo: Tenant) -> None:
+    entered = Promotion.objects.filter(target_environment__name="staging", approved_at__isnull=False)
+    owners = {each.product: stored_requirements(each)["product"]["ownerTeams"] for each in entered}
+    assert owners == {"payments": ["payments"], "checkout": ["checkout"], "ledger": ["payments"]}
+    voters = set(entered.values_list("product", "votes__username"))
+    assert voters == {("payments", "nia"), ("ledger", "nia"), ("checkout", "nia"), ("checkout", "mei")}
