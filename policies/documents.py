@@ -52,6 +52,7 @@ APPROVAL_POLICY_SCHEMA: Final[Schema] = {
                         "maxItems": 50,
                         "x-set": True,
                         "default": [],
+                        "description": "Short names of teams; @owners stands for the owner teams of the product.",
                         "items": {
                             "type": "string",
                             "pattern": TEAM_OR_OWNERS,
