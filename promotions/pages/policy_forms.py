@@ -28,6 +28,9 @@ class ApproverCheckForm(forms.Form):
         tenant_id = by.tenant
         product = product_field(by, "")
         if product is not None:
+            product.help_text = "Whose owners are meant, where a rule is for the owners of the product."
+            if isinstance(product.widget, forms.Select):
+                product.widget.choices = [("", "None"), *list(product.widget.choices)[1:]]
             self.fields["product"] = product
         environments = Environment.objects.of(tenant_id).live().in_order()
         of_tenant = Q(memberships__tenant_id=tenant_id, memberships__ended_at=None) | Q(service__tenant_id=tenant_id)
