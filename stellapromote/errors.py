@@ -188,7 +188,8 @@ CODES: dict[str, Code] = {
     "POL_INVALID": Code(422, "The policy document cannot be used: correct the places named in details."),
     "POL_UNSATISFIABLE": Code(
         422,
-        "Too few people are eligible to satisfy this policy: add people or teams to the rules named, or ask for fewer.",
+        "Too few people are eligible to satisfy this policy: add people or teams to the rules named, owner teams to "
+        "the product named, or ask for fewer.",
     ),
     "EVD_INVALID_DOCUMENT": Code(
         422, "The document cannot be read as its kind: correct it at the place named in the message."
