@@ -27,6 +27,7 @@ from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slu
 from stellapromote.image_repositories import canonical_pattern
 from stellapromote.transactions import transactional
 
+MOST_OWNER_TEAMS = 50
 _GUARDING = ("ownerTeams", "imageRepositories")
 _GIVEN = ("slug", "display_name", "description", "image_repositories", "owner_teams")
 
@@ -262,7 +263,10 @@ def _spelled(name: str, value: Any) -> Any:
 
 def _note_owners(product: Product, given: Sequence[str], *, by: Actor) -> OwnersEdit:
     """Keeps the edit of the owner teams of the locked product, for the event of the caller. ``given``: the teams in the
-    order of the call. Raises Invalid for a team that the tenant does not have."""
+    order of the call. Raises Invalid for too many, and for a team that the tenant does not have."""
+    if len(product.owner_teams) > MOST_OWNER_TEAMS:
+        message = f"A product has at most {MOST_OWNER_TEAMS} owner teams."
+        raise Invalid(message, fields=[FieldError("ownerTeams", message, "invalid")])
     there = lock_teams(product.tenant_id, given)
     missing = [
         FieldError(

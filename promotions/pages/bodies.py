@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from promotions.actions.products import MOST_OWNER_TEAMS
 from promotions.actions.report_deployment import REPORTS
 from promotions.models import Component, OverrideReview
 from promotions.models.promotion import CHANGE_TYPES
@@ -124,7 +125,7 @@ class ProductChanges(Body):
     )
     owner_teams = StrictListField(
         child=SlugField(),
-        max_length=50,
+        max_length=MOST_OWNER_TEAMS,
         required=False,
         help_text="The short names of the teams that own the product; the list is replaced as a whole.",
     )

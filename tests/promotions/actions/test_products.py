@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from environments.actions.update_environment import update_environment
 from promotions.actions.auto_promote import auto_promote
 from promotions.actions.products import (
+    MOST_OWNER_TEAMS,
     SlugTaken,
     SlugUsed,
     archive_product,
@@ -27,6 +28,7 @@ from stellapromote.accounts.models import OwnersEdit, Product, Tenant
 from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
+from stellapromote.identity.actions.create_team import create_team
 from stellapromote.recorded_rows import ROWS, name_of, row_digest
 from tests.database import CommittedDatabase
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person, make_ready_tenant
@@ -187,6 +189,16 @@ def test_each_edit_of_owner_teams_stays_with_its_editor(kestrel: Kestrel) -> Non
     edits = OwnersEdit.objects.order_by("at").values_list("product__slug", "by_id", "owner_teams")
     assert list(edits) == [("ledger", by.user_id, teams) for teams in (["security"], ["release", "security"], [])]
     assert rows_found(kestrel.tenant.pk) == []
+
+
+def test_a_product_has_so_many_owner_teams_at_most(kestrel: Kestrel) -> None:
+    teams = [f"team-{number}" for number in range(MOST_OWNER_TEAMS + 1)]
+    for slug in teams:
+        create_team(by=kestrel["admin"], clock=kestrel.clock, slug=slug)
+    with pytest.raises(Invalid, match="at most 50 owner teams"):
+        update_product(by=kestrel["admin"], clock=kestrel.clock, slug="main", changes={"owner_teams": teams})
+    update_product(by=kestrel["admin"], clock=kestrel.clock, slug="main", changes={"owner_teams": teams[1:]})
+    assert Product.objects.get(slug="main").owner_teams == sorted(teams[1:])
 
 
 UNCHANGEABLE = {
