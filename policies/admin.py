@@ -20,8 +20,9 @@ from policies.models import (
     Proposal,
     WeakeningEdit,
 )
-from policies.owners import MOST_SHOWN, Owners
+from policies.owners import MOST_TOLD, Owners
 from policies.proposed_page import go_to_proposal
+from stellapromote.counted import counted
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administering
 
@@ -154,8 +155,9 @@ class ApprovalPolicyAdmin(PolicyAdmin):
         super().save_model(request, obj, form, change)
         if form.proposal is None:
             failing = Owners(obj.tenant_id, DATABASE_CLOCK.now()).failing([orjson.loads(obj.current.canonical)])
-            for each in failing[:MOST_SHOWN]:
-                messages.warning(request, f"It fails for a product. {each.message}")
+            if failing:
+                why = " ".join(each.message for each in failing[:MOST_TOLD])
+                messages.warning(request, f"It fails for {counted(len(failing), 'product')}. {why}")
 
     def view_on_site(self, policy: ApprovalPolicy) -> str:
         """The page where it is disabled, enabled, retired, compared, and checked for who could approve."""

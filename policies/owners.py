@@ -13,6 +13,8 @@ from stellapromote.accounts.models import Product
 
 MOST_SHOWN: Final = 100
 """Products that fail, in an answer or on a page."""
+MOST_TOLD: Final = 3
+"""Products that fail, in one sentence after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -10,15 +10,13 @@ from django.core.exceptions import ValidationError
 from policies import people
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy
-from policies.owners import MOST_SHOWN, FailingProduct, Owners
+from policies.owners import MOST_SHOWN, MOST_TOLD, FailingProduct, Owners
 from policies.requirements import Requirement, Rule, Shortfall, asks_owners, of_policy, shortfalls, signatures
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.errors import Conflict, FieldError, RuleViolation
 from stellapromote.patterns import OWNERS
 
 Document = dict[str, Any]
-
-_TOLD: Final = 3
 
 
 class InUse(Conflict):
@@ -74,7 +72,7 @@ class NoProductFits(RuleViolation):
     code = "POL_UNSATISFIABLE"
 
     def __init__(self, failing: Sequence[FailingProduct]) -> None:
-        why = " ".join(each.message for each in failing[:_TOLD]) or "There is no product that takes requests."
+        why = " ".join(each.message for each in failing[:MOST_TOLD]) or "There is no product that takes requests."
         super().__init__(
             f"@owners fails for every product. {why} Choose owner teams of the products first.",
             details={"products": [each.slug for each in failing[:MOST_SHOWN]]},

@@ -356,5 +356,5 @@ def test_a_rule_of_owners_is_saved_with_the_products_for_which_it_fails(client: 
         tenant=tenant, slug="ledger", display_name="Ledger", owner_teams=["release"], created_at=NOW, updated_at=NOW
     )
     page = client.post(f"{APPROVAL}add/", given, follow=True).content.decode()
-    assert "It fails for a product. Product main has no owner teams." in page
+    assert "It fails for 1 product. Product main has no owner teams." in page
     assert says(ApprovalPolicy.objects.get())["rules"][0]["teams"] == ["@owners"]
