@@ -19,6 +19,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         "require_separation_of_duties",
         "promotion_policy",
         "approval_policy_names",
+        "other_products",
         "auto_promote_from",
         "auto_promote_hold",
         "exclusive",
@@ -36,7 +37,10 @@ class EnvironmentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="approval policies")
     def approval_policy_names(self, environment: Environment) -> str:
-        return ", ".join(environment.approval_policies.order_by("name").values_list("name", flat=True))
+        return ", ".join(
+            f"{policy.name} for {', '.join(products)}" if products else policy.name
+            for policy, products in environment.entries
+        )
 
     def view_on_site(self, environment: Environment) -> str:
         """The page where it is changed, moved, frozen and archived."""

@@ -11,12 +11,16 @@ from django import forms
 from environments.actions.create_environment import PRODUCTION_NAMES
 from environments.models import Environment, FreezeWindow
 from environments.ordering import order
+from environments.product_guards import ALLOW, REFUSE, products_named
 from environments.settings_schema import DAY, DEFAULT_CONFIG, MAX_ORDER_INDEX, MAX_REQUIRED_APPROVALS
 from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.windows import BadTime, instant_of
 from stellapromote.accounts.models import Product
 from stellapromote.clock import rfc3339
 from stellapromote.web.forms import ActionForm
+
+_DEFAULTED = ("protected", "other_products")
+"""What the actions choose where a form leaves it open."""
 
 
 class EnvironmentForm(ActionForm):
@@ -47,7 +51,23 @@ class EnvironmentForm(ActionForm):
     )
     promotion_policy = forms.ChoiceField(label="Promotion policy", help_text="Which gates guard it.")
     approval_policies = forms.MultipleChoiceField(
-        label="Approval policies", required=False, widget=forms.CheckboxSelectMultiple
+        label="Approval policies for every product", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    product_approval_policies = forms.CharField(
+        label="Approval policies for some products",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "mono", "spellcheck": "false"}),
+        help_text="Like two-person: ledger, cards. One policy in each line, with its products.",
+    )
+    other_products = forms.ChoiceField(
+        label="Products without a line above",
+        required=False,
+        choices=[
+            ("", "Refused in production, once there is a line"),
+            (ALLOW, "Enter by the policies for every product"),
+            (REFUSE, "Refused"),
+        ],
     )
     auto_promote_from = forms.ChoiceField(
         label="Promote automatically from",
@@ -91,7 +111,7 @@ class EnvironmentForm(ActionForm):
         initial: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=initial)
-        named = [] if environment is None else [each.name for each in environment.approval_policies.all()]
+        named = [] if environment is None else [policy.name for policy, _ in environment.entries]
         policies = ApprovalPolicy.objects.filter(tenant_id=tenant_id, retired_at=None).order_by("name")
         published = PromotionPolicy.objects.filter(tenant_id=tenant_id, current__isnull=False).order_by("name")
         others = [each for each in order(tenant_id) if environment is None or each.pk != environment.pk]
@@ -111,6 +131,17 @@ class EnvironmentForm(ActionForm):
     def place_of(self, place: str) -> tuple[str, str]:
         """`config.variables.REGION` stands in a field of its own."""
         return super().place_of(place.removeprefix("config."))
+
+    def clean_product_approval_policies(self) -> list[dict[str, Any]]:
+        found = []
+        for number, line in enumerate(self.cleaned_data["product_approval_policies"].splitlines(), start=1):
+            if not line.strip():
+                continue
+            name, separator, products = line.partition(":")
+            if not separator:
+                raise forms.ValidationError("Line %(number)s has no colon after the policy.", params={"number": number})
+            found.append({"name": name.strip(), "products": usernames(products)})
+        return found
 
     def clean_variables(self) -> dict[str, str]:
         found = {}
@@ -134,6 +165,7 @@ class EnvironmentForm(ActionForm):
         for name in ("is_production", "protected"):
             data[name] = {"yes": True, "no": False}.get(data[name])
         data["auto_promote_from"] = data["auto_promote_from"] or None
+        data["other_products"] = data["other_products"] or None
         return data
 
 
@@ -168,7 +200,11 @@ class EditEnvironmentForm(EnvironmentForm):
             "required_approvals": environment.required_approvals,
             "require_separation_of_duties": environment.require_separation_of_duties,
             "promotion_policy": environment.promotion_policy.name,
-            "approval_policies": [each.name for each in environment.approval_policies.all()],
+            "approval_policies": [policy.name for policy, products in environment.entries if not products],
+            "product_approval_policies": "\n".join(
+                f"{policy.name}: {', '.join(products)}" for policy, products in environment.entries if products
+            ),
+            "other_products": environment.other_products if products_named(environment.entries) else "",
             "auto_promote_from": environment.auto_promote_from.name if environment.auto_promote_from else "",
             "auto_promote_hold": environment.auto_promote_hold,
             "exclusive": environment.exclusive,
@@ -182,7 +218,7 @@ class EditEnvironmentForm(EnvironmentForm):
     def changes(self) -> dict[str, Any]:
         changes = self.values()
         del changes["version"]
-        return {name: value for name, value in changes.items() if name != "protected" or value is not None}
+        return {name: value for name, value in changes.items() if name not in _DEFAULTED or value is not None}
 
 
 class MoveForm(ActionForm):

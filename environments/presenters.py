@@ -20,7 +20,11 @@ def environment_document(environment: Environment) -> dict[str, Any]:
         "requiredApprovals": environment.required_approvals,
         "requireSeparationOfDuties": environment.require_separation_of_duties,
         "promotionPolicy": environment.promotion_policy.name,
-        "approvalPolicies": sorted(policy.name for policy in environment.approval_policies.all()),
+        "approvalPolicies": [policy.name for policy, products in environment.entries if not products],
+        "productApprovalPolicies": [
+            {"name": policy.name, "products": sorted(products)} for policy, products in environment.entries if products
+        ],
+        "otherProducts": environment.other_products,
         "autoPromoteFrom": environment.auto_promote_from.name if environment.auto_promote_from else None,
         "autoPromoteHold": environment.auto_promote_hold,
         "exclusive": environment.exclusive,

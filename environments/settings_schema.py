@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from environments.product_guards import ALLOW, REFUSE
 from stellapromote import wrong_values as wrong
 from stellapromote.api.serializers import camel
 from stellapromote.errors import FieldError, Invalid
@@ -36,6 +37,12 @@ CONFIG: Final[Schema] = {
     },
 }
 
+_APPROVAL_POLICY: Final[Schema] = {
+    "type": "string",
+    "pattern": SLUG,
+    "x-message": "This must be the name of an approval policy.",
+}
+
 SETTINGS: Final[dict[str, Schema]] = {
     "displayName": {"type": "string", "minLength": 1, "maxLength": 200, "format": "line"},
     "orderIndex": {"type": "integer", "minimum": 0, "maximum": MAX_ORDER_INDEX},
@@ -49,7 +56,32 @@ SETTINGS: Final[dict[str, Schema]] = {
         "type": "array",
         "maxItems": 20,
         "x-set": True,
-        "items": {"type": "string", "pattern": SLUG, "x-message": "This must be the name of an approval policy."},
+        "items": _APPROVAL_POLICY,
+    },
+    "productApprovalPolicies": {
+        "type": "array",
+        "maxItems": 20,
+        "items": {
+            "type": "object",
+            "properties": {
+                "name": _APPROVAL_POLICY,
+                "products": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 50,
+                    "x-set": True,
+                    "items": {"type": "string", "pattern": SLUG, "x-message": "This must be the slug of a product."},
+                },
+            },
+            "required": ["name", "products"],
+        },
+        "description": "Approval policies that hold for some products, beside those that hold for all.",
+    },
+    "otherProducts": {
+        "type": "string",
+        "enum": [ALLOW, REFUSE],
+        "description": "Whether products that no productApprovalPolicies name may enter, by approvalPolicies alone. "
+        "Left out: in production they are refused from the first entry on.",
     },
     "autoPromoteFrom": {
         "type": ["string", "null"],

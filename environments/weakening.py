@@ -11,6 +11,7 @@ from uuid import UUID
 
 from environments.models import Environment, FreezeWindow
 from environments.ordering import lost_steps, other_predecessors, predecessor
+from environments.product_guards import entries_of, guarding, products_named
 from policies.phrases import listed
 from policies.weakening import in_approval_policy, in_promotion_policy
 from policies.weakening_edits import NamedPolicy, Weakening
@@ -47,7 +48,7 @@ def in_environment(before: Mapping[str, Any], after: Mapping[str, Any], says: Po
         )
     if before["requireSeparationOfDuties"] and not after["requireSeparationOfDuties"]:
         found.append("Separation of duties: the release's creator may vote again.")
-    found += _approval_policies(before["approvalPolicies"], after["approvalPolicies"], says.approval)
+    found += _approval_policies(before, after, says.approval)
     found += _promotion_policy(before["promotionPolicy"], after["promotionPolicy"], says.promotion)
     if before["requireManifestReport"] and not after["requireManifestReport"]:
         found.append("Deployments may be reported without saying by digest what runs.")
@@ -61,8 +62,8 @@ def named_policies(before: Mapping[str, Any], after: Mapping[str, Any], says: Po
     """Versions that an edit of one environment takes away, puts in force, or leaves among those it changes. Pure."""
     found = []
     for kind, old, new in (
-        ("approval_policy", before["approvalPolicies"], after["approvalPolicies"]),
-        ("promotion_policy", [before["promotionPolicy"]], [after["promotionPolicy"]]),
+        ("approval_policy", dict(entries_of(before)), dict(entries_of(after))),
+        ("promotion_policy", {before["promotionPolicy"]: ()}, {after["promotionPolicy"]: ()}),
     ):
         for name in [] if old == new else sorted({*old, *new}):
             version, digest = says.versions[kind, name]
@@ -72,14 +73,38 @@ def named_policies(before: Mapping[str, Any], after: Mapping[str, Any], says: Po
     return found
 
 
-def _approval_policies(before: Iterable[str], after: Iterable[str], says: Mapping[str, Document]) -> list[str]:
+def _approval_policies(before: Document, after: Document, says: Mapping[str, Document]) -> list[str]:
+    """The policies that do not hold any more, for which products, and the products that are not refused any more."""
+    old, new = entries_of(before), entries_of(after)
+    products: list[str | None] = [*products_named([*old, *new]), None]
+    lost: dict[str, list[str | None]] = {}
+    opened = []
+    for product in products:
+        held = guarding(old, before["otherProducts"], product)
+        holding = guarding(new, after["otherProducts"], product)
+        if held is None and holding is not None:
+            opened.append(product)
+        for name in [] if held is None or holding is None else _removed(held, holding, says):
+            lost.setdefault(name, []).append(product)
+    found = [
+        f"Approval policy {name} does not apply{'' if of == products else f' to {_in_words(of)}'} any more."
+        for name, of in sorted(lost.items())
+    ]
+    return [*found, *([f"Releases of {_in_words(opened)} may enter it."] if opened else [])]
+
+
+def _in_words(products: Iterable[str | None]) -> str:
+    return listed("other products" if each is None else f"product {each}" for each in products)
+
+
+def _removed(before: Iterable[str], after: Iterable[str], says: Mapping[str, Document]) -> list[str]:
     """The removed policies, without those for which a new policy asks as much: each new one stands for one of them."""
     added = sorted(set(after) - set(before))
     found = []
     for name in sorted(set(before) - set(after)):
         heir = next((each for each in added if not in_approval_policy(says[name], says[each])), None)
         if heir is None:
-            found.append(f"Approval policy {name} does not apply any more.")
+            found.append(name)
         else:
             added.remove(heir)
     return found
@@ -164,7 +189,7 @@ def of_deleted(before: Mapping[str, Any], windows: int) -> list[str]:
         asked.append("its protection")
     if before["requiredApprovals"]:
         asked.append(counted(before["requiredApprovals"], "approval"))
-    asked += [f"approval policy {name}" for name in before["approvalPolicies"]]
+    asked += [f"approval policy {name}" for name, _ in entries_of(before)]
     if windows:
         asked.append(counted(windows, "freeze"))
     return [f"Environment {before['name']} was deleted, with {', '.join(asked)}."] if asked else []

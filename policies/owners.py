@@ -42,7 +42,7 @@ class Owners:
         return {slug: tuple(teams) for slug, teams in rows.values_list("slug", "owner_teams")}
 
     @cached_property
-    def _voters(self) -> dict[str, tuple[str, ...]]:
+    def voters(self) -> dict[str, tuple[str, ...]]:
         vouching = people.vouching_in(self._tenant_id, {})
         return people.voters(people.members(self._tenant_id), at=self._at, vouching=vouching)
 
@@ -64,5 +64,5 @@ class Owners:
         if not teams:
             return " has no owner teams."
         asked = all_of(required, documents, teams)
-        lacking = shortfalls(asked, signatures(asked, self._voters.items()))
+        lacking = shortfalls(asked, signatures(asked, self.voters.items()))
         return f": {' '.join(each.sentence for each in lacking)}" if lacking else ""

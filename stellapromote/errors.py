@@ -186,6 +186,10 @@ CODES: dict[str, Code] = {
         "A gate's facts did not arrive in time, which never is a pass: evaluate again when their source answers.",
     ),
     "POL_INVALID": Code(422, "The policy document cannot be used: correct the places named in details."),
+    "POL_NO_GUARD": Code(
+        422,
+        "No approval policy of the environment is for this product: ask an administrator to name one there.",
+    ),
     "POL_UNSATISFIABLE": Code(
         422,
         "Too few people are eligible to satisfy this policy: add people or teams to the rules named, owner teams to "

@@ -5,7 +5,7 @@ from environments import rules
 from environments.actions.settings import (
     environment_named,
     guard_with,
-    lock_approval_policies,
+    lock_entries,
     merged_config,
     published_policy,
     reloaded,
@@ -16,6 +16,7 @@ from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import order_of
 from environments.presenters import environment_document
+from environments.product_guards import ALLOW, REFUSE
 from environments.settings_schema import DEFAULT_CONFIG, ENVIRONMENT_TO_CREATE, read_environment
 from stellapromote.accounts.actor import Actor
 from stellapromote.audit.recording import record
@@ -40,6 +41,8 @@ def create_environment(
     require_separation_of_duties: bool = False,
     promotion_policy: str = "default",
     approval_policies: Sequence[str] = (),
+    product_approval_policies: Sequence[Mapping[str, Any]] = (),
+    other_products: str | None = None,
     auto_promote_from: str | None = None,
     auto_promote_hold: bool = False,
     exclusive: str = "product",
@@ -47,7 +50,8 @@ def create_environment(
 ) -> Environment:
     """A new environment at a free place in the order (domain.md §1). Policies and `auto_promote_from` are names.
 
-    `is_production` None: true for the names `prod` and `production`; `protected` None: as `is_production`. Raises
+    `is_production` None: true for the names `prod` and `production`; `protected` None: as `is_production`;
+    `other_products` None: refused in production where `product_approval_policies` names any product. Raises
     Refused (403), Invalid (400), NameTaken, NameUsed and OrderIndexTaken (409), NotDirectlyBefore (422), also when it
     would come between two that follow each other automatically.
     """
@@ -65,6 +69,8 @@ def create_environment(
             "require_separation_of_duties": require_separation_of_duties,
             "promotion_policy": promotion_policy,
             "approval_policies": list(approval_policies),
+            "product_approval_policies": list(product_approval_policies),
+            "other_products": other_products or (REFUSE if production and product_approval_policies else ALLOW),
             "auto_promote_from": auto_promote_from,
             "auto_promote_hold": auto_promote_hold,
             "exclusive": exclusive,
@@ -73,7 +79,7 @@ def create_environment(
         ENVIRONMENT_TO_CREATE,
     )
     topology = lock_topology(by.tenant)
-    policies = lock_approval_policies(by.tenant, values.pop("approval_policies"))
+    entries = lock_entries(by.tenant, values.pop("approval_policies"), values.pop("product_approval_policies"))
     at, order = note_write(by.tenant, clock, topology.values()), order_of(topology.values())
     rules.check_name_free(values["name"], topology.values())
     rules.check_name_never_used(by.tenant, values["name"])
@@ -93,7 +99,7 @@ def create_environment(
     )
     rules.check_auto_promotion([*topology.values(), environment])
     environment.save(force_insert=True)
-    made, _ = guard_with(environment, policies)
+    made, _ = guard_with(environment, entries)
     edits = record_edit([environment.pk], order, order_of([*topology.values(), environment]), by=by, at=at)
     rows = [environment, *made, *edits]
     environment = reloaded(environment.pk)

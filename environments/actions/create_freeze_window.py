@@ -6,11 +6,12 @@ from environments import rules
 from environments.actions.freeze_edges import (
     check_exceptions,
     check_order,
-    check_products,
     edges,
     excepted_by,
+    places_of,
     usernames_of,
 )
+from environments.actions.products import check_products
 from environments.locks import lock_calendar, lock_environment, note_write
 from environments.models import FreezeWindow
 from environments.presenters import freeze_window_document
@@ -66,7 +67,7 @@ def create_freeze_window(
     at = note_write(by.tenant, clock)
     times = edges(values, values["timezone"], at)
     check_order(**times)
-    check_products(by.tenant, values["products"])
+    check_products(by.tenant, places_of(values["products"]))
     values["exceptions"] = usernames_of(by.tenant, values["exceptions"])
     check_exceptions(by, values["exceptions"])
     if environment is not None:

@@ -10,7 +10,7 @@ from environments.settings_schema import refuse
 from policies.windows import BadTime, instant_of, zone
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
-from stellapromote.accounts.models import Membership, Product
+from stellapromote.accounts.models import Membership
 from stellapromote.errors import FieldError
 
 FIRST_YEAR: Final = 2000
@@ -57,17 +57,9 @@ def check_order(starts_at: datetime, ends_at: datetime) -> None:
         refuse([FieldError("end", "This must be after the start.", "invalid")])
 
 
-def check_products(tenant_id: UUID, products: Sequence[str]) -> None:
-    """A freeze of a product that does not exist would hold nothing. Archived ones are taken: what is under way goes on
-    (domain.md §1b). Invalid names each unknown one."""
-    if not products:
-        return
-    known = set(Product.objects.filter(tenant_id=tenant_id, slug__in=products).values_list("slug", flat=True))
-    refuse(
-        FieldError(f"products[{index}]", f"There is no product {slug}: correct the name.", "unknown")
-        for index, slug in enumerate(products)
-        if slug not in known
-    )
+def places_of(products: Sequence[str]) -> dict[str, str]:
+    """Each product by its place in the call."""
+    return {f"products[{index}]": slug for index, slug in enumerate(products)}
 
 
 def usernames_of(tenant_id: UUID, people: Sequence[str]) -> list[str]:

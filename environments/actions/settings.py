@@ -1,11 +1,12 @@
 """Shared by the creation and the change of an environment: names become rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from environments.actions.products import check_products
 from environments.models import Environment, EnvironmentApprovalPolicy
 from environments.settings_schema import refuse
 from environments.weakening import PolicyTexts
@@ -27,9 +28,50 @@ def published_policy(tenant_id: UUID, name: str) -> PromotionPolicy:
     return policy
 
 
-def lock_approval_policies(tenant_id: UUID, names: Sequence[str]) -> list[ApprovalPolicy]:
-    """The tenant's enabled approval policies of these names, kept from being disabled or retired until commit. Invalid
-    naming each one that does not exist or is disabled."""
+Entry = tuple[ApprovalPolicy, Sequence[str]]
+"""An approval policy, and the products for which it holds; none: all of them."""
+
+
+def lock_entries(
+    tenant_id: UUID, names: Sequence[str], by_product: Sequence[Mapping[str, Any]], *, gone: Sequence[str] = ()
+) -> list[Entry]:
+    """The approval policies for all products and those for some, and beside them those that are ``gone``: enabled ones
+    of the tenant, kept from being disabled or retired until commit.
+
+    Invalid naming each one that does not exist, is disabled or named twice, and each product that does not exist.
+    """
+    _check_named_once(names, by_product)
+    check_products(
+        tenant_id,
+        {
+            f"productApprovalPolicies[{index}].products[{place}]": slug
+            for index, each in enumerate(by_product)
+            for place, slug in enumerate(each["products"])
+        },
+    )
+    places = {f"approvalPolicies[{index}]": name for index, name in enumerate([*names, *gone])}
+    places |= {f"productApprovalPolicies[{index}].name": each["name"] for index, each in enumerate(by_product)}
+    policies = _lock_approval_policies(tenant_id, places)
+    return [
+        *((policies[name], ()) for name in names),
+        *((policies[each["name"]], each["products"]) for each in by_product),
+    ]
+
+
+def _check_named_once(names: Sequence[str], by_product: Sequence[Mapping[str, Any]]) -> None:
+    seen, errors = set(names), []
+    for index, each in enumerate(by_product):
+        if each["name"] in seen:
+            place = f"productApprovalPolicies[{index}].name"
+            problem = f"Approval policy {each['name']} is named twice: name it once, with all its products."
+            errors.append(FieldError(place, problem, "invalid"))
+        seen.add(each["name"])
+    refuse(errors)
+
+
+def _lock_approval_policies(tenant_id: UUID, places: Mapping[str, str]) -> dict[str, ApprovalPolicy]:
+    """``places``: the name of a policy by the place where it stands."""
+    names = [*places.values()]
     rows = (
         ApprovalPolicy.objects.filter(tenant_id=tenant_id, name__in=names, retired_at=None)
         .select_for_update(no_key=True)
@@ -37,13 +79,13 @@ def lock_approval_policies(tenant_id: UUID, names: Sequence[str]) -> list[Approv
     )
     found = {row.name: row for row in rows}
     errors = []
-    for index, name in enumerate(names):
+    for place, name in places.items():
         if name not in found:
-            errors.append(FieldError(f"approvalPolicies[{index}]", f"There is no approval policy {name}.", "unknown"))
+            errors.append(FieldError(place, f"There is no approval policy {name}.", "unknown"))
         elif not found[name].enabled:
-            errors.append(FieldError(f"approvalPolicies[{index}]", f"Approval policy {name} is disabled.", "disabled"))
+            errors.append(FieldError(place, f"Approval policy {name} is disabled.", "disabled"))
     refuse(errors)
-    return [found[name] for name in names]
+    return found
 
 
 def environment_named(name: str | None, environments: Iterable[Environment]) -> Environment | None:
@@ -60,29 +102,32 @@ def environment_named(name: str | None, environments: Iterable[Environment]) -> 
 
 
 def guard_with(
-    environment: Environment, policies: Iterable[ApprovalPolicy]
+    environment: Environment, entries: Iterable[Entry]
 ) -> tuple[list[EnvironmentApprovalPolicy], list[EnvironmentApprovalPolicy]]:
-    """Makes these the approval policies of the environment; links that stay are left alone. Returns those that it made,
-    and those that are gone."""
-    wanted = {policy.pk: policy for policy in policies}
-    links = environment.approval_policy_links
-    gone = list(links.exclude(policy__in=wanted))
-    links.exclude(policy__in=wanted).delete()
-    present = set(links.values_list("policy_id", flat=True))
+    """Makes these the approval policies of the environment; links that stay are left alone. Returns those that it
+    wrote, and those that are gone."""
+    wanted = {policy.pk: (policy, list(products)) for policy, products in entries}
+    present = {link.policy_id: link for link in environment.approval_policy_links.all()}
+    gone = [link for pk, link in present.items() if pk not in wanted]
+    EnvironmentApprovalPolicy.objects.filter(pk__in=[link.pk for link in gone]).delete()
+    changed = [link for pk, link in present.items() if pk in wanted and link.products != wanted[pk][1]]
+    for link in changed:
+        link.products = wanted[link.policy_id][1]
+        link.save(update_fields=["products"])
     made = EnvironmentApprovalPolicy.objects.bulk_create(
-        EnvironmentApprovalPolicy(environment=environment, policy=policy)
-        for pk, policy in wanted.items()
+        EnvironmentApprovalPolicy(environment=environment, policy=policy, products=products)
+        for pk, (policy, products) in wanted.items()
         if pk not in present
     )
-    return made, gone
+    return [*changed, *made], gone
 
 
 def policy_texts(
-    environment: Environment, approval: Iterable[ApprovalPolicy] | None, promotion: PromotionPolicy | None
+    environment: Environment, approval: Iterable[Entry] | None, promotion: PromotionPolicy | None
 ) -> PolicyTexts:
     """The texts of the policies that guard the environment now, and of those to come (None: the same). A few
     statements."""
-    approvals = {*environment.approval_policies.select_related("current"), *(approval or ())}
+    approvals = {*environment.approval_policies.select_related("current"), *(policy for policy, _ in approval or ())}
     promotions = {environment.promotion_policy, *([] if promotion is None else [promotion])}
     return PolicyTexts(
         approval={each.name: orjson.loads(each.current.canonical) for each in approvals if each.current},

@@ -3,7 +3,7 @@ from uuid import UUID
 from django.http import Http404
 
 from environments import rules
-from environments.actions.settings import lock_approval_policies, reloaded
+from environments.actions.settings import lock_entries, reloaded
 from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.guarding import naming
@@ -45,7 +45,7 @@ def unarchive_environment(
     rules.check_archived(environment)
     rules.check_order_index_free(values["order_index"], topology.values())
     before, order = environment_document(environment), order_of(topology.values())
-    lock_approval_policies(by.tenant, before["approvalPolicies"])
+    lock_entries(by.tenant, before["approvalPolicies"], before["productApprovalPolicies"])
     tag = environment_tag(environment.pk, environment.version)
     at = note_write(by.tenant, clock, topology.values())
     environment.archived_at = None

@@ -6,9 +6,10 @@ from django.http import Http404
 
 from environments import rules
 from environments.actions.settings import (
+    Entry,
     environment_named,
     guard_with,
-    lock_approval_policies,
+    lock_entries,
     merged_config,
     policy_texts,
     published_policy,
@@ -20,6 +21,7 @@ from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import moved, order_of
 from environments.presenters import differences, environment_document
+from environments.product_guards import REFUSE, entries_of
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
 from environments.weakening import add_order, in_environment, named_policies
 from policies.proposals import proposable
@@ -56,11 +58,7 @@ def update_environment(
     if not values:
         return environment
     rules.check_not_archived(environment)
-    policies = None
-    if "approval_policies" in values:
-        wanted = values.pop("approval_policies")
-        gone = [each for each in before["approvalPolicies"] if each not in wanted]
-        policies = [each for each in lock_approval_policies(by.tenant, [*wanted, *gone]) if each.name in wanted]
+    entries = _entries(by.tenant, values, before)
     if "promotion_policy" in values:
         both = sorted({before["promotionPolicy"], values["promotion_policy"]})
         promotion_policies = {each: published_policy(by.tenant, each) for each in both}
@@ -70,7 +68,7 @@ def update_environment(
     at = note_write(by.tenant, clock, topology.values())
 
     tag = environment_tag(environment.pk, environment.version)
-    says = policy_texts(environment, policies, values.get("promotion_policy"))
+    says = policy_texts(environment, entries, values.get("promotion_policy"))
     guards = [environment.name] if environment.protected else []
     order = order_of(topology.values())
     moves = moved(order, environment_id, values.pop("order_index", order[environment_id]))
@@ -86,7 +84,7 @@ def update_environment(
         topology[each].version += 1
         topology[each].updated_at = at
         topology[each].save()
-    made, gone = ([], []) if policies is None else guard_with(environment, policies)
+    written, gone = ([], []) if entries is None else guard_with(environment, entries)
 
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
@@ -114,10 +112,21 @@ def update_environment(
             ],
         },
         environment_id=environment_id,
-        rows=[*(topology[each] for each in {environment_id, *moves}), *made, *edits, *weakenings],
+        rows=[*(topology[each] for each in {environment_id, *moves}), *written, *edits, *weakenings],
         gone=gone,
     )
     return environment
+
+
+def _entries(tenant_id: UUID, values: dict[str, Any], before: Mapping[str, Any]) -> list[Entry] | None:
+    """The approval policies to come, locked, taken out of ``values``; None: they stay."""
+    if "approval_policies" not in values and "product_approval_policies" not in values:
+        return None
+    names = values.pop("approval_policies", before["approvalPolicies"])
+    by_product = values.pop("product_approval_policies", before["productApprovalPolicies"])
+    kept = {*names, *(each["name"] for each in by_product)}
+    gone = [name for name, _ in entries_of(before) if name not in kept]
+    return lock_entries(tenant_id, names, by_product, gone=gone)
 
 
 def _different(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +135,11 @@ def _different(changes: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[st
     if stored["orderIndex"] is None and given.get("order_index", 0) is None:
         del given["order_index"]  # what an archived environment says of itself
     values = read_environment(given, ENVIRONMENT_TO_UPDATE)
+    if "product_approval_policies" in values:
+        values["product_approval_policies"].sort(key=lambda entry: entry["name"])
+        production = values.get("is_production", stored["isProduction"])
+        if values["product_approval_policies"] and not stored["productApprovalPolicies"] and production:
+            values.setdefault("other_products", REFUSE)
     if "config" in values:
         values["config"] = merged_config(stored["config"], values["config"])
     return {name: value for name, value in values.items() if value != stored[camel(name)]}

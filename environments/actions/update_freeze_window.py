@@ -6,11 +6,12 @@ from environments import rules
 from environments.actions.freeze_edges import (
     check_exceptions,
     check_order,
-    check_products,
     edges,
     excepted_by,
+    places_of,
     usernames_of,
 )
+from environments.actions.products import check_products
 from environments.etags import freeze_window_tag
 from environments.guarding import frozen_by
 from environments.locks import lock_freeze_window, note_write
@@ -58,7 +59,7 @@ def update_freeze_window(
     at = note_write(by.tenant, clock)
     rules.check_can_change_freeze(window, at)
     times = edges(values, values.get("timezone", window.timezone), at)
-    check_products(by.tenant, values.get("products", ()))
+    check_products(by.tenant, places_of(values.get("products", ())))
     if "exceptions" in values:
         values["exceptions"] = usernames_of(by.tenant, values["exceptions"])
         check_exceptions(by, values["exceptions"], before["exceptions"])

@@ -26,6 +26,8 @@ class EnvironmentBody(DocumentBody):
     require_sod = StrictBooleanField(required=False, help_text="Another name of requireSeparationOfDuties.")
     promotion_policy = DocumentField(SETTINGS["promotionPolicy"], required=False)
     approval_policies = DocumentField(SETTINGS["approvalPolicies"], required=False)
+    product_approval_policies = DocumentField(SETTINGS["productApprovalPolicies"], required=False)
+    other_products = DocumentField(SETTINGS["otherProducts"], required=False)
     auto_promote_from = DocumentField(SETTINGS["autoPromoteFrom"], required=False, allow_null=True)
     auto_promote_hold = DocumentField(SETTINGS["autoPromoteHold"], required=False)
     exclusive = DocumentField(SETTINGS["exclusive"], required=False)

@@ -20,7 +20,11 @@ class EnvironmentResource(Resource):
     required_approvals = serializers.IntegerField()
     require_separation_of_duties = serializers.BooleanField()
     promotion_policy = serializers.CharField()
-    approval_policies = serializers.ListField(child=serializers.CharField())
+    approval_policies = serializers.ListField(
+        child=serializers.CharField(), help_text="Those that hold for releases of every product."
+    )
+    product_approval_policies = DocumentField(SETTINGS["productApprovalPolicies"])
+    other_products = DocumentField(SETTINGS["otherProducts"])
     auto_promote_from = serializers.CharField(allow_null=True)
     auto_promote_hold = serializers.BooleanField()
     exclusive = DocumentField(SETTINGS["exclusive"])

@@ -2,9 +2,11 @@ from collections.abc import Mapping
 from typing import ClassVar, Self
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from environments.product_guards import ALLOW, REFUSE
 from policies.models import ApprovalPolicy, PromotionPolicy
 from stellapromote.accounts.models import Tenant
 from stellapromote.accounts.models.tenant import validate_slug
@@ -44,7 +46,9 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
 
     def with_settings(self) -> Self:
         """Everything that the full object shows, in two queries."""
-        return self.select_related("promotion_policy", "auto_promote_from").prefetch_related("approval_policies")
+        links = EnvironmentApprovalPolicy.objects.select_related("policy").order_by("policy__name")
+        settings = self.select_related("promotion_policy", "auto_promote_from")
+        return settings.prefetch_related(models.Prefetch("approval_policy_links", links))
 
 
 class Environment(RecordedRow):
@@ -63,6 +67,7 @@ class Environment(RecordedRow):
             "require_separation_of_duties",
             "promotion_policy",
             "approval_policies",
+            "other_products",
             "auto_promote_from",
             "auto_promote_hold",
             "exclusive",
@@ -87,6 +92,10 @@ class Environment(RecordedRow):
         PRODUCT = "product"
         ENVIRONMENT = "environment"
 
+    class OtherProducts(models.TextChoices):
+        ALLOW = ALLOW
+        REFUSE = REFUSE
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="environments")
     name = models.CharField(max_length=63, validators=[validate_slug])
@@ -102,6 +111,7 @@ class Environment(RecordedRow):
     approval_policies = models.ManyToManyField(
         ApprovalPolicy, through="environments.EnvironmentApprovalPolicy", related_name="environments"
     )
+    other_products = models.CharField(max_length=6, choices=OtherProducts.choices, default=ALLOW, db_default=ALLOW)
     auto_promote_from = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="auto_promotes_to"
     )
@@ -135,6 +145,9 @@ class Environment(RecordedRow):
             models.CheckConstraint(
                 condition=Q(exclusive__in=["product", "environment"]), name="environment_exclusive_known"
             ),
+            models.CheckConstraint(
+                condition=Q(other_products__in=[ALLOW, REFUSE]), name="environment_other_products_known"
+            ),
             models.CheckConstraint(condition=~Q(display_name=""), name="environment_has_display_name"),
             models.CheckConstraint(
                 condition=Q(order_index=None) | Q(order_index__lte=MAX_ORDER_INDEX), name="environment_order_bounded"
@@ -155,6 +168,13 @@ class Environment(RecordedRow):
     def __str__(self) -> str:
         return self.display_name
 
+    @property
+    def entries(self) -> "list[tuple[ApprovalPolicy, list[str]]]":
+        """Its approval policies by name, each with the products for which it holds, none for all of them. No query
+        when it was loaded `with_settings`."""
+        links = sorted(self.approval_policy_links.all(), key=lambda link: link.policy.name)
+        return [(link.policy, link.products) for link in links]
+
 
 class RetiredName(RecordedRow):
     """The name of a deleted environment that was protected, or that a gate of a protected one named: no other one ever
@@ -173,9 +193,10 @@ class RetiredName(RecordedRow):
 
 
 class EnvironmentApprovalPolicy(RecordedRow):
-    """Names one approval policy that guards an environment. PROTECT on both sides: neither vanishes silently."""
+    """Names one approval policy that guards an environment, for ``products`` or, with none, for all of them (domain.md
+    §1b). PROTECT on both sides: neither vanishes silently."""
 
-    GUARDS: ClassVar[frozenset[str]] = frozenset({"policy"})
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"policy", "products"})
     NO_GUARDS: ClassVar[Mapping[str, str]] = {
         "id": "never changes",
         "environment": "never changes",
@@ -185,6 +206,7 @@ class EnvironmentApprovalPolicy(RecordedRow):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="approval_policy_links")
     policy = models.ForeignKey(ApprovalPolicy, on_delete=models.PROTECT, related_name="environment_links")
+    products = ArrayField(models.CharField(max_length=63), default=list, db_default=[], blank=True)
 
     class Meta:
         constraints = [

@@ -17,6 +17,7 @@ from policies.proposals import proposable
 from policies.weakening_edits import Weakening
 from promotions.judging.image_repositories import Image, check_images, claims_on
 from promotions.judging.owners import policies_asking_owners
+from promotions.judging.product_guards import protected_by_product
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ImageRepository, Product
 from stellapromote.accounts.scopes import PRODUCT_WRITE
@@ -74,7 +75,7 @@ def share_repository(*, by: Actor, clock: Clock, name: str) -> ImageRepository:
         resource="image_repository",
         resource_id=shared.pk,
         after={"name": wanted},
-        rows=[shared, *store_weakening_of_owners(weakened, sentences, by=by, at=at)],
+        rows=[shared, *store_weakening_by_product(weakened, sentences, by=by, at=at)],
     )
     return shared
 
@@ -103,19 +104,23 @@ def free_repository(*, by: Actor, clock: Clock, repository_id: UUID) -> ImageRep
         resource="image_repository",
         resource_id=row.pk,
         before=before,
-        rows=store_weakening_of_owners(weakened, sentences, by=by, at=at),
+        rows=store_weakening_by_product(weakened, sentences, by=by, at=at),
         gone=[row],
     )
     ImageRepository.objects.filter(pk=row.pk).delete()
     return row
 
 
-def store_weakening_of_owners(
-    weakened: Weakening, sentences: Iterable[str], *, by: Actor, at: datetime
+def store_weakening_by_product(
+    weakened: Weakening, sentences: Sequence[str], *, of_owners: Sequence[str] = (), by: Actor, at: datetime
 ) -> list[WeakeningEdit]:
-    """Stores what becomes easier under each approval policy that asks for the owners of a product. ``sentences``: their
-    ends. Raises NeedsSecondPerson, ChangedMeanwhile. Five statements where there are sentences."""
-    ends = list(sentences)
+    """Stores what becomes easier in each protected environment that is guarded for some products alone, and under each
+    approval policy that asks for the owners of a product. ``sentences``: their ends; ``of_owners``: those that concern
+    such policies alone. Raises NeedsSecondPerson, ChangedMeanwhile. Six statements where there are sentences."""
+    environments = protected_by_product(by.tenant) if sentences else {}
+    for environment_id, name in sorted(environments.items()):
+        weakened.add([f"Environment {name}: {end}" for end in sentences], environment_id=environment_id, guards=[name])
+    ends = [*of_owners, *sentences]
     asking = policies_asking_owners(by.tenant, at) if ends else {}
     for policy, guards in sorted(asking.items()):
         weakened.add([f"Approval policy {policy}: {end}" for end in ends], policy_name=policy, guards=guards)

@@ -12,7 +12,8 @@ from policies.models import WeakeningEdit
 from policies.people import lock_teams
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
-from promotions.actions.image_repositories import first_of, set_repositories, store_weakening_of_owners
+from promotions.actions.image_repositories import first_of, set_repositories, store_weakening_by_product
+from promotions.judging.product_guards import any_names_products
 from promotions.judging.products import check_open, lock_product
 from promotions.reading.products import product_document, repositories_of
 from stellapromote.accounts.actor import Actor
@@ -169,7 +170,7 @@ def take_product(slug: str, *, by: Actor, clock: Clock) -> None:
     Raises ProductArchived. One statement where the product is there.
     """
     found = lock_product(by.tenant, slug)
-    if found is None:
+    if found is None and not any_names_products(by.tenant):
         store_product(slug, by=by, clock=clock)
         found = lock_product(by.tenant, slug)
     check_open(found, slug)
@@ -224,21 +225,20 @@ def store_product(
 def _store_weakening(
     weakened: Weakening, before: Mapping[str, Any], after: Mapping[str, Any], *, by: Actor, at: datetime
 ) -> list[WeakeningEdit]:
-    """Stores what becomes easier where a policy asks for owners: further teams approve, or images move between
-    products, and so between owners. ``before`` and ``after``: documents of the product. Raises NeedsSecondPerson,
-    ChangedMeanwhile. No statement where nothing does, else five."""
+    """Stores what becomes easier where guards are by product: further teams approve as owners, or images move between
+    products. ``before`` and ``after``: documents of the product. Raises NeedsSecondPerson,
+    ChangedMeanwhile. No statement where nothing does, else six."""
     slug = after["slug"]
     teams, claimed = (sorted(set(after[name]) - set(before.get(name, ()))) for name in _GUARDING)
     freed = sorted(set(before.get("imageRepositories", ())) - set(after["imageRepositories"]))
+    named = phrases.listed(f"team {team}" for team in teams)
+    of_owners = [f"{named} may also approve as owner of product {slug}."] if teams else []
     sentences = []
-    if teams:
-        named = phrases.listed(f"team {team}" for team in teams)
-        sentences.append(f"{named} may also approve as owner of product {slug}.")
     if claimed:
         sentences.append(f"images of {first_of(claimed)} may be released as product {slug}.")
     if freed:
         sentences.append(f"images of {first_of(freed)} may be released as another product than {slug}.")
-    return store_weakening_of_owners(weakened, sentences, by=by, at=at)
+    return store_weakening_by_product(weakened, sentences, of_owners=of_owners, by=by, at=at)
 
 
 def product_tag(product: Product) -> str:

@@ -93,8 +93,8 @@ def request_promotion(
 
     A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
     ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, OtherProduct, AlreadyActive,
-    CommitAuthorsUnknown, NoOwners, OwnersNotKnown, ManifestMismatch. Failing gates store a rejected promotion with its
-    record. ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
+    CommitAuthorsUnknown, NoGuard, NoOwners, OwnersNotKnown, ManifestMismatch. Failing gates store a rejected promotion
+    with its record. ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
     """
     try:
         return _request(request, by, triggered_by, clock)
@@ -145,7 +145,7 @@ def _prepare(
     )
     releases = Release.objects.filter(tenant_id=by.tenant, pk=request.release_id)
     steps = steps_into(by.tenant, request.target_environment_id, request.release_id)
-    calendar, _, _, product, images, found, told, into, policies = fetch_together(
+    calendar, _, _, product, images, found, told, into, links = fetch_together(
         *sharing_for_entry(
             tenant_id=by.tenant,
             environment_id=request.target_environment_id,
@@ -195,7 +195,7 @@ def _prepare(
         release=release,
         product=known,
         target=target,
-        policies=policies,
+        links=links,
         requester=requester,
         triggered_by=triggered_by,
         at=at,

@@ -10,7 +10,8 @@ from uuid import UUID
 import orjson
 from django.db.models import QuerySet
 
-from environments.models import Environment
+from environments.models import Environment, EnvironmentApprovalPolicy
+from environments.product_guards import guarding
 from policies.eligibility import (
     COMMIT_AUTHOR,
     POLICY_EDITOR,
@@ -50,6 +51,19 @@ class PolicyWithoutVersion(RuleViolation):
             f"Policy {name} guards this environment and has no published version: publish one, or take the policy "
             "away from the environment, then request again.",
             details={"policy": name},
+        )
+
+
+class NoGuard(RuleViolation):
+    """No approval policy of the environment names the product, and it refuses such products (domain.md §1b)."""
+
+    code = "POL_NO_GUARD"
+
+    def __init__(self, product: str, environment: str) -> None:
+        super().__init__(
+            f"Releases of product {product} do not enter {environment}: none of its approval policies is for them. Ask "
+            "an administrator to name one there, then request again.",
+            details={"product": product, "environment": environment},
         )
 
 
@@ -171,9 +185,10 @@ def excluded_by(duties: frozenset[str], *collected: Involvements, until: datetim
     return excluded_persons([each for involvements in collected for each in involvements.listed(names)], duties)
 
 
-def policies_that_guard(environment_id: UUID) -> QuerySet[ApprovalPolicy]:
-    """The approval policies of the environment by name, each with its version in force."""
-    return ApprovalPolicy.objects.filter(environments=environment_id).select_related("current").order_by("name")
+def policies_that_guard(environment_id: UUID) -> QuerySet[EnvironmentApprovalPolicy]:
+    """The approval policies of the environment by name, each with its version in force and its products."""
+    links = EnvironmentApprovalPolicy.objects.filter(environment=environment_id)
+    return links.select_related("policy__current").order_by("policy__name")
 
 
 def take_snapshot(
@@ -181,7 +196,7 @@ def take_snapshot(
     release: Release,
     product: KnownProduct,
     target: Environment,
-    policies: Iterable[ApprovalPolicy],
+    links: Iterable[EnvironmentApprovalPolicy],
     requester: Origin,
     triggered_by: Promotion | None,
     at: datetime,
@@ -189,12 +204,15 @@ def take_snapshot(
     """Reads the people with a part in the guards of ``target``, under its lock, and computes the people who may not
     vote.
 
-    ``target`` has its promotion policy selected, ``policies`` are those that guard it, ``product`` is that of the
-    release, locked. Raises CommitAuthorsUnknown, PolicyWithoutVersion, NoOwners, OwnersNotKnown.
+    ``target`` has its promotion policy selected, ``links`` name the approval policies that guard it, ``product`` is
+    that of the release, locked. Raises CommitAuthorsUnknown, PolicyWithoutVersion, NoGuard, NoOwners, OwnersNotKnown.
     """
     promotion_version = target.promotion_policy.current
     if promotion_version is None:
         raise PolicyWithoutVersion(target.promotion_policy.name)
+    policies = guarding(((each.policy, each.products) for each in links), target.other_products, product.slug)
+    if policies is None:
+        raise NoGuard(product.slug, target.name)
     approval_versions = _approval_versions(policies)
     texts = existing_documents(target.tenant_id, [promotion_version.digest, *(v.digest for v in approval_versions)])
     approval_policies = [texts[v.digest] for v in approval_versions]
@@ -221,9 +239,9 @@ def take_snapshot(
         others.add(COMMIT_AUTHOR, *authors)
         others.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
-        guarding = [v.policy_id for v in approval_versions]
+        named = [v.policy_id for v in approval_versions]
         owned = product if asking else None
-        others.add_editors(editors(target, guarding, product=owned, since=release.created_at))
+        others.add_editors(editors(target, named, product=owned, since=release.created_at))
     excluded = excluded_by(duties, requesting, others, until=at)
 
     document: dict[str, Any] = {

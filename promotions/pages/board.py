@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from environments.models import Environment
+from environments.product_guards import ALLOW
 from policies.models.weakening_edit import REMEMBERED
 from policies.outcomes import blocks
 from promotions.models import Override, Promotion, Release
@@ -254,8 +255,14 @@ def _column(environment: Environment, state: Any, opened: list[Promotion]) -> Co
         "freeze": state["freeze"],
         "running": {release["product"]: release for release in state["currentReleases"]},
         "waiting": [promotion for promotion in opened if promotion.target_environment_id == environment.pk],
-        "nobody_approves": not environment.required_approvals and not environment.approval_policy_links.all(),
+        "nobody_approves": not environment.required_approvals and _is_unguarded(environment),
     }
+
+
+def _is_unguarded(environment: Environment) -> bool:
+    """Whether no approval policy guards it, or none that is for every product, and it takes other products too."""
+    links = environment.approval_policy_links.all()
+    return not links or (environment.other_products == ALLOW and all(link.products for link in links))
 
 
 def _products(columns: list[Context]) -> list[Context]:

@@ -10,7 +10,8 @@ from environments.freezes import freeze_state, in_force
 from environments.models import Environment, FreezeWindow
 from environments.month import month, month_named, span
 from environments.presenters import freeze_window_document
-from policies import people, requirements
+from environments.product_guards import REFUSE, guarding, products_named
+from policies import requirements
 from policies.models import Proposal
 from policies.owners import MOST_SHOWN, Owners
 from policies.stored_documents import PolicyTextMissing, existing_documents
@@ -40,7 +41,7 @@ def overview(by: Actor, at: datetime) -> Context:
         "rows": [
             {
                 "environment": environment,
-                "policies": sorted(policy.name for policy in environment.approval_policies.all()),
+                **_approval_policies(environment),
                 "state": states[environment.pk],
                 "earlier": live[place - 1].order_index if place else None,
                 "later": live[place + 1].order_index if place + 1 < len(live) else None,
@@ -68,6 +69,7 @@ class Shortfall(NamedTuple):
 
 _NOTHING: Final = "Nothing that is requested now can enter: too few people may approve it"
 _OF_PRODUCT: Final = "Nothing of product {} that is requested now can enter: too few people may approve it"
+_OF_OTHERS: Final = "Nothing of other products that is requested now can enter: too few people may approve it"
 
 
 def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str | None, cursor: str | None) -> Context:
@@ -79,7 +81,7 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
     standing = concerned.standing_at(at)
     return {
         "environment": environment,
-        "policies": sorted(policy.name for policy in environment.approval_policies.all()),
+        **_approval_policies(environment),
         "state": environment_states(by.tenant, [environment.pk], at)[environment.pk],
         "freeze": freeze_state(list(standing), at),
         "standing": [row for row in reversed(shown) if row["standing"] in ("in force", "planned")],
@@ -94,28 +96,41 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
 
 def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:
     """The reasons why a request made now by any person could not be approved. Empty when some people could approve.
-    Where a policy asks for owners: one for each product whose requests could not.
+    Where a policy asks for owners, or is for some products alone: one for each product whose requests could not.
 
     Saving such a number is not refused: members may come. Cost: one statement, five more where anything is required,
     one more for texts of policies that were not used lately.
     """
-    versions = environment.approval_policies.select_related("current").order_by("name")
-    digests = [each.current.digest for each in versions if each.current is not None]
+    links = environment.approval_policy_links.select_related("policy__current").order_by("policy__name")
+    entries = [(link.policy.current, link.products) for link in links if link.policy.current is not None]
     try:
-        texts = existing_documents(environment.tenant_id, digests)
+        texts = existing_documents(environment.tenant_id, [version.digest for version, _ in entries])
     except PolicyTextMissing as missing:
         return [Shortfall(_NOTHING, missing.message)]
-    documents = [texts[digest] for digest in digests]
+    owners, named = Owners(environment.tenant_id, at), products_named(entries)
+    found = []
+    for product in (*named, None):
+        held = guarding(entries, environment.other_products, product)
+        if held is not None:
+            documents = [texts[version.digest] for version in held]
+            found += _shortfalls(documents, environment.required_approvals, owners, product, named)
+    return found[:MOST_SHOWN]
+
+
+def _shortfalls(
+    documents: list[dict[str, Any]], number: int, owners: Owners, product: str | None, named: list[str]
+) -> list[Shortfall]:
+    """Of the product, or with None of those that are not ``named``."""
     if any(requirements.asks_owners(each) for each in documents):
-        failing = Owners(environment.tenant_id, at).failing(documents, environment.required_approvals)
-        return [Shortfall(_OF_PRODUCT.format(each.slug), each.message) for each in failing[:MOST_SHOWN]]
-    required = requirements.all_of(environment.required_approvals, documents, ())
+        failing = owners.failing(documents, number)
+        asked = [each for each in failing if each.slug == product or (product is None and each.slug not in named)]
+        return [Shortfall(_OF_PRODUCT.format(each.slug), each.message) for each in asked]
+    required = requirements.all_of(number, documents, ())
     if not required:
         return []
-    vouching = people.vouching_in(environment.tenant_id, {})
-    could = people.voters(people.members(environment.tenant_id), at=at, vouching=vouching)
-    signatures = [requirements.signature(required, username, teams) for username, teams in could.items()]
-    return [Shortfall(_NOTHING, each.sentence) for each in requirements.shortfalls(required, signatures)]
+    title = _OF_PRODUCT.format(product) if product else _OF_OTHERS if named else _NOTHING
+    signatures = requirements.signatures(required, owners.voters.items())
+    return [Shortfall(title, each.sentence) for each in requirements.shortfalls(required, signatures)]
 
 
 def history(tenant_id: UUID, environment_id: UUID, cursor: str | None) -> Page:
@@ -138,6 +153,19 @@ def freeze_row(window: FreezeWindow, at: datetime) -> Context:
     else:
         standing = "in force" if window.starts_at <= at else "planned"
     return {**freeze_window_document(window), "standing": standing, "inForce": in_force(window)}
+
+
+def _approval_policies(environment: Environment) -> Context:
+    """Its approval policies in words, and what it does with the products that none of them is for."""
+    entries = environment.entries
+    others = ""
+    if products_named(entries):
+        is_free = not environment.required_approvals and all(products for _, products in entries)
+        others = "are refused" if environment.other_products == REFUSE else "need no approval" if is_free else ""
+    return {
+        "policies": [f"{policy.name} for {', '.join(held)}" if held else policy.name for policy, held in entries],
+        "other_products": others,
+    }
 
 
 def _reasons(by: Actor, environment: Environment) -> Context:

@@ -28,7 +28,7 @@ def guarded_environments(tenant_id: UUID) -> list[dict[str, Any]]:
         .live()
         .in_order()
         .select_related("promotion_policy__current")
-        .prefetch_related("approval_policies__current")
+        .prefetch_related("approval_policy_links__policy__current")
     )
     return [
         {
@@ -39,7 +39,7 @@ def guarded_environments(tenant_id: UUID) -> list[dict[str, Any]]:
             "required_approvals": environment.required_approvals,
             "separation_of_duties": environment.require_separation_of_duties,
             "promotion_policy": environment.promotion_policy,
-            "approval_policies": sorted(environment.approval_policies.all(), key=lambda each: each.name),
+            "approval_policies": environment.entries,
         }
         for environment in environments
     ]

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import Http404
 
 from environments.models import Environment
+from environments.product_guards import guarding, products_named
 from policies import eligibility, people, requirements
 from policies.facts import exclusions
 from policies.models import ApprovalPolicy
@@ -55,12 +56,22 @@ def check_approver(
     """Judges the policy together with everything else that the environment requires, for people as they are now.
 
     Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
-    only pointed out. ``product``: the slug of the product of which @owners means the owner teams. Http404 when the
+    only pointed out. ``product``: the slug of the product, where a rule is for its owners or a policy of the
+    environment for some products alone. Http404 when the
     requester is neither a member nor a service of the tenant; ProductNeeded.
     """
     tenant_id = policy.tenant_id
     members = people.members(tenant_id)
-    named = {each.id: each for each in environment.approval_policies.select_related("current")}
+    entries = [
+        (link.policy, link.products) for link in environment.approval_policy_links.select_related("policy__current")
+    ]
+    if product is None and products_named(entries):
+        raise _product_needed("Approval policies of this environment are for some products alone: name the product.")
+    guards = guarding(entries, environment.other_products, product)
+    if guards is None:
+        sentence = f"Releases of product {product} do not enter {environment.name}: no approval policy is for them."
+        return ApproverCheck(False, (), (_reason("POL_NO_GUARD", sentence),))
+    named = {each.id: each for each in guards}
     named[policy.id] = policy
     digests = [each.current.digest for each in sorted(named.values(), key=lambda each: each.name) if each.current]
     texts = existing_documents(tenant_id, digests)
@@ -116,13 +127,16 @@ def only_product(tenant_id: UUID) -> str | None:
 
 def _owned(tenant_id: UUID, slug: str | None) -> KnownProduct:
     if slug is None:
-        message = "A rule is for the owners of the product: name the product."
-        raise ProductNeeded(message, fields=[FieldError("product", message, "required")])
+        raise _product_needed("A rule is for the owners of the product: name the product.")
     product = Product.objects.filter(tenant_id=tenant_id, slug=slug, archived_at=None).first()
     if product is None:
         message = f"There is no product {slug}, or it is archived: correct the name."
         raise ProductNeeded(message, fields=[FieldError("product", message, "invalid")])
     return KnownProduct(product.pk, product.slug, product.version, product.owner_teams, None)
+
+
+def _product_needed(message: str) -> ProductNeeded:
+    return ProductNeeded(message, fields=[FieldError("product", message, "required")])
 
 
 def _is_service(user_id: UUID, tenant_id: UUID) -> bool:

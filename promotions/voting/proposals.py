@@ -8,9 +8,10 @@ from uuid import UUID
 import orjson
 
 from environments.models import Environment
+from environments.product_guards import guarding, products_named
 from policies import people
 from policies.models import Proposal
-from policies.requirements import all_of
+from policies.requirements import Requirement, all_of
 from policies.second_person import is_vouched_for
 from promotions.voting.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
 from stellapromote.accounts.actor import Actor
@@ -85,7 +86,7 @@ def check_can_withdraw(by: Actor, proposal: Proposal) -> None:
 
 def _guarded(proposal: Proposal) -> Iterable[Environment]:
     environments = Environment.objects.of(proposal.tenant_id).filter(name__in=proposal.guards)
-    return environments.prefetch_related("approval_policies__current")
+    return environments.prefetch_related("approval_policy_links__policy__current")
 
 
 def _owners_in_force(proposal: Proposal) -> list[str]:
@@ -99,14 +100,29 @@ def _owners_in_force(proposal: Proposal) -> list[str]:
 def _check_could_approve(
     by: Actor, environment: Environment, owners: Iterable[str], authors: Iterable[UUID], at: datetime
 ) -> None:
-    """Whether a place that the environment asks to be filled could be theirs. ``owners``: the teams of @owners."""
-    documents = [orjson.loads(each.current.canonical) for each in environment.approval_policies.all() if each.current]
+    """Whether a place that the environment asks to be filled could be theirs, for each product that its policies name
+    and for the others: somebody whom one product asks loosens nothing for another. ``owners``: the teams of @owners."""
     vouching = people.vouching_in(by.tenant, dict.fromkeys(map(str, authors)))
     teams = people.voters(people.members(by.tenant), at=at, vouching=vouching).get(by.username)
-    asked = all_of(environment.required_approvals, documents, owners)
-    if teams is None or not any(requirement.abilities(by.username, teams) for requirement in asked):
+    could = [
+        any(requirement.abilities(by.username, teams or ()) for requirement in asked)
+        for asked in _asked_of_products(environment, owners)
+    ]
+    if teams is None or not could or not all(could):
         raise Refused(
             f"You could not approve a promotion into {environment.name}, so you do not confirm what loosens it: ask an "
             "administrator, or somebody whom its approval policies name.",
             code="PERM_DENIED",
         )
+
+
+def _asked_of_products(environment: Environment, owners: Iterable[str]) -> Iterable[tuple[Requirement, ...]]:
+    """What each product that its policies name needs, and the others, without those that need nothing or are
+    refused."""
+    entries = [(policy.current, products) for policy, products in environment.entries if policy.current]
+    texts = {version: orjson.loads(version.canonical) for version, _ in entries}
+    for product in (*products_named(entries), None):
+        held = guarding(entries, environment.other_products, product)
+        asked = all_of(environment.required_approvals, [texts[version] for version in held or ()], owners)
+        if held is not None and asked:
+            yield asked

@@ -6,6 +6,7 @@ from environments.forms import EditEnvironmentForm, EditFreezeForm, FreezeForm, 
 from environments.models import FreezeWindow
 from stellapromote.errors import FieldError, Invalid
 from tests.environments.world import make_approval_policy, make_environment
+from tests.factories import make_product
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 FREEZE = {"reason": "Quarter end", "timezone": "Europe/Berlin"}
@@ -121,13 +122,16 @@ class TestEnvironmentForm:
         assert form.errors["variables"] == ["Line 2 has no = sign."]
 
     def test_what_is_shown_and_sent_back_changes_nothing(self, tenant, greta, nia):
-        make_approval_policy(greta, "release")
+        for name in ("audit", "release"):
+            make_approval_policy(greta, name)
+        make_product(tenant, "ledger")
         make_environment(greta, "dev", 1)
         environment = make_environment(
             greta,
             "prod",
             2,
             approval_policies=["release"],
+            product_approval_policies=[{"name": "audit", "products": ["ledger", "main"]}],
             auto_promote_from="dev",
             config={"variables": {"A": "1", "B": "2"}},
             require_separation_of_duties=True,
@@ -144,6 +148,8 @@ class TestEnvironmentForm:
             "require_separation_of_duties": True,
             "promotion_policy": "default",
             "approval_policies": ["release"],
+            "product_approval_policies": [{"name": "audit", "products": ["ledger", "main"]}],
+            "other_products": "refuse",
             "auto_promote_from": "dev",
             "auto_promote_hold": False,
             "exclusive": "product",

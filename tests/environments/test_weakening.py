@@ -47,6 +47,8 @@ PRODUCTION = {
     "requiredApprovals": 2,
     "requireSeparationOfDuties": True,
     "approvalPolicies": [],
+    "productApprovalPolicies": [],
+    "otherProducts": "allow",
     "promotionPolicy": "default",
     "requireManifestReport": True,
     "exclusive": "environment",

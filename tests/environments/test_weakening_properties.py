@@ -1,17 +1,20 @@
 """Whatever becomes of an environment and its policies: what counts as no loosening never asks for less."""
 
+import itertools
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from environments.ordering import predecessor
+from environments.product_guards import entries_of, guarding
 from environments.weakening import PolicyTexts, in_environment, in_order
 from policies.documents import approval_policy
 from policies.requirements import all_of, shortfalls, signature
 from policies.weakening import in_approval_policy
 from tests.examples import examples
 
+POLICIES, PRODUCTS = ("first", "second", "third"), ("cards", "ledger")
 TEAMS = ("audit", "release", "security")
 PEOPLE = {"idris": ("audit",), "mei": ("security",), "nia": ("release",), "ravi": ("release", "security"), "omar": ()}
 FLAGS = ("excludeReleaseCreator", "excludeCommitAuthors", "excludePolicyEditor", "excludeDeployer")
@@ -40,7 +43,7 @@ def documents(draw: st.DrawFn, name: str = "two-person") -> dict[str, Any]:
     return approval_policy(content).content
 
 
-texts = st.fixed_dictionaries({name: documents(name) for name in ("first", "second", "third")})
+texts = st.fixed_dictionaries({name: documents(name) for name in POLICIES})
 environments = st.fixed_dictionaries(
     {
         "name": st.just("production"),
@@ -48,7 +51,11 @@ environments = st.fixed_dictionaries(
         "protected": st.booleans(),
         "requiredApprovals": st.integers(0, 3),
         "requireSeparationOfDuties": st.booleans(),
-        "approvalPolicies": st.sets(st.sampled_from(["first", "second", "third"])).map(sorted),
+        "approvalPolicies": st.sets(st.sampled_from(POLICIES)).map(sorted),
+        "productApprovalPolicies": st.dictionaries(
+            st.sampled_from(POLICIES), st.sets(st.sampled_from(PRODUCTS), min_size=1).map(sorted)
+        ).map(lambda found: [{"name": name, "products": products} for name, products in sorted(found.items())]),
+        "otherProducts": st.sampled_from(["allow", "refuse"]),
         "promotionPolicy": st.just("default"),
         "requireManifestReport": st.booleans(),
         "exclusive": st.sampled_from(["product", "environment"]),
@@ -110,10 +117,11 @@ def test_an_environment_that_is_not_weaker_is_entered_with_nobody_new(
     before, after = edit
     if in_environment(before, after, PolicyTexts(approval=says, promotion={})):
         return
-    for people in groups:
+    for people, product in itertools.product(groups, (*PRODUCTS, None)):
         old, new = (
-            satisfied(each["requiredApprovals"], [says[name] for name in each["approvalPolicies"]], people)
+            held is not None and satisfied(each["requiredApprovals"], [says[name] for name in held], people)
             for each in (before, after)
+            for held in [guarding(entries_of(each), each["otherProducts"], product)]
         )
         assert old or not new
     for flag in ("protected", "isProduction", "requireSeparationOfDuties", "requireManifestReport"):

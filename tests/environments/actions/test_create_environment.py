@@ -35,6 +35,8 @@ def test_what_is_left_out_has_its_default(greta):
         "requireSeparationOfDuties": False,
         "promotionPolicy": "default",
         "approvalPolicies": [],
+        "productApprovalPolicies": [],
+        "otherProducts": "allow",
         "autoPromoteFrom": None,
         "autoPromoteHold": False,
         "exclusive": "product",

@@ -16,7 +16,15 @@ from stellapromote.accounts.models import Tenant, User
 from stellapromote.clock import rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.calling import NOWHERE, Caller, caller, refusal
-from tests.factories import actor_of, make_environment, make_freeze, make_person, make_ready_tenant
+from tests.factories import (
+    actor_of,
+    make_approval_policy,
+    make_environment,
+    make_freeze,
+    make_person,
+    make_product,
+    make_ready_tenant,
+)
 from tests.promotions.deployments import deploy, release, request
 
 
@@ -55,6 +63,8 @@ def test_creating_answers_201_with_the_whole_object_and_its_etag(greta: Caller, 
         "requireSeparationOfDuties",
         "promotionPolicy",
         "approvalPolicies",
+        "productApprovalPolicies",
+        "otherProducts",
         "autoPromoteFrom",
         "autoPromoteHold",
         "exclusive",
@@ -65,6 +75,22 @@ def test_creating_answers_201_with_the_whole_object_and_its_etag(greta: Caller, 
         "version",
     ]
     assert greta.get(f"/environments/{answer.json()['id']}").json() == answer.json()
+
+
+def test_a_policy_may_guard_some_products_alone(
+    greta: Caller, admin: Actor, line: dict[str, Environment], tenant: Tenant
+) -> None:
+    make_person(tenant, "nia", roles=["approver"], teams=["release"])
+    make_approval_policy(admin, "two-person")
+    make_product(tenant, "ledger")
+    path = f"/environments/{line['staging'].pk}"
+    given = {"productApprovalPolicies": [{"name": "two-person", "products": ["main", "ledger"]}]}
+    changed = greta.call("PATCH", path, {**given, "otherProducts": "refuse"}).json()
+    assert changed["productApprovalPolicies"] == [{"name": "two-person", "products": ["ledger", "main"]}]
+    assert (changed["approvalPolicies"], changed["otherProducts"]) == ([], "refuse")
+    assert greta.put(path, changed).json()["version"] == changed["version"]
+    for wrong in ("two-person", [{"name": "two-person"}], [{"name": "two-person", "products": ["main"], "more": 1}]):
+        assert greta.call("PATCH", path, {"productApprovalPolicies": wrong}).status_code == 400
 
 
 def test_the_list_is_a_bare_array_in_promotion_order(greta: Caller, line: dict[str, Environment]) -> None:

@@ -16,7 +16,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.archive_environment import archive_environment
 from promotions.actions.grant_override import grant_override
 from promotions.actions.image_repositories import share_repository
-from promotions.actions.products import update_product
+from promotions.actions.products import create_product, update_product
 from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.upload_feed import read_feed, upload_feed
@@ -71,7 +71,9 @@ class Strict:
         key = self.trusts("ci")
         make_promotion_policy(self.by, "strict", clock=self.clock, gates=GATES)
         revoke_key(key.pk, by=self.by, clock=self.clock)
-        make_approval_policy(self.by, "release-only", clock=self.clock)
+        for name in ("release-only", "of-main"):
+            make_approval_policy(self.by, name, clock=self.clock)
+        create_product(by=self.by, clock=self.clock, slug="other")
         self.owned_by("security")
         owned = [{"name": "owners", "teams": ["@owners"]}]
         make_approval_policy(self.by, "owned", clock=self.clock, rules=owned)
@@ -83,6 +85,7 @@ class Strict:
                 auto_promote_hold=True,
                 exclusive="environment",
                 require_manifest_report=True,
+                product_approval_policies=[{"name": "of-main", "products": ["main"]}],
                 approval_policies=["owned", "two-person"],
             ),
             self.clock,
@@ -183,6 +186,10 @@ LOOSENINGS: dict[str, Callable[[Strict], Any]] = {
     "Environment.exclusive": lambda world: world.environment(exclusive="product"),
     "Environment.require_manifest_report": lambda world: world.environment(require_manifest_report=False),
     "Environment.archived_at": Strict.archives,
+    "Environment.other_products": lambda world: world.environment(other_products="allow"),
+    "EnvironmentApprovalPolicy.products": lambda world: world.environment(
+        product_approval_policies=[{"name": "of-main", "products": ["other"]}]
+    ),
     "EnvironmentApprovalPolicy.policy": lambda world: world.environment(approval_policies=["release-only"]),
     "FreezeWindow.starts_at": lambda world: world.freeze(start=world.clock.now() + timedelta(hours=2)),
     "FreezeWindow.ends_at": lambda world: world.freeze(end=world.clock.now() + timedelta(hours=2)),

@@ -19,6 +19,7 @@ from tests.factories import (
     make_environment,
     make_freeze,
     make_person,
+    make_product,
     make_ready_tenant,
 )
 from tests.promotions.deployments import deploy, release, request
@@ -78,6 +79,31 @@ def stranger(db: None) -> Client:
 
 def text(answer: Any) -> str:
     return " ".join(answer.content.decode().split())
+
+
+def test_policies_for_some_products_are_chosen_line_by_line(
+    greta: Client, admin: Actor, line: dict[str, Environment], tenant: Tenant
+) -> None:
+    make_person(tenant, "nia", roles=["approver"], teams=["release"])
+    for name in ("audit", "two-person"):
+        make_approval_policy(admin, name)
+    make_product(tenant, "ledger")
+    path = f"/environments/{line['dev'].pk}/edit"
+    shown = greta.get(path).context["form"]
+    fields = {name: shown[name].value() for name in shown.fields if shown[name].value() is not None}
+    lines = "audit: ledger, main\n\ntwo-person: ledger"
+    assert greta.post(path, {**fields, "product_approval_policies": "audit"}).status_code == 400
+    answer = greta.post(path, {**fields, "product_approval_policies": lines, "other_products": "refuse"})
+    assert answer.status_code == 302, text(answer)
+    page = text(greta.get(f"/environments/{line['dev'].pk}"))
+    assert "audit for ledger, main" in page
+    assert "other products are refused" in page
+    assert 'audit</a> <span class="muted">v1</span> for ledger, main' in text(greta.get("/policies"))
+    shown = greta.get(path).context["form"]
+    assert shown["product_approval_policies"].value() == "audit: ledger, main\ntwo-person: ledger"
+    fields = {name: shown[name].value() for name in shown.fields if shown[name].value() is not None}
+    greta.post(path, {**fields, "other_products": "allow"})
+    assert "other products need no approval" in text(greta.get("/environments"))
 
 
 def test_environments_are_listed_in_promotion_order_with_what_runs_and_guards(
