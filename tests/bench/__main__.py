@@ -76,6 +76,21 @@ def main() -> None:
         slow_clients(tenant, options.seconds)
         far_away(tenant)
         gates(tenant)
+        people()
+
+
+def people() -> None:
+    """What issue 14 asks of a request that many people may approve."""
+    from tests.bench.eligibility import PEOPLE, POLICIES, PRODUCTS, RULES, eligibility
+
+    found = eligibility()
+    table(
+        f"{PEOPLE} candidates, {POLICIES * RULES} rules, {PRODUCTS} products",
+        [
+            ("facts of a request read and judged", f"{found['judged']:.1f} ms", "< 20 ms"),
+            ("preview of a request", f"{found['preview']:.1f} ms", ""),
+        ],
+    )
 
 
 def slow_clients(tenant: Any, seconds: float) -> None:
