@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from stellapromote.accounts.models import Product
 from tests.browser.conftest import axe_in_each_look
 from tests.browser.signing_in import signed_in
+from tests.factories import make_approval_policy, make_environment
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.browser
@@ -33,6 +34,22 @@ def test_a_product_is_made_and_archived_without_scripts(new_page: NewPage, kestr
     page.get_by_role("button", name="Archive").click()
     expect(page.get_by_text("Archived: it takes no new release")).to_be_visible()
     assert Product.objects.get(slug="ledger").archived_at is not None
+
+
+def test_owner_teams_are_chosen_without_scripts_and_a_further_one_waits(new_page: NewPage, kestrel: Kestrel) -> None:
+    page = signed_in(new_page(java_script_enabled=False), "admin", "/products/main")
+    page.get_by_role("checkbox", name="security").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("definition").filter(has_text="security")).to_be_visible()
+    by, clock = kestrel["admin"], kestrel.clock
+    make_approval_policy(by, "owned", clock=clock, rules=[{"name": "owners", "teams": ["@owners"]}])
+    make_environment(by, "live", 4, clock=clock, approval_policies=["owned"], protected=True)
+    page.get_by_role("checkbox", name="release").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Change product main", level=1)).to_be_visible()
+    page.goto("/products/main")
+    expect(page.get_by_text("team release may also approve as owner of product main")).to_be_visible()
+    assert Product.objects.get(slug="main").owner_teams == ["security"]
 
 
 def test_axe_finds_nothing(new_page: NewPage, kestrel: Kestrel) -> None:
