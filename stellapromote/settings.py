@@ -1,5 +1,6 @@
 """All settings, from the environment (docs/production.md lists the variables). A wrong value stops the start."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -267,12 +268,20 @@ def _request_id_of_record(_logger: Any, _method: str, event: structlog.types.Eve
     return event
 
 
+def _without_links(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """The address of a one-time link is a credential."""
+    if isinstance(event.get("event"), str):
+        event["event"] = re.sub(r"/welcome/\S+", "/welcome/…", event["event"])
+    return event
+
+
 _LOG_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     _request_id_of_record,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),
+    _without_links,
     # Ours by name: Django's own have whole requests among them.
     structlog.stdlib.ExtraAdder(allow=("promotion_id", "step", "failures", "retry_at", "reason")),
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -209,6 +209,11 @@ def test_log_line_says_what_a_failure_is_about_and_nothing_else_of_the_record() 
     assert not {"request", "password"} & line.keys()
 
 
+def test_no_log_line_has_a_one_time_link() -> None:
+    line = logged(lambda logger: logger.warning("%s: %s", "Not Found", "/welcome/invitation/secret-of-a-link"))
+    assert line["event"] == "Not Found: /welcome/…"
+
+
 def test_traceback_of_an_error_is_in_its_log_line() -> None:
     def fail(logger: logging.Logger) -> None:
         try:
