@@ -13,6 +13,7 @@ from stellapromote import VERSION
 from stellapromote.database.addresses import databases
 from stellapromote.environment_variables import EnvironmentVariables, is_loopback
 from stellapromote.generated_secrets import secret_from_file
+from stellapromote.mail_server import mail_server, sender
 from stellapromote.postgresql.embedded import EmbeddedPostgres
 
 env = EnvironmentVariables()
@@ -203,7 +204,12 @@ ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "change_password": "
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 SESSION_COOKIE_AGE = 12 * 3600
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # allauth sends none; ours go by MAIL_SERVER
+
+# E-mail, which the worker sends (stellapromote.identity.messages) ----------------------------------------------------
+
+MAIL_SERVER = mail_server(env.text("EMAIL_URL"))
+MAIL_FROM = sender(env.text("EMAIL_FROM"), MAIL_SERVER)
 
 # API -------------------------------------------------------------------------------------------------------------
 

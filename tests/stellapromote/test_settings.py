@@ -243,3 +243,17 @@ def test_over_https_no_other_host_can_plant_a_cookie(tmp_path: Path) -> None:
     names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME")
     assert read(tmp_path, *names, HTTPS="1") == ["__Host-sessionid", "__Host-csrftoken"]
     assert read(tmp_path, *names) == ["sessionid", "csrftoken"]
+
+
+def test_no_e_mail_is_sent_unless_a_server_is_named(tmp_path: Path) -> None:
+    assert "dummy" in read(tmp_path, "MAIL_SERVER")
+    assert read(tmp_path, "EMAIL_BACKEND") == "django.core.mail.backends.dummy.EmailBackend"
+
+
+def test_a_mail_server_needs_the_address_that_sends(tmp_path: Path) -> None:
+    server = {"EMAIL_URL": "smtps://promote:hunter2@mail.example.org"}
+    assert "EMAIL_FROM" in refusal(tmp_path, **server)
+    assert "EMAIL_FROM" in refusal(tmp_path, **server, EMAIL_FROM="promote")
+    told = read(tmp_path, "MAIL_SERVER", **server, EMAIL_FROM="promote@example.org")
+    assert "port=465" in told
+    assert "hunter2" not in told
