@@ -31,6 +31,7 @@ from promotions.worker import outbox
 from promotions.worker.collecting import Collector
 from promotions.worker.failures import forget_old, postpone, without_postponed
 from promotions.worker.heartbeats import beat
+from promotions.worker.mailing import Mailer
 from promotions.worker.steps import Steps
 from promotions.worker.turns import DuePromotion, Turns
 from stellapromote.accounts.actor import Actor, system_actor
@@ -41,6 +42,7 @@ from stellapromote.clock import Clock, rfc3339
 from stellapromote.database.errors import is_away
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import throttle
+from stellapromote.identity.messages import forget_messages, send_due
 from stellapromote.identity.sessions import SessionStore
 
 logger = logging.getLogger(__name__)
@@ -107,11 +109,12 @@ def run_round(
     rereader: Rereader | None = None,
     steps: Steps | None = None,
     turns: Turns | None = None,
+    mailer: Mailer | None = None,
 ) -> int:
     """Does all due work; returns the number of things done. ``name`` is this worker's, for its heartbeat.
 
-    The network comes last, by the worker's ``collector``; without one the round waits for all answers. ``rereader``,
-    ``steps`` and ``turns`` are the worker's, too.
+    The network comes last, by the worker's ``collector`` and ``mailer``; without them the round waits for all answers.
+    ``rereader``, ``steps`` and ``turns`` are the worker's, too.
     """
     now = clock.now()
     steps = steps or Steps()
@@ -128,17 +131,19 @@ def run_round(
     done += steps.of_each("seal", chains_with_pending, seal_some)
     done += steps.of_each("outbox", lambda: outbox.behind(now), lambda tenant_id: outbox.derive(tenant_id, now))
     beat(name, ProcessHeartbeat.Role.WORKER, clock.now(), steps.failing())
+    done += steps.take("mail", lambda: send_due(clock) if mailer is None else mailer.send(clock))
     return done + steps.take("collect", lambda: _collect(collector or Collector(), clock, turns))
 
 
 def tidy(clock: Clock = DATABASE_CLOCK) -> None:
-    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), answers, sessions, attempts to sign in,
-    heartbeats, failures."""
+    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), answers, e-mails, sessions, attempts to
+    sign in, heartbeats, failures."""
     now = clock.now()
     OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
     ProcessHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()
     forget_old(now)
     forget_expired(now)
+    forget_messages(now)
     SessionStore.clear_expired()
     while throttle.forget(now=now):
         pass

@@ -9,7 +9,9 @@ from django.http import HttpRequest
 
 from stellapromote.accounts.models import (
     ApiToken,
+    HeldAccount,
     ImageRepository,
+    Invitation,
     Membership,
     OwnersEdit,
     Product,
@@ -80,6 +82,32 @@ class TeamAdmin(ReadOnlyAdmin):
     list_display = ("slug", "name")
     search_fields = ("slug", "name")
     ordering = ("slug",)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Never the digest of the link."""
+
+    fields = (
+        "username", "email", "display_name", "roles", "created_at", "created_by", "expires_at",
+        "ended_at", "ended_as", "ended_by",
+    )  # fmt: skip
+    list_display = ("username", "created_by", "created_at", "expires_at", "ended_as")
+    list_select_related = ("created_by",)
+    list_filter = ("ended_as",)
+    search_fields = ("username",)
+    ordering = ("-created_at",)
+
+
+@admin.register(HeldAccount)
+class HeldAccountAdmin(ReadOnlyAdmin):
+    """Without the holders, who may be people of another tenant."""
+
+    fields = ("user", "because", "held_at", "confirmed_at", "confirmed_by")
+    list_display = ("user", "because", "held_at", "confirmed_at", "confirmed_by")
+    list_select_related = ("user", "confirmed_by")
+    search_fields = ("user__username",)
+    ordering = ("-held_at",)
 
 
 @admin.register(ImageRepository)

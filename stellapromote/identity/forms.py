@@ -109,9 +109,29 @@ class AddMemberForm(ReasonForm):
     username = forms.CharField(
         label="Username",
         max_length=63,
-        help_text="Of somebody who was a member here before. New members are added on the server.",
+        help_text="Of somebody who was a member here before. Others are invited.",
     )
     field_order = ("username", "reason")
+
+
+class InvitationForm(ActionForm):
+    """``mailed``: the link goes by e-mail, so there must be an address."""
+
+    username = forms.CharField(label="Username", max_length=63, help_text=rules.USERNAME_HELP)
+    display_name = forms.CharField(
+        label="Name", max_length=rules.LONGEST_NAME, required=False, help_text="Of a new account; else the username."
+    )
+    email = forms.CharField(label="E-mail address", max_length=rules.LONGEST_EMAIL)
+    roles = forms.MultipleChoiceField(label="Roles", widget=forms.CheckboxSelectMultiple)
+    teams = forms.MultipleChoiceField(label="Teams", required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, teams: Iterable[tuple[str, str]], mailed: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["email"].required = mailed
+        _choices(self, "roles", [(role, f"{role}: {sentence}") for role, sentence in ROLE_SENTENCES.items()])
+        _choices(self, "teams", [(slug, f"{name} ({slug})") for slug, name in teams])
+        if not teams:
+            del self.fields["teams"]
 
 
 class TeamForm(ActionForm):

@@ -47,3 +47,42 @@ class PersonSession(AbstractBaseSession):
         from stellapromote.identity.sessions import SessionStore  # the engine needs this model
 
         return SessionStore
+
+
+class Message(models.Model):
+    """An e-mail with a one-time link that the worker sends (stellapromote.identity.messages). Links are made when it
+    is sent, so none is stored.
+
+    It carries an invitation, or else a link for a new password to ``user``; without either a stranger named an account
+    that does not exist, and nothing is sent. ``due_at`` empty: nothing is left to do. ``problem``: why it was not sent.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    invitation = models.ForeignKey(
+        "accounts.Invitation", null=True, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(invitation=None) | models.Q(user=None), name="message_carries_one_link"
+            ),
+            models.CheckConstraint(condition=models.Q(sent_at=None) | models.Q(due_at=None), name="message_sent_once"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="message_due"),
+            models.Index(fields=["invitation", "-created_at"], name="message_of_invitation"),
+            models.Index(fields=["user", "-created_at"], name="message_to_person"),
+            models.Index(fields=["created_at"], name="message_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M:%S}"

@@ -45,10 +45,13 @@ def password_link(user: User) -> str:
 
 def _link(user: User, tokens: PasswordResetTokenGenerator) -> str:
     person = urlsafe_base64_encode(user.pk.bytes)
-    path = reverse("first_password", args=[person, tokens.make_token(user)])
+    return absolute(reverse("first_password", args=[person, tokens.make_token(user)]))
+
+
+def absolute(path: str) -> str:
+    """The address of a page, with the first public origin of this installation, or the local one."""
     origins = settings.CSRF_TRUSTED_ORIGINS
-    origin = origins[0] if origins else local_address()
-    return f"{origin}{path}"
+    return f"{origins[0] if origins else local_address()}{path}"
 
 
 def person_of_link(person: str, token: str) -> User | None:

@@ -1,9 +1,18 @@
-"""Members, their grants and teams as the API shows them."""
+"""Members, invitations, grants and teams as the API shows them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
-from stellapromote.accounts.models import ApiToken, Confirmable, ServiceAccount, ServiceOwner, Team, TeamGrant
+from stellapromote.accounts.models import (
+    ApiToken,
+    Confirmable,
+    Invitation,
+    ServiceAccount,
+    ServiceOwner,
+    Team,
+    TeamGrant,
+)
 from stellapromote.identity.models import PersonSession
 from stellapromote.identity.roster import Member
 
@@ -30,12 +39,44 @@ def grant_document(grant: Confirmable) -> dict[str, Any]:
         "grantedAt": grant.granted_at,
         "grantedBy": grant.granted_by_id,
         "grantedByName": None if grant.granted_by is None else grant.granted_by.username,
-        "grantedVia": grant.granted_via,
+        "grantedVia": grant.made_by,
         "confirmedAt": grant.confirmed_at,
         "confirmedBy": grant.confirmed_by_id,
         "confirmedByName": None if grant.confirmed_by is None else grant.confirmed_by.username,
         "vouchedFor": grant.is_vouched_for,
         "endedAt": grant.ended_at,
+    }
+
+
+def mail_state(invitation: Invitation) -> dict[str, Any] | None:
+    """What became of the newest e-mail with its link, in wire names; None where the link was shown."""
+    newest = max(invitation.messages.all(), key=lambda each: (each.created_at, each.pk), default=None)
+    if newest is None:
+        return None
+    state = "sent" if newest.sent_at else "waiting" if newest.due_at else "failed"
+    return {"state": state, "sentAt": newest.sent_at, "problem": newest.problem or None}
+
+
+def slugs_of_teams(tenant_id: UUID) -> dict[UUID, str]:
+    """The slugs of the tenant's teams, by id."""
+    return dict(Team.objects.filter(tenant_id=tenant_id).values_list("pk", "slug"))
+
+
+def invitation_document(invitation: Invitation, slugs: Mapping[UUID, str]) -> dict[str, Any]:
+    """An invitation in wire names, without its link. ``slugs``: those of slugs_of_teams."""
+    return {
+        "id": invitation.pk,
+        "username": invitation.username,
+        "displayName": invitation.display_name,
+        "email": invitation.email,
+        "roles": invitation.roles,
+        "teams": sorted(slugs[each] for each in invitation.teams if each in slugs),
+        "createdAt": invitation.created_at,
+        "createdBy": invitation.created_by_id,
+        "createdByName": invitation.created_by.username,
+        "expiresAt": invitation.expires_at,
+        "mail": mail_state(invitation),
+        "endedAt": invitation.ended_at,
     }
 
 

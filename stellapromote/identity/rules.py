@@ -5,6 +5,9 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import Confirmable
 from stellapromote.accounts.models.token import LONGEST_LIFE
@@ -17,6 +20,7 @@ from stellapromote.wrong_values import BLANK, characters, too_long
 
 LONGEST_REASON = 500
 LONGEST_NAME = 200
+LONGEST_EMAIL = 254
 LONGEST_TOKEN_NAME = 100
 NO_VOTE_BY_SERVICES = "services never vote, confirm or override."
 USERNAME_HELP = "Use 1 to 63 lower-case letters, digits, hyphens and underscores, beginning with a letter or digit."
@@ -67,6 +71,14 @@ def check_manages_members(by: Actor, user_id: UUID | None = None) -> None:
     by.require(TENANT_ADMIN)
     if user_id is not None and user_id == by.user_id:
         raise OwnRights()
+
+
+def check_can_invite(by: Actor) -> None:
+    """The actor is an administrator in person: a new account counts as that of the people who made its link."""
+    by.require(TENANT_ADMIN)
+    if by.kind != "person":
+        raise Refused("Service accounts invite nobody: ask a person.", code="PERM_DENIED")
+    by.require_in_person()
 
 
 def check_can_confirm(by: Actor, user_id: UUID) -> None:
@@ -145,6 +157,17 @@ def checked_slug(field: str, text: str) -> str:
 def checked_username(text: str) -> str:
     if not re.fullmatch(USERNAME, text):
         raise wrong("username", USERNAME_HELP, "username")
+    return text
+
+
+def checked_email(field: str, text: str) -> str:
+    text = text.strip()
+    if len(text) > LONGEST_EMAIL:
+        raise wrong(field, *too_long(LONGEST_EMAIL))
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise wrong(field, "This is no e-mail address: write one such as mei@example.org.", "email") from None
     return text
 
 

@@ -24,7 +24,19 @@ def ended(request: HttpRequest, user: User, *, at: datetime) -> None:
 def failed(request: HttpRequest, username: str, *, at: datetime) -> None:
     """A name that no account has is not recorded: it may be a password that was typed into the wrong field."""
     user_id = User.objects.filter(username=username).values_list("pk", flat=True).first()
-    nobody = Actor(
+    record(
+        by=nobody(request),
+        at=at,
+        action="user.sign_in_failed",
+        resource="user",
+        resource_id=user_id or "",
+        metadata={"knownAccount": user_id is not None},
+    )
+
+
+def nobody(request: HttpRequest) -> Actor:
+    """The actor of a request before its person is known."""
+    return Actor(
         kind="system",
         user_id=None,
         username="",
@@ -33,14 +45,6 @@ def failed(request: HttpRequest, username: str, *, at: datetime) -> None:
         tenant_slug="",
         address=_address(request),
         request_id=_request_id(request),
-    )
-    record(
-        by=nobody,
-        at=at,
-        action="user.sign_in_failed",
-        resource="user",
-        resource_id=user_id or "",
-        metadata={"knownAccount": user_id is not None},
     )
 
 

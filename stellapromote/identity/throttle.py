@@ -63,6 +63,11 @@ def buckets_for(username: str, address: str | None, device: str | None) -> tuple
     return tuple(sorted(buckets, key=lambda bucket: bucket.key))
 
 
+def bucket(name: str, free: int) -> Bucket:
+    """Of other attempts that are counted here: nothing clears it but a day without one."""
+    return Bucket(_key(name), free=free, cleared_by_success=False)
+
+
 def admit(buckets: Sequence[Bucket], *, now: datetime) -> Admission:
     """Counts one attempt, or refuses it while any bucket is still in its delay. Commits by itself."""
     keys = [bucket.key for bucket in buckets]

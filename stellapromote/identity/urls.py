@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from stellapromote.identity.views import members, profile, service_accounts, teams, tokens
+from stellapromote.identity.views import invitations, members, profile, service_accounts, teams, tokens
 from stellapromote.identity.views.first_password import first_password
 
 urlpatterns = [
+    path("welcome/invitation/<str:secret>", invitations.invitation, name="invitation"),
     path("welcome/<str:person>/<str:token>", first_password, name="first_password"),
     path("settings", profile.profile, name="settings"),
     path("settings/name", profile.rename, name="settings_name"),
@@ -36,6 +37,13 @@ urlpatterns = [
         name="settings_confirm_grant",
     ),
     path("settings/members/<uuid:user_id>/end", members.end_membership, name="settings_end_membership"),
+    path("settings/invitations", invitations.invitations, name="settings_invitations"),
+    path("settings/invitations/<uuid:invitation_id>/send", invitations.send, name="settings_send_invitation"),
+    path(
+        "settings/invitations/<uuid:invitation_id>/withdraw",
+        invitations.withdraw,
+        name="settings_withdraw_invitation",
+    ),
     path("settings/teams", teams.teams, name="settings_teams"),
     path("settings/teams/<slug:slug>", teams.team, name="settings_team"),
 ]

@@ -21,6 +21,7 @@ PUBLIC = {
     "favicon": "browsers ask for it beside every page, that of the sign-in included",
     "settings_first_password": "a one-time link is the credential",
     "first_password": "a one-time link is the credential",
+    "invitation": "a one-time link is the credential",
     "healthz": "for load balancers",
     "readyz": "for load balancers",
     "health": "for load balancers",

@@ -11,6 +11,7 @@ from promotions.actions.rereading import Rereader
 from promotions.models import ProcessHeartbeat
 from promotions.worker.collecting import Collector
 from promotions.worker.heartbeats import keep_beating, process_name
+from promotions.worker.mailing import Mailer
 from promotions.worker.round import run_round, tidy
 from promotions.worker.steps import Steps
 from promotions.worker.turns import Turns
@@ -48,11 +49,14 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         steps, turns = Steps(), Turns()
         collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier(steps)
+        mailer = Mailer()
         seldom_at = 0.0
         keep_beating(ProcessHeartbeat.Role.WORKER, steps)
         while not stop.is_set():
             try:
-                busy = run_round(name, collector=collector, rereader=rereader, steps=steps, turns=turns) > 0
+                busy = (
+                    run_round(name, collector=collector, rereader=rereader, steps=steps, turns=turns, mailer=mailer) > 0
+                )
                 steps.take("verify: look", lambda: verifier.verify_some(DATABASE_CLOCK))
                 if time.monotonic() - seldom_at > SELDOM_SECONDS:
                     steps.take("tidy", tidy)

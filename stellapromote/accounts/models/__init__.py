@@ -7,7 +7,9 @@ from stellapromote.accounts.models.grants import (
     ScopeGrant,
     TeamGrant,
 )
+from stellapromote.accounts.models.held_account import HeldAccount
 from stellapromote.accounts.models.image_repository import ImageRepository
+from stellapromote.accounts.models.invitation import Invitation
 from stellapromote.accounts.models.product import OwnersEdit, Product
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
 from stellapromote.accounts.models.tenant import Team, Tenant
@@ -19,7 +21,9 @@ __all__ = [
     "Confirmable",
     "Grant",
     "GrantedVia",
+    "HeldAccount",
     "ImageRepository",
+    "Invitation",
     "Membership",
     "OwnersEdit",
     "Product",

@@ -47,12 +47,24 @@ class GrantedVia(models.TextChoices):
 
 
 class MemberGrant(Grant):
-    """A grant to an account as a member of a tenant."""
+    """A grant to an account as a member of a tenant.
+
+    ``invitation``: it was accepted with this one. It stands beside ``granted_via`` page, which an earlier version
+    judges in the same way.
+    """
 
     granted_via = models.CharField(max_length=9, choices=GrantedVia)
+    invitation = models.ForeignKey(
+        "accounts.Invitation", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
 
     class Meta:
         abstract = True
+
+    @property
+    def made_by(self) -> str:
+        """Where it was made, as people read it: command, page, directory or invitation."""
+        return str(self.granted_via) if self.invitation_id is None else "invitation"
 
 
 class Confirmable(MemberGrant):
@@ -212,6 +224,7 @@ class ScopeGrant(Confirmable):
         "granted_by": "a mark",
         "granted_behind": "a mark",
         "granted_via": "never changes",
+        "invitation": "never changes",
         "granted_under": "never changes",
         "confirmed_at": "another person vouches for it",
         "confirmed_by": "another person vouches for it",

@@ -6,6 +6,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.held_accounts import carry_over
 from stellapromote.accounts.models import Membership, User
 from stellapromote.accounts.vouching import via
 from stellapromote.audit.recording import record
@@ -71,6 +72,7 @@ def add_member(
             granted_via=via(by),
             reason=reason,
         )
+        held = carry_over(user.pk, tenant_id=tenant_id, at=at)
         record(
             by=by,
             at=at,
@@ -79,7 +81,7 @@ def add_member(
             resource_id=user.id,
             after={"username": user.username, "displayName": user.display_name, "reason": reason},
             metadata={"isNewPerson": is_new_person},
-            rows=[membership],
+            rows=[membership, *held],
         )
     return AddedMember(user, membership, is_new_member, password_set)
 
@@ -88,10 +90,7 @@ def _check_was_member(tenant_id: UUID, username: str) -> None:
     """Invalid unless the tenant knows the person from before. Nothing outside of the tenant is read, and the same
     statement answers for every other username, so that neither the answer nor its time reveals accounts."""
     if not Membership.objects.filter(tenant_id=tenant_id, user__username=username).exists():
-        message = (
-            "No present or former member has this username. "
-            "New members are added on the server: ask the people who run this installation."
-        )
+        message = "No present or former member has this username: invite the person."
         raise rules.wrong("username", message, "unknown")
 
 

@@ -1,7 +1,7 @@
 """The bodies of the calls about people: shape and bounds; the actions have the rules."""
 
 from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
-from stellapromote.accounts.scopes import SCOPES
+from stellapromote.accounts.scopes import ROLES, SCOPES
 from stellapromote.api.fields import (
     LineField,
     PatternField,
@@ -11,7 +11,7 @@ from stellapromote.api.fields import (
     StrictListField,
 )
 from stellapromote.api.serializers import Body
-from stellapromote.identity.rules import LONGEST_NAME, LONGEST_REASON, LONGEST_TOKEN_NAME, USERNAME_HELP
+from stellapromote.identity.rules import LONGEST_EMAIL, LONGEST_NAME, LONGEST_REASON, LONGEST_TOKEN_NAME, USERNAME_HELP
 from stellapromote.patterns import USERNAME
 
 
@@ -34,6 +34,16 @@ class Reason(Body):
 class NewGrant(Reason):
     kind = StrictChoiceField(choices=["role", "team", "scope"])
     name = LineField(max_length=63, help_text="The role, the slug of the team, or the scope.")
+
+
+class NewInvitation(Body):
+    username = PatternField(USERNAME, USERNAME_HELP, max_length=63)
+    display_name = LineField(max_length=LONGEST_NAME, required=False, help_text="Of a new account; else the username.")
+    email = LineField(
+        max_length=LONGEST_EMAIL, required=False, help_text="Where the link is sent. Needed with an e-mail server."
+    )
+    roles = StrictListField(child=StrictChoiceField(choices=list(ROLES)), min_length=1, max_length=len(ROLES))
+    teams = StrictListField(child=SlugField(), max_length=50, required=False, help_text="Slugs.")
 
 
 class ServiceChanges(Body):

@@ -15,7 +15,9 @@ class GrantResource(Resource):
     granted_at = serializers.DateTimeField()
     granted_by = serializers.UUIDField(allow_null=True, help_text="null: the command line or a directory.")
     granted_by_name = serializers.CharField(allow_null=True)
-    granted_via = serializers.ChoiceField(GrantedVia.values)
+    granted_via = serializers.ChoiceField(
+        [*GrantedVia.values, "invitation"], help_text="invitation: its holder accepted it, from the one named."
+    )
     confirmed_at = serializers.DateTimeField(allow_null=True)
     confirmed_by = serializers.UUIDField(allow_null=True, help_text="null with a confirmedAt: the command line.")
     confirmed_by_name = serializers.CharField(allow_null=True)
@@ -34,6 +36,37 @@ class MemberResource(Resource):
     joined_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True, help_text="null: they are a member now.")
     grants = GrantResource(many=True)
+
+
+class MailResource(Resource):
+    """The e-mail that carries the link."""
+
+    state = serializers.ChoiceField(["waiting", "sent", "failed"])
+    sent_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField(allow_null=True, help_text="Why the last attempt failed.")
+
+
+class InvitationResource(Resource):
+    """An invitation, without its link."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    email = serializers.CharField(help_text="Empty: none was given.")
+    roles = serializers.ListField(child=serializers.CharField())
+    teams = serializers.ListField(child=serializers.CharField(), help_text="Slugs, without teams that are gone.")
+    created_at = serializers.DateTimeField()
+    created_by = serializers.UUIDField()
+    created_by_name = serializers.CharField()
+    expires_at = serializers.DateTimeField(help_text="Its link ends then; it can be sent again.")
+    mail = MailResource(allow_null=True, help_text="null: the link was shown.")
+    ended_at = serializers.DateTimeField(allow_null=True, help_text="null: it is open.")
+
+
+class MadeInvitationResource(InvitationResource):
+    """An invitation with its new link."""
+
+    link = serializers.CharField(allow_null=True, help_text="Shown once and kept nowhere; null: it goes by e-mail.")
 
 
 class SessionResource(Resource):

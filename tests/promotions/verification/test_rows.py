@@ -24,17 +24,20 @@ from promotions.models.worker import SILENT
 from promotions.verification import rows
 from promotions.verification.rows import recorded_from
 from promotions.worker.heartbeats import beat
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ImageRepository, Product, RoleGrant, User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.audit.sealer import seal_chain
 from stellapromote.clock import FixedClock, rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.accept_invitation import accept_with_new_account
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.invite import invite
 from stellapromote.ids import new_id
 from stellapromote.recorded_rows import ROWS, SCHEMA, RecordedRow, name_of, recorded_columns, recorded_models
-from tests.factories import make_environment, make_freeze, make_service, make_tenant, make_token
+from tests.factories import PASSWORD, make_environment, make_freeze, make_service, make_tenant, make_token
 from tests.kept import kept
 from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
@@ -62,6 +65,7 @@ NOT_RECORDED = {
     "policies.ApprovalPolicyVersion": "its columns are compared with its event",
     "policies.PromotionPolicyVersion": "its columns are compared with its event",
     "accounts.Tenant": "its row is compared with the event of its creation",
+    "identity.Message": "what the worker sends; a link is made when it is sent",
     "identity.PersonSession": "who is signed in: its text is sealed with a secret that is not in the database",
     "identity.SignInThrottle": "counts attempts",
 }
@@ -80,6 +84,10 @@ def make_rows() -> Kestrel:
     confirmed(delete_environment(by=by, clock=clock, environment_id=old.pk), clock)
     update_product(by=by, clock=clock, slug="main", changes={"owner_teams": ["security"]})
     update_environment(by=by, clock=clock, environment_id=kestrel.production.pk, changes={"approval_policies": []})
+    made = invite(by=by, clock=clock, username="invited", roles=["operator"])
+    assert made.link is not None
+    nobody = Actor("system", None, "", "Nobody signed in", None, "")
+    accept_with_new_account(by=nobody, clock=clock, secret=made.link.rsplit("/", 1)[1], password=PASSWORD)
     record_rows(by=command_actor(), clock=kestrel.clock)
     return kestrel
 

@@ -61,7 +61,7 @@ def test_a_password_in_an_outdated_form_is_stored_anew_with_an_event(client: Cli
 
 
 def test_the_page_says_who_makes_accounts(client: Client) -> None:
-    assert "The people who run this installation make it for you, on the server." in client.get(LOGIN).text
+    assert "An administrator of your tenant invites you." in client.get(LOGIN).text
 
 
 def test_the_username_may_be_written_in_capitals(client: Client, nia: User) -> None:

@@ -4,19 +4,22 @@ from collections.abc import Callable
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, User
+from stellapromote.accounts.models import ApiToken, Invitation, Membership, RoleGrant, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid
+from stellapromote.identity.actions.accept_invitation import accept_with_new_account
 from stellapromote.identity.actions.add_member import AddedMember, add_member
 from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_role import end_role
 from stellapromote.identity.actions.end_service import end_service
 from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.invite import Invited, invite
 from stellapromote.identity.actions.issue_token import issue_token
 from stellapromote.identity.actions.last_admin import LastAdmin
+from stellapromote.identity.invitations import InvitationOver
 from tests.database import CommittedDatabase
-from tests.factories import actor_of, make_person, make_service, make_tenant
+from tests.factories import PASSWORD, actor_of, make_person, make_service, make_tenant
 from tests.stellapromote.identity.actions.cases import make_house
 
 
@@ -91,3 +94,34 @@ def test_a_service_that_ends_gets_no_token_at_the_same_instant(committed_db: Com
             lambda each=service: issue_token(by=owner, clock=DATABASE_CLOCK, user_id=each.user_id, name="ci"),
         )
     assert not ApiToken.objects.filter(revoked_at=None).exists()
+
+
+def test_an_invitation_that_two_people_accept_at_once_makes_one_account(committed_db: CommittedDatabase) -> None:
+    house = make_house()
+    made = invite(by=house.admin, clock=DATABASE_CLOCK, username="mei", roles=["viewer"])
+    assert made.link is not None
+    secret = made.link.rsplit("/", 1)[1]
+    nobody = Actor("system", None, "", "Nobody signed in", None, "")
+
+    def accept() -> User:
+        return accept_with_new_account(by=nobody, clock=DATABASE_CLOCK, secret=secret, password=PASSWORD)
+
+    outcomes = committed_db.at_once(*[accept] * 4)
+    assert sum(isinstance(each, User) for each in outcomes) == 1
+    assert sum(isinstance(each, InvitationOver) for each in outcomes) == 3
+    assert User.objects.filter(username="mei").count() == 1
+    assert Membership.objects.filter(user__username="mei").count() == 1
+
+
+def test_two_administrators_who_invite_the_same_username_at_once_make_one_invitation(
+    committed_db: CommittedDatabase,
+) -> None:
+    house = make_house()
+    ada = actor_of(make_person(house.tenant, "ada", roles=["admin"]), house.tenant)
+
+    def act(by: Actor) -> Callable[[], Invited]:
+        return lambda: invite(by=by, clock=DATABASE_CLOCK, username="mei", roles=["viewer"])
+
+    outcomes = committed_db.at_once(act(house.admin), act(ada))
+    assert sorted(type(each).__name__ for each in outcomes) == ["AlreadyInvited", "Invited"]
+    assert Invitation.objects.count() == 1
