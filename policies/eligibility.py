@@ -18,6 +18,8 @@ RELEASE_CREATOR: Final = "RELEASE_CREATOR"
 COMMIT_AUTHOR: Final = "COMMIT_AUTHOR"
 POLICY_EDITOR: Final = "POLICY_EDITOR"
 DEPLOYER: Final = "DEPLOYER"
+ACCOUNT_RESET_BY: Final = "ACCOUNT_RESET_BY"
+ACCOUNT_ACTED: Final = "ACCOUNT_ACTED"
 REASONS: Final = (
     REQUESTER,
     SERVICE_OWNER,
@@ -26,6 +28,8 @@ REASONS: Final = (
     COMMIT_AUTHOR,
     POLICY_EDITOR,
     DEPLOYER,
+    ACCOUNT_RESET_BY,
+    ACCOUNT_ACTED,
 )
 
 ALWAYS_EXCLUDED: Final = frozenset({REQUESTER, SERVICE_OWNER, TOKEN_ISSUER})
@@ -37,6 +41,7 @@ NOT_ACTIVE: Final = "NOT_ACTIVE"
 NO_VOTING_ROLE: Final = "NO_VOTING_ROLE"
 ROLE_GRANTED_AFTER_REQUEST: Final = "ROLE_GRANTED_AFTER_REQUEST"
 ROLE_GRANTED_BY_SELF: Final = "ROLE_GRANTED_BY_SELF"
+ROLE_GRANTED_BY_HOLDER: Final = "ROLE_GRANTED_BY_HOLDER"
 ROLE_GRANTED_BY_EXCLUDED: Final = "ROLE_GRANTED_BY_EXCLUDED"
 
 SENTENCES: Final[dict[str, str]] = {
@@ -47,11 +52,23 @@ SENTENCES: Final[dict[str, str]] = {
     COMMIT_AUTHOR: "wrote commits of the release",
     POLICY_EDITOR: "edited a policy or setting that guards this promotion",
     DEPLOYER: "deployed the release before",
+    ACCOUNT_RESET_BY: (
+        "may be the same person as somebody excluded here, by a one-time link; another person can confirm the account "
+        "on Members"
+    ),
+    ACCOUNT_ACTED: (
+        "may be the same person as somebody who decided here, by a one-time link; another person can confirm the "
+        "account on Members"
+    ),
     SERVICE_ACCOUNT: "is a service account, and those never vote",
     NOT_ACTIVE: "is not an active member",
     NO_VOTING_ROLE: "has no role that votes",
     ROLE_GRANTED_AFTER_REQUEST: "got the role after the request",
     ROLE_GRANTED_BY_SELF: "has the role from themselves",
+    ROLE_GRANTED_BY_HOLDER: (
+        "has the role from somebody who may be the same person, by a one-time link; another person can confirm the "
+        "account on Members"
+    ),
     ROLE_GRANTED_BY_EXCLUDED: "has the role from somebody excluded here; another person can confirm it on Members",
 }
 """Each code in words, to stand after a person's name."""
@@ -94,13 +111,14 @@ def eligibility_of(
     requested_at: datetime,
     excluded: Mapping[str, Sequence[str]],
     vouching: Vouching,
+    alike: Collection[str] = (),
 ) -> Eligibility:
     """The right of the person to vote on a promotion requested at `requested_at`, with the roles and teams that count.
 
     `excluded`: the reasons by the id of each person excluded on this promotion. `vouching`: the people whose grants
-    count here. A role or team does not count if it was granted after the request, by the person themselves, or only by
-    excluded people. Service accounts never vote. `granted_at`: the grant of the voting role, also of one that does not
-    count.
+    count here. `alike`: other accounts that may be of the same person (docs/adr/0234). A role or team does not count if
+    it was granted after the request, by the person themselves, by one of those accounts, or only by excluded people.
+    Service accounts never vote. `granted_at`: the grant of the voting role, also of one that does not count.
     """
 
     def fault(grant: Grant) -> str | None:
@@ -111,6 +129,8 @@ def eligibility_of(
                 return ROLE_GRANTED_BY_EXCLUDED
             if not vouching.without(person_id).counts(grant.source):
                 return ROLE_GRANTED_BY_SELF
+            if alike and not vouching.without(person_id, *alike).counts(grant.source):
+                return ROLE_GRANTED_BY_HOLDER
         return ROLE_GRANTED_AFTER_REQUEST if grant.granted_at > requested_at else None
 
     judged = [(grant, fault(grant)) for grant in roles]

@@ -10,6 +10,8 @@ from django.db.models import Q
 
 from policies.eligibility import Eligibility, Grant, eligibility_of
 from policies.vouching import Barred, Confirmation, Source, Vouching
+from stellapromote.accounts.alike import alike
+from stellapromote.accounts.held_accounts import held_in
 from stellapromote.accounts.models import Confirmable, GrantedVia, Membership, RoleGrant, ScopeGrant, Team, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.accounts.vouching import GRANTING_ROLES
@@ -19,7 +21,7 @@ VOTING_ROLES: Final = frozenset(role for role, scopes in ROLES.items() if PROMOT
 
 @dataclass(slots=True)
 class Person:
-    """A live member with their live grants."""
+    """A live member with their live grants. ``alike``: other accounts that may be theirs (docs/adr/0234)."""
 
     id: UUID
     username: str
@@ -27,6 +29,7 @@ class Person:
     active: bool
     roles: list[Grant] = field(default_factory=list)
     teams: list[Grant] = field(default_factory=list)
+    alike: frozenset[str] = frozenset()
 
     def eligibility(self, *, at: datetime, excluded: Mapping[str, Sequence[str]], vouching: Vouching) -> Eligibility:
         """Whether they could vote on what is requested at `at`. `excluded` maps a person's id to why; `vouching` says
@@ -41,20 +44,21 @@ class Person:
             requested_at=at,
             excluded=excluded,
             vouching=vouching,
+            alike=self.alike,
         )
 
 
 def member(tenant_id: UUID, user_id: UUID) -> Person | None:
     """One person, None for who is no member now. Cost: as of all."""
-    return next(iter(_members(Q(tenant_id=tenant_id, user_id=user_id))), None)
+    return next(iter(_members(tenant_id, Q(tenant_id=tenant_id, user_id=user_id))), None)
 
 
 def members(tenant_id: UUID) -> list[Person]:
-    """The members of now, by username. Cost: three statements for all of them."""
-    return _members(Q(tenant_id=tenant_id))
+    """The members of now, by username. Cost: four statements for all of them."""
+    return _members(tenant_id, Q(tenant_id=tenant_id))
 
 
-def _members(wanted: Q) -> list[Person]:
+def _members(tenant_id: UUID, wanted: Q) -> list[Person]:
     rows = Membership.objects.filter(wanted, ended_at=None, user__kind="person").order_by("user__username")
     found = {
         row["user_id"]: Person(row["user_id"], row["user__username"], row["user__display_name"], row["user__is_active"])
@@ -68,6 +72,9 @@ def _members(wanted: Q) -> list[Person]:
     for team in teams.select_related("team"):
         if team.user_id in found:
             found[team.user_id].teams.append(Grant(team.team.slug, team.granted_at, source_of(team)))
+    if held := held_in(tenant_id):
+        for person in found.values():
+            person.alike = frozenset(map(str, alike(held, [person.id])))
     return list(found.values())
 
 

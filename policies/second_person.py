@@ -10,6 +10,7 @@ from django.db.models import Q
 from policies.people import source_of, vouching_in
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.held_accounts import accounts_alike, is_held
 from stellapromote.accounts.models import RoleGrant, ServiceOwner
 from stellapromote.accounts.scopes import POLICY_PUBLISH, ROLES
 from stellapromote.errors import Refused
@@ -42,8 +43,9 @@ class SecondPersonNeeded(Refused):
 
 def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
     """Whether ``by`` is a person whose role with one of these scopes does not rest on their own word, nor on that of
-    ``against``: an account that the author alone could make is no second person (domain.md §5). Two statements."""
-    if by.kind != "person":
+    ``against``: an account that the author alone could make is no second person (domain.md §5). An account that may be
+    in other hands vouches for nothing. Three statements."""
+    if by.kind != "person" or is_held(by.tenant, by.account):
         return False
     roles = [role for role, held in ROLES.items() if not held.isdisjoint(scopes)]
     grants = RoleGrant.objects.filter(tenant_id=by.tenant, user_id=by.account, role__in=roles, ended_at=None)
@@ -53,9 +55,10 @@ def is_vouched_for(by: Actor, *scopes: str, against: Collection[UUID]) -> bool:
 
 def accountable_accounts(tenant_id: UUID, accounts: Collection[UUID], since: datetime | None = None) -> frozenset[UUID]:
     """The accounts, and every person on whose word alone one of them has a role or owns a machine: an act of such an
-    account counts as an act of that person, too (domain.md §5, docs/adr/0184).
+    account counts as an act of that person, too (domain.md §5, docs/adr/0184). So does one of an account that may be
+    of the same person (docs/adr/0234).
 
-    Also for roles that ended after ``since``. The search goes on through ended and confirmed roles. Three statements;
+    Also for roles that ended after ``since``. The search goes on through ended and confirmed roles. Four statements;
     two more for each step over the person who made an owner, or who gave a role that counts nowhere.
     """
     held = Q(ended_at=None) if since is None else Q(ended_at=None) | Q(ended_at__gte=since)
@@ -77,7 +80,7 @@ def accountable_accounts(tenant_id: UUID, accounts: Collection[UUID], since: dat
                 new |= alone
         new = {each for each in new if each is not None} - found
         held = Q()
-    return frozenset(found)
+    return frozenset(found) | accounts_alike(tenant_id, found)
 
 
 def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: datetime) -> bool:
@@ -87,7 +90,8 @@ def check_second_person(by: Actor, name: str, drafters: Collection[UUID], at: da
     caller records that for all readers. Other editors of the draft count as people who could publish: an edit by a
     machine may be that of another owner.
     """
-    behind = accounts_behind(by)
+    acting = accounts_behind(by)
+    behind = acting | accounts_alike(by.tenant, acting)
     if behind.isdisjoint(drafters):
         return True
     publishers = dict(

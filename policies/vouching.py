@@ -87,10 +87,10 @@ class Vouching:
             passed |= under
         return frozenset(each for each in people if each is not None)
 
-    def without(self, person_id: str) -> "Vouching":
-        """The same, where the word of this person does not count either: for grants of their own."""
-        barred = {**self.barred, person_id: None}
-        sound = _sound(barred, self.authorities) if person_id in self.actors else self.sound
+    def without(self, *people: str) -> "Vouching":
+        """The same, where the word of these people does not count either: for grants of their own."""
+        barred = {**self.barred, **dict.fromkeys(people)}
+        sound = self.sound if self.actors.isdisjoint(people) else _sound(barred, self.authorities)
         return Vouching(barred, self.authorities, sound, self.actors)
 
 

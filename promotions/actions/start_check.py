@@ -21,6 +21,7 @@ from promotions.voting import rules
 from promotions.voting.blindness import can_see_votes, gates_shown
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.clock import rfc3339
 from stellapromote.errors import Conflict, ProductError, RuleViolation, reason_against
 
@@ -89,7 +90,8 @@ def _may_pass_at(evaluation: Evaluation) -> str | None:
 
 
 def check_deploys_apart(by: Actor, context: EvaluationContext) -> None:
-    """excludeDeployer: a person who approved or confirmed reports no deployment, nor do their machines (docs/adr/0071).
+    """excludeDeployer: a person who approved or confirmed reports no deployment, nor do their machines (docs/adr/0071)
+    and accounts that may be theirs (docs/adr/0234).
 
     Raises SeparationOfDuties.
     """
@@ -97,7 +99,8 @@ def check_deploys_apart(by: Actor, context: EvaluationContext) -> None:
     if not any(policy["separationOfDuties"]["excludeDeployer"] for policy in policies):
         return
     decided = {UUID(act["voterId"]) for act in (*context.votes, *context.confirmations)}
-    if accounts_behind(by) & decided:
+    acting = accounts_behind(by)
+    if (acting | accounts_alike(by.tenant, acting)) & decided:
         raise rules.SeparationOfDuties(
             "An approval policy excludes people who approved or confirmed from deploying: ask another person.",
             details={"reasons": ["DEPLOYER"]},

@@ -51,6 +51,7 @@ class EvaluationContext:
 
     def evaluate(self) -> Evaluation:
         """The gates' verdicts on these facts. Policies as code are evaluated now: a vote that was just given counts."""
+        self.facts.note_acts()
         facts = self.facts.gate_input
         policy = policy_of(facts["requirements"], self.documents)
         facts["policyAnswers"] = {**facts.get("policyAnswers", {}), **ask_all(policy, facts, self.documents)}

@@ -3,7 +3,7 @@
 The result of ``gather_facts`` is the gate input: the judged bytes are the stored bytes, and replay reads those.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -13,7 +13,7 @@ import orjson
 
 from environments.models.freeze_window import concerning_sql, standing_at_sql
 from policies import gates
-from policies.eligibility import Grant, discounted_granters, eligibility_of, requesters_of
+from policies.eligibility import ACCOUNT_ACTED, Grant, discounted_granters, eligibility_of, requesters_of
 from policies.facts import SCHEMA, Candidate, GateInput, Span, candidates_fact, exclusions, policies_named
 from policies.gates.approval import version_3 as approval_of_owners
 from policies.models.weakening_edit import REMEMBERED
@@ -25,12 +25,14 @@ from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
 from promotions.judging.collected_facts import read_fresh_facts
 from promotions.judging.dependencies import observe_dependencies
 from promotions.judging.document_gathering import gather_documents
+from promotions.judging.held_accounts import FIRST, Act, Held, after_another, excluded_with, held_of
 from promotions.judging.signed_overrides import signed_overrides
 from promotions.judging.subject import SUBJECT_SCHEMA, Subject
 from promotions.judging.subject import subject_digest as digest_of_subject
 from promotions.models import Blob, Promotion
 from promotions.models.promotion_vocabulary import deployed_in_sql, running_sql
 from promotions.models.worker import SILENT
+from stellapromote.accounts.alike import alike
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.accounts.vouching import GRANTING_ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339
@@ -98,6 +100,9 @@ json_build_object(
       WHERE c.tenant_id = p.tenant_id AND c.confirmed_under_id IS NOT NULL
       UNION ALL SELECT c.confirmed_under_id FROM accounts_teamgrant c
       WHERE c.tenant_id = p.tenant_id AND c.confirmed_under_id IS NOT NULL))),
+  'held', (
+    SELECT coalesce(json_agg(json_build_array(h.user_id, to_json(h.holders)) ORDER BY h.id), '[]')
+    FROM accounts_heldaccount h WHERE h.tenant_id = p.tenant_id AND h.confirmed_at IS NULL),
   'current', (
     {running_sql("d.release_id", environment="p.target_environment_id", product="p.product")}),
   'sourceDeployed', EXISTS (
@@ -197,7 +202,9 @@ class StoredFacts:
 class Facts:
     """The gate input, and what the evidence packet says beside it. ``blobs`` are kept with a record that names them;
     ``documents`` are stored already. ``manifest_digest`` is computed from ``components``, ``release_manifest`` is the
-    same if the release has it, else None; ``records`` are those since the last packet, as `{id, sequence, digest}`."""
+    same if the release has it, else None; ``records`` are those since the last packet, as `{id, sequence, digest}`.
+    ``held``: the holders of each held account of the tenant; ``may_act``: of the accounts that these are about, the
+    candidates who may vote if no account alike acted first."""
 
     gate_input: GateInput
     subject: Subject
@@ -213,6 +220,19 @@ class Facts:
     is_demo: bool
     blobs: dict[str, bytes]
     documents: dict[str, bytes]
+    held: Held
+    may_act: frozenset[str]
+
+    def note_acts(self) -> None:
+        """Brings the candidates in line with the acts that the gate input has by now: of accounts alike, the one that
+        acted first decides. More candidates than stand in a gate input stay as they were read."""
+        candidates = self.gate_input["candidates"]
+        if not self.may_act or not isinstance(candidates, list):
+            return
+        after = after_another(self.held, _acts(self.gate_input))
+        for each in candidates:
+            if each["id"] in self.may_act:
+                each["exclusion"] = ACCOUNT_ACTED if each["id"] in after else None
 
 
 def gather_facts(
@@ -253,7 +273,9 @@ def gather_facts(
     subject_digest = digest_of_subject(subject)
     evidence = gather_documents(promotion, row["current"], unstored)
     outside = read_fresh_facts(promotion, policy, subject_digest=subject_digest, at=at)
-    candidates, blobs = candidates_fact(_candidates(row, requirements, promotion))
+    held = held_of(row["held"])
+    listed, may_act = _candidates(row, requirements, promotion, held)
+    candidates, blobs = candidates_fact(listed)
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     kinds = gates.current_versions(
         (gate["kind"] for gate in policy["gates"]), elsewhere=[orjson.loads(each) for each in row["kindVersions"]]
@@ -325,6 +347,8 @@ def gather_facts(
         is_demo=row["isDemo"],
         blobs={key: canonical_bytes(blob) for key, blob in blobs.items()} | evidence.extracts,
         documents=evidence.documents,
+        held=held,
+        may_act=may_act,
     )
 
 
@@ -363,13 +387,20 @@ def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:
     }
 
 
-def _candidates(row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion) -> list[Candidate]:
-    """The people who hold a voting role now, with the roles and teams that count for this promotion (domain.md §5)."""
-    excluded = exclusions(requirements)
+def _candidates(
+    row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion, held: Held
+) -> tuple[list[Candidate], frozenset[str]]:
+    """The people who hold a voting role now, with the roles and teams that count for this promotion (domain.md §5); and
+    `may_act` of the facts."""
+    excluded = excluded_with(held, exclusions(requirements), str(promotion.requested_by_id))
+    barred = {**dict.fromkeys(excluded), **discounted_granters(requirements)}
+    after = after_another(held, _acts(row))
     authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
-    vouching = Vouching.of(discounted_granters(requirements), authorities)
+    vouching = Vouching.of(barred, authorities)
     found: list[Candidate] = []
+    may_act: set[str] = set()
     for person in row["people"]:
+        others = alike(held, [person["id"]])
         verdict = eligibility_of(
             person_id=person["id"],
             kind=person["kind"],
@@ -380,7 +411,11 @@ def _candidates(row: dict[str, Any], requirements: dict[str, Any], promotion: Pr
             requested_at=promotion.requested_at,
             excluded=excluded,
             vouching=vouching,
+            alike=others,
         )
+        is_after = verdict.exclusion is None and person["id"] in after
+        if others and verdict.exclusion is None:
+            may_act.add(person["id"])
         found.append(
             {
                 "id": person["id"],
@@ -388,10 +423,17 @@ def _candidates(row: dict[str, Any], requirements: dict[str, Any], promotion: Pr
                 "roles": list(verdict.roles),
                 "teams": list(verdict.teams),
                 "grantedAt": None if verdict.granted_at is None else rfc3339(verdict.granted_at),
-                "exclusion": verdict.exclusion,
+                "exclusion": ACCOUNT_ACTED if is_after else verdict.exclusion,
             }
         )
-    return found
+    return found, frozenset(may_act)
+
+
+def _acts(row: Mapping[str, Any]) -> list[Act]:
+    """Live approvals and confirmations, and overrides. A reject counts beside any other act."""
+    approvals = [each for each in row["votes"] if each["verdict"] == "approve"]
+    acts = [Act(each["at"], each["id"], each["voterId"]) for each in (*approvals, *row["confirmations"])]
+    return [*acts, *(Act(FIRST, each["id"], each["actorId"]) for each in row["overrides"])]
 
 
 def _grants(rows: list[dict[str, Any]]) -> list[Grant]:

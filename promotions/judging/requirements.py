@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from environments.models import Environment, EnvironmentApprovalPolicy
 from environments.product_guards import guarding
 from policies.eligibility import (
+    ACCOUNT_RESET_BY,
     COMMIT_AUTHOR,
     POLICY_EDITOR,
     RELEASE_CREATOR,
@@ -31,10 +32,12 @@ from policies.stored_documents import existing_documents
 from promotions.judging.attribution import Origin
 from promotions.judging.commit_authors import commit_authors
 from promotions.judging.editors import editors
+from promotions.judging.held_accounts import held_of
 from promotions.judging.products import KnownProduct
 from promotions.models import Deployment, ProcessHeartbeat, Promotion, Release
 from promotions.models.worker import OWNERS_OF_PRODUCTS
-from stellapromote.accounts.models import ServiceOwner, User
+from stellapromote.accounts.alike import alike
+from stellapromote.accounts.models import HeldAccount, Membership, ServiceOwner, User
 from stellapromote.clock import rfc3339
 from stellapromote.errors import ProductError, RuleViolation
 from stellapromote.fastpath.together import fetch_together
@@ -167,22 +170,40 @@ class Involvements:
         }
 
 
-def excluded_by(duties: frozenset[str], *collected: Involvements, until: datetime) -> list[ExcludedPerson]:
-    """The people excluded by these involvements, with those who owned a machine among them by ``until``. Two statements
-    that are sent together."""
+def excluded_by(
+    duties: frozenset[str], *collected: Involvements, tenant_id: UUID, until: datetime
+) -> list[ExcludedPerson]:
+    """The people excluded by these involvements, with those who owned a machine among them by ``until``, and the
+    accounts of the tenant that may be of the same person as one of them. Three statements that are sent together, and
+    one more where there are such accounts."""
     accounts = set().union(*(involvements.accounts() for involvements in collected))
     known = set().union(*(involvements.ids() for involvements in collected))
     owners = ServiceOwner.objects.filter(service__user_id__in=accounts, granted_at__lte=until)
-    found, named = fetch_together(
+    found, named, held = fetch_together(
         owners.values_list("service__user_id", "owner_id", "ended_at", "owner__username"),
         User.objects.filter(pk__in=known).values_list("pk", "username"),
+        HeldAccount.objects.filter(tenant_id=tenant_id, confirmed_at=None).values_list("user_id", "holders"),
     )
     names: dict[UUID, str] = dict(named)
     for machine_id, owner_id, ended_at, username in found:
         names[owner_id] = username
         for involvements in collected:
             involvements.add_owner(machine_id, owner_id, ended_at)
-    return excluded_persons([each for involvements in collected for each in involvements.listed(names)], duties)
+    excluded = excluded_persons([each for involvements in collected for each in involvements.listed(names)], duties)
+    return _with_accounts_alike(excluded, held, tenant_id) if held else excluded
+
+
+def _with_accounts_alike(
+    excluded: list[ExcludedPerson], held: Iterable[tuple[UUID, list[UUID]]], tenant_id: UUID
+) -> list[ExcludedPerson]:
+    """With the people who are or were members here; holders who never were stay unnamed."""
+    rows = held_of((str(account), map(str, holders)) for account, holders in held)
+    others = alike(rows, {person["id"] for person in excluded})
+    known = Membership.objects.filter(tenant_id=tenant_id, user_id__in=others)
+    found = {person["id"]: person for person in excluded}
+    for user_id, username in known.values_list("user_id", "user__username"):
+        found[str(user_id)] = {"id": str(user_id), "username": username, "reasons": [ACCOUNT_RESET_BY]}
+    return [found[each] for each in sorted(found)]
 
 
 def policies_that_guard(environment_id: UUID) -> QuerySet[EnvironmentApprovalPolicy]:
@@ -242,7 +263,7 @@ def take_snapshot(
         named = [v.policy_id for v in approval_versions]
         owned = product if asking else None
         others.add_editors(editors(target, named, product=owned, since=release.created_at))
-    excluded = excluded_by(duties, requesting, others, until=at)
+    excluded = excluded_by(duties, requesting, others, tenant_id=target.tenant_id, until=at)
 
     document: dict[str, Any] = {
         "schema": REQUIREMENTS_SCHEMA,

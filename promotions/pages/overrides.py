@@ -9,6 +9,7 @@ from policies.overrides import may_be_overridden, setting_of
 from promotions.models import Override, Promotion
 from promotions.states import OPEN
 from promotions.voting import overrides as override_rules
+from promotions.voting.held_accounts import held_here
 from stellapromote.accounts.actor import Actor
 from stellapromote.errors import sentence_against
 
@@ -28,10 +29,11 @@ def override_parts(
     policy: Mapping[str, Any],
     requirements: Mapping[str, Any],
 ) -> Context:
-    """The part of the page's context. One statement, and up to two for each blocking gate that may be overridden."""
+    """The part of the page's context. One statement, one more where one was given, and up to three for each
+    blocking gate that may be overridden."""
     given = overrides_of(promotion)
     in_force = {gate["details"]["override"]["id"] for gate in gates if "override" in gate["details"]}
-    excluded = exclusions(requirements)
+    excluded, held = exclusions(requirements), (held_here(promotion.tenant_id) if given else {})
     return {
         "overridden": [gate for gate in gates if "override" in gate["details"]],
         "overrides": [
@@ -39,7 +41,7 @@ def override_parts(
                 "row": each,
                 "in_force": str(each.pk) in in_force,
                 "review": getattr(each, "review", None),
-                "cannot_review": sentence_against(override_rules.check_can_review, by, promotion, each, excluded),
+                "cannot_review": sentence_against(override_rules.check_can_review, by, promotion, each, excluded, held),
             }
             for each in given
         ],

@@ -20,6 +20,7 @@ from stellapromote.ids import new_id
 
 def ballot_under_lock(context: EvaluationContext) -> Ballot:
     """The voting rules' view of fresh facts: for actions."""
+    context.facts.note_acts()
     voted = frozenset(vote["voterId"] for vote in context.votes)
     return _ballot(
         context.promotion,

@@ -4,7 +4,7 @@ As in ``promotions.voting.rules``: ``check_can_x`` raises with the reason; actio
 same one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from environments.models import FreezeWindow
 from environments.models.freeze_window import FreezeWindowQuerySet
-from policies.eligibility import SENTENCES, Grant, discounted_granters, eligibility_of
+from policies.eligibility import ACCOUNT_ACTED, ACCOUNT_RESET_BY, SENTENCES, Grant, discounted_granters, eligibility_of
 from policies.facts import exclusions
 from policies.outcomes import blocks
 from policies.overrides import (
@@ -27,11 +27,15 @@ from policies.overrides import (
 )
 from policies.people import source_of, vouching_in
 from policies.vouching import Vouching
+from promotions.judging.held_accounts import excluded_with
 from promotions.models import Override, Promotion
 from promotions.states import OPEN, in_words
+from promotions.voting.blindness import can_see_votes
+from promotions.voting.held_accounts import held_here, others_acted
 from promotions.voting.places import NOT_NAMED, team_that_does_not_count
 from promotions.voting.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.alike import alike
 from stellapromote.accounts.models import ScopeGrant, TeamGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, PROMOTION_OVERRIDE, TENANT_ADMIN
 from stellapromote.errors import FieldError, Invalid
@@ -57,7 +61,8 @@ class Case:
     promotion:override counts here, as a role would for a vote; None without one. ``granted_late``: that it was given
     after the request. ``teams``: those of the person that count here, as for a vote; ``team_refused``: the reason
     against one that the policy names. ``windows``: for each active freeze window, the person who excepted this one,
-    None without, and its author.
+    None without, and its author. ``alike``: other accounts that may be theirs (docs/adr/0234); ``alike_acted``: one of
+    them decided here, or may have, where this person does not see votes.
     """
 
     number: int
@@ -71,6 +76,8 @@ class Case:
     teams: tuple[str, ...]
     team_refused: NotEligible | None
     windows: tuple[tuple[frozenset[str] | None, UUID | None], ...]
+    alike: frozenset[str] = frozenset()
+    alike_acted: bool = False
 
     @property
     def max_hours(self) -> int:
@@ -91,15 +98,18 @@ def case_of(
     policy: Mapping[str, Any],
     requirements: Mapping[str, Any],
 ) -> Case:
-    """The case of ``by`` and this gate. Cost: two statements, one more for a freeze, and one where the policy names
-    people."""
+    """The case of ``by`` and this gate. Cost: three statements, one more for a freeze, one where the policy names
+    people, and three where another account may be theirs."""
+    held = held_here(promotion.tenant_id)
+    others = alike(held, [str(by.account)])
     grant = ScopeGrant.objects.filter(
         tenant_id=promotion.tenant_id, user_id=by.account, scope=PROMOTION_OVERRIDE, ended_at=None
     ).first()
-    vouching = vouching_in(promotion.tenant_id, discounted_granters(requirements)).without(str(by.account))
+    excluded = excluded_with(held, exclusions(requirements), str(promotion.requested_by_id))
+    barred = {**dict.fromkeys(excluded), **discounted_granters(requirements)}
+    vouching = vouching_in(promotion.tenant_id, barred).without(str(by.account), *others)
     setting = setting_of(policy, gate["name"])
-    excluded = exclusions(requirements)
-    teams, refused = ((), None) if setting is None else _teams(promotion, by, setting, excluded, vouching)
+    teams, refused = ((), None) if setting is None else _teams(promotion, by, setting, excluded, vouching, others)
     return Case(
         number=promotion.number,
         status=promotion.status,
@@ -112,6 +122,8 @@ def case_of(
         teams=teams,
         team_refused=refused,
         windows=_windows(promotion.tenant_id, gate, by) if gate["type"] == BY_EXCEPTION else (),
+        alike=others,
+        alike_acted=bool(others) and (not can_see_votes(by, promotion) or others_acted(promotion, others)),
     )
 
 
@@ -121,6 +133,7 @@ def _teams(
     setting: Mapping[str, Any],
     exclusions: Mapping[str, list[str]],
     vouching: Vouching,
+    others: Collection[str],
 ) -> tuple[tuple[str, ...], NotEligible | None]:
     """The person's teams that count on this promotion, by the rule for voters, and why one that the policy names does
     not."""
@@ -137,10 +150,17 @@ def _teams(
         requested_at=requested_at,
         excluded=exclusions,
         vouching=vouching,
+        alike=others,
     ).teams
     named = [grant.name for grant in grants if named_in(setting, "", [grant.name])]
     refused = team_that_does_not_count(
-        grants, named, person_id=person_id, requested_at=requested_at, excluded=exclusions, vouching=vouching
+        grants,
+        named,
+        person_id=person_id,
+        requested_at=requested_at,
+        excluded=exclusions,
+        vouching=vouching,
+        alike=others,
     )
     return counting, refused
 
@@ -184,6 +204,11 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
             f"Somebody else must override a gate of this promotion: {by.display_name} {why}.",
             details={"reasons": reasons},
         )
+    if case.alike_acted:
+        raise NotEligible(
+            f"Your override does not count: {by.display_name} {SENTENCES[ACCOUNT_ACTED]}.",
+            details={"reasons": [ACCOUNT_ACTED]},
+        )
     if _excepted(by, case):
         if all(_barred(by, case).isdisjoint(givers or ()) for givers, _ in case.windows):
             return Override.Authority.EXCEPTION
@@ -207,12 +232,13 @@ def _excepted(by: Actor, case: Case) -> bool:
 
 def _in_exceptions(by: Actor, case: Case) -> bool:
     """In those of every active window, and of none that they wrote themselves."""
-    return bool(case.windows) and all(givers is not None and wrote != by.user_id for givers, wrote in case.windows)
+    own = {str(by.user_id), *case.alike}
+    return bool(case.windows) and all(givers is not None and str(wrote) not in own for givers, wrote in case.windows)
 
 
 def _barred(by: Actor, case: Case) -> frozenset[str]:
     """The people whose grants of a right do not count here."""
-    return frozenset({str(case.requester_id), str(by.user_id), *case.exclusions})
+    return frozenset({str(case.requester_id), str(by.user_id), *case.alike, *case.exclusions})
 
 
 def _check_granted(by: Actor, case: Case) -> None:
@@ -275,14 +301,28 @@ def check_end(expires_at: datetime, at: datetime, case: Case) -> None:
     raise Invalid(message, fields=[FieldError("expiresAt", message, "range")])
 
 
-def check_can_review(by: Actor, promotion: Promotion, override: Override, exclusions: Mapping[str, list[str]]) -> None:
-    """Another person, with a say in promotions and no part in this one, once."""
+def check_can_review(
+    by: Actor,
+    promotion: Promotion,
+    override: Override,
+    exclusions: Mapping[str, list[str]],
+    held: Mapping[str, Collection[str]],
+) -> None:
+    """Another person, with a say in promotions and no part in this one, once. ``held``: the accounts that may be in
+    other hands; they review nothing."""
     if hasattr(override, "review"):
         raise StateForbids("This override is reviewed already.")
     if by.kind != "person":
         raise MachinesDoNotVote("Service accounts cannot review an override: ask a person.")
     if by.user_id == override.actor_id:
         raise SeparationOfDuties("You gave this override, so somebody else must review it.", details={"reasons": []})
+    if str(by.user_id) in held or str(override.actor_id) in alike(held, [str(by.user_id)]):
+        raise SeparationOfDuties(
+            "You may be the same person as another account here, by a one-time link: ask another person to confirm the "
+            "account on Members, or to review the override.",
+            details={"reasons": [ACCOUNT_RESET_BY]},
+        )
+    exclusions = excluded_with(held, exclusions, str(promotion.requested_by_id))
     if by.user_id == promotion.requested_by_id or str(by.user_id) in exclusions:
         reasons = exclusions.get(str(by.user_id), ["REQUESTER"])
         raise SeparationOfDuties("You took part in this promotion, so somebody else must review the override.",

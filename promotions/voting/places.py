@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from policies.eligibility import (
+    ACCOUNT_ACTED,
     NO_VOTING_ROLE,
     NOT_ACTIVE,
     ROLE_GRANTED_AFTER_REQUEST,
     ROLE_GRANTED_BY_EXCLUDED,
+    ROLE_GRANTED_BY_HOLDER,
     ROLE_GRANTED_BY_SELF,
     SENTENCES,
     Grant,
@@ -24,6 +26,7 @@ from policies.requirements import Requirement, Rule
 from policies.vouching import Barred, Vouching
 from promotions.models import Override, Promotion
 from promotions.voting.blindness import can_see_votes
+from promotions.voting.held_accounts import exclusions_now, other_acted_first
 from promotions.voting.rules import NotEligible
 from stellapromote.accounts.actor import Actor
 
@@ -36,12 +39,17 @@ NOT_IN_A_MISSING_TEAM: Final = "NOT_IN_A_MISSING_TEAM"
 NOT_NAMED: Final = "NOT_NAMED"
 NO_OPEN_PLACE: Final = "NO_OPEN_PLACE"
 
+_HIDDEN: Final = "Your vote fits none of the open places. Blind voting hides which places are open."
 _LATER: Final = "it counts for promotions that are requested from then on."
 _ROLE: Final = {
     NOT_ACTIVE: "You are no active member any more: ask an administrator of your tenant.",
     NO_VOTING_ROLE: "Your role that votes has ended: ask an administrator of your tenant.",
     ROLE_GRANTED_AFTER_REQUEST: f"Your role that votes was granted after this promotion was requested: {_LATER}",
     ROLE_GRANTED_BY_SELF: "You granted yourself the role that votes: it does not count.",
+    ROLE_GRANTED_BY_HOLDER: (
+        "You have the role that votes from somebody who made or reset this account: ask another person to confirm the "
+        "account on Members."
+    ),
     ROLE_GRANTED_BY_EXCLUDED: (
         "You have the role that votes from somebody excluded here: ask another person to confirm it on Members."
     ),
@@ -49,6 +57,10 @@ _ROLE: Final = {
 _TEAM: Final = {
     ROLE_GRANTED_AFTER_REQUEST: f"You joined the team {{team}} after this promotion was requested: {_LATER}",
     ROLE_GRANTED_BY_SELF: "You put yourself into the team {team}: it does not count.",
+    ROLE_GRANTED_BY_HOLDER: (
+        "Somebody who made or reset this account put you into the team {team}: ask another person to confirm the "
+        "account on Members."
+    ),
     ROLE_GRANTED_BY_EXCLUDED: (
         "A person who is excluded here put you into the team {team}: ask another person to confirm that on Members."
     ),
@@ -66,7 +78,7 @@ class Places:
     approvals: Sequence[Approval]
 
     def why_no_vote(self, by: Actor) -> NotEligible:
-        """The reason why no open place can use an approval of ``by``. Five statements."""
+        """The reason why no open place can use an approval of ``by``. Nine statements."""
         person = self._person(by)
         if isinstance(person, NotEligible):
             return person
@@ -76,10 +88,7 @@ class Places:
             told = f"{given} approval{'' if given == 1 else 's'}" if given else "no approval is needed"
             return _refusal(QUORUM_FILLED, f"Every place of this promotion is filled: {told}. You may still reject.")
         if not can_see_votes(by, self.promotion, voted=False):
-            return _refusal(
-                NO_OPEN_PLACE,
-                "Your vote fits none of the open places. Blind voting hides which places are open.",
-            )
+            return _refusal(NO_OPEN_PLACE, _HIDDEN)
         teams = sorted({team for rule in missing for team in rule.teams})
         late = self._late_team(by, person, teams)
         if late is not None:
@@ -92,7 +101,7 @@ class Places:
         )
 
     def why_no_confirmation(self, by: Actor, rule: Rule) -> NotEligible:
-        """The reason why ``by`` may not confirm a gate whose confirmers are ``rule``. Five statements."""
+        """The reason why ``by`` may not confirm a gate whose confirmers are ``rule``. Nine statements."""
         person = self._person(by)
         if isinstance(person, NotEligible):
             return person
@@ -106,15 +115,24 @@ class Places:
         person = member(self.promotion.tenant_id, by.account)
         if person is None:
             return _refusal(NOT_ACTIVE, _ROLE[NOT_ACTIVE])
+        excluded = exclusions_now(self.promotion, self.exclusions)
         code = person.eligibility(
-            at=self.promotion.requested_at, excluded=self.exclusions, vouching=self._vouching()
+            at=self.promotion.requested_at, excluded=excluded, vouching=self._vouching(excluded)
         ).exclusion
         if code is None:
-            return person
+            return self._after_another(by, person)
         return _refusal(code, _ROLE.get(code) or f"Your vote does not count: {by.display_name} {SENTENCES[code]}.")
 
-    def _vouching(self) -> Vouching:
-        return vouching_in(self.promotion.tenant_id, self.barred)
+    def _after_another(self, by: Actor, person: Person) -> Person | NotEligible:
+        """Another account, which may be of the same person, that decided here first; blind voting does not tell it."""
+        if not other_acted_first(self.promotion, by.account):
+            return person
+        if can_see_votes(by, self.promotion, voted=False):
+            return _refusal(ACCOUNT_ACTED, f"Your vote does not count: {by.display_name} {SENTENCES[ACCOUNT_ACTED]}.")
+        return _refusal(NO_OPEN_PLACE, _HIDDEN)
+
+    def _vouching(self, excluded: Mapping[str, list[str]]) -> Vouching:
+        return vouching_in(self.promotion.tenant_id, {**dict.fromkeys(excluded), **self.barred})
 
     def _missing(self) -> list[Rule]:
         """The rules with a place that one more person could fill, be it after others have moved."""
@@ -127,7 +145,8 @@ class Places:
             person_id=str(by.account),
             requested_at=self.promotion.requested_at,
             excluded=self.exclusions,
-            vouching=self._vouching(),
+            vouching=self._vouching(self.exclusions),
+            alike=person.alike,
         )
 
 
@@ -139,6 +158,7 @@ def team_that_does_not_count(
     requested_at: datetime,
     excluded: Mapping[str, Sequence[str]],
     vouching: Vouching,
+    alike: Collection[str] = (),
 ) -> NotEligible | None:
     """The reason why the first of ``teams`` that the person is in does not count here; None where each does, or there
     is none."""
@@ -156,6 +176,7 @@ def team_that_does_not_count(
             requested_at=requested_at,
             excluded=excluded,
             vouching=vouching,
+            alike=alike,
         ).exclusion
         if code is not None:
             told = _TEAM.get(code, "Your place in the team {team} does not count here.")

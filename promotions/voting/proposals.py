@@ -16,6 +16,7 @@ from policies.second_person import is_vouched_for
 from promotions.voting.rules import MachinesDoNotVote, SeparationOfDuties, StateForbids
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
+from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import Product, User
 from stellapromote.accounts.scopes import POLICY_PUBLISH, PROMOTION_APPROVE, TENANT_ADMIN
 from stellapromote.errors import Refused
@@ -48,6 +49,7 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
         raise MachinesDoNotVote("Service accounts cannot confirm a proposal: ask a person who did not propose it.")
     by.require_in_person()
     authors = {proposal.proposed_by_id, *proposal.behind}
+    authors |= accounts_alike(by.tenant, authors)
     if not accounts_behind(by).isdisjoint(authors):
         raise SeparationOfDuties(
             f"{_part_of(by, proposal)}, so somebody else must confirm it.", details={"reasons": ["PROPOSED_BY"]}
@@ -62,8 +64,8 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
         vouched = is_vouched_for(by, PROMOTION_APPROVE, against=authors)
     if not vouched:
         raise NotVouchedFor(
-            "You have your role from the author of this. Ask another person to confirm the grant on Members, then "
-            "confirm this."
+            "You have your role from the author of this, or nobody confirmed your account yet. Ask another person to "
+            "confirm the grant or the account on Members, then confirm this."
         )
 
 

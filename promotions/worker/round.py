@@ -88,6 +88,7 @@ promotions_promotion.next_change_at <= %s OR (
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, confirmed_at, ended_at) FROM accounts_rolegrant
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, confirmed_at, ended_at) FROM accounts_teamgrant
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(granted_at, ended_at) FROM accounts_membership
+    UNION ALL SELECT tenant_id, NULL, NULL, greatest(held_at, confirmed_at) FROM accounts_heldaccount
     UNION ALL SELECT tenant_id, NULL, NULL, greatest(added_at, revoked_at) FROM promotions_trustedkey
     UNION ALL SELECT tenant_id, NULL, NULL, uploaded_at FROM promotions_feed
     UNION ALL SELECT r.tenant_id, NULL, r.id, r.changed_at FROM promotions_release r

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from stellapromote.accounts.alike import alike
 from stellapromote.accounts.models import HeldAccount
 
 
@@ -33,3 +34,22 @@ def carry_over(user_id: UUID, *, tenant_id: UUID, at: datetime) -> list[HeldAcco
         new = {each for row in rows for each in row} - holders - {user_id}
         holders |= new
     return hold(user_id, holders, because=HeldAccount.Because.ELSEWHERE, tenant_id=tenant_id, at=at)
+
+
+def held_in(tenant_id: UUID) -> dict[UUID, frozenset[UUID]]:
+    """The holders of each account of the tenant that nobody confirmed there. One statement."""
+    found: dict[UUID, frozenset[UUID]] = {}
+    rows = HeldAccount.objects.filter(tenant_id=tenant_id, confirmed_at=None)
+    for user_id, holders in rows.values_list("user_id", "holders"):
+        found[user_id] = found.get(user_id, frozenset()) | frozenset(holders)
+    return found
+
+
+def is_held(tenant_id: UUID, user_id: UUID) -> bool:
+    """Whether the account may be in another person's hands: it vouches for nothing. One statement."""
+    return HeldAccount.objects.filter(tenant_id=tenant_id, user_id=user_id, confirmed_at=None).exists()
+
+
+def accounts_alike(tenant_id: UUID, accounts: Iterable[UUID]) -> frozenset[UUID]:
+    """The other accounts that may be of the same person as one of these, in the tenant. One statement."""
+    return alike(held_in(tenant_id), accounts)

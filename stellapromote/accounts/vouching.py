@@ -6,10 +6,10 @@ People only: a machine gives rights under no role, so its grants count once a pe
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import GrantedVia, RoleGrant
+from stellapromote.accounts.models import GrantedVia, HeldAccount, RoleGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES, TENANT_ADMIN
 
 GRANTING_ROLES: Final = tuple(role for role, scopes in ROLES.items() if TENANT_ADMIN in scopes)
@@ -48,5 +48,7 @@ def people_vouched_for(tenant_id: UUID) -> list[UUID]:
 
 
 def _vouched_for(tenant_id: UUID) -> QuerySet[RoleGrant]:
+    """The roles of accounts that may be in other hands (docs/adr/0234) are not among them."""
     live = RoleGrant.objects.filter(tenant_id=tenant_id, role__in=CONFIRMING_ROLES, ended_at=None)
-    return live.filter(~Q(granted_via=GrantedVia.PAGE) | Q(confirmed_at__isnull=False))
+    held = HeldAccount.objects.filter(tenant_id=tenant_id, user_id=OuterRef("user_id"), confirmed_at=None)
+    return live.filter(~Exists(held), ~Q(granted_via=GrantedVia.PAGE) | Q(confirmed_at__isnull=False))

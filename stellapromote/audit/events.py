@@ -62,6 +62,7 @@ Audited = Literal[
     "invitation.expired",
     "invitation.link_made",
     "invitation.withdrawn",
+    "member.account_confirmed",
     "member.added",
     "member.ended",
     "permission.refused",

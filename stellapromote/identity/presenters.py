@@ -25,6 +25,7 @@ def member_document(member: Member) -> dict[str, Any]:
         "displayName": member.user.display_name,
         "joinedAt": member.membership.granted_at,
         "endedAt": member.membership.ended_at,
+        "heldBy": {"since": member.held[0].held_at, "usernames": member.holders} if member.held else None,
         "grants": [grant_document(grant) for grant in member.grants],
     }
 

@@ -53,6 +53,15 @@ class OwnGift(Refused):
         super().__init__("You, or a machine or token of yours, granted this: somebody else must confirm it.")
 
 
+class HeldByYou(Refused):
+    """The people in whose hands an account may be do not say that it is another's (docs/adr/0234)."""
+
+    code = "PERM_SEPARATION_OF_DUTIES"
+
+    def __init__(self) -> None:
+        super().__init__("This account may be yours, by a one-time link: somebody else must confirm it.")
+
+
 class NotVouchedFor(Refused):
     """A person who vouches for others must be vouched for themselves (domain.md §5)."""
 
@@ -60,8 +69,8 @@ class NotVouchedFor(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "Your own role is not confirmed yet, so you cannot confirm what others hold: ask a person whose role "
-            "is confirmed, or the owner of this installation for `manage.py confirm_grant`."
+            "Your own role or account is not confirmed yet, so you cannot confirm what others hold: ask a person whose "
+            "role is confirmed, or the owner of this installation for `manage.py confirm_grant`."
         )
 
 
@@ -91,11 +100,25 @@ def check_can_confirm(by: Actor, user_id: UUID) -> None:
         raise OwnRights()
 
 
-def check_can_confirm_grant(by: Actor, user_id: UUID, grant: Confirmable, *, is_vouched_for: bool) -> None:
-    """The actor may confirm this grant of the member. `is_vouched_for`: whether the actor is vouched for."""
+def check_can_confirm_grant(
+    by: Actor, user_id: UUID, grant: Confirmable, *, is_vouched_for: bool, alike: Collection[UUID]
+) -> None:
+    """The actor may confirm this grant of the member. `is_vouched_for`: whether the actor is vouched for. `alike`:
+    other accounts that may be the actor's (docs/adr/0234)."""
     check_can_confirm(by, user_id)
-    if by.user_id is not None and by.user_id in (grant.granted_by_id, *grant.granted_behind):
+    if user_id in alike:
+        raise HeldByYou()
+    own = {by.user_id, *alike} - {None}
+    if not own.isdisjoint((grant.granted_by_id, *grant.granted_behind)):
         raise OwnGift()
+    if not is_vouched_for:
+        raise NotVouchedFor()
+
+
+def check_can_confirm_account(by: Actor, holders: Collection[UUID], *, is_vouched_for: bool) -> None:
+    """The actor may say that an account is not that of `holders`, or of another account that may be theirs."""
+    if by.user_id in holders:
+        raise HeldByYou()
     if not is_vouched_for:
         raise NotVouchedFor()
 

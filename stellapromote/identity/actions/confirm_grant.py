@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import Http404
 
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import Confirmable, RoleGrant, ScopeGrant, TeamGrant
 from stellapromote.accounts.vouching import vouched_for
 from stellapromote.audit.events import Audited
@@ -26,8 +27,8 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
     """Vouches for a live role, team or right of a member, from now on and for open promotions too (domain.md §5).
 
     Confirmed by another person than its giver and its holder, under a role that is vouched for itself; or on the
-    command line. A grant that is vouched for stays as it is. Raises Refused (403), OwnGift (403), NotVouchedFor (403),
-    Http404.
+    command line. A grant that is vouched for stays as it is. Raises Refused (403), OwnGift (403), HeldByYou (403),
+    NotVouchedFor (403), Http404.
     """
     rules.check_can_confirm(by, user_id)
     tenant_id = by.tenant
@@ -38,7 +39,8 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
         return grant
     under = None if by.user_id is None else vouched_for(tenant_id, by.user_id)
     is_vouched_for = by.user_id is None or under is not None
-    rules.check_can_confirm_grant(by, user_id, grant, is_vouched_for=is_vouched_for)
+    alike = frozenset[UUID]() if by.user_id is None else accounts_alike(tenant_id, [by.user_id])
+    rules.check_can_confirm_grant(by, user_id, grant, is_vouched_for=is_vouched_for, alike=alike)
     at = max(clock.now(), grant.granted_at)
     grant.confirmed_at, grant.confirmed_by_id, grant.confirmed_under = at, by.user_id, under
     grant.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])

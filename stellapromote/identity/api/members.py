@@ -18,6 +18,7 @@ from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.change_display_name import change_display_name
+from stellapromote.identity.actions.confirm_account import confirm_account
 from stellapromote.identity.actions.confirm_grant import confirm_grant, live_grant
 from stellapromote.identity.actions.end_grant import end_grant
 from stellapromote.identity.actions.end_membership import end_membership
@@ -46,22 +47,25 @@ class MemberViewSet(ApiViewSet):
         "retrieve": CONFIRMING_SCOPES,
         "update": MEMBER,
         "end": TENANT_ADMIN,
+        "confirm_account": CONFIRMING_SCOPES,
         "sessions": MEMBER,
         "end_sessions": MEMBER,
     }
-    bodies = {"update": MemberChanges, "end": Reason}
+    bodies = {"update": MemberChanges, "end": Reason, "confirm_account": NoBody}
     parameters = {"list": PAGING, "sessions": PAGING}
     answers = {
         "list": Answer(MemberResource, paged=True),
         "retrieve": Answer(MemberResource, etag=True),
         "update": Answer(MemberResource, etag=True),
         "end": Answer(MemberResource),
+        "confirm_account": Answer(MemberResource),
         "sessions": Answer(SessionResource, paged=True),
         "end_sessions": Answer(EndedSessionsResource),
     }
     refusals = {
         "update": ("PERM_DENIED",),
         "end": ("RES_LAST_ADMIN",),
+        "confirm_account": ("PERM_NOT_VOUCHED_FOR", "PERM_SEPARATION_OF_DUTIES"),
         "sessions": ("PERM_DENIED",),
         "end_sessions": ("PERM_DENIED",),
     }
@@ -97,6 +101,16 @@ class MemberViewSet(ApiViewSet):
             by=request.actor, clock=DATABASE_CLOCK, user_id=pk, if_match=self.if_match, **self.body
         )
         return ApiResponse(member_document(Member(membership)))
+
+    @action(detail=True, methods=["post"], url_path="confirm-account")
+    def confirm_account(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """Confirm that the right person has an account
+
+        Of a member whose account may be in other hands (heldBy). You confirm it if it may not be yours, and your own
+        role is confirmed. It holds in this tenant, from now on. An account that nobody else may have stays as it is.
+        """
+        confirm_account(by=request.actor, clock=DATABASE_CLOCK, user_id=pk)
+        return ApiResponse(member_document(self._member()))
 
     @action(detail=True)
     def sessions(self, request: ApiRequest, pk: UUID) -> ApiResponse:
@@ -204,7 +218,7 @@ def _check_own(by: Actor, user_id: UUID) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Members:
-    """Memberships in pages, as members with their grants: three queries more for each page."""
+    """Memberships in pages, as members with their grants: three queries more for each page, five with held accounts."""
 
     memberships: QuerySetSource
 

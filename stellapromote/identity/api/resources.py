@@ -27,6 +27,15 @@ class GrantResource(Resource):
     ended_at = serializers.DateTimeField(allow_null=True, help_text="null: it is in force.")
 
 
+class HoldersResource(Resource):
+    """People who saw a one-time link of an account, or chose where it was sent."""
+
+    since = serializers.DateTimeField()
+    usernames = serializers.ListField(
+        child=serializers.CharField(), help_text="Of those who are or were members here; it may be empty."
+    )
+
+
 class MemberResource(Resource):
     """A person of the tenant."""
 
@@ -35,6 +44,10 @@ class MemberResource(Resource):
     display_name = serializers.CharField()
     joined_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True, help_text="null: they are a member now.")
+    held_by = HoldersResource(
+        allow_null=True,
+        help_text="The account may be theirs until another person confirms it; null: it is that of the member alone.",
+    )
     grants = GrantResource(many=True)
 
 

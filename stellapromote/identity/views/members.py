@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -7,12 +7,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import Team
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES, vouched_for
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError, reason_against, sentence_against
 from stellapromote.identity import rules
+from stellapromote.identity.actions import confirm_account as confirming_account
 from stellapromote.identity.actions import confirm_grant as confirming
 from stellapromote.identity.actions import end_membership as ending_membership
 from stellapromote.identity.actions import end_role as ending_role
@@ -57,6 +59,18 @@ def confirm_grant(request: HttpRequest, user_id: UUID, grant_id: UUID) -> HttpRe
         lambda: confirming.confirm_grant(by=by, clock=DATABASE_CLOCK, user_id=user_id, grant_id=grant_id),
         again=lambda refusal: _members(request, AddMemberForm(), refusal),
         then=lambda grant: go_to(request, reverse("settings_members"), done=f"{grant.names_right[1]} is confirmed."),
+    )
+
+
+@require_POST
+def confirm_account(request: HttpRequest, user_id: UUID) -> HttpResponse:
+    """Says that the right person has this account."""
+    by = acting(request)
+    return carry_out(
+        request,
+        lambda: confirming_account.confirm_account(by=by, clock=DATABASE_CLOCK, user_id=user_id),
+        again=lambda refusal: show_member(request, user_id, refusal=refusal),
+        then=lambda _: go_to(request, reverse("settings_member", args=[user_id]), done="The account is confirmed."),
     )
 
 
@@ -128,6 +142,7 @@ def _members(request: HttpRequest, form: AddMemberForm, refusal: ProductError | 
         "members": everybody,
         "role_holders": role_holders(everybody),
         "unconfirmed": _unconfirmed(by, everybody),
+        "held": [each for each in everybody if each.held],
         "may_add": by.has(TENANT_ADMIN),
     }
     return render_settings(request, "members", "members", context)
@@ -152,25 +167,47 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
         "end_form": ReasonForm(auto_id="end_%s"),
         "tokens": tokens_of(by.tenant, user_id) if by.has(TENANT_ADMIN) else None,
         "is_oneself": by.user_id == user_id,
+        "cannot_confirm": _why_not_confirm(by, shown),
         **shown_again,
     }
     return render_settings(request, "member", "members", context)
 
 
-def _unconfirmed(by: Actor, everybody: Iterable[Member]) -> list[dict[str, Any]]:
+def _unconfirmed(by: Actor, everybody: Collection[Member]) -> list[dict[str, Any]]:
     """Unconfirmed grants of pages, each with the reason why this person cannot confirm it."""
     waiting = [(member, grant) for member in everybody for grant in member.grants if not grant.is_vouched_for]
     is_vouched_for = bool(waiting) and vouched_for(by.tenant, by.account) is not None
+    some_held = waiting and any(member.held for member in everybody)
+    alike = accounts_alike(by.tenant, [by.account]) if some_held else frozenset()
     return [
         {
             "member": member,
             "grant": grant,
             "cannot": sentence_against(
-                rules.check_can_confirm_grant, by, member.user.pk, grant, is_vouched_for=is_vouched_for
+                rules.check_can_confirm_grant,
+                by,
+                member.user.pk,
+                grant,
+                is_vouched_for=is_vouched_for,
+                alike=alike,
             ),
         }
         for member, grant in waiting
     ]
+
+
+def _why_not_confirm(by: Actor, member: Member) -> str:
+    """Why this person cannot confirm the account of the member; empty where they can, and where nobody else may have
+    it."""
+    if not member.held:
+        return ""
+    user_id = member.user.pk
+    return sentence_against(rules.check_can_confirm, by, user_id) or sentence_against(
+        rules.check_can_confirm_account,
+        by,
+        accounts_alike(by.tenant, [user_id]),
+        is_vouched_for=vouched_for(by.tenant, by.account) is not None,
+    )
 
 
 def _teams(tenant_id: UUID) -> list[tuple[str, str]]:

@@ -9,8 +9,10 @@ from django.apps import apps
 
 from promotions.actions.approve import approve
 from promotions.models import Vote
-from stellapromote.accounts.models import ApiToken, RoleGrant, ServiceAccount, Tenant, User
+from stellapromote.accounts.held_accounts import hold
+from stellapromote.accounts.models import ApiToken, HeldAccount, Invitation, RoleGrant, ServiceAccount, Tenant, User
 from stellapromote.api.schema import openapi
+from stellapromote.identity.actions.invite import invite
 from stellapromote.identity.models import PersonSession
 from tests.calling import Caller
 from tests.factories import actor_of, make_person, make_service, make_token
@@ -20,14 +22,18 @@ from tests.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
 
-GROUPS = {"Members", "Services", "Teams", "Tokens"}
+GROUPS = {"Invitations", "Members", "Services", "Teams", "Tokens"}
 """The calls by which an administrator acts on people."""
 
 REASON, SCOPES, NAME = {"reason": "Wanted"}, {"scopes": ["release:read"]}, {"displayName": "Another"}
 BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
+    ("POST", "invitations"): {"username": "sam", "roles": ["viewer"]},
+    ("DELETE", "invitations/{id}"): None,
+    ("POST", "invitations/{id}/send"): None,
     ("PUT", "members/{id}"): NAME,
     ("PATCH", "members/{id}"): NAME,
     ("POST", "members/{id}/end"): REASON,
+    ("POST", "members/{id}/confirm-account"): None,
     ("DELETE", "members/{id}/sessions"): None,
     ("DELETE", "members/{user_id}/sessions/{id}"): None,
     ("POST", "members/{user_id}/grants"): {"kind": "role", "name": "operator", **REASON},
@@ -55,7 +61,8 @@ BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
 
 @dataclass(frozen=True)
 class World:
-    """sam approves in both tenants, with a team, a service and a token of each, and has voted in the other one."""
+    """sam approves in both tenants, with a team, a service and a token of each, and has voted in the other one. In
+    both the account may be that of the administrator, who invited another person."""
 
     here: Kestrel
     other: Kestrel
@@ -69,7 +76,14 @@ class World:
         service = ServiceAccount.objects.get(tenant=tenant, owners__owner=self.sam)
         token = ApiToken.objects.get(tenant=tenant, user=self.sam)
         session = PersonSession.objects.get(user=self.sam)
-        ids = {"members": self.sam.pk, "grants": role.pk, "services": service.pk, "tokens": token.pk}
+        invitation = Invitation.objects.get(tenant=tenant)
+        ids = {
+            "invitations": invitation.pk,
+            "members": self.sam.pk,
+            "grants": role.pk,
+            "services": service.pk,
+            "tokens": token.pk,
+        }
         parts = template.split("/")
         kind = parts[parts.index("{id}") - 1] if "{id}" in parts else ""
         return "/" + template.format(
@@ -89,6 +103,9 @@ def make_world() -> World:
         sam = make_person(each.tenant, "sam", roles=["approver"], teams=["release", f"{slug}-team"], clock=each.clock)
         make_service(each.tenant, sam, f"{slug}-machine", clock=each.clock)
         token = make_token(each.tenant, sam, clock=each.clock)
+        admin, because = each["admin"], HeldAccount.Because.RESET
+        hold(sam.pk, [admin.account], because=because, tenant_id=each.tenant.pk, at=each.clock.now())
+        invite(by=admin, clock=each.clock, username="mei", roles=["viewer"])
     signed_in(sam)
     approve(other.waits_for_production().pk, by=actor_of(sam, other.tenant), clock=other.clock)
     greta = Caller(make_token(here.tenant, User.objects.get(username="admin")))

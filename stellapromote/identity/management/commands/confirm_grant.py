@@ -4,19 +4,21 @@ from django.core.management.base import CommandError, CommandParser
 
 from stellapromote.accounts.command_line import ProductCommand, command_actor
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.confirm_account import confirm_account
 from stellapromote.identity.actions.confirm_grant import confirm_grant
 from stellapromote.identity.roster import members_of
 
 
 class Command(ProductCommand):
-    """Confirms roles, teams and rights that a page gave; for a tenant in which no person is vouched for."""
+    """Confirms roles, teams and rights that a page gave, and the account; for a tenant in which no person is vouched
+    for."""
 
-    help = "Confirm what a page granted to a member, or one role, team or right of it."
+    help = "Confirm what a page granted to a member and that the right person has the account, or one grant alone."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenant", required=True, metavar="SLUG")
         parser.add_argument("--username", required=True, metavar="NAME")
-        parser.add_argument("--grant", metavar="NAME", help="A role, team or right; all of them when left out.")
+        parser.add_argument("--grant", metavar="NAME", help="A role, team or right; all and the account when left out.")
 
     def act(self, **options: Any) -> None:
         tenant = self.tenant(options["tenant"])
@@ -29,6 +31,8 @@ class Command(ProductCommand):
             held = ", ".join(each.names_right[1] for each in member.grants) or "nothing"
             raise CommandError(f"{username} does not hold {wanted} in {tenant.slug}. Held: {held}.")
         names = []
+        if wanted is None and confirm_account(by=command_actor(tenant), clock=DATABASE_CLOCK, user_id=member.user.pk):
+            names.append("the account")
         for grant in grants:
             if not grant.is_vouched_for:
                 by = command_actor(tenant)

@@ -137,3 +137,28 @@ def test_an_account_of_another_tenant_is_answered_like_a_name_that_nobody_has(gr
         "expiresAt",
         "link",
     }
+
+
+def test_the_new_account_is_confirmed_by_another_person(house: House, greta: Caller) -> None:
+    made = greta.post("/invitations", MEI).json()
+    Client().post(urlsplit(made["link"]).path, ANSWER)
+    nia = caller(house.tenant, house.nia)
+    members = {each["username"]: each for each in nia.get("/members").json()["data"]}
+    assert members["mei"]["heldBy"]["usernames"] == ["greta"]
+    assert members["nia"]["heldBy"] is None
+    path = f"/members/{members['mei']['id']}/confirm-account"
+    assert refusal(greta.post(path)) == (403, "PERM_SEPARATION_OF_DUTIES")
+    answer = nia.post(path)
+    assert (answer.status_code, answer.json()["heldBy"]) == (200, None)
+    assert answer.json() == nia.get(f"/members/{members['mei']['id']}").json()
+
+
+def test_a_holder_of_another_tenant_is_not_named(house: House, greta: Caller) -> None:
+    elsewhere = make_tenant("elsewhere")
+    boss = caller(elsewhere, make_person(elsewhere, "boss", roles=["admin"]))
+    made = boss.post("/invitations", {"username": "mei", "roles": ["viewer"]}).json()
+    Client().post(urlsplit(made["link"]).path, ANSWER)
+    make_person(house.tenant, "mei")
+    [mei] = [each for each in greta.get("/members").json()["data"] if each["username"] == "mei"]
+    assert mei["heldBy"]["usernames"] == []
+    assert "boss" not in greta.get(f"/members/{mei['id']}").content.decode()

@@ -143,3 +143,18 @@ def test_others_see_no_invitations(people: People) -> None:
 
 def test_members_are_sent_to_the_page_that_invites(greta: Client) -> None:
     assert PAGE in greta.get("/settings/members").text
+
+
+def test_the_account_is_confirmed_on_its_page(people: People, greta: Client) -> None:
+    Client().post(invited(greta), ANSWER)
+    page = f"/settings/members/{User.objects.get(username='mei').pk}"
+    shown = greta.get(page).text
+    assert "greta made or reset this account" in shown
+    assert "This account may be yours" in shown
+    assert "Confirm the account" not in shown
+    nia = browser("nia")
+    assert "Accounts that are not confirmed" in nia.get("/settings/members").text
+    assert "Confirm the account" in nia.get(page).text
+    assert greta.post(f"{page}/confirm").status_code == 403
+    assert "The account is confirmed." in nia.post(f"{page}/confirm", follow=True).text
+    assert "Not confirmed" not in nia.get(page).text

@@ -1,11 +1,15 @@
 import pytest
 from django.core.management import CommandError
 
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import operating_system_user
-from stellapromote.accounts.models import RoleGrant, TeamGrant
+from stellapromote.accounts.models import HeldAccount, RoleGrant, TeamGrant
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.accept_invitation import accept_with_new_account
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.identity.actions.invite import invite
+from tests.factories import PASSWORD
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
 from tests.stellapromote.identity.management.commands.running import run
 
@@ -61,3 +65,16 @@ WRONG = [
 def test_what_is_not_there_is_told(arguments: tuple[str, ...], told: str) -> None:
     with pytest.raises(CommandError, match=told):
         run("confirm_grant", *arguments)
+
+
+def test_it_confirms_the_account_as_well(house: House) -> None:
+    made = invite(by=house.admin, clock=DATABASE_CLOCK, username="mei", roles=["approver"])
+    assert made.link is not None
+    nobody = Actor("system", None, "", "Nobody signed in", None, "")
+    secret = made.link.rsplit("/", 1)[1]
+    accept_with_new_account(by=nobody, clock=DATABASE_CLOCK, secret=secret, password=PASSWORD)
+    mei = ("--tenant", "kestrel-pay", "--username", "mei")
+    assert run("confirm_grant", *mei, "--grant", "approver")[0] == "mei in kestrel-pay: confirmed approver.\n"
+    assert HeldAccount.objects.get().confirmed_at is None
+    assert run("confirm_grant", *mei)[0] == "mei in kestrel-pay: confirmed the account.\n"
+    assert HeldAccount.objects.get().confirmed_at is not None

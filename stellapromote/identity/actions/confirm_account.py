@@ -1,0 +1,50 @@
+from uuid import UUID
+
+from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.held_accounts import accounts_alike
+from stellapromote.accounts.models import HeldAccount
+from stellapromote.accounts.vouching import vouched_for
+from stellapromote.audit.recording import record
+from stellapromote.clock import Clock
+from stellapromote.identity import rules
+from stellapromote.identity.actions.lock import lock_membership
+from stellapromote.transactions import transactional
+
+
+@transactional
+def confirm_account(*, by: Actor, clock: Clock, user_id: UUID) -> list[HeldAccount]:
+    """Says that the right person has the account of a member, which may be in other hands (docs/adr/0234).
+
+    By another person than these, under a role that is vouched for; or on the command line. It holds in this tenant. An
+    account that is nobody else's stays as it is. Raises Refused (403), OwnRights (403), HeldByYou (403), NotVouchedFor
+    (403), Http404.
+    """
+    rules.check_can_confirm(by, user_id)
+    tenant_id = by.tenant
+    people = {user_id} if by.user_id is None else {user_id, by.user_id}
+    memberships = {each: lock_membership(tenant_id, each) for each in sorted(people)}
+    rows = HeldAccount.objects.select_for_update(no_key=True).filter(
+        tenant_id=tenant_id, user_id=user_id, confirmed_at=None
+    )
+    held = list(rows.order_by("pk"))
+    if not held:
+        return []
+    under = None
+    if by.user_id is not None:
+        under = vouched_for(tenant_id, by.user_id)
+        others = accounts_alike(tenant_id, [user_id])
+        rules.check_can_confirm_account(by, others, is_vouched_for=under is not None)
+    at = max(clock.now(), *(each.held_at for each in held))
+    for each in held:
+        each.confirmed_at, each.confirmed_by_id, each.confirmed_under = at, by.user_id, under
+        each.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])
+    record(
+        by=by,
+        at=at,
+        action="member.account_confirmed",
+        resource="member",
+        resource_id=user_id,
+        after={"username": memberships[user_id].user.username},
+        rows=held,
+    )
+    return held
