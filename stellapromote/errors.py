@@ -79,6 +79,11 @@ CODES: dict[str, Code] = {
         "Your vote, confirmation or override does not count here, for the one reason in details.reasons: ask a person "
         "who is eligible.",
     ),
+    "PERM_NOT_MANAGED": Code(
+        403,
+        "This account is not managed here: its person asks for a new password on the sign-in page, or the people who "
+        "run this installation make a link.",
+    ),
     "PERM_NOT_VOUCHED_FOR": Code(
         403,
         "Your own role is not confirmed, so you cannot confirm what others hold: have your role confirmed first.",

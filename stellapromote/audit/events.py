@@ -65,6 +65,7 @@ Audited = Literal[
     "member.account_confirmed",
     "member.added",
     "member.ended",
+    "member.reset_made",
     "permission.refused",
     "policy.published",
     "product.archived",

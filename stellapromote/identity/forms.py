@@ -114,6 +114,10 @@ class AddMemberForm(ReasonForm):
     field_order = ("username", "reason")
 
 
+class ForgottenPasswordForm(ActionForm):
+    username = forms.CharField(label="Username", max_length=127)
+
+
 class InvitationForm(ActionForm):
     """``mailed``: the link goes by e-mail, so there must be an address."""
 

@@ -21,6 +21,7 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity.invitations import InvitationOver, check_open, invitation_link, is_mailed, new_link
 from stellapromote.identity.models import Message
+from stellapromote.identity.one_time_links import reset_link
 from stellapromote.transactions import transactional
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ RETRIES: Final = tuple(timedelta(minutes=each) for each in (1, 5, 30, 120, 480, 
 """The time after each attempt until the next one, should it fail; then there is none."""
 SECONDS: Final = 10
 """The longest wait for each answer of the mail server."""
+BETWEEN_RESETS: Final = timedelta(minutes=10)
+"""A person gets one message in this time, however often somebody asks for it."""
 KEPT: Final = timedelta(days=30)
 
 
@@ -44,6 +47,11 @@ def queue_invitation(invitation: Invitation, *, at: datetime) -> None:
     """Has the link of the invitation sent, in the transaction of its change. Earlier messages of it end."""
     Message.objects.filter(invitation=invitation, due_at__isnull=False).update(due_at=None)
     Message.objects.create(invitation=invitation, created_at=at, due_at=at)
+
+
+def queue_reset(user: User | None, *, at: datetime) -> None:
+    """Has a link for a new password sent to the verified address of this person. Nothing is sent for none."""
+    Message.objects.create(user=user, created_at=at, due_at=at)
 
 
 def send_due(clock: Clock, *, most: int = 20) -> int:
@@ -95,7 +103,7 @@ def _claim(clock: Clock) -> tuple[bool, _Letter | None]:
 def _letter(message: Message, now: datetime) -> _Letter | None:
     if message.invitation_id is not None:
         return _invitation_letter(message, message.invitation_id, now)
-    return None
+    return None if message.user_id is None else _reset_letter(message, message.user_id, now)
 
 
 def _invitation_letter(message: Message, invitation_id: UUID, now: datetime) -> _Letter | None:
@@ -124,6 +132,22 @@ def _invitation_letter(message: Message, invitation_id: UUID, now: datetime) -> 
         f"{_named(invitation.created_by)} invites you to {_called(invitation.tenant)} on StellaPromote, as "
         f"{invitation.username}.\n\nThis link works once, for 72 hours from the invitation:\n\n"
         f"{invitation_link(secret)}\n\nIf you do not expect this, do nothing: without the link nothing happens.\n",
+    )
+
+
+def _reset_letter(message: Message, user_id: UUID, now: datetime) -> _Letter | None:
+    """None for a person who got such a message a moment ago, and for one who may not sign in."""
+    user = User.objects.get(pk=user_id)
+    recently = Message.objects.filter(user=user, sent_at__gt=now - BETWEEN_RESETS).exists()
+    if recently or not user.is_active or not user.email:
+        return None
+    record(by=system_actor(None, ""), at=now, action="user.password_link_made", resource="user", resource_id=user.pk)
+    return _Letter(
+        message.pk,
+        user.email,
+        "New password for StellaPromote",
+        f"This link sets a new password for {user.username}, once, within 3 days:\n\n{reset_link(user)}\n\n"
+        "If you did not ask for it, do nothing: the present password goes on.\n",
     )
 
 

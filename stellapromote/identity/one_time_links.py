@@ -2,7 +2,8 @@
 
 It is Django's password reset token: bound to the account's present password and last sign-in, so setting a password or
 signing in ends it. A new person's link works only while they have no password: it takes no account from its person. One
-for a new password is of another kind, made by a command that is audited (docs/adr/0158).
+for a new password is of another kind, made by a command that is audited (docs/adr/0158). A reset that an administrator
+makes, or a person who forgot their password asks for, ends as well when a membership of the account begins or ends.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from stellapromote.accounts.models import User
+from stellapromote.accounts.models import Membership, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.local_address import local_address
 
@@ -29,8 +30,19 @@ class _NewPassword(_ByTheDatabase):
     key_salt = "stellapromote.identity.one_time_links.new_password"
 
 
+class _Reset(_ByTheDatabase):
+    """Bound to the memberships as well: nobody makes one for an account that is in another tenant by now."""
+
+    key_salt = "stellapromote.identity.one_time_links.reset"
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        rows = Membership.objects.filter(user_id=user.pk).order_by("pk").values_list("pk", "ended_at")
+        return f"{super()._make_hash_value(user, timestamp)}{list(rows)}"
+
+
 _first_password = _ByTheDatabase()
 _new_password = _NewPassword()
+_reset = _Reset()
 
 
 def first_password_link(user: User) -> str:
@@ -41,6 +53,11 @@ def first_password_link(user: User) -> str:
 def password_link(user: User) -> str:
     """The same for any account, also in place of a password."""
     return _link(user, _new_password)
+
+
+def reset_link(user: User) -> str:
+    """The same, until the account becomes a member of another tenant or leaves one."""
+    return _link(user, _reset)
 
 
 def _link(user: User, tokens: PasswordResetTokenGenerator) -> str:
@@ -64,4 +81,5 @@ def person_of_link(person: str, token: str) -> User | None:
     if user is None:
         return None
     is_first = not user.has_usable_password() and _first_password.check_token(user, token)
-    return user if is_first or _new_password.check_token(user, token) else None
+    is_new = _new_password.check_token(user, token) or _reset.check_token(user, token)
+    return user if is_first or is_new else None

@@ -13,7 +13,7 @@ from stellapromote.accounts.models import (
     Team,
     TeamGrant,
 )
-from stellapromote.identity.models import PersonSession
+from stellapromote.identity.models import Message, PersonSession
 from stellapromote.identity.roster import Member
 
 
@@ -25,9 +25,13 @@ def member_document(member: Member) -> dict[str, Any]:
         "displayName": member.user.display_name,
         "joinedAt": member.membership.granted_at,
         "endedAt": member.membership.ended_at,
-        "heldBy": {"since": member.held[0].held_at, "usernames": member.holders} if member.held else None,
+        "heldBy": _holders(member) if member.held else None,
         "grants": [grant_document(grant) for grant in member.grants],
     }
+
+
+def _holders(member: Member) -> dict[str, Any]:
+    return {"since": member.held[0].held_at, "usernames": member.holders, "email": member.mailbox or None}
 
 
 def grant_document(grant: Confirmable) -> dict[str, Any]:
@@ -51,7 +55,11 @@ def grant_document(grant: Confirmable) -> dict[str, Any]:
 
 def mail_state(invitation: Invitation) -> dict[str, Any] | None:
     """What became of the newest e-mail with its link, in wire names; None where the link was shown."""
-    newest = max(invitation.messages.all(), key=lambda each: (each.created_at, each.pk), default=None)
+    return state_of(max(invitation.messages.all(), key=lambda each: (each.created_at, each.pk), default=None))
+
+
+def state_of(newest: Message | None) -> dict[str, Any] | None:
+    """What became of an e-mail, in wire names."""
     if newest is None:
         return None
     state = "sent" if newest.sent_at else "waiting" if newest.due_at else "failed"

@@ -40,6 +40,12 @@ class Member:
     """The usernames of these people, as far as they are or were members here."""
 
     @property
+    def mailbox(self) -> str:
+        """The verified address of a held account that an invitation of this tenant made: part of what is confirmed."""
+        is_ours = any(each.because == HeldAccount.Because.INVITATION for each in self.held)
+        return self.user.email if is_ours else ""
+
+    @property
     def user(self) -> User:
         return self.membership.user
 

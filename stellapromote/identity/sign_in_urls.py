@@ -1,16 +1,18 @@
 """The pages of django-allauth that this product has: a closed list, so that nothing of it appears by surprise.
 
-No registration, no e-mail addresses, no password reset by e-mail.
+No registration, no e-mail addresses; a forgotten password has a page of our own.
 """
 
 from allauth.account import views
 from django.urls import path
 
 from stellapromote.identity.sign_in import SignInView
+from stellapromote.identity.views.forgotten_password import forgotten_password
 from stellapromote.web.access import tenant_not_required
 
 urlpatterns = [
     path("accounts/login", SignInView.as_view(), name="account_login"),
+    path("accounts/forgotten", forgotten_password, name="forgotten_password"),
     path("accounts/logout", tenant_not_required(views.logout), name="account_logout"),
     path("accounts/password", tenant_not_required(views.password_change), name="account_change_password"),
     path("accounts/reauthenticate", tenant_not_required(views.reauthenticate), name="account_reauthenticate"),

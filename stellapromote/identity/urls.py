@@ -37,6 +37,7 @@ urlpatterns = [
         name="settings_confirm_grant",
     ),
     path("settings/members/<uuid:user_id>/confirm", members.confirm_account, name="settings_confirm_account"),
+    path("settings/members/<uuid:user_id>/reset", members.reset, name="settings_reset_member"),
     path("settings/members/<uuid:user_id>/end", members.end_membership, name="settings_end_membership"),
     path("settings/invitations", invitations.invitations, name="settings_invitations"),
     path("settings/invitations/<uuid:invitation_id>/send", invitations.send, name="settings_send_invitation"),

@@ -21,6 +21,7 @@ PUBLIC = {
     "favicon": "browsers ask for it beside every page, that of the sign-in included",
     "settings_first_password": "a one-time link is the credential",
     "first_password": "a one-time link is the credential",
+    "forgotten_password": "a person without a password asks for a link",
     "invitation": "a one-time link is the credential",
     "healthz": "for load balancers",
     "readyz": "for load balancers",

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import User
 from stellapromote.clock import Clock
@@ -25,18 +27,21 @@ def set_password(
     user: User,
     password: str,
     only_over: str | None = None,
+    while_live: Callable[[], bool] | None = None,
     keep_session: str | None = None,
 ) -> None:
     """Gives the person a new password, which the form has already judged, and ends their sessions but `keep_session`.
 
-    `only_over`: the stored form of the password that a one-time link was made over. Raises NotYourPassword (403) for
-    another actor than the person, PasswordIsSet (409) where the password is another one by now.
+    `only_over`: the stored form of the password that a one-time link was made over; `while_live`: whether the link
+    still works, asked under the lock of the account, which no membership begins without. Raises NotYourPassword (403)
+    for another actor than the person, PasswordIsSet (409) where the password is another one or the link is over by now.
     """
     if by.user_id != user.pk:
         raise NotYourPassword("Only the person can set their password.")
     stored = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     is_first = not stored.has_usable_password()
-    if only_over is not None and stored.password != only_over:
+    is_over = while_live is not None and not while_live()
+    if is_over or (only_over is not None and stored.password != only_over):
         raise PasswordIsSet("This link has been used: sign in, or ask for a new one.")
     user.set_password(password)
     stored.password = user.password

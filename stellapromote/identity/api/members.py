@@ -23,11 +23,13 @@ from stellapromote.identity.actions.confirm_grant import confirm_grant, live_gra
 from stellapromote.identity.actions.end_grant import end_grant
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_sessions import end_other_sessions, end_session
+from stellapromote.identity.actions.make_reset import make_reset
 from stellapromote.identity.api.bodies import MemberChanges, Reason
 from stellapromote.identity.api.resources import (
     EndedSessionsResource,
     GrantResource,
     MemberResource,
+    ResetLinkResource,
     SessionResource,
 )
 from stellapromote.identity.etags import tag_of
@@ -48,10 +50,11 @@ class MemberViewSet(ApiViewSet):
         "update": MEMBER,
         "end": TENANT_ADMIN,
         "confirm_account": CONFIRMING_SCOPES,
+        "reset_link": TENANT_ADMIN,
         "sessions": MEMBER,
         "end_sessions": MEMBER,
     }
-    bodies = {"update": MemberChanges, "end": Reason, "confirm_account": NoBody}
+    bodies = {"update": MemberChanges, "end": Reason, "confirm_account": NoBody, "reset_link": NoBody}
     parameters = {"list": PAGING, "sessions": PAGING}
     answers = {
         "list": Answer(MemberResource, paged=True),
@@ -59,6 +62,7 @@ class MemberViewSet(ApiViewSet):
         "update": Answer(MemberResource, etag=True),
         "end": Answer(MemberResource),
         "confirm_account": Answer(MemberResource),
+        "reset_link": Answer(ResetLinkResource),
         "sessions": Answer(SessionResource, paged=True),
         "end_sessions": Answer(EndedSessionsResource),
     }
@@ -66,6 +70,7 @@ class MemberViewSet(ApiViewSet):
         "update": ("PERM_DENIED",),
         "end": ("RES_LAST_ADMIN",),
         "confirm_account": ("PERM_NOT_VOUCHED_FOR", "PERM_SEPARATION_OF_DUTIES"),
+        "reset_link": ("PERM_NOT_MANAGED", "SYS_RATE_LIMITED"),
         "sessions": ("PERM_DENIED",),
         "end_sessions": ("PERM_DENIED",),
     }
@@ -111,6 +116,18 @@ class MemberViewSet(ApiViewSet):
         """
         confirm_account(by=request.actor, clock=DATABASE_CLOCK, user_id=pk)
         return ApiResponse(member_document(self._member()))
+
+    @action(detail=True, methods=["post"], url_path="reset-link")
+    def reset_link(self, request: ApiRequest, pk: UUID) -> ApiResponse:
+        """Make a link for a new password
+
+        Only of a member whose account an invitation of this tenant made, and who was never a member of another. It
+        works once, for three days, until a membership of the account begins or ends; using it ends their sessions. It
+        goes to their verified e-mail address; without one the answer alone has it, and the account counts as yours
+        until another person confirms it. You make it in person, not by a service, and not for yourself.
+        """
+        made = make_reset(by=request.actor, clock=DATABASE_CLOCK, user_id=pk)
+        return ApiResponse({"link": made.link}, secret=True)
 
     @action(detail=True)
     def sessions(self, request: ApiRequest, pk: UUID) -> ApiResponse:

@@ -34,6 +34,9 @@ class HoldersResource(Resource):
     usernames = serializers.ListField(
         child=serializers.CharField(), help_text="Of those who are or were members here; it may be empty."
     )
+    email = serializers.CharField(
+        allow_null=True, help_text="Where a link for a new password goes: confirm it, too. null: nowhere."
+    )
 
 
 class MemberResource(Resource):
@@ -49,6 +52,12 @@ class MemberResource(Resource):
         help_text="The account may be theirs until another person confirms it; null: it is that of the member alone.",
     )
     grants = GrantResource(many=True)
+
+
+class ResetLinkResource(Resource):
+    """A link by which a member sets a new password."""
+
+    link = serializers.CharField(allow_null=True, help_text="Shown once and kept nowhere; null: it goes by e-mail.")
 
 
 class MailResource(Resource):

@@ -32,6 +32,7 @@ def first_password(request: HttpRequest, person: str, token: str) -> HttpRespons
             user=user,
             password=form.cleaned_data["new_password1"],
             only_over=over,
+            while_live=lambda: person_of_link(person, token) is not None,
         ),
         form=form,
         again=lambda refusal: render(request, "identity/first_password.html", {**context, "refusal": refusal}),

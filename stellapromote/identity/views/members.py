@@ -23,7 +23,11 @@ from stellapromote.identity.actions import end_team as ending_team
 from stellapromote.identity.actions import grant_role as granting_role
 from stellapromote.identity.actions import grant_team as granting_team
 from stellapromote.identity.actions.add_member import add_member
+from stellapromote.identity.actions.make_reset import Reset, make_reset
 from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantScopeForm, GrantTeamForm, ReasonForm
+from stellapromote.identity.managed_accounts import is_managed
+from stellapromote.identity.models import Message
+from stellapromote.identity.presenters import state_of
 from stellapromote.identity.roster import Member, members_of, role_holders, tokens_of
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.acting import acting, carry_out
@@ -71,6 +75,25 @@ def confirm_account(request: HttpRequest, user_id: UUID) -> HttpResponse:
         lambda: confirming_account.confirm_account(by=by, clock=DATABASE_CLOCK, user_id=user_id),
         again=lambda refusal: show_member(request, user_id, refusal=refusal),
         then=lambda _: go_to(request, reverse("settings_member", args=[user_id]), done="The account is confirmed."),
+    )
+
+
+@require_POST
+def reset(request: HttpRequest, user_id: UUID) -> HttpResponse:
+    """Makes a link for a new password. It is shown in this answer, and never again."""
+    by = acting(request)
+
+    def made(reset: Reset) -> HttpResponse:
+        if reset.link is None:
+            done = "A link for a new password goes to the e-mail address of the person."
+            return go_to(request, reverse("settings_member", args=[user_id]), done=done)
+        return show_member(request, user_id, reset=reset)
+
+    return carry_out(
+        request,
+        lambda: make_reset(by=by, clock=DATABASE_CLOCK, user_id=user_id),
+        again=lambda refusal: show_member(request, user_id, refusal=refusal),
+        then=made,
     )
 
 
@@ -167,6 +190,7 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
         "end_form": ReasonForm(auto_id="end_%s"),
         "tokens": tokens_of(by.tenant, user_id) if by.has(TENANT_ADMIN) else None,
         "is_oneself": by.user_id == user_id,
+        **_reset_parts(by, user_id),
         "cannot_confirm": _why_not_confirm(by, shown),
         **shown_again,
     }
@@ -194,6 +218,14 @@ def _unconfirmed(by: Actor, everybody: Collection[Member]) -> list[dict[str, Any
         }
         for member, grant in waiting
     ]
+
+
+def _reset_parts(by: Actor, user_id: UUID) -> dict[str, Any]:
+    """Whether a link for a new password may be made here, and what became of the last e-mail with one."""
+    if not by.has(TENANT_ADMIN) or not is_managed(by.tenant, user_id):
+        return {"may_reset": False}
+    newest = Message.objects.filter(user_id=user_id).order_by("-created_at", "-pk").first()
+    return {"may_reset": True, "reset_mail": state_of(newest)}
 
 
 def _why_not_confirm(by: Actor, member: Member) -> str:

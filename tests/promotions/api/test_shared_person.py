@@ -34,6 +34,7 @@ BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
     ("PATCH", "members/{id}"): NAME,
     ("POST", "members/{id}/end"): REASON,
     ("POST", "members/{id}/confirm-account"): None,
+    ("POST", "members/{id}/reset-link"): None,
     ("DELETE", "members/{id}/sessions"): None,
     ("DELETE", "members/{user_id}/sessions/{id}"): None,
     ("POST", "members/{user_id}/grants"): {"kind": "role", "name": "operator", **REASON},

@@ -6,6 +6,11 @@ import orjson
 import pytest
 
 from environments.actions.update_environment import update_environment
+from policies.actions.create_promotion_policy import create_promotion_policy
+from policies.actions.publish_promotion_policy import publish_promotion_policy
+from policies.etags import promotion_policy_tag
+from policies.models import PromotionPolicy
+from policies.second_person import SecondPersonNeeded
 from promotions.actions.confirm import confirm
 from promotions.actions.evaluate import evaluate
 from promotions.actions.review_override import review_override
@@ -16,10 +21,11 @@ from promotions.verification.replay import replay
 from promotions.voting.rules import NotEligible, SeparationOfDuties
 from promotions.worker.round import run_round
 from stellapromote.accounts.models import HeldAccount
+from stellapromote.api.etag import IfMatch
 from stellapromote.errors import ProductError
 from tests.factories import make_approval_policy, make_promotion_policy
 from tests.promotions.actions.overriding import SHUT, guard, may_override, overrides
-from tests.promotions.held import confirms_account, held, invited, with_boss
+from tests.promotions.held import confirms_account, held, invited, joins, with_boss
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.django_db
@@ -301,6 +307,16 @@ def test_who_approved_deploys_through_no_account_of_theirs(kestrel: Kestrel) -> 
     with pytest.raises(SeparationOfDuties):
         kestrel.reports(promotion, "started", by="mei")
     kestrel.reports(promotion, "started")
+
+
+def test_nobody_publishes_a_draft_of_an_account_that_may_be_theirs(kestrel: Kestrel) -> None:
+    joins(kestrel, "mei", roles=("admin",))
+    create_promotion_policy(by=kestrel["mei"], clock=kestrel.clock, name="drafted", document={})
+    policy = PromotionPolicy.objects.get(name="drafted")
+    seen = IfMatch(promotion_policy_tag(policy))
+    with pytest.raises(SecondPersonNeeded):
+        publish_promotion_policy(by=kestrel["boss"], clock=kestrel.clock, name="drafted", if_match=seen)
+    publish_promotion_policy(by=kestrel["admin"], clock=kestrel.clock, name="drafted", if_match=seen)
 
 
 def test_blind_voting_does_not_tell_that_another_of_them_voted(kestrel: Kestrel) -> None:

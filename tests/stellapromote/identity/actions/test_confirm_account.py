@@ -146,10 +146,29 @@ def test_neither_confirms_a_proposal_of_the_other(house: House, monkeypatch: pyt
             by=author, clock=DATABASE_CLOCK, user_id=house.nia.pk, scope="promotion:override", reason="On call"
         )
         assert isinstance(proposal, Proposal)
+        assert {house.greta.pk, mei.pk} <= set(proposal.behind)
         with pytest.raises(Refused):
             confirm_proposal(proposal.pk, by=second, if_match=IfMatch(proposal_tag(proposal)))
     ada = make_person(house.tenant, "ada", roles=["admin"])
     confirm_proposal(proposal.pk, by=actor_of(ada, house.tenant), if_match=IfMatch(proposal_tag(proposal)))
+
+
+def test_an_account_that_nobody_confirmed_is_no_second_person_for_anybody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mei = joins(house, "mei", "admin")
+    confirms_role(house.as_actor(house.nia), mei, "admin")
+    monkeypatch.setattr("promotions.actions.grant_override.environments_with_overrides", lambda *_: ["production"])
+    ada = actor_of(make_person(house.tenant, "ada", roles=["admin"]), house.tenant)
+    proposal = grant_override(
+        by=ada, clock=DATABASE_CLOCK, user_id=house.nia.pk, scope="promotion:override", reason="On call"
+    )
+    assert isinstance(proposal, Proposal)
+    with pytest.raises(Refused) as refused:
+        confirm_proposal(proposal.pk, by=house.as_actor(mei), if_match=IfMatch(proposal_tag(proposal)))
+    assert refused.value.code == "PERM_NOT_VOUCHED_FOR"
+    confirms(house.as_actor(house.nia), mei)
+    confirm_proposal(proposal.pk, by=house.as_actor(mei), if_match=IfMatch(proposal_tag(proposal)))
 
 
 def test_a_confirmation_holds_in_its_tenant_alone(house: House) -> None:

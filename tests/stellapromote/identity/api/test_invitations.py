@@ -145,6 +145,7 @@ def test_the_new_account_is_confirmed_by_another_person(house: House, greta: Cal
     nia = caller(house.tenant, house.nia)
     members = {each["username"]: each for each in nia.get("/members").json()["data"]}
     assert members["mei"]["heldBy"]["usernames"] == ["greta"]
+    assert members["mei"]["heldBy"]["email"] is None
     assert members["nia"]["heldBy"] is None
     path = f"/members/{members['mei']['id']}/confirm-account"
     assert refusal(greta.post(path)) == (403, "PERM_SEPARATION_OF_DUTIES")
@@ -162,3 +163,17 @@ def test_a_holder_of_another_tenant_is_not_named(house: House, greta: Caller) ->
     [mei] = [each for each in greta.get("/members").json()["data"] if each["username"] == "mei"]
     assert mei["heldBy"]["usernames"] == []
     assert "boss" not in greta.get(f"/members/{mei['id']}").content.decode()
+
+
+def test_a_link_for_a_new_password_is_made(house: House, greta: Caller) -> None:
+    made = greta.post("/invitations", MEI).json()
+    Client().post(urlsplit(made["link"]).path, ANSWER)
+    mei = User.objects.get(username="mei")
+    answer = greta.post(f"/members/{mei.pk}/reset-link", Idempotency_Key="once")
+    assert answer.status_code == 200
+    other = greta.post(f"/members/{mei.pk}/reset-link", Idempotency_Key="once")
+    assert "Idempotency-Replayed" not in other.headers
+    assert Client().post(urlsplit(answer.json()["link"]).path, ANSWER).status_code == 302
+    assert refusal(greta.post(f"/members/{house.nia.pk}/reset-link")) == (403, "PERM_NOT_MANAGED")
+    nia = caller(house.tenant, house.nia)
+    assert refusal(nia.post(f"/members/{mei.pk}/reset-link")) == (403, "PERM_DENIED")
