@@ -41,6 +41,7 @@ def paths(server: str) -> dict[str, str]:
         "member": f"/settings/members/{nia.pk}",
         "oneself": f"/settings/members/{greta.pk}",
         "teams": "/settings/teams",
+        "invitations": "/settings/invitations",
     }
 
 
@@ -95,6 +96,42 @@ def test_a_role_is_granted_and_ended_with_a_reason(new_page: NewPage, paths: dic
     page.locator("#end-auditor").fill("week is over")
     page.get_by_role("button", name="End auditor").click()
     expect(page.get_by_text("audit week")).to_have_count(0)
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+def test_a_person_is_invited_accepts_and_is_confirmed(
+    new_page: NewPage, paths: dict[str, str], javascript: bool
+) -> None:
+    page = signed_in(new_page(java_script_enabled=javascript), "greta", paths["invitations"])
+    page.get_by_label("Username").fill("mei")
+    page.get_by_label(re.compile("^Name")).fill("Mei Lin")
+    page.get_by_label(re.compile("approver:")).check()
+    page.get_by_role("button", name="Invite").click()
+    link = page.get_by_label("It works once, for 72 hours").input_value()
+    assert (axe_violations(page) if javascript else []) == []
+    keep_picture(page, "invited")
+    page.goto(paths["invitations"])
+    expect(page.get_by_text(link)).to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text="mei")).to_contain_text("Link shown")
+
+    guest = new_page(java_script_enabled=javascript)
+    guest.goto("/welcome/" + link.split("/welcome/")[1])
+    expect(guest.get_by_role("heading", name="Welcome, Mei Lin")).to_be_visible()
+    guest.get_by_label("New password", exact=True).fill(PASSWORD)
+    guest.get_by_label("New password confirmation").fill(PASSWORD)
+    guest.get_by_role("button", name="Set password").click()
+    guest.get_by_label("Username").fill("mei")
+    guest.get_by_label("Password").fill(PASSWORD)
+    guest.get_by_role("button", name="Sign in").click()
+    guest.goto("/settings")
+    expect(guest.get_by_text("approver", exact=True)).to_be_visible()
+
+    nia = signed_in(new_page(java_script_enabled=javascript), "nia", paths["members"])
+    nia.get_by_role("region", name="Accounts that are not confirmed").get_by_role("link").click()
+    assert axe_violations(nia) == [] if javascript else True
+    keep_picture(nia, "held")
+    nia.get_by_role("button", name="Confirm the account").click()
+    expect(nia.get_by_text("The account is confirmed.")).to_be_visible()
 
 
 def test_a_wrong_form_says_what_to_correct_and_keeps_what_was_typed(new_page: NewPage, paths: dict[str, str]) -> None:
