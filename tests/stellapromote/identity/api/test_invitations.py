@@ -177,3 +177,13 @@ def test_a_link_for_a_new_password_is_made(house: House, greta: Caller) -> None:
     assert refusal(greta.post(f"/members/{house.nia.pk}/reset-link")) == (403, "PERM_NOT_MANAGED")
     nia = caller(house.tenant, house.nia)
     assert refusal(nia.post(f"/members/{mei.pk}/reset-link")) == (403, "PERM_DENIED")
+
+
+def test_an_administrator_who_makes_too_many_links_is_told_when_to_try_again(
+    greta: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stellapromote.identity.link_rates.FREE_OF_A_PERSON", 1)
+    assert greta.post("/invitations", MEI).status_code == 201
+    answer = greta.post("/invitations", {**MEI, "username": "mai", "displayName": "Mai"})
+    assert refusal(answer) == (429, "SYS_RATE_LIMITED")
+    assert int(answer.headers["Retry-After"]) > 0
