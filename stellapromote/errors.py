@@ -60,6 +60,9 @@ CODES: dict[str, Code] = {
     ),
     "AUTH_TOKEN_EXPIRED": Code(401, "The token's life has ended: issue a new one and use that."),
     "AUTH_TOKEN_REVOKED": Code(401, "The token was revoked: issue a new one if you are still meant to have access."),
+    "AUTH_SESSION_ENDED": Code(
+        401, "An administrator of the tenant ended this session there: sign out, then sign in again."
+    ),
     # 403: what the caller may do
     "PERM_DENIED": Code(
         403, "The scope named in the message is missing: ask an administrator of the tenant for a role that has it."

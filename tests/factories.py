@@ -23,6 +23,7 @@ from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Product, ServiceAccount, Team, Tenant, User
 from stellapromote.accounts.models.product import MAIN
 from stellapromote.accounts.models.token import DEFAULT_LIFE
+from stellapromote.accounts.sign_in import SignIn
 from stellapromote.accounts.token_format import parse
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -33,6 +34,7 @@ from stellapromote.identity.actions.create_tenant import create_tenant as create
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.actions.issue_token import issue_token
+from stellapromote.ids import new_id
 from tests.kept import NUMBERS, kept
 
 PASSWORD = "correct horse battery staple"
@@ -128,7 +130,8 @@ def make_token(
 
 def actor_of(user: User, tenant: Tenant) -> Actor:
     """The person as they are when signed in, with the rights they have now."""
-    actor = actor_for_session(user.pk, tenant.slug, address="192.0.2.1", request_id="test").actor
+    sign_in = SignIn(new_id())
+    actor = actor_for_session(user.pk, tenant.slug, sign_in=sign_in, address="192.0.2.1", request_id="test").actor
     assert actor is not None
     return actor
 

@@ -21,12 +21,14 @@ from stellapromote.accounts.scopes import (
     RELEASE_READ,
     RELEASE_WRITE,
 )
+from stellapromote.accounts.sign_in import SignIn
 from stellapromote.clock import Clock
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.actions.add_service import add_service
 from stellapromote.identity.actions.create_team import create_team
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_team import grant_team
+from stellapromote.ids import new_id
 from stellapromote.patterns import OWNERS as OWNERS_OF_PRODUCT
 
 SLUG, NAME = "kestrel-pay", "Kestrel Pay"
@@ -189,7 +191,10 @@ def _environment(tenant: Tenant, name: str) -> Environment:
 
 def _person(tenant: Tenant, username: str) -> Actor:
     user = User.objects.filter(username=username).first()
-    actor = None if user is None else actor_for_session(user.pk, tenant.slug, address=None, request_id=None).actor
+    actor = None
+    if user is not None:
+        sign_in = SignIn(new_id())
+        actor = actor_for_session(user.pk, tenant.slug, sign_in=sign_in, address=None, request_id=None).actor
     if actor is None:
         raise Changed(f"{username} is no member of {tenant.slug} any more.")
     return actor

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor, SecondPerson
 from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, scopes_of
+from stellapromote.accounts.sign_in import SignIn
 from stellapromote.database_clock import TIME
 from stellapromote.fastpath.prepared import Ahead, fetch, fetch_each
 
@@ -42,7 +43,8 @@ WHERE k.public_id = %s
 """  # noqa: S608 - only constants are put in
 
 _SESSION_SQL = f"""
-SELECT u.username, u.display_name, t.id, t.slug, t.is_demo, {_RIGHTS}
+SELECT EXISTS (SELECT 1 FROM accounts_endedsession e WHERE e.sign_in_id = %s AND e.tenant_id = t.id),
+       u.username, u.display_name, t.id, t.slug, t.is_demo, {_RIGHTS}
 FROM accounts_user u
 JOIN accounts_membership live ON live.user_id = u.id AND live.ended_at IS NULL
 JOIN accounts_tenant t ON t.id = live.tenant_id
@@ -75,10 +77,12 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class TenantChoice:
-    """``actor`` is None when the person has no membership of that name, or several and named none."""
+    """``actor`` is None when the person has no membership of that name, or several and named none, or the session was
+    ended in the tenant."""
 
     actor: Actor | None
     several: bool
+    ended: bool = False
 
 
 def actor_for_token(
@@ -130,13 +134,15 @@ def actor_for_token(
 
 
 def actor_for_session(
-    user_id: UUID, tenant_slug: str | None, *, address: str | None, request_id: str | None
+    user_id: UUID, tenant_slug: str | None, *, sign_in: SignIn, address: str | None, request_id: str | None
 ) -> TenantChoice:
     """The person in the named tenant, or in their only one. A tenant they are no member of does not exist for them."""
-    rows = fetch(_SESSION_SQL, [user_id, tenant_slug, tenant_slug])
+    rows = fetch(_SESSION_SQL, [sign_in.id, user_id, tenant_slug, tenant_slug])
     if len(rows) != 1:
         return TenantChoice(None, several=len(rows) > 1)
-    username, display_name, tenant_id, slug, is_demo, _, roles, teams, by_name = rows[0]
+    is_ended, username, display_name, tenant_id, slug, is_demo, _, roles, teams, by_name = rows[0]
+    if is_ended:
+        return TenantChoice(None, several=False, ended=True)
     actor = Actor(
         kind="person",
         user_id=user_id,

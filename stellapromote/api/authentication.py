@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import TokenRow, actor_for_session, actor_for_token
 from stellapromote.accounts.models import User
+from stellapromote.accounts.sign_in import sign_in_of
 from stellapromote.accounts.token_format import parse, secret_digest
 from stellapromote.errors import ProductError, Refused
 
@@ -107,9 +108,12 @@ class SessionAuthentication(BaseAuthentication):
         choice = actor_for_session(
             user.pk,
             request.META.get("HTTP_X_STELLA_TENANT"),
+            sign_in=sign_in_of(http),
             address=request.client_address,
             request_id=request.request_id,
         )
+        if choice.ended:
+            raise NotAuthenticated(code="AUTH_SESSION_ENDED")
         if choice.actor is None:
             raise TenantRequired()
         return user, choice.actor

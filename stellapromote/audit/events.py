@@ -66,6 +66,7 @@ Audited = Literal[
     "member.added",
     "member.ended",
     "member.reset_made",
+    "member.sessions_ended",
     "permission.refused",
     "policy.published",
     "product.archived",

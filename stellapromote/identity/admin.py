@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from stellapromote.accounts.models import (
     ApiToken,
+    EndedSession,
     HeldAccount,
     ImageRepository,
     Invitation,
@@ -172,3 +173,11 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "public_id", "user__username")
     ordering = ("-created_at",)
+
+
+@admin.register(EndedSession)
+class EndedSessionAdmin(ReadOnlyAdmin):
+    fields = ("sign_in_id", "ended_at", "ended_by")
+    list_display = ("sign_in_id", "ended_at", "ended_by")
+    list_select_related = ("ended_by",)
+    ordering = ("-ended_at",)

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -25,11 +27,12 @@ class SignInThrottle(models.Model):
 class PersonSession(AbstractBaseSession):
     """A browser session, with the facts by which its person recognizes it (stellapromote.identity.sessions writes it).
 
-    `public_id` names it in addresses: `session_key` signs its bearer in.
+    `public_id` names it in addresses: `session_key` signs its bearer in. `sign_in_id` stays when these two change.
     """
 
     public_id = models.UUIDField(unique=True, default=new_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="sessions")
+    sign_in_id = models.UUIDField(null=True)
     signed_in_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
@@ -37,6 +40,11 @@ class PersonSession(AbstractBaseSession):
 
     class Meta(AbstractBaseSession.Meta):
         abstract = False
+
+    @property
+    def sign_in(self) -> UUID:
+        """Its sign-in; a process of an earlier version wrote none."""
+        return self.sign_in_id or self.public_id
 
     @property
     def device_words(self) -> str:

@@ -4,15 +4,19 @@ The row is made from the session's own data at every save; a change of the sessi
 password) therefore keeps what is known about it.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from stellapromote.accounts.models import EndedSession
+from stellapromote.accounts.sign_in import SignIn
 from stellapromote.clock import parse_rfc3339, rfc3339, whole_milliseconds
 from stellapromote.database_clock import DATABASE_CLOCK, StatementTime
 from stellapromote.identity.models import PersonSession
@@ -21,6 +25,8 @@ from stellapromote.ids import new_id
 SIGN_IN = "sign_in"
 SEEN_GRANULARITY = timedelta(minutes=1)
 _LONGEST_DEVICE = 200
+_LONGEST_LIFE = timedelta(days=30)
+"""Of any session, with much to spare."""
 
 
 class SessionStore(DatabaseSessionStore):
@@ -31,10 +37,13 @@ class SessionStore(DatabaseSessionStore):
         return PersonSession
 
     def create_model_instance(self, data: dict[str, Any]) -> PersonSession:
+        if data.get(SESSION_KEY):
+            data.setdefault(SIGN_IN, {"id": str(new_id()), "at": rfc3339(DATABASE_CLOCK.now())})
         row = cast("PersonSession", super().create_model_instance(data))
         details = data.get(SIGN_IN) or {}
         row.user_id = UUID(data[SESSION_KEY]) if data.get(SESSION_KEY) else None
         row.public_id = UUID(details["id"]) if details else new_id()
+        row.sign_in_id = _sign_in_id(details) if details else None
         row.signed_in_at = parse_rfc3339(details["at"]) if details else None
         row.address = details.get("address")
         row.device = details.get("device", "")
@@ -42,11 +51,17 @@ class SessionStore(DatabaseSessionStore):
         row.expire_date = self.get_expiry_date(modification=row.last_seen_at)
         return row
 
+    @property
+    def sign_in(self) -> SignIn:
+        """The sign-in of its person."""
+        return SignIn(_sign_in_id(self[SIGN_IN]))
+
     def cycle_key(self) -> None:
         """The new row stands beside the old one for a moment, so it needs a name of its own: Django takes any clash of
         unique values for a clash of keys and tries for ever."""
         if self.get(SIGN_IN):
-            self[SIGN_IN] = {**self[SIGN_IN], "id": str(new_id())}
+            kept = self[SIGN_IN]
+            self[SIGN_IN] = {**kept, "id": str(new_id()), "sign_in": str(_sign_in_id(kept))}
         super().cycle_key()
 
     def _get_session_from_db(self) -> PersonSession | None:
@@ -61,7 +76,9 @@ class SessionStore(DatabaseSessionStore):
 
     @classmethod
     def clear_expired(cls) -> None:
+        """Also what says that a session has ended in a tenant, once no session can be as old."""
         PersonSession.objects.filter(expire_date__lt=StatementTime()).delete()
+        EndedSession.objects.filter(ended_at__lt=StatementTime() - _LONGEST_LIFE).delete()
 
 
 def note_sign_in(request: HttpRequest) -> None:
@@ -78,3 +95,15 @@ def sessions_of(user_id: UUID) -> QuerySet[PersonSession]:
     """The person's sessions that are still good, the one used last first."""
     rows = PersonSession.objects.filter(user_id=user_id, expire_date__gt=StatementTime())
     return rows.defer("session_data").order_by("-last_seen_at", "-public_id")
+
+
+def sessions_in(tenant_id: UUID, user_id: UUID) -> QuerySet[PersonSession]:
+    """Those of them that were not ended in the tenant, the one used last first."""
+    lasting = Coalesce("sign_in_id", "public_id")
+    ended = EndedSession.objects.filter(tenant_id=tenant_id, sign_in_id=OuterRef("lasting"))
+    return sessions_of(user_id).annotate(lasting=lasting).exclude(Exists(ended))
+
+
+def _sign_in_id(details: Mapping[str, str]) -> UUID:
+    """The id of the sign-in: the first public name of its session."""
+    return UUID(details.get("sign_in", details["id"]))

@@ -38,6 +38,12 @@ urlpatterns = [
     ),
     path("settings/members/<uuid:user_id>/confirm", members.confirm_account, name="settings_confirm_account"),
     path("settings/members/<uuid:user_id>/reset", members.reset, name="settings_reset_member"),
+    path("settings/members/<uuid:user_id>/sessions/end", members.end_sessions, name="settings_end_member_sessions"),
+    path(
+        "settings/members/<uuid:user_id>/sessions/<uuid:session_id>/end",
+        members.end_sessions,
+        name="settings_end_member_session",
+    ),
     path("settings/members/<uuid:user_id>/end", members.end_membership, name="settings_end_membership"),
     path("settings/invitations", invitations.invitations, name="settings_invitations"),
     path("settings/invitations/<uuid:invitation_id>/send", invitations.send, name="settings_send_invitation"),

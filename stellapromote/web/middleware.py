@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from stellapromote.accounts.actor_lookup import TenantChoice, actor_for_session
 from stellapromote.accounts.request import Request
+from stellapromote.accounts.sign_in import sign_in_of
 from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError, UnknownHost
 from stellapromote.web.access import View, needs_login, needs_tenant
@@ -132,8 +133,8 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
 class ActorMiddleware:
     """Sets `request.actor` for pages: the signed-in person in the session's active tenant, judged at every request.
 
-    Without a membership the page says so (403); with several and none chosen it asks which one. API calls keep None:
-    their authentication sets it.
+    Without a membership the page says so (403), also where the session was ended in the tenant; with several and none
+    chosen it asks which one. API calls keep None: their authentication sets it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -158,6 +159,8 @@ class ActorMiddleware:
         if choice.several:
             back = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
             return go_to(request, f"{reverse('choose_tenant')}?{back}")
+        if choice.ended:
+            return _ended_session(request)
         return render(request, "errors/no_tenant.html", status=403)
 
 
@@ -167,11 +170,19 @@ def find_actor(request: Request) -> TenantChoice:
         return TenantChoice(None, several=False)
     chosen = request.session.get(TENANT_SESSION_KEY)
     choice = _lookup(request, chosen)
-    if choice.actor is None and chosen is not None:
+    if choice.actor is None and chosen is not None and not choice.ended:
         del request.session[TENANT_SESSION_KEY]
         choice = _lookup(request, None)
     request.actor = choice.actor
     return choice
+
+
+def _ended_session(request: Request) -> HttpResponse:
+    """A part of a page is not shown alone: the whole page says what happened."""
+    if wants_fragment(request):
+        htmx = htmx_of(request)
+        return go_to(request, (htmx and htmx.current_url_abs_path) or "/")
+    return render(request, "errors/session_ended.html", status=403)
 
 
 def _lookup(request: Request, tenant_slug: str | None) -> TenantChoice:
@@ -179,6 +190,7 @@ def _lookup(request: Request, tenant_slug: str | None) -> TenantChoice:
     return actor_for_session(
         request.user.pk,
         tenant_slug,
+        sign_in=sign_in_of(request),
         address=request.client_address,
         request_id=request.request_id,
     )

@@ -1,3 +1,4 @@
+from stellapromote.accounts.models.ended_session import EndedSession
 from stellapromote.accounts.models.grants import (
     Confirmable,
     Grant,
@@ -19,6 +20,7 @@ from stellapromote.accounts.models.user import User
 __all__ = [
     "ApiToken",
     "Confirmable",
+    "EndedSession",
     "Grant",
     "GrantedVia",
     "HeldAccount",

@@ -21,6 +21,7 @@ from stellapromote.identity.actions.change_display_name import change_display_na
 from stellapromote.identity.actions.confirm_account import confirm_account
 from stellapromote.identity.actions.confirm_grant import confirm_grant, live_grant
 from stellapromote.identity.actions.end_grant import end_grant
+from stellapromote.identity.actions.end_member_sessions import end_member_sessions
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.end_sessions import end_other_sessions, end_session
 from stellapromote.identity.actions.make_reset import make_reset
@@ -36,7 +37,7 @@ from stellapromote.identity.etags import tag_of
 from stellapromote.identity.presenters import grant_document, member_document, session_document
 from stellapromote.identity.roster import Member, live_memberships, member_of, with_grants
 from stellapromote.identity.rules import check_owns_account
-from stellapromote.identity.sessions import sessions_of
+from stellapromote.identity.sessions import sessions_in, sessions_of
 from stellapromote.identity.sign_in_records import person_without_tenant
 
 
@@ -131,24 +132,29 @@ class MemberViewSet(ApiViewSet):
 
     @action(detail=True)
     def sessions(self, request: ApiRequest, pk: UUID) -> ApiResponse:
-        """Where you are signed in, the session used last first
+        """Where a member is signed in, the session used last first
 
-        Only you see your sessions, signed in.
+        You see your own sessions, signed in. An administrator sees those of another member that may act in the tenant.
         """
-        _check_own(request.actor, pk)
-        current = request._request.session.session_key
+        by = request.actor
+        _check_sessions(by, pk)
+        current = request._request.session.session_key if by.auth_method == "session" else None
         return self.page(
-            sessions_of(pk),
+            sessions_of(pk) if by.user_id == pk else sessions_in(by.tenant, pk),
             present=lambda session: session_document(session, current),
             order=("-last_seen_at", "-public_id"),
         )
 
     @sessions.mapping.delete
     def end_sessions(self, request: ApiRequest, pk: UUID) -> ApiResponse:
-        """End your other sessions
+        """End your other sessions, or all of another member in the tenant
 
-        The session that calls goes on. Only you end your sessions, signed in.
+        Of your own, signed in, the session that calls goes on. An administrator ends those of another member in the
+        tenant alone: they go on elsewhere, and the person works here again once they sign in again.
         """
+        if request.actor.user_id != pk:
+            _check_sessions(request.actor, pk)
+            return ApiResponse({"ended": end_member_sessions(by=request.actor, clock=DATABASE_CLOCK, user_id=pk)})
         _check_own(request.actor, pk)
         assert isinstance(request.user, User)
         by = person_without_tenant(request._request, request.user)
@@ -156,8 +162,10 @@ class MemberViewSet(ApiViewSet):
         return ApiResponse({"ended": ended})
 
     def resource(self) -> dict[str, Any]:
-        if self.action in ("update", "sessions", "end_sessions"):
+        if self.action == "update":
             _check_own(self.request.actor, self.kwargs["pk"])
+        if self.action in ("sessions", "end_sessions"):
+            _check_sessions(self.request.actor, self.kwargs["pk"])
         return member_document(self._member())
 
     def _member(self) -> Member:
@@ -169,7 +177,7 @@ class MemberViewSet(ApiViewSet):
 
 
 class MemberSessionViewSet(ApiViewSet):
-    """The sessions of the caller."""
+    """The sessions of the caller, and of other members for administrators."""
 
     tag = "Members"
     scopes = {"destroy": MEMBER}
@@ -178,19 +186,25 @@ class MemberSessionViewSet(ApiViewSet):
     conditional = frozenset()
 
     def destroy(self, request: ApiRequest, pk: UUID, user_id: UUID) -> ApiResponse:
-        """End one of your sessions
+        """End one of your sessions, or one of another member in the tenant
 
-        Its browser has to sign in again. Only you end your sessions, signed in.
+        Its browser has to sign in again. You end your own, signed in; an administrator ends that of another member in
+        the tenant alone.
         """
+        if request.actor.user_id != user_id:
+            _check_sessions(request.actor, user_id)
+            ended = end_member_sessions(by=request.actor, clock=DATABASE_CLOCK, user_id=user_id, session_id=pk)
+            return ApiResponse({"ended": ended})
         _check_own(request.actor, user_id)
         assert isinstance(request.user, User)
         end_session(by=person_without_tenant(request._request, request.user), clock=DATABASE_CLOCK, session_id=pk)
         return ApiResponse({"ended": 1})
 
     def resource(self) -> dict[str, Any]:
-        user_id = self.kwargs["user_id"]
-        _check_own(self.request.actor, user_id)
-        get_object_or_404(sessions_of(user_id), public_id=self.kwargs["pk"])
+        by, user_id = self.request.actor, self.kwargs["user_id"]
+        _check_sessions(by, user_id)
+        sessions = sessions_of(user_id) if by.user_id == user_id else sessions_in(by.tenant, user_id)
+        get_object_or_404(sessions, public_id=self.kwargs["pk"])
         return {}
 
 
@@ -231,6 +245,14 @@ def _check_own(by: Actor, user_id: UUID) -> None:
     if by.auth_method == "session" and by.user_id != user_id and not by.scopes.isdisjoint(CONFIRMING_SCOPES):
         member_of(by.tenant, user_id)
     check_owns_account(by, user_id)
+
+
+def _check_sessions(by: Actor, user_id: UUID) -> None:
+    """One's own as `_check_own`; those of another member for administrators, by a token too."""
+    if by.user_id == user_id or not by.has(TENANT_ADMIN):
+        _check_own(by, user_id)
+    else:
+        member_of(by.tenant, user_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import Team
 from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES, vouched_for
+from stellapromote.counted import counted
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError, reason_against, sentence_against
 from stellapromote.identity import rules
@@ -23,12 +24,14 @@ from stellapromote.identity.actions import end_team as ending_team
 from stellapromote.identity.actions import grant_role as granting_role
 from stellapromote.identity.actions import grant_team as granting_team
 from stellapromote.identity.actions.add_member import add_member
+from stellapromote.identity.actions.end_member_sessions import end_member_sessions
 from stellapromote.identity.actions.make_reset import Reset, make_reset
 from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantScopeForm, GrantTeamForm, ReasonForm
 from stellapromote.identity.managed_accounts import is_managed
 from stellapromote.identity.models import Message
 from stellapromote.identity.presenters import state_of
 from stellapromote.identity.roster import Member, members_of, role_holders, tokens_of
+from stellapromote.identity.sessions import sessions_in
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import ActionForm, posted
@@ -125,6 +128,22 @@ def end_team(request: HttpRequest, user_id: UUID, team: str) -> HttpResponse:
 
 
 @require_POST
+def end_sessions(request: HttpRequest, user_id: UUID, session_id: UUID | None = None) -> HttpResponse:
+    """Ends the sessions of a member in this tenant, all or one."""
+    by = acting(request)
+    return carry_out(
+        request,
+        lambda: end_member_sessions(by=by, clock=DATABASE_CLOCK, user_id=user_id, session_id=session_id),
+        again=lambda refusal: show_member(request, user_id, refusal=refusal),
+        then=lambda ended: go_to(
+            request,
+            reverse("settings_member", args=[user_id]),
+            done=f"{counted(ended, 'session')} ended in this tenant.",
+        ),
+    )
+
+
+@require_POST
 def end_membership(request: HttpRequest, user_id: UUID) -> HttpResponse:
     by, form = acting(request), ReasonForm(request.POST, auto_id="end_%s")
     done = "The membership has ended, with its roles, teams and tokens."
@@ -179,16 +198,18 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
     if not found:
         raise Http404("No such member of this tenant.")
     shown = found[0]
+    may_change = reason_against(rules.check_manages_members, by, user_id) is None
     free_teams = [team for team in _teams(by.tenant) if team[0] not in shown.team_slugs]
     context = {
         "member": shown,
-        "may_change": reason_against(rules.check_manages_members, by, user_id) is None,
+        "may_change": may_change,
         "role_form": GrantRoleForm(held=shown.role_names, auto_id="role_%s"),
         "scope_form": GrantScopeForm(held=[grant.scope for grant in shown.scopes], auto_id="scope_%s"),
         "team_form": GrantTeamForm(teams=free_teams, auto_id="team_%s"),
         "ending_form": None,
         "end_form": ReasonForm(auto_id="end_%s"),
         "tokens": tokens_of(by.tenant, user_id) if by.has(TENANT_ADMIN) else None,
+        "sessions": sessions_in(by.tenant, user_id) if may_change else None,
         "is_oneself": by.user_id == user_id,
         **_reset_parts(by, user_id),
         "cannot_confirm": _why_not_confirm(by, shown),

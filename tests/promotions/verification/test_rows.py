@@ -66,6 +66,7 @@ NOT_RECORDED = {
     "policies.PromotionPolicyVersion": "its columns are compared with its event",
     "accounts.Tenant": "its row is compared with the event of its creation",
     "identity.Message": "what the worker sends; a link is made when it is sent",
+    "accounts.EndedSession": "takes a right from a session, which is not recorded",
     "identity.PersonSession": "who is signed in: its text is sealed with a secret that is not in the database",
     "identity.SignInThrottle": "counts attempts",
 }

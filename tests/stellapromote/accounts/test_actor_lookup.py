@@ -6,9 +6,11 @@ from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_tok
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Tenant, User
 from stellapromote.accounts.scopes import ROLES
+from stellapromote.accounts.sign_in import SignIn
 from stellapromote.accounts.token_format import parse
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_membership import end_membership
+from stellapromote.ids import new_id
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +37,7 @@ def public_id(text: str) -> str:
 
 
 def session(user: User, slug: str | None = None) -> Any:
-    return actor_for_session(user.pk, slug, address="192.0.2.1", request_id="r-1")
+    return actor_for_session(user.pk, slug, sign_in=SignIn(new_id()), address="192.0.2.1", request_id="r-1")
 
 
 def test_a_session_is_the_person_with_roles_teams_and_scopes(tenant: Tenant, nia: User) -> None:

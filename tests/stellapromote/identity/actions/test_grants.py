@@ -12,6 +12,7 @@ from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ApiToken, RoleGrant, TeamGrant, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE, ROLES, TENANT_ADMIN
+from stellapromote.accounts.sign_in import SignIn
 from stellapromote.clock import FixedClock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Invalid, Refused
@@ -25,6 +26,7 @@ from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.actions.last_admin import LastAdmin
 from stellapromote.identity.rules import OwnRights
+from stellapromote.ids import new_id
 from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
 
@@ -164,7 +166,8 @@ def test_only_administrators_make_teams(house: House) -> None:
 def test_an_ended_membership_ends_all_that_hung_on_it(house: House) -> None:
     make_token(house.tenant, house.nia)
     end_membership(by=house.admin, clock=DATABASE_CLOCK, user_id=house.nia.pk, reason="left")
-    assert actor_for_session(house.nia.pk, "kestrel-pay", address=None, request_id=None).actor is None
+    choice = actor_for_session(house.nia.pk, "kestrel-pay", sign_in=SignIn(new_id()), address=None, request_id=None)
+    assert choice.actor is None
     assert not RoleGrant.objects.filter(user=house.nia, ended_at=None).exists()
     assert not TeamGrant.objects.filter(user=house.nia, ended_at=None).exists()
     assert ApiToken.objects.get().revoked_by == house.greta

@@ -257,3 +257,59 @@ def test_nobody_gives_themselves_a_right_by_name(people: People) -> None:
     assert refused.status_code == 403
     assert "your own" in refused.text.partition('class="error-summary"')[2].partition("</div>")[0]
     assert not ScopeGrant.objects.exists()
+
+
+def test_an_administrator_ends_sessions_of_a_member_in_this_tenant(people: People) -> None:
+    first, second, greta = browser("nia"), browser("nia"), browser("greta")
+    place = f"/settings/members/{people.nia.pk}"
+    assert greta.get(place).text.count("End this session") == 2
+    one = people.nia.sessions.get(session_key=first.session.session_key).public_id
+    assert greta.post(f"{place}/sessions/{one}/end", follow=True).text.count("1 session ended in this tenant.") == 1
+    assert greta.get(place).text.count("End this session") == 1
+    ended = first.get("/")
+    assert ended.status_code == 403
+    assert "An administrator of this tenant ended your session here." in ended.text
+    assert first.get("/settings").status_code == 200
+    assert second.get("/").status_code == 200
+    assert greta.post(f"{place}/sessions/{one}/end").status_code == 404
+    greta.post(f"{place}/sessions/end")
+    assert second.get("/").status_code == 403
+    assert browser("nia").get("/").status_code == 200
+
+
+def test_a_part_of_a_page_of_an_ended_session_leads_to_the_whole_page(people: People) -> None:
+    nia = browser("nia")
+    browser("greta").post(f"/settings/members/{people.nia.pk}/sessions/end")
+    part = nia.get("/approvals", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/approvals"})
+    assert (part.status_code, part["HX-Redirect"]) == (200, "/approvals")
+
+
+def test_a_session_that_ended_in_one_tenant_goes_on_in_another(people: People) -> None:
+    elsewhere = make_tenant("elsewhere")
+    make_person(elsewhere, "nia", roles=["viewer"])
+    nia = browser("nia")
+    nia.post("/tenant", {"tenant": "kestrel-pay"})
+    browser("greta").post(f"/settings/members/{people.nia.pk}/sessions/end")
+    ended = nia.get("/")
+    assert ended.status_code == 403
+    assert "Work in another tenant" in ended.text
+    nia.post("/tenant", {"tenant": "elsewhere"})
+    assert nia.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("username", ["nia", "tomas"])
+def test_other_people_neither_see_nor_end_sessions_of_a_member(people: People, username: str) -> None:
+    greta, other = browser("greta"), browser(username)
+    place = f"/settings/members/{people.greta.pk}"
+    assert "End this session" not in other.get(place).text
+    for path in ("sessions/end", f"sessions/{people.greta.sessions.get().public_id}/end"):
+        assert other.post(f"{place}/{path}").status_code == 403
+    assert greta.get("/").status_code == 200
+
+
+def test_an_administrator_ends_their_own_sessions_on_the_profile_alone(people: People) -> None:
+    greta = browser("greta")
+    place = f"/settings/members/{people.greta.pk}"
+    assert "End this session" not in greta.get(place).text
+    assert greta.post(f"{place}/sessions/end").status_code == 403
+    assert greta.get("/").status_code == 200
