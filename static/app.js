@@ -201,7 +201,9 @@
 
   function onConfigRequest(event) {
     const { elt, verb, headers } = event.detail;
-    if (verb === "get" && isPoll(elt) && elt.dataset.poll) headers["If-None-Match"] = elt.dataset.poll;
+    if (verb !== "get" || !isPoll(elt)) return;
+    headers["X-Background"] = "poll"; // nobody asked: it keeps no session alive
+    if (elt.dataset.poll) headers["If-None-Match"] = elt.dataset.poll;
   }
 
   function onBeforeSwap(event) {

@@ -124,7 +124,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "stellapromote.web.token_calls.TokenCallsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "stellapromote.web.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -204,6 +204,10 @@ ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "change_password": "
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 SESSION_COOKIE_AGE = 12 * 3600
+# Minutes without use after which the session of a person who decides or administers ends; 0: it does not.
+SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 30, at_least=0, at_most=720)
+if 0 < SESSION_IDLE_MINUTES < 5:
+    raise ImproperlyConfigured("SESSION_IDLE_MINUTES is less than 5: write 0, or 5 to 720.")
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # allauth sends none; ours go by MAIL_SERVER
 
 # E-mail, which the worker sends (stellapromote.identity.messages) ----------------------------------------------------

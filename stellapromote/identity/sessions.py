@@ -5,18 +5,20 @@ password) therefore keeps what is known about it.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from stellapromote.accounts.models import EndedSession
+from stellapromote.accounts.models import EndedSession, RoleGrant, ScopeGrant
 from stellapromote.accounts.sign_in import SignIn
+from stellapromote.accounts.vouching import CONFIRMING_ROLES
 from stellapromote.clock import parse_rfc3339, rfc3339, whole_milliseconds
 from stellapromote.database_clock import DATABASE_CLOCK, StatementTime
 from stellapromote.identity.models import PersonSession
@@ -30,7 +32,14 @@ _LONGEST_LIFE = timedelta(days=30)
 
 
 class SessionStore(DatabaseSessionStore):
-    """Django's database sessions with a person beside each. The last use is written at most once a minute."""
+    """Django's database sessions with a person beside each. The last use is written at most once a minute.
+
+    ``in_background``: no person asked, so this is no use. ``timed_out_person``: of a session that is no longer good.
+    """
+
+    in_background = False
+    timed_out_person: UUID | None = None
+    _seen_at: datetime | None = None
 
     @classmethod
     def get_model_class(cls) -> type[PersonSession]:
@@ -47,8 +56,8 @@ class SessionStore(DatabaseSessionStore):
         row.signed_in_at = parse_rfc3339(details["at"]) if details else None
         row.address = details.get("address")
         row.device = details.get("device", "")
-        row.last_seen_at = DATABASE_CLOCK.now()
-        row.expire_date = self.get_expiry_date(modification=row.last_seen_at)
+        row.last_seen_at = self._seen_at if self.in_background and self._seen_at else DATABASE_CLOCK.now()
+        row.expire_date = self.get_expiry_date(modification=row.signed_in_at or row.last_seen_at)
         return row
 
     @property
@@ -66,11 +75,14 @@ class SessionStore(DatabaseSessionStore):
 
     def _get_session_from_db(self) -> PersonSession | None:
         """As Django's, which asks by the clock of the process."""
-        rows = PersonSession.objects.annotate(now=StatementTime())
-        row = rows.filter(session_key=self.session_key, expire_date__gt=F("now")).first()
-        if row is None:
+        rows = PersonSession.objects.annotate(now=StatementTime(), is_good=ExpressionWrapper(_good(), BooleanField()))
+        row = rows.filter(session_key=self.session_key).first()
+        if row is None or not row.is_good:
             self._session_key = None
-        elif row.now - row.last_seen_at >= SEEN_GRANULARITY:
+            self.timed_out_person = None if row is None else row.user_id
+            return None
+        self._seen_at = row.last_seen_at
+        if not self.in_background and row.now - row.last_seen_at >= SEEN_GRANULARITY:
             PersonSession.objects.filter(pk=row.pk).update(last_seen_at=whole_milliseconds(row.now))
         return row
 
@@ -93,7 +105,7 @@ def note_sign_in(request: HttpRequest) -> None:
 
 def sessions_of(user_id: UUID) -> QuerySet[PersonSession]:
     """The person's sessions that are still good, the one used last first."""
-    rows = PersonSession.objects.filter(user_id=user_id, expire_date__gt=StatementTime())
+    rows = PersonSession.objects.filter(_good(), user_id=user_id)
     return rows.defer("session_data").order_by("-last_seen_at", "-public_id")
 
 
@@ -102,6 +114,18 @@ def sessions_in(tenant_id: UUID, user_id: UUID) -> QuerySet[PersonSession]:
     lasting = Coalesce("sign_in_id", "public_id")
     ended = EndedSession.objects.filter(tenant_id=tenant_id, sign_in_id=OuterRef("lasting"))
     return sessions_of(user_id).annotate(lasting=lasting).exclude(Exists(ended))
+
+
+def _good() -> Q:
+    """Sessions that have not timed out: 12 hours after signing in, and for a person who decides or administers in some
+    tenant, some time without use."""
+    good = Q(expire_date__gt=StatementTime())
+    if not settings.SESSION_IDLE_MINUTES:
+        return good
+    held = {"user_id": OuterRef("user_id"), "ended_at": None}
+    deciding = Q(Exists(RoleGrant.objects.filter(role__in=CONFIRMING_ROLES, **held)))
+    deciding |= Q(Exists(ScopeGrant.objects.filter(**held)))
+    return good & (Q(last_seen_at__gt=StatementTime() - timedelta(minutes=settings.SESSION_IDLE_MINUTES)) | ~deciding)
 
 
 def _sign_in_id(details: Mapping[str, str]) -> UUID:

@@ -18,6 +18,11 @@ def htmx_of(request: HttpRequest) -> HtmxDetails | None:
     return getattr(request, "htmx", None)
 
 
+def is_background(request: HttpRequest) -> bool:
+    """Whether the page asks by itself, and no person: app.js marks its polls."""
+    return request.headers.get("X-Background") == "poll"
+
+
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asked for a part of the page; a restored history entry and a boosted link want the whole page."""
     htmx = htmx_of(request)

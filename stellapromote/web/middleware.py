@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware as DjangoLoginRequired
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
@@ -23,7 +24,7 @@ from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError, UnknownHost
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
-from stellapromote.web.htmx import go_to, htmx_of, wants_fragment
+from stellapromote.web.htmx import go_to, htmx_of, is_background, wants_fragment
 from stellapromote.web.refusals import error_response, refusal_response, wrong_method_response
 from stellapromote.web.request_id import HEADER, request_id_from
 from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
@@ -104,6 +105,14 @@ class HostMiddleware:
             refuse: Callable[..., HttpResponseBase] = get_resolver().resolve_error_handler(400)
             return refuse(request, exception=UnknownHost())
         return self.get_response(request)
+
+
+class SessionMiddleware(DjangoSessionMiddleware):
+    """As Django's, and tells the session of a request that nobody asked for: it is no use of the session."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.session.in_background = is_background(request)  # type: ignore[attr-defined]
 
 
 class NoNulMiddleware:

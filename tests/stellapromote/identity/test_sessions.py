@@ -1,10 +1,15 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import User
+from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
+from stellapromote.clock import rfc3339, whole_milliseconds
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.grant_scope import grant_scope
 from stellapromote.identity.models import PersonSession
 from stellapromote.identity.sessions import SEEN_GRANULARITY, SessionStore, sessions_of
 from tests.factories import PASSWORD, make_person, make_tenant
@@ -84,3 +89,81 @@ def test_sessions_that_ended_by_themselves_are_not_listed(nia: User) -> None:
 def test_a_browser_without_a_session_costs_no_row(client: Client) -> None:
     client.get("/accounts/login")
     assert not PersonSession.objects.exists()
+
+
+def unused_for(minutes: int) -> None:
+    PersonSession.objects.update(last_seen_at=DATABASE_CLOCK.now() - timedelta(minutes=minutes))
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get("/settings").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("roles", "minutes", "stays"),
+    [
+        (["approver"], 28, True),
+        (["approver"], 31, False),
+        (["viewer", "admin"], 31, False),
+        (["viewer", "operator", "auditor"], 600, True),
+    ],
+)
+def test_the_session_of_a_person_who_decides_times_out(roles: list[str], minutes: int, stays: bool) -> None:
+    person = make_person(make_tenant(), roles=roles, password=PASSWORD)
+    client = sign_in(person)
+    unused_for(minutes)
+    assert len(sessions_of(person.pk)) == stays
+    assert is_signed_in(client) == stays
+
+
+def test_a_right_by_name_and_a_role_in_another_tenant_count_for_the_time_out() -> None:
+    tenant = make_tenant()
+    overrider = make_person(tenant, "ovid", roles=["viewer"], password=PASSWORD)
+    grant_scope(
+        by=command_actor(tenant), clock=DATABASE_CLOCK, user_id=overrider.pk, scope=PROMOTION_OVERRIDE, reason="on call"
+    )
+    elsewhere = make_person(tenant, "elsa", roles=["viewer"], password=PASSWORD)
+    make_person(make_tenant(), "elsa", roles=["approver"])
+    clients = [sign_in(overrider), sign_in(elsewhere)]
+    unused_for(31)
+    assert [is_signed_in(each) for each in clients] == [False, False]
+
+
+def test_what_a_page_asks_by_itself_is_no_use(nia: User) -> None:
+    client = sign_in(nia)
+    unused_for(20)
+    seen = PersonSession.objects.get().last_seen_at
+    client.get("/settings", headers={"X-Background": "poll"})
+    assert PersonSession.objects.get().last_seen_at == seen
+    store = SessionStore(client.session.session_key)
+    store.in_background = True
+    store["anything"] = "changed"
+    store.save()
+    assert PersonSession.objects.get().last_seen_at == seen
+    client.get("/settings")
+    assert PersonSession.objects.get().last_seen_at > seen
+
+
+def test_the_time_out_is_a_setting(nia: User, settings: Any) -> None:
+    client = sign_in(nia)
+    settings.SESSION_IDLE_MINUTES = 0
+    unused_for(600)
+    assert is_signed_in(client)
+    settings.SESSION_IDLE_MINUTES = 5
+    unused_for(6)
+    assert not is_signed_in(client)
+
+
+def test_a_session_ends_twelve_hours_after_signing_in_however_it_is_used(nia: User, settings: Any) -> None:
+    settings.SESSION_IDLE_MINUTES = 0
+    client = sign_in(nia)
+    first = PersonSession.objects.get()
+    store = SessionStore(client.session.session_key)
+    details = store["sign_in"]
+    earlier = DATABASE_CLOCK.now() - timedelta(hours=11, minutes=59)
+    store["sign_in"] = {**details, "at": rfc3339(earlier)}
+    store.save()
+    assert first.signed_in_at is not None
+    assert first.expire_date == first.signed_in_at + timedelta(hours=12)
+    assert PersonSession.objects.get().expire_date == whole_milliseconds(earlier) + timedelta(hours=12)
+    assert is_signed_in(client)
