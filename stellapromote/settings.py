@@ -135,6 +135,7 @@ MIDDLEWARE = [
     "stellapromote.web.middleware.NoNulMiddleware",
     "stellapromote.web.middleware.LoginRequiredMiddleware",
     "stellapromote.web.middleware.ActorMiddleware",
+    "stellapromote.web.kept_forms.KeptFormMiddleware",
     "stellapromote.web.middleware.ProductErrorMiddleware",
 ]
 

@@ -28,6 +28,7 @@ from stellapromote.identity import sign_in_records, throttle
 from stellapromote.identity.actions.renew_password import renew_password
 from stellapromote.identity.actions.set_password import set_password
 from stellapromote.identity.sessions import note_sign_in
+from stellapromote.web.kept_forms import keep_after_sign_in
 from stellapromote.web.times import duration_words
 
 DEVICE_COOKIE = "known_device"
@@ -132,7 +133,13 @@ class SignInForm(LoginForm):
 
 
 class SignInView(LoginView):
-    """allauth's view; a refused attempt answers 429 and says when to try again."""
+    """allauth's view; a refused attempt answers 429 and says when to try again. It carries a form that was posted too
+    late (stellapromote/web/kept_forms.py)."""
+
+    def form_valid(self, form: forms.Form) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        keep_after_sign_in(self.request)
+        return response
 
     def form_invalid(self, form: forms.Form) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)

@@ -10,6 +10,7 @@ from stellapromote.audit.refusals import note_refused_request
 from stellapromote.errors import ProductError
 from stellapromote.web.forms import ActionFields
 from stellapromote.web.htmx import wants_fragment
+from stellapromote.web.kept_forms import NotSent, is_shown_again
 from stellapromote.web.refusals import with_retry_after
 
 T = TypeVar("T")
@@ -34,8 +35,11 @@ def carry_out(
 
     Otherwise `again` answers: the page with the input in its form, with status 200 before any input, 400 for input that
     the form refuses, and else that of the refusal. Errors of fields stand in the form; `again` gets any other. htmx
-    gets that as a toast, and a person who may not see the page gets it as a page of its own.
+    gets that as a toast, and a person who may not see the page gets it as a page of its own. A form that is shown again
+    after signing in (kept_forms) runs nothing.
     """
+    if is_shown_again(request):
+        return _with_status(again(NotSent()), 200)
     if form is not None and not form.is_valid():
         return _with_status(again(None), 400 if form.is_bound else 200)
     try:

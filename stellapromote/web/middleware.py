@@ -1,6 +1,6 @@
 """The middleware of every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Host, Django's
 security, TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then
-NoNul, LoginRequired, Actor, ProductError."""
+NoNul, LoginRequired, Actor, KeptForm (kept_forms.py), ProductError."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from stellapromote.errors import ProductError, UnknownHost
 from stellapromote.web.access import View, needs_login, needs_tenant
 from stellapromote.web.client_address import client_address
 from stellapromote.web.htmx import go_to, htmx_of, is_background, wants_fragment
+from stellapromote.web.kept_forms import kept_form, sign_in_with
 from stellapromote.web.refusals import error_response, refusal_response, wrong_method_response
 from stellapromote.web.request_id import HEADER, request_id_from
 from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
@@ -129,10 +130,14 @@ class NoNulMiddleware:
 
 class LoginRequiredMiddleware(DjangoLoginRequired):
     """Login by default: a view without the mark `public` needs a signed-in person. DRF marks its views itself and
-    authenticates them. htmx is sent to the sign-in page as a whole, not into the fragment."""
+    authenticates them. htmx is sent to the sign-in page as a whole, not into the fragment. A form that was posted after
+    the session timed out is kept on the sign-in page (kept_forms)."""
 
     def handle_no_permission(self, request: HttpRequest, view_func: View) -> Any:  # noqa: ARG002
         if not wants_fragment(request):
+            kept = kept_form(request)
+            if kept:
+                return sign_in_with(request, kept)
             return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL), "next")
         htmx = htmx_of(request)
         back = (htmx and htmx.current_url_abs_path) or "/"

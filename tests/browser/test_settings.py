@@ -3,12 +3,15 @@
 import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models import RoleGrant, Tenant
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.models import PersonSession
 from stellapromote.identity.one_time_links import first_password_link
 from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_in_each_look, axe_violations
 from tests.browser.signing_in import signed_in
@@ -65,6 +68,27 @@ def test_nothing_is_wider_than_a_phone(new_page: NewPage, paths: dict[str, str],
         page.goto(path)
         keep_picture(page, f"{name}-{viewport['width']}")
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+def test_what_was_written_comes_back_after_the_session_timed_out(
+    new_page: NewPage, paths: dict[str, str], javascript: bool
+) -> None:
+    page = signed_in(new_page(java_script_enabled=javascript), "greta", paths["member"])
+    page.locator("#role_role").select_option("viewer")
+    page.locator("#role_reason").fill("reads the board")
+    PersonSession.objects.update(last_seen_at=DATABASE_CLOCK.now() - timedelta(hours=1))
+    page.get_by_role("button", name="Grant role").click()
+    expect(page.get_by_text("What you wrote comes back")).to_be_visible()
+    page.get_by_label("Username").fill("greta")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("so nothing was done")).to_be_visible()
+    expect(page.locator("#role_reason")).to_have_value("reads the board")
+    assert axe_violations(page) == [] if javascript else True
+    page.get_by_role("button", name="Grant role").click()
+    expect(page.locator("#role_reason")).to_have_value("")
+    assert RoleGrant.objects.filter(role="viewer", reason="reads the board").exists()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])

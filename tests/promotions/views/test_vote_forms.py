@@ -1,11 +1,16 @@
 """Forms that vote: what counts, what is refused and stored nowhere, and what waits after it."""
 
+from datetime import timedelta
+
 from django.test import Client
 
 from environments.actions.update_environment import update_environment
 from promotions.models import Promotion, Vote
+from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
-from tests.factories import make_approval_policy, make_promotion_policy
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.models import PersonSession
+from tests.factories import PASSWORD, make_approval_policy, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, client_of
 
 
@@ -133,3 +138,23 @@ def test_a_name_in_the_message_after_a_vote_is_text(kestrel: Kestrel) -> None:
     shown = voted(client_of(kestrel, "approver"), kestrel.waits_for_production())
     assert "into &lt;b&gt;Prod&lt;/b&gt;" in shown
     assert "<b>Prod</b>" not in shown
+
+
+def test_signing_in_casts_no_vote_that_was_sent_after_the_session_timed_out(kestrel: Kestrel) -> None:
+    promotion = kestrel.waits_for_production()
+    client, path = client_of(kestrel, "approver"), f"/promotions/{promotion.pk}/approve"
+    person = User.objects.get(pk=kestrel["approver"].user_id)
+    person.set_password(PASSWORD)
+    person.save()
+    PersonSession.objects.update(last_seen_at=DATABASE_CLOCK.now() - timedelta(hours=1))
+    late = client.post(path, {"subject_digest": promotion.subject_digest, "comment": "Read and tested"})
+    kept = late.text.partition('name="kept" value="')[2].partition('"')[0]
+    data = {"login": person.username, "password": PASSWORD, "next": path, "kept": kept}
+    assert client.post("/accounts/login", data)["Location"] == path
+    again = client.get(path)
+    vote = again.text.partition('id="vote">')[2].partition("</form>")[0]
+    assert "Read and tested" in vote
+    assert f'name="subject_digest" value="{promotion.subject_digest}"' in vote
+    assert not Vote.objects.filter(promotion=promotion).exists()
+    client.post(path, {"subject_digest": promotion.subject_digest, "comment": "Read and tested"})
+    assert Vote.objects.get(promotion=promotion).comment == "Read and tested"
