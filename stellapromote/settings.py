@@ -209,6 +209,13 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 30, at_least=0, at_most=720)
 if 0 < SESSION_IDLE_MINUTES < 5:
     raise ImproperlyConfigured("SESSION_IDLE_MINUTES is less than 5: write 0, or 5 to 720.")
+# The second factor: codes of an app and recovery codes (stellapromote/identity/second_factor.py).
+MFA_ADAPTER = "stellapromote.identity.second_factor.SecondFactorAdapter"
+MFA_FORMS = {"authenticate": "stellapromote.identity.sign_in.CodeForm"}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "StellaPromote"
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_RECOVERY_CODE_DIGITS = 12
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # allauth sends none; ours go by MAIL_SERVER
 
 # E-mail, which the worker sends (stellapromote.identity.messages) ----------------------------------------------------

@@ -7,9 +7,13 @@ from django.http import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """How the person of a session signed in. ``id`` stays when the session gets a new key (docs/adr/0235)."""
+    """How the person of a session signed in. ``id`` stays when the session gets a new key (docs/adr/0235).
+
+    ``second_factor``: they proved one in this session (docs/adr/0237).
+    """
 
     id: UUID
+    second_factor: bool = False
 
 
 class _Session(Protocol):

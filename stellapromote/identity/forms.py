@@ -37,6 +37,24 @@ class FirstPasswordForm(ActionFields, PasswordForm):
             field.validators.append(MaxLengthValidator(LONGEST_PASSWORD))
 
 
+class OwnSecondFactorForm(ActionForm):
+    """What a change of one's own second factor takes: the password, and a code. ``setup``: the sealed secret of a new
+    one."""
+
+    setup = forms.CharField(max_length=1024, required=False, widget=forms.HiddenInput)
+    password = forms.CharField(
+        label="Your password",
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    code = forms.CharField(
+        label="Code",
+        max_length=32,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+
+
 class TokenForm(ActionForm):
     name = forms.CharField(
         label="What is it for?", max_length=rules.LONGEST_TOKEN_NAME, help_text="You recognize it by this later."

@@ -63,7 +63,8 @@ class SessionStore(DatabaseSessionStore):
     @property
     def sign_in(self) -> SignIn:
         """The sign-in of its person."""
-        return SignIn(_sign_in_id(self[SIGN_IN]))
+        details = self[SIGN_IN]
+        return SignIn(_sign_in_id(details), second_factor=bool(details.get("second_factor")))
 
     def cycle_key(self) -> None:
         """The new row stands beside the old one for a moment, so it needs a name of its own: Django takes any clash of
@@ -93,14 +94,21 @@ class SessionStore(DatabaseSessionStore):
         EndedSession.objects.filter(ended_at__lt=StatementTime() - _LONGEST_LIFE).delete()
 
 
-def note_sign_in(request: HttpRequest) -> None:
-    """Keep in the session when, from where and with what browser its person signed in."""
+def note_sign_in(request: HttpRequest, *, second_factor: str = "") -> None:
+    """Keep in the session when, from where and with what browser its person signed in, and with which second factor."""
     request.session[SIGN_IN] = {
         "id": str(new_id()),
         "at": rfc3339(DATABASE_CLOCK.now()),
         "address": getattr(request, "client_address", None),
         "device": request.headers.get("User-Agent", "").replace("\0", "")[:_LONGEST_DEVICE],
+        "second_factor": second_factor,
     }
+
+
+def note_second_factor(request: HttpRequest, second_factor: str) -> None:
+    """Keep in the session that its person has proved a second factor now, or, with an empty text, that they turned it
+    off."""
+    request.session[SIGN_IN] = {**request.session[SIGN_IN], "second_factor": second_factor}
 
 
 def sessions_of(user_id: UUID) -> QuerySet[PersonSession]:

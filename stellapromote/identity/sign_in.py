@@ -1,25 +1,26 @@
 """Signing in with username and password, through django-allauth: throttled, audited, silent about which accounts exist.
 
-OIDC and second factors are configuration of allauth later; they end in the same adapter.
+OIDC is configuration of allauth later; it ends in the same adapter.
 """
 
-import secrets
 from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import LoginForm
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.views import LoginView
 from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.base.views import AuthenticateView
 from django import forms
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core import signing
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.validators import MaxLengthValidator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from stellapromote.accounts.models import User
@@ -27,13 +28,12 @@ from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import sign_in_records, throttle
 from stellapromote.identity.actions.renew_password import renew_password
 from stellapromote.identity.actions.set_password import set_password
+from stellapromote.identity.actions.use_second_factor import use_second_factor
+from stellapromote.identity.known_devices import known_device, remember_device
+from stellapromote.identity.second_factor import TooManyAttempts, admit
 from stellapromote.identity.sessions import note_sign_in
 from stellapromote.web.kept_forms import keep_after_sign_in
 from stellapromote.web.times import duration_words
-
-DEVICE_COOKIE = "known_device"
-_DEVICE_LIFE = timedelta(days=180)
-_DEVICE_SALT = "stellapromote.known-device"
 
 
 class PeopleBackend(AuthenticationBackend):
@@ -97,7 +97,7 @@ class SignInAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **kwargs)
         remember_device(response, user.username)
-        note_sign_in(request)
+        note_sign_in(request, second_factor=sign_in_records.second_factor_used(request, user))
         sign_in_records.succeeded(request, user, at=DATABASE_CLOCK.now())
         return response
 
@@ -118,6 +118,10 @@ class SignInAdapter(DefaultAccountAdapter):
             keep_session=None if request is None else request.session.session_key,
         )
 
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """By password alone: the pages of the second factor ask for its code themselves."""
+        return [each for each in super().get_reauthentication_methods(user) if each["id"] == "reauthenticate"]
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return "/settings"
 
@@ -132,6 +136,45 @@ class SignInForm(LoginForm):
             self.fields["login"].widget.attrs["autofocus"] = True
 
 
+class CodeForm(AuthenticateForm):
+    """allauth's form of the second step, with our throttle and our way to use up a code."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=32,
+        help_text="The six digits that your app shows now, or one of your recovery codes.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
+
+    def clean_code(self) -> str:
+        try:
+            admission = admit(context.request, self.user)
+        except TooManyAttempts as refusal:
+            raise _throttled(timedelta(seconds=refusal.retry_after)) from refusal
+        now = DATABASE_CLOCK.now()
+        used = use_second_factor(self.user, self.cleaned_data["code"], now)
+        if used is None:
+            sign_in_records.second_factor_failed(context.request, self.user, at=now)
+            raise forms.ValidationError("This code is wrong or was used before: wait for the next one.")
+        throttle.succeeded(admission, now=now)
+        self.authenticator = used
+        return str(self.cleaned_data["code"])
+
+
+class SecondFactorView(AuthenticateView):
+    """allauth's second step of signing in; a refused attempt answers 429."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        if response.headers.get("Location") == reverse("account_login"):
+            clear_login(request)  # the second factor was removed since the first step
+        return response
+
+    def form_invalid(self, form: forms.Form) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)
+        return _told_to_wait(response, form, "code")
+
+
 class SignInView(LoginView):
     """allauth's view; a refused attempt answers 429 and says when to try again. It carries a form that was posted too
     late (stellapromote/web/kept_forms.py)."""
@@ -143,11 +186,15 @@ class SignInView(LoginView):
 
     def form_invalid(self, form: forms.Form) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)
-        for error in form.errors.as_data().get(NON_FIELD_ERRORS, ()):
-            if error.code == "throttled" and error.params:
-                response.status_code = 429
-                response["Retry-After"] = str(error.params["seconds"])
-        return response
+        return _told_to_wait(response, form, NON_FIELD_ERRORS)
+
+
+def _told_to_wait(response: HttpResponse, form: forms.Form, field: str) -> HttpResponse:
+    for error in form.errors.as_data().get(field, ()):
+        if error.code == "throttled" and error.params:
+            response.status_code = 429
+            response["Retry-After"] = str(error.params["seconds"])
+    return response
 
 
 def _throttled(wait: timedelta) -> forms.ValidationError:
@@ -156,20 +203,4 @@ def _throttled(wait: timedelta) -> forms.ValidationError:
         f"Too many attempts. Wait {duration_words(timedelta(seconds=seconds))}, then try again.",
         code="throttled",
         params={"seconds": seconds},
-    )
-
-
-def known_device(request: HttpRequest, username: str) -> str | None:
-    """This browser's name, if it has signed in to the account before; None if its cookie is forged, old, another's."""
-    try:
-        value = signing.loads(request.COOKIES.get(DEVICE_COOKIE, ""), salt=_DEVICE_SALT, max_age=_DEVICE_LIFE)
-    except signing.BadSignature:
-        return None
-    return value["device"] if value["username"] == username else None
-
-
-def remember_device(response: HttpResponse, username: str) -> None:
-    value = signing.dumps({"username": username, "device": secrets.token_hex(16)}, salt=_DEVICE_SALT)
-    response.set_cookie(
-        DEVICE_COOKIE, value, max_age=_DEVICE_LIFE, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from allauth.account.authentication import get_authentication_records
 from django.http import HttpRequest
 
 from stellapromote.accounts.actor import Actor
@@ -10,8 +11,14 @@ from stellapromote.audit.recording import record
 
 
 def succeeded(request: HttpRequest, user: User, *, at: datetime) -> None:
+    second_factor = second_factor_used(request, user)
     record(
-        by=person_without_tenant(request, user), at=at, action="user.signed_in", resource="user", resource_id=user.pk
+        by=person_without_tenant(request, user),
+        at=at,
+        action="user.signed_in",
+        resource="user",
+        resource_id=user.pk,
+        metadata={"secondFactor": second_factor} if second_factor else None,
     )
 
 
@@ -46,6 +53,23 @@ def nobody(request: HttpRequest) -> Actor:
         address=_address(request),
         request_id=_request_id(request),
     )
+
+
+def second_factor_failed(request: HttpRequest, user: User, *, at: datetime) -> None:
+    """The password was right, and the code was not."""
+    record(
+        by=person_without_tenant(request, user),
+        at=at,
+        action="user.second_factor_failed",
+        resource="user",
+        resource_id=user.pk,
+    )
+
+
+def second_factor_used(request: HttpRequest, user: User) -> str:
+    """The kind of the second factor with which the person signed in, empty without one."""
+    records = get_authentication_records(request, user)
+    return next((each["type"] for each in reversed(records) if each["method"] == "mfa"), "")
 
 
 def person_without_tenant(request: HttpRequest | None, user: User) -> Actor:

@@ -16,6 +16,7 @@ from stellapromote.identity.one_time_links import first_password_link
 from tests.browser.conftest import DESKTOP, NARROWEST, PHONE, axe_in_each_look, axe_violations
 from tests.browser.signing_in import signed_in
 from tests.factories import PASSWORD, actor_of_token, make_person, make_ready_tenant, make_service, make_token
+from tests.stellapromote.identity.second_factors import code_of
 
 pytestmark = pytest.mark.browser
 
@@ -89,6 +90,36 @@ def test_what_was_written_comes_back_after_the_session_timed_out(
     page.get_by_role("button", name="Grant role").click()
     expect(page.locator("#role_reason")).to_have_value("")
     assert RoleGrant.objects.filter(role="viewer", reason="reads the board").exists()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+def test_a_second_factor_is_set_up_and_asked_for(new_page: NewPage, paths: dict[str, str], javascript: bool) -> None:
+    page = signed_in(new_page(java_script_enabled=javascript), "nia", "/settings")
+    page.get_by_role("link", name="Set up a second factor").click()
+    secret = page.locator("code").inner_text()
+    picture = page.get_by_role("img", name="QR code for your app").bounding_box()
+    assert picture is not None
+    assert picture["width"] == picture["height"] > 150
+    assert axe_violations(page) == [] if javascript else True
+    page.get_by_role("textbox", name="Code").fill(code_of(secret))
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Set up").click()
+    codes = page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+    expect(codes).to_have_count(10)
+    assert axe_violations(page) == [] if javascript else True
+    recovery = codes.first.inner_text()
+    for code in (code_of(secret, 1), recovery):
+        page.context.clear_cookies()
+        page.goto("/settings")
+        page.get_by_label("Username").fill("nia")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+        assert axe_violations(page) == [] if javascript else True
+        page.get_by_role("textbox", name="Code").fill(code)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    expect(page.get_by_text("9 recovery codes left")).to_be_visible()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])

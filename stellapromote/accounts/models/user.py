@@ -18,6 +18,8 @@ class User(RecordedRow, AbstractBaseUser):
 
     Django's superuser and permission machinery is absent on purpose: being an administrator
     grants nothing in the product (product.md, Roles). Rights come from grants in a tenant.
+
+    ``second_factor`` names what the person has set up, of which the secret is elsewhere; None: nothing.
     """
 
     NOT_RECORDED: ClassVar[Mapping[str, str]] = {"last_login": "only ends links for a new password"}
@@ -36,6 +38,7 @@ class User(RecordedRow, AbstractBaseUser):
     display_name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
     kind = models.CharField(max_length=7, choices=Kind.choices, default=Kind.PERSON)
+    second_factor = models.UUIDField(null=True, editable=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField()
 

@@ -14,6 +14,7 @@ from stellapromote.identity import sign_in_records
 from stellapromote.identity.actions import end_sessions
 from stellapromote.identity.actions.change_display_name import change_display_name
 from stellapromote.identity.forms import DisplayNameForm
+from stellapromote.identity.second_factor import recovery_codes_left
 from stellapromote.identity.sessions import sessions_of
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.access import tenant_not_required
@@ -79,6 +80,7 @@ def _profile(
     context = {
         "form": form or DisplayNameForm(initial={"display_name": _person(request).display_name}),
         "refusal": refusal,
+        "recovery_codes_left": recovery_codes_left(_person(request)),
         "sessions": sessions_of(_person(request).pk),
         "this_session": request.session.session_key,
         "roles": [(role, ROLE_SENTENCES[role]) for role in actor.roles] if actor else [],

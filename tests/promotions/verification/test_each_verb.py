@@ -66,6 +66,7 @@ WITHOUT_ROWS = {
     "stellapromote/identity/actions/end_member_sessions.py": "a session is no recorded row",
     "stellapromote/identity/actions/end_sessions.py": "a session is no recorded row",
     "stellapromote/identity/actions/make_password_link.py": "changes nothing",
+    "stellapromote/identity/actions/renew_recovery_codes.py": "the set-up that the account names stays",
 }
 """Modules of actions with an event that records no row, with the reason."""
 

@@ -11,7 +11,7 @@ from django.test import Client
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.identity import sign_in
+from stellapromote.identity import known_devices, sign_in
 from stellapromote.recorded_rows import row_digest
 from tests.factories import PASSWORD, make_person, make_service, make_tenant
 
@@ -216,7 +216,7 @@ def test_a_browser_that_signed_in_before_gets_in_while_strangers_fail(client: Cl
 def test_a_forged_device_cookie_opens_no_door(client: Client, nia: User, value: str) -> None:
     for _ in range(5):
         enter(Client(), password="wrong password")
-    client.cookies[sign_in.DEVICE_COOKIE] = value
+    client.cookies[known_devices.DEVICE_COOKIE] = value
     assert enter(client).status_code == 429
 
 
