@@ -12,6 +12,7 @@ from promotions.views import (
     promotions,
     releases,
     request,
+    sign_in_settings,
     teams,
 )
 
@@ -52,6 +53,7 @@ urlpatterns = [
     path("audit/verify", audit.verify_chain, name="audit_verify"),
     path("evidence/documents/<uuid:document_id>", documents.document, name="evidence_document"),
     path(f"{_ID}/evidence", documents.take, name="promotion_take_evidence"),
+    path("settings/sign-in", sign_in_settings.sign_in_settings, name="settings_sign_in"),
     path("settings/evidence", documents.settings, name="settings_evidence"),
     path("settings/evidence/keys", documents.add_key, name="settings_add_key"),
     path("settings/evidence/keys/<uuid:key_id>/revoke", documents.end_key, name="settings_revoke_key"),

@@ -91,6 +91,11 @@ CODES: dict[str, Code] = {
         403,
         "Your own role is not confirmed, so you cannot confirm what others hold: have your role confirmed first.",
     ),
+    "PERM_SECOND_FACTOR": Code(
+        403,
+        "The tenant requires a second factor of a person who decides: set one up in your settings, sign in with it, "
+        "and use that session or a token made in it.",
+    ),
     "PERM_SERVICE_ACCOUNT_CANNOT_VOTE": Code(
         403, "Service accounts never vote or confirm, with any scopes: ask a person among the eligible approvers."
     ),

@@ -15,6 +15,7 @@ from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.scopes import POLICY_PUBLISH
+from stellapromote.accounts.second_factor import check_second_factor
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -73,6 +74,8 @@ def publish_promotion_policy(*, by: Actor, clock: Clock, name: str, if_match: If
     second_person = by.second is not None or check_second_person(by, name, policy.drafters, at)
     if second_person:
         by.require_in_person()
+    if second_person and by.second is None:
+        check_second_factor(by, at)
     since = policy.created_at if policy.current is None else policy.current.published_at
     authors = accountable_accounts(by.tenant, policy.drafters, since)
     confirms = second_person and accounts_behind(by).isdisjoint(authors)

@@ -67,7 +67,13 @@ class PromotionPolicyViewSet(ApiViewSet):
     alternatives = {"publish": PROPOSED}
     refusals = {
         "create": ("RES_DUPLICATE",),
-        "publish": ("PERM_SEPARATION_OF_DUTIES", "RES_STATE_CONFLICT", "POL_INVALID", "POL_UNSATISFIABLE"),
+        "publish": (
+            "PERM_SEPARATION_OF_DUTIES",
+            "PERM_SECOND_FACTOR",
+            "RES_STATE_CONFLICT",
+            "POL_INVALID",
+            "POL_UNSATISFIABLE",
+        ),
     }
     conditional = frozenset({"update", "publish"})
 

@@ -30,6 +30,7 @@ TITLES = {
     "image_repository.free": "Free images of %(name)s",
     "product.create": "Create product %(name)s",
     "product.update": "Change product %(name)s",
+    "sign_in_settings.update": "Change the sign-in settings of %(name)s",
 }
 """The effect of each kind of edit, for its reader."""
 

@@ -72,10 +72,11 @@ def _override(
 ) -> tuple[Outcome, Override | None]:
     found: list[tuple[GateResult, Case, Override.Authority]] = []
 
-    def check(context: EvaluationContext, ballot: Ballot) -> None:  # noqa: ARG001 - an override is no vote
+    def check(context: EvaluationContext, ballot: Ballot) -> None:
         gate = _judged(context, request.gate)
         case = _case(context, gate, by)
         found.append((gate, case, check_can_override(by, case)))
+        by.require_second_factor(required=ballot.second_factor_required)
 
     session = open_vote_session(promotion_id, by=by, seen=seen, clock=clock, check=check, digest_optional=True)
     if isinstance(session, Outcome):

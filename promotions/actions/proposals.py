@@ -17,6 +17,7 @@ from policies.models import Proposal
 from policies.weakening_edits import ChangedMeanwhile, versions_of
 from promotions.actions import (
     archive_environment,
+    change_sign_in_settings,
     delete_environment,
     grant_override,
     image_repositories,
@@ -37,7 +38,7 @@ from stellapromote.transactions import transactional
 PROPOSABLE: Final = (
     *(update_environment, archive_environment, unarchive_environment, delete_environment),
     *(update_freeze_window, clear_freeze_window, update_approval_policy, publish_promotion_policy),
-    *(trust_key, upload_feed, grant_override, products, image_repositories),
+    *(trust_key, upload_feed, grant_override, products, image_repositories, change_sign_in_settings),
 )
 """Modules of the actions that a proposal may carry out: a command, which loads no pages, knows them from here."""
 

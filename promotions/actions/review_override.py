@@ -11,6 +11,7 @@ from promotions.models import Override, OverrideReview
 from promotions.voting.held_accounts import held_here
 from promotions.voting.overrides import LONGEST_REASON, check_can_review
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.second_factor import check_second_factor
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import FieldError, Invalid
@@ -37,6 +38,7 @@ def review_override(
         by, promotion, override, exclusions(stored_requirements(promotion)), held_here(promotion.tenant_id)
     )
     at = instant(moment, promotion)
+    check_second_factor(by, at)
     review = OverrideReview(
         id=new_id(),
         tenant_id=promotion.tenant_id,

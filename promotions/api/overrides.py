@@ -20,7 +20,13 @@ from stellapromote.api.rendering import ApiResponse
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.database_clock import DATABASE_CLOCK
 
-_PEOPLE = ("RES_STATE_CONFLICT", "PERM_SERVICE_ACCOUNT_CANNOT_VOTE", "PERM_SEPARATION_OF_DUTIES", "SYS_CLOCK_SKEW")
+_PEOPLE = (
+    "RES_STATE_CONFLICT",
+    "PERM_SERVICE_ACCOUNT_CANNOT_VOTE",
+    "PERM_SEPARATION_OF_DUTIES",
+    "PERM_SECOND_FACTOR",
+    "SYS_CLOCK_SKEW",
+)
 
 
 class OverrideViewSet(ApiViewSet):

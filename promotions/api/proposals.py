@@ -39,6 +39,7 @@ class ProposalViewSet(ApiViewSet):
             "PERM_SERVICE_ACCOUNT_CANNOT_VOTE",
             "PERM_SEPARATION_OF_DUTIES",
             "PERM_NOT_VOUCHED_FOR",
+            "PERM_SECOND_FACTOR",
             "POL_INVALID",
             "SYS_CLOCK_SKEW",
         ),

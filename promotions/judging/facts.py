@@ -155,6 +155,8 @@ json_build_object(
     WHERE h.at > {SINCE} - interval '{SILENT.total_seconds():.0f} seconds'
       AND h.at <= {SINCE} + interval '{TOLERANCE.total_seconds():.0f} seconds'),
   'isDemo', (SELECT t.is_demo FROM accounts_tenant t WHERE t.id = p.tenant_id),
+  'secondFactorFrom', (
+    SELECT {rfc3339_sql("f.second_factor_from")} FROM accounts_signinsettings f WHERE f.tenant_id = p.tenant_id),
   'auditHead', (
     SELECT json_build_object('sequence', l.sequence, 'eventHash', encode(l.event_hash, 'hex'))
     FROM audit_auditlink l WHERE l.tenant_id = p.tenant_id ORDER BY l.sequence DESC LIMIT 1),
@@ -218,6 +220,7 @@ class Facts:
     audit_head: dict[str, Any] | None
     system_head: str | None
     is_demo: bool
+    second_factor_from: str | None
     blobs: dict[str, bytes]
     documents: dict[str, bytes]
     held: Held
@@ -233,6 +236,10 @@ class Facts:
         for each in candidates:
             if each["id"] in self.may_act:
                 each["exclusion"] = ACCOUNT_ACTED if each["id"] in after else None
+
+    def requires_second_factor(self, at: datetime) -> bool:
+        """Of people who decide, by the settings of the tenant."""
+        return self.second_factor_from is not None and self.second_factor_from <= rfc3339(at)
 
 
 def gather_facts(
@@ -345,6 +352,7 @@ def gather_facts(
         audit_head=row["auditHead"],
         system_head=row["systemHead"],
         is_demo=row["isDemo"],
+        second_factor_from=row["secondFactorFrom"],
         blobs={key: canonical_bytes(blob) for key, blob in blobs.items()} | evidence.extracts,
         documents=evidence.documents,
         held=held,

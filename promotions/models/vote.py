@@ -40,6 +40,7 @@ class HumanAct(models.Model):
     roles = ArrayField(models.CharField(max_length=20))
     teams = ArrayField(models.CharField(max_length=63))
     auth_method = models.CharField(max_length=7)
+    second_factor = models.BooleanField(default=False, db_default=False)
     token_id = models.UUIDField(null=True)
     token_issuer_id = models.UUIDField(null=True)
     address = models.GenericIPAddressField(null=True)

@@ -41,6 +41,10 @@ PARTS: Final = (
     Part("roles", serializers.ListField(child=serializers.CharField())),
     Part("teams", serializers.ListField(child=serializers.CharField())),
     Part("auth_method", serializers.CharField()),
+    Part(
+        "second_factor",
+        serializers.BooleanField(help_text="The person signed in with a second factor, or made the token so."),
+    ),
     Part("comment", serializers.CharField(allow_null=True), lambda act: act.comment or None),
     Part("subject_digest", serializers.CharField()),
     Part("subject_binding", serializers.ChoiceField(["explicit", "implicit"])),

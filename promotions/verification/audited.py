@@ -63,6 +63,7 @@ class AuditedEvent:
             "address": self.address and plain_address(self.address),
             "at": rfc3339(self.at),
             "authMethod": self.metadata.get("authMethod"),
+            "secondFactor": bool(self.metadata.get("secondFactor")),
             "tokenId": self.metadata.get("tokenId"),
             "tokenIssuerId": self.metadata.get("tokenIssuerId"),
         }
@@ -185,6 +186,7 @@ def _act_differs(act: Mapping[str, Any], event: AuditedEvent) -> str | None:
         **actor_of(act["voter_id"], act["display_name"], act["username"], act["at"]),
         "address": act["address"] and plain_address(act["address"]),
         "authMethod": act["auth_method"],
+        "secondFactor": act.get("second_factor", event.by["secondFactor"]),  # overrides have no such column
         "tokenId": None if act["token_id"] is None else str(act["token_id"]),
         "tokenIssuerId": None if act["token_issuer_id"] is None else str(act["token_issuer_id"]),
     }

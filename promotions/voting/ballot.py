@@ -32,6 +32,7 @@ def ballot_under_lock(context: EvaluationContext) -> Ballot:
         approvals=[(each["username"], each["teams"]) for each in context.votes if each["verdict"] == "approve"],
         open_voters=frozenset(approval_voters(context.facts.gate_input, context.documents)),
         subject_digest=context.facts.gate_input["subject"]["digest"],
+        second_factor_required=context.facts.requires_second_factor(context.at),
     )
 
 
@@ -73,6 +74,7 @@ def new_act(
         "roles": roles,
         "teams": teams,
         "auth_method": by.auth_method,
+        "second_factor": by.second_factor,
         "token_id": by.token_id,
         "token_issuer_id": by.token_issuer_id,
         "address": by.address,
@@ -109,6 +111,7 @@ def _ballot(
     approvals: Sequence[Approval],
     open_voters: frozenset[str],
     subject_digest: str,
+    second_factor_required: bool = False,
 ) -> Ballot:
     policies, excluded = approval_policies_of(requirements, documents), exclusions(requirements)
 
@@ -135,6 +138,7 @@ def _ballot(
         why_no_vote=lambda by: places().why_no_vote(by),
         why_no_confirmation=lambda by, confirmers: places().why_no_confirmation(by, confirmers),
         subject_digest=subject_digest,
+        second_factor_required=second_factor_required,
         comment_required=any(policy["commentRequired"] for policy in policies),
         subject_digest_required=any(policy["requireSubjectDigest"] for policy in policies),
     )

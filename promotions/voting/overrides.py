@@ -211,6 +211,7 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
         )
     if _excepted(by, case):
         if all(_barred(by, case).isdisjoint(givers or ()) for givers, _ in case.windows):
+            by.require_second_factor()
             return Override.Authority.EXCEPTION
         if case.setting is None:
             raise NotEligible(
@@ -222,6 +223,7 @@ def check_can_override(by: Actor, case: Case) -> Override.Authority:
             f"The policy of this promotion allows no override of {name}.", details={"reasons": [NEVER_OVERRIDDEN]}
         )
     _check_granted(by, case)
+    by.require_second_factor()
     return Override.Authority.GRANT
 
 
@@ -254,6 +256,7 @@ def _check_granted(by: Actor, case: Case) -> None:
             details={"reasons": [RIGHT_NOT_GRANTED]},
         )
     if not by.has(PROMOTION_OVERRIDE):
+        by.require_second_factor()
         raise NotEligible(
             f"You have the right {PROMOTION_OVERRIDE}, but this token does not carry it: use one that was issued with "
             "it after it was granted to you, or the page.",
@@ -329,3 +332,4 @@ def check_can_review(
                                  details={"reasons": reasons})  # fmt: skip
     if not (by.has(PROMOTION_OVERRIDE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_APPROVE)
+    by.require_second_factor()

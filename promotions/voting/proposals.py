@@ -19,6 +19,7 @@ from stellapromote.accounts.attribution import accounts_behind
 from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import Product, User
 from stellapromote.accounts.scopes import POLICY_PUBLISH, PROMOTION_APPROVE, TENANT_ADMIN
+from stellapromote.accounts.second_factor import check_second_factor
 from stellapromote.errors import Refused
 
 ADMINISTERING = (TENANT_ADMIN, POLICY_PUBLISH)
@@ -40,7 +41,7 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
     """The second person is vouched for, has no part in the proposal, and administers or could approve where it loosens.
 
     The platform owner's command may always. Raises StateForbids, MachinesDoNotVote, SeparationOfDuties, Refused,
-    NotVouchedFor.
+    NotVouchedFor, SecondFactorRequired.
     """
     check_open(proposal)
     if by.auth_method == "command":
@@ -67,6 +68,7 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
             "You have your role from the author of this, or nobody confirmed your account yet. Ask another person to "
             "confirm the grant or the account on Members, then confirm this."
         )
+    check_second_factor(by, at)
 
 
 def _part_of(by: Actor, proposal: Proposal) -> str:

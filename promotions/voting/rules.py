@@ -100,7 +100,8 @@ class Ballot:
     ``requesting``: the requester, and the people and accounts behind the request. ``voted`` have a live vote;
     ``counted`` are those of them who may still vote, so that their vote is not void. ``members``: the active people
     with a role that votes; None on a page, which knows that of the reader alone. ``why_no_…``: the true reason of a
-    refusal, looked up only then (promotions/voting/places.py).
+    refusal, looked up only then (promotions/voting/places.py). ``second_factor_required``: by the facts; a
+    page has it from the actor, for the reader alone.
     """
 
     number: int
@@ -116,6 +117,7 @@ class Ballot:
     why_no_vote: Callable[[Actor], NotEligible]
     why_no_confirmation: Callable[[Actor, Rule], NotEligible]
     subject_digest: str
+    second_factor_required: bool
     comment_required: bool
     subject_digest_required: bool
 
@@ -138,6 +140,7 @@ def check_can_vote(by: Actor, ballot: Ballot) -> None:
     check_can_decide(by, ballot)
     if str(by.user_id) not in ballot.open_voters | ballot.counted:
         raise ballot.why_no_vote(by)
+    by.require_second_factor(required=ballot.second_factor_required)
 
 
 def check_can_approve(by: Actor, ballot: Ballot) -> None:
@@ -168,6 +171,7 @@ def check_can_reject(by: Actor, ballot: Ballot) -> None:
             "Your role that votes has just ended: ask an administrator of your tenant.",
             details={"reasons": [NO_VOTING_ROLE]},
         )
+    by.require_second_factor(required=ballot.second_factor_required)
 
 
 def _excluded(by: Actor, ballot: Ballot, reasons: list[str]) -> SeparationOfDuties:
@@ -205,6 +209,7 @@ def check_can_confirm(
         raise AlreadyVoted("You have already confirmed this gate.")
     if str(by.user_id) not in may:
         raise ballot.why_no_confirmation(by, confirmers)
+    by.require_second_factor(required=ballot.second_factor_required)
 
 
 def check_can_unconfirm(by: Actor, ballot: Ballot, *, confirmed: frozenset[str]) -> None:

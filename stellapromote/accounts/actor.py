@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from stellapromote.accounts.scopes import lacking, scopes_of
+from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, lacking, scopes_of
 from stellapromote.errors import Refused
 
 
@@ -24,12 +24,30 @@ class SecondPerson:
     policies: tuple[str, ...] = ()
 
 
+class SecondFactorRequired(Refused):
+    """The tenant requires a second factor of a person who decides, and this session or token has none
+    (docs/adr/0237)."""
+
+    code = "PERM_SECOND_FACTOR"
+
+    def __init__(self, auth_method: str) -> None:
+        super().__init__(
+            "This tenant requires a second factor of a person who decides, and this token was made without one: set "
+            "one up in your settings, sign in with it, and make another token."
+            if auth_method == "token"
+            else "This tenant requires a second factor of a person who decides: set one up in your settings, or sign "
+            "out and in again with the one that you have."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The acting account, its tenant and its rights at this moment. Actions take it as ``by``.
 
     ``tenant_id`` is None only for tenantless system events (sign-in failures, commands before a tenant exists).
     ``products``: those to whose releases and promotions the token is limited; none: it is not.
+    ``second_factor``: the person proved one in this session, or in the one in which they made this token.
+    ``lacks_second_factor``: the tenant required one when the actor was found, and there is none.
     ``second``: the person who confirmed the proposal of this actor that is carried out now (auth_method `proposal`).
     """
 
@@ -50,6 +68,8 @@ class Actor:
     tenant_is_demo: bool = False
     second: SecondPerson | None = None
     products: tuple[str, ...] = ()
+    second_factor: bool = False
+    lacks_second_factor: bool = False
 
     @property
     def tenant(self) -> UUID:
@@ -87,9 +107,19 @@ class Actor:
                 details={"product": product, "products": list(self.products)},
             )
 
+    def require_second_factor(self, *, required: bool = False) -> None:
+        """Raises SecondFactorRequired for a person without one who decides or confirms. ``required``: by facts that are
+        newer than the actor."""
+        by_person = self.kind == "person" and self.auth_method in ("session", "token")
+        if by_person and (self.lacks_second_factor or (required and not self.second_factor)):
+            raise SecondFactorRequired(self.auth_method)
+
     def require(self, *scopes: str) -> None:
-        """Any one of them. Raises Refused PERM_DENIED that names what is missing."""
+        """Any one of them. Raises Refused PERM_DENIED that names what is missing, or SecondFactorRequired where it is
+        missing for want of one."""
         if self.scopes.isdisjoint(scopes):
+            if self.auth_method == "token" and not NEVER_FOR_SERVICES.isdisjoint(scopes):
+                self.require_second_factor()
             narrowed = self.auth_method == "token" and not scopes_of(self.roles).isdisjoint(scopes)
             raise Refused(
                 f"This token does not carry the right {' or '.join(scopes)}: use one that does."

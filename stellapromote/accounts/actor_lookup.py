@@ -29,11 +29,17 @@ _SERVICE_SCOPES = """
           WHERE o.service_id = s.id AND o.ended_at IS NULL))
 """
 
+# Whether people who decide need a second factor in tenant t.
+_SECOND_FACTOR = f"""
+    EXISTS (SELECT 1 FROM accounts_signinsettings f WHERE f.tenant_id = t.id AND f.second_factor_from <= {TIME})
+"""  # noqa: S608 - only a constant is put in
+
 _TOKEN_SQL = f"""
 SELECT k.id, k.secret_digest, k.scopes, k.product_scopes, k.products, k.expires_at, k.revoked_at, k.last_used_at,
-       k.issuer_id,
+       k.issuer_id, k.second_factor,
        u.id, u.username, u.display_name, u.kind, u.is_active, t.id, t.slug, t.is_demo,
        {TIME},
+       {_SECOND_FACTOR},
        {_SERVICE_SCOPES},
        {_RIGHTS}
 FROM accounts_apitoken k
@@ -44,6 +50,7 @@ WHERE k.public_id = %s
 
 _SESSION_SQL = f"""
 SELECT EXISTS (SELECT 1 FROM accounts_endedsession e WHERE e.sign_in_id = %s AND e.tenant_id = t.id),
+       {_SECOND_FACTOR},
        u.username, u.display_name, t.id, t.slug, t.is_demo, {_RIGHTS}
 FROM accounts_user u
 JOIN accounts_membership live ON live.user_id = u.id AND live.ended_at IS NULL
@@ -51,7 +58,7 @@ JOIN accounts_tenant t ON t.id = live.tenant_id
 WHERE u.id = %s AND u.is_active AND u.kind = 'person' AND (%s::text IS NULL OR t.slug = %s)
 ORDER BY t.slug
 LIMIT 2
-"""  # noqa: S608 - only the constant above is put in
+"""  # noqa: S608 - only the constants above are put in
 
 
 _AUTHOR_SQL = f"""
@@ -100,14 +107,17 @@ def actor_for_token(
         return None
     (
         token_id, secret_digest, token_scopes, product_scopes, products, expires_at, revoked_at, last_used_at,
-        issuer_id,
+        issuer_id, with_second_factor,
         user_id, username, display_name, kind, is_active, tenant_id, tenant_slug, is_demo,
-        at, service_scopes, is_member, roles, teams, by_name,
+        at, is_required, service_scopes, is_member, roles, teams, by_name,
     ) = rows[0]  # fmt: skip
     actor = None
     if is_active and (is_member if kind == "person" else service_scopes is not None):
         held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes)
-        if kind != "person" or issuer_id != user_id:
+        is_own = kind == "person" and issuer_id == user_id
+        second_factor = is_own and with_second_factor
+        lacks = kind == "person" and is_required and not second_factor
+        if not is_own or lacks:
             held -= NEVER_FOR_SERVICES
         given = frozenset(token_scopes)
         if products:
@@ -123,6 +133,8 @@ def actor_for_token(
             teams=tuple(teams),
             scopes=held & given,
             products=tuple(products),
+            second_factor=second_factor,
+            lacks_second_factor=lacks,
             auth_method="token",
             token_id=token_id,
             token_issuer_id=issuer_id,
@@ -140,7 +152,7 @@ def actor_for_session(
     rows = fetch(_SESSION_SQL, [sign_in.id, user_id, tenant_slug, tenant_slug])
     if len(rows) != 1:
         return TenantChoice(None, several=len(rows) > 1)
-    is_ended, username, display_name, tenant_id, slug, is_demo, _, roles, teams, by_name = rows[0]
+    is_ended, is_required, username, display_name, tenant_id, slug, is_demo, _, roles, teams, by_name = rows[0]
     if is_ended:
         return TenantChoice(None, several=False, ended=True)
     actor = Actor(
@@ -153,6 +165,8 @@ def actor_for_session(
         roles=tuple(roles),
         teams=tuple(teams),
         scopes=scopes_of(roles).union(by_name),
+        second_factor=sign_in.second_factor,
+        lacks_second_factor=is_required and not sign_in.second_factor,
         auth_method="session",
         address=address,
         request_id=request_id,

@@ -98,6 +98,7 @@ Audited = Literal[
     "service.updated",
     "session.ended",
     "session.others_ended",
+    "sign_in_settings.updated",
     "signing_key.activated",
     "signing_key.retired",
     "team.confirmed",

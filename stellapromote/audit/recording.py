@@ -158,6 +158,8 @@ def _with_authentication(by: Actor, metadata: dict[str, Any]) -> dict[str, Any]:
     if by.second is not None:
         second = None if by.second.user_id is None else str(by.second.user_id)
         metadata = {**metadata, "proposalId": str(by.second.proposal_id), "confirmedBy": second}
+    if by.second_factor:
+        metadata = {**metadata, "secondFactor": True}
     if by.token_id is None:
         return {**metadata, "authMethod": by.auth_method}
     issuer = None if by.token_issuer_id is None else str(by.token_issuer_id)

@@ -20,6 +20,7 @@ from stellapromote.accounts.models import (
     ScopeGrant,
     ServiceAccount,
     ServiceOwner,
+    SignInSettings,
     Team,
     TeamGrant,
     User,
@@ -181,3 +182,9 @@ class EndedSessionAdmin(ReadOnlyAdmin):
     list_display = ("sign_in_id", "ended_at", "ended_by")
     list_select_related = ("ended_by",)
     ordering = ("-ended_at",)
+
+
+@admin.register(SignInSettings)
+class SignInSettingsAdmin(ReadOnlyAdmin):
+    fields = ("second_factor_from",)
+    list_display = ("__str__", "second_factor_from")

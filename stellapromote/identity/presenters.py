@@ -10,6 +10,7 @@ from stellapromote.accounts.models import (
     Invitation,
     ServiceAccount,
     ServiceOwner,
+    SignInSettings,
     Team,
     TeamGrant,
 )
@@ -98,6 +99,15 @@ def session_document(session: PersonSession, current: str | None) -> dict[str, A
         "signedInAt": session.signed_in_at,
         "lastSeenAt": session.last_seen_at,
         "current": session.session_key == current,
+    }
+
+
+def sign_in_settings_document(settings: SignInSettings) -> dict[str, Any]:
+    """The sign-in settings of a tenant in wire names."""
+    return {
+        "id": settings.tenant_id,
+        "requireSecondFactor": settings.second_factor_from is not None,
+        "secondFactorFrom": settings.second_factor_from,
     }
 
 

@@ -21,6 +21,7 @@ from stellapromote.accounts.models import (
     ScopeGrant,
     ServiceAccount,
     ServiceOwner,
+    SignInSettings,
     Team,
     TeamGrant,
     User,
@@ -170,6 +171,12 @@ def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:
 def live_products(tenant_id: UUID) -> list[Product]:
     """The products that are not archived, by name."""
     return list(Product.objects.filter(tenant_id=tenant_id, archived_at=None).order_by("display_name", "slug"))
+
+
+def sign_in_settings_of(tenant_id: UUID) -> SignInSettings:
+    """The settings of the tenant; a row that is not stored where it has never changed them."""
+    found = SignInSettings.objects.filter(tenant_id=tenant_id).first()
+    return found or SignInSettings(tenant_id=tenant_id)
 
 
 def services_seen_by(by: Actor) -> QuerySet[ServiceAccount]:

@@ -98,6 +98,7 @@ def check_can_confirm(by: Actor, user_id: UUID) -> None:
     by.require_in_person()
     if user_id == by.user_id:
         raise OwnRights()
+    by.require_second_factor()
 
 
 def check_can_confirm_grant(

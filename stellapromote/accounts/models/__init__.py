@@ -13,6 +13,7 @@ from stellapromote.accounts.models.image_repository import ImageRepository
 from stellapromote.accounts.models.invitation import Invitation
 from stellapromote.accounts.models.product import OwnersEdit, Product
 from stellapromote.accounts.models.service import ServiceAccount, ServiceOwner
+from stellapromote.accounts.models.sign_in_settings import SignInSettings
 from stellapromote.accounts.models.tenant import Team, Tenant
 from stellapromote.accounts.models.token import ApiToken
 from stellapromote.accounts.models.user import User
@@ -33,6 +34,7 @@ __all__ = [
     "ScopeGrant",
     "ServiceAccount",
     "ServiceOwner",
+    "SignInSettings",
     "Team",
     "TeamGrant",
     "Tenant",

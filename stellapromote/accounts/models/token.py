@@ -19,7 +19,8 @@ class ApiToken(RecordedRow):
     """A bearer token: found by ``public_id``, its secret kept only as sha256 (contract.md, tokens).
 
     ``product_scopes`` count for the releases and promotions of ``products`` alone (domain.md §1b). They stand apart
-    from ``scopes``: a process of a version that knows no such limit does not see them.
+    from ``scopes``: a process of a version that knows no such limit does not see them. ``second_factor``: its person
+    made it in a session in which they had proved one.
     """
 
     NOT_RECORDED: ClassVar[Mapping[str, str]] = {"last_used_at": "only shown"}
@@ -36,6 +37,7 @@ class ApiToken(RecordedRow):
     scopes = ArrayField(models.CharField(max_length=40))
     product_scopes = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
     products = ArrayField(models.CharField(max_length=63), default=list, db_default=[])
+    second_factor = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -7,6 +7,7 @@ from django.http import Http404
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import Confirmable, RoleGrant, ScopeGrant, TeamGrant
+from stellapromote.accounts.second_factor import check_second_factor
 from stellapromote.accounts.vouching import vouched_for
 from stellapromote.audit.events import Audited
 from stellapromote.audit.recording import record
@@ -28,7 +29,7 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
 
     Confirmed by another person than its giver and its holder, under a role that is vouched for itself; or on the
     command line. A grant that is vouched for stays as it is. Raises Refused (403), OwnGift (403), HeldByYou (403),
-    NotVouchedFor (403), Http404.
+    NotVouchedFor (403), SecondFactorRequired (403), Http404.
     """
     rules.check_can_confirm(by, user_id)
     tenant_id = by.tenant
@@ -42,6 +43,7 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
     alike = frozenset[UUID]() if by.user_id is None else accounts_alike(tenant_id, [by.user_id])
     rules.check_can_confirm_grant(by, user_id, grant, is_vouched_for=is_vouched_for, alike=alike)
     at = max(clock.now(), grant.granted_at)
+    check_second_factor(by, at)
     grant.confirmed_at, grant.confirmed_by_id, grant.confirmed_under = at, by.user_id, under
     grant.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])
     kind, name = grant.names_right

@@ -8,6 +8,7 @@ from stellapromote.accounts.command_line import operating_system_user
 from stellapromote.accounts.models import ApiToken, Product, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
 from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, VIEWER_SCOPES
+from stellapromote.accounts.second_factor import requires_second_factor
 from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock, rfc3339
@@ -20,7 +21,7 @@ from stellapromote.transactions import transactional
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
     """`text` is the token itself: it is shown once and kept nowhere. `withheld`: what it does not carry because the
-    person it acts for did not make it."""
+    person it acts for did not make it, or without the second factor that the tenant requires."""
 
     token: ApiToken
     text: str = field(repr=False)
@@ -51,17 +52,19 @@ def issue_token(
     rules.checked_life(life)
     tenant_id = by.tenant
     owner, held, service = _owner(by, tenant_id, user_id)
-    withheld = held & NEVER_FOR_SERVICES if by.user_id != owner.pk else frozenset()
+    is_own = by.user_id == owner.pk
+    at = clock.now()
+    lacks = service is None and not by.second_factor and requires_second_factor(tenant_id, at)
+    withheld = held & NEVER_FOR_SERVICES if lacks or not is_own else frozenset()
     limited = _checked_products(tenant_id, products)
     allowed = held - withheld
     if limited and scopes is None:
         scopes = allowed & LIMITED_TO_PRODUCTS
-    chosen = rules.checked_scopes(allowed if scopes is None else scopes, allowed, _why(owner, withheld))
+    chosen = rules.checked_scopes(allowed if scopes is None else scopes, allowed, _why(owner, withheld, is_own=is_own))
     if limited:
         rules.checked_scopes(chosen, LIMITED_TO_PRODUCTS, "a token that is limited to products cannot have this.")
     if service is not None:
         check_can_use(by, service, chosen)
-    at = clock.now()
     public_id, secret, text = generate()
     token = ApiToken.objects.create(
         tenant_id=tenant_id,
@@ -73,6 +76,7 @@ def issue_token(
         scopes=[each for each in chosen if not limited or each in VIEWER_SCOPES],
         product_scopes=[each for each in chosen if limited and each not in VIEWER_SCOPES],
         products=limited,
+        second_factor=is_own and by.second_factor,
         created_at=at,
         expires_at=at + life,
     )
@@ -105,9 +109,14 @@ def _checked_products(tenant_id: UUID, slugs: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _why(owner: User, withheld: frozenset[str]) -> str:
+def _why(owner: User, withheld: frozenset[str], *, is_own: bool) -> str:
     if not withheld:
         return f"{owner.username} does not have this scope."
+    if is_own:
+        return (
+            f"{owner.username} does not have this scope, or has to make the token signed in with a second factor, as "
+            f"this tenant requires it: only then it carries {' and '.join(sorted(withheld))}."
+        )
     return (
         f"{owner.username} does not have this scope, or has to make the token themselves: "
         f"only then it carries {' and '.join(sorted(withheld))}."

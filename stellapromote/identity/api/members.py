@@ -215,7 +215,10 @@ class MemberGrantViewSet(ApiViewSet):
     scopes = {"confirm": CONFIRMING_SCOPES, "end": TENANT_ADMIN}
     bodies = {"confirm": NoBody, "end": Reason}
     answers = {"confirm": Answer(GrantResource), "end": Answer(GrantResource)}
-    refusals = {"confirm": ("PERM_NOT_VOUCHED_FOR", "PERM_SEPARATION_OF_DUTIES"), "end": ("RES_LAST_ADMIN",)}
+    refusals = {
+        "confirm": ("PERM_NOT_VOUCHED_FOR", "PERM_SECOND_FACTOR", "PERM_SEPARATION_OF_DUTIES"),
+        "end": ("RES_LAST_ADMIN",),
+    }
 
     @action(detail=True, methods=["post"])
     def confirm(self, request: ApiRequest, pk: UUID, user_id: UUID) -> ApiResponse:

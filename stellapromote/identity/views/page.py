@@ -12,7 +12,8 @@ from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 
 EVIDENCE = "/settings/evidence"
-"""A page of an app above this one, which therefore has no name here."""
+SIGN_IN = "/settings/sign-in"
+"""Pages of an app above this one, which therefore have no names here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +41,6 @@ def tabs_of(actor: Actor | None) -> list[Tab]:
             tabs.append(Tab("teams", "Teams", reverse("settings_teams")))
             if is_valid_path(EVIDENCE):
                 tabs.append(Tab("evidence", "Evidence", EVIDENCE))
+            if is_valid_path(SIGN_IN):
+                tabs.append(Tab("sign-in", "Signing in", SIGN_IN))
     return tabs

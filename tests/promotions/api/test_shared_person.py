@@ -40,6 +40,7 @@ BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
     ("POST", "members/{user_id}/grants"): {"kind": "role", "name": "operator", **REASON},
     ("POST", "members/{user_id}/grants/{id}/confirm"): None,
     ("POST", "members/{user_id}/grants/{id}/end"): REASON,
+    ("PATCH", "sign-in-settings"): {"requireSecondFactor": True},
     ("POST", "services"): {"name": "another", "owners": ["sam"], **SCOPES},
     ("PUT", "services/{id}"): SCOPES,
     ("PATCH", "services/{id}"): SCOPES,

@@ -126,6 +126,7 @@ class TestWithdraw:
             "roles",
             "teams",
             "authMethod",
+            "secondFactor",
             "comment",
             "subjectDigest",
             "subjectBinding",

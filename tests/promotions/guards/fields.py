@@ -14,6 +14,7 @@ from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.actions.save_draft import save_draft
 from policies.models import ApprovalPolicy, PromotionPolicy
 from promotions.actions.archive_environment import archive_environment
+from promotions.actions.change_sign_in_settings import change_sign_in_settings
 from promotions.actions.grant_override import grant_override
 from promotions.actions.image_repositories import share_repository
 from promotions.actions.products import create_product, update_product
@@ -21,7 +22,8 @@ from promotions.actions.trust_key import revoke_key, trust_key
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.upload_feed import read_feed, upload_feed
 from promotions.models import Feed, FeedEntry, TrustedKey
-from stellapromote.accounts.models import ImageRepository, Product, ScopeGrant, User
+from stellapromote.accounts.command_line import command_actor
+from stellapromote.accounts.models import ImageRepository, Product, ScopeGrant, SignInSettings, User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.clock import rfc3339
 from tests.factories import (
@@ -91,6 +93,8 @@ class Strict:
             self.clock,
         )
         start, end = (rfc3339(self.clock.now() + timedelta(hours=hours)) for hours in (1, 9))
+        server = command_actor(kestrel.tenant)
+        change_sign_in_settings(by=server, clock=self.clock, require_second_factor=True, grace_days=90)
         self.window = make_freeze(self.by_machine, kestrel.production, start, end, clock=self.clock)
         kestrel.wait()
 
@@ -108,6 +112,7 @@ class Strict:
             "keys": list(TrustedKey.objects.order_by("id").values_list("name", "key_id")),
             "feeds": list(FeedEntry.objects.order_by("cve", "feed_id").values_list("cve", "listed_on", "score")),
             "newest": list(Feed.objects.order_by("id").values_list("kind", "published_at")),
+            "signIn": list(SignInSettings.objects.values_list("second_factor_from", flat=True)),
             "rights": list(ScopeGrant.objects.order_by("id").values_list("user__username", "scope")),
         }
 
@@ -138,6 +143,9 @@ class Strict:
     def lets_override(self) -> Any:
         member = self.kestrel["second"].account
         return grant_override(by=self.by, clock=self.clock, user_id=member, scope=PROMOTION_OVERRIDE, reason="On call")
+
+    def requires_no_second_factor(self) -> Any:
+        return change_sign_in_settings(by=self.by, clock=self.clock, require_second_factor=False)
 
     def approval_policy(self) -> Any:
         policy = ApprovalPolicy.objects.get(name="two-person")
@@ -208,5 +216,6 @@ LOOSENINGS: dict[str, Callable[[Strict], Any]] = {
     "ImageRepository.product": lambda world: world.product(image_repositories=["registry.example/app"]),
     "ImageRepository.is_shared": lambda world: world.shares("nginx"),
     "Product.owner_teams": lambda world: world.owned_by("release", "security"),
+    "SignInSettings.second_factor_from": Strict.requires_no_second_factor,
 }
 """What one administrator does; it waits for a second person."""

@@ -16,6 +16,7 @@ NO_SETTINGS = {
     "accounts.TeamGrant": "a grant: vouched for or not",
     "accounts.ServiceAccount": "does only what its owners could",
     "accounts.ServiceOwner": "who stands behind a service",
+    "accounts.EndedSession": "takes a right from a session",
     "accounts.ApiToken": "does only what its owner could",
     "accounts.User": "the person's own",
     "policies.ApprovalPolicyVersion": "never changes; ApprovalPolicy.current names the one in force",

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.types.json import Jsonb
 
 from environments.actions.update_environment import update_environment
+from promotions.actions.change_sign_in_settings import change_sign_in_settings
 from promotions.actions.delete_environment import delete_environment
 from promotions.actions.products import update_product
 from promotions.actions.record_rows import record_rows
@@ -89,6 +90,7 @@ def make_rows() -> Kestrel:
     assert made.link is not None
     nobody = Actor("system", None, "", "Nobody signed in", None, "")
     accept_with_new_account(by=nobody, clock=clock, secret=made.link.rsplit("/", 1)[1], password=PASSWORD)
+    change_sign_in_settings(by=by, clock=clock, require_second_factor=True)
     record_rows(by=command_actor(), clock=kestrel.clock)
     return kestrel
 

@@ -57,8 +57,12 @@ class Command(ProductCommand):
         )
         if issued.withheld:
             self.stderr.write(
-                f"This token does not carry {' and '.join(sorted(issued.withheld))}: give the password of "
-                f"{account.username} by --password-stdin, or let them make one signed in."
+                f"This token does not carry {' and '.join(sorted(issued.withheld))}: "
+                + (
+                    f"{tenant.slug} requires a second factor, so {account.username} makes one signed in with it."
+                    if options["password_stdin"]
+                    else f"give the password of {account.username} by --password-stdin, or let them make one signed in."
+                )
             )
         self.stdout.write(issued.text)
 
