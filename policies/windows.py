@@ -8,19 +8,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from policies.facts import Span
 from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.time_zones import zone_names
 
 Edge = Literal["start", "end"]
 Bounded = Span | Mapping[str, str]
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _WALL_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,3})?)?")
-_OF_THIS_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
 
 
 class BadTime(ValueError):
@@ -29,14 +28,9 @@ class BadTime(ValueError):
 
 def zone(name: str) -> ZoneInfo:
     """The IANA time zone of that name. BadTime for anything else, names that mean "here" on one machine included."""
-    if name not in _zone_names():
+    if name not in zone_names():
         raise BadTime(f"{name!r} is not an IANA time zone such as Europe/Berlin or UTC.")
     return ZoneInfo(name)
-
-
-@cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones()) - _OF_THIS_MACHINE
 
 
 def instant_of(text: str, zone_name: str, edge: Edge) -> datetime:

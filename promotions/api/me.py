@@ -1,15 +1,20 @@
-"""GET /me: who the caller is, and what they may do (contract.md)."""
+"""GET and PATCH /me: who the caller is, what they may do, and their time zone (contract.md)."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models import Tenant, User
 from stellapromote.api.declarations import MEMBER, Answer
+from stellapromote.api.fields import LineField
 from stellapromote.api.rendering import ApiResponse
-from stellapromote.api.serializers import Resource
+from stellapromote.api.serializers import Body, Resource
 from stellapromote.api.views import ApiRequest, ApiView
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.change_time_zone import change_time_zone
+from stellapromote.identity.rules import check_owns_account
+from stellapromote.identity.sign_in_records import person_without_tenant
 
 
 class TenantResource(Resource):
@@ -29,22 +34,45 @@ class MeResource(Resource):
     scopes = serializers.ListField(child=serializers.CharField(), help_text="What this call may do, sorted.")
     auth_method = serializers.ChoiceField(["token", "session"])
     token_id = serializers.UUIDField(allow_null=True)
+    time_zone = serializers.CharField(help_text="In which their pages show times; an IANA name.")
     tenants = TenantResource(many=True, help_text="Those the caller may act in: a token acts in one.")
+
+
+class MeChanges(Body):
+    time_zone = LineField(max_length=64, required=False)
 
 
 class MeView(ApiView):
     """The caller."""
 
     tag = "Operations"
-    scopes = {"get": MEMBER}
-    answers = {"get": Answer(MeResource)}
+    scopes = {"get": MEMBER, "patch": MEMBER}
+    bodies = {"patch": MeChanges}
+    answers = {"get": Answer(MeResource), "patch": Answer(MeResource)}
+    refusals = {"patch": ("PERM_DENIED",)}
+    conditional = frozenset()
 
     def get(self, request: ApiRequest) -> ApiResponse:
         """Who you are, in which tenant, with which rights."""
-        return ApiResponse(_me(request.actor))
+        return ApiResponse(self.resource())
+
+    def patch(self, request: ApiRequest) -> ApiResponse:
+        """Change your time zone
+
+        An account belongs to its person: signed in, not by a token.
+        """
+        check_owns_account(request.actor, request.actor.account)
+        if self.body:
+            assert isinstance(request.user, User)
+            by = person_without_tenant(request._request, request.user)
+            request.user.time_zone = change_time_zone(by=by, clock=DATABASE_CLOCK, **self.body).time_zone
+        return ApiResponse(self.resource())
+
+    def resource(self) -> dict[str, Any]:
+        return _me(self.request.actor, getattr(self.request.user, "time_zone", "UTC"))
 
 
-def _me(actor: Actor) -> dict[str, Any]:
+def _me(actor: Actor, time_zone: str) -> dict[str, Any]:
     tenants = _tenants(actor)
     return {
         "id": actor.account,
@@ -57,6 +85,7 @@ def _me(actor: Actor) -> dict[str, Any]:
         "scopes": sorted(actor.scopes),
         "authMethod": actor.auth_method,
         "tokenId": actor.token_id,
+        "timeZone": time_zone,
         "tenants": tenants,
     }
 

@@ -126,6 +126,7 @@ Audited = Literal[
     "user.sign_in_failed",
     "user.signed_in",
     "user.signed_out",
+    "user.time_zone_changed",
 ]
 """Actions of the audit log."""
 

@@ -13,6 +13,7 @@ from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, NEVER_FOR_SERVICES, ROLE_SENTENCES, ROLES, SCOPES
 from stellapromote.identity import rules
 from stellapromote.patterns import SLUG_HELP
+from stellapromote.time_zones import zone_names
 from stellapromote.web.forms import ActionFields, ActionForm
 
 LONGEST_PASSWORD = 1024
@@ -20,6 +21,16 @@ LONGEST_PASSWORD = 1024
 
 class DisplayNameForm(ActionForm):
     display_name = forms.CharField(label="Your name", max_length=rules.LONGEST_NAME)
+
+
+class TimeZoneForm(ActionForm):
+    time_zone = forms.ChoiceField(
+        label="Your time zone", help_text="Pages show times in it. Answers of the API are UTC."
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _choices(self, "time_zone", [(name, name) for name in sorted(zone_names())])
 
 
 if TYPE_CHECKING:

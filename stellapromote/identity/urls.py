@@ -10,6 +10,7 @@ urlpatterns = [
     path("welcome/<str:person>/<str:token>", first_password, name="first_password"),
     path("settings", profile.profile, name="settings"),
     path("settings/name", profile.rename, name="settings_name"),
+    path("settings/time-zone", profile.change_zone, name="settings_time_zone"),
     path("settings/sessions/end-others", profile.end_other_sessions, name="settings_end_other_sessions"),
     path("settings/sessions/<uuid:session_id>/end", profile.end_session, name="settings_end_session"),
     path("settings/tokens", tokens.tokens, name="settings_tokens"),

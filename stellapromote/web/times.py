@@ -1,10 +1,12 @@
 """Times and durations in words (ui.md: relative, with the absolute instant and zone in the title). Pure."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 
 from stellapromote.counted import counted
+from stellapromote.time_zones import zone_names
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MONTH, YEAR = 30 * DAY, 365 * DAY
@@ -38,7 +40,16 @@ def relative_words(at: datetime, now: datetime) -> str:
     return "in less than a minute" if seconds > 0 else "just now"
 
 
-def absolute_words(at: datetime) -> str:
-    """`Mon 23 Nov 2026 08:00:00 UTC`: the instant itself, with its zone."""
-    at = at.astimezone(UTC)
-    return f"{WEEKDAYS_ABBR[at.weekday()]} {at.day} {MONTHS_3[at.month].title()} {at:%Y %H:%M:%S} UTC"
+def absolute_words(at: datetime, zone_name: str = "UTC") -> str:
+    """`Mon 23 Nov 2026 08:00:00 UTC`, or `… 09:00:00 Europe/Berlin (+01:00)`: the instant itself, with its zone. One
+    that this system does not know is UTC."""
+    where = _zone(zone_name)
+    at = at.astimezone(where or UTC)
+    offset = f"{at:%z}"
+    named = "UTC" if where is None else f"{zone_name} ({offset[:3]}:{offset[3:5]})"
+    return f"{WEEKDAYS_ABBR[at.weekday()]} {at.day} {MONTHS_3[at.month].title()} {at:%Y %H:%M:%S} {named}"
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """None for UTC."""
+    return ZoneInfo(name) if name != "UTC" and name in zone_names() else None

@@ -22,7 +22,10 @@ class User(RecordedRow, AbstractBaseUser):
     ``second_factor`` names what the person has set up, of which the secret is elsewhere; None: nothing.
     """
 
-    NOT_RECORDED: ClassVar[Mapping[str, str]] = {"last_login": "only ends links for a new password"}
+    NOT_RECORDED: ClassVar[Mapping[str, str]] = {
+        "last_login": "only ends links for a new password",
+        "time_zone": "only for the times that the person is shown",
+    }
     TENANT_PATH: ClassVar[str | None] = None
 
     class Kind(models.TextChoices):
@@ -41,6 +44,7 @@ class User(RecordedRow, AbstractBaseUser):
     second_factor = models.UUIDField(null=True, editable=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField()
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

@@ -13,12 +13,14 @@ from stellapromote.errors import ProductError
 from stellapromote.identity import sign_in_records
 from stellapromote.identity.actions import end_sessions
 from stellapromote.identity.actions.change_display_name import change_display_name
-from stellapromote.identity.forms import DisplayNameForm
+from stellapromote.identity.actions.change_time_zone import change_time_zone
+from stellapromote.identity.forms import DisplayNameForm, TimeZoneForm
 from stellapromote.identity.second_factor import recovery_codes_left
 from stellapromote.identity.sessions import sessions_of
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.access import tenant_not_required
 from stellapromote.web.acting import carry_out
+from stellapromote.web.forms import ActionForm
 from stellapromote.web.htmx import go_to
 
 
@@ -37,6 +39,18 @@ def rename(request: HttpRequest) -> HttpResponse:
         request,
         lambda by: change_display_name(by=by, clock=DATABASE_CLOCK, **form.cleaned_data),
         "Your name is changed.",
+        form,
+    )
+
+
+@require_POST
+@tenant_not_required
+def change_zone(request: HttpRequest) -> HttpResponse:
+    form = TimeZoneForm(request.POST)
+    return _act(
+        request,
+        lambda by: change_time_zone(by=by, clock=DATABASE_CLOCK, **form.cleaned_data),
+        "Your time zone is changed.",
         form,
     )
 
@@ -62,7 +76,7 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 
 
 def _act(
-    request: HttpRequest, act: Callable[[Actor], object], done: str, form: DisplayNameForm | None = None
+    request: HttpRequest, act: Callable[[Actor], object], done: str, form: ActionForm | None = None
 ) -> HttpResponse:
     return carry_out(
         request,
@@ -73,15 +87,17 @@ def _act(
     )
 
 
-def _profile(
-    request: HttpRequest, form: DisplayNameForm | None = None, refusal: ProductError | None = None
-) -> HttpResponse:
+def _profile(request: HttpRequest, form: ActionForm | None = None, refusal: ProductError | None = None) -> HttpResponse:
     actor: Actor | None = getattr(request, "actor", None)
+    person = _person(request)
+    name, zone = {"display_name": person.display_name}, {"time_zone": person.time_zone}
     context = {
-        "form": form or DisplayNameForm(initial={"display_name": _person(request).display_name}),
+        "form": form,
+        "name_form": form if isinstance(form, DisplayNameForm) else DisplayNameForm(initial=name),
+        "zone_form": form if isinstance(form, TimeZoneForm) else TimeZoneForm(initial=zone),
         "refusal": refusal,
-        "recovery_codes_left": recovery_codes_left(_person(request)),
-        "sessions": sessions_of(_person(request).pk),
+        "recovery_codes_left": recovery_codes_left(person),
+        "sessions": sessions_of(person.pk),
         "this_session": request.session.session_key,
         "roles": [(role, ROLE_SENTENCES[role]) for role in actor.roles] if actor else [],
     }

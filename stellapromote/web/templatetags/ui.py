@@ -206,18 +206,26 @@ def when(context: Context, at: datetime | str | None) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         instant.isoformat(),
-        absolute_words(instant),
+        absolute_words(instant, _zone_of_reader(context)),
         relative_words(instant, now),
     )
 
 
-@register.simple_tag
-def instant(at: datetime | str | None) -> SafeString:
-    """The absolute time with its zone, for records and prints."""
+@register.simple_tag(takes_context=True)
+def instant(context: Context, at: datetime | str | None) -> SafeString:
+    """The absolute time with its zone, that of the reader, for records and prints."""
     value = _instant(at)
     if value is None:
         return mark_safe('<span class="muted">—</span>')
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), absolute_words(value))
+    return format_html(
+        '<time datetime="{}">{}</time>', value.isoformat(), absolute_words(value, _zone_of_reader(context))
+    )
+
+
+def _zone_of_reader(context: Context) -> str:
+    """The name of their time zone; UTC where nobody is signed in."""
+    user = getattr(context.get("request"), "user", None)
+    return getattr(user, "time_zone", "UTC")
 
 
 @register.simple_tag

@@ -159,6 +159,8 @@ CALLS = [
 ]
 PUBLIC = {"evidence/keys", "healthz", "readyz", "schema"}
 NEEDS_A_QUERY = {"evidence/score"}
+SIGNED_IN = {("PATCH", "me")}
+"""What no token does."""
 TAKES_DOCUMENTS = {"evidence", "feeds"}
 WRITES = [call for call in CALLS if call.body is not None]
 LISTS = [call for call in CALLS if call.method == "GET"]

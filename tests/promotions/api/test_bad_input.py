@@ -17,7 +17,17 @@ from stellapromote.api.serializers import Body
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import make_environment, make_promotion_policy, make_token
-from tests.promotions.api.calls import CALLS, COMPONENT, LISTS, OVERRIDE, PUBLIC, TAKES_DOCUMENTS, WRITES, Call
+from tests.promotions.api.calls import (
+    CALLS,
+    COMPONENT,
+    LISTS,
+    OVERRIDE,
+    PUBLIC,
+    SIGNED_IN,
+    TAKES_DOCUMENTS,
+    WRITES,
+    Call,
+)
 from tests.promotions.api.sending import send, stored_before, undone
 from tests.promotions.api.world import Caller, World, make_world
 from tests.promotions.formats.samples import ARTIFACT, cyclonedx
@@ -346,6 +356,8 @@ def test_a_method_that_a_path_does_not_take_is_405(world: World, places: dict[st
     for call in CALLS:
         path = re.sub(r"{\w+}", places["promotion"], call.path.replace("{record}", places["record"]))
         taken.setdefault(path, set()).add(call.method)
+    for by_session, path in SIGNED_IN:
+        taken[path].add(by_session)
     for path, methods in taken.items():
         if method not in methods:
             response = world.tomas.call(method, path)

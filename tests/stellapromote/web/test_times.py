@@ -46,3 +46,17 @@ def test_a_time_is_said_relative_to_now(distance: timedelta, words: str) -> None
 def test_the_instant_is_said_in_utc_with_its_zone() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert absolute_words(NOW.astimezone(tokyo)) == "Mon 23 Nov 2026 08:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [
+        ("UTC", "Mon 23 Nov 2026 08:00:00 UTC"),
+        ("Europe/Berlin", "Mon 23 Nov 2026 09:00:00 Europe/Berlin (+01:00)"),
+        ("Asia/Kolkata", "Mon 23 Nov 2026 13:30:00 Asia/Kolkata (+05:30)"),
+        ("Pacific/Honolulu", "Sun 22 Nov 2026 22:00:00 Pacific/Honolulu (-10:00)"),
+        ("Nowhere/AtAll", "Mon 23 Nov 2026 08:00:00 UTC"),
+    ],
+)
+def test_the_instant_is_said_in_the_zone_of_the_reader(zone: str, words: str) -> None:
+    assert absolute_words(NOW, zone) == words

@@ -117,3 +117,22 @@ def test_changes_to_an_account_are_audited_without_a_tenant() -> None:
         ("session.others_ended", None, "Nia Okafor (nia)"),
     ]
     assert other is not this
+
+
+def test_pages_show_times_in_the_zone_of_their_reader() -> None:
+    client, other = browser("nia"), browser("greta")
+    assert " UTC" in client.get("/settings").text.partition("Where you are signed in")[2]
+    assert client.post("/settings/time-zone", {"time_zone": "Asia/Kolkata"})["Location"] == "/settings"
+    sessions = client.get("/settings").text.partition("Where you are signed in")[2]
+    assert "Asia/Kolkata (+05:30)" in sessions
+    assert " UTC" not in sessions.partition("</table>")[0]
+    nia = User.objects.get(username="nia")
+    assert "Asia/Kolkata" not in other.get(f"/settings/members/{nia.pk}").text
+
+
+def test_a_zone_that_cannot_be_is_said_beside_the_field() -> None:
+    client = browser("nia")
+    refused = client.post("/settings/time-zone", {"time_zone": "Mars/Olympus"})
+    assert refused.status_code == 400
+    assert "field-error" in refused.text
+    assert User.objects.get(username="nia").time_zone == "UTC"
