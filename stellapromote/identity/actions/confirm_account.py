@@ -3,6 +3,7 @@ from uuid import UUID
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.accounts.models import HeldAccount
+from stellapromote.accounts.second_factor import check_second_factor
 from stellapromote.accounts.vouching import vouched_for
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -17,7 +18,7 @@ def confirm_account(*, by: Actor, clock: Clock, user_id: UUID) -> list[HeldAccou
 
     By another person than these, under a role that is vouched for; or on the command line. It holds in this tenant. An
     account that is nobody else's stays as it is. Raises Refused (403), OwnRights (403), HeldByYou (403), NotVouchedFor
-    (403), Http404.
+    (403), SecondFactorRequired (403), Http404.
     """
     rules.check_can_confirm(by, user_id)
     tenant_id = by.tenant
@@ -35,6 +36,7 @@ def confirm_account(*, by: Actor, clock: Clock, user_id: UUID) -> list[HeldAccou
         others = accounts_alike(tenant_id, [user_id])
         rules.check_can_confirm_account(by, others, is_vouched_for=under is not None)
     at = max(clock.now(), *(each.held_at for each in held))
+    check_second_factor(by, at)
     for each in held:
         each.confirmed_at, each.confirmed_by_id, each.confirmed_under = at, by.user_id, under
         each.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])

@@ -70,7 +70,7 @@ class MemberViewSet(ApiViewSet):
     refusals = {
         "update": ("PERM_DENIED",),
         "end": ("RES_LAST_ADMIN",),
-        "confirm_account": ("PERM_NOT_VOUCHED_FOR", "PERM_SEPARATION_OF_DUTIES"),
+        "confirm_account": ("PERM_NOT_VOUCHED_FOR", "PERM_SECOND_FACTOR", "PERM_SEPARATION_OF_DUTIES"),
         "reset_link": ("PERM_NOT_MANAGED", "SYS_RATE_LIMITED"),
         "sessions": ("PERM_DENIED",),
         "end_sessions": ("PERM_DENIED",),

@@ -1,5 +1,7 @@
 """Another person says that the right person has an account (docs/adr/0234)."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
 from django.http import Http404
@@ -8,9 +10,9 @@ from policies.etags import proposal_tag
 from policies.models import Proposal
 from promotions.actions.grant_override import grant_override
 from promotions.actions.proposals import confirm_proposal
-from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.actor import Actor, SecondFactorRequired
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import HeldAccount, RoleGrant, User
+from stellapromote.accounts.models import HeldAccount, RoleGrant, SignInSettings, User
 from stellapromote.accounts.vouching import people_vouched_for, vouched_for
 from stellapromote.api.etag import IfMatch
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -57,6 +59,15 @@ def test_another_person_whose_role_is_confirmed_confirms_it(house: House) -> Non
     event = last_event("member.account_confirmed")
     assert (event.actor_id, event.resource_id, event.after) == (house.nia.pk, str(mei.pk), {"username": "mei"})
     assert confirms(house.as_actor(house.nia), mei) == []
+
+
+def test_a_tenant_may_require_a_second_factor_for_it(house: House) -> None:
+    mei, by = joins(house), house.as_actor(house.nia)
+    SignInSettings.objects.create(tenant=house.tenant, second_factor_from=DATABASE_CLOCK.now())
+    with pytest.raises(SecondFactorRequired):
+        confirms(by, mei)
+    [held] = confirms(replace(by, second_factor=True), mei)
+    assert held.confirmed_by == house.nia
 
 
 def test_so_does_the_owner_of_the_installation(house: House) -> None:
