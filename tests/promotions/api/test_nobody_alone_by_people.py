@@ -164,9 +164,11 @@ def confirms_all(world: World, hands: list[Caller]) -> None:
             tag = by.call("GET", f"proposals/{each['id']}").get("ETag", "")
             by.call("POST", f"proposals/{each['id']}/confirm", {}, If_Match=tag)
         for member in by.call("GET", "members").json().get("data", []):
-            by.call("POST", f"members/{member['id']}/confirm-account", {})
-            for grant in member["grants"]:
-                by.call("POST", f"members/{member['id']}/grants/{grant['id']}/confirm", {})
+            if member["username"] in (*INVITED, "adop"):
+                by.call("POST", f"members/{member['id']}/confirm-account", {})
+                for grant in member["grants"]:
+                    if not grant["vouchedFor"]:
+                        by.call("POST", f"members/{member['id']}/grants/{grant['id']}/confirm", {})
 
 
 def tries_to_enter(world: World, hands: list[Caller], chance: random.Random) -> None:
@@ -189,7 +191,7 @@ def tries_to_enter(world: World, hands: list[Caller], chance: random.Random) -> 
 
 
 @pytest.mark.parametrize("other_products", ["allow", "refuse"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_no_sequence_of_edits_and_invitations_lets_one_person_in(
     world: World, adop: Caller, other_products: str, seed: int
 ) -> None:
