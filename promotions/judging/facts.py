@@ -3,7 +3,7 @@
 The result of ``gather_facts`` is the gate input: the judged bytes are the stored bytes, and replay reads those.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -13,37 +13,33 @@ import orjson
 
 from environments.models.freeze_window import concerning_sql, standing_at_sql
 from policies import gates
-from policies.eligibility import ACCOUNT_ACTED, Grant, discounted_granters, eligibility_of, requesters_of
-from policies.facts import SCHEMA, Candidate, GateInput, Span, candidates_fact, exclusions, policies_named
+from policies.eligibility import ACCOUNT_ACTED, requesters_of
+from policies.facts import SCHEMA, GateInput, Span, candidates_fact, policies_named
 from policies.gates.approval import version_3 as approval_of_owners
 from policies.models.weakening_edit import REMEMBERED
-from policies.vouching import Confirmation, Source, Vouching
 from policies.windows import intervals
 from promotions.documents.bundles import BundleContent
 from promotions.documents.manifest import manifest_digest
 from promotions.judging.act_facts import CONFIRMATION, OVERRIDE, VOTE
+from promotions.judging.candidates import APPROVING_ROLES, acts_in, candidates_in
 from promotions.judging.collected_facts import read_fresh_facts
 from promotions.judging.dependencies import observe_dependencies
 from promotions.judging.document_gathering import gather_documents
-from promotions.judging.held_accounts import FIRST, Act, Held, after_another, excluded_with, held_of
+from promotions.judging.held_accounts import Held, after_another, held_of
 from promotions.judging.signed_overrides import signed_overrides
 from promotions.judging.subject import SUBJECT_SCHEMA, Subject
 from promotions.judging.subject import subject_digest as digest_of_subject
 from promotions.models import Blob, Promotion
 from promotions.models.promotion_vocabulary import deployed_in_sql, running_sql
 from promotions.models.worker import SILENT
-from stellapromote.accounts.alike import alike
-from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
 from stellapromote.accounts.vouching import GRANTING_ROLES
-from stellapromote.clock import parse_rfc3339, rfc3339
+from stellapromote.clock import rfc3339
 from stellapromote.database_clock import SINCE, TOLERANCE, rfc3339_sql
 from stellapromote.fastpath.prepared import fetch
 from stellapromote.signing.canonical_json import canonical_bytes
 
 # Freezes that begin later are not in a gate input: the promotion is judged again by then at the latest.
 FREEZE_HORIZON = timedelta(days=31)
-
-_APPROVING_ROLES = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]
 
 
 def _source(grant: str) -> str:
@@ -232,7 +228,7 @@ class Facts:
         candidates = self.gate_input["candidates"]
         if not self.may_act or not isinstance(candidates, list):
             return
-        after = after_another(self.held, _acts(self.gate_input))
+        after = after_another(self.held, acts_in(self.gate_input))
         for each in candidates:
             if each["id"] in self.may_act:
                 each["exclusion"] = ACCOUNT_ACTED if each["id"] in after else None
@@ -281,7 +277,7 @@ def gather_facts(
     evidence = gather_documents(promotion, row["current"], unstored)
     outside = read_fresh_facts(promotion, policy, subject_digest=subject_digest, at=at)
     held = held_of(row["held"])
-    listed, may_act = _candidates(row, requirements, promotion, held)
+    listed, may_act = candidates_in(row, requirements, promotion, held)
     candidates, blobs = candidates_fact(listed)
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     kinds = gates.current_versions(
@@ -370,7 +366,7 @@ def store_blobs(blobs: dict[str, bytes]) -> None:
 
 def values_for_facts(signing_key_id: str | None, fixed: datetime | None) -> dict[str, Any]:
     """The parameters of ``FACTS`` beside the promotion; ``fixed``: the instant of a fixed clock."""
-    return {"key": signing_key_id, "fixed": fixed, "roles": _APPROVING_ROLES, "granting": list(GRANTING_ROLES)}
+    return {"key": signing_key_id, "fixed": fixed, "roles": APPROVING_ROLES, "granting": list(GRANTING_ROLES)}
 
 
 def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> StoredFacts:
@@ -393,68 +389,6 @@ def schedules_of(policy: dict[str, Any]) -> dict[str, list[Span]]:
         for gate in policy["gates"]
         if gate["kind"] == "schedule"
     }
-
-
-def _candidates(
-    row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion, held: Held
-) -> tuple[list[Candidate], frozenset[str]]:
-    """The people who hold a voting role now, with the roles and teams that count for this promotion (domain.md §5); and
-    `may_act` of the facts."""
-    excluded = excluded_with(held, exclusions(requirements), str(promotion.requested_by_id))
-    barred = {**dict.fromkeys(excluded), **discounted_granters(requirements)}
-    after = after_another(held, _acts(row))
-    authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
-    vouching = Vouching.of(barred, authorities)
-    found: list[Candidate] = []
-    may_act: set[str] = set()
-    for person in row["people"]:
-        others = alike(held, [person["id"]])
-        verdict = eligibility_of(
-            person_id=person["id"],
-            kind=person["kind"],
-            active=True,
-            roles=_grants(person["roles"]),
-            teams=_grants(person["teams"]),
-            voting_roles=_APPROVING_ROLES,
-            requested_at=promotion.requested_at,
-            excluded=excluded,
-            vouching=vouching,
-            alike=others,
-        )
-        is_after = verdict.exclusion is None and person["id"] in after
-        if others and verdict.exclusion is None:
-            may_act.add(person["id"])
-        found.append(
-            {
-                "id": person["id"],
-                "username": person["username"],
-                "roles": list(verdict.roles),
-                "teams": list(verdict.teams),
-                "grantedAt": None if verdict.granted_at is None else rfc3339(verdict.granted_at),
-                "exclusion": ACCOUNT_ACTED if is_after else verdict.exclusion,
-            }
-        )
-    return found, frozenset(may_act)
-
-
-def _acts(row: Mapping[str, Any]) -> list[Act]:
-    """Live approvals and confirmations, and overrides. A reject counts beside any other act."""
-    approvals = [each for each in row["votes"] if each["verdict"] == "approve"]
-    acts = [Act(each["at"], each["id"], each["voterId"]) for each in (*approvals, *row["confirmations"])]
-    return [*acts, *(Act(FIRST, each["id"], each["actorId"]) for each in row["overrides"])]
-
-
-def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
-    return [Grant(row["name"], parse_rfc3339(row["grantedAt"]), _parsed_source(row["source"])) for row in rows]
-
-
-def _parsed_source(row: dict[str, Any] | None) -> Source | None:
-    if row is None:
-        return None
-    confirmation = None
-    if row["confirmedAt"] is not None:
-        confirmation = Confirmation(row["confirmedById"], parse_rfc3339(row["confirmedAt"]), row["confirmedUnder"])
-    return Source(frozenset(row["givers"]), parse_rfc3339(row["at"]), row["under"], confirmation)
 
 
 def _text(value: UUID | None) -> str | None:

@@ -1,0 +1,77 @@
+"""The people who could vote on a promotion, from the facts that one statement read: pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policies.eligibility import ACCOUNT_ACTED, Grant, discounted_granters, eligibility_of
+from policies.facts import Candidate, exclusions
+from policies.vouching import Confirmation, Source, Vouching
+from promotions.judging.held_accounts import FIRST, Act, Held, after_another, excluded_with
+from promotions.models import Promotion
+from stellapromote.accounts.alike import alike
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
+from stellapromote.clock import parse_rfc3339, rfc3339
+
+APPROVING_ROLES: Final = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]
+
+
+def candidates_in(
+    row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion, held: Held
+) -> tuple[list[Candidate], frozenset[str]]:
+    """The people who hold a voting role now, with the roles and teams that count for this promotion (domain.md §5); and
+    `may_act` of ``promotions.judging.facts.Facts``. ``row``: what the statement of the facts read."""
+    excluded = excluded_with(held, exclusions(requirements), str(promotion.requested_by_id))
+    barred = {**dict.fromkeys(excluded), **discounted_granters(requirements)}
+    after = after_another(held, acts_in(row))
+    authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
+    vouching = Vouching.of(barred, authorities)
+    found: list[Candidate] = []
+    may_act: set[str] = set()
+    for person in row["people"]:
+        others = alike(held, [person["id"]])
+        verdict = eligibility_of(
+            person_id=person["id"],
+            kind=person["kind"],
+            active=True,
+            roles=_grants(person["roles"]),
+            teams=_grants(person["teams"]),
+            voting_roles=APPROVING_ROLES,
+            requested_at=promotion.requested_at,
+            excluded=excluded,
+            vouching=vouching,
+            alike=others,
+        )
+        is_after = verdict.exclusion is None and person["id"] in after
+        if others and verdict.exclusion is None:
+            may_act.add(person["id"])
+        found.append(
+            {
+                "id": person["id"],
+                "username": person["username"],
+                "roles": list(verdict.roles),
+                "teams": list(verdict.teams),
+                "grantedAt": None if verdict.granted_at is None else rfc3339(verdict.granted_at),
+                "exclusion": ACCOUNT_ACTED if is_after else verdict.exclusion,
+            }
+        )
+    return found, frozenset(may_act)
+
+
+def acts_in(row: Mapping[str, Any]) -> list[Act]:
+    """Live approvals and confirmations, and overrides. A reject counts beside any other act."""
+    approvals = [each for each in row["votes"] if each["verdict"] == "approve"]
+    acts = [Act(each["at"], each["id"], each["voterId"]) for each in (*approvals, *row["confirmations"])]
+    return [*acts, *(Act(FIRST, each["id"], each["actorId"]) for each in row["overrides"])]
+
+
+def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
+    return [Grant(row["name"], parse_rfc3339(row["grantedAt"]), _parsed_source(row["source"])) for row in rows]
+
+
+def _parsed_source(row: dict[str, Any] | None) -> Source | None:
+    if row is None:
+        return None
+    confirmation = None
+    if row["confirmedAt"] is not None:
+        confirmation = Confirmation(row["confirmedById"], parse_rfc3339(row["confirmedAt"]), row["confirmedUnder"])
+    return Source(frozenset(row["givers"]), parse_rfc3339(row["at"]), row["under"], confirmation)
