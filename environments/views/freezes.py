@@ -1,9 +1,8 @@
 """Setting, changing and lifting freezes, of one environment and of the whole tenant ("stop the line")."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,9 +17,9 @@ from environments.forms import EditFreezeForm, FreezeForm, LiftForm
 from environments.models import Environment, FreezeWindow
 from policies.models import Proposal
 from policies.proposed_page import unless_proposed
-from stellapromote.accounts.models import Product
 from stellapromote.api.etag import IfMatch
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.roster import live_products
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted
 from stellapromote.web.htmx import go_to
@@ -47,7 +46,7 @@ def edit_freeze(request: HttpRequest, window_id: UUID) -> HttpResponse:
     rules.check_can_write(by)
     window = _window(by.tenant, window_id)
     rules.check_can_change_freeze(window, DATABASE_CLOCK.now())
-    form = EditFreezeForm(posted(request), window=window, products=_products(by.tenant, besides=window.products))
+    form = EditFreezeForm(posted(request), window=window, products=live_products(by.tenant, besides=window.products))
     context = {
         "form": form,
         "window": window,
@@ -107,7 +106,7 @@ def _freeze(request: HttpRequest, environment_id: UUID | None) -> HttpResponse:
     if environment_id is not None:
         environment = get_object_or_404(Environment.objects.of(by.tenant), pk=environment_id)
         rules.check_not_archived(environment)
-    form = FreezeForm(posted(request), products=_products(by.tenant))
+    form = FreezeForm(posted(request), products=live_products(by.tenant))
     context = {"form": form, "environment": environment, "back": _page_of(environment_id)}
     return carry_out(
         request,
@@ -130,12 +129,6 @@ def _back(request: HttpRequest, done: str) -> Callable[[FreezeWindow | Proposal]
 
 def _window(tenant_id: UUID, window_id: UUID) -> FreezeWindow:
     return get_object_or_404(FreezeWindow.objects.of(tenant_id).select_related("environment"), pk=window_id)
-
-
-def _products(tenant_id: UUID, *, besides: Collection[str] = ()) -> list[Product]:
-    """The products that a freeze may name: those that are not archived, and those that it names already."""
-    offered = Product.objects.filter(Q(archived_at=None) | Q(slug__in=besides), tenant_id=tenant_id)
-    return list(offered.order_by("display_name", "slug"))
 
 
 def _page_of(environment_id: UUID | None) -> str:

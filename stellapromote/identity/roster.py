@@ -1,7 +1,7 @@
 """The members of a tenant with their rights, for pages: a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -168,9 +168,10 @@ def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:
     return tokens.select_related("issuer", "revoked_by").order_by("-created_at", "-id")
 
 
-def live_products(tenant_id: UUID) -> list[Product]:
-    """The products that are not archived, by name."""
-    return list(Product.objects.filter(tenant_id=tenant_id, archived_at=None).order_by("display_name", "slug"))
+def live_products(tenant_id: UUID, *, besides: Collection[str] = ()) -> list[Product]:
+    """The products that are not archived, by name, and ``besides`` those that something names already."""
+    offered = Product.objects.filter(Q(archived_at=None) | Q(slug__in=besides), tenant_id=tenant_id)
+    return list(offered.order_by("display_name", "slug"))
 
 
 def sign_in_settings_of(tenant_id: UUID) -> SignInSettings:
