@@ -140,7 +140,7 @@ class EnvironmentForm(ActionForm):
             name, separator, products = line.partition(":")
             if not separator:
                 raise forms.ValidationError("Line %(number)s has no colon after the policy.", params={"number": number})
-            found.append({"name": name.strip(), "products": usernames(products)})
+            found.append({"name": name.strip(), "products": names_in(products)})
         return found
 
     def clean_variables(self) -> dict[str, str]:
@@ -313,7 +313,7 @@ class FreezeForm(_FreezeOfProducts):
                 data["end"] = rfc3339(instant_of(start, data["timezone"], "start") + timedelta(hours=lasting))
             except (BadTime, OverflowError, ValueError):
                 data["end"] = rfc3339(now + timedelta(hours=lasting))
-        return {**data, "start": start, "name": data["name"] or None, "exceptions": usernames(data["exceptions"])}
+        return {**data, "start": start, "name": data["name"] or None, "exceptions": names_in(data["exceptions"])}
 
 
 class EditFreezeForm(_FreezeOfProducts):
@@ -347,7 +347,7 @@ class EditFreezeForm(_FreezeOfProducts):
     def changes(self) -> dict[str, Any]:
         changes = {name: self.cleaned_data[name] for name in self.changed_data if name != "version"}
         if "exceptions" in changes:
-            changes["exceptions"] = usernames(changes["exceptions"])
+            changes["exceptions"] = names_in(changes["exceptions"])
         return changes
 
 
@@ -363,5 +363,6 @@ class LiftForm(ActionForm):
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
 
-def usernames(text: str) -> list[str]:
+def names_in(text: str) -> list[str]:
+    """Names between commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
