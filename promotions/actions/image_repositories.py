@@ -49,8 +49,8 @@ class RepositoryOfProduct(Conflict):
 @proposable("image_repository.share")
 @transactional
 def share_repository(*, by: Actor, clock: Clock, name: str) -> ImageRepository:
-    """Lets releases of every product have these images; a proposal where owners of products guard a protected
-    environment. Raises Refused (403), RepositoryTaken (409)."""
+    """Lets releases of every product have these images; a proposal where guards of a protected environment are by
+    product. Raises Refused (403), RepositoryTaken (409)."""
     by.require(PRODUCT_WRITE)
     _lock_claims(by.tenant)
     wanted = canonical_pattern(name)
@@ -84,7 +84,7 @@ def share_repository(*, by: Actor, clock: Clock, name: str) -> ImageRepository:
 @transactional
 def free_repository(*, by: Actor, clock: Clock, repository_id: UUID) -> ImageRepository:
     """Ends the sharing of a repository, or that it is undecided: the first product that finalizes a release with its
-    images has it then; a proposal where owners of products guard a protected environment. Returns it as it was. Raises
+    images has it then; a proposal where guards of a protected environment are by product. Returns it as it was. Raises
     Refused (403), Http404, RepositoryOfProduct (409)."""
     by.require(PRODUCT_WRITE)
     _lock_claims(by.tenant)

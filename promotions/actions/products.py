@@ -65,7 +65,8 @@ def create_product(
     image_repositories: Sequence[str] = (),
     owner_teams: Sequence[str] = (),
 ) -> Product:
-    """A product without releases; a proposal where it has owner teams and a protected environment is guarded by owners.
+    """A product without releases; a proposal where it has owner teams or images, and guards of a protected environment
+    are by product.
 
     Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409).
     """
@@ -93,7 +94,8 @@ def update_product(
     *, by: Actor, clock: Clock, slug: str, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Product:
     """Changes `display_name`, `description`, `image_repositories` and `owner_teams` as given and leaves the rest. An
-    edit without a change leaves no trace. One more owner team is a proposal where owners guard a protected environment.
+    edit without a change leaves no trace. One more owner team, or other images, is a proposal where guards of a
+    protected environment are by product.
 
     Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived and RepositoryTaken (409).
     """
