@@ -33,7 +33,7 @@ def freeze_state(windows: Iterable[FreezeWindow], at: datetime, product: str | N
     """The freeze that these windows make at `at`, for all products or for the `product`; cleared ones and those that
     are over say nothing. Pure."""
     live = sorted((each for each in windows if each.stands_at(at)), key=lambda each: (each.starts_at, each.pk))
-    standing = [each for each in live if not each.products or product in each.products]
+    standing = [each for each in live if each.holds(product)]
     found = intervals.freeze_state([span(each) for each in standing], rfc3339(at))
     window = None if found.window is None else standing[found.window]
     held = {name for each in live if each.starts_at <= at for name in each.products}

@@ -23,10 +23,6 @@ class FreezeWindowQuerySet(models.QuerySet["FreezeWindow"]):
         """Windows for any of these environments, and those for the whole tenant."""
         return self.filter(Q(environment=None) | Q(environment__in=list(environment_ids)))
 
-    def of_product(self, product: str | None) -> Self:
-        """Windows that hold this product, for all products ones included; None: all of them."""
-        return self if product is None else self.filter(Q(products=[]) | Q(products__contains=[product]))
-
     def standing_at(self, at: datetime) -> Self:
         """Neither cleared nor over: those in force at `at`, and those to come."""
         return self.filter(cleared_at=None, ends_at__gt=at)
@@ -154,8 +150,8 @@ class FreezeWindow(RecordedRow):
         return self.environment_id in (None, environment_id)
 
     def holds(self, product: str | None) -> bool:
-        """Whether it is one of ``FreezeWindowQuerySet.of_product``."""
-        return product is None or not self.products or product in self.products
+        """Whether it holds the product, or with None every product."""
+        return not self.products or product in self.products
 
     def stands_at(self, at: datetime) -> bool:
         """Whether it is one of ``FreezeWindowQuerySet.standing_at``."""
