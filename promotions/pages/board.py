@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from environments.models import Environment
-from environments.product_guards import ALLOW
+from environments.product_guards import guarding
 from policies.models.weakening_edit import REMEMBERED
 from policies.outcomes import blocks
 from promotions.models import Override, Promotion, Release
@@ -260,9 +260,9 @@ def _column(environment: Environment, state: Any, opened: list[Promotion]) -> Co
 
 
 def _is_unguarded(environment: Environment) -> bool:
-    """Whether no approval policy guards it, or none that is for every product, and it takes other products too."""
-    links = environment.approval_policy_links.all()
-    return not links or (environment.other_products == ALLOW and all(link.products for link in links))
+    """Whether no approval policy is for releases of products that none of them names."""
+    entries = [(link, link.products) for link in environment.approval_policy_links.all()]
+    return guarding(entries, environment.other_products, None) == []
 
 
 def _products(columns: list[Context]) -> list[Context]:

@@ -10,7 +10,7 @@ from environments.freezes import freeze_state, in_force
 from environments.models import Environment, FreezeWindow
 from environments.month import month, month_named, span
 from environments.presenters import freeze_window_document
-from environments.product_guards import REFUSE, guarding, products_named
+from environments.product_guards import guarding, products_named
 from policies import requirements
 from policies.models import Proposal
 from policies.owners import MOST_SHOWN, Owners
@@ -160,10 +160,13 @@ def _approval_policies(environment: Environment) -> Context:
     entries = environment.entries
     others = ""
     if products_named(entries):
-        is_free = not environment.required_approvals and all(products for _, products in entries)
-        others = "are refused" if environment.other_products == REFUSE else "need no approval" if is_free else ""
+        held = guarding(entries, environment.other_products, None)
+        is_free = not held and not environment.required_approvals
+        others = "are refused" if held is None else "need no approval" if is_free else ""
     return {
-        "policies": [f"{policy.name} for {', '.join(held)}" if held else policy.name for policy, held in entries],
+        "policies": [
+            f"{policy.name} for {', '.join(products)}" if products else policy.name for policy, products in entries
+        ],
         "other_products": others,
     }
 
