@@ -51,6 +51,22 @@ def _source(grant: str) -> str:
         'confirmedUnder', {grant}.confirmed_under_id) END"""
 
 
+_TEAM_GRANTS = "accounts_teamgrant r JOIN accounts_team team ON team.id = r.team_id"
+
+
+def _held_by_voters(name: str, grants: str) -> str:
+    """The grants of each person with a voting role, as `held`; ``grants``: their table as `r`. They are read together:
+    a subquery for each of 500 people took twice as long."""
+    return f"""
+      SELECT r.user_id, json_agg(json_build_object('name', {name}, 'grantedAt', {rfc3339_sql("r.granted_at")},
+                                                   'source', {_source("r")}) ORDER BY {name}) AS held
+      FROM {grants}
+      WHERE r.tenant_id = p.tenant_id AND r.ended_at IS NULL AND r.user_id IN (
+        SELECT v.user_id FROM accounts_rolegrant v
+        WHERE v.tenant_id = p.tenant_id AND v.role = ANY(%(roles)s) AND v.ended_at IS NULL)
+      GROUP BY r.user_id"""  # noqa: S608
+
+
 # About a promotion `p`, stored or not yet. What the instant of evaluation decides is read a little wider, since the
 # instant may turn out up to TOLERANCE later (not_before): `StoredFacts` narrows it.
 FACTS = f"""
@@ -76,18 +92,12 @@ json_build_object(
   'people', (
     SELECT coalesce(json_agg(json_build_object(
         'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {rfc3339_sql("m.granted_at")},
-        'roles', (SELECT coalesce(json_agg(json_build_object('name', r.role, 'grantedAt', {rfc3339_sql("r.granted_at")},
-                         'source', {_source("r")}) ORDER BY r.role), '[]')
-                  FROM accounts_rolegrant r
-                  WHERE r.tenant_id = p.tenant_id AND r.user_id = u.id AND r.ended_at IS NULL),
-        'teams', (SELECT coalesce(json_agg(json_build_object('name', team.slug, 'grantedAt',
-                         {rfc3339_sql("g.granted_at")}, 'source', {_source("g")}) ORDER BY team.slug), '[]')
-                  FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
-                  WHERE g.tenant_id = p.tenant_id AND g.user_id = u.id AND g.ended_at IS NULL)
-        ) ORDER BY u.username), '[]')
+        'roles', roles.held, 'teams', coalesce(teams.held, '[]')) ORDER BY u.username), '[]')
     FROM accounts_rolegrant a
     JOIN accounts_user u ON u.id = a.user_id AND u.is_active
     JOIN accounts_membership m ON m.tenant_id = p.tenant_id AND m.user_id = u.id AND m.ended_at IS NULL
+    JOIN ({_held_by_voters("r.role", "accounts_rolegrant r")}) roles ON roles.user_id = u.id
+    LEFT JOIN ({_held_by_voters("team.slug", _TEAM_GRANTS)}) teams ON teams.user_id = u.id
     WHERE a.tenant_id = p.tenant_id AND a.role = ANY(%(roles)s) AND a.ended_at IS NULL),
   'authorities', (
     SELECT coalesce(json_object_agg(r.id, {_source("r")}), '{{}}') FROM accounts_rolegrant r
