@@ -1,7 +1,8 @@
 """Statements that PostgreSQL plans once for a connection and runs with any values.
 
 All others are planned at each call, with their values: a plan made for every status looks through a million promotions
-for the few that are deploying. Ours that are run here are written so that one plan serves (docs/adr/0133).
+for the few that are deploying. Ours that are run here are written so that one plan serves (docs/adr/0133). PostgreSQL
+would plan a large one at each call all the same, and take longer for that than for running it, so it is told not to.
 
 A migration that changes the type of a column makes PostgreSQL refuse what older processes prepared. They prepare it
 again on a new connection: here, or for a whole transaction in stellapromote.transactions.
@@ -13,7 +14,7 @@ import select
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
@@ -27,6 +28,9 @@ from psycopg.types.datetime import TimestamptzLoader
 from stellapromote.database.pooler import keeps_nothing
 
 _FEATURE_NOT_SUPPORTED = "0A000"  # "cached plan must not change result type"
+
+_PLAN_ONCE: Final = b"SET plan_cache_mode = force_generic_plan"
+_PLAN_AS_BEFORE: Final = b"RESET plan_cache_mode"
 
 _KEPT = 100
 """Texts that one connection remembers. A list has its page in the text, and turning many pages must not fill the
@@ -91,9 +95,7 @@ def _rows_of_each(database: DatabaseWrapper, asked: Sequence[Asked]) -> list[lis
         if keeps_nothing(database):
             if begin:
                 _checked(session.pgconn.exec_(b"BEGIN"))
-            return [_statement(session, each).run(each[1] or (), prepare=False) for each in asked]
-        if len(asked) == 1 and not begin:
-            return [_statement(session, asked[0]).run(asked[0][1] or ())]
+            return [_statement(session, each).run(each[1] or ()) for each in asked]
         return _run_together(session, asked, begin=begin)
 
 
@@ -101,19 +103,23 @@ def _run_together(session: Connection[Any], asked: Sequence[Asked], *, begin: bo
     """By libpq's pipeline: it answers all that was sent, also after one that failed."""
     statements = [_statement(session, each) for each in asked]
     ready = [(each, each.write(values or ())) for each, (_, values) in zip(statements, asked, strict=True)]
+    before = [b"BEGIN"] if begin else []
+    before.append(_PLAN_ONCE)
     pgconn = session.pgconn
     pgconn.enter_pipeline_mode()
-    if begin:
-        pgconn.send_query_params(b"BEGIN", None)
+    for text in before:
+        pgconn.send_query_params(text, None)
     for statement, written in ready:
         statement.send(written)
+    pgconn.send_query_params(_PLAN_AS_BEFORE, None)  # after a failure: undone with all else
     pgconn.pipeline_sync()
     answers = _answers(pgconn)
     pgconn.exit_pipeline_mode()
     for answer in answers:
         _checked(answer)
     return [
-        statement.read(answer, written) for (statement, written), answer in zip(ready, answers[begin:], strict=True)
+        statement.read(answer, written)
+        for (statement, written), answer in zip(ready, answers[len(before) : -1], strict=True)
     ]
 
 
@@ -194,13 +200,10 @@ class _Statement:
         self._names: dict[tuple[int, ...], bytes | None] = {}
         self._readable: bytes | None = None
 
-    def run(self, values: Values, *, prepare: bool = True) -> list[Row]:
-        written = self.write(values, prepare=prepare)
-        pgconn = self._session.pgconn
-        if written.name is None:
-            result = pgconn.exec_params(self._text, written.values, written.types, written.formats)
-        else:
-            result = pgconn.exec_prepared(written.name, written.values, written.formats)
+    def run(self, values: Values) -> list[Row]:
+        """Without preparing it."""
+        written = self.write(values, prepare=False)
+        result = self._session.pgconn.exec_params(self._text, written.values, written.types, written.formats)
         return self.read(_checked(result), written)
 
     def write(self, values: Values, *, prepare: bool = True) -> "_Written":

@@ -49,6 +49,65 @@ def test_it_is_prepared_from_its_second_call_on(committed_db: CommittedDatabase)
         assert cursor.fetchone() == (1,)
 
 
+@pytest.fixture
+def mostly_old(committed_db: CommittedDatabase) -> None:
+    """A plan for a name that hardly a row has looks far cheaper than one for all names."""
+    with committed_db.as_owner() as owner:
+        owner.execute(
+            "INSERT INTO prepared_before SELECT n, 'old' FROM generate_series(2, 20000) n;"
+            "CREATE INDEX ON prepared_before (name); ANALYZE prepared_before"
+        )
+
+
+RARE = "SELECT count(*) FROM prepared_before WHERE name = %s"
+
+
+def planned() -> tuple[int, int]:
+    """How often one plan for all values served, and how often PostgreSQL made one for the values."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement ~ 'count.*name'")
+        [found] = cursor.fetchall()
+    return found
+
+
+def test_it_is_planned_once_also_where_plans_for_its_values_look_cheaper(
+    committed_db: CommittedDatabase, mostly_old: None
+) -> None:
+    for _ in range(10):
+        assert fetch(RARE, ["rare"]) == [(0,)]
+    assert planned() == (9, 0)
+    with transaction.atomic():
+        assert fetch(RARE, ["rare"]) == fetch_each(("SELECT 1", ()), (RARE, ["rare"]))[1] == [(0,)]
+    assert planned() == (11, 0)
+
+
+def test_all_other_statements_are_planned_for_their_values(committed_db: CommittedDatabase, mostly_old: None) -> None:
+    def planning() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW plan_cache_mode")
+            return str(cursor.fetchone()[0])
+
+    fetch(RARE, ["rare"])
+    assert planning() == "auto"
+    with pytest.raises(DataError):
+        fetch("SELECT %s::int", ["none"])
+    assert planning() == "auto"
+    with transaction.atomic():
+        with pytest.raises(DataError), transaction.atomic():
+            fetch_each((RARE, ["rare"]), ("SELECT %s::int", ["none"]))
+        assert planning() == "auto"
+    assert planning() == "auto"
+
+
+def test_what_is_checked_at_its_end_is_told(committed_db: CommittedDatabase) -> None:
+    with committed_db.as_owner() as owner:
+        owner.execute("ALTER TABLE prepared_before ADD UNIQUE (name) DEFERRABLE INITIALLY DEFERRED")
+    for number in (2, 3, 4):  # as a text, then prepared
+        with pytest.raises(IntegrityError):
+            perform("INSERT INTO prepared_before VALUES (%s, 'old')", [number])
+    assert fetch(READ, [2, "x"]) == []
+
+
 def test_a_migration_does_not_stop_what_was_prepared_before(committed_db: CommittedDatabase) -> None:
     migrate(committed_db)
     assert fetch(READ, [1, "x"]) == [("old",)]
