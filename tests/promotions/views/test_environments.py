@@ -228,7 +228,9 @@ def test_the_month_can_be_turned_with_and_without_script(
 
 
 def test_a_new_environment(greta: Client, tenant: Tenant) -> None:
-    assert greta.get("/environments/new").status_code == 200
+    form = greta.get("/environments/new")
+    assert form.status_code == 200
+    assert "There is none yet." in text(form)  # approval policies to choose from
     answer = greta.post("/environments/new", {**FORM, "name": "prod", "order_index": 1})
     environment = Environment.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, f"/environments/{environment.pk}")
