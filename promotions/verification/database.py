@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import CheckConstraint, Field, Model, UniqueConstraint
+from django.db.models import AutoField, Field, Model, UniqueConstraint
 
 from promotions.verification.mismatch import Mismatch, MismatchKind
 
@@ -23,6 +23,9 @@ otherwise. A test compares it."""
 
 INDEXES: Final = Path(__file__).with_name("indexes.txt")
 """The unique indexes that migrations made, as `unique_index` writes them. A test compares it."""
+
+RULES: Final = Path(__file__).with_name("rules.txt")
+"""The checks, foreign keys and defaults that migrations made, as `rules` reads them. A test compares it."""
 
 MOST_TOLD: Final = 20
 
@@ -50,7 +53,8 @@ SELECT c.relname, c.relkind = 'r' AND c.relpersistence = 'p', c.relrowsecurity,
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
 """
 _COLUMNS = """
-SELECT c.relname, a.attname, a.attnotnull, a.attgenerated <> '' OR a.attcollation NOT IN (0, 100)
+SELECT c.relname, a.attname, a.attnotnull, format_type(a.atttypid, a.atttypmod),
+       a.attgenerated <> '' OR a.attcollation NOT IN (0, 100)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
 """
@@ -63,11 +67,21 @@ SELECT c.relname, n.relname, i.indpred IS NOT NULL, i.indisunique AND i.indisval
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class n ON n.oid = i.indexrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
 """
-_CONSTRAINTS = """
-SELECT c.relname, k.conname, k.contype,
-       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey))
+# Versions of PostgreSQL write the text of a check differently, and a default has a length or none. Since 18 a
+# rule may be marked as not enforced.
+_RULES = """
+SELECT concat('rule ', k.conname, ' ON ', c.relname, ' ', CASE k.contype WHEN 'c' THEN 'CHECK' ELSE
+         regexp_replace(pg_get_constraintdef(k.oid), 'REFERENCES public\\.', 'REFERENCES ') END),
+       k.convalidated AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s) AND k.contype IN ('c', 'f') AND k.convalidated
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s) AND k.contype IN ('c', 'f', 'x')
+UNION ALL
+SELECT concat('default ', c.relname, '.', a.attname, ' ', regexp_replace(
+         pg_get_expr(d.adbin, d.adrelid), '::character varying(\\(\\d+\\))?', '')), true
+FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
+ORDER BY 1
 """
 _GUARDS = f"""
 SELECT regexp_replace(pg_get_triggerdef(t.oid), '(ON|FUNCTION) public\\.', '\\1 ', 'g') FROM pg_trigger t
@@ -134,11 +148,16 @@ def _models() -> dict[str, type[Model]]:
 
 
 def _found() -> Iterator[tuple[str, str]]:
-    names = [sorted(_models())]
+    names = sorted(_models())
     role = ("SELECT current_setting('session_replication_role')", None)
-    of_tables = [(statement, names) for statement in (_TABLES, _COLUMNS, _INDEXES, _CONSTRAINTS)]
-    path, [tables, columns, indexes, constraints, kept, shadows, at_login, [(mode,)]] = _read(
-        [*of_tables, (_GUARDS, None), (_SHADOWS, None), (_AT_LOGIN, None), role]
+    of_tables = [(statement, [names]) for statement in (_TABLES, _COLUMNS, _INDEXES)]
+    path, [tables, columns, indexes, rules, kept, shadows, at_login, [(mode,)]] = _read(
+        [
+            *of_tables,
+            (_RULES, [names, names]),
+            *((each, None) for each in (_GUARDS, _SHADOWS, _AT_LOGIN)),
+            role,
+        ]
     )
     if path[:2] != ["pg_catalog", "public"]:
         yield "search_path", f"This login reads {', '.join(path)} instead of pg_catalog and public."
@@ -151,13 +170,11 @@ def _found() -> Iterator[tuple[str, str]]:
     yield from _other_guards({line for (line,) in kept})
     yield from _other_tables({name: row for name, *row in tables})
     yield from _other_indexes(indexes)
+    yield from _other_rules(dict(rules))
     for table, model in _models().items():
         yield from _other_columns(model, {name: row for of, name, *row in columns if of == table})
-        yield from _lost_rules(
-            model,
-            {name: (partial, keys) for of, name, partial, holds, *_, keys in indexes if of == table and holds},
-            {name for of, name, kind, _ in constraints if of == table and kind == "c"},
-            {tuple(keys) for of, _, kind, keys in constraints if of == table and kind == "f"},
+        yield from _lost_keys(
+            model, {name: (partial, keys) for of, name, partial, holds, *_, keys in indexes if of == table and holds}
         )
 
 
@@ -208,45 +225,61 @@ def _other_indexes(indexes: list[tuple[Any, ...]]) -> Iterator[tuple[str, str]]:
             kept.add(unique_index(definition, immediate=immediate))
         if not_kept_up:
             yield f"index {name}", "Reads use it, and rows that are written do not come into it."
-    for line in INDEXES.read_text().splitlines():
+    wanted = INDEXES.read_text().splitlines()
+    for line in wanted:
         if line not in kept:
             yield f"index {line.split()[3]}", "It is gone, or is not as the migrations made it."
+    for name in sorted({line.split()[3] for line in kept} - {line.split()[3] for line in wanted}):
+        yield f"index {name}", "Reads rely on it that no value is there twice, and no migration made it."
+
+
+def _other_rules(kept: dict[str, bool]) -> Iterator[tuple[str, str]]:
+    """Checks, foreign keys and defaults; with each whether it holds for every row."""
+    wanted = RULES.read_text().splitlines()
+    for line in wanted:
+        if not kept.get(line):
+            yield _place(line), "It is gone, or is not as the migrations made it."
+    for place in sorted({_place(line) for line in kept} - {_place(line) for line in wanted}):
+        yield place, "No migration of this version made it."
+
+
+def _place(line: str) -> str:
+    return " ".join(line.split()[:2])
 
 
 def _other_columns(model: type[Model], columns: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
     for field in model._meta.local_concrete_fields:
-        not_null, otherwise = columns.get(str(field.column), [None, False])
+        place = f"column {model._meta.db_table}.{field.column}"
+        not_null, kind, otherwise = columns.get(str(field.column), [None, None, False])
         if not_null is None:
-            yield f"column {model._meta.db_table}.{field.column}", "It is gone."
+            yield place, "It is gone."
+        elif not isinstance(field, AutoField) and kind != _type_of(field):
+            yield place, f"It is of the type {kind}. The migrations made it {_type_of(field)}."
         elif not field.null and not not_null:
-            yield f"column {model._meta.db_table}.{field.column}", "It may be empty."
+            yield place, "It may be empty."
+        elif field.null and not_null:
+            yield place, "It is marked as never empty, so a search for rows where it is empty finds none."
         elif otherwise:
-            yield f"column {model._meta.db_table}.{field.column}", "It is computed, or compared by other rules."
+            yield place, "It is computed, or compared by other rules."
 
 
-def _lost_rules(
-    model: type[Model], unique: dict[str, tuple[bool, list[str]]], checks: set[str], foreign: set[tuple[str, ...]]
-) -> Iterator[tuple[str, str]]:
+def _type_of(field: "Field[Any, Any]") -> str:
+    return str(field.db_type(connection)).replace("varchar", "character varying")
+
+
+def _lost_keys(model: type[Model], unique: dict[str, tuple[bool, list[str]]]) -> Iterator[tuple[str, str]]:
     table, meta = model._meta.db_table, model._meta
     columns = {field.name: str(field.column) for field in meta.local_concrete_fields}
     whole = [keys for partial, keys in unique.values() if not partial]
     for field in meta.local_concrete_fields:
         if field.unique and [field.column] not in whole:
             yield f"column {table}.{field.column}", "Nothing keeps it from holding a value twice."
-        if _refers(field) and (field.column,) not in foreign:
-            yield f"column {table}.{field.column}", "Nothing keeps it from naming what is not there."
     for each in meta.constraints:
         if isinstance(each, UniqueConstraint):
             keys = sorted(columns[name] for name in each.fields)
             partial, found = unique.get(each.name, (None, []))
             if partial is None or (keys and keys != found) or partial != (each.condition is not None):
                 yield f"rule {each.name}", "It is gone, or is not as the migrations made it."
-        elif isinstance(each, CheckConstraint) and each.name not in checks:
-            yield f"rule {each.name}", "It is gone."
-
-
-def _refers(field: "Field[Any, Any]") -> bool:
-    return bool(field.remote_field and getattr(field, "db_constraint", False))
 
 
 def _read(statements: list[tuple[str, list[Any] | None]]) -> tuple[list[str], list[list[tuple[Any, ...]]]]:

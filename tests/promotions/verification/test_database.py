@@ -40,6 +40,15 @@ LIVE = f"UNIQUE INDEX vote_one_live_per_person ON {VOTE} (promotion_id, voter_id
 EVENTS_LINK = "audit_link_sequence_unique"
 LINKS = f"ALTER TABLE audit_auditlink DROP CONSTRAINT IF EXISTS {EVENTS_LINK}; DROP INDEX IF EXISTS {EVENTS_LINK};"
 
+FREEZE = "environments_freezewindow"
+OF_CLEARING = f"WHERE attrelid = '{FREEZE}'::regclass AND attname = 'cleared_at'"
+CLEARED = f"ALTER TABLE {FREEZE} ADD CONSTRAINT cleared CHECK (cleared_at IS NOT NULL)"
+NAMES = f"ALTER TABLE {FREEZE} ALTER products"
+LINK = "environments_environmentapprovalpolicy"
+HOLDERS = "ALTER TABLE accounts_heldaccount ADD CONSTRAINT held_account_by_others CHECK (NOT user_id = ANY(holders))"
+OWNERS = "accounts_ownersedit ADD CONSTRAINT owners_edit_as_its_product FOREIGN KEY (product_id, tenant_id)"
+OF_PRODUCT = "REFERENCES accounts_product(id, tenant_id)"
+
 
 def flag(index: str, name: str, value: bool) -> str:
     return f"{SYSTEM} UPDATE pg_index SET {name} = {value} WHERE indexrelid = '{index}'::regclass"
@@ -79,6 +88,13 @@ HIDDEN: list[tuple[str, str, str]] = [
       for index, name in (
           *((f"{VOTE}_pkey", each) for each in ("indisunique", "indisready", "indimmediate", "indisvalid")),
           ("promotion_by_status", "indisready"))),
+    (f"{SYSTEM} UPDATE pg_attribute SET attnotnull = true {OF_CLEARING}",
+     f"{SYSTEM} UPDATE pg_attribute SET attnotnull = false {OF_CLEARING}", f"column {FREEZE}.cleared_at"),
+    (f"{CLEARED} NOT VALID; {SYSTEM} UPDATE pg_constraint SET convalidated = true WHERE conname = 'cleared'",
+     f"ALTER TABLE {FREEZE} DROP CONSTRAINT cleared", "rule cleared"),
+    (f"{SYSTEM} UPDATE pg_constraint SET convalidated = false WHERE conname = 'vote_as_the_promotion'",
+     f"{SYSTEM} UPDATE pg_constraint SET convalidated = true WHERE conname = 'vote_as_the_promotion'",
+     "rule vote_as_the_promotion"),
 ]  # fmt: skip
 CHANGES: list[tuple[str, str, str]] = [
     (f"ALTER TABLE {VOTE} RENAME TO votes; CREATE VIEW public.{VOTE} AS SELECT * FROM votes",
@@ -106,6 +122,25 @@ CHANGES: list[tuple[str, str, str]] = [
     (f"ALTER TABLE {VOTE} DROP CONSTRAINT vote_verdict_known",
      f"ALTER TABLE {VOTE} ADD CONSTRAINT vote_verdict_known CHECK (verdict IN ('approve', 'reject'))",
      "rule vote_verdict_known"),
+    (f"CREATE DOMAIN public.names AS varchar(63)[]; {NAMES} DROP DEFAULT, ALTER products TYPE public.names",
+     f"{NAMES} TYPE varchar(63)[], ALTER products SET DEFAULT '{{}}'; DROP DOMAIN public.names",
+     f"column {FREEZE}.products"),
+    ("ALTER TABLE accounts_team ALTER name TYPE text", "ALTER TABLE accounts_team ALTER name TYPE varchar(200)",
+     "column accounts_team.name"),
+    (f"ALTER TABLE {VOTE} ALTER second_factor SET DEFAULT true",
+     f"ALTER TABLE {VOTE} ALTER second_factor SET DEFAULT false", f"default {VOTE}.second_factor"),
+    (f"ALTER TABLE {LINK} ALTER products DROP DEFAULT", f"ALTER TABLE {LINK} ALTER products SET DEFAULT '{{}}'",
+     f"default {LINK}.products"),
+    ("ALTER TABLE accounts_heldaccount ALTER confirmed_at SET DEFAULT now()",
+     "ALTER TABLE accounts_heldaccount ALTER confirmed_at DROP DEFAULT", "default accounts_heldaccount.confirmed_at"),
+    ("ALTER TABLE accounts_heldaccount DROP CONSTRAINT held_account_by_others", HOLDERS, "rule held_account_by_others"),
+    ("ALTER TABLE accounts_ownersedit DROP CONSTRAINT owners_edit_as_its_product",
+     f"ALTER TABLE {OWNERS} {OF_PRODUCT} DEFERRABLE INITIALLY DEFERRED", "rule owners_edit_as_its_product"),
+    (("ALTER TABLE accounts_ownersedit DROP CONSTRAINT owners_edit_as_its_product; "
+      f"ALTER TABLE {OWNERS} {OF_PRODUCT} ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"),
+     ("ALTER TABLE accounts_ownersedit DROP CONSTRAINT owners_edit_as_its_product; "
+      f"ALTER TABLE {OWNERS} {OF_PRODUCT} DEFERRABLE INITIALLY DEFERRED"), "rule owners_edit_as_its_product"),
+    (f"CREATE UNIQUE INDEX once ON {VOTE} (promotion_id, at)", "DROP INDEX once", "index once"),
     (f"{TRUE}; {EQUAL}", "DROP OPERATOR public.= (varchar, text); DROP FUNCTION public.same",
      "operator = (character varying, text)"),
     (("CREATE FUNCTION public.holds(varchar[], varchar[]) RETURNS bool LANGUAGE sql AS 'SELECT false'; CREATE OPERATOR"
@@ -143,6 +178,10 @@ def test_nothing_is_found_in_a_database_that_was_migrated(committed_db: Committe
     _, [indexes] = database._read([(database._INDEXES, [sorted(database._models())])])
     unique = [database.unique_index(row[6], immediate=row[5]) for row in indexes if row[3]]
     assert sorted(unique) == database.INDEXES.read_text().splitlines(), "a migration changed indexes: see indexes.txt"
+    names = sorted(database._models())
+    _, [rules] = database._read([(database._RULES, [names, names])])
+    made = {line for line, _ in rules} ^ set(database.RULES.read_text().splitlines())
+    assert not made, f"a migration changed checks, foreign keys or defaults: make rules.txt say {made}"
     # The tests' database may be a restored dump, which writes what compares rows otherwise.
     assert len(kept) - len(guards) == len([line for line in kept if "promotions_release_stays_final" in line]) - 1 == 1
 
