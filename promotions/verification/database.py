@@ -88,9 +88,10 @@ SELECT regexp_replace(pg_get_triggerdef(t.oid), '(ON|FUNCTION) public\\.', '\\1 
 JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'public'::regnamespace AND {_NOT_OF_A_CONSTRAINT}
 UNION ALL
-SELECT concat('FUNCTION ', p.proname, '(', pg_get_function_identity_arguments(p.oid), ') ',
+SELECT concat('FUNCTION ', p.proname, '(', pg_get_function_identity_arguments(p.oid), ') ', l.lanname, ' ',
+              CASE WHEN p.prosecdef THEN 'SECURITY DEFINER ' END,
               array_to_string(p.proconfig, ' '), ' ', encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'))
-FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND (
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = 'public'::regnamespace AND (
   p.proname ~ '^(accounts|audit|environments|policies|promotions|stellapromote)_'
   OR EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
              WHERE t.tgfoid = p.oid AND c.relnamespace = 'public'::regnamespace AND {_NOT_OF_A_CONSTRAINT}))
@@ -130,13 +131,37 @@ FROM pg_proc p WHERE p.{_LATER} AND p.pronamespace = {_PG_CATALOG}
   AND EXISTS (SELECT FROM pg_proc q WHERE q.proname = p.proname AND q.pronamespace = {_PUBLIC})
 ORDER BY 1
 """  # noqa: S608 - constants
+# Each operator of PostgreSQL's own that compares, and each function of its indexes and casts, is written in C.
+_NOT_ITS_OWN = f"""
+WITH other AS (
+  SELECT p.oid, p.{_LATER} AS is_later FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+  WHERE p.{_LATER} OR (l.lanname <> 'internal' AND p.proname NOT IN ('path_contain_pt', 'polygon'))
+)
+SELECT concat('operator ', o.oprname, ' (', format_type(o.oprleft, NULL), ', ', format_type(o.oprright, NULL), ')')
+FROM pg_operator o JOIN other ON other.oid = o.oprcode
+WHERE NOT o.{_LATER} AND (other.is_later OR o.oprresult = 'boolean'::regtype)
+UNION ALL
+SELECT concat('cast ', format_type(c.castsource, NULL), ' as ', format_type(c.casttarget, NULL))
+FROM pg_cast c JOIN other ON other.oid = c.castfunc WHERE NOT c.{_LATER}
+UNION ALL
+SELECT concat('operator family ', f.opfname) FROM pg_amproc m JOIN other ON other.oid = m.amproc
+JOIN pg_opfamily f ON f.oid = m.amprocfamily WHERE NOT m.{_LATER}
+UNION ALL
+SELECT concat('aggregate ', a.aggfnoid::text) FROM pg_aggregate a
+JOIN other ON other.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn)
+WHERE a.aggfnoid < '16384'::oid
+UNION ALL
+SELECT concat('language ', l.lanname) FROM pg_language l JOIN pg_proc p ON p.oid = l.lanplcallfoid
+JOIN pg_language handler ON handler.oid = p.prolang WHERE handler.lanname <> 'c'
+ORDER BY 1
+"""  # noqa: S608 - constants
 # One for a change of the structure changes no row and no answer; what it leaves is compared.
 _AT_LOGIN = "SELECT evtname FROM pg_event_trigger WHERE evtevent = 'login' AND evtenabled <> 'D' ORDER BY 1"
 _CASTS = re.compile(r"::(?:text|character varying)(?:\[\])?|[()]")
 
 
 def check_database() -> list[Mismatch]:
-    """The tables, rules and triggers that differ from those of this version's migrations. Eleven statements."""
+    """The tables, rules and triggers that differ from those of this version's migrations. Twelve statements."""
     found = dict.fromkeys(_found())
     return [Mismatch(MismatchKind.DATABASE_CHANGED, place, message) for place, message in list(found)[:MOST_TOLD]]
 
@@ -151,11 +176,11 @@ def _found() -> Iterator[tuple[str, str]]:
     names = sorted(_models())
     role = ("SELECT current_setting('session_replication_role')", None)
     of_tables = [(statement, [names]) for statement in (_TABLES, _COLUMNS, _INDEXES)]
-    path, [tables, columns, indexes, rules, kept, shadows, at_login, [(mode,)]] = _read(
+    path, [tables, columns, indexes, rules, kept, shadows, not_its_own, at_login, [(mode,)]] = _read(
         [
             *of_tables,
             (_RULES, [names, names]),
-            *((each, None) for each in (_GUARDS, _SHADOWS, _AT_LOGIN)),
+            *((each, None) for each in (_GUARDS, _SHADOWS, _NOT_ITS_OWN, _AT_LOGIN)),
             role,
         ]
     )
@@ -165,6 +190,8 @@ def _found() -> Iterator[tuple[str, str]]:
         yield "session_replication_role", "It is not origin for this login: no trigger and no foreign key counts."
     for (shadow,) in shadows:
         yield shadow, "It goes before the one that the product calls, and no migration made it."
+    for (changed,) in not_its_own:
+        yield changed, "It is PostgreSQL's own, and calls a function that is not."
     for (trigger,) in at_login:
         yield f"event trigger {trigger}", "It runs at each login, and no migration made it."
     yield from _other_guards({line for (line,) in kept})

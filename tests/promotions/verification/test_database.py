@@ -43,6 +43,13 @@ LINKS = f"ALTER TABLE audit_auditlink DROP CONSTRAINT IF EXISTS {EVENTS_LINK}; D
 FREEZE = "environments_freezewindow"
 OF_CLEARING = f"WHERE attrelid = '{FREEZE}'::regclass AND attname = 'cleared_at'"
 CLEARED = f"ALTER TABLE {FREEZE} ADD CONSTRAINT cleared CHECK (cleared_at IS NOT NULL)"
+NEVER = "CREATE FUNCTION public.never"
+SAYS_NO = "RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN false; END'"
+CONTAINS_BY, OF_CONTAINS = "UPDATE pg_operator SET oprcode =", "WHERE oid = '@>(anyarray,anyarray)'::regoperator"
+COMPARED, OF_UUID = "UPDATE pg_amproc SET amproc =", "WHERE amproc = 'uuid_cmp'::regproc"
+COUNTED, OF_COUNT = "UPDATE pg_aggregate SET aggfinalfn =", "WHERE aggfnoid = 'count()'::regprocedure"
+OTHER_LANGUAGE = "UPDATE pg_proc SET prolang = (SELECT oid FROM pg_language"
+OF_REFUSING = "WHERE proname = 'stellapromote_refuse_change'"
 NAMES = f"ALTER TABLE {FREEZE} ALTER products"
 LINK = "environments_environmentapprovalpolicy"
 HOLDERS = "ALTER TABLE accounts_heldaccount ADD CONSTRAINT held_account_by_others CHECK (NOT user_id = ANY(holders))"
@@ -95,6 +102,22 @@ HIDDEN: list[tuple[str, str, str]] = [
     (f"{SYSTEM} UPDATE pg_constraint SET convalidated = false WHERE conname = 'vote_as_the_promotion'",
      f"{SYSTEM} UPDATE pg_constraint SET convalidated = true WHERE conname = 'vote_as_the_promotion'",
      "rule vote_as_the_promotion"),
+    (f"{NEVER}(anyarray, anyarray) {SAYS_NO}; {SYSTEM} {CONTAINS_BY} 'public.never'::regproc {OF_CONTAINS}",
+     f"{SYSTEM} {CONTAINS_BY} 'arraycontains'::regproc {OF_CONTAINS}; DROP FUNCTION public.never",
+     "operator @> (anyarray, anyarray)"),
+    (f"{SYSTEM} CREATE OR REPLACE FUNCTION pg_catalog.arraycontains(anyarray, anyarray) {SAYS_NO}",
+     (f"{SYSTEM} CREATE OR REPLACE FUNCTION pg_catalog.arraycontains(anyarray, anyarray) RETURNS bool"
+      " LANGUAGE internal IMMUTABLE STRICT AS 'arraycontains'"), "operator @> (anyarray, anyarray)"),
+    (f"{NEVER}(uuid, uuid) RETURNS int LANGUAGE sql AS 'SELECT 1'; {SYSTEM} {COMPARED} 'never'::regproc {OF_UUID}",
+     f"{SYSTEM} {COMPARED} 'uuid_cmp'::regproc WHERE amproc = 'never'::regproc; DROP FUNCTION public.never",
+     "operator family uuid_ops"),
+    (f"{NEVER}(int8) RETURNS int8 LANGUAGE sql AS 'SELECT 0::int8'; {SYSTEM} {COUNTED} 'never'::regproc {OF_COUNT}",
+     f"{SYSTEM} {COUNTED} 0::regproc {OF_COUNT}; DROP FUNCTION public.never", "aggregate pg_catalog.count"),
+    (f"{SYSTEM} UPDATE pg_language SET lanplcallfoid = 'pg_backend_pid'::regproc WHERE lanname = 'plpgsql'",
+     f"{SYSTEM} UPDATE pg_language SET lanplcallfoid = 'plpgsql_call_handler'::regproc WHERE lanname = 'plpgsql'",
+     "language plpgsql"),
+    (f"{SYSTEM} {OTHER_LANGUAGE} WHERE lanname = 'internal') {OF_REFUSING}",
+     f"{SYSTEM} {OTHER_LANGUAGE} WHERE lanname = 'plpgsql') {OF_REFUSING}", "function stellapromote_refuse_change()"),
 ]  # fmt: skip
 CHANGES: list[tuple[str, str, str]] = [
     (f"ALTER TABLE {VOTE} RENAME TO votes; CREATE VIEW public.{VOTE} AS SELECT * FROM votes",
@@ -141,6 +164,9 @@ CHANGES: list[tuple[str, str, str]] = [
      ("ALTER TABLE accounts_ownersedit DROP CONSTRAINT owners_edit_as_its_product; "
       f"ALTER TABLE {OWNERS} {OF_PRODUCT} DEFERRABLE INITIALLY DEFERRED"), "rule owners_edit_as_its_product"),
     (f"CREATE UNIQUE INDEX once ON {VOTE} (promotion_id, at)", "DROP INDEX once", "index once"),
+    ("ALTER FUNCTION public.stellapromote_refuse_change() SECURITY DEFINER",
+     "ALTER FUNCTION public.stellapromote_refuse_change() SECURITY INVOKER",
+     "function stellapromote_refuse_change()"),
     (f"{TRUE}; {EQUAL}", "DROP OPERATOR public.= (varchar, text); DROP FUNCTION public.same",
      "operator = (character varying, text)"),
     (("CREATE FUNCTION public.holds(varchar[], varchar[]) RETURNS bool LANGUAGE sql AS 'SELECT false'; CREATE OPERATOR"
