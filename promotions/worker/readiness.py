@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Q
 
+from policies.gates import REGISTRY
 from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat
 from promotions.packets.signing_key import problem
 from promotions.verification.database import check_database
@@ -63,7 +64,7 @@ def check_readiness(clock: Clock = DATABASE_CLOCK) -> list[PartReadiness]:
     """Every part in the order of dependence, each at its own instant, or the database alone where it keeps calls from
     all. A part waits one second for a lock at most.
 
-    Cost: some thirty statements, and eleven more once a minute; without a database, one attempt."""
+    Cost: some thirty statements, and thirteen more once a minute; without a database, one attempt."""
     try:
         database = _database()
         if not database.ok:
@@ -276,6 +277,12 @@ def _evidence(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
         message = (
             "A process of another version reports, which records settings in another way: end it, or see who changed "
             "promotions_workerheartbeat."
+        )
+        return True, message, True
+    if ProcessHeartbeat.objects.living(now).exclude(kind_versions__contains=dict(REGISTRY.current)).exists():
+        message = (
+            "A process of another version reports, and decisions use of each gate the newest version that all know: "
+            "end the older one, or see who changed promotions_workerheartbeat."
         )
         return True, message, True
     if _rules_changed(int(time.monotonic() // RULES_EVERY)):

@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.errors import LockNotAvailable, OutOfMemory
 
 from environments.models import Calendar, Environment
+from policies.gates import REGISTRY
 from promotions.models import EvidenceFinding, EvidenceRound, ProcessHeartbeat, Promotion, PromotionCounter
+from promotions.models.worker import SILENT
 from promotions.worker import readiness
 from promotions.worker.heartbeats import beat
 from promotions.worker.round import run_round
@@ -21,6 +23,7 @@ from stellapromote.accounts.models import Tenant
 from stellapromote.clock import SystemClock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.create_tenant import create_tenant
+from stellapromote.recorded_rows import SCHEMA
 from tests.promotions.api.world import make_world
 from tests.sealing import seal_pending
 
@@ -82,6 +85,19 @@ def test_a_finding_of_one_tenant_degrades_and_names_nobody(worker: ProcessHeartb
     for told in (str(tenant.pk), tenant.slug, "RECORD_CHANGED"):
         assert told not in response.content.decode()
     EvidenceFinding.objects.update(gone_at=at)
+    assert not any(part["degraded"] for part in Client().get("/readyz").json()["parts"])
+
+
+def test_a_process_by_which_older_gates_are_judged_degrades(worker: ProcessHeartbeat) -> None:
+    """It may be a row that somebody writes again and again, to have decisions use an older rule."""
+    older = {**REGISTRY.current, "approval": 1}
+    ProcessHeartbeat.objects.create(
+        name="other", role="web", at=DATABASE_CLOCK.now(), kind_versions=older, row_schema=SCHEMA
+    )
+    degraded = {part["name"]: part["message"] for part in Client().get("/readyz").json()["parts"] if part["degraded"]}
+    assert list(degraded) == ["evidence"]
+    assert "decisions use of each gate the newest version that all know" in degraded["evidence"]
+    ProcessHeartbeat.objects.filter(name="other").update(at=DATABASE_CLOCK.now() - SILENT)
     assert not any(part["degraded"] for part in Client().get("/readyz").json()["parts"])
 
 
