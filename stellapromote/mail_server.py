@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 
 from stellapromote.environment_variables import is_loopback
 
-_SMTP: Final = "django.core.mail.backends.smtp.EmailBackend"
+_SMTP: Final = "stellapromote.smtp.TimelyBackend"
 _CONSOLE: Final = "django.core.mail.backends.console.EmailBackend"
 _NONE: Final = "django.core.mail.backends.dummy.EmailBackend"
 _FORM: Final = (
@@ -20,7 +20,7 @@ _FORM: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """``backend``: Django's class. Without TLS only on this machine. ``is_there``: whether e-mails are sent at all."""
+    """``backend``: the class that sends. Without TLS only on this machine. ``is_there``: whether e-mails are sent."""
 
     backend: str = _NONE
     host: str = "localhost"

@@ -1,6 +1,7 @@
 """The worker's step that sends e-mails, in a thread of its own: a slow mail server keeps no promotion waiting."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 
 from django.db import connection
 
@@ -9,10 +10,10 @@ from stellapromote.identity.messages import are_due, send_due
 
 
 class Mailer:
-    """The thread of one worker. It has a connection only while it sends."""
+    """The thread of one worker, and its connection, are there only while it sends. The end of the process does not wait
+    for it: what it leaves is sent again."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
         self._under_way: Future[int] | None = None
 
     def send(self, clock: Clock) -> int:
@@ -25,8 +26,16 @@ class Mailer:
             done, self._under_way = self._under_way, None
             sent = done.result()
         if are_due(clock):
-            self._under_way = self._thread.submit(_send, clock)
+            self._under_way = Future()
+            threading.Thread(target=_carry_out, args=(self._under_way, clock), name="mail", daemon=True).start()
         return sent
+
+
+def _carry_out(under_way: "Future[int]", clock: Clock) -> None:
+    try:
+        under_way.set_result(_send(clock))
+    except Exception as error:
+        under_way.set_exception(error)
 
 
 def _send(clock: Clock) -> int:

@@ -1,6 +1,7 @@
 """The worker sends e-mails in a thread of its own."""
 
 import socket
+import threading
 import time
 from typing import Any
 
@@ -49,3 +50,17 @@ def test_a_server_that_does_not_answer_keeps_no_round_waiting(
         assert time.monotonic() - began < 1.5
         assert sent_by(mailer, within=4) == 0
     assert "did not take it" in Message.objects.get().problem
+
+
+def test_the_end_of_the_worker_does_not_wait_for_the_mail_server(
+    committed_db: CommittedDatabase, settings: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.MAIL_SERVER = mail_server(f"smtp://127.0.0.1:{silent.getsockname()[1]}")
+        settings.MAIL_FROM = "promote@example.org"
+        invite_mei()
+        Mailer().send(DATABASE_CLOCK)
+        [sending] = [each for each in threading.enumerate() if each.name.startswith("mail")]
+        assert sending.daemon
+        silent.accept()[0].close()
+        sending.join(timeout=10)
