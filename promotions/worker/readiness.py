@@ -26,6 +26,7 @@ from stellapromote.database.errors import disk_was_full, is_away, is_without_con
 from stellapromote.database.locks import locked_table
 from stellapromote.database.pooler import lost_timeouts
 from stellapromote.database_clock import DATABASE_CLOCK, TOLERANCE, process_ahead
+from stellapromote.identity.messages import is_server_lost
 from stellapromote.recorded_rows import SCHEMA
 
 UNSEALED = timedelta(seconds=60)
@@ -245,6 +246,9 @@ def _worker(now: datetime) -> tuple[bool, str] | tuple[bool, str, bool]:
             f"{reported} It fails with some promotions and tries them again: its log names them (worker_step_failed).",
             True,
         )
+    if is_server_lost():
+        message = f"{reported} E-mails wait for the mail server: see EMAIL_URL, and the worker's log (mail_not_sent)."
+        return True, message, True
     return True, reported
 
 

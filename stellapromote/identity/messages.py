@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.db.models import Case, DurationField, F, Max, Q, Value, When
 
 from stellapromote.accounts.actor import system_actor
 from stellapromote.accounts.models import Invitation, Tenant, User
@@ -33,6 +34,13 @@ SECONDS: Final = 10
 BETWEEN_RESETS: Final = timedelta(minutes=10)
 """A person gets one message in this time, however often somebody asks for it."""
 KEPT: Final = timedelta(days=30)
+NO_ANSWER: Final = "The mail server does not answer"
+NO_LOGIN: Final = "The mail server refuses the user or password of EMAIL_URL."
+_OF_THE_SERVER: Final = Q(problem__startswith=NO_ANSWER) | Q(problem=NO_LOGIN)
+"""Of every message, until somebody mends the server or EMAIL_URL."""
+_WAITS: Final = [When(attempts=number, then=Value(wait)) for number, wait in enumerate(RETRIES, start=1)]
+_TRIED_AT: Final = F("due_at") - Case(*_WAITS, output_field=DurationField())
+"""When a message was tried last that is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,16 @@ def send_due(clock: Clock, *, most: int = 20) -> int:
 
 def are_due(clock: Clock) -> bool:
     return is_mailed() and Message.objects.filter(due_at__lte=clock.now()).exists()
+
+
+def is_server_lost() -> bool:
+    """Whether messages wait because the mail server did not answer, or refused its user, and it took none since. Two
+    statements."""
+    if not is_mailed():
+        return False
+    waiting = Message.objects.filter(_OF_THE_SERVER, due_at__isnull=False)
+    tried: datetime | None = waiting.aggregate(at=Max(_TRIED_AT))["at"]
+    return tried is not None and not Message.objects.filter(created_at__gt=tried - KEPT, sent_at__gt=tried).exists()
 
 
 def forget_messages(now: datetime) -> None:
@@ -166,14 +184,23 @@ def _deliver(letter: _Letter) -> str:
             timeout=SECONDS,
         ) as connection:
             EmailMessage(letter.subject, letter.text, settings.MAIL_FROM, [letter.to], connection=connection).send()
-    except smtplib.SMTPRecipientsRefused:
-        return "The mail server refuses the address."
-    except smtplib.SMTPAuthenticationError:
-        return "The mail server refuses the user or password of EMAIL_URL."
     except (smtplib.SMTPException, OSError, ValueError) as error:
         logger.warning("mail_not_sent", extra={"reason": type(error).__name__})
-        return f"The mail server did not take it ({type(error).__name__})."
+        return _problem(error)
     return ""
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return "The mail server refuses the address."
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return NO_LOGIN
+    connecting = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
+    is_lost = isinstance(error, connecting) or (
+        isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException)
+    )
+    told = NO_ANSWER if is_lost else "The mail server did not take it"
+    return f"{told} ({type(error).__name__})."
 
 
 @transactional

@@ -19,10 +19,13 @@ from promotions.worker import readiness
 from promotions.worker.heartbeats import beat
 from promotions.worker.round import run_round
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import Tenant
+from stellapromote.accounts.models import Tenant, User
 from stellapromote.clock import SystemClock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.create_tenant import create_tenant
+from stellapromote.identity.messages import send_due
+from stellapromote.identity.models import Message
+from stellapromote.mail_server import mail_server
 from stellapromote.recorded_rows import SCHEMA
 from tests.promotions.api.world import make_world
 from tests.sealing import seal_pending
@@ -111,6 +114,18 @@ def test_the_worker_fell_silent(worker: ProcessHeartbeat) -> None:
     assert Client().get("/readyz").status_code == 200
     ProcessHeartbeat.objects.update(at=DATABASE_CLOCK.now() - timedelta(seconds=21))
     assert "has reported for 21 s" in refused()["worker"]
+
+
+def test_a_mail_server_that_does_not_answer_degrades(worker: ProcessHeartbeat, settings: Any) -> None:
+    settings.MAIL_SERVER, settings.MAIL_FROM = mail_server("smtp://127.0.0.1:1"), "promote@example.org"
+    now = DATABASE_CLOCK.now()
+    mei = User.objects.create(username="mei", display_name="Mei", email="mei@example.org", date_joined=now)
+    Message.objects.create(user=mei, created_at=now, due_at=now)
+    assert not any(part["degraded"] for part in Client().get("/readyz").json()["parts"])
+    send_due(DATABASE_CLOCK)
+    degraded = {part["name"]: part["message"] for part in Client().get("/readyz").json()["parts"] if part["degraded"]}
+    assert list(degraded) == ["worker"]
+    assert "EMAIL_URL" in degraded["worker"]
 
 
 def test_a_web_process_is_no_worker(worker: ProcessHeartbeat) -> None:

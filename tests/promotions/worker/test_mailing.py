@@ -49,7 +49,7 @@ def test_a_server_that_does_not_answer_keeps_no_round_waiting(
         assert mailer.send(DATABASE_CLOCK) == mailer.send(DATABASE_CLOCK) == 0
         assert time.monotonic() - began < 1.5
         assert sent_by(mailer, within=4) == 0
-    assert "did not take it" in Message.objects.get().problem
+    assert "does not answer" in Message.objects.get().problem
 
 
 def test_the_end_of_the_worker_does_not_wait_for_the_mail_server(

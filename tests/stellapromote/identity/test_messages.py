@@ -156,6 +156,29 @@ def test_what_cannot_be_sent_stays_visible_and_is_sent_again_by_a_person(
     assert accept(box.links[-1])
 
 
+def test_the_mail_server_is_lost_until_it_takes_a_message(house: House, box: Mailbox, settings: Any) -> None:
+    server: MailServer = settings.MAIL_SERVER
+    invited(house)
+    assert not messages.is_server_lost()
+    settings.MAIL_SERVER = replace(server, port=1)
+    assert send_due(DATABASE_CLOCK) == 0
+    assert messages.is_server_lost()
+    settings.MAIL_SERVER = server
+    invited(house, username="ravi", email="ravi@example.org")
+    assert send_due(DATABASE_CLOCK) == 1
+    assert not messages.is_server_lost()
+    assert send_due(later(RETRIES[0] + timedelta(seconds=1))) == 1
+
+
+@pytest.mark.parametrize("answer", ["550 no such mailbox", "451 try later"])
+def test_a_message_that_is_refused_says_nothing_of_the_server(house: House, box: Mailbox, answer: str) -> None:
+    """Anybody who invites can have one refused."""
+    invited(house)
+    box.refuses = answer
+    assert send_due(DATABASE_CLOCK) == 0
+    assert not messages.is_server_lost()
+
+
 def test_a_worker_that_dies_while_it_sends_loses_nothing(
     house: House, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
