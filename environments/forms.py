@@ -17,6 +17,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.windows import BadTime, instant_of
 from stellapromote.accounts.models import Product
 from stellapromote.clock import rfc3339
+from stellapromote.identity.product_choice import names_in, offer_products
 from stellapromote.web.forms import ActionForm
 
 _DEFAULTED = ("protected", "other_products")
@@ -262,14 +263,6 @@ class _FreezeOfProducts(ActionForm):
         help_text="None: for all products, those to come included.",
     )
 
-    def offer_products(self, products: Sequence[Product]) -> None:
-        if len(products) < 2:
-            del self.fields["products"]
-            return
-        offered = self.fields["products"]
-        assert isinstance(offered, forms.MultipleChoiceField)
-        offered.choices = [(each.slug, each.label) for each in products]
-
 
 class FreezeForm(_FreezeOfProducts):
     """A new freeze: from a time or from now on, until a time or for some hours."""
@@ -293,7 +286,7 @@ class FreezeForm(_FreezeOfProducts):
 
     def __init__(self, data: Mapping[str, Any] | None, *, products: Sequence[Product]) -> None:
         super().__init__(data)
-        self.offer_products(products)
+        offer_products(self, products)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -342,7 +335,7 @@ class EditFreezeForm(_FreezeOfProducts):
             "version": window.version,
         }
         super().__init__(data, initial=initial)
-        self.offer_products(products)
+        offer_products(self, products)
 
     def changes(self) -> dict[str, Any]:
         changes = {name: self.cleaned_data[name] for name in self.changed_data if name != "version"}
@@ -361,8 +354,3 @@ class LiftForm(ActionForm):
         ),
     )
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
-
-
-def names_in(text: str) -> list[str]:
-    """Names between commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]

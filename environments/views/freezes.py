@@ -19,7 +19,7 @@ from policies.models import Proposal
 from policies.proposed_page import unless_proposed
 from stellapromote.api.etag import IfMatch
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.identity.roster import live_products
+from stellapromote.identity.product_choice import live_products
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted
 from stellapromote.web.htmx import go_to

@@ -1,6 +1,6 @@
 """Forms of the /settings pages. They read input; the actions judge it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from stellapromote.accounts.models import Product, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, NEVER_FOR_SERVICES, ROLE_SENTENCES, ROLES, SCOPES
 from stellapromote.identity import rules
+from stellapromote.identity.product_choice import names_in, offer_products
 from stellapromote.patterns import SLUG_HELP
 from stellapromote.time_zones import zone_names
 from stellapromote.web.forms import ActionFields, ActionForm
@@ -86,13 +87,10 @@ class TokenForm(ActionForm):
         "reports for these alone; it has no other rights.",
     )
 
-    def __init__(self, *args: Any, held: Collection[str], products: Collection[Product], **options: Any) -> None:
+    def __init__(self, *args: Any, held: Collection[str], products: Sequence[Product], **options: Any) -> None:
         super().__init__(*args, **options)
         _choices(self, "scopes", _scope_choices(held))
-        if len(products) < 2:
-            del self.fields["products"]
-        else:
-            _choices(self, "products", [(each.slug, each.label) for each in products])
+        offer_products(self, products)
 
     @property
     def life(self) -> timedelta:
@@ -187,7 +185,7 @@ class ServiceForm(ActionForm):
 
     @property
     def usernames(self) -> list[str]:
-        return [name.strip() for name in self.cleaned_data["owners"].split(",") if name.strip()]
+        return names_in(self.cleaned_data["owners"])
 
 
 class ServiceScopesForm(ActionForm):

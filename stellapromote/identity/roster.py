@@ -1,7 +1,7 @@
 """The members of a tenant with their rights, for pages: a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,6 @@ from stellapromote.accounts.models import (
     Confirmable,
     HeldAccount,
     Membership,
-    Product,
     RoleGrant,
     ScopeGrant,
     ServiceAccount,
@@ -166,12 +165,6 @@ def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:
     """All tokens that act for the account in the tenant, newest first; never their secrets."""
     tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id).defer("secret_digest")
     return tokens.select_related("issuer", "revoked_by").order_by("-created_at", "-id")
-
-
-def live_products(tenant_id: UUID, *, besides: Collection[str] = ()) -> list[Product]:
-    """The products that are not archived, by name, and ``besides`` those that something names already."""
-    offered = Product.objects.filter(Q(archived_at=None) | Q(slug__in=besides), tenant_id=tenant_id)
-    return list(offered.order_by("display_name", "slug"))
 
 
 def sign_in_settings_of(tenant_id: UUID) -> SignInSettings:

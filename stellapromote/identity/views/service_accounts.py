@@ -20,7 +20,8 @@ from stellapromote.identity.actions.end_service_owner import end_service_owner
 from stellapromote.identity.etags import tag_of
 from stellapromote.identity.forms import ReasonForm, ServiceForm, ServiceOwnerForm, ServiceScopesForm, TokenForm
 from stellapromote.identity.presenters import service_document
-from stellapromote.identity.roster import live_products, owners_of, services_seen_by, tokens_of, with_owners
+from stellapromote.identity.product_choice import live_products
+from stellapromote.identity.roster import owners_of, services_seen_by, tokens_of, with_owners
 from stellapromote.identity.views.page import render_settings
 from stellapromote.identity.views.tokens import issue_on_page
 from stellapromote.web.acting import acting, carry_out

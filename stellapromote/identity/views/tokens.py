@@ -11,7 +11,8 @@ from stellapromote.errors import ProductError
 from stellapromote.identity.actions import revoke_token as revoking
 from stellapromote.identity.actions.issue_token import IssuedToken, issue_token
 from stellapromote.identity.forms import TokenForm
-from stellapromote.identity.roster import live_products, tokens_of
+from stellapromote.identity.product_choice import live_products
+from stellapromote.identity.roster import tokens_of
 from stellapromote.identity.views.page import render_settings
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted

@@ -7,9 +7,12 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
+from environments.forms import EditFreezeForm
 from environments.models import Environment, FreezeWindow
 from stellapromote.accounts.models import Product, Tenant
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity import product_choice
+from stellapromote.identity.product_choice import live_products
 from tests.factories import actor_of, make_environment, make_freeze, make_person, make_product, make_ready_tenant
 
 NOWHERE = UUID("00000000-0000-7000-8000-000000000000")
@@ -82,6 +85,31 @@ def test_freezing_some_products_alone(greta: Client, prod: Environment, tenant: 
     fields = {name: edit.context["form"][name].value() for name in edit.context["form"].fields}
     greta.post(f"/freezes/{window.pk}/edit", {**fields, "products": ["cards", "ledger"]})
     assert FreezeWindow.objects.get().products == ["cards", "ledger"]
+
+
+def test_many_products_are_named_and_not_offered_one_by_one(
+    greta: Client, prod: Environment, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page with a box for each of thousands takes seconds."""
+    monkeypatch.setattr(product_choice, "MOST_OFFERED", 2)
+    for number in range(4):
+        make_product(tenant, f"ledger-{number}")
+    page = f"/environments/{prod.pk}/freeze"
+    assert "ledger-1" not in text(greta.get(page))
+    fields = {"reason": "Audit", "lasting": "4", "timezone": "UTC"}
+    refused = greta.post(page, {**fields, "products": "ledger-1, ledgre"})
+    assert refused.status_code == 400
+    assert "ledgre" in text(refused)
+    assert refused.context["form"]["products"].value() == "ledger-1, ledgre"
+    greta.post(page, {**fields, "products": "ledger-1, ledger-3,"})
+    window = FreezeWindow.objects.get()
+    assert window.products == ["ledger-1", "ledger-3"]
+    edit = greta.get(f"/freezes/{window.pk}/edit")
+    fields = {name: edit.context["form"][name].value() for name in edit.context["form"].fields}
+    assert fields["products"] == "ledger-1, ledger-3"
+    assert EditFreezeForm(fields, window=window, products=live_products(tenant.pk)).changed_data == []
+    greta.post(f"/freezes/{window.pk}/edit", {**fields, "products": "ledger-1, ledger-2, ledger-3"})
+    assert FreezeWindow.objects.get().products == ["ledger-1", "ledger-2", "ledger-3"]
 
 
 def test_an_archived_product_that_a_freeze_names_is_kept_by_an_edit(

@@ -6,6 +6,7 @@ import pytest
 from stellapromote.accounts.models import ApiToken
 from stellapromote.accounts.scopes import ROLES
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity import product_choice
 from tests.factories import actor_of, actor_of_token, make_product, make_token
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
@@ -123,6 +124,21 @@ def test_a_token_of_products_is_issued_and_says_so(people: People) -> None:
     by = actor_of_token(shown_token(client.post("/settings/tokens", answer).text))
     assert (by.products, by.scopes) == (("ledger",), {"promotion:read", "release:write"})
     assert "for ledger alone" in client.get("/settings/tokens").text
+
+
+def test_many_products_are_named_and_not_offered_one_by_one(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product_choice, "MOST_OFFERED", 2)
+    for slug in ("cards", "ledger", "payments"):
+        make_product(people.tenant, slug)
+    client = browser("tomas")
+    assert "payments" not in client.get("/settings/tokens").text
+    answer = {"name": "ci", "scopes": ["promotion:read"], "products": "ledger, payments", "expires_days": "9"}
+    by = actor_of_token(shown_token(client.post("/settings/tokens", answer).text))
+    assert by.products == ("ledger", "payments")
+    refused = client.post("/settings/tokens", {**answer, "products": "ledger, a\x00b"})
+    assert refused.status_code == 400
+    refused = client.post("/settings/tokens", {**answer, "products": "ledgre"})
+    assert "ledgre" in refused.text.partition('id="id_products_error"')[2].partition("</div>")[0]
 
 
 def test_a_right_that_cannot_be_limited_is_refused_beside_the_rights(people: People) -> None:

@@ -1,0 +1,56 @@
+"""The field of a form in which a person names products."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.db.models import Q
+
+from stellapromote.accounts.models import Product
+
+MOST_OFFERED: Final = 200
+"""Products beyond this number are named by their short names: a page with a box for each takes seconds."""
+FIELD: Final = "products"
+
+
+class NamesField(forms.CharField):
+    """Names between commas, as a list."""
+
+    def to_python(self, value: Any) -> Any:
+        return value if isinstance(value, list) else names_in(super().to_python(value) or "")
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(", ".join(value))
+
+
+def names_in(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def live_products(tenant_id: UUID, *, besides: Collection[str] = ()) -> list[Product]:
+    """The products that are not archived, by name, and ``besides`` those that something names already; of more than
+    MOST_OFFERED one more."""
+    offered = Product.objects.filter(Q(archived_at=None) | Q(slug__in=besides), tenant_id=tenant_id)
+    return list(offered.order_by("display_name", "slug")[: MOST_OFFERED + 1])
+
+
+def offer_products(form: forms.Form, products: Sequence[Product]) -> None:
+    """Gives the form's field these `live_products` to choose from, and takes it away where there is one alone."""
+    field = form.fields[FIELD]
+    assert isinstance(field, forms.MultipleChoiceField)
+    if len(products) < 2:
+        del form.fields[FIELD]
+    elif len(products) <= MOST_OFFERED:
+        field.choices = [(each.slug, each.label) for each in products]
+    else:
+        form.fields[FIELD] = NamesField(
+            label=field.label,
+            required=field.required,
+            max_length=70_000,
+            widget=forms.Textarea(attrs={"rows": 2, "class": "mono", "spellcheck": "false"}),
+            help_text=f"Short names, separated by commas. {field.help_text}",
+        )
