@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -165,6 +166,13 @@ def tokens_of(tenant_id: UUID, user_id: UUID) -> QuerySet[ApiToken]:
     """All tokens that act for the account in the tenant, newest first; never their secrets."""
     tokens = ApiToken.objects.filter(tenant_id=tenant_id, user_id=user_id).defer("secret_digest")
     return tokens.select_related("issuer", "revoked_by").order_by("-created_at", "-id")
+
+
+def tokens_in_use_first(tenant_id: UUID, user_id: UUID, now: datetime) -> QuerySet[ApiToken]:
+    """All tokens that act for the account in the tenant: those that are neither revoked nor expired, then the others,
+    each newest first."""
+    is_over = Case(When(revoked_at=None, expires_at__gt=now, then=Value(0)), default=Value(1))
+    return tokens_of(tenant_id, user_id).order_by(is_over, "-created_at", "-id")
 
 
 def sign_in_settings_of(tenant_id: UUID) -> SignInSettings:

@@ -18,7 +18,7 @@ from stellapromote.identity.forms import FirstPasswordForm, InvitationForm
 from stellapromote.identity.invitations import check_open, invitation_of_link, is_mailed, open_invitations
 from stellapromote.identity.presenters import mail_state
 from stellapromote.identity.roster import teams_of
-from stellapromote.identity.views.page import render_settings
+from stellapromote.identity.views.page import first_of, render_settings
 from stellapromote.web.access import public
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted
@@ -149,15 +149,16 @@ def _page(
     by = acting(request)
     by.require(TENANT_ADMIN)
     now = DATABASE_CLOCK.now()
+    found = first_of(open_invitations(by.tenant))
     rows: list[dict[str, Any]] = [
-        {"invitation": each, "is_over": each.expires_at <= now, "mail": mail_state(each)}
-        for each in open_invitations(by.tenant)
+        {"invitation": each, "is_over": each.expires_at <= now, "mail": mail_state(each)} for each in found.rows
     ]
     context = {
         "form": form or _form(request, empty=True),
         "refusal": refusal,
         "invited": invited,
         "invitations": rows,
+        "more": found.more,
         "mailed": is_mailed(),
     }
     return render_settings(request, "invitations", "members", context)

@@ -30,9 +30,10 @@ from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantScop
 from stellapromote.identity.managed_accounts import is_managed
 from stellapromote.identity.models import Message
 from stellapromote.identity.presenters import state_of
-from stellapromote.identity.roster import Member, members_of, role_holders, tokens_of
+from stellapromote.identity.roster import Member, members_of, role_holders
 from stellapromote.identity.sessions import sessions_in
-from stellapromote.identity.views.page import render_settings
+from stellapromote.identity.views.page import first_of, render_settings
+from stellapromote.identity.views.tokens import shown_tokens
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import ActionForm, posted
 from stellapromote.web.htmx import go_to
@@ -208,8 +209,8 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
         "team_form": GrantTeamForm(teams=free_teams, auto_id="team_%s"),
         "ending_form": None,
         "end_form": ReasonForm(auto_id="end_%s"),
-        "tokens": tokens_of(by.tenant, user_id) if by.has(TENANT_ADMIN) else None,
-        "sessions": sessions_in(by.tenant, user_id) if may_change else None,
+        "tokens": shown_tokens(by.tenant, user_id) if by.has(TENANT_ADMIN) else None,
+        "sessions": first_of(sessions_in(by.tenant, user_id)) if may_change else None,
         "is_oneself": by.user_id == user_id,
         **_reset_parts(by, user_id),
         "cannot_confirm": _why_not_confirm(by, shown),

@@ -1,8 +1,9 @@
 """The frame of the /settings pages: tabs for what this person may open."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import is_valid_path, reverse
@@ -14,6 +15,24 @@ from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 EVIDENCE = "/settings/evidence"
 SIGN_IN = "/settings/sign-in"
 """Pages of an app above this one, which therefore have no names here."""
+
+
+MOST_SHOWN: Final = 100
+"""Rows of a list that grows with what people do; a page of thousands takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """The first rows of a list, at most MOST_SHOWN; ``more``: there are others."""
+
+    rows: list[Any]
+    more: bool
+
+
+def first_of(rows: QuerySet[Any]) -> FirstRows:
+    """One statement."""
+    found = list(rows[: MOST_SHOWN + 1])
+    return FirstRows(found[:MOST_SHOWN], len(found) > MOST_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)

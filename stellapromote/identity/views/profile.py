@@ -17,7 +17,7 @@ from stellapromote.identity.actions.change_time_zone import change_time_zone
 from stellapromote.identity.forms import DisplayNameForm, TimeZoneForm
 from stellapromote.identity.second_factor import recovery_codes_left
 from stellapromote.identity.sessions import sessions_of
-from stellapromote.identity.views.page import render_settings
+from stellapromote.identity.views.page import first_of, render_settings
 from stellapromote.web.access import tenant_not_required
 from stellapromote.web.acting import carry_out
 from stellapromote.web.forms import ActionForm
@@ -97,7 +97,7 @@ def _profile(request: HttpRequest, form: ActionForm | None = None, refusal: Prod
         "zone_form": form if isinstance(form, TimeZoneForm) else TimeZoneForm(initial=zone),
         "refusal": refusal,
         "recovery_codes_left": recovery_codes_left(person),
-        "sessions": sessions_of(person.pk),
+        "sessions": first_of(sessions_of(person.pk)),
         "this_session": request.session.session_key,
         "roles": [(role, ROLE_SENTENCES[role]) for role in actor.roles] if actor else [],
     }

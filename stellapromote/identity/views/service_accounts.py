@@ -21,9 +21,9 @@ from stellapromote.identity.etags import tag_of
 from stellapromote.identity.forms import ReasonForm, ServiceForm, ServiceOwnerForm, ServiceScopesForm, TokenForm
 from stellapromote.identity.presenters import service_document
 from stellapromote.identity.product_choice import live_products
-from stellapromote.identity.roster import owners_of, services_seen_by, tokens_of, with_owners
+from stellapromote.identity.roster import owners_of, services_seen_by, with_owners
 from stellapromote.identity.views.page import render_settings
-from stellapromote.identity.views.tokens import issue_on_page
+from stellapromote.identity.views.tokens import issue_on_page, shown_tokens
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import ActionForm, posted
 from stellapromote.web.htmx import go_to
@@ -109,7 +109,7 @@ def _act(
 
     def page(refusal: ProductError | None) -> HttpResponse:
         issuing = TokenForm(None, held=found.scopes, products=live_products(by.tenant))
-        shown = {"form": issuing, "tokens": tokens_of(by.tenant, found.user_id), "refusal": refusal}
+        shown = {"form": issuing, "tokens": shown_tokens(by.tenant, found.user_id), "refusal": refusal}
         return _page(request, found, {**shown, **({name: form} if form else {})})
 
     return carry_out(

@@ -12,8 +12,8 @@ from stellapromote.identity.actions import revoke_token as revoking
 from stellapromote.identity.actions.issue_token import IssuedToken, issue_token
 from stellapromote.identity.forms import TokenForm
 from stellapromote.identity.product_choice import live_products
-from stellapromote.identity.roster import tokens_of
-from stellapromote.identity.views.page import render_settings
+from stellapromote.identity.roster import tokens_in_use_first
+from stellapromote.identity.views.page import FirstRows, first_of, render_settings
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import posted
 from stellapromote.web.htmx import go_to
@@ -29,6 +29,10 @@ def tokens(request: HttpRequest) -> HttpResponse:
     )
 
 
+def shown_tokens(tenant_id: UUID, account_id: UUID) -> FirstRows:
+    return first_of(tokens_in_use_first(tenant_id, account_id, DATABASE_CLOCK.now()))
+
+
 def issue_on_page(
     request: HttpRequest, account_id: UUID, held: Collection[str], show: Callable[[dict[str, Any]], HttpResponse]
 ) -> HttpResponse:
@@ -40,7 +44,9 @@ def issue_on_page(
 
     def page(refusal: ProductError | None = None, issued: IssuedToken | None = None) -> HttpResponse:
         shown = TokenForm(held=held, products=products) if issued else form
-        return show({"form": shown, "refusal": refusal, "issued": issued, "tokens": tokens_of(by.tenant, account_id)})
+        return show(
+            {"form": shown, "refusal": refusal, "issued": issued, "tokens": shown_tokens(by.tenant, account_id)}
+        )
 
     return carry_out(
         request,

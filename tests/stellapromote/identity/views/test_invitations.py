@@ -11,6 +11,7 @@ from django.test import Client
 from stellapromote.accounts.models import Invitation, Membership, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.messages import send_due
+from stellapromote.identity.views import page
 from tests.factories import PASSWORD, make_person, make_tenant
 from tests.mailbox import Mailbox, mailbox
 from tests.stellapromote.identity.views.people import People, browser, make_people
@@ -103,6 +104,15 @@ def test_a_name_that_is_taken_meanwhile_gets_no_password(people: People, greta: 
     assert answer.status_code == 403
     assert "Sign in as mei" in answer.text
     assert User.objects.get(pk=mei.pk).password == mei.password
+
+
+def test_the_newest_invitations_are_shown_where_there_are_many(greta: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("mei", "mia", "mo"):
+        greta.post(PAGE, {**MEI, "username": name})
+    monkeypatch.setattr(page, "MOST_SHOWN", 2)
+    shown = greta.get(PAGE).text
+    assert (shown.count("Withdraw the invitation of"), "of mei" in shown) == (2, False)
+    assert "There are older ones" in shown
 
 
 def test_by_mail_the_page_shows_no_link_but_what_became_of_it(greta: Client, box: Mailbox) -> None:

@@ -4,6 +4,7 @@ from django.test import Client
 from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.identity.models import PersonSession
+from stellapromote.identity.views import page
 from tests.factories import PASSWORD, make_person, make_tenant
 from tests.stellapromote.identity.views.people import browser, make_people
 
@@ -58,6 +59,17 @@ def test_every_session_is_listed_with_browser_and_address() -> None:
     assert "nia&#x27;s browser" in page
     assert "127.0.0.1" in page
     assert "this one" in page
+
+
+def test_the_sessions_used_last_are_shown_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        client = browser("nia")
+    monkeypatch.setattr(page, "MOST_SHOWN", 2)
+    shown = client.get("/settings").text
+    assert (shown.count("End this session"), "There are more, used longer ago" in shown) == (1, True)
+    client.post("/settings/sessions/end-others")
+    assert "There are more" not in client.get("/settings").text
+    assert len(sessions("nia")) == 1
 
 
 def test_the_key_of_a_session_is_never_shown() -> None:

@@ -7,6 +7,7 @@ from stellapromote.accounts.models import ApiToken
 from stellapromote.accounts.scopes import ROLES
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity import product_choice
+from stellapromote.identity.views import page
 from tests.factories import actor_of, actor_of_token, make_product, make_token
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
@@ -149,3 +150,18 @@ def test_a_right_that_cannot_be_limited_is_refused_beside_the_rights(people: Peo
     assert response.status_code == 400
     said = response.text.partition('id="id_scopes_error"')[2].partition("</div>")[0]
     assert "evidence:write: a token that is limited to products cannot have this." in said
+
+
+def test_tokens_in_use_are_shown_first_and_not_all_of_them(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing bounds the tokens of a member, and none goes away."""
+    monkeypatch.setattr(page, "MOST_SHOWN", 2)
+    for _ in range(3):
+        make_token(people.tenant, people.nia)
+    oldest = ApiToken.objects.earliest("created_at")
+    ApiToken.objects.exclude(pk=oldest.pk).update(revoked_at=DATABASE_CLOCK.now())
+    shown = browser("nia").get("/settings/tokens").text
+    newest = ApiToken.objects.latest("created_at")
+    assert re.findall(r"spt_(\w+)…", shown) == [oldest.public_id, newest.public_id]
+    assert "There are more" in shown
+    monkeypatch.undo()
+    assert "There are more" not in browser("nia").get("/settings/tokens").text
