@@ -165,6 +165,11 @@ CODES: dict[str, Code] = {
         "An image belongs to another product, or all images are shared: release it under its own product, or ask an "
         "administrator.",
     ),
+    "REL_TOO_MANY_REPOSITORIES": Code(
+        422,
+        "The product would have more image repositories than a product may: ask an administrator to name all below "
+        "one, such as ghcr.io/acme/*.",
+    ),
     "REL_MANIFEST_MISMATCH": Code(
         422,
         "The components of the release were changed behind its manifestDigest: tell the platform owner, and create a "

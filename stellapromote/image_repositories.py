@@ -7,6 +7,7 @@ _NAMES_OF_HUB: Final = frozenset({_HUB, "index.docker.io", "registry-1.docker.io
 _DEFAULT_PORTS: Final = (":443", ":80")
 
 LONGEST: Final = 300
+MOST_OF_A_PRODUCT: Final = 1000
 PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._:-]+)*(/\*)?$"
 """A repository, or the beginning of several with `/*` behind it. Both Python and JSON Schema read it alike."""
 

@@ -24,8 +24,8 @@ from stellapromote.accounts.scopes import PRODUCT_WRITE
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.database.named_locks import take_lock
-from stellapromote.errors import Conflict
-from stellapromote.image_repositories import canonical, canonical_pattern, patterns_over
+from stellapromote.errors import Conflict, RuleViolation
+from stellapromote.image_repositories import MOST_OF_A_PRODUCT, canonical, canonical_pattern, patterns_over
 from stellapromote.transactions import transactional
 
 _TOLD = 5
@@ -38,6 +38,12 @@ class RepositoryTaken(Conflict):
 
     code = "RES_DUPLICATE"
     about = "imageRepositories"
+
+
+class TooManyRepositories(RuleViolation):
+    """What a product has is read and shown as a whole."""
+
+    code = "REL_TOO_MANY_REPOSITORIES"
 
 
 class RepositoryOfProduct(Conflict):
@@ -137,7 +143,8 @@ def first_of(names: Sequence[str]) -> str:
 
 
 def bind_repositories(product: str, images: Collection[Image], *, by: Actor, at: datetime) -> None:
-    """Gives the product of a release the repositories of its images that no product has. Raises OtherProduct.
+    """Gives the product of a release the repositories of its images that no product has. Raises OtherProduct,
+    TooManyRepositories.
 
     The caller holds the product FOR SHARE. One statement where every repository is claimed.
     """
@@ -153,6 +160,12 @@ def bind_repositories(product: str, images: Collection[Image], *, by: Actor, at:
     if not free:
         return
     owner = Product.objects.get(tenant_id=by.tenant, slug=product)
+    if owner.image_repositories.count() + len(free) > MOST_OF_A_PRODUCT:
+        raise TooManyRepositories(
+            f"Product {product} would have more than {MOST_OF_A_PRODUCT} image repositories: ask an administrator to "
+            "give it all below one, such as ghcr.io/acme/*.",
+            details={"product": product, "most": MOST_OF_A_PRODUCT},
+        )
     rows = _new_rows(owner, free, at)
     record(
         by=by,

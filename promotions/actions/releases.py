@@ -79,7 +79,7 @@ class ReleaseSpec:
 @transactional
 def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = DATABASE_CLOCK) -> Release:
     """A new draft, finalized at once if asked. Raises Refused, ProductArchived, NameTaken, Invalid, Incomplete,
-    OtherProduct."""
+    OtherProduct, TooManyRepositories."""
     by.require(RELEASE_WRITE)
     by.require_product(spec.product)
     _check_names(spec.components)
@@ -156,7 +156,7 @@ def finalize_release(
 ) -> Release:
     """Fixes the components and computes the manifestDigest; its product has the repositories of its images then.
 
-    Raises ProductArchived, OtherProduct, NotDraft, Incomplete, Http404.
+    Raises ProductArchived, OtherProduct, TooManyRepositories, NotDraft, Incomplete, Http404.
     """
     by.require(RELEASE_WRITE)
     release = lock_release(release_id, by, if_match)

@@ -11,7 +11,7 @@ from policies.api.resources import PROPOSED
 from policies.models import Proposal
 from promotions.actions.products import archive_product, create_product, product_tag, update_product
 from promotions.pages.bodies import NewProduct, ProductChanges
-from promotions.reading.products import product_document
+from promotions.reading.products import product_document, with_repositories
 from stellapromote.accounts.models import Product
 from stellapromote.accounts.scopes import PRODUCT_WRITE, RELEASE_READ
 from stellapromote.api.declarations import Answer
@@ -72,7 +72,7 @@ class ProductViewSet(ApiViewSet):
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Products, newest first."""
-        products = Product.objects.filter(tenant_id=request.actor.tenant).prefetch_related("image_repositories")
+        products = with_repositories(Product.objects.filter(tenant_id=request.actor.tenant))
         if not self.query.get("include_archived", False):
             products = products.filter(archived_at=None)
         return self.page(products, present=product_document)

@@ -32,6 +32,8 @@ from stellapromote.api.serializers import NoBody
 from stellapromote.api.views import ApiRequest, ApiViewSet
 from stellapromote.database_clock import DATABASE_CLOCK
 
+_OF_REPOSITORIES = ("REL_OTHER_PRODUCT", "REL_TOO_MANY_REPOSITORIES")
+
 
 class ReleaseViewSet(ApiViewSet):
     """What can be promoted."""
@@ -76,9 +78,9 @@ class ReleaseViewSet(ApiViewSet):
         "diff": Answer(DiffResource),
     }
     refusals = {
-        "create": ("RES_DUPLICATE", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED", "REL_OTHER_PRODUCT"),
+        "create": ("RES_DUPLICATE", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED", *_OF_REPOSITORIES),
         "update": ("RES_DUPLICATE", "REL_NOT_DRAFT", "REL_PRODUCT_ARCHIVED"),
-        "finalize": ("REL_NOT_DRAFT", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED", "REL_OTHER_PRODUCT"),
+        "finalize": ("REL_NOT_DRAFT", "REL_INCOMPLETE", "REL_PRODUCT_ARCHIVED", *_OF_REPOSITORIES),
         "deprecate": ("RES_STATE_CONFLICT",),
         "archive": ("RES_STATE_CONFLICT", "RES_IN_USE"),
     }

@@ -33,7 +33,7 @@ from stellapromote.api.fields import (
 )
 from stellapromote.api.reading import refused
 from stellapromote.api.serializers import Bodies, Body, camel
-from stellapromote.image_repositories import PATTERN
+from stellapromote.image_repositories import MOST_OF_A_PRODUCT, PATTERN
 
 
 def _component_name() -> PatternField:
@@ -118,7 +118,7 @@ class ProductChanges(Body):
     description = TextField(max_length=2000, required=False, allow_blank=True)
     image_repositories = StrictListField(
         child=_repository_pattern(),
-        max_length=1000,
+        max_length=MOST_OF_A_PRODUCT,
         required=False,
         help_text="Their images belong to this product alone. A name that ends in `/*` is all below it. A release that "
         "is finalized adds the repositories of its images that no product has.",

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, QuerySet
 
 from promotions.models import Promotion
 from promotions.states import OPEN
@@ -28,8 +29,15 @@ def product_document(product: Product) -> dict[str, Any]:
 
 
 def repositories_of(product: Product) -> list[str]:
-    """Its repositories and patterns, sorted. One statement, none where they were read with the products of a list."""
-    return sorted(row.name for row in product.image_repositories.all())
+    """Its repositories and patterns, sorted. One statement, none for a product of `with_repositories`."""
+    names = getattr(product, "repository_names", None)
+    return sorted(product.image_repositories.values_list("name", flat=True) if names is None else names)
+
+
+def with_repositories(products: QuerySet[Product]) -> QuerySet[Product]:
+    """The products, each with the names of its repositories: a list of products may have tens of thousands of them."""
+    names = ImageRepository.objects.filter(product=OuterRef("pk")).values("name")
+    return products.annotate(repository_names=ArraySubquery(names))
 
 
 def repository_document(row: ImageRepository) -> dict[str, Any]:

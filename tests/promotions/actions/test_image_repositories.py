@@ -9,9 +9,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.http import Http404
 
+from promotions.actions import image_repositories
 from promotions.actions.image_repositories import (
     RepositoryOfProduct,
     RepositoryTaken,
+    TooManyRepositories,
     free_repository,
     share_repository,
 )
@@ -92,6 +94,19 @@ def test_another_product_cannot_finalize_it_however_it_is_written(kestrel: Kestr
     assert refused.value.details == {"component": "c1", "imageRepository": written, "product": "main"}
     assert owners(kestrel) == {"ghcr.io/acme/pay": "main"}
     assert not Release.objects.filter(product="ledger").exists()
+
+
+def test_a_product_has_at_most_so_many_repositories(kestrel: Kestrel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases of an operator would bind hundreds in a second, and a reader of the product reads all of them."""
+    monkeypatch.setattr(image_repositories, "MOST_OF_A_PRODUCT", 2)
+    finalized(kestrel, "main", "ghcr.io/acme/pay", "ghcr.io/acme/web")
+    with pytest.raises(TooManyRepositories, match="more than 2 image repositories") as refused:
+        finalized(kestrel, "main", "ghcr.io/acme/pay", "ghcr.io/acme/new")
+    assert refused.value.details == {"product": "main", "most": 2}
+    assert sorted(owners(kestrel)) == ["ghcr.io/acme/pay", "ghcr.io/acme/web"]
+    finalized(kestrel, "main", "ghcr.io/acme/pay")
+    claim(kestrel, "main", "ghcr.io/acme/*")
+    finalized(kestrel, "main", "ghcr.io/acme/new")
 
 
 def test_a_draft_of_another_product_is_taken_and_not_finalized(kestrel: Kestrel) -> None:
