@@ -1,6 +1,6 @@
 """The components as template tags: `{% load ui %}`. docs/web-components.md lists them; /styleguide shows them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ register = template.Library()
 
 DIGEST_SHOWN = 12
 MOST_SLOTS = 6
+MOST_NAMED = 20
 
 
 # --- shapes, states --------------------------------------------------------------------------------------------------
@@ -34,6 +35,14 @@ MOST_SLOTS = 6
 def icon(name: str) -> SafeString:
     """A shape; hidden from assistive technology, so put the word beside it."""
     return icons.icon(name)
+
+
+@register.filter
+def few(names: Sequence[str]) -> str:
+    """The names between commas; of many the first ones and the number of the others."""
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
 
 
 @register.simple_tag

@@ -20,6 +20,17 @@ def render(source: str, **values: Any) -> str:
     return Template("{% load ui %}" + source).render(Context({"now": NOW, **values}))
 
 
+@pytest.mark.parametrize(
+    ("number", "end"), [(1, "n1"), (20, "n20"), (21, "n20 and 1 more"), (1000, "n20 and 980 more")]
+)
+def test_of_many_names_the_first_ones_are_shown(number: int, end: str) -> None:
+    shown = render("{{ names|few }}", names=[f"n{each}" for each in range(1, number + 1)])
+    assert (shown.startswith("n1"), shown.endswith(end)) == (True, True)
+    assert render("{{ names|few }}", names=[EVIL]) == EVIL.replace("<", "&lt;").replace(">", "&gt;").replace(
+        '"', "&quot;"
+    )
+
+
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
