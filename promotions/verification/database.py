@@ -107,7 +107,8 @@ WHERE c.relnamespace = {_PG_CATALOG} AND c.{_LATER} AND c.relkind IN ('r', 'v', 
 UNION ALL
 SELECT concat('operator ', o.oprname, ' (', format_type(o.oprleft, NULL), ', ', format_type(o.oprright, NULL), ')')
 FROM pg_operator o WHERE o.{_LATER}
-  AND (o.oprname = ANY ('{{=,<>,<,<=,>,>=,||,->,->>,?}}') OR (
+  AND (o.oprname = ANY ('{{=,<>,<,<=,>,>=,||,->,->>,?}}')
+    OR o.oprname = ANY ('{{@>,<@,&&,?|,?&,~}}') AND o.oprright <> 'integer[]'::regtype OR (
     EXISTS (SELECT FROM pg_operator q WHERE q.oprname = o.oprname AND NOT q.{_LATER})
     AND (o.oprnamespace = {_PG_CATALOG} OR EXISTS (SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
                 WHERE p.oid = o.oprcode AND l.lanname <> 'c'))))

@@ -45,6 +45,7 @@ OF_CLEARING = f"WHERE attrelid = '{FREEZE}'::regclass AND attname = 'cleared_at'
 CLEARED = f"ALTER TABLE {FREEZE} ADD CONSTRAINT cleared CHECK (cleared_at IS NOT NULL)"
 NEVER = "CREATE FUNCTION public.never"
 SAYS_NO = "RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN false; END'"
+IN_C, BY = "RETURNS bool LANGUAGE c AS '$libdir/citext', 'citext_eq'", "FUNCTION = public.never"
 CONTAINS_BY, OF_CONTAINS = "UPDATE pg_operator SET oprcode =", "WHERE oid = '@>(anyarray,anyarray)'::regoperator"
 COMPARED, OF_UUID = "UPDATE pg_amproc SET amproc =", "WHERE amproc = 'uuid_cmp'::regproc"
 COUNTED, OF_COUNT = "UPDATE pg_aggregate SET aggfinalfn =", "WHERE aggfnoid = 'count()'::regprocedure"
@@ -167,6 +168,10 @@ CHANGES: list[tuple[str, str, str]] = [
     ("ALTER FUNCTION public.stellapromote_refuse_change() SECURITY DEFINER",
      "ALTER FUNCTION public.stellapromote_refuse_change() SECURITY INVOKER",
      "function stellapromote_refuse_change()"),
+    ((f"{NEVER}(varchar[], varchar[]) {IN_C}; "
+      f"CREATE OPERATOR public.@> (LEFTARG = varchar[], RIGHTARG = varchar[], {BY})"),
+     "DROP OPERATOR public.@> (varchar[], varchar[]); DROP FUNCTION public.never",
+     "operator @> (character varying[], character varying[])"),
     (f"{TRUE}; {EQUAL}", "DROP OPERATOR public.= (varchar, text); DROP FUNCTION public.same",
      "operator = (character varying, text)"),
     (("CREATE FUNCTION public.holds(varchar[], varchar[]) RETURNS bool LANGUAGE sql AS 'SELECT false'; CREATE OPERATOR"
