@@ -96,8 +96,8 @@ json_build_object(
     FROM accounts_rolegrant a
     JOIN accounts_user u ON u.id = a.user_id AND u.is_active
     JOIN accounts_membership m ON m.tenant_id = p.tenant_id AND m.user_id = u.id AND m.ended_at IS NULL
-    JOIN ({_held_by_voters("r.role", "accounts_rolegrant r")}) roles ON roles.user_id = u.id
-    LEFT JOIN ({_held_by_voters("team.slug", _TEAM_GRANTS)}) teams ON teams.user_id = u.id
+    JOIN ({_held_by_voters("role", "accounts_rolegrant r")}) roles ON roles.user_id = u.id
+    LEFT JOIN ({_held_by_voters("slug", _TEAM_GRANTS)}) teams ON teams.user_id = u.id
     WHERE a.tenant_id = p.tenant_id AND a.role = ANY(%(roles)s) AND a.ended_at IS NULL),
   'authorities', (
     SELECT coalesce(json_object_agg(r.id, {_source("r")}), '{{}}') FROM accounts_rolegrant r
