@@ -3,7 +3,8 @@
 It is Django's password reset token: bound to the account's present password and last sign-in, so setting a password or
 signing in ends it. A new person's link works only while they have no password: it takes no account from its person. One
 for a new password is of another kind, made by a command that is audited (docs/adr/0158). A reset that an administrator
-makes, or a person who forgot their password asks for, ends as well when a membership of the account begins or ends.
+makes, or a person who forgot their password asks for, ends as well when a membership of the account begins or ends,
+and when another person confirms who has the account (docs/adr/0234).
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from stellapromote.accounts.models import Membership, User
+from stellapromote.accounts.models import HeldAccount, Membership, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.local_address import local_address
 
@@ -31,13 +32,15 @@ class _NewPassword(_ByTheDatabase):
 
 
 class _Reset(_ByTheDatabase):
-    """Bound to the memberships as well: nobody makes one for an account that is in another tenant by now."""
+    """Bound to the memberships as well: nobody makes one for an account that is in another tenant by now. And to the
+    confirmations of who has the account: a link that was shown before opens nothing any more."""
 
     key_salt = "stellapromote.identity.one_time_links.reset"
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
         rows = Membership.objects.filter(user_id=user.pk).order_by("pk").values_list("pk", "ended_at")
-        return f"{super()._make_hash_value(user, timestamp)}{list(rows)}"
+        held = HeldAccount.objects.filter(user_id=user.pk, confirmed_at__isnull=False).order_by("pk")
+        return f"{super()._make_hash_value(user, timestamp)}{list(rows)}{list(held.values_list('pk', flat=True))}"
 
 
 _first_password = _ByTheDatabase()
@@ -56,7 +59,7 @@ def password_link(user: User) -> str:
 
 
 def reset_link(user: User) -> str:
-    """The same, until the account becomes a member of another tenant or leaves one."""
+    """The same, until the account becomes a member of another tenant or leaves one, or another person confirms it."""
     return _link(user, _reset)
 
 

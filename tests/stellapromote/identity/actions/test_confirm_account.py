@@ -12,12 +12,13 @@ from promotions.actions.grant_override import grant_override
 from promotions.actions.proposals import confirm_proposal
 from stellapromote.accounts.actor import Actor, SecondFactorRequired
 from stellapromote.accounts.command_line import command_actor
-from stellapromote.accounts.models import HeldAccount, RoleGrant, SignInSettings, User
+from stellapromote.accounts.models import ApiToken, HeldAccount, RoleGrant, SignInSettings, User
 from stellapromote.accounts.vouching import people_vouched_for, vouched_for
 from stellapromote.api.etag import IfMatch
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import Refused
 from stellapromote.identity.actions.accept_invitation import accept_signed_in, accept_with_new_account
+from stellapromote.identity.actions.add_service_owner import add_service_owner
 from stellapromote.identity.actions.confirm_account import confirm_account
 from stellapromote.identity.actions.confirm_grant import confirm_grant
 from stellapromote.identity.actions.grant_role import grant_role
@@ -194,6 +195,17 @@ def test_a_confirmation_holds_in_its_tenant_alone(house: House) -> None:
     confirms(actor_of(boss, elsewhere), mei)
     assert HeldAccount.objects.get(tenant=house.tenant).confirmed_at is None
     assert HeldAccount.objects.get(tenant=elsewhere).confirmed_at is not None
+
+
+def test_tokens_that_the_account_made_before_are_revoked(house: House) -> None:
+    mei, ci = joins(house), make_service(house.tenant, house.tomas)
+    add_service_owner(by=house.admin, clock=DATABASE_CLOCK, service_id=ci.pk, owner="mei")
+    make_token(house.tenant, mei)
+    make_token(house.tenant, ci.user, by=house.as_actor(mei))
+    make_token(house.tenant, ci.user, by=house.as_actor(house.tomas))
+    confirms(house.as_actor(house.nia), mei)
+    assert {token.issuer: token.revoked_by for token in ApiToken.objects.all()} == {mei: house.nia, house.tomas: None}
+    assert last_event("member.account_confirmed").metadata["revokedTokens"] == 2
 
 
 def test_administrators_of_another_tenant_do_not_find_the_account(house: House) -> None:

@@ -17,6 +17,7 @@ from stellapromote.clock import FixedClock
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError, Refused
 from stellapromote.identity.actions.accept_invitation import accept_with_new_account
+from stellapromote.identity.actions.confirm_account import confirm_account
 from stellapromote.identity.actions.end_membership import end_membership
 from stellapromote.identity.actions.forget_password import forget_password
 from stellapromote.identity.actions.invite import invite
@@ -165,6 +166,14 @@ def test_the_link_dies_when_the_account_gets_another_membership(house: House) ->
     path = reset(house, mei)
     assert works(path)
     elsewhere_now(house, mei)
+    assert not works(path)
+
+
+def test_the_link_dies_when_another_person_confirms_the_account(house: House) -> None:
+    mei = joins(house)
+    path = reset(house, mei)
+    assert works(path)
+    confirm_account(by=house.as_actor(house.nia), clock=DATABASE_CLOCK, user_id=mei.pk)
     assert not works(path)
 
 
