@@ -8,7 +8,7 @@ from promotions.judging.evaluation_context import instant, stored_requirements
 from promotions.judging.locks import lock_promotion
 from promotions.judging.unit_of_work import UnitOfWork
 from promotions.models import Override, OverrideReview
-from promotions.voting.held_accounts import held_here
+from promotions.voting.held_accounts import confirmed_since, held_here
 from promotions.voting.overrides import LONGEST_REASON, check_can_review
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.second_factor import check_second_factor
@@ -34,9 +34,8 @@ def review_override(
     override = Override.objects.select_related("review").filter(pk=override_id, promotion=promotion).first()
     if override is None:
         raise Http404("This promotion has no such override.")
-    check_can_review(
-        by, promotion, override, exclusions(stored_requirements(promotion)), held_here(promotion.tenant_id)
-    )
+    excluded = exclusions(stored_requirements(promotion))
+    check_can_review(by, promotion, override, excluded, held_here(promotion.tenant_id), confirmed_since(promotion))
     at = instant(moment, promotion)
     check_second_factor(by, at)
     review = OverrideReview(

@@ -1,7 +1,6 @@
 """May a deployment start now? Judged again under the locks, on fresh facts (domain.md §4, start check)."""
 
 from datetime import datetime
-from uuid import UUID
 
 from django.db.models import Q
 
@@ -12,6 +11,7 @@ from policies.overrides import OVERRIDE_POSSIBLE
 from promotions.actions.rereading import adopt_reading
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
 from promotions.judging.facts import StoredFacts
+from promotions.judging.held_accounts import Act, another_acted
 from promotions.judging.judge import adopt_subject, conclude, expire_if_due
 from promotions.judging.ordering import check_can_enter
 from promotions.judging.unit_of_work import UnitOfWork
@@ -21,7 +21,6 @@ from promotions.voting import rules
 from promotions.voting.blindness import can_see_votes, gates_shown
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import accounts_behind
-from stellapromote.accounts.held_accounts import accounts_alike
 from stellapromote.clock import rfc3339
 from stellapromote.errors import Conflict, ProductError, RuleViolation, reason_against
 
@@ -98,9 +97,12 @@ def check_deploys_apart(by: Actor, context: EvaluationContext) -> None:
     policies = approval_policies_of(context.facts.gate_input["requirements"], context.documents)
     if not any(policy["separationOfDuties"]["excludeDeployer"] for policy in policies):
         return
-    decided = {UUID(act["voterId"]) for act in (*context.votes, *context.confirmations)}
-    acting = accounts_behind(by)
-    if (acting | accounts_alike(by.tenant, acting)) & decided:
+    facts, acting = context.facts, {str(each) for each in accounts_behind(by)}
+    decided = [Act(act["at"], act["id"], act["voterId"]) for act in (*context.votes, *context.confirmations)]
+    if any(
+        act.by in acting or any(another_acted(facts.held, [act], facts.confirmed, each) for each in acting)
+        for act in decided
+    ):
         raise rules.SeparationOfDuties(
             "An approval policy excludes people who approved or confirmed from deploying: ask another person.",
             details={"reasons": ["DEPLOYER"]},

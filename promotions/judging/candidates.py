@@ -6,7 +6,15 @@ from typing import Any, Final
 from policies.eligibility import ACCOUNT_ACTED, Grant, discounted_granters, eligibility_of
 from policies.facts import Candidate, exclusions
 from policies.vouching import Confirmation, Source, Vouching
-from promotions.judging.held_accounts import FIRST, Act, Held, after_another, excluded_with
+from promotions.judging.held_accounts import (
+    FIRST,
+    Act,
+    Confirmed,
+    Held,
+    after_another,
+    excluded_with,
+    held_at,
+)
 from promotions.models import Promotion
 from stellapromote.accounts.alike import alike
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
@@ -16,13 +24,14 @@ APPROVING_ROLES: Final = [role for role, scopes in ROLES.items() if PROMOTION_AP
 
 
 def candidates_in(
-    row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion, held: Held
+    row: dict[str, Any], requirements: dict[str, Any], promotion: Promotion, held: Held, confirmed: Confirmed
 ) -> tuple[list[Candidate], frozenset[str]]:
     """The people who hold a voting role now, with the roles and teams that count for this promotion (domain.md §5); and
     `may_act` of ``promotions.judging.facts.Facts``. ``row``: what the statement of the facts read."""
     excluded = excluded_with(held, exclusions(requirements), str(promotion.requested_by_id))
     barred = {**dict.fromkeys(excluded), **discounted_granters(requirements)}
-    after = after_another(held, acts_in(row))
+    after = after_another(held, acts_in(row), confirmed)
+    ever = held_at(FIRST, held, confirmed)
     authorities = {key: _parsed_source(source) for key, source in row["authorities"].items()}
     vouching = Vouching.of(barred, authorities)
     found: list[Candidate] = []
@@ -42,7 +51,7 @@ def candidates_in(
             alike=others,
         )
         is_after = verdict.exclusion is None and person["id"] in after
-        if others and verdict.exclusion is None:
+        if verdict.exclusion is None and alike(ever, [person["id"]]):
             may_act.add(person["id"])
         found.append(
             {

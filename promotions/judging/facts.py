@@ -25,7 +25,7 @@ from promotions.judging.candidates import APPROVING_ROLES, acts_in, candidates_i
 from promotions.judging.collected_facts import read_fresh_facts
 from promotions.judging.dependencies import observe_dependencies
 from promotions.judging.document_gathering import gather_documents
-from promotions.judging.held_accounts import Held, after_another, held_of
+from promotions.judging.held_accounts import Confirmed, Held, after_another, held_of
 from promotions.judging.signed_overrides import signed_overrides
 from promotions.judging.subject import SUBJECT_SCHEMA, Subject
 from promotions.judging.subject import subject_digest as digest_of_subject
@@ -109,6 +109,10 @@ json_build_object(
   'held', (
     SELECT coalesce(json_agg(json_build_array(h.user_id, to_json(h.holders)) ORDER BY h.id), '[]')
     FROM accounts_heldaccount h WHERE h.tenant_id = p.tenant_id AND h.confirmed_at IS NULL),
+  'confirmedSince', (
+    SELECT coalesce(json_agg(json_build_array(h.user_id, to_json(h.holders), {rfc3339_sql("h.confirmed_at")})
+                    ORDER BY h.id), '[]')
+    FROM accounts_heldaccount h WHERE h.tenant_id = p.tenant_id AND h.confirmed_at >= p.requested_at),
   'current', (
     {running_sql("d.release_id", environment="p.target_environment_id", product="p.product")}),
   'sourceDeployed', EXISTS (
@@ -174,8 +178,8 @@ json_build_object(
 
 _ALONE = f"""
 SELECT {FACTS} FROM (VALUES (%(promotion)s::uuid, %(tenant)s::uuid, %(target)s::uuid, %(source)s::uuid,
-                             %(release)s::uuid, %(product)s::text))
-    AS p (id, tenant_id, target_environment_id, source_environment_id, release_id, product)
+                             %(release)s::uuid, %(product)s::text, %(requestedAt)s::timestamptz))
+    AS p (id, tenant_id, target_environment_id, source_environment_id, release_id, product, requested_at)
 """  # noqa: S608 - the part is a constant of this module
 
 
@@ -211,8 +215,8 @@ class Facts:
     """The gate input, and what the evidence packet says beside it. ``blobs`` are kept with a record that names them;
     ``documents`` are stored already. ``manifest_digest`` is computed from ``components``, ``release_manifest`` is the
     same if the release has it, else None; ``records`` are those since the last packet, as `{id, sequence, digest}`.
-    ``held``: the holders of each held account of the tenant; ``may_act``: of the accounts that these are about, the
-    candidates who may vote if no account alike acted first."""
+    ``held``: the holders of each held account of the tenant; ``confirmed``: those confirmed since the request;
+    ``may_act``: of the accounts that these are about, the candidates who may vote if no account alike acted first."""
 
     gate_input: GateInput
     subject: Subject
@@ -230,6 +234,7 @@ class Facts:
     blobs: dict[str, bytes]
     documents: dict[str, bytes]
     held: Held
+    confirmed: Confirmed
     may_act: frozenset[str]
 
     def note_acts(self) -> None:
@@ -238,7 +243,7 @@ class Facts:
         candidates = self.gate_input["candidates"]
         if not self.may_act or not isinstance(candidates, list):
             return
-        after = after_another(self.held, acts_in(self.gate_input))
+        after = after_another(self.held, acts_in(self.gate_input), self.confirmed)
         for each in candidates:
             if each["id"] in self.may_act:
                 each["exclusion"] = ACCOUNT_ACTED if each["id"] in after else None
@@ -287,7 +292,7 @@ def gather_facts(
     evidence = gather_documents(promotion, row["current"], unstored)
     outside = read_fresh_facts(promotion, policy, subject_digest=subject_digest, at=at)
     held = held_of(row["held"])
-    listed, may_act = candidates_in(row, requirements, promotion, held)
+    listed, may_act = candidates_in(row, requirements, promotion, held, row["confirmedSince"])
     candidates, blobs = candidates_fact(listed)
     release, target, source = promotion.release, promotion.target_environment, promotion.source_environment
     kinds = gates.current_versions(
@@ -362,6 +367,7 @@ def gather_facts(
         blobs={key: canonical_bytes(blob) for key, blob in blobs.items()} | evidence.extracts,
         documents=evidence.documents,
         held=held,
+        confirmed=row["confirmedSince"],
         may_act=may_act,
     )
 
@@ -387,6 +393,7 @@ def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> Sto
         "source": promotion.source_environment_id,
         "release": promotion.release_id,
         "product": promotion.product,
+        "requestedAt": promotion.requested_at,
     }
     [(text,)] = fetch(_ALONE, about | values_for_facts(signing_key_id, at))
     return StoredFacts(signing_key_id, at, orjson.loads(text))

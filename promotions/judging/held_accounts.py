@@ -1,7 +1,8 @@
 """Accounts that may be of one person, on one promotion (docs/adr/0234): pure.
 
 An account that may be of the same person as an excluded one is excluded as well. Of several that may be of one person,
-the one that acted first counts, and the others do not act.
+the one that acted first counts, and the others do not act. An act stays that of everybody who might have had its
+account then, also when the account was confirmed since.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,6 +27,8 @@ _NEVER: Final = Act("~", "", "")
 """After every other act."""
 
 Held = Mapping[str, Collection[str]]
+Confirmed = Sequence[tuple[str, Collection[str], str]]
+"""Accounts that were held, with their holders and the instant at which another person confirmed them."""
 
 
 def held_of(rows: Iterable[tuple[str, Iterable[str]]]) -> dict[str, frozenset[str]]:
@@ -44,15 +47,16 @@ def excluded_with(held: Held, excluded: Mapping[str, Sequence[str]], requester: 
     return found
 
 
-def after_another(held: Held, acts: Iterable[Act]) -> dict[str, list[str]]:
+def after_another(held: Held, acts: Iterable[Act], confirmed: Confirmed = ()) -> dict[str, list[str]]:
     """The accounts of which another, that may be of the same person, acted first; with the reason."""
-    if not held:
+    if not held and not confirmed:
         return {}
     first: dict[str, Act] = {}
     for act in sorted(acts):
         first.setdefault(act.by, act)
-    known = {*held, *(holder for holders in held.values() for holder in holders)}
-    people = {each: possible_people(held, each) for each in {*known, *first}}
+    ever = held_at(FIRST, held, confirmed)
+    known = {*ever, *(holder for holders in ever.values() for holder in holders)}
+    people = {each: people_of(first.get(each, _NEVER), each, held, confirmed) for each in {*known, *first}}
     return {
         each: [ACCOUNT_ACTED]
         for each in known
@@ -61,3 +65,20 @@ def after_another(held: Held, acts: Iterable[Act]) -> dict[str, list[str]]:
             for other, act in first.items()
         )
     }
+
+
+def another_acted(held: Held, acts: Iterable[Act], confirmed: Confirmed, account: str) -> bool:
+    """Whether another account acted that is of the same person, or was when it acted."""
+    own = people_of(_NEVER, account, held, confirmed)
+    return any(act.by != account and not own.isdisjoint(people_of(act, act.by, held, confirmed)) for act in acts)
+
+
+def people_of(act: Act, account: str, held: Held, confirmed: Confirmed) -> set[str]:
+    """The account and everybody who might have had it when it acted."""
+    return possible_people(held_at(act.at, held, confirmed), account)
+
+
+def held_at(at: str, held: Held, confirmed: Confirmed) -> Held:
+    """The holders of each account that nobody had confirmed at this instant."""
+    then = [(account, holders) for account, holders, confirmed_at in confirmed if at <= confirmed_at]
+    return held_of([*held.items(), *then]) if then else held

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from environments.models import Environment, EnvironmentApprovalPolicy
 from environments.product_guards import guarding
@@ -171,18 +171,21 @@ class Involvements:
 
 
 def excluded_by(
-    duties: frozenset[str], *collected: Involvements, tenant_id: UUID, until: datetime
+    duties: frozenset[str], *collected: Involvements, tenant_id: UUID, since: datetime, until: datetime
 ) -> list[ExcludedPerson]:
     """The people excluded by these involvements, with those who owned a machine among them by ``until``, and the
-    accounts of the tenant that may be of the same person as one of them. Three statements that are sent together, and
-    one more where there are such accounts."""
+    accounts of the tenant that may be of the same person as one of them, or might have been ``since`` then: what an
+    account did before it was confirmed is its holders' too. Three statements that are sent together, and one more
+    where there are such accounts."""
     accounts = set().union(*(involvements.accounts() for involvements in collected))
     known = set().union(*(involvements.ids() for involvements in collected))
     owners = ServiceOwner.objects.filter(service__user_id__in=accounts, granted_at__lte=until)
     found, named, held = fetch_together(
         owners.values_list("service__user_id", "owner_id", "ended_at", "owner__username"),
         User.objects.filter(pk__in=known).values_list("pk", "username"),
-        HeldAccount.objects.filter(tenant_id=tenant_id, confirmed_at=None).values_list("user_id", "holders"),
+        HeldAccount.objects.filter(Q(confirmed_at=None) | Q(confirmed_at__gte=since), tenant_id=tenant_id).values_list(
+            "user_id", "holders"
+        ),
     )
     names: dict[UUID, str] = dict(named)
     for machine_id, owner_id, ended_at, username in found:
@@ -263,7 +266,7 @@ def take_snapshot(
         named = [v.policy_id for v in approval_versions]
         owned = product if asking else None
         others.add_editors(editors(target, named, product=owned, since=release.created_at))
-    excluded = excluded_by(duties, requesting, others, tenant_id=target.tenant_id, until=at)
+    excluded = excluded_by(duties, requesting, others, tenant_id=target.tenant_id, since=release.created_at, until=at)
 
     document: dict[str, Any] = {
         "schema": REQUIREMENTS_SCHEMA,

@@ -9,7 +9,7 @@ from policies.overrides import may_be_overridden, setting_of
 from promotions.models import Override, Promotion
 from promotions.states import OPEN
 from promotions.voting import overrides as override_rules
-from promotions.voting.held_accounts import held_here
+from promotions.voting.held_accounts import confirmed_since, held_here
 from stellapromote.accounts.actor import Actor
 from stellapromote.errors import sentence_against
 
@@ -29,11 +29,12 @@ def override_parts(
     policy: Mapping[str, Any],
     requirements: Mapping[str, Any],
 ) -> Context:
-    """The part of the page's context. One statement, one more where one was given, and up to three for each
+    """The part of the page's context. One statement, two more where one was given, and up to three for each
     blocking gate that may be overridden."""
     given = overrides_of(promotion)
     in_force = {gate["details"]["override"]["id"] for gate in gates if "override" in gate["details"]}
-    excluded, held = exclusions(requirements), (held_here(promotion.tenant_id) if given else {})
+    excluded = exclusions(requirements)
+    held, confirmed = (held_here(promotion.tenant_id), confirmed_since(promotion)) if given else ({}, [])
     return {
         "overridden": [gate for gate in gates if "override" in gate["details"]],
         "overrides": [
@@ -41,7 +42,9 @@ def override_parts(
                 "row": each,
                 "in_force": str(each.pk) in in_force,
                 "review": getattr(each, "review", None),
-                "cannot_review": sentence_against(override_rules.check_can_review, by, promotion, each, excluded, held),
+                "cannot_review": sentence_against(
+                    override_rules.check_can_review, by, promotion, each, excluded, held, confirmed
+                ),
             }
             for each in given
         ],

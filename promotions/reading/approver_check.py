@@ -112,7 +112,7 @@ def _excluded(
     parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
     if eligibility.POLICY_EDITOR in duties:
         parts.add_editors(editors(environment, (each.pk for each in policies), product=product, since=at))
-    excluded = excluded_by(duties, parts, tenant_id=tenant_id, until=at)
+    excluded = excluded_by(duties, parts, tenant_id=tenant_id, since=at, until=at)
     edited = parts.settings_edited_at(excluded)
     snapshot = {"excludedPersons": excluded, "settingsEditedAt": edited}
     barred = eligibility.discounted_granters(snapshot)

@@ -1,12 +1,13 @@
 """Accounts that may be of one person, asked outside of a gate input: for reasons of refusals, overrides and reviews
 (docs/adr/0234)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
-from promotions.judging.held_accounts import FIRST, Act, after_another, excluded_with
+from promotions.judging.held_accounts import FIRST, Act, Confirmed, Held, after_another, another_acted, excluded_with
 from promotions.models import Confirmation, Override, Promotion, Vote
 from stellapromote.accounts.held_accounts import held_in
+from stellapromote.accounts.models import HeldAccount
 from stellapromote.clock import rfc3339
 
 
@@ -20,16 +21,27 @@ def held_here(tenant_id: UUID) -> dict[str, frozenset[str]]:
     return {str(account): frozenset(map(str, holders)) for account, holders in held_in(tenant_id).items()}
 
 
-def others_acted(promotion: Promotion, others: Collection[str]) -> bool:
-    """Whether one of these accounts decided here. Three statements, none without accounts."""
-    return bool(others) and any(act.by in others for act in _acts(promotion))
+def confirmed_since(promotion: Promotion) -> Confirmed:
+    """The held accounts that another person confirmed since the request: what they did before is their holders' too.
+    One statement."""
+    rows = HeldAccount.objects.filter(tenant_id=promotion.tenant_id, confirmed_at__gte=promotion.requested_at)
+    return [
+        (str(account), frozenset(map(str, holders)), rfc3339(at))
+        for account, holders, at in rows.values_list("user_id", "holders", "confirmed_at")
+        if at is not None
+    ]
+
+
+def others_acted(promotion: Promotion, account: UUID, held: Held, confirmed: Confirmed) -> bool:
+    """Whether another account decided here that is of the same person, or was then. Three statements."""
+    return another_acted(held, _acts(promotion), confirmed, str(account))
 
 
 def other_acted_first(promotion: Promotion, account: UUID) -> bool:
-    """Whether another account, which may be of the same person, decided here before this one. Up to four
+    """Whether another account, which may be of the same person, decided here before this one. Up to five
     statements."""
-    held = held_here(promotion.tenant_id)
-    return bool(held) and str(account) in after_another(held, _acts(promotion))
+    held, confirmed = held_here(promotion.tenant_id), confirmed_since(promotion)
+    return bool(held or confirmed) and str(account) in after_another(held, _acts(promotion), confirmed)
 
 
 def _acts(promotion: Promotion) -> Iterator[Act]:
@@ -38,5 +50,10 @@ def _acts(promotion: Promotion) -> Iterator[Act]:
     for rows in (approvals, confirmations):
         for at, pk, voter_id in rows.values_list("at", "pk", "voter_id"):
             yield Act(rfc3339(at), str(pk), str(voter_id))
-    for pk, actor_id in Override.objects.filter(promotion=promotion).values_list("pk", "actor_id"):
-        yield Act(FIRST, str(pk), str(actor_id))
+    for override in Override.objects.filter(promotion=promotion).only("pk", "actor_id"):
+        yield Act(FIRST, str(override.pk), str(override.actor_id))
+
+
+def override_act(override: Override) -> Act:
+    """The act at its own instant."""
+    return Act(rfc3339(override.recorded_at), str(override.pk), str(override.actor_id))

@@ -27,11 +27,11 @@ from policies.overrides import (
 )
 from policies.people import source_of, vouching_in
 from policies.vouching import Vouching
-from promotions.judging.held_accounts import excluded_with
+from promotions.judging.held_accounts import FIRST, Confirmed, Held, another_acted, excluded_with, held_at
 from promotions.models import Override, Promotion
 from promotions.states import OPEN, in_words
 from promotions.voting.blindness import can_see_votes
-from promotions.voting.held_accounts import held_here, others_acted
+from promotions.voting.held_accounts import confirmed_since, held_here, others_acted, override_act
 from promotions.voting.places import NOT_NAMED, team_that_does_not_count
 from promotions.voting.rules import MachinesDoNotVote, NotEligible, SeparationOfDuties, StateForbids
 from stellapromote.accounts.actor import Actor
@@ -98,10 +98,11 @@ def case_of(
     policy: Mapping[str, Any],
     requirements: Mapping[str, Any],
 ) -> Case:
-    """The case of ``by`` and this gate. Cost: three statements, one more for a freeze, one where the policy names
-    people, and three where another account may be theirs."""
-    held = held_here(promotion.tenant_id)
+    """The case of ``by`` and this gate. Cost: four statements, one more for a freeze, one where the policy names
+    people, and three where another account is theirs, or was since the request."""
+    held, confirmed = held_here(promotion.tenant_id), confirmed_since(promotion)
     others = alike(held, [str(by.account)])
+    once = alike(held_at(FIRST, held, confirmed), [str(by.account)])
     grant = ScopeGrant.objects.filter(
         tenant_id=promotion.tenant_id, user_id=by.account, scope=PROMOTION_OVERRIDE, ended_at=None
     ).first()
@@ -123,7 +124,8 @@ def case_of(
         team_refused=refused,
         windows=_windows(promotion.tenant_id, gate, by) if gate["type"] == BY_EXCEPTION else (),
         alike=others,
-        alike_acted=bool(others) and (not can_see_votes(by, promotion) or others_acted(promotion, others)),
+        alike_acted=bool(once)
+        and (not can_see_votes(by, promotion) or others_acted(promotion, by.account, held, confirmed)),
     )
 
 
@@ -309,17 +311,18 @@ def check_can_review(
     promotion: Promotion,
     override: Override,
     exclusions: Mapping[str, list[str]],
-    held: Mapping[str, Collection[str]],
+    held: Held,
+    confirmed: Confirmed,
 ) -> None:
     """Another person, with a say in promotions and no part in this one, once. ``held``: the accounts that may be in
-    other hands; they review nothing."""
+    other hands, which review nothing; ``confirmed``: those that might have been since the request."""
     if hasattr(override, "review"):
         raise StateForbids("This override is reviewed already.")
     if by.kind != "person":
         raise MachinesDoNotVote("Service accounts cannot review an override: ask a person.")
     if by.user_id == override.actor_id:
         raise SeparationOfDuties("You gave this override, so somebody else must review it.", details={"reasons": []})
-    if str(by.user_id) in held or str(override.actor_id) in alike(held, [str(by.user_id)]):
+    if str(by.user_id) in held or another_acted(held, [override_act(override)], confirmed, str(by.user_id)):
         raise SeparationOfDuties(
             "You may be the same person as another account here, by a one-time link: ask another person to confirm the "
             "account on Members, or to review the override.",

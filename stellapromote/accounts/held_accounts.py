@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from stellapromote.accounts.alike import alike
+from stellapromote.accounts.alike import alike, possible_people
 from stellapromote.accounts.models import HeldAccount
 
 
@@ -48,6 +48,12 @@ def held_in(tenant_id: UUID) -> dict[UUID, frozenset[UUID]]:
 def is_held(tenant_id: UUID, user_id: UUID) -> bool:
     """Whether the account may be in another person's hands: it vouches for nothing. One statement."""
     return HeldAccount.objects.filter(tenant_id=tenant_id, user_id=user_id, confirmed_at=None).exists()
+
+
+def with_holders(tenant_id: UUID, accounts: Iterable[UUID]) -> frozenset[UUID]:
+    """The accounts, and everybody who may have one of them now in the tenant. One statement."""
+    held = held_in(tenant_id)
+    return frozenset().union(*(possible_people(held, each) for each in accounts))
 
 
 def accounts_alike(tenant_id: UUID, accounts: Iterable[UUID]) -> frozenset[UUID]:

@@ -242,6 +242,31 @@ def test_a_confirmed_account_is_one_of_its_own(kestrel: Kestrel) -> None:
     assert set(snapshot(for_staging(kestrel, by="mei"))) == {"mei"}
 
 
+def test_a_vote_of_before_the_confirmation_stays_that_of_the_person_who_might_have_given_it(kestrel: Kestrel) -> None:
+    promotion = for_staging(kestrel)
+    kestrel.approves("mei", promotion)
+    confirms_account(kestrel, "mei", by="approver")
+    assert why_not(kestrel, "boss", promotion) == ["ACCOUNT_ACTED"]
+    assert exclusions(promotion)["boss"] == "ACCOUNT_ACTED"
+    assert kestrel.approves("approver", promotion).status == "approved"
+
+
+def test_a_vote_of_after_the_confirmation_is_that_of_its_account_alone(kestrel: Kestrel) -> None:
+    promotion = for_staging(kestrel)
+    kestrel.approves("boss", promotion)
+    confirms_account(kestrel, "mei", by="approver")
+    assert kestrel.approves("mei", promotion).status == "approved"
+
+
+def test_a_release_of_before_the_confirmation_is_of_its_holder_too(kestrel: Kestrel) -> None:
+    changes = {"requireSeparationOfDuties": True}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+    release = kestrel.release(by="mei")
+    confirms_account(kestrel, "mei", by="approver")
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    assert snapshot(kestrel.ask(release, kestrel.staging))["boss"] == ["ACCOUNT_RESET_BY"]
+
+
 def test_a_manual_gate_counts_them_as_one(kestrel: Kestrel) -> None:
     changes = {"promotionPolicy": "checked"}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
@@ -298,6 +323,27 @@ def test_none_of_them_reviews_the_override_of_another(kestrel: Kestrel, who: str
     review_override(promotion.pk, override.pk, by=kestrel["second"], verdict="justified", clock=kestrel.clock)
 
 
+def test_nor_one_that_was_given_before_the_account_was_confirmed(kestrel: Kestrel) -> None:
+    strict(kestrel)
+    may_override(kestrel, "mei")
+    promotion = kestrel.waits_for_production()
+    override = overrides(kestrel, "mei", promotion)
+    confirms_account(kestrel, "mei", by="second")
+    with pytest.raises(SeparationOfDuties):
+        review_override(promotion.pk, override.pk, by=kestrel["boss"], verdict="justified", clock=kestrel.clock)
+
+
+def test_nobody_overrides_where_an_account_of_theirs_voted_before_it_was_confirmed(kestrel: Kestrel) -> None:
+    strict(kestrel)
+    may_override(kestrel, "boss")
+    promotion = kestrel.waits_for_production()
+    kestrel.approves("mei", promotion)
+    confirms_account(kestrel, "mei", by="second")
+    with pytest.raises(NotEligible) as refused:
+        overrides(kestrel, "boss", promotion)
+    assert (refused.value.details or {})["reasons"] == ["ACCOUNT_ACTED"]
+
+
 def test_who_approved_deploys_through_no_account_of_theirs(kestrel: Kestrel) -> None:
     changes = {"approvalPolicies": ["apart"]}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
@@ -317,6 +363,26 @@ def test_nobody_publishes_a_draft_of_an_account_that_may_be_theirs(kestrel: Kest
     with pytest.raises(SecondPersonNeeded):
         publish_promotion_policy(by=kestrel["boss"], clock=kestrel.clock, name="drafted", if_match=seen)
     publish_promotion_policy(by=kestrel["admin"], clock=kestrel.clock, name="drafted", if_match=seen)
+
+
+def test_nor_one_that_the_account_wrote_before_it_was_confirmed(kestrel: Kestrel) -> None:
+    joins(kestrel, "mei", roles=("admin",))
+    create_promotion_policy(by=kestrel["mei"], clock=kestrel.clock, name="drafted", document={})
+    confirms_account(kestrel, "mei", by="approver")
+    seen = IfMatch(promotion_policy_tag(PromotionPolicy.objects.get(name="drafted")))
+    with pytest.raises(SecondPersonNeeded):
+        publish_promotion_policy(by=kestrel["boss"], clock=kestrel.clock, name="drafted", if_match=seen)
+
+
+def test_who_approved_through_an_account_deploys_nothing_when_it_is_confirmed(kestrel: Kestrel) -> None:
+    changes = {"approvalPolicies": ["apart"]}
+    update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+    promotion = for_staging(kestrel)
+    kestrel.approves("mei", promotion)
+    confirms_account(kestrel, "mei", by="approver")
+    kestrel.approves("approver", promotion)
+    with pytest.raises(SeparationOfDuties):
+        kestrel.reports(promotion, "started", by="boss")
 
 
 def test_blind_voting_does_not_tell_that_another_of_them_voted(kestrel: Kestrel) -> None:

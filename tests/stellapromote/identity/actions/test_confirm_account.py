@@ -208,6 +208,24 @@ def test_tokens_that_the_account_made_before_are_revoked(house: House) -> None:
     assert last_event("member.account_confirmed").metadata["revokedTokens"] == 2
 
 
+def test_whom_the_account_invited_before_counts_as_the_inviters_of_the_account(house: House) -> None:
+    mei = joins(house, "mei", "admin")
+    made = invite(by=house.as_actor(mei), clock=DATABASE_CLOCK, username="mo", roles=["operator"])
+    confirms(house.as_actor(house.nia), mei)
+    assert made.link is not None
+    mo = accept_with_new_account(by=NOBODY, clock=DATABASE_CLOCK, secret=made.link.rsplit("/", 1)[1], password=PASSWORD)
+    assert set(HeldAccount.objects.get(user=mo).holders) == {mei.pk, house.greta.pk}
+
+
+def test_the_account_gives_its_holder_no_role(house: House) -> None:
+    mei = joins(house, "mei", "admin")
+    confirms_role(house.as_actor(house.nia), mei, "admin")
+    with pytest.raises(OwnRights):
+        grant_role(
+            by=house.as_actor(mei), clock=DATABASE_CLOCK, user_id=house.greta.pk, role="approver", reason="Needed"
+        )
+
+
 def test_administrators_of_another_tenant_do_not_find_the_account(house: House) -> None:
     mei = joins(house)
     elsewhere = make_tenant("elsewhere")
