@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stellapromote.accounts.alike import alike, possible_people
-from stellapromote.accounts.models import HeldAccount
+from stellapromote.accounts.models import HeldAccount, Membership
 
 
 def hold(
@@ -22,12 +22,14 @@ def hold(
     ]
 
 
-def carry_over(user_id: UUID, *, tenant_id: UUID, at: datetime) -> list[HeldAccount]:
+def carry_over(user_id: UUID, *, tenant_id: UUID, at: datetime, invited_by: Iterable[UUID] = ()) -> list[HeldAccount]:
     """As ``hold``, for an account that comes into the tenant: the people of whom it counted as theirs in any other,
-    confirmed there or not. An account that was held in the tenant before keeps those rows alone."""
+    confirmed there or not. ``invited_by``: where it comes for the first time, the people by whose word alone it does.
+    An account that was held in the tenant before keeps those rows alone."""
     if HeldAccount.objects.filter(tenant_id=tenant_id, user_id=user_id).exists():
         return []
-    holders: set[UUID] = set()
+    was_member = Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).exists()
+    holders: set[UUID] = set() if was_member else {*invited_by}
     new = {user_id}
     while new:
         rows = HeldAccount.objects.filter(user_id__in=new).values_list("holders", flat=True)

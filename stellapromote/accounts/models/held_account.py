@@ -12,7 +12,8 @@ from stellapromote.recorded_rows import RecordedRow
 
 
 class HeldAccount(RecordedRow):
-    """An account that may be in the hands of its ``holders``: they saw its one-time link, or chose where it was sent.
+    """An account that may be in the hands of its ``holders``: they saw its one-time link, chose where it was sent, or
+    invited it into the tenant.
 
     In this tenant it counts as theirs until another person confirms that the right person has it (docs/adr/0234).
     ``confirmed_by`` is empty for a confirmation on the command line.
@@ -22,7 +23,7 @@ class HeldAccount(RecordedRow):
         INVITATION = "invitation"
         RESET = "reset"
         ELSEWHERE = "elsewhere"
-        """It came into this tenant from one where it counts as theirs."""
+        """It came into this tenant by their invitation, or from one where it counts as theirs."""
 
     GUARDS: ClassVar[frozenset[str]] = frozenset()
     NO_GUARDS: ClassVar[Mapping[str, str]] = {

@@ -75,15 +75,17 @@ def accept_with_new_account(*, by: Actor, clock: Clock, secret: str, password: s
         raise NameTaken(invitation.username)
     person = replace(by, kind="person", user_id=user.pk, username=user.username, display_name=user.display_name)
     record_account("user.created", user, by=person, at=at)
-    holders = {invitation.created_by_id, *invitation.created_behind, *invitation.shown_to}
-    held = hold(user.pk, holders, because=HeldAccount.Because.INVITATION, tenant_id=invitation.tenant_id, at=at)
+    held = hold(
+        user.pk, _inviters(invitation), because=HeldAccount.Because.INVITATION, tenant_id=invitation.tenant_id, at=at
+    )
     _accept(found, user, by=person, made_account=True, held=held)
     return user
 
 
 @transactional
 def accept_signed_in(*, by: Actor, clock: Clock, secret: str) -> Invitation:
-    """Gives the membership to the person who is signed in, who is the one invited.
+    """Gives the membership to the person who is signed in, who is the one invited. Where it is their first one in the
+    tenant, the account counts as that of the inviters until another person confirms it (docs/adr/0234).
 
     Raises Http404 as ``accept_with_new_account``, InvitationOver (409).
     """
@@ -92,14 +94,18 @@ def accept_signed_in(*, by: Actor, clock: Clock, secret: str) -> Invitation:
     user = lock_person(invitation.username)
     if user is None or not user.is_active or user.pk != by.user_id or by.auth_method != "session":
         raise InvitationOver(f"This invitation is for {invitation.username}: sign in with that account.")
-    if user.pk in (invitation.created_by_id, *invitation.created_behind, *invitation.shown_to):
+    if user.pk in _inviters(invitation):
         raise InvitationOver("You made this invitation, so you cannot accept it: ask another administrator.")
     if Membership.objects.filter(tenant_id=invitation.tenant_id, user=user, ended_at=None).exists():
         raise InvitationOver("You are a member already: an administrator changes your roles on Members.")
     _check_name(user.username, user.display_name, invitation.tenant_id)
-    held = carry_over(user.pk, tenant_id=invitation.tenant_id, at=found.at)
+    held = carry_over(user.pk, tenant_id=invitation.tenant_id, at=found.at, invited_by=_inviters(invitation))
     _accept(found, user, by=by, made_account=False, held=held)
     return invitation
+
+
+def _inviters(invitation: Invitation) -> frozenset[UUID]:
+    return frozenset({invitation.created_by_id, *invitation.created_behind, *invitation.shown_to})
 
 
 def _locked(secret: str, clock: Clock) -> _Locked:

@@ -207,9 +207,15 @@ def test_an_existing_account_accepts_signed_in_and_keeps_its_password(house: Hou
     after = User.objects.get(pk=mei.pk)
     assert (after.password, after.display_name, after.email) == (mei.password, mei.display_name, mei.email)
     assert RoleGrant.objects.get(user=mei).tenant == house.tenant
-    assert not HeldAccount.objects.exists()
     made.invitation.refresh_from_db()
     assert not made.invitation.made_account
+
+
+def test_an_account_that_comes_from_elsewhere_counts_as_that_of_its_inviter(house: House) -> None:
+    mei = make_person(make_tenant("elsewhere"), "mei")
+    accept_signed_in(by=signed_in(mei), clock=DATABASE_CLOCK, secret=secret_of(invited(house)))
+    held = HeldAccount.objects.get()
+    assert (held.tenant, held.user, held.holders) == (house.tenant, mei, [house.greta.pk])
 
 
 def test_nobody_else_accepts_for_an_existing_account(house: House) -> None:
@@ -245,7 +251,7 @@ def test_an_account_that_is_held_elsewhere_is_held_here_too(house: House) -> Non
     mei = accept(made)
     accept_signed_in(by=signed_in(mei), clock=DATABASE_CLOCK, secret=secret_of(invited(house)))
     here = HeldAccount.objects.get(tenant=house.tenant)
-    assert (here.user, here.holders, here.because) == (mei, [boss.pk], "elsewhere")
+    assert (here.user, set(here.holders), here.because) == (mei, {boss.pk, house.greta.pk}, "elsewhere")
 
 
 def test_a_member_whom_a_command_adds_is_held_as_elsewhere(house: House) -> None:
@@ -310,6 +316,7 @@ def test_a_former_member_is_invited(house: House) -> None:
     made = invited(house, "tomas", display_name="Tomas")
     accept_signed_in(by=signed_in(house.tomas), clock=DATABASE_CLOCK, secret=secret_of(made))
     assert Membership.objects.filter(tenant=house.tenant, user=house.tomas, ended_at=None).exists()
+    assert not HeldAccount.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_the_account_is_confirmed_on_its_page(people: People, greta: Client) -> 
     Client().post(invited(greta), ANSWER)
     page = f"/settings/members/{User.objects.get(username='mei').pk}"
     shown = greta.get(page).text
-    assert "greta made or reset this account" in shown
+    assert "greta invited, made or reset this account" in shown
     assert "This account may be yours" in shown
     assert "Confirm the account" not in shown
     nia = browser("nia")
