@@ -11,6 +11,10 @@ MOST_OF_A_PRODUCT: Final = 1000
 PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._:-]+)*(/\*)?$"
 """A repository, or the beginning of several with `/*` behind it. Both Python and JSON Schema read it alike."""
 
+WRITTEN: Final = r"^(?!.*(?:/\.\.(?:/|$)|:(?![1-9][0-9]{0,4}/)[^/]*/))[A-Za-z0-9][A-Za-z0-9._:/-]*$"
+"""A repository as a release names it. Not with a second spelling that ``canonical`` leaves as it is and a program may
+follow: a scheme, a step up in its path, or a port with a leading zero."""
+
 
 def canonical(name: str) -> str:
     """The one spelling of a repository: in lower case, with its registry, and without a default port or a tag.

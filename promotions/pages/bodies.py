@@ -14,7 +14,6 @@ from promotions.models.release import (
     COMPONENT_NAME_PATTERN,
     MAX_COMPONENTS,
     RELEASE_NAME_PATTERN,
-    REPOSITORY_PATTERN,
     TAG_PATTERN,
 )
 from stellapromote import wrong_values as wrong
@@ -33,7 +32,7 @@ from stellapromote.api.fields import (
 )
 from stellapromote.api.reading import refused
 from stellapromote.api.serializers import Bodies, Body, camel
-from stellapromote.image_repositories import MOST_OF_A_PRODUCT, PATTERN
+from stellapromote.image_repositories import MOST_OF_A_PRODUCT, PATTERN, WRITTEN
 
 
 def _component_name() -> PatternField:
@@ -56,7 +55,7 @@ class ComponentBody(Body):
 
     name = _component_name()
     image_repository = PatternField(
-        REPOSITORY_PATTERN, "Use host, port and path without tag or digest: registry.example/team/api.", max_length=255
+        WRITTEN, "Use host, port and path without tag or digest: registry.example/team/api.", max_length=255
     )
     digest = DigestField(required=False, allow_null=True, help_text="Needed to finalize.")
     tag = PatternField(

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from stellapromote.image_repositories import PATTERN, canonical, canonical_pattern, patterns_over
+from stellapromote.image_repositories import PATTERN, WRITTEN, canonical, canonical_pattern, patterns_over
+from stellapromote.patterns import compiled
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,27 @@ def test_what_is_no_repository_and_no_pattern(wrong: str) -> None:
 def test_a_repository_is_named_by_itself_and_by_all_above_it() -> None:
     assert patterns_over("ghcr.io/acme/pay") == ["ghcr.io/acme/pay", "ghcr.io/acme/*", "ghcr.io/*"]
     assert patterns_over("ghcr.io/acme/*") == ["ghcr.io/acme/*", "ghcr.io/*"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://ghcr.io/acme/pay",
+        "ghcr.io/acme/x/../pay",
+        "ghcr.io/acme/..",
+        "ghcr.io:0443/acme/pay",
+        "ghcr.io:443:443/acme/pay",
+        "ghcr.io:x/acme/pay",
+        "ghcr.io:/acme/pay",
+        "ghcr.io:100000/acme/pay",
+    ],
+)
+def test_a_release_names_none_by_a_second_spelling(name: str) -> None:
+    assert compiled(WRITTEN).search(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["nginx", "acme/pay", "ghcr.io/acme/pay", "localhost:5000/pay", "ghcr.io:443/acme/pay", "a/b..c", "pay:0.1"]
+)
+def test_but_by_every_other_one(name: str) -> None:
+    assert compiled(WRITTEN).search(name)

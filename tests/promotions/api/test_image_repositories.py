@@ -43,6 +43,12 @@ def test_an_image_of_another_product_is_neither_finalized_nor_requested(world: W
         assert world.tomas.refused("POST", path, body) == (422, "REL_OTHER_PRODUCT")
 
 
+@pytest.mark.parametrize("name", ["ghcr.io:0443/acme/pay", "ghcr.io/acme/x/../pay", "https://ghcr.io/acme/pay"])
+def test_no_release_names_an_image_by_a_second_spelling(world: World, name: str) -> None:
+    body = {"name": "2", "components": [{**COMPONENT, "imageRepository": name}]}
+    assert world.ravi.refused("POST", "releases", body) == (400, "VAL_INVALID")
+
+
 def test_a_repository_is_shared_read_and_freed(world: World) -> None:
     shared = share(world)
     assert (shared["name"], shared["product"], shared["shared"]) == ("docker.io/library/nginx", None, True)
