@@ -120,10 +120,11 @@ def free_repository(*, by: Actor, clock: Clock, repository_id: UUID) -> ImageRep
 def store_weakening_by_product(
     weakened: Weakening, sentences: Sequence[str], *, of_owners: Sequence[str] = (), by: Actor, at: datetime
 ) -> list[WeakeningEdit]:
-    """Stores what becomes easier in each protected environment that is guarded for some products alone, and under each
-    approval policy that asks for the owners of a product. ``sentences``: their ends; ``of_owners``: those that concern
-    such policies alone. Raises NeedsSecondPerson, ChangedMeanwhile. Six statements where there are sentences."""
-    environments = protected_by_product(by.tenant) if sentences else {}
+    """Stores what becomes easier in each protected environment where the product of a release decides by what it is
+    guarded, and under each approval policy that asks for the owners of a product. ``sentences``: their ends;
+    ``of_owners``: those that concern such policies alone. Raises NeedsSecondPerson, ChangedMeanwhile. Cost, where there
+    are sentences: four statements, and those of ``protected_by_product``."""
+    environments = protected_by_product(by.tenant, at) if sentences else {}
     for environment_id, name in sorted(environments.items()):
         weakened.add([f"Environment {name}: {end}" for end in sentences], environment_id=environment_id, guards=[name])
     ends = [*of_owners, *sentences]

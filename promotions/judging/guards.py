@@ -1,4 +1,4 @@
-"""The protected environments with a gate that reads a trusted key, a feed or an override (domain.md §5).
+"""The protected environments with a gate that reads a trusted key, a feed, a product or an override (domain.md §5).
 
 Counted are the policies in force, and the earlier policies by which requested promotions are judged: they name keys,
 feeds and environments, which are read at each evaluation (docs/adr/0186).
@@ -32,6 +32,13 @@ def environments_reading_feed(tenant_id: UUID, kind: str, at: datetime) -> list[
     """Environments with a gate that reads the feed of this kind."""
     return _protected_with(
         tenant_id, at, lambda gate, environment: sources_of(gate["kind"]).feed(gate["config"], kind, environment)
+    )
+
+
+def environments_judging_products(tenant_id: UUID, at: datetime) -> list[str]:
+    """Environments with a gate that may answer otherwise about the same images of another product."""
+    return _protected_with(
+        tenant_id, at, lambda gate, environment: sources_of(gate["kind"]).product(gate["config"], environment)
     )
 
 

@@ -1,10 +1,15 @@
-"""Environments that approval policies guard for some products alone (domain.md §1b)."""
+"""Environments in which the product of a release decides by what it is guarded (domain.md §1b)."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from environments.models import EnvironmentApprovalPolicy
+from environments.guarding import frozen_by
+from environments.models import Environment, EnvironmentApprovalPolicy, FreezeWindow
+from policies.models import Proposal
+from promotions.judging.guards import environments_judging_products
 
 
 def any_names_products(tenant_id: UUID) -> bool:
@@ -12,11 +17,37 @@ def any_names_products(tenant_id: UUID) -> bool:
     return _naming_products(tenant_id).exists()
 
 
-def protected_by_product(tenant_id: UUID) -> dict[UUID, str]:
-    """Names of the protected environments among them, by id; archived ones too, for they may return. One statement."""
-    links = _naming_products(tenant_id).filter(environment__protected=True)
-    return dict(links.values_list("environment_id", "environment__name"))
+def protected_by_product(tenant_id: UUID, at: datetime) -> dict[UUID, str]:
+    """Names of the protected environments that guard products each by its own, by id: by approval policies for some
+    products, also those of open proposals; by freezes of products that are not over; by gates that judge products.
+    Archived ones too, for they may return. A few statements, and those of ``frozen_by`` for each such freeze.
+
+    Proposals are read first: one that is confirmed meanwhile is in force then.
+    """
+    names = {
+        *_proposed(tenant_id, at),
+        *_naming_products(tenant_id).values_list("environment__name", flat=True),
+        *_freezing_products(tenant_id, at),
+        *environments_judging_products(tenant_id, at),
+    }
+    found = Environment.objects.of(tenant_id).filter(protected=True, name__in=names)
+    return dict(found.values_list("pk", "name"))
 
 
 def _naming_products(tenant_id: UUID) -> QuerySet[EnvironmentApprovalPolicy]:
     return EnvironmentApprovalPolicy.objects.filter(environment__tenant_id=tenant_id).exclude(products=[])
+
+
+def _proposed(tenant_id: UUID, at: datetime) -> Iterable[str]:
+    """The environments of which an open proposal has approval policies guard some products alone."""
+    open_ones = Proposal.objects.of(tenant_id).open().filter(expires_at__gt=at, kind="environment.update")
+    for after, guards in open_ones.values_list("after", "guards"):
+        if (after or {}).get("productApprovalPolicies"):
+            yield from guards
+
+
+def _freezing_products(tenant_id: UUID, at: datetime) -> Iterable[str]:
+    """The environments that a freeze of some products concerns now, or will."""
+    windows = FreezeWindow.objects.of(tenant_id).filter(cleared_at=None, ends_at__gt=at).exclude(products=[])
+    for window in windows.select_related("environment"):
+        yield from frozen_by(tenant_id, window.environment, at)

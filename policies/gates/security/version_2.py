@@ -11,7 +11,7 @@ from policies.gates.security import config, judging, wording
 from policies.gates.security.judging import VersionRules
 from policies.gates.sources import Sources
 from policies.outcomes import Verdict
-from policies.security import epss_threshold, kev_blocker, severities
+from policies.security import cve_delta, epss_threshold, kev_blocker, severities
 from policies.security.findings import reader
 from policies.security.packages import Package
 from policies.security.trust import Trust
@@ -30,6 +30,7 @@ WORDING: Final = wording.WORDING
 SOURCES: Final = Sources(
     key=lambda settings, names: not names.isdisjoint(settings["trustedKeys"]),
     feed=lambda settings, feed, environment: _ASKING[feed] in config.rules_in(settings, environment),
+    product=lambda settings, environment: cve_delta.NAME in config.rules_in(settings, environment),
 )
 
 check_config = config.check_config

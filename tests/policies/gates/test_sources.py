@@ -102,3 +102,24 @@ def test_what_a_gate_reads_follows_from_its_settings(
     kind: str, changes: dict[str, Any], reads: tuple[bool, bool, bool]
 ) -> None:
     assert told(sources_of(kind), {**config_of(kind), **changes}) == reads
+
+
+NO_DELTA = {"production": {"cve-delta": None}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "reads"),
+    [
+        ("policy", {}, True),
+        ("security", {}, False),
+        ("security", {"rules": {"cve-delta": {}}}, True),
+        ("security", {"rules": {"cve-delta": {}}, "environments": NO_DELTA}, False),
+        ("manual", {}, False),
+    ],
+)
+def test_whether_a_gate_judges_products_follows_too(kind: str, changes: dict[str, Any], reads: bool) -> None:
+    assert sources_of(kind).product({**config_of(kind), **changes}, "production") is reads
+
+
+def test_a_kind_nobody_knows_judges_products() -> None:
+    assert EVERYTHING.product({}, "production")

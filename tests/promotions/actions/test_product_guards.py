@@ -1,6 +1,7 @@
 """Approval policies that guard an environment for some products alone, from the request to the decision (domain.md
 §1b)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from policies.etags import proposal_tag
 from policies.models import ApprovalPolicy, Proposal
 from promotions.actions.image_repositories import free_repository, share_repository
 from promotions.actions.products import create_product, update_product
-from promotions.actions.proposals import confirm_proposal
+from promotions.actions.proposals import confirm_proposal, withdraw_proposal
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.judging.products import UnknownProduct
@@ -22,8 +23,9 @@ from promotions.worker.round import run_round
 from stellapromote.accounts.models import ImageRepository
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.models import AuditEvent
+from stellapromote.clock import rfc3339
 from stellapromote.errors import Refused
-from tests.factories import make_approval_policy
+from tests.factories import make_approval_policy, make_freeze, make_person, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.story import rows_found
 from tests.proposals import confirmed
@@ -166,6 +168,67 @@ class TestImages:
         kestrel.wait()
         edited = update_product(by=kestrel["admin"], clock=kestrel.clock, slug="ledger", changes=changes)
         assert not isinstance(edited, Proposal)
+
+
+class TestImageRepositoriesUnderOtherGuards:
+    """So do freezes of products, gates that judge products, and what an open proposal would have guarded by product."""
+
+    @pytest.fixture(autouse=True)
+    def protected(self, kestrel: Kestrel) -> None:
+        kestrel.release(product="ledger")
+        confirmed(guard(kestrel, {}, approval_policies=["two-person"], protected=True), kestrel.clock)
+
+    def freed(self, kestrel: Kestrel) -> Any:
+        kestrel.wait()
+        changes: dict[str, Any] = {"image_repositories": []}
+        return update_product(by=kestrel["admin"], clock=kestrel.clock, slug="ledger", changes=changes)
+
+    def test_without_any_one_person_takes_them_from_a_product(self, kestrel: Kestrel) -> None:
+        assert not isinstance(self.freed(kestrel), Proposal)
+
+    @pytest.mark.parametrize(("where", "concerned"), [("dev", True), ("tenant", True), ("staging", False)])
+    def test_a_freeze_of_products_takes_two(self, kestrel: Kestrel, where: str, concerned: bool) -> None:
+        environment = {"dev": kestrel.dev, "tenant": None, "staging": kestrel.staging}[where]
+        now = kestrel.clock.now()
+        window = (rfc3339(now + timedelta(days=1)), rfc3339(now + timedelta(days=2)))
+        make_freeze(kestrel["admin"], environment, *window, clock=kestrel.clock, products=["ledger"])
+        found = self.freed(kestrel)
+        assert isinstance(found, Proposal) is concerned
+        if concerned:
+            assert "dev" in found.guards
+
+    def test_not_one_that_is_over(self, kestrel: Kestrel) -> None:
+        now = kestrel.clock.now()
+        window = (rfc3339(now), rfc3339(now + timedelta(seconds=5)))
+        make_freeze(kestrel["admin"], kestrel.dev, *window, clock=kestrel.clock, products=["ledger"])
+        kestrel.wait(minutes=1)
+        assert not isinstance(self.freed(kestrel), Proposal)
+
+    @pytest.mark.parametrize(
+        ("kind", "config", "concerned"),
+        [
+            ("policy", {"text": "promotion.product != 'ledger'"}, True),
+            ("security", {"rules": {"cve-delta": {"allowFirstRelease": True}}, "trustedUploaders": ["mei"]}, True),
+            ("security", {"rules": {"release-aggregate-cve": {}}, "trustedUploaders": ["mei"]}, False),
+        ],
+    )
+    def test_a_gate_that_judges_products_takes_two(
+        self, kestrel: Kestrel, kind: str, config: dict[str, Any], concerned: bool
+    ) -> None:
+        make_person(kestrel.tenant, "mei", roles=["operator"], clock=kestrel.clock)
+        gates = [{"name": "by-product", "kind": kind, "config": config}]
+        make_promotion_policy(kestrel["admin"], "apart", clock=kestrel.clock, gates=gates)
+        kestrel.wait()
+        changes = {"promotion_policy": "apart"}
+        update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+        assert isinstance(self.freed(kestrel), Proposal) is concerned
+
+    def test_an_open_proposal_that_guards_products_takes_two(self, kestrel: Kestrel) -> None:
+        proposed = guard(kestrel, {"two-person": ["ledger"]}, approval_policies=[], other_products="allow")
+        assert isinstance(proposed, Proposal)
+        assert isinstance(self.freed(kestrel), Proposal)
+        withdraw_proposal(proposed.pk, by=kestrel["admin"], clock=kestrel.clock)
+        assert not isinstance(self.freed(kestrel), Proposal)
 
 
 def test_who_could_approve_is_asked_with_the_product(kestrel: Kestrel) -> None:
