@@ -9,10 +9,12 @@ import pytest
 from environments.actions.update_environment import update_environment
 from policies.etags import proposal_tag
 from policies.models import ApprovalPolicy, Proposal
+from policies.weakening_edits import ChangedMeanwhile
 from promotions.actions.image_repositories import free_repository, share_repository
 from promotions.actions.products import create_product, update_product
 from promotions.actions.proposals import confirm_proposal, withdraw_proposal
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
+from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.judging.products import UnknownProduct
 from promotions.judging.requirements import NoGuard
@@ -168,6 +170,41 @@ class TestImages:
         kestrel.wait()
         edited = update_product(by=kestrel["admin"], clock=kestrel.clock, slug="ledger", changes=changes)
         assert not isinstance(edited, Proposal)
+
+
+class TestPoliciesForSomeProducts:
+    """A policy that an environment names for some products alone guards it as one for all of them does."""
+
+    @pytest.fixture(autouse=True)
+    def protected(self, kestrel: Kestrel) -> None:
+        rules = [{"name": "anybody", "teams": ["release", "security"]}]
+        make_approval_policy(kestrel["admin"], "swap", clock=kestrel.clock, rules=rules)
+        kestrel.wait()
+        changes = {"protected": True}
+        update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.dev.pk, changes=changes)
+
+    def widened(self, kestrel: Kestrel, name: str) -> Any:
+        """With one more person in its rule."""
+        kestrel.wait()
+        rules = [{"name": "anybody", "teams": ["release", "security"], "users": ["builder"]}]
+        policy = ApprovalPolicy.objects.get(name=name)
+        return update_approval_policy(
+            by=kestrel["admin"], clock=kestrel.clock, policy_id=policy.pk, changes={"rules": rules}
+        )
+
+    def test_it_is_loosened_by_two(self, kestrel: Kestrel) -> None:
+        found = self.widened(kestrel, "security-only")
+        assert isinstance(found, Proposal)
+        assert found.guards == ["dev"]
+
+    def test_what_a_proposal_names_for_a_product_stays_as_the_second_person_read_it(self, kestrel: Kestrel) -> None:
+        proposed = guard(kestrel, {"security-only": ["main"], "swap": ["ledger"]})
+        assert isinstance(proposed, Proposal)
+        assert not isinstance(self.widened(kestrel, "swap"), Proposal)
+        read = IfMatch(proposal_tag(proposed))
+        kestrel.wait()
+        with pytest.raises(ChangedMeanwhile):
+            confirm_proposal(proposed.pk, by=kestrel["second"], if_match=read, clock=kestrel.clock)
 
 
 class TestImageRepositoriesUnderOtherGuards:
