@@ -36,7 +36,9 @@ def change_sign_in_settings(
     """Requires a second factor of people who decide, from the end of the days of grace on, or no longer; a proposal
     where the latter loosens a protected environment.
 
-    Raises Refused, Invalid for days of grace where none begin, PreconditionFailed (412).
+    Where it is required already, days of grace bring its beginning forward, never back.
+
+    Raises Refused, Invalid for days of grace that it does not take, PreconditionFailed (412).
     """
     by.require(TENANT_ADMIN)
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=by.tenant)
@@ -48,14 +50,18 @@ def change_sign_in_settings(
     was_required = settings.second_factor_from is not None
     required = was_required if require_second_factor is None else require_second_factor
     if grace_days is not None:
-        if was_required or not required:
+        if not required:
             raise wrong("graceDays", "Days of grace begin when it becomes required: leave them out.", "use")
         if not 0 <= grace_days <= LONGEST_GRACE:
             raise wrong("graceDays", f"Days of grace are 0 to {LONGEST_GRACE}.", "range")
     before = _told(settings)
-    if required and not was_required:
-        days = DEFAULT_GRACE if grace_days is None else grace_days
-        settings.second_factor_from = at + timedelta(days=days)
+    present = settings.second_factor_from
+    begins = at + timedelta(days=DEFAULT_GRACE if grace_days is None else grace_days)
+    if required and (present is None or grace_days is not None):
+        if present is not None and begins >= present:
+            message = "It is in force before these days are over: give fewer, or leave them out."
+            raise wrong("graceDays", message, "use")
+        settings.second_factor_from = begins
     elif not required:
         settings.second_factor_from = None
     weakened = Weakening("sign_in_settings", str(tenant.pk), tenant.slug, tag, before, _told(settings))

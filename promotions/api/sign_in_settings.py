@@ -34,7 +34,7 @@ class SignInSettingsChanges(Body):
         min_value=0,
         max_value=LONGEST_GRACE,
         required=False,
-        help_text=f"Days until a new requirement is in force; {DEFAULT_GRACE} if not given.",
+        help_text=f"Days until it is in force; {DEFAULT_GRACE} if not given. If required already: fewer than remain.",
     )
 
 

@@ -20,7 +20,7 @@ from stellapromote.web.htmx import go_to
 
 
 class SignInSettingsForm(ActionForm):
-    """``seen``: the ETag of the settings that the person saw. The days of grace are asked for where they begin."""
+    """``seen``: the ETag of the settings that the person saw. The days of grace are asked for until they are over."""
 
     seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
     require_second_factor = forms.BooleanField(
@@ -33,7 +33,7 @@ class SignInSettingsForm(ActionForm):
         min_value=0,
         max_value=LONGEST_GRACE,
         required=False,
-        help_text=f"0 to {LONGEST_GRACE}; {DEFAULT_GRACE} if left out.",
+        help_text=f"0 to {LONGEST_GRACE}; {DEFAULT_GRACE} if left out. If required already: fewer than remain.",
     )
 
 
@@ -47,10 +47,15 @@ def sign_in_settings(request: HttpRequest) -> HttpResponse:
     def again(refusal: ProductError | None) -> HttpResponse:
         settings = sign_in_settings_of(by.tenant)
         document = sign_in_settings_document(settings)
-        shown = {"require_second_factor": document["requireSecondFactor"], "grace_days": DEFAULT_GRACE}
+        begins = settings.second_factor_from
+        shown = {
+            "require_second_factor": document["requireSecondFactor"],
+            "grace_days": DEFAULT_GRACE if begins is None else None,
+        }
         seen = tag_of("sign-in-settings", document)
         sent = form if form.is_bound else SignInSettingsForm(initial=shown)
-        context = {"form": sent, "refusal": refusal, "settings": settings, "seen": seen}
+        takes_grace = begins is None or begins > DATABASE_CLOCK.now()
+        context = {"form": sent, "refusal": refusal, "settings": settings, "seen": seen, "takes_grace": takes_grace}
         return render_settings(request, "sign_in", "sign-in", context)
 
     def saved(_: SignInSettings) -> HttpResponse:

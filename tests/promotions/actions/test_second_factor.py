@@ -231,6 +231,18 @@ def test_days_of_grace_begin_once(kestrel: Kestrel, before: bool, changes: dict[
     assert list(SignInSettings.objects.values_list("second_factor_from")) == stored
 
 
+def test_fewer_days_of_grace_bring_it_forward_and_more_do_not_put_it_back(kestrel: Kestrel) -> None:
+    begins = requires(kestrel, grace_days=90).second_factor_from
+    for days in (90, 91):
+        with pytest.raises(Invalid):
+            requires(kestrel, required=None, grace_days=days)
+    assert SignInSettings.objects.get().second_factor_from == begins
+    assert requires(kestrel, required=None, grace_days=1).second_factor_from == kestrel.clock.now() + timedelta(days=1)
+    requires(kestrel, grace_days=0)
+    with pytest.raises(SecondFactorRequired):
+        kestrel.approves("approver", kestrel.waits_for_production())
+
+
 @pytest.mark.parametrize("who", ["approver", "operator", "auditor", "viewer"])
 def test_administrators_alone_change_it(kestrel: Kestrel, who: str) -> None:
     with pytest.raises(Refused):
