@@ -26,8 +26,10 @@ from promotions.models import DecisionRecord, Deployment, Promotion
 from promotions.packets.signing_key import current_key
 from promotions.states import OPEN, Status, in_words, transition
 from promotions.voting import rules
+from promotions.voting.etags import check_tag
 from promotions.voting.outcome import Outcome
 from stellapromote.accounts.actor import Actor
+from stellapromote.api.etag import IfMatch
 from stellapromote.audit.events import OfPromotion
 from stellapromote.clock import Clock, rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -59,19 +61,23 @@ class OtherManifest(RuleViolation):
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report of CI or an operator about the deployment; ``message`` is the reason of a rollback. ``url`` holds for
-    the later reports of the attempt too."""
+    the later reports of the attempt too. ``run_id`` is the run that deploys, empty where the reporter names none."""
 
     status: str
     message: str = ""
     url: str = ""
     manifest_digest: str | None = None
+    run_id: str = ""
 
 
-def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: Clock = DATABASE_CLOCK) -> Promotion:
+def report_deployment(
+    promotion_id: UUID, report: Report, *, by: Actor, if_match: IfMatch | None = None, clock: Clock = DATABASE_CLOCK
+) -> Promotion:
     """Takes one report about a deployment (domain.md §4, reports); the same report again changes nothing.
 
     ``started`` runs the start check: a refused start commits the re-evaluation, then raises GATE_FROZEN, PROM_BLOCKED,
-    PROM_APPROVAL_EXPIRED, PROM_SEQUENCE_VIOLATION or RES_ENVIRONMENT_BUSY. Contradicting reports, and a rollback of
+    PROM_APPROVAL_EXPIRED, PROM_SEQUENCE_VIOLATION or RES_ENVIRONMENT_BUSY, which also refuses the start of another run
+    than the one that deploys. Contradicting reports, the end reported by another run, and a rollback of
     another deployment than the newest, raise RES_STATE_CONFLICT, another manifest EVD_DIGEST_MISMATCH, changed
     components REL_MANIFEST_MISMATCH, and a missing manifest, where the environment requires it, Invalid; these are
     audited. SeparationOfDuties where a policy excludes the deployer.
@@ -81,7 +87,7 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
         message = "A rollback needs a reason in `message`."
         raise Invalid(message, fields=[FieldError("message", message, "required")])
     try:
-        return _report(promotion_id, report, by, clock).result()
+        return _report(promotion_id, report, by, if_match, clock).result()
     except IntegrityError as error:
         if "promotion_one_deploying_per_lock" not in str(error):
             raise
@@ -92,7 +98,7 @@ def report_deployment(promotion_id: UUID, report: Report, *, by: Actor, clock: C
 
 
 @transactional
-def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outcome:
+def _report(promotion_id: UUID, report: Report, by: Actor, if_match: IfMatch | None, clock: Clock) -> Outcome:
     key = current_key()
     promotion, superseded, moment, reading = lock_with_surroundings(
         promotion_id,
@@ -102,9 +108,13 @@ def _report(promotion_id: UUID, report: Report, by: Actor, clock: Clock) -> Outc
         writes_environment=report.status in (SUCCEEDED, ROLLED_BACK),
     )
     by.require_product(promotion.product)
+    check_tag(promotion, by, if_match)
     work = UnitOfWork(by, instant(moment, promotion))
     if report.manifest_digest not in (None, promotion.manifest_digest):
         return _other_manifest(promotion, report, work)
+    of_another_run = _refusal_of_another_run(promotion, report, work.at)
+    if of_another_run is not None:
+        return _refuse(promotion, report, of_another_run, work)
     if promotion.status == _REACHED[report.status]:
         return Outcome(promotion)
     if _lacks_manifest(promotion, report):
@@ -159,6 +169,35 @@ def _finish(promotion: Promotion, report: Report, by: Actor, work: UnitOfWork, r
     target = _REACHED[report.status]
     promotion.completed_at = work.at
     return _close(context, target, report, by, work, packet_type="deployment")
+
+
+def _refusal_of_another_run(promotion: Promotion, report: Report, at: datetime) -> ProductError | None:
+    """A start that is reported again is the same start only where its run is the same, named or not. The end may be
+    reported without a run, by a person."""
+    running = promotion.status == Status.DEPLOYING
+    again = report.status == STARTED and running
+    ends = report.status in (SUCCEEDED, FAILED) and (running or promotion.status == _REACHED[report.status])
+    if not again and not (ends and report.run_id):
+        return None
+    started_by = promotion.started_by_run()
+    if report.run_id == started_by or (ends and not started_by):
+        return None
+    run = f"Run {started_by}" if started_by else "A run without runId"
+    if ends:
+        return rules.StateForbids(
+            f"{run} deploys #{promotion.number}: only that run reports its end, or a person without runId.",
+            details={"status": promotion.status, "runId": started_by or None},
+        )
+    due = promotion.deployment_due_at
+    return EnvironmentBusy(
+        f"{run} deploys #{promotion.number} already: start nothing, and wait until its end is reported.",
+        details={
+            "promotionId": str(promotion.pk),
+            "number": promotion.number,
+            "runId": started_by or None,
+            "mayPassAt": None if due is None or due <= at else rfc3339(due),
+        },
+    )
 
 
 def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool:
@@ -271,6 +310,7 @@ def _note_report(promotion: Promotion, report: Report, by: Actor, work: UnitOfWo
         status=report.status,
         message=report.message,
         url=report.url,
+        run_id=report.run_id,
         manifest_reported=report.manifest_digest is not None,
         reported_by_id=by.user_id,
         reported_with_token_issuer_id=by.token_issuer_id,
@@ -290,7 +330,12 @@ def _note_event(event: OfPromotion, before: str, promotion: Promotion, report: R
         after={"status": promotion.status, "message": report.message, "url": report.url},
         attempt=promotion.attempt,
         manifestReported=report.manifest_digest is not None,
+        **_run_named(report),
     )
+
+
+def _run_named(report: Report) -> dict[str, Any]:
+    return {"runId": report.run_id} if report.run_id else {}
 
 
 def _lacks_manifest(promotion: Promotion, report: Report) -> bool:
@@ -327,7 +372,14 @@ def _contradiction(promotion: Promotion, report: Report, work: UnitOfWork) -> Ou
 
 def _refuse(promotion: Promotion, report: Report, refusal: ProductError, work: UnitOfWork) -> Outcome:
     """The report changes nothing but the timeline, which shows it."""
-    work.note("promotion.report_refused", promotion, outside=False, reported=report.status, status=promotion.status)
+    work.note(
+        "promotion.report_refused",
+        promotion,
+        outside=False,
+        reported=report.status,
+        status=promotion.status,
+        **_run_named(report),
+    )
     promotion.version += 1
     rows.store(promotion)
     work.write()

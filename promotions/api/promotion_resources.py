@@ -229,6 +229,9 @@ class PromotionDetail(PromotionResource):
     pending_expires_at = serializers.DateTimeField()
     approval_expires_at = serializers.DateTimeField(allow_null=True)
     overdue_at = serializers.DateTimeField(allow_null=True)
+    run_id = serializers.CharField(
+        allow_null=True, help_text="The run that started the newest attempt; null where none was named."
+    )
     decision_record = DecisionRecordResource(allow_null=True, help_text="Null with `votesHidden`.")
     approvals = ActResource(many=True, help_text="With `votesHidden` only your own.")
     eligible_approvers = PersonResource(many=True, help_text="Empty with `votesHidden`: it tells who is missing.")

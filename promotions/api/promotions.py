@@ -113,6 +113,7 @@ class PromotionViewSet(ApiViewSet):
             "PERM_SEPARATION_OF_DUTIES",
             "RES_STATE_CONFLICT",
             "RES_ENVIRONMENT_BUSY",
+            "RES_PRECONDITION_FAILED",
             "GATE_FROZEN",
             "PROM_BLOCKED",
             "PROM_SEQUENCE_VIOLATION",
@@ -122,7 +123,7 @@ class PromotionViewSet(ApiViewSet):
             "SYS_CLOCK_SKEW",
         ),
     }
-    conditional = frozenset({"cancel"})
+    conditional = frozenset({"cancel", "deployment"})
 
     def list(self, request: ApiRequest) -> ApiResponse:
         """Promotions, newest first."""
@@ -209,12 +210,14 @@ class PromotionViewSet(ApiViewSet):
         """Report a deployment
 
         `started` runs the start check under the lock; a start refused by gates or by another deployment says when it
-        may pass in `details.mayPassAt`, null when no time is known. The same report again changes nothing. With the
-        same `Idempotency-Key` you get the answer of the first call, also where the promotion was stopped since: take
-        another key for each attempt, and ask for the promotion before you deploy on an answer with
+        may pass in `details.mayPassAt`, null when no time is known. The same report of the same `runId` again changes
+        nothing. With `If-Match` of the promotion that you saw approved, exactly one of several starts succeeds. With
+        the same `Idempotency-Key` you get the answer of the first call, also where the promotion was stopped since:
+        take another key for each attempt, and ask for the promotion before you deploy on an answer with
         `idempotency-replayed: true`.
         """
-        reported = report_deployment(pk, Report(**self.body), by=request.actor, clock=DATABASE_CLOCK)
+        report = Report(**self.body)
+        reported = report_deployment(pk, report, by=request.actor, if_match=self.if_match, clock=DATABASE_CLOCK)
         return promotion_answer(reported, request.actor)
 
     def resource(self) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from stellapromote.ids import new_id
 
 
 class Deployment(models.Model):
-    """One accepted report about the deployment of a promotion; the first content of each status and attempt wins."""
+    """One accepted report about the deployment of a promotion; the first content of each status and attempt wins.
+
+    ``run_id`` is the reporter's own name of the run that deploys, empty where none was given.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
@@ -17,6 +20,7 @@ class Deployment(models.Model):
     status = models.CharField(max_length=11)
     message = models.CharField(max_length=2000, blank=True)
     url = models.CharField(max_length=500, blank=True)
+    run_id = models.CharField(max_length=200, blank=True, db_default="", default="")
     manifest_reported = models.BooleanField()
     reported_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     reported_with_token_issuer = models.ForeignKey(

@@ -250,6 +250,13 @@ class Promotion(models.Model):
         """Whether its approval cancels older ones: ``PromotionQuerySet.superseded_by``."""
         return self.supersedes_older and not self.is_rollback
 
+    def started_by_run(self) -> str:
+        """The run that started the newest attempt; empty where none started or it was not named. One statement."""
+        if not self.attempt:
+            return ""
+        reports = self.deployments.filter(attempt=self.attempt, status="started")
+        return reports.values_list("run_id", flat=True).first() or ""
+
     def awaits_decision_by(self, actor: Actor) -> bool:
         """Whether it is one of ``PromotionQuerySet.awaiting_decision_by``."""
         return decides(actor) and self.status in VOTING and actor.user_id in self.open_voters

@@ -223,6 +223,12 @@ class DeploymentReport(Body):
         help_text="An address to follow the deployment; it holds for the later reports of the attempt too.",
     )
     manifest_digest = DigestField(required=False, help_text="The manifestDigest of the deployed release.")
+    run_id = LineField(
+        max_length=200,
+        required=False,
+        help_text="Your name of the run that deploys. While it deploys, `started` by another run, or without one, is "
+        "409, and so is an end by another run.",
+    )
 
 
 class EvidenceDocument(Body):

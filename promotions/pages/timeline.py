@@ -47,12 +47,14 @@ _CANCELLED_BY_RULE: Final = frozenset({"expired", "superseded"})
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line. ``by`` is empty for a conclusion of the rules; ``text`` was written by a person or a rule."""
+    """One line. ``by`` is empty for a conclusion of the rules; ``text`` was written by a person or a rule; ``run`` is
+    the one that a report named, or empty."""
 
     at: str
     words: str
     by: str
     text: str
+    run: str
 
 
 def timeline_entries(events: Iterable[Mapping[str, Any]]) -> list[TimelineEntry]:
@@ -68,6 +70,7 @@ def _line(event: Mapping[str, Any], after: Mapping[str, Any], metadata: Mapping[
         words=f"{words}: {gate}" if gate else words,
         by="" if action in _CONCLUDED or after.get("statusReason") in _CANCELLED_BY_RULE else event["actorName"],
         text=_text(action, after),
+        run=metadata.get("runId") or "",
     )
 
 

@@ -166,6 +166,7 @@ def detail_of(promotion: Promotion, by: Actor, *, blind: bool) -> Document:
     return presenters.detail(
         promotion,
         blind=blind,
+        run_id=promotion.started_by_run(),
         record=current_record(promotion),
         acts=acts_shown(acts_of(promotion), by, blind=blind),
         eligible=[] if blind else eligible_voters(promotion),

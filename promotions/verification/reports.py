@@ -62,6 +62,7 @@ def _report_differs(report: Deployment, event: AuditedEvent) -> str | None:
         first_other({**by, "tokenIssuerId": issuer and str(issuer)}, event.by)
         or differs({"message": report.message, "url": report.url}, event.after)
         or differs({"manifestReported": report.manifest_reported}, event.metadata)
+        or first_other({"runId": report.run_id or None}, event.metadata)
     )
 
 

@@ -37,6 +37,33 @@ class TestDeployment:
         first, second = self.report(world, promotion, "started"), self.report(world, promotion, "started")
         assert (second.status_code, second.content) == (200, first.content)
 
+    def test_the_run_is_told_with_the_promotion_and_its_events(self, world: World) -> None:
+        promotion = world.approved()
+        assert world.vera.get(f"promotions/{promotion.pk}")["runId"] is None
+        self.report(world, promotion, "started", runId="ci-7")
+        refused = self.report(world, promotion, "started", runId="ci-8")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "RES_ENVIRONMENT_BUSY")
+        assert refused.json()["error"]["details"]["runId"] == "ci-7"
+        shown = world.vera.get(f"promotions/{promotion.pk}")
+        assert shown["runId"] == "ci-7"
+        runs = [(each["action"], each["metadata"].get("runId")) for each in shown["timeline"][-2:]]
+        assert runs == [("promotion.started", "ci-7"), ("promotion.report_refused", "ci-8")]
+
+    def test_of_two_starts_on_what_was_seen_approved_one_succeeds(self, world: World) -> None:
+        promotion = world.approved()
+        seen = world.ci.call("GET", f"promotions/{promotion.pk}")["ETag"]
+        reports = [
+            world.ci.call(
+                "POST",
+                f"promotions/{promotion.pk}/deployment",
+                {"status": "started", "runId": "ci-7"},
+                If_Match=seen,
+            )
+            for _ in range(2)
+        ]
+        assert [each.status_code for each in reports] == [200, 412]
+        assert reports[1].json()["error"]["code"] == "RES_PRECONDITION_FAILED"
+
     @pytest.mark.parametrize("status", ["succeeded", "failed", "rolled_back"])
     def test_a_contradicting_report_is_409(self, world: World, status: str) -> None:
         response = self.report(world, world.approved(), status, message="x")

@@ -15,6 +15,7 @@ DETAIL = ANSWER | {
     "pendingExpiresAt",
     "approvalExpiresAt",
     "overdueAt",
+    "runId",
     "decisionRecord",
     "approvals",
     "eligibleApprovers",

@@ -33,6 +33,14 @@ def test_what_nobody_has_to_approve_is_not_approved_by_who_requested_it(kestrel:
     assert lines(kestrel, promotion)[1].text == "No gate blocks it, and it needs no approval."
 
 
+def test_a_report_shows_its_run(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started", run_id="ci-7")
+    kestrel.reports(promotion, "succeeded")
+    shown = [(line.words, line.run) for line in lines(kestrel, promotion) if line.words.startswith("Deploy")]
+    assert shown == [("Deployment started", "ci-7"), ("Deployed", "")]
+
+
 def test_who_voted_gave_an_approval_and_the_gates_approved(kestrel: Kestrel) -> None:
     promotion = kestrel.approved_for_production()
     assert told(kestrel, promotion)[1:4] == [

@@ -64,7 +64,7 @@ def _after_dev(kestrel: Kestrel) -> Promotion:
 
 
 def _at_last(kestrel: Kestrel, promotion: Promotion) -> Promotion:
-    kestrel.reports(promotion, "started", url="https://ci.example/7", message="Canary first")
+    kestrel.reports(promotion, "started", url="https://ci.example/7", message="Canary first", run_id="ci-7")
     kestrel.reports(promotion, "failed", message="No space")
     return kestrel.deploys(promotion)
 
