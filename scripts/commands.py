@@ -15,6 +15,7 @@ Check = tuple[str, tuple[str, ...]]
 # Side by side, so the longest come first. Each is shown with its output only when it fails.
 CHECKS: tuple[Check, ...] = (
     ("types", ("mypy",)),
+    ("types of the command line", ("mypy", "--strict", "--cache-dir=.mypy_cache/clients", "clients/stella")),
     ("migrations match the models", ("python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run")),
     ("templates", ("djlint", "templates", "--lint", "--quiet")),
     ("code style", ("ruff", "check", ".")),

@@ -18,6 +18,8 @@ PUBLIC = {
     "account_logout": "ends a session; without one it leads to the sign-in",
     "set_theme": "light or dark is chosen before signing in, too",
     "admin_without_slash": "leads to the admin, which asks for the sign-in",
+    "command_line": "CI jobs fetch the program before they have a token, and it is the same for everybody",
+    "command_line_checksum": "as the program",
     "favicon": "browsers ask for it beside every page, that of the sign-in included",
     "settings_first_password": "a one-time link is the credential",
     "first_password": "a one-time link is the credential",

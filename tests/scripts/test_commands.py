@@ -33,13 +33,13 @@ def test_tests_run_last_after_every_check(tools: Tools) -> None:
     commands.main(["test"])
     first, *checks, last = [line.split()[0] for line in tools.started]
     assert (first, last) == ("install", "pytest")
-    assert sorted(checks) == ["djlint", "lint-imports", "mypy", "pytest", "python", "ruff", "ruff"]
+    assert sorted(checks) == ["djlint", "lint-imports", "mypy", "mypy", "pytest", "python", "ruff", "ruff"]
     assert "--collect-only" not in tools.started[-1].split()
 
 
 def test_failed_check_fails_the_run_and_the_rest_still_runs(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
     tools.failing = {"mypy"}
-    with pytest.raises(SystemExit, match=r"Failed: types\."):
+    with pytest.raises(SystemExit, match=r"Failed: types, types of the command line\."):
         commands.main(["test"])
     assert tools.started[-1].startswith("pytest")
     assert "mypy complains" in capsys.readouterr().out
