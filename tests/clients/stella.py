@@ -36,7 +36,7 @@ class Stella:
     def __call__(self, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL, **env: str) -> Ran:
         done = subprocess.run(
             self.command(*arguments),
-            env=self._environment(env),
+            env=self.environment(env),
             stdin=stdin,
             capture_output=True,
             text=True,
@@ -49,7 +49,7 @@ class Stella:
         """In the background."""
         return subprocess.Popen(
             self.command(*arguments),
-            env=self._environment(env),
+            env=self.environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -59,6 +59,6 @@ class Stella:
     def command(self, *arguments: str) -> list[str]:
         return [self.python, str(PROGRAM), *arguments]
 
-    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+    def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        return {**kept, "STELLA_URL": self.url, "STELLA_TOKEN": self.token, **self.env, **more}
+        return {**kept, "STELLA_URL": self.url, "STELLA_TOKEN": self.token, **self.env, **(more or {})}
