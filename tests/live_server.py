@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,14 @@ def live_server_process(
     committed_database: CommittedDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The running server of this test run. To be asked for through `live_server_url`, which cleans up the rows."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("live-server") / "server.log"
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(settings.BASE_DIR)}
+    with served_at(free_port(), tmp_path_factory.mktemp("live-server") / "server.log") as (url, _):
+        yield url
+
+
+@contextmanager
+def served_at(port: int, log: Path, **more: str) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """A server of the test database, with ``more`` in its environment: its address and its process."""
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(settings.BASE_DIR)} | more
     with log.open("wb") as output:
         process = subprocess.Popen(
             web_command("127.0.0.1", port),
@@ -40,7 +46,7 @@ def live_server_process(
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_healthy(url, process, log)
-        yield url
+        yield url, process
     finally:
         process.terminate()
         try:
