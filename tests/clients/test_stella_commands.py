@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import time
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from promotions.models import EvidenceDocument, Feed, Promotion, Release
 from stellapromote.clock import FixedClock
@@ -399,3 +401,58 @@ class TestToken:
         for token in (world.vera.token, f"{world.vera.token}x"):
             ran = Stella(url, token)(*arguments)
             assert token not in ran.out + ran.err
+
+
+def documented() -> dict[str, set[str]]:
+    """The members of the object of each command, as the page has them."""
+    page = (settings.BASE_DIR / "docs" / "command-line.md").read_text()
+    table = page.partition("| command | the object has |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines()]
+    return {
+        command: set(re.findall(r"`(\w+)`", re.sub(r"\([^()]*(\([^()]*\)[^()]*)?\)", "", members)))
+        for commands, members in rows
+        for command in re.findall(r"`([^`]+)`", commands) or [commands]
+    }
+
+
+def test_the_json_of_each_command_is_as_documented(world: World, url: str, tmp_path: Path) -> None:
+    release = world.release("1.0")
+    world.deployed(release, "dev")
+    world.deployed(world.release("1.1"), "dev")
+    waiting = world.waiting("1.2")
+    subject = waiting.subject_digest
+    started = world.requested(world.release("1.3"), "dev")
+    mistaken = world.requested(world.release("1.4"), "dev")
+    (tmp_path / "scan.json").write_text(json.dumps(SCAN))
+    (tmp_path / "kev.json").write_text(json.dumps({**KEV, "dateReleased": "2026-11-01T00:00:00Z"}))
+    soon = ("--timeout", "0")
+    component = ("--component", f"app=ghcr.io/acme/shop@{DIGEST}")
+    calls: list[tuple[str, str, tuple[str, ...]]] = [
+        ("release create", "ravi", ("release", "create", "2.0", *component)),
+        ("evidence upload", "ravi", ("evidence", "upload", str(tmp_path / "scan.json"), "--artifact", DIGEST)),
+        ("promote", "tomas", ("promote", "1.0", "--to", "staging", "--reason", "It is ready")),
+        (
+            "promote --wait",
+            "tomas",
+            ("promote", "1.1", "--to", "staging", "--reason", "Next", "--wait", *soon),
+        ),
+        ("wait", "vera", ("wait", str(waiting.number), *soon)),
+        ("why", "vera", ("why", str(waiting.number))),
+        ("status PROMOTION", "vera", ("status", str(waiting.number))),
+        ("status", "vera", ("status",)),
+        ("list", "vera", ("list",)),
+        ("open", "vera", ("open", str(waiting.number))),
+        ("approve", "nia", ("approve", str(waiting.number), "--subject", subject)),
+        ("reject", "mei", ("reject", str(waiting.number), "--subject", subject, "--reason", "It is slow")),
+        ("deploy", "ci", ("deploy", str(started.number), "--", "true")),
+        ("report", "ci", ("report", str(started.number), "rolled_back", "--reason", "It fails")),
+        ("rollback", "tomas", ("rollback", "--in", "dev", "--reason", "It fails")),
+        ("cancel", "tomas", ("cancel", str(mistaken.number))),
+        ("feeds fetch", "greta", ("feeds", "fetch", str(tmp_path / "kev.json"))),
+        ("an error", "vera", ("why", "999")),
+    ]
+    told = documented()
+    for command, name, arguments in calls:
+        ran = by(world, url, name)("--json", *arguments)
+        assert set(ran.json) == told.pop(command), (command, ran.out)
+    assert set(told) == {"rollback --wait", "deploy --report"}  # as `wait`, and as `report`
