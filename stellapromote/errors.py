@@ -126,7 +126,9 @@ CODES: dict[str, Code] = {
         409, "Your vote on this promotion is given already: withdraw it first if you want to change it."
     ),
     "RES_ENVIRONMENT_BUSY": Code(
-        409, "Another deployment runs in the environment: start again when the promotion named in details has ended."
+        409,
+        "Another deployment runs in the environment, or another run deploys this promotion: start nothing until the "
+        "promotion named in details has ended.",
     ),
     "RES_IDEMPOTENCY_KEY_REUSED": Code(
         409, "The Idempotency-Key was used for another body: use a new key, or send the first body again."
