@@ -5,8 +5,12 @@ import os
 import pty
 import re
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +174,49 @@ class TestFeeds:
         assert (ran.code, ran.json["old"]) == (1, True)
         assert "The kev feed is 5.0 days old." in ran.err
         assert self.fetch(world, url, tmp_path, released, "--max-age", "7d").code == 0
+
+    def test_an_address_is_followed_without_the_token(self, world: World, url: str, tmp_path: Path) -> None:
+        released = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
+        catalogue = json.dumps({**KEV, "dateReleased": released}).encode()
+        with published(catalogue) as (address, calls):
+            ran = by(world, url, "greta")("feeds", "fetch", f"{address}/moved", "--json")
+            assert (ran.code, ran.json["feed"]["entries"]) == (0, 1)
+            assert [call.path for call in calls] == ["/moved", "/kev.json"]
+            assert not any("Authorization" in call.headers for call in calls)
+            elsewhere = by(world, url, "greta")("feeds", "fetch", f"{address}/elsewhere", "--json")
+        assert (elsewhere.code, "http://feeds.example/kev.json is no https address." in elsewhere.err) == (2, True)
+
+    def test_an_address_without_https_is_refused(self, world: World, url: str) -> None:
+        ran = by(world, url, "greta")("feeds", "fetch", "http://feeds.example/kev.json")
+        assert (ran.code, "is no https address" in ran.err) == (2, True)
+
+
+@contextmanager
+def published(content: bytes) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
+    """A place of feeds, with an address that has moved, and the calls that came."""
+    calls: list[BaseHTTPRequestHandler] = []
+    moved = {"/moved": "/kev.json", "/elsewhere": "http://feeds.example/kev.json"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            calls.append(self)
+            self.send_response(302 if self.path in moved else 200)
+            if self.path in moved:
+                self.send_header("Location", moved[self.path])
+            self.end_headers()
+            if self.path not in moved:
+                self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", calls
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class TestPromote:

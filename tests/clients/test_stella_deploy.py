@@ -1,10 +1,12 @@
 """stella deploy runs COMMAND once, and the deployment ends in a true state, whatever dies in between."""
 
+import fcntl
 import json
 import os
 import pty
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +201,7 @@ class TestRaces:
         ran = stella("deploy", str(promotion.number), *RUN, *command())
         assert (ran.code, command.times) == (5, 0)
         assert f"Run ci-1 deploys #{promotion.number}" in ran.err
+        assert f"stella deploy {promotion.pk} --run-id ci-1 --report failed" in ran.err
 
 
 class TestKilled:
@@ -333,11 +336,44 @@ class TestSignals:
     def test_a_command_that_does_not_stop_is_killed(self, world: World, stella: Stella, tmp_path: Path) -> None:
         promotion = world.approved()
         script = f'trap "" TERM; echo began > {tmp_path}/it; while :; do sleep 0.2; done'
-        running = stella.begin("deploy", str(promotion.number), *RUN, "--", "sh", "-c", script)
+        running = stella.begin("deploy", str(promotion.number), *RUN, "--grace", "2s", "--", "sh", "-c", script)
         until((tmp_path / "it").exists)
         running.send_signal(signal.SIGTERM)
         running.communicate(timeout=30)
         assert (running.returncode, state(promotion)) == (143, "failed")
+
+    def test_a_terminal_interrupts_the_command_once(self, world: World, stella: Stella, tmp_path: Path) -> None:
+        promotion = world.approved()
+        told = tmp_path / "told"
+        script = f'trap "echo interrupted >> {told}" INT; echo began >> {told}; sleep 1; sleep 1; exit 3'
+        terminal, far_end = pty.openpty()
+        running = subprocess.Popen(
+            stella.command("deploy", str(promotion.number), *RUN, "--", "sh", "-c", script),
+            env=stella.environment(),
+            stdin=far_end,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        until(told.exists)
+        os.write(terminal, b"\x03")
+        assert running.wait(30) == 130
+        os.close(terminal)
+        os.close(far_end)
+        assert state(promotion) == "failed"
+        assert told.read_text().split() == ["began", "interrupted"]
+
+    def test_a_hangup_that_nohup_ignores_stops_nothing(self, world: World, stella: Stella, command: Command) -> None:
+        promotion = world.approved()
+        deploying = stella.command("deploy", str(promotion.number), *RUN, *command(seconds=3))
+        running = subprocess.Popen(
+            ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *deploying], env=stella.environment(), stdin=subprocess.DEVNULL
+        )
+        until(lambda: command.times)
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(30) == 0
+        assert (command.times, state(promotion)) == (1, "deployed")
 
     def test_while_it_waits_nothing_is_reported(self, world: World, stella: Stella, command: Command) -> None:
         promotion = world.waiting()
