@@ -428,6 +428,13 @@ class TestLooking:
             assert (ran.code, promotion.release.name in ran.out + ran.err) == (3, False)
 
 
+@pytest.mark.parametrize("content", [b"<html>Hello</html>", b"{}", b"[]", b'{"data": [{}]}', b"[" * 5000])
+def test_another_server_is_no_traceback(content: bytes) -> None:
+    with published(content) as (address, _):
+        ran = Stella(address, "spt_x")("list", "--json")
+    assert (ran.code, set(ran.json)) == (3, {"error"})
+
+
 class TestToken:
     def test_from_a_file(self, world: World, url: str, tmp_path: Path) -> None:
         (tmp_path / "token").write_text(f"{world.vera.token}\n")

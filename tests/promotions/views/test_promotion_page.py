@@ -143,3 +143,9 @@ def test_the_timeline_says_approved_by_nobody_where_nobody_had_to(kestrel: Kestr
     timeline = re.sub(r"\s+", " ", shown[shown.index("Timeline") :])
     assert "Approved · No gate blocks it, and it needs no approval." in timeline
     assert timeline.count("by Requester (requester)") == 1
+
+
+def test_the_timeline_shows_the_run_that_deploys(kestrel: Kestrel) -> None:
+    promotion = kestrel.ask(kestrel.release(), kestrel.dev)
+    kestrel.reports(promotion, "started", run_id="ci <7>")
+    assert "<bdi>ci &lt;7&gt;</bdi>" in text(client_of(kestrel, "viewer"), f"/promotions/{promotion.pk}")
