@@ -280,10 +280,29 @@ class TestWait:
             "approved, 2 of 2 approvals",
         ]
 
-    @pytest.mark.parametrize(("goal", "code"), [("approved", 0), ("deployed", 0), ("final", 0)])
-    def test_what_is_deployed_has_reached_every_goal(self, world: World, url: str, goal: str, code: int) -> None:
+    @pytest.mark.parametrize("goal", ["approved", "deployed", "final"])
+    def test_what_is_deployed_has_reached_every_goal(self, world: World, url: str, goal: str) -> None:
         world.deployed(world.release(), "dev")
-        assert by(world, url, "vera")("wait", "1", "--for", goal).code == code
+        assert by(world, url, "vera")("wait", "1", "--for", goal).code == 0
+
+    @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+    def test_colour_and_the_line_that_waits_are_for_terminals(
+        self, world: World, url: str, env: dict[str, str], coloured: bool
+    ) -> None:
+        promotion = world.waiting()
+        vera = by(world, url, "vera")
+        command = vera.command("wait", str(promotion.number), "--timeout", "3s")
+        terminal, far_end = pty.openpty()
+        done = subprocess.run(
+            command, env=vera.environment(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=far_end
+        )
+        os.close(far_end)
+        shown = os.read(terminal, 65536)
+        os.close(terminal)
+        assert b"waiting 0:0" in shown
+        assert (b"\x1b[33mawaiting_approval\x1b[0m" in shown) is coloured
+        assert b"\x1b" not in done.stdout
+        assert "\x1b" not in vera("wait", str(promotion.number), "--timeout", "0").err
 
     @pytest.mark.parametrize("goal", ["approved", "deployed", "final"])
     def test_what_is_rejected_is_exit_code_1(self, world: World, url: str, goal: str) -> None:

@@ -1,4 +1,4 @@
-"""The kind that stella finds in a file is one whose reader takes the file."""
+"""Parts of stella by themselves: the kind that it finds in a file is one whose reader takes the file; the CI job."""
 
 import base64
 import importlib.machinery
@@ -106,3 +106,70 @@ def test_durations(program: ModuleType, text: str, seconds: float) -> None:
 
 def test_text_of_others_moves_no_cursor(program: ModuleType) -> None:
     assert program.printable("a\x1b[2Jb\u202ec\nd") == "a?[2Jb?c\nd"
+
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_RUN_ID": "7",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_JOB": "deploy",
+    "GITHUB_REPOSITORY": "acme/shop",
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REF_NAME": "trunk",
+}
+GITLAB = {
+    "GITLAB_CI": "true",
+    "CI_JOB_ID": "70",
+    "CI_JOB_URL": "https://gitlab.example/jobs/70",
+    "CI_PIPELINE_ID": "7",
+    "CI_PIPELINE_URL": "https://gitlab.example/pipelines/7",
+    "CI_COMMIT_REF_NAME": "trunk",
+}
+JENKINS = {
+    "JENKINS_URL": "https://jenkins.example/",
+    "BUILD_TAG": "jenkins-shop-7",
+    "BUILD_ID": "7",
+    "BUILD_URL": "https://jenkins.example/job/shop/7/",
+    "BRANCH_NAME": "trunk",
+}
+GITHUB_RUN = "https://github.example/acme/shop/actions/runs/7"
+
+
+@pytest.mark.parametrize(
+    ("env", "job"),
+    [
+        (GITHUB, ("github-7-2-deploy", GITHUB_RUN, "7", GITHUB_RUN, "trunk")),
+        (GITLAB, ("gitlab-70", GITLAB["CI_JOB_URL"], "7", GITLAB["CI_PIPELINE_URL"], "trunk")),
+        (JENKINS, ("jenkins-shop-7", JENKINS["BUILD_URL"], "7", JENKINS["BUILD_URL"], "trunk")),
+        ({}, ("", "", "", "", "")),
+    ],
+)
+def test_the_job_is_that_of_the_ci(program: ModuleType, env: dict[str, str], job: tuple[str, ...]) -> None:
+    found = program.job_of(env)
+    assert (found.run_id, found.url, found.build_id, found.pipeline_url, found.branch) == job
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        ("shop", ("shop", "", "")),
+        ("localhost:5000/shop", ("localhost:5000/shop", "", "")),
+        ("localhost:5000/shop:1.4", ("localhost:5000/shop", "1.4", "")),
+        ("ghcr.io/acme/shop:1.4@sha256:aa", ("ghcr.io/acme/shop", "1.4", "sha256:aa")),
+    ],
+)
+def test_an_image_has_a_repository_a_tag_and_a_digest(
+    program: ModuleType, text: str, image: tuple[str, str, str]
+) -> None:
+    found = program.image_of(text)
+    assert (found.repository, found.tag, found.digest) == image
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
+def test_this_machine_is_loopback(program: ModuleType, host: str) -> None:
+    assert program.is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.1.example", "localhost.example", "10.0.0.1", "2130706433"])
+def test_another_machine_is_not(program: ModuleType, host: str) -> None:
+    assert not program.is_loopback(host)
