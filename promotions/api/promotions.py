@@ -30,6 +30,7 @@ from promotions.reading.queries import (
     existing_promotion,
     gates_of,
     people_of,
+    promotion_for_tag,
     promotion_of,
     release_named,
 )
@@ -149,12 +150,14 @@ class PromotionViewSet(ApiViewSet):
         With `votesHidden` an approval policy is blind and you have not voted: no decision record, and of votes and
         timeline only what is your own.
         """
-        promotion = promotion_of(request.actor.tenant, pk)
-        blind = not can_see_votes(request.actor, promotion)
-        etag = promotion_tag(promotion, request.actor, blind=blind)
-        if not_modified(request.META.get("HTTP_IF_NONE_MATCH"), etag):
-            return ApiResponse(b"", etag=etag)  # answered 304: the rest need not be read
-        return ApiResponse(detail_of(promotion, request.actor, blind=blind), etag=etag)
+        actor, held = request.actor, request.META.get("HTTP_IF_NONE_MATCH")
+        if held:
+            _, etag = _shown(promotion_for_tag(actor.tenant, pk), actor)
+            if not_modified(held, etag):
+                return ApiResponse(b"", etag=etag)  # answered 304: the rest need not be read
+        promotion = promotion_of(actor.tenant, pk)
+        blind, etag = _shown(promotion, actor)
+        return ApiResponse(detail_of(promotion, actor, blind=blind), etag=etag)
 
     @action(detail=False, url_path="pending-approvals")
     def pending_approvals(self, request: ApiRequest) -> ApiResponse:
@@ -239,6 +242,12 @@ def promotion_answer(promotion: Promotion, by: Actor, status: int = 200) -> ApiR
     blind = not can_see_votes(by, promotion)
     answer = presenters.request_answer(promotion, blind=blind)
     return ApiResponse(answer, status=status, etag=promotion_tag(promotion, by, blind=blind))
+
+
+def _shown(promotion: Promotion, to: Actor) -> tuple[bool, str]:
+    """Whether its votes are hidden from the reader, and the ETag of what the reader is shown."""
+    blind = not can_see_votes(to, promotion)
+    return blind, promotion_tag(promotion, to, blind=blind)
 
 
 def _previewed(preview: Preview) -> dict[str, Any]:

@@ -72,6 +72,13 @@ class TestOnePromotion:
         world.nia.ok("POST", f"promotions/{waiting.pk}/approve", {"comment": "Fine"})
         assert statements_of(world.vera, f"promotions/{waiting.pk}") == before <= 9
 
+    def test_a_304_reads_nothing_that_the_answer_would_show(self, world: World) -> None:
+        place = f"promotions/{world.waiting().pk}"
+        tag = world.vera.call("GET", place).headers["ETag"]
+        with CaptureQueriesContext(connection) as statements:
+            assert world.vera.call("GET", place, If_None_Match=tag).status_code == 304
+        assert not [each for each in statements if "gates" in each["sql"] or "release" in each["sql"]]
+
     def test_a_304_costs_two_statements(self, world: World) -> None:
         place = f"promotions/{world.waiting().pk}"
         tag = world.vera.call("GET", place).headers["ETag"]
