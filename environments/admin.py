@@ -24,6 +24,7 @@ class EnvironmentAdmin(ReadOnlyAdmin):
         "auto_promote_hold",
         "exclusive",
         "require_manifest_report",
+        "required_on_every_path",
         "config",
         "archived_at",
         "created_at",

@@ -10,12 +10,19 @@ from stellapromote.accounts.actor import Actor
 
 
 def record_edit(
-    edited: Iterable[UUID], before: Mapping[UUID, int], after: Mapping[UUID, int], *, by: Actor, at: datetime
+    edited: Iterable[UUID],
+    before: Mapping[UUID, int],
+    after: Mapping[UUID, int],
+    *,
+    product: str = "",
+    by: Actor,
+    at: datetime,
 ) -> list[EnvironmentEdit]:
     """Keeps that the actor edited these environments, and those that are entered over other steps now. The event of the
     change records the edits.
 
-    ``before`` and ``after``: the promotion order. Automatic promotion that a request or rollback holds is no edit.
+    ``before`` and ``after``: the promotion order, or the path of ``product``. Automatic promotion that a request or
+    rollback holds is no edit.
     """
     return EnvironmentEdit.objects.bulk_create(
         EnvironmentEdit(
@@ -24,6 +31,7 @@ def record_edit(
             by_id=by.account,
             with_token_issuer_id=by.token_issuer_id,
             at=at,
+            product=product,
         )
         for each in sorted({*edited, *other_steps(before, after)})
     )

@@ -83,6 +83,11 @@ class EnvironmentForm(ActionForm):
     require_manifest_report = forms.BooleanField(
         label="A deployment report must name the manifest digest", required=False
     )
+    required_on_every_path = forms.ChoiceField(
+        label="On the path of every product",
+        required=False,
+        choices=[("", "Yes if it stands directly before production"), ("yes", "Yes"), ("no", "No")],
+    )
     deployment_timeout = forms.IntegerField(
         label="Deployment is overdue after, in seconds",
         min_value=1,
@@ -163,7 +168,7 @@ class EnvironmentForm(ActionForm):
             "healthCheckInterval": data.pop("health_check_interval"),
             "variables": data.pop("variables"),
         }
-        for name in ("is_production", "protected"):
+        for name in ("is_production", "protected", "required_on_every_path"):
             data[name] = {"yes": True, "no": False}.get(data[name])
         data["auto_promote_from"] = data["auto_promote_from"] or None
         data["other_products"] = data["other_products"] or None
@@ -210,6 +215,7 @@ class EditEnvironmentForm(EnvironmentForm):
             "auto_promote_hold": environment.auto_promote_hold,
             "exclusive": environment.exclusive,
             "require_manifest_report": environment.require_manifest_report,
+            "required_on_every_path": {None: "", True: "yes", False: "no"}[environment.required_on_every_path],
             "deployment_timeout": environment.config["deploymentTimeout"],
             "health_check_interval": environment.config["healthCheckInterval"],
             "variables": "\n".join(f"{name}={value}" for name, value in environment.config["variables"].items()),

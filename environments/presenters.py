@@ -29,6 +29,7 @@ def environment_document(environment: Environment) -> dict[str, Any]:
         "autoPromoteHold": environment.auto_promote_hold,
         "exclusive": environment.exclusive,
         "requireManifestReport": environment.require_manifest_report,
+        "requiredOnEveryPath": environment.required_on_every_path,
         "archivedAt": rfc3339(environment.archived_at) if environment.archived_at else None,
         "createdAt": rfc3339(environment.created_at),
         "updatedAt": rfc3339(environment.updated_at),

@@ -92,6 +92,11 @@ SETTINGS: Final[dict[str, Schema]] = {
     "autoPromoteHold": {"type": "boolean"},
     "exclusive": {"type": "string", "enum": ["product", "environment"]},
     "requireManifestReport": {"type": "boolean"},
+    "requiredOnEveryPath": {
+        "type": ["boolean", "null"],
+        "description": "Whether releases of every product pass it; null: where it stands directly before a production "
+        "environment.",
+    },
 }
 
 ENVIRONMENT_TO_CREATE: Final[Schema] = {

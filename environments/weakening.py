@@ -3,6 +3,7 @@
 An edit that may be easier or only different counts as easier (policies/weakening.py).
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -146,6 +147,35 @@ def in_order(before: Mapping[UUID, int], after: Mapping[UUID, int], names: Mappi
     return sentences
 
 
+def in_paths(
+    before: Mapping[str, Mapping[UUID, int]],
+    after: Mapping[str, Mapping[UUID, int]],
+    names: Mapping[UUID, str],
+    order: tuple[Mapping[UUID, int], Mapping[UUID, int]] = ({}, {}),
+) -> list[tuple[UUID, str]]:
+    """Environments that releases of a product may now enter without passing others, or at all, each with its sentence.
+    Pure.
+
+    ``before`` and ``after``: the order of each product by its slug. One more step in between is no weakening.
+    ``order``: the promotion order before and after, of which ``in_order`` speaks.
+    """
+    lost_by_all, new_to_all = lost_steps(*order), order[1].keys() - order[0].keys()
+    said: defaultdict[tuple[UUID, str], list[str]] = defaultdict(list)
+    for product in sorted(after):
+        was, now = before[product], after[product]
+        for each in now.keys() - was.keys() - new_to_all:
+            first = predecessor(now, each)
+            said[each, f"may enter it, {'as the first' if first is None else f'after {names[first]}'}"].append(product)
+        for each, steps in lost_steps(was, now).items():
+            lost = [names[step] for step in steps if step not in lost_by_all.get(each, ())]
+            if lost:
+                said[each, f"need not pass {' or '.join(lost)} before it any more"].append(product)
+    return [
+        (each, f"Environment {names[each]}: releases of {_in_words(products)} {what}.")
+        for (each, what), products in said.items()
+    ]
+
+
 def in_freeze_window(
     before: Mapping[str, Any], after: Mapping[str, Any], at: datetime, environment: str | None
 ) -> list[str]:
@@ -206,4 +236,23 @@ def add_order(
     for environment_id, sentence in in_order(before, after, names).items():
         follow = {each for each, place in after.items() if place >= after[environment_id]}
         guards = [names[each] for each in follow if environments[each].protected]
+        weakened.add([sentence], environment_id=environment_id, guards=guards)
+
+
+def add_paths(
+    weakened: Weakening,
+    before: Mapping[str, Mapping[UUID, int]],
+    after: Mapping[str, Mapping[UUID, int]],
+    environments: Mapping[UUID, Environment],
+    order: tuple[Mapping[UUID, int], Mapping[UUID, int]] = ({}, {}),
+) -> None:
+    """Adds the sentences of ``in_paths``. ``environments``: all that were or are on a path, by id.
+
+    What is not passed any more on the way into one environment is not passed on the way into those after it either, so
+    each of these has its own sentence.
+    """
+    names = {each: environment.name for each, environment in environments.items()}
+    for environment_id, sentence in in_paths(before, after, names, order):
+        environment = environments[environment_id]
+        guards = [environment.name] if environment.protected else []
         weakened.add([sentence], environment_id=environment_id, guards=guards)

@@ -99,11 +99,19 @@ class ProductFact(TypedDict):
     ownerTeams: list[Name]
 
 
+class PathStep(TypedDict):
+    """One environment on the path of the product, in the order of the request."""
+
+    id: Id
+    name: Name
+
+
 class Requirements(TypedDict):
     """The snapshot taken at the request (domain.md §5). `externalAuthors`: commit authors that exclude no person,
     because the release states that they have no account here; only where commit authors are excluded.
     `settingsEditedAt`: the first edit, by id, of people who are excluded for nothing but editing a policy or
-    setting. `product`: only where a rule of an approval policy names its owners."""
+    setting. `product`: only where a rule of an approval policy names its owners. `path`: only where the product has
+    one of its own."""
 
     requiredApprovals: Count
     requireSeparationOfDuties: bool
@@ -113,6 +121,7 @@ class Requirements(TypedDict):
     externalAuthors: NotRequired[list[Name]]
     settingsEditedAt: NotRequired[dict[Id, Instant]]
     product: NotRequired[ProductFact]
+    path: NotRequired[list[PathStep]]
 
 
 class Signing(TypedDict):

@@ -186,6 +186,10 @@ CODES: dict[str, Code] = {
         422,
         "The release may not enter this environment yet: deploy it first into the environment named in the message.",
     ),
+    "PROM_NOT_ON_PATH": Code(
+        422,
+        "The environment is not on the path of the product: choose one on it, or ask an administrator to change it.",
+    ),
     "PROM_RELEASE_NOT_FINALIZED": Code(422, "Only finalized releases can be promoted: finalize the release first."),
     "PROM_RELEASE_DEPRECATED": Code(
         422, "The release is deprecated and can only be rolled back to: promote a newer release."

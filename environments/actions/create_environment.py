@@ -1,5 +1,7 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from environments import rules
 from environments.actions.settings import (
@@ -14,7 +16,8 @@ from environments.edits import record_edit
 from environments.guarding import naming
 from environments.locks import lock_topology, note_write
 from environments.models import Environment
-from environments.ordering import order_of
+from environments.ordering import lost_steps, order_of
+from environments.paths import orders_of, paths_of_products, required
 from environments.presenters import environment_document
 from environments.product_guards import ALLOW, REFUSE
 from environments.settings_schema import DEFAULT_CONFIG, ENVIRONMENT_TO_CREATE, read_environment
@@ -47,11 +50,14 @@ def create_environment(
     auto_promote_hold: bool = False,
     exclusive: str = "product",
     require_manifest_report: bool = False,
+    required_on_every_path: bool | None = None,
 ) -> Environment:
     """A new environment at a free place in the order (domain.md §1). Policies and `auto_promote_from` are names.
 
     `is_production` None: true for the names `prod` and `production`; `protected` None: as `is_production`;
-    `other_products` None: refused in production where `product_approval_policies` names any product. Raises
+    `other_products` None: refused in production where `product_approval_policies` names any product;
+    `required_on_every_path` None: while it stands directly before production. Another environment stays on the paths of
+    products that it would leave, because it does not stand there any more. Raises
     Refused (403), Invalid (400), NameTaken, NameUsed and OrderIndexTaken (409), NotDirectlyBefore (422), also when it
     would come between two that follow each other automatically.
     """
@@ -75,6 +81,7 @@ def create_environment(
             "auto_promote_hold": auto_promote_hold,
             "exclusive": exclusive,
             "require_manifest_report": require_manifest_report,
+            "required_on_every_path": required_on_every_path,
         },
         ENVIRONMENT_TO_CREATE,
     )
@@ -101,7 +108,8 @@ def create_environment(
     environment.save(force_insert=True)
     made, _ = guard_with(environment, entries)
     edits = record_edit([environment.pk], order, order_of([*topology.values(), environment]), by=by, at=at)
-    rows = [environment, *made, *edits]
+    kept = _keep_on_paths(environment, topology.values(), by.tenant, at)
+    rows = [environment, *made, *edits, *kept]
     environment = reloaded(environment.pk)
     record(
         by=by,
@@ -110,7 +118,24 @@ def create_environment(
         resource="environment",
         resource_id=environment.pk,
         after=environment_document(environment),
+        metadata={"requiredOnEveryPath": [each.name for each in kept]} if kept else {},
         environment_id=environment.pk,
         rows=rows,
     )
     return environment
+
+
+def _keep_on_paths(
+    made: Environment, others: Iterable[Environment], tenant_id: UUID, at: datetime
+) -> list[Environment]:
+    """Says of an environment that stood directly before production, and on a path for this alone, that it is required:
+    making another one between takes no step from a product. Returns those that it wrote."""
+    present = list(others)
+    paths = paths_of_products(tenant_id)
+    before, after = orders_of(present, paths), orders_of([*present, made], paths)
+    lost = {step for slug in paths for steps in lost_steps(before[slug], after[slug]).values() for step in steps}
+    kept = [each for each in present if each.pk in lost & required(present)]
+    for each in kept:
+        each.required_on_every_path, each.updated_at, each.version = True, at, each.version + 1
+        each.save(update_fields=["required_on_every_path", "updated_at", "version"])
+    return kept

@@ -9,8 +9,9 @@ from environments.guarding import frozen_by, naming
 from environments.locks import lock_topology, note_write
 from environments.models import Environment, RetiredName
 from environments.ordering import order_of
+from environments.paths import entered_otherwise, orders_of, paths_of_products
 from environments.presenters import environment_document, freeze_window_document
-from environments.weakening import add_order, of_cleared, of_deleted
+from environments.weakening import add_order, add_paths, of_cleared, of_deleted
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -26,8 +27,8 @@ def delete_environment(
     """Removes an environment that nothing was ever promoted into or out of, its freeze windows with it (domain.md §1).
 
     The audit event keeps what its freezes said. One that is not over nor one's own, and for which a gate of a protected
-    environment waits, makes it a proposal. The name of one that was ever protected, or that such a gate names, is never
-    used again (docs/adr/0186).
+    environment waits, makes it a proposal. The name of one that was ever protected, that a path of a
+    product has, or that such a gate names, is never used again (docs/adr/0186).
     `promotions`: how many of any state name it, counted by the caller under lock_topology; PROTECT foreign keys stand
     behind it. Raises Refused (403), Http404, PreconditionFailed (412), InUse (409), NotDirectlyBefore (422) when the
     next one is promoted to automatically from it.
@@ -42,27 +43,31 @@ def delete_environment(
     rules.check_can_delete(environment, promotions=promotions)
     document = environment_document(environment)
     tag, order = environment_tag(environment.pk, environment.version), order_of(topology.values())
-    before = dict(topology)
+    before, paths = dict(topology), paths_of_products(by.tenant, archived=True)
+    by_product = orders_of(topology.values(), paths)
     at = note_write(by.tenant, clock, topology.values())
     del topology[environment_id]
     rules.check_auto_promotion(topology.values())
     windows = [freeze_window_document(window) for window in environment.freeze_windows.newest_first()]
     held = [each for each in environment.freeze_windows.standing_at(at) if not rules.is_own_freeze(each, by)]
     waiting = frozen_by(by.tenant, environment, at) if held else []
-    retires = environment.was_protected or bool(naming(by.tenant, environment.name, at))
+    on_a_path = any(environment_id in each for each in by_product.values())
+    retires = environment.was_protected or on_a_path or bool(naming(by.tenant, environment.name, at))
     gone = [*environment.freeze_windows.all(), *environment.approval_policy_links.all(), environment]
     environment.freeze_windows.all().delete()
     environment.approval_policy_links.all().delete()
     Environment.objects.filter(pk=environment_id).delete()
     names = [RetiredName(tenant_id=by.tenant, name=environment.name, retired_at=at)] if retires else []
     RetiredName.objects.bulk_create(names)
-    edits = record_edit([], order, order_of(topology.values()), by=by, at=at)
+    new_order, new_by_product = order_of(topology.values()), orders_of(topology.values(), paths)
+    edits = record_edit(entered_otherwise(by_product, new_by_product), order, new_order, by=by, at=at)
     weakened = Weakening("environment", str(environment_id), document["name"], tag, document, None)
     guards = [document["name"]] if document["protected"] else []
     weakened.add(of_deleted(document, len(windows)), guards=guards)
     if waiting:
         weakened.add([of_cleared(each, document["name"]) for each in held], guards=waiting)
-    add_order(weakened, order, order_of(topology.values()), before)
+    add_order(weakened, order, new_order, before)
+    add_paths(weakened, by_product, new_by_product, before, (order, new_order))
     record(
         by=by,
         at=at,

@@ -10,9 +10,10 @@ from environments.guarding import naming
 from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import order_of
+from environments.paths import entered_otherwise, orders_of, paths_of_products
 from environments.presenters import differences, environment_document
 from environments.settings_schema import ORDER_INDEX, read_environment
-from environments.weakening import add_order
+from environments.weakening import add_order, add_paths
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
@@ -46,6 +47,8 @@ def unarchive_environment(
     rules.check_order_index_free(values["order_index"], topology.values())
     before, order = environment_document(environment), order_of(topology.values())
     lock_entries(by.tenant, before["approvalPolicies"], before["productApprovalPolicies"])
+    paths = paths_of_products(by.tenant)
+    by_product = orders_of(topology.values(), paths)
     tag = environment_tag(environment.pk, environment.version)
     at = note_write(by.tenant, clock, topology.values())
     environment.archived_at = None
@@ -56,11 +59,14 @@ def unarchive_environment(
     environment.save()
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
-    edits = record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
+    new_order, new_by_product = order_of(topology.values()), orders_of(topology.values(), paths)
+    edited = {environment_id, *entered_otherwise(by_product, new_by_product)}
+    edits = record_edit(edited, order, new_order, by=by, at=at)
     weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     if guards := naming(by.tenant, environment.name, at):
         weakened.add([f"Environment {environment.name}: gates that wait for it may pass again."], guards=guards)
-    add_order(weakened, order, order_of(topology.values()), topology)
+    add_order(weakened, order, new_order, topology)
+    add_paths(weakened, by_product, new_by_product, topology, (order, new_order))
     record(
         by=by,
         at=at,

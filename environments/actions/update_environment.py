@@ -20,10 +20,11 @@ from environments.etags import environment_tag
 from environments.locks import lock_topology, note_write
 from environments.models import Environment
 from environments.ordering import moved, order_of
+from environments.paths import entered_otherwise, orders_of, paths_of_products
 from environments.presenters import differences, environment_document
 from environments.product_guards import REFUSE, entries_of
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
-from environments.weakening import add_order, in_environment, named_policies
+from environments.weakening import add_order, add_paths, in_environment, named_policies
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
@@ -70,7 +71,8 @@ def update_environment(
     tag = environment_tag(environment.pk, environment.version)
     says = policy_texts(environment, entries, values.get("promotion_policy"))
     guards = [environment.name] if environment.protected else []
-    order = order_of(topology.values())
+    order, paths = order_of(topology.values()), paths_of_products(by.tenant)
+    by_product = orders_of(topology.values(), paths)
     moves = moved(order, environment_id, values.pop("order_index", order[environment_id]))
     for name, value in values.items():
         setattr(environment, name, value)
@@ -88,12 +90,15 @@ def update_environment(
 
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
-    edits = record_edit([environment_id], order, order_of(topology.values()), by=by, at=at)
+    new_order, new_by_product = order_of(topology.values()), orders_of(topology.values(), paths)
+    edited = {environment_id, *entered_otherwise(by_product, new_by_product)}
+    edits = record_edit(edited, order, new_order, by=by, at=at)
     weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     weakened.policies = named_policies(before, environment_document(environment), says)
     sentences = in_environment(before, environment_document(environment), says)
     weakened.add(sentences, environment_id=environment_id, guards=guards)
-    add_order(weakened, order, order_of(topology.values()), topology)
+    add_order(weakened, order, new_order, topology)
+    add_paths(weakened, by_product, new_by_product, topology, (order, new_order))
     weakenings = weakened.store(by=by, at=at)
     record(
         by=by,

@@ -32,6 +32,7 @@ class EnvironmentBody(DocumentBody):
     auto_promote_hold = DocumentField(SETTINGS["autoPromoteHold"], required=False)
     exclusive = DocumentField(SETTINGS["exclusive"], required=False)
     require_manifest_report = DocumentField(SETTINGS["requireManifestReport"], required=False)
+    required_on_every_path = DocumentField(SETTINGS["requiredOnEveryPath"], required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The two names of one setting become one; both with different values contradict each other."""

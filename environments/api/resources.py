@@ -29,6 +29,7 @@ class EnvironmentResource(Resource):
     auto_promote_hold = serializers.BooleanField()
     exclusive = DocumentField(SETTINGS["exclusive"])
     require_manifest_report = serializers.BooleanField()
+    required_on_every_path = DocumentField(SETTINGS["requiredOnEveryPath"], allow_null=True)
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -55,7 +55,8 @@ class Environment(RecordedRow):
     """A place that releases enter, with what guards it (domain.md §1).
 
     ``protected``: loosening a guard of it takes two people (domain.md §5). ``was_protected``: it is or was, so nothing
-    else ever has its name. GUARDS and NO_GUARDS name every field.
+    else ever has its name. ``required_on_every_path``: whether releases of every product pass it; None: where it stands
+    directly before a production environment. GUARDS and NO_GUARDS name every field.
     """
 
     GUARDS: ClassVar[frozenset[str]] = frozenset(
@@ -72,6 +73,7 @@ class Environment(RecordedRow):
             "auto_promote_hold",
             "exclusive",
             "require_manifest_report",
+            "required_on_every_path",
             "archived_at",
         }
     )
@@ -119,6 +121,7 @@ class Environment(RecordedRow):
     hold_ends_with_request = models.BooleanField(default=False, db_default=False)
     exclusive = models.CharField(max_length=11, choices=Exclusive.choices, default=Exclusive.PRODUCT)
     require_manifest_report = models.BooleanField(default=False)
+    required_on_every_path = models.BooleanField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

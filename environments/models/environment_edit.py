@@ -10,7 +10,8 @@ class EnvironmentEdit(RecordedRow):
     """An edit of an environment's settings, or of its place in the order, with its editor and token (domain.md §5).
 
     For excludePolicyEditor it is to settings what a version is to a policy: settings have no versions. Append-only by
-    trigger. ``environment_id`` may be that of a deleted environment.
+    trigger. ``environment_id`` may be that of a deleted environment. ``product``: the slug of the one of which
+    the path into the environment was edited; empty: the edit is of all products.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -21,6 +22,7 @@ class EnvironmentEdit(RecordedRow):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     at = models.DateTimeField()
+    product = models.CharField(max_length=63, default="", db_default="", blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["environment_id", "-at"], name="environment_edit_newest")]

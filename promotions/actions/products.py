@@ -3,10 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
 
+from environments.edits import record_edit
+from environments.locks import lock_topology, note_write
+from environments.models import Environment, EnvironmentEdit
+from environments.paths import check_path, orders_of
+from environments.weakening import add_paths
 from policies import phrases
 from policies.models import WeakeningEdit
 from policies.people import lock_teams
@@ -15,6 +21,8 @@ from policies.weakening_edits import Weakening
 from promotions.actions.image_repositories import first_of, set_repositories, store_weakening_by_product
 from promotions.judging.product_guards import any_names_products
 from promotions.judging.products import check_open, lock_product
+from promotions.models import ProcessHeartbeat
+from promotions.models.worker import PATHS_OF_PRODUCTS
 from promotions.reading.products import product_document, repositories_of
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import OwnersEdit, Product
@@ -23,14 +31,17 @@ from stellapromote.api.etag import IfMatch, opaque
 from stellapromote.api.serializers import camel
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
-from stellapromote.errors import Conflict, FieldError, Invalid
+from stellapromote.errors import Conflict, FieldError, Invalid, ProductError
 from stellapromote.identity.rules import LONGEST_NAME, checked_line, checked_slug
 from stellapromote.image_repositories import canonical_pattern
+from stellapromote.recorded_rows import RecordedRow
 from stellapromote.transactions import transactional
 
 MOST_OWNER_TEAMS = 50
+MOST_STEPS = 100
 _GUARDING = ("ownerTeams", "imageRepositories")
 _GIVEN = ("slug", "display_name", "description", "image_repositories", "owner_teams")
+Topology = Mapping[UUID, Environment]
 
 
 class SlugTaken(Conflict):
@@ -53,6 +64,20 @@ class Archived(Conflict):
     code = "RES_STATE_CONFLICT"
 
 
+class PathsNotKnown(ProductError):
+    """A process lives that would let releases past the path of a product, since it does not know paths."""
+
+    families = ("SYS_",)
+    code = "SYS_UNAVAILABLE"
+    retry_after = 60
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A process of an earlier version runs, which does not ask for the path of a product: choose the path when "
+            "the upgrade is done."
+        )
+
+
 @proposable("product.create")
 @transactional
 def create_product(
@@ -64,13 +89,15 @@ def create_product(
     description: str = "",
     image_repositories: Sequence[str] = (),
     owner_teams: Sequence[str] = (),
+    path: Sequence[str] | None = None,
 ) -> Product:
     """A product without releases; a proposal where it has owner teams or images, and guards of a protected environment
-    are by product.
+    are by product, or where its path leads into one without passing all before it.
 
-    Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409).
+    Raises Refused (403), Invalid (400); SlugTaken, SlugUsed, RepositoryTaken (409); PathsNotKnown (503).
     """
     check_can_write(by)
+    topology = None if path is None else lock_topology(by.tenant)
     checked_slug("slug", slug)
     if display_name:
         display_name = checked_line("displayName", display_name, longest=LONGEST_NAME)
@@ -82,6 +109,8 @@ def create_product(
         description=description,
         image_repositories=image_repositories,
         owner_teams=owner_teams,
+        path=path,
+        topology=topology,
     )
     if not is_new:
         raise _taken(product)
@@ -93,13 +122,15 @@ def create_product(
 def update_product(
     *, by: Actor, clock: Clock, slug: str, changes: Mapping[str, Any], if_match: IfMatch | None = None
 ) -> Product:
-    """Changes `display_name`, `description`, `image_repositories` and `owner_teams` as given and leaves the rest. An
-    edit without a change leaves no trace. One more owner team, or other images, is a proposal where guards of a
-    protected environment are by product.
+    """Changes `display_name`, `description`, `image_repositories`, `owner_teams` and `path` as given and leaves the
+    rest. An edit without a change leaves no trace. One more owner team, or other images, is a proposal where guards of
+    a protected environment are by product; so is a path that enters one without passing others that it had, or anew.
 
-    Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived and RepositoryTaken (409).
+    Raises Refused (403), Http404, Invalid (400), PreconditionFailed (412), Archived and RepositoryTaken (409),
+    PathsNotKnown (503).
     """
     check_can_write(by)
+    topology = lock_topology(by.tenant) if "path" in changes else None
     product = _lock(slug, by, if_match)
     before, tag = product_document(product), product_tag(product)
     values = {name: _spelled(name, value) for name, value in changes.items()}
@@ -109,7 +140,8 @@ def update_product(
     check_not_archived(product)
     if "display_name" in values:
         values["display_name"] = checked_line("displayName", values["display_name"], longest=LONGEST_NAME)
-    product.updated_at, product.version = clock.now(), product.version + 1
+    product.updated_at = note_write(by.tenant, clock) if "path" in values else clock.now()
+    product.version += 1
     written, gone = (
         set_repositories(product, values["image_repositories"], at=product.updated_at)
         if "image_repositories" in values
@@ -118,11 +150,15 @@ def update_product(
     columns = [name for name in values if name != "image_repositories"]
     for name in columns:
         setattr(product, name, values[name])
-    edits = [_note_owners(product, changes["owner_teams"], by=by)] if "owner_teams" in values else []
+    edits: list[RecordedRow] = []
+    if "owner_teams" in values:
+        edits.append(_note_owners(product, changes["owner_teams"], by=by))
     product.save(update_fields=[*columns, "updated_at", "version"])
     old = {camel(name): before[camel(name)] for name in values}
     new = {camel(name): value for name, value in values.items()}
     weakened = Weakening("product", str(product.pk), slug, tag, old, new)
+    if topology is not None and "path" in values:
+        edits += _set_path(product, before["path"], topology, weakened, by=by)
     weakenings = _store_weakening(weakened, before, before | new, by=by, at=product.updated_at)
     told = {"weakening": weakened.sentences} if weakenings else {}
     record(
@@ -187,15 +223,19 @@ def store_product(
     description: str = "",
     image_repositories: Sequence[str] = (),
     owner_teams: Sequence[str] = (),
+    path: Sequence[str] | None = None,
+    topology: Topology | None = None,
 ) -> tuple[Product, bool]:
-    """The new product, with its event; or the one that has the slug, and False. Raises NeedsSecondPerson."""
-    at = clock.now()
+    """The new product, with its event; or the one that has the slug, and False. ``topology``: the locked environments,
+    where there is a path. Raises NeedsSecondPerson."""
+    at = clock.now() if topology is None else note_write(by.tenant, clock)
     product = Product(
         tenant_id=by.tenant,
         slug=slug,
         display_name=display_name or slug,
         description=description,
         owner_teams=_spelled("owner_teams", owner_teams),
+        path=path,
         created_at=at,
         updated_at=at,
     )
@@ -207,9 +247,12 @@ def store_product(
             raise
         return Product.objects.get(tenant_id=by.tenant, slug=slug), False
     claimed, _ = set_repositories(product, image_repositories, at=at) if image_repositories else ([], [])
-    edits = [_note_owners(product, owner_teams, by=by)] if owner_teams else []
+    edits: list[RecordedRow] = [_note_owners(product, owner_teams, by=by)] if owner_teams else []
     made = product_document(product)
-    weakened = Weakening("product", "", slug, after={camel(name): made[camel(name)] for name in _GIVEN})
+    given = _GIVEN if path is None else (*_GIVEN, "path")
+    weakened = Weakening("product", "", slug, after={camel(name): made[camel(name)] for name in given})
+    if topology is not None:
+        edits += _set_path(product, None, topology, weakened, by=by)
     weakenings = _store_weakening(weakened, {}, made, by=by, at=at)
     told = {"weakening": weakened.sentences} if weakenings else {}
     record(
@@ -222,6 +265,22 @@ def store_product(
         rows=[product, *claimed, *edits, *weakenings],
     )
     return product, True
+
+
+def _set_path(
+    product: Product, before: Sequence[str] | None, topology: Topology, weakened: Weakening, *, by: Actor
+) -> list[EnvironmentEdit]:
+    """Checks the new path of the product, keeps its edit for each environment that releases enter otherwise, and adds
+    what becomes easier. A new product is compared with one that passes all environments: its path must not do at once
+    what an edit does not do alone. The caller holds the locks of the topology. Raises Invalid, PathsNotKnown."""
+    if product.path is not None:
+        check_path(product.path, topology.values())
+        if not ProcessHeartbeat.objects.all_know(PATHS_OF_PRODUCTS, product.updated_at):
+            raise PathsNotKnown
+    was, now = (orders_of(topology.values(), {product.slug: path}) for path in (before, product.path))
+    add_paths(weakened, was, now, topology)
+    order = was[product.slug], now[product.slug]
+    return record_edit([], *order, product=product.slug, by=by, at=product.updated_at)
 
 
 def _store_weakening(

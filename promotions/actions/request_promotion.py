@@ -8,13 +8,14 @@ from django.db.models import Exists, OuterRef
 
 from environments.actions.hold_auto_promotion import hold_auto_promotion
 from environments.models import Environment
+from environments.paths import along
 from promotions.documents.bundles import BundleContent, compose_release_bundle, store_bundle
 from promotions.judging.attribution import Origin
 from promotions.judging.evaluation_context import EvaluationContext, gather_context
 from promotions.judging.image_repositories import asking_claims, asking_images, check_images, claims_in, images_in
 from promotions.judging.judge import conclude
 from promotions.judging.locks import lock_superseded, sharing_for_entry
-from promotions.judging.ordering import Entry, entry_over, steps_into
+from promotions.judging.ordering import Entry, entry_along, steps_into
 from promotions.judging.products import check_open, product_in
 from promotions.judging.release_status import asking_status, statuses_in
 from promotions.judging.requirements import Snapshot, policies_that_guard, take_snapshot
@@ -91,10 +92,11 @@ def request_promotion(
 ) -> Promotion:
     """Creates a promotion and judges it in the same transaction (domain.md §4).
 
-    A broken precondition stores nothing: NamesNothing, SequenceViolation, ReleaseNotFinalized, ReleaseDeprecated,
-    ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, OtherProduct, AlreadyActive,
-    CommitAuthorsUnknown, NoGuard, NoOwners, OwnersNotKnown, ManifestMismatch. Failing gates store a rejected promotion
-    with its record. ``triggered_by`` is the deployed promotion behind an automatic request; the requester is the same.
+    A broken precondition stores nothing: NamesNothing, SequenceViolation, NotOnPath, ReleaseNotFinalized,
+    ReleaseDeprecated, ReleaseStatusMismatch, EnvironmentArchived, UnknownProduct, ProductArchived, OtherProduct,
+    AlreadyActive, CommitAuthorsUnknown, NoGuard, NoOwners, OwnersNotKnown, ManifestMismatch. Failing gates store a
+    rejected promotion with its record. ``triggered_by`` is the deployed promotion behind an automatic
+    request; the requester is the same.
     """
     try:
         return _request(request, by, triggered_by, clock)
@@ -168,7 +170,8 @@ def _prepare(
     _check_reason(request.reason)
     check_release_and_target(release, target)
     known = check_open(product_in(product), release.product)
-    entry = entry_over(release, into)
+    route = along(into, known.path)
+    entry = entry_along(release, target, route)
     check_not_deprecated(release, entry)
     difference = statuses_in(told)[release.pk].difference
     if difference is not None:
@@ -194,6 +197,7 @@ def _prepare(
     snapshot = take_snapshot(
         release=release,
         product=known,
+        route=route,
         target=target,
         links=links,
         requester=requester,

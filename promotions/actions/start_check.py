@@ -1,6 +1,7 @@
 """May a deployment start now? Judged again under the locks, on fresh facts (domain.md §4, start check)."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -71,10 +72,16 @@ def check_starts(
         return Frozen(message, details=details) if frozen else Blocked(message, details=details)
     # The order rule once more: the promotion that let the release in may have been rolled back since the request.
     return (
-        reason_against(check_can_enter, promotion.release, promotion.target_environment)
+        reason_against(check_can_enter, promotion.release, promotion.target_environment, _path_of(context))
         or reason_against(check_deploys_apart, by, context)
         or _busy(promotion, at)
     )
+
+
+def _path_of(context: EvaluationContext) -> list[UUID] | None:
+    """The path that the request kept; None: it kept none."""
+    path = context.facts.gate_input["requirements"].get("path")
+    return None if path is None else [UUID(step["id"]) for step in path]
 
 
 def _may_pass_at(evaluation: Evaluation) -> str | None:

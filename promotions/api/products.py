@@ -34,6 +34,9 @@ class ProductResource(Resource):
         child=serializers.CharField(), help_text="Whose images belong to this product alone."
     )
     owner_teams = serializers.ListField(child=serializers.CharField(), help_text="The teams that own it.")
+    path = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="As it was given; null: all environments."
+    )
     archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -63,8 +66,8 @@ class ProductViewSet(ApiViewSet):
         "archive": Answer(ProductResource, etag=True),
     }
     refusals = {
-        "create": ("RES_DUPLICATE", "RES_NAME_USED"),
-        "update": ("RES_DUPLICATE", "RES_STATE_CONFLICT"),
+        "create": ("RES_DUPLICATE", "RES_NAME_USED", "SYS_CLOCK_SKEW", "SYS_UNAVAILABLE"),
+        "update": ("RES_DUPLICATE", "RES_STATE_CONFLICT", "SYS_CLOCK_SKEW", "SYS_UNAVAILABLE"),
         "archive": ("RES_STATE_CONFLICT",),
     }
     alternatives = {"create": PROPOSED, "update": PROPOSED}
@@ -82,7 +85,8 @@ class ProductViewSet(ApiViewSet):
 
         A release that names a product which does not exist yet creates it too. The slug never changes, and that of an
         archived product is never used again. With owner teams or repositories it is stored as a
-        proposal where owners of products guard a protected environment.
+        proposal where owners of products guard a protected environment, and so it is with a path that leads into one
+        without passing all before it.
         """
         return _answer(create_product(by=request.actor, clock=DATABASE_CLOCK, **self.body), status=201)
 
@@ -95,7 +99,8 @@ class ProductViewSet(ApiViewSet):
 
         What is left out stays. An archived product does not change. A repository of another product, or one that
         overlaps with its patterns, is 409. One more owner team, or another list of repositories, is stored as a
-        proposal where owners of products guard a protected environment.
+        proposal where owners of products guard a protected environment. So is a path that enters a protected
+        environment over fewer steps, or anew.
         """
         product = update_product(
             by=request.actor, clock=DATABASE_CLOCK, slug=slug, changes=self.body, if_match=self.if_match

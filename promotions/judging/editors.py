@@ -25,29 +25,35 @@ class _Edit(NamedTuple):
 
 
 def editors(
-    target: Environment, approval_policies: Iterable[UUID], *, product: KnownProduct | None = None, since: datetime
+    target: Environment,
+    approval_policies: Iterable[UUID],
+    product: KnownProduct | None,
+    *,
+    of_owners: bool = False,
+    since: datetime,
 ) -> Iterator[Origin]:
     """The people who wrote, drafted or published any version in force at ``since`` or later of a policy that guards
-    ``target`` now, and the editors of its settings, with the instant from which it was in force. Texts of the
-    installation have no editor.
+    ``target`` now, and the editors of its settings and of the path of the product into it, with the instant from which
+    it was in force. Texts of the installation have no editor.
 
-    The confirmation of an edit counts only after ``since``. ``approval_policies``: those that guard it. ``product``:
-    the one whose owner teams a policy asks for. Cost: four statements that are sent together, five
-    with a product.
+    The confirmation of an edit counts only after ``since``. ``approval_policies``: those that guard it. ``of_owners``:
+    whether one asks for the owner teams of the product, which is not None then. Cost: four statements that are sent
+    together, five of owners.
     """
     policies = list(approval_policies)
     confirmed, published, versions, settings, *owned = fetch_together(
-        _confirmations(target, policies, product, since),
+        _confirmations(target, policies, product, of_owners, since),
         _publications(target.promotion_policy_id),
         _versions(policies),
-        _settings(target),
-        *([] if product is None else [_owners(product)]),
+        _settings(target, product),
+        *([] if product is None or not of_owners else [_owners(product)]),
     )
     yield from (Origin(second, None, at) for second, at in confirmed)
     edits = (
         [_Edit(target.promotion_policy_id, at, _drafters(*who)) for at, *who in published],
         [_Edit(policy, at, ((by, issuer),)) for policy, at, by, issuer in versions],
-        [_Edit(target.pk, at, ((by, issuer),)) for at, by, issuer in settings],
+        [_Edit(target.pk, at, ((by, issuer),)) for of, at, by, issuer in settings if not of],
+        [_Edit(target.pk, at, ((by, issuer),)) for of, at, by, issuer in settings if of],
         [_Edit(owned_by, at, ((by, issuer),)) for owners in owned for owned_by, at, by, issuer in owners],
     )
     for newest_first in edits:
@@ -80,14 +86,15 @@ def _publications(policy_id: UUID) -> QuerySet[PromotionPolicyVersion, Any]:
 
 
 def _confirmations(
-    target: Environment, policies: Iterable[UUID], product: KnownProduct | None, since: datetime
+    target: Environment, policies: Iterable[UUID], product: KnownProduct | None, of_owners: bool, since: datetime
 ) -> QuerySet[Proposal, Any]:
-    """Second persons of edits of the target, of its policies, of the product, and of an order that made entering it
-    easier."""
+    """Second persons of edits of the target, of its policies, of the product, and of an order or a path of the product
+    that made entering it easier."""
     edited = [str(each) for each in (target.pk, target.promotion_policy_id, *policies)]
     about = Q(resource_id__in=edited) | Q(resource="environment", guards__contains=[target.name])
     if product is not None:
-        about |= Q(resource="product", name=product.slug)
+        of_product = Q(resource="product", name=product.slug)
+        about |= of_product if of_owners else of_product & Q(guards__contains=[target.name], after__has_key="path")
     confirmed = Proposal.objects.of(target.tenant_id).filter(
         about,
         state=Proposal.State.CONFIRMED,
@@ -102,9 +109,10 @@ def _versions(policies: Iterable[UUID]) -> QuerySet[ApprovalPolicyVersion, Any]:
     return rows.values_list("policy_id", "created_at", "created_by_id", "created_with_token_issuer_id")
 
 
-def _settings(target: Environment) -> QuerySet[EnvironmentEdit, Any]:
-    rows = EnvironmentEdit.objects.filter(tenant_id=target.tenant_id, environment_id=target.pk).order_by("-at", "-id")
-    return rows.values_list("at", "by_id", "with_token_issuer_id")
+def _settings(target: Environment, product: KnownProduct | None) -> QuerySet[EnvironmentEdit, Any]:
+    of = [""] if product is None else ["", product.slug]
+    rows = EnvironmentEdit.objects.filter(tenant_id=target.tenant_id, environment_id=target.pk, product__in=of)
+    return rows.order_by("-at", "-id").values_list("product", "at", "by_id", "with_token_issuer_id")
 
 
 def _owners(product: KnownProduct) -> QuerySet[OwnersEdit, Any]:

@@ -41,7 +41,8 @@ SELECT 1 FROM promotions_release WHERE tenant_id = %s
 AND id = (SELECT release_id FROM promotions_promotion WHERE id = %s) FOR SHARE
 """
 
-# Under the lock of the calendar no environment moves in the promotion order.
+# Under the lock of the calendar no environment moves in the promotion order, and no path changes. Of a product with a
+# path of its own, all earlier ones are locked: the one directly before is among them.
 _WITH_THE_ONE_BEFORE = """
 SELECT 1 FROM environments_environment WHERE tenant_id = %s AND id = ANY (ARRAY(
   SELECT %s::uuid
@@ -49,7 +50,10 @@ SELECT 1 FROM environments_environment WHERE tenant_id = %s AND id = ANY (ARRAY(
   (SELECT earlier.id FROM environments_environment target JOIN environments_environment earlier
      ON earlier.tenant_id = target.tenant_id AND earlier.archived_at IS NULL
        AND earlier.order_index < target.order_index
-   WHERE target.id = %s ORDER BY earlier.order_index DESC LIMIT 1)))
+   WHERE target.id = %s ORDER BY earlier.order_index DESC LIMIT (
+     SELECT 1 FROM promotions_release release
+     JOIN accounts_product product ON product.tenant_id = release.tenant_id AND product.slug = release.product
+     WHERE release.id = %s AND product.path IS NULL))))
 """
 _ENTRY_TO_READ = f"{_WITH_THE_ONE_BEFORE} ORDER BY id FOR SHARE"
 _ENTRY_TO_WRITE = f"""{_WITH_THE_ONE_BEFORE}
@@ -176,15 +180,15 @@ def lock_with_surroundings(
 def sharing_for_entry(
     *, tenant_id: UUID, environment_id: UUID, release_id: UUID, ends_hold: bool
 ) -> tuple[Asked, Asked, Asked, Asked]:
-    """The statements that a request begins with: FOR SHARE on the calendar, the target, the environment before it,
-    the release and its product. So no freeze, archive or deprecation, and no rollback there, commits between its
-    reading and its own commit. Django's ORM has no FOR SHARE.
+    """The statements that a request begins with: FOR SHARE on the calendar, the target, the environment before it
+    on the path of the product, the release and its product. So no freeze, archive or deprecation, and no rollback
+    there, commits between its reading and its own commit. Django's ORM has no FOR SHARE.
 
     ``ends_hold``: an environment that may be on hold is taken FOR UPDATE. A shared lock that is raised later is a
     deadlock between two requests (domain.md §0). The first gives when the calendar was written last,
     the last one the product.
     """
-    entry = [tenant_id, environment_id, environment_id]
+    entry = [tenant_id, environment_id, environment_id, release_id]
     return (
         (_CALENDAR_TO_READ, [tenant_id]),
         (_ENTRY_TO_WRITE, [*entry, ends_hold, environment_id]),

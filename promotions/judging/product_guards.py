@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from environments.guarding import frozen_by
 from environments.models import Environment, EnvironmentApprovalPolicy, FreezeWindow
+from environments.ordering import lost_steps, order, order_of
+from environments.paths import orders_of, paths_of_products
 from policies.models import Proposal
 from promotions.judging.guards import environments_judging_products
+
+_DECIDING: Final = ("environment.update", "product.create", "product.update")
+_OF_PATHS: Final = frozenset({"path", "requiredOnEveryPath", "isProduction"})
+"""The parts of an environment and of a product that paths come from, beside the order."""
 
 
 def any_names_products(tenant_id: UUID) -> bool:
@@ -19,8 +26,8 @@ def any_names_products(tenant_id: UUID) -> bool:
 
 def protected_by_product(tenant_id: UUID, at: datetime) -> dict[UUID, str]:
     """Names of the protected environments that guard products each by its own, by id: by approval policies for some
-    products, also those of open proposals; by freezes of products that are not over; by gates that judge products.
-    Archived ones too, for they may return. A few statements, and those of ``frozen_by`` for each such freeze.
+    products and by paths, also those of open proposals; by freezes of products that are not over; by gates that judge
+    products. Archived ones too, for they may return. A few statements, and those of ``frozen_by`` for each such freeze.
 
     Proposals are read first: one that is confirmed meanwhile is in force then.
     """
@@ -29,9 +36,20 @@ def protected_by_product(tenant_id: UUID, at: datetime) -> dict[UUID, str]:
         *_naming_products(tenant_id).values_list("environment__name", flat=True),
         *_freezing_products(tenant_id, at),
         *environments_judging_products(tenant_id, at),
+        *_left_out(tenant_id),
     }
     found = Environment.objects.of(tenant_id).filter(protected=True, name__in=names)
     return dict(found.values_list("pk", "name"))
+
+
+def _left_out(tenant_id: UUID) -> Iterable[str]:
+    """The environments that a path of a product leaves out, or enters without passing all before them. An archived
+    product counts too: another one may claim its images. Two statements."""
+    environments, paths = order(tenant_id), paths_of_products(tenant_id, archived=True)
+    whole, by_product = order_of(environments), orders_of(environments, paths)
+    for each in environments:
+        if any(each.pk not in own or each.pk in lost_steps(whole, own) for own in by_product.values()):
+            yield each.name
 
 
 def _naming_products(tenant_id: UUID) -> QuerySet[EnvironmentApprovalPolicy]:
@@ -39,10 +57,10 @@ def _naming_products(tenant_id: UUID) -> QuerySet[EnvironmentApprovalPolicy]:
 
 
 def _proposed(tenant_id: UUID, at: datetime) -> Iterable[str]:
-    """The environments of which an open proposal has approval policies guard some products alone."""
-    open_ones = Proposal.objects.of(tenant_id).open().filter(expires_at__gt=at, kind="environment.update")
+    """The environments of which an open proposal has approval policies guard some products alone, or changes paths."""
+    open_ones = Proposal.objects.of(tenant_id).open().filter(expires_at__gt=at, kind__in=_DECIDING)
     for after, guards in open_ones.values_list("after", "guards"):
-        if (after or {}).get("productApprovalPolicies"):
+        if after and (after.get("productApprovalPolicies") or not _OF_PATHS.isdisjoint(after)):
             yield from guards
 
 

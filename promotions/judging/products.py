@@ -9,7 +9,7 @@ from uuid import UUID
 from stellapromote.errors import RuleViolation
 from stellapromote.fastpath.prepared import Asked, Row, fetch
 
-_COLUMNS = "product.id, product.slug, product.version, product.owner_teams, product.archived_at"
+_COLUMNS = "product.id, product.slug, product.version, product.owner_teams, product.archived_at, product.path"
 _TO_READ = f"""
 SELECT {_COLUMNS} FROM accounts_product product WHERE product.tenant_id = %s AND product.slug = %s FOR SHARE
 """  # noqa: S608 - a constant
@@ -43,6 +43,7 @@ class KnownProduct(NamedTuple):
     version: int
     owner_teams: list[str]
     archived_at: datetime | None
+    path: list[str] | None
 
 
 def lock_product(tenant_id: UUID, slug: str) -> KnownProduct | None:

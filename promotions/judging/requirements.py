@@ -220,6 +220,7 @@ def take_snapshot(
     release: Release,
     product: KnownProduct,
     target: Environment,
+    route: Iterable[Environment],
     links: Iterable[EnvironmentApprovalPolicy],
     requester: Origin,
     triggered_by: Promotion | None,
@@ -229,7 +230,8 @@ def take_snapshot(
     vote.
 
     ``target`` has its promotion policy selected, ``links`` name the approval policies that guard it, ``product`` is
-    that of the release, locked. Raises CommitAuthorsUnknown, PolicyWithoutVersion, NoGuard, NoOwners, OwnersNotKnown.
+    that of the release, locked, and ``route`` are the environments on its path, in their order. Raises
+    CommitAuthorsUnknown, PolicyWithoutVersion, NoGuard, NoOwners, OwnersNotKnown.
     """
     promotion_version = target.promotion_policy.current
     if promotion_version is None:
@@ -264,8 +266,7 @@ def take_snapshot(
         others.add_owners(authors, since=release.created_at)
     if POLICY_EDITOR in duties:
         named = [v.policy_id for v in approval_versions]
-        owned = product if asking else None
-        others.add_editors(editors(target, named, product=owned, since=release.created_at))
+        others.add_editors(editors(target, named, product, of_owners=bool(asking), since=release.created_at))
     excluded = excluded_by(duties, requesting, others, tenant_id=target.tenant_id, since=release.created_at, until=at)
 
     document: dict[str, Any] = {
@@ -293,6 +294,8 @@ def take_snapshot(
             "version": product.version,
             "ownerTeams": product.owner_teams,
         }
+    if product.path is not None:
+        document["path"] = [{"id": str(each.pk), "name": each.name} for each in route]
     canonical = canonical_bytes(document)
     return Snapshot(
         document=document,

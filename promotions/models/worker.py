@@ -18,6 +18,10 @@ OWNERS_OF_PRODUCTS: Final = "owners of products"
 """Known to a process that judges a rule for the owners of a product (docs/adr/0232)."""
 
 
+PATHS_OF_PRODUCTS: Final = "paths of products"
+"""Known to a process that asks for the path of a product where a release enters an environment (docs/adr/0240)."""
+
+
 class HeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
     def living(self, now: datetime) -> "HeartbeatQuerySet":
         """Those that reported lately. A row dated ahead is the report of no process: it would count for ever."""

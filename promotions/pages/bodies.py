@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from promotions.actions.products import MOST_OWNER_TEAMS
+from promotions.actions.products import MOST_OWNER_TEAMS, MOST_STEPS
 from promotions.actions.report_deployment import REPORTS
 from promotions.models import Component, OverrideReview
 from promotions.models.promotion import CHANGE_TYPES
@@ -127,6 +127,15 @@ class ProductChanges(Body):
         max_length=MOST_OWNER_TEAMS,
         required=False,
         help_text="The short names of the teams that own the product; the list is replaced as a whole.",
+    )
+    path = StrictListField(
+        child=SlugField(),
+        max_length=MOST_STEPS,
+        min_length=1,
+        required=False,
+        allow_null=True,
+        help_text="The names of the environments that its releases pass, in the promotion order; null: all of them, "
+        "those to come included. Environments that are required on every path are on it too.",
     )
 
 

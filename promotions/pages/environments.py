@@ -9,6 +9,8 @@ from environments import rules
 from environments.freezes import freeze_state, in_force
 from environments.models import Environment, FreezeWindow
 from environments.month import month, month_named, span
+from environments.ordering import order
+from environments.paths import required
 from environments.presenters import freeze_window_document
 from environments.product_guards import guarding, products_named
 from policies import requirements
@@ -82,6 +84,7 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
     return {
         "environment": environment,
         **_approval_policies(environment),
+        "on_every_path": environment.pk in required(order(by.tenant)),
         "state": environment_states(by.tenant, [environment.pk], at)[environment.pk],
         "freeze": freeze_state(list(standing), at),
         "standing": [row for row in reversed(shown) if row["standing"] in ("in force", "planned")],

@@ -1,12 +1,15 @@
 """The content and the forms of the pages about products (ui.md, /products)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest
 from rest_framework import serializers
 
+from environments.models import Environment
+from environments.ordering import order
+from environments.paths import along, required
 from policies.models import Proposal
 from promotions.actions.products import check_can_write, check_not_archived, product_tag
 from promotions.pages.bodies import NewProduct, ProductChanges, SharedRepository
@@ -76,13 +79,38 @@ class ProductForm(ActionForm):
         help_text="The team @owners in a rule of an approval policy stands for these.",
     )
 
-    def __init__(self, *args: Any, teams: Collection[Team], **options: Any) -> None:
+    path = forms.MultipleChoiceField(
+        label="Path",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The environments that its releases pass, in this order. None: all of them, those to come included.",
+    )
+
+    def __init__(
+        self, *args: Any, teams: Collection[Team], environments: Sequence[Environment], **options: Any
+    ) -> None:
+        """``environments``: the live ones in promotion order."""
         super().__init__(*args, **options)
-        field = self.fields["owner_teams"]
+        on_every_path, self._order = required(environments), [each.name for each in environments]
+        self._offer("owner_teams", [(team.slug, _label(team)) for team in teams])
+        self._offer(
+            "path",
+            [
+                (each.name, f"{each.display_name} (on every path)" if each.pk in on_every_path else each.display_name)
+                for each in environments
+            ],
+        )
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(team.slug, _label(team)) for team in teams]
-        if not teams:
-            del self.fields["owner_teams"]
+        field.choices = choices
+        if not choices:
+            del self.fields[name]
+
+    def clean_path(self) -> list[str] | None:
+        """The names in promotion order; None where none is chosen."""
+        return [name for name in self._order if name in self.cleaned_data["path"]] or None
 
     def changes(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if name != "seen"}
@@ -142,13 +170,15 @@ def of_no_product(by: Actor) -> Context:
 def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
     """One product with its newest open promotions and the forms of this person."""
     waiting = promotions_of(by.tenant).filter(product=product.slug, status__in=OPEN)
-    repositories, teams = repositories_of(product), teams_to_own(by)
+    repositories, teams, environments = repositories_of(product), teams_to_own(by), order(by.tenant)
+    path = along(environments, product.path)
     values = {
         "seen": product_tag(product),
         "display_name": product.display_name,
         "description": product.description,
         "image_repositories": "\n".join(repositories),
         "owner_teams": product.owner_teams,
+        "path": [] if product.path is None else [each.name for each in path],
     }
     return {
         "product": product,
@@ -157,7 +187,8 @@ def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
         "seen": values["seen"],
         "rows": rows_of(waiting)[:SHOWN_PROMOTIONS] if by.has(PROMOTION_READ) else [],
         "open": open_promotions(by.tenant, [product.slug]).get(product.slug, 0) if by.has(PROMOTION_READ) else 0,
+        "path": path,
         "owners": [_label(team) for team in teams if team.slug in product.owner_teams],
-        "form": form or ProductForm(None, initial=values, teams=teams),
+        "form": form or ProductForm(None, initial=values, teams=teams, environments=environments),
         "may_write": not (sentence_against(check_can_write, by) or sentence_against(check_not_archived, product)),
     }

@@ -10,6 +10,8 @@ from uuid import UUID
 from django.http import Http404
 
 from environments.models import Environment
+from environments.ordering import order
+from environments.paths import along
 from environments.product_guards import guarding, products_named
 from policies import eligibility, people, requirements
 from policies.facts import exclusions
@@ -57,7 +59,7 @@ def check_approver(
 
     Exclusions that come from the release (its creator, its commit authors, who deployed it) are not known here and are
     only pointed out. ``product``: the slug of the product, where a rule is for its owners or a policy of the
-    environment for some products alone. Http404 when the
+    environment for some products alone; its path is asked too. Http404 when the
     requester is neither a member nor a service of the tenant; ProductNeeded.
     """
     tenant_id = policy.tenant_id
@@ -71,14 +73,22 @@ def check_approver(
     if guards is None:
         sentence = f"Releases of product {product} do not enter {environment.name}: no approval policy is for them."
         return ApproverCheck(False, (), (_reason("POL_NO_GUARD", sentence),))
+    known = _known(tenant_id, product)
+    if known is not None and known.path is not None and environment not in along(order(tenant_id), known.path):
+        sentence = (
+            f"Releases of product {product} do not enter {environment.name}: it is not on the path of the product."
+        )
+        return ApproverCheck(False, (), (_reason("PROM_NOT_ON_PATH", sentence),))
     named = {each.id: each for each in guards}
     named[policy.id] = policy
     digests = [each.current.digest for each in sorted(named.values(), key=lambda each: each.name) if each.current]
     texts = existing_documents(tenant_id, digests)
     rules = [texts[digest] for digest in digests]
     duties = eligibility.duties_in_force(environment.require_separation_of_duties, rules)
-    owned = _owned(tenant_id, product) if any(requirements.asks_owners(each) for each in rules) else None
-    excluded, vouching = _excluded(members, environment, requester_id, named.values(), owned, duties, at)
+    owned = _owned(known, product) if any(requirements.asks_owners(each) for each in rules) else None
+    guarding_policies = [each.id for each in named.values()]
+    edits = editors(environment, guarding_policies, known, of_owners=owned is not None, since=at)
+    excluded, vouching = _excluded(members, environment, requester_id, edits, duties, at)
 
     required = requirements.all_of(environment.required_approvals, rules, owned.owner_teams if owned else ())
     checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
@@ -98,8 +108,7 @@ def _excluded(
     members: Sequence[people.Person],
     environment: Environment,
     requester_id: UUID,
-    policies: Iterable[ApprovalPolicy],
-    product: KnownProduct | None,
+    edits: Iterable[Origin],
     duties: frozenset[str],
     at: datetime,
 ) -> tuple[Mapping[str, list[str]], Vouching]:
@@ -111,7 +120,7 @@ def _excluded(
     parts = Involvements()
     parts.add_origin(eligibility.REQUESTER, Origin(requester_id, None, at))
     if eligibility.POLICY_EDITOR in duties:
-        parts.add_editors(editors(environment, (each.pk for each in policies), product=product, since=at))
+        parts.add_editors(edits)
     excluded = excluded_by(duties, parts, tenant_id=tenant_id, since=at, until=at)
     edited = parts.settings_edited_at(excluded)
     snapshot = {"excludedPersons": excluded, "settingsEditedAt": edited}
@@ -125,14 +134,20 @@ def only_product(tenant_id: UUID) -> str | None:
     return live[0] if len(live) == 1 else None
 
 
-def _owned(tenant_id: UUID, slug: str | None) -> KnownProduct:
+def _owned(known: KnownProduct | None, slug: str | None) -> KnownProduct:
     if slug is None:
         raise _product_needed("A rule is for the owners of the product: name the product.")
-    product = Product.objects.filter(tenant_id=tenant_id, slug=slug, archived_at=None).first()
-    if product is None:
+    if known is None:
         message = f"There is no product {slug}, or it is archived: correct the name."
         raise ProductNeeded(message, fields=[FieldError("product", message, "invalid")])
-    return KnownProduct(product.pk, product.slug, product.version, product.owner_teams, None)
+    return known
+
+
+def _known(tenant_id: UUID, slug: str | None) -> KnownProduct | None:
+    product = Product.objects.filter(tenant_id=tenant_id, slug=slug, archived_at=None).first()
+    if product is None:
+        return None
+    return KnownProduct(product.pk, product.slug, product.version, product.owner_teams, None, product.path)
 
 
 def _product_needed(message: str) -> ProductNeeded:

@@ -21,6 +21,7 @@ def product_document(product: Product) -> dict[str, Any]:
         "description": product.description,
         "imageRepositories": repositories_of(product),
         "ownerTeams": list(product.owner_teams),
+        "path": product.path,
         "archivedAt": rfc3339(product.archived_at) if product.archived_at else None,
         "createdAt": rfc3339(product.created_at),
         "updatedAt": rfc3339(product.updated_at),

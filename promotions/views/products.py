@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from environments.ordering import order
 from policies.proposed_page import unless_proposed
 from promotions.actions.image_repositories import free_repository, share_repository
 from promotions.actions.products import archive_product, create_product, update_product
@@ -57,9 +58,9 @@ def products(request: HttpRequest) -> HttpResponse:
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """One product, archived or not; POST changes it."""
     by = _reader(request)
-    form = ProductForm(posted(request), teams=teams_to_own(by)) if request.method == "POST" else None
-    if form is None:
+    if request.method != "POST":
         return _detail(request, slug)
+    form = ProductForm(posted(request), teams=teams_to_own(by), environments=order(by.tenant))
 
     def changed(product: Product) -> HttpResponse:
         return _go_to(request, product, "was changed")

@@ -85,8 +85,9 @@ def _chosen(model: type[Any], by: Actor, text: str | None) -> Any:
 
 
 def _offers(release: Release) -> list[Context]:
-    """Every target, with the reason why the release may not enter it now: the rules of the request that need no
-    evaluation. The verdicts of policies and gates are shown for the chosen one. Two statements for all targets."""
+    """Every target on the path of the product, with the reason why the release may not enter it now: the rules of the
+    request that need no evaluation. The verdicts of policies and gates are shown for the chosen one. Two statements for
+    all targets."""
     in_the_way = Promotion.objects.filter(release=release, status__in=ACTIVE).only("target_environment_id", "number")
     active = {each.target_environment_id: each for each in in_the_way}
     return [_offer(release, target, entry, active.get(target.pk)) for target, entry in ordering.entries(release)]

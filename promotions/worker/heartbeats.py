@@ -13,7 +13,7 @@ from django.db import connection
 
 from policies.gates import REGISTRY
 from promotions.models import ProcessHeartbeat
-from promotions.models.worker import NAMES_OF_PRODUCTS, OWNERS_OF_PRODUCTS
+from promotions.models.worker import NAMES_OF_PRODUCTS, OWNERS_OF_PRODUCTS, PATHS_OF_PRODUCTS
 from promotions.worker.steps import Steps
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK, process_ahead
@@ -41,7 +41,7 @@ def beat(name: str, role: ProcessHeartbeat.Role, at: datetime, failing_steps: Se
         "kind_versions": dict(REGISTRY.current),
         "failing_steps": list(failing_steps),
         "row_schema": SCHEMA,
-        "knows": [NAMES_OF_PRODUCTS, OWNERS_OF_PRODUCTS],
+        "knows": [NAMES_OF_PRODUCTS, OWNERS_OF_PRODUCTS, PATHS_OF_PRODUCTS],
     }
     ProcessHeartbeat.objects.update_or_create(name=name, defaults=said)
 

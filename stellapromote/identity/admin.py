@@ -122,7 +122,7 @@ class ImageRepositoryAdmin(ReadOnlyAdmin):
 
 @admin.register(Product)
 class ProductAdmin(ReadOnlyAdmin):
-    fields = ("slug", "display_name", "description", "owner_teams", "created_at", "archived_at", "version")
+    fields = ("slug", "display_name", "description", "owner_teams", "path", "created_at", "archived_at", "version")
     list_display = ("slug", "display_name", "created_at", "archived_at")
     search_fields = ("slug", "display_name")
     ordering = ("slug",)

@@ -135,6 +135,7 @@ class TestEnvironmentForm:
             auto_promote_from="dev",
             config={"variables": {"A": "1", "B": "2"}},
             require_separation_of_duties=True,
+            required_on_every_path=True,
         )
         shown = EditEnvironmentForm(None, environment=environment)
         form = EditEnvironmentForm({name: shown[name].value() for name in shown.fields}, environment=environment)
@@ -154,6 +155,7 @@ class TestEnvironmentForm:
             "auto_promote_hold": False,
             "exclusive": "product",
             "require_manifest_report": False,
+            "required_on_every_path": True,
             "config": {"deploymentTimeout": 3600, "healthCheckInterval": 60, "variables": {"A": "1", "B": "2"}},
         }
 

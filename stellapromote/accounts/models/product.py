@@ -20,10 +20,11 @@ class Product(RecordedRow):
 
     It is never deleted and its slug never changes, so no other product ever gets the name of an archived one. An
     archived product takes no new release and no new request. ``owner_teams``: the slugs of its owner teams, sorted.
+    ``path``: the names of the environments that its releases pass, beside those on every path; None: all of them.
     GUARDS and NO_GUARDS name every field.
     """
 
-    GUARDS: ClassVar[frozenset[str]] = frozenset({"owner_teams"})
+    GUARDS: ClassVar[frozenset[str]] = frozenset({"owner_teams", "path"})
     NO_GUARDS: ClassVar[Mapping[str, str]] = {
         "id": "never changes",
         "tenant": "never changes",
@@ -44,6 +45,7 @@ class Product(RecordedRow):
     display_name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     owner_teams = ArrayField(models.CharField(max_length=63), default=list, db_default=[], blank=True)
+    path = ArrayField(models.CharField(max_length=63), null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -56,6 +58,7 @@ class Product(RecordedRow):
             models.CheckConstraint(condition=Q(slug__regex=SLUG), name="product_slug_is_slug"),
             models.CheckConstraint(condition=~Q(display_name=""), name="product_has_display_name"),
             models.CheckConstraint(condition=Q(version__gte=1), name="product_version_positive"),
+            models.CheckConstraint(condition=~Q(path=[]), name="product_path_not_empty"),
         ]
         indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="product_newest")]
 

@@ -41,6 +41,7 @@ def test_what_is_left_out_has_its_default(greta):
         "autoPromoteHold": False,
         "exclusive": "product",
         "requireManifestReport": False,
+        "requiredOnEveryPath": None,
         "archivedAt": None,
         "version": 1,
     }

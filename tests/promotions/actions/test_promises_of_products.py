@@ -7,6 +7,9 @@ from contextlib import suppress
 import pytest
 
 from environments.actions.update_environment import update_environment
+from environments.models import Environment
+from environments.rules import NotDirectlyBefore
+from promotions.actions.products import create_product, update_product
 from promotions.actions.request_promotion import PromotionRequest, preview_promotion
 from promotions.actions.start_check import EnvironmentBusy
 from promotions.judging.ordering import SequenceViolation
@@ -15,8 +18,9 @@ from promotions.reading.environment_state import current_releases, open_promotio
 from promotions.voting.rules import StateForbids
 from promotions.worker.round import run_round
 from stellapromote.errors import RuleViolation
-from tests.factories import make_promotion_policy
+from tests.factories import make_environment, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.proposals import confirmed
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +140,27 @@ PROMISES: tuple[Promise, ...] = (
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
 def test_a_promise_holds_within_a_product(promise: Promise, product: str) -> None:
     assert promise(make_kestrel(), product) is (product == "main")
+
+
+@pytest.mark.parametrize("product", ["main", "ledger"])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_a_promise_holds_where_each_product_has_a_path_of_its_own(promise: Promise, product: str) -> None:
+    """An environment that both leave out stands between those that they pass."""
+    kestrel = make_kestrel()
+    admin, clock = kestrel["admin"], kestrel.clock
+    make_environment(admin, "qa", 9, clock=clock)
+    for name, place in (("staging", 12), ("production", 13), ("qa", 11)):
+        environment = Environment.objects.get(name=name)
+        moved = update_environment(by=admin, clock=clock, environment_id=environment.pk, changes={"order_index": place})
+        confirmed(moved, clock)
+    create_product(by=admin, clock=clock, slug="ledger")
+    for slug in ("main", "ledger"):
+        changes = {"path": ["dev", "staging", "production"]}
+        confirmed(update_product(by=admin, clock=clock, slug=slug, changes=changes), clock)
+    kestrel.wait()
+    if promise is automatic_promotion:
+        # qa stands directly before staging, and on no path.
+        with pytest.raises(NotDirectlyBefore):
+            promise(kestrel, product)
+        return
+    assert promise(kestrel, product) is (product == "main")

@@ -17,6 +17,7 @@ FIELDS = {
         "description",
         "imageRepositories",
         "ownerTeams",
+        "path",
         "archivedAt",
         "createdAt",
         "updatedAt",

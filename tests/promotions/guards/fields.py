@@ -92,6 +92,11 @@ class Strict:
             ),
             self.clock,
         )
+        self.change(kestrel.dev, required_on_every_path=False)
+        self.change(kestrel.staging, required_on_every_path=False)
+        changes = {"path": ["staging", "production"]}
+        confirmed(update_product(by=self.by, clock=self.clock, slug="other", changes=changes), self.clock)
+        self.change(kestrel.dev, required_on_every_path=True)
         start, end = (rfc3339(self.clock.now() + timedelta(hours=hours)) for hours in (1, 9))
         server = command_actor(kestrel.tenant)
         change_sign_in_settings(by=server, clock=self.clock, require_second_factor=True, grace_days=90)
@@ -107,7 +112,7 @@ class Strict:
                 list(model.objects.order_by("id").values_list("name", "current__version"))
                 for model in (ApprovalPolicy, PromotionPolicy)
             ],
-            "products": list(Product.objects.order_by("id").values_list("slug", "owner_teams", "version")),
+            "products": list(Product.objects.order_by("id").values_list("slug", "owner_teams", "path", "version")),
             "repositories": list(ImageRepository.objects.order_by("name").values_list("name", "product", "is_shared")),
             "keys": list(TrustedKey.objects.order_by("id").values_list("name", "key_id")),
             "feeds": list(FeedEntry.objects.order_by("cve", "feed_id").values_list("cve", "listed_on", "score")),
@@ -117,8 +122,10 @@ class Strict:
         }
 
     def environment(self, **changes: Any) -> Any:
-        production = self.kestrel.production.pk
-        return update_environment(by=self.by, clock=self.clock, environment_id=production, changes=changes)
+        return self.change(self.kestrel.production, **changes)
+
+    def change(self, environment: Environment, **changes: Any) -> Any:
+        return update_environment(by=self.by, clock=self.clock, environment_id=environment.pk, changes=changes)
 
     def archives(self) -> Any:
         return archive_environment(by=self.by, clock=self.clock, environment_id=self.kestrel.production.pk)
@@ -216,6 +223,8 @@ LOOSENINGS: dict[str, Callable[[Strict], Any]] = {
     "ImageRepository.product": lambda world: world.product(image_repositories=["registry.example/app"]),
     "ImageRepository.is_shared": lambda world: world.shares("nginx"),
     "Product.owner_teams": lambda world: world.owned_by("release", "security"),
+    "Product.path": lambda world: world.product(path=["dev", "production"]),
+    "Environment.required_on_every_path": lambda world: world.change(world.kestrel.dev, required_on_every_path=False),
     "SignInSettings.second_factor_from": Strict.requires_no_second_factor,
 }
 """What one administrator does; it waits for a second person."""

@@ -7,17 +7,22 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from environments.actions.update_environment import update_environment
+from environments.models import Environment
 from promotions.actions.cancel import cancel
+from promotions.actions.products import update_product
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.judging.locks import lock_promotion
 from promotions.judging.ordering import SequenceViolation
 from promotions.models import Promotion
 from promotions.worker.round import run_round
+from stellapromote.accounts.models import Product
 from stellapromote.clock import FixedClock
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.database import CommittedDatabase
 from tests.factories import make_environment, make_promotion_policy
-from tests.promotions.kestrel import make_kestrel
+from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.proposals import confirmed
 
 
 def test_what_ended_while_its_lock_was_awaited_is_not_superseded(committed_db: CommittedDatabase) -> None:
@@ -70,15 +75,21 @@ def test_a_rollback_waits_for_a_request_out_of_its_environment_and_wakes_it(comm
     assert Promotion.objects.get(pk=requested.pk).status == "rejected"
 
 
-def test_a_request_waits_for_a_rollback_in_its_source_and_is_refused(committed_db: CommittedDatabase) -> None:
+@pytest.mark.parametrize("target", ["staging", "production"])
+def test_a_request_waits_for_a_rollback_in_its_source_and_is_refused(
+    committed_db: CommittedDatabase, target: str
+) -> None:
+    """Into staging after dev; or on a path without staging from dev into production."""
     kestrel = make_kestrel()
+    if target == "production":
+        _leave_out_staging(kestrel)
     release = kestrel.release()
     origin = kestrel.deploys(kestrel.ask(release, kestrel.dev))
     refused: list[str] = []
 
     def request() -> None:
         try:
-            kestrel.ask(release, kestrel.staging)
+            kestrel.ask(release, Environment.objects.get(name=target))
         except SequenceViolation as refusal:
             refused.append(refusal.code)
         finally:
@@ -91,6 +102,62 @@ def test_a_request_waits_for_a_rollback_in_its_source_and_is_refused(committed_d
         _until_somebody_waits(committed_db)
     waiting.join(timeout=60)
     assert refused == ["PROM_SEQUENCE_VIOLATION"]
+
+
+def _leave_out_staging(kestrel: Kestrel) -> None:
+    admin, clock, staging = kestrel["admin"], kestrel.clock, kestrel.staging.pk
+    update_environment(by=admin, clock=clock, environment_id=staging, changes={"required_on_every_path": False})
+    changes = {"path": ["dev", "production"]}
+    confirmed(update_product(by=admin, clock=clock, slug="main", changes=changes), clock)
+
+
+@pytest.mark.parametrize("path", [["dev", "staging", "production"], ["dev"], None])
+def test_an_edit_of_a_path_waits_for_a_request_on_it(committed_db: CommittedDatabase, path: list[str] | None) -> None:
+    kestrel = make_kestrel()
+    _leave_out_staging(kestrel)
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    clock = FixedClock(kestrel.clock.now())
+
+    def edit() -> None:
+        try:
+            update_product(by=kestrel["admin"], clock=clock, slug="main", changes={"path": path})
+        finally:
+            connections.close_all()
+
+    waiting = threading.Thread(target=edit)
+    with transaction.atomic():
+        requested = kestrel.ask(release, kestrel.production)
+        waiting.start()
+        _until_somebody_waits(committed_db)
+        assert Product.objects.get(slug="main").path == ["dev", "production"]
+    waiting.join(timeout=60)
+    assert Product.objects.get(slug="main").path == path
+    assert Promotion.objects.get(pk=requested.pk).source_environment == kestrel.dev
+
+
+def test_a_request_waits_for_an_edit_of_its_path_and_is_judged_by_it(committed_db: CommittedDatabase) -> None:
+    kestrel = make_kestrel()
+    _leave_out_staging(kestrel)
+    release = kestrel.release()
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    refused: list[str] = []
+
+    def request() -> None:
+        try:
+            kestrel.ask(release, kestrel.production)
+        except SequenceViolation as refusal:
+            refused.append(refusal.details["missingEnvironment"])
+        finally:
+            connections.close_all()
+
+    waiting = threading.Thread(target=request)
+    with transaction.atomic():
+        update_product(by=kestrel["admin"], clock=kestrel.clock, slug="main", changes={"path": None})
+        waiting.start()
+        _until_somebody_waits(committed_db)
+    waiting.join(timeout=60)
+    assert refused == ["staging"]
 
 
 def _until_somebody_waits(committed_db: CommittedDatabase) -> None:

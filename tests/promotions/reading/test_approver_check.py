@@ -83,6 +83,7 @@ def test_it_leaves_out_whom_a_promotion_would_exclude(kestrel: Kestrel, guarded:
         release=release,
         product=check_open(lock_product(release.tenant_id, release.product), release.product),
         target=target,
+        route=[],
         links=policies_that_guard(target.pk),
         requester=Origin(asks.pk, None, at),
         triggered_by=None,

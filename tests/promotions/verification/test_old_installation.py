@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from environments.models import Environment, EnvironmentEdit
+from environments.paths import required
 from promotions.actions.approve import approve
 from promotions.actions.evaluate import reevaluate
 from promotions.actions.rereading import Rereader
@@ -101,6 +103,17 @@ def test_each_product_that_a_release_names_is_there(migrated: None) -> None:
     assert len(first) > 1
     assert dict(made.values_list("slug", "created_at")) == {**first, "main": tenant.created_at}
     assert set(made.values_list("version", "archived_at", "description")) == {(1, None, "")}
+
+
+def test_what_stood_directly_before_production_is_on_every_path(migrated: None) -> None:
+    environments = list(Environment.objects.live().in_order())
+    assert {each.required_on_every_path for each in environments} == {None}
+    production = [place for place, each in enumerate(environments) if each.is_production]
+    assert production
+    expected = {environments[place - 1].pk for place in production if place}
+    assert required(environments) == expected != set()
+    assert set(Product.objects.values_list("path", flat=True)) == {None}
+    assert set(EnvironmentEdit.objects.values_list("product", flat=True)) <= {""}
 
 
 def test_grants_of_before_say_where_they_were_made_and_under_which_role(migrated: None) -> None:

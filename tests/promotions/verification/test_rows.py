@@ -49,7 +49,7 @@ pytestmark = pytest.mark.slow
 
 MODELS = [*recorded_models(None), *recorded_models(new_id())]
 OTHER = {
-    "boolean": "NOT {0}",
+    "boolean": "NOT coalesce({0}, false)",
     "uuid": "gen_random_uuid()",
     "uuid[]": "ARRAY[gen_random_uuid()]",
     "character varying": "'x'",

@@ -1,5 +1,6 @@
 """/environments and /environments/{id} (ui.md, Pages)."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -104,6 +105,25 @@ def test_policies_for_some_products_are_chosen_line_by_line(
     fields = {name: shown[name].value() for name in shown.fields if shown[name].value() is not None}
     greta.post(path, {**fields, "other_products": "allow"})
     assert "other products need no approval" in text(greta.get("/environments"))
+
+
+def test_an_environment_says_whether_it_is_on_every_path(
+    greta: Client, admin: Actor, line: dict[str, Environment]
+) -> None:
+    def said(name: str) -> str:
+        [found] = re.findall(
+            r"<dt>On the path of every product</dt>\s*<dd>(.*?)</dd>", text(greta.get(f"/environments/{line[name].pk}"))
+        )
+        return str(found)
+
+    assert (said("dev"), said("staging")) == ("No", "Yes: it stands directly before production")
+    path = f"/environments/{line['staging'].pk}/edit"
+    for chosen, stored, words in (("no", False, "No"), ("yes", True, "Yes"), ("", None, said("staging"))):
+        shown = greta.get(path).context["form"]
+        fields = {name: shown[name].value() for name in shown.fields if shown[name].value() is not None}
+        assert greta.post(path, {**fields, "required_on_every_path": chosen}).status_code == 302
+        assert Environment.objects.get(name="staging").required_on_every_path is stored
+        assert said("staging") == words
 
 
 def test_environments_are_listed_in_promotion_order_with_what_runs_and_guards(

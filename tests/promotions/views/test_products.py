@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from environments.actions.update_environment import update_environment
 from policies.models import Proposal
 from promotions.actions.products import create_product, update_product
 from stellapromote.accounts.models import ImageRepository, Product
 from tests.factories import make_approval_policy, make_environment
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
+from tests.proposals import confirmed
 
 
 def product(kestrel: Kestrel, slug: str = "ledger", **fields: Any) -> Product:
@@ -260,3 +262,63 @@ def test_an_image_that_is_shared_leads_to_its_proposal(kestrel: Kestrel) -> None
     )
     client.post(f"/image-repositories/{row.pk}/free")
     assert Proposal.objects.filter(kind="image_repository.free", resource_id=str(row.pk)).count() == 1
+
+
+def choices(shown: str) -> list[tuple[str, bool]]:
+    """The environments of the form, with whether each is on the path."""
+    found = re.findall(r'<input type="checkbox" name="path" value="([^"]+)"([^>]*)>', shown)
+    return [(name, "checked" in attributes) for name, attributes in found]
+
+
+def test_a_path_is_chosen_without_scripts_and_shown(kestrel: Kestrel) -> None:
+    product(kestrel)
+    client = client_of(kestrel, "admin")
+    shown = text(client, "/products/ledger")
+    assert "All environments, in promotion order." in shown
+    assert choices(shown) == [("dev", False), ("staging", False), ("production", False)]
+    assert "Staging (on every path)" in shown
+    form = {"display_name": "Ledger", "description": "", "image_repositories": ""}
+    answer = client.post("/products/ledger", {**form, "seen": seen(client), "path": ["staging", "dev"]})
+    assert answer.status_code == 302
+    assert Product.objects.get(slug="ledger").path == ["dev", "staging"]
+    shown = text(client, "/products/ledger")
+    assert choices(shown) == [("dev", True), ("staging", True), ("production", False)]
+    [row] = re.findall(r"<dt>Path</dt>\s*<dd>(.*?)</dd>", shown, flags=re.DOTALL)
+    assert re.findall(r"<bdi>(.*?)</bdi>", row) == ["Dev", "Staging"]
+    refused = client.post("/products/ledger", {**form, "seen": seen(client), "path": ["dev"]})
+    assert (refused.status_code, 'id="id_path_error"' in refused.content.decode()) == (400, True)
+    assert "staging must be on every path: add it." in refused.content.decode()
+    assert choices(refused.content.decode()) == [("dev", True), ("staging", False), ("production", False)]
+    client.post("/products/ledger", {**form, "seen": seen(client)})
+    assert Proposal.objects.get().weakens == [
+        "Environment production: releases of product ledger may enter it, after staging."
+    ]
+
+
+def test_a_path_with_fewer_steps_leads_to_its_proposal(kestrel: Kestrel) -> None:
+    product(kestrel)
+    admin, clock = kestrel["admin"], kestrel.clock
+    changes = {"required_on_every_path": False}
+    update_environment(by=admin, clock=clock, environment_id=kestrel.staging.pk, changes=changes)
+    client = client_of(kestrel, "admin")
+    form = {"display_name": "Ledger", "description": "", "seen": seen(client), "image_repositories": ""}
+    answer = client.post("/products/ledger", {**form, "path": ["dev", "production"]})
+    [proposal] = Proposal.objects.all()
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, f"/proposals/{proposal.pk}")
+    shown = text(client, f"/proposals/{proposal.pk}")
+    assert "releases of product ledger need not pass staging before it any more" in shown
+    confirmed(proposal, clock)
+    release = kestrel.release(product="ledger")
+    asking = client_of(kestrel, "requester")
+    page = f"/promotions/new?release={release.pk}"
+    offered = text(asking, page).partition('id="step-target"')[2]
+    assert ("Dev" in offered, "Staging" in offered) == (True, False)
+    assert "must be deployed in Dev before it may enter Production" in offered
+    chosen = text(asking, f"{page}&target={kestrel.staging.pk}")
+    assert "do not enter Staging, which is not on the path of the product: dev, production." in chosen
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    promotion = kestrel.ask(release, kestrel.production)
+    assert "<bdi>Dev</bdi>" in text(asking, f"/promotions/{promotion.pk}").partition("</h1>")[2].partition("</p>")[0]
+    assert '<span class="muted small">from <bdi>Dev</bdi></span>' in text(asking, "/")
+    kestrel.waits_for_production()
+    assert text(asking, "/").count('<span class="muted small">from <bdi>') == 1
