@@ -338,12 +338,13 @@ class TestEditors:
         return {each["username"]: each["reasons"] for each in people}
 
     def test_the_editor_in_force_is_excluded(self, careful: Kestrel) -> None:
-        edits_path(careful, "approver")
-        edits_path(careful, "second")
+        edits(careful, "third", product="")
+        edits(careful, "approver")
+        edits(careful, "second")
         of_ledger = self.excluded(careful, "ledger", careful.production)
         of_main = self.excluded(careful, "main", careful.production)
-        assert {"second", "approver"} & of_ledger.keys() == {"second"}
-        assert not {"second", "approver"} & of_main.keys()
+        assert {"second", "third", "approver"} & of_ledger.keys() == {"second", "third"}
+        assert {"second", "third", "approver"} & of_main.keys() == {"third"}
         assert of_ledger["admin"] == of_main["admin"] == ["POLICY_EDITOR"]
 
     def test_the_second_person_is_one_for_releases_from_before(self, careful: Kestrel) -> None:
@@ -359,15 +360,16 @@ class TestEditors:
         assert "third" in {each["username"] for each in people}
 
 
-def edits_path(kestrel: Kestrel, who: str) -> None:
-    """The row of an edit of the path by this person, who is no administrator any more."""
+def edits(kestrel: Kestrel, who: str, *, product: str = "ledger") -> None:
+    """The row of an edit by this person, who is no administrator any more: of the path of the product into production,
+    or without one of the settings."""
     kestrel.wait()
     EnvironmentEdit.objects.create(
         tenant_id=kestrel.tenant.pk,
         environment_id=kestrel.production.pk,
         by_id=kestrel[who].account,
         at=kestrel.clock.now(),
-        product="ledger",
+        product=product,
     )
 
 

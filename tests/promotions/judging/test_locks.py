@@ -19,6 +19,7 @@ from promotions.worker.round import run_round
 from stellapromote.accounts.models import Product
 from stellapromote.clock import FixedClock
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.errors import Invalid
 from tests.database import CommittedDatabase
 from tests.factories import make_environment, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -158,6 +159,32 @@ def test_a_request_waits_for_an_edit_of_its_path_and_is_judged_by_it(committed_d
         _until_somebody_waits(committed_db)
     waiting.join(timeout=60)
     assert refused == ["staging"]
+
+
+def test_an_edit_of_a_path_waits_for_an_edit_of_an_environment_and_is_checked_by_it(
+    committed_db: CommittedDatabase,
+) -> None:
+    kestrel = make_kestrel()
+    _leave_out_staging(kestrel)
+    admin, clock = kestrel["admin"], FixedClock(kestrel.clock.now())
+    refused: list[str] = []
+
+    def edit() -> None:
+        try:
+            update_product(by=admin, clock=clock, slug="main", changes={"path": ["production"]})
+        except Invalid as refusal:
+            refused.extend(each.message for each in refusal.fields)
+        finally:
+            connections.close_all()
+
+    waiting = threading.Thread(target=edit)
+    with transaction.atomic():
+        changes = {"required_on_every_path": True}
+        update_environment(by=admin, clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)
+        waiting.start()
+        _until_somebody_waits(committed_db)
+    waiting.join(timeout=60)
+    assert refused == ["staging must be on every path: add it."]
 
 
 def _until_somebody_waits(committed_db: CommittedDatabase) -> None:
