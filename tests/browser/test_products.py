@@ -52,6 +52,26 @@ def test_owner_teams_are_chosen_without_scripts_and_a_further_one_waits(new_page
     assert Product.objects.get(slug="main").owner_teams == ["security"]
 
 
+def test_a_path_is_chosen_without_scripts_and_a_request_offers_it(new_page: NewPage, kestrel: Kestrel) -> None:
+    page = signed_in(new_page(java_script_enabled=False), "admin", "/products/main")
+    for name in ("Dev", "Staging (on every path)"):
+        page.get_by_role("checkbox", name=name).check()
+    page.get_by_role("button", name="Save").click()
+    path = page.get_by_role("definition").filter(has_text="Dev").filter(has_text="Staging")
+    expect(path).to_be_visible()
+    expect(path).not_to_contain_text("Production")
+    assert Product.objects.get(slug="main").path == ["dev", "staging"]
+    page.get_by_role("checkbox", name="Staging (on every path)").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("staging must be on every path: add it.").first).to_be_visible()
+    release = kestrel.release()
+    asking = signed_in(new_page(java_script_enabled=False), "requester", f"/promotions/new?release={release.pk}")
+    where = asking.get_by_role("region", name="2. Where")
+    expect(where.get_by_role("link", name="Dev")).to_be_visible()
+    expect(where).to_contain_text("must be deployed in Dev before it may enter Staging")
+    expect(where).not_to_contain_text("Production")
+
+
 def test_axe_finds_nothing(new_page: NewPage, kestrel: Kestrel) -> None:
     kestrel.waits_for_production()
     page = signed_in(new_page(), "admin")
