@@ -31,14 +31,38 @@ SHOWN_PROMOTIONS = 20
 Context = dict[str, Any]
 
 
-class NewProductForm(ActionForm):
+class OwnedForm(ActionForm):
+    """With a choice of owner teams, where the tenant has teams."""
+
+    owner_teams = forms.MultipleChoiceField(
+        label="Owner teams",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The team @owners in a rule of an approval policy stands for these.",
+    )
+
+    def __init__(self, *args: Any, teams: Collection[Team], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.offer("owner_teams", [(team.slug, _label(team)) for team in teams])
+
+    def offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+        if not choices:
+            del self.fields[name]
+
+
+class NewProductForm(OwnedForm):
+    field_order = ("slug", "display_name", "description", "owner_teams")
+
     slug = BodyField(
         NewProduct,
         "slug",
         label="Short name",
         help_text="1 to 63 lower-case letters, digits and hyphens. Releases name it, and it never changes.",
     )
-    display_name = BodyField(NewProduct, "displayName", label="Display name", required=True)
+    display_name = BodyField(NewProduct, "displayName", label="Display name", help_text="Empty: the short name.")
     description = BodyField(NewProduct, "description", label="Description", widget=forms.Textarea(attrs={"rows": 2}))
 
 
@@ -57,8 +81,10 @@ class RepositoriesField(forms.CharField):
         return names
 
 
-class ProductForm(ActionForm):
+class ProductForm(OwnedForm):
     """``seen``: the ETag of the product that the person saw."""
+
+    field_order = ("seen", "display_name", "description", "image_repositories", "owner_teams", "path")
 
     seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
     display_name = BodyField(ProductChanges, "displayName", label="Display name", required=True)
@@ -72,13 +98,6 @@ class ProductForm(ActionForm):
         help_text="One on each line; ghcr.io/acme/* is all below ghcr.io/acme. Their images belong to this product "
         "alone.",
     )
-    owner_teams = forms.MultipleChoiceField(
-        label="Owner teams",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="The team @owners in a rule of an approval policy stands for these.",
-    )
-
     path = forms.MultipleChoiceField(
         label="Path",
         required=False,
@@ -90,23 +109,15 @@ class ProductForm(ActionForm):
         self, *args: Any, teams: Collection[Team], environments: Sequence[Environment], **options: Any
     ) -> None:
         """``environments``: the live ones in promotion order."""
-        super().__init__(*args, **options)
+        super().__init__(*args, teams=teams, **options)
         on_every_path, self._order = required(environments), [each.name for each in environments]
-        self._offer("owner_teams", [(team.slug, _label(team)) for team in teams])
-        self._offer(
+        self.offer(
             "path",
             [
                 (each.name, f"{each.display_name} (on every path)" if each.pk in on_every_path else each.display_name)
                 for each in environments
             ],
         )
-
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-        if not choices:
-            del self.fields[name]
 
     def clean_path(self) -> list[str] | None:
         """The names in promotion order; None where none is chosen."""

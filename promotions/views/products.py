@@ -37,7 +37,8 @@ _form = require_http_methods(["GET", "HEAD", "POST"])
 @_form
 def products(request: HttpRequest) -> HttpResponse:
     """Products, newest first; POST creates one."""
-    by, form = _reader(request), NewProductForm(posted(request))
+    by = _reader(request)
+    form = NewProductForm(posted(request), teams=teams_to_own(by))
 
     def page(refusal: ProductError | None) -> HttpResponse:
         return render(request, "products/products.html", {"form": form, "refusal": refusal, **overview(request, by)})

@@ -65,6 +65,14 @@ def test_an_administrator_makes_changes_and_archives_a_product(kestrel: Kestrel)
     assert 'action="/products/ledger' not in shown
 
 
+def test_a_product_has_its_owners_from_the_start(kestrel: Kestrel) -> None:
+    client = client_of(kestrel, "admin")
+    assert 'value="security"' in text(client, "/products")
+    assert client.post("/products", {"slug": "ledger", "owner_teams": ["security"]}).status_code == 302
+    made = Product.objects.get(tenant=kestrel.tenant, slug="ledger")
+    assert (made.display_name, made.owner_teams) == ("ledger", ["security"])
+
+
 def test_what_another_person_changed_meanwhile_is_not_written_over(kestrel: Kestrel) -> None:
     product(kestrel)
     client = client_of(kestrel, "admin")
