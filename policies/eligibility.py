@@ -39,6 +39,7 @@ ALWAYS_EXCLUDED: Final = frozenset({REQUESTER, SERVICE_OWNER, TOKEN_ISSUER})
 SERVICE_ACCOUNT: Final = "SERVICE_ACCOUNT"
 NOT_ACTIVE: Final = "NOT_ACTIVE"
 NO_VOTING_ROLE: Final = "NO_VOTING_ROLE"
+OTHER_PRODUCT: Final = "OTHER_PRODUCT"
 ROLE_GRANTED_AFTER_REQUEST: Final = "ROLE_GRANTED_AFTER_REQUEST"
 ROLE_GRANTED_BY_SELF: Final = "ROLE_GRANTED_BY_SELF"
 ROLE_GRANTED_BY_HOLDER: Final = "ROLE_GRANTED_BY_HOLDER"
@@ -63,6 +64,7 @@ SENTENCES: Final[dict[str, str]] = {
     SERVICE_ACCOUNT: "is a service account, and those never vote",
     NOT_ACTIVE: "is not an active member",
     NO_VOTING_ROLE: "has no role that votes",
+    OTHER_PRODUCT: "has the role for other products",
     ROLE_GRANTED_AFTER_REQUEST: "got the role after the request",
     ROLE_GRANTED_BY_SELF: "has the role from themselves",
     ROLE_GRANTED_BY_HOLDER: (
@@ -82,11 +84,17 @@ _BY_DUTY: Final = {
 
 
 class Grant(NamedTuple):
-    """A live grant of one role or team. `source`: None for the command line and directories."""
+    """A live grant of one role or team. `source`: None for the command line and directories. `products`: those for
+    which it counts; None: all of them."""
 
     name: str
     granted_at: datetime
     source: Source | None = None
+    products: Collection[str] | None = None
+
+    def is_for(self, product: str | None) -> bool:
+        """Whether it counts for the product."""
+        return self.products is None or product in self.products
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +116,25 @@ def eligibility_of(
     roles: Sequence[Grant],
     teams: Sequence[Grant],
     voting_roles: Collection[str],
+    product: str | None,
     requested_at: datetime,
     excluded: Mapping[str, Sequence[str]],
     vouching: Vouching,
     alike: Collection[str] = (),
 ) -> Eligibility:
-    """The right of the person to vote on a promotion requested at `requested_at`, with the roles and teams that count.
+    """The right of the person to vote on a promotion of `product` requested at `requested_at`, with the roles and teams
+    that count. `product` None: one that no grant names.
 
     `excluded`: the reasons by the id of each person excluded on this promotion. `vouching`: the people whose grants
     count here. `alike`: other accounts that may be of the same person (docs/adr/0234). A role or team does not count if
-    it was granted after the request, by the person themselves, by one of those accounts, or only by excluded people.
+    it is for other products, or was granted after the request, by the person themselves, by one of those accounts, or
+    only by excluded people.
     Service accounts never vote. `granted_at`: the grant of the voting role, also of one that does not count.
     """
 
     def fault(grant: Grant) -> str | None:
+        if not grant.is_for(product):
+            return OTHER_PRODUCT
         if grant.source is not None:
             if person_id in grant.source.givers:
                 return ROLE_GRANTED_BY_SELF
@@ -136,7 +149,7 @@ def eligibility_of(
     judged = [(grant, fault(grant)) for grant in roles]
     voting = sorted(
         ((grant, code) for grant, code in judged if grant.name in voting_roles),
-        key=lambda each: (each[1] is not None, each[0].granted_at, each[0].name),
+        key=lambda each: (each[1] is not None, each[1] == OTHER_PRODUCT, each[0].granted_at, each[0].name),
     )
     if kind != "person":
         code: str | None = SERVICE_ACCOUNT

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from policies import people
 from policies.requirements import all_of, asks_owners, shortfalls, signatures
+from policies.vouching import Vouching
 from stellapromote.accounts.models import Product
 
 MOST_SHOWN: Final = 100
@@ -42,9 +43,21 @@ class Owners:
         return {slug: tuple(teams) for slug, teams in rows.values_list("slug", "owner_teams")}
 
     @cached_property
-    def voters(self) -> dict[str, tuple[str, ...]]:
-        vouching = people.vouching_in(self._tenant_id, {})
-        return people.voters(people.members(self._tenant_id), at=self._at, vouching=vouching)
+    def _members(self) -> list[people.Person]:
+        return people.members(self._tenant_id)
+
+    @cached_property
+    def products_of_votes(self) -> frozenset[str]:
+        """The products to which a voting role of a member is limited."""
+        return people.products_of_votes(self._members)
+
+    @cached_property
+    def _vouching(self) -> Vouching:
+        return people.vouching_in(self._tenant_id, {})
+
+    def voters(self, product: str | None) -> dict[str, tuple[str, ...]]:
+        """As people.voters; with None of a product to which no voting role is limited."""
+        return people.voters(self._members, product=product, at=self._at, vouching=self._vouching)
 
     def failing(self, documents: Iterable[Mapping[str, Any]], required: int = 0) -> list[FailingProduct]:
         """The products whose requests could not satisfy these approval policies and this number, by slug. Empty where
@@ -52,17 +65,21 @@ class Owners:
         documents = list(documents)
         if not any(asks_owners(each) for each in documents):
             return []
-        why: dict[tuple[str, ...], str] = {}
-        for teams in self.products.values():
-            if teams not in why:
-                why[teams] = self._shortfall(documents, required, teams)
-        return [
-            FailingProduct(slug, f"Product {slug}{why[teams]}") for slug, teams in self.products.items() if why[teams]
-        ]
+        why: dict[tuple[tuple[str, ...], str | None], str] = {}
+        failing = []
+        for slug, teams in self.products.items():
+            judged_as = teams, slug if slug in self.products_of_votes else None
+            if judged_as not in why:
+                why[judged_as] = self._shortfall(documents, required, *judged_as)
+            if why[judged_as]:
+                failing.append(FailingProduct(slug, f"Product {slug}{why[judged_as]}"))
+        return failing
 
-    def _shortfall(self, documents: list[Mapping[str, Any]], required: int, teams: tuple[str, ...]) -> str:
+    def _shortfall(
+        self, documents: list[Mapping[str, Any]], required: int, teams: tuple[str, ...], product: str | None
+    ) -> str:
         if not teams:
             return " has no owner teams."
         asked = all_of(required, documents, teams)
-        lacking = shortfalls(asked, signatures(asked, self.voters.items()))
+        lacking = shortfalls(asked, signatures(asked, self.voters(product).items()))
         return f": {' '.join(each.sentence for each in lacking)}" if lacking else ""

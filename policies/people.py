@@ -1,6 +1,6 @@
 """The members of a tenant as rules see them: who could fill a place now (domain.md §5)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -12,11 +12,20 @@ from policies.eligibility import Eligibility, Grant, eligibility_of
 from policies.vouching import Barred, Confirmation, Source, Vouching
 from stellapromote.accounts.alike import alike
 from stellapromote.accounts.held_accounts import held_in
-from stellapromote.accounts.models import Confirmable, GrantedVia, Membership, RoleGrant, ScopeGrant, Team, TeamGrant
-from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
+from stellapromote.accounts.models import (
+    Confirmable,
+    GrantedVia,
+    Membership,
+    Product,
+    RoleGrant,
+    ScopeGrant,
+    Team,
+    TeamGrant,
+)
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, role_of, roles_with
 from stellapromote.accounts.vouching import GRANTING_ROLES
 
-VOTING_ROLES: Final = frozenset(role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes)
+VOTING_ROLES: Final = frozenset(map(role_of, roles_with(PROMOTION_APPROVE)))
 
 
 @dataclass(slots=True)
@@ -31,9 +40,11 @@ class Person:
     teams: list[Grant] = field(default_factory=list)
     alike: frozenset[str] = frozenset()
 
-    def eligibility(self, *, at: datetime, excluded: Mapping[str, Sequence[str]], vouching: Vouching) -> Eligibility:
-        """Whether they could vote on what is requested at `at`. `excluded` maps a person's id to why; `vouching` says
-        whose word counts there."""
+    def eligibility(
+        self, *, product: str | None, at: datetime, excluded: Mapping[str, Sequence[str]], vouching: Vouching
+    ) -> Eligibility:
+        """Whether they could vote on what is requested at `at` of the product; with None, of one that no grant names.
+        `excluded` maps a person's id to why; `vouching` says whose word counts there."""
         return eligibility_of(
             person_id=str(self.id),
             kind="person",
@@ -41,6 +52,7 @@ class Person:
             roles=self.roles,
             teams=self.teams,
             voting_roles=VOTING_ROLES,
+            product=product,
             requested_at=at,
             excluded=excluded,
             vouching=vouching,
@@ -68,7 +80,7 @@ def _members(tenant_id: UUID, wanted: Q) -> list[Person]:
     teams = TeamGrant.objects.filter(wanted, ended_at=None)
     for role in roles:
         if role.user_id in found:
-            found[role.user_id].roles.append(Grant(role.role, role.granted_at, source_of(role)))
+            found[role.user_id].roles.append(Grant(role.name, role.granted_at, source_of(role), role.limit))
     for team in teams.select_related("team"):
         if team.user_id in found:
             found[team.user_id].teams.append(Grant(team.team.slug, team.granted_at, source_of(team)))
@@ -101,17 +113,33 @@ def source_of(grant: Confirmable) -> Source | None:
 def voters(
     people: Iterable[Person],
     *,
+    product: str | None,
     at: datetime,
     vouching: Vouching,
     excluded: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
-    """Username → teams that count, of the people who could vote on a request made at `at`."""
+    """Username → teams that count, of the people who could vote on a request of the product made at `at`; with None, of
+    a product that no grant names."""
     found = {}
     for person in people:
-        verdict = person.eligibility(at=at, excluded=excluded or {}, vouching=vouching)
+        verdict = person.eligibility(product=product, at=at, excluded=excluded or {}, vouching=vouching)
         if verdict.exclusion is None:
             found[person.username] = verdict.teams
     return found
+
+
+def products_of_votes(people: Iterable[Person]) -> frozenset[str]:
+    """The products to which a voting role of these people is limited."""
+    voting = (grant for person in people for grant in person.roles if grant.name in VOTING_ROLES)
+    return frozenset(product for grant in voting for product in grant.products or ())
+
+
+def open_products(tenant_id: UUID, slugs: Collection[str]) -> list[str]:
+    """Those of these products that take requests. One statement, where there are any."""
+    if not slugs:
+        return []
+    found = Product.objects.filter(tenant_id=tenant_id, slug__in=slugs, archived_at=None)
+    return list(found.order_by("slug").values_list("slug", flat=True))
 
 
 def lock_teams(tenant_id: UUID, slugs: Iterable[str]) -> frozenset[str]:

@@ -230,7 +230,14 @@ def _check_names(
 def _check_filled(
     tenant_id: UUID, requirements: Sequence[Requirement], members: Iterable[people.Person], at: datetime
 ) -> None:
-    could = people.voters(members, at=at, vouching=people.vouching_in(tenant_id, {}))
-    lacking = shortfalls(requirements, signatures(requirements, could.items()))
-    if lacking:
-        raise Unsatisfiable(lacking)
+    """For some product at least, since voting roles may be limited to products: which one the policy guards is not
+    known here."""
+    members, vouching = list(members), people.vouching_in(tenant_id, {})
+
+    def lacking(product: str | None) -> Sequence[Shortfall]:
+        could = people.voters(members, product=product, at=at, vouching=vouching)
+        return shortfalls(requirements, signatures(requirements, could.items()))
+
+    found = lacking(None)
+    if found and all(map(lacking, people.open_products(tenant_id, people.products_of_votes(members)))):
+        raise Unsatisfiable(found)

@@ -65,7 +65,9 @@ CODES: dict[str, Code] = {
     ),
     # 403: what the caller may do
     "PERM_DENIED": Code(
-        403, "The scope named in the message is missing: ask an administrator of the tenant for a role that has it."
+        403,
+        "The scope named in the message is missing, or limited to other products: ask an administrator of the tenant "
+        "for a role that has it.",
     ),
     "PERM_TENANT_REQUIRED": Code(
         403, "The call names no tenant, or none of yours: name one that you belong to in the X-Stella-Tenant header."

@@ -59,19 +59,21 @@ def make_person(
     username: str | None = None,
     *,
     roles: Iterable[str] = (),
+    products: Iterable[str] = (),
     teams: Iterable[str] = (),
     password: str | None = None,
     display_name: str = "",
     clock: Clock = DATABASE_CLOCK,
 ) -> User:
-    """A member with these roles, in these teams, which are made where they do not exist yet."""
+    """A member with these roles, for these products or for all, in these teams, which are made where they do not exist
+    yet."""
     by = command_actor(tenant)
     username = username or f"person-{NUMBERS.next()}"
     added = add_member(
         by=by, clock=clock, username=username, display_name=display_name or username.capitalize(), password=password
     )
     for role in roles:
-        grant_role(by=by, clock=clock, user_id=added.user.pk, role=role)
+        grant_role(by=by, clock=clock, user_id=added.user.pk, role=role, products=products)
     for team in teams:
         if not Team.objects.filter(tenant=tenant, slug=team).exists():
             create_team(by=by, clock=clock, slug=team)
@@ -92,6 +94,7 @@ def make_service(
         "release:read",
         "release:write",
     ),
+    products: Iterable[str] = (),
     clock: Clock = DATABASE_CLOCK,
 ) -> ServiceAccount:
     return add_service(
@@ -100,6 +103,7 @@ def make_service(
         name=name or f"service-{NUMBERS.next()}",
         owners=[owner.username],
         scopes=scopes,
+        products=products,
     )
 
 

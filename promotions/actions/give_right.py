@@ -1,15 +1,16 @@
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
 from policies.models import Proposal
 from promotions.actions.grant_override import grant_override
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Confirmable, RoleGrant, ScopeGrant, Team, TeamGrant
+from stellapromote.accounts.models import Confirmable, ScopeGrant, Team, TeamGrant
 from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
 from stellapromote.identity import rules
-from stellapromote.identity.actions.grant_role import grant_role
+from stellapromote.identity.actions.grant_role import grant_role, live_role
 from stellapromote.identity.actions.grant_team import grant_team
 from stellapromote.identity.actions.lock import lock_membership
 from stellapromote.identity.attribution import people_behind
@@ -29,8 +30,11 @@ class AlreadyHeld(Conflict):
 
 
 @transactional
-def give_right(*, by: Actor, clock: Clock, user_id: UUID, kind: Kind, name: str, reason: str) -> Confirmable | Proposal:
-    """Gives a member a role, a team or a right by name that they do not hold, or proposes it (grant_override).
+def give_right(
+    *, by: Actor, clock: Clock, user_id: UUID, kind: Kind, name: str, reason: str, products: Sequence[str] = ()
+) -> Confirmable | Proposal:
+    """Gives a member a role, a team or a right by name that they do not hold, or proposes it (grant_override). A role
+    that they hold for other products ends with it.
 
     Raises Refused (403), Http404 for who is no member, Invalid (400), AlreadyHeld (409).
     """
@@ -38,11 +42,16 @@ def give_right(*, by: Actor, clock: Clock, user_id: UUID, kind: Kind, name: str,
     people_behind(by, user_id)
     lock_membership(by.tenant, user_id)
     _check_name(by.tenant, kind, name)
+    if products and kind != "role":
+        raise rules.wrong("products", "Only a role can be limited to products: leave the products out.", "not_allowed")
     held = _live(by.tenant, user_id, kind, name)
+    if kind == "role":
+        given = grant_role(by=by, clock=clock, user_id=user_id, role=name, products=products, reason=reason)
+        if held is not None and given.pk == held.pk:
+            raise AlreadyHeld(held)
+        return given
     if held is not None:
         raise AlreadyHeld(held)
-    if kind == "role":
-        return grant_role(by=by, clock=clock, user_id=user_id, role=name, reason=reason)
     if kind == "team":
         return grant_team(by=by, clock=clock, user_id=user_id, team=name, reason=reason)
     return grant_override(by=by, clock=clock, user_id=user_id, scope=name, reason=reason)
@@ -62,7 +71,7 @@ def _check_name(tenant_id: UUID, kind: Kind, name: str) -> None:
 def _live(tenant_id: UUID, user_id: UUID, kind: Kind, name: str) -> Confirmable | None:
     live = {"tenant_id": tenant_id, "user_id": user_id, "ended_at": None}
     if kind == "role":
-        return RoleGrant.objects.filter(**live, role=name).first()
+        return live_role(tenant_id, user_id, name)
     if kind == "team":
         return TeamGrant.objects.select_related("team").filter(**live, team__slug=name).first()
     return ScopeGrant.objects.filter(**live, scope=name).first()

@@ -194,7 +194,7 @@ def _stored(
         actor_id=by.account,
         username=by.username,
         display_name=by.display_name,
-        roles=list(by.roles),
+        roles=by.role_names,
         teams=list(by.teams),
         authority=authority,
         auth_method=by.auth_method,

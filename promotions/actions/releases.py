@@ -80,8 +80,7 @@ class ReleaseSpec:
 def create_release(spec: ReleaseSpec, *, by: Actor, finalize: bool = False, clock: Clock = DATABASE_CLOCK) -> Release:
     """A new draft, finalized at once if asked. Raises Refused, ProductArchived, NameTaken, Invalid, Incomplete,
     OtherProduct, TooManyRepositories."""
-    by.require(RELEASE_WRITE)
-    by.require_product(spec.product)
+    by.require_product(spec.product, RELEASE_WRITE)
     _check_names(spec.components)
     check_external(by.tenant, spec.source_ref)
     take_product(spec.product, by=by, clock=clock)
@@ -129,7 +128,7 @@ def update_release(
     release = lock_release(release_id, by, if_match)
     if release.status != Release.Status.DRAFT:
         raise NotDraft(f"{release.name} is {release.status}: create a new release instead of changing it.")
-    by.require_product(changes.get("product", release.product))
+    by.require_product(changes.get("product", release.product), RELEASE_WRITE)
     check_external(by.tenant, changes.get("source_ref"))
     if changes.get("product", release.product) != release.product:
         take_product(changes["product"], by=by, clock=clock)
@@ -199,12 +198,12 @@ def archive_release(
 
 
 def lock_release(release_id: UUID, by: Actor, if_match: IfMatch | None) -> Release:
-    """The release FOR UPDATE. Raises Http404, Refused where the actor is limited to other products, and Conflict
+    """The release FOR UPDATE. Raises Http404, Refused where the right is limited to other products, and Conflict
     RES_PRECONDITION_FAILED."""
     release = Release.objects.select_for_update().filter(tenant_id=by.tenant, pk=release_id).first()
     if release is None:
         raise Http404("No such release.")
-    by.require_product(release.product)
+    by.require_product(release.product, RELEASE_WRITE)
     if if_match is not None:
         if_match.check(release_tag(release))
     return release

@@ -29,6 +29,7 @@ from promotions.voting import rules
 from promotions.voting.etags import check_tag
 from promotions.voting.outcome import Outcome
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_DEPLOY
 from stellapromote.api.etag import IfMatch
 from stellapromote.audit.events import OfPromotion
 from stellapromote.clock import Clock, rfc3339
@@ -107,7 +108,7 @@ def _report(promotion_id: UUID, report: Report, by: Actor, if_match: IfMatch | N
         signing_key_id=None if key is None else key.key_id,
         writes_environment=report.status in (SUCCEEDED, ROLLED_BACK),
     )
-    by.require_product(promotion.product)
+    by.require_product(promotion.product, PROMOTION_DEPLOY)
     check_tag(promotion, by, if_match)
     work = UnitOfWork(by, instant(moment, promotion))
     if report.manifest_digest not in (None, promotion.manifest_digest):

@@ -24,6 +24,7 @@ from promotions.models import Promotion, Release
 from promotions.states import ACTIVE
 from promotions.voting import rules
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_REQUEST
 from stellapromote.clock import Clock
 from stellapromote.database_clock import DATABASE_CLOCK, INSTANT, LastWrite, not_before
 from stellapromote.errors import Conflict, FieldError, Invalid, RuleViolation
@@ -166,7 +167,7 @@ def _prepare(
         raise rules.NamesNothing("targetEnvironmentId", "environment")
     release, target = found[0], into[0]
     if triggered_by is None:
-        by.require_product(release.product)
+        by.require_product(release.product, PROMOTION_REQUEST)
     _check_reason(request.reason)
     check_release_and_target(release, target)
     known = check_open(product_in(product), release.product)

@@ -23,6 +23,11 @@ class TenantResource(Resource):
     name = serializers.CharField()
 
 
+class ScopeLimitResource(Resource):
+    scope = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField(), help_text="Slugs.")
+
+
 class MeResource(Resource):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["person", "service"])
@@ -32,6 +37,7 @@ class MeResource(Resource):
     roles = serializers.ListField(child=serializers.CharField())
     teams = serializers.ListField(child=serializers.CharField())
     scopes = serializers.ListField(child=serializers.CharField(), help_text="What this call may do, sorted.")
+    limits = ScopeLimitResource(many=True, help_text="Those of the scopes that count for some products alone.")
     auth_method = serializers.ChoiceField(["token", "session"])
     token_id = serializers.UUIDField(allow_null=True)
     time_zone = serializers.CharField(help_text="In which their pages show times; an IANA name.")
@@ -80,9 +86,10 @@ def _me(actor: Actor, time_zone: str) -> dict[str, Any]:
         "username": actor.username,
         "displayName": actor.display_name,
         "tenant": next(tenant for tenant in tenants if tenant["id"] == actor.tenant_id),
-        "roles": actor.roles,
+        "roles": actor.role_names,
         "teams": actor.teams,
         "scopes": sorted(actor.scopes),
+        "limits": [{"scope": scope, "products": sorted(actor.limits[scope])} for scope in sorted(actor.limits)],
         "authMethod": actor.auth_method,
         "tokenId": actor.token_id,
         "timeZone": time_zone,

@@ -17,10 +17,12 @@ from promotions.judging.held_accounts import (
 )
 from promotions.models import Promotion
 from stellapromote.accounts.alike import alike
-from stellapromote.accounts.scopes import PROMOTION_APPROVE, ROLES
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, is_limited, role_of, roles_with
 from stellapromote.clock import parse_rfc3339, rfc3339
 
-APPROVING_ROLES: Final = [role for role, scopes in ROLES.items() if PROMOTION_APPROVE in scopes]
+APPROVING_ROLES: Final = roles_with(PROMOTION_APPROVE)
+"""The names under which grants store the roles that vote."""
+_VOTING: Final = frozenset(map(role_of, APPROVING_ROLES))
 
 
 def candidates_in(
@@ -44,7 +46,8 @@ def candidates_in(
             active=True,
             roles=_grants(person["roles"]),
             teams=_grants(person["teams"]),
-            voting_roles=APPROVING_ROLES,
+            voting_roles=_VOTING,
+            product=promotion.product,
             requested_at=promotion.requested_at,
             excluded=excluded,
             vouching=vouching,
@@ -73,8 +76,26 @@ def acts_in(row: Mapping[str, Any]) -> list[Act]:
     return [*acts, *(Act(FIRST, each["id"], each["actorId"]) for each in row["overrides"])]
 
 
+def roles_for(person: Mapping[str, Any], product: str) -> list[str]:
+    """The roles that a person among the facts holds for the product, counting or not."""
+    return sorted({grant.name for grant in _grants(person["roles"]) if grant.is_for(product)})
+
+
+def holds_vote(person: Mapping[str, Any], product: str) -> bool:
+    """Whether a person among the facts holds a role that votes for the product, counting or not."""
+    return not _VOTING.isdisjoint(roles_for(person, product))
+
+
 def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
-    return [Grant(row["name"], parse_rfc3339(row["grantedAt"]), _parsed_source(row["source"])) for row in rows]
+    return [
+        Grant(
+            role_of(row["name"]),
+            parse_rfc3339(row["grantedAt"]),
+            _parsed_source(row["source"]),
+            row["products"] if is_limited(row["name"]) else None,
+        )
+        for row in rows
+    ]
 
 
 def _parsed_source(row: dict[str, Any] | None) -> Source | None:

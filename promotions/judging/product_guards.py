@@ -13,6 +13,8 @@ from environments.ordering import lost_steps, order, order_of
 from environments.paths import orders_of, paths_of_products
 from policies.models import Proposal
 from promotions.judging.guards import environments_judging_products
+from stellapromote.accounts.models import RoleGrant
+from stellapromote.accounts.scopes import PROMOTION_APPROVE, roles_with
 
 _DECIDING: Final = ("environment.update", "product.create", "product.update")
 _OF_PATHS: Final = frozenset({"path", "requiredOnEveryPath", "isProduction"})
@@ -27,7 +29,8 @@ def any_names_products(tenant_id: UUID) -> bool:
 def protected_by_product(tenant_id: UUID, at: datetime) -> dict[UUID, str]:
     """Names of the protected environments that guard products each by its own, by id: by approval policies for some
     products and by paths, also those of open proposals; by freezes of products that are not over; by gates that judge
-    products. Archived ones too, for they may return. A few statements, and those of ``frozen_by`` for each such freeze.
+    products; by people whose role that votes is for some products. Archived ones too, for they may return. A few
+    statements, and those of ``frozen_by`` for each such freeze.
 
     Proposals are read first: one that is confirmed meanwhile is in force then.
     """
@@ -37,6 +40,7 @@ def protected_by_product(tenant_id: UUID, at: datetime) -> dict[UUID, str]:
         *_freezing_products(tenant_id, at),
         *environments_judging_products(tenant_id, at),
         *_left_out(tenant_id),
+        *_voting_on_products(tenant_id),
     }
     found = Environment.objects.of(tenant_id).filter(protected=True, name__in=names)
     return dict(found.values_list("pk", "name"))
@@ -54,6 +58,13 @@ def _left_out(tenant_id: UUID) -> Iterable[str]:
 
 def _naming_products(tenant_id: UUID) -> QuerySet[EnvironmentApprovalPolicy]:
     return EnvironmentApprovalPolicy.objects.filter(environment__tenant_id=tenant_id).exclude(products=[])
+
+
+def _voting_on_products(tenant_id: UUID) -> Iterable[str]:
+    """All environments, while a role that votes is for some products alone (docs/adr/0242)."""
+    voting = RoleGrant.objects.filter(tenant_id=tenant_id, ended_at=None, role__in=roles_with(PROMOTION_APPROVE))
+    if voting.exclude(products=[]).exists():
+        yield from Environment.objects.of(tenant_id).values_list("name", flat=True)
 
 
 def _proposed(tenant_id: UUID, at: datetime) -> Iterable[str]:

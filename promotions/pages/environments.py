@@ -99,9 +99,10 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
 
 def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:
     """The reasons why a request made now by any person could not be approved. Empty when some people could approve.
-    Where a policy asks for owners, or is for some products alone: one for each product whose requests could not.
+    Where a policy asks for owners, or a policy or a role that votes is for some products alone: one for each product
+    whose requests could not.
 
-    Saving such a number is not refused: members may come. Cost: one statement, five more where anything is required,
+    Saving such a number is not refused: members may come. Cost: one statement, six more where anything is required,
     one more for texts of policies that were not used lately.
     """
     links = environment.approval_policy_links.select_related("policy__current").order_by("policy__name")
@@ -110,7 +111,11 @@ def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:
         texts = existing_documents(environment.tenant_id, [version.digest for version, _ in entries])
     except PolicyTextMissing as missing:
         return [Shortfall(_NOTHING, missing.message)]
-    owners, named = Owners(environment.tenant_id, at), products_named(entries)
+    owners = Owners(environment.tenant_id, at)
+    limited = (
+        owners.products_of_votes.intersection(owners.products) if entries or environment.required_approvals else ()
+    )
+    named = sorted({*products_named(entries), *limited})
     found = []
     for product in (*named, None):
         held = guarding(entries, environment.other_products, product)
@@ -132,7 +137,7 @@ def _shortfalls(
     if not required:
         return []
     title = _OF_PRODUCT.format(product) if product else _OF_OTHERS if named else _NOTHING
-    signatures = requirements.signatures(required, owners.voters.items())
+    signatures = requirements.signatures(required, owners.voters(product).items())
     return [Shortfall(title, each.sentence) for each in requirements.shortfalls(required, signatures)]
 
 

@@ -28,7 +28,9 @@ class ApproverCheckForm(forms.Form):
         tenant_id = by.tenant
         product = product_field(by, "")
         if product is not None:
-            product.help_text = "Whose owners are meant, where a rule is for the owners of the product."
+            product.help_text = (
+                "Where a rule is for the owners of the product, or people approve some products alone: which one."
+            )
             if isinstance(product.widget, forms.Select):
                 product.widget.choices = [("", "None"), *list(product.widget.choices)[1:]]
             self.fields["product"] = product

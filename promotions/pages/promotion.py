@@ -103,7 +103,7 @@ def promotion_page(promotion: Promotion, by: Actor) -> Context:
             for act in acts
             if act.voter_id == by.user_id
         ),
-        "request_again": promotion.status in _ENDED_BADLY and by.has(PROMOTION_REQUEST),
+        "request_again": promotion.status in _ENDED_BADLY and by.has_for(promotion.product, PROMOTION_REQUEST),
     }
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from promotions.models import Promotion, Release
 from promotions.pages.product_filter import FILTER_ID, ProductForm, product_of
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.scopes import PROMOTION_REQUEST
 from stellapromote.api.pagination import QuerySetSource, read_page
 
 PAGE = 50
@@ -27,12 +28,12 @@ def releases_of(by: Actor) -> QuerySet[Release]:
 
 
 def promotable_releases(by: Actor) -> QuerySet[Release]:
-    """The releases that may be requested: finalized ones, and deprecated ones to which a rollback is possible
+    """The releases that the person may request: finalized ones, and deprecated ones to which a rollback is possible
     (domain.md §3)."""
     deployed = Promotion.objects.deployed().filter(release=OuterRef("pk"))
-    return releases_of(by).filter(
-        Q(status=Release.Status.FINALIZED) | Q(Exists(deployed), status=Release.Status.DEPRECATED)
-    )
+    products = by.products_of(PROMOTION_REQUEST)
+    releases = releases_of(by) if products is None else releases_of(by).filter(product__in=products)
+    return releases.filter(Q(status=Release.Status.FINALIZED) | Q(Exists(deployed), status=Release.Status.DEPRECATED))
 
 
 def release_page(request: HttpRequest, by: Actor, rows: QuerySet[Release]) -> Context:

@@ -91,14 +91,16 @@ def check_approver(
     excluded, vouching = _excluded(members, environment, requester_id, edits, duties, at)
 
     required = requirements.all_of(environment.required_approvals, rules, owned.owner_teams if owned else ())
-    checked = requirements.check(required, people.voters(members, at=at, excluded=excluded, vouching=vouching))
+    checked = requirements.check(
+        required, people.voters(members, product=product, at=at, excluded=excluded, vouching=vouching)
+    )
     by_name = {each.username: each for each in members}
     return ApproverCheck(
         satisfiable=checked.satisfiable,
         sets=tuple(tuple(by_name[name] for name in each) for each in checked.minimal_sets),
         reasons=(
             *(_reason("APPROVAL_UNSATISFIABLE", each.sentence) for each in checked.shortfalls),
-            *_left_out(members, required, excluded, vouching, at),
+            *_left_out(members, required, product, excluded, vouching, at),
             *_unknown_here(duties),
         )[:MOST_REASONS],
     )
@@ -161,13 +163,14 @@ def _is_service(user_id: UUID, tenant_id: UUID) -> bool:
 def _left_out(
     members: Iterable[people.Person],
     required: Sequence[requirements.Requirement],
+    product: str | None,
     excluded: Mapping[str, Sequence[str]],
     vouching: Vouching,
     at: datetime,
 ) -> Iterable[dict[str, str | None]]:
     """Members who vote, or whom a rule names, and who could not approve this one."""
     for each in members:
-        verdict = each.eligibility(at=at, excluded=excluded, vouching=vouching)
+        verdict = each.eligibility(product=product, at=at, excluded=excluded, vouching=vouching)
         teams = [grant.name for grant in each.teams]
         meant = any(rule.admits(each.username, teams) for one in required for rule in one.rules if not rule.everyone)
         votes = any(grant.name in people.VOTING_ROLES for grant in each.roles)

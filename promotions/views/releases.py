@@ -122,7 +122,7 @@ def show_release(request: HttpRequest, release_id: UUID, **shown_again: Any) -> 
         "places": queries.places_of(found),
         "rows": queries.rows_of(queries.promotions_of(by.tenant).filter(release=found))[:SHOWN_PROMOTIONS],
         "reason_form": ReasonForm(),
-        "may_write": by.has(RELEASE_WRITE),
+        "may_write": by.has_for(found.product, RELEASE_WRITE),
         "may_request": by.has(PROMOTION_REQUEST) and promotable_releases(by).filter(pk=found.pk).exists(),
         **shown_again,
     }

@@ -8,6 +8,7 @@ from policies.electorate import electorate
 from policies.eligibility import discounted_granters, requesters_of
 from policies.facts import approval_policies_of, exclusions, owners_of
 from policies.requirements import all_of
+from promotions.judging.candidates import holds_vote, roles_for
 from promotions.judging.electorate import approval_voters
 from promotions.judging.evaluation_context import EvaluationContext, stored_requirements
 from promotions.models import Confirmation, Promotion, Vote
@@ -28,7 +29,9 @@ def ballot_under_lock(context: EvaluationContext) -> Ballot:
         documents=context.documents,
         voted=voted,
         counted=voted.intersection(electorate(context.facts.gate_input, context.documents)),
-        members=context.facts.people.keys(),
+        members=[
+            each for each, person in context.facts.people.items() if holds_vote(person, context.promotion.product)
+        ],
         approvals=[(each["username"], each["teams"]) for each in context.votes if each["verdict"] == "approve"],
         open_voters=frozenset(approval_voters(context.facts.gate_input, context.documents)),
         subject_digest=context.facts.gate_input["subject"]["digest"],
@@ -90,14 +93,14 @@ def new_act(
 
 
 def _standing(by: Actor, context: EvaluationContext) -> tuple[list[str], list[str]]:
-    """The roles and teams of the person that count here; for a person who may only reject, all that they hold."""
+    """The roles and teams of the person that count here; for a person who may only reject, all that they hold
+    for the product."""
     me = str(by.user_id)
     candidate = electorate(context.facts.gate_input, context.documents).get(me)
     if candidate is not None:
         return candidate["roles"], candidate["teams"]
     person = context.facts.people[me]
-    roles, teams = (sorted(grant["name"] for grant in person[held]) for held in ("roles", "teams"))
-    return roles, teams
+    return roles_for(person, context.promotion.product), sorted(grant["name"] for grant in person["teams"])
 
 
 def _ballot(
@@ -126,6 +129,7 @@ def _ballot(
 
     return Ballot(
         number=promotion.number,
+        product=promotion.product,
         status=promotion.status,
         retry_closed=promotion.retry_closed,
         requester_id=str(promotion.requested_by_id),

@@ -149,6 +149,7 @@ def _teams(
         roles=(),
         teams=grants,
         voting_roles=(),
+        product=promotion.product,
         requested_at=requested_at,
         excluded=exclusions,
         vouching=vouching,
@@ -335,4 +336,5 @@ def check_can_review(
                                  details={"reasons": reasons})  # fmt: skip
     if not (by.has(PROMOTION_OVERRIDE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_APPROVE)
+    by.require_product(promotion.product, PROMOTION_OVERRIDE, TENANT_ADMIN, PROMOTION_APPROVE)
     by.require_second_factor()

@@ -12,6 +12,7 @@ from policies.eligibility import (
     ACCOUNT_ACTED,
     NO_VOTING_ROLE,
     NOT_ACTIVE,
+    OTHER_PRODUCT,
     ROLE_GRANTED_AFTER_REQUEST,
     ROLE_GRANTED_BY_EXCLUDED,
     ROLE_GRANTED_BY_HOLDER,
@@ -27,7 +28,7 @@ from policies.vouching import Barred, Vouching
 from promotions.models import Override, Promotion
 from promotions.voting.blindness import can_see_votes
 from promotions.voting.held_accounts import exclusions_now, other_acted_first
-from promotions.voting.rules import NotEligible
+from promotions.voting.rules import NotEligible, role_for_other_products
 from stellapromote.accounts.actor import Actor
 
 Approval = tuple[str, Sequence[str]]
@@ -117,10 +118,15 @@ class Places:
             return _refusal(NOT_ACTIVE, _ROLE[NOT_ACTIVE])
         excluded = exclusions_now(self.promotion, self.exclusions)
         code = person.eligibility(
-            at=self.promotion.requested_at, excluded=excluded, vouching=self._vouching(excluded)
+            product=self.promotion.product,
+            at=self.promotion.requested_at,
+            excluded=excluded,
+            vouching=self._vouching(excluded),
         ).exclusion
         if code is None:
             return self._after_another(by, person)
+        if code == OTHER_PRODUCT:
+            return _refusal(code, role_for_other_products(self.promotion.product))
         return _refusal(code, _ROLE.get(code) or f"Your vote does not count: {by.display_name} {SENTENCES[code]}.")
 
     def _after_another(self, by: Actor, person: Person) -> Person | NotEligible:
@@ -173,6 +179,7 @@ def team_that_does_not_count(
             roles=[grant],
             teams=(),
             voting_roles=[grant.name],
+            product=None,
             requested_at=requested_at,
             excluded=excluded,
             vouching=vouching,

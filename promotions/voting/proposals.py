@@ -58,7 +58,7 @@ def check_can_confirm(by: Actor, proposal: Proposal, at: datetime) -> None:
     if by.has(TENANT_ADMIN) or by.has(POLICY_PUBLISH):
         vouched = is_vouched_for(by, *ADMINISTERING, against=authors)
     else:
-        by.require(*ADMINISTERING, PROMOTION_APPROVE)
+        by.require_everywhere(*ADMINISTERING, PROMOTION_APPROVE)
         owners = _owners_in_force(proposal)
         for environment in _guarded(proposal):
             _check_could_approve(by, environment, owners, authors, at)
@@ -107,7 +107,7 @@ def _check_could_approve(
     """Whether a place that the environment asks to be filled could be theirs, for each product that its policies name
     and for the others: somebody whom one product asks loosens nothing for another. ``owners``: the teams of @owners."""
     vouching = people.vouching_in(by.tenant, dict.fromkeys(map(str, authors)))
-    teams = people.voters(people.members(by.tenant), at=at, vouching=vouching).get(by.username)
+    teams = people.voters(people.members(by.tenant), product=None, at=at, vouching=vouching).get(by.username)
     could = [
         any(requirement.abilities(by.username, teams or ()) for requirement in asked)
         for asked in _asked_of_products(environment, owners)

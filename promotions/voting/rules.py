@@ -7,7 +7,7 @@ facts under the lock and a page from the stored result of the last evaluation.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from policies.eligibility import ALWAYS_EXCLUDED, NO_VOTING_ROLE, REQUESTER, SENTENCES
+from policies.eligibility import ALWAYS_EXCLUDED, NO_VOTING_ROLE, OTHER_PRODUCT, REQUESTER, SENTENCES
 from policies.requirements import Rule
 from promotions.judging.subject import changed_fields
 from promotions.models import Promotion
@@ -97,14 +97,15 @@ class ApprovalExpired(RuleViolation):
 class Ballot:
     """The facts that the voting rules read. Ids are text, as in the gate input.
 
-    ``requesting``: the requester, and the people and accounts behind the request. ``voted`` have a live vote;
-    ``counted`` are those of them who may still vote, so that their vote is not void. ``members``: the active people
-    with a role that votes; None on a page, which knows that of the reader alone. ``why_no_…``: the true reason of a
-    refusal, looked up only then (promotions/voting/places.py). ``second_factor_required``: by the facts; a
-    page has it from the actor, for the reader alone.
+    ``product``: that of the promotion. ``requesting``: the requester, and the people and accounts behind the request.
+    ``voted`` have a live vote; ``counted`` are those of them who may still vote, so that their vote is not void.
+    ``members``: the active people with a role that votes for the product; None on a page, which knows that of the
+    reader alone. ``why_no_…``: the true reason of a refusal, looked up only then (promotions/voting/places.py).
+    ``second_factor_required``: by the facts; a page has it from the actor, for the reader alone.
     """
 
     number: int
+    product: str
     status: str
     retry_closed: bool
     requester_id: str
@@ -132,7 +133,7 @@ def check_can_decide(by: Actor, ballot: Ballot) -> None:
     if me == ballot.requester_id or me in ballot.exclusions:
         raise _excluded(by, ballot, ballot.exclusions.get(me, []))
     # After the reasons about this promotion, which help a person without the right more than its absence.
-    by.require(PROMOTION_APPROVE)
+    _check_approves(by, ballot)
 
 
 def check_can_vote(by: Actor, ballot: Ballot) -> None:
@@ -165,13 +166,26 @@ def check_can_reject(by: Actor, ballot: Ballot) -> None:
     me = str(by.user_id)
     if me == ballot.requester_id or me in ballot.requesting:
         raise _excluded(by, ballot, [each for each in ballot.exclusions.get(me, ()) if each in ALWAYS_EXCLUDED])
-    by.require(PROMOTION_APPROVE)
+    _check_approves(by, ballot)
     if ballot.members is not None and me not in ballot.members:
         raise NotEligible(
-            "Your role that votes has just ended: ask an administrator of your tenant.",
+            "Your role that votes for this product has just ended: ask an administrator of your tenant.",
             details={"reasons": [NO_VOTING_ROLE]},
         )
     by.require_second_factor(required=ballot.second_factor_required)
+
+
+def _check_approves(by: Actor, ballot: Ballot) -> None:
+    """Whether ``by`` has a role that votes, for the product of the promotion. Raises Refused, SecondFactorRequired,
+    NotEligible."""
+    by.require(PROMOTION_APPROVE)
+    if not by.has_for(ballot.product, PROMOTION_APPROVE):
+        raise NotEligible(role_for_other_products(ballot.product), details={"reasons": [OTHER_PRODUCT]})
+
+
+def role_for_other_products(product: str) -> str:
+    """The sentence to a person whose voting role is limited to other products."""
+    return f"Your role that votes is for other products: ask an administrator of your tenant for it for {product}."
 
 
 def _excluded(by: Actor, ballot: Ballot, reasons: list[str]) -> SeparationOfDuties:
@@ -193,7 +207,7 @@ def no_further_attempt(number: int, status: str) -> StateForbids:
 
 def check_can_withdraw(by: Actor, ballot: Ballot) -> None:
     """May ``by`` take their approval back? While the promotion is open and the approval is theirs and live."""
-    by.require(PROMOTION_APPROVE)
+    _check_approves(by, ballot)
     if ballot.status not in OPEN:
         raise StateForbids(f"Promotion #{ballot.number} {in_words(ballot.status)}: votes stay as they are.")
     if str(by.user_id) not in ballot.voted:
@@ -214,7 +228,7 @@ def check_can_confirm(
 
 def check_can_unconfirm(by: Actor, ballot: Ballot, *, confirmed: frozenset[str]) -> None:
     """May ``by`` take their confirmation back? While the promotion is open and it is theirs."""
-    by.require(PROMOTION_APPROVE)
+    _check_approves(by, ballot)
     if ballot.status not in OPEN:
         raise StateForbids(f"Promotion #{ballot.number} {in_words(ballot.status)}: confirmations stay as they are.")
     if str(by.user_id) not in confirmed:
@@ -228,7 +242,7 @@ def check_can_cancel(by: Actor, promotion: Promotion) -> None:
         by.require(PROMOTION_CANCEL)
         if not mine:
             raise Refused("Only the person who requested this promotion, or an administrator, may cancel it.")
-    by.require_product(promotion.product)
+        by.require_product(promotion.product, PROMOTION_CANCEL)
     if promotion.status not in OPEN:
         raise StateForbids(
             f"Promotion #{promotion.number} {in_words(promotion.status)}: only open ones can be cancelled."
@@ -239,7 +253,7 @@ def check_can_evaluate(by: Actor, promotion: Promotion) -> None:
     """Checks that ``by`` may have an open promotion judged again: people who request, approve or administer."""
     if not (by.has(PROMOTION_REQUEST) or by.has(PROMOTION_APPROVE) or by.has(TENANT_ADMIN)):
         by.require(PROMOTION_REQUEST)
-    by.require_product(promotion.product)
+    by.require_product(promotion.product, PROMOTION_REQUEST, PROMOTION_APPROVE, TENANT_ADMIN)
     if promotion.status not in OPEN:
         raise StateForbids(f"Promotion #{promotion.number} {in_words(promotion.status)}: its decision is final.")
 

@@ -1,8 +1,10 @@
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 from uuid import UUID
 
-from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, lacking, scopes_of
+from stellapromote.accounts.rights import Rights
+from stellapromote.accounts.scopes import NEVER_FOR_SERVICES, lacking, role_of, scopes_of
 from stellapromote.errors import Refused
 
 
@@ -45,7 +47,9 @@ class Actor:
     """The acting account, its tenant and its rights at this moment. Actions take it as ``by``.
 
     ``tenant_id`` is None only for tenantless system events (sign-in failures, commands before a tenant exists).
-    ``products``: those to whose releases and promotions the token is limited; none: it is not.
+    ``roles`` have the names under which grants store them. ``limits``: for each of the ``scopes`` that counts for the
+    releases and promotions of some products alone, these products; by the roles, by the service, or by the token.
+    ``products``: those to which the token is limited; none: it is not.
     ``second_factor``: the person proved one in this session, or in the one in which they made this token.
     ``lacks_second_factor``: the tenant required one when the actor was found, and there is none.
     ``second``: the person who confirmed the proposal of this actor that is carried out now (auth_method `proposal`).
@@ -60,6 +64,7 @@ class Actor:
     roles: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
+    limits: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
     auth_method: Literal["session", "token", "command", "worker", "proposal"] = "session"
     token_id: UUID | None = None
     token_issuer_id: UUID | None = None
@@ -85,8 +90,42 @@ class Actor:
             raise Refused("This is done by a person or a service account, not by the system.", code="PERM_DENIED")
         return self.user_id
 
+    @property
+    def role_names(self) -> list[str]:
+        """The roles, limited to products or not."""
+        return sorted(map(role_of, self.roles))
+
+    @property
+    def role_labels(self) -> list[tuple[str, str]]:
+        """Each role, and its name with the products for which alone it counts."""
+        return [
+            (role, self._label(role, stored)) for role, stored in sorted((role_of(each), each) for each in self.roles)
+        ]
+
+    def _label(self, role: str, stored: str) -> str:
+        if role == stored:
+            return role
+        own = scopes_of((stored,))
+        products = {each for scope in own.intersection(self.limits) for each in self.limits[scope]}
+        return f"{role} for {', '.join(sorted(products))}"
+
     def has(self, scope: str) -> bool:
+        """Whether the actor holds it, for some product at least."""
         return scope in self.scopes
+
+    def has_for(self, product: str, *scopes: str) -> bool:
+        """Whether one of the scopes counts for releases and promotions of the product."""
+        return any(scope in self.scopes and product in self.limits.get(scope, (product,)) for scope in scopes)
+
+    def has_everywhere(self, *scopes: str) -> bool:
+        """Whether one of the scopes counts for all products."""
+        return any(scope in self.scopes and scope not in self.limits for scope in scopes)
+
+    def products_of(self, *scopes: str) -> Collection[str] | None:
+        """The products for which one of the scopes counts; None: all of them."""
+        if self.has_everywhere(*scopes):
+            return None
+        return frozenset().union(*(self.limits.get(scope, ()) for scope in scopes if scope in self.scopes))
 
     def require_in_person(self) -> None:
         """Raises Refused PERM_DENIED for a token of a person that another person issued: nobody vouches in the name of
@@ -98,13 +137,34 @@ class Actor:
                 code="PERM_DENIED",
             )
 
-    def require_product(self, product: str) -> None:
-        """Raises Refused PERM_DENIED for a token that is limited to other products (domain.md §1b)."""
+    def require_product(self, product: str, *scopes: str) -> None:
+        """One of the scopes, for releases and promotions of the product. Raises Refused PERM_DENIED for want of it, or
+        where it counts for other products alone (domain.md §1b)."""
+        self.require(*scopes)
+        if self.has_for(product, *scopes):
+            return
         if self.products and product not in self.products:
+            products = sorted(self.products)
+            message = f"This token is limited to {', '.join(products)}: use one that is not, or is for {product}."
+        else:
+            products = sorted(self.products_of(*scopes) or ())
+            right = " or ".join(each for each in scopes if each in self.scopes)
+            message = (
+                f"Your right {right} is limited to {', '.join(products)}: ask an administrator of the tenant for it "
+                f"for {product}."
+            )
+        raise Refused(message, code="PERM_DENIED", details={"product": product, "products": products})
+
+    def require_everywhere(self, *scopes: str) -> None:
+        """One of the scopes, for all products. Raises Refused PERM_DENIED."""
+        self.require(*scopes)
+        if not self.has_everywhere(*scopes):
+            products = sorted(self.products_of(*scopes) or ())
             raise Refused(
-                f"This token is limited to {', '.join(self.products)}: use one that is not, or is for {product}.",
+                f"This is about the whole tenant, and your right is limited to {', '.join(products)}: ask an "
+                "administrator, or a person who has it for all products.",
                 code="PERM_DENIED",
-                details={"product": product, "products": list(self.products)},
+                details={"products": products},
             )
 
     def require_second_factor(self, *, required: bool = False) -> None:
@@ -128,6 +188,12 @@ class Actor:
                 code="PERM_DENIED",
                 details={"scope": scopes[0]} if len(scopes) == 1 else {"scopes": list(scopes)},
             )
+
+
+def scopes_and_limits(rights: Rights) -> dict[str, Any]:
+    """The fields of an Actor with these rights."""
+    limits = {scope: products for scope, products in rights.items() if products is not None}
+    return {"scopes": frozenset(rights), "limits": limits}
 
 
 def system_actor(tenant_id: UUID | None, tenant_slug: str) -> Actor:

@@ -1,19 +1,21 @@
 """From a session or a token's public id to an Actor: one SQL statement each, judged at every use (product.md)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from stellapromote.accounts.actor import Actor, SecondPerson
-from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, scopes_of
+from stellapromote.accounts.actor import Actor, SecondPerson, scopes_and_limits
+from stellapromote.accounts.rights import Rights, common, limited, rights_of, united, without
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES
 from stellapromote.accounts.sign_in import SignIn
 from stellapromote.database_clock import TIME
 from stellapromote.fastpath.prepared import Ahead, fetch, fetch_each
 
-# Live rights of user u in tenant t; used by both lookups.
+# Live rights of user u in tenant t; used by both lookups. A role is followed by the products for which it counts.
 _RIGHTS = """
     EXISTS (SELECT 1 FROM accounts_membership m WHERE m.tenant_id = t.id AND m.user_id = u.id AND m.ended_at IS NULL),
-    ARRAY(SELECT r.role FROM accounts_rolegrant r
+    ARRAY(SELECT array_to_string(array_prepend(r.role, r.products), ' ') FROM accounts_rolegrant r
           WHERE r.tenant_id = t.id AND r.user_id = u.id AND r.ended_at IS NULL ORDER BY r.role),
     ARRAY(SELECT team.slug FROM accounts_teamgrant g JOIN accounts_team team ON team.id = g.team_id
           WHERE g.tenant_id = t.id AND g.user_id = u.id AND g.ended_at IS NULL ORDER BY team.slug),
@@ -21,9 +23,11 @@ _RIGHTS = """
           WHERE n.tenant_id = t.id AND n.user_id = u.id AND n.ended_at IS NULL)
 """
 
-# The rights of a service: none while no active member owns it.
+# The rights of a service: none while no active member owns it. A scope is followed by the products for which it counts.
 _SERVICE_SCOPES = """
-    (SELECT s.scopes FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id AND EXISTS (
+    (SELECT s.scopes || ARRAY(
+          SELECT concat(each, ' ', array_to_string(s.products, ' ')) FROM unnest(s.product_scopes) each)
+     FROM accounts_serviceaccount s WHERE s.user_id = u.id AND s.tenant_id = t.id AND EXISTS (
           SELECT 1 FROM accounts_serviceowner o JOIN accounts_user p ON p.id = o.owner_id AND p.is_active
           JOIN accounts_membership m ON m.user_id = p.id AND m.tenant_id = t.id AND m.ended_at IS NULL
           WHERE o.service_id = s.id AND o.ended_at IS NULL))
@@ -113,15 +117,15 @@ def actor_for_token(
     ) = rows[0]  # fmt: skip
     actor = None
     if is_active and (is_member if kind == "person" else service_scopes is not None):
-        held = scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes)
+        held = _held(kind, roles, by_name, service_scopes)
         is_own = kind == "person" and issuer_id == user_id
         second_factor = is_own and with_second_factor
         lacks = kind == "person" and is_required and not second_factor
         if not is_own or lacks:
-            held -= NEVER_FOR_SERVICES
-        given = frozenset(token_scopes)
+            held = without(held, NEVER_FOR_SERVICES)
+        given: Rights = dict.fromkeys(token_scopes)
         if products:
-            given = (given | frozenset(product_scopes)) & LIMITED_TO_PRODUCTS
+            given = limited(LIMITED_TO_PRODUCTS.intersection((*token_scopes, *product_scopes)), products)
         actor = Actor(
             kind=kind,
             user_id=user_id,
@@ -129,9 +133,9 @@ def actor_for_token(
             display_name=display_name,
             tenant_id=tenant_id,
             tenant_slug=tenant_slug,
-            roles=tuple(roles),
+            roles=_names(roles),
             teams=tuple(teams),
-            scopes=held & given,
+            **scopes_and_limits(common(held, given)),
             products=tuple(products),
             second_factor=second_factor,
             lacks_second_factor=lacks,
@@ -162,9 +166,9 @@ def actor_for_session(
         display_name=display_name,
         tenant_id=tenant_id,
         tenant_slug=slug,
-        roles=tuple(roles),
+        roles=_names(roles),
         teams=tuple(teams),
-        scopes=scopes_of(roles).union(by_name),
+        **scopes_and_limits(_held("person", roles, by_name, None)),
         second_factor=sign_in.second_factor,
         lacks_second_factor=is_required and not sign_in.second_factor,
         auth_method="session",
@@ -192,11 +196,31 @@ def actor_for_proposal(
         display_name=display_name,
         tenant_id=tenant_id,
         tenant_slug=slug,
-        roles=tuple(roles),
+        roles=_names(roles),
         teams=tuple(teams),
-        scopes=scopes_of(roles).union(by_name) if kind == "person" else frozenset(service_scopes) - NEVER_FOR_SERVICES,
+        **scopes_and_limits(
+            without(_held(kind, roles, by_name, service_scopes), () if kind == "person" else NEVER_FOR_SERVICES)
+        ),
         auth_method="proposal",
         token_issuer_id=token_issuer_id,
         tenant_is_demo=is_demo,
         second=second,
     )
+
+
+def _held(kind: str, roles: Sequence[str], by_name: Sequence[str], service_scopes: Sequence[str] | None) -> Rights:
+    """The rights of an account, from the texts that the statements read."""
+    if kind == "person":
+        return rights_of(map(_named_with_products, roles), by_name)
+    named = map(_named_with_products, service_scopes or ())
+    return united(*(limited((scope,), products or None) for scope, products in named))
+
+
+def _names(roles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_named_with_products(each)[0] for each in roles)
+
+
+def _named_with_products(text: str) -> tuple[str, list[str]]:
+    """Neither a role nor a scope nor a slug has a blank."""
+    name, *products = text.split(" ")
+    return name, products

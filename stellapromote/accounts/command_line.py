@@ -76,6 +76,7 @@ class ProductCommand(BaseCommand):
             ) from error
 
     def _argument(self, field: str) -> str:
+        field = field.partition("[")[0]  # products[0]
         return self.arguments_of_fields.get(field, "--" + re.sub("[A-Z]", lambda found: f"-{found[0].lower()}", field))
 
     def act(self, **options: Any) -> None:  # noqa: ARG002

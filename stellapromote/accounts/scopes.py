@@ -1,5 +1,7 @@
 """Scopes and the roles that bundle them (product.md, Roles): the one place in code that defines rights."""
 
+from collections.abc import Collection
+
 ENVIRONMENT_READ = "environment:read"
 ENVIRONMENT_WRITE = "environment:write"
 PRODUCT_WRITE = "product:write"
@@ -58,8 +60,19 @@ NEVER_FOR_SERVICES = frozenset({PROMOTION_APPROVE, PROMOTION_OVERRIDE})
 Roles; docs/adr/0158)."""
 
 LIMITED_TO_PRODUCTS = VIEWER_SCOPES | {RELEASE_WRITE, PROMOTION_REQUEST, PROMOTION_CANCEL, PROMOTION_DEPLOY}
-"""Scopes of a token that is limited to products (domain.md §1b): what they write is a release or a promotion, and has a
-product. Everybody reads all products; documents are about artifacts, which belong to none."""
+"""Scopes of a token or service that is limited to products (domain.md §1b): what they write is a release or a
+promotion, and has a product. Everybody reads all products; documents are about artifacts, which belong to none."""
+
+LIMITED_ROLES: dict[str, str] = {"operator": "product_operator", "approver": "product_approver"}
+"""Roles that may be granted for products alone, and the name under which such a grant is stored. A process of a version
+before this finds no right under that name, so it takes no limited role for one of all products (docs/adr/0242)."""
+
+_ROLES_WITHOUT_LIMIT = {stored: role for role, stored in LIMITED_ROLES.items()}
+_STORED_ROLES = ROLES | {
+    stored: ROLES[role] & (LIMITED_TO_PRODUCTS | {PROMOTION_APPROVE}) for role, stored in LIMITED_ROLES.items()
+}
+STORED_ROLES = tuple(_STORED_ROLES)
+"""The names under which grants store their roles."""
 
 GRANTED_BY_NAME = (PROMOTION_OVERRIDE,)
 """Scopes that a person gets by name and that no role has (domain.md §6)."""
@@ -77,8 +90,34 @@ ROLE_SENTENCES: dict[str, str] = {
 
 
 def scopes_of(roles: "list[str] | tuple[str, ...]") -> frozenset[str]:
-    """Union of the scopes of the given roles; a role that the running version does not know grants nothing."""
-    return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+    """Union of the scopes of the roles, by their stored names; a role that the running version does not know grants
+    nothing."""
+    return frozenset().union(*(_STORED_ROLES.get(role, frozenset()) for role in roles))
+
+
+def role_of(stored: str) -> str:
+    """The role that is stored under this name."""
+    return _ROLES_WITHOUT_LIMIT.get(stored, stored)
+
+
+def is_limited(stored: str) -> bool:
+    """Whether a role that is stored under this name counts for the products of its grant alone."""
+    return stored in _ROLES_WITHOUT_LIMIT
+
+
+def stored_role(role: str, products: Collection[str]) -> str:
+    """The name under which a grant of the role for these products is stored; for all of them where none is given."""
+    return LIMITED_ROLES[role] if products else role
+
+
+def stored_names(role: str) -> list[str]:
+    """The names under which grants of the role are stored, limited to products or not."""
+    return [stored for stored in STORED_ROLES if role_of(stored) == role]
+
+
+def roles_with(*scopes: str) -> tuple[str, ...]:
+    """The stored names of the roles that have one of these scopes, limited ones included."""
+    return tuple(role for role, held in _STORED_ROLES.items() if not held.isdisjoint(scopes))
 
 
 def lacking(*scopes: str) -> str:

@@ -20,6 +20,7 @@ CONFIRMING_SCOPES: Final = (TENANT_ADMIN, PROMOTION_APPROVE)
 (docs/adr/0157)."""
 
 CONFIRMING_ROLES: Final = tuple(role for role, scopes in ROLES.items() if scopes & set(CONFIRMING_SCOPES))
+"""A role that is limited to products vouches for nothing: what it would confirm counts for all of them."""
 
 
 def via(by: Actor) -> GrantedVia:

@@ -28,7 +28,8 @@ _LONGEST_OBJECT = 200
 _BATCH = 200
 
 # The actor, without the rights of that moment; the request id is that of the first refusal in the event.
-_ACTOR_FIELDS = tuple(field.name for field in fields(Actor) if field.name not in ("roles", "teams", "scopes"))
+_RIGHTS = ("roles", "teams", "scopes", "limits")
+_ACTOR_FIELDS = tuple(field.name for field in fields(Actor) if field.name not in _RIGHTS)
 _ACTOR_IDS = ("user_id", "tenant_id", "token_id", "token_issuer_id")
 
 # The count and the row's lock in one statement: refusals side by side wait for each other here.

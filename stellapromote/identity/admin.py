@@ -70,8 +70,8 @@ class ScopeGrantAdmin(ReadOnlyAdmin):
 
 @admin.register(RoleGrant)
 class RoleGrantAdmin(ReadOnlyAdmin):
-    fields = ("user", "role", *_GRANT, *_CONFIRMED)
-    list_display = ("user", "role", "granted_at", "granted_by", "reason", "ended_at")
+    fields = ("user", "role", "products", *_GRANT, *_CONFIRMED)
+    list_display = ("user", "role", "products", "granted_at", "granted_by", "reason", "ended_at")
     list_select_related = ("user", "granted_by")
     list_filter = ("role",)
     search_fields = ("user__username",)
@@ -91,7 +91,7 @@ class InvitationAdmin(ReadOnlyAdmin):
     """Never the digest of the link."""
 
     fields = (
-        "username", "email", "display_name", "roles", "created_at", "created_by", "expires_at",
+        "username", "email", "display_name", "roles", "products", "created_at", "created_by", "expires_at",
         "ended_at", "ended_as", "ended_by",
     )  # fmt: skip
     list_display = ("username", "created_by", "created_at", "expires_at", "ended_as")
@@ -146,7 +146,7 @@ class TeamGrantAdmin(ReadOnlyAdmin):
 
 @admin.register(ServiceAccount)
 class ServiceAccountAdmin(ReadOnlyAdmin):
-    fields = ("name", "user", "scopes", "created_at")
+    fields = ("name", "user", "scopes", "product_scopes", "products", "created_at")
     list_display = ("name", "user", "created_at")
     list_select_related = ("user",)
     search_fields = ("name",)

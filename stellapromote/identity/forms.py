@@ -10,7 +10,14 @@ from django.core.validators import MaxLengthValidator
 
 from stellapromote.accounts.models import Product, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE, LONGEST_LIFE
-from stellapromote.accounts.scopes import GRANTED_BY_NAME, NEVER_FOR_SERVICES, ROLE_SENTENCES, ROLES, SCOPES
+from stellapromote.accounts.scopes import (
+    GRANTED_BY_NAME,
+    LIMITED_ROLES,
+    NEVER_FOR_SERVICES,
+    ROLE_SENTENCES,
+    ROLES,
+    SCOPES,
+)
 from stellapromote.identity import rules
 from stellapromote.identity.product_choice import names_in, offer_products
 from stellapromote.patterns import SLUG_HELP
@@ -104,12 +111,25 @@ class ReasonForm(ActionForm):
 
 
 class GrantRoleForm(ReasonForm):
-    role = forms.ChoiceField(label="Role")
-    field_order = ("role", "reason")
+    """A role that may be limited is offered to a person who holds it too: granted again, it counts for others."""
 
-    def __init__(self, *args: Any, held: Collection[str], **options: Any) -> None:
+    role = forms.ChoiceField(label="Role")
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all. Only operator and approver can be limited. An operator of some products uploads no "
+        "evidence; an approver of some confirms no proposal, grant or account. Granting a role again with other "
+        "products ends the one before.",
+    )
+    field_order = ("role", "products", "reason")
+
+    def __init__(self, *args: Any, held: Collection[str], products: Sequence[Product], **options: Any) -> None:
         super().__init__(*args, **options)
-        _choices(self, "role", [(role, f"{role}: {ROLE_SENTENCES[role]}") for role in ROLES if role not in held])
+        offer_products(self, products)
+        again = LIMITED_ROLES if "products" in self.fields else {}
+        offered = [role for role in ROLES if role not in held or role in again]
+        _choices(self, "role", [(role, f"{role}: {ROLE_SENTENCES[role]}") for role in offered])
 
 
 class GrantScopeForm(ReasonForm):
@@ -154,10 +174,24 @@ class InvitationForm(ActionForm):
     )
     email = forms.CharField(label="E-mail address", max_length=rules.LONGEST_EMAIL)
     roles = forms.MultipleChoiceField(label="Roles", widget=forms.CheckboxSelectMultiple)
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all. The roles operator and approver count for these alone; the others are never limited.",
+    )
     teams = forms.MultipleChoiceField(label="Teams", required=False, widget=forms.CheckboxSelectMultiple)
 
-    def __init__(self, *args: Any, teams: Iterable[tuple[str, str]], mailed: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        teams: Iterable[tuple[str, str]],
+        products: Sequence[Product],
+        mailed: bool,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
+        offer_products(self, products)
         self.fields["email"].required = mailed
         _choices(self, "roles", [(role, f"{role}: {sentence}") for role, sentence in ROLE_SENTENCES.items()])
         _choices(self, "teams", [(slug, f"{name} ({slug})") for slug, name in teams])
@@ -178,10 +212,18 @@ class ServiceForm(ActionForm):
         help_text="Usernames of members, separated by commas. What the service does counts as done by them.",
     )
     scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all. A service for products reads everything, and creates releases, requests, cancels and "
+        "reports for these alone; it has no other rights.",
+    )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, products: Sequence[Product], **options: Any) -> None:
         super().__init__(*args, **options)
         _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
+        offer_products(self, products)
 
     @property
     def usernames(self) -> list[str]:
@@ -193,10 +235,18 @@ class ServiceScopesForm(ActionForm):
 
     seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
     scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all. A service for products reads everything, and creates releases, requests, cancels and "
+        "reports for these alone; it has no other rights.",
+    )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, products: Sequence[Product], **options: Any) -> None:
         super().__init__(*args, **options)
         _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
+        offer_products(self, products)
 
 
 class ServiceOwnerForm(ActionForm):

@@ -57,7 +57,12 @@ class Member:
 
     @property
     def role_names(self) -> list[str]:
-        return [grant.role for grant in self.roles]
+        return [grant.name for grant in self.roles]
+
+    @property
+    def role_labels(self) -> list[str]:
+        """The roles, each with the products for which alone it counts."""
+        return [grant.label for grant in self.roles]
 
     @property
     def team_slugs(self) -> list[str]:

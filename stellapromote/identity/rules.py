@@ -91,8 +91,9 @@ def check_can_invite(by: Actor) -> None:
 
 
 def check_can_confirm(by: Actor, user_id: UUID) -> None:
-    """The actor gives rights or decides on promotions, in person or on the command line, and is not the holder."""
-    by.require(*CONFIRMING_SCOPES)
+    """The actor gives rights or decides on promotions of all products, in person or on the command line, and is not the
+    holder."""
+    by.require_everywhere(*CONFIRMING_SCOPES)
     if by.kind == "service":
         raise Refused("Service accounts cannot confirm a grant: ask a person.", code="PERM_DENIED")
     by.require_in_person()

@@ -17,8 +17,9 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from stellapromote.accounts.models import EndedSession, RoleGrant, ScopeGrant
+from stellapromote.accounts.scopes import roles_with
 from stellapromote.accounts.sign_in import SignIn
-from stellapromote.accounts.vouching import CONFIRMING_ROLES
+from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 from stellapromote.clock import parse_rfc3339, rfc3339, whole_milliseconds
 from stellapromote.database_clock import DATABASE_CLOCK, StatementTime
 from stellapromote.identity.models import PersonSession
@@ -131,7 +132,7 @@ def _good() -> Q:
     if not settings.SESSION_IDLE_MINUTES:
         return good
     held = {"user_id": OuterRef("user_id"), "ended_at": None}
-    deciding = Q(Exists(RoleGrant.objects.filter(role__in=CONFIRMING_ROLES, **held)))
+    deciding = Q(Exists(RoleGrant.objects.filter(role__in=roles_with(*CONFIRMING_SCOPES), **held)))
     deciding |= Q(Exists(ScopeGrant.objects.filter(**held)))
     return good & (Q(last_seen_at__gt=StatementTime() - timedelta(minutes=settings.SESSION_IDLE_MINUTES)) | ~deciding)
 

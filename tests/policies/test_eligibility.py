@@ -44,6 +44,10 @@ def confirmed(given: Grant, by: str) -> Grant:
     return given._replace(source=given.source._replace(confirmation=confirmation))
 
 
+def limited(given: Grant, *products: str) -> Grant:
+    return given._replace(products=products)
+
+
 def nia(**changes: Any) -> Eligibility:
     facts: dict[str, Any] = {
         "person_id": "id-nia",
@@ -52,6 +56,7 @@ def nia(**changes: Any) -> Eligibility:
         "roles": [grant("approver")],
         "teams": [grant("release")],
         "voting_roles": {"approver"},
+        "product": "ledger",
         "requested_at": REQUESTED,
         "excluded": EXCLUDED,
         "vouching": VOUCHING,
@@ -113,6 +118,28 @@ TABLE: list[tuple[dict[str, Any], str | None]] = [
         },
         None,
     ),
+    # a role for the product among others
+    ({"roles": [limited(grant("approver"), "ledger", "wiki")]}, None),
+    # a role for other products
+    ({"roles": [limited(grant("approver"), "wiki")]}, "OTHER_PRODUCT"),
+    # whatever else stands against it
+    ({"roles": [limited(grant("approver", LATER, by="id-nia"), "wiki")]}, "OTHER_PRODUCT"),
+    # a limited role without products, which the database refuses
+    ({"roles": [limited(grant("approver"))]}, "OTHER_PRODUCT"),
+    # a limit on a product that no grant names
+    ({"roles": [limited(grant("approver"), "ledger")], "product": None}, "OTHER_PRODUCT"),
+    # a role for the product counts by the same rules as one for all
+    ({"roles": [limited(grant("approver", LATER), "ledger")]}, "ROLE_GRANTED_AFTER_REQUEST"),
+    # and says more than one for other products
+    (
+        {
+            "voting_roles": {"approver", "chief"},
+            "roles": [limited(grant("approver"), "wiki"), grant("chief", LATER)],
+        },
+        "ROLE_GRANTED_AFTER_REQUEST",
+    ),
+    # for a person who is excluded that is told first
+    ({"person_id": "id-greta", "roles": [limited(grant("approver"), "wiki")]}, "RELEASE_CREATOR"),
     # a clean role that does not vote is not
     ({"roles": [grant("approver", LATER), grant("viewer")]}, "ROLE_GRANTED_AFTER_REQUEST"),
     # of several reasons the weightiest is told: excluded before inactive before the role
@@ -156,6 +183,11 @@ def test_roles_and_teams_are_sorted_and_only_those_that_count() -> None:
         roles=[grant("viewer"), grant("approver"), grant("admin", LATER)], teams=[grant("security"), grant("release")]
     )
     assert (found.roles, found.teams) == (("approver", "viewer"), ("release", "security"))
+
+
+def test_a_role_for_other_products_does_not_count() -> None:
+    found = nia(roles=[grant("approver"), limited(grant("operator"), "wiki"), limited(grant("viewer"), "ledger")])
+    assert found.roles == ("approver", "viewer")
 
 
 def test_granted_at_is_of_the_voting_role() -> None:

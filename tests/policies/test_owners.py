@@ -10,8 +10,10 @@ from policies.models import ApprovalPolicy, ApprovalPolicyVersion
 from policies.owners import Owners
 from policies.rules import NoProductFits
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import Product, Tenant
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.grant_role import grant_role
 from tests.factories import (
     actor_of,
     make_approval_policy,
@@ -49,6 +51,15 @@ def failing(tenant: Tenant, **content: Any) -> list[tuple[str, str]]:
 
 def test_each_product_that_takes_requests_is_looked_at(tenant: Tenant) -> None:
     assert failing(tenant) == [("free", "Product free has no owner teams."), ("idle", NOBODY_OF_IDLE)]
+
+
+def test_an_owner_whose_role_is_for_another_product_is_none(tenant: Tenant) -> None:
+    lena = make_person(tenant, "lena", roles=["approver"], products=["idle"], teams=["empty"])
+    assert failing(tenant) == [("free", "Product free has no owner teams.")]
+    limit = {"by": command_actor(tenant), "clock": DATABASE_CLOCK, "user_id": lena.pk, "role": "approver"}
+    grant_role(**limit, products=["ledger"])
+    assert dict(failing(tenant))["idle"] == NOBODY_OF_IDLE
+    assert "ledger" not in dict(failing(tenant))
 
 
 def test_a_policy_without_owners_fails_for_none(tenant: Tenant) -> None:

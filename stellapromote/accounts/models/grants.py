@@ -1,18 +1,21 @@
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Replace
 
 from stellapromote.accounts.models.tenant import Team, Tenant
-from stellapromote.accounts.scopes import GRANTED_BY_NAME, ROLES
+from stellapromote.accounts.scopes import GRANTED_BY_NAME, LIMITED_ROLES, ROLES, STORED_ROLES, is_limited, role_of
 from stellapromote.ids import new_id
 from stellapromote.recorded_rows import RecordedRow
 
 SCOPE_CHOICES = [(scope, scope) for scope in GRANTED_BY_NAME]
-ROLE_CHOICES = [(role, role) for role in ROLES]
+ROLE_CHOICES = [
+    (stored, role_of(stored) if stored in ROLES else f"{role_of(stored)}, limited") for stored in STORED_ROLES
+]
 
 
 class Grant(RecordedRow):
@@ -97,6 +100,12 @@ class Confirmable(MemberGrant):
         """The kind, role, team or scope, and what it is called."""
         raise NotImplementedError
 
+    @property
+    def as_audited(self) -> dict[str, Any]:
+        """The right as events tell it."""
+        kind, name = self.names_right
+        return {kind: name}
+
 
 def _granted_via(name: str) -> list[models.CheckConstraint]:
     """A grant of a page names its giver; grants of the command line and of directories name no person."""
@@ -149,21 +158,38 @@ class Membership(MemberGrant):
 
 
 class RoleGrant(Confirmable):
-    """No account grants a role to itself: the database refuses it too (domain.md §5)."""
+    """No account grants a role to itself: the database refuses it too (domain.md §5).
+
+    One that counts for ``products`` alone has its role under another name (LIMITED_ROLES): a process of a version that
+    knows no such limit finds no right there (docs/adr/0242).
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="role_grants")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="role_grants")
     role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+    products = ArrayField(models.CharField(max_length=63), default=list, db_default=[], blank=True)
 
     class Meta:
         constraints = [
+            # The second says all of the first, for which the verification of a version before looks.
             models.UniqueConstraint(
                 fields=["tenant", "user", "role"], condition=Q(ended_at=None), name="role_grant_one_live"
+            ),
+            models.UniqueConstraint(
+                "tenant",
+                "user",
+                Replace("role", Value("product_"), Value("")),
+                condition=Q(ended_at=None),
+                name="role_grant_one_live_of_role",
             ),
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("granted_at")), name="role_grant_ends_after_start"
             ),
-            models.CheckConstraint(condition=Q(role__in=list(ROLES)), name="role_grant_known_role"),
+            models.CheckConstraint(
+                condition=Q(role__in=list(LIMITED_ROLES.values())) & ~Q(products=[])
+                | Q(role__in=list(ROLES), products=[]),
+                name="role_grant_known_role",
+            ),
             models.CheckConstraint(
                 condition=Q(granted_by=None) | ~Q(granted_by=F("user")), name="role_grant_not_to_oneself"
             ),
@@ -176,11 +202,30 @@ class RoleGrant(Confirmable):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id}: {self.role}"
+        return f"{self.user_id}: {self.name}"
+
+    @property
+    def name(self) -> str:
+        """The role, limited to products or not."""
+        return role_of(self.role)
+
+    @property
+    def limit(self) -> list[str] | None:
+        """The products for which alone the role counts; None: all of them."""
+        return self.products if is_limited(self.role) else None
+
+    @property
+    def label(self) -> str:
+        """The role, with the products for which alone it counts."""
+        return f"{self.name} for {', '.join(self.products)}" if self.products else self.name
 
     @property
     def names_right(self) -> tuple[str, str]:
-        return "role", self.role
+        return "role", self.name
+
+    @property
+    def as_audited(self) -> dict[str, Any]:
+        return super().as_audited | ({"products": self.products} if self.products else {})
 
 
 class TeamGrant(Confirmable):

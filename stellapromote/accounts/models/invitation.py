@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from stellapromote.accounts.models.tenant import Tenant
-from stellapromote.accounts.scopes import ROLES
+from stellapromote.accounts.scopes import LIMITED_ROLES, STORED_ROLES, role_of
 from stellapromote.ids import new_id
 from stellapromote.patterns import USERNAME
 from stellapromote.recorded_rows import RecordedRow
@@ -18,7 +18,8 @@ class Invitation(RecordedRow):
 
     ``created_behind``: the other people who made it (the issuer of the token used). ``shown_to``: the people to whom
     the present link was shown; none, where it goes by mail alone. Of a link only the sha256 is stored; there is none
-    yet while a message waits. ``teams`` are ids. ``made_account``: the link set the first password of a new account.
+    yet while a message waits. ``teams`` are ids. ``roles`` have the names under which grants store them, and those that
+    are limited count for ``products``. ``made_account``: the link set the first password of a new account.
     """
 
     class End(models.TextChoices):
@@ -34,6 +35,7 @@ class Invitation(RecordedRow):
         "email": "never changes",
         "display_name": "never changes",
         "roles": "become grants of the inviter, vouched for or not",
+        "products": "become grants of the inviter, vouched for or not",
         "teams": "become grants of the inviter, vouched for or not",
         "created_at": "a mark",
         "created_by": "a mark",
@@ -54,6 +56,7 @@ class Invitation(RecordedRow):
     email = models.EmailField(blank=True)
     display_name = models.CharField(max_length=200)
     roles = ArrayField(models.CharField(max_length=20))
+    products = ArrayField(models.CharField(max_length=63), default=list, db_default=[], blank=True)
     teams = ArrayField(models.UUIDField(), default=list, blank=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -78,7 +81,12 @@ class Invitation(RecordedRow):
             models.CheckConstraint(condition=Q(username__regex=USERNAME), name="invitation_for_a_person"),
             models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="invitation_expires_later"),
             models.CheckConstraint(
-                condition=Q(roles__contained_by=list(ROLES)) & ~Q(roles=[]), name="invitation_known_roles"
+                condition=Q(roles__contained_by=list(STORED_ROLES)) & ~Q(roles=[]), name="invitation_known_roles"
+            ),
+            models.CheckConstraint(
+                condition=Q(roles__overlap=list(LIMITED_ROLES.values())) & ~Q(products=[])
+                | ~Q(roles__overlap=list(LIMITED_ROLES.values())) & Q(products=[]),
+                name="invitation_products_for_roles",
             ),
             models.CheckConstraint(
                 condition=Q(ended_at=None, ended_as="", ended_by=None, made_account=False)
@@ -94,3 +102,8 @@ class Invitation(RecordedRow):
 
     def __str__(self) -> str:
         return f"{self.username} into {self.tenant_id}"
+
+    @property
+    def role_names(self) -> list[str]:
+        """The roles, limited to products or not."""
+        return sorted(map(role_of, self.roles))

@@ -7,20 +7,27 @@ from django.db.models import F, Q
 
 from stellapromote.accounts.models.grants import Grant
 from stellapromote.accounts.models.tenant import Tenant, validate_slug
-from stellapromote.accounts.scopes import PROMOTION_APPROVE
+from stellapromote.accounts.rights import Rights, limited, united
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, PROMOTION_APPROVE
 from stellapromote.ids import new_id
 from stellapromote.patterns import SLUG
 from stellapromote.recorded_rows import RecordedRow
 
 
 class ServiceAccount(RecordedRow):
-    """A machine of one tenant. It acts through tokens, is owned by people and can never vote (product.md, Roles)."""
+    """A machine of one tenant. It acts through tokens, is owned by people and can never vote (product.md, Roles).
+
+    ``product_scopes`` count for the releases and promotions of ``products`` alone, and stand apart from ``scopes`` as
+    those of a token (docs/adr/0242).
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="services")
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service")
     name = models.CharField(max_length=63, validators=[validate_slug])
     scopes = ArrayField(models.CharField(max_length=40))
+    product_scopes = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
+    products = ArrayField(models.CharField(max_length=63), default=list, db_default=[])
     created_at = models.DateTimeField()
 
     class Meta:
@@ -28,10 +35,25 @@ class ServiceAccount(RecordedRow):
             models.UniqueConstraint(fields=["tenant", "name"], name="service_name_unique_per_tenant"),
             models.CheckConstraint(condition=Q(name__regex=SLUG), name="service_name_is_slug"),
             models.CheckConstraint(condition=~Q(scopes__contains=[PROMOTION_APPROVE]), name="service_never_votes"),
+            models.CheckConstraint(
+                condition=Q(product_scopes__contained_by=sorted(LIMITED_TO_PRODUCTS)),
+                name="service_product_scopes_can_be_limited",
+            ),
+            models.CheckConstraint(
+                condition=~Q(products=[]) | Q(product_scopes=[]), name="service_products_for_scopes"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def all_scopes(self) -> list[str]:
+        return sorted({*self.scopes, *self.product_scopes})
+
+    @property
+    def rights(self) -> Rights:
+        return united(dict.fromkeys(self.scopes), limited(self.product_scopes, self.products))
 
 
 class ServiceOwner(Grant):

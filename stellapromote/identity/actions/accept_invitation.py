@@ -19,6 +19,7 @@ from stellapromote.accounts.models import (
     TeamGrant,
     User,
 )
+from stellapromote.accounts.scopes import role_of
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Invalid
@@ -153,7 +154,12 @@ def _accept(found: _Locked, user: User, *, by: Actor, made_account: bool, held: 
     }
     under = {"granted_under_id": invitation.granted_under_id}
     membership = Membership.objects.create(**given)
-    roles = [RoleGrant.objects.create(**given, **under, role=role) for role in invitation.roles]
+    roles = [
+        RoleGrant.objects.create(
+            **given, **under, role=role, products=invitation.products if role != role_of(role) else []
+        )
+        for role in invitation.roles
+    ]
     in_teams = [TeamGrant.objects.create(**given, **under, team=team) for team in found.teams]
     invitation.ended_at, invitation.ended_as, invitation.ended_by = at, Invitation.End.ACCEPTED, user
     invitation.made_account = made_account
@@ -167,7 +173,8 @@ def _accept(found: _Locked, user: User, *, by: Actor, made_account: bool, held: 
         after={
             "username": user.username,
             "displayName": user.display_name,
-            "roles": invitation.roles,
+            "roles": invitation.role_names,
+            **({"products": invitation.products} if invitation.products else {}),
             "teams": [team.slug for team in found.teams],
         },
         metadata={"isNewPerson": made_account},

@@ -22,7 +22,7 @@ def add_service_owner(*, by: Actor, clock: Clock, service_id: UUID, owner: str) 
     person = _member(by.tenant, owner)
     if (owned := ServiceOwner.objects.filter(service=service, owner=person, ended_at=None).first()) is not None:
         return owned
-    check_can_own(by, [person.pk], service.scopes)
+    check_can_own(by, [person.pk], service.rights)
     at = clock.now()
     owned = ServiceOwner.objects.create(service=service, owner=person, granted_at=at, granted_by_id=by.user_id)
     record(

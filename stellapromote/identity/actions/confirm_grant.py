@@ -46,14 +46,13 @@ def confirm_grant(*, by: Actor, clock: Clock, user_id: UUID, grant_id: UUID) -> 
     check_second_factor(by, at)
     grant.confirmed_at, grant.confirmed_by_id, grant.confirmed_under = at, by.user_id, under
     grant.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_under"])
-    kind, name = grant.names_right
     record(
         by=by,
         at=at,
-        action=_CONFIRMED[kind],
+        action=_CONFIRMED[grant.names_right[0]],
         resource="member",
         resource_id=user_id,
-        after={"username": memberships[user_id].user.username, kind: name},
+        after={"username": memberships[user_id].user.username, **grant.as_audited},
         rows=[grant],
     )
     return grant

@@ -56,7 +56,7 @@ def end_membership(
         resource_id=user_id,
         before={
             "username": membership.user.username,
-            "roles": [grant.role for grant in roles],
+            "roles": [grant.label for grant in roles],
             "teams": [grant.team.slug for grant in teams],
             "scopes": [grant.scope for grant in by_name],
             "services": [each.service.name for each in services],

@@ -8,6 +8,7 @@ from stellapromote.accounts.vouching import GRANTING_ROLES
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.identity import rules
+from stellapromote.identity.actions.grant_role import live_role
 from stellapromote.identity.actions.last_admin import check_leaves_an_admin
 from stellapromote.identity.actions.lock import lock_membership
 from stellapromote.identity.attribution import people_behind
@@ -23,7 +24,7 @@ def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str =
     reason = rules.checked_line("reason", reason, longest=rules.LONGEST_REASON, required=False)
     people_behind(by, user_id)
     membership = lock_membership(tenant_id, user_id)
-    grant = RoleGrant.objects.filter(tenant_id=tenant_id, user_id=user_id, role=role, ended_at=None).first()
+    grant = live_role(tenant_id, user_id, role)
     if grant is None:
         raise Http404("They do not hold this role.")
     if role in GRANTING_ROLES:
@@ -36,7 +37,7 @@ def end_role(*, by: Actor, clock: Clock, user_id: UUID, role: str, reason: str =
         action="role.ended",
         resource="member",
         resource_id=user_id,
-        before={"username": membership.user.username, "role": role},
+        before={"username": membership.user.username, **grant.as_audited},
         after={"reason": reason},
         rows=[grant],
     )

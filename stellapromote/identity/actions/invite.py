@@ -6,7 +6,7 @@ from uuid import UUID
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.attribution import persons_behind
 from stellapromote.accounts.models import Invitation, Membership, Team
-from stellapromote.accounts.scopes import ROLES
+from stellapromote.accounts.scopes import LIMITED_ROLES, ROLES, stored_role
 from stellapromote.accounts.vouching import authority_of
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
@@ -16,6 +16,7 @@ from stellapromote.identity.actions.lock import lock_membership
 from stellapromote.identity.invitations import LIFE, invitation_link, is_mailed, new_link
 from stellapromote.identity.link_rates import count_link_by
 from stellapromote.identity.messages import queue_invitation
+from stellapromote.identity.products import check_can_be_limited, checked_products
 from stellapromote.transactions import transactional
 
 
@@ -56,11 +57,13 @@ def invite(
     clock: Clock,
     username: str,
     roles: Iterable[str],
+    products: Iterable[str] = (),
     teams: Iterable[str] = (),
     email: str = "",
     display_name: str = "",
 ) -> Invited:
-    """Invites a person to become a member with these roles, in these teams (access.md, People).
+    """Invites a person to become a member with these roles, in these teams (access.md, People). With ``products`` the
+    roles operator and approver count for these alone.
 
     The same for a username that has an account and for one that has none: no account outside of the tenant is read
     (docs/adr/0233). Raises Refused (403), Invalid (400), AlreadyMember (409), AlreadyInvited (409), TooManyLinks (429).
@@ -78,13 +81,21 @@ def invite(
     for role in chosen:
         if role not in ROLES:
             raise rules.wrong("roles", f"{role!r} is no role. Roles: {', '.join(ROLES)}.", "unknown")
+    check_can_be_limited(chosen, limit := list(products))
     count_link_by(by.account, email, now=clock.now())
-    return _invite(by, clock, username, email, display_name, chosen, sorted(set(teams)))
+    return _invite(by, clock, username, email, display_name, chosen, limit, sorted(set(teams)))
 
 
 @transactional
 def _invite(
-    by: Actor, clock: Clock, username: str, email: str, display_name: str, roles: list[str], teams: list[str]
+    by: Actor,
+    clock: Clock,
+    username: str,
+    email: str,
+    display_name: str,
+    roles: list[str],
+    products: list[str],
+    teams: list[str],
 ) -> Invited:
     tenant_id = by.tenant
     lock_membership(tenant_id, by.account)
@@ -97,6 +108,7 @@ def _invite(
     for slug in teams:
         if slug not in ids:
             raise rules.wrong("teams", f"There is no team {slug}: correct the name, or create it first.", "unknown")
+    products = checked_products(tenant_id, products)
     names.check_free("displayName", display_name, username=username, tenants=[tenant_id])
     member = Membership.objects.filter(tenant_id=tenant_id, user__username=username, ended_at=None).first()
     if member is not None:
@@ -110,7 +122,8 @@ def _invite(
         username=username,
         email=email,
         display_name=display_name,
-        roles=roles,
+        roles=[stored_role(role, products if role in LIMITED_ROLES else ()) for role in roles],
+        products=products,
         teams=[ids[slug] for slug in teams],
         created_at=at,
         created_by_id=by.account,
@@ -135,6 +148,7 @@ def _invite(
             "email": email,
             "displayName": display_name,
             "roles": roles,
+            **({"products": products} if products else {}),
             "teams": teams,
         },
         metadata={"shown": link is not None},

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import operating_system_user
-from stellapromote.accounts.models import ApiToken, Product, ServiceAccount, User
+from stellapromote.accounts.models import ApiToken, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
+from stellapromote.accounts.rights import Rights, beyond, common, limited
 from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, VIEWER_SCOPES
 from stellapromote.accounts.second_factor import requires_second_factor
 from stellapromote.accounts.token_format import generate, secret_digest
@@ -14,7 +15,8 @@ from stellapromote.audit.recording import record
 from stellapromote.clock import Clock, rfc3339
 from stellapromote.identity import rules
 from stellapromote.identity.actions.lock import lock_membership
-from stellapromote.identity.own_rights import check_can_use, scopes_held
+from stellapromote.identity.own_rights import check_can_use, rights_held
+from stellapromote.identity.products import checked_products
 from stellapromote.transactions import transactional
 
 
@@ -55,16 +57,17 @@ def issue_token(
     is_own = by.user_id == owner.pk
     at = clock.now()
     lacks = service is None and not by.second_factor and requires_second_factor(tenant_id, at)
-    withheld = held & NEVER_FOR_SERVICES if lacks or not is_own else frozenset()
-    limited = _checked_products(tenant_id, products)
-    allowed = held - withheld
-    if limited and scopes is None:
+    withheld = NEVER_FOR_SERVICES.intersection(held) if lacks or not is_own else frozenset()
+    limit = checked_products(tenant_id, products)
+    allowed = held.keys() - withheld
+    if limit and scopes is None:
         scopes = allowed & LIMITED_TO_PRODUCTS
     chosen = rules.checked_scopes(allowed if scopes is None else scopes, allowed, _why(owner, withheld, is_own=is_own))
-    if limited:
+    if limit:
         rules.checked_scopes(chosen, LIMITED_TO_PRODUCTS, "a token that is limited to products cannot have this.")
+        _check_holds(owner, held, limited(chosen, limit or None))
     if service is not None:
-        check_can_use(by, service, chosen)
+        check_can_use(by, service, common(held, limited(chosen, limit or None)))
     public_id, secret, text = generate()
     token = ApiToken.objects.create(
         tenant_id=tenant_id,
@@ -73,9 +76,9 @@ def issue_token(
         name=name,
         public_id=public_id,
         secret_digest=secret_digest(secret),
-        scopes=[each for each in chosen if not limited or each in VIEWER_SCOPES],
-        product_scopes=[each for each in chosen if limited and each not in VIEWER_SCOPES],
-        products=limited,
+        scopes=[each for each in chosen if not limit or each in VIEWER_SCOPES],
+        product_scopes=[each for each in chosen if limit and each not in VIEWER_SCOPES],
+        products=limit,
         second_factor=is_own and by.second_factor,
         created_at=at,
         expires_at=at + life,
@@ -91,7 +94,7 @@ def issue_token(
             "name": name,
             "publicId": public_id,
             "scopes": chosen,
-            **({"products": limited} if limited else {}),
+            **({"products": limit} if limit else {}),
             "expiresAt": rfc3339(token.expires_at),
             **({"onServerBy": operating_system_user()} if by.auth_method == "command" else {}),
         },
@@ -100,13 +103,16 @@ def issue_token(
     return IssuedToken(token, text, withheld)
 
 
-def _checked_products(tenant_id: UUID, slugs: Iterable[str]) -> list[str]:
-    """The products, each once and in order. Invalid for one that does not exist or is archived."""
-    wanted = sorted(set(slugs))
-    found = Product.objects.filter(tenant_id=tenant_id, slug__in=wanted, archived_at=None)
-    for slug in sorted(set(wanted) - set(found.values_list("slug", flat=True))):
-        raise rules.wrong("products", f"There is no product {slug}, or it is archived: correct the name.", "unknown")
-    return wanted
+def _check_holds(owner: User, held: Rights, wanted: Rights) -> None:
+    """Invalid where the owner holds one of these scopes for some of these products alone."""
+    for scope, products in sorted(beyond(wanted, held).items()):
+        assert products is not None  # a scope that is not held was refused before, and reading is never limited
+        raise rules.wrong(
+            "products",
+            f"{owner.username} does not have {scope} for {', '.join(sorted(products))}: leave out the products or the "
+            "scope.",
+            "not_allowed",
+        )
 
 
 def _why(owner: User, withheld: frozenset[str], *, is_own: bool) -> str:
@@ -123,8 +129,8 @@ def _why(owner: User, withheld: frozenset[str], *, is_own: bool) -> str:
     )
 
 
-def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[str], ServiceAccount | None]:
-    """The account the token is for, with the scopes it holds now, and the service that it is."""
+def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, Rights, ServiceAccount | None]:
+    """The account the token is for, with the rights it holds now, and the service that it is."""
     services = ServiceAccount.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
     service = services.filter(tenant_id=tenant_id, user_id=user_id).first()  # one that ends meanwhile gets no token
     if service is not None:
@@ -132,7 +138,7 @@ def _owner(by: Actor, tenant_id: UUID, user_id: UUID) -> tuple[User, frozenset[s
         rules.check_may_issue_token(by, user_id, owners)
         if by.kind == "person":
             lock_membership(tenant_id, by.account)  # a member who leaves at this moment issues nothing any more
-        return service.user, frozenset(service.scopes), service
+        return service.user, service.rights, service
     person = lock_membership(tenant_id, user_id).user
     rules.check_may_issue_token(by, user_id, None)
-    return person, scopes_held(tenant_id, user_id), None
+    return person, rights_held(tenant_id, user_id), None

@@ -14,6 +14,9 @@ from stellapromote.api.serializers import Body
 from stellapromote.identity.rules import LONGEST_EMAIL, LONGEST_NAME, LONGEST_REASON, LONGEST_TOKEN_NAME, USERNAME_HELP
 from stellapromote.patterns import USERNAME
 
+MOST_PRODUCTS = 50
+"""Products to which one right is limited."""
+
 
 class TeamChanges(Body):
     display_name = LineField(max_length=LONGEST_NAME, required=False)
@@ -34,6 +37,13 @@ class Reason(Body):
 class NewGrant(Reason):
     kind = StrictChoiceField(choices=["role", "team", "scope"])
     name = LineField(max_length=63, help_text="The role, the slug of the team, or the scope.")
+    products = StrictListField(
+        child=SlugField(),
+        min_length=1,
+        max_length=MOST_PRODUCTS,
+        required=False,
+        help_text="The role operator or approver counts for releases and promotions of these alone. Without: of all.",
+    )
 
 
 class NewInvitation(Body):
@@ -43,11 +53,24 @@ class NewInvitation(Body):
         max_length=LONGEST_EMAIL, required=False, help_text="Where the link is sent. Needed with an e-mail server."
     )
     roles = StrictListField(child=StrictChoiceField(choices=list(ROLES)), min_length=1, max_length=len(ROLES))
+    products = StrictListField(
+        child=SlugField(),
+        min_length=1,
+        max_length=MOST_PRODUCTS,
+        required=False,
+        help_text="The roles operator and approver count for releases and promotions of these alone. Without: of all.",
+    )
     teams = StrictListField(child=SlugField(), max_length=50, required=False, help_text="Slugs.")
 
 
 class ServiceChanges(Body):
     scopes = StrictListField(child=StrictChoiceField(choices=list(SCOPES)), min_length=1, max_length=len(SCOPES))
+    products = StrictListField(
+        child=SlugField(),
+        max_length=MOST_PRODUCTS,
+        required=False,
+        help_text="It reads everything, and writes releases and promotions of these alone. None: of all.",
+    )
 
 
 class NewService(ServiceChanges):
@@ -66,7 +89,7 @@ class NewToken(Body):
     products = StrictListField(
         child=SlugField(),
         min_length=1,
-        max_length=50,
+        max_length=MOST_PRODUCTS,
         required=False,
         help_text="It reads everything, and writes releases and promotions of these alone. Without: of all.",
     )

@@ -12,6 +12,9 @@ class GrantResource(Resource):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["role", "team", "scope"])
     name = serializers.CharField(help_text="The role, the slug of the team, or the scope.")
+    products = serializers.ListField(
+        child=serializers.CharField(), help_text="The slugs of those for which the role counts; none: all of them."
+    )
     granted_at = serializers.DateTimeField()
     granted_by = serializers.UUIDField(allow_null=True, help_text="null: the command line or a directory.")
     granted_by_name = serializers.CharField(allow_null=True)
@@ -76,6 +79,10 @@ class InvitationResource(Resource):
     display_name = serializers.CharField()
     email = serializers.CharField(help_text="Empty: none was given.")
     roles = serializers.ListField(child=serializers.CharField())
+    products = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The slugs of those for which the roles operator and approver count; none: all of them.",
+    )
     teams = serializers.ListField(child=serializers.CharField(), help_text="Slugs, without teams that are gone.")
     created_at = serializers.DateTimeField()
     created_by = serializers.UUIDField()
@@ -121,6 +128,10 @@ class ServiceResource(Resource):
     account_id = serializers.UUIDField(help_text="Its id in promotions, votes and the audit log.")
     username = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField())
+    products = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The slugs of those whose releases and promotions alone it may write; none: all of them.",
+    )
     created_at = serializers.DateTimeField()
     owners = ServiceOwnerResource(many=True)
 

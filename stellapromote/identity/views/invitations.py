@@ -17,6 +17,7 @@ from stellapromote.identity.actions.invite import Invited, invite
 from stellapromote.identity.forms import FirstPasswordForm, InvitationForm
 from stellapromote.identity.invitations import check_open, invitation_of_link, is_mailed, open_invitations
 from stellapromote.identity.presenters import mail_state
+from stellapromote.identity.product_choice import live_products
 from stellapromote.identity.roster import teams_of
 from stellapromote.identity.views.page import first_of, render_settings
 from stellapromote.web.access import public
@@ -128,8 +129,10 @@ def _accept_signed_in(request: HttpRequest, secret: str, found: Invitation) -> H
 
 
 def _form(request: HttpRequest, *, empty: bool = False) -> InvitationForm:
-    teams = teams_of(acting(request).tenant).order_by("slug").values_list("slug", "name")
-    return InvitationForm(None if empty else posted(request), teams=teams, mailed=is_mailed())
+    tenant_id = acting(request).tenant
+    teams = teams_of(tenant_id).order_by("slug").values_list("slug", "name")
+    products = live_products(tenant_id)
+    return InvitationForm(None if empty else posted(request), teams=teams, products=products, mailed=is_mailed())
 
 
 def _made(request: HttpRequest, invited: Invited) -> HttpResponse:

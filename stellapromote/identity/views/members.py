@@ -30,6 +30,7 @@ from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantScop
 from stellapromote.identity.managed_accounts import is_managed
 from stellapromote.identity.models import Message
 from stellapromote.identity.presenters import state_of
+from stellapromote.identity.product_choice import live_products
 from stellapromote.identity.roster import Member, members_of, role_holders
 from stellapromote.identity.sessions import sessions_in
 from stellapromote.identity.views.page import first_of, render_settings
@@ -103,7 +104,7 @@ def reset(request: HttpRequest, user_id: UUID) -> HttpResponse:
 
 @require_POST
 def grant_role(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    form = GrantRoleForm(request.POST, held=(), auto_id="role_%s")
+    form = GrantRoleForm(request.POST, held=(), products=live_products(acting(request).tenant), auto_id="role_%s")
     return _apply(request, user_id, "role_form", form, granting_role.grant_role)
 
 
@@ -204,7 +205,7 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
     context = {
         "member": shown,
         "may_change": may_change,
-        "role_form": GrantRoleForm(held=shown.role_names, auto_id="role_%s"),
+        "role_form": GrantRoleForm(held=shown.role_names, products=live_products(by.tenant), auto_id="role_%s"),
         "scope_form": GrantScopeForm(held=[grant.scope for grant in shown.scopes], auto_id="scope_%s"),
         "team_form": GrantTeamForm(teams=free_teams, auto_id="team_%s"),
         "ending_form": None,

@@ -99,7 +99,7 @@ def _profile(request: HttpRequest, form: ActionForm | None = None, refusal: Prod
         "recovery_codes_left": recovery_codes_left(person),
         "sessions": first_of(sessions_of(person.pk)),
         "this_session": request.session.session_key,
-        "roles": [(role, ROLE_SENTENCES[role]) for role in actor.roles] if actor else [],
+        "roles": [(label, ROLE_SENTENCES[role]) for role, label in actor.role_labels] if actor else [],
     }
     return render_settings(request, "profile", "profile", context)
 

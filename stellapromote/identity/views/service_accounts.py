@@ -33,7 +33,7 @@ from stellapromote.web.htmx import go_to
 def services(request: HttpRequest) -> HttpResponse:
     """The services one owns, or all of them for an administrator, who also adds new ones."""
     by = acting(request)
-    form = ServiceForm(posted(request))
+    form = ServiceForm(posted(request), products=live_products(by.tenant))
 
     def page(refusal: ProductError | None) -> HttpResponse:
         context = {
@@ -52,6 +52,7 @@ def services(request: HttpRequest) -> HttpResponse:
             name=form.cleaned_data["name"],
             owners=form.usernames,
             scopes=form.cleaned_data["scopes"],
+            products=form.cleaned_data.get("products", ()),
         ),
         form=form,
         again=page,
@@ -63,13 +64,15 @@ def services(request: HttpRequest) -> HttpResponse:
 def service(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """One service with its tokens. A new token is shown in the answer to the form, and never again."""
     found = _find(request, service_id)
-    return issue_on_page(request, found.user_id, found.scopes, lambda shown: _page(request, found, shown))
+    return issue_on_page(request, found.user_id, found.all_scopes, lambda shown: _page(request, found, shown))
 
 
 @require_POST
 def change(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """Gives a service other rights."""
-    form = ServiceScopesForm(request.POST, auto_id="change_%s")
+    found = _find(request, service_id)
+    offered = live_products(found.tenant_id, besides=found.products)
+    form = ServiceScopesForm(request.POST, products=offered, auto_id="change_%s")
 
     def action(*, seen: str, **given: Any) -> object:
         return change_service(if_match=IfMatch(seen), **given)
@@ -108,7 +111,7 @@ def _act(
     by.require(TENANT_ADMIN)
 
     def page(refusal: ProductError | None) -> HttpResponse:
-        issuing = TokenForm(None, held=found.scopes, products=live_products(by.tenant))
+        issuing = TokenForm(None, held=found.all_scopes, products=live_products(by.tenant))
         shown = {"form": issuing, "tokens": shown_tokens(by.tenant, found.user_id), "refusal": refusal}
         return _page(request, found, {**shown, **({name: form} if form else {})})
 
@@ -127,9 +130,14 @@ def _page(request: HttpRequest, found: ServiceAccount, shown: dict[str, Any]) ->
     owners = owners_of(found)
     about: dict[str, Any] = {"service": found, "owners": [each.owner for each in owners]}
     if acting(request).has(TENANT_ADMIN):
-        seen = {"seen": tag_of("service", service_document(found, owners)), "scopes": found.scopes}
+        seen = {
+            "seen": tag_of("service", service_document(found, owners)),
+            "scopes": found.all_scopes,
+            "products": found.products,
+        }
+        offered = live_products(found.tenant_id, besides=found.products)
         about |= {
-            "change_form": ServiceScopesForm(None, initial=seen, auto_id="change_%s"),
+            "change_form": ServiceScopesForm(None, initial=seen, products=offered, auto_id="change_%s"),
             "owner_form": ServiceOwnerForm(None, auto_id="owner_%s"),
             "end_form": ReasonForm(None, auto_id="end_%s"),
         }

@@ -51,6 +51,26 @@ def test_what_a_member_holds_is_not_given_again_until_it_ended(world: World, bod
     assert world.greta.ok("POST", place(world.vera), body, status=201)["id"] != grant["id"]
 
 
+def test_a_role_is_given_for_products_and_given_again_for_others(world: World) -> None:
+    factories.make_product(world.tenant, "ledger")
+    body = {"kind": "role", "name": "approver", "reason": "on call"}
+    grant = world.greta.ok("POST", place(world.vera), {**body, "products": ["main", "ledger"]}, status=201)
+    assert (grant["name"], grant["products"]) == ("approver", ["ledger", "main"])
+    vera = Caller(world.vera.user, world.tenant, factories.make_token(world.tenant, world.vera.user))
+    me = vera.get("me")
+    assert (me["roles"], me["limits"]) == (
+        ["approver", "viewer"],
+        [{"scope": "promotion:approve", "products": ["ledger", "main"]}],
+    )
+    same = world.greta.call("POST", place(world.vera), {**body, "products": ["ledger", "main"]})
+    assert (same.status_code, same.json()["error"]["details"]) == (409, {"id": grant["id"]})
+    narrower = world.greta.ok("POST", place(world.vera), {**body, "products": ["ledger"]}, status=201)
+    assert narrower["id"] != grant["id"]
+    assert [each["products"] for each in world.greta.get(f"members/{world.vera.user.pk}")["grants"]] == [["ledger"], []]
+    assert world.greta.ok("POST", place(world.vera), body, status=201)["products"] == []
+    assert vera.get("me")["limits"] == []
+
+
 def test_a_right_to_override_a_protected_gate_is_a_proposal(world: World) -> None:
     production = f"environments/{world.environments['production'].pk}"
     guarded_by(world, "strict", production, {**CHECK, "override": {"by": ["vera"]}})
@@ -108,6 +128,14 @@ def test_only_administrators_give(world: World, stranger: World) -> None:
         ({"reason": "x" * 501}, "reason"),
         ({"reason": "a\u202eb"}, "reason"),
         ({"grantedBy": NOWHERE}, "grantedBy"),
+        ({"products": ["main"]}, "products"),
+        ({"name": "admin", "products": ["main"]}, "products"),
+        ({"kind": "team", "name": "security", "products": ["main"]}, "products"),
+        ({"name": "approver", "products": []}, "products"),
+        ({"name": "approver", "products": None}, "products"),
+        ({"name": "approver", "products": ["main", "Not A Slug"]}, "products[1]"),
+        ({"name": "approver", "products": ["main", "nothing"]}, "products[1]"),
+        ({"name": "product_approver", "products": ["main"]}, "name"),
     ],
 )
 def test_what_cannot_be_given_is_said(world: World, change: dict[str, Any], field: str) -> None:

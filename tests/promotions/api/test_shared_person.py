@@ -26,8 +26,9 @@ GROUPS = {"Invitations", "Members", "Services", "Teams", "Tokens"}
 """The calls by which an administrator acts on people."""
 
 REASON, SCOPES, NAME = {"reason": "Wanted"}, {"scopes": ["release:read"]}, {"displayName": "Another"}
+PRODUCTS = {"products": ["main"]}
 BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
-    ("POST", "invitations"): {"username": "sam", "roles": ["viewer"]},
+    ("POST", "invitations"): {"username": "sam", "roles": ["operator"], **PRODUCTS},
     ("DELETE", "invitations/{id}"): None,
     ("POST", "invitations/{id}/send"): None,
     ("PUT", "members/{id}"): NAME,
@@ -37,13 +38,13 @@ BODIES: dict[tuple[str, str], dict[str, Any] | None] = {
     ("POST", "members/{id}/reset-link"): None,
     ("DELETE", "members/{id}/sessions"): None,
     ("DELETE", "members/{user_id}/sessions/{id}"): None,
-    ("POST", "members/{user_id}/grants"): {"kind": "role", "name": "operator", **REASON},
+    ("POST", "members/{user_id}/grants"): {"kind": "role", "name": "operator", **PRODUCTS, **REASON},
     ("POST", "members/{user_id}/grants/{id}/confirm"): None,
     ("POST", "members/{user_id}/grants/{id}/end"): REASON,
     ("PATCH", "sign-in-settings"): {"requireSecondFactor": True},
-    ("POST", "services"): {"name": "another", "owners": ["sam"], **SCOPES},
+    ("POST", "services"): {"name": "another", "owners": ["sam"], **SCOPES, **PRODUCTS},
     ("PUT", "services/{id}"): SCOPES,
-    ("PATCH", "services/{id}"): SCOPES,
+    ("PATCH", "services/{id}"): {**SCOPES, **PRODUCTS},
     ("POST", "services/{id}/end"): REASON,
     ("PUT", "services/{service_id}/owners/{username}"): REASON,
     ("PATCH", "services/{service_id}/owners/{username}"): REASON,

@@ -16,9 +16,10 @@ from promotions.pages.board import thirty_days
 from promotions.reading import promotion_filters
 from promotions.views import promotions as promotions_page
 from stellapromote.clock import rfc3339
-from tests.factories import make_freeze
+from tests.factories import make_freeze, make_person
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.views.pages import text
+from tests.signed_in import signed_in
 
 PAGES = ("/", "/approvals", "/promotions", "/releases", "/promotions/new")
 CHOICE = re.compile(r'<select name="product".*?</select>', re.DOTALL)
@@ -274,3 +275,17 @@ def test_a_name_of_two_products_stands_with_its_product_in_every_list(kestrel: K
     for path in ("/promotions", "/approvals", "/", "/products/ledger"):
         assert beside in text(client, path), path
     assert '1.0</bdi></a> <span class="muted fw-normal">main</span>' not in text(client, "/promotions")
+
+
+def test_a_person_with_a_role_for_some_products_is_offered_what_they_may_do(kestrel: Kestrel) -> None:
+    releases = {product: kestrel.release(product=product) for product in ("ledger", "main")}
+    olga = make_person(kestrel.tenant, "olga", roles=["operator"], products=["ledger"], clock=kestrel.clock)
+    client = signed_in(olga)
+    offered = client.get("/promotions/new").text
+    assert (releases["ledger"].name in offered, releases["main"].name in offered) == (True, False)
+    for product, is_theirs in (("ledger", True), ("main", False)):
+        page = client.get(f"/releases/{releases[product].pk}").text
+        assert (">Promote<" in page, ">Deprecate" in page) == (is_theirs, is_theirs)
+    refused = client.post(f"/promotions/new?release={releases['main'].pk}&target={kestrel.dev.pk}", {"reason": "x"})
+    assert refused.status_code == 403
+    assert "Your right promotion:request is limited to ledger" in refused.text

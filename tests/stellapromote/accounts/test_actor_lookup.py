@@ -1,17 +1,30 @@
+import random
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
 
+from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session, actor_for_token
 from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import ServiceAccount, Tenant, User
-from stellapromote.accounts.scopes import ROLES
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, ROLES, SCOPES, VIEWER_SCOPES
 from stellapromote.accounts.sign_in import SignIn
 from stellapromote.accounts.token_format import parse
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_membership import end_membership
+from stellapromote.identity.actions.end_role import end_role
+from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.ids import new_id
-from tests.factories import actor_of, actor_of_token, make_person, make_service, make_tenant, make_token
+from tests.factories import (
+    actor_of,
+    actor_of_token,
+    make_person,
+    make_product,
+    make_service,
+    make_tenant,
+    make_token,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +71,44 @@ def test_a_token_costs_one_statement(tenant: Tenant, nia: User, django_assert_nu
     public = public_id(make_token(tenant, nia))
     with django_assert_num_queries(1):
         actor_for_token(public, address=None, request_id=None)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rights_for_products_are_those_of_a_plain_model(tenant: Tenant, nia: User, seed: int) -> None:
+    """Random grants, tokens and services: what each may do for each product is what all of its limits leave."""
+    chance = random.Random(seed)  # noqa: S311 - a test draws the same every time
+    by, every = command_actor(tenant), ("ledger", "wiki", "other")
+    for slug in every:
+        make_product(tenant, slug)
+
+    def some() -> list[str]:
+        return sorted(chance.sample(every[:2], chance.randint(0, 2)))
+
+    def pairs(scopes: Iterable[str], products: Collection[str]) -> set[tuple[str, str]]:
+        return {
+            (scope, each)
+            for scope in scopes
+            for each in (every if scope in VIEWER_SCOPES or not products else products)
+        }
+
+    held = pairs(ROLES["viewer"], ())
+    end_role(by=by, clock=DATABASE_CLOCK, user_id=nia.pk, role="approver")
+    for role in chance.sample(("operator", "approver", "auditor"), chance.randint(1, 3)):
+        limit = some() if role != "auditor" else []
+        grant_role(by=by, clock=DATABASE_CLOCK, user_id=nia.pk, role=role, products=limit)
+        held |= pairs(ROLES[role] - ({"evidence:write"} if limit else set()), limit)
+
+    def may(actor: Actor) -> set[tuple[str, str]]:
+        return {(scope, each) for scope in SCOPES for each in every if actor.has_for(each, scope)}
+
+    assert may(actor_of(nia, tenant)) == held
+    scopes = sorted({scope for scope, _ in held})
+    assert may(actor_of_token(make_token(tenant, nia, scopes=scopes))) == held
+    given = sorted(chance.sample(sorted(LIMITED_TO_PRODUCTS), 5))
+    service = make_service(tenant, nia, scopes=given, products=(own := some()))
+    limit = some() if not own else sorted(chance.sample(own, chance.randint(0, len(own))))
+    expected = pairs(given, own) & pairs(given, limit)
+    assert may(actor_of_token(make_token(tenant, service.user, scopes=given, products=limit))) == expected
 
 
 def test_who_is_in_several_tenants_has_to_name_one(nia: User) -> None:

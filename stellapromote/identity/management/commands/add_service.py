@@ -18,6 +18,13 @@ class Command(ProductCommand):
         parser.add_argument("--name", required=True, help=SLUG_HELP)
         parser.add_argument("--owner", required=True, action="append", metavar="USERNAME", help="May be given again.")
         parser.add_argument("--scopes", required=True, type=comma_separated, metavar="SCOPE,SCOPE")
+        parser.add_argument(
+            "--products",
+            type=comma_separated,
+            default=(),
+            metavar="SLUG,SLUG",
+            help="It reads everything, and writes releases and promotions of these products alone.",
+        )
 
     def act(self, **options: Any) -> None:
         tenant = self.tenant(options["tenant"])
@@ -27,6 +34,7 @@ class Command(ProductCommand):
             name=options["name"],
             owners=options["owner"],
             scopes=options["scopes"],
+            products=options["products"],
         )
         username = service.user.username
         self.stdout.write(

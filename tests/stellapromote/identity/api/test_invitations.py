@@ -100,6 +100,9 @@ def test_it_is_withdrawn_once(greta: Caller) -> None:
         ({**MEI, "email": "mei@example.org\nBcc: x@example.org"}, "email"),
         ({**MEI, "email": "mei"}, "email"),
         ({**MEI, "displayName": "nia"}, "displayName"),
+        ({**MEI, "roles": ["viewer"], "products": ["ledger"]}, "products"),
+        ({**MEI, "products": []}, "products"),
+        ({**MEI, "products": ["nothing"]}, "products[0]"),
     ],
 )
 def test_wrong_fields_are_named(greta: Caller, body: dict[str, Any], field: str) -> None:

@@ -9,7 +9,7 @@ from stellapromote.audit.models import AuditEvent
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.end_membership import end_membership
 from tests.calling import Caller, caller, refusal, wrong_fields
-from tests.factories import actor_of, make_person, make_service, make_tenant, make_token
+from tests.factories import actor_of, make_person, make_product, make_service, make_tenant, make_token
 from tests.stellapromote.identity.actions.cases import House, last_event, make_house
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +56,7 @@ def test_a_service_is_added_and_shown(house: House) -> None:
         "accountId": str(stored.user_id),
         "username": "kestrel-pay.ci",
         "scopes": ["release:read", "release:write"],
+        "products": [],
         "createdAt": service["createdAt"],
         "owners": [
             {
@@ -68,6 +69,25 @@ def test_a_service_is_added_and_shown(house: House) -> None:
     }
     assert greta(house).get(place(service)).json() == service
     assert last_event("service.created").actor_id == house.greta.pk
+
+
+def test_a_service_is_limited_to_products_and_changed_by_field(house: House) -> None:
+    for slug in ("ledger", "wiki"):
+        make_product(house.tenant, slug)
+    service = made(house, products=["wiki", "ledger"])
+    assert (service["scopes"], service["products"]) == (["release:read", "release:write"], ["ledger", "wiki"])
+    changed = greta(house).call("PATCH", place(service), {"scopes": ["release:write"]}).json()
+    assert (changed["scopes"], changed["products"]) == (["release:write"], ["ledger", "wiki"])
+    changed = greta(house).call("PATCH", place(service), {"products": ["wiki"]}).json()
+    assert (changed["scopes"], changed["products"]) == (["release:write"], ["wiki"])
+    wrong = greta(house).call("PATCH", place(service), {"products": ["wiki", "nothing"]})
+    assert wrong_fields(wrong) == ["products[1]"]
+    wrong = greta(house).call("PATCH", place(service), {"scopes": ["audit:read"]})
+    assert wrong_fields(wrong) == ["scopes"]
+    assert greta(house).call("PATCH", place(service), {"products": []}).json()["products"] == []
+    assert ServiceAccount.objects.get().scopes == ["release:write"]
+    events = AuditEvent.objects.filter(action="service.updated").order_by("id")
+    assert [each.after.get("products") for each in events] == [["ledger", "wiki"], ["wiki"], None]
 
 
 def test_owners_see_their_services_and_administrators_all(house: House) -> None:
@@ -255,7 +275,7 @@ def test_an_owner_who_is_no_member_is_not_there(house: House, method: str) -> No
         ({"scopes": ["promotion:approve"]}, "scopes"),
         ({"scopes": ["release:read", "promotion:override"]}, "scopes"),
         ({"scopes": [1]}, "scopes[0]"),
-        ({"products": ["main"]}, "products"),
+        ({"products": ["main"]}, "products[0]"),
     ],
 )
 def test_a_service_that_cannot_be_is_refused(house: House, change: dict[str, Any], field: str) -> None:

@@ -146,9 +146,9 @@ def test_a_session_needs_its_csrf_token(house: House) -> None:
         ({"products": []}, "products"),
         ({"products": None}, "products"),
         ({"products": ["Not A Slug"]}, "products[0]"),
-        ({"products": ["nothing"], "scopes": ["release:read"]}, "products"),
-        ({"products": ["theirs"], "scopes": ["release:read"]}, "products"),
-        ({"products": ["old"], "scopes": ["release:read"]}, "products"),
+        ({"products": ["nothing"], "scopes": ["release:read"]}, "products[0]"),
+        ({"products": ["theirs"], "scopes": ["release:read"]}, "products[0]"),
+        ({"products": ["old"], "scopes": ["release:read"]}, "products[0]"),
         ({"products": ["ledger"]}, "scopes"),
     ],
 )

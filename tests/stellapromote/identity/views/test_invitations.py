@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from stellapromote.accounts.models import Invitation, Membership, User
+from stellapromote.accounts.models import Invitation, Membership, RoleGrant, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.messages import send_due
 from stellapromote.identity.views import page
-from tests.factories import PASSWORD, make_person, make_tenant
+from tests.factories import PASSWORD, make_person, make_product, make_tenant
 from tests.mailbox import Mailbox, mailbox
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
@@ -46,6 +46,18 @@ def invited(greta: Client, **given: Any) -> str:
     assert response.status_code == 200, response.text
     [link] = re.findall(r'value="(http[^"]+)"', response.text)
     return urlsplit(link).path
+
+
+def test_a_person_is_invited_for_products(people: People, greta: Client) -> None:
+    for slug in ("ledger", "wiki"):
+        make_product(people.tenant, slug)
+    path = invited(greta, roles=["operator", "viewer"], products=["wiki"])
+    assert "for wiki alone, where limited" in greta.get(PAGE).text
+    assert Client().post(path, ANSWER).status_code == 302
+    grants = RoleGrant.objects.filter(user__username="mei")
+    assert {each.label for each in grants} == {"operator for wiki", "viewer"}
+    refused = greta.post(PAGE, {**MEI, "username": "zoe", "roles": ["admin"], "products": ["wiki"]})
+    assert "Only approver and operator can be limited to products" in refused.text
 
 
 def test_the_link_is_shown_once_and_leads_to_an_account(greta: Client) -> None:

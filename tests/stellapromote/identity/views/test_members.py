@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ScopeGrant, TeamGrant
-from tests.factories import make_person, make_tenant, make_token
+from tests.factories import make_person, make_product, make_tenant, make_token
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +119,37 @@ def test_a_role_is_granted_with_a_reason(people: People) -> None:
     assert roles_of("tomas") == ["auditor", "operator"]
     grant = RoleGrant.objects.get(user=people.tomas, role="auditor")
     assert (grant.granted_by, grant.reason) == (people.greta, "audit week")
+
+
+def test_a_role_is_granted_for_products_and_again_for_others(people: People) -> None:
+    for slug in ("ledger", "wiki"):
+        make_product(people.tenant, slug)
+    client, page = browser("greta"), f"/settings/members/{people.tomas.pk}"
+    for products in (["ledger", "wiki"], ["wiki"]):
+        answer = {"role": "operator", "products": products, "reason": "on call"}
+        assert client.post(f"{page}/roles", answer).status_code == 302
+    assert "operator for wiki" in client.get(page).text
+    assert "operator for wiki" in client.get("/settings/members").text
+    live = RoleGrant.objects.get(user=people.tomas, ended_at=None)
+    assert (live.name, live.products) == ("operator", ["wiki"])
+    refused = client.post(f"{page}/roles", {"role": "auditor", "products": ["wiki"], "reason": "x"})
+    assert refused.status_code == 400
+    assert "Only approver and operator can be limited to products" in refused.text
+    assert client.post(f"{page}/roles/operator/end", {"reason": "over"}).status_code == 302
+    assert not RoleGrant.objects.filter(user=people.tomas, ended_at=None).exists()
+
+
+def test_a_person_reads_their_limits_and_an_approver_of_some_products_confirms_nothing(people: People) -> None:
+    for slug in ("ledger", "wiki"):
+        make_product(people.tenant, slug)
+    client = browser("greta")
+    client.post(
+        f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "products": ["ledger"], "reason": "x"}
+    )
+    client.post(f"/settings/members/{people.nia.pk}/roles", {"role": "auditor", "reason": "x"})
+    tomas = browser("tomas")
+    assert "approver for ledger" in tomas.get("/settings").text
+    assert "This is about the whole tenant, and your right is limited to ledger" in tomas.get("/settings/members").text
 
 
 def test_a_role_is_ended_with_a_reason(people: People) -> None:

@@ -4,7 +4,7 @@ from html import unescape
 import pytest
 
 from stellapromote.accounts.models import ServiceAccount
-from tests.factories import actor_of_token, make_person, make_service, make_tenant
+from tests.factories import actor_of_token, make_person, make_product, make_service, make_tenant
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +47,25 @@ def test_a_service_that_cannot_be_is_said(people: People, change: dict[str, obje
     assert response.status_code == 400
     assert "error-summary" in response.text
     assert ServiceAccount.objects.count() == 1
+
+
+def test_a_service_is_added_for_products_and_changed_to_others(people: People) -> None:
+    for slug in ("ledger", "wiki"):
+        make_product(people.tenant, slug)
+    client = browser("greta")
+    assert client.post("/settings/services", {**ANSWER, "products": ["ledger"]}).status_code == 302
+    service = ServiceAccount.objects.get()
+    assert (service.product_scopes, service.products) == (["promotion:deploy"], ["ledger"])
+    path = f"/settings/services/{service.pk}"
+    page = client.get(path).text
+    assert "for ledger alone" in page
+    assert "for ledger alone" in client.get("/settings/services").text
+    answer = {"scopes": service.all_scopes, "products": ["wiki"], "seen": seen(page)}
+    assert client.post(f"{path}/scopes", answer).status_code == 302
+    service.refresh_from_db()
+    assert service.products == ["wiki"]
+    refused = client.post("/settings/services", {**ANSWER, "scopes": ["evidence:write"], "products": ["wiki"]})
+    assert "evidence:write: a service that is limited to products cannot have this." in unescape(refused.text)
 
 
 def test_a_name_that_is_taken_is_said_beside_the_name(people: People) -> None:

@@ -11,9 +11,9 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from stellapromote.accounts.command_line import operating_system_user
-from stellapromote.accounts.models import Team, User
+from stellapromote.accounts.models import Team, Tenant, User
 from stellapromote.audit.models import AuditEvent
-from tests.factories import PASSWORD, actor_of, make_tenant
+from tests.factories import PASSWORD, actor_of, make_product, make_tenant
 from tests.stellapromote.identity.management.commands.running import run
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,31 @@ def test_a_new_person_gets_roles_and_teams_which_are_made_where_missing() -> Non
     actor = actor_of(mei(), mei().memberships.get().tenant)
     assert (actor.roles, actor.teams) == (("approver", "operator"), ("release", "security"))
     assert Team.objects.count() == 2
+
+
+def test_operator_and_approver_may_be_limited_to_products() -> None:
+    tenant = Tenant.objects.get()
+    for slug in ("ledger", "wiki"):
+        make_product(tenant, slug)
+    limit = ["--roles", "operator,approver,auditor", "--products", "wiki,ledger"]
+    out, _ = run("add_member", *MEI, *limit)
+    assert "operator, approver, auditor for wiki, ledger" in out
+    actor = actor_of(mei(), tenant)
+    assert (actor.role_names, set(actor.limits)) == (
+        ["approver", "auditor", "operator"],
+        {"release:write", "promotion:request", "promotion:cancel", "promotion:deploy", "promotion:approve"},
+    )
+    assert set(actor.limits.values()) == {frozenset({"ledger", "wiki"})}
+
+
+@pytest.mark.parametrize(
+    ("roles", "products"), [("viewer", "ledger"), ("operator", "nothing")], ids=["role", "product"]
+)
+def test_what_cannot_be_limited_adds_nobody(roles: str, products: str) -> None:
+    make_product(Tenant.objects.get(), "ledger")
+    with pytest.raises(CommandError, match="--products: "):
+        run("add_member", *MEI, "--roles", roles, "--products", products)
+    assert not User.objects.filter(username="mei").exists()
 
 
 def test_a_new_person_without_password_gets_a_link_to_set_it() -> None:
