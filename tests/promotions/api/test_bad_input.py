@@ -11,12 +11,15 @@ from django.test import Client
 from promotions.actions.take_bundle import take_bundle
 from promotions.actions.trust_key import trust_key
 from promotions.pages.bodies import ChangeBody, ComponentBody, SourceReferenceBody
-from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
+from stellapromote.accounts.command_line import command_actor
+from stellapromote.accounts.models import RoleGrant
+from stellapromote.accounts.scopes import LIMITED_ROLES, PROMOTION_OVERRIDE
 from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
-from tests.factories import make_environment, make_promotion_policy, make_token
+from tests.factories import make_environment, make_promotion_policy, make_service, make_token
 from tests.promotions.api.calls import (
     CALLS,
     COMPONENT,
@@ -145,6 +148,24 @@ def test_a_token_of_another_product_writes_nothing(world: World, places: dict[st
         with undone():
             answer = limited[call.who].call(call.method, call.path.format(**places), call.body)
         if not call.path.endswith(("/verify", "/replay")):
+            said = (str(call), answer.content)
+            assert (answer.status_code, b'"code":"PERM_' in answer.content) == (403, True), said
+
+
+def test_a_role_or_service_of_another_product_writes_nothing(world: World, places: dict[str, str]) -> None:
+    """Of people who operate or approve and of machines. A right to override is given by name, for all products."""
+    own = world.people.keys() - {"greta", "idris", "vera"}
+    calls = [call for call in WRITES if call.who in own and not call.path.endswith(("/verify", "/replay", "/override"))]
+    assert {"ci", "mei", "tomas"} <= {call.who for call in calls}
+    by = command_actor(world.tenant)
+    with undone():
+        machine = make_service(world.tenant, world.tomas.user, "limited", products=["ledger"])
+        limited = world.people | {"ci": Caller(machine.user, world.tenant, make_token(world.tenant, machine.user))}
+        for grant in RoleGrant.objects.filter(role__in=LIMITED_ROLES, ended_at=None, tenant=world.tenant):
+            grant_role(by=by, clock=DATABASE_CLOCK, user_id=grant.user_id, role=grant.role, products=["ledger"])
+        for call in calls:
+            with undone():
+                answer = limited[call.who].call(call.method, call.path.format(**places), call.body)
             said = (str(call), answer.content)
             assert (answer.status_code, b'"code":"PERM_' in answer.content) == (403, True), said
 
