@@ -22,14 +22,16 @@ from promotions.actions.request_promotion import PromotionRequest, request_promo
 from promotions.models import DecisionRecord, Deployment, EvidencePacket, OutboxEvent, Override, Promotion, Vote
 from promotions.worker.round import run_round
 from stellapromote.accounts.actor import system_actor
+from stellapromote.accounts.command_line import command_actor
 from stellapromote.accounts.models import User
 from stellapromote.accounts.scopes import PROMOTION_OVERRIDE
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
 from stellapromote.errors import ProductError
+from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.database import CommittedDatabase
-from tests.factories import actor_of, make_freeze, make_promotion_policy
+from tests.factories import actor_of, make_freeze, make_person, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 pytestmark = pytest.mark.slow
@@ -74,6 +76,30 @@ def test_one_person_clicking_eight_times_votes_once(committed_db: CommittedDatab
     ] * 8
     assert outcomes(committed_db.at_once(*calls)) == ["RES_ALREADY_VOTED"] * 7 + ["ok"]
     assert Vote.objects.filter(promotion=promotion).count() == 1
+
+
+@pytest.mark.parametrize("race", range(4))
+def test_an_approval_and_the_end_of_its_role_at_once_approve_nothing_for_long(
+    committed_db: CommittedDatabase, kestrel: Kestrel, race: int
+) -> None:
+    """lena approves product main alone; the role is for another product from the same moment on."""
+    lena = make_person(kestrel.tenant, "lena", roles=["approver"], products=["main"], clock=kestrel.clock)
+    kestrel.release(product="ledger")
+    release, by = kestrel.release(), actor_of(lena, kestrel.tenant)
+    kestrel.deploys(kestrel.ask(release, kestrel.dev))
+    promotion = kestrel.ask(release, kestrel.staging)
+    kestrel.wait()
+    change = {"by": command_actor(kestrel.tenant), "clock": kestrel.clock, "user_id": lena.pk, "role": "approver"}
+    calls: list[Callable[[], Any]] = [
+        lambda: approve(promotion.pk, by=by, clock=kestrel.clock),
+        lambda: grant_role(**change, products=["ledger"]),
+    ]
+    found = committed_db.at_once(*(calls if race % 2 else reversed(calls)))
+    assert outcomes(found) in (["ok", "ok"], ["PERM_NOT_ELIGIBLE", "ok"])
+    kestrel.wait()
+    final = reevaluate(promotion.pk, by=system_actor(kestrel.tenant.pk, kestrel.tenant.slug), clock=kestrel.clock)
+    assert (final.status, final.approvals_given) == ("awaiting_approval", 0)
+    assert lena.pk not in final.open_voters
 
 
 @pytest.mark.parametrize("failed_before", [False, True], ids=["approved", "failed"])
