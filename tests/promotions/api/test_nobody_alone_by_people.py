@@ -117,13 +117,17 @@ def gives_right(_world: World, by: Caller, chance: random.Random) -> None:
             kind, name = chance.choice(
                 [("role", "approver"), ("role", "admin"), ("team", "security"), ("team", "wiki")]
             )
-            by.call("POST", f"members/{each['id']}/grants", {"kind": kind, "name": name, "reason": "x"})
+            given: dict[str, Any] = {"kind": kind, "name": name, "reason": "x"}
+            if name == "approver" and (products := some(chance, PRODUCTS)):
+                given["products"] = products
+            by.call("POST", f"members/{each['id']}/grants", given)
 
 
 def invites(world: World, by: Caller, chance: random.Random) -> None:
     """And accepts by the link that is shown."""
     username = chance.choice(INVITED)
-    given = {"username": username, "displayName": username, "roles": ["approver", "operator"], "teams": ["security"]}
+    given: dict[str, Any] = {"username": username, "displayName": username, "roles": ["approver", "operator"]}
+    given |= {"teams": ["security"]} | ({"products": products} if (products := some(chance, PRODUCTS)) else {})
     answer = json.loads(by.call("POST", "invitations", given).content)
     if "link" in answer:
         _opens(answer["link"])
@@ -141,6 +145,16 @@ def resets(world: World, by: Caller, chance: random.Random) -> None:
                 _opens(answer["link"])
 
 
+def limits_others(world: World, by: Caller, chance: random.Random) -> None:
+    """Takes products from people who approve, and gives them back."""
+    for each in by.get("members").get("data", []):
+        if each["username"] in ("mei", "nia"):
+            given: dict[str, Any] = {"kind": "role", "name": "approver", "reason": "x"}
+            if products := some(chance, PRODUCTS):
+                given["products"] = products
+            by.call("POST", f"members/{each['id']}/grants", given)
+
+
 def owns_machine(world: World, by: Caller, chance: random.Random) -> None:
     for each in by.get("services").get("data", []):
         owner = f"services/{each['id']}/owners/{chance.choice([*INVITED, 'adop'])}"
@@ -153,7 +167,7 @@ def _opens(link: str) -> None:
 
 EDITS: tuple[Edit, ...] = (
     *(*4 * [edits_product], makes_product, shares_image, edits_guards, edits_guards, edits_policy),
-    *(gives_right, invites, invites, invites, resets, owns_machine),
+    *(gives_right, limits_others, invites, invites, invites, resets, owns_machine),
 )
 
 
