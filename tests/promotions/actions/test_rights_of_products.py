@@ -21,6 +21,7 @@ from promotions.actions.request_promotion import PromotionRequest, request_promo
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.actions.withdraw_approval import withdraw_approval
 from promotions.models import DecisionRecord, Promotion, Vote
+from promotions.pages.environments import shortfalls
 from promotions.reading.approver_check import check_approver
 from promotions.verification.replay import replay
 from promotions.voting.rules import NotEligible
@@ -206,6 +207,17 @@ class TestApprover:
         sets = {product: {person.username for one in each.sets for person in one} for product, each in told.items()}
         assert "lena" in sets["ledger"]
         assert "lena" not in sets["main"] | sets[None]
+
+    def test_an_environment_says_for_which_products_people_are_missing(self, kestrel: Kestrel) -> None:
+        joins(kestrel, "lena", "approver", "ledger")
+        joins(kestrel, "mona", "approver", "ledger", "wiki")
+        enough = make_environment(kestrel["admin"], "vault", 4, required_approvals=7, clock=kestrel.clock)
+        told = [each.title.partition(" that is")[0] for each in shortfalls(enough, kestrel.clock.now())]
+        assert told == ["Nothing of product wiki", "Nothing of other products"]
+        gives(kestrel, "mona", "approver")
+        gives(kestrel, "lena", "approver")
+        kestrel.wait()
+        assert shortfalls(enough, kestrel.clock.now()) == []
 
     def test_a_vote_is_void_once_the_role_is_for_another_product(self, kestrel: Kestrel) -> None:
         joins(kestrel, "lena", "approver", "ledger")
