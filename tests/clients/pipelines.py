@@ -19,6 +19,9 @@ from tests.promotions.formats.samples import cyclonedx, trivy
 
 RECIPES = settings.BASE_DIR / "clients" / "recipes"
 TAG = "v1.4.0"
+#: Rights of the two machines.
+PIPELINE = ("release:read", "release:write", "promotion:read", "promotion:request", "promotion:deploy")
+SCANNER = ("evidence:write",)
 BASH = ["bash", "--noprofile", "--norc", "-eo", "pipefail"]
 Values = dict[str, str]
 
@@ -84,7 +87,7 @@ class Site:
 
     def shell(self, job: str, command: list[str], script: str, env: Values, path: list[str]) -> None:
         """The log of the job gets what the script prints. Failed where it ends with another exit code than 0."""
-        checkout = self.directory / f"job-{job}" / "checkout"
+        checkout = self.logs[job].parent / "checkout"
         (checkout.parent / "script").write_text(script)
         with self.logs[job].open("a") as log:
             done = subprocess.run(
@@ -200,6 +203,44 @@ class GitLab:
         report = job.get("artifacts", {}).get("reports", {}).get("dotenv")
         lines = (checkout / report).read_text().splitlines() if report else []
         self.reports[name] = dict(line.split("=", 1) for line in lines)
+
+
+@dataclass
+class Shell:
+    """The scripts of the recipe, as a Jenkins agent runs them, one after the other in one checkout."""
+
+    site: Site
+
+    def __post_init__(self) -> None:
+        shutil.copytree(RECIPES / "shell", self.site.repository, dirs_exist_ok=True)
+        (self.site.tools / "stella").symlink_to(settings.BASE_DIR / "clients" / "stella")
+        self.site.commit()
+        self.place = self.site.checkout("shell").parent
+        self.credentials = jenkins_stages()
+
+    @property
+    def jobs(self) -> list[str]:
+        return list(self.credentials)
+
+    def run(self, name: str) -> None:
+        self.site.logs[name] = self.place / f"{name}.txt"
+        env = {"PRODUCT": "main", "TARGET": "production", "RELEASE": TAG, "REASON": f"Tag {TAG}"}
+        env |= {"BUILD_TAG": "jenkins-shop-77", "JENKINS_URL": "https://jenkins.example/"}
+        identity = self.credentials[name]["STELLA_TOKEN"].removeprefix("stella-")
+        given = self.site.settings[identity]
+        env |= self.site.settings[""] | {each: given[each] for each in self.credentials[name]}
+        self.site.shell(name, ["sh", "-e"], f"./{name}.sh", env, [])
+
+
+def jenkins_stages() -> dict[str, Values]:
+    """The scripts of the Jenkinsfile in their order, without `.sh`, each with the credentials that it gets."""
+    text = (RECIPES / "jenkins/Jenkinsfile").read_text()
+    return {
+        re.findall(r"steps \{ sh '\./([\w-]+)\.sh' \}", stage)[0]: dict(
+            re.findall(r"(\w+) = credentials\('([\w-]+)'\)", stage)
+        )
+        for stage in text.split("stage('")[1:]
+    }
 
 
 def read_yaml(path: Path) -> Any:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from promotions.models import Deployment, EvidenceDocument, Promotion, Release, TrustedKey
 from stellapromote.accounts.models import User
 from tests import factories
-from tests.clients.pipelines import RECIPES, TAG, Failed, GitHub, GitLab, Site, read_yaml
+from tests.clients.pipelines import PIPELINE, RECIPES, SCANNER, TAG, Failed, GitHub, GitLab, Shell, Site, read_yaml
 from tests.clients.stella import PROGRAM
 from tests.database import CommittedDatabase
 from tests.promotions.api.world import Caller
@@ -30,9 +30,8 @@ pytestmark = pytest.mark.skipif(
     not all(shutil.which(each) for each in ("bash", "curl", "git", "jq", "openssl", "sha256sum")),
     reason="needs bash, curl, git, jq, openssl and sha256sum",
 )
-Pipeline = GitHub | GitLab
-BOTH = pytest.mark.parametrize("service", [GitHub, GitLab])
-PIPELINE = ("release:read", "release:write", "promotion:read", "promotion:request", "promotion:deploy")
+Pipeline = GitHub | GitLab | Shell
+ALL = pytest.mark.parametrize("service", [GitHub, GitLab, Shell])
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def shop(live_server_url: str, committed_db: CommittedDatabase, tmp_path: Path) 
     }
     dan, ann = (Caller(people[name], tenant, factories.make_token(tenant, people[name])) for name in ("dan", "ann"))
     ci = factories.make_service(tenant, people["olga"], "ci", scopes=PIPELINE)
-    scanner = factories.make_service(tenant, people["sam"], "scanner", scopes=["evidence:write"])
+    scanner = factories.make_service(tenant, people["sam"], "scanner", scopes=SCANNER)
     private, public = new_key()
     dan.ok("POST", "trusted-keys", {"name": "scan-job", "pem": public}, status=201)
     config = {"trustedUploaders": ["sam"], "rules": {"release-aggregate-cve": {"maxCritical": 0}}}
@@ -80,6 +79,7 @@ def shop(live_server_url: str, committed_db: CommittedDatabase, tmp_path: Path) 
             "orderIndex": 1,
             "requiredApprovals": 1,
             "promotionPolicy": "scanned",
+            "requireManifestReport": True,
         },
         status=201,
     )
@@ -114,7 +114,7 @@ def until(found: Callable[[], Any]) -> None:
         time.sleep(0.05)
 
 
-@BOTH
+@ALL
 @pytest.mark.slow
 def test_a_tag_is_deployed_once_a_person_approves(shop: Shop, service: type[Pipeline]) -> None:
     pipeline, deploy, promotion = requested(shop, service)
@@ -128,12 +128,12 @@ def test_a_tag_is_deployed_once_a_person_approves(shop: Shop, service: type[Pipe
     digest = Release.objects.get(name=TAG).components.get().digest
     assert promotion.status == "deployed"
     assert shop.site.deployed.read_text() == f"{TAG} ghcr.io/acme/shop@{digest}\n"
-    run = "github-77-1-deploy" if service is GitHub else "gitlab-77-stella-deploy"
+    run = {GitHub: "github-77-1-deploy", GitLab: "gitlab-77-stella-deploy", Shell: "jenkins-shop-77"}[service]
     reports = Deployment.objects.filter(promotion=promotion).order_by("reported_at")
     assert list(reports.values_list("run_id", "status")) == [(run, "started"), (run, "succeeded")]
 
 
-@BOTH
+@ALL
 @pytest.mark.slow
 def test_the_scan_is_signed_and_comes_from_the_second_identity(shop: Shop, service: type[Pipeline]) -> None:
     requested(shop, service)
@@ -147,7 +147,7 @@ def test_the_scan_is_signed_and_comes_from_the_second_identity(shop: Shop, servi
     assert "scan.dsse.json: by sam. " in read(shop.site.logs[scan])
 
 
-@BOTH
+@ALL
 @pytest.mark.slow
 def test_a_scan_by_the_requester_does_not_count(shop: Shop, service: type[Pipeline]) -> None:
     olga = User.objects.get(username="olga")
@@ -159,7 +159,7 @@ def test_a_scan_by_the_requester_does_not_count(shop: Shop, service: type[Pipeli
     assert (scanned["status"], scanned["reasonCodes"]) == ("pending", ["SECURITY_REPORT_UNTRUSTED"])
 
 
-@BOTH
+@ALL
 @pytest.mark.slow
 def test_a_scan_by_an_unknown_key_ends_the_pipeline_and_says_so(shop: Shop, service: type[Pipeline]) -> None:
     shop.site.settings["scanner"]["SCAN_KEY"] = new_key()[0]
@@ -170,7 +170,7 @@ def test_a_scan_by_an_unknown_key_ends_the_pipeline_and_says_so(shop: Shop, serv
         pipeline.run(scan)
 
 
-@BOTH
+@pytest.mark.parametrize("service", [GitHub, GitLab])
 @pytest.mark.slow
 @pytest.mark.parametrize("known", ["0" * 64, ""], ids=["other", "none"])
 def test_another_program_than_the_known_one_does_not_run(shop: Shop, service: type[Pipeline], known: str) -> None:
@@ -181,22 +181,25 @@ def test_another_program_than_the_known_one_does_not_run(shop: Shop, service: ty
     assert not Release.objects.exists()
 
 
-@BOTH
+@ALL
 @pytest.mark.slow
 def test_another_image_than_the_approved_one_is_not_deployed(shop: Shop, service: type[Pipeline]) -> None:
     pipeline, deploy, promotion = requested(shop, service)
     shop.ann.ok("POST", f"promotions/{promotion.pk}/approve", {})
-    other = {"MANIFEST": f"sha256:{'0' * 64}"}
+    other = f"sha256:{'0' * 64}"
     if isinstance(pipeline, GitHub):
-        pipeline.outputs["build"]["outputs"]["manifest"] = other["MANIFEST"]
+        pipeline.outputs["build"]["outputs"]["manifest"] = other
+    elif isinstance(pipeline, GitLab):
+        pipeline.reports["stella-build"]["MANIFEST"] = other
     else:
-        pipeline.reports["stella-build"] |= other
+        with (pipeline.place / "checkout" / "build.env").open("a") as file:
+            file.write(f"MANIFEST={other}\n")
     with pytest.raises(Failed, match="manifest"):
         pipeline.run(deploy)
     assert not shop.site.deployed.exists()
 
 
-@BOTH
+@ALL
 @pytest.mark.slow
 def test_no_log_has_a_secret(shop: Shop, service: type[Pipeline]) -> None:
     pipeline, deploy, promotion = requested(shop, service)
