@@ -30,12 +30,15 @@ import hashlib, json, sys
 if sys.argv[1] == "login":
     sys.exit(sys.stdin.read().strip() != "registry-password")
 options = dict(zip(sys.argv, sys.argv[1:]))
-digest = "sha256:" + hashlib.sha256(options["--tag"].encode()).hexdigest()
+repository = options["--tag"].rpartition(":")[0]
+built = f"image of {repository}" if "--provenance=false" in sys.argv else "index with the image and its provenance"
+digest = "sha256:" + hashlib.sha256(built.encode()).hexdigest()
 json.dump({"containerimage.digest": digest}, open(options["--metadata-file"], "w"))
 """
 TRIVY = """
-import json, sys
-options, image = dict(zip(sys.argv, sys.argv[1:])), sys.argv[-1]
+import hashlib, json, sys
+options, repository = dict(zip(sys.argv, sys.argv[1:])), sys.argv[-1].rpartition("@")[0]
+image = f"{repository}@sha256:" + hashlib.sha256(f"image of {repository}".encode()).hexdigest()
 document = json.loads(REPORTS)[options["--format"]]
 if "Results" in document:
     document["Metadata"] = {"RepoDigests": [image]}
