@@ -118,6 +118,7 @@ FILE_UPLOAD_HANDLERS = ["stellapromote.web.uploads.BoundedUploadHandler"]
 
 MIDDLEWARE = [
     "stellapromote.web.middleware.RequestIdMiddleware",
+    "stellapromote.web.middleware.RouteMiddleware",
     "stellapromote.web.middleware.ClientAddressMiddleware",
     "stellapromote.web.middleware.SecurityHeadersMiddleware",
     "stellapromote.web.middleware.HostMiddleware",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,12 +12,14 @@ from structlog.contextvars import bound_contextvars
 
 from stellapromote.errors import ProductError
 from stellapromote.front.body import SMALL, Bodies
+from stellapromote.front.counts import OTHER, RequestCounts
 from stellapromote.front.environ import environ_of, sender
 from stellapromote.front.lane import Answer, Application, Lane
 from stellapromote.front.protocol import Exchange, Scope
 from stellapromote.front.readers import end_unread
 from stellapromote.front.refusals import headers_of, refusal
 from stellapromote.postgresql.parent_death import end_with_parent
+from stellapromote.web.request_route import ROUTE
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class Front:
     One thread more is for bodies of more than SMALL bytes: an upload is read and checked for seconds, and as many of
     them as there are threads would let all others wait. Another one is for forms sent to addresses that begin like one
     of `passwords`: to compare a password takes a third of a second of processor time, for strangers, too.
+    `counts` gets each request with the seconds from its first byte to its answer.
     `client_of` names who sent a request, by the address of the peer and X-Forwarded-For: clients take turns.
     `on_start` is called in each process of the server.
     """
@@ -56,10 +60,12 @@ class Front:
         most_body: int,
         passwords: tuple[str, ...] = (),
         client_of: Callable[[str, str], str] = lambda peer, _: peer,
+        counts: RequestCounts | None = None,
         on_start: Callable[[], None] | None = None,
     ) -> None:
         self._application = application
         self._client_of = client_of
+        self._counts = RequestCounts() if counts is None else counts
         self._on_start = on_start
         self._threads = threads
         self._password_paths = passwords
@@ -86,18 +92,22 @@ class Front:
         if scope.path == "/healthz" and scope.method in ("GET", "HEAD"):
             exchange.response_bytes(200, headers_of(scope, "application/json"), b'{"status":"ok"}')
             return
+        began, route = time.monotonic(), OTHER
         try:
             client = self._client_of(*sender(scope))
             body = await self._bodies.take_in(scope.headers, exchange, client)
             try:
                 lane = self._lane_of(scope, body.length)
-                answer = await lane.answer(environ_of(scope, body.file, body.length), client)
+                environ = environ_of(scope, body.file, body.length)
+                answer = await lane.answer(environ, client)
+                route = environ.get(ROUTE, OTHER)
             finally:
                 self._bodies.give_back(body)
         except ProductError as error:
             answer = refusal(error, scope)
             with bound_contextvars(request_id=dict(answer.headers)["X-Request-Id"]):
                 logger.info("%s at %s: %s", error.code, scope.path, error.message)
+        self._counts.count(scope.method, route, answer.status, time.monotonic() - began)
         await self._send(answer, exchange, is_head=scope.method == "HEAD")
 
     def _lane_of(self, scope: Scope, length: int) -> Lane:

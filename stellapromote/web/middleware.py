@@ -1,4 +1,4 @@
-"""The middleware of every request. Order in settings: RequestId, ClientAddress, SecurityHeaders, Host, Django's
+"""The middleware of every request. Order in settings: RequestId, Route, ClientAddress, SecurityHeaders, Host, Django's
 security, TokenCalls (calls by token end there), the rest of Django's and those of whitenoise, allauth and htmx, then
 NoNul, LoginRequired, Actor, KeptForm (kept_forms.py), ProductError."""
 
@@ -28,6 +28,7 @@ from stellapromote.web.htmx import go_to, htmx_of, is_background, wants_fragment
 from stellapromote.web.kept_forms import kept_form, sign_in_with
 from stellapromote.web.refusals import error_response, refusal_response, wrong_method_response
 from stellapromote.web.request_id import HEADER, request_id_from
+from stellapromote.web.request_route import ROUTE
 from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -53,6 +54,19 @@ class RequestIdMiddleware:
         with bound_contextvars(request_id=request_id):
             response = self.get_response(request)
         response[HEADER] = request_id
+        return response
+
+
+class RouteMiddleware:
+    """Leaves the route of the view in the WSGI environment, where the front counts by it (docs/adr/0243)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.resolver_match is not None:
+            request.META[ROUTE] = request.resolver_match.route
         return response
 
 

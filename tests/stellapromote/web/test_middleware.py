@@ -2,13 +2,15 @@ from typing import Any
 
 import pytest
 import structlog
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from stellapromote.accounts.models import User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.environment_variables import TrustedProxies
+from stellapromote.web.request_route import ROUTE
 from tests.factories import make_person, make_tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.stellapromote.web.urls")]
@@ -37,6 +39,29 @@ def test_the_actor_carries_the_request_id(as_nia: Client) -> None:
 def test_the_log_context_holds_the_request_id_only_during_the_request(as_nia: Client) -> None:
     as_nia.get("/whoami")
     assert structlog.contextvars.get_contextvars() == {}
+
+
+# --- route -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.urls("stellapromote.urls")
+@pytest.mark.parametrize(
+    ("path", "headers", "route"),
+    [
+        ("/healthz", {}, "healthz"),
+        ("/promotions/0197a000-0000-7000-8000-000000000000", {}, "promotions/<uuid:promotion_id>"),
+        ("/api/v1/me", {}, "api/v1/me"),
+        ("/api/v1/me", {"Authorization": "Bearer unknown"}, "api/v1/me"),
+        ("/no/such/page", {}, None),
+    ],
+)
+def test_the_route_of_the_view_is_left_in_the_environment(
+    path: str, headers: dict[str, str], route: str | None
+) -> None:
+    request: Any = RequestFactory().get(path, headers=headers)
+    environ = request.environ
+    b"".join(WSGIHandler()(environ, lambda *_: None))
+    assert environ.get(ROUTE) == route
 
 
 # --- address ---------------------------------------------------------------------------------------------------------
