@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from promotions.formats.reading import MOST_BODY
 from stellapromote.front import Front
+from stellapromote.front.counts import RequestCounts
 from stellapromote.front.starting import end_when_asked, refuse_start
 from stellapromote.identity.password_paths import PASSWORD_PATHS
 from stellapromote.web.client_address import client_of
@@ -18,11 +19,14 @@ except ImproperlyConfigured as error:
     refuse_start(str(error))
 
 
+counts = RequestCounts()
+
+
 def start() -> None:
     from promotions.models import ProcessHeartbeat  # both need Django, which is set up by now
     from promotions.worker.heartbeats import keep_beating
 
-    keep_beating(ProcessHeartbeat.Role.WEB)
+    keep_beating(ProcessHeartbeat.Role.WEB, counts=counts)
 
 
 application = Front(
@@ -31,5 +35,6 @@ application = Front(
     most_body=MOST_BODY,
     passwords=PASSWORD_PATHS,
     client_of=partial(client_of, settings.TRUSTED_PROXIES),
+    counts=counts,
     on_start=start,
 )

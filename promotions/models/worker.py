@@ -34,9 +34,9 @@ class HeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
 
 class ProcessHeartbeat(models.Model):
     """When each process last said that it lives, how far its own clock was ahead of the database's, in milliseconds,
-    the newest version of each kind of gate that it knows, the schema by which it records rows of settings, and what
-    else it knows that earlier versions do not. Readiness reads it, what chooses the versions by which is judged
-    (docs/adr/0189), and what waits until every process records rows (docs/adr/0224)."""
+    the newest version of each kind of gate that it knows, the schema by which it records rows of settings, what else it
+    knows that earlier versions do not, and its own figures (docs/adr/0243). Readiness reads it, what chooses the
+    versions by which is judged (docs/adr/0189), and what waits until every process records rows (docs/adr/0224)."""
 
     class Role(models.TextChoices):
         WORKER = "worker"
@@ -50,6 +50,7 @@ class ProcessHeartbeat(models.Model):
     failing_steps = models.JSONField(default=list, db_default=[])
     row_schema = models.CharField(max_length=40, default="", db_default="")
     knows = models.JSONField(default=list, db_default=[])
+    figures = models.JSONField(default=dict, db_default={})
 
     objects = HeartbeatQuerySet.as_manager()
 

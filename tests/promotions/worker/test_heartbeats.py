@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -15,6 +16,7 @@ from promotions.models.worker import SILENT
 from promotions.verification.replay import replay
 from promotions.worker import heartbeats
 from promotions.worker.heartbeats import beat
+from promotions.worker.process_figures import process_figures
 from promotions.worker.steps import Steps
 from stellapromote.clock import FixedClock
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -72,6 +74,23 @@ def test_a_process_says_what_it_knows_and_when() -> None:
     assert (said.role, said.kind_versions) == ("web", dict(REGISTRY.current))
     assert said.at >= before
     assert abs(said.clock_ahead_ms) < 2000
+
+
+@pytest.mark.django_db
+def test_a_report_without_figures_leaves_those_before() -> None:
+    """A worker reports after each round, too, and the thread that reports for it alone has the figures."""
+    beat("me", ProcessHeartbeat.Role.WORKER, DATABASE_CLOCK.now(), (), {"process": {}})
+    beat("me", ProcessHeartbeat.Role.WORKER, DATABASE_CLOCK.now())
+    assert ProcessHeartbeat.objects.get(name="me").figures == {"process": {}}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the operating system tells nothing of processes")
+def test_the_operating_system_tells_of_the_process() -> None:
+    before = time.time()
+    figures = process_figures()
+    assert 10_000_000 < figures["process_resident_memory_bytes"] < figures["process_virtual_memory_bytes"]
+    assert before - 86_400 < figures["process_start_time_seconds"] <= before + 1
+    assert figures["process_cpu_seconds_total"] > 0
 
 
 def test_web_processes_report(live_server_url: str) -> None:
