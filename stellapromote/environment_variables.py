@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -21,7 +23,7 @@ class TrustedProxies:
     """The proxies whose forwarding headers count: their number in front, or their networks. Falsy: none."""
 
     count: int = 0
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    networks: tuple[Network, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.count or self.networks)
@@ -97,6 +99,15 @@ class EnvironmentVariables:
             if not _is_origin(origin):
                 raise ImproperlyConfigured(f"{name} has {origin!r}. Write origins such as https://promote.example.org.")
         return origins
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        """Networks and addresses ("10.0.0.0/8,192.168.1.5")."""
+        try:
+            return tuple(ipaddress.ip_network(item) for item in self.items(name))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} is not understood ({error}). Write networks, separated by commas: 10.0.0.0/8,192.168.1.5."
+            ) from error
 
     def trusted_proxies(self, name: str) -> TrustedProxies:
         """A count ("1") or networks ("10.0.0.0/8,192.168.1.5")."""

@@ -105,6 +105,11 @@ CODES: dict[str, Code] = {
         403,
         "An approval policy hides votes and the answer names them: vote first, or ask again when voting has ended.",
     ),
+    "PERM_METRICS": Code(
+        403,
+        "The figures are for those who run the installation: call from a network in METRICS_ALLOW, or send the value "
+        "of METRICS_TOKEN as Authorization: Bearer.",
+    ),
     # 404, 405, 409, 412: the object and its state
     "RES_NOT_FOUND": Code(404, "There is no such path or object in your tenant: check the path and the id."),
     "RES_METHOD_NOT_ALLOWED": Code(

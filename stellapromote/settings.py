@@ -37,6 +37,14 @@ WEB_THREADS = env.integer("WEB_THREADS", 2, at_least=1, at_most=32)
 # Calls that each token, and each address without one, may make in a minute to one web process; 0: no limit.
 API_RATE_LIMIT = env.integer("API_RATE_LIMIT", 3000, at_least=0, at_most=1_000_000)
 
+# The callers that may read /metrics: those in these networks, and those that send this token.
+METRICS_ALLOW = env.networks("METRICS_ALLOW")
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+if METRICS_TOKEN and not (METRICS_TOKEN.isascii() and METRICS_TOKEN.isprintable() and len(METRICS_TOKEN) >= 32):
+    raise ImproperlyConfigured(
+        "METRICS_TOKEN is shorter than 32 characters, or has others than ASCII. Write a long random one."
+    )
+
 # Secrets ---------------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from promotions.api.health import HealthView, ReadyView
 from promotions.api.image_repositories import ImageRepositoryViewSet
 from promotions.api.me import MeView
 from promotions.api.member_grants import NewMemberGrantViewSet
+from promotions.api.metrics import MetricsView
 from promotions.api.overrides import OverrideViewSet
 from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
 from promotions.api.products import ProductViewSet
@@ -43,10 +44,11 @@ router.register("members/<uuid:user_id>/grants", NewMemberGrantViewSet, "member-
 router.register("teams", TeamViewSet, "team")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 
-# The same two without the prefix of a version, for stellapromote/urls.py; the contract lists them once.
+# Without the prefix of a version, for stellapromote/urls.py. The contract lists the first two with it.
 health = [
     path("healthz", HealthView.as_view(schema=None), name="healthz"),
     path("readyz", ReadyView.as_view(schema=None), name="readyz"),
+    path("metrics", MetricsView.as_view(schema=None), name="metrics"),
 ]
 
 urlpatterns = [

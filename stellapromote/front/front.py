@@ -37,6 +37,10 @@ LARGE_LINE_SECONDS: Final = 50.0
 """Each upload before it may take seconds. A proxy gives up after 60."""
 OPENED_SECONDS: Final = 5.0
 """The server opens a file that it is to send at once, also on a busy machine; then its name may go."""
+METRICS: Final = "/metrics"
+"""It has a thread of its own: the figures matter most while all others wait."""
+METRICS_LINE: Final = 8
+"""Requests for the figures that wait for it."""
 UNREAD_SECONDS: Final = 15.0
 """The longest for which a client may read nothing of an answer."""
 
@@ -47,7 +51,7 @@ class Front:
     One thread more is for bodies of more than SMALL bytes: an upload is read and checked for seconds, and as many of
     them as there are threads would let all others wait. Another one is for forms sent to addresses that begin like one
     of `passwords`: to compare a password takes a third of a second of processor time, for strangers, too.
-    `counts` gets each request with the seconds from its first byte to its answer.
+    `counts` gets each request with the seconds from its first byte to its answer. /metrics has a thread, too.
     `client_of` names who sent a request, by the address of the peer and X-Forwarded-For: clients take turns.
     `on_start` is called in each process of the server.
     """
@@ -78,6 +82,7 @@ class Front:
         self._lane = Lane(self._application, threads=self._threads, line=LINE, seconds=LINE_SECONDS)
         self._large = Lane(self._application, threads=1, line=LARGE_LINE, seconds=LARGE_LINE_SECONDS)
         self._passwords = Lane(self._application, threads=1, line=LINE, seconds=LINE_SECONDS)
+        self._metrics = Lane(self._application, threads=1, line=METRICS_LINE, seconds=LINE_SECONDS)
         self._files: set[Path] = set()
         loop.call_soon(end_unread, UNREAD_SECONDS)  # the loop runs once the server listens
         if self._on_start is not None:
@@ -113,6 +118,8 @@ class Front:
     def _lane_of(self, scope: Scope, length: int) -> Lane:
         if scope.method == "POST" and scope.path.startswith(self._password_paths):
             return self._passwords
+        if scope.path == METRICS:
+            return self._metrics
         return self._lane if length <= SMALL else self._large
 
     async def _send(self, answer: Answer, exchange: Exchange, *, is_head: bool) -> None:

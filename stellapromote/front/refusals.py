@@ -55,7 +55,7 @@ def headers_of(scope: Scope, media_type: str) -> Headers:
 
 def refusal(error: ProductError, scope: Scope) -> Answer:
     """The connection ends with it: what is left of the body is not read."""
-    is_api = scope.path.startswith("/api/") or scope.path == "/readyz"
+    is_api = scope.path.startswith("/api/") or scope.path in ("/readyz", "/metrics")
     headers = headers_of(scope, "application/json" if is_api else "text/html; charset=utf-8")
     request_id = headers[-1][1]
     if is_api:

@@ -27,6 +27,7 @@ PUBLIC = {
     "invitation": "a one-time link is the credential",
     "healthz": "for load balancers",
     "readyz": "for load balancers",
+    "metrics": "refuses all but monitoring, by network or by a token of the installation",
     "health": "for load balancers",
     "ready": "for load balancers",
 }

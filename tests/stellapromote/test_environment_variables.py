@@ -92,5 +92,17 @@ def test_trusted_proxies_that_are_neither_are_refused(written: str) -> None:
         env(TRUSTED_PROXIES=written).trusted_proxies("TRUSTED_PROXIES")
 
 
+def test_networks_are_networks_and_addresses() -> None:
+    read = env(NETWORKS="10.0.0.0/8, 192.0.2.1,2001:db8::/32").networks("NETWORKS")
+    assert [str(network) for network in read] == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]
+    assert env().networks("NETWORKS") == ()
+
+
+@pytest.mark.parametrize("written", ["everybody", "10.0.0.1/8", "1.2.3"])
+def test_networks_that_are_none_are_refused(written: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"NETWORKS is not understood .*Write networks"):
+        env(NETWORKS=written).networks("NETWORKS")
+
+
 def test_no_trusted_proxies_is_false() -> None:
     assert not TrustedProxies()

@@ -54,6 +54,15 @@ def test_secret_key_of_an_installation_is_generated_and_kept(tmp_path: Path) -> 
     assert read(tmp_path, "SECRET_KEY") == read(tmp_path, "SECRET_KEY") != ""
 
 
+def test_figures_are_for_nobody_by_default(tmp_path: Path) -> None:
+    assert read(tmp_path, "METRICS_ALLOW", "METRICS_TOKEN") == [[], ""]
+
+
+@pytest.mark.parametrize("token", ["short", "k" * 31, "ü" * 40])
+def test_a_token_for_figures_that_can_be_guessed_or_not_be_sent_stops_the_start(tmp_path: Path, token: str) -> None:
+    assert "METRICS_TOKEN is shorter than 32 characters" in refusal(tmp_path, METRICS_TOKEN=token)
+
+
 def test_external_database_needs_a_secret_key(tmp_path: Path) -> None:
     assert "SECRET_KEY is not set" in refusal(tmp_path, DATABASE_URL="postgresql://db.example/stella")
 

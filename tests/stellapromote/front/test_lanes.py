@@ -107,6 +107,16 @@ def test_passwords_wait_for_a_thread_of_their_own(served: Served) -> None:
     assert [each.answer().status for each in (first, *line)] == [200] * (1 + LINE)
 
 
+def test_metrics_wait_for_a_thread_of_their_own(served: Served) -> None:
+    waiting = [Wire(served.port).send(request("GET", "/wait")) for _ in range(THREADS)]
+    wait(served, THREADS, "/wait")
+    line = [Wire(served.port).send(request("GET", "/next")) for _ in range(LINE)]
+    assert ask(served.port, "GET", "/metrics").status == 200
+    assert "GET /next" not in served.asked()
+    (served.place / "go").touch()
+    assert [each.answer().status for each in (*waiting, *line)] == [200] * (THREADS + LINE)
+
+
 def test_a_failure_of_the_application_is_500(served: Served) -> None:
     answered = ask(served.port, "GET", "/fail", "X-Request-Id: my-request-1234")
     assert answered.status == 500
