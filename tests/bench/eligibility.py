@@ -36,6 +36,8 @@ def eligibility() -> dict[str, float]:
 
 def crowd() -> tuple[Any, Any, Any]:
     """A release, an environment and a requester of a tenant with so many people, rules and products."""
+    from django.db import connections
+
     from environments.models import Environment
     from promotions.actions.create_tenant import create_tenant
     from promotions.actions.products import create_product
@@ -69,5 +71,7 @@ def crowd() -> tuple[Any, Any, Any]:
         ]
         make_environment(admin, "guarded", 1, product_approval_policies=entries, other_products="refuse")
         release(operator, "crowded", "product-3")
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("ANALYZE")  # as autovacuum does within a minute
     by = actor_of(User.objects.get(username="crowd-operator"), tenant)
     return Release.objects.get(tenant=tenant), Environment.objects.get(tenant=tenant), by
