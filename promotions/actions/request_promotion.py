@@ -118,7 +118,8 @@ def preview_promotion(request: PromotionRequest, *, by: Actor, clock: Clock = DA
 
 @transactional
 def _request(request: PromotionRequest, by: Actor, triggered_by: Promotion | None, clock: Clock) -> Promotion:
-    ends_hold = triggered_by is None and by.kind == "person"
+    # A hold is for all products, so who requests for some of them leaves it (docs/adr/0242).
+    ends_hold = triggered_by is None and by.kind == "person" and by.has_everywhere(PROMOTION_REQUEST)
     promotion, context, target = _prepare(request, by, triggered_by, clock, number=None, ends_hold=ends_hold)
     work = UnitOfWork(by, context.at)
     conclude(context, work, superseded=lock_superseded(promotion))

@@ -9,7 +9,9 @@ from promotions.actions import auto_promote as module
 from promotions.actions.cancel import cancel
 from promotions.models import Promotion
 from promotions.worker.round import run_round
+from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
+from tests.factories import actor_of, actor_of_token, make_person, make_token
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.story import rows_found
 
@@ -101,6 +103,22 @@ def test_a_request_ends_no_hold_that_somebody_set(kestrel: Kestrel) -> None:
     kestrel.reports(again, "rolled_back", message="It was slow")
     kestrel.ask(follower.release, kestrel.staging)
     assert Environment.objects.get(pk=kestrel.staging.pk).auto_promote_hold
+
+
+def test_a_request_of_a_person_for_some_products_ends_no_hold(kestrel: Kestrel) -> None:
+    """It is for all products. So it is with a token that is limited to some."""
+    follower = rolled_back_into_staging(kestrel)
+    kestrel.deploys(kestrel.ask(kestrel.release(product="wiki"), kestrel.dev))
+    limited = make_person(kestrel.tenant, "limited", roles=["operator"], products=["wiki"], clock=kestrel.clock)
+    kestrel.actors["limited"] = actor_of(limited, kestrel.tenant)
+    requester = User.objects.get(pk=kestrel["requester"].account)
+    kestrel.actors["token"] = actor_of_token(make_token(kestrel.tenant, requester, products=["wiki"]))
+    for who in ("limited", "token"):
+        asked = kestrel.ask(Promotion.objects.get(product="wiki", status="deployed").release, kestrel.staging, by=who)
+        kestrel.rejects("approver", asked)
+        assert Environment.objects.get(pk=kestrel.staging.pk).auto_promote_hold
+    kestrel.ask(follower.release, kestrel.staging)
+    assert not Environment.objects.get(pk=kestrel.staging.pk).auto_promote_hold
 
 
 def test_what_is_promoted_automatically_leaves_a_hold_alone(kestrel: Kestrel) -> None:
