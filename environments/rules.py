@@ -76,8 +76,8 @@ def check_name_never_used(tenant_id: UUID, name: str) -> None:
     """Asked under the lock of the calendar. Raises NameUsed."""
     if RetiredName.objects.filter(tenant_id=tenant_id, name=name).exists():
         raise NameUsed(
-            f"A deleted environment was called {name}. It was protected, or a gate of a protected one names it: its "
-            "name is never used again, so choose another one.",
+            f"A deleted environment was called {name}. It was protected, a path of a product had it, or a gate of a "
+            "protected one names it: its name is never used again, so choose another one.",
             details={"field": "name"},
         )
 

@@ -51,7 +51,8 @@ def delete_environment(
     windows = [freeze_window_document(window) for window in environment.freeze_windows.newest_first()]
     held = [each for each in environment.freeze_windows.standing_at(at) if not rules.is_own_freeze(each, by)]
     waiting = frozen_by(by.tenant, environment, at) if held else []
-    on_a_path = any(environment_id in each for each in by_product.values())
+    named = any(environment.name in path for path in paths.values())  # also where it is archived
+    on_a_path = named or any(environment_id in each for each in by_product.values())
     retires = environment.was_protected or on_a_path or bool(naming(by.tenant, environment.name, at))
     gone = [*environment.freeze_windows.all(), *environment.approval_policy_links.all(), environment]
     environment.freeze_windows.all().delete()

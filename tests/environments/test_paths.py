@@ -243,3 +243,11 @@ class TestEdit:
         for name in ("qa", "dev"):
             delete_environment(by=greta, clock=clock, environment_id=order[name].pk, promotions=0)
         assert list(RetiredName.objects.values_list("name", flat=True)) == ["dev"]
+
+    def test_nor_is_that_of_an_archived_one(self, greta: Any, clock: Any, order: dict[str, Environment]) -> None:
+        """A new one of its name would be on the path at once."""
+        Environment.objects.update(protected=False, was_protected=False)
+        for name in ("qa", "dev"):
+            archive_environment(by=greta, clock=clock, environment_id=order[name].pk, active_promotions=0)
+            delete_environment(by=greta, clock=clock, environment_id=order[name].pk, promotions=0)
+        assert list(RetiredName.objects.values_list("name", flat=True)) == ["dev"]
