@@ -39,10 +39,12 @@ def live_products(tenant_id: UUID, *, besides: Collection[str] = ()) -> list[Pro
 
 
 def offer_products(form: forms.Form, products: Sequence[Product]) -> None:
-    """Gives the form's field these `live_products` to choose from, and takes it away where there is one alone."""
+    """Gives the form's field these `live_products` to choose from, and takes it away where there is one alone. A form
+    that names products keeps it, since others may be archived by now: without it the right would be for all."""
     field = form.fields[FIELD]
     assert isinstance(field, forms.MultipleChoiceField)
-    if len(products) < 2:
+    named = field.widget.value_from_datadict(form.data, form.files, form.add_prefix(FIELD))
+    if len(products) < 2 and not named:
         del form.fields[FIELD]
     elif len(products) <= MOST_OFFERED:
         field.choices = [(each.slug, each.label) for each in products]
