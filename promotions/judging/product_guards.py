@@ -16,7 +16,7 @@ from promotions.judging.guards import environments_judging_products
 from stellapromote.accounts.models import RoleGrant
 from stellapromote.accounts.scopes import PROMOTION_APPROVE, roles_with
 
-_DECIDING: Final = ("environment.update", "product.create", "product.update")
+_DECIDING: Final = ("environment.update", "freeze_window.update", "product.create", "product.update")
 _OF_PATHS: Final = frozenset({"path", "requiredOnEveryPath", "isProduction"})
 """The parts of an environment and of a product that paths come from, beside the order."""
 
@@ -28,7 +28,7 @@ def any_names_products(tenant_id: UUID) -> bool:
 
 def protected_by_product(tenant_id: UUID, at: datetime) -> dict[UUID, str]:
     """Names of the protected environments that guard products each by its own, by id: by approval policies for some
-    products and by paths, also those of open proposals; by freezes of products that are not over; by gates that judge
+    products, by freezes of products that are not over and by paths, also those of open proposals; by gates that judge
     products; by people whose role that votes is for some products. Archived ones too, for they may return. A few
     statements, and those of ``frozen_by`` for each such freeze.
 
@@ -68,10 +68,13 @@ def _voting_on_products(tenant_id: UUID) -> Iterable[str]:
 
 
 def _proposed(tenant_id: UUID, at: datetime) -> Iterable[str]:
-    """The environments of which an open proposal has approval policies guard some products alone, or changes paths."""
+    """The environments of which an open proposal has approval policies guard or a freeze hold some products alone, or
+    changes paths."""
     open_ones = Proposal.objects.of(tenant_id).open().filter(expires_at__gt=at, kind__in=_DECIDING)
     for after, guards in open_ones.values_list("after", "guards"):
-        if after and (after.get("productApprovalPolicies") or not _OF_PATHS.isdisjoint(after)):
+        if not after:
+            continue
+        if after.get("productApprovalPolicies") or after.get("products") or not _OF_PATHS.isdisjoint(after):
             yield from guards
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from environments.actions.update_environment import update_environment
+from environments.actions.update_freeze_window import update_freeze_window
 from policies.etags import proposal_tag
 from policies.models import ApprovalPolicy, Proposal
 from policies.weakening_edits import ChangedMeanwhile
@@ -27,7 +28,7 @@ from stellapromote.api.etag import IfMatch
 from stellapromote.audit.models import AuditEvent
 from stellapromote.clock import rfc3339
 from stellapromote.errors import Refused
-from tests.factories import make_approval_policy, make_freeze, make_person, make_promotion_policy
+from tests.factories import actor_of, make_approval_policy, make_freeze, make_person, make_promotion_policy
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.story import rows_found
 from tests.proposals import confirmed
@@ -266,6 +267,21 @@ class TestImageRepositoriesUnderOtherGuards:
         assert isinstance(self.freed(kestrel), Proposal)
         withdraw_proposal(proposed.pk, by=kestrel["admin"], clock=kestrel.clock)
         assert not isinstance(self.freed(kestrel), Proposal)
+
+    def test_one_that_leaves_a_freeze_to_products_takes_two(self, kestrel: Kestrel) -> None:
+        now = kestrel.clock.now()
+        window = (rfc3339(now + timedelta(days=1)), rfc3339(now + timedelta(days=2)))
+        greta = make_person(kestrel.tenant, "greta", roles=["admin"], clock=kestrel.clock)
+        freeze = make_freeze(actor_of(greta, kestrel.tenant), kestrel.dev, *window, clock=kestrel.clock)
+        proposed = update_freeze_window(
+            by=kestrel["admin"],
+            clock=kestrel.clock,
+            window_id=freeze.pk,
+            environment_id=kestrel.dev.pk,
+            changes={"products": ["ledger"]},
+        )
+        assert isinstance(proposed, Proposal)
+        assert isinstance(self.freed(kestrel), Proposal)
 
 
 def test_who_could_approve_is_asked_with_the_product(kestrel: Kestrel) -> None:
