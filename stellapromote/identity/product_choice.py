@@ -15,10 +15,16 @@ FIELD: Final = "products"
 
 
 class NamesField(forms.CharField):
-    """Names between commas, as a list."""
+    """Names between commas, as a list. Commas without a name are a mistake: an empty list is for all products."""
 
     def to_python(self, value: Any) -> Any:
-        return value if isinstance(value, list) else names_in(super().to_python(value) or "")
+        if isinstance(value, list):
+            return value
+        text = super().to_python(value) or ""
+        names = names_in(text)
+        if text and not names:
+            raise forms.ValidationError("There is no name between the commas: write one, or leave the field empty.")
+        return names
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list) else value

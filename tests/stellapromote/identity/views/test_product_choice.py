@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from stellapromote.accounts.models import ApiToken, Invitation, RoleGrant, ServiceAccount
+from stellapromote.identity.product_choice import NamesField
 from tests.factories import make_product
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
@@ -48,3 +50,14 @@ def test_products_that_are_named_limit_a_right_also_where_the_choice_is_not_show
     assert limits(people)[name] == []
     assert posted(people, name, ["wiki"]) in (200, 302)
     assert limits(people)[name] == [["wiki"]]
+
+
+@pytest.mark.parametrize(("text", "names"), [("", []), ("  ", []), (" ledger , wallet,", ["ledger", "wallet"])])
+def test_names_stand_between_commas(text: str, names: list[str]) -> None:
+    assert NamesField(required=False).clean(text) == names
+
+
+@pytest.mark.parametrize("text", [",", " , ,"])
+def test_commas_alone_are_not_all_products(text: str) -> None:
+    with pytest.raises(ValidationError, match="no name between the commas"):
+        NamesField(required=False).clean(text)
