@@ -204,49 +204,41 @@ class TeamForm(ActionForm):
     name = forms.CharField(label="Name", max_length=rules.LONGEST_NAME, required=False)
 
 
-class ServiceForm(ActionForm):
+class ServiceRightsForm(ActionForm):
+    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
+    products = forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: for all. A service for products reads everything, and creates releases, requests, cancels and "
+        "reports for these alone; it has no other rights.",
+    )
+
+    def __init__(self, *args: Any, products: Sequence[Product], **options: Any) -> None:
+        super().__init__(*args, **options)
+        _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
+        offer_products(self, products)
+
+
+class ServiceForm(ServiceRightsForm):
+    field_order = ("name", "owners", "scopes", "products")
+
     name = forms.CharField(label="Name", max_length=63, help_text=SLUG_HELP)
     owners = forms.CharField(
         label="Owners",
         max_length=500,
         help_text="Usernames of members, separated by commas. What the service does counts as done by them.",
     )
-    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all. A service for products reads everything, and creates releases, requests, cancels and "
-        "reports for these alone; it has no other rights.",
-    )
-
-    def __init__(self, *args: Any, products: Sequence[Product], **options: Any) -> None:
-        super().__init__(*args, **options)
-        _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
-        offer_products(self, products)
 
     @property
     def usernames(self) -> list[str]:
         return names_in(self.cleaned_data["owners"])
 
 
-class ServiceScopesForm(ActionForm):
+class ServiceScopesForm(ServiceRightsForm):
     """``seen``: the ETag of the service that the person saw."""
 
     seen = forms.CharField(max_length=100, widget=forms.HiddenInput)
-    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all. A service for products reads everything, and creates releases, requests, cancels and "
-        "reports for these alone; it has no other rights.",
-    )
-
-    def __init__(self, *args: Any, products: Sequence[Product], **options: Any) -> None:
-        super().__init__(*args, **options)
-        _choices(self, "scopes", _scope_choices(SCOPES.keys() - NEVER_FOR_SERVICES))
-        offer_products(self, products)
 
 
 class ServiceOwnerForm(ActionForm):
