@@ -45,8 +45,8 @@ def _has_token(request: ApiRequest) -> bool:
 
 
 def _is_allowed(request: ApiRequest) -> bool:
-    """Not for a request that a proxy forwarded which TRUSTED_PROXIES does not name: its address is that of the proxy,
-    whoever asks."""
+    """A proxy that TRUSTED_PROXIES does not name gives its own address to every request that it forwards: those are not
+    allowed by it."""
     address = request.client_address
     if address is None:
         return False

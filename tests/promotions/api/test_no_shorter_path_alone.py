@@ -130,7 +130,7 @@ def confirms_all(hands: list[Caller]) -> None:
 
 
 def tries_to_enter(world: World, hands: list[Caller], chance: random.Random) -> None:
-    """Releases what it may, brings it through what asks for nobody's approval, and requests it for live."""
+    """Makes a release, deploys it to each environment that needs no approval, and requests it for live."""
     for image in GUARDED:
         for product in ("quick", chance.choice(PRODUCTS)):
             released(chance.choice(hands), product, image, chance)
