@@ -4,14 +4,12 @@ from django.http import Http404
 
 from environments import rules
 from environments.actions.settings import reloaded
-from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.locks import lock_topology, note_write
 from environments.models import Environment
-from environments.ordering import order_of
-from environments.paths import entered_otherwise, orders_of, paths_of_products
+from environments.paths import paths_of_products
 from environments.presenters import differences, environment_document
-from environments.weakening import add_order, add_paths
+from environments.steps import record_steps, steps_of
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -39,9 +37,9 @@ def archive_environment(
     if if_match is not None:
         if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_can_archive(environment, active_promotions=active_promotions)
-    before, order = environment_document(environment), order_of(topology.values())
+    before = environment_document(environment)
     paths = paths_of_products(by.tenant)
-    by_product = orders_of(topology.values(), paths)
+    steps = steps_of(topology.values(), paths)
     tag = environment_tag(environment.pk, environment.version)
     at = note_write(by.tenant, clock, topology.values())
     environment.archived_at = environment.updated_at = at
@@ -51,15 +49,12 @@ def archive_environment(
     environment.save()
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
-    new_order, new_by_product = order_of(topology.values()), orders_of(topology.values(), paths)
-    edited = {environment_id, *entered_otherwise(by_product, new_by_product)}
-    edits = record_edit(edited, order, new_order, by=by, at=at)
     weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     if environment.protected:
         sentence = f"Environment {environment.name} is archived: nothing has to pass it any more."
         weakened.add([sentence], environment_id=environment_id, guards=[environment.name])
-    add_order(weakened, order, new_order, topology)
-    add_paths(weakened, by_product, new_by_product, topology, (order, new_order))
+    new_steps = steps_of(topology.values(), paths)
+    edits = record_steps(weakened, [environment_id], steps, new_steps, topology, by=by, at=at)
     record(
         by=by,
         at=at,

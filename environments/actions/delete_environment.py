@@ -3,15 +3,14 @@ from uuid import UUID
 from django.http import Http404
 
 from environments import rules
-from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.guarding import frozen_by, naming
 from environments.locks import lock_topology, note_write
 from environments.models import Environment, RetiredName
-from environments.ordering import order_of
-from environments.paths import entered_otherwise, orders_of, paths_of_products
+from environments.paths import paths_of_products
 from environments.presenters import environment_document, freeze_window_document
-from environments.weakening import add_order, add_paths, of_cleared, of_deleted
+from environments.steps import record_steps, steps_of
+from environments.weakening import of_cleared, of_deleted
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
@@ -42,9 +41,9 @@ def delete_environment(
         if_match.check(environment_tag(environment.pk, environment.version))
     rules.check_can_delete(environment, promotions=promotions)
     document = environment_document(environment)
-    tag, order = environment_tag(environment.pk, environment.version), order_of(topology.values())
+    tag = environment_tag(environment.pk, environment.version)
     before, paths = dict(topology), paths_of_products(by.tenant, archived=True)
-    by_product = orders_of(topology.values(), paths)
+    steps = steps_of(topology.values(), paths)
     at = note_write(by.tenant, clock, topology.values())
     del topology[environment_id]
     rules.check_auto_promotion(topology.values())
@@ -52,7 +51,7 @@ def delete_environment(
     held = [each for each in environment.freeze_windows.standing_at(at) if not rules.is_own_freeze(each, by)]
     waiting = frozen_by(by.tenant, environment, at) if held else []
     named = any(environment.name in path for path in paths.values())  # also where it is archived
-    on_a_path = named or any(environment_id in each for each in by_product.values())
+    on_a_path = named or any(environment_id in each for each in steps.by_product.values())
     retires = environment.was_protected or on_a_path or bool(naming(by.tenant, environment.name, at))
     gone = [*environment.freeze_windows.all(), *environment.approval_policy_links.all(), environment]
     environment.freeze_windows.all().delete()
@@ -60,15 +59,12 @@ def delete_environment(
     Environment.objects.filter(pk=environment_id).delete()
     names = [RetiredName(tenant_id=by.tenant, name=environment.name, retired_at=at)] if retires else []
     RetiredName.objects.bulk_create(names)
-    new_order, new_by_product = order_of(topology.values()), orders_of(topology.values(), paths)
-    edits = record_edit(entered_otherwise(by_product, new_by_product), order, new_order, by=by, at=at)
     weakened = Weakening("environment", str(environment_id), document["name"], tag, document, None)
     guards = [document["name"]] if document["protected"] else []
     weakened.add(of_deleted(document, len(windows)), guards=guards)
     if waiting:
         weakened.add([of_cleared(each, document["name"]) for each in held], guards=waiting)
-    add_order(weakened, order, new_order, before)
-    add_paths(weakened, by_product, new_by_product, before, (order, new_order))
+    edits = record_steps(weakened, [], steps, steps_of(topology.values(), paths), before, by=by, at=at)
     record(
         by=by,
         at=at,

@@ -15,16 +15,16 @@ from environments.actions.settings import (
     published_policy,
     reloaded,
 )
-from environments.edits import record_edit
 from environments.etags import environment_tag
 from environments.locks import lock_topology, note_write
 from environments.models import Environment
-from environments.ordering import moved, order_of
-from environments.paths import entered_otherwise, orders_of, paths_of_products
+from environments.ordering import moved
+from environments.paths import paths_of_products
 from environments.presenters import differences, environment_document
 from environments.product_guards import REFUSE, entries_of
 from environments.settings_schema import ENVIRONMENT_TO_UPDATE, read_environment
-from environments.weakening import add_order, add_paths, in_environment, named_policies
+from environments.steps import record_steps, steps_of
+from environments.weakening import in_environment, named_policies
 from policies.proposals import proposable
 from policies.weakening_edits import Weakening
 from stellapromote.accounts.actor import Actor
@@ -71,9 +71,9 @@ def update_environment(
     tag = environment_tag(environment.pk, environment.version)
     says = policy_texts(environment, entries, values.get("promotion_policy"))
     guards = [environment.name] if environment.protected else []
-    order, paths = order_of(topology.values()), paths_of_products(by.tenant)
-    by_product = orders_of(topology.values(), paths)
-    moves = moved(order, environment_id, values.pop("order_index", order[environment_id]))
+    paths = paths_of_products(by.tenant)
+    steps = steps_of(topology.values(), paths)
+    moves = moved(steps.order, environment_id, values.pop("order_index", steps.order[environment_id]))
     for name, value in values.items():
         setattr(environment, name, value)
     environment.was_protected |= environment.protected
@@ -90,15 +90,12 @@ def update_environment(
 
     environment = reloaded(environment_id)
     old, new = differences(before, environment_document(environment))
-    new_order, new_by_product = order_of(topology.values()), orders_of(topology.values(), paths)
-    edited = {environment_id, *entered_otherwise(by_product, new_by_product)}
-    edits = record_edit(edited, order, new_order, by=by, at=at)
     weakened = Weakening("environment", str(environment_id), environment.name, tag, old, new)
     weakened.policies = named_policies(before, environment_document(environment), says)
     sentences = in_environment(before, environment_document(environment), says)
     weakened.add(sentences, environment_id=environment_id, guards=guards)
-    add_order(weakened, order, new_order, topology)
-    add_paths(weakened, by_product, new_by_product, topology, (order, new_order))
+    new_steps = steps_of(topology.values(), paths)
+    edits = record_steps(weakened, [environment_id], steps, new_steps, topology, by=by, at=at)
     weakenings = weakened.store(by=by, at=at)
     record(
         by=by,
@@ -111,7 +108,7 @@ def update_environment(
         metadata={
             "name": environment.name,
             "shifted": [
-                {"name": topology[each].name, "from": order[each], "to": order_index}
+                {"name": topology[each].name, "from": steps.order[each], "to": order_index}
                 for each, order_index in sorted(moves.items(), key=lambda move: move[1])
                 if each != environment_id
             ],
