@@ -17,7 +17,7 @@ from policies.models import ApprovalPolicy, PromotionPolicy
 from policies.windows import BadTime, instant_of
 from stellapromote.accounts.models import Product
 from stellapromote.clock import rfc3339
-from stellapromote.identity.product_choice import names_in, offer_products
+from stellapromote.identity.product_choice import names_in, offer_products, products_field
 from stellapromote.web.forms import ActionForm
 
 _DEFAULTED = ("protected", "other_products")
@@ -262,12 +262,7 @@ _LENGTHS = [(1, "1 hour"), *((hours, f"{hours} hours") for hours in (2, 4, 8, 24
 class _FreezeOfProducts(ActionForm):
     """What a new freeze and a changed one have in common: the products that it holds, once there are several."""
 
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all products, those to come included.",
-    )
+    products = products_field("None: for all products, those to come included.")
 
 
 class FreezeForm(_FreezeOfProducts):

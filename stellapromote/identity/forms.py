@@ -19,7 +19,7 @@ from stellapromote.accounts.scopes import (
     SCOPES,
 )
 from stellapromote.identity import rules
-from stellapromote.identity.product_choice import names_in, offer_products
+from stellapromote.identity.product_choice import names_in, offer_products, products_field
 from stellapromote.patterns import SLUG_HELP
 from stellapromote.time_zones import zone_names
 from stellapromote.web.forms import ActionFields, ActionForm
@@ -86,12 +86,9 @@ class TokenForm(ActionForm):
         initial=DEFAULT_LIFE.days,
         help_text=f"1 to {LONGEST_LIFE.days}.",
     )
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all. A token for products reads everything, and creates releases, requests, cancels and "
-        "reports for these alone; it has no other rights.",
+    products = products_field(
+        "None: for all. A token for products reads everything, and creates releases, requests, cancels and "
+        "reports for these alone; it has no other rights."
     )
 
     def __init__(self, *args: Any, held: Collection[str], products: Sequence[Product], **options: Any) -> None:
@@ -114,13 +111,10 @@ class GrantRoleForm(ReasonForm):
     """A role that may be limited is offered to a person who holds it too: granted again, it counts for others."""
 
     role = forms.ChoiceField(label="Role")
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all. Only operator and approver can be limited. An operator of some products uploads no "
+    products = products_field(
+        "None: for all. Only operator and approver can be limited. An operator of some products uploads no "
         "evidence; an approver of some confirms no proposal, grant or account. Granting a role again with other "
-        "products ends the one before.",
+        "products ends the one before."
     )
     field_order = ("role", "products", "reason")
 
@@ -174,11 +168,8 @@ class InvitationForm(ActionForm):
     )
     email = forms.CharField(label="E-mail address", max_length=rules.LONGEST_EMAIL)
     roles = forms.MultipleChoiceField(label="Roles", widget=forms.CheckboxSelectMultiple)
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all. The roles operator and approver count for these alone; the others are never limited.",
+    products = products_field(
+        "None: for all. The roles operator and approver count for these alone; the others are never limited."
     )
     teams = forms.MultipleChoiceField(label="Teams", required=False, widget=forms.CheckboxSelectMultiple)
 
@@ -206,12 +197,9 @@ class TeamForm(ActionForm):
 
 class ServiceRightsForm(ActionForm):
     scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
-    products = forms.MultipleChoiceField(
-        label="Only for these products",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None: for all. A service for products reads everything, and creates releases, requests, cancels and "
-        "reports for these alone; it has no other rights.",
+    products = products_field(
+        "None: for all. A service for products reads everything, and creates releases, requests, cancels and "
+        "reports for these alone; it has no other rights."
     )
 
     def __init__(self, *args: Any, products: Sequence[Product], **options: Any) -> None:

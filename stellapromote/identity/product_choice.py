@@ -37,6 +37,16 @@ def names_in(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def products_field(help_text: str) -> forms.MultipleChoiceField:
+    """The field, until ``offer_products`` gives it the products."""
+    return forms.MultipleChoiceField(
+        label="Only for these products",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=help_text,
+    )
+
+
 def live_products(tenant_id: UUID, *, besides: Collection[str] = ()) -> list[Product]:
     """The products that are not archived, by name, and ``besides`` those that something names already; of more than
     MOST_OFFERED one more."""
