@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from promotions.models import Deployment, Promotion
-from tests.clients.relay import Relay, looks, relay, reports
+from tests.clients.relay import Relay, Seen, looks, relay, reports
 from tests.clients.stella import Ran, Stella
 from tests.database import CommittedDatabase
 from tests.factories import make_freeze
@@ -394,9 +395,30 @@ class TestSignals:
         running = behind.begin("deploy", str(promotion.number), *RUN, *command())
         until(lambda: state(promotion) == "deploying")
         running.send_signal(signal.SIGTERM)
+        relay.rules.clear()
         running.communicate(timeout=30)
         assert (running.returncode, command.times, state(promotion)) == (143, 0, "failed")
         assert promotion.status_detail == "Stopped before COMMAND ran."
+
+    def test_the_start_of_another_process_of_the_run_is_not_ended(
+        self, world: World, behind: Stella, relay: Relay, command: Command
+    ) -> None:
+        promotion = world.approved()
+        tried = threading.Event()
+
+        def tries_to_start(seen: Seen) -> bool:
+            if reports("started")(seen):
+                tried.set()
+            return tried.is_set()
+
+        relay.answer_busy(tries_to_start, once=False)
+        running = behind.begin("deploy", str(promotion.number), *RUN, *command())
+        assert tried.wait(30)
+        world.ci.ok("POST", f"promotions/{promotion.pk}/deployment", {"status": "started", "runId": RUN[1]})
+        running.send_signal(signal.SIGTERM)
+        relay.rules.clear()
+        running.communicate(timeout=30)
+        assert (running.returncode, command.times, state(promotion)) == (143, 0, "deploying")
 
 
 class TestBadNetwork:
