@@ -25,6 +25,16 @@ def limited(scopes: Iterable[str], products: Collection[str] | None) -> Rights:
     return found if limit is not None and not limit else found | dict.fromkeys(scopes - VIEWER_SCOPES, limit)
 
 
+def stored_rights(scopes: Collection[str], products: list[str]) -> dict[str, list[str]]:
+    """The columns of a token or service with these scopes, for these products; for all where none is given."""
+    alone = [each for each in scopes if products and each not in VIEWER_SCOPES]
+    return {
+        "scopes": [each for each in scopes if each not in alone],
+        "product_scopes": alone,
+        "products": products,
+    }
+
+
 def united(*rights: Rights) -> Rights:
     """What one of them gives."""
     found: dict[str, Products] = {}

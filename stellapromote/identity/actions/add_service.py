@@ -5,7 +5,8 @@ from django.contrib.auth.hashers import make_password
 
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.models import ServiceAccount, ServiceOwner, User
-from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, SCOPES, VIEWER_SCOPES
+from stellapromote.accounts.rights import stored_rights
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, SCOPES
 from stellapromote.audit.recording import record
 from stellapromote.clock import Clock
 from stellapromote.errors import Conflict
@@ -83,11 +84,7 @@ def checked_service_rights(scopes: Iterable[str], products: list[str]) -> dict[s
     chosen = rules.checked_scopes(scopes, SCOPES.keys() - NEVER_FOR_SERVICES, rules.NO_VOTE_BY_SERVICES)
     if products:
         rules.checked_scopes(chosen, LIMITED_TO_PRODUCTS, "a service that is limited to products cannot have this.")
-    return {
-        "scopes": [each for each in chosen if not products or each in VIEWER_SCOPES],
-        "product_scopes": [each for each in chosen if products and each not in VIEWER_SCOPES],
-        "products": products,
-    }
+    return stored_rights(chosen, products)
 
 
 def _members(tenant_id: UUID, usernames: Collection[str]) -> list[User]:

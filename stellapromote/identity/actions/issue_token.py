@@ -7,8 +7,8 @@ from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import operating_system_user
 from stellapromote.accounts.models import ApiToken, ServiceAccount, User
 from stellapromote.accounts.models.token import DEFAULT_LIFE
-from stellapromote.accounts.rights import Rights, beyond, common, limited
-from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES, VIEWER_SCOPES
+from stellapromote.accounts.rights import Rights, beyond, common, limited, stored_rights
+from stellapromote.accounts.scopes import LIMITED_TO_PRODUCTS, NEVER_FOR_SERVICES
 from stellapromote.accounts.second_factor import requires_second_factor
 from stellapromote.accounts.token_format import generate, secret_digest
 from stellapromote.audit.recording import record
@@ -76,9 +76,7 @@ def issue_token(
         name=name,
         public_id=public_id,
         secret_digest=secret_digest(secret),
-        scopes=[each for each in chosen if not limit or each in VIEWER_SCOPES],
-        product_scopes=[each for each in chosen if limit and each not in VIEWER_SCOPES],
-        products=limit,
+        **stored_rights(chosen, limit),
         second_factor=is_own and by.second_factor,
         created_at=at,
         expires_at=at + life,
