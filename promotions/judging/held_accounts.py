@@ -47,7 +47,7 @@ def excluded_with(held: Held, excluded: Mapping[str, Sequence[str]], requester: 
     return found
 
 
-def after_another(held: Held, acts: Iterable[Act], confirmed: Confirmed = ()) -> dict[str, list[str]]:
+def after_another(held: Held, acts: Iterable[Act], confirmed: Confirmed) -> dict[str, list[str]]:
     """The accounts of which another, that may be of the same person, acted first; with the reason."""
     if not held and not confirmed:
         return {}

@@ -413,9 +413,9 @@ HELD = {"mei": {"boss"}, "mo": {"boss"}}
 
 def test_of_several_acts_the_first_counts() -> None:
     acts = [Act("2", "b", "mo"), Act("1", "a", "mei")]
-    assert after_another(HELD, acts).keys() == {"mo", "boss"}
-    assert after_another(HELD, [*acts, Act(FIRST, "c", "boss")]).keys() == {"mo", "mei"}
-    assert after_another({}, acts) == {}
+    assert after_another(HELD, acts, []).keys() == {"mo", "boss"}
+    assert after_another(HELD, [*acts, Act(FIRST, "c", "boss")], []).keys() == {"mo", "mei"}
+    assert after_another({}, acts, []) == {}
 
 
 def test_those_alike_an_excluded_person_are_excluded_with_their_own_reasons() -> None:
