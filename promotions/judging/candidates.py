@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from policies.eligibility import ACCOUNT_ACTED, Grant, discounted_granters, eligibility_of
 from policies.facts import Candidate, exclusions
+from policies.people import VOTING_ROLES
 from policies.vouching import Confirmation, Source, Vouching
 from promotions.judging.held_accounts import (
     FIRST,
@@ -22,7 +23,6 @@ from stellapromote.clock import parse_rfc3339, rfc3339
 
 APPROVING_ROLES: Final = roles_with(PROMOTION_APPROVE)
 """The names under which grants store the roles that vote."""
-_VOTING: Final = frozenset(map(role_of, APPROVING_ROLES))
 
 
 def candidates_in(
@@ -46,7 +46,7 @@ def candidates_in(
             active=True,
             roles=_grants(person["roles"]),
             teams=_grants(person["teams"]),
-            voting_roles=_VOTING,
+            voting_roles=VOTING_ROLES,
             product=promotion.product,
             requested_at=promotion.requested_at,
             excluded=excluded,
@@ -83,7 +83,7 @@ def roles_for(person: Mapping[str, Any], product: str) -> list[str]:
 
 def holds_vote(person: Mapping[str, Any], product: str) -> bool:
     """Whether a person among the facts holds a role that votes for the product, counting or not."""
-    return not _VOTING.isdisjoint(roles_for(person, product))
+    return not VOTING_ROLES.isdisjoint(roles_for(person, product))
 
 
 def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
