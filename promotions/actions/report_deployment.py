@@ -189,16 +189,8 @@ def _refusal_of_another_run(promotion: Promotion, report: Report, at: datetime) 
             f"{run} deploys #{promotion.number}: only that run reports its end, or a person without runId.",
             details={"status": promotion.status, "runId": started_by or None},
         )
-    due = promotion.deployment_due_at
-    return EnvironmentBusy(
-        f"{run} deploys #{promotion.number} already: start nothing, and wait until its end is reported.",
-        details={
-            "promotionId": str(promotion.pk),
-            "number": promotion.number,
-            "runId": started_by or None,
-            "mayPassAt": None if due is None or due <= at else rfc3339(due),
-        },
-    )
+    message = f"{run} deploys #{promotion.number} already: start nothing, and wait until its end is reported."
+    return EnvironmentBusy.of(promotion, at, message, runId=started_by or None)
 
 
 def _anybody_may_end(promotion: Promotion, report: Report, at: datetime) -> bool:

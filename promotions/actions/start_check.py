@@ -1,6 +1,7 @@
 """May a deployment start now? Judged again under the locks, on fresh facts (domain.md §4, start check)."""
 
 from datetime import datetime
+from typing import Any, Self
 from uuid import UUID
 
 from django.db.models import Q
@@ -42,6 +43,14 @@ class EnvironmentBusy(Conflict):
     """Another deployment holds the environment, or the product in it; ``mayPassAt`` is when that one is due to end."""
 
     code = "RES_ENVIRONMENT_BUSY"
+
+    @classmethod
+    def of(cls, other: Promotion, at: datetime, message: str, **details: Any) -> Self:
+        """``other``: the promotion that is being deployed."""
+        due = other.deployment_due_at
+        may_pass_at = None if due is None or due <= at else rfc3339(due)
+        named = {"promotionId": str(other.pk), "number": other.number}
+        return cls(message, details={**named, **details, "mayPassAt": may_pass_at})
 
 
 def check_starts(
@@ -125,12 +134,4 @@ def _busy(promotion: Promotion, at: datetime) -> EnvironmentBusy | None:
     other = others.first()
     if other is None:
         return None
-    due = other.deployment_due_at
-    return EnvironmentBusy(
-        f"#{other.number} is being deployed there: start when it has ended.",
-        details={
-            "promotionId": str(other.pk),
-            "number": other.number,
-            "mayPassAt": None if due is None or due <= at else rfc3339(due),
-        },
-    )
+    return EnvironmentBusy.of(other, at, f"#{other.number} is being deployed there: start when it has ended.")
