@@ -5,52 +5,17 @@ import os
 import pty
 import re
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
 
 from promotions.models import EvidenceDocument, Feed, Promotion, Release
-from stellapromote.clock import FixedClock
-from stellapromote.database_clock import DATABASE_CLOCK
-from tests.clients.stella import Ran, Stella
-from tests.database import CommittedDatabase
-from tests.factories import make_token
-from tests.promotions.api.world import World, make_world
+from tests.clients.stella import Ran, by, published, typed, until
+from tests.promotions.api.world import World
 
 DIGEST = "sha256:" + "a" * 64
-
-
-@pytest.fixture
-def world(live_server_url: str, committed_db: CommittedDatabase) -> World:
-    return make_world()
-
-
-@pytest.fixture
-def url(live_server_url: str) -> str:
-    return live_server_url
-
-
-def by(world: World, url: str, name: str) -> Stella:
-    return Stella(url, world.people[name].token)
-
-
-def typed(stella: Stella, answer: str, *arguments: str) -> Ran:
-    """Called in a terminal, in which a person types the answer."""
-    terminal, far_end = pty.openpty()
-    os.write(terminal, f"{answer}\n".encode())
-    try:
-        with os.fdopen(far_end, "rb", buffering=0) as stdin:
-            return stella(*arguments, stdin=stdin)
-    finally:
-        os.close(terminal)
 
 
 class TestRelease:
@@ -191,34 +156,6 @@ class TestFeeds:
         assert (ran.code, "is no https address" in ran.err) == (2, True)
 
 
-@contextmanager
-def published(content: bytes) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
-    """A place of feeds, with an address that has moved, and the calls that came."""
-    calls: list[BaseHTTPRequestHandler] = []
-    moved = {"/moved": "/kev.json", "/elsewhere": "http://feeds.example/kev.json"}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            calls.append(self)
-            self.send_response(302 if self.path in moved else 200)
-            if self.path in moved:
-                self.send_header("Location", moved[self.path])
-            self.end_headers()
-            if self.path not in moved:
-                self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", calls
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 class TestPromote:
     def test_a_request_shows_its_page_and_the_people_who_can_act(self, world: World, url: str) -> None:
         release = world.release()
@@ -251,15 +188,6 @@ class TestPromote:
         out, _ = running.communicate(timeout=30)
         assert running.returncode == 0
         assert (json.loads(out)["outcome"], json.loads(out)["promotion"]["status"]) == ("reached", "approved")
-
-
-def until(found: Any, seconds: float = 30.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if it := found():
-            return it
-        time.sleep(0.05)
-    raise AssertionError("It did not happen in time.")
 
 
 class TestWait:
@@ -400,80 +328,6 @@ class TestActs:
         world.deployed(world.release("1.0"), "dev")
         ran = by(world, url, "tomas")("rollback", "--in", "dev", "--reason", "It fails")
         assert (ran.code, "No release of main ran in dev before 1.0." in ran.err) == (3, True)
-
-
-class TestLooking:
-    def test_status_of_a_promotion(self, world: World, url: str) -> None:
-        promotion = world.waiting()
-        ran = by(world, url, "vera")("status", f"{url}/promotions/{promotion.pk}", "--json")
-        assert (ran.code, ran.json["promotion"]["id"]) == (0, str(promotion.pk))
-
-    def test_status_of_the_environments(self, world: World, url: str) -> None:
-        world.deployed(world.release("1.0"), "dev")
-        ran = by(world, url, "vera")("status")
-        assert ran.out.splitlines() == [
-            "dev: main 1.0; 0 open",
-            "staging: nothing; 0 open",
-            "production: nothing; 0 open",
-        ]
-
-    def test_list(self, world: World, url: str) -> None:
-        promotion = world.waiting()
-        vera, nia = by(world, url, "vera"), by(world, url, "nia")
-
-        def numbers(ran: Ran) -> list[int]:
-            return [each["number"] for each in ran.json["promotions"]]
-
-        assert numbers(vera("list", "--json")) == [3, 2, 1]
-        assert numbers(vera("list", "--status", "deployed", "--environment", "dev", "--json")) == [1]
-        assert numbers(nia("list", "--mine", "--json")) == [promotion.number]
-        assert numbers(vera("list", "--product", "nothing", "--json")) == []
-
-    def test_why(self, world: World, url: str) -> None:
-        promotion = world.waiting()
-        ran = by(world, url, "vera")("why", str(promotion.number), "--json")
-        [block] = ran.json["blocks"]
-        assert (block["gate"], block["status"], block["whoCanAct"]) == ("approval", "pending", ["mei", "nia"])
-
-    def test_open_prints_the_address(self, world: World, url: str) -> None:
-        promotion = world.waiting()
-        assert by(world, url, "vera")("open", str(promotion.number)).out == f"{url}/promotions/{promotion.pk}\n"
-
-    def test_another_tenants_promotion_does_not_exist(self, world: World, url: str) -> None:
-        promotion = world.waiting()
-        stranger = make_world("elsewhere", "e-").people["vera"]
-        for named in (str(promotion.pk), str(promotion.number)):
-            ran = Stella(url, stranger.token)("status", named, "--json")
-            assert (ran.code, promotion.release.name in ran.out + ran.err) == (3, False)
-
-
-@pytest.mark.parametrize("content", [b"<html>Hello</html>", b"{}", b"[]", b'{"data": [{}]}', b"[" * 5000])
-def test_another_server_is_no_traceback(content: bytes) -> None:
-    with published(content) as (address, _):
-        ran = Stella(address, "spt_x")("list", "--json")
-    assert (ran.code, set(ran.json)) == (3, {"error"})
-
-
-class TestToken:
-    def test_from_a_file(self, world: World, url: str, tmp_path: Path) -> None:
-        (tmp_path / "token").write_text(f"{world.vera.token}\n")
-        assert Stella(url, "")("list", "--token-file", str(tmp_path / "token")).code == 0
-        assert Stella(url, "")("--token-file", str(tmp_path / "missing"), "list").code == 2
-
-    def test_an_expired_one_is_said(self, world: World, url: str) -> None:
-        promotion = world.waiting()
-        issued = FixedClock(DATABASE_CLOCK.now() - timedelta(days=1) + timedelta(seconds=4))
-        short = make_token(world.tenant, world.vera.user, life=timedelta(days=1), clock=issued)
-        running = Stella(url, short).begin("wait", str(promotion.pk), "--json")
-        out, err = running.communicate(timeout=30)
-        assert (running.returncode, json.loads(out)["error"]["code"]) == (3, "AUTH_TOKEN_EXPIRED")
-        assert "Set STELLA_TOKEN, or name a file with --token-file." in err
-
-    @pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("why", "9"), ("promote", "x", "--to", "y")])
-    def test_is_never_printed(self, world: World, url: str, arguments: tuple[str, ...]) -> None:
-        for token in (world.vera.token, f"{world.vera.token}x"):
-            ran = Stella(url, token)(*arguments)
-            assert token not in ran.out + ran.err
 
 
 def documented() -> dict[str, set[str]]:
