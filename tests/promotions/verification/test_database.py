@@ -53,7 +53,8 @@ OTHER_LANGUAGE = "UPDATE pg_proc SET prolang = (SELECT oid FROM pg_language"
 OF_REFUSING = "WHERE proname = 'stellapromote_refuse_change'"
 NAMES = f"ALTER TABLE {FREEZE} ALTER products"
 LINK = "environments_environmentapprovalpolicy"
-HOLDERS = "ALTER TABLE accounts_heldaccount ADD CONSTRAINT held_account_by_others CHECK (NOT user_id = ANY(holders))"
+HOLDERS = "ALTER TABLE accounts_heldaccount ADD CONSTRAINT held_account_by_others CHECK (cardinality(holders) > 0 AND \
+NOT user_id = ANY(holders) AND (confirmed_by_id IS NULL OR NOT confirmed_by_id = ANY(holders)))"
 OWNERS = "accounts_ownersedit ADD CONSTRAINT owners_edit_as_its_product FOREIGN KEY (product_id, tenant_id)"
 OF_PRODUCT = "REFERENCES accounts_product(id, tenant_id)"
 
@@ -186,6 +187,16 @@ CHANGES: list[tuple[str, str, str]] = [
 ]  # fmt: skip
 
 
+def conditions(database: CommittedDatabase) -> set[tuple[str, str]]:
+    """What no verification compares, and the undo of a change has to restore for the tests that come after it."""
+    with database.as_superuser() as session:
+        rows = session.execute(
+            "SELECT conname, regexp_replace(pg_get_constraintdef(oid), '::[a-z ]+(\\[\\])?|[()]', '', 'g')"
+            " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype = 'c'"
+        )
+        return {(name, condition) for name, condition in rows}
+
+
 @contextmanager
 def changed(database: CommittedDatabase, change: str, undo: str) -> Iterator[None]:
     with database.as_superuser() as session:
@@ -221,10 +232,12 @@ def test_nothing_is_found_in_a_database_that_was_migrated(committed_db: Committe
     ("change", "undo", "place"), CHANGES + HIDDEN, ids=[each[0][:100] for each in CHANGES + HIDDEN]
 )
 def test_a_changed_rule_is_found(committed_db: CommittedDatabase, change: str, undo: str, place: str) -> None:
+    before = conditions(committed_db)
     with changed(committed_db, change, undo):
         found = check_installation()
         assert place in {each.place for each in found if each.what == "DATABASE_CHANGED"}, found
     assert check_database() == []
+    assert conditions(committed_db) == before
 
 
 ANOTHER_PATH = """
