@@ -67,10 +67,11 @@ SELECT c.relname, n.relname, i.indpred IS NOT NULL, i.indisunique AND i.indisval
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class n ON n.oid = i.indexrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
 """
-# Versions of PostgreSQL write the text of a check differently, and a default has a length or none. Since 18 a
-# rule may be marked as not enforced.
+# Checks without the casts and brackets that a restored dump writes otherwise; a default has a length or none. Since 18
+# a rule may be marked as not enforced.
 _RULES = """
-SELECT concat('rule ', k.conname, ' ON ', c.relname, ' ', CASE k.contype WHEN 'c' THEN 'CHECK' ELSE
+SELECT concat('rule ', k.conname, ' ON ', c.relname, ' ', CASE k.contype WHEN 'c' THEN
+         regexp_replace(pg_get_constraintdef(k.oid), '::(text|character varying)(\\[\\])?|[()]', '', 'g') ELSE
          regexp_replace(pg_get_constraintdef(k.oid), 'REFERENCES public\\.', 'REFERENCES ') END),
        k.convalidated AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid

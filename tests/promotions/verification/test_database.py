@@ -53,8 +53,11 @@ OTHER_LANGUAGE = "UPDATE pg_proc SET prolang = (SELECT oid FROM pg_language"
 OF_REFUSING = "WHERE proname = 'stellapromote_refuse_change'"
 NAMES = f"ALTER TABLE {FREEZE} ALTER products"
 LINK = "environments_environmentapprovalpolicy"
-HOLDERS = "ALTER TABLE accounts_heldaccount ADD CONSTRAINT held_account_by_others CHECK (cardinality(holders) > 0 AND \
-NOT user_id = ANY(holders) AND (confirmed_by_id IS NULL OR NOT confirmed_by_id = ANY(holders)))"
+HELD = "ALTER TABLE accounts_heldaccount DROP CONSTRAINT held_account_by_others"
+HOLDERS = "ALTER TABLE accounts_heldaccount ADD CONSTRAINT held_account_by_others CHECK (cardinality(holders) > 0"
+ALL_HOLDERS = (
+    f"{HOLDERS} AND NOT user_id = ANY(holders) AND (confirmed_by_id IS NULL OR NOT confirmed_by_id = ANY(holders)))"
+)
 OWNERS = "accounts_ownersedit ADD CONSTRAINT owners_edit_as_its_product FOREIGN KEY (product_id, tenant_id)"
 OF_PRODUCT = "REFERENCES accounts_product(id, tenant_id)"
 
@@ -158,7 +161,8 @@ CHANGES: list[tuple[str, str, str]] = [
      f"default {LINK}.products"),
     ("ALTER TABLE accounts_heldaccount ALTER confirmed_at SET DEFAULT now()",
      "ALTER TABLE accounts_heldaccount ALTER confirmed_at DROP DEFAULT", "default accounts_heldaccount.confirmed_at"),
-    ("ALTER TABLE accounts_heldaccount DROP CONSTRAINT held_account_by_others", HOLDERS, "rule held_account_by_others"),
+    (HELD, ALL_HOLDERS, "rule held_account_by_others"),
+    (f"{HELD}; {HOLDERS})", f"{HELD}; {ALL_HOLDERS}", "rule held_account_by_others"),
     ("ALTER TABLE accounts_ownersedit DROP CONSTRAINT owners_edit_as_its_product",
      f"ALTER TABLE {OWNERS} {OF_PRODUCT} DEFERRABLE INITIALLY DEFERRED", "rule owners_edit_as_its_product"),
     (("ALTER TABLE accounts_ownersedit DROP CONSTRAINT owners_edit_as_its_product; "
@@ -185,16 +189,6 @@ CHANGES: list[tuple[str, str, str]] = [
     (f"ALTER ROLE {LOGIN} SET session_replication_role = replica",
      f"ALTER ROLE {LOGIN} RESET session_replication_role", "session_replication_role"),
 ]  # fmt: skip
-
-
-def conditions(database: CommittedDatabase) -> set[tuple[str, str]]:
-    """What no verification compares, and the undo of a change has to restore for the tests that come after it."""
-    with database.as_superuser() as session:
-        rows = session.execute(
-            "SELECT conname, regexp_replace(pg_get_constraintdef(oid), '::[a-z ]+(\\[\\])?|[()]', '', 'g')"
-            " FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype = 'c'"
-        )
-        return {(name, condition) for name, condition in rows}
 
 
 @contextmanager
@@ -232,12 +226,10 @@ def test_nothing_is_found_in_a_database_that_was_migrated(committed_db: Committe
     ("change", "undo", "place"), CHANGES + HIDDEN, ids=[each[0][:100] for each in CHANGES + HIDDEN]
 )
 def test_a_changed_rule_is_found(committed_db: CommittedDatabase, change: str, undo: str, place: str) -> None:
-    before = conditions(committed_db)
     with changed(committed_db, change, undo):
         found = check_installation()
         assert place in {each.place for each in found if each.what == "DATABASE_CHANGED"}, found
     assert check_database() == []
-    assert conditions(committed_db) == before
 
 
 ANOTHER_PATH = """
