@@ -247,16 +247,15 @@ def test_a_forked_process_has_a_child_of_its_own(pool: Pool) -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_process_that_is_forked_during_a_call_does_not_wait_for_it(pool: Pool) -> None:
     child_of(pool)
-    thread = threading.Thread(target=ask, args=(pool, "nap", b"1"))
+    thread = threading.Thread(target=ask, args=(pool, "nap", b"4"))
     thread.start()
     time.sleep(0.2)
     context = multiprocessing.get_context("fork")
     answers: multiprocessing.Queue[int] = context.Queue()
     process = context.Process(target=_in_fork, args=(pool, answers))
-    began = time.monotonic()
     process.start()
     assert answers.get(timeout=30) != os.getpid()
-    assert time.monotonic() - began < 0.7
+    assert thread.is_alive()
     process.join(30)
     thread.join()
 
