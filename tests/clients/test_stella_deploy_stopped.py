@@ -14,13 +14,33 @@ from typing import Any
 
 import pytest
 
-from promotions.models import Deployment
+from promotions.models import Deployment, Promotion
 from tests.clients.deploying import RUN, Command, state
 from tests.clients.relay import Relay, Seen, looks, reports
 from tests.clients.stella import Stella, until
 from tests.database import CommittedDatabase
 from tests.live_server import free_port, served_at
 from tests.promotions.api.world import World, make_world
+
+
+def interrupted(stella: Stella, promotion: Promotion, script: str, began: Path) -> int:
+    """The exit code where Ctrl-C is pressed in the terminal of a COMMAND that wrote this file."""
+    terminal, far_end = pty.openpty()
+    running = subprocess.Popen(
+        stella.command("deploy", str(promotion.number), *RUN, "--", "sh", "-c", script),
+        env=stella.environment(),
+        stdin=far_end,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    until(began.exists)
+    os.write(terminal, b"\x03")
+    code = running.wait(30)
+    os.close(terminal)
+    os.close(far_end)
+    return code
 
 
 class TestSignals:
@@ -46,23 +66,17 @@ class TestSignals:
         promotion = world.approved()
         told = tmp_path / "told"
         script = f'trap "echo interrupted >> {told}" INT; echo began >> {told}; sleep 1; sleep 1; exit 3'
-        terminal, far_end = pty.openpty()
-        running = subprocess.Popen(
-            stella.command("deploy", str(promotion.number), *RUN, "--", "sh", "-c", script),
-            env=stella.environment(),
-            stdin=far_end,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        until(told.exists)
-        os.write(terminal, b"\x03")
-        assert running.wait(30) == 130
-        os.close(terminal)
-        os.close(far_end)
+        assert interrupted(stella, promotion, script, told) == 130
         assert state(promotion) == "failed"
         assert told.read_text().split() == ["began", "interrupted"]
+
+    def test_a_command_that_ends_at_once_was_interrupted_too(
+        self, world: World, stella: Stella, tmp_path: Path
+    ) -> None:
+        promotion = world.approved()
+        told = tmp_path / "told"
+        assert interrupted(stella, promotion, f"echo began >> {told}; exec sleep 60", told) == 130
+        assert (state(promotion), promotion.status_detail) == ("failed", "COMMAND was stopped by SIGINT.")
 
     def test_a_hangup_that_nohup_ignores_stops_nothing(self, world: World, stella: Stella, command: Command) -> None:
         promotion = world.approved()
