@@ -15,6 +15,7 @@ from stellapromote.environment_variables import EnvironmentVariables, is_loopbac
 from stellapromote.generated_secrets import secret_from_file
 from stellapromote.mail_server import mail_server, sender
 from stellapromote.postgresql.embedded import EmbeddedPostgres
+from stellapromote.web.traceparent import trace_logged
 
 env = EnvironmentVariables()
 
@@ -282,16 +283,19 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
-# Logs: one JSON object a line, with the request id that RequestIdMiddleware binds ------------------------------------
+# Logs: one JSON object a line, with the ids that RequestIdMiddleware binds -------------------------------------------
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
-def _request_id_of_record(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Django logs some answers after the middleware is left: the id comes with the record's request then."""
-    request_id = getattr(getattr(event.get("_record"), "request", None), "request_id", None)
+def _ids_of_record(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Django logs some answers after the middleware is left: the ids come with the record's request then."""
+    request = getattr(event.get("_record"), "request", None)
+    request_id = getattr(request, "request_id", None)
     if request_id is not None:
         event.setdefault("request_id", request_id)
+    for name, value in trace_logged(getattr(request, "traceparent", None)).items():
+        event.setdefault(name, value)
     return event
 
 
@@ -304,7 +308,7 @@ def _without_links(_logger: Any, _method: str, event: structlog.types.EventDict)
 
 _LOG_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
-    _request_id_of_record,
+    _ids_of_record,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),

@@ -1,4 +1,4 @@
-"""The attributes that the middleware sets on a request: the caller, the address, and the id."""
+"""The attributes that the middleware sets on a request: the caller, the address, the id, and the trace."""
 
 from django.http import HttpRequest
 
@@ -11,3 +11,4 @@ class Request(HttpRequest):
     actor: Actor | None
     client_address: str | None
     request_id: str
+    traceparent: str | None

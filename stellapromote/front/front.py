@@ -19,7 +19,10 @@ from stellapromote.front.protocol import Exchange, Scope
 from stellapromote.front.readers import end_unread
 from stellapromote.front.refusals import headers_of, refusal
 from stellapromote.postgresql.parent_death import end_with_parent
+from stellapromote.web.request_id import HEADER as REQUEST_ID
 from stellapromote.web.request_route import ROUTE
+from stellapromote.web.traceparent import HEADER as TRACEPARENT
+from stellapromote.web.traceparent import trace_logged
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +113,8 @@ class Front:
                 self._bodies.give_back(body)
         except ProductError as error:
             answer = refusal(error, scope)
-            with bound_contextvars(request_id=dict(answer.headers)["X-Request-Id"]):
+            headers = dict(answer.headers)
+            with bound_contextvars(request_id=headers[REQUEST_ID], **trace_logged(headers.get(TRACEPARENT))):
                 logger.info("%s at %s: %s", error.code, scope.path, error.message)
         self._counts.count(scope.method, route, answer.status, time.monotonic() - began)
         await self._send(answer, exchange, is_head=scope.method == "HEAD")

@@ -11,6 +11,8 @@ from stellapromote.front.lane import Answer
 from stellapromote.front.protocol import Headers, Scope
 from stellapromote.web.request_id import HEADER, request_id_from
 from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
+from stellapromote.web.traceparent import HEADER as TRACEPARENT
+from stellapromote.web.traceparent import traceparent_from
 
 _TITLES: Final = {
     400: "This cannot be read",
@@ -41,6 +43,7 @@ _PAGE: Final = """<!DOCTYPE html>
 
 def headers_of(scope: Scope, media_type: str) -> Headers:
     """The headers of every answer of the product, with the id of the request last."""
+    traceparent = traceparent_from(scope.headers.get(TRACEPARENT))
     return [
         ("Content-Type", media_type),
         ("Cache-Control", "no-store"),
@@ -49,6 +52,7 @@ def headers_of(scope: Scope, media_type: str) -> Headers:
         ("Referrer-Policy", "same-origin"),
         ("X-Content-Type-Options", "nosniff"),
         ("X-Frame-Options", "DENY"),
+        *([] if traceparent is None else [(TRACEPARENT, traceparent)]),
         (HEADER, request_id_from(scope.headers.get(HEADER.lower()))),
     ]
 

@@ -30,6 +30,8 @@ from stellapromote.web.refusals import error_response, refusal_response, wrong_m
 from stellapromote.web.request_id import HEADER, request_id_from
 from stellapromote.web.request_route import ROUTE
 from stellapromote.web.security_headers import CONTENT_SECURITY_POLICY
+from stellapromote.web.traceparent import HEADER as TRACEPARENT
+from stellapromote.web.traceparent import trace_logged, traceparent_from
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -43,7 +45,8 @@ def is_api(request: HttpRequest) -> bool:
 
 
 class RequestIdMiddleware:
-    """Gives every request an id: `request.request_id`, the log context, and the header of every answer."""
+    """Gives every request an id: `request.request_id`, the log context, and the header of every answer; takes the trace
+    of the caller to the same places."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -51,9 +54,12 @@ class RequestIdMiddleware:
     def __call__(self, request: Request) -> HttpResponseBase:
         request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
         request.request_id = request_id
-        with bound_contextvars(request_id=request_id):
+        request.traceparent = traceparent = traceparent_from(request.META.get("HTTP_TRACEPARENT"))
+        with bound_contextvars(request_id=request_id, **trace_logged(traceparent)):
             response = self.get_response(request)
         response[HEADER] = request_id
+        if traceparent is not None:
+            response[TRACEPARENT] = traceparent
         return response
 
 

@@ -205,10 +205,12 @@ def test_log_line_is_json_with_the_request_id_of_the_context() -> None:
     assert (line["event"], line["level"], line["request_id"]) == ("3 things", "warning", "abc")
 
 
-def test_log_line_of_django_about_a_request_has_its_id_after_the_middleware_was_left() -> None:
+def test_log_line_of_django_about_a_request_has_its_ids_after_the_middleware_was_left() -> None:
     request = HttpRequest()
     request.request_id = "abc"  # type: ignore[attr-defined]
-    assert logged(lambda logger: logger.warning("Not Found", extra={"request": request}))["request_id"] == "abc"
+    request.traceparent = f"00-{'ab' * 16}-{'cd' * 8}-01"  # type: ignore[attr-defined]
+    line = logged(lambda logger: logger.warning("Not Found", extra={"request": request}))
+    assert (line["request_id"], line["trace_id"]) == ("abc", "ab" * 16)
 
 
 def test_log_line_says_what_a_failure_is_about_and_nothing_else_of_the_record() -> None:

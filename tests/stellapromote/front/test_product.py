@@ -69,7 +69,10 @@ def test_what_the_front_answers_has_the_headers_of_the_product(port: int, path: 
 
 
 def test_a_refusal_is_the_envelope_of_every_error(port: int) -> None:
-    answered = ask(port, "POST", "/api/v1/evidence", "X-Request-Id: my-request-1234", length=MOST_BODY + 1)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    ids = ("X-Request-Id: my-request-1234", f"traceparent: {trace}")
+    answered = ask(port, "POST", "/api/v1/evidence", *ids, length=MOST_BODY + 1)
+    assert answered.headers["traceparent"] == trace
     body = answered.json()
     assert set(body) == {"success", "error", "meta"}
     assert body["success"] is False

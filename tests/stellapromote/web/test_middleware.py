@@ -1,15 +1,18 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from stellapromote.accounts.models import User
+from stellapromote.accounts.request import Request
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.environment_variables import TrustedProxies
+from stellapromote.web.middleware import RequestIdMiddleware
 from stellapromote.web.request_route import ROUTE
 from tests.factories import make_person, make_tenant
 
@@ -39,6 +42,27 @@ def test_the_actor_carries_the_request_id(as_nia: Client) -> None:
 def test_the_log_context_holds_the_request_id_only_during_the_request(as_nia: Client) -> None:
     as_nia.get("/whoami")
     assert structlog.contextvars.get_contextvars() == {}
+
+
+@pytest.mark.parametrize("path", ["/whoami", "/fail/500", "/api/nothing"])
+def test_every_answer_carries_the_trace_of_the_caller(as_nia: Client, path: str) -> None:
+    as_nia.raise_request_exception = False
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert as_nia.get(path, headers={"traceparent": trace})["traceparent"] == trace
+    assert "traceparent" not in as_nia.get(path, headers={"traceparent": f"{trace}-more"})
+    assert "traceparent" not in as_nia.get(path)
+
+
+def test_the_log_context_holds_the_trace_of_the_caller(rf: RequestFactory) -> None:
+    bound: list[dict[str, Any]] = []
+
+    def answer(_: HttpRequest) -> HttpResponse:
+        bound.append(structlog.contextvars.get_contextvars())
+        return HttpResponse()
+
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    RequestIdMiddleware(answer)(cast("Request", rf.get("/", headers=trace)))
+    assert bound[0]["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 # --- route -----------------------------------------------------------------------------------------------------------
