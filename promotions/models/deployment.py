@@ -14,7 +14,7 @@ class Deployment(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="deployments", db_constraint=False)
     attempt = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=11)
@@ -31,6 +31,12 @@ class Deployment(models.Model):
     reported_at = models.DateTimeField()
 
     class Meta:
+        indexes = [
+            # Holds all that the delivery report asks of a report.
+            models.Index(
+                fields=["tenant", "reported_at"], include=["status", "promotion", "attempt"], name="deployment_by_time"
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["promotion", "attempt", "status"], name="deployment_report_once"),
             models.CheckConstraint(
