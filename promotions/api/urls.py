@@ -21,6 +21,7 @@ from promotions.api.packets import KeysView, PromotionPacketViewSet, VerifyView
 from promotions.api.products import ProductViewSet
 from promotions.api.promotions import PromotionViewSet
 from promotions.api.releases import ReleaseViewSet
+from promotions.api.reports import DeliveryReportView
 from promotions.api.sign_in_settings import SignInSettingsView
 from promotions.api.teams import TeamViewSet
 from promotions.api.votes import VoteViewSet
@@ -56,6 +57,7 @@ urlpatterns = [
     path("evidence/keys", KeysView.as_view(), name="evidence-keys"),
     path("evidence/verify", VerifyView.as_view(), name="evidence-verify"),
     path("sign-in-settings", SignInSettingsView.as_view(), name="sign-in-settings"),
+    path("reports/delivery", DeliveryReportView.as_view(), name="report-delivery"),
     path("me", MeView.as_view(), name="me"),
     path("healthz", HealthView.as_view(), name="api-healthz"),
     path("readyz", ReadyView.as_view(), name="api-readyz"),

@@ -72,6 +72,15 @@ SELECT low FROM search WHERE low >= high
 """
 
 
+def first_number_since(tenant_id: UUID, at: datetime) -> int:
+    """The number of the first promotion requested at or after the instant, or the next one to be given. One
+    statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_SINCE, {"tenant": tenant_id, "at": at})
+        found = cursor.fetchone()
+        return 1 if found is None else int(found[0])
+
+
 class PromotionRows:
     """A tenant's promotions, newest first, for `ApiView.page`; rows are tuples for `promotion_columns.row`.
 
@@ -140,8 +149,8 @@ class PromotionRows:
     @cached_property
     def _span(self) -> tuple[int | None, int | None]:
         """First and last number of the asked time; None where it is open."""
-        first = None if self._since is None else self._first_since(self._since)
-        last = None if self._until is None else self._first_since(self._until) - 1
+        first = None if self._since is None else first_number_since(self._tenant_id, self._since)
+        last = None if self._until is None else first_number_since(self._tenant_id, self._until) - 1
         return first, last
 
     @cached_property
@@ -155,12 +164,6 @@ class PromotionRows:
                 found = cursor.fetchone()
                 last = 0 if found is None else found[0]
         return first or 1, last
-
-    def _first_since(self, at: datetime) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(_FIRST_SINCE, {"tenant": self._tenant_id, "at": at})
-            found = cursor.fetchone()
-            return 1 if found is None else int(found[0])
 
     def _conditions(self, first: int | None, last: int | None) -> tuple[str, dict[str, Any]]:
         texts = [

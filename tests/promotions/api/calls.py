@@ -38,7 +38,18 @@ from tests.promotions.uploads import Signer
 
 DIGEST = "sha256:" + "ab" * 32
 COMPONENT = {"name": "api", "imageRepository": "registry.example/api", "digest": DIGEST}
-TAGS = ("Products", "Services", "Teams", "Releases", "Promotions", "Evidence", "Evidence inputs", "Audit", "Operations")
+TAGS = (
+    "Products",
+    "Services",
+    "Teams",
+    "Releases",
+    "Promotions",
+    "Evidence",
+    "Evidence inputs",
+    "Audit",
+    "Reports",
+    "Operations",
+)
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,7 @@ CALLS = [
     Call("greta", "DELETE", "trusted-keys/{key}"),
     Call("idris", "GET", "audit-events"),
     Call("idris", "GET", "audit-events/verify"),
+    Call("vera", "GET", "reports/delivery"),
     Call("vera", "GET", "me"),
 ]
 PUBLIC = {"evidence/keys", "healthz", "readyz", "schema"}
