@@ -20,7 +20,7 @@ class NavigationEntry:
 
 
 ENTRIES = (
-    NavigationEntry("/", "Pipeline", scopes.PROMOTION_READ),
+    NavigationEntry("/", "Pipeline", scopes.PROMOTION_READ, holds=("/reports",)),
     NavigationEntry("/approvals", "Approvals", scopes.PROMOTION_READ, counts_inbox=True),
     NavigationEntry("/promotions", "Promotions", scopes.PROMOTION_READ),
     NavigationEntry("/releases", "Releases", scopes.RELEASE_READ),

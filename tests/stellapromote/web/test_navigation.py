@@ -59,6 +59,7 @@ def test_a_page_that_this_version_does_not_have_is_not_shown() -> None:
         ("/proposals", {"/policies": "true"}),
         ("/proposals/1", {"/policies": "true"}),
         ("/proposals-old", {}),
+        ("/reports/delivery", {"/": "true"}),
         ("/settings", {}),
     ],
 )
