@@ -226,6 +226,14 @@ class Promotion(models.Model):
                 condition=Q(started_at__isnull=False),
                 name="promotion_deployments",
             ),
+            # Holds all that the delivery report asks of a promotion with reports. A vote before the start does not
+            # write it.
+            models.Index(
+                fields=["id"],
+                include=["target_environment", "product", "release", "is_rollback"],
+                condition=Q(started_at__isnull=False),
+                name="promotion_reported",
+            ),
             models.Index(
                 "tenant",
                 KT("change__ref"),
