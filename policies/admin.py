@@ -20,7 +20,7 @@ from policies.models import (
     Proposal,
     WeakeningEdit,
 )
-from policies.owners import MOST_TOLD, Owners
+from policies.product_voters import MOST_TOLD, ProductVoters
 from policies.proposed_page import go_to_proposal
 from stellapromote.counted import counted
 from stellapromote.database_clock import DATABASE_CLOCK
@@ -154,7 +154,7 @@ class ApprovalPolicyAdmin(PolicyAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if form.proposal is None:
-            failing = Owners(obj.tenant_id, DATABASE_CLOCK.now()).failing([orjson.loads(obj.current.canonical)])
+            failing = ProductVoters(obj.tenant_id, DATABASE_CLOCK.now()).failing([orjson.loads(obj.current.canonical)])
             if failing:
                 why = " ".join(each.message for each in failing[:MOST_TOLD])
                 messages.warning(request, f"It fails for {counted(len(failing), 'product')}. {why}")

@@ -27,6 +27,9 @@ from stellapromote.accounts.vouching import GRANTING_ROLES
 
 VOTING_ROLES: Final = frozenset(map(role_of, roles_with(PROMOTION_APPROVE)))
 
+LimitedVotes = frozenset[tuple[UUID, str]]
+"""Roles that vote and are limited to products: the person's id, and the role, of which a person has one grant."""
+
 
 @dataclass(slots=True)
 class Person:
@@ -128,10 +131,15 @@ def voters(
     return found
 
 
-def products_of_votes(people: Iterable[Person]) -> frozenset[str]:
-    """The products to which a voting role of these people is limited."""
-    voting = (grant for person in people for grant in person.roles if grant.name in VOTING_ROLES)
-    return frozenset(product for grant in voting for product in grant.products or ())
+def products_of_votes(people: Iterable[Person]) -> Mapping[str, LimitedVotes]:
+    """The products to which a voting role of these people is limited, each with these roles."""
+    found: dict[str, set[tuple[UUID, str]]] = {}
+    for person in people:
+        for grant in person.roles:
+            if grant.name in VOTING_ROLES:
+                for product in grant.products or ():
+                    found.setdefault(product, set()).add((person.id, grant.name))
+    return {product: frozenset(votes) for product, votes in found.items()}
 
 
 def open_products(tenant_id: UUID, slugs: Collection[str]) -> list[str]:

@@ -13,7 +13,7 @@ from policies.models import (
     PromotionPolicyVersion,
     Proposal,
 )
-from policies.owners import MOST_SHOWN, Owners
+from policies.product_voters import MOST_SHOWN, ProductVoters
 from policies.stored_documents import documents
 from stellapromote.accounts.models import User
 from stellapromote.clock import rfc3339
@@ -22,10 +22,10 @@ TEXT_MISSING: Final = "No stored text has the digest of this version any more: w
 
 
 def approval_policy_document(
-    policy: ApprovalPolicy, used_by: Sequence[dict[str, str]], owners: Owners
+    policy: ApprovalPolicy, used_by: Sequence[dict[str, str]], product_voters: ProductVoters
 ) -> dict[str, Any]:
     """The full object. `used_by`: id and name of the environments it guards. No query when `current` was selected, but
-    where a rule names @owners those of ``owners``."""
+    those of ``product_voters``."""
     version = policy.current
     assert version is not None
     content = orjson.loads(version.canonical)
@@ -36,7 +36,7 @@ def approval_policy_document(
         "version": version.version,
         "digest": version.digest,
         "usedBy": list(used_by),
-        "failsForProducts": [each.as_json() for each in owners.failing([content])[:MOST_SHOWN]],
+        "failsForProducts": [each.as_json() for each in product_voters.failing([content])[:MOST_SHOWN]],
         "createdAt": rfc3339(policy.created_at),
         "updatedAt": rfc3339(policy.updated_at),
         "retiredAt": rfc3339(policy.retired_at) if policy.retired_at else None,

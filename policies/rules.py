@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from policies import people
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy
-from policies.owners import MOST_SHOWN, MOST_TOLD, FailingProduct, Owners
+from policies.product_voters import MOST_SHOWN, MOST_TOLD, FailingProduct, ProductVoters
 from policies.requirements import Requirement, Rule, Shortfall, asks_owners, of_policy, shortfalls, signatures
 from stellapromote.accounts.models.tenant import validate_slug
 from stellapromote.errors import Conflict, FieldError, RuleViolation
@@ -128,9 +128,9 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
     if not asks_owners(document):
         _check_filled(tenant_id, [of_policy(document, ())], members, at)
         return
-    owners = Owners(tenant_id, at)
-    failing = owners.failing([document])
-    if len(failing) == len(owners.products):
+    product_voters = ProductVoters(tenant_id, at)
+    failing = product_voters.failing([document])
+    if len(failing) == len(product_voters.products):
         raise NoProductFits(failing)
 
 

@@ -41,7 +41,7 @@ class ApprovalPolicyResource(Resource):
     digest = serializers.CharField()
     used_by = EnvironmentReference(many=True, help_text="The environments that name it.")
     fails_for_products = FailingProductResource(
-        many=True, help_text="Where a rule names @owners: the products without enough eligible owners, at most 100."
+        many=True, help_text="The products of which too few people could approve a request, at most 100."
     )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

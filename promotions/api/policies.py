@@ -18,8 +18,8 @@ from policies.api.resources import (
 )
 from policies.etags import approval_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, Proposal
-from policies.owners import Owners
 from policies.presenters import approval_policy_document, approval_version_document
+from policies.product_voters import ProductVoters
 from promotions.actions.retire_approval_policy import retire_approval_policy
 from promotions.actions.update_approval_policy import update_approval_policy
 from promotions.reading.approver_check import check_approver
@@ -82,15 +82,15 @@ class ApprovalPolicyViewSet(ApiViewSet):
             policies = policies.live()
         if "name" in self.query:
             policies = policies.filter(name=self.query["name"])
-        owners = Owners(request.actor.tenant, DATABASE_CLOCK.now())
-        return self.page(policies, present=partial(_listed, owners=owners))
+        product_voters = ProductVoters(request.actor.tenant, DATABASE_CLOCK.now())
+        return self.page(policies, present=partial(_listed, product_voters=product_voters))
 
     def create(self, request: ApiRequest) -> ApiResponse:
         """Create an approval policy
 
         It is version 1. Rules that nobody eligible could satisfy are refused. The team `@owners` in a rule stands for
-        the owner teams of the promotion's product: `failsForProducts` names the products whose requests are refused or
-        could not be approved, and a policy that fails for all of them is refused.
+        the owner teams of the promotion's product. `failsForProducts` names the products whose requests would be
+        refused or could not be approved under it, and a policy that fails for all of them is refused.
         """
         content = {name: value for name, value in self.body.items() if name != "enabled"}
         policy = create_approval_policy(
@@ -163,7 +163,7 @@ class ApprovalPolicyViewSet(ApiViewSet):
         if "number" in self.kwargs:
             return approval_version_document(get_object_or_404(self._versions(), version=self.kwargs["number"]))
         policy = self._policy()
-        return approval_policy_document(policy, environments_naming([policy.pk])[policy.pk], _owners_of(policy))
+        return approval_policy_document(policy, environments_naming([policy.pk])[policy.pk], _product_voters_of(policy))
 
     def _policy(self) -> ApprovalPolicy:
         return get_object_or_404(ApprovalPolicy.objects.of(self.request.actor.tenant), pk=self.kwargs["pk"])
@@ -172,9 +172,10 @@ class ApprovalPolicyViewSet(ApiViewSet):
         return ApprovalPolicyVersion.objects.filter(policy=self._policy()).select_related("created_by")
 
 
-def _listed(policy: ApprovalPolicy, owners: Owners) -> dict[str, Any]:
+def _listed(policy: ApprovalPolicy, product_voters: ProductVoters) -> dict[str, Any]:
     used_by = sorted(policy.environments.all(), key=lambda each: each.name)
-    return approval_policy_document(policy, [{"id": str(each.id), "name": each.name} for each in used_by], owners)
+    environments = [{"id": str(each.id), "name": each.name} for each in used_by]
+    return approval_policy_document(policy, environments, product_voters)
 
 
 def _answer(policy: ApprovalPolicy | Proposal, status: int = 200) -> ApiResponse:
@@ -182,8 +183,8 @@ def _answer(policy: ApprovalPolicy | Proposal, status: int = 200) -> ApiResponse
         return proposed(policy)
     used_by = environments_naming([policy.pk])[policy.pk]
     tag = approval_policy_tag(policy, [each["name"] for each in used_by])
-    return ApiResponse(approval_policy_document(policy, used_by, _owners_of(policy)), status=status, etag=tag)
+    return ApiResponse(approval_policy_document(policy, used_by, _product_voters_of(policy)), status=status, etag=tag)
 
 
-def _owners_of(policy: ApprovalPolicy) -> Owners:
-    return Owners(policy.tenant_id, DATABASE_CLOCK.now())
+def _product_voters_of(policy: ApprovalPolicy) -> ProductVoters:
+    return ProductVoters(policy.tenant_id, DATABASE_CLOCK.now())

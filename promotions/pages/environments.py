@@ -15,7 +15,7 @@ from environments.presenters import freeze_window_document
 from environments.product_guards import guarding, products_named
 from policies import requirements
 from policies.models import Proposal
-from policies.owners import MOST_SHOWN, Owners
+from policies.product_voters import MOST_SHOWN, ProductVoters
 from policies.stored_documents import PolicyTextMissing, existing_documents
 from promotions.reading.environment_state import (
     active_promotions,
@@ -111,9 +111,11 @@ def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:
         texts = existing_documents(environment.tenant_id, [version.digest for version, _ in entries])
     except PolicyTextMissing as missing:
         return [Shortfall(_NOTHING, missing.message)]
-    owners = Owners(environment.tenant_id, at)
+    product_voters = ProductVoters(environment.tenant_id, at)
     limited = (
-        owners.products_of_votes.intersection(owners.products) if entries or environment.required_approvals else ()
+        product_voters.products_of_votes.keys() & product_voters.products.keys()
+        if entries or environment.required_approvals
+        else ()
     )
     named = sorted({*products_named(entries), *limited})
     found = []
@@ -121,23 +123,23 @@ def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:
         held = guarding(entries, environment.other_products, product)
         if held is not None:
             documents = [texts[version.digest] for version in held]
-            found += _shortfalls(documents, environment.required_approvals, owners, product, named)
+            found += _shortfalls(documents, environment.required_approvals, product_voters, product, named)
     return found[:MOST_SHOWN]
 
 
 def _shortfalls(
-    documents: list[dict[str, Any]], number: int, owners: Owners, product: str | None, named: list[str]
+    documents: list[dict[str, Any]], number: int, product_voters: ProductVoters, product: str | None, named: list[str]
 ) -> list[Shortfall]:
     """Of the product, or with None of those that are not ``named``."""
     if any(requirements.asks_owners(each) for each in documents):
-        failing = owners.failing(documents, number)
+        failing = product_voters.failing(documents, number)
         asked = [each for each in failing if each.slug == product or (product is None and each.slug not in named)]
         return [Shortfall(_OF_PRODUCT.format(each.slug), each.message) for each in asked]
     required = requirements.all_of(number, documents, ())
     if not required:
         return []
     title = _OF_PRODUCT.format(product) if product else _OF_OTHERS if named else _NOTHING
-    signatures = requirements.signatures(required, owners.voters(product).items())
+    signatures = requirements.signatures(required, product_voters.voters(product).items())
     return [Shortfall(title, each.sentence) for each in requirements.shortfalls(required, signatures)]
 
 

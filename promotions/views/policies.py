@@ -17,7 +17,7 @@ from policies.actions.publish_promotion_policy import publish_promotion_policy
 from policies.differences import Difference, differences
 from policies.etags import promotion_policy_tag
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, PromotionPolicy, PromotionPolicyVersion, Proposal
-from policies.owners import MOST_SHOWN, Owners
+from policies.product_voters import MOST_SHOWN, ProductVoters
 from policies.proposed_page import unless_proposed
 from policies.second_person import check_second_person
 from promotions.actions.retire_approval_policy import retire_approval_policy as retire
@@ -62,6 +62,7 @@ def _approval_policy(request: HttpRequest, policy_id: UUID, refusal: ProductErro
     versions = list(policy.versions.select_related("created_by").order_by("-version")[: policy_pages.MOST_VERSIONS])
     document = policy_pages.read_document(policy.current)
     used_by = names_using(policy)
+    failing = ProductVoters(actor.tenant, DATABASE_CLOCK.now()).failing([document])
     form = ApproverCheckForm(
         request.GET if "requester" in request.GET else None,
         by=actor,
@@ -72,7 +73,8 @@ def _approval_policy(request: HttpRequest, policy_id: UUID, refusal: ProductErro
         "refusal": refusal,
         "document": document,
         "rules": [(rule["name"], sentences.of_rule(rule)) for rule in document["rules"]],
-        "failing": Owners(actor.tenant, DATABASE_CLOCK.now()).failing([document])[:MOST_SHOWN],
+        "failing": failing[:MOST_SHOWN],
+        "also_failing": len(failing[MOST_SHOWN:]),
         "conditions": sentences.of_conditions(document),
         "versions": versions,
         "environments": list(policy.environments.order_by("name")),

@@ -233,7 +233,7 @@ def test_another_tenant_s_policy_does_not_exist(stranger: Caller, policy: Approv
     assert stranger.get("/approval-policies?includeRetired=true").json()["data"] == []
 
 
-def test_a_policy_says_for_which_products_its_owners_fail(greta: Caller, tenant: Tenant) -> None:
+def test_a_policy_says_for_which_products_it_fails(greta: Caller, tenant: Tenant) -> None:
     make_product(tenant, "ledger", owner_teams=["release"])
     owned = {"name": "owned", "rules": [{"name": "owners", "teams": ["@owners"]}]}
     made = greta.post("/approval-policies", owned)

@@ -1,4 +1,4 @@
-"""The products for which a rule of owners fails, when a policy is saved and read (domain.md §1b)."""
+"""The products of which too few people could approve a request, when a policy is saved and read (domain.md §1b)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from policies.actions.update_approval_policy import update_approval_policy
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion
-from policies.owners import Owners
+from policies.product_voters import ProductVoters
 from policies.rules import NoProductFits
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.command_line import command_actor
@@ -46,7 +46,7 @@ def greta(tenant: Tenant) -> Actor:
 
 def failing(tenant: Tenant, **content: Any) -> list[tuple[str, str]]:
     document = {"name": "owned", "rules": [{**OWNED[0], "users": [], "minApprovals": 1}], **content}
-    return [(each.slug, each.message) for each in Owners(tenant.pk, DATABASE_CLOCK.now()).failing([document])]
+    return [(each.slug, each.message) for each in ProductVoters(tenant.pk, DATABASE_CLOCK.now()).failing([document])]
 
 
 def test_each_product_that_takes_requests_is_looked_at(tenant: Tenant) -> None:
@@ -62,8 +62,19 @@ def test_an_owner_whose_role_is_for_another_product_is_none(tenant: Tenant) -> N
     assert "ledger" not in dict(failing(tenant))
 
 
-def test_a_policy_without_owners_fails_for_none(tenant: Tenant) -> None:
-    assert failing(tenant, rules=[{"name": "a", "teams": ["empty"], "users": [], "minApprovals": 1}]) == []
+def test_a_rule_without_owners_fails_for_products_that_too_few_may_approve(tenant: Tenant) -> None:
+    second = [{"name": "second", "teams": ["payments"], "users": [], "minApprovals": 2}]
+    assert [slug for slug, _ in failing(tenant, rules=second)] == ["free", "idle", "ledger"]
+    make_person(tenant, "lena", roles=["approver"], products=["idle", "ledger"], teams=["payments"])
+    why = "Rule second of owned needs 2 people, and 1 is eligible."
+    assert failing(tenant, rules=second) == [("free", f"Product free: {why}")]
+
+
+def test_products_of_the_same_roles_are_asked_about_once(tenant: Tenant) -> None:
+    make_person(tenant, "lena", roles=["approver"], products=["idle", "ledger"])
+    found = ProductVoters(tenant.pk, DATABASE_CLOCK.now())
+    assert found.voters("idle") is found.voters("ledger")
+    assert set(found.voters("idle")) - set(found.voters("free")) == {"lena"}
 
 
 def test_the_products_of_another_tenant_are_not_looked_at(tenant: Tenant) -> None:

@@ -1,4 +1,4 @@
-"""The products for which rules of owners fail: no person could ever fill them (domain.md §1b)."""
+"""The products of which no people could approve a request under a policy (domain.md §1b)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,12 +29,13 @@ class FailingProduct:
         return {"product": self.slug, "message": self.message}
 
 
-class Owners:
+class ProductVoters:
     """The products of a tenant that take requests, with their owner teams, and the people who could approve a request
     at an instant. Five statements, at the first use."""
 
     def __init__(self, tenant_id: UUID, at: datetime) -> None:
         self._tenant_id, self._at = tenant_id, at
+        self._voters: dict[people.LimitedVotes, dict[str, tuple[str, ...]]] = {}
 
     @cached_property
     def products(self) -> dict[str, tuple[str, ...]]:
@@ -47,8 +48,8 @@ class Owners:
         return people.members(self._tenant_id)
 
     @cached_property
-    def products_of_votes(self) -> frozenset[str]:
-        """The products to which a voting role of a member is limited."""
+    def products_of_votes(self) -> Mapping[str, people.LimitedVotes]:
+        """As people.products_of_votes."""
         return people.products_of_votes(self._members)
 
     @cached_property
@@ -56,30 +57,37 @@ class Owners:
         return people.vouching_in(self._tenant_id, {})
 
     def voters(self, product: str | None) -> dict[str, tuple[str, ...]]:
-        """As people.voters; with None of a product to which no voting role is limited."""
-        return people.voters(self._members, product=product, at=self._at, vouching=self._vouching)
+        """As people.voters; with None of a product to which no voting role is limited. Products to which the same roles
+        are limited have the same voters, who are found once."""
+        votes = self._votes(product)
+        if votes not in self._voters:
+            self._voters[votes] = people.voters(self._members, product=product, at=self._at, vouching=self._vouching)
+        return self._voters[votes]
 
     def failing(self, documents: Iterable[Mapping[str, Any]], required: int = 0) -> list[FailingProduct]:
-        """The products whose requests could not satisfy these approval policies and this number, by slug. Empty where
-        no policy asks for owners."""
+        """The products whose requests could not satisfy these approval policies and this number, by slug."""
         documents = list(documents)
-        if not any(asks_owners(each) for each in documents):
-            return []
-        why: dict[tuple[tuple[str, ...], str | None], str] = {}
+        of_owners = any(asks_owners(each) for each in documents)
+        why: dict[tuple[tuple[str, ...] | None, people.LimitedVotes], str] = {}
         failing = []
         for slug, teams in self.products.items():
-            judged_as = teams, slug if slug in self.products_of_votes else None
+            owners = teams if of_owners else None
+            judged_as = owners, self._votes(slug)
             if judged_as not in why:
-                why[judged_as] = self._shortfall(documents, required, *judged_as)
+                why[judged_as] = self._shortfall(documents, required, owners, slug)
             if why[judged_as]:
                 failing.append(FailingProduct(slug, f"Product {slug}{why[judged_as]}"))
         return failing
 
+    def _votes(self, product: str | None) -> people.LimitedVotes:
+        return self.products_of_votes.get(product, frozenset()) if product else frozenset()
+
     def _shortfall(
-        self, documents: list[Mapping[str, Any]], required: int, teams: tuple[str, ...], product: str | None
+        self, documents: list[Mapping[str, Any]], required: int, owners: tuple[str, ...] | None, product: str
     ) -> str:
-        if not teams:
+        """``owners``: None where no policy asks for them."""
+        if owners == ():
             return " has no owner teams."
-        asked = all_of(required, documents, teams)
+        asked = all_of(required, documents, owners or ())
         lacking = shortfalls(asked, signatures(asked, self.voters(product).items()))
         return f": {' '.join(each.sentence for each in lacking)}" if lacking else ""
