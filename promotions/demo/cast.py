@@ -8,7 +8,7 @@ from policies.actions.create_approval_policy import create_approval_policy
 from policies.actions.create_promotion_policy import create_promotion_policy
 from policies.actions.publish_promotion_policy import publish_promotion_policy
 from promotions.actions.create_tenant import create_tenant
-from promotions.actions.products import create_product
+from promotions.actions.products import create_product, update_product
 from stellapromote.accounts.actor import Actor
 from stellapromote.accounts.actor_lookup import actor_for_session
 from stellapromote.accounts.command_line import command_actor
@@ -59,7 +59,9 @@ PEOPLE = (
 )
 
 CI, SCANNER = "ci-runner", "scanner"
-OWNER_TEAMS = {"payments": "payments", "checkout": "checkout", "ledger": "payments"}
+INTERNAL = "handbook"
+"""The product that no customer sees: its path ends before production."""
+OWNER_TEAMS = {"payments": "payments", "checkout": "checkout", "ledger": "payments", INTERNAL: "checkout"}
 """The owner team of each product."""
 OWNERS = {CI: "tomas", SCANNER: "mei"}
 """The owner of each machine. The scanner's owner is not the requester: its scans count on requests of tomas."""
@@ -160,6 +162,7 @@ def assemble(passphrase: str, clock: Clock) -> Cast:
         approval_policies=["two-person-rule"],
         require_separation_of_duties=True,
     )
+    update_product(by=greta, clock=clock, slug=INTERNAL, changes={"path": ["dev", "staging"]})
     return recall(tenant)
 
 

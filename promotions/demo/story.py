@@ -20,7 +20,7 @@ from promotions.actions.report_deployment import Report, report_deployment
 from promotions.actions.request_promotion import PromotionRequest, request_promotion
 from promotions.actions.upload_document import Upload, read_upload, upload_document
 from promotions.demo.artifacts import Artifact, pinned
-from promotions.demo.cast import CI, SCANNER, Cast, Changed
+from promotions.demo.cast import CI, INTERNAL, SCANNER, Cast, Changed
 from promotions.demo.scans import ROUNDING, Weakness, report
 from promotions.models import Promotion, Release
 from promotions.states import ACTIVE, Status
@@ -36,6 +36,7 @@ _SHIPS = {
     "payments": ("django", "psycopg", "granian", "whitenoise"),
     "checkout": ("djangorestframework", "orjson", "structlog"),
     "ledger": ("rfc8785", "cvss"),
+    INTERNAL: ("markdown-it-py",),
 }
 
 
@@ -184,6 +185,9 @@ def history(story: Story, now: datetime) -> None:
         story.at(now - timedelta(weeks=weeks, days=-2, hours=5))
         checkout = story.release(f"checkout-{week}.0", "checkout", by="ravi", what="Weekly release of the checkout.")
         story.goes_live(checkout, "Weekly release.")
+    story.at(now - timedelta(days=12))
+    handbook = story.release("handbook-7", INTERNAL, by="ravi", what="How to open an account.")
+    story.goes_to_staging(handbook)
     story.at(now - timedelta(days=9))
     hasty = story.release("2026.46.1", "payments", by="ravi", what="Faster settlement.")
     live = story.goes_live(hasty, "Settlement is late at month end.", ref="CHG-4046")
@@ -307,6 +311,7 @@ def _ready(cast: Cast) -> Release | None:
             pk__in=in_staging.values("release"),
         )
         .exclude(pk__in=unwanted.values("release"))
+        .exclude(product=INTERNAL)
         .order_by("-created_at")
         .first()
     )

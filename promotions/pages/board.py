@@ -1,7 +1,7 @@
 """The pipeline board: running releases, promotions that move or are blocked, and four numbers over thirty days."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from environments.models import Environment
+from environments.paths import along
 from environments.product_guards import guarding
 from policies.models.weakening_edit import REMEMBERED
 from policies.outcomes import blocks
@@ -22,6 +23,7 @@ from promotions.reading.queries import awaiting_decision_by
 from promotions.states import OPEN, VOTING, Status
 from promotions.voting.blindness import blind_to, gates_shown
 from stellapromote.accounts.actor import Actor
+from stellapromote.accounts.models import Product
 
 Context = dict[str, Any]
 
@@ -75,7 +77,7 @@ def board(by: Actor, at: datetime, product: str | None = None) -> Context:
     opened = list(shown.filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
     columns = [_column(environment, states[environment.pk], opened) for environment in environments]
     weeks = thirty_days(by.tenant, at, product)
-    products = _products(columns)
+    products = _products(by.tenant, columns)
     awaiting = awaiting_decision_by(by)
     approvals_waiting = awaiting.count()
     return {
@@ -186,6 +188,7 @@ def version_of(context: Context) -> str:
                 )
             ],
             [(each["messages"], each["waits_for_reader"]) for each in context["blocked"]],
+            [[cell["is_off_path"] for cell in product["cells"]] for product in context["products"]],
         )
     )
 
@@ -268,11 +271,13 @@ def _is_unguarded(environment: Environment) -> bool:
     return guarding(entries, environment.other_products, None) == []
 
 
-def _products(columns: list[Context]) -> list[Context]:
-    """One row for each product that runs or waits anywhere, with a cell for each environment. A promotion says its
-    source where that is not the environment of the cell before: its product has a path of its own, or had one."""
+def _products(tenant_id: UUID, columns: list[Context]) -> list[Context]:
+    """One row for each product that runs or waits anywhere, with a cell for each environment, which is perhaps not on
+    the product's path. A promotion says its source where that is not the environment of the cell before: its product
+    has a path of its own, or had one. One statement."""
     names = {product for column in columns for product in column["running"]}
     names |= {promotion.product for column in columns for promotion in column["waiting"]}
+    paths = _paths(tenant_id, names, [column["environment"] for column in columns])
     befores = [None, *(column["environment"].pk for column in columns)][: len(columns)]
     return [
         {
@@ -283,9 +288,16 @@ def _products(columns: list[Context]) -> list[Context]:
                     "release": column["running"].get(name),
                     "waiting": [promotion for promotion in column["waiting"] if promotion.product == name],
                     "before": before,
+                    "is_off_path": name in paths and column["environment"].pk not in paths[name],
                 }
                 for before, column in zip(befores, columns, strict=True)
             ],
         }
         for name in sorted(names)
     ]
+
+
+def _paths(tenant_id: UUID, slugs: Collection[str], environments: list[Environment]) -> dict[str, set[UUID]]:
+    """The environments on the path of each of these products that has one of its own. One statement."""
+    rows = Product.objects.filter(tenant_id=tenant_id, slug__in=slugs, path__isnull=False).values_list("slug", "path")
+    return {slug: {each.pk for each in along(environments, path)} for slug, path in rows}

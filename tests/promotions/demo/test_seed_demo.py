@@ -15,14 +15,14 @@ from pytest_django.fixtures import Settings
 from environments.actions.update_environment import update_environment
 from environments.models import Environment, FreezeWindow
 from promotions.actions.take_bundle import take_newest_documents
-from promotions.demo.cast import CI, SCANNER, SLUG, recall
+from promotions.demo.cast import CI, INTERNAL, SCANNER, SLUG, recall
 from promotions.demo.guide import guide
 from promotions.demo.scans import report
 from promotions.documents.bundles import has_newer
 from promotions.judging.evaluation_context import stored_requirements
 from promotions.models import EvidenceDocument, Promotion, Release
 from promotions.states import Status
-from stellapromote.accounts.models import ServiceAccount, Tenant
+from stellapromote.accounts.models import Product, ServiceAccount, Tenant
 from stellapromote.clock import FixedClock, rfc3339
 from stellapromote.database_clock import DATABASE_CLOCK
 from tests.database import CommittedDatabase
@@ -332,6 +332,23 @@ def test_the_guide_s_commands_find_an_installation_that_is_elsewhere() -> None:
 def test_each_product_enters_staging_by_its_owners(demo: Tenant) -> None:
     entered = Promotion.objects.filter(target_environment__name="staging", approved_at__isnull=False)
     owners = {each.product: stored_requirements(each)["product"]["ownerTeams"] for each in entered}
-    assert owners == {"payments": ["payments"], "checkout": ["checkout"], "ledger": ["payments"]}
+    assert owners == {
+        "payments": ["payments"],
+        "checkout": ["checkout"],
+        "ledger": ["payments"],
+        "handbook": ["checkout"],
+    }
     voters = set(entered.values_list("product", "votes__username"))
-    assert voters == {("payments", "nia"), ("ledger", "nia"), ("checkout", "nia"), ("checkout", "mei")}
+    assert voters == {
+        ("payments", "nia"),
+        ("ledger", "nia"),
+        ("checkout", "nia"),
+        ("checkout", "mei"),
+        ("handbook", "nia"),
+    }
+
+
+def test_the_path_of_the_handbook_ends_before_production(demo: Tenant) -> None:
+    entered = Promotion.objects.filter(product=INTERNAL, status=Status.DEPLOYED)
+    assert set(entered.values_list("target_environment__name", flat=True)) == {"dev", "staging"}
+    assert Product.objects.get(slug=INTERNAL).path == ["dev", "staging"]

@@ -9,6 +9,7 @@ from django.test import Client
 
 from environments.actions.update_environment import update_environment
 from promotions.actions.cancel import cancel
+from promotions.actions.products import update_product
 from promotions.actions.releases import finalize_release
 from promotions.actions.report_deployment import Report, report_deployment
 from promotions.pages import board as dashboard
@@ -118,7 +119,34 @@ def frozen(kestrel: Kestrel) -> None:
     make_freeze(kestrel["admin"], kestrel.dev, "2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z", clock=kestrel.clock)
 
 
-@pytest.mark.parametrize("change", [weakened, renamed, frozen], ids=lambda each: each.__name__)
+def left_by_the_path(kestrel: Kestrel) -> None:
+    update_product(
+        by=kestrel["admin"],
+        clock=kestrel.clock,
+        slug="main",
+        changes={"path": [kestrel.dev.name, kestrel.staging.name]},
+    )
+
+
+def cells(page: str, product: str) -> list[str]:
+    """The words of each environment in the row of the product."""
+    row = page.partition(f'<th scope="row"><bdi>{product}</bdi>')[2].partition("</tr>")[0]
+    return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
+
+
+def test_an_environment_that_is_not_on_the_path_of_a_product_is_neither_empty_nor_waiting(kestrel: Kestrel) -> None:
+    waits = kestrel.waits_for_production()
+    kestrel.deploys(kestrel.ask(kestrel.release(product="ledger"), kestrel.dev))
+    left_by_the_path(kestrel)
+    page = client_of(kestrel, "viewer").get("/").content.decode()
+    assert cells(page, "ledger")[1:] == ["nothing yet", "nothing yet"]
+    # what was requested before goes on where the path leads no more (domain.md §1b)
+    assert cells(page, "main")[2].startswith(f"not on its path #{waits.number} ")
+    cancel(waits.pk, by=kestrel["requester"], clock=kestrel.clock)
+    assert cells(client_of(kestrel, "viewer").get("/").content.decode(), "main")[2] == "not on its path"
+
+
+@pytest.mark.parametrize("change", [weakened, renamed, frozen, left_by_the_path], ids=lambda each: each.__name__)
 def test_the_board_is_shown_anew_after_a_change(kestrel: Kestrel, change: Callable[[Kestrel], None]) -> None:
     kestrel.waits_for_production()
     client = client_of(kestrel, "viewer")
