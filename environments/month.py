@@ -4,19 +4,31 @@ from calendar import Calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 from environments.models import FreezeWindow
 
+MOST_OF_A_DAY: Final = 5
 FIRST, LAST = date(2000, 1, 1), date(2099, 12, 1)
 _MONDAY_FIRST = Calendar(firstweekday=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
+    """``windows``: all that are or were in force on it; ``shown``: the first of them, and ``more``: how many others."""
+
     date: date
     in_month: bool
     is_today: bool
     windows: tuple[FreezeWindow, ...]
+
+    @property
+    def shown(self) -> tuple[FreezeWindow, ...]:
+        return self.windows[:MOST_OF_A_DAY]
+
+    @property
+    def more(self) -> int:
+        return len(self.windows[MOST_OF_A_DAY:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,11 @@ class Month:
     weeks: tuple[tuple[Day, ...], ...]
     previous: date | None
     following: date | None
+
+    @property
+    def shown(self) -> list[FreezeWindow]:
+        """The windows that its days show."""
+        return [window for week in self.weeks for day in week for window in day.shown]
 
     @property
     def frozen(self) -> bool:

@@ -1,14 +1,15 @@
 """The content of the pages about environments (ui.md, /environments): documents of the API and the reasons of its
 rules."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from environments import rules
-from environments.freezes import freeze_state, in_force
+from environments.freezes import in_force
 from environments.models import Environment, FreezeWindow
-from environments.month import month, month_named, span
+from environments.models.freeze_window import FreezeWindowQuerySet
+from environments.month import Month, month, month_named, span
 from environments.ordering import order
 from environments.paths import required
 from environments.presenters import freeze_window_document
@@ -80,21 +81,31 @@ def detail(by: Actor, environment: Environment, at: datetime, *, month_text: str
     concerned = FreezeWindow.objects.of(by.tenant).concerning([environment.pk])
     windows = list(concerned.newest_first()[:MOST_WINDOWS])
     shown = [freeze_row(each, at) for each in windows]
-    standing = concerned.standing_at(at)
+    state = environment_states(by.tenant, [environment.pk], at)[environment.pk]
     return {
         "environment": environment,
         **_approval_policies(environment),
         "on_every_path": environment.pk in required(order(by.tenant)),
-        "state": environment_states(by.tenant, [environment.pk], at)[environment.pk],
-        "freeze": freeze_state(list(standing), at),
+        "state": state,
+        "freeze": state["freeze"],
         "standing": [row for row in reversed(shown) if row["standing"] in ("in force", "planned")],
         "past": [row for row in shown if row["standing"] in ("over", "lifted")],
-        "month": month(first, concerned.touching(*span(first)), at.date()),
+        "month": _month(concerned, first, at.date()),
         "history": history(by.tenant, environment.pk, cursor),
         "proposed": list(Proposal.objects.of(by.tenant).about(environment.pk, environment.name)),
         "shortfalls": [] if environment.archived_at else shortfalls(environment, at),
         **_reasons(by, environment),
     }
+
+
+def _month(concerned: FreezeWindowQuerySet, first: date, today: date) -> Month:
+    """The month with these windows. A window may name a thousand products: they are read of those that a day shows."""
+    drawn = month(first, concerned.touching(*span(first)).defer("products"), today)
+    shown = [window.pk for window in drawn.shown]
+    products = dict(FreezeWindow.objects.filter(pk__in=shown).values_list("pk", "products"))
+    for window in drawn.shown:
+        window.products = products.get(window.pk, [])
+    return drawn
 
 
 def shortfalls(environment: Environment, at: datetime) -> list[Shortfall]:

@@ -83,6 +83,13 @@ def test_days_on_which_a_freeze_is_or_was_in_force(windows, expected):
     assert days(*windows) == expected
 
 
+def test_a_day_shows_a_few_of_many_freezes_and_says_how_many_more_there_are():
+    many = [window(at(3, hour), at(5)) for hour in range(9)]
+    days = [day for week in month(date(2026, 11, 1), many, TODAY).weeks for day in week if day.windows]
+    assert [(day.date.day, len(day.shown), day.more) for day in days] == [(3, 5, 4), (4, 5, 4)]
+    assert days[0].shown == tuple(many[:5])
+
+
 def test_a_freeze_of_the_next_month_alone_makes_none_of_this_one():
     december = window(datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 2, tzinfo=UTC))
     assert not month(date(2026, 11, 1), [december], TODAY).frozen

@@ -219,6 +219,22 @@ def test_the_page_takes_a_constant_number_of_statements(
     assert statements() == few
 
 
+def test_the_page_with_many_freezes_reads_the_products_of_those_that_it_shows(
+    tomas: Client, admin: Actor, line: dict[str, Environment]
+) -> None:
+    """The state asks for the products of all that stand, and the list and the days for those of a few."""
+    for number in range(7):
+        make_product(Tenant.objects.get(pk=admin.tenant), f"p{number}")
+        make_freeze(admin, line["dev"], *EVER, name=f"f{number}", products=[f"p{number}"])
+    path = f"/environments/{line['dev'].pk}?month=2026-11"
+    text(tomas.get(path))
+    with CaptureQueriesContext(connection) as captured:
+        days = re.findall(r'<td data-label="\w{3} \d+".*?</td>', text(tomas.get(path)), re.DOTALL)
+    reading = [each["sql"] for each in captured if 'FROM "environments_freezewindow"' in each["sql"]]
+    assert sum('"products"' in sql.partition(" FROM ")[0] for sql in reading) == len(reading) - 1 == 3
+    assert {(day.count("for p"), "and 2 more" in day) for day in days} == {(5, True)}
+
+
 @pytest.mark.slow
 def test_history_is_paged(tomas: Client, operator: Actor, line: dict[str, Environment]) -> None:
     for number in range(21):
