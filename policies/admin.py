@@ -1,12 +1,11 @@
 """Policies in the Django admin: edited by the API's own actions, with their versions read-only (ui.md, /admin)."""
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import orjson
 from django.contrib import admin, messages
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,42 +20,20 @@ from policies.models import (
     WeakeningEdit,
 )
 from policies.product_voters import MOST_TOLD, ProductVoters
-from policies.proposed_page import go_to_proposal
+from policies.proposing_admin import ProposingAdmin
 from stellapromote.counted import counted
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administering
-
-Version = ApprovalPolicyVersion | PromotionPolicyVersion
+from stellapromote.web.admin_site import ReadOnlyAdmin, ReadOnlyInline
 
 
-if TYPE_CHECKING:
-    TabularInline = admin.TabularInline[Version, ApprovalPolicy | PromotionPolicy]
-else:
-    TabularInline = admin.TabularInline
+class VersionsInline(ReadOnlyInline):
+    """The versions of a policy, newest first."""
 
-
-class VersionsInline(TabularInline):
-    """The versions of a policy, newest first, read-only."""
-
-    extra = 0
-    can_delete = False
     ordering = ("-version",)
     verbose_name_plural = "versions"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return administering(request) is not None
-
     @admin.display(description="Says")
-    def says(self, version: Version) -> SafeString:
+    def says(self, version: ApprovalPolicyVersion | PromotionPolicyVersion) -> SafeString:
         """The document as it is stored, folded."""
         return format_html("<details><summary>Document</summary><pre>{}</pre></details>", _pretty(version.canonical))
 
@@ -73,45 +50,13 @@ class PromotionPolicyVersionsInline(VersionsInline):
     readonly_fields = fields
 
 
-class _Proposing(HttpRequest):
-    """A request of Django's whose save was stored as a proposal, or None."""
-
-    proposal: Proposal | None
-
-
-class PolicyAdmin(ActionAdmin):
-    """Saving is the form's validation: a refusal of the action stands beside the field."""
-
+class PolicyAdmin(ProposingAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     list_select_related = ("current",)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
-        form = super().get_form(request, obj, change, **options)
-        return type(form.__name__, (form,), {"actor": administering(request)})
-
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("name",) if obj else ()
-
-    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return self.inlines if obj else ()
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        """An edit whose form is shown again, for any fault found after the action, is not stored."""
-        with transaction.atomic():
-            response = super().changeform_view(request, *args, **options)
-            shown = (getattr(response, "context_data", None) or {}).get("adminform")
-            if shown is not None and shown.form.is_bound and shown.form.stored:
-                transaction.set_rollback(True)
-        return response
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The action has stored everything already; the next page says what it stored as a proposal."""
-        cast("_Proposing", request).proposal = form.proposal
-
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        proposal = cast("_Proposing", request).proposal
-        return super().response_change(request, obj) if proposal is None else go_to_proposal(request, proposal)
 
     @admin.display(description="Version")
     def version(self, policy: ApprovalPolicy | PromotionPolicy) -> str:

@@ -1,12 +1,10 @@
 """Policies as forms in the Django admin: a valid form has done its action, a refusal stands beside its field."""
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import orjson
 from django import forms
-from django.db import transaction
 
 from policies import documents
 from policies.actions.create_approval_policy import create_approval_policy
@@ -16,15 +14,12 @@ from policies.actions.save_draft import save_draft
 from policies.actions.update_approval_policy import update_approval_policy
 from policies.etags import approval_policy_tag, promotion_policy_tag
 from policies.models import ApprovalPolicy, PromotionPolicy, Proposal
+from policies.proposing_admin import ProposingForm
 from policies.rule_lines import EXAMPLE, BadLine, as_lines, as_rules
-from stellapromote.accounts.actor import Actor
 from stellapromote.api.etag import IfMatch
 from stellapromote.api.parsing import parse_json
-from stellapromote.audit.refusals import note_refusal
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.errors import Invalid, ProductError
-from stellapromote.web.forms import ActionFields
-from stellapromote.web.refusals import sentence_of
+from stellapromote.errors import Invalid
 
 _PARTS = {"name": "its name", "minApprovals": "how many approvals"}
 """Parts of a rule whose complaint does not say which one it is about."""
@@ -43,53 +38,7 @@ _DUTIES = {
 _FLAGS = {"comment_required": "commentRequired", "require_subject_digest": "requireSubjectDigest", "blind": "blind"}
 
 
-if TYPE_CHECKING:
-    ModelForm = forms.ModelForm[Any]
-else:
-    ModelForm = forms.ModelForm
-
-
-class PolicyForm(ActionFields, ModelForm):
-    """`actor` is set by the admin for each request; `seen` is the tag of the version that the person saw.
-
-    Cleaning calls the action, in a savepoint: afterwards `stored` is true, and the instance is the result of the
-    action, or `proposal` is the stored proposal. The admin undoes it when it shows the form again.
-    """
-
-    actor: ClassVar[Actor]
-
-    seen = forms.CharField(max_length=100, widget=forms.HiddenInput, required=False)
-
-    stored = False
-    proposal: Proposal | None = None
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if not self.errors:
-            try:
-                with transaction.atomic():
-                    done = self.act(cleaned)
-                self.stored = True
-                self.proposal = done if isinstance(done, Proposal) else None
-                if self.proposal is None:
-                    self.instance = done
-            except ProductError as refusal:
-                target = f"{self._meta.model._meta.label_lower} {self.instance.pk}"
-                note_refusal(by=self.actor, code=refusal.code, action="administration", target=target)
-                if not self.show_refusal(refusal):
-                    self.add_error(None, sentence_of(refusal))
-        return cleaned
-
-    def act(self, cleaned: dict[str, Any]) -> Any:
-        """Creates or changes the policy by its action."""
-        raise NotImplementedError
-
-    def condition(self, cleaned: Mapping[str, Any]) -> IfMatch | None:
-        """The condition that the policy is still as the person saw it."""
-        return IfMatch(cleaned["seen"]) if cleaned.get("seen") else None
-
-
-class ApprovalPolicyForm(PolicyForm):
+class ApprovalPolicyForm(ProposingForm):
     main_field = "rules"
 
     description = forms.CharField(
@@ -179,7 +128,7 @@ class ApprovalPolicyForm(PolicyForm):
         return "rules", f"Rule {int(index) + 1}, {part}: " if part else f"Rule {int(index) + 1}: "
 
 
-class PromotionPolicyForm(PolicyForm):
+class PromotionPolicyForm(ProposingForm):
     main_field = "document"
 
     document = forms.CharField(

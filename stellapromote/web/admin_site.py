@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -21,8 +23,10 @@ def administering(request: HttpRequest) -> Actor | None:
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
 else:
     ModelAdmin = admin.ModelAdmin
+    TabularInline = admin.TabularInline
 
 
 class TenantAdmin(ModelAdmin):
@@ -65,8 +69,26 @@ class ReadOnlyAdmin(TenantAdmin):
 
 
 class ActionAdmin(TenantAdmin):
-    """Adding and changing by the product's own actions: ``save_model`` must call one and may raise its refusals
-    only from the form's validation, so that they stand beside the field."""
+    """Adding and changing by the product's own actions. ``form`` is an ActionModelForm: its validation has called the
+    action, so that a refusal stands beside the field, and nothing is left to save."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        if obj is not None and not self.has_change_permission(request, obj):
+            return super().get_form(request, obj, change, **{"form": forms.ModelForm, **options})
+        form = super().get_form(request, obj, change, **options)
+        return type(form.__name__, (form,), {"actor": administering(request)})
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:  # noqa: ARG002
+        return self.inlines if obj else ()
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """An edit whose form is shown again, for any fault found after the action, is not stored."""
+        with transaction.atomic():
+            response = super().changeform_view(request, *args, **options)
+            shown = (getattr(response, "context_data", None) or {}).get("adminform")
+            if shown is not None and shown.form.is_bound and shown.form.stored:
+                transaction.set_rollback(True)
+        return response
 
     def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
         return administering(request) is not None
@@ -75,7 +97,27 @@ class ActionAdmin(TenantAdmin):
         return administering(request) is not None
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
-        raise TypeError(f"{type(self).__name__} stores nothing by itself: it has to call an action.")
+        if not form.stored:
+            raise TypeError(f"{type(self).__name__} stores nothing by itself: it has to call an action.")
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows that belong to another one, to look at."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return administering(request) is not None
 
 
 class TenantAdminSite(admin.AdminSite):
