@@ -1,11 +1,14 @@
-"""Promotions, votes, decisions and evidence, read-only: nothing here is changed by hand (ui.md, /admin)."""
+"""Products and the people of teams, changed by their actions; promotions, votes, decisions and evidence, read-only:
+nothing of these is changed by hand (ui.md, /admin)."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
+from policies.proposing_admin import ProposingAdmin
 from promotions.models import (
     Confirmation,
     DecisionRecord,
@@ -22,10 +25,12 @@ from promotions.models import (
     TrustedKey,
     Vote,
 )
+from promotions.pages.admin_forms import ProductAdminForm, TeamMemberForm
 from promotions.voting.blindness import blind_to, can_see_votes
+from stellapromote.accounts.models import Product, TeamGrant
 from stellapromote.accounts.scopes import AUDIT_READ
 from stellapromote.audit.models import AuditEvent
-from stellapromote.web.admin_site import ReadOnlyAdmin, administering
+from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, administering
 
 
 class TellingOfVotesAdmin(ReadOnlyAdmin):
@@ -34,6 +39,72 @@ class TellingOfVotesAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         by, rows = administering(request), super().get_queryset(request)
         return rows if by is None else rows.exclude(promotion_id__in=blind_to(by).values("pk"))
+
+
+@admin.register(Product)
+class ProductAdmin(ProposingAdmin):
+    form = ProductAdminForm
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "slug",
+                    "display_name",
+                    "description",
+                    "image_repositories",
+                    "owner_teams",
+                    "path",
+                    "seen",
+                )
+            },
+        ),
+    )
+    archived_fields = ("slug", "display_name", "description", "owner_teams", "path", "archived_at")
+    list_display = ("slug", "display_name", "created_at", "archived_at")
+    search_fields = ("slug", "display_name")
+    ordering = ("slug",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.archived_at is None)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None and obj.archived_at is not None:
+            return ((None, {"fields": self.archived_fields}),)
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("slug",) if obj else ()
+
+    def view_on_site(self, product: Product) -> str:
+        """The page where it is archived, with its promotions and proposals."""
+        return reverse("product", args=[product.slug])
+
+
+@admin.register(TeamGrant)
+class TeamGrantAdmin(ActionAdmin):
+    """A grant is given here, and ended and confirmed on the page of its person."""
+
+    form = TeamMemberForm
+    fieldsets = ((None, {"fields": ("username", "team", "reason")}),)
+    given_fields = (
+        "user", "team", "granted_at", "granted_by", "reason", "ended_at", "ended_by",
+        "granted_via", "confirmed_at", "confirmed_by",
+    )  # fmt: skip
+    list_display = ("user", "team", "granted_at", "granted_by", "reason", "ended_at")
+    list_select_related = ("user", "team", "granted_by")
+    search_fields = ("user__username", "team__slug")
+    ordering = ("-granted_at",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if obj is None else ((None, {"fields": self.given_fields}),)
+
+    def view_on_site(self, grant: TeamGrant) -> str:
+        """The page of the person."""
+        return reverse("settings_member", args=[grant.user_id])
 
 
 @admin.register(Release)

@@ -28,6 +28,13 @@ from stellapromote.web.forms import ActionForm
 PAGE = 50
 SHOWN_PROMOTIONS = 20
 
+OWNERS_HELP = "The team @owners in a rule of an approval policy stands for these."
+REPOSITORIES_HELP = (
+    "One on each line; ghcr.io/acme/* is all below ghcr.io/acme. Their images belong to this product alone."
+)
+PATH_HELP = "The environments that its releases pass, in this order. None: all of them, those to come included."
+SLUG_HELP = "1 to 63 lower-case letters, digits and hyphens. Releases name it, and it never changes."
+
 Context = dict[str, Any]
 
 
@@ -38,12 +45,12 @@ class OwnedForm(ActionForm):
         label="Owner teams",
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="The team @owners in a rule of an approval policy stands for these.",
+        help_text=OWNERS_HELP,
     )
 
     def __init__(self, *args: Any, teams: Collection[Team], **options: Any) -> None:
         super().__init__(*args, **options)
-        self.offer("owner_teams", [(team.slug, _label(team)) for team in teams])
+        self.offer("owner_teams", owner_choices(teams))
 
     def offer(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
@@ -60,7 +67,7 @@ class NewProductForm(OwnedForm):
         NewProduct,
         "slug",
         label="Short name",
-        help_text="1 to 63 lower-case letters, digits and hyphens. Releases name it, and it never changes.",
+        help_text=SLUG_HELP,
     )
     display_name = BodyField(NewProduct, "displayName", label="Display name", help_text="Empty: the short name.")
     description = BodyField(NewProduct, "description", label="Description", widget=forms.Textarea(attrs={"rows": 2}))
@@ -95,14 +102,13 @@ class ProductForm(OwnedForm):
         label="Image repositories",
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="One on each line; ghcr.io/acme/* is all below ghcr.io/acme. Their images belong to this product "
-        "alone.",
+        help_text=REPOSITORIES_HELP,
     )
     path = forms.MultipleChoiceField(
         label="Path",
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="The environments that its releases pass, in this order. None: all of them, those to come included.",
+        help_text=PATH_HELP,
     )
 
     def __init__(
@@ -110,18 +116,11 @@ class ProductForm(OwnedForm):
     ) -> None:
         """``environments``: the live ones in promotion order."""
         super().__init__(*args, teams=teams, **options)
-        on_every_path, self._order = required(environments), [each.name for each in environments]
-        self.offer(
-            "path",
-            [
-                (each.name, f"{each.display_name} (on every path)" if each.pk in on_every_path else each.display_name)
-                for each in environments
-            ],
-        )
+        self._environments = environments
+        self.offer("path", path_choices(environments))
 
     def clean_path(self) -> list[str] | None:
-        """The names in promotion order; None where none is chosen."""
-        return [name for name in self._order if name in self.cleaned_data["path"]] or None
+        return chosen_path(self.cleaned_data["path"], self._environments)
 
     def changes(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if name != "seen"}
@@ -164,6 +163,29 @@ def teams_to_own(by: Actor) -> list[Team]:
     return list(Team.objects.filter(tenant_id=by.tenant).order_by("slug"))
 
 
+def owner_choices(teams: Collection[Team]) -> list[tuple[str, str]]:
+    return [(team.slug, _label(team)) for team in teams]
+
+
+def path_choices(environments: Sequence[Environment]) -> list[tuple[str, str]]:
+    """``environments``: the live ones in promotion order."""
+    on_every_path = required(environments)
+    return [
+        (each.name, f"{each.display_name} (on every path)" if each.pk in on_every_path else each.display_name)
+        for each in environments
+    ]
+
+
+def path_of(product: Product, environments: Sequence[Environment]) -> list[str]:
+    """The names that a form shows as chosen: none where it passes all."""
+    return [] if product.path is None else [each.name for each in along(environments, product.path)]
+
+
+def chosen_path(chosen: Collection[str], environments: Sequence[Environment]) -> list[str] | None:
+    """The chosen names in promotion order; None where none is chosen."""
+    return [each.name for each in environments if each.name in chosen] or None
+
+
 def _label(team: Team) -> str:
     return team.slug if team.name in ("", team.slug) else f"{team.name} ({team.slug})"
 
@@ -189,7 +211,7 @@ def detail(by: Actor, product: Product, form: ProductForm | None) -> Context:
         "description": product.description,
         "image_repositories": "\n".join(repositories),
         "owner_teams": product.owner_teams,
-        "path": [] if product.path is None else [each.name for each in path],
+        "path": path_of(product, environments),
     }
     return {
         "product": product,

@@ -1,11 +1,12 @@
-"""Accounts, grants, tokens and products of the tenant, read-only. They change on their pages, which ask for a reason
-where a right changes."""
+"""Accounts, grants and tokens of the tenant, read-only, and teams. What is read-only changes on its page, which asks
+for a reason where a right changes."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from stellapromote.accounts.models import (
     ApiToken,
@@ -15,7 +16,6 @@ from stellapromote.accounts.models import (
     Invitation,
     Membership,
     OwnersEdit,
-    Product,
     RoleGrant,
     ScopeGrant,
     ServiceAccount,
@@ -25,7 +25,8 @@ from stellapromote.accounts.models import (
     TeamGrant,
     User,
 )
-from stellapromote.web.admin_site import ReadOnlyAdmin, administering
+from stellapromote.identity.admin_forms import TeamAdminForm
+from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin, ReadOnlyInline, administering
 
 _GRANT = ("granted_at", "granted_by", "reason", "ended_at", "ended_by")
 _CONFIRMED = ("granted_via", "confirmed_at", "confirmed_by")
@@ -78,12 +79,32 @@ class RoleGrantAdmin(ReadOnlyAdmin):
     ordering = ("-granted_at",)
 
 
+class TeamMembersInline(ReadOnlyInline):
+    model = TeamGrant
+    fields = ("user", "granted_at", "granted_by", "reason")
+    readonly_fields = fields
+    ordering = ("user__username",)
+    verbose_name_plural = "members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(ended_at=None).select_related("user", "granted_by")
+
+
 @admin.register(Team)
-class TeamAdmin(ReadOnlyAdmin):
-    fields = ("slug", "name")
+class TeamAdmin(ActionAdmin):
+    form = TeamAdminForm
+    fieldsets = ((None, {"fields": ("slug", "name", "seen")}),)
+    inlines = (TeamMembersInline,)
     list_display = ("slug", "name")
     search_fields = ("slug", "name")
     ordering = ("slug",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("slug",) if obj else ()
+
+    def view_on_site(self, team: Team) -> str:
+        """The page where it is deleted."""
+        return reverse("settings_team", args=[team.slug])
 
 
 @admin.register(Invitation)
@@ -120,28 +141,11 @@ class ImageRepositoryAdmin(ReadOnlyAdmin):
     search_fields = ("name",)
 
 
-@admin.register(Product)
-class ProductAdmin(ReadOnlyAdmin):
-    fields = ("slug", "display_name", "description", "owner_teams", "path", "created_at", "archived_at", "version")
-    list_display = ("slug", "display_name", "created_at", "archived_at")
-    search_fields = ("slug", "display_name")
-    ordering = ("slug",)
-
-
 @admin.register(OwnersEdit)
 class OwnersEditAdmin(ReadOnlyAdmin):
     list_display = ("at", "product", "by", "owner_teams")
     list_select_related = ("product", "by")
     ordering = ("-at",)
-
-
-@admin.register(TeamGrant)
-class TeamGrantAdmin(ReadOnlyAdmin):
-    fields = ("user", "team", *_GRANT, *_CONFIRMED)
-    list_display = ("user", "team", "granted_at", "granted_by", "reason", "ended_at")
-    list_select_related = ("user", "team", "granted_by")
-    search_fields = ("user__username", "team__slug")
-    ordering = ("-granted_at",)
 
 
 @admin.register(ServiceAccount)
