@@ -32,7 +32,7 @@ from stellapromote.identity.actions.use_second_factor import use_second_factor
 from stellapromote.identity.known_devices import known_device, remember_device
 from stellapromote.identity.second_factor import TooManyAttempts, admit
 from stellapromote.identity.sessions import note_sign_in
-from stellapromote.web.kept_forms import keep_after_sign_in
+from stellapromote.web.kept_forms import carried, keep_after_sign_in
 from stellapromote.web.times import duration_words
 
 
@@ -178,6 +178,9 @@ class SecondFactorView(AuthenticateView):
 class SignInView(LoginView):
     """allauth's view; a refused attempt answers 429 and says when to try again. It carries a form that was posted too
     late (stellapromote/web/kept_forms.py)."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "carried": carried(self.request)}
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)

@@ -27,8 +27,8 @@ from stellapromote.web.refusals import page_above, refusal_response
 FIELD: Final = "kept"
 """The hidden field of the sign-in page, and the key of the session from then until the form is shown."""
 
-LONGEST: Final = 256 * 1024
-"""Characters of all fields. What is longer is not kept."""
+LONGEST: Final = 64 * 1024
+"""Characters of the hidden field. A form that would need more is lost, and the sign-in page says so."""
 
 _LIFE: Final = timedelta(hours=1)
 _SALT: Final = "stellapromote.kept-form"
@@ -57,25 +57,25 @@ class _ShownAgain(HttpRequest):
     kept_form: str
 
 
-def kept_form(request: HttpRequest) -> str:
-    """The posted fields and their address, signed, for the person whose session timed out. Empty for any other request,
-    and for what is too long."""
+def kept_form(request: HttpRequest) -> str | None:
+    """The posted fields and their address, signed, for the person whose session timed out; empty where that is too
+    long. None for any other request."""
     person = cast("_Session", request.session).timed_out_person
     if request.method != "POST" or person is None or request.path.startswith(_NOT_AT):
-        return ""
+        return None
     fields = {
         name: request.POST.getlist(name)
         for name in request.POST
         if not any(part in name.lower() for part in _NEVER)  # among them the CSRF token
     }
-    if sum(len(name) + sum(map(len, values)) for name, values in fields.items()) > LONGEST:
-        return ""
     form = {"path": request.get_full_path(), "fields": fields, "person": str(person)}
-    return signing.dumps(form, salt=_SALT, compress=True)
+    kept = signing.dumps(form, salt=_SALT, compress=True)
+    return kept if len(kept) <= LONGEST else ""
 
 
 def sign_in_with(request: HttpRequest, kept: str) -> HttpResponseBase:
-    """The sign-in page, which carries the form and leads back to its address. 403, as nothing was done."""
+    """The sign-in page, which carries the form, or says that it is lost, and leads back to its address. 403, as nothing
+    was done."""
     path = resolve_url(settings.LOGIN_URL)
     asked = _as(request, "GET", path, QueryDict())
     vars(asked)["GET"] = QueryDict(urlencode({"next": request.get_full_path()}))
@@ -86,10 +86,21 @@ def sign_in_with(request: HttpRequest, kept: str) -> HttpResponseBase:
     return response
 
 
+def carried(request: HttpRequest) -> dict[str, Any]:
+    """What the sign-in page says and carries: the form that this request could not send, or that of the page before.
+
+    `kept`: the hidden field, empty for none; `is_new`: it comes with this request; `is_lost`: it was too long.
+    """
+    new = getattr(request, "kept_form", None)
+    before = request.POST.get(FIELD, "")
+    kept = new or (before if _read(before) is not None else "")
+    return {"kept": kept, "is_new": bool(new), "is_lost": new == ""}
+
+
 def keep_after_sign_in(request: HttpRequest) -> None:
     """Takes the form of the sign-in page into the session of the person who signs in."""
     kept = request.POST.get(FIELD, "")
-    if kept and _read(kept) is not None:
+    if _read(kept) is not None:
         request.session[FIELD] = kept
 
 

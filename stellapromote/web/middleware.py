@@ -156,7 +156,7 @@ class LoginRequiredMiddleware(DjangoLoginRequired):
     def handle_no_permission(self, request: HttpRequest, view_func: View) -> Any:  # noqa: ARG002
         if not wants_fragment(request):
             kept = kept_form(request)
-            if kept:
+            if kept is not None:
                 return sign_in_with(request, kept)
             return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL), "next")
         htmx = htmx_of(request)

@@ -1,5 +1,6 @@
 """A form that was posted after its session timed out comes back with its text, and does nothing by itself."""
 
+import secrets
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -103,10 +104,25 @@ def test_no_password_and_no_token_is_kept(people: People) -> None:
     assert client.post("/accounts/password", fields).status_code == 302
 
 
-def test_what_is_too_long_is_not_kept(people: People) -> None:
-    client, place = browser("greta"), f"/settings/members/{people.tomas.pk}/roles"
+def test_what_is_too_long_is_lost_and_the_sign_in_page_says_so(people: People) -> None:
+    client, another, place = browser("greta"), browser("greta"), f"/settings/members/{people.tomas.pk}/roles"
     time_out("greta")
-    assert client.post(place, {"reason": "x" * kept_forms.LONGEST}).status_code == 302
+    fits = another.post(place, {"reason": "x" * kept_forms.LONGEST})
+    assert 0 < len(kept_in(fits.text)) <= kept_forms.LONGEST
+    late = client.post(place, {"reason": secrets.token_hex(kept_forms.LONGEST)})
+    assert late.status_code == 403
+    assert "What you wrote is too long to be kept: it does not come back." in late.text
+    assert kept_in(late.text) == ""
+    assert len(late.content) < kept_forms.LONGEST
+    sign_in(client, late.text)
+    assert client.get("/settings").status_code == 200
+
+
+def test_the_sign_in_page_carries_no_text_but_what_it_kept(people: People, client: Client) -> None:
+    for given in ("x" * 10_000, signing.dumps({"path": "/"}, salt="another")):
+        wrong = client.post("/accounts/login", {"login": "greta", "password": "not the password", "kept": given})
+        assert "Username or password is wrong." in wrong.text
+        assert 'name="kept"' not in wrong.text
 
 
 def test_nothing_is_kept_for_a_stranger_or_a_person_who_signed_out(people: People, client: Client) -> None:
