@@ -25,6 +25,7 @@ from stellapromote.time_zones import zone_names
 from stellapromote.web.forms import ActionFields, ActionForm
 
 LONGEST_PASSWORD = 1024
+MOST_CONFIRMED = 100
 
 
 class DisplayNameForm(ActionForm):
@@ -153,6 +154,27 @@ class AddMemberForm(ReasonForm):
         help_text="Of somebody who was a member here before. Others are invited.",
     )
     field_order = ("username", "reason")
+
+
+class _AnyOfThem(forms.MultipleChoiceField):
+    """Names of rows on the page, which may be there no more."""
+
+    def valid_value(self, value: str) -> bool:  # noqa: ARG002
+        return True
+
+
+class ConfirmationsForm(ActionForm):
+    """The grants and accounts that a person confirms at once."""
+
+    chosen = _AnyOfThem(
+        label="What you confirm", error_messages={"required": "Choose at least one of them, then confirm it."}
+    )
+
+    def clean_chosen(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["chosen"]
+        if len(chosen) > MOST_CONFIRMED:
+            raise forms.ValidationError(f"Choose at most {MOST_CONFIRMED} of them at once.")
+        return chosen
 
 
 class ForgottenPasswordForm(ActionForm):

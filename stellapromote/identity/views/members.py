@@ -1,4 +1,4 @@
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,9 @@ from stellapromote.accounts.scopes import TENANT_ADMIN
 from stellapromote.accounts.vouching import CONFIRMING_SCOPES, vouched_for
 from stellapromote.counted import counted
 from stellapromote.database_clock import DATABASE_CLOCK
-from stellapromote.errors import ProductError, reason_against, sentence_against
+from stellapromote.errors import ProductError, reason_against
 from stellapromote.identity import rules
 from stellapromote.identity.actions import confirm_account as confirming_account
-from stellapromote.identity.actions import confirm_grant as confirming
 from stellapromote.identity.actions import end_membership as ending_membership
 from stellapromote.identity.actions import end_role as ending_role
 from stellapromote.identity.actions import end_scope as ending_scope
@@ -26,7 +25,15 @@ from stellapromote.identity.actions import grant_team as granting_team
 from stellapromote.identity.actions.add_member import add_member
 from stellapromote.identity.actions.end_member_sessions import end_member_sessions
 from stellapromote.identity.actions.make_reset import Reset, make_reset
-from stellapromote.identity.forms import AddMemberForm, GrantRoleForm, GrantScopeForm, GrantTeamForm, ReasonForm
+from stellapromote.identity.confirmations import Confirmations, confirm_chosen, waiting_for, why_not_account
+from stellapromote.identity.forms import (
+    AddMemberForm,
+    ConfirmationsForm,
+    GrantRoleForm,
+    GrantScopeForm,
+    GrantTeamForm,
+    ReasonForm,
+)
 from stellapromote.identity.managed_accounts import is_managed
 from stellapromote.identity.models import Message
 from stellapromote.identity.presenters import state_of
@@ -38,6 +45,7 @@ from stellapromote.identity.views.tokens import shown_tokens
 from stellapromote.web.acting import acting, carry_out
 from stellapromote.web.forms import ActionForm, posted
 from stellapromote.web.htmx import go_to
+from stellapromote.web.templatetags.ui import few
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,14 +68,27 @@ def member(request: HttpRequest, user_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def confirm_grant(request: HttpRequest, user_id: UUID, grant_id: UUID) -> HttpResponse:
-    """Vouches for a role, team or right of a member."""
-    by = acting(request)
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Vouches for the chosen grants and accounts, for each by itself."""
+    by, form = acting(request), ConfirmationsForm(request.POST)
+    by.require(*CONFIRMING_SCOPES)
+
+    def answer(found: Confirmations) -> HttpResponse:
+        if not found.refused:
+            done = (
+                f"Confirmed: {few(found.done)}." if found.done else "Nothing of it waits for a confirmation any more."
+            )
+            return go_to(request, reverse("settings_members"), done=done)
+        page = _members(request, AddMemberForm(), None, form, found)
+        page.status_code = 200 if found.done else found.status
+        return page
+
     return carry_out(
         request,
-        lambda: confirming.confirm_grant(by=by, clock=DATABASE_CLOCK, user_id=user_id, grant_id=grant_id),
-        again=lambda refusal: _members(request, AddMemberForm(), refusal),
-        then=lambda grant: go_to(request, reverse("settings_members"), done=f"{grant.names_right[1]} is confirmed."),
+        lambda: confirm_chosen(by=by, clock=DATABASE_CLOCK, chosen=form.cleaned_data["chosen"]),
+        form=form,
+        again=lambda refusal: _members(request, AddMemberForm(), refusal, form),
+        then=answer,
     )
 
 
@@ -176,17 +197,27 @@ def _apply(
     )
 
 
-def _members(request: HttpRequest, form: AddMemberForm, refusal: ProductError | None) -> HttpResponse:
+def _members(
+    request: HttpRequest,
+    form: AddMemberForm,
+    refusal: ProductError | None,
+    confirm_form: ConfirmationsForm | None = None,
+    confirmations: Confirmations | None = None,
+) -> HttpResponse:
     by = acting(request)
     by.require(*CONFIRMING_SCOPES)
     everybody = members_of(by.tenant)
+    waiting = waiting_for(by, everybody)
     context = {
         "form": form,
         "refusal": refusal,
         "members": everybody,
         "role_holders": role_holders(everybody),
-        "unconfirmed": _unconfirmed(by, everybody),
-        "held": [each for each in everybody if each.held],
+        "accounts": [each for each in waiting if each.grant is None],
+        "grants": [each for each in waiting if each.grant is not None],
+        "may_confirm": any(not each.cannot for each in waiting),
+        "confirm_form": confirm_form or ConfirmationsForm(),
+        "confirmations": confirmations,
         "may_add": by.has(TENANT_ADMIN),
     }
     return render_settings(request, "members", "members", context)
@@ -220,29 +251,6 @@ def show_member(request: HttpRequest, user_id: UUID, **shown_again: Any) -> Http
     return render_settings(request, "member", "members", context)
 
 
-def _unconfirmed(by: Actor, everybody: Collection[Member]) -> list[dict[str, Any]]:
-    """Unconfirmed grants of pages, each with the reason why this person cannot confirm it."""
-    waiting = [(member, grant) for member in everybody for grant in member.grants if not grant.is_vouched_for]
-    is_vouched_for = bool(waiting) and vouched_for(by.tenant, by.account) is not None
-    some_held = waiting and any(member.held for member in everybody)
-    alike = accounts_alike(by.tenant, [by.account]) if some_held else frozenset()
-    return [
-        {
-            "member": member,
-            "grant": grant,
-            "cannot": sentence_against(
-                rules.check_can_confirm_grant,
-                by,
-                member.user.pk,
-                grant,
-                is_vouched_for=is_vouched_for,
-                alike=alike,
-            ),
-        }
-        for member, grant in waiting
-    ]
-
-
 def _reset_parts(by: Actor, user_id: UUID) -> dict[str, Any]:
     """Whether a link for a new password may be made here, and what became of the last e-mail with one."""
     if not by.has(TENANT_ADMIN) or not is_managed(by.tenant, user_id):
@@ -256,13 +264,8 @@ def _why_not_confirm(by: Actor, member: Member) -> str:
     it."""
     if not member.held:
         return ""
-    user_id = member.user.pk
-    return sentence_against(rules.check_can_confirm, by, user_id) or sentence_against(
-        rules.check_can_confirm_account,
-        by,
-        accounts_alike(by.tenant, [user_id]),
-        is_vouched_for=vouched_for(by.tenant, by.account) is not None,
-    )
+    is_vouched_for = vouched_for(by.tenant, by.account) is not None
+    return why_not_account(by, member, accounts_alike(by.tenant, [by.account]), is_vouched_for=is_vouched_for)
 
 
 def _teams(tenant_id: UUID) -> list[tuple[str, str]]:

@@ -2,9 +2,14 @@ import re
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from stellapromote.accounts.models import ApiToken, Membership, RoleGrant, ScopeGrant, TeamGrant
-from tests.factories import make_person, make_product, make_tenant, make_token
+from stellapromote.accounts.held_accounts import hold
+from stellapromote.accounts.models import ApiToken, HeldAccount, Membership, RoleGrant, ScopeGrant, TeamGrant
+from stellapromote.audit.models import AuditEvent
+from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.forms import MOST_CONFIRMED
+from tests.factories import PASSWORD, make_person, make_product, make_tenant, make_token
 from tests.stellapromote.identity.views.people import People, browser, make_people
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +28,17 @@ def roles_of(username: str) -> list[str]:
 def teams_of(username: str) -> list[str]:
     grants = TeamGrant.objects.filter(user__username=username, ended_at=None).order_by("team__slug")
     return list(grants.values_list("team__slug", flat=True))
+
+
+def choices(client: Client) -> dict[str, tuple[str, bool]]:
+    """What the page offers to confirm, by key: what it is, and whether it is chosen."""
+    page = client.get("/settings/members").text
+    found = re.findall(r'name="chosen" value="([^"]+)" aria-label="Confirm ([^"]+)"( checked)?', page)
+    return {key: (title, bool(chosen)) for key, title, chosen in found}
+
+
+def confirmed(client: Client, *keys: str) -> Any:
+    return client.post("/settings/members/confirm", {"chosen": keys}, follow=True)
 
 
 def test_the_list_shows_everybody_and_who_holds_which_role() -> None:
@@ -66,13 +82,15 @@ def test_what_a_page_granted_waits_there_for_another_person(people: People) -> N
     assert "Not confirmed" not in nia.get("/settings/members").text
     greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
     grant = RoleGrant.objects.get(user=people.tomas, role="approver")
-    place = f"/settings/members/{people.tomas.pk}/grants/{grant.pk}/confirm"
+    key = f"{people.tomas.pk}/{grant.pk}"
     own = greta.get("/settings/members").text
-    assert place not in own
+    assert key not in own
+    assert "Confirm what is chosen" not in own
     assert "somebody else must confirm it" in own
-    assert f'action="{place}"' in nia.get("/settings/members").text
+    assert choices(nia) == {key: ("role approver of tomas", False)}
     assert "Nobody has confirmed it." in nia.get(f"/settings/members/{people.tomas.pk}").text
-    assert "approver is confirmed." in nia.post(place, follow=True).text
+    assert "Confirmed: role approver of tomas." in confirmed(nia, key).text
+    assert "Nothing of it waits for a confirmation any more." in confirmed(nia, key).text
     assert "Not confirmed" not in nia.get("/settings/members").text
     assert "by nia" in " ".join(nia.get(f"/settings/members/{people.tomas.pk}").text.split())
     grant.refresh_from_db()
@@ -83,10 +101,62 @@ def test_a_confirmation_that_is_refused_says_why(people: People) -> None:
     greta = browser("greta")
     greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
     grant = RoleGrant.objects.get(user=people.tomas, role="approver")
-    response = greta.post(f"/settings/members/{people.tomas.pk}/grants/{grant.pk}/confirm", follow=True)
+    response = confirmed(greta, f"{people.tomas.pk}/{grant.pk}")
+    assert response.status_code == 403
+    assert "Not confirmed: role approver of tomas. " in response.text
     assert "somebody else must confirm it" in response.text
     grant.refresh_from_db()
     assert not grant.is_vouched_for
+
+
+def test_each_of_those_that_are_chosen_is_confirmed_or_refused_by_itself(people: People) -> None:
+    greta, nia = browser("greta"), browser("nia")
+    person, mei = make_person(people.tenant, "mei", roles=["admin"], password=PASSWORD), browser("mei")
+    greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
+    greta.post(f"/settings/members/{people.tomas.pk}/teams", {"team": "release", "reason": "two are too few"})
+    mei.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "auditor", "reason": "reads the log"})
+    keys = {title: key for key, (title, _) in choices(nia).items()}
+    assert set(keys) == {"role approver of tomas", "role auditor of tomas", "team release of tomas"}
+    response = confirmed(mei, *keys.values(), f"{people.nia.pk}", "nothing")
+    assert response.status_code == 200
+    assert "Confirmed: role approver of tomas, team release of tomas." in response.text
+    assert "Not confirmed: role auditor of tomas. " in response.text
+    assert choices(nia) == {keys["role auditor of tomas"]: ("role auditor of tomas", False)}
+    told = AuditEvent.objects.filter(action__in=["role.confirmed", "team.confirmed"], resource_id=people.tomas.pk)
+    assert sorted(told.values_list("action", "actor_id")) == [
+        ("role.confirmed", person.pk),
+        ("team.confirmed", person.pk),
+    ]
+    refused = AuditEvent.objects.get(action="permission.refused", actor_id=person.pk)
+    assert keys["role auditor of tomas"] in refused.resource_id
+
+
+def test_nothing_is_chosen_beforehand_and_a_form_that_chooses_nothing_is_refused(people: People) -> None:
+    greta, nia = browser("greta"), browser("nia")
+    greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
+    assert [chosen for _, chosen in choices(nia).values()] == [False]
+    response = confirmed(nia)
+    assert response.status_code == 400
+    assert "Choose at least one of them, then confirm it." in response.text
+    many = confirmed(nia, *choices(nia), *map(str, range(MOST_CONFIRMED)))
+    assert many.status_code == 400
+    assert "checked" in many.text
+    assert not RoleGrant.objects.get(user=people.tomas, role="approver").is_vouched_for
+    assert confirmed(browser("tomas"), *choices(nia)).status_code == 403
+
+
+def test_an_account_is_confirmed_with_the_rights_of_its_person(people: People) -> None:
+    """By a person who does not hold it; to a holder the page says why not."""
+    greta, nia = browser("greta"), browser("nia")
+    at, reset = DATABASE_CLOCK.now(), HeldAccount.Because.RESET
+    [held] = hold(people.tomas.pk, [people.greta.pk], because=reset, tenant_id=people.tenant.pk, at=at)
+    greta.post(f"/settings/members/{people.tomas.pk}/roles", {"role": "approver", "reason": "two are too few"})
+    assert choices(greta) == {}
+    assert "This account may be yours" in greta.get("/settings/members").text
+    assert [title for title, _ in choices(nia).values()] == ["account of tomas", "role approver of tomas"]
+    assert "Confirmed: account of tomas, role approver of tomas." in confirmed(nia, *choices(nia)).text
+    held.refresh_from_db()
+    assert held.confirmed_by_id == people.nia.pk
 
 
 def test_somebody_who_left_can_be_taken_back(people: People) -> None:
