@@ -34,6 +34,9 @@ CODES: dict[str, Code] = {
     "VAL_MALFORMED_JSON": Code(
         400, "The body is not valid JSON in UTF-8: repair it at the place named and send again."
     ),
+    "VAL_MALFORMED_YAML": Code(
+        400, "The text is not YAML, or has a part that is not read here: correct it at the line named and send again."
+    ),
     "VAL_NOT_SUPPORTED": Code(
         400,
         "This version does not enforce the setting named, so it is not stored: leave the setting out and send again.",
