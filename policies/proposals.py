@@ -6,6 +6,7 @@ would loosen a guard of a protected environment and no second person confirmed i
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
@@ -79,15 +80,14 @@ def perform(proposal: Proposal, *, by: Actor, clock: Clock) -> None:
 
 
 def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: Actor, at: datetime) -> Proposal:
-    """Stores the edit; an open proposal of the same author for the same edit's object is withdrawn by it."""
+    """Stores the edit; an open proposal of the same author for the same edit's object is withdrawn by it. Where that
+    one says the same, it stays, and is returned."""
     told = {name: str(value) if isinstance(value, UUID) else value for name, value in arguments.items()}
     earlier = (
         Proposal.objects.of(by.tenant)
         .open()
         .filter(kind=kind, resource_id=weakened.resource_id, name=weakened.name, proposed_by_id=by.account)
     )
-    for each in earlier.select_for_update():
-        end(each, Proposal.State.WITHDRAWN, by=by, at=at)
     proposal = Proposal(
         tenant_id=by.tenant,
         kind=kind,
@@ -109,6 +109,10 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: 
         token_issuer_id=by.token_issuer_id,
         expires_at=at + LIFE,
     )
+    for each in earlier.select_for_update():
+        if at < each.expires_at and _says_the_same(each, proposal):
+            return each
+        end(each, Proposal.State.WITHDRAWN, by=by, at=at)
     proposal.digest = digest_of(proposal)
     proposal.save(force_insert=True)
     record(
@@ -123,6 +127,13 @@ def _store(kind: str, arguments: Mapping[str, Any], weakened: Weakening, *, by: 
         rows=[proposal],
     )
     return proposal
+
+
+def _says_the_same(stored: Proposal, proposal: Proposal) -> bool:
+    """Whether a second person reads and does the same by both, in the name of the same people."""
+    as_stored = copy(proposal)
+    as_stored.pk, as_stored.proposed_at = stored.pk, stored.proposed_at
+    return (digest_of(as_stored), proposal.token_issuer_id) == (stored.digest, stored.token_issuer_id)
 
 
 def digest_of(proposal: Proposal) -> str:

@@ -229,8 +229,13 @@ class TestLife:
         proposal.refresh_from_db()
         assert proposal.state == "expired"
 
+    def test_the_same_edit_again_is_the_same_proposal(self, story: Story) -> None:
+        first = story.propose()
+        assert story.propose() == first
+        assert [each.state for each in Proposal.objects.all()] == ["open"]
+
     def test_the_authors_next_one_takes_its_place(self, story: Story) -> None:
-        first, second = story.propose(), story.propose()
+        first, second = story.propose(), story.edit(require_separation_of_duties=False, required_approvals=0)
         first.refresh_from_db()
         assert (first.state, second.state) == ("withdrawn", "open")
 
