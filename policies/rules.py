@@ -111,9 +111,11 @@ def check_can_stop_using(policy: ApprovalPolicy, used_by: Sequence[str]) -> None
         raise InUse(policy.name, used_by)
 
 
-def check_approval_rules(tenant_id: UUID, document: Document, before: Document | None, at: datetime) -> None:
-    """Checks that the people and teams exist, and that enough of them may vote. Raises InvalidDocument, Unsatisfiable,
-    NoProductFits.
+def check_approval_rules(
+    tenant_id: UUID, document: Document, before: Document | None, at: datetime, *, enabled: bool
+) -> None:
+    """Checks that the people and teams exist and, of a policy that is enabled, that enough of them may vote. Raises
+    InvalidDocument, Unsatisfiable, NoProductFits.
 
     A policy with @owners may fail for some products, not for all. Names that stood in `before` are not checked again: a
     person who left must not stand in the way of another edit.
@@ -125,6 +127,8 @@ def check_approval_rules(tenant_id: UUID, document: Document, before: Document |
         for index, rule in enumerate(document["rules"])
     ]
     _check_names(tenant_id, members, named)
+    if not enabled:
+        return
     if not asks_owners(document):
         _check_filled(tenant_id, [of_policy(document, ())], members, at)
         return

@@ -16,6 +16,7 @@ def create_approval_policy(
     *, by: Actor, clock: Clock, content: Mapping[str, Any], enabled: bool = True
 ) -> ApprovalPolicy:
     """Version 1 of a new policy. `content`: the document in wire names (domain.md §5); what is absent has its default.
+    A policy that is not enabled guards nothing, so people need not be able to satisfy it yet.
 
     Raises Refused (403), InvalidDocument (400), Unsatisfiable of documents or rules (422), NameTaken and
     NameUsed (409).
@@ -26,7 +27,7 @@ def create_approval_policy(
     rules.check_name(name)
     rules.check_name_never_used(by.tenant, name)
     at = clock.now()
-    rules.check_approval_rules(by.tenant, document.content, None, at)
+    rules.check_approval_rules(by.tenant, document.content, None, at, enabled=enabled)
     policy, is_new = ApprovalPolicy.objects.get_or_create(
         tenant_id=by.tenant,
         name=name,

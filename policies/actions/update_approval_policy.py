@@ -35,8 +35,8 @@ def update_approval_policy(
     """Merges `changes`, fields of the document in wire names, into the policy; `enabled` None leaves it (domain.md §5).
 
     Another document is a new version, the same one is none. Everything that it makes easier is noted as weakening
-    edits, and is a proposal where the policy guards a protected environment. A policy that is enabled again must be
-    satisfiable as when it was saved. `used_by`: names of the environments that name the policy, read under its lock
+    edits, and is a proposal where the policy guards a protected environment. A policy that is enabled must be
+    satisfiable. `used_by`: names of the environments that name the policy, read under its lock
     (promotions/actions): a policy in use cannot be disabled. Raises Http404, Refused (403), PreconditionFailed (412),
     Retired and InUse (409), InvalidDocument (400), Unsatisfiable of documents or rules (422).
     """
@@ -59,7 +59,7 @@ def update_approval_policy(
     if not is_new_version and enabled == policy.enabled:
         return policy
     if is_new_version or (enabled and not policy.enabled):
-        rules.check_approval_rules(by.tenant, document.content, current, at)
+        rules.check_approval_rules(by.tenant, document.content, current, at, enabled=enabled)
     if is_new_version:
         add_approval_version(policy, document, by=by, at=at)
     policy.enabled, policy.updated_at, policy.revision = enabled, at, policy.revision + 1

@@ -5,6 +5,7 @@ import pytest
 
 from policies import documents, rules
 from policies.actions.create_approval_policy import create_approval_policy
+from policies.actions.update_approval_policy import update_approval_policy
 from policies.documents import InvalidDocument
 from policies.models import ApprovalPolicy, ApprovalPolicyVersion, WeakeningEdit
 from stellapromote.accounts.actor import Actor
@@ -152,6 +153,20 @@ def test_rules_that_too_few_members_may_satisfy(
         make_approval_policy(greta, rules=rules_given)
     assert refusal.value.code == "POL_UNSATISFIABLE"
     assert not ApprovalPolicy.objects.exists()
+
+
+def test_a_policy_that_is_not_enabled_waits_for_its_people(greta: Actor, clock: FixedClock) -> None:
+    create_team(by=greta, clock=clock, slug="empty")
+    rules_given = [{"name": "release", "teams": ["empty"]}]
+    content = {"name": "two-person", "rules": rules_given}
+    policy = create_approval_policy(by=greta, clock=clock, content=content, enabled=False)
+    more = [{**rules_given[0], "minApprovals": 2}]
+    update_approval_policy(by=greta, clock=clock, policy_id=policy.pk, changes={"rules": more}, used_by=[])
+    with pytest.raises(rules.Unsatisfiable):
+        update_approval_policy(by=greta, clock=clock, policy_id=policy.pk, changes={}, enabled=True, used_by=[])
+    unknown = {"name": "other", "rules": [{"name": "release", "teams": ["nobody"]}]}
+    with pytest.raises(documents.InvalidDocument):
+        create_approval_policy(by=greta, clock=clock, content=unknown, enabled=False)
 
 
 def test_one_more_member_makes_it_satisfiable(greta: Actor, nia: Actor, tenant: Tenant) -> None:
