@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from environments.product_guards import ALLOW, REFUSE
 from stellapromote import wrong_values as wrong
-from stellapromote.api.serializers import camel
+from stellapromote.api.serializers import camel, snake
 from stellapromote.errors import FieldError, Invalid
 from stellapromote.json_schema import Schema, read
 from stellapromote.patterns import SLUG, USERNAME
@@ -191,7 +191,7 @@ def _on_the_wire(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _for_python(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name): value for name, value in values.items()}
+    return {snake(name): value for name, value in values.items()}
 
 
 def refuse(errors: Iterable[FieldError]) -> None:

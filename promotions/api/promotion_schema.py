@@ -55,3 +55,17 @@ class VerificationSchema(AutoSchema):
     def get_request_serializer(self) -> Any:
         schema = {"type": "object", "description": "An evidence packet, or a DSSE envelope."}
         return {"application/json": schema}
+
+
+class ConfigSchema(AutoSchema):
+    """A call that takes the file of policy as code: as JSON, or as YAML of the same form."""
+
+    def get_request_serializer(self) -> Any:
+        body = super().get_request_serializer()
+        text = {"type": "string", "description": "The same, as YAML without anchors, aliases and tags."}
+        return {"application/json": body, "application/yaml": text}
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        base: Any = super()  # untyped
+        body = base._get_request_body(direction)
+        return body and {**body, "required": True}

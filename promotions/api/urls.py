@@ -3,6 +3,7 @@
 from django.urls import path
 
 from promotions.api.audit import AuditEventViewSet
+from promotions.api.config import ConfigApplyView, ConfigPlanView, ConfigSchemaView, ConfigView, ConfigYamlView
 from promotions.api.decisions import DecisionViewSet
 from promotions.api.documents import (
     DocumentUploadViewSet,
@@ -58,6 +59,11 @@ urlpatterns = [
     path("evidence/verify", VerifyView.as_view(), name="evidence-verify"),
     path("sign-in-settings", SignInSettingsView.as_view(), name="sign-in-settings"),
     path("reports/delivery", DeliveryReportView.as_view(), name="report-delivery"),
+    path("config", ConfigView.as_view(), name="config"),
+    path("config/yaml", ConfigYamlView.as_view(), name="config-yaml"),
+    path("config/schema", ConfigSchemaView.as_view(), name="config-schema"),
+    path("config/plan", ConfigPlanView.as_view(), name="config-plan"),
+    path("config/apply", ConfigApplyView.as_view(), name="config-apply"),
     path("me", MeView.as_view(), name="me"),
     path("healthz", HealthView.as_view(), name="api-healthz"),
     path("readyz", ReadyView.as_view(), name="api-readyz"),

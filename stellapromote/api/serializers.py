@@ -5,6 +5,7 @@ to be an action's keyword arguments. A Body has shape and bounds only: it has no
 so one instance serves all requests of a process. Rules that need to look something up belong to actions.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,11 @@ def camel(name: str) -> str:
     """`order_index` → `orderIndex`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def snake(name: str) -> str:
+    """`orderIndex` → `order_index`."""
+    return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 class _OnTheWire(serializers.Serializer[Any]):

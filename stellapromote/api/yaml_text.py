@@ -30,6 +30,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*(?: [A-Za-z0-9_./@-]+)*"
 _STARTS: Final = (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent)
 # What older readers take for something else than text.
 _READ_OTHERWISE: Final = re.compile(r"(?:yes|no|on|off|y|n|null|true|false|~)\Z", re.IGNORECASE)
+_LONGEST_ROW: Final = 100
 _FIRST: Final = ("slug", "name", "kind", "type")
 
 
@@ -158,7 +159,9 @@ def _block(value: Any, depth: int) -> Iterator[str]:
 
 
 def _behind(part: Any, depth: int) -> Iterator[str]:
-    if isinstance(part, dict | list) and part:
+    if isinstance(part, list) and (row := _row(part)):
+        yield f" {row}\n"
+    elif isinstance(part, dict | list) and part:
         yield "\n"
         yield from _block(part, depth + 1)
     elif isinstance(part, str) and "\n" in part and _fits_a_block(part):
@@ -168,6 +171,14 @@ def _behind(part: Any, depth: int) -> Iterator[str]:
             yield f"{margin}{line}\n" if line else "\n"
     else:
         yield f" {_inline(part)}\n"
+
+
+def _row(values: list[Any]) -> str:
+    """Short plain values in one line; empty for others."""
+    if not values or any(isinstance(each, dict | list) for each in values):
+        return ""
+    row = f"[{', '.join(map(_inline, values))}]"
+    return row if len(row) <= _LONGEST_ROW else ""
 
 
 def _names_first(value: dict[str, Any]) -> list[tuple[str, Any]]:

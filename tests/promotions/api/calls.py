@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from promotions.api.config import ConfigBody
 from promotions.api.document_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
 from promotions.pages.bodies import (
     Approval,
@@ -47,6 +48,7 @@ TAGS = (
     "Evidence",
     "Evidence inputs",
     "Audit",
+    "Policy as code",
     "Reports",
     "Operations",
 )
@@ -74,6 +76,7 @@ OVERRIDE = {
 }
 KEV = {**CATALOGUE, "dateReleased": "2025-08-25T17:04:19Z"}
 NEW_KEY = Signer().pem
+CONFIG = {"schema": "stella.config/v1", "teams": []}
 
 CALLS = [
     Call("vera", "GET", "products"),
@@ -167,10 +170,16 @@ CALLS = [
     Call("idris", "GET", "audit-events"),
     Call("idris", "GET", "audit-events/verify"),
     Call("vera", "GET", "reports/delivery"),
+    Call("vera", "GET", "config"),
+    Call("vera", "GET", "config/yaml"),
+    Call("vera", "GET", "config/schema"),
+    Call("greta", "POST", "config/plan", CONFIG, ConfigBody),
+    Call("greta", "POST", "config/apply", CONFIG, ConfigBody),
     Call("vera", "GET", "me"),
 ]
 PUBLIC = {"evidence/keys", "healthz", "readyz", "schema"}
 NEEDS_A_QUERY = {"evidence/score"}
+NEEDS_A_CONDITION = {"config/apply"}
 SIGNED_IN = {("PATCH", "me")}
 """What no token does."""
 TAKES_DOCUMENTS = {"evidence", "feeds"}
