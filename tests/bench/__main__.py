@@ -77,6 +77,7 @@ def main() -> None:
         far_away(tenant)
         gates(tenant)
         people()
+        plans()
 
 
 def people() -> None:
@@ -89,6 +90,21 @@ def people() -> None:
         [
             ("facts of a request read and judged", f"{found['judged']:.1f} ms", "< 20 ms"),
             ("preview of a request", f"{found['preview']:.1f} ms", ""),
+        ],
+    )
+
+
+def plans() -> None:
+    """What issue 15 asks of policy as code."""
+    from tests.bench.config import APPROVAL_POLICIES, CHANGED, ENVIRONMENTS, PROMOTION_POLICIES, planning
+
+    found = planning()
+    table(
+        f"Plan of {ENVIRONMENTS} environments and {APPROVAL_POLICIES + PROMOTION_POLICIES} policies",
+        [
+            ("without a difference", f"{found['same']:.0f} ms, {found['statements']:.0f} statements", "< 2 s"),
+            (f"{2 * CHANGED} differences, each tried and undone", f"{found['edited']:.0f} ms", "< 2 s"),
+            ("for a tenant that has nothing yet", f"{found['empty']:.0f} ms", ""),
         ],
     )
 
