@@ -20,6 +20,7 @@ COMMANDS = [
     ("release", "create"),
     ("evidence", "upload"),
     ("feeds", "fetch"),
+    *(("config", name) for name in ("export", "plan", "apply")),
     *((name,) for name in ("promote", "wait", "deploy", "rollback", "report", "cancel", "approve", "reject")),
     *((name,) for name in ("status", "list", "why", "open")),
 ]
