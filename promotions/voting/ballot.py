@@ -1,7 +1,7 @@
 """The step between the facts and the voting rules: the people who may vote now, and the columns of a vote (domain.md
 §5)."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from policies.electorate import electorate
@@ -29,9 +29,7 @@ def ballot_under_lock(context: EvaluationContext) -> Ballot:
         documents=context.documents,
         voted=voted,
         counted=voted.intersection(electorate(context.facts.gate_input, context.documents)),
-        members=[
-            each for each, person in context.facts.people.items() if holds_vote(person, context.promotion.product)
-        ],
+        holds_vote=lambda account: _holds_vote(account, context),
         approvals=[(each["username"], each["teams"]) for each in context.votes if each["verdict"] == "approve"],
         open_voters=frozenset(approval_voters(context.facts.gate_input, context.documents)),
         subject_digest=context.facts.gate_input["subject"]["digest"],
@@ -53,7 +51,7 @@ def ballot_on_page(
         documents=documents,
         voted=voted,
         counted=voted,
-        members=None,
+        holds_vote=None,
         approvals=[(vote.username, vote.teams) for vote in votes if vote.verdict == Vote.Verdict.APPROVE],
         open_voters=frozenset(str(each) for each in promotion.open_voters),
         subject_digest=promotion.subject_digest,
@@ -92,6 +90,11 @@ def new_act(
     }
 
 
+def _holds_vote(account: str, context: EvaluationContext) -> bool:
+    person = context.facts.people.get(account)
+    return person is not None and holds_vote(person, context.promotion.product)
+
+
 def _standing(by: Actor, context: EvaluationContext) -> tuple[list[str], list[str]]:
     """The roles and teams of the person that count here; for a person who may only reject, all that they hold
     for the product."""
@@ -110,7 +113,7 @@ def _ballot(
     documents: Mapping[str, dict[str, Any]],
     voted: frozenset[str],
     counted: frozenset[str],
-    members: Collection[str] | None,
+    holds_vote: Callable[[str], bool] | None,
     approvals: Sequence[Approval],
     open_voters: frozenset[str],
     subject_digest: str,
@@ -134,7 +137,7 @@ def _ballot(
         retry_closed=promotion.retry_closed,
         requester_id=str(promotion.requested_by_id),
         requesting=frozenset(requesters_of(map(str, promotion.requesting_persons), requirements["excludedPersons"])),
-        members=members,
+        holds_vote=holds_vote,
         exclusions=excluded,
         voted=voted,
         counted=counted,

@@ -4,7 +4,7 @@ Actions, pages, API and button tooltips ask the same functions. They read a Ball
 facts under the lock and a page from the stored result of the last evaluation.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from policies.eligibility import ALWAYS_EXCLUDED, NO_VOTING_ROLE, OTHER_PRODUCT, REQUESTER, SENTENCES
@@ -99,8 +99,9 @@ class Ballot:
 
     ``product``: that of the promotion. ``requesting``: the requester, and the people and accounts behind the request.
     ``voted`` have a live vote; ``counted`` are those of them who may still vote, so that their vote is not void.
-    ``members``: the active people with a role that votes for the product; None on a page, which knows that of the
-    reader alone. ``why_no_…``: the true reason of a refusal, looked up only then (promotions/voting/places.py).
+    ``holds_vote``: whether this account is an active person with a role that votes for the product; None on a page,
+    which knows that of the reader alone. ``why_no_…``: the true reason of a refusal. These three are looked up only
+    where a rule asks (promotions/voting/places.py).
     ``second_factor_required``: by the facts; a page has it from the actor, for the reader alone.
     """
 
@@ -110,7 +111,7 @@ class Ballot:
     retry_closed: bool
     requester_id: str
     requesting: frozenset[str]
-    members: Collection[str] | None
+    holds_vote: Callable[[str], bool] | None
     exclusions: Mapping[str, list[str]]
     voted: frozenset[str]
     counted: frozenset[str]
@@ -167,7 +168,7 @@ def check_can_reject(by: Actor, ballot: Ballot) -> None:
     if me == ballot.requester_id or me in ballot.requesting:
         raise _excluded(by, ballot, [each for each in ballot.exclusions.get(me, ()) if each in ALWAYS_EXCLUDED])
     _check_approves(by, ballot)
-    if ballot.members is not None and me not in ballot.members:
+    if ballot.holds_vote is not None and not ballot.holds_vote(me):
         raise NotEligible(
             "Your role that votes for this product has just ended: ask an administrator of your tenant.",
             details={"reasons": [NO_VOTING_ROLE]},
