@@ -44,8 +44,8 @@ def candidates_in(
             person_id=person["id"],
             kind=person["kind"],
             active=True,
-            roles=_grants(person["roles"]),
-            teams=_grants(person["teams"]),
+            roles=_roles(person),
+            teams=_teams(person),
             voting_roles=VOTING_ROLES,
             product=promotion.product,
             requested_at=promotion.requested_at,
@@ -78,7 +78,12 @@ def acts_in(row: Mapping[str, Any]) -> list[Act]:
 
 def roles_for(person: Mapping[str, Any], product: str) -> list[str]:
     """The roles that a person among the facts holds for the product, counting or not."""
-    return sorted({grant.name for grant in _grants(person["roles"]) if grant.is_for(product)})
+    return sorted({grant.name for grant in _roles(person) if grant.is_for(product)})
+
+
+def teams_of(person: Mapping[str, Any]) -> list[str]:
+    """The teams of a person among the facts, counting or not."""
+    return sorted(name for name, _, _ in person["teams"])
 
 
 def holds_vote(person: Mapping[str, Any], product: str) -> bool:
@@ -86,22 +91,22 @@ def holds_vote(person: Mapping[str, Any], product: str) -> bool:
     return not VOTING_ROLES.isdisjoint(roles_for(person, product))
 
 
-def _grants(rows: list[dict[str, Any]]) -> list[Grant]:
+def _roles(person: Mapping[str, Any]) -> list[Grant]:
     return [
-        Grant(
-            role_of(row["name"]),
-            parse_rfc3339(row["grantedAt"]),
-            _parsed_source(row["source"]),
-            row["products"] if is_limited(row["name"]) else None,
-        )
-        for row in rows
+        Grant(role_of(name), parse_rfc3339(at), _parsed_source(source), products if is_limited(name) else None)
+        for name, at, source, products in person["roles"]
     ]
 
 
-def _parsed_source(row: dict[str, Any] | None) -> Source | None:
+def _teams(person: Mapping[str, Any]) -> list[Grant]:
+    return [Grant(name, parse_rfc3339(at), _parsed_source(source)) for name, at, source in person["teams"]]
+
+
+def _parsed_source(row: list[Any] | None) -> Source | None:
     if row is None:
         return None
+    givers, at, under, confirmed_at, confirmed_by, confirmed_under = row
     confirmation = None
-    if row["confirmedAt"] is not None:
-        confirmation = Confirmation(row["confirmedById"], parse_rfc3339(row["confirmedAt"]), row["confirmedUnder"])
-    return Source(frozenset(row["givers"]), parse_rfc3339(row["at"]), row["under"], confirmation)
+    if confirmed_at is not None:
+        confirmation = Confirmation(confirmed_by, parse_rfc3339(confirmed_at), confirmed_under)
+    return Source(frozenset(givers), parse_rfc3339(at), under, confirmation)

@@ -43,30 +43,32 @@ FREEZE_HORIZON = timedelta(days=31)
 
 
 def _source(grant: str) -> str:
-    """Where a grant comes from; null for the command line and directories (policies/vouching.py)."""
-    return f"""CASE WHEN {grant}.granted_via = 'page' THEN json_build_object(
-        'givers', to_json(array_append({grant}.granted_behind, {grant}.granted_by_id)),
-        'at', {rfc3339_sql(f"{grant}.granted_at")}, 'under', {grant}.granted_under_id,
-        'confirmedAt', {rfc3339_sql(f"{grant}.confirmed_at")}, 'confirmedById', {grant}.confirmed_by_id,
-        'confirmedUnder', {grant}.confirmed_under_id) END"""
+    """Where a grant comes from, for promotions.judging.candidates; null for the command line and directories
+    (policies/vouching.py)."""
+    return f"""CASE WHEN {grant}.granted_via = 'page' THEN json_build_array(
+        array_append({grant}.granted_behind, {grant}.granted_by_id), {grant}.granted_at, {grant}.granted_under_id,
+        {grant}.confirmed_at, {grant}.confirmed_by_id, {grant}.confirmed_under_id) END"""
 
 
-_TEAM_GRANTS = "accounts_teamgrant r JOIN accounts_team team ON team.id = r.team_id"
-
-
-def _held_by_voters(name: str, products: str, grants: str) -> str:
-    """The grants of each person with a voting role, as `held`; ``grants``: their table as `r`. They are read together:
-    a subquery for each of 500 people took twice as long."""
+def _held_by_voters(parts: str, name: str, grants: str) -> str:
+    """The grants of each person with a voting role, as `held`: ``parts`` of each in the order of ``name``; ``grants``:
+    their table as `r`. They are read together: a subquery for each of 500 people took twice as long. The parts have no
+    names, and their instants are as PostgreSQL writes them: no gate input holds them."""
     return f"""
-      SELECT r.user_id, json_agg(json_build_object('name', {name}, 'products', {products},
-                                                   'grantedAt', {rfc3339_sql("r.granted_at")},
-                                                   'source', {_source("r")}) ORDER BY {name}) AS held
+      SELECT r.user_id, json_agg(json_build_array({parts}) ORDER BY {name}) AS held
       FROM {grants}
       WHERE r.tenant_id = p.tenant_id AND r.ended_at IS NULL AND r.user_id IN (
         SELECT v.user_id FROM accounts_rolegrant v
         WHERE v.tenant_id = p.tenant_id AND v.role = ANY(%(roles)s) AND v.ended_at IS NULL)
       GROUP BY r.user_id"""  # noqa: S608
 
+
+_ROLES_HELD = _held_by_voters(f"role, r.granted_at, {_source('r')}, products", "role", "accounts_rolegrant r")
+_TEAMS_HELD = _held_by_voters(
+    f"slug, r.granted_at, {_source('r')}",
+    "slug",
+    "accounts_teamgrant r JOIN accounts_team team ON team.id = r.team_id",
+)
 
 # About a promotion `p`, stored or not yet. What the instant of evaluation decides is read a little wider, since the
 # instant may turn out up to TOLERANCE later (not_before): `StoredFacts` narrows it.
@@ -92,12 +94,12 @@ json_build_object(
       AND {concerning_sql("p.target_environment_id", "p.product")}),
   'people', (
     SELECT coalesce(json_agg(json_build_object(
-        'id', u.id, 'username', u.username, 'kind', u.kind, 'joinedAt', {rfc3339_sql("m.granted_at")},
-        'roles', roles.held, 'teams', coalesce(teams.held, '[]')) ORDER BY u.username), '[]')
-    FROM ({_held_by_voters("role", "to_json(products)", "accounts_rolegrant r")}) roles
+        'id', u.id, 'username', u.username, 'kind', u.kind, 'roles', roles.held, 'teams', coalesce(teams.held, '[]'))
+        ORDER BY u.username), '[]')
+    FROM ({_ROLES_HELD}) roles
     JOIN accounts_user u ON u.id = roles.user_id AND u.is_active
     JOIN accounts_membership m ON m.tenant_id = p.tenant_id AND m.user_id = u.id AND m.ended_at IS NULL
-    LEFT JOIN ({_held_by_voters("slug", "json_build_array()", _TEAM_GRANTS)}) teams ON teams.user_id = u.id),
+    LEFT JOIN ({_TEAMS_HELD}) teams ON teams.user_id = u.id),
   'authorities', (
     SELECT coalesce(json_object_agg(r.id, {_source("r")}), '{{}}') FROM accounts_rolegrant r
     WHERE r.tenant_id = p.tenant_id AND (r.role = ANY(%(granting)s) OR r.id IN (

@@ -8,7 +8,7 @@ from policies.electorate import electorate
 from policies.eligibility import discounted_granters, requesters_of
 from policies.facts import approval_policies_of, exclusions, owners_of
 from policies.requirements import all_of
-from promotions.judging.candidates import holds_vote, roles_for
+from promotions.judging.candidates import holds_vote, roles_for, teams_of
 from promotions.judging.electorate import approval_voters
 from promotions.judging.evaluation_context import EvaluationContext, stored_requirements
 from promotions.models import Confirmation, Promotion, Vote
@@ -103,7 +103,7 @@ def _standing(by: Actor, context: EvaluationContext) -> tuple[list[str], list[st
     if candidate is not None:
         return candidate["roles"], candidate["teams"]
     person = context.facts.people[me]
-    return roles_for(person, context.promotion.product), sorted(grant["name"] for grant in person["teams"])
+    return roles_for(person, context.promotion.product), teams_of(person)
 
 
 def _ballot(
