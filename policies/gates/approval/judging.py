@@ -122,12 +122,15 @@ def _requirement_details(
     abilities: Sequence[tuple[int, ...]],
 ) -> dict[str, Any]:
     open_rules = matching.open_rules()
+    able: list[list[Candidate]] = [[] for _ in requirement.rules]
+    for person, indexes in zip(others, abilities, strict=True):
+        for index in indexes:
+            able[index].append(person)
     rules = []
     slots = []
     for index, rule in enumerate(requirement.rules):
         holders = sorted(matching.holders[index])
-        able = [person for person, able in zip(others, abilities, strict=True) if index in able]
-        eligible, eligible_count = list_candidates(able if index in open_rules else ())
+        eligible, eligible_count = list_candidates(able[index] if index in open_rules else ())
         rules.append(
             {
                 "name": rule.name,
