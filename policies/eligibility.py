@@ -147,9 +147,10 @@ def eligibility_of(
         return ROLE_GRANTED_AFTER_REQUEST if grant.granted_at > requested_at else None
 
     judged = [(grant, fault(grant)) for grant in roles]
-    voting = sorted(
-        ((grant, code) for grant, code in judged if grant.name in voting_roles),
+    best, void = min(
+        (each for each in judged if each[0].name in voting_roles),
         key=lambda each: (each[1] is not None, each[1] == OTHER_PRODUCT, each[0].granted_at, each[0].name),
+        default=(None, NO_VOTING_ROLE),
     )
     if kind != "person":
         code: str | None = SERVICE_ACCOUNT
@@ -157,15 +158,13 @@ def eligibility_of(
         code = main_reason(excluded[person_id])
     elif not active:
         code = NOT_ACTIVE
-    elif not voting:
-        code = NO_VOTING_ROLE
     else:
-        code = voting[0][1]
+        code = void
     return Eligibility(
         exclusion=code,
         roles=tuple(sorted({grant.name for grant, void in judged if void is None})),
         teams=tuple(sorted({grant.name for grant in teams if fault(grant) is None})),
-        granted_at=voting[0][0].granted_at if voting else None,
+        granted_at=None if best is None else best.granted_at,
     )
 
 
