@@ -41,6 +41,9 @@ from stellapromote.signing.canonical_json import canonical_bytes
 # Freezes that begin later are not in a gate input: the promotion is judged again by then at the latest.
 FREEZE_HORIZON = timedelta(days=31)
 
+_VOTING = ", ".join(f"'{role}'" for role in APPROVING_ROLES)
+_GRANTING = ", ".join(f"'{role}'" for role in GRANTING_ROLES)
+
 
 def _source(grant: str) -> str:
     """Where a grant comes from, for promotions.judging.candidates; null for the command line and directories
@@ -59,7 +62,7 @@ def _held_by_voters(parts: str, name: str, grants: str) -> str:
       FROM {grants}
       WHERE r.tenant_id = p.tenant_id AND r.ended_at IS NULL AND r.user_id IN (
         SELECT v.user_id FROM accounts_rolegrant v
-        WHERE v.tenant_id = p.tenant_id AND v.role = ANY(%(roles)s) AND v.ended_at IS NULL)
+        WHERE v.tenant_id = p.tenant_id AND v.role IN ({_VOTING}) AND v.ended_at IS NULL)
       GROUP BY r.user_id"""  # noqa: S608
 
 
@@ -102,7 +105,7 @@ json_build_object(
     LEFT JOIN ({_TEAMS_HELD}) teams ON teams.user_id = u.id),
   'authorities', (
     SELECT coalesce(json_object_agg(r.id, {_source("r")}), '{{}}') FROM accounts_rolegrant r
-    WHERE r.tenant_id = p.tenant_id AND (r.role = ANY(%(granting)s) OR r.id IN (
+    WHERE r.tenant_id = p.tenant_id AND (r.role IN ({_GRANTING}) OR r.id IN (
       SELECT c.confirmed_under_id FROM accounts_rolegrant c
       WHERE c.tenant_id = p.tenant_id AND c.confirmed_under_id IS NOT NULL
       UNION ALL SELECT c.confirmed_under_id FROM accounts_teamgrant c
@@ -383,7 +386,7 @@ def store_blobs(blobs: dict[str, bytes]) -> None:
 
 def values_for_facts(signing_key_id: str | None, fixed: datetime | None) -> dict[str, Any]:
     """The parameters of ``FACTS`` beside the promotion; ``fixed``: the instant of a fixed clock."""
-    return {"key": signing_key_id, "fixed": fixed, "roles": list(APPROVING_ROLES), "granting": list(GRANTING_ROLES)}
+    return {"key": signing_key_id, "fixed": fixed}
 
 
 def _read(promotion: Promotion, signing_key_id: str | None, at: datetime) -> StoredFacts:
