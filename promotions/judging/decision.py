@@ -20,10 +20,12 @@ ENGINE_NAME = "stellapromote"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``input`` and ``document`` are the canonical bytes that are stored; ``fields`` is the parsed document."""
+    """``input`` and ``document`` are the canonical bytes that are stored; ``digest`` is that of the document,
+    ``fields`` is the parsed one."""
 
     input: bytes
     document: bytes
+    digest: str
     fields: dict[str, Any]
 
 
@@ -129,4 +131,5 @@ def build_record(
         "subjectDigest": gate_input["subject"]["digest"],
         "previousDecisionId": None if previous_id is None else str(previous_id),
     }
-    return Record(input=input_bytes, document=canonical_bytes(fields), fields=fields)
+    document = canonical_bytes(fields)
+    return Record(input=input_bytes, document=document, digest=digest_bytes(document), fields=fields)

@@ -26,7 +26,7 @@ from promotions.states import OPEN, VOTING, Status, status_for, transition
 from stellapromote.audit.events import OfPromotion
 from stellapromote.clock import parse_rfc3339
 from stellapromote.ids import new_id
-from stellapromote.signing.canonical_json import canonical_bytes, digest_bytes
+from stellapromote.signing.canonical_json import canonical_bytes
 
 REJECTED = "APPROVAL_REJECTED"
 # The time after which a promotion is judged again while no key signs: its decision is made and only not stored.
@@ -268,7 +268,7 @@ def _write_record(
         "determinism_hash": record.fields["determinismHash"],
     }
     work.writes.insert(DecisionRecord, recorded)
-    work.note_record(promotion, record_id, digest_bytes(record.document))
+    work.note_record(promotion, record_id, record.digest)
     promotion.decision_id = record_id
     promotion.decision_sequence += 1
     return record

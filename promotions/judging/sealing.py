@@ -52,12 +52,11 @@ def seal_decision(
         "humanDecisionEnvelopeIds": fields["humanDecisionEnvelopeIds"],
         "evidence": fields["evidence"],
     }
-    record_digest = digest_bytes(record.document)
-    written = {"id": fields["id"], "sequence": fields["sequence"], "digest": record_digest}
+    written = {"id": fields["id"], "sequence": fields["sequence"], "digest": record.digest}
     content = packet_content(
         promotion,
         context.facts,
-        record_digest=record_digest,
+        record_digest=record.digest,
         input_digest=fields["inputDigest"],
         records=[*context.facts.records, written],
         votes=context.votes,
