@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.bench.load import Measured, request, run
 from tests.bench.served import cpu_seconds, resident, server
-from tests.bench.setting import set_up_django
+from tests.bench.setting import database_of_its_own, set_up_django
 
 CONNECTIONS = 8
 ROUNDS = 3
@@ -84,7 +84,8 @@ def people() -> None:
     """What issue 14 asks of a request that many people may approve."""
     from tests.bench.eligibility import PEOPLE, POLICIES, PRODUCTS, RULES, eligibility
 
-    found = eligibility()
+    with database_of_its_own("bench_people"):
+        found = eligibility()
     table(
         f"{PEOPLE} candidates, {POLICIES * RULES} rules, {PRODUCTS} products",
         [
@@ -98,7 +99,8 @@ def plans() -> None:
     """What issue 15 asks of policy as code."""
     from tests.bench.config import APPROVAL_POLICIES, CHANGED, ENVIRONMENTS, PROMOTION_POLICIES, planning
 
-    found = planning()
+    with database_of_its_own("bench_plans"):
+        found = planning()
     table(
         f"Plan of {ENVIRONMENTS} environments and {APPROVAL_POLICIES + PROMOTION_POLICIES} policies",
         [

@@ -20,20 +20,16 @@ def planning() -> dict[str, float]:
     from promotions.actions.config import apply_config, plan_config
     from promotions.actions.create_tenant import create_tenant
     from stellapromote.accounts.command_line import command_actor
-    from stellapromote.accounts.models import Tenant, User
     from stellapromote.api.etag import IfMatch
     from stellapromote.database_clock import DATABASE_CLOCK
     from tests.factories import actor_of, make_person
 
     tenants = {}
     for slug in (SLUG, f"{SLUG}-empty"):
-        tenant = Tenant.objects.filter(slug=slug).first()
-        if tenant is None:
-            tenant = create_tenant(slug=slug, name=slug, by=command_actor())
-            make_person(tenant, f"{slug}-admin", roles=["admin"])
-            for number in range(APPROVERS):
-                make_person(tenant, f"{slug}-{number}", roles=["approver"], teams=["release"])
-        tenants[slug] = actor_of(User.objects.get(username=f"{slug}-admin"), tenant)
+        tenant = create_tenant(slug=slug, name=slug, by=command_actor())
+        tenants[slug] = actor_of(make_person(tenant, f"{slug}-admin", roles=["admin"]), tenant)
+        for number in range(APPROVERS):
+            make_person(tenant, f"{slug}-{number}", roles=["approver"], teams=["release"])
     whole = file()
 
     def plan(by: Any, config: dict[str, Any]) -> Any:

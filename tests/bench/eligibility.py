@@ -43,35 +43,31 @@ def crowd() -> tuple[Any, Any, Any]:
     from promotions.actions.products import create_product
     from promotions.models import Release
     from stellapromote.accounts.command_line import command_actor
-    from stellapromote.accounts.models import Tenant, User
     from stellapromote.database_clock import DATABASE_CLOCK
     from tests.factories import actor_of, make_approval_policy, make_environment, make_person
     from tests.promotions.deployments import release
 
-    tenant = Tenant.objects.filter(slug=SLUG).first()
-    if tenant is None:
-        tenant = create_tenant(slug=SLUG, name="Crowd", by=command_actor())
-        admin = actor_of(make_person(tenant, "crowd-admin", roles=["admin"]), tenant)
-        operator = actor_of(make_person(tenant, "crowd-operator", roles=["operator"]), tenant)
-        for number in range(PEOPLE):
-            teams = [f"team-{number % TEAMS}", f"team-{(number * 7 + 3) % TEAMS}"]
-            make_person(tenant, f"crowd-{number}", roles=["approver"], teams=teams)
-        for number in range(PRODUCTS):
-            owners = [f"team-{number % TEAMS}", f"team-{(number + 1) % TEAMS}"]
-            create_product(by=admin, clock=DATABASE_CLOCK, slug=f"product-{number}", owner_teams=owners)
-        for policy in range(POLICIES):
-            rules = [
-                {"name": f"rule-{rule}", "teams": [f"team-{policy * RULES + rule}", "@owners"], "minApprovals": 2}
-                for rule in range(RULES)
-            ]
-            make_approval_policy(admin, f"policy-{policy}", rules=rules)
-        entries = [
-            {"name": f"policy-{policy}", "products": [f"product-{each}" for each in range(PRODUCTS)]}
-            for policy in range(POLICIES)
+    tenant = create_tenant(slug=SLUG, name="Crowd", by=command_actor())
+    admin = actor_of(make_person(tenant, "crowd-admin", roles=["admin"]), tenant)
+    operator = actor_of(make_person(tenant, "crowd-operator", roles=["operator"]), tenant)
+    for number in range(PEOPLE):
+        teams = [f"team-{number % TEAMS}", f"team-{(number * 7 + 3) % TEAMS}"]
+        make_person(tenant, f"crowd-{number}", roles=["approver"], teams=teams)
+    for number in range(PRODUCTS):
+        owners = [f"team-{number % TEAMS}", f"team-{(number + 1) % TEAMS}"]
+        create_product(by=admin, clock=DATABASE_CLOCK, slug=f"product-{number}", owner_teams=owners)
+    for policy in range(POLICIES):
+        rules = [
+            {"name": f"rule-{rule}", "teams": [f"team-{policy * RULES + rule}", "@owners"], "minApprovals": 2}
+            for rule in range(RULES)
         ]
-        make_environment(admin, "guarded", 1, product_approval_policies=entries, other_products="refuse")
-        release(operator, "crowded", "product-3")
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("ANALYZE")  # as autovacuum does within a minute
-    by = actor_of(User.objects.get(username="crowd-operator"), tenant)
-    return Release.objects.get(tenant=tenant), Environment.objects.get(tenant=tenant), by
+        make_approval_policy(admin, f"policy-{policy}", rules=rules)
+    entries = [
+        {"name": f"policy-{policy}", "products": [f"product-{each}" for each in range(PRODUCTS)]}
+        for policy in range(POLICIES)
+    ]
+    make_environment(admin, "guarded", 1, product_approval_policies=entries, other_products="refuse")
+    release(operator, "crowded", "product-3")
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")  # as autovacuum does within a minute
+    return Release.objects.get(tenant=tenant), Environment.objects.get(tenant=tenant), operator
