@@ -12,6 +12,7 @@ from promotions.api.documents import (
     PromotionBundleViewSet,
     TrustedKeyViewSet,
 )
+from promotions.api.event_types import EventTypesView
 from promotions.api.health import HealthView, ReadyView
 from promotions.api.image_repositories import ImageRepositoryViewSet
 from promotions.api.me import MeView
@@ -57,6 +58,7 @@ urlpatterns = [
     *router.urls,
     path("evidence/keys", KeysView.as_view(), name="evidence-keys"),
     path("evidence/verify", VerifyView.as_view(), name="evidence-verify"),
+    path("events/types", EventTypesView.as_view(), name="event-types"),
     path("sign-in-settings", SignInSettingsView.as_view(), name="sign-in-settings"),
     path("reports/delivery", DeliveryReportView.as_view(), name="report-delivery"),
     path("config", ConfigView.as_view(), name="config"),

@@ -75,6 +75,7 @@ class UnitOfWork:
             payload = {
                 "promotionId": promotion_id,
                 "number": promotion.number,
+                "product": promotion.product,
                 "releaseId": release_id,
                 "releaseName": promotion.release.name,
                 "targetEnvironmentId": environment_id,
@@ -120,6 +121,12 @@ class UnitOfWork:
             self._entries[position] = replace(entry, metadata={**(entry.metadata or {}), **recorded})
         if self._records:
             raise AssertionError("a record is noted in an event about its promotion")
+        for event in self._events:
+            promotion = self._promotions[UUID(event["promotion_id"])]
+            event["payload"]["approvals"] = {
+                "required": promotion.approvals_required,
+                "given": promotion.approvals_given,
+            }
         self._promotions.clear()
         if self._entries:
             self.writes.add(*insertion((new_id(), entry) for entry in self._entries))
