@@ -5,7 +5,6 @@ process, or in clear text, is kept here: a code counts once, by the counter in t
 key that is not in the database, together with their person and the set-up that the account names.
 """
 
-from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,9 +15,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import format_hotp_value, generate_totp_secret, hotp_value
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -28,6 +25,7 @@ from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.errors import ProductError
 from stellapromote.identity import throttle
 from stellapromote.identity.known_devices import known_device
+from stellapromote.sealed_secrets import sealer
 from stellapromote.web.times import duration_words
 
 PERIOD: Final = 30
@@ -44,10 +42,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     its rows they cannot sign in."""
 
     def encrypt(self, text: str) -> str:
-        return _sealer().encrypt(text.encode()).decode()
+        return sealer("second-factor").encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _sealer().decrypt(encrypted_text.encode()).decode()
+        return sealer("second-factor").decrypt(encrypted_text.encode()).decode()
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:  # noqa: ARG002
         return isinstance(user, User) and user.second_factor is not None
@@ -137,13 +135,3 @@ def picture(address: str) -> dict[str, Any]:
     rows = code.get_matrix()
     dark = (f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, module in enumerate(row) if module)
     return {"size": len(rows), "path": "".join(dark)}
-
-
-def _sealer() -> MultiFernet:
-    """By SECRET_KEY, and by those before it."""
-    return MultiFernet([Fernet(_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
-
-def _key(secret: str) -> bytes:
-    derived = HKDF(SHA256(), length=32, salt=None, info=b"stellapromote.second-factor").derive(secret.encode())
-    return urlsafe_b64encode(derived)
