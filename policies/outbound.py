@@ -69,6 +69,13 @@ class Allowed:
             return True
         return is_public(address) or any(_is_in(address, network) for network in self.networks)
 
+    def names(self, host: str, port: int) -> bool:
+        """Whether the exceptions name this host itself: with its port, or by its address."""
+        address = _literal(host)
+        return (host, port) in self.hosts or (
+            address is not None and any(_is_in(address, network) for network in self.networks)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -84,11 +91,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer, with any status."""
+    """The answer, with any status. ``headers``: the first of each, by its name in lower case."""
 
     status: int
     duration_ms: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def allowed(items: list[str]) -> Allowed:
@@ -158,6 +166,29 @@ def url_problem(url: str) -> str | None:
     return "This must not have a #fragment." if parts.fragment else None
 
 
+def receiver_problem(url: str, allow: Allowed) -> str | None:
+    """The reason why signed messages cannot go to this URL: `url_problem`, no TLS, or an address that is refused as it
+    stands. Asks no name server."""
+    problem = url_problem(url)
+    if problem is not None:
+        return problem
+    parts = urlsplit(url)
+    host, port = (parts.hostname or "").lower(), parts.port or PORTS[parts.scheme]
+    if parts.scheme != "https" and not allow.names(host, port):
+        return "This must begin with https://: the platform may allow http for this host and port (OUTBOUND_ALLOW)."
+    address = _literal(host)
+    if address is not None and not allow.allows(host, port, address):
+        return "This address is not one of the open internet: the platform may allow it (OUTBOUND_ALLOW)."
+    return None
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
 def fetch(request: Request, allow: Allowed) -> Answer:
     """Sends one request and reads the answer. Raises OutboundFailed for every failure, and nothing else.
 
@@ -174,7 +205,7 @@ def fetch(request: Request, allow: Allowed) -> Answer:
     connection = _Connection(host, port, deadline)
     try:
         connection.open(addresses, secure=parts.scheme == "https")
-        status, body = _exchange(connection, request, parts)
+        status, headers, body = _exchange(connection, request, parts)
     except TimeoutError:
         raise OutboundFailed(TOO_LATE, f"no complete answer within {request.seconds:g} s") from None
     except ssl.SSLError:
@@ -185,15 +216,15 @@ def fetch(request: Request, allow: Allowed) -> Answer:
         raise OutboundFailed(NOT_HTTP, "what it answers is no HTTP, or not all of it") from None
     finally:
         connection.close()
-    return Answer(status, round((time.monotonic() - began) * 1000), body)
+    return Answer(status, round((time.monotonic() - began) * 1000), body, headers)
 
 
-def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -> tuple[int, bytes]:
-    """Status and body of a whole answer (RFC 9112): its headers end, and its body is as long as they say."""
+def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of a whole answer (RFC 9112): its headers end, and its body is as long as they say."""
     protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_BYTES_OF_HEADERS)
     for part in _written(request, parts):
         connection.send(protocol.send(part) or b"")
-    status, body = 0, bytearray()
+    status, headers, body = 0, dict[str, str](), bytearray()
     while True:
         event = protocol.next_event()
         if event is h11.NEED_DATA:
@@ -201,6 +232,7 @@ def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -
         elif isinstance(event, h11.Response):
             _refuse_what_can_be_read_in_two_ways(event)
             status = event.status_code
+            headers = {name.decode("ascii"): value.decode("latin-1") for name, value in reversed(list(event.headers))}
             if _declared_length(event) > request.most_bytes:
                 raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
         elif isinstance(event, h11.Data):
@@ -208,7 +240,7 @@ def _exchange(connection: "_Connection", request: Request, parts: SplitResult) -
             if len(body) > request.most_bytes:
                 raise OutboundFailed(TOO_LARGE, f"the answer has more than {request.most_bytes} bytes")
         elif isinstance(event, h11.EndOfMessage):
-            return status, bytes(body)
+            return status, headers, bytes(body)
         elif not isinstance(event, h11.InformationalResponse):
             raise OutboundFailed(NOT_HTTP, "it ends the connection instead of answering")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from policies import outbound
-from policies.outbound import Allowed, OutboundFailed, Request, allowed, fetch, is_public, url_problem
+from policies.outbound import Allowed, OutboundFailed, Request, allowed, fetch, is_public, receiver_problem, url_problem
 
 LOOPBACK = allowed(["127.0.0.0/8", "::1"])
 Handler = Callable[[socket.socket], None]
@@ -88,6 +88,33 @@ def test_an_answer_has_status_time_and_body() -> None:
     assert isinstance(answer, outbound.Answer)
     assert (answer.status, answer.body) == (200, b"ok")
     assert 0 <= answer.duration_ms < 5000
+
+
+def test_an_answer_has_the_first_header_of_each_name() -> None:
+    with server(says(b"HTTP/1.1 503 Down\r\nRetry-After: 7\r\nretry-after: 9\r\nContent-Length: 0\r\n\r\n")) as port:
+        answer = ask(port)
+    assert isinstance(answer, outbound.Answer)
+    assert answer.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://example.org/hook", None),
+        ("http://hooks.internal:8080/x", None),
+        ("http://10.1.2.3/x", None),
+        ("https://10.1.2.3/x", None),
+        ("http://example.org/hook", "https://"),
+        ("http://hooks.internal:8081/x", "https://"),
+        ("https://192.168.0.1/x", "open internet"),
+        ("https://[::ffff:192.168.0.1]/x", "open internet"),
+        ("https://user:pass@example.org/", "user or password"),
+        ("ftp://example.org/", "address like"),
+    ],
+)
+def test_a_receiver_of_signed_messages_has_tls_and_a_public_address_or_is_allowed(url: str, told: str | None) -> None:
+    problem = receiver_problem(url, allowed(["10.0.0.0/8", "hooks.internal:8080"]))
+    assert (problem is None) if told is None else (told in str(problem))
 
 
 def test_the_request_names_the_host_and_goes_to_the_path() -> None:
