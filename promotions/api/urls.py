@@ -27,6 +27,7 @@ from promotions.api.reports import DeliveryReportView
 from promotions.api.sign_in_settings import SignInSettingsView
 from promotions.api.teams import TeamViewSet
 from promotions.api.votes import VoteViewSet
+from promotions.api.webhooks import DeliveryViewSet, WebhookViewSet
 from stellapromote.api.routers import ApiRouter
 
 router = ApiRouter()
@@ -45,6 +46,8 @@ router.register("feeds", FeedViewSet, "feed")
 router.register("trusted-keys", TrustedKeyViewSet, "trusted-key")
 router.register("members/<uuid:user_id>/grants", NewMemberGrantViewSet, "member-new-grant")
 router.register("teams", TeamViewSet, "team")
+router.register("webhooks", WebhookViewSet, "webhook")
+router.register("webhooks/<uuid:webhook_id>/deliveries", DeliveryViewSet, "webhook-delivery")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 
 # Without the prefix of a version, for stellapromote/urls.py. The contract lists the first two with it.

@@ -4,13 +4,14 @@ from promotions.models.decision import DecisionRecord
 from promotions.models.deployment import Deployment
 from promotions.models.document import EvidenceBundle, EvidenceDocument, Feed, FeedEntry, TrustedKey
 from promotions.models.finding import EvidenceFinding, EvidenceRound
-from promotions.models.outbox import OutboxEvent, OutboxMark
+from promotions.models.outbox import OutboxCounter, OutboxEvent, OutboxMark
 from promotions.models.override import Override, OverrideReview
 from promotions.models.packet import EvidencePacket, Installation, PublicSigningKey
 from promotions.models.promotion import Promotion, PromotionCounter
 from promotions.models.reading import BundleReading, DocumentReading, FeedReading
 from promotions.models.release import Component, Release
 from promotions.models.vote import Confirmation, Vote
+from promotions.models.webhook import Webhook, WebhookDelivery
 from promotions.models.worker import ProcessHeartbeat, WorkerFailure
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "FeedEntry",
     "FeedReading",
     "Installation",
+    "OutboxCounter",
     "OutboxEvent",
     "OutboxMark",
     "Override",
@@ -42,5 +44,7 @@ __all__ = [
     "Release",
     "TrustedKey",
     "Vote",
+    "Webhook",
+    "WebhookDelivery",
     "WorkerFailure",
 ]

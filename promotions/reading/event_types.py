@@ -155,8 +155,15 @@ EVENT_TYPES: Final[tuple[EventType, ...]] = (
     EventType("environment.freeze_started", "A freeze began.", _FREEZE),
     EventType("environment.freeze_ended", "A freeze ended.", _FREEZE),
     EventType("policy.published", "A version of a promotion policy was published.", _SETTING),
+    EventType(
+        "webhook.tested",
+        "A person asked for a test of this webhook. It gets it whatever events it is for.",
+        {"webhookId": _ID, "at": _INSTANT, **_PERSON},
+    ),
 )
 BY_NAME: Final[Mapping[str, EventType]] = {each.name: each for each in EVENT_TYPES}
+CHOSEN: Final = tuple(each.name for each in EVENT_TYPES if each.name != "webhook.tested")
+"""The events for which a webhook may be."""
 
 
 def event_types_as_markdown() -> str:

@@ -127,6 +127,13 @@ Audited = Literal[
     "user.signed_in",
     "user.signed_out",
     "user.time_zone_changed",
+    "webhook.created",
+    "webhook.disabled",
+    "webhook.ended",
+    "webhook.resent",
+    "webhook.secret_rotated",
+    "webhook.tested",
+    "webhook.updated",
 ]
 """Actions of the audit log."""
 
@@ -154,6 +161,7 @@ Told = Literal[
     "promotion.requested",
     "promotion.rolled_back",
     "promotion.started",
+    "webhook.tested",
 ]
 """Events of the outbox, for the outside."""
 

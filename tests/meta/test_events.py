@@ -21,7 +21,13 @@ NAME = re.compile(r"[a-z_]+\.[a-z_]+")
 OBJECTS = {name.partition(".")[0] for name in AUDITED | TOLD}
 LIST = "stellapromote/audit/events.py"
 # They read events, and note none.
-READERS = ("promotions/pages/", "promotions/verification/", "promotions/voting/blindness.py", "promotions/api/audit.py")
+READERS = (
+    "promotions/reading/event_types.py",
+    "promotions/pages/",
+    "promotions/verification/",
+    "promotions/voting/blindness.py",
+    "promotions/api/audit.py",
+)
 NO_EVENTS = {"environment.id": "a column in SQL"}
 
 assert proposals  # the kinds of proposals are declared when the actions are imported
@@ -79,7 +85,8 @@ def test_a_unit_of_work_notes_events_of_promotions_and_no_others() -> None:
 def test_the_outside_hears_what_units_of_work_tell_it_and_what_the_worker_derives() -> None:
     told = {name for name, outside in notes() if outside} | {each.event for each in TRANSITIONS}
     derived = {name for name in TOLD - OF_PROMOTION if name in written()["promotions/worker/outbox.py"]}
-    assert told | derived == TOLD
+    asked_for = {"webhook.tested"} & written()["promotions/actions/webhooks.py"]
+    assert told | derived | asked_for == TOLD
     assert set(outbox.EVENTS.values()) <= derived
     assert outbox.EVENTS.keys() <= AUDITED
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from promotions.api.config import ConfigBody
 from promotions.api.document_resources import Artifacts, NewEvidence, NewFeed, NewTrustedKey
+from promotions.api.webhooks import NewWebhook, WebhookChanges
 from promotions.pages.bodies import (
     Approval,
     Cancellation,
@@ -50,6 +51,7 @@ TAGS = (
     "Audit",
     "Policy as code",
     "Reports",
+    "Webhooks",
     "Operations",
 )
 
@@ -167,6 +169,17 @@ CALLS = [
     Call("greta", "POST", "trusted-keys", {"name": "new", "pem": NEW_KEY}, NewTrustedKey),
     Call("vera", "GET", "trusted-keys/{key}"),
     Call("greta", "DELETE", "trusted-keys/{key}"),
+    Call("vera", "GET", "events/types"),
+    Call("greta", "GET", "webhooks"),
+    Call("greta", "POST", "webhooks", {"url": "https://hooks.example.org/"}, NewWebhook),
+    Call("greta", "GET", "webhooks/{webhook}"),
+    Call("greta", "PUT", "webhooks/{webhook}", {"events": ["promotion.approved"]}, WebhookChanges),
+    Call("greta", "PATCH", "webhooks/{webhook}", {"events": ["promotion.approved"]}, WebhookChanges),
+    Call("greta", "DELETE", "webhooks/{webhook}"),
+    Call("greta", "POST", "webhooks/{webhook}/rotate-secret", {}),
+    Call("greta", "POST", "webhooks/{webhook}/test", {}),
+    Call("greta", "GET", "webhooks/{webhook}/deliveries"),
+    Call("greta", "POST", "webhooks/{webhook}/deliveries/{delivery}/resend", {}),
     Call("idris", "GET", "audit-events"),
     Call("idris", "GET", "audit-events/verify"),
     Call("vera", "GET", "reports/delivery"),

@@ -28,6 +28,8 @@ _TABLES = (
     "promotions_feed",
     "promotions_trustedkey",
     "promotions_blob",
+    "promotions_webhook",
+    "promotions_webhookdelivery",
     "accounts_membership",
     "accounts_rolegrant",
     "accounts_scopegrant",

@@ -62,6 +62,12 @@ def stranger(world: World) -> World:
     return make_world("merlin", prefix="merlin-")
 
 
+def hooked(world: World) -> dict[str, str]:
+    """A webhook with a delivery."""
+    webhook = world.greta.ok("POST", "webhooks", {"url": "https://hooks.example.org/"}, status=201)["id"]
+    return {"webhook": webhook, "delivery": world.greta.ok("POST", f"webhooks/{webhook}/test", status=201)["id"]}
+
+
 def owned(world: World, owner: str, name: str = "bot") -> str:
     """A service of two people."""
     owners = [owner, world.vera.user.username]
@@ -110,6 +116,7 @@ def places(world: World) -> dict[str, str]:
     world.greta.ok("POST", "teams", {"slug": "unused"}, status=201)
     shared = world.greta.ok("POST", "image-repositories", {"name": "nginx"}, status=201)
     return {
+        **hooked(world),
         "service": owned(world, "nia"),
         "someone": str(world.vera.user.pk),
         "grant": given(world),
@@ -317,6 +324,7 @@ def test_ids_of_another_tenant_do_not_exist(
     stranger.greta.ok("PUT", f"teams/{product}/members/merlin-nia", {})
     shared = stranger.greta.ok("POST", "image-repositories", {"name": product}, status=201)
     theirs = {
+        **hooked(stranger),
         "service": owned(stranger, "merlin-nia", product),
         "someone": stranger.vera.user.pk,
         "grant": given(stranger, team=product),

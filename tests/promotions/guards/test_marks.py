@@ -35,6 +35,7 @@ RECORDS = {
     *("Deployment", "Installation", "PublicSigningKey", "EvidencePacket", "EvidenceDocument", "EvidenceBundle"),
     *("OutboxEvent", "OutboxMark", "Override", "OverrideReview", "DocumentReading", "BundleReading", "FeedReading"),
     *("Vote", "Confirmation", "ProcessHeartbeat", "WorkerFailure", "EvidenceFinding", "EvidenceRound"),
+    *("OutboxCounter", "WebhookDelivery"),
 }
 
 
