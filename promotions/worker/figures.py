@@ -76,6 +76,32 @@ OF_THE_DATABASE: Final = (
         ),
     ),
     Figure(
+        "stellapromote_events_age_seconds",
+        "gauge",
+        "Seconds for which the oldest event waits for its place in the lines of webhooks; 0 without one.",
+        sql=_age(
+            "SELECT min(first.created_at) FROM accounts_tenant t CROSS JOIN LATERAL (SELECT e.created_at "
+            "FROM promotions_outboxevent e WHERE e.tenant_id = t.id AND e.sequence IS NULL "
+            "ORDER BY e.created_at, e.id LIMIT 1) first"
+        ),
+    ),
+    Figure(
+        "stellapromote_webhooks_due_seconds",
+        "gauge",
+        "Seconds for which the delivery of an enabled webhook that was due first waits for the worker; 0 without one.",
+        sql=_age(
+            "SELECT min(first.due_at) FROM promotions_webhook w CROSS JOIN LATERAL (SELECT d.due_at "
+            "FROM promotions_webhookdelivery d WHERE d.webhook_id = w.id AND d.status = 'waiting' "
+            "ORDER BY d.due_at LIMIT 1) first WHERE w.ended_at IS NULL AND w.disabled_at IS NULL"
+        ),
+    ),
+    Figure(
+        "stellapromote_webhooks_disabled",
+        "gauge",
+        "Webhooks that are disabled, by a person or because the receiver answered 410.",
+        sql="(SELECT count(*) FROM promotions_webhook WHERE ended_at IS NULL AND disabled_at IS NOT NULL)",
+    ),
+    Figure(
         "stellapromote_emails_waiting",
         "gauge",
         "E-mails that are not sent yet.",

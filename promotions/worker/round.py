@@ -24,7 +24,7 @@ from promotions.actions.proposals import expire_proposals
 from promotions.actions.rereading import Rereader
 from promotions.formats.document import READER
 from promotions.judging.locks import is_held
-from promotions.models import OutboxEvent, ProcessHeartbeat, Promotion
+from promotions.models import OutboxEvent, ProcessHeartbeat, Promotion, WebhookDelivery
 from promotions.models.promotion_vocabulary import running_sql
 from promotions.states import OPEN, Status
 from promotions.worker import outbox
@@ -34,6 +34,7 @@ from promotions.worker.heartbeats import beat
 from promotions.worker.mailing import Mailer
 from promotions.worker.steps import Steps
 from promotions.worker.turns import DuePromotion, Turns
+from promotions.worker.webhook_queue import end_late
 from stellapromote.accounts.actor import Actor, system_actor
 from stellapromote.api.idempotency import forget_expired
 from stellapromote.audit.refusals import record_counted_refusals
@@ -137,9 +138,11 @@ def run_round(
 
 
 def tidy(clock: Clock = DATABASE_CLOCK) -> None:
-    """Deletes what is kept for a time: outbox events (30 days, domain.md §10), answers, e-mails, sessions, attempts to
-    sign in, heartbeats, failures."""
+    """Deletes what is kept for a time: outbox events and their deliveries (30 days, domain.md §10), answers, e-mails,
+    sessions, attempts to sign in, heartbeats, failures."""
     now = clock.now()
+    end_late(now)
+    WebhookDelivery.objects.filter(event_at__lt=now - OUTBOX_KEPT).delete()
     OutboxEvent.objects.filter(created_at__lt=now - OUTBOX_KEPT).delete()
     ProcessHeartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()
     forget_old(now)

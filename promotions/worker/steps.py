@@ -29,6 +29,8 @@ class Steps:
     """Failures in a row, and until when it rests, in seconds of time.monotonic."""
     moved_at: float = field(default_factory=time.monotonic)
     """When the last step began or ended, in the same seconds."""
+    beside: list["Steps"] = field(default_factory=list)
+    """Those of other threads of the worker."""
 
     def take(self, step: str, act: Callable[[], int | None], tenant_id: UUID | None = None) -> int:
         """The number of things that the step did; 0 while it rests, and when it fails."""
@@ -54,7 +56,8 @@ class Steps:
         """The steps that failed more than once in a row, the last time not long ago. For any thread."""
         recent = time.monotonic() - LONGEST_REST
         resting = list(self.resting.items())  # in one piece: another thread takes the steps
-        return sorted({step for (step, _), (times, until) in resting if times > 1 and until > recent})
+        failing = {step for (step, _), (times, until) in resting if times > 1 and until > recent}
+        return sorted(failing.union(*(each.failing() for each in self.beside)))
 
     def of_each(self, step: str, find: Callable[[], Iterable[_TenantId]], act: Callable[[_TenantId], int]) -> int:
         """Takes the step for each tenant, or chain, that ``find`` names."""

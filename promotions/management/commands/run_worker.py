@@ -16,6 +16,7 @@ from promotions.worker.round import run_round, tidy
 from promotions.worker.steps import Steps
 from promotions.worker.turns import Turns
 from promotions.worker.verifier import Verifier
+from promotions.worker.webhooks import Sender
 from stellapromote.audit.heads import note_heads
 from stellapromote.database.ended_connections import close_ended
 from stellapromote.database.errors import is_away
@@ -31,7 +32,7 @@ PATIENCE_SECONDS = 0.2
 
 class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT: evaluates due promotions, expires, follows deployments, seals the audit chain,
-    notes their heads, verifies the stored rows."""
+    notes their heads, verifies the stored rows, sends webhooks."""
 
     help = "Run the worker: any number may run side by side."
 
@@ -49,7 +50,9 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         steps, turns = Steps(), Turns()
         collector, rereader, verifier = Collector(PATIENCE_SECONDS), Rereader(), Verifier(steps)
-        mailer = Mailer()
+        mailer, sender = Mailer(), Sender()
+        steps.beside.append(sender.steps)
+        sender.start(stop)
         seldom_at = 0.0
         keep_beating(ProcessHeartbeat.Role.WORKER, steps)
         while not stop.is_set():

@@ -12,11 +12,12 @@ from django.conf import settings
 from django.db import connection
 from prometheus_client.parser import text_string_to_metric_families
 
-from promotions.models import EvidenceFinding, OutboxMark, ProcessHeartbeat, Promotion
+from promotions.models import EvidenceFinding, OutboxMark, ProcessHeartbeat, Promotion, WebhookDelivery
 from promotions.worker import outbox
 from promotions.worker.figures import FIGURES, figures_as_markdown
 from promotions.worker.heartbeats import beat
 from promotions.worker.metrics import CONNECT_SECONDS, STATEMENT_SECONDS, figures_as_text
+from promotions.worker.webhook_queue import give_places
 from stellapromote.accounts.models import Tenant, User
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.front.counts import RequestCounts
@@ -98,6 +99,20 @@ def test_audit_events_wait_for_their_seal_and_for_the_outbox(world: World) -> No
     seal_pending()
     assert OutboxMark.objects.exists()
     assert 0 < samples()["stellapromote_outbox_age_seconds",] < 60
+
+
+def test_events_and_deliveries_wait(world: World) -> None:
+    webhook = world.greta.ok("POST", "webhooks", {"url": "https://hooks.example.org/"}, status=201)["id"]
+    world.waiting()
+    assert 0 < samples()["stellapromote_events_age_seconds",] < 60
+    give_places(world.tenant.pk, NOW())
+    WebhookDelivery.objects.update(due_at=NOW() - timedelta(minutes=5))
+    found = samples()
+    assert found["stellapromote_events_age_seconds",] == 0
+    assert 300 <= found["stellapromote_webhooks_due_seconds",] < 330
+    world.greta.ok("PATCH", f"webhooks/{webhook}", {"enabled": False})
+    found = samples()
+    assert (found["stellapromote_webhooks_due_seconds",], found["stellapromote_webhooks_disabled",]) == (0, 1)
 
 
 def test_e_mails_wait(world: World) -> None:

@@ -1,0 +1,88 @@
+"""The view of events as CDEvents, by the published schemas where they are, and by small samples of our own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from promotions.models import OutboxEvent, Webhook, WebhookDelivery
+from promotions.worker.cdevents import SENT, cdevent
+from promotions.worker.webhook_messages import message_body
+from stellapromote.ids import new_id
+
+SCHEMAS = Path(__file__).parents[4] / "shared" / "data" / "cdevents" / "schemas"
+ABSENT = "the schemas of CDEvents are not here: ../shared/data/cdevents beside the checkout is absent"
+AT = "2026-12-01T08:00:00.000Z"
+PROMOTION = {
+    "promotionId": str(new_id()),
+    "releaseId": str(new_id()),
+    "product": "pay",
+    "releaseName": "2026.4+x",
+    "targetEnvironmentId": str(new_id()),
+    "targetEnvironmentName": "production",
+    "actor": {"id": str(new_id()), "username": "mei"},
+    "at": AT,
+}
+ENVIRONMENT = {"environmentId": str(new_id()), "name": "production", "at": AT}
+
+
+def payload_of(name: str) -> dict[str, Any]:
+    return dict(ENVIRONMENT if name.startswith("environment.") else PROMOTION)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Without the links, which stand in files of their own and in none of our events."""
+    made = cdevent(name, "e", "s", payload_of(name))
+    assert made is not None
+    subject, predicate = made["context"]["type"].split(".")[2:4]
+    document: dict[str, Any] = json.loads((SCHEMAS / f"{subject}{predicate}.json").read_text())
+    del document["properties"]["context"]["properties"]["links"]
+    return document
+
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason=ABSENT)
+@pytest.mark.parametrize("name", SENT)
+def test_an_event_is_one_by_the_published_schema(name: str) -> None:
+    made = cdevent(name, str(new_id()), "https://stella.example.org/tenants/pay", payload_of(name))
+    validator = Draft202012Validator(schema(name), format_checker=FormatChecker())
+    validator.validate(made)
+    assert not validator.is_valid({**(made or {}), "subject": {"id": "x"}})
+
+
+def test_a_deployment_is_one_of_the_release_of_the_product() -> None:
+    made = cdevent("promotion.completed", "e", "s", PROMOTION)
+    assert made is not None
+    assert made["context"]["type"] == "dev.cdevents.service.deployed.0.3.0"
+    assert made["subject"] == {
+        "id": "pay",
+        "content": {"environment": {"id": "production"}, "artifactId": "pkg:generic/pay@2026.4%2Bx"},
+    }
+    assert made["customData"] == PROMOTION
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "expected"),
+    [
+        ("promotion.approved", None, ("approved", "approved")),
+        ("promotion.rejected", "REJECTED", ("rejected", "rejected")),
+        ("promotion.cancelled", "by_requester", ("rejected", "cancelled")),
+        ("promotion.cancelled", "expired", ("rejected", "expired")),
+    ],
+)
+def test_an_end_of_an_approval_says_how_it_ended(name: str, reason: str | None, expected: tuple[str, str]) -> None:
+    made = cdevent(name, "e", "s", {**PROMOTION, "statusReason": reason})
+    assert made is not None
+    content = made["subject"]["content"]
+    assert (content["decision"], content["status"]) == expected
+
+
+def test_the_cloudevent_around_it_has_its_type_and_subject() -> None:
+    webhook = Webhook(format="cdevents")
+    event = OutboxEvent(name="environment.created", payload=ENVIRONMENT)
+    delivery = WebhookDelivery(sequence=7)
+    sent = json.loads(message_body(webhook, event, delivery, tenant_slug="pay", blind=False))
+    assert (sent["type"], sent["subject"]) == (sent["data"]["context"]["type"], ENVIRONMENT["environmentId"])
+    assert sent["id"] == sent["data"]["context"]["id"] == str(event.pk)
+    assert sent["data"]["customData"]["sequence"] == 7
