@@ -15,10 +15,12 @@ from promotions.views import (
     request,
     sign_in_settings,
     teams,
+    webhooks,
 )
 
 _ID = "promotions/<uuid:promotion_id>"
 _RELEASE = "releases/<uuid:release_id>"
+_WEBHOOK = "settings/webhooks/<uuid:webhook_id>"
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -60,5 +62,13 @@ urlpatterns = [
     path("settings/evidence/keys", documents.add_key, name="settings_add_key"),
     path("settings/evidence/keys/<uuid:key_id>/revoke", documents.end_key, name="settings_revoke_key"),
     path("settings/evidence/feeds", documents.add_feed, name="settings_add_feed"),
+    path("settings/webhooks", webhooks.webhooks, name="settings_webhooks"),
+    path(_WEBHOOK, webhooks.webhook, name="settings_webhook"),
+    path(f"{_WEBHOOK}/enable", webhooks.enable, name="settings_enable_webhook"),
+    path(f"{_WEBHOOK}/disable", webhooks.disable, name="settings_disable_webhook"),
+    path(f"{_WEBHOOK}/secret", webhooks.rotate, name="settings_rotate_webhook"),
+    path(f"{_WEBHOOK}/test", webhooks.test, name="settings_test_webhook"),
+    path(f"{_WEBHOOK}/end", webhooks.end, name="settings_end_webhook"),
+    path(f"{_WEBHOOK}/deliveries/<uuid:delivery_id>/resend", webhooks.resend, name="settings_resend_delivery"),
     path("evidence/verify", audit.verify_packet, name="verify_evidence"),
 ]

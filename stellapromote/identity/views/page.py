@@ -14,6 +14,7 @@ from stellapromote.accounts.vouching import CONFIRMING_SCOPES
 
 EVIDENCE = "/settings/evidence"
 SIGN_IN = "/settings/sign-in"
+WEBHOOKS = "/settings/webhooks"
 """Pages of an app above this one, which therefore have no names here."""
 
 
@@ -62,4 +63,6 @@ def tabs_of(actor: Actor | None) -> list[Tab]:
                 tabs.append(Tab("evidence", "Evidence", EVIDENCE))
             if is_valid_path(SIGN_IN):
                 tabs.append(Tab("sign-in", "Signing in", SIGN_IN))
+            if is_valid_path(WEBHOOKS):
+                tabs.append(Tab("webhooks", "Webhooks", WEBHOOKS))
     return tabs
