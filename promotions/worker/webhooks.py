@@ -89,6 +89,7 @@ class Sender:
             if not busy and not self._under_way:
                 stop.wait(IDLE_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        connection.close()
 
     def _wait(self, patience: float) -> None:
         if self._under_way:

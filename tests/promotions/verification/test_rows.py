@@ -20,6 +20,7 @@ from promotions.actions.change_sign_in_settings import change_sign_in_settings
 from promotions.actions.delete_environment import delete_environment
 from promotions.actions.products import update_product
 from promotions.actions.record_rows import record_rows
+from promotions.actions.webhooks import add_webhook
 from promotions.models import EvidenceFinding, ProcessHeartbeat
 from promotions.models.worker import SILENT
 from promotions.verification import rows
@@ -91,6 +92,7 @@ def make_rows() -> Kestrel:
     nobody = Actor("system", None, "", "Nobody signed in", None, "")
     accept_with_new_account(by=nobody, clock=clock, secret=made.link.rsplit("/", 1)[1], password=PASSWORD)
     change_sign_in_settings(by=by, clock=clock, require_second_factor=True)
+    add_webhook(by=by, clock=clock, url="https://hooks.example.org/")
     record_rows(by=command_actor(), clock=kestrel.clock)
     return kestrel
 
