@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from stellapromote.identity.one_time_links import absolute
-
 _SPECIFICATION: Final = "0.6.0-draft"
 _TYPES: Final[Mapping[str, str]] = {
     "promotion.completed": "service.deployed.0.3.0",
@@ -26,8 +24,8 @@ OF_ONE_PERSON: Final = ("approval.granted", "approval.denied")
 """Those that name a voter there: they are not sent of a promotion under a blind approval policy."""
 
 
-def cdevent(name: str, event_id: str, source: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The event with its fields under ``customData``; None where CDEvents has none."""
+def cdevent(name: str, event_id: str, data: Mapping[str, Any], *, origin: str, source: str) -> dict[str, Any] | None:
+    """The event with its fields under ``customData``; None where CDEvents has none. ``origin``: of the pages."""
     if name not in _TYPES:
         return None
     kind = _TYPES[name]
@@ -39,13 +37,13 @@ def cdevent(name: str, event_id: str, source: str, data: Mapping[str, Any]) -> d
             "type": f"dev.cdevents.{kind}",
             "timestamp": data["at"],
         },
-        "subject": _subject(kind.partition(".")[0], name, data),
+        "subject": _subject(kind.partition(".")[0], name, data, origin),
         "customData": dict(data),
         "customDataContentType": "application/json",
     }
 
 
-def _subject(about: str, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def _subject(about: str, name: str, data: Mapping[str, Any], origin: str) -> dict[str, Any]:
     if about == "environment":
         return {"id": data["environmentId"], "content": {"name": data["name"] or ""}}
     if about == "service":
@@ -55,12 +53,14 @@ def _subject(about: str, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
             "id": data["product"],
             "content": {"environment": {"id": data["targetEnvironmentName"]}, "artifactId": artifact},
         }
-    return {"id": data["promotionId"], "content": _approval(name, data)}
+    return {"id": data["promotionId"], "content": _approval(name, data, origin)}
 
 
-def _approval(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    page = absolute(f"/promotions/{data['promotionId']}")
-    urls = {"approvalDetailsUrl": page, "resourceTargetUrl": absolute(f"/releases/{data['releaseId']}")}
+def _approval(name: str, data: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    urls = {
+        "approvalDetailsUrl": f"{origin}/promotions/{data['promotionId']}",
+        "resourceTargetUrl": f"{origin}/releases/{data['releaseId']}",
+    }
     actor = data.get("actor") or {}
     person = f"urn:stellapromote:user:{quote(actor.get('username') or 'system', safe='')}"
     if name == "promotion.requested":

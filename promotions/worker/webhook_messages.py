@@ -11,16 +11,14 @@ from promotions.models import OutboxEvent, Webhook, WebhookDelivery
 from promotions.reading.event_types import BY_NAME
 from promotions.worker.cdevents import cdevent
 from stellapromote.api.rendering import dumps
-from stellapromote.identity.one_time_links import absolute
 
 
-def message_body(
-    webhook: Webhook, event: OutboxEvent, delivery: WebhookDelivery, *, tenant_slug: str, blind: bool
-) -> bytes:
-    """The body. Of a ``blind`` promotion it names no vote. Raises for a row that is no event."""
+def message_body(webhook: Webhook, event: OutboxEvent, delivery: WebhookDelivery, *, origin: str, blind: bool) -> bytes:
+    """The body, with the public ``origin`` of this installation. Of a ``blind`` promotion it names no vote. Raises for
+    a row that is no event."""
     place = {"id": str(event.pk), "sequence": delivery.sequence, "outOfOrder": delivery.out_of_order}
     data = {**BY_NAME[event.name].sent(event.payload, blind=blind), **place}
-    source = absolute(f"/tenants/{tenant_slug}")
+    source = f"{origin}/tenants/{webhook.tenant.slug}"
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(event.pk),
@@ -32,7 +30,7 @@ def message_body(
         "data": data,
     }
     if webhook.format == Webhook.Format.CDEVENTS:
-        seen = cdevent(event.name, str(event.pk), source, data)
+        seen = cdevent(event.name, str(event.pk), data, origin=origin, source=source)
         if seen is not None:
             envelope |= {"type": seen["context"]["type"], "subject": seen["subject"]["id"], "data": seen}
     return dumps(envelope)

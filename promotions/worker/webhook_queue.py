@@ -5,16 +5,17 @@ Each function is one transaction, without the network. A worker that dies leaves
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
 from promotions.actions.webhooks import TRIED_FOR, disable_gone
-from promotions.models import OutboxEvent, WebhookDelivery
+from promotions.models import OutboxEvent, Promotion, WebhookDelivery
 from promotions.worker.cdevents import OF_ONE_PERSON, SENT
 from stellapromote.accounts.actor import system_actor
 from stellapromote.clock import Clock, whole_milliseconds
@@ -110,6 +111,25 @@ claimed AS (
 SELECT id FROM claimed
 """
 
+# What is lost with the server's last moments is done again: a message is sent twice.
+_WITHOUT_WAITING = "SET LOCAL synchronous_commit TO off"
+
+_NOTE_TAKEN = """
+WITH taken AS (
+  SELECT * FROM json_to_recordset(%(taken)s) AS taken (id uuid, status smallint, excerpt text, took integer)),
+noted AS (
+  UPDATE promotions_webhookdelivery d SET status = 'delivered', claimed_until = NULL, problem = '',
+    response_status = taken.status, response_excerpt = taken.excerpt, duration_ms = taken.took
+  FROM taken WHERE d.id = taken.id AND d.status = 'waiting'
+  RETURNING d.webhook_id, d.promotion_id, d.sequence)
+UPDATE promotions_webhookdelivery d SET due_at = %(now)s FROM noted CROSS JOIN LATERAL (
+  SELECT f.id FROM promotions_webhookdelivery f WHERE f.webhook_id = noted.webhook_id
+    AND f.promotion_id = noted.promotion_id AND f.sequence > noted.sequence AND f.status = 'waiting'
+    AND f.attempts = 0 AND f.due_at > %(now)s
+  ORDER BY f.sequence LIMIT 1) following
+WHERE d.id = following.id
+"""
+
 _WAKE_NEXT = """
 UPDATE promotions_webhookdelivery SET due_at = %(now)s WHERE id = (
   SELECT id FROM promotions_webhookdelivery WHERE webhook_id = %(webhook)s AND promotion_id = %(promotion)s
@@ -127,6 +147,14 @@ class Outcome:
     excerpt: str = ""
     duration_ms: int | None = None
     retry_after: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Deliveries to make, and the promotions among theirs that are under a blind approval policy."""
+
+    deliveries: list[WebhookDelivery] = field(default_factory=list)
+    blind: frozenset[UUID] = frozenset()
 
 
 def with_new_events() -> list[UUID]:
@@ -168,7 +196,7 @@ def due_webhooks(now: datetime) -> list[tuple[UUID, UUID]]:
 
 
 @transactional
-def claim(webhook_id: UUID, now: datetime, room: int) -> list[WebhookDelivery]:
+def claim(webhook_id: UUID, now: datetime, room: int) -> Claimed:
     """Claims at most so many deliveries of the webhook that are due, the oldest first."""
     given: dict[str, Any] = {
         "webhook": webhook_id,
@@ -180,22 +208,30 @@ def claim(webhook_id: UUID, now: datetime, room: int) -> list[WebhookDelivery]:
         "look": 4 * room,
     }
     with connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_WAITING)
         cursor.execute(_CLAIM, given)
         ids = [row[0] for row in cursor.fetchall()]
     if not ids:
-        return []
-    rows = WebhookDelivery.objects.filter(pk__in=ids).select_related("webhook__tenant", "promotion")
-    return list(rows.only(*_READ).order_by("sequence"))
-
-
-_READ: Final = (
-    *("tenant", "webhook", "event", "promotion__blind", "sequence", "out_of_order", "attempts", "claimed_until"),
-    *("ends_at", "webhook__tenant__slug"),
-)
+        return Claimed()
+    found = WebhookDelivery.objects.filter(pk__in=ids).select_related("webhook__tenant").order_by("sequence")
+    blind = Promotion.objects.filter(pk__in=[each.promotion_id for each in found], blind=True)
+    return Claimed(list(found), frozenset(blind.values_list("pk", flat=True)))
 
 
 def events_of(deliveries: Sequence[WebhookDelivery]) -> dict[UUID, OutboxEvent]:
     return OutboxEvent.objects.in_bulk([each.event_id for each in deliveries])
+
+
+@transactional
+def note_taken(taken: Iterable[tuple[WebhookDelivery, Outcome]], now: datetime) -> None:
+    """Notes attempts that succeeded, whoever has the deliveries now. Two statements for all of them."""
+    rows = [
+        {"id": str(each.pk), "status": said.status, "excerpt": said.excerpt, "took": said.duration_ms}
+        for each, said in taken
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_WAITING)
+        cursor.execute(_NOTE_TAKEN, {"taken": orjson.dumps(rows).decode(), "now": now})
 
 
 @transactional

@@ -29,13 +29,14 @@ from stellapromote.clock import Clock
 from stellapromote.database.ended_connections import close_ended
 from stellapromote.database.errors import is_away
 from stellapromote.database_clock import DATABASE_CLOCK
+from stellapromote.identity.one_time_links import absolute
 
 logger = logging.getLogger(__name__)
 
 PLACES: Final = 64
 """Attempts at the same time."""
-OF_ONE_TENANT: Final = 24
-OF_ONE_WEBHOOK: Final = 8
+OF_ONE_TENANT: Final = 32
+OF_ONE_WEBHOOK: Final = 16
 SLOW_TOGETHER: Final = 32
 SLOW_OF_ONE_TENANT: Final = 12
 """A receiver whose last attempt failed or took long has one place, and all such receivers have so many."""
@@ -45,6 +46,8 @@ SECONDS: Final = 10.0
 MOST_BYTES: Final = 64 * 1024
 """Of an answer, of which an excerpt is kept."""
 IDLE_SECONDS: Final = 0.2
+GATHER_SECONDS: Final = 0.01
+"""The time after the first end of an attempt in which others are noted with it."""
 
 UNREADABLE: Final = "The secret cannot be read with SECRET_KEY: give the webhook another secret."
 NO_MESSAGE: Final = "The event cannot be written as a message."
@@ -94,18 +97,36 @@ class Sender:
     def _wait(self, patience: float) -> None:
         if self._under_way:
             wait(self._under_way, timeout=patience, return_when=FIRST_COMPLETED)
+            wait(self._under_way, timeout=GATHER_SECONDS)
 
     def _note_ended(self) -> int:
-        ended = [each for each in self._under_way if each.done()]
-        for future in ended:
-            delivery, outcome = self._under_way[future], future.result()
+        ended = {each: self._under_way[each] for each in self._under_way if each.done()}
+        outcomes = [(delivery, future.result()) for future, delivery in ended.items()]
+        for delivery, outcome in outcomes:
             if outcome.problem or (outcome.duration_ms or 0) > SLOW_MS:
                 self._slow.add(delivery.webhook_id)
             else:
                 self._slow.discard(delivery.webhook_id)
-            self._note(delivery, outcome)
+        taken = [(delivery, outcome) for delivery, outcome in outcomes if not outcome.problem]
+        if taken and not self._note_taken(taken):
+            taken = []
+        for delivery, outcome in outcomes:
+            if outcome.problem or not taken:
+                self._note(delivery, outcome)
+        for future in ended:
             del self._under_way[future]
         return len(ended)
+
+    def _note_taken(self, taken: list[tuple[WebhookDelivery, Outcome]]) -> bool:
+        """Whether they were noted together."""
+        try:
+            queue.note_taken(taken, self._clock.now())
+        except Exception as error:
+            if is_away(error):
+                raise
+            logger.exception("webhook_deliveries_not_noted")
+            return False
+        return True
 
     def _note(self, delivery: WebhookDelivery, outcome: Outcome) -> None:
         """One that cannot be noted is sent again when its claim runs out."""
@@ -144,23 +165,22 @@ class Sender:
         return min(free, 1 - of_webhook, SLOW_TOGETHER - slow, SLOW_OF_ONE_TENANT - slow_of_tenant)
 
     def _begin(self, webhook_id: UUID, now: datetime, room: int) -> int:
-        deliveries = queue.claim(webhook_id, now, room)
+        claimed = queue.claim(webhook_id, now, room)
+        deliveries = claimed.deliveries
         events = queue.events_of(deliveries)
+        if not deliveries:
+            return 0
+        webhook, origin = deliveries[0].webhook, absolute("")
+        secrets = webhook.signing_secrets(now)
         allow: Allowed = settings.OUTBOUND_ALLOW
         for delivery in deliveries:
-            webhook, event = delivery.webhook, events.get(delivery.event_id)
-            secrets = webhook.signing_secrets(now)
+            event = events.get(delivery.event_id)
             if event is None or not secrets:
                 self._note(delivery, Outcome(UNREADABLE if event else NO_MESSAGE))
                 continue
+            blind = delivery.promotion_id in claimed.blind
             try:
-                body = message_body(
-                    webhook,
-                    event,
-                    delivery,
-                    tenant_slug=webhook.tenant.slug,
-                    blind=delivery.promotion is not None and delivery.promotion.blind,
-                )
+                body = message_body(webhook, event, delivery, origin=origin, blind=blind)
             except Exception:
                 logger.exception("webhook_message_failed", extra={"delivery_id": str(delivery.pk)})
                 self._note(delivery, Outcome(NO_MESSAGE))

@@ -242,8 +242,8 @@ def test_an_address_that_is_not_allowed_any_more_is_not_called(
 def test_a_worker_that_dies_leaves_a_delivery_that_is_sent_again(kestrel: Kestrel, takes: Receiver) -> None:
     webhook, _ = hook(kestrel, takes)
     send_test(by=kestrel["admin"], clock=kestrel.clock, webhook_id=webhook.pk)
-    [claimed] = queue.claim(webhook.pk, kestrel.clock.now(), 8)
-    assert queue.claim(webhook.pk, kestrel.clock.now(), 8) == []
+    [claimed] = queue.claim(webhook.pk, kestrel.clock.now(), 8).deliveries
+    assert queue.claim(webhook.pk, kestrel.clock.now(), 8).deliveries == []
     sends(kestrel)
     assert takes.received == []
     kestrel.wait(seconds=61)
@@ -256,9 +256,9 @@ def test_a_worker_that_dies_leaves_a_delivery_that_is_sent_again(kestrel: Kestre
 def test_the_attempt_whose_claim_ran_out_does_not_end_the_claim_of_another(kestrel: Kestrel, takes: Receiver) -> None:
     webhook, _ = hook(kestrel, takes)
     send_test(by=kestrel["admin"], clock=kestrel.clock, webhook_id=webhook.pk)
-    [late] = queue.claim(webhook.pk, kestrel.clock.now(), 8)
+    [late] = queue.claim(webhook.pk, kestrel.clock.now(), 8).deliveries
     kestrel.wait(seconds=61)
-    [other] = queue.claim(webhook.pk, kestrel.clock.now(), 8)
+    [other] = queue.claim(webhook.pk, kestrel.clock.now(), 8).deliveries
     queue.note(late, queue.Outcome("Not taken."), kestrel.clock)
     assert deliveries()[0].claimed_until == other.claimed_until
     queue.note(late, queue.Outcome(status=204), kestrel.clock)
@@ -414,7 +414,7 @@ def test_a_receiver_that_does_not_answer_has_one_place(
 ) -> None:
     monkeypatch.setattr("promotions.worker.webhooks.SECONDS", 1.0)
     webhook, _ = hook(kestrel, takes, url=silent)
-    for _ in range(12):
+    for _ in range(OF_ONE_WEBHOOK + 4):
         send_test(by=kestrel["admin"], clock=kestrel.clock, webhook_id=webhook.pk)
     sender = Sender(kestrel.clock)
     sender.send_some()
@@ -461,3 +461,15 @@ def test_events_have_places_without_a_gap(kestrel: Kestrel, takes: Receiver, mon
     rows = list(OutboxEvent.objects.order_by("created_at", "pk").values_list("sequence", flat=True))
     assert rows == list(range(1, len(rows) + 1))
     assert len(rows) > 3
+
+
+def test_what_cannot_be_noted_together_is_noted_one_by_one(
+    kestrel: Kestrel, takes: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook, _ = hook(kestrel, takes)
+    for _ in range(2):
+        send_test(by=kestrel["admin"], clock=kestrel.clock, webhook_id=webhook.pk)
+    together = queue._NOTE_TAKEN
+    monkeypatch.setattr(queue, "_NOTE_TAKEN", together.replace("smallint", "uuid"))
+    sends(kestrel)
+    assert [each.status for each in deliveries()] == ["delivered", "delivered"]
