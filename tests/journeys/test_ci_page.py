@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def test_every_step_shows_what_the_page_says(
-    live_server_url: str, committed_db: CommittedDatabase, tmp_path: Path
+    live_server_url: str, committed_db: CommittedDatabase, manage: str, tmp_path: Path
 ) -> None:
-    check_page("ci.md", live_server_url, tmp_path)
+    check_page("ci.md", live_server_url, manage, tmp_path)
     assert list(Promotion.objects.order_by("number").values_list("status", flat=True)) == ["approved", "approved"]

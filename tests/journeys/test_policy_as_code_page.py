@@ -17,9 +17,9 @@ pytestmark = [
 
 
 def test_every_step_shows_what_the_page_says(
-    live_server_url: str, committed_db: CommittedDatabase, tmp_path: Path
+    live_server_url: str, committed_db: CommittedDatabase, manage: str, tmp_path: Path
 ) -> None:
-    check_page("policy-as-code.md", live_server_url, tmp_path)
+    check_page("policy-as-code.md", live_server_url, manage, tmp_path)
     names = Environment.objects.order_by("order_index").values_list("name", "display_name", "required_approvals")
     assert list(names) == [("staging", "Stage", 0), ("production", "Production", 2)]
     assert list(Proposal.objects.values_list("name", "state")) == [("production", "open")]

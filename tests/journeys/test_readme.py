@@ -4,13 +4,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 from django.conf import settings
 
 from promotions.models import Promotion
 from tests.database import CommittedDatabase
+from tests.journeys.typed_page import typed
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,14 +26,12 @@ def ten_lines() -> str:
     return found.group(1)
 
 
-def test_the_api_in_ten_lines(live_server_url: str, committed_db: CommittedDatabase) -> None:
-    script = ten_lines().replace("http://127.0.0.1:8000", live_server_url).replace(".venv/bin/python", sys.executable)
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+def test_the_api_in_ten_lines(live_server_url: str, committed_db: CommittedDatabase, manage: str) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail"],
-        input=script,
+        input=typed(ten_lines(), live_server_url, manage),
         cwd=settings.BASE_DIR,
-        env=environment,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -20,9 +20,9 @@ pytestmark = [
 
 
 def test_every_step_shows_what_the_page_says(
-    live_server_url: str, committed_db: CommittedDatabase, tmp_path: Path
+    live_server_url: str, committed_db: CommittedDatabase, manage: str, tmp_path: Path
 ) -> None:
-    check_page("recipes.md", live_server_url, tmp_path)
+    check_page("recipes.md", live_server_url, manage, tmp_path)
     assert Environment.objects.get().name == "production"
     scopes = {each.user.username: set(each.scopes) for each in ServiceAccount.objects.all()}
     assert scopes == {"quay.pipeline": set(PIPELINE), "quay.scanner": set(SCANNER)}  # those of the tests of the recipes

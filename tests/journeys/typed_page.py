@@ -19,22 +19,21 @@ def steps(page: str) -> list[tuple[str, str]]:
     return found
 
 
-def typed(commands: str, server: str) -> str:
+def typed(commands: str, server: str, manage: str) -> str:
     """The commands as they are, but for where the server, the product and its Python are in a test."""
-    for ours, theirs in (
-        ("http://127.0.0.1:8000", server),
-        ("manage.py", str(settings.BASE_DIR / "manage.py")),
-        (".venv/bin/python", sys.executable),
-    ):
-        commands = commands.replace(ours, theirs)
-    return commands
+    theirs = {
+        "http://127.0.0.1:8000": server,
+        ".venv/bin/python manage.py": manage,
+        ".venv/bin/python": sys.executable,
+    }
+    return re.sub("|".join(map(re.escape, theirs)), lambda ours: theirs[ours.group()], commands)
 
 
-def check_page(page: str, server: str, directory: Path) -> None:
+def check_page(page: str, server: str, manage: str, directory: Path) -> None:
     told = steps(page)
     done = subprocess.run(
         ["bash", "-euo", "pipefail"],
-        input="".join(f"{typed(commands, server)}\necho '{END}'\n" for commands, _ in told),
+        input="".join(f"{typed(commands, server, manage)}\necho '{END}'\n" for commands, _ in told),
         cwd=directory,
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(settings.BASE_DIR)},
         capture_output=True,
