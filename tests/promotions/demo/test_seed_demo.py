@@ -1,5 +1,6 @@
 """The demo told for real, once, and started again after people did in it what they may do in any tenant."""
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -74,6 +75,18 @@ def test_the_first_start_shows_every_state_and_something_that_waits_for_nia(demo
     assert set(Promotion.objects.values_list("status", flat=True)) == {each.value for each in Status}
     assert f'open "Approvals" and look at #{for_production().number}' in first_start
     assert "passphrase" in first_start
+
+
+def test_everything_that_the_first_start_stores_holds(first_start: str, django_db_blocker: Any) -> None:
+    """Verification seals the audit log, which no transaction around it may undo: what it notes stays for the others."""
+    said = io.StringIO()
+    with django_db_blocker.unblock():
+        call_command("verify_evidence", stdout=said)
+        number = Promotion.objects.count()
+    *_, last, tenants = said.getvalue().splitlines()
+    assert number > 5
+    assert last.endswith(f": {number} promotions, 0 findings")
+    assert tenants == "Tenants verified: 1"
 
 
 def test_what_waits_for_nia_was_scanned_by_mei_s_machine_and_has_a_finding_below_the_limits(demo: Tenant) -> None:
