@@ -29,14 +29,11 @@ def manage(state: Path, *arguments: str, **more: str) -> "subprocess.CompletedPr
     return subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
 
 
-def test_command_starts_the_embedded_database_and_stops_it(state: Path) -> None:
+def test_command_starts_the_embedded_database_and_stops_it_unless_others_use_it(state: Path) -> None:
+    server = EmbeddedPostgres(state)
     done = manage(state, "showmigrations", "accounts")
     assert (done.returncode, "[ ] 0001" in done.stdout) == (0, True)
-    assert not EmbeddedPostgres(state).is_running()
-
-
-def test_command_leaves_a_database_running_that_others_use(state: Path) -> None:
-    server = EmbeddedPostgres(state)
+    assert not server.is_running()
     with server.in_use():
         assert manage(state, "showmigrations", "accounts").returncode == 0
         assert server.is_running()

@@ -34,7 +34,7 @@ def fresh_state() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def made_state() -> Iterator[Path]:
-    """A state directory whose server was made once and is stopped. To be copied."""
+    """A state directory whose server was made once and is stopped."""
     with reachable_directory() as directory:
         with EmbeddedPostgres(directory, throw_away=True).in_use():
             pass
@@ -43,10 +43,22 @@ def made_state() -> Iterator[Path]:
 
 @pytest.fixture
 def state(made_state: Path) -> Iterator[Path]:
-    """A state directory with a stopped server: a copy, which costs a tenth of making one."""
+    """A state directory with a stopped server and no log, for tests that leave it stopped."""
+    (made_state / "postgresql.log").unlink(missing_ok=True)
+    yield made_state
+    assert not EmbeddedPostgres(made_state).is_running()
+
+
+@pytest.fixture
+def copied_state(made_state: Path) -> Iterator[Path]:
+    """One to break or to move. A copy costs a tenth of making one."""
     with reachable_directory() as directory:
-        subprocess.run(["cp", "-a", f"{made_state}/.", str(directory)], check=True)
+        _copy(made_state, directory)
         yield directory
+
+
+def _copy(made_state: Path, directory: Path) -> None:
+    subprocess.run(["cp", "-a", f"{made_state}/.", str(directory)], check=True)
 
 
 @pytest.fixture
@@ -55,9 +67,10 @@ def server(state: Path) -> EmbeddedPostgres:
 
 
 @pytest.fixture(scope="module")
-def running_server() -> Iterator[EmbeddedPostgres]:
+def running_server(made_state: Path) -> Iterator[EmbeddedPostgres]:
     """One running server for the tests of a module that leave nothing behind in it."""
     with reachable_directory() as directory:
+        _copy(made_state, directory)
         server = EmbeddedPostgres(directory, throw_away=True)
         with server.in_use():
             yield server

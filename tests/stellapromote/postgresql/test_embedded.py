@@ -51,12 +51,6 @@ def other_process_using(server: EmbeddedPostgres) -> "Iterator[subprocess.Popen[
         process.stdout.close()
 
 
-def test_first_use_makes_and_starts_a_server_with_the_product_database(fresh_state: Path) -> None:
-    server = EmbeddedPostgres(fresh_state, throw_away=True)
-    with server.in_use():
-        assert ask(server, "SELECT current_database()") == "stellapromote"
-
-
 def test_last_user_stops_the_server(server: EmbeddedPostgres) -> None:
     with server.in_use():
         pass
@@ -178,12 +172,14 @@ def test_six_processes_at_once_share_one_new_server(fresh_state: Path) -> None:
     assert not server.is_running()
 
 
-def test_unfinished_cluster_of_a_killed_start_is_replaced(fresh_state: Path) -> None:
+def test_first_use_makes_and_starts_a_server_with_the_product_database(fresh_state: Path) -> None:
+    """An unfinished cluster of a killed start is removed."""
     server = EmbeddedPostgres(fresh_state, throw_away=True)
     server.connection()
     (server.home / "cluster.unfinished-1234").mkdir()
     with server.in_use():
         assert sorted(path.name for path in server.home.iterdir()) == ["cluster", "socket"]
+        assert ask(server, "SELECT current_database()") == "stellapromote"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
@@ -212,21 +208,25 @@ def test_data_of_a_shared_account_goes_on_under_the_account_of_its_own(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 def test_state_directory_closed_to_the_account_gets_its_data_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_state: Path
 ) -> None:
-    monkeypatch.setattr(embedded, "OPEN_PLACE", state / "open")
+    monkeypatch.setattr(embedded, "OPEN_PLACE", fresh_state / "open")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     server = EmbeddedPostgres(closed / "data", throw_away=True)
     with server.in_use():
         assert server.is_running()
-        assert server.home.parent == state / "open"
+        assert server.home.parent == fresh_state / "open"
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-def test_socket_moves_to_a_short_place_when_the_state_directory_has_a_long_path(fresh_state: Path) -> None:
+def test_socket_moves_to_a_short_place_when_the_state_directory_has_a_long_path(
+    copied_state: Path, fresh_state: Path
+) -> None:
     deep = fresh_state / ("long" * 20) / ("path" * 20)
-    deep.mkdir(parents=True)
+    deep.parent.mkdir()
+    copied_state.rename(deep)
+    copied_state.mkdir()
     server = EmbeddedPostgres(deep, throw_away=True)
     with server.in_use():
         assert ask(server, "SELECT 1") == 1
@@ -284,8 +284,8 @@ def test_text_is_lower_cased_beyond_ascii(running_server: EmbeddedPostgres) -> N
     assert ask(running_server, "SELECT lower('ÄÖÉ')") == "äöé"
 
 
-def test_reason_of_a_failed_start_is_one_sentence(state: Path) -> None:
-    server = EmbeddedPostgres(state)
+def test_reason_of_a_failed_start_is_one_sentence(copied_state: Path) -> None:
+    server = EmbeddedPostgres(copied_state)
     with server.in_use():
         pass
     with (server.cluster / "postgresql.conf").open("a") as settings:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -107,8 +108,9 @@ def test_table_name_that_would_need_quoting_is_refused(name: str) -> None:
 
 
 @pytest.fixture
-def elsewhere(server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+def elsewhere(copied_state: Path) -> Iterator[EmbeddedPostgres]:
     """A server as somebody else runs it: a database of a plain owner, and nobody has heard of the app role."""
+    server = EmbeddedPostgres(copied_state, throw_away=True)
     with server.in_use():
         with connect(server, SUPERUSER) as connection:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(APP_ROLE)))
