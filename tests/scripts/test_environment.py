@@ -78,11 +78,13 @@ def test_interrupted_installation_is_done_again(project: Path, monkeypatch: pyte
     assert not (project / ".venv" / "installed.json").exists()
 
 
-def test_environment_whose_python_is_gone_is_made_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_whose_python_is_gone_is_made_again(project: Path, installs: list[str]) -> None:
     (project / ".venv" / "bin").mkdir(parents=True)
     (project / ".venv" / "bin" / "python").symlink_to(project / "removed-python")
     made = VirtualEnvironment(project)
     made.ensure("base")
+    assert subprocess.run([made.python, "-c", "pass"]).returncode == 0
+    assert installs == ["base.txt"]
     assert json.loads((project / ".venv" / "installed.json").read_text()).keys() == {"base"}
 
 
