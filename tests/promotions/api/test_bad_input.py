@@ -27,6 +27,7 @@ from stellapromote.api.exceptions import field_errors
 from stellapromote.api.fields import LineField, TextField
 from stellapromote.api.parameters import Parameter
 from stellapromote.api.parsing import parse_json
+from stellapromote.api.schema import openapi
 from stellapromote.api.serializers import Body, shared
 from stellapromote.database_clock import DATABASE_CLOCK
 from stellapromote.identity.actions.grant_role import grant_role
@@ -60,7 +61,13 @@ def each_test_looks_anew() -> None:
 
 @pytest.fixture(scope="module")
 def open_transaction(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """One transaction for the whole sweep, undone at its end: the people in it are made once."""
+    """One transaction for the whole sweep, undone at its end: the people in it are made once.
+
+    What takes long is done before: the server ends a transaction that waits.
+    """
+    openapi("stellapromote.urls")
+    _sent()
+    _asked()
     with django_db_blocker.unblock(), undone():
         yield
 
