@@ -5,9 +5,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import strategies as st
-
 from stellapromote.signing.canonical_json import digest
+from tests import drawing
+from tests.drawing import Draw, Drawing
 from tests.policies.cases import BEFORE, NOW, Case
 from tests.policies.security.world import (
     AMD64,
@@ -37,30 +37,29 @@ SCORES = [None, 0.0, 3.0, 5.0, 8.0, 9.8]
 WORDS = ["unknown", "none", "low", "medium", "high", "critical"]
 """In their order."""
 LATER = "2026-11-22T08:00:00.000Z"
-times = st.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", LATER])
+times = drawing.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", LATER])
 
 Draft = dict[str, Any]
 
 
-# Strategies stand outside of the functions that draw: one made inside is checked anew for every example.
-names = st.sampled_from([CVES[0], CVES[0], *NAMES])
-drawn_findings = st.fixed_dictionaries(
+names = drawing.sampled_from([CVES[0], CVES[0], *NAMES])
+drawn_findings = drawing.fixed_dictionaries(
     {
         "name": names,
-        "purl": st.sampled_from(PURLS),
-        "aliases": st.sets(names, max_size=2),
-        "cvss": st.sampled_from(SCORES),
-        "word": st.sampled_from(["unknown", *WORDS]),
-        "unscored": st.sampled_from([False, False, False, True]),
-        "suppressed": st.sampled_from([None, None, ".trivyignore", "--vex"]),
-        "reachable": st.sampled_from([None, True, False]),
-        "fixedVersion": st.sampled_from([None, "1.2", "1.3"]),
+        "purl": drawing.sampled_from(PURLS),
+        "aliases": drawing.sets(NAMES, max_size=2),
+        "cvss": drawing.sampled_from(SCORES),
+        "word": drawing.sampled_from(["unknown", *WORDS]),
+        "unscored": drawing.sampled_from([False, False, False, True]),
+        "suppressed": drawing.sampled_from([None, None, ".trivyignore", "--vex"]),
+        "reachable": drawing.sampled_from([None, True, False]),
+        "fixedVersion": drawing.sampled_from([None, "1.2", "1.3"]),
     }
 )
 
 
-@st.composite
-def findings(draw: st.DrawFn) -> Any:
+@drawing.composite
+def findings(draw: Draw) -> Any:
     """As a reader makes them: what a report does not say is not there."""
     fields = draw(drawn_findings)
     name, purl, word = (fields.pop(each) for each in ("name", "purl", "word"))
@@ -75,94 +74,97 @@ SAID_WHERE_SO = ("unscored", "suppressed")
 OPTIONAL = (*SAID_WHERE_SO, "scannerSeverity")
 
 
-statements = st.fixed_dictionaries(
+statements = drawing.fixed_dictionaries(
     {
         "vulnerability": names,
-        "aliases": st.sampled_from([[], [], ["GHSA-1"]]),
-        "products": st.sampled_from(
+        "aliases": drawing.sampled_from([[], [], ["GHSA-1"]]),
+        "products": drawing.sampled_from(
             [
                 *([], [MUSL], [BARE_MUSL], [OPENSSL], [WEB], [JOBS], [AMD64]),
                 *(["pkg:apk/alpine/musl"], ["pkg:apk/alpine/musl?distro=3.10.2"]),
             ]
         ),
-        "status": st.sampled_from(["not_affected", "not_affected", "fixed", "affected", "under_investigation"]),
-        "justification": st.sampled_from([None, "component_not_present"]),
-        "statedAt": st.one_of(st.none(), times),
+        "status": drawing.sampled_from(["not_affected", "not_affected", "fixed", "affected", "under_investigation"]),
+        "justification": drawing.sampled_from([None, "component_not_present"]),
+        "statedAt": drawing.one_of(drawing.just(None), times),
     }
 )
 
 
-def document(kind: str, content: st.SearchStrategy[Any]) -> st.SearchStrategy[Draft]:
-    return st.fixed_dictionaries(
+def document(kind: str, content: Drawing[Any]) -> Drawing[Draft]:
+    return drawing.fixed_dictionaries(
         {
-            "kind": st.just(kind),
-            "content": st.lists(content, max_size=4),
-            "artifactDigest": st.sampled_from([WEB, JOBS]),
-            "uploadedBy": st.sampled_from([[MEI], [MEI], [NIA], [GRETA], [MEI, NIA]]),
-            "signer": st.sampled_from([KEY, KEY, OTHER_KEY, None]),
-            "generatedAt": st.one_of(st.none(), times),
-            "uploadedAt": st.just(LATER),
-            "about": st.sampled_from([None, None, None, AMD64, ARM64]),
-            "left_out": st.sampled_from([(), (), (), (), (("an entry", 2),)]),
+            "kind": drawing.just(kind),
+            "content": drawing.lists(content, max_size=4),
+            "artifactDigest": drawing.sampled_from([WEB, JOBS]),
+            "uploadedBy": drawing.sampled_from([[MEI], [MEI], [NIA], [GRETA], [MEI, NIA]]),
+            "signer": drawing.sampled_from([KEY, KEY, OTHER_KEY, None]),
+            "generatedAt": drawing.one_of(drawing.just(None), times),
+            "uploadedAt": drawing.just(LATER),
+            "about": drawing.sampled_from([None, None, None, AMD64, ARM64]),
+            "left_out": drawing.sampled_from([(), (), (), (), (("an entry", 2),)]),
         }
     )
 
 
 reports = document("vulnerabilities", findings())
 vex_documents = document("vex", statements)
-days = st.sampled_from(["2026-10-01", "2026-11-15", "2026-11-22"])
-limits = st.sampled_from([None, 0, 1, 2, 5])
-drawn_rules = st.fixed_dictionaries(
+days = drawing.sampled_from(["2026-10-01", "2026-11-15", "2026-11-22"])
+limits = drawing.sampled_from([None, 0, 1, 2, 5])
+drawn_rules = drawing.fixed_dictionaries(
     {
-        "kev-blocker": st.fixed_dictionaries({"graceDays": st.sampled_from([0, 14]), "warnDays": st.just(3)}),
-        "epss-threshold": st.fixed_dictionaries(
+        "kev-blocker": drawing.fixed_dictionaries(
+            {"graceDays": drawing.sampled_from([0, 14]), "warnDays": drawing.just(3)}
+        ),
+        "epss-threshold": drawing.fixed_dictionaries(
             {
-                "threshold": st.sampled_from([0.2, 0.5, 1]),
-                "mode": st.sampled_from(["any", "all"]),
-                "requireReachable": st.booleans(),
+                "threshold": drawing.sampled_from([0.2, 0.5, 1]),
+                "mode": drawing.sampled_from(["any", "all"]),
+                "requireReachable": drawing.booleans(),
             }
         ),
-        "reachable-cve": st.fixed_dictionaries({"severityThreshold": st.sampled_from(["medium", "critical"])}),
-        "cve-delta": st.fixed_dictionaries(
-            {"newCveSeverityThreshold": st.sampled_from(["low", "high"]), "allowFirstRelease": st.booleans()}
+        "reachable-cve": drawing.fixed_dictionaries(
+            {"severityThreshold": drawing.sampled_from(["medium", "critical"])}
         ),
-        "release-aggregate-cve": st.fixed_dictionaries(
+        "cve-delta": drawing.fixed_dictionaries(
+            {"newCveSeverityThreshold": drawing.sampled_from(["low", "high"]), "allowFirstRelease": drawing.booleans()}
+        ),
+        "release-aggregate-cve": drawing.fixed_dictionaries(
             dict.fromkeys(("maxCritical", "maxHigh", "maxMedium", "maxLow", "maxTotal"), limits)
         ),
     }
 )
-drawn_drafts = st.fixed_dictionaries(
+drawn_drafts = drawing.fixed_dictionaries(
     {
-        "sure": st.tuples(reports, reports),
+        "sure": drawing.tuples(reports, reports),
         "rules": drawn_rules,
-        "rule_names": st.lists(
-            st.sampled_from(["cve-delta", "epss-threshold", "kev-blocker", "reachable-cve", "release-aggregate-cve"]),
+        "rule_names": drawing.samples(
+            ["cve-delta", "epss-threshold", "kev-blocker", "reachable-cve", "release-aggregate-cve"],
             min_size=1,
             max_size=3,
-            unique=True,
         ),
-        "reports": st.lists(reports, max_size=2),
-        "vex": st.lists(vex_documents, max_size=3),
-        "current": st.one_of(st.none(), st.lists(reports, max_size=2)),
-        "runs": st.booleans(),
-        "kev": st.dictionaries(st.sampled_from(CVES), days, max_size=2),
-        "epss": st.dictionaries(st.sampled_from(CVES), st.sampled_from([0.0, 0.1, 0.3, 0.6]), max_size=3),
-        "maxReportAge": st.sampled_from([None, 3 * 24 * 60 * 60]),
-        "maxFeedAge": st.sampled_from([None, 4 * 24 * 60 * 60]),
-        "unknownSeverityAs": st.sampled_from(["critical", "medium"]),
-        "severityFrom": st.sampled_from(["worst", "cvss", "scanner"]),
-        "acceptSuppressed": st.booleans(),
-        "isProduction": st.booleans(),
-        "by_parts": st.booleans(),
-        "spoil": st.sampled_from([*[None] * 4, "gone", "untrusted", "old"]),
-        "indexes": st.sampled_from([{}, {}, {WEB: [AMD64]}, {WEB: [AMD64, ARM64]}, {JOBS: [ARM64]}, {WEB: []}]),
+        "reports": drawing.lists(reports, max_size=2),
+        "vex": drawing.lists(vex_documents, max_size=3),
+        "current": drawing.one_of(drawing.just(None), drawing.lists(reports, max_size=2)),
+        "runs": drawing.booleans(),
+        "kev": drawing.dictionaries(CVES, days),
+        "epss": drawing.dictionaries(CVES, drawing.sampled_from([0.0, 0.1, 0.3, 0.6])),
+        "maxReportAge": drawing.sampled_from([None, 3 * 24 * 60 * 60]),
+        "maxFeedAge": drawing.sampled_from([None, 4 * 24 * 60 * 60]),
+        "unknownSeverityAs": drawing.sampled_from(["critical", "medium"]),
+        "severityFrom": drawing.sampled_from(["worst", "cvss", "scanner"]),
+        "acceptSuppressed": drawing.booleans(),
+        "isProduction": drawing.booleans(),
+        "by_parts": drawing.booleans(),
+        "spoil": drawing.sampled_from([*[None] * 4, "gone", "untrusted", "old"]),
+        "indexes": drawing.sampled_from([{}, {}, {WEB: [AMD64]}, {WEB: [AMD64, ARM64]}, {JOBS: [ARM64]}, {WEB: []}]),
     }
 )
 SETTINGS = ("maxReportAge", "maxFeedAge", "unknownSeverityAs", "severityFrom", "acceptSuppressed")
 
 
-@st.composite
-def drafts(draw: st.DrawFn) -> Draft:
+@drawing.composite
+def drafts(draw: Draw) -> Draft:
     """A promotion with drawn documents, feeds, rules; each artifact mostly has at least one report, mostly a trusted
     one, or one of each of its platforms."""
     drawn = draw(drawn_drafts)

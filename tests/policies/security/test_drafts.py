@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from tests.drawing import drawn
 from tests.policies.security.drafts import LACKING, Draft, case_of, drafts
 
 
@@ -12,7 +13,7 @@ def test_the_drafts_reach_every_verdict_and_every_new_fact() -> None:
     seen: set[str] = set()
 
     @settings(max_examples=400, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @given(drafts())
+    @given(drawn(drafts()))
     def look(draft: Draft) -> None:
         gate = case_of(draft).gate("cve")
         details = gate.details

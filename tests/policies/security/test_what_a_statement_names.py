@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
+from tests.drawing import drawn
 from tests.examples import examples
 from tests.policies.security.drafts import LATER, Draft, case_of, drafts, statements
 from tests.policies.security.world import AMD64, JOBS, MEI, WEB
 
 
 @settings(max_examples=examples(300))
-@given(drafts(), statements, st.sampled_from([WEB, JOBS]), st.sampled_from([None, None, AMD64]))
+@given(drawn(drafts()), drawn(statements), st.sampled_from([WEB, JOBS]), st.sampled_from([None, None, AMD64]))
 def test_a_statement_lifts_exactly_what_it_names(
     draft: Draft, statement: Any, artifact: str, about: str | None
 ) -> None:

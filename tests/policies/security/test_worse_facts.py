@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.outcomes import Evaluation
+from tests.drawing import drawn, one_of
 from tests.examples import examples
 from tests.policies.security.drafts import (
     CVES,
@@ -180,7 +181,7 @@ def _rules(judged: Evaluation) -> dict[str, str]:
     return {name: rule["status"] for name, rule in _details(judged).get("rules", {}).items()}
 
 
-@given(drafts(), st.sampled_from(sorted(WORSE)))
+@given(drawn(drafts()), st.sampled_from(sorted(WORSE)))
 def test_a_worse_fact_never_lets_anything_through(draft: Draft, what: str) -> None:
     worse = copy.deepcopy(draft)
     WORSE[what](worse)
@@ -190,7 +191,7 @@ def test_a_worse_fact_never_lets_anything_through(draft: Draft, what: str) -> No
 
 
 @settings(max_examples=examples(150))
-@given(drafts(), findings(), st.integers(0, 3), st.booleans())
+@given(drawn(drafts()), drawn(findings()), st.integers(0, 3), st.booleans())
 def test_one_more_finding_never_lets_anything_through(draft: Draft, more: Any, where: int, known: bool) -> None:
     """In any report, by whatever names: no report can make two findings of others one, or milder."""
     worse = copy.deepcopy(draft)
@@ -204,7 +205,7 @@ def test_one_more_finding_never_lets_anything_through(draft: Draft, more: Any, w
     no_better(draft, worse)
 
 
-@given(drafts(), st.one_of(reports, vex_documents))
+@given(drawn(drafts()), drawn(one_of(reports, vex_documents)))
 def test_a_document_that_nobody_trusts_lets_nothing_through(draft: Draft, more: Draft) -> None:
     worse = copy.deepcopy(draft)
     worse["documents"].append({**more, "signer": None, "uploadedBy": [NIA]})
@@ -225,7 +226,7 @@ MILD = {"SECURITY_REPORT_INCOMPLETE", "KEV_DUE_SOON", "EPSS_SCORE_MISSING", "CVE
 
 
 @settings(max_examples=examples(150))
-@given(drafts(), reports)
+@given(drawn(drafts()), drawn(reports))
 def test_one_more_report_of_anybody_takes_no_finding_away(draft: Draft, more: Draft) -> None:
     """It may show that an artifact or a platform is clean, if it is trusted."""
     worse = copy.deepcopy(draft)
@@ -234,7 +235,7 @@ def test_one_more_report_of_anybody_takes_no_finding_away(draft: Draft, more: Dr
     assert_no_rule_better(case_of(draft).judged(), case_of(worse).judged())
 
 
-@given(drafts(), st.sampled_from([WEB, JOBS]), st.lists(st.sampled_from([AMD64, ARM64]), unique=True))
+@given(drawn(drafts()), st.sampled_from([WEB, JOBS]), st.lists(st.sampled_from([AMD64, ARM64]), unique=True))
 def test_an_index_lets_through_only_what_lacked_a_report(draft: Draft, artifact: str, manifests: list[str]) -> None:
     draft["indexes"] = {each: those for each, those in draft["indexes"].items() if each != artifact}
     let_through_only_where_a_report_was_lacking(draft, {**draft, "indexes": {**draft["indexes"], artifact: manifests}})
