@@ -4,7 +4,6 @@ import itertools
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from environments.ordering import predecessor
 from environments.product_guards import entries_of, guarding
@@ -12,6 +11,8 @@ from environments.weakening import PolicyTexts, in_environment, in_order
 from policies.documents import approval_policy
 from policies.requirements import all_of, shortfalls, signature
 from policies.weakening import in_approval_policy
+from tests import drawing
+from tests.drawing import Draw, Drawing, drawn
 from tests.examples import examples
 
 POLICIES, PRODUCTS = ("first", "second", "third"), ("cards", "ledger")
@@ -19,73 +20,77 @@ TEAMS = ("audit", "release", "security")
 PEOPLE = {"idris": ("audit",), "mei": ("security",), "nia": ("release",), "ravi": ("release", "security"), "omar": ()}
 FLAGS = ("excludeReleaseCreator", "excludeCommitAuthors", "excludePolicyEditor", "excludeDeployer")
 
-voters = st.sets(st.sampled_from(sorted(PEOPLE)))
-rule_teams = st.sets(st.sampled_from(TEAMS), min_size=1).map(sorted)
-rule_users = st.sets(st.sampled_from(sorted(PEOPLE)), max_size=2).map(sorted)
-RULE_FIELDS: dict[str, st.SearchStrategy[Any]] = {
+voters = drawing.sets(sorted(PEOPLE))
+groups_of_voters = drawing.lists(voters, min_size=8, max_size=8)
+rule_teams = drawing.sets(TEAMS, min_size=1).map(sorted)
+rule_users = drawing.sets(sorted(PEOPLE), max_size=2).map(sorted)
+RULE_FIELDS: dict[str, Drawing[Any]] = {
     "teams": rule_teams,
     "users": rule_users,
-    "minApprovals": st.integers(1, 2),
+    "minApprovals": drawing.integers(1, 2),
 }
-rules = st.dictionaries(
-    st.sampled_from(["a", "b", "c"]),
-    st.fixed_dictionaries(RULE_FIELDS),
-    min_size=1,
-    max_size=3,
-).map(lambda found: [{"name": name, **rule} for name, rule in found.items()])
-duties = st.fixed_dictionaries({flag: st.booleans() for flag in FLAGS})
-flags = st.fixed_dictionaries({name: st.booleans() for name in ("commentRequired", "requireSubjectDigest", "blind")})
+rules = drawing.dictionaries(["a", "b", "c"], drawing.fixed_dictionaries(RULE_FIELDS), min_size=1).map(
+    lambda found: [{"name": name, **rule} for name, rule in found.items()]
+)
+duties = drawing.fixed_dictionaries({flag: drawing.booleans() for flag in FLAGS})
+flags = drawing.fixed_dictionaries(
+    {name: drawing.booleans() for name in ("commentRequired", "requireSubjectDigest", "blind")}
+)
 
 
-@st.composite
-def documents(draw: st.DrawFn, name: str = "two-person") -> dict[str, Any]:
+@drawing.composite
+def documents(draw: Draw, name: str = "two-person") -> dict[str, Any]:
     content = {"name": name, "rules": draw(rules), "separationOfDuties": draw(duties), **draw(flags)}
     return approval_policy(content).content
 
 
-texts = st.fixed_dictionaries({name: documents(name) for name in POLICIES})
-environments = st.fixed_dictionaries(
+texts = drawing.fixed_dictionaries({name: documents(name) for name in POLICIES})
+environments = drawing.fixed_dictionaries(
     {
-        "name": st.just("production"),
-        "isProduction": st.booleans(),
-        "protected": st.booleans(),
-        "requiredApprovals": st.integers(0, 3),
-        "requireSeparationOfDuties": st.booleans(),
-        "approvalPolicies": st.sets(st.sampled_from(POLICIES)).map(sorted),
-        "productApprovalPolicies": st.dictionaries(
-            st.sampled_from(POLICIES), st.sets(st.sampled_from(PRODUCTS), min_size=1).map(sorted)
-        ).map(lambda found: [{"name": name, "products": products} for name, products in sorted(found.items())]),
-        "otherProducts": st.sampled_from(["allow", "refuse"]),
-        "promotionPolicy": st.just("default"),
-        "requireManifestReport": st.booleans(),
-        "exclusive": st.sampled_from(["product", "environment"]),
-        "autoPromoteFrom": st.sampled_from([None, "staging"]),
-        "autoPromoteHold": st.booleans(),
+        "name": drawing.just("production"),
+        "isProduction": drawing.booleans(),
+        "protected": drawing.booleans(),
+        "requiredApprovals": drawing.integers(0, 3),
+        "requireSeparationOfDuties": drawing.booleans(),
+        "approvalPolicies": drawing.sets(POLICIES).map(sorted),
+        "productApprovalPolicies": drawing.dictionaries(POLICIES, drawing.sets(PRODUCTS, min_size=1).map(sorted)).map(
+            lambda found: [{"name": name, "products": products} for name, products in sorted(found.items())]
+        ),
+        "otherProducts": drawing.sampled_from(["allow", "refuse"]),
+        "promotionPolicy": drawing.just("default"),
+        "requireManifestReport": drawing.booleans(),
+        "exclusive": drawing.sampled_from(["product", "environment"]),
+        "autoPromoteFrom": drawing.sampled_from([None, "staging"]),
+        "autoPromoteHold": drawing.booleans(),
     }
 )
 
 
-def edited(whole: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[tuple[dict[str, Any], dict[str, Any]]]:
+def edited(whole: Drawing[dict[str, Any]]) -> Drawing[tuple[dict[str, Any], dict[str, Any]]]:
     """A document, and the same with a few fields as in another: most drawn at random would only be weaker."""
 
-    def edits(before: dict[str, Any], other: dict[str, Any]) -> st.SearchStrategy[Any]:
-        fields = st.sets(st.sampled_from(sorted(before)), max_size=3)
-        return fields.map(lambda names: (before, {**before, **{name: other[name] for name in names}}))
+    def edit(draw: Draw) -> tuple[dict[str, Any], dict[str, Any]]:
+        before, other = draw(whole), draw(whole)
+        names = draw(drawing.sets(sorted(before), max_size=3))
+        return before, {**before, **{name: other[name] for name in names}}
 
-    return st.tuples(whole, whole).flatmap(lambda pair: edits(*pair))
+    return drawing.composite(edit)()
 
 
-@st.composite
-def nudged(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+nudges = drawing.one_of(*(drawing.tuples(drawing.just(field), values) for field, values in RULE_FIELDS.items()))
+
+
+@drawing.composite
+def nudged(draw: Draw) -> tuple[dict[str, Any], dict[str, Any]]:
     """A policy, and the same with one rule said otherwise in one place."""
     before = draw(documents())
-    index = draw(st.integers(0, len(before["rules"]) - 1))
-    field, value = draw(st.one_of(*(st.tuples(st.just(field), values) for field, values in RULE_FIELDS.items())))
+    index = draw(drawing.integers(0, len(before["rules"]) - 1))
+    field, value = draw(nudges)
     changed = [{**rule, field: value} if place == index else rule for place, rule in enumerate(before["rules"])]
     return before, {**before, "rules": changed}
 
 
-policy_edits, environment_edits = st.one_of(edited(documents()), nudged()), edited(environments)
+policy_edits, environment_edits = drawing.one_of(edited(documents()), nudged()), edited(environments)
 
 
 def satisfied(required: int, policies: list[dict[str, Any]], people: set[str]) -> bool:
@@ -93,7 +98,7 @@ def satisfied(required: int, policies: list[dict[str, Any]], people: set[str]) -
     return not shortfalls(asked, [signature(asked, name, PEOPLE[name]) for name in sorted(people)])
 
 
-@given(policy_edits, st.lists(voters, min_size=8, max_size=8))
+@given(drawn(policy_edits), drawn(groups_of_voters))
 @settings(max_examples=examples(300), deadline=None)
 def test_a_policy_that_is_not_weaker_is_satisfied_by_nobody_new(
     edit: tuple[dict[str, Any], dict[str, Any]], groups: list[set[str]]
@@ -109,7 +114,7 @@ def test_a_policy_that_is_not_weaker_is_satisfied_by_nobody_new(
         assert after[flag] or not before[flag]
 
 
-@given(environment_edits, texts, st.lists(voters, min_size=8, max_size=8))
+@given(drawn(environment_edits), drawn(texts), drawn(groups_of_voters))
 @settings(max_examples=examples(300), deadline=None)
 def test_an_environment_that_is_not_weaker_is_entered_with_nobody_new(
     edit: tuple[dict[str, Any], dict[str, Any]], says: dict[str, Any], groups: list[set[str]]
@@ -129,12 +134,10 @@ def test_an_environment_that_is_not_weaker_is_entered_with_nobody_new(
     assert after["autoPromoteFrom"] in (None, before["autoPromoteFrom"])
 
 
-orders = st.permutations(["a", "b", "c", "d"]).flatmap(
-    lambda names: st.integers(1, 4).map(lambda many: {name: place for place, name in enumerate(names[:many])})
-)
+orders = drawing.samples("abcd", min_size=1).map(lambda names: {name: place for place, name in enumerate(names)})
 
 
-@given(orders, orders)
+@given(drawn(orders), drawn(orders))
 @settings(max_examples=examples(300), deadline=None)
 def test_an_order_that_is_not_weaker_is_entered_from_nowhere_else(
     before: dict[str, int], after: dict[str, int]
