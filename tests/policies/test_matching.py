@@ -6,26 +6,28 @@ from hypothesis import strategies as st
 
 from policies import matching
 from policies.matching import Matching, fewest_people, match, satisfiable, smallest_sets
+from tests import drawing
+from tests.drawing import Draw, drawn
 
-places_of_a_requirement = st.lists(st.integers(1, 2), min_size=1, max_size=3).map(tuple)
+places_of_a_requirement = drawing.lists(drawing.integers(1, 2), min_size=1, max_size=3).map(tuple)
 
 
-@st.composite
-def crowds(draw: st.DrawFn, most_people: int = 6) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+@drawing.composite
+def crowds(draw: Draw, most_people: int = 6) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
     """The places of one requirement and what each of some people can do."""
     places = draw(places_of_a_requirement)
-    ability = st.sets(st.integers(0, len(places) - 1)).map(lambda each: tuple(sorted(each)))
-    return places, draw(st.lists(ability, max_size=most_people))
+    ability = drawing.sets(range(len(places))).map(lambda each: tuple(sorted(each)))
+    return places, draw(drawing.lists(ability, max_size=most_people))
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[tuple[tuple[int, ...], ...], list[tuple[tuple[int, ...], ...]]]:
+@drawing.composite
+def worlds(draw: Draw) -> tuple[tuple[tuple[int, ...], ...], list[tuple[tuple[int, ...], ...]]]:
     """Several requirements and the signatures of some people."""
-    requirements = tuple(draw(st.lists(places_of_a_requirement, max_size=3)))
-    signature = st.tuples(
-        *(st.sets(st.integers(0, len(places) - 1)).map(lambda each: tuple(sorted(each))) for places in requirements)
+    requirements = tuple(draw(drawing.lists(places_of_a_requirement, max_size=3)))
+    signature = drawing.tuples(
+        *(drawing.sets(range(len(places))).map(lambda each: tuple(sorted(each))) for places in requirements)
     )
-    return requirements, draw(st.lists(signature, max_size=6))
+    return requirements, draw(drawing.lists(signature, max_size=6))
 
 
 def largest_by_brute_force(places: tuple[int, ...], people: list[tuple[int, ...]]) -> int:
@@ -42,12 +44,12 @@ def filled(matching: Matching) -> int:
     return sum(map(len, matching.holders))
 
 
-@given(crowds())
+@given(drawn(crowds()))
 def test_a_matching_is_maximum(crowd: tuple[tuple[int, ...], list[tuple[int, ...]]]) -> None:
     assert filled(match(*crowd)) == largest_by_brute_force(*crowd)
 
 
-@given(crowds(), st.randoms(use_true_random=False))
+@given(drawn(crowds()), st.randoms(use_true_random=True))
 def test_the_order_of_people_never_matters(
     crowd: tuple[tuple[int, ...], list[tuple[int, ...]]], random: object
 ) -> None:
@@ -57,7 +59,7 @@ def test_the_order_of_people_never_matters(
     assert filled(match(places, shuffled)) == filled(match(places, people))
 
 
-@given(crowds())
+@given(drawn(crowds()))
 def test_nobody_has_two_places_or_one_they_may_not_fill(crowd: tuple[tuple[int, ...], list[tuple[int, ...]]]) -> None:
     places, people = crowd
     holders = match(places, people).holders
@@ -67,7 +69,7 @@ def test_nobody_has_two_places_or_one_they_may_not_fill(crowd: tuple[tuple[int, 
     assert all(len(each) <= there for each, there in zip(holders, places, strict=True))
 
 
-@given(crowds(), st.integers(0, 2))
+@given(drawn(crowds()), st.integers(0, 2))
 def test_open_rules_are_those_where_one_more_person_helps(
     crowd: tuple[tuple[int, ...], list[tuple[int, ...]]], rule: int
 ) -> None:
@@ -78,7 +80,7 @@ def test_open_rules_are_those_where_one_more_person_helps(
     assert (rule in before.open_rules()) == (filled(after) == filled(before) + 1)
 
 
-@given(crowds())
+@given(drawn(crowds()))
 def test_who_has_a_place_keeps_one(crowd: tuple[tuple[int, ...], list[tuple[int, ...]]]) -> None:
     places, people = crowd
     growing = Matching(places)
@@ -96,7 +98,7 @@ def test_a_copy_does_not_share_its_places() -> None:
     assert first.missing == 1
 
 
-@given(worlds())
+@given(drawn(worlds()))
 def test_overlapping_teams_never_deadlock(
     world: tuple[tuple[tuple[int, ...], ...], list[tuple[tuple[int, ...], ...]]],
 ) -> None:
@@ -124,7 +126,7 @@ def pool_of(people: list[tuple[tuple[int, ...], ...]]) -> tuple[tuple[tuple[tupl
     return tuple(sorted({each: people.count(each) for each in people}.items()))
 
 
-@given(worlds())
+@given(drawn(worlds()))
 def test_fewest_people_is_the_smallest_number(
     world: tuple[tuple[tuple[int, ...], ...], list[tuple[tuple[int, ...], ...]]],
 ) -> None:
@@ -132,7 +134,7 @@ def test_fewest_people_is_the_smallest_number(
     assert fewest_people(requirements, pool_of(people)) == fewest_by_brute_force(requirements, people)
 
 
-@given(worlds())
+@given(drawn(worlds()))
 def test_people_who_are_there_already_come_first(
     world: tuple[tuple[tuple[int, ...], ...], list[tuple[tuple[int, ...], ...]]],
 ) -> None:
@@ -146,7 +148,7 @@ def test_people_who_are_there_already_come_first(
     assert fewest_people(requirements, pool_of(others), tuple(there)) == expected
 
 
-@given(worlds())
+@given(drawn(worlds()))
 def test_smallest_sets_are_different_enough_and_of_the_smallest_size(
     world: tuple[tuple[tuple[int, ...], ...], list[tuple[tuple[int, ...], ...]]],
 ) -> None:

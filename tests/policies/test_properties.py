@@ -10,29 +10,30 @@ from hypothesis import strategies as st
 from policies.facts import Vote
 from policies.outcomes import Evaluation
 from promotions.judging.electorate import approval_voters
+from tests import drawing
+from tests.drawing import Draw, drawn
 from tests.policies.cases import BEFORE, NOW, OTHER_SUBJECT, SUBJECT, Case, candidate, vote
 
 VOTERS = ("idris", "mei", "nia", "ravi")
 TEAMS = ("audit", "release", "security")
 
-teams = st.sets(st.sampled_from(TEAMS)).map(sorted)
-times = st.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", "2026-11-22T08:00:00.000Z", NOW])
-# Outside of the functions that draw: a strategy made inside is checked anew for every example.
-policy_names = st.sampled_from([(), ("first",), ("first", "second")])
-rule_teams = st.lists(st.sampled_from(TEAMS), min_size=1, max_size=3, unique=True)
-rule_users = st.sets(st.sampled_from([*VOTERS, "tomas", "greta"])).map(sorted)
-one_or_two = st.integers(1, 2)
-verdicts = st.sampled_from(["approve", "approve", "approve", "approve", "reject"])
-subjects = st.sampled_from([vote("nia")["subjectDigest"]] * 4 + [OTHER_SUBJECT])
-has_voted = st.booleans()
-up_to_three = st.integers(0, 3)
-frozen = st.sampled_from([False, False, True])
-release_states = st.sampled_from(["finalized", "finalized", "deprecated"])
-can_sign = st.sampled_from([True, True, False])
+teams = drawing.sets(TEAMS).map(sorted)
+times = drawing.sampled_from([BEFORE, "2026-11-21T08:00:00.000Z", "2026-11-22T08:00:00.000Z", NOW])
+policy_names = drawing.sampled_from([(), ("first",), ("first", "second")])
+rule_teams = drawing.samples(TEAMS, min_size=1)
+rule_users = drawing.sets([*VOTERS, "tomas", "greta"]).map(sorted)
+one_or_two = drawing.integers(1, 2)
+verdicts = drawing.sampled_from(["approve", "approve", "approve", "approve", "reject"])
+subjects = drawing.sampled_from([vote("nia")["subjectDigest"]] * 4 + [OTHER_SUBJECT])
+has_voted = drawing.booleans()
+up_to_three = drawing.integers(0, 3)
+frozen = drawing.sampled_from([False, False, True])
+release_states = drawing.sampled_from(["finalized", "finalized", "deprecated"])
+can_sign = drawing.sampled_from([True, True, False])
 
 
-@st.composite
-def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
+@drawing.composite
+def policies(draw: Draw) -> list[dict[str, Any]]:
     found = []
     for name in draw(policy_names):
         named = draw(rule_teams)
@@ -49,8 +50,8 @@ def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
     return found
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
+@drawing.composite
+def cases(draw: Draw) -> Case:
     """A promotion with drawn requirements, teams, votes, and perhaps a freeze or a broken fact."""
     candidates = [candidate(username, teams=draw(teams)) for username in VOTERS]
     candidates += [candidate("greta", exclusion="RELEASE_CREATOR"), candidate("tomas", exclusion="REQUESTER")]
@@ -99,7 +100,7 @@ def outcome(evaluation: Evaluation) -> Any:
     )
 
 
-@given(cases(), st.permutations(range(len(VOTERS))))
+@given(drawn(cases()), st.permutations(range(len(VOTERS))))
 def test_the_order_of_votes_never_matters(case: Case, order: list[int]) -> None:
     before = outcome(case.judged())
     instants = [BEFORE, "2026-11-21T08:00:00.000Z", "2026-11-22T08:00:00.000Z", NOW]
@@ -109,7 +110,7 @@ def test_the_order_of_votes_never_matters(case: Case, order: list[int]) -> None:
     assert outcome(case.judged()) == before
 
 
-@given(cases(), teams, times)
+@given(drawn(cases()), drawn(teams), drawn(times))
 def test_the_approval_of_an_excluded_person_never_changes_the_outcome(case: Case, of_teams: list[str], at: str) -> None:
     before = outcome(case.judged())
     case.facts["votes"].append(vote("greta", teams=of_teams, at=at))
@@ -117,7 +118,11 @@ def test_the_approval_of_an_excluded_person_never_changes_the_outcome(case: Case
 
 
 @given(
-    cases(), st.sampled_from(["greta", "idris", "nia", "zoe"]), teams, times, st.sampled_from([SUBJECT, OTHER_SUBJECT])
+    drawn(cases()),
+    st.sampled_from(["greta", "idris", "nia", "zoe"]),
+    drawn(teams),
+    drawn(times),
+    st.sampled_from([SUBJECT, OTHER_SUBJECT]),
 )
 def test_a_reject_of_anybody_but_the_requester_never_lets_it_through(
     case: Case, username: str, of_teams: list[str], at: str, subject: str
@@ -128,7 +133,7 @@ def test_a_reject_of_anybody_but_the_requester_never_lets_it_through(
     assert decision == "deny" or (decision == "pending" and not case.facts["signing"]["available"])
 
 
-@given(cases(), st.sampled_from(["approve", "reject"]), teams, times, st.booleans())
+@given(drawn(cases()), st.sampled_from(["approve", "reject"]), drawn(teams), drawn(times), st.booleans())
 def test_the_requester_never_counts(case: Case, ballot: str, of_teams: list[str], at: str, forged: bool) -> None:
     """Not even where the list of candidates says that the requester may vote."""
     if forged:
@@ -141,14 +146,14 @@ def test_the_requester_never_counts(case: Case, ballot: str, of_teams: list[str]
     assert outcome(case.judged()) == before
 
 
-@given(cases(), teams, times)
+@given(drawn(cases()), drawn(teams), drawn(times))
 def test_somebody_who_is_no_candidate_never_counts(case: Case, of_teams: list[str], at: str) -> None:
     before = outcome(case.judged())
     case.facts["votes"].append(vote("zoe", teams=of_teams, at=at))
     assert outcome(case.judged()) == before
 
 
-@given(cases())
+@given(drawn(cases()))
 def test_overlapping_teams_never_deadlock(case: Case) -> None:
     """When nothing is wrong but missing votes, everybody eligible voting yes is always enough."""
     case.given(freezes=[], release={"status": "finalized"}, signing={"available": True}, votes=[])
@@ -161,14 +166,14 @@ def test_overlapping_teams_never_deadlock(case: Case) -> None:
     assert case.judged().decision == "allow"
 
 
-@given(cases())
+@given(drawn(cases()))
 def test_as_many_people_as_required_are_at_least_needed(case: Case) -> None:
     evaluation = case.judged()
     if evaluation.gates[-1].status == "pass":
         assert evaluation.given >= evaluation.required
 
 
-@given(cases())
+@given(drawn(cases()))
 def test_who_could_act_would_fill_a_place(case: Case) -> None:
     """Each eligible person's vote, and nobody else's, fills one more place somewhere."""
     case.given(votes=[each for each in case.facts["votes"] if each["verdict"] == "approve"])
@@ -211,7 +216,7 @@ WORSE: dict[str, Callable[[Case], Any]] = {
 }
 
 
-@given(cases(), st.sampled_from(sorted(WORSE)))
+@given(drawn(cases()), st.sampled_from(sorted(WORSE)))
 def test_a_worse_fact_never_turns_another_decision_into_allow(case: Case, what: str) -> None:
     before = case.judged().decision
     WORSE[what](case)
@@ -219,7 +224,7 @@ def test_a_worse_fact_never_turns_another_decision_into_allow(case: Case, what: 
         assert case.judged().decision != "allow"
 
 
-@given(cases(), st.sets(st.sampled_from(VOTERS)))
+@given(drawn(cases()), st.sets(st.sampled_from(VOTERS)))
 def test_who_loses_the_role_never_turns_another_decision_into_allow(case: Case, lost: set[str]) -> None:
     """As long as it is not a reject that is lost: that one ended the promotion when it was given."""
     case.facts["votes"] = [each for each in case.facts["votes"] if each["verdict"] == "approve"]
@@ -237,12 +242,12 @@ def test_who_loses_the_role_never_turns_another_decision_into_allow(case: Case, 
         assert case.judged().decision != "allow"
 
 
-owner_teams = st.sets(st.sampled_from(TEAMS), min_size=1).map(sorted)
-which_rules = st.sets(st.integers(0, 5))
+owner_teams = drawing.sets(TEAMS, min_size=1).map(sorted)
+which_rules = drawing.sets(range(6))
 
 
-@st.composite
-def owned(draw: st.DrawFn) -> tuple[Case, Case]:
+@drawing.composite
+def owned(draw: Draw) -> tuple[Case, Case]:
     """A promotion some of whose rules name the owners, and the same with the owner teams written out."""
     case, owners, named = draw(cases()), draw(owner_teams), draw(which_rules)
     texts = [case.documents[each["digest"]] for each in case.facts["requirements"]["approvalPolicies"]]
@@ -266,7 +271,7 @@ def owned(draw: st.DrawFn) -> tuple[Case, Case]:
     return with_teams(["@owners"]), with_teams(owners)
 
 
-@given(owned())
+@given(drawn(owned()))
 def test_the_owners_of_the_snapshot_are_judged_as_if_they_were_written_out(both: tuple[Case, Case]) -> None:
     by_name, written_out = both
     assert outcome(by_name.judged()) == outcome(written_out.judged())
