@@ -6,16 +6,18 @@ from typing import Any, Final
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests import drawing
+from tests.drawing import drawn
 from tests.promotions.formats.reports import found
 from tests.promotions.formats.samples import cyclonedx, grype, osv, trivy
 
 RANKS: Final = ("unknown", "none", "low", "medium", "high", "critical")
 
-WORDS = st.sampled_from(
+WORDS = drawing.sampled_from(
     ["CRITICAL", "high", "Medium", "moderate", "low", "Negligible", "unimportant", "none", "unknown", "whatever", None]
 )
-SCORES = st.sampled_from([0, 0.1, 3.9, 4.0, 5.9, 7, 8.9, 9.0, 10, None])
-VECTORS = st.sampled_from(
+SCORES = drawing.sampled_from([0, 0.1, 3.9, 4.0, 5.9, 7, 8.9, 9.0, 10, None])
+VECTORS = drawing.sampled_from(
     [
         "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
         "CVSS:3.0/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N",
@@ -25,90 +27,92 @@ VECTORS = st.sampled_from(
         None,
     ]
 )
-CVES = st.sampled_from([f"CVE-2026-{number:04d}" for number in range(1, 4)])
-PACKAGES = st.sampled_from(["openssl", "zlib"])
+CVES = drawing.sampled_from([f"CVE-2026-{number:04d}" for number in range(1, 4)])
+PACKAGES = drawing.sampled_from(["openssl", "zlib"])
 
-TRIVY_SCORES = st.dictionaries(
-    st.sampled_from(["nvd", "ghsa", "redhat"]),
-    st.fixed_dictionaries(
+TRIVY_SCORES = drawing.dictionaries(
+    ["nvd", "ghsa", "redhat"],
+    drawing.fixed_dictionaries(
         {}, optional={"V3Score": SCORES, "V2Score": SCORES, "V3Vector": VECTORS, "V40Vector": VECTORS}
     ),
     max_size=3,
 )
-TRIVY_ENTRIES = st.fixed_dictionaries(
-    {"VulnerabilityID": CVES, "PkgName": PACKAGES, "InstalledVersion": st.just("1.0")},
+TRIVY_ENTRIES = drawing.fixed_dictionaries(
+    {"VulnerabilityID": CVES, "PkgName": PACKAGES, "InstalledVersion": drawing.just("1.0")},
     optional={
         "Severity": WORDS,
-        "VendorSeverity": st.dictionaries(st.sampled_from(["nvd", "debian", "ghsa"]), st.integers(0, 4), max_size=3),
+        "VendorSeverity": drawing.dictionaries(["nvd", "debian", "ghsa"], drawing.integers(0, 4), max_size=3),
         "CVSS": TRIVY_SCORES,
     },
 )
-TRIVY_IGNORED = st.fixed_dictionaries(
+TRIVY_IGNORED = drawing.fixed_dictionaries(
     {
-        "Type": st.just("vulnerability"),
-        "Status": st.sampled_from(["ignored", "not_affected"]),
-        "Source": st.sampled_from([".trivyignore", "vex.json", None]),
+        "Type": drawing.just("vulnerability"),
+        "Status": drawing.sampled_from(["ignored", "not_affected"]),
+        "Source": drawing.sampled_from([".trivyignore", "vex.json", None]),
         "Finding": TRIVY_ENTRIES,
     }
 )
 
-GRYPE_RATINGS = st.fixed_dictionaries(
-    {}, optional={"metrics": st.fixed_dictionaries({"baseScore": SCORES}), "vector": VECTORS}
+GRYPE_RATINGS = drawing.fixed_dictionaries(
+    {}, optional={"metrics": drawing.fixed_dictionaries({"baseScore": SCORES}), "vector": VECTORS}
 )
-GRYPE_SOURCES = st.fixed_dictionaries({"id": CVES, "severity": WORDS, "cvss": st.lists(GRYPE_RATINGS, max_size=2)})
-GRYPE_MATCHES = st.fixed_dictionaries(
+GRYPE_SOURCES = drawing.fixed_dictionaries(
+    {"id": CVES, "severity": WORDS, "cvss": drawing.lists(GRYPE_RATINGS, max_size=2)}
+)
+GRYPE_MATCHES = drawing.fixed_dictionaries(
     {
         "vulnerability": GRYPE_SOURCES,
-        "artifact": st.fixed_dictionaries({"name": PACKAGES, "version": st.just("1.0")}),
-        "relatedVulnerabilities": st.just([]),
+        "artifact": drawing.fixed_dictionaries({"name": PACKAGES, "version": drawing.just("1.0")}),
+        "relatedVulnerabilities": drawing.just([]),
     }
 )
 
-OSV_RATINGS = st.fixed_dictionaries(
-    {"type": st.sampled_from(["CVSS_V3", "Ubuntu"]), "score": st.one_of(WORDS, VECTORS)}
+OSV_RATINGS = drawing.fixed_dictionaries(
+    {"type": drawing.sampled_from(["CVSS_V3", "Ubuntu"]), "score": drawing.one_of(WORDS, VECTORS)}
 )
-OSV_DETAILS = st.fixed_dictionaries(
+OSV_DETAILS = drawing.fixed_dictionaries(
     {}, optional={"severity": WORDS, "urgency": WORDS, "ubuntu_priority": WORDS, "cvss": VECTORS}
 )
-OSV_AFFECTED = st.fixed_dictionaries(
+OSV_AFFECTED = drawing.fixed_dictionaries(
     {},
     optional={
-        "severity": st.lists(OSV_RATINGS, max_size=2),
+        "severity": drawing.lists(OSV_RATINGS, max_size=2),
         "database_specific": OSV_DETAILS,
         "ecosystem_specific": OSV_DETAILS,
     },
 )
-OSV_ENTRIES = st.fixed_dictionaries(
+OSV_ENTRIES = drawing.fixed_dictionaries(
     {"id": CVES},
     optional={
-        "severity": st.lists(OSV_RATINGS, max_size=2),
+        "severity": drawing.lists(OSV_RATINGS, max_size=2),
         "database_specific": OSV_DETAILS,
-        "affected": st.lists(OSV_AFFECTED, max_size=2),
+        "affected": drawing.lists(OSV_AFFECTED, max_size=2),
     },
 )
-OSV_GROUPS = st.fixed_dictionaries(
+OSV_GROUPS = drawing.fixed_dictionaries(
     {
-        "ids": st.lists(CVES, min_size=1, max_size=2),
+        "ids": drawing.lists(CVES, min_size=1, max_size=2),
         "max_severity": SCORES.map(lambda score: "" if score is None else str(score)),
     }
 )
 
-CYCLONEDX_RATINGS = st.fixed_dictionaries(
+CYCLONEDX_RATINGS = drawing.fixed_dictionaries(
     {},
     optional={
         "severity": WORDS,
         "score": SCORES,
-        "method": st.sampled_from(["CVSSv31", "CVSSv3", "OWASP", "other", None]),
+        "method": drawing.sampled_from(["CVSSv31", "CVSSv3", "OWASP", "other", None]),
         "vector": VECTORS,
     },
 )
-CYCLONEDX_ENTRIES = st.fixed_dictionaries(
+CYCLONEDX_ENTRIES = drawing.fixed_dictionaries(
     {
         "id": CVES,
-        "ratings": st.lists(CYCLONEDX_RATINGS, max_size=2),
-        "affects": st.sampled_from([[{"ref": "a"}], [{"ref": "b"}], []]),
+        "ratings": drawing.lists(CYCLONEDX_RATINGS, max_size=2),
+        "affects": drawing.sampled_from([[{"ref": "a"}], [{"ref": "b"}], []]),
     },
-    optional={"analysis": st.sampled_from([{"state": "not_affected"}, {"state": "resolved"}])},
+    optional={"analysis": drawing.sampled_from([{"state": "not_affected"}, {"state": "resolved"}])},
 )
 
 
@@ -137,15 +141,15 @@ def _is_unscored(finding: dict[str, Any]) -> bool:
     return finding["severity"] == "unknown" or "unscored" in finding
 
 
-@given(entries=st.lists(TRIVY_ENTRIES, max_size=3), more=TRIVY_ENTRIES, last=st.booleans())
+@given(entries=drawn(drawing.lists(TRIVY_ENTRIES, max_size=3)), more=drawn(TRIVY_ENTRIES), last=st.booleans())
 def test_one_more_entry_of_trivy(entries: list[Any], more: Any, last: bool) -> None:
     never_less(trivy(*entries), trivy(*entries, more) if last else trivy(more, *entries))
 
 
 @given(
-    entries=st.lists(TRIVY_ENTRIES, max_size=2),
-    ignored=st.lists(TRIVY_IGNORED, max_size=2),
-    more=TRIVY_IGNORED,
+    entries=drawn(drawing.lists(TRIVY_ENTRIES, max_size=2)),
+    ignored=drawn(drawing.lists(TRIVY_IGNORED, max_size=2)),
+    more=drawn(TRIVY_IGNORED),
     last=st.booleans(),
 )
 def test_one_more_that_trivy_ignored(entries: list[Any], ignored: list[Any], more: Any, last: bool) -> None:
@@ -156,9 +160,9 @@ def test_one_more_that_trivy_ignored(entries: list[Any], ignored: list[Any], mor
 
 
 @given(
-    entries=st.lists(TRIVY_ENTRIES, min_size=1, max_size=3),
-    number=st.integers(0, 4),
-    rating=TRIVY_SCORES,
+    entries=drawn(drawing.lists(TRIVY_ENTRIES, min_size=1, max_size=3)),
+    number=drawn(drawing.integers(0, 4)),
+    rating=drawn(TRIVY_SCORES),
 )
 def test_one_more_source_of_an_entry_of_trivy(entries: list[Any], number: int, rating: Any) -> None:
     more = copy.deepcopy(entries[0])
@@ -167,15 +171,15 @@ def test_one_more_source_of_an_entry_of_trivy(entries: list[Any], number: int, r
     never_less(trivy(*entries), trivy(more, *entries[1:]), scores_the_same=True)
 
 
-@given(matches=st.lists(GRYPE_MATCHES, max_size=3), more=GRYPE_MATCHES, last=st.booleans())
+@given(matches=drawn(drawing.lists(GRYPE_MATCHES, max_size=3)), more=drawn(GRYPE_MATCHES), last=st.booleans())
 def test_one_more_match_of_grype(matches: list[Any], more: Any, last: bool) -> None:
     never_less(grype(*matches), grype(*matches, more) if last else grype(more, *matches))
 
 
 @given(
-    matches=st.lists(GRYPE_MATCHES, max_size=2),
-    ignored=st.lists(GRYPE_MATCHES, max_size=2),
-    more=GRYPE_MATCHES,
+    matches=drawn(drawing.lists(GRYPE_MATCHES, max_size=2)),
+    ignored=drawn(drawing.lists(GRYPE_MATCHES, max_size=2)),
+    more=drawn(GRYPE_MATCHES),
     rule=st.sampled_from([{"vulnerability": "x"}, {"vex-status": "fixed"}, {"fix-state": "not-fixed"}]),
 )
 def test_one_more_that_grype_ignored(matches: list[Any], ignored: list[Any], more: Any, rule: Any) -> None:
@@ -183,7 +187,11 @@ def test_one_more_that_grype_ignored(matches: list[Any], ignored: list[Any], mor
     never_less(grype(*matches, ignoredMatches=ignored), after)
 
 
-@given(matches=st.lists(GRYPE_MATCHES, min_size=1, max_size=3), word=WORDS, ratings=st.lists(GRYPE_RATINGS, max_size=2))
+@given(
+    matches=drawn(drawing.lists(GRYPE_MATCHES, min_size=1, max_size=3)),
+    word=drawn(WORDS),
+    ratings=drawn(drawing.lists(GRYPE_RATINGS, max_size=2)),
+)
 def test_one_more_rating_of_a_match_of_grype(matches: list[Any], word: Any, ratings: list[Any]) -> None:
     rated, related = copy.deepcopy(matches[0]), copy.deepcopy(matches[0])
     rated["vulnerability"]["cvss"] += ratings
@@ -202,9 +210,9 @@ def osv_report(entries: list[Any], groups: list[Any]) -> dict[str, Any]:
 
 
 @given(
-    entries=st.lists(OSV_ENTRIES, max_size=3),
-    groups=st.lists(OSV_GROUPS, max_size=2),
-    more=OSV_ENTRIES,
+    entries=drawn(drawing.lists(OSV_ENTRIES, max_size=3)),
+    groups=drawn(drawing.lists(OSV_GROUPS, max_size=2)),
+    more=drawn(OSV_ENTRIES),
     last=st.booleans(),
 )
 def test_one_more_entry_of_osv_scanner(entries: list[Any], groups: list[Any], more: Any, last: bool) -> None:
@@ -215,11 +223,11 @@ def test_one_more_entry_of_osv_scanner(entries: list[Any], groups: list[Any], mo
 
 
 @given(
-    entries=st.lists(OSV_ENTRIES, min_size=1, max_size=3),
-    groups=st.lists(OSV_GROUPS, max_size=2),
-    group=OSV_GROUPS,
-    rating=OSV_RATINGS,
-    affected=OSV_AFFECTED,
+    entries=drawn(drawing.lists(OSV_ENTRIES, min_size=1, max_size=3)),
+    groups=drawn(drawing.lists(OSV_GROUPS, max_size=2)),
+    group=drawn(OSV_GROUPS),
+    rating=drawn(OSV_RATINGS),
+    affected=drawn(OSV_AFFECTED),
     last=st.booleans(),
 )
 def test_one_more_rating_of_an_entry_of_osv_scanner(
@@ -233,13 +241,21 @@ def test_one_more_rating_of_an_entry_of_osv_scanner(
     never_less(before, osv_report(entries, [*groups, group] if last else [group, *groups]), scores_the_same=True)
 
 
-@given(entries=st.lists(CYCLONEDX_ENTRIES, min_size=1, max_size=3), more=CYCLONEDX_ENTRIES, last=st.booleans())
+@given(
+    entries=drawn(drawing.lists(CYCLONEDX_ENTRIES, min_size=1, max_size=3)),
+    more=drawn(CYCLONEDX_ENTRIES),
+    last=st.booleans(),
+)
 def test_one_more_vulnerability_of_cyclonedx(entries: list[Any], more: Any, last: bool) -> None:
     after = [*entries, more] if last else [more, *entries]
     never_less(cyclonedx(vulnerabilities=entries), cyclonedx(vulnerabilities=after))
 
 
-@given(entries=st.lists(CYCLONEDX_ENTRIES, min_size=1, max_size=3), rating=CYCLONEDX_RATINGS, last=st.booleans())
+@given(
+    entries=drawn(drawing.lists(CYCLONEDX_ENTRIES, min_size=1, max_size=3)),
+    rating=drawn(CYCLONEDX_RATINGS),
+    last=st.booleans(),
+)
 def test_one_more_rating_of_a_vulnerability_of_cyclonedx(entries: list[Any], rating: Any, last: bool) -> None:
     more = copy.deepcopy(entries[0])
     more["ratings"] = [*more["ratings"], rating] if last else [rating, *more["ratings"]]

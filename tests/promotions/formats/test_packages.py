@@ -10,6 +10,8 @@ from packageurl import PackageURL
 
 from promotions.formats.packages import image_digest, is_image, made_purl, normal_purl
 from promotions.formats.reading import DocumentRefused
+from tests import drawing
+from tests.drawing import drawn
 from tests.examples import examples
 from tests.promotions.formats.samples import ARTIFACT
 
@@ -20,7 +22,7 @@ SEPARATORS = ["/", "@", "?", "&", "#", " ", "//", "?a=1", "?b=1&a=2", "?arch=amd
 
 @given(
     kind=st.sampled_from(TYPES),
-    rest=st.lists(st.sampled_from([*PIECES, *SEPARATORS]), min_size=1, max_size=9).map("".join),
+    rest=drawn(drawing.lists(drawing.sampled_from([*PIECES, *SEPARATORS]), min_size=1, max_size=9).map("".join)),
 )
 @settings(max_examples=examples(2000))
 def test_the_normal_form_is_that_of_the_library(kind: str, rest: str) -> None:
