@@ -163,10 +163,10 @@ SCHEMAS = {
 }
 
 
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=list(SCHEMAS))
 @given(value=json_values)
-def test_reading_never_raises(schema: dict[str, Any], value: Any) -> None:
-    read(value, schema)
+def test_reading_never_raises(value: Any) -> None:
+    for schema in SCHEMAS.values():
+        read(value, schema)
 
 
 fields = st.sampled_from(["name", "count", "on", "mode", "line", "text", "at", "tags", "map", "target", "override"])
