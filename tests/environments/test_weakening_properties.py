@@ -71,7 +71,7 @@ def edited(whole: Drawing[dict[str, Any]]) -> Drawing[tuple[dict[str, Any], dict
 
     def edit(draw: Draw) -> tuple[dict[str, Any], dict[str, Any]]:
         before, other = draw(whole), draw(whole)
-        names = draw(drawing.sets(sorted(before), max_size=3))
+        names = draw(drawing.sets(sorted(before), min_size=1, max_size=3))
         return before, {**before, **{name: other[name] for name in names}}
 
     return drawing.composite(edit)()
