@@ -4,15 +4,13 @@ import contextlib
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from packageurl import PackageURL
 
 from promotions.formats.packages import image_digest, is_image, made_purl, normal_purl
 from promotions.formats.reading import DocumentRefused
 from tests import drawing
 from tests.drawing import drawn
-from tests.examples import examples
 from tests.promotions.formats.samples import ARTIFACT
 
 TYPES = ["deb", "rpm", "maven", "golang", "gem", "nuget", "generic", "npm", "pypi", "apk", "oci", "github", "pub"]
@@ -20,20 +18,22 @@ PIECES = ["a", "B", "1", ".", "..", "-", "_", "~", "+", "%2B", "%2b", "%3A", "%4
 SEPARATORS = ["/", "@", "?", "&", "#", " ", "//", "?a=1", "?b=1&a=2", "?arch=amd64&distro=debian-12", "&a=1"]
 
 
-@given(
-    kind=st.sampled_from(TYPES),
-    rest=drawn(drawing.lists(drawing.sampled_from([*PIECES, *SEPARATORS]), min_size=1, max_size=9).map("".join)),
-)
-@settings(max_examples=examples(2000))
-def test_the_normal_form_is_that_of_the_library(kind: str, rest: str) -> None:
-    text = f"pkg:{kind}/{rest}"
-    try:
-        expected = PackageURL.from_string(text).to_string()
-    except (ValueError, TypeError):
-        with pytest.raises(DocumentRefused):
-            normal_purl(text, "$")
-    else:
-        assert normal_purl(text, "$") == expected
+TEXTS = drawing.tuples(
+    drawing.sampled_from(TYPES),
+    drawing.lists(drawing.sampled_from([*PIECES, *SEPARATORS]), min_size=1, max_size=9).map("".join),
+).map(lambda parts: "pkg:{}/{}".format(*parts))
+
+
+@given(drawn(drawing.lists(TEXTS, min_size=20, max_size=20)))
+def test_the_normal_form_is_that_of_the_library(texts: list[str]) -> None:
+    for text in texts:
+        try:
+            expected = PackageURL.from_string(text).to_string()
+        except (ValueError, TypeError):
+            with pytest.raises(DocumentRefused):
+                normal_purl(text, "$")
+        else:
+            assert normal_purl(text, "$") == expected
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,21 @@ def test_what_names_no_package_is_refused(text: str) -> None:
     assert caught.value.place == "$.purl"
 
 
-TEXTS = st.text("aB1._-~+%2@/:é", max_size=5)
-
-
 @pytest.mark.parametrize("name", ["", "/", "//"])
 def test_no_package_is_made_without_a_name(name: str) -> None:
     assert made_purl("deb", "debian", name, "1") is None
 
 
-@given(kind=st.sampled_from(["deb", "npm", "golang", "maven"]), namespace=TEXTS, name=TEXTS, version=TEXTS)
-@settings(max_examples=examples(1_000))
-def test_a_made_package_is_what_the_library_makes(kind: str, namespace: str, name: str, version: str) -> None:
-    with contextlib.suppress(ValueError, TypeError):
-        by_library = PackageURL(kind, namespace or None, name, version or None).to_string()
-        assert made_purl(kind, namespace or None, name, version or None) == by_library
+WORDS = drawing.lists(drawing.sampled_from("aB1._-~+%2@/:é"), max_size=5).map("".join)
+MADE = drawing.tuples(drawing.sampled_from(["deb", "npm", "golang", "maven"]), WORDS, WORDS, WORDS)
+
+
+@given(drawn(drawing.lists(MADE, min_size=10, max_size=10)))
+def test_a_made_package_is_what_the_library_makes(packages: list[tuple[str, str, str, str]]) -> None:
+    for kind, namespace, name, version in packages:
+        with contextlib.suppress(ValueError, TypeError):
+            by_library = PackageURL(kind, namespace or None, name, version or None).to_string()
+            assert made_purl(kind, namespace or None, name, version or None) == by_library
 
 
 def test_an_image_is_named_by_its_digest() -> None:
