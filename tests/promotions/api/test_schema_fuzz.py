@@ -109,7 +109,11 @@ def test_every_answer_is_in_the_document(
         named = {
             place.partition("/{")[2][:-1] or place: ids for place, ids in people.items() if place in operation.path
         }
-    cases = operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+    named = {name: ids for name, ids in named.items() if f"{{{name}}}" in operation.path}
+    # Drawing what `places` replaces takes long, and a case in which only that is wrong would be a right one.
+    path = {name: ids[0] for name, ids in named.items()} or None
+    negative = schemathesis.GenerationMode.NEGATIVE
+    cases = operation.as_strategy(path_parameters=path) | operation.as_strategy(negative, path_parameters=path)
 
     @seed(47)
     @settings(
@@ -121,8 +125,7 @@ def test_every_answer_is_in_the_document(
     )
     @given(case=cases, places=st.fixed_dictionaries({name: st.sampled_from(ids) for name, ids in named.items()}))
     def fuzz(case: Any, places: dict[str, str]) -> None:
-        known = case.path_parameters or {}
-        known |= {name: place for name, place in places.items() if name in known}
+        case.path_parameters |= places
         with undone():
             case.call_and_validate(
                 headers={"Authorization": f"Bearer {world.people[holder].token}"},
