@@ -208,7 +208,9 @@ WORSE: dict[str, Callable[[Case], Any]] = {
     "the key is gone": lambda case: case.given(signing={"available": False}),
     "an approval was withdrawn": lambda case: case.given(votes=_without_a_vote(case.facts["votes"])),
     "somebody rejects": lambda case: case.facts["votes"].append(vote("idris", "reject", vote_id="late")),
-    "votes are for another subject": lambda case: case.given(subject={"digest": OTHER_SUBJECT}, votes=[]),
+    "approvals are for another subject": lambda case: case.given(
+        subject={"digest": OTHER_SUBJECT}, votes=[each for each in case.facts["votes"] if each["verdict"] == "reject"]
+    ),
     "one more approval is required": lambda case: case.given(
         requirements={"requiredApprovals": case.facts["requirements"]["requiredApprovals"] + 1}
     ),
