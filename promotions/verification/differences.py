@@ -1,9 +1,12 @@
 """Where two JSON values differ. Pure."""
 
-from typing import Any
+from typing import Any, Final
 
 from stellapromote.json_schema import below
 from stellapromote.signing.canonical_json import canonical_bytes
+
+_PLAIN: Final = (str, bool, type(None))
+"""Two of one of these types have the same canonical form where they are equal."""
 
 
 def first_difference(left: Any, right: Any, place: str = "") -> str | None:
@@ -21,4 +24,6 @@ def first_difference(left: Any, right: Any, place: str = "") -> str | None:
             if (found := first_difference(one, other, f"{place}[{index}]")) is not None:
                 return found
         return None
+    if type(left) is type(right) and type(left) in _PLAIN:
+        return None if left == right else place or "body"
     return None if canonical_bytes({"v": left}) == canonical_bytes({"v": right}) else place or "body"
