@@ -76,7 +76,7 @@ def kept(step: Callable[P, T]) -> Callable[P, T]:
 
 
 def continued(step: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
-    """As `kept`, for methods of a world that remembers something beside its rows."""
+    """As `kept`, for methods of a world that remembers something beside its rows, and functions that take one first."""
     steps: dict[Any, Kept | None] = {}
 
     @functools.wraps(step)

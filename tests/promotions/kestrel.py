@@ -54,12 +54,12 @@ class Kestrel:
     def __getitem__(self, name: str) -> Actor:
         return self.actors[name]
 
-    def mark(self) -> tuple[datetime, int, str, str]:
-        return self.clock.now(), self._releases, repr(self.actors), repr(current_key())
+    def mark(self) -> tuple[datetime, int, dict[str, Actor], str]:
+        return self.clock.now(), self._releases, self.actors, repr(current_key())
 
-    def go_on_from(self, mark: tuple[datetime, int, str, str]) -> None:
+    def go_on_from(self, mark: tuple[datetime, int, dict[str, Actor], str]) -> None:
         self.clock.advance(mark[0] - self.clock.now())
-        self._releases = mark[1]
+        self._releases, self.actors = mark[1], mark[2]
 
     def wait(self, **span: float) -> None:
         self.clock.advance(timedelta(**(span or {"minutes": 1})))

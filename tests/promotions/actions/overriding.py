@@ -19,6 +19,7 @@ from stellapromote.clock import rfc3339
 from stellapromote.identity.actions.grant_role import grant_role
 from stellapromote.identity.actions.grant_scope import grant_scope
 from tests.factories import actor_of, make_freeze, make_promotion_policy
+from tests.kept import continued, kept
 from tests.promotions.kestrel import Kestrel, make_kestrel
 
 SHUT = {
@@ -29,6 +30,7 @@ SHUT = {
 }
 
 
+@kept
 def with_hours() -> Kestrel:
     """Production has hours that are over; third and team security may override them."""
     kestrel = make_kestrel()
@@ -37,6 +39,7 @@ def with_hours() -> Kestrel:
     return kestrel
 
 
+@continued
 def guard(kestrel: Kestrel, policy: str) -> None:
     update_environment(
         by=kestrel["admin"],
@@ -46,6 +49,7 @@ def guard(kestrel: Kestrel, policy: str) -> None:
     )
 
 
+@continued
 def may_override(kestrel: Kestrel, who: str, *, by: str = "admin") -> Actor:
     """The person with promotion:override by name."""
     kestrel.wait()
@@ -83,6 +87,7 @@ def gate_of(promotion: Promotion, name: str = "hours") -> Any:
     return next(gate for gate in gates if gate["name"] == name)
 
 
+@continued
 def as_administrator(kestrel: Kestrel, who: str) -> Actor:
     """The person, who may give rights and change freezes from now on."""
     user_id = kestrel[who].account

@@ -27,14 +27,15 @@ from stellapromote.api.etag import IfMatch, PreconditionFailed
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Refused
 from tests.factories import actor_of, make_approval_policy, make_environment, make_person
+from tests.kept import continued, kept
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.story import rows_found
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def kestrel() -> Kestrel:
+@kept
+def with_owners() -> Kestrel:
     """Product `ledger` is owned by security; `main` has no owners."""
     kestrel = make_kestrel()
     kestrel.release(product="ledger")
@@ -43,10 +44,16 @@ def kestrel() -> Kestrel:
 
 
 @pytest.fixture
+def kestrel() -> Kestrel:
+    return with_owners()
+
+
+@pytest.fixture
 def guarded(kestrel: Kestrel) -> Environment:
     return make_guarded(kestrel)
 
 
+@continued
 def make_guarded(kestrel: Kestrel, *, protected: bool = False, **content: Any) -> Environment:
     """The first environment, with one approval by the owners."""
     rules = [{"name": "owners", "teams": ["@owners"]}]

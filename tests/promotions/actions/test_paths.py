@@ -28,6 +28,7 @@ from stellapromote.api.etag import IfMatch
 from stellapromote.audit.models import AuditEvent
 from stellapromote.errors import Invalid
 from tests.factories import make_approval_policy
+from tests.kept import continued, kept
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.verification.story import rows_found
 from tests.proposals import confirmed
@@ -37,8 +38,8 @@ pytestmark = pytest.mark.django_db
 SHORT = ["dev", "production"]
 
 
-@pytest.fixture
-def kestrel() -> Kestrel:
+@kept
+def with_path() -> Kestrel:
     """Releases of ledger go from dev to production without staging; two people said so."""
     kestrel = make_kestrel()
     changed(kestrel, kestrel.staging, required_on_every_path=False)
@@ -46,6 +47,11 @@ def kestrel() -> Kestrel:
     confirmed(goes(kestrel, SHORT), kestrel.clock)
     kestrel.wait()
     return kestrel
+
+
+@pytest.fixture
+def kestrel() -> Kestrel:
+    return with_path()
 
 
 def goes(kestrel: Kestrel, path: list[str] | None, slug: str = "ledger") -> Any:
@@ -59,6 +65,7 @@ def changed(kestrel: Kestrel, environment: Environment, **changes: Any) -> Any:
     return update_environment(by=admin, clock=clock, environment_id=environment.pk, changes=changes)
 
 
+@continued
 def in_dev(kestrel: Kestrel, product: str = "ledger") -> Any:
     release = kestrel.release(product=product)
     kestrel.deploys(kestrel.ask(release, kestrel.dev))

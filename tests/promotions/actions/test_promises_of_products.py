@@ -19,6 +19,7 @@ from promotions.voting.rules import StateForbids
 from promotions.worker.round import run_round
 from stellapromote.errors import RuleViolation
 from tests.factories import make_environment, make_promotion_policy
+from tests.kept import continued, kept
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.proposals import confirmed
 
@@ -124,6 +125,7 @@ def what_waits(kestrel: Kestrel, product: str) -> bool:
     return open_promotions(kestrel.tenant.pk, [kestrel.dev.pk], product="main").get(kestrel.dev.pk, 0) == 1
 
 
+@continued
 def _runs_in_dev(kestrel: Kestrel, product: str) -> Release:
     release = kestrel.release(product=product)
     kestrel.deploys(kestrel.ask(release, kestrel.dev))
@@ -142,10 +144,9 @@ def test_a_promise_holds_within_a_product(promise: Promise, product: str) -> Non
     assert promise(make_kestrel(), product) is (product == "main")
 
 
-@pytest.mark.parametrize("product", ["main", "ledger"])
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
-def test_a_promise_holds_where_each_product_has_a_path_of_its_own(promise: Promise, product: str) -> None:
-    """An environment that both leave out stands between those that they pass."""
+@kept
+def with_paths() -> Kestrel:
+    """Each product has a path of its own. An environment that both leave out stands between those that they pass."""
     kestrel = make_kestrel()
     admin, clock = kestrel["admin"], kestrel.clock
     make_environment(admin, "qa", 9, clock=clock)
@@ -158,6 +159,13 @@ def test_a_promise_holds_where_each_product_has_a_path_of_its_own(promise: Promi
         changes = {"path": ["dev", "staging", "production"]}
         confirmed(update_product(by=admin, clock=clock, slug=slug, changes=changes), clock)
     kestrel.wait()
+    return kestrel
+
+
+@pytest.mark.parametrize("product", ["main", "ledger"])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_a_promise_holds_where_each_product_has_a_path_of_its_own(promise: Promise, product: str) -> None:
+    kestrel = with_paths()
     if promise is automatic_promotion:
         # qa stands directly before staging, and on no path.
         with pytest.raises(NotDirectlyBefore):

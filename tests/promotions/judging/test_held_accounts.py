@@ -24,6 +24,7 @@ from stellapromote.accounts.models import HeldAccount
 from stellapromote.api.etag import IfMatch
 from stellapromote.errors import ProductError
 from tests.factories import make_approval_policy, make_promotion_policy
+from tests.kept import continued, kept
 from tests.promotions.actions.overriding import SHUT, guard, may_override, overrides
 from tests.promotions.held import confirms_account, held, invited, joins, with_boss
 from tests.promotions.kestrel import Kestrel, make_kestrel
@@ -44,8 +45,8 @@ def make_policies(kestrel: Kestrel) -> None:
         make_approval_policy(admin, name, clock=clock, rules=rules, **more)
 
 
-@pytest.fixture
-def kestrel() -> Kestrel:
+@kept
+def make_held() -> Kestrel:
     """mei and mo may be the boss; the command line made all three approvers. Staging needs two approvals."""
     kestrel = make_kestrel()
     make_policies(kestrel)
@@ -58,6 +59,12 @@ def kestrel() -> Kestrel:
     return kestrel
 
 
+@pytest.fixture
+def kestrel() -> Kestrel:
+    return make_held()
+
+
+@continued
 def for_staging(kestrel: Kestrel, by: str = "requester") -> Promotion:
     release = kestrel.release()
     kestrel.deploys(kestrel.ask(release, kestrel.dev))
@@ -278,6 +285,7 @@ def test_a_manual_gate_counts_them_as_one(kestrel: Kestrel) -> None:
         confirm(promotion.pk, "restored", by=kestrel["mei"], clock=kestrel.clock)
 
 
+@continued
 def strict(kestrel: Kestrel) -> None:
     changes = {"requiredApprovals": 1}
     update_environment(by=kestrel["admin"], clock=kestrel.clock, environment_id=kestrel.staging.pk, changes=changes)

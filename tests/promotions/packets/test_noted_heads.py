@@ -13,6 +13,7 @@ from stellapromote.audit.heads import lost_head, note_heads
 from stellapromote.audit.models import AuditEvent, AuditLink
 from stellapromote.audit.verify import verify_tenant
 from tests.database import CommittedDatabase
+from tests.kept import kept
 from tests.promotions.kestrel import Kestrel, make_kestrel
 from tests.promotions.rewriting import cut, rewrite, take_out
 from tests.promotions.tampering import Tampering
@@ -34,8 +35,8 @@ def noted(kestrel: Kestrel) -> int:
     return new
 
 
-@pytest.fixture
-def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+@kept
+def make_two() -> Kestrel:
     """One promotion is deployed; another one, of a new release, was let in, and nothing came after it."""
     kestrel = make_kestrel()
     while seal_pending():
@@ -45,6 +46,11 @@ def kestrel(committed_db: CommittedDatabase) -> Kestrel:
         pass
     kestrel.ask(kestrel.release(), kestrel.dev)
     return kestrel
+
+
+@pytest.fixture
+def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+    return make_two()
 
 
 def cut_the_end(database: CommittedDatabase, kestrel: Kestrel) -> None:

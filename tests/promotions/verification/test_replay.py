@@ -13,6 +13,7 @@ from promotions.verification import replay
 from stellapromote.ids import new_id
 from tests.database import CommittedDatabase
 from tests.factories import make_promotion_policy
+from tests.kept import continued, kept
 from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.tampering import Tampering
 
@@ -23,8 +24,8 @@ BACKUP = {
 }
 
 
-@pytest.fixture
-def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+@kept
+def make_backed() -> Kestrel:
     kestrel = make_kestrel()
     make_promotion_policy(kestrel["admin"], "backed", clock=kestrel.clock, gates=[BACKUP])
     changes = {"promotion_policy": "backed"}
@@ -33,7 +34,17 @@ def kestrel(committed_db: CommittedDatabase) -> Kestrel:
 
 
 @pytest.fixture
+def kestrel(committed_db: CommittedDatabase) -> Kestrel:
+    return make_backed()
+
+
+@pytest.fixture
 def promotion(kestrel: Kestrel) -> Promotion:
+    return approved(kestrel)
+
+
+@continued
+def approved(kestrel: Kestrel) -> Promotion:
     """Approved by two people, after one of them took a vote back, with a confirmation."""
     promotion = kestrel.waits_for_production()
     kestrel.approves("approver", promotion, comment="Looks right")
