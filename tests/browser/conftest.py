@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -95,7 +95,8 @@ def _is_complaint(message: Any) -> bool:
     return message.type == "error" and not message.text.startswith(an_answer)
 
 
-IN_DARK = {"runOnly": ["color-contrast"]}
+VIOLATIONS = {"resultTypes": ["violations"]}
+IN_DARK = {**VIOLATIONS, "runOnly": ["color-contrast"]}
 """Only colours differ between the themes: everything else is found in the light one."""
 
 
@@ -108,6 +109,10 @@ SETTLED = """async dark => {
     }
 }"""
 """Until the page has the colours of the theme: what moves takes a moment."""
+
+
+READ_VIOLATIONS = """async options => (await axe.run(options)).violations.map(
+    ({id, nodes}) => ({id, html: nodes.map(node => node.html.slice(0, 120))}))"""
 
 
 def axe_in_each_look(page: Page, name: str, *viewports: dict[str, int]) -> list[str]:
@@ -128,6 +133,8 @@ def axe_in_each_look(page: Page, name: str, *viewports: dict[str, int]) -> list[
 
 def axe_violations(page: Page) -> list[str]:
     """What axe finds on the page as it is now, one line each."""
-    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    found = Axe().run(page, options=IN_DARK if dark else None).response["violations"]
-    return [f"{entry['id']}: {node['html'][:120]}" for entry in found for node in entry["nodes"]]
+    dark, there = page.evaluate("[matchMedia('(prefers-color-scheme: dark)').matches, 'axe' in window]")
+    if not there:
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(READ_VIOLATIONS, IN_DARK if dark else VIOLATIONS)
+    return [f"{entry['id']}: {html}" for entry in found for html in entry["html"]]
