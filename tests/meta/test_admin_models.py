@@ -11,13 +11,13 @@ from django.urls import reverse
 from policies.models import ApprovalPolicy
 from promotions.actions.take_bundle import take_bundle
 from promotions.actions.trust_key import trust_key
-from stellapromote.accounts.models import User
 from stellapromote.audit.models import AuditEvent
 from stellapromote.web.admin_site import ActionAdmin, ReadOnlyAdmin
 from stellapromote.web.times import absolute_words
 from tests.factories import actor_of, make_person, make_ready_tenant
+from tests.kept import kept
 from tests.promotions.formats.samples import ARTIFACT, KEV, cyclonedx
-from tests.promotions.kestrel import Kestrel, make_kestrel
+from tests.promotions.kestrel import Kestrel, client_of, make_kestrel
 from tests.promotions.uploads import Signer, feed, uploaded
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,11 @@ def test_what_was_decided_is_there_to_look_at_only(label: str) -> None:
 
 @pytest.fixture
 def kestrel(db: None) -> Kestrel:
+    return make_all()
+
+
+@kept
+def make_all() -> Kestrel:
     kestrel = make_kestrel()
     uploaded(kestrel["operator"], ARTIFACT, "sbom", cyclonedx(), clock=kestrel.clock)
     take_bundle([ARTIFACT], by=kestrel["operator"], clock=kestrel.clock)
@@ -52,13 +57,6 @@ def kestrel(db: None) -> Kestrel:
     both = make_person(kestrel.tenant, "both", roles=["admin", "auditor"], clock=kestrel.clock)
     kestrel.actors["both"] = actor_of(both, kestrel.tenant)
     return kestrel
-
-
-def signed_in(kestrel: Kestrel, who: str) -> Client:
-    client = Client()
-    user = User.objects.get(pk=kestrel[who].user_id)
-    client.force_login(user)
-    return client
 
 
 def visible(registered: Any, kestrel: Kestrel) -> Any:
@@ -79,7 +77,7 @@ def addresses(model: Any, pk: Any) -> dict[str, str]:
 
 
 def test_an_administrator_and_auditor_sees_every_list_and_deletes_nothing(kestrel: Kestrel) -> None:
-    client = signed_in(kestrel, "both")
+    client = client_of(kestrel, "both")
     for model, registered in REGISTERED:
         row = visible(registered, kestrel).first()
         paths = addresses(model, row.pk if row is not None else "0197a000-0000-7000-8000-000000000000")
@@ -103,24 +101,24 @@ def audit_log(kestrel: Kestrel, who: str) -> dict[str, int]:
     """What the pages that show the audit log in Django admin answer to this person."""
     event = AuditEvent.objects.filter(tenant=kestrel.tenant).latest("timestamp")
     pages = ("", "auditevent/", f"auditevent/{event.pk}/change/", f"auditevent/{event.pk}/history/")
-    client = signed_in(kestrel, who)
+    client = client_of(kestrel, who)
     return {page: client.get(f"{AUDIT_LOG}{page}").status_code for page in pages}
 
 
 def test_being_an_administrator_shows_no_audit_log(kestrel: Kestrel) -> None:
     """product.md, Roles: it is the auditor who reads it."""
     assert set(audit_log(kestrel, "admin").values()) <= {403, 404}
-    assert AUDIT_LOG not in signed_in(kestrel, "admin").get("/admin/").text
+    assert AUDIT_LOG not in client_of(kestrel, "admin").get("/admin/").text
 
 
 def test_an_administrator_who_is_an_auditor_too_reads_the_audit_log(kestrel: Kestrel) -> None:
     assert set(audit_log(kestrel, "both").values()) == {200}
-    assert AUDIT_LOG in signed_in(kestrel, "both").get("/admin/").text
+    assert AUDIT_LOG in client_of(kestrel, "both").get("/admin/").text
 
 
 @pytest.mark.parametrize("who", ["requester", "approver", "operator", "auditor", "viewer"])
 def test_django_admin_is_closed_to_everybody_else(kestrel: Kestrel, who: str) -> None:
-    client = signed_in(kestrel, who)
+    client = client_of(kestrel, who)
     for model, _ in REGISTERED:
         answer = client.get(addresses(model, "0197a000-0000-7000-8000-000000000000")["list"])
         assert answer.status_code in (302, 403, 404), (model, who)
@@ -138,5 +136,5 @@ def test_an_administrator_of_another_tenant_sees_none_of_it(kestrel: Kestrel) ->
 
 
 def test_admin_says_instants_as_the_pages_do_with_their_zone(kestrel: Kestrel) -> None:
-    page = signed_in(kestrel, "admin").get(reverse("admin:policies_approvalpolicy_changelist")).content.decode()
+    page = client_of(kestrel, "admin").get(reverse("admin:policies_approvalpolicy_changelist")).content.decode()
     assert absolute_words(ApprovalPolicy.objects.get().updated_at) in page

@@ -33,12 +33,18 @@ NO_EVENTS = {"environment.id": "a column in SQL"}
 assert proposals  # the kinds of proposals are declared when the actions are imported
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for folder in ("stellapromote", "policies", "environments", "promotions"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            where = path.relative_to(ROOT).as_posix()
-            if "/migrations/" not in where and where != LIST:
-                yield where, ast.parse(path.read_text())
+@cache
+def modules() -> list[tuple[str, ast.Module]]:
+    paths = {
+        path.relative_to(ROOT).as_posix(): path
+        for folder in ("stellapromote", "policies", "environments", "promotions")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    return [
+        (where, ast.parse(path.read_text()))
+        for where, path in paths.items()
+        if "/migrations/" not in where and where != LIST
+    ]
 
 
 def texts_in(tree: ast.AST) -> Iterator[str]:
@@ -53,8 +59,13 @@ def written() -> dict[str, set[str]]:
     return {where: {each for each in texts_in(tree) if each.split(".")[0] in OBJECTS} for where, tree in modules()}
 
 
-def notes() -> Iterator[tuple[str, bool]]:
+@cache
+def notes() -> list[tuple[str, bool]]:
     """Every name that a unit of work notes, as it stands in the code, and whether the outside is told."""
+    return list(_notes())
+
+
+def _notes() -> Iterator[tuple[str, bool]]:
     for _, tree in modules():
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note"):
