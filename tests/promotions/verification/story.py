@@ -1,7 +1,8 @@
 """One tenant with everything that evidence is made of, and what a verification finds in it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from environments.actions.update_environment import update_environment
@@ -10,6 +11,7 @@ from promotions.actions.releases import ComponentSpec
 from promotions.actions.trust_key import trust_key
 from promotions.models import Promotion, Release
 from promotions.verification.documents import KINDS, VerifiedDigests, check_documents
+from promotions.verification.mismatch import Mismatch
 from promotions.verification.numbers import check_numbers
 from promotions.verification.policies import check_policies
 from promotions.verification.rows import ROWS_OF_SYSTEM, ROWS_OF_TENANT
@@ -92,12 +94,18 @@ def found_in(kestrel: Kestrel, kinds: Iterable[str] = KINDS) -> list[tuple[int |
     fitting = VerifiedDigests()
     found = promotions_found(kestrel, fitting)
     of_tenant = check_numbers(kestrel.tenant.pk) + check_policies(kestrel.tenant.pk)
-    for kind in kinds:
-        after: UUID | None = UUID(int=0)
-        while after is not None:
-            after, more = check_documents(kestrel.tenant.pk, kind, after, fitting)
-            of_tenant += more
+    of_tenant += [each for kind in kinds for each in kind_found(kestrel.tenant.pk, kind, fitting)]
     return [*found, *((None, str(each.what), each.place) for each in of_tenant)]
+
+
+def kind_found(tenant_id: UUID | None, kind: str, fitting: VerifiedDigests | None = None) -> list[Mismatch]:
+    """What a verification of one kind alone finds."""
+    fitting, found = fitting or VerifiedDigests(), list[Mismatch]()
+    after: UUID | None = UUID(int=0)
+    while after is not None:
+        after, more = check_documents(tenant_id, kind, after, fitting)
+        found += more
+    return found
 
 
 def promotions_found(kestrel: Kestrel, fitting: VerifiedDigests | None = None) -> list[tuple[int | None, str, str]]:
@@ -110,6 +118,23 @@ def promotions_found(kestrel: Kestrel, fitting: VerifiedDigests | None = None) -
     ]
 
 
+Changed = TypeVar("Changed", bound=tuple[Any, ...])
+
+
+def apart(changes: Iterable[Changed], numbers: Callable[[Changed], set[int | None]]) -> list[list[Changed]]:
+    """The changes in groups, in their order. In each group every promotion is changed by one of them, so that a finding
+    is of that one."""
+    groups: list[list[Changed]] = []
+    for change in changes:
+        fits = (group for group in groups if all(numbers(change).isdisjoint(numbers(other)) for other in group))
+        group = next(fits, None)
+        if group is None:
+            groups.append([change])
+        else:
+            group.append(change)
+    return groups
+
+
 def found_after(statement: str, kestrel: Kestrel) -> list[tuple[int | None, str, str]]:
     """As `found_in`; without the kinds that read none of the tables in a statement, so that it cannot change what they
     find."""
@@ -119,13 +144,8 @@ def found_after(statement: str, kestrel: Kestrel) -> list[tuple[int | None, str,
 
 def rows_found(tenant_id: UUID | None, kinds: Iterable[str] | None = None) -> list[str]:
     """The rows of settings of the tenant, or the accounts, that are not those of the audit log."""
-    found = []
-    for kind in kinds or (ROWS_OF_SYSTEM if tenant_id is None else ROWS_OF_TENANT):
-        after: UUID | None = UUID(int=0)
-        while after is not None:
-            after, more = check_documents(tenant_id, kind, after, VerifiedDigests())
-            found += [f"{each.place}: {each.message}" for each in more]
-    return found
+    kinds = kinds or (ROWS_OF_SYSTEM if tenant_id is None else ROWS_OF_TENANT)
+    return [f"{each.place}: {each.message}" for kind in kinds for each in kind_found(tenant_id, kind)]
 
 
 def numbered(number: int) -> Promotion:

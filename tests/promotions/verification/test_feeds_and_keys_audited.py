@@ -33,7 +33,7 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.uploads import Signer, feed
 from tests.promotions.verification.app import App
-from tests.promotions.verification.story import EVIDENCE, found_after, found_in
+from tests.promotions.verification.story import found_after, found_in, kind_found
 from tests.proposals import confirmed
 from tests.sealing import seal_pending
 
@@ -43,6 +43,7 @@ CHANGED = (None, "DOCUMENT_CHANGED")
 INPUT_OF_6 = (6, "INPUT_CHANGED")
 """It names the feeds and keys that counted for it."""
 OTHER = "sha256:" + "e" * 64
+OF_FEEDS = ("feed entries", "feed upload")
 
 
 # Feeds.
@@ -63,7 +64,8 @@ OTHER = "sha256:" + "e" * 64
 )
 def test_a_feed_is_what_the_audit_log_tells_of_its_upload(kestrel: Kestrel, tamper: Tampering, change: str) -> None:
     tamper.run(f"UPDATE promotions_feed SET {change}")
-    assert CHANGED in {each[:2] for each in found_in(kestrel, EVIDENCE)}
+    found = [each for kind in OF_FEEDS for each in kind_found(kestrel.tenant.pk, kind)]
+    assert "DOCUMENT_CHANGED" in {each.what for each in found}
 
 
 def test_a_feed_that_nobody_uploaded_is_found(kestrel: Kestrel, app: App) -> None:

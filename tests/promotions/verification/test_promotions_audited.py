@@ -21,7 +21,7 @@ from tests.promotions.kestrel import Kestrel
 from tests.promotions.tampering import Tampering
 from tests.promotions.verification.recorded_story import make_recorded_story
 from tests.promotions.verification.signing import signed_again
-from tests.promotions.verification.story import found_after, found_in, numbered
+from tests.promotions.verification.story import apart, found_after, found_in, numbered
 
 pytestmark = pytest.mark.slow
 
@@ -92,8 +92,8 @@ ROWS: list[tuple[str, set[int | None], str, str]] = [
     (again(EVENT, f"action = 'promotion.requested' AND {of(3)}"), {3}, "PROMOTION_CHANGED", "request"),
     (f"UPDATE {VOTE} SET ended_at = at + interval '1 ms', ended_as = 'withdrawn' WHERE {of(2)}", {2}, "ACT_CHANGED",
      "vote"),
-    (f"UPDATE {VOTE} SET ended_as = 'void' WHERE ended_as = 'withdrawn'", {7}, "ACT_CHANGED", "vote"),
-    (f"UPDATE {VOTE} SET ended_as = 'withdrawn' WHERE ended_as = 'void'", {9}, "ACT_CHANGED", "vote"),
+    (f"UPDATE {VOTE} SET ended_as = 'void' WHERE ended_as = 'withdrawn' AND {of(7)}", {7}, "ACT_CHANGED", "vote"),
+    (f"UPDATE {VOTE} SET ended_as = 'withdrawn' WHERE ended_as = 'void' AND {of(9)}", {9}, "ACT_CHANGED", "vote"),
     (f"UPDATE {VOTE} SET ended_at = ended_at + interval '1 s' WHERE ended_as = 'replaced'", {7}, "ACT_CHANGED", "vote"),
     (f"UPDATE {VOTE} SET ended_at = at, ended_as = 'withdrawn' WHERE verdict = 'reject' AND {of(5)}", {5},
      "ACT_CHANGED", "vote"),
@@ -181,14 +181,20 @@ ROWS: list[tuple[str, set[int | None], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("statement", "numbers", "what", "place"), ROWS, ids=[each[0][:90] for each in ROWS])
+TOGETHER = apart(ROWS, lambda row: row[1])
+
+
+@pytest.mark.parametrize("rows", TOGETHER, ids=[each[0][0][:90] for each in TOGETHER])
 def test_a_changed_row_is_found(
-    kestrel: Kestrel, tamper: Tampering, statement: str, numbers: set[int | None], what: str, place: str
+    kestrel: Kestrel, tamper: Tampering, rows: list[tuple[str, set[int | None], str, str]]
 ) -> None:
-    tamper.run(statement)
-    found = found_after(statement, kestrel)
-    assert {number for number, _, _ in found} == numbers
-    assert [at for _, code, at in found if code == what and at.startswith(place)], found
+    for statement, *_ in rows:
+        tamper.run(statement)
+    found = found_after(" ".join(statement for statement, *_ in rows), kestrel)
+    assert {number for number, _, _ in found} == set().union(*(numbers for _, numbers, _, _ in rows))
+    for statement, numbers, what, place in rows:
+        of_it = [at for number, code, at in found if number in numbers and code == what]
+        assert any(at.startswith(place) for at in of_it), (statement, found)
 
 
 def test_a_release_that_was_changed_after_it_was_finalized_is_found_beside_an_event_of_an_update(
