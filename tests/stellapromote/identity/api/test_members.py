@@ -153,14 +153,13 @@ def test_a_person_changes_their_own_name_signed_in(house: House) -> None:
     assert (event.tenant_id, event.after) == (None, {"displayName": "Tomás Ruiz"})
 
 
-@pytest.mark.parametrize(
-    "body", [{"displayName": "Nia"}, {"displayName": ""}, {"displayName": None}, {"displayName": 1}, {"username": "x"}]
-)
-def test_a_name_that_cannot_be_is_refused(house: House, body: dict[str, Any]) -> None:
-    response = send(signed_in(house.tomas), "PATCH", f"/members/{house.tomas.pk}", body)
-    assert wrong_fields(response) == list(body)
-    house.tomas.refresh_from_db()
-    assert (house.tomas.username, house.tomas.display_name) == ("tomas", "Tomas")
+def test_a_name_that_cannot_be_is_refused(house: House) -> None:
+    tomas = signed_in(house.tomas)
+    for field, value in [("displayName", each) for each in ("Nia", "", None, 1)] + [("username", "x")]:
+        response = send(tomas, "PATCH", f"/members/{house.tomas.pk}", {field: value})
+        assert (value, wrong_fields(response)) == (value, [field])
+        house.tomas.refresh_from_db()
+        assert (house.tomas.username, house.tomas.display_name) == ("tomas", "Tomas")
 
 
 def test_nobody_changes_the_name_of_another_and_no_token_changes_a_name(house: House) -> None:
