@@ -200,11 +200,16 @@ def _found() -> Iterator[tuple[str, str]]:
     yield from _other_tables({name: row for name, *row in tables})
     yield from _other_indexes(indexes)
     yield from _other_rules(dict(rules))
+    columns_of: dict[str, dict[str, list[Any]]] = {}
+    for table, name, *row in columns:
+        columns_of.setdefault(table, {})[name] = row
+    unique_of: dict[str, dict[str, tuple[bool, list[str]]]] = {}
+    for table, name, partial, holds, *_, keys in indexes:
+        if holds:
+            unique_of.setdefault(table, {})[name] = partial, keys
     for table, model in _models().items():
-        yield from _other_columns(model, {name: row for of, name, *row in columns if of == table})
-        yield from _lost_keys(
-            model, {name: (partial, keys) for of, name, partial, holds, *_, keys in indexes if of == table and holds}
-        )
+        yield from _other_columns(model, columns_of.get(table, {}))
+        yield from _lost_keys(model, unique_of.get(table, {}))
 
 
 def _other_guards(kept: set[str]) -> Iterator[tuple[str, str]]:
@@ -292,6 +297,7 @@ def _other_columns(model: type[Model], columns: dict[str, list[Any]]) -> Iterato
             yield place, "It is computed, or compared by other rules."
 
 
+@cache
 def _type_of(field: "Field[Any, Any]") -> str:
     return str(field.db_type(connection)).replace("varchar", "character varying")
 
