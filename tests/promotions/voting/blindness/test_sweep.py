@@ -81,12 +81,14 @@ def every_address(promotion: Promotion) -> Iterator[str]:
         yield f"/admin/promotions/decisionrecord/{record.pk}/change/"
 
 
-def told(kestrel: Kestrel, who: str, promotion: Promotion) -> dict[str, list[str]]:
+def told(kestrel: Kestrel, who: str, promotion: Promotion, *, in_admin: bool = True) -> dict[str, list[str]]:
     """Addresses whose answer to this person tells of the votes, with what it tells beside the address itself, to which
-    a page leads back."""
+    a page leads back. Half of all addresses are those in Django admin."""
     client, found = client_of(kestrel, who), {}
     wanted = {people: telltales(promotion, people=people) for people in (True, False)}
     for address in every_address(promotion):
+        if address.startswith("/admin/") and not in_admin:
+            continue
         own = address.lstrip("/").startswith(ABOUT_PEOPLE)
         content = client.get(address).content.replace(address.encode(), b"")
         said = telling(content, wanted[not own])
@@ -97,7 +99,8 @@ def told(kestrel: Kestrel, who: str, promotion: Promotion) -> dict[str, list[str
 
 @pytest.mark.parametrize("who", ["third", "requester", "operator", "admin", "viewer"])
 def test_no_page_and_no_answer_tells_of_a_hidden_vote(kestrel: Kestrel, who: str) -> None:
-    assert told(kestrel, who, half_way(kestrel)) == {}
+    """Django admin is closed to all of them but the administrator in one place: the viewer tries each address of it."""
+    assert told(kestrel, who, half_way(kestrel), in_admin=who in ("admin", "viewer")) == {}
 
 
 def test_the_sweep_finds_votes_where_they_are_shown(kestrel: Kestrel) -> None:
