@@ -139,6 +139,12 @@ def dependency(*environments: str) -> dict[str, Any]:
             [{**manual(minConfirmations=1), "name": "backups"}],
             ["Gate backup (manual) is gone."],
         ),
+        # two gates become one that could stand for either: one of them is gone
+        (
+            [manual(), {**manual(), "name": "second"}],
+            [{**manual(), "name": "other"}],
+            ["Gate second (manual) is gone."],
+        ),
         # a gate is of another kind
         (
             [{**manual(), "name": "hours"}],
