@@ -1,7 +1,7 @@
 """The pipeline board: running releases, promotions that move or are blocked, and four numbers over thirty days."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,7 +23,6 @@ from promotions.reading.queries import awaiting_decision_by
 from promotions.states import OPEN, VOTING, Status
 from promotions.voting.blindness import blind_to, gates_shown
 from stellapromote.accounts.actor import Actor
-from stellapromote.accounts.models import Product
 
 Context = dict[str, Any]
 
@@ -46,9 +45,11 @@ WHERE p.tenant_id = %(tenant)s AND p.number > %(after)s AND p.requested_at >= %(
 GROUP BY week, p.status
 """  # noqa: S608 - the part is a constant of this module
 
-_LOOSENED = """
+_TENANT = """
 SELECT (SELECT count(*) FROM policies_proposal WHERE tenant_id = %(tenant)s AND state = 'open'),
-       (SELECT count(*) FROM policies_weakeningedit WHERE tenant_id = %(tenant)s AND at > %(since)s)
+       (SELECT count(*) FROM policies_weakeningedit WHERE tenant_id = %(tenant)s AND at > %(since)s),
+       (SELECT coalesce(json_object_agg(slug, path), '{}') FROM accounts_product
+        WHERE tenant_id = %(tenant)s AND path IS NOT NULL)
 """
 
 _BAD = (Status.REJECTED, Status.FAILED, Status.ROLLED_BACK)
@@ -77,7 +78,8 @@ def board(by: Actor, at: datetime, product: str | None = None) -> Context:
     opened = list(shown.filter(status__in=sorted(OPEN)).order_by("number")[:OLDEST])
     columns = [_column(environment, states[environment.pk], opened) for environment in environments]
     weeks = thirty_days(by.tenant, at, product)
-    products = _products(by.tenant, columns)
+    settings = _settings(by.tenant, at)
+    products = _products(columns, settings.paths)
     awaiting = awaiting_decision_by(by)
     approvals_waiting = awaiting.count()
     return {
@@ -107,7 +109,8 @@ def board(by: Actor, at: datetime, product: str | None = None) -> Context:
             )
             .order_by("review_due_at")[:LISTED]
         ),
-        **_loosened(by.tenant, at),
+        "proposed": settings.proposed,
+        "weakened": settings.weakened,
         "findings": findings_shown(by),
         "weeks": weeks,
         "busiest_week": max((week.deployed for week in weeks), default=0) or 1,
@@ -122,12 +125,22 @@ def _next_step(tenant_id: UUID, columns: list[Context]) -> str:
     return "promotion" if releases.exists() else "release"
 
 
-def _loosened(tenant_id: UUID, at: datetime) -> Context:
-    """How many proposals wait, and how many edits of the last days made entering easier. One statement."""
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Of the tenant: how many proposals wait, how many edits of the last days made entering easier, and the paths of
+    the products that have one of their own."""
+
+    proposed: int
+    weakened: int
+    paths: Mapping[str, list[str]]
+
+
+def _settings(tenant_id: UUID, at: datetime) -> _Settings:
+    """One statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOOSENED, {"tenant": tenant_id, "since": at - REMEMBERED})
-        [(proposed, weakened)] = cursor.fetchall()
-    return {"proposed": proposed, "weakened": weakened}
+        cursor.execute(_TENANT, {"tenant": tenant_id, "since": at - REMEMBERED})
+        [row] = cursor.fetchall()
+    return _Settings(*row)
 
 
 def _of_promotion(product: str | None) -> dict[str, str]:
@@ -271,13 +284,14 @@ def _is_unguarded(environment: Environment) -> bool:
     return guarding(entries, environment.other_products, None) == []
 
 
-def _products(tenant_id: UUID, columns: list[Context]) -> list[Context]:
+def _products(columns: list[Context], paths: Mapping[str, list[str]]) -> list[Context]:
     """One row for each product that runs or waits anywhere, with a cell for each environment, which is perhaps not on
     the product's path. A promotion says its source where that is not the environment of the cell before: its product
-    has a path of its own, or had one. One statement."""
+    has a path of its own, or had one."""
     names = {product for column in columns for product in column["running"]}
     names |= {promotion.product for column in columns for promotion in column["waiting"]}
-    paths = _paths(tenant_id, names, [column["environment"] for column in columns])
+    environments = [column["environment"] for column in columns]
+    on_path = {name: {each.pk for each in along(environments, path)} for name, path in paths.items() if name in names}
     befores = [None, *(column["environment"].pk for column in columns)][: len(columns)]
     return [
         {
@@ -288,16 +302,10 @@ def _products(tenant_id: UUID, columns: list[Context]) -> list[Context]:
                     "release": column["running"].get(name),
                     "waiting": [promotion for promotion in column["waiting"] if promotion.product == name],
                     "before": before,
-                    "is_off_path": name in paths and column["environment"].pk not in paths[name],
+                    "is_off_path": name in on_path and column["environment"].pk not in on_path[name],
                 }
                 for before, column in zip(befores, columns, strict=True)
             ],
         }
         for name in sorted(names)
     ]
-
-
-def _paths(tenant_id: UUID, slugs: Collection[str], environments: list[Environment]) -> dict[str, set[UUID]]:
-    """The environments on the path of each of these products that has one of its own. One statement."""
-    rows = Product.objects.filter(tenant_id=tenant_id, slug__in=slugs, path__isnull=False).values_list("slug", "path")
-    return {slug: {each.pk for each in along(environments, path)} for slug, path in rows}
