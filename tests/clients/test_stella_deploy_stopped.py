@@ -26,6 +26,11 @@ from tests.promotions.api.world import World, make_world
 def interrupted(stella: Stella, promotion: Promotion, script: str, began: Path) -> int:
     """The exit code where Ctrl-C is pressed in the terminal of a COMMAND that wrote this file."""
     terminal, far_end = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a shell runs in its background
+
     running = subprocess.Popen(
         stella.command("deploy", str(promotion.number), *RUN, "--", "sh", "-c", script),
         env=stella.environment(),
@@ -33,7 +38,7 @@ def interrupted(stella: Stella, promotion: Promotion, script: str, began: Path) 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=take_terminal,
     )
     until(began.exists)
     os.write(terminal, b"\x03")
