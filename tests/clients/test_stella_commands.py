@@ -352,6 +352,7 @@ def test_the_json_of_each_command_is_as_documented(world: World, url: str, tmp_p
     mistaken = world.requested(world.release("1.4"), "dev")
     (tmp_path / "scan.json").write_text(json.dumps(SCAN))
     (tmp_path / "kev.json").write_text(json.dumps({**KEV, "dateReleased": "2026-11-01T00:00:00Z"}))
+    config = str(tmp_path / "config.yaml")
     soon = ("--timeout", "0")
     component = ("--component", f"app=ghcr.io/acme/shop@{DIGEST}")
     calls: list[tuple[str, str, tuple[str, ...]]] = [
@@ -376,10 +377,15 @@ def test_the_json_of_each_command_is_as_documented(world: World, url: str, tmp_p
         ("rollback", "tomas", ("rollback", "--in", "dev", "--reason", "It fails")),
         ("cancel", "tomas", ("cancel", str(mistaken.number))),
         ("feeds fetch", "greta", ("feeds", "fetch", str(tmp_path / "kev.json"))),
+        ("config export FILE", "greta", ("config", "export", config)),
+        ("config plan", "greta", ("config", "plan", config)),
         ("an error", "vera", ("why", "999")),
     ]
     told = documented()
     for command, name, arguments in calls:
         ran = by(world, url, name)("--json", *arguments)
         assert set(ran.json) == told.pop(command), (command, ran.out)
+    greta = by(world, url, "greta")
+    plan = greta("--json", "config", "plan", config).json["planId"]
+    assert set(greta("--json", "config", "apply", config, "--plan", plan).json) == told.pop("config apply")
     assert set(told) == {"rollback --wait", "deploy --report"}  # as `wait`, and as `report`
