@@ -224,7 +224,8 @@ def events_of(deliveries: Sequence[WebhookDelivery]) -> dict[UUID, OutboxEvent]:
 
 @transactional
 def note_taken(taken: Iterable[tuple[WebhookDelivery, Outcome]], now: datetime) -> None:
-    """Notes attempts that succeeded, whoever has the deliveries now. Two statements for all of them."""
+    """Notes attempts that succeeded. A claim that ran out does not matter: the message was taken. Two statements for
+    all of them."""
     rows = [
         {"id": str(each.pk), "status": said.status, "excerpt": said.excerpt, "took": said.duration_ms}
         for each, said in taken
